@@ -1,0 +1,161 @@
+// Package fiber gives symmetric coroutines: a running fiber exchanges itself
+// with any sleeping one, in one switch, without a scheduler in between.
+//
+// # Slots
+//
+// The only supported door to the Go runtime's coroutine switch is [iter.Pull].
+// A Pull holds exactly one sleeping goroutine at any time, and its next and
+// yield both mean "exchange me with the one it holds". They must alternate,
+// but it does not matter who calls them. So a Pull is used here as a slot:
+//
+//   - every sleeping fiber sleeps in exactly one slot (Fiber.at), and every
+//     slot holds exactly one sleeping fiber (slot.occupant);
+//   - to switch from self to to, self takes to's place: it calls next or
+//     yield, whichever is due, on the slot in which to sleeps.
+//
+// A fiber therefore wanders from slot to slot. The slot that its own Pull
+// made (Fiber.own) matters again only when it ends: the function given to
+// Pull returns, and the Go runtime then resumes whoever sleeps in that slot.
+// [Reap] deals with that.
+//
+// # Threads
+//
+// A coroutine created by a goroutine that is locked to its thread can only
+// be exchanged on that thread with that lock. Fibers are to migrate, so [New]
+// and [Switch] must be called while the goroutine is not locked.
+//
+// # Ownership
+//
+// A sleeping fiber has one owner: whoever is entitled to switch to it. The
+// caller of [Switch] must own to and is, from the moment of the exchange, owned
+// by whoever the woken fiber hands it to. This package does not synchronise
+// owners; handing a fiber over must order memory.
+package fiber
+
+import "iter"
+
+// A slot is one iter.Pull: a place in which exactly one fiber sleeps.
+type slot struct {
+	next     func() (struct{}, bool)
+	yield    func(struct{}) bool
+	inNext   bool   // the occupant sleeps in next, so yield is due
+	occupant *Fiber // who sleeps here
+}
+
+// Fiber is a goroutine that can be exchanged with other fibers. The zero
+// value is the fiber of a goroutine that exists already: see [Adopt].
+type Fiber struct {
+	at      *slot  // where it sleeps; nil while it runs
+	own     *slot  // the slot whose Pull it is the body of; nil if adopted
+	relay   *Fiber // when woken: do nothing but switch on to relay
+	dying   bool   // when woken: return from the body
+	tainted bool   // its stack unwinds a runtime.Goexit: see Taint
+	dead    bool
+}
+
+// New makes a sleeping fiber that runs body when it is switched to for the
+// first time. body must return when [Fiber.Dying] is true after a switch, and
+// at no other time. The caller must not be locked to its thread.
+func New(body func(f *Fiber)) *Fiber {
+	f := &Fiber{}
+	s := &slot{occupant: f}
+	s.next, _ = iter.Pull(func(yield func(struct{}) bool) {
+		s.yield = yield
+		f.forward()
+		if !f.dying {
+			body(f)
+		}
+		f.dead = true
+	})
+	f.own, f.at = s, s
+	return f
+}
+
+// Adopt makes a fiber of the calling goroutine, so that it can switch to
+// others. An adopted fiber ends as any goroutine does, while it runs; by then
+// no slot may hold it, which is so whenever it runs.
+func Adopt() *Fiber { return &Fiber{} }
+
+// Switch puts self to sleep and wakes to. It returns when somebody switches to
+// self. self must be the running fiber; to must be asleep and owned by the
+// caller, whose thread must not be locked.
+func Switch(self, to *Fiber) {
+	s := to.at
+	to.at = nil
+	self.at = s
+	s.occupant = self
+	if s.inNext {
+		s.inNext = false
+		s.yield(struct{}{})
+	} else {
+		s.inNext = true
+		s.next()
+	}
+	if self.relay != nil {
+		self.forward()
+	}
+}
+
+// forward switches on for as long as the fiber is woken only to pass the
+// processor on.
+func (f *Fiber) forward() {
+	for f.relay != nil {
+		to := f.relay
+		f.relay = nil
+		Switch(f, to)
+	}
+}
+
+// Dying reports whether the body has to return. Only the running fiber may
+// ask.
+func (f *Fiber) Dying() bool { return f.dying }
+
+// Taint notes that the fiber is inside a deferred call of a runtime.Goexit.
+// When its body ends, iter.Pull raises the Goexit again in whoever sleeps in its
+// slot, so [Reap] resumes it for the last time from a goroutine of its own.
+func (f *Fiber) Taint() { f.tainted = true }
+
+// Tainted reports whether Taint was called.
+func (f *Fiber) Tainted() bool { return f.tainted }
+
+// Reap ends fibers and returns those that it had to leave. It must own all of
+// them, and each must be asleep outside of any work, so that it returns when it
+// sees Dying. Call it from an ordinary goroutine.
+//
+// A fiber ends by returning, and that wakes whoever sleeps in its own slot. So
+// the fiber is first brought home: the reaper takes the occupant's place, the
+// occupant takes the fiber's, and the fiber its own. That needs an occupant
+// which nobody else may wake meanwhile: one of fibers. A fiber whose slot holds
+// a stranger is left. If nobody but fibers sleeps in any slot, all are ended.
+func Reap(fibers []*Fiber) (left []*Fiber) {
+	mine := make(map[*Fiber]bool, len(fibers))
+	for _, f := range fibers {
+		mine[f] = true
+	}
+	self := Adopt()
+	for _, f := range fibers {
+		if f.at != f.own {
+			h := f.own.occupant
+			if !mine[h] {
+				left = append(left, f)
+				continue
+			}
+			// self sleeps at f.own, h at f.at; then f at f.own, and self runs.
+			h.relay, f.relay = f, self
+			Switch(self, h)
+		}
+		f.dying = true
+		delete(mine, f)
+		if !f.tainted {
+			Switch(self, f)
+			continue
+		}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			Switch(Adopt(), f) // may not return: the Goexit comes out here
+		}()
+		<-done
+	}
+	return left
+}

@@ -1,0 +1,157 @@
+package fiber
+
+import (
+	"math/rand/v2"
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestSwitchAtRandomAndReapAll(t *testing.T) {
+	const fibers, switches = 50, 20_000
+	main := Adopt()
+	all := make([]*Fiber, fibers)
+	rng := rand.New(rand.NewPCG(1, 2))
+	n, running := 0, -1
+	for i := range all {
+		all[i] = New(func(f *Fiber) {
+			for !f.Dying() {
+				if n++; n >= switches {
+					running = -1
+					Switch(f, main)
+					continue
+				}
+				j := rng.IntN(fibers)
+				if all[j] == f {
+					continue
+				}
+				running = j
+				Switch(f, all[j])
+				if !f.Dying() {
+					require.Equal(t, running, i, "the fiber switched to is the one that runs")
+				}
+			}
+		})
+	}
+	running = 0
+	Switch(main, all[0])
+	require.GreaterOrEqual(t, n, switches)
+	require.Empty(t, Reap(all))
+	for _, f := range all {
+		require.True(t, f.dead)
+	}
+}
+
+func TestReapLeavesAFiberWhoseSlotHoldsAStranger(t *testing.T) {
+	main := Adopt()
+	var a, b *Fiber
+	back := func(f *Fiber) {
+		for !f.Dying() {
+			Switch(f, main)
+		}
+	}
+	b = New(back)
+	a = New(func(f *Fiber) {
+		Switch(f, b) // a sleeps in b's slot
+		back(f)
+	})
+	Switch(main, a)
+	// main ran a (main in a.own), a ran b (a in b.own), b ran main (b in a.own).
+	require.Same(t, b, a.own.occupant)
+	require.Same(t, a, b.own.occupant)
+	left := Reap([]*Fiber{a})
+	require.Equal(t, []*Fiber{a}, left)
+	require.Empty(t, Reap([]*Fiber{a, b}))
+}
+
+func TestReapUnstarted(t *testing.T) {
+	ran := false
+	f := New(func(*Fiber) { ran = true })
+	require.Empty(t, Reap([]*Fiber{f}))
+	require.False(t, ran)
+	require.True(t, f.dead)
+}
+
+func TestGoexitStaysInTheFiber(t *testing.T) {
+	main := Adopt()
+	ran := 0
+	var loop func(f *Fiber)
+	loop = func(f *Fiber) {
+		normal := false
+		defer func() {
+			if !normal {
+				f.Taint()
+				loop(f)
+			}
+		}()
+		for !f.Dying() {
+			if ran++; ran%3 == 0 {
+				runtime.Goexit()
+			}
+			Switch(f, main)
+		}
+		normal = true
+	}
+	f, g := New(loop), New(loop)
+	for range 10 {
+		Switch(main, f)
+		Switch(main, g)
+	}
+	require.True(t, f.Tainted())
+	require.Empty(t, Reap([]*Fiber{f, g}))
+}
+
+func TestMigratesBetweenThreads(t *testing.T) {
+	n := 0
+	main := make([]*Fiber, 2)
+	turn := make([]chan struct{}, 2)
+	for i := range turn {
+		turn[i] = make(chan struct{}, 1)
+	}
+	var f *Fiber
+	f = New(func(f *Fiber) {
+		for !f.Dying() {
+			runtime.LockOSThread()
+			n++
+			runtime.UnlockOSThread()
+			Switch(f, main[(n-1)%2])
+		}
+	})
+	done := make(chan struct{})
+	for i := range main {
+		go func() {
+			runtime.LockOSThread()
+			main[i] = Adopt()
+			for range 1000 {
+				<-turn[i]
+				runtime.UnlockOSThread()
+				Switch(main[i], f)
+				runtime.LockOSThread()
+				turn[1-i] <- struct{}{}
+			}
+			done <- struct{}{}
+		}()
+	}
+	turn[0] <- struct{}{}
+	<-done
+	<-done
+	require.Equal(t, 2000, n)
+	require.Empty(t, Reap([]*Fiber{f}))
+}
+
+func BenchmarkSwitch(b *testing.B) {
+	main := Adopt()
+	f := New(func(f *Fiber) {
+		for !f.Dying() {
+			Switch(f, main)
+		}
+	})
+	for b.Loop() {
+		Switch(main, f)
+	}
+	Reap([]*Fiber{f})
+}

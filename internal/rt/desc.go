@@ -1,0 +1,324 @@
+// Package rt is the ground that package task and package scheduler share: the
+// task descriptor and its state machine, the waiters of a task, and the two
+// small interfaces through which a task talks to the worker it runs on and to the
+// scheduler it belongs to.
+//
+// Nothing here decides what runs next, and nothing here blocks.
+package rt
+
+import (
+	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/fiber"
+	"github.com/heddle-go/heddle/preempt"
+)
+
+// Desc is a task's descriptor. Package task gives it to users as task.Ctx, a
+// type with the same layout. It is 80 bytes: a million queued tasks are to fit in
+// little more than their closures take.
+//
+// Descriptors are pooled. A life of a descriptor is one generation; all that others
+// hold of it is a pointer and a generation.
+type Desc struct {
+	status atomicx.Uint64 // see status.go
+	Flag   preempt.Flag   // polled by the task, marked by sysmon
+
+	// Owned with the task: by the spawner until it is queued, then by
+	// whoever takes it from the queue. Handing over orders memory.
+	Fn   any          // func(*task.Ctx), kept as any since rt does not know Ctx
+	Next *Desc        // link in the list that holds the descriptor: pool or injector
+	Fib  *fiber.Fiber // where the task sleeps; nil if it has not started
+	W    *Worker      // the worker it runs on, or ran on last
+
+	waiters atomicx.Pointer[Waiter] // who waits for the end; see waiter.go
+	ext     atomicx.Pointer[Ext]    // what few tasks have; see ext.go
+
+	// Home is set when the descriptor is allocated, and never changes.
+	Home *Home
+}
+
+// Home is what every descriptor of a scheduler knows of it.
+type Home struct {
+	Sched Scheduler
+	// Owed counts goroutines outside of the scheduler that were made ready by a
+	// worker and have not run yet. Workers let the Go scheduler in while it
+	// is positive. Added to by workers, subtracted from by those goroutines.
+	Owed atomicx.Int64
+	_    [40]byte
+}
+
+// Worker is the part of a worker that its tasks see.
+type Worker struct {
+	Host Host
+}
+
+// Host is a worker, as the task that runs on it sees it. Only that task may
+// call its methods, and after those that suspend it may find itself on another
+// worker.
+type Host interface {
+	Yield(d *Desc)
+	// Poll is the slow path of a checkpoint.
+	Poll(d *Desc)
+	// Park suspends d until the event of its kind has happened.
+	Park(d *Desc, k Park)
+	// Sleep suspends d until the duration has passed or d is cancelled.
+	Sleep(d *Desc, ns int64)
+	// Spawn starts a task on this worker and returns its descriptor and its
+	// generation; the descriptor is nil if the scheduler is closed.
+	Spawn(fn any, x *Ext) (*Desc, uint32)
+	// Local queues d, which the caller has just made runnable, to run next here.
+	Local(d *Desc)
+}
+
+// Scheduler is the scheduler of a task, as anyone may call it.
+type Scheduler interface {
+	// Inject queues d, which the caller has just made runnable.
+	Inject(d *Desc)
+	// OnTask reports whether the caller runs on a task of any scheduler. Slow.
+	OnTask() bool
+}
+
+// Status reads the status word.
+func (d *Desc) Status() Status { return Status(d.status.Load()) }
+
+// Gen returns the generation of the present life.
+func (d *Desc) Gen() uint32 { return d.Status().gen() }
+
+// Dispatch returns the number of the present dispatch, as preempt marks name it.
+func (d *Desc) Dispatch() uint32 { return d.Status().dispatch() }
+
+// Start begins a life: Free -> Runnable. The caller owns the descriptor.
+func (d *Desc) Start(fn any, x *Ext) {
+	d.Fn = fn
+	if x != nil {
+		d.ext.Store(x)
+	}
+	s := d.status.Load()
+	d.status.Store(s&^flagMask | stRunnable)
+}
+
+// Run marks the task as put on a worker: Runnable -> Running.
+// Called by the worker that took it from a queue.
+func (d *Desc) Run() { d.status.Add(stRunning - stRunnable + dispOne) }
+
+// Requeue makes a task that has left its stack runnable: Running ->
+// Runnable. Called by its successor, which then queues it.
+func (d *Desc) Requeue() { d.status.Add(^uint64(stRunning - stRunnable - 1)) }
+
+// Park says what ends a wait.
+type Park uint64
+
+// The kinds of park.
+const (
+	// ForReady waits for Ready; Cancel ends it too.
+	ForReady Park = 0
+	// ForWake waits for Wake; Cancel ends it too.
+	ForWake Park = flagInternal
+	// ForWakeOnly waits for Wake and nothing else.
+	ForWakeOnly Park = flagInternal | flagHard
+)
+
+func (k Park) token() uint64 {
+	if k&flagInternal != 0 {
+		return flagWoken
+	}
+	return flagToken
+}
+
+// Consume takes the event that k waits for, if it has happened, and reports
+// whether it had. Only the running task may call it.
+//
+// A token of Ready that ends a park is taken by that. A Wake has to be consumed even
+// then: the waiter must be able to tell it from a Cancel, and to know that none is
+// still on its way to it.
+func (d *Desc) Consume(k Park) bool {
+	for {
+		s := d.status.Load()
+		if s&k.token() == 0 {
+			return false
+		}
+		if d.status.CompareAndSwap(s, s&^k.token()) {
+			return true
+		}
+	}
+}
+
+// CommitPark makes a task that has left its stack wait, or reports false: the
+// event came first, the task is Runnable and the caller has to queue it. Called
+// by the task's successor, as the first thing after the switch.
+//
+// This is the one place where a wake-up could be lost. The two sides:
+//
+//	successor                          waker (Ready, Wake, Cancel)
+//	S1 the task has left its stack     W1 load the word
+//	S2 CAS Running -> Waiting, only    W2a Waiting for this: CAS -> Runnable,
+//	   if the event's flag is not set      then queue the task
+//	S3 else CAS to Runnable; queue     W2b else: CAS the event's flag in
+//	   the task
+//
+// Both sides change the same word by CAS, so one of them is first. If S2 is, W2a
+// sees Waiting and queues, exactly once, since only one CAS from Waiting succeeds. If
+// W2b is, S2 fails and S3 queues. Nobody queues the task before S1, since only
+// S2 makes it Waiting and only the successor runs S3.
+func (d *Desc) CommitPark(k Park) bool {
+	for {
+		s := d.status.Load()
+		if s&k.token() != 0 || s&flagCancelled != 0 && k&flagHard == 0 {
+			n := s - stRunning + stRunnable
+			if k == ForReady {
+				n &^= flagToken
+			}
+			if d.status.CompareAndSwap(s, n) {
+				return false
+			}
+			continue
+		}
+		if d.status.CompareAndSwap(s, s&^uint64(flagInternal|flagHard)|uint64(k)-stRunning+stWaiting) {
+			return true
+		}
+	}
+}
+
+// Ready gives the token of [ForReady] to life gen. It reports whether the caller
+// made the task runnable and so has to queue it.
+func (d *Desc) Ready(gen uint32) (queue bool) { return d.signal(gen, flagToken, 0) }
+
+// Wake is the event of [ForWake]. The caller has made sure, by a claim of its own,
+// that it is the only one for this wait; the task can therefore not end meanwhile.
+// It reports whether the caller has to queue the task.
+func (d *Desc) Wake() (queue bool) {
+	return d.signal(d.Gen(), flagWoken, flagInternal)
+}
+
+func (d *Desc) signal(gen uint32, token, kind uint64) bool {
+	for {
+		s := d.status.Load()
+		if !Status(s).Live(gen) || s&token != 0 {
+			return false
+		}
+		if s&stateMask == stWaiting && s&flagInternal == kind {
+			if d.status.CompareAndSwap(s, s-stWaiting+stRunnable|token&flagWoken) {
+				return true
+			}
+		} else if d.status.CompareAndSwap(s, s|token) {
+			return false
+		}
+	}
+}
+
+// Cancel asks life gen to end. It reports whether it was this call that cancelled,
+// and whether the caller has to queue the task.
+func (d *Desc) Cancel(gen uint32, closed bool) (did, queue bool) {
+	for {
+		s := d.status.Load()
+		if !Status(s).Live(gen) || s&flagCancelled != 0 {
+			return false, false
+		}
+		n := s | flagCancelled
+		if closed {
+			n |= flagClosed
+		}
+		wakes := s&stateMask == stWaiting && s&flagHard == 0
+		if wakes {
+			n = n - stWaiting + stRunnable
+		}
+		if d.status.CompareAndSwap(s, n) {
+			return true, wakes
+		}
+	}
+}
+
+// Escape notes that the Ctx may be used after the task has ended, so that the
+// descriptor must not serve another one.
+func (d *Desc) Escape() {
+	for {
+		s := d.status.Load()
+		if s&flagEscaped != 0 || d.status.CompareAndSwap(s, s|flagEscaped) {
+			return
+		}
+	}
+}
+
+// An End says how a task ended.
+type End uint8
+
+// The ends of a task.
+const (
+	Returned End = iota
+	Failed       // by a panic or Goexit; the error is in Ext
+	Skipped      // it was cancelled before it started
+)
+
+// Finish ends the present life and returns those who wait for that. It reports
+// whether the descriptor is free to serve again, and then its state is Free
+// in a new generation; otherwise it is Done for good. Called by the worker that runs
+// the task, or took it from a queue.
+func (d *Desc) Finish(e End) (waiters *Waiter, free bool) {
+	d.Fn, d.Fib = nil, nil
+	for {
+		s := d.status.Load()
+		var n uint64
+		if e == Returned && s&(flagCancelled|flagEscaped) == 0 {
+			n = s&^(flagMask|genMask) | (s+genOne)&genMask | stFree
+		} else {
+			n = s&^stateMask | stDone
+			switch e {
+			case Failed:
+				n |= flagFailed
+			case Skipped:
+				n |= flagSkipped
+			}
+		}
+		if !d.status.CompareAndSwap(s, n) {
+			continue // a flag was set meanwhile; it may matter
+		}
+		if free = n&stateMask == stFree; free && d.ext.Load() != nil {
+			d.ext.Store(nil)
+		}
+		return d.takeWaiters(), free
+	}
+}
+
+// Err returns how life gen ended: nil if it has not, or returned normally. closed is
+// the error of tasks that the scheduler's Close ended, cancelled the one of tasks
+// that were cancelled without a cause.
+func (d *Desc) Err(gen uint32, cancelled, closed error) error {
+	s := d.Status()
+	if s.gen() != gen || s.state() != stDone {
+		return nil
+	}
+	if s.has(flagFailed) {
+		return d.Ext().Err
+	}
+	if s.has(flagCancelled) {
+		return d.Cause(cancelled, closed)
+	}
+	return nil
+}
+
+// Cause returns why the present life is cancelled, or nil if it is not.
+func (d *Desc) Cause(cancelled, closed error) error {
+	s := d.Status()
+	if !s.has(flagCancelled) {
+		return nil
+	}
+	if s.has(flagClosed) {
+		return closed
+	}
+	if x := d.Ext(); x != nil {
+		if err := x.Cause(); err != nil {
+			return err
+		}
+	}
+	return cancelled
+}
+
+// Name returns the name that life gen was given, or "".
+func (d *Desc) Name(gen uint32) string {
+	if d.Status().gen() != gen {
+		return ""
+	}
+	if x := d.Ext(); x != nil && x.Name != "" {
+		return x.Name
+	}
+	return ""
+}

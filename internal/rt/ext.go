@@ -1,0 +1,99 @@
+package rt
+
+import (
+	"context"
+	"sync"
+)
+
+// Ext holds what few tasks have. It is attached to a descriptor when it is first
+// needed, and stays for the rest of that life.
+type Ext struct {
+	// Set before the task is queued.
+	Name   string
+	Parent context.Context
+
+	// Set by the worker that ends the task, before Finish.
+	Err error
+
+	mu    sync.Mutex
+	done  chan struct{}
+	ended bool        // done is closed
+	cause error       // of the cancellation, unless it is the default
+	stop  func() bool // ends the watch over Parent
+}
+
+// Ext returns the extension, or nil.
+func (d *Desc) Ext() *Ext { return d.ext.Load() }
+
+// NeedExt returns the extension, and makes one if there is none.
+func (d *Desc) NeedExt() *Ext {
+	for {
+		if x := d.ext.Load(); x != nil {
+			return x
+		}
+		d.ext.CompareAndSwap(nil, &Ext{})
+	}
+}
+
+// Watch has stop called when the task ends. Called before the task is queued or
+// by the task itself.
+func (x *Ext) Watch(stop func() bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.stop = stop
+}
+
+// Done returns the channel that is closed when the task is cancelled or ends.
+func (d *Desc) Done() <-chan struct{} {
+	x := d.NeedExt()
+	d.Escape()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.done == nil {
+		x.done = make(chan struct{})
+	}
+	// Either CloseDone, which follows the change of status, finds the channel, or
+	// the change is seen here: both hold mu.
+	if s := d.Status(); !x.ended && (s.Cancelled() || !s.InUse()) {
+		x.ended = true
+		close(x.done)
+	}
+	return x.done
+}
+
+// CloseDone closes the channel of Done, if there is one.
+func (x *Ext) CloseDone() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.done != nil && !x.ended {
+		x.ended = true
+		close(x.done)
+	}
+}
+
+// SetCause records why the task is cancelled, unless a reason is known already.
+func (x *Ext) SetCause(err error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.cause == nil {
+		x.cause = err
+	}
+}
+
+// Cause returns what SetCause recorded.
+func (x *Ext) Cause() error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.cause
+}
+
+// Release ends the watch over the parent context.
+func (x *Ext) Release() {
+	x.mu.Lock()
+	stop := x.stop
+	x.stop = nil
+	x.mu.Unlock()
+	if stop != nil {
+		stop()
+	}
+}

@@ -1,0 +1,78 @@
+package rt
+
+import "github.com/heddle-go/heddle/internal/atomicx"
+
+// A Waiter waits for the end of a task: either a task, which is parked, or an
+// ordinary goroutine, which blocks on a channel.
+type Waiter struct {
+	next  *Waiter
+	claim atomicx.Uint32
+	gen   uint32
+
+	Task *Desc         // the waiting task, or
+	C    chan struct{} // of capacity 1, for a goroutine
+}
+
+const (
+	wtWaiting   = 0
+	wtWoken     = 1 // whoever made it so owes the wake-up
+	wtAbandoned = 2 // the waiter has gone
+)
+
+// Reset makes a waiter that was woken ready for another wait.
+func (w *Waiter) Reset() {
+	w.next = nil
+	w.claim.Store(wtWaiting)
+}
+
+// Next returns the waiter behind w in the list that Finish returned.
+func (w *Waiter) Next() *Waiter { return w.next }
+
+// Claim is called by the waker of a list: if it reports true, the caller has
+// to wake w, and nobody else does.
+func (w *Waiter) Claim() bool { return w.claim.CompareAndSwap(wtWaiting, wtWoken) }
+
+// Abandon is called by the waiter when it wants to go. If it reports false, a
+// wake-up has come or is coming, and the waiter has to take it.
+func (w *Waiter) Abandon() bool { return w.claim.CompareAndSwap(wtWaiting, wtAbandoned) }
+
+// Await registers w for the end of life gen. It reports false if that has come
+// already, and then w will not be woken.
+//
+//	waiter                            finisher (Finish and its caller)
+//	W1 push w on the list             F1 change the status word
+//	W2 load the status word           F2 take the list
+//	   ended: Abandon                 F3 Claim each, and wake it
+//
+// The operations are sequentially consistent. If W1 comes before F2, F3 finds w;
+// otherwise F1 comes before W2, and W2 sees the end. If both hold, the CAS in
+// Abandon and Claim lets one of them win. A waiter that came so late that it stands in the
+// list of a later life is abandoned by W2, or is woken by that life's end after
+// it has seen that its own task ended, which is no less true.
+func (d *Desc) Await(w *Waiter, gen uint32) bool {
+	w.gen = gen
+	for {
+		h := d.waiters.Load()
+		if h != nil && h.claim.Load() == wtAbandoned {
+			// Abandoned nodes are never used again, so this cannot be
+			// mistaken for a list that happens to look the same.
+			d.waiters.CompareAndSwap(h, h.next)
+			continue
+		}
+		w.next = h
+		if d.waiters.CompareAndSwap(h, w) {
+			break
+		}
+	}
+	if d.Status().Live(gen) {
+		return true
+	}
+	return !w.Abandon()
+}
+
+func (d *Desc) takeWaiters() *Waiter {
+	if d.waiters.Load() == nil { // the usual case; ordered by the change of status before
+		return nil
+	}
+	return d.waiters.Swap(nil)
+}

@@ -1,0 +1,208 @@
+package preempt
+
+import (
+	"sync"
+	"time"
+
+	"github.com/heddle-go/heddle/internal/atomicx"
+)
+
+// The back-off of a monitor: it looks again after MinTick when it had something to
+// do, and doubles the pause up to MaxTick while it has not. The ends are those of
+// the Go runtime's sysmon. That one stays at its shortest pause for a
+// millisecond first; this one does not, since its ticks are a goroutine's and disturb
+// whoever computes.
+const (
+	MinTick = 20 * time.Microsecond
+	MaxTick = 10 * time.Millisecond
+)
+
+// A Dispatch is one stay of a unit of work on a processor.
+type Dispatch struct {
+	Flag *Flag  // the unit's flag
+	Life uint64 // changes when the flag comes to serve another unit
+	ID   uint32 // the number of the stay, as [Flag.Ask] names it
+}
+
+// A Unit is something that runs dispatches one after the other, such as a
+// worker. Its methods are called by the monitor's goroutine only.
+type Unit interface {
+	// Dispatch returns the present dispatch, or false if there is none.
+	Dispatch() (Dispatch, bool)
+	// Stalled is told, once, of a dispatch that has passed no yield point for
+	// that long although it was asked to.
+	Stalled(d Dispatch, age time.Duration)
+}
+
+// Config is what a [Monitor] watches and does.
+type Config struct {
+	Units   []Unit
+	Quantum time.Duration // ask a dispatch that is older to give way; positive
+	Stall   time.Duration // report a dispatch that is older as stalled; 0 for never
+
+	// Tick is called at each tick. It returns the time at which the monitor has to
+	// tick again at the latest, in nanoseconds of Now, or 0; and whether
+	// there was something to do.
+	Tick func(now int64) (next int64, busy bool)
+	// Idle reports whether there is nothing to watch. When it has been true for
+	// some ticks, the monitor sleeps until Kick, or until the time that Tick
+	// returned.
+	Idle func() bool
+	// Now is the clock, in nanoseconds.
+	Now func() int64
+}
+
+// idleTicks is how many ticks in a row, the last ones MaxTick apart, must
+// find the units idle before the monitor sleeps. A second: whoever submits now
+// and then must not pay for waking the monitor each time.
+const idleTicks = 100
+
+// A Monitor watches units and asks those that overrun their quantum to give
+// way: Go's sysmon, as a goroutine.
+type Monitor struct {
+	cfg   Config
+	seen  []seen
+	kick  chan struct{}
+	quit  chan struct{}
+	done  chan struct{}
+	once  sync.Once
+	until atomicx.Int64 // when it ticks next; never while it sleeps without an end
+}
+
+type seen struct {
+	d        Dispatch
+	since    int64
+	asked    bool
+	reported bool
+}
+
+const never = 1<<63 - 1
+
+// NewMonitor returns a monitor that runs until Stop. It is not started.
+func NewMonitor(cfg Config) *Monitor {
+	m := &Monitor{
+		cfg:  cfg,
+		seen: make([]seen, len(cfg.Units)),
+		kick: make(chan struct{}, 1),
+		quit: make(chan struct{}),
+		done: make(chan struct{}),
+	}
+	return m
+}
+
+// Start starts the monitor's goroutine. Call it once.
+func (m *Monitor) Start() { go m.run() }
+
+// Stop ends the monitor and waits for its goroutine. It may be called more than once, but
+// not from within a callback.
+func (m *Monitor) Stop() {
+	m.once.Do(func() { close(m.quit) })
+	<-m.done
+}
+
+// Asleep reports whether the monitor sleeps without an end. Whoever makes the units
+// busy then has to Kick it.
+func (m *Monitor) Asleep() bool { return m.until.Load() == never }
+
+// Kick makes the monitor tick soon. It never blocks.
+func (m *Monitor) Kick() {
+	select {
+	case m.kick <- struct{}{}:
+	default:
+	}
+}
+
+// KickBefore kicks the monitor if it would not tick by the given time. The caller
+// has first made known, where Tick looks, what is due then:
+//
+//	caller                             monitor
+//	C1 publish what is due at t        M1 store until
+//	C2 load until; kick if after t     M2 ask Tick again for what is due first
+//
+// Either C2 sees the until of M1, or M2 sees what C1 published.
+func (m *Monitor) KickBefore(t int64) {
+	if m.until.Load() > t {
+		m.Kick()
+	}
+}
+
+func (m *Monitor) run() {
+	defer close(m.done)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	pause, idle := MinTick, 0
+	for {
+		now := m.cfg.Now()
+		busy := m.look(now)
+		next, did := m.cfg.Tick(now)
+		if busy || did {
+			pause = MinTick
+		} else {
+			pause = min(2*pause, m.longest())
+		}
+		if m.cfg.Idle() {
+			idle++
+		} else {
+			idle = 0
+		}
+		until := now + int64(pause)
+		if idle >= idleTicks {
+			until = never
+		}
+		if next != 0 {
+			until = min(until, next)
+		}
+		m.until.Store(until)
+		// See KickBefore (M2); and Idle again, for Asleep.
+		if n, did := m.cfg.Tick(now); did || n != 0 && n < until || until == never && !m.cfg.Idle() {
+			m.until.Store(now)
+			idle = 0
+			continue
+		}
+		var ring <-chan time.Time
+		if until != never {
+			timer.Reset(time.Duration(until - now))
+			ring = timer.C
+		}
+		select {
+		case <-m.quit:
+			return
+		case <-m.kick:
+			idle = 0
+		case <-ring:
+		}
+	}
+}
+
+func (m *Monitor) longest() time.Duration {
+	return max(MinTick, min(MaxTick, m.cfg.Quantum))
+}
+
+// look visits the units and reports whether it had to ask one.
+func (m *Monitor) look(now int64) (busy bool) {
+	for i, u := range m.cfg.Units {
+		s := &m.seen[i]
+		d, ok := u.Dispatch()
+		if !ok {
+			*s = seen{}
+			continue
+		}
+		if d != s.d {
+			*s = seen{d: d, since: now}
+			continue
+		}
+		age := time.Duration(now - s.since)
+		if age >= m.cfg.Quantum {
+			// Ask each time: a mark may have been consumed when nobody else
+			// was there to take over.
+			d.Flag.Ask(d.ID)
+			busy = busy || !s.asked
+			s.asked = true
+		}
+		if m.cfg.Stall > 0 && age >= m.cfg.Stall && !s.reported {
+			s.reported = true
+			u.Stalled(d, age)
+		}
+	}
+	return busy
+}

@@ -1,0 +1,296 @@
+package scheduler
+
+import (
+	"runtime"
+
+	"github.com/heddle-go/heddle/deque"
+	"github.com/heddle-go/heddle/internal/rt"
+)
+
+// fairTick is how often the injector comes before the worker's own queue, so that tasks that
+// keep that filled cannot starve it. A prime, as Go's schedule has it, so as not to fall
+// into step with programs.
+const fairTick = 61
+
+// maxNextRun bounds how often in a row the next slot comes before the queue, so that two tasks
+// that wake each other cannot starve it.
+const maxNextRun = 3
+
+// pick returns the next task to run from what is at hand: next slot, own queue,
+// injector, timers. It takes the task from its queue, does not block and does not steal.
+func (w *worker) pick() *rt.Desc {
+	w.tick++
+	if w.tick%fairTick == 0 {
+		if d := w.fair(); d != nil {
+			return d
+		}
+	}
+	if w.s.home.Owed.Load() != 0 {
+		w.seeOwed()
+	}
+	if w.nextRun < maxNextRun {
+		if d := w.takeNext(); d != nil {
+			w.nextRun++
+			return d
+		}
+	}
+	w.nextRun = 0
+	if d := w.runq.Pop(); d != nil {
+		return d
+	}
+	if d := w.takeNext(); d != nil {
+		return d
+	}
+	if d := w.takeInjected(); d != nil {
+		return d
+	}
+	if w.s.timers.first.Load() != 0 {
+		w.expireTimers(w.s.now())
+		return w.runq.Pop()
+	}
+	return nil
+}
+
+// fair is what happens every fairTick-th time.
+func (w *worker) fair() *rt.Desc {
+	w.flush()
+	if w.tick%(16*fairTick) == 0 {
+		w.checkThread()
+	}
+	if w.s.timers.first.Load() != 0 {
+		w.expireTimers(w.s.now())
+	}
+	d, _ := w.s.inj.pop(1, nil)
+	return d
+}
+
+// seeOwed looks at the clock now and then while an outsider waits for a P.
+func (w *worker) seeOwed() {
+	if w.owedLook++; w.owedLook%8 == 0 {
+		w.letIn(w.s.now())
+	}
+}
+
+func (w *worker) takeNext() *rt.Desc {
+	if w.next.Load() == nil {
+		return nil
+	}
+	return w.next.Swap(nil)
+}
+
+func (w *worker) takeInjected() *rt.Desc {
+	d, _ := w.s.inj.pop(len(w.s.workers), w.runq.Push)
+	if d != nil && !w.runq.Thief().Empty() {
+		w.s.wakeOne()
+	}
+	return d
+}
+
+func (w *worker) expireTimers(now int64) {
+	if w.s.timers.due(now) {
+		w.s.timers.expire(now, w.push)
+	}
+}
+
+// maxSteal bounds a batch that is stolen. Half of a long queue is plenty for a
+// long time, and taking it takes long.
+const maxSteal = 4096
+
+// glance looks once into everybody's queue.
+func (w *worker) glance() *rt.Desc {
+	ws := w.s.workers
+	if len(ws) == 1 {
+		return nil
+	}
+	at := w.rng.IntN(len(ws))
+	for i := range ws {
+		v := ws[(at+i)%len(ws)]
+		if v == w || v.runq.Thief().Empty() {
+			continue
+		}
+		if d := w.stealFrom(v); d != nil {
+			return d
+		}
+	}
+	return nil
+}
+
+func (w *worker) stealFrom(v *worker) *rt.Desc {
+	for {
+		d, n, out := v.runq.Thief().StealBatch(&w.runq, maxSteal)
+		switch out {
+		case deque.Stolen:
+			w.n.steals++
+			w.n.stolen += uint64(n)
+			return d
+		case deque.Empty:
+			return nil
+		}
+	}
+}
+
+// stealNext takes what has been in somebody's next slot for the whole
+// time of grace.
+func (w *worker) stealNext() *rt.Desc {
+	for _, v := range w.s.workers {
+		if v == w {
+			continue
+		}
+		d := v.next.Load()
+		if d == nil {
+			continue
+		}
+		before := d.Status()
+		for start := w.s.now(); w.s.now()-start < nextGrace; {
+			if v.next.Load() != d {
+				break
+			}
+		}
+		// The same task may have been run and put back meanwhile; its dispatch
+		// number tells. If that happens after this look, the theft is
+		// early, which is no harm.
+		if d.Status() == before && v.next.CompareAndSwap(d, nil) {
+			v.nextStolen.Store(true)
+			w.n.steals++
+			w.n.stolen++
+			return d
+		}
+	}
+	return nil
+}
+
+// nextGrace is how long a task may sit in a next slot before others take it: several
+// times what two tasks take that wake each other in turn, and well below what
+// waking a thread costs.
+const nextGrace = 3000
+
+// Bounds of the search, in rounds over all victims. Waking a pinned thread takes about
+// 10 us, so it pays to look around for about as long before going to sleep.
+// BenchmarkPingPong and BenchmarkSubmit at workers=2 show the effect.
+const (
+	searchRounds = 64
+	searchPause  = 100 // iterations of an empty loop between two rounds
+)
+
+// find returns the next task to run. It searches, sleeps and wakes until there is
+// one, and returns nil when the scheduler quits.
+func (w *worker) find() *rt.Desc {
+	for {
+		if d := w.pick(); d != nil {
+			w.stopSearching()
+			return d
+		}
+		if w.s.quit.Load() {
+			w.stopSearching()
+			return nil
+		}
+		if !w.searching {
+			w.searching = w.s.idle.trySearch()
+		}
+		if w.searching {
+			if d := w.search(); d != nil {
+				w.stopSearching()
+				return d
+			}
+		}
+		w.sleep()
+	}
+}
+
+// stopSearching ends the search after it found something (W5): the last searcher
+// wakes another if there is more.
+func (w *worker) stopSearching() {
+	if !w.searching {
+		return
+	}
+	w.searching = false
+	if w.s.idle.stopSearch() && w.s.visibleWork() {
+		w.s.wakeOne()
+	}
+}
+
+// search looks everywhere for a while.
+func (w *worker) search() *rt.Desc {
+	rounds := searchRounds
+	if w.s.procs.Load() == 1 || w.s.home.Owed.Load() != 0 {
+		// Whoever could produce work needs the P that the search would hold.
+		rounds = 1
+	}
+	for i := range rounds {
+		if d := w.glance(); d != nil {
+			return d
+		}
+		if !w.s.inj.empty() || w.s.quit.Load() {
+			return w.pick()
+		}
+		if f := w.s.timers.first.Load(); f != 0 && i%8 == 7 {
+			if now := w.s.now(); f <= now {
+				return w.pick()
+			}
+		}
+		if i == rounds-1 || i%16 == 15 {
+			if d := w.stealNext(); d != nil {
+				return d
+			}
+		}
+		for range searchPause {
+		}
+	}
+	return nil
+}
+
+// sleep is the worker's side of the sleep/wake protocol, W1 to W4. When it returns
+// the worker is a searcher.
+func (w *worker) sleep() {
+	w.current.Store(nil)
+	w.flush()
+	w.runq.Trim()
+	w.s.idle.sleep(w.id, w.searching) // (W2)
+	w.searching = true                // either way it comes back as one
+	if w.s.visibleWork() || w.s.quit.Load() {
+		// (W3)
+		if w.s.idle.unsleep(w.id) {
+			return
+		}
+	} else {
+		w.s.quiesce()
+	}
+	w.park.park(w.s.home.Owed.Load() != 0) // (W4)
+	if w.s.mon.Asleep() {
+		w.s.mon.Kick()
+	}
+	w.checkThread()
+}
+
+// visibleWork reports whether any queue holds something that a worker would find:
+// the queues and due timers, not next slots, which are sysmon's business when
+// they get stuck.
+func (s *Scheduler) visibleWork() bool {
+	if !s.inj.empty() {
+		return true
+	}
+	for _, w := range s.workers {
+		if !w.runq.Thief().Empty() {
+			return true
+		}
+	}
+	return s.timers.first.Load() != 0 && s.timers.due(s.now())
+}
+
+// wakeOne wakes a sleeping worker if nobody searches (P2, P3).
+func (s *Scheduler) wakeOne() {
+	if s.idle.needsWake() {
+		s.wakeOneSlow()
+	}
+}
+
+func (s *Scheduler) wakeOneSlow() {
+	if id, ok := s.idle.claim(); ok {
+		s.wakes.Add(1)
+		s.workers[id].park.unpark()
+	}
+}
+
+// refreshProcs reads GOMAXPROCS, which takes a lock of the Go runtime. Called
+// by sysmon.
+func (s *Scheduler) refreshProcs() { s.procs.Store(int32(runtime.GOMAXPROCS(0))) }

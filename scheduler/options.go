@@ -1,0 +1,184 @@
+package scheduler
+
+import (
+	"fmt"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"github.com/heddle-go/heddle/task"
+)
+
+// MaxWorkers is the largest number of workers that [WithWorkers] takes.
+const MaxWorkers = 1024
+
+// The bounds of [WithQuantum].
+const (
+	MinQuantum = 100 * time.Microsecond
+	MaxQuantum = 10 * time.Second
+)
+
+// Pinning says how workers are bound to operating system threads and CPUs.
+type Pinning uint8
+
+const (
+	// Threads locks each worker to one thread (runtime.LockOSThread). It is the default.
+	Threads Pinning = iota
+	// CPUs binds, besides, the thread of worker i to one CPU of those the
+	// process may use. Linux only.
+	CPUs
+	// None lets workers be plain goroutines, which the Go runtime may move between threads
+	// as it likes. Waking an idle worker is cheapest.
+	None
+)
+
+// String returns "threads", "cpus" or "none".
+func (p Pinning) String() string {
+	switch p {
+	case Threads:
+		return "threads"
+	case CPUs:
+		return "cpus"
+	case None:
+		return "none"
+	}
+	return fmt.Sprintf("Pinning(%d)", uint8(p))
+}
+
+// Stall describes a task that has passed no yield point for long, and so keeps
+// its worker from everybody else.
+type Stall struct {
+	Task   task.Task
+	Worker int           // index of the worker it holds
+	Age    time.Duration // how long it has been running, as far as it was seen
+}
+
+type config struct {
+	workers    int
+	pinning    Pinning
+	quantum    time.Duration
+	stallAfter time.Duration
+	onStall    func(Stall)
+	onPanic    func(task.Task, *task.PanicError)
+	log        *slog.Logger
+}
+
+// Option is an option of [New].
+type Option interface {
+	apply(c *config) error
+}
+
+type optionFunc func(c *config) error
+
+func (f optionFunc) apply(c *config) error { return f(c) }
+
+// WithWorkers sets the number of workers, 1 to [MaxWorkers]. The default is GOMAXPROCS at the
+// time of New, which honours CPU limits of the container. More workers than GOMAXPROCS do
+// not compute in parallel; they help when tasks block their threads.
+func WithWorkers(n int) Option {
+	return optionFunc(func(c *config) error {
+		if n < 1 || n > MaxWorkers {
+			return fmt.Errorf("scheduler: WithWorkers(%d): want 1 to %d", n, MaxWorkers)
+		}
+		c.workers = n
+		return nil
+	})
+}
+
+// WithPinning sets how workers are bound to threads and CPUs; the default is [Threads].
+// New returns an error for [CPUs] where the system has no such call.
+func WithPinning(p Pinning) Option {
+	return optionFunc(func(c *config) error {
+		if p > None {
+			return fmt.Errorf("scheduler: WithPinning(%d): want Threads (0), CPUs (1) or None (2)", uint8(p))
+		}
+		if err := pinningSupported(p); err != nil {
+			return fmt.Errorf("scheduler: WithPinning(%v): %w", p, err)
+		}
+		c.pinning = p
+		return nil
+	})
+}
+
+// WithQuantum sets the time slice: a task that has been running for longer goes to the back of
+// the queue at its next yield point, if another one is runnable. From [MinQuantum]
+// to [MaxQuantum]; the default is 10 ms, as Go's. A short quantum makes short tasks beside
+// hogs respond sooner and costs a switch each time.
+func WithQuantum(d time.Duration) Option {
+	return optionFunc(func(c *config) error {
+		if d < MinQuantum || d > MaxQuantum {
+			return fmt.Errorf("scheduler: WithQuantum(%v): want %v to %v", d, MinQuantum, MaxQuantum)
+		}
+		c.quantum = d
+		return nil
+	})
+}
+
+// WithStallAfter sets after how long without a yield point a task is reported as stalled:
+// by a warning to the logger, by the count in [Stats], and to the handler, if any. It
+// is reported once for each time it was put on a worker. 0 turns reports off; the default
+// is 1 s.
+func WithStallAfter(d time.Duration) Option {
+	return optionFunc(func(c *config) error {
+		if d < 0 {
+			return fmt.Errorf("scheduler: WithStallAfter(%v): want 0 (off) or more", d)
+		}
+		c.stallAfter = d
+		return nil
+	})
+}
+
+// WithStallHandler sets a function that is called with each stall, in addition to
+// the warning. It is called on a goroutine of the scheduler and must not block for long: sysmon waits
+// for it.
+func WithStallHandler(f func(Stall)) Option {
+	return optionFunc(func(c *config) error {
+		if f == nil {
+			return fmt.Errorf("scheduler: WithStallHandler(nil): want a function; leave the option out for none")
+		}
+		c.onStall = f
+		return nil
+	})
+}
+
+// WithPanicHandler sets a function that is called when a task's function panics. Without one, the
+// panic ends the process, as a goroutine's would. The handler runs on the worker, after the task has ended.
+// A panic in it ends the process.
+func WithPanicHandler(f func(t task.Task, e *task.PanicError)) Option {
+	return optionFunc(func(c *config) error {
+		if f == nil {
+			return fmt.Errorf("scheduler: WithPanicHandler(nil): want a function; leave the option out for none")
+		}
+		c.onPanic = f
+		return nil
+	})
+}
+
+// WithLogger sets where warnings go; the default is slog.Default() at the time
+// of the warning.
+func WithLogger(l *slog.Logger) Option {
+	return optionFunc(func(c *config) error {
+		if l == nil {
+			return fmt.Errorf("scheduler: WithLogger(nil): want a logger; leave the option out for slog.Default")
+		}
+		c.log = l
+		return nil
+	})
+}
+
+func newConfig(opts []Option) (config, error) {
+	c := config{
+		workers:    min(runtime.GOMAXPROCS(0), MaxWorkers),
+		quantum:    10 * time.Millisecond,
+		stallAfter: time.Second,
+	}
+	for i, o := range opts {
+		if o == nil {
+			return c, fmt.Errorf("scheduler: New: option %d is nil", i)
+		}
+		if err := o.apply(&c); err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}

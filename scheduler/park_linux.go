@@ -1,0 +1,93 @@
+package scheduler
+
+import (
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/heddle-go/heddle/internal/atomicx"
+)
+
+// A parker puts one worker to sleep. At most one goroutine parks at a time; any
+// number may unpark. An unpark before the park makes that return at once.
+//
+// There are two ways to sleep, since none is good at everything (ARCHITECTURE.md, "Parking a
+// pinned thread"): on a futex a locked thread wakes in a third of the time, but the
+// Go runtime notices only after a while that the thread does not use its P; on a
+// channel the P is free at once.
+type parker struct {
+	state atomicx.Uint32
+	ch    chan struct{}
+	futex bool // may use the futex at all
+}
+
+const (
+	pkEmpty = iota
+	pkToken
+	pkFutex // sleeps on the futex
+	pkChan  // sleeps on the channel
+)
+
+// From linux/futex.h: FUTEX_WAIT and FUTEX_WAKE, with FUTEX_PRIVATE_FLAG.
+const (
+	futexWaitPrivate = 0 | 128
+	futexWakePrivate = 1 | 128
+)
+
+func (p *parker) init(pinned bool) {
+	p.ch = make(chan struct{}, 1)
+	p.futex = pinned && !inBubble()
+}
+
+// inBubble reports whether time is not real, as inside a synctest bubble, where a
+// goroutine in a system call would keep the bubble's clock from moving. Its clock
+// starts in the year 2000.
+func inBubble() bool {
+	var ts unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_REALTIME, &ts) != nil {
+		return false
+	}
+	d := time.Until(time.Unix(ts.Unix()))
+	return d > 24*time.Hour || d < -24*time.Hour
+}
+
+// park sleeps until unpark. release asks for the P to be given up at once.
+func (p *parker) park(release bool) {
+	how := uint32(pkChan)
+	if p.futex && !release {
+		how = pkFutex
+	}
+	if !p.state.CompareAndSwap(pkEmpty, how) {
+		p.state.Store(pkEmpty) // took the token
+		return
+	}
+	if how == pkChan {
+		<-p.ch
+	} else {
+		for p.state.Load() == pkFutex {
+			// EINTR and EAGAIN lead to another look, as does 0.
+			_, _, _ = syscall.Syscall6(unix.SYS_FUTEX, p.addr(),
+				futexWaitPrivate, pkFutex, 0, 0, 0)
+		}
+	}
+	p.state.Store(pkEmpty)
+}
+
+// unpark wakes the sleeper, or the next park.
+func (p *parker) unpark() {
+	switch p.state.Swap(pkToken) {
+	case pkFutex:
+		// Syscall, not RawSyscall: the woken thread needs a P, and gets this one
+		// if there is no other.
+		_, _, _ = syscall.Syscall6(unix.SYS_FUTEX, p.addr(),
+			futexWakePrivate, 1, 0, 0, 0)
+	case pkChan:
+		p.ch <- struct{}{}
+	}
+}
+
+// addr returns the address of the state word for the kernel. The parker is
+// part of its worker, which is on the heap and does not move.
+func (p *parker) addr() uintptr { return uintptr(unsafe.Pointer(&p.state)) }

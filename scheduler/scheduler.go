@@ -1,0 +1,252 @@
+package scheduler
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/heddle-go/heddle/deque"
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/preempt"
+	"github.com/heddle-go/heddle/task"
+)
+
+// Scheduler runs tasks on a fixed pool of workers. Its methods may be called from any
+// goroutine and from tasks, unless they say otherwise. Make one with [New].
+type Scheduler struct {
+	cfg     config
+	cpus    []int // those that workers are bound to; nil without CPUs pinning
+	start   time.Time
+	workers []*worker
+	mon     *preempt.Monitor
+
+	home    rt.Home
+	inj     injector
+	idle    idleSet
+	timers  timers
+	descs   descPool
+	loopers loopers
+
+	// live counts tasks that were accepted and have not ended. Submissions from outside
+	// count at once; workers keep what happens on them to themselves
+	// until they flush, at the latest before they sleep. So it is exact when all workers
+	// sleep, which is when it is asked: see quiesce.
+	live     atomic.Int64
+	procs    atomic.Int32 // GOMAXPROCS
+	wakes    atomic.Uint64
+	stalls   atomic.Uint64
+	stranded atomic.Uint64
+
+	phase    atomic.Int32
+	quit     atomic.Bool    // workers are to end
+	done     sync.WaitGroup // workers
+	quiet    chan struct{}  // closed when all tasks have ended and none can come
+	closed   chan struct{}  // closed when nothing of the scheduler is left
+	finish   sync.Once
+	strandAt int64 // sysmon's: since when work waits beside sleepers; 0: it does not
+}
+
+// The phases of a scheduler's life, in order. ARCHITECTURE.md, "Shutting down", says what
+// each allows.
+const (
+	phaseOpen     = iota
+	phaseDraining // no submissions from outside; tasks go on and may start others
+	phaseClosed   // tasks are cancelled; none starts
+)
+
+// New makes a scheduler and starts its workers. Without options it has GOMAXPROCS workers, each locked
+// to a thread, and a quantum of 10 ms. It returns an error that names the option, the value
+// and the range if an option is wrong.
+//
+// A scheduler holds threads and goroutines until [Scheduler.Close] or [Scheduler.Shutdown].
+func New(opts ...Option) (*Scheduler, error) {
+	cfg, err := newConfig(opts)
+	if err != nil {
+		return nil, err
+	}
+	s := &Scheduler{
+		cfg:    cfg,
+		start:  time.Now(),
+		quiet:  make(chan struct{}),
+		closed: make(chan struct{}),
+	}
+	if cfg.pinning == CPUs {
+		if s.cpus, err = allowedCPUs(); err != nil {
+			return nil, err
+		}
+	}
+	s.home.Sched = s
+	s.descs.home = &s.home
+	s.idle.n = cfg.workers
+	s.refreshProcs()
+	units := make([]preempt.Unit, cfg.workers)
+	for i := range cfg.workers {
+		w := &worker{s: s, id: i, pinned: s.pinned(), rng: rand.New(rand.NewPCG(uint64(i), 0x68656464))}
+		w.Host = w
+		w.runq.Init(deque.FIFO, 0)
+		w.park.init(w.pinned)
+		s.workers = append(s.workers, w)
+		units[i] = w
+	}
+	s.mon = preempt.NewMonitor(preempt.Config{
+		Units:   units,
+		Quantum: cfg.quantum,
+		Stall:   cfg.stallAfter,
+		Tick:    s.sysmonTick,
+		Idle:    func() bool { return s.idle.sleeping() == cfg.workers },
+		Now:     s.now,
+	})
+	s.done.Add(cfg.workers)
+	for _, w := range s.workers {
+		go w.main()
+	}
+	s.mon.Start()
+	return s, nil
+}
+
+func (s *Scheduler) pinned() bool { return s.cfg.pinning != None }
+
+// now is the scheduler's clock: monotonic nanoseconds since it was made, never 0.
+func (s *Scheduler) now() int64 { return int64(time.Since(s.start)) + 1 }
+
+func (s *Scheduler) logger() *slog.Logger {
+	if s.cfg.log != nil {
+		return s.cfg.log
+	}
+	return slog.Default()
+}
+
+// Workers returns the number of workers.
+func (s *Scheduler) Workers() int { return len(s.workers) }
+
+// Go submits fn and returns the task's handle. It does not wait for the task. It may be called
+// from any goroutine; inside a task prefer [task.Ctx.Go], which queues on the task's own
+// worker.
+//
+// After Shutdown or Close, fn does not run and the handle's Err is [task.ErrClosed].
+func (s *Scheduler) Go(fn func(c *task.Ctx), opts ...task.Option) task.Task {
+	if fn == nil {
+		panic("scheduler: Go with a nil function")
+	}
+	return s.submit(nil, fn, task.Submission(nil, opts))
+}
+
+// GoContext is Go for a task that also belongs to a context: the task is cancelled, with the
+// context's cause, when ctx ends, and its Ctx has ctx's deadline and values. If ctx has
+// ended already, fn does not run.
+func (s *Scheduler) GoContext(ctx context.Context, fn func(c *task.Ctx), opts ...task.Option) task.Task {
+	if ctx == nil {
+		panic("scheduler: GoContext with a nil context: use Go, or context.Background()")
+	}
+	if fn == nil {
+		panic("scheduler: GoContext with a nil function")
+	}
+	return s.submit(ctx, fn, task.Submission(ctx, opts))
+}
+
+// submit is the way in for goroutines.
+//
+// It counts the task before it looks at the phase; Shutdown and Close set the phase before
+// they look at the count. So either the task is refused or it is waited for.
+func (s *Scheduler) submit(ctx context.Context, fn func(*task.Ctx), x *rt.Ext) task.Task {
+	s.live.Add(1)
+	if s.phase.Load() != phaseOpen {
+		s.live.Add(-1)
+		s.quiesce()
+		return task.Closed()
+	}
+	q := &s.inj
+	q.mu.Lock()
+	d := q.free
+	if d == nil {
+		q.mu.Unlock()
+		list, _ := s.descs.get() // may allocate: not under the lock
+		q.mu.Lock()
+		for d = list; d.Next != nil; d = d.Next {
+		}
+		d.Next = q.free
+		d = list
+	}
+	q.free = d.Next
+	if ctx != nil {
+		// The watch may cancel at once, so the descriptor must be alive.
+		q.mu.Unlock()
+		d.Start(fn, x)
+		t := task.HandleOf(d)
+		x.Watch(context.AfterFunc(ctx, func() { t.CancelCause(context.Cause(ctx)) }))
+		if ctx.Err() != nil {
+			t.CancelCause(context.Cause(ctx))
+		}
+		q.mu.Lock()
+		q.append(d)
+		q.accepted.Store(q.accepted.Load() + 1)
+		q.mu.Unlock()
+		s.wakeOne()
+		return t
+	}
+	d.Start(fn, x)
+	t := task.HandleOf(d)
+	q.append(d) // (P1)
+	q.accepted.Store(q.accepted.Load() + 1)
+	q.mu.Unlock()
+	s.wakeOne() // (P2, P3)
+	return t
+}
+
+// Inject implements rt.Scheduler.
+func (s *Scheduler) Inject(d *rt.Desc) {
+	s.inj.push(d) // (P1)
+	s.wakeOne()   // (P2, P3)
+}
+
+// OnTask implements rt.Scheduler.
+func (s *Scheduler) OnTask() bool { return onTask() }
+
+// callEntry is where the stack of each task passes through.
+var callEntry = runtime.FuncForPC(funcPC((*looper).call)).Entry()
+
+// onTask reports whether the caller runs on a task of some scheduler, by its stack.
+func onTask() bool {
+	var pcs [256]uintptr
+	for skip := 2; ; skip += len(pcs) {
+		n := runtime.Callers(skip, pcs[:])
+		for _, pc := range pcs[:n] {
+			if f := runtime.FuncForPC(pc - 1); f != nil && f.Entry() == callEntry {
+				return true
+			}
+		}
+		if n < len(pcs) {
+			return false
+		}
+	}
+}
+
+// crash ends the process as an unrecovered panic of a goroutine does. The panic cannot
+// be left to itself: iter.Pull would carry it into another fiber.
+func crash(t task.Task, e *task.PanicError) {
+	name := t.Name()
+	if name != "" {
+		name = " " + name
+	}
+	fmt.Fprintf(os.Stderr, "panic: %v\n\n[heddle: unhandled panic in task%s; scheduler.WithPanicHandler handles them]\n%s\n", panicText(e.Value), name, e.Stack)
+	os.Exit(2)
+}
+
+// panicText formats a panic's value much as the Go runtime does.
+func panicText(v any) string {
+	switch v := v.(type) {
+	case error:
+		return v.Error()
+	case fmt.Stringer:
+		return v.String()
+	case string:
+		return v
+	}
+	return fmt.Sprintf("(%T) %v", v, v)
+}

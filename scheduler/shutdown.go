@@ -1,0 +1,163 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
+)
+
+func funcPC(f any) uintptr { return reflect.ValueOf(f).Pointer() }
+
+// RunningError is returned by [Scheduler.Shutdown] when its context ends first.
+type RunningError struct {
+	Tasks []task.Task // those that had not ended
+	Cause error       // of the context
+}
+
+// Error returns the cause, the number of tasks and the first few of them.
+func (e *RunningError) Error() string {
+	const most = 5
+	var b strings.Builder
+	fmt.Fprintf(&b, "scheduler: Shutdown: %v with %d tasks not ended", e.Cause, len(e.Tasks))
+	for i, t := range e.Tasks {
+		if i == most {
+			b.WriteString(", ...")
+			break
+		}
+		if i == 0 {
+			b.WriteString(": ")
+		} else {
+			b.WriteString(", ")
+		}
+		b.WriteString(t.String())
+	}
+	return b.String()
+}
+
+// Unwrap returns the cause.
+func (e *RunningError) Unwrap() error { return e.Cause }
+
+var errShutdownOnTask = errors.New("scheduler: Shutdown called from inside a task would wait for that task: call it from a goroutine, or call Close")
+
+// Shutdown finishes what was accepted: it refuses submissions from outside from now on, waits
+// until all tasks have ended, those that they start included, and then ends the workers. It
+// blocks the calling goroutine.
+//
+// If ctx ends first, Shutdown returns a [*RunningError] with the tasks that have not
+// ended. Those go on; call Shutdown again to wait longer, or Close to cancel them.
+//
+// Inside a task Shutdown could only wait for itself: it changes nothing and returns an
+// error.
+func (s *Scheduler) Shutdown(ctx context.Context) error {
+	if onTask() {
+		return errShutdownOnTask
+	}
+	s.phase.CompareAndSwap(phaseOpen, phaseDraining)
+	s.quiesce()
+	select {
+	case <-s.quiet:
+		s.end()
+		return nil
+	default:
+	}
+	select {
+	case <-s.quiet:
+		s.end()
+		return nil
+	case <-ctx.Done():
+		return &RunningError{Tasks: s.unfinished(), Cause: context.Cause(ctx)}
+	}
+}
+
+// Close ends the scheduler. All tasks are cancelled with [task.ErrClosed]: those that wait are
+// woken, those that have not started never will, those that run are asked to end. Close
+// waits until their functions have returned, and then ends the workers; afterwards nothing of the
+// scheduler is left. It blocks the calling goroutine. To bound the wait, or to finish what was
+// accepted, call Shutdown first.
+//
+// Close may be called at any time, more than once, and by several. Called from inside
+// a task, of any scheduler, it does not wait: the rest is done when that task has ended. It
+// always returns nil, and is an io.Closer.
+func (s *Scheduler) Close() error {
+	if s.phase.Swap(phaseClosed) != phaseClosed {
+		s.descs.each(func(d *rt.Desc) {
+			st := d.Status()
+			if !st.InUse() {
+				return
+			}
+			if did, queue := d.Cancel(d.Gen(), true); did {
+				if x := d.Ext(); x != nil {
+					x.CloseDone()
+				}
+				if queue {
+					s.Inject(d)
+				}
+			}
+		})
+		s.quiesce()
+		if onTask() {
+			go func() {
+				<-s.quiet
+				s.end()
+			}()
+		}
+	}
+	if onTask() {
+		return nil
+	}
+	<-s.quiet
+	s.end()
+	return nil
+}
+
+// quiesce closes quiet if no task is left and none can come: the phase is past open,
+// all workers sleep, and live, which is exact then, is 0. It is called after each event
+// that may make this true as the last one: a worker went to sleep, a submission was
+// taken back, the phase changed.
+func (s *Scheduler) quiesce() {
+	if s.phase.Load() == phaseOpen || s.live.Load() != 0 {
+		return
+	}
+	s.idle.ifAllAsleep(func() {
+		// All have flushed, and nobody wakes while the set is locked.
+		if s.live.Load() == 0 {
+			select {
+			case <-s.quiet:
+			default:
+				close(s.quiet)
+			}
+		}
+	})
+}
+
+// end stops what runs, when quiet is closed, and waits for it.
+func (s *Scheduler) end() {
+	s.finish.Do(func() {
+		s.phase.Store(phaseClosed)
+		s.quit.Store(true)
+		for _, id := range s.idle.claimAll() {
+			s.workers[id].park.unpark()
+		}
+		s.done.Wait()
+		s.mon.Stop()
+		reap(s.loopers.idle)
+		s.loopers.idle = nil
+		close(s.closed)
+	})
+	<-s.closed
+}
+
+// unfinished returns the tasks that have not ended.
+func (s *Scheduler) unfinished() (ts []task.Task) {
+	s.descs.each(func(d *rt.Desc) {
+		if st := d.Status(); st.InUse() {
+			ts = append(ts, task.HandleOf(d))
+		}
+	})
+	return ts
+}

@@ -1,0 +1,119 @@
+package scheduler
+
+import "github.com/heddle-go/heddle/internal/atomicx"
+
+// Stats is a reading of a scheduler's counters. Workers publish theirs every few dozen
+// dispatches and before they sleep, so that a reading costs them nothing; while
+// they are busy it lags behind by that much.
+type Stats struct {
+	Workers  int // number of workers
+	Sleeping int // of those, how many sleep
+
+	Spawned  uint64 // tasks accepted
+	Finished uint64 // tasks ended, in whatever way
+	Queued   int    // tasks in queues at about this moment
+
+	Dispatches  uint64 // times a task was put on a worker
+	Yields      uint64 // times a task gave way by itself
+	Preemptions uint64 // times a task gave way since its quantum was over
+	Parks       uint64 // times a task was parked
+	Panics      uint64 // panics that the handler got
+	Stalls      uint64 // stalls reported
+
+	Steals      uint64 // successful thefts
+	Stolen      uint64 // tasks stolen
+	Wakes       uint64 // times a sleeping worker was woken
+	LetIns      uint64 // times a worker gave its P to waiting goroutines
+	ThreadMoves uint64 // times a pinned worker found itself on another thread
+
+	// Stranded counts how often work was seen waiting for long beside a sleeping worker. It
+	// must be 0; please report it if it is not.
+	Stranded uint64
+
+	PerWorker []WorkerStats
+}
+
+// WorkerStats is the part of one worker.
+type WorkerStats struct {
+	Dispatches uint64 // times a task was put on it
+	Finished   uint64 // tasks that ended on it
+	Stolen     uint64 // tasks that it stole
+	Queued     int    // tasks in its queue
+}
+
+// counts are a worker's own counters.
+type counts struct {
+	spawned, finished                      uint64
+	dispatches, yields, preemptions, parks uint64
+	panics                                 uint64
+	steals, stolen                         uint64
+	letIns, moves                          uint64
+}
+
+// shown are the counters as of the last flush.
+type shown struct {
+	spawned, finished, dispatches, yields, preemptions, parks,
+	panics, steals, stolen, letIns, moves atomicx.Uint64
+}
+
+// flush publishes the worker's counters.
+func (w *worker) flush() {
+	if w.live != 0 {
+		w.s.live.Add(w.live)
+		w.live = 0
+	}
+	show := func(to *atomicx.Uint64, v uint64) {
+		if to.Load() != v {
+			to.Store(v)
+		}
+	}
+	show(&w.shown.spawned, w.n.spawned)
+	show(&w.shown.finished, w.n.finished)
+	show(&w.shown.dispatches, w.n.dispatches)
+	show(&w.shown.yields, w.n.yields)
+	show(&w.shown.preemptions, w.n.preemptions)
+	show(&w.shown.parks, w.n.parks)
+	show(&w.shown.panics, w.n.panics)
+	show(&w.shown.steals, w.n.steals)
+	show(&w.shown.stolen, w.n.stolen)
+	show(&w.shown.letIns, w.n.letIns)
+	show(&w.shown.moves, w.n.moves)
+}
+
+// Stats reads the counters. It may be called at any time, also after Close.
+func (s *Scheduler) Stats() Stats {
+	st := Stats{
+		Workers:  len(s.workers),
+		Sleeping: s.idle.sleeping(),
+		Spawned:  s.inj.accepted.Load(),
+		Queued:   s.inj.len(),
+		Stalls:   s.stalls.Load(),
+		Wakes:    s.wakes.Load(),
+		Stranded: s.stranded.Load(),
+	}
+	for _, w := range s.workers {
+		ws := WorkerStats{
+			Dispatches: w.shown.dispatches.Load(),
+			Finished:   w.shown.finished.Load(),
+			Stolen:     w.shown.stolen.Load(),
+			Queued:     w.runq.Thief().Len(),
+		}
+		if w.next.Load() != nil {
+			ws.Queued++
+		}
+		st.PerWorker = append(st.PerWorker, ws)
+		st.Spawned += w.shown.spawned.Load()
+		st.Finished += ws.Finished
+		st.Queued += ws.Queued
+		st.Dispatches += ws.Dispatches
+		st.Yields += w.shown.yields.Load()
+		st.Preemptions += w.shown.preemptions.Load()
+		st.Parks += w.shown.parks.Load()
+		st.Panics += w.shown.panics.Load()
+		st.Steals += w.shown.steals.Load()
+		st.Stolen += ws.Stolen
+		st.LetIns += w.shown.letIns.Load()
+		st.ThreadMoves += w.shown.moves.Load()
+	}
+	return st
+}

@@ -1,0 +1,91 @@
+package scheduler
+
+import (
+	"time"
+
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/preempt"
+	"github.com/heddle-go/heddle/task"
+)
+
+// Dispatch implements preempt.Unit.
+func (w *worker) Dispatch() (preempt.Dispatch, bool) {
+	d := w.current.Load()
+	if d == nil {
+		return preempt.Dispatch{}, false
+	}
+	s := d.Status()
+	if s.State() != rt.Running {
+		return preempt.Dispatch{}, false
+	}
+	return preempt.Dispatch{Flag: &d.Flag, Life: uint64(s.Gen()), ID: s.Dispatch()}, true
+}
+
+// Stalled implements preempt.Unit.
+func (w *worker) Stalled(p preempt.Dispatch, age time.Duration) {
+	d := w.current.Load()
+	if d == nil || &d.Flag != p.Flag || d.Gen() != uint32(p.Life) {
+		return // it has just ended
+	}
+	t := task.HandleOf(d)
+	w.s.stalls.Add(1)
+	w.s.logger().Warn("heddle: a task has passed no yield point and holds its worker",
+		"task", t.Name(), "state", t.State().String(), "age", age, "worker", w.id)
+	if f := w.s.cfg.onStall; f != nil {
+		f(Stall{Task: t, Worker: w.id, Age: age})
+	}
+}
+
+// sysmonTick is what the monitor does at each tick besides looking at the workers.
+func (s *Scheduler) sysmonTick(now int64) (next int64, busy bool) {
+	if s.timers.due(now) {
+		// On behalf of workers that all are busy, or all sleep.
+		busy = s.timers.expire(now, s.Inject) > 0
+	}
+	if s.freeNextSlots() {
+		busy = true
+	}
+	s.watchStranded(now)
+	s.refreshProcs()
+	s.loopers.trim(now)
+	return s.timers.first.Load(), busy
+}
+
+// freeNextSlots wakes a worker for tasks that are stuck in the next slot of a task that
+// does not give way (N3).
+func (s *Scheduler) freeNextSlots() (any bool) {
+	if s.idle.sleeping() == 0 {
+		return false
+	}
+	for _, w := range s.workers {
+		d := w.next.Load()
+		if d == nil || w.lastNext != d {
+			w.lastNext = d
+			continue
+		}
+		// It was there a tick ago too. Maybe again: then the wake is in vain, once
+		// a tick.
+		s.wakeOne()
+		any = true
+	}
+	return any
+}
+
+// strandedAfter is for how long work must have been waiting beside a sleeping worker
+// to be counted: far beyond what waking a thread takes on a busy machine.
+const strandedAfter = int64(2 * time.Second)
+
+// watchStranded is the safety net under the sleep/wake protocol: it counts work
+// that waits beside a sleeping worker while nobody searches. It repairs nothing.
+func (s *Scheduler) watchStranded(now int64) {
+	if !s.idle.needsWake() || !s.visibleWork() {
+		s.strandAt = 0
+		return
+	}
+	if s.strandAt == 0 {
+		s.strandAt = now
+	} else if now-s.strandAt > strandedAfter {
+		s.strandAt = now
+		s.stranded.Add(1)
+	}
+}

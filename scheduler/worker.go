@@ -1,0 +1,390 @@
+package scheduler
+
+import (
+	"math/rand/v2"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/cpu"
+
+	"github.com/heddle-go/heddle/deque"
+	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/fiber"
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/preempt"
+	"github.com/heddle-go/heddle/task"
+)
+
+// A worker is one pinned thread and its queues. Its fields are grouped by who
+// may touch them.
+type worker struct {
+	rt.Worker // what tasks see of it
+
+	// Read only after New.
+	s      *Scheduler
+	id     int
+	pinned bool
+
+	// The worker's own: used by whatever runs on it.
+	base        *fiber.Fiber // the goroutine that the worker started as
+	fib         *fiber.Fiber // the fiber that runs
+	act         action       // what commit has to do
+	prev        *rt.Desc     // with whom
+	prevGen     uint32
+	prevPark    rt.Park
+	prevLooper  *looper
+	idleLoopers []*looper
+	descs       descList
+	rng         *rand.Rand
+	tick        uint32 // counts looks for work
+	nextRun     int    // dispatches from the next slot in a row
+	searching   bool   // registered in idleSet as a searcher
+	slice       preempt.Slice
+	owedSince   int64 // when an outsider was first seen waiting for a P; 0: none is
+	owedLook    uint32
+	tid         int
+	lastNext    *rt.Desc // sysmon's: the next slot at its last tick
+	bound       binding
+	live        int64 // tasks started less tasks ended here, not yet in Scheduler.live
+	n           counts
+
+	// The next slot: a task made ready by the present one, to run next. Put there by the worker, taken
+	// by anyone. nextWake and nextSkip are the worker's own: see Local.
+	_        cpu.CacheLinePad
+	next     atomicx.Pointer[rt.Desc]
+	nextWake uint32
+	nextSkip uint32
+
+	// Written by thieves and others.
+	_          cpu.CacheLinePad
+	nextStolen atomicx.Bool // a thief took from the next slot
+	park       parker
+
+	// Written by the worker, read by others.
+	_       cpu.CacheLinePad
+	current atomicx.Pointer[rt.Desc] // the task it runs, or ran last
+	shown   shown                    // counts, as of the last flush
+	runq    deque.Owner[rt.Desc]     // FIFO
+	_       cpu.CacheLinePad
+}
+
+// An action is what the successor does for its predecessor as the first thing
+// after the switch. It must not happen earlier: until then the predecessor still runs on its
+// stack, and whoever found it in a queue could resume it there.
+type action uint8
+
+const (
+	actNone action = iota
+	actRequeue
+	actPark
+	actPool
+)
+
+// commit carries out the action. Called on the worker, after each switch.
+func (w *worker) commit() {
+	act := w.act
+	w.act = actNone
+	switch act {
+	case actRequeue:
+		d := w.prev
+		w.prev = nil
+		d.Requeue()
+		w.push(d)
+	case actPark:
+		d := w.prev
+		w.prev = nil
+		if !d.CommitPark(w.prevPark) {
+			w.push(d)
+			return
+		}
+		// Close marks the phase first and then walks the tasks. Either it finds
+		// this one Waiting, or the phase is seen here.
+		if w.s.phase.Load() >= phaseClosed {
+			if _, queue := d.Cancel(w.prevGen, true); queue {
+				w.push(d)
+			}
+		}
+	case actPool:
+		l := w.prevLooper
+		w.prevLooper = nil
+		w.keepLooper(l)
+	}
+}
+
+// push queues a runnable task at the back and sees to it that somebody runs it.
+func (w *worker) push(d *rt.Desc) {
+	w.runq.Push(d) // (P1)
+	w.s.wakeOne()  // (P2, P3)
+}
+
+// begin puts d on this worker: the last thing before its function is called or its
+// stack is switched to.
+func (w *worker) begin(d *rt.Desc) {
+	d.W = &w.Worker
+	d.Run()
+	w.current.Store(d)
+	w.slice.Begin(&d.Flag)
+	w.n.dispatches++
+}
+
+// suspend takes the running task d off the worker and runs n instead, or looks for
+// something if n is nil. When it returns, d runs again, maybe on another
+// worker.
+func (w *worker) suspend(d, n *rt.Desc, act action) {
+	self := w.fib
+	d.Fib = self
+	w.act, w.prev = act, d
+	var to *fiber.Fiber
+	if n != nil && n.Fib != nil {
+		w.begin(n)
+		to = n.Fib
+	} else {
+		to = w.takeLooper(n).Fiber
+	}
+	w.fib = to
+	exchange(w.pinned, self, to)
+	d.W.Host.(*worker).commit()
+}
+
+// Yield implements rt.Host.
+func (w *worker) Yield(d *rt.Desc) {
+	n := w.pick()
+	if n == nil {
+		if n = w.glance(); n == nil {
+			w.slice.Begin(&d.Flag)
+			return
+		}
+	}
+	w.n.yields++
+	w.suspend(d, n, actRequeue)
+}
+
+// Park implements rt.Host.
+func (w *worker) Park(d *rt.Desc, k rt.Park) {
+	w.n.parks++
+	w.prevPark, w.prevGen = k, d.Gen()
+	w.suspend(d, w.pick(), actPark)
+}
+
+// Poll implements rt.Host: the slow path of a checkpoint.
+func (w *worker) Poll(d *rt.Desc) {
+	if d.Flag.Asked(d.Dispatch()) {
+		w.preempt(d)
+		return
+	}
+	if d.Flag.Budget() >= 0 {
+		return // there was a mark for an earlier dispatch
+	}
+	now := w.s.now()
+	w.expireTimers(now)
+	if w.s.home.Owed.Load() != 0 {
+		w.letIn(now)
+	}
+	if w.slice.Spent(&d.Flag, now, w.s.cfg.quantum) {
+		w.preempt(d)
+	}
+}
+
+// preempt puts d at the back of the queue if there is anything else to run.
+func (w *worker) preempt(d *rt.Desc) {
+	w.checkThread()
+	n := w.pick()
+	if n == nil {
+		w.slice.Begin(&d.Flag)
+		return
+	}
+	w.n.preemptions++
+	w.suspend(d, n, actRequeue)
+}
+
+// Sleep implements rt.Host.
+func (w *worker) Sleep(d *rt.Desc, ns int64) {
+	when := w.s.now() + ns
+	if when < 0 {
+		when = 1<<63 - 1
+	}
+	t := &timer{when: when, task: d}
+	w.s.timers.add(t)
+	w.s.mon.KickBefore(when)
+	w.Park(d, rt.ForWake)
+	if !d.Consume(rt.ForWake) { // cancelled
+		if w.s.timers.remove(t) {
+			return
+		}
+		for !d.Consume(rt.ForWake) {
+			d.W.Host.Park(d, rt.ForWakeOnly)
+		}
+	}
+}
+
+// Spawn implements rt.Host.
+func (w *worker) Spawn(fn any, x *rt.Ext) (*rt.Desc, uint32) {
+	if w.s.phase.Load() >= phaseClosed {
+		return nil, 0
+	}
+	d := w.descs.get(&w.s.descs)
+	d.Start(fn, x)
+	gen := d.Gen()
+	w.live++
+	w.n.spawned++
+	w.push(d)
+	return d, gen
+}
+
+// Local implements rt.Host: d goes to the next slot. What was there goes to the
+// back of the queue.
+//
+// Nobody has to be woken for the next slot when, as is usual, the present task soon gives
+// way; a thief would only tear the two apart. But the present task may as well go
+// on for long. So somebody is woken, unless that was of no use lately: each time that
+// the worker comes to take the task itself, the number of times to skip
+// doubles, and it falls back to none when a thief takes one. If a skipped one does get
+// stuck, sysmon wakes a worker at its next tick (N3 of the protocol).
+func (w *worker) Local(d *rt.Desc) {
+	old := w.next.Swap(d)
+	if old != nil {
+		w.push(old)
+		return
+	}
+	if w.nextSkip > 0 {
+		w.nextSkip--
+		return
+	}
+	if w.s.idle.needsWake() {
+		if w.nextStolen.Load() {
+			w.nextStolen.Store(false)
+			w.nextWake = 0
+		}
+		w.nextWake = min(w.nextWake+1, 16)
+		w.nextSkip = 1<<w.nextWake - 1
+		w.s.wakeOne()
+	}
+}
+
+// end ends a task that ran on this worker.
+func (w *worker) end(d *rt.Desc, failure error) {
+	if failure == nil {
+		w.finish(d, rt.Returned)
+		return
+	}
+	d.NeedExt().Err = failure
+	t := task.HandleOf(d)
+	pe, panicked := failure.(*task.PanicError)
+	if panicked && w.s.cfg.onPanic == nil {
+		crash(t, pe)
+	}
+	w.finish(d, rt.Failed)
+	if panicked {
+		w.n.panics++
+		defer func() {
+			if v := recover(); v != nil {
+				crash(t, pe)
+			}
+		}()
+		w.s.cfg.onPanic(t, pe)
+	}
+}
+
+// skip ends a task that was cancelled before it started.
+func (w *worker) skip(d *rt.Desc) {
+	d.Cancel(d.Gen(), true) // for the closed scheduler; otherwise it is cancelled already
+	w.finish(d, rt.Skipped)
+}
+
+// finish makes d's end known and pools its descriptor if nobody needs it.
+func (w *worker) finish(d *rt.Desc, e rt.End) {
+	x := d.Ext()
+	waiters, free := d.Finish(e)
+	if free {
+		w.descs.put(&w.s.descs, d)
+	}
+	w.live--
+	w.n.finished++
+	if x != nil {
+		x.Release()
+		x.CloseDone()
+	}
+	for waiters != nil {
+		next := waiters.Next()
+		if waiters.Claim() {
+			if t := waiters.Task; t == nil {
+				w.s.home.Owed.Add(1)
+				waiters.C <- struct{}{}
+			} else if t.Wake() {
+				w.Local(t)
+			}
+		}
+		waiters = next
+	}
+}
+
+// letIn lets the Go scheduler run others on this P if an outsider that a
+// worker made ready has been waiting for one. With a P to spare it is run elsewhere within
+// microseconds, and there is nothing to do: giving up the P costs a pinned worker
+// two thread switches.
+func (w *worker) letIn(now int64) {
+	if w.owedSince == 0 {
+		w.owedSince = now
+		return
+	}
+	if now-w.owedSince < owedPatience {
+		return
+	}
+	w.owedSince = 0
+	w.n.letIns++
+	runtime.Gosched()
+}
+
+// owedPatience is twice the time that the Go runtime takes to wake a thread for a
+// goroutine that a running P has made ready, if there is another P.
+const owedPatience = int64(20 * time.Microsecond)
+
+// checkThread counts moves of the worker to another thread, and binds the new one.
+func (w *worker) checkThread() {
+	if !w.pinned {
+		return
+	}
+	tid := threadID()
+	if tid == w.tid {
+		return
+	}
+	if w.tid != 0 {
+		w.n.moves++
+	}
+	w.tid = tid
+	w.bind()
+}
+
+// bind binds the present thread to the worker's CPU, if it has one.
+func (w *worker) bind() {
+	if w.s.cpus == nil {
+		return
+	}
+	w.bound.undo()
+	if err := w.bound.bind(w.s.cpus[w.id%len(w.s.cpus)]); err != nil {
+		w.s.logger().Warn("heddle: a worker's thread could not be bound", "worker", w.id, "err", err)
+	}
+}
+
+// main is the worker's goroutine.
+func (w *worker) main() {
+	defer w.s.done.Done()
+	if w.pinned {
+		runtime.LockOSThread()
+	}
+	w.tid = threadID()
+	w.bind()
+	w.base = fiber.Adopt()
+	w.act = actNone
+	to := w.takeLooper(nil).Fiber
+	w.fib = to
+	exchange(w.pinned, w.base, to)
+	w.commit()
+	w.flush()
+	w.s.loopers.put(w.idleLoopers...)
+	w.idleLoopers = nil
+	w.bound.undo()
+	if w.pinned {
+		runtime.UnlockOSThread()
+	}
+}

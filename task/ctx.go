@@ -1,0 +1,191 @@
+package task
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/heddle-go/heddle/internal/rt"
+)
+
+// Ctx is a running task as its own function sees it. It is also a
+// [context.Context]: it is cancelled when the task is ([Task.Cancel], a parent
+// context, the scheduler's Close), so pass it on to any API that takes a context.
+//
+// A Ctx belongs to its task: the methods that are not context.Context's may be
+// called only by the task's own function, on the goroutine that was given to it, and
+// panic where the task's state shows that they are not. Those of context.Context
+// may be called by any goroutine until the task ends. If something keeps the context
+// for longer, derive one with [context.WithCancel] and give it that: such a context stays
+// valid and is cancelled when the task ends.
+type Ctx rt.Desc
+
+var _ context.Context = (*Ctx)(nil)
+
+func (c *Ctx) desc() *rt.Desc { return (*rt.Desc)(c) }
+
+// host returns the worker that the task runs on.
+func (c *Ctx) host(op string) rt.Host {
+	d := c.desc()
+	if s := d.Status().State(); s != rt.Running {
+		panic(fmt.Sprintf("task: Ctx.%s called while the task is %v: only the task's own function may call it, and not after it returned", op, State(s)))
+	}
+	return d.W.Host
+}
+
+// Task returns the handle of the task.
+func (c *Ctx) Task() Task { return Task{c.desc(), c.desc().Gen()} }
+
+// Go starts fn as a new task on the same scheduler and returns its handle. The
+// task is queued on this worker, where idle workers can steal it at once. It never
+// blocks, whatever limits apply to submissions from outside.
+//
+// The new task is independent: it may outlive this one and is not cancelled with it.
+// If the scheduler is closed, fn does not run and the handle's Err is [ErrClosed].
+func (c *Ctx) Go(fn func(c *Ctx), opts ...Option) Task {
+	if fn == nil {
+		panic("task: Ctx.Go with a nil function")
+	}
+	d, gen := c.host("Go").Spawn(fn, extOf(opts))
+	if d == nil {
+		return Closed()
+	}
+	return Task{d, gen}
+}
+
+// Checkpoint is a yield point that is nearly free: when nobody asked the task to give
+// way it costs a load, a decrement and a branch. When the task has used up its
+// quantum and another one is runnable, it goes to the back of the queue. Call it in
+// every loop that may run for long.
+func (c *Ctx) Checkpoint() {
+	if c.Flag.Poll() {
+		c.checkpointSlow()
+	}
+}
+
+//go:noinline
+func (c *Ctx) checkpointSlow() { c.host("Checkpoint").Poll(c.desc()) }
+
+// Yield puts the task at the back of its worker's queue and runs the next
+// runnable task. It returns at once if there is none.
+func (c *Ctx) Yield() { c.host("Yield").Yield(c.desc()) }
+
+// Park suspends the task until [Task.Ready] or [Ctx.Ready] is called on it, and
+// returns nil; or until it is cancelled, and returns the cause. A Ready that came
+// earlier, since the last Park returned, makes it return at once: a task has
+// one token, which Ready gives and Park takes. Check the condition that is
+// waited for in a loop.
+func (c *Ctx) Park() error {
+	h := c.host("Park")
+	d := c.desc()
+	if d.Consume(rt.ForReady) {
+		return nil
+	}
+	if err := c.Err(); err != nil {
+		return err
+	}
+	h.Park(d, rt.ForReady)
+	// CommitPark takes the token when it finds one; if it is still there, the
+	// task was woken from Waiting, and then nobody has set it.
+	return c.Err()
+}
+
+// Ready is [Task.Ready] for callers that run on a task: t runs next on this worker, after
+// the present task gives way, which keeps its data in the caches. Idle workers may
+// take it earlier.
+func (c *Ctx) Ready(t Task) {
+	h := c.host("Ready")
+	if t.d == nil || !t.d.Ready(t.gen) {
+		return
+	}
+	if t.d.Home != c.Home {
+		t.d.Home.Sched.Inject(t.d)
+		return
+	}
+	h.Local(t.d)
+}
+
+// Sleep parks the task for at least d. It returns early, with the cause, if the task
+// is cancelled. If d is not positive it is a [Ctx.Yield].
+func (c *Ctx) Sleep(d time.Duration) error {
+	h := c.host("Sleep")
+	if err := c.Err(); err != nil {
+		return err
+	}
+	if d <= 0 {
+		h.Yield(c.desc())
+		return c.Err()
+	}
+	h.Sleep(c.desc(), int64(d))
+	return c.Err()
+}
+
+// Cancel cancels the task itself, as [Task.Cancel] does: operations that park
+// return an error from now on. The function runs on until it returns.
+func (c *Ctx) Cancel() { c.Task().Cancel() }
+
+// Cancelled reports whether the task was asked to end. It is cheaper than Err, and
+// a yield point like [Ctx.Checkpoint].
+func (c *Ctx) Cancelled() bool {
+	c.Checkpoint()
+	return c.desc().Status().Cancelled()
+}
+
+// Deadline implements [context.Context]: the deadline of the parent context, if
+// the task was given one.
+func (c *Ctx) Deadline() (deadline time.Time, ok bool) {
+	if p := c.parent(); p != nil {
+		return p.Deadline()
+	}
+	return time.Time{}, false
+}
+
+// Done implements [context.Context]. The channel is closed when the task is cancelled, or
+// ends. Inside the task, prefer [Ctx.Cancelled]: a task whose Done was asked for is not pooled.
+func (c *Ctx) Done() <-chan struct{} { return c.desc().Done() }
+
+// Err implements [context.Context]: nil until the task is cancelled or has ended, then
+// the cause, which [errors.Is] context.Canceled or context.DeadlineExceeded unless the parent
+// context was cancelled with another.
+func (c *Ctx) Err() error {
+	d := c.desc()
+	s := d.Status()
+	if !s.Cancelled() {
+		if s.InUse() {
+			return nil
+		}
+		return context.Canceled
+	}
+	return d.Cause(context.Canceled, ErrClosed)
+}
+
+// Value implements [context.Context]: the value of the parent context, if the task
+// was given one.
+func (c *Ctx) Value(key any) any {
+	if key == (ctxKey{}) {
+		return c
+	}
+	if p := c.parent(); p != nil {
+		return p.Value(key)
+	}
+	return nil
+}
+
+func (c *Ctx) parent() context.Context {
+	if x := c.desc().Ext(); x != nil {
+		return x.Parent
+	}
+	return nil
+}
+
+type ctxKey struct{}
+
+// From returns the task that ctx belongs to: ctx itself or the nearest one that it was
+// derived from.
+func From(ctx context.Context) (c *Ctx, ok bool) {
+	c, ok = ctx.Value(ctxKey{}).(*Ctx)
+	return c, ok
+}
+
+// String returns the task's name and state.
+func (c *Ctx) String() string { return c.Task().String() }

@@ -1,0 +1,42 @@
+// Package task is what code that runs on heddle sees: the context of the running
+// task, [Ctx], and the handle that others hold of it, [Task].
+//
+// Tasks are started through a scheduler (package scheduler), or from inside
+// another task with [Ctx.Go]:
+//
+//	t := sched.Go(func(c *task.Ctx) {
+//		for !c.Cancelled() {
+//			step()
+//			c.Checkpoint() // a yield point that is nearly free
+//		}
+//	})
+//	err := t.Wait()
+//
+// # Waiting
+//
+// Two words are kept apart everywhere: an operation parks the task, and its worker
+// goes on with other tasks; or it blocks the calling goroutine, with the thread
+// that carries it. Inside a task use the operations that park: [Ctx.Sleep],
+// [Ctx.Park], [Task.Join]. [Task.Wait] blocks and is for ordinary goroutines. A task
+// that blocks its thread (a system call, a channel, a mutex) is allowed to, but takes
+// a worker away while it does.
+//
+// # Guarantees
+//
+//   - A task that was accepted runs exactly once, or is reported as cancelled.
+//   - A task is never run by two workers at once, and everything it did before it gave
+//     way happens before everything it does after, on whatever thread.
+//   - Runnable tasks are run first-in-first-out per worker, so a task that yields or
+//     checkpoints cannot keep others from running.
+//   - A panic is never lost: see [PanicError].
+//
+// # Not guaranteed
+//
+//   - Order between tasks on different workers.
+//   - That a task stays on its thread: after any operation that parks or yields it
+//     may be on another. A task must therefore not call runtime.LockOSThread and then
+//     suspend: the Go runtime ends the process with "coro: OS thread locking must match
+//     locking at coroutine creation".
+//   - Preemption of code without yield points. It is detected and reported as a
+//     stall, not interrupted.
+package task

@@ -1,0 +1,38 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// ErrClosed is the error of a task that the scheduler's Close ended, or that
+// was submitted after the scheduler was closed, and of the operations that such a task was parked in.
+// It is a cancellation: errors.Is(ErrClosed, context.Canceled) holds.
+var ErrClosed error = closedError{}
+
+type closedError struct{}
+
+func (closedError) Error() string        { return "task: scheduler closed" }
+func (closedError) Is(target error) bool { return target == context.Canceled }
+
+// ErrGoexit is the error of a task whose function called runtime.Goexit, directly or
+// through testing.T.FailNow and the like.
+var ErrGoexit = errors.New("task: function called runtime.Goexit")
+
+// PanicError is the error of a task whose function panicked.
+type PanicError struct {
+	Value any    // what was passed to panic; *runtime.PanicNilError for panic(nil)
+	Stack []byte // the stack of the panic, as from debug.Stack
+}
+
+// Error returns the value and the stack.
+func (e *PanicError) Error() string {
+	return fmt.Sprintf("task: panic: %v\n\n%s", e.Value, e.Stack)
+}
+
+// Unwrap returns the value if it is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}

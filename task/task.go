@@ -1,0 +1,191 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/heddle-go/heddle/internal/rt"
+)
+
+// Task is a handle of a task: a small value that costs no allocation and can be copied,
+// compared, kept for as long as one likes and used from anywhere. The descriptor behind it
+// may serve another task after this one has ended; the handle knows, and goes on
+// reporting Done. The zero Task is Done with no error.
+type Task struct {
+	d   *rt.Desc
+	gen uint32
+}
+
+// State returns what the task is doing at this moment.
+func (t Task) State() State {
+	if t.d == nil {
+		return Done
+	}
+	s := t.d.Status()
+	if !s.Live(t.gen) {
+		return Done
+	}
+	return State(s.State())
+}
+
+// Err returns how the task ended. It is nil while the task has not ended, and when
+// its function returned without the task having been cancelled; otherwise it is
+//
+//   - a [*PanicError] if the function panicked,
+//   - [ErrGoexit] if it called runtime.Goexit (as testing.T.FailNow does),
+//   - the cause if the task was cancelled before its function returned: [context.Canceled],
+//     the cause of the parent context, or [ErrClosed].
+func (t Task) Err() error {
+	if t.d == nil {
+		return nil
+	}
+	return t.d.Err(t.gen, context.Canceled, ErrClosed)
+}
+
+// Cancel asks the task to end. If it is parked in an operation that returns an
+// error, that returns [context.Canceled] now; such operations do not park any
+// more; [Ctx.Cancelled] reports true and the channel of [Ctx.Done] is closed. A task
+// that has not started never will. Cancel does not wait, and does nothing to a task
+// that has ended.
+func (t Task) Cancel() { t.CancelCause(nil) }
+
+// CancelCause is Cancel with a cause, which the operations return and Err reports. A
+// nil cause means [context.Canceled].
+func (t Task) CancelCause(cause error) {
+	if t.d == nil {
+		return
+	}
+	if cause != nil {
+		if !t.d.Status().Live(t.gen) {
+			return
+		}
+		t.d.NeedExt().SetCause(cause)
+	}
+	did, queue := t.d.Cancel(t.gen, false)
+	if !did {
+		return
+	}
+	if x := t.d.Ext(); x != nil {
+		x.CloseDone()
+	}
+	if queue {
+		t.d.Home.Sched.Inject(t.d)
+	}
+}
+
+// Ready lets a task that is in [Ctx.Park] go on, or the next Park return at once. It
+// may be called from anywhere, does not wait, and does nothing to a task that has ended.
+// From a task, [Ctx.Ready] is cheaper.
+func (t Task) Ready() {
+	if t.d != nil && t.d.Ready(t.gen) {
+		t.d.Home.Sched.Inject(t.d)
+	}
+}
+
+// Wait blocks the calling goroutine until the task has ended and returns Err. It is for
+// ordinary goroutines: on a task it would hold the worker that the other one
+// may need, so it panics there if it would have to block. Tasks use [Task.Join].
+func (t Task) Wait() error { return t.WaitContext(context.Background()) }
+
+// WaitContext is Wait that gives up when ctx ends, and then returns its cause.
+// The task is not affected.
+func (t Task) WaitContext(ctx context.Context) error {
+	if t.State() == Done {
+		return t.Err()
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	home := t.d.Home
+	if home.Sched.OnTask() {
+		panic("task: Wait called from inside a task, where it would hold the worker: use t.Join(c)")
+	}
+	w := goWaiters.Get().(*rt.Waiter)
+	w.Reset()
+	if !t.d.Await(w, t.gen) {
+		return t.Err() // w may still stand in a list; leave it to the collector
+	}
+	if done := ctx.Done(); done == nil {
+		<-w.C
+	} else {
+		select {
+		case <-w.C:
+		case <-done:
+			if w.Abandon() {
+				return context.Cause(ctx)
+			}
+			<-w.C
+		}
+	}
+	home.Owed.Add(-1)
+	goWaiters.Put(w)
+	return t.Err()
+}
+
+var goWaiters = sync.Pool{New: func() any { return &rt.Waiter{C: make(chan struct{}, 1)} }}
+
+// Join parks the calling task, c, until t has ended, and returns t's Err. If c is
+// cancelled first, it returns c's cause; t is not affected. A task that joins itself
+// gets an error at once.
+func (t Task) Join(c *Ctx) error {
+	h := c.host("Join")
+	if t.State() == Done {
+		return t.Err()
+	}
+	d := c.desc()
+	if t.d == d {
+		return errors.New("task: Join of a task by itself would wait for ever")
+	}
+	if err := c.Err(); err != nil {
+		return err
+	}
+	w := &rt.Waiter{Task: d}
+	if !t.d.Await(w, t.gen) {
+		return t.Err()
+	}
+	h.Park(d, rt.ForWake)
+	if !d.Consume(rt.ForWake) { // cancelled, then
+		if w.Abandon() {
+			if t.State() == Done {
+				return t.Err()
+			}
+			return c.Err()
+		}
+		// t ended at the same time, and its wake-up is on its way to us.
+		for !d.Consume(rt.ForWake) {
+			d.W.Host.Park(d, rt.ForWakeOnly)
+		}
+	}
+	return t.Err()
+}
+
+// Name returns the name that the task was given with the option [Name], or "".
+func (t Task) Name() string {
+	if t.d == nil {
+		return ""
+	}
+	return t.d.Name(t.gen)
+}
+
+// String returns name and state.
+func (t Task) String() string {
+	if n := t.Name(); n != "" {
+		return fmt.Sprintf("task %q (%v)", n, t.State())
+	}
+	return fmt.Sprintf("task (%v)", t.State())
+}
+
+// Closed returns a handle of a task that was not accepted, since its scheduler was
+// closed: it is Done and its Err is [ErrClosed].
+func Closed() Task { return closedTask }
+
+var closedTask = func() Task {
+	d := &rt.Desc{}
+	d.Start(nil, nil)
+	t := Task{d, d.Gen()}
+	d.Cancel(t.gen, true)
+	d.Finish(rt.Skipped)
+	return t
+}()
