@@ -21,8 +21,7 @@ type looper struct {
 }
 
 // exchange switches from self to to on a worker that is locked to its thread if
-// pinned. The lock is given up only for the switch itself: a coroutine that is exchanged
-// unlocked may be resumed by any worker (ARCHITECTURE.md, F1 and F2).
+// pinned; see leave.
 func exchange(pinned bool, self, to *fiber.Fiber) {
 	if !pinned {
 		fiber.Switch(self, to)

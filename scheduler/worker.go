@@ -127,10 +127,9 @@ func (w *worker) begin(d *rt.Desc) {
 	w.n.dispatches++
 }
 
-// suspend takes the running task d off the worker and runs n instead, or looks for
-// something if n is nil. When it returns, d runs again, maybe on another
-// worker.
-func (w *worker) suspend(d, n *rt.Desc, act action) {
+// leave prepares the switch from the running task d to n, or to the search for
+// something if n is nil, and returns the slot to exchange on.
+func (w *worker) leave(d, n *rt.Desc, act action) *fiber.Slot {
 	self := w.fib
 	d.Fib = self
 	w.act, w.prev = act, d
@@ -142,12 +141,30 @@ func (w *worker) suspend(d, n *rt.Desc, act action) {
 		to = w.takeLooper(n).Fiber
 	}
 	w.fib = to
-	exchange(w.pinned, self, to)
-	d.W.Host.(*worker).commit()
+	s := self.Take(to)
+	if w.pinned {
+		// The lock is given up only for the switch itself: a coroutine that is
+		// exchanged unlocked may be resumed by any worker (ARCHITECTURE.md,
+		// F1 and F2). What follows in the caller is the exchange, on a stack that has
+		// room for it.
+		runtime.UnlockOSThread()
+	}
+	return s
+}
+
+// resume is what d does first when it runs again, maybe on another worker
+// than before.
+func resume(d *rt.Desc) {
+	w := d.W.Host.(*worker)
+	if w.pinned {
+		runtime.LockOSThread()
+	}
+	w.commit()
 }
 
 // Yield implements rt.Host.
 func (w *worker) Yield(d *rt.Desc) {
+	d.Host() // panics if d does not run
 	n := w.pick()
 	if n == nil {
 		if n = w.glance(); n == nil {
@@ -156,33 +173,40 @@ func (w *worker) Yield(d *rt.Desc) {
 		}
 	}
 	w.n.yields++
-	w.suspend(d, n, actRequeue)
+	w.leave(d, n, actRequeue).Exchange()
+	resume(d)
 }
 
 // Park implements rt.Host.
 func (w *worker) Park(d *rt.Desc, k rt.Park) {
 	w.n.parks++
 	w.prevPark, w.prevGen = k, d.Gen()
-	w.suspend(d, w.pick(), actPark)
+	w.leave(d, w.pick(), actPark).Exchange()
+	resume(d)
 }
 
 // Poll implements rt.Host: the slow path of a checkpoint.
 func (w *worker) Poll(d *rt.Desc) {
-	if d.Flag.Asked(d.Dispatch()) {
+	if w.over(d) {
 		w.preempt(d)
-		return
+	}
+}
+
+// over does what is due when the flag says so, and reports whether d has to give
+// way.
+func (w *worker) over(d *rt.Desc) bool {
+	if d.Flag.Asked(d.Dispatch()) {
+		return true
 	}
 	if d.Flag.Budget() >= 0 {
-		return // there was a mark for an earlier dispatch
+		return false // there was a mark for an earlier dispatch
 	}
 	now := w.s.now()
 	w.expireTimers(now)
 	if w.s.home.Owed.Load() != 0 {
 		w.letIn(now)
 	}
-	if w.slice.Spent(&d.Flag, now, w.s.cfg.quantum) {
-		w.preempt(d)
-	}
+	return w.slice.Spent(&d.Flag, now, w.s.cfg.quantum)
 }
 
 // preempt puts d at the back of the queue if there is anything else to run.
@@ -194,7 +218,8 @@ func (w *worker) preempt(d *rt.Desc) {
 		return
 	}
 	w.n.preemptions++
-	w.suspend(d, n, actRequeue)
+	w.leave(d, n, actRequeue).Exchange()
+	resume(d)
 }
 
 // Sleep implements rt.Host.

@@ -2,7 +2,6 @@ package task
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/heddle-go/heddle/internal/rt"
@@ -24,14 +23,9 @@ var _ context.Context = (*Ctx)(nil)
 
 func (c *Ctx) desc() *rt.Desc { return (*rt.Desc)(c) }
 
-// host returns the worker that the task runs on.
-func (c *Ctx) host(op string) rt.Host {
-	d := c.desc()
-	if s := d.Status().State(); s != rt.Running {
-		panic(fmt.Sprintf("task: Ctx.%s called while the task is %v: only the task's own function may call it, and not after it returned", op, State(s)))
-	}
-	return d.W.Host
-}
+// host returns the worker that the task runs on. It is called first by everything that only
+// the task itself may do, and panics if the task is not running.
+func (c *Ctx) host() rt.Host { return c.desc().Host() }
 
 // Task returns the handle of the task.
 func (c *Ctx) Task() Task { return Task{c.desc(), c.desc().Gen()} }
@@ -46,7 +40,7 @@ func (c *Ctx) Go(fn func(c *Ctx), opts ...Option) Task {
 	if fn == nil {
 		panic("task: Ctx.Go with a nil function")
 	}
-	d, gen := c.host("Go").Spawn(fn, extOf(opts))
+	d, gen := c.host().Spawn(fn, extOf(opts))
 	if d == nil {
 		return Closed()
 	}
@@ -59,16 +53,16 @@ func (c *Ctx) Go(fn func(c *Ctx), opts ...Option) Task {
 // every loop that may run for long.
 func (c *Ctx) Checkpoint() {
 	if c.Flag.Poll() {
-		c.checkpointSlow()
+		checkpoint(c)
 	}
 }
 
 //go:noinline
-func (c *Ctx) checkpointSlow() { c.host("Checkpoint").Poll(c.desc()) }
+func checkpoint(c *Ctx) { c.host().Poll(c.desc()) }
 
 // Yield puts the task at the back of its worker's queue and runs the next
 // runnable task. It returns at once if there is none.
-func (c *Ctx) Yield() { c.host("Yield").Yield(c.desc()) }
+func (c *Ctx) Yield() { c.W.Host.Yield(c.desc()) } // the host checks; this inlines
 
 // Park suspends the task until [Task.Ready] or [Ctx.Ready] is called on it, and
 // returns nil; or until it is cancelled, and returns the cause. A Ready that came
@@ -76,7 +70,7 @@ func (c *Ctx) Yield() { c.host("Yield").Yield(c.desc()) }
 // one token, which Ready gives and Park takes. Check the condition that is
 // waited for in a loop.
 func (c *Ctx) Park() error {
-	h := c.host("Park")
+	h := c.host()
 	d := c.desc()
 	if d.Consume(rt.ForReady) {
 		return nil
@@ -94,7 +88,7 @@ func (c *Ctx) Park() error {
 // the present task gives way, which keeps its data in the caches. Idle workers may
 // take it earlier.
 func (c *Ctx) Ready(t Task) {
-	h := c.host("Ready")
+	h := c.host()
 	if t.d == nil || !t.d.Ready(t.gen) {
 		return
 	}
@@ -108,7 +102,7 @@ func (c *Ctx) Ready(t Task) {
 // Sleep parks the task for at least d. It returns early, with the cause, if the task
 // is cancelled. If d is not positive it is a [Ctx.Yield].
 func (c *Ctx) Sleep(d time.Duration) error {
-	h := c.host("Sleep")
+	h := c.host()
 	if err := c.Err(); err != nil {
 		return err
 	}

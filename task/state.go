@@ -15,16 +15,4 @@ const (
 )
 
 // String returns "runnable", "running", "waiting" or "done".
-func (s State) String() string {
-	switch s {
-	case Runnable:
-		return "runnable"
-	case Running:
-		return "running"
-	case Waiting:
-		return "waiting"
-	case Done:
-		return "done"
-	}
-	return "unknown"
-}
+func (s State) String() string { return rt.State(s).String() }

@@ -130,7 +130,7 @@ var goWaiters = sync.Pool{New: func() any { return &rt.Waiter{C: make(chan struc
 // cancelled first, it returns c's cause; t is not affected. A task that joins itself
 // gets an error at once.
 func (t Task) Join(c *Ctx) error {
-	h := c.host("Join")
+	h := c.host()
 	if t.State() == Done {
 		return t.Err()
 	}

@@ -9,7 +9,7 @@
 // but it does not matter who calls them. So a Pull is used here as a slot:
 //
 //   - every sleeping fiber sleeps in exactly one slot (Fiber.at), and every
-//     slot holds exactly one sleeping fiber (slot.occupant);
+//     slot holds exactly one sleeping fiber (Slot.occupant);
 //   - to switch from self to to, self takes to's place: it calls next or
 //     yield, whichever is due, on the slot in which to sleeps.
 //
@@ -34,23 +34,23 @@ package fiber
 
 import "iter"
 
-// A slot is one iter.Pull: a place in which exactly one fiber sleeps.
-type slot struct {
+// A Slot is one iter.Pull: a place in which exactly one fiber sleeps.
+type Slot struct {
 	next     func() (struct{}, bool)
 	yield    func(struct{}) bool
 	inNext   bool   // the occupant sleeps in next, so yield is due
 	occupant *Fiber // who sleeps here
 }
 
-// Fiber is a goroutine that can be exchanged with other fibers. The zero
-// value is the fiber of a goroutine that exists already: see [Adopt].
+// Fiber is a goroutine that can be exchanged with other fibers.
 type Fiber struct {
-	at      *slot  // where it sleeps; nil while it runs
-	own     *slot  // the slot whose Pull it is the body of; nil if adopted
+	at      *Slot  // where it sleeps; nil while it runs
 	relay   *Fiber // when woken: do nothing but switch on to relay
 	dying   bool   // when woken: return from the body
 	tainted bool   // its stack unwinds a runtime.Goexit: see Taint
 	dead    bool
+	adopted bool // it has no slot of its own
+	own     Slot // the slot whose Pull it is the body of
 }
 
 // New makes a sleeping fiber that runs body when it is switched to for the
@@ -58,32 +58,43 @@ type Fiber struct {
 // at no other time. The caller must not be locked to its thread.
 func New(body func(f *Fiber)) *Fiber {
 	f := &Fiber{}
-	s := &slot{occupant: f}
+	s := &f.own
+	s.occupant = f
 	s.next, _ = iter.Pull(func(yield func(struct{}) bool) {
 		s.yield = yield
-		f.forward()
+		if f.Relayed() {
+			f.Forward()
+		}
 		if !f.dying {
 			body(f)
 		}
 		f.dead = true
 	})
-	f.own, f.at = s, s
+	f.at = s
 	return f
 }
 
 // Adopt makes a fiber of the calling goroutine, so that it can switch to
 // others. An adopted fiber ends as any goroutine does, while it runs; by then
 // no slot may hold it, which is so whenever it runs.
-func Adopt() *Fiber { return &Fiber{} }
+func Adopt() *Fiber { return &Fiber{adopted: true} }
 
-// Switch puts self to sleep and wakes to. It returns when somebody switches to
-// self. self must be the running fiber; to must be asleep and owned by the
-// caller, whose thread must not be locked.
-func Switch(self, to *Fiber) {
+// Take puts self in the place of to. The caller must now call Exchange on the
+// slot, and after that, if self is Relayed, Forward. Most callers use [Switch], which does
+// all of this. Take and what follows are apart, and inline, because each frame
+// between the switch and the code that asked for it costs several nanoseconds: the
+// processor cannot predict the returns on the other stack.
+func (self *Fiber) Take(to *Fiber) *Slot {
 	s := to.at
 	to.at = nil
 	self.at = s
 	s.occupant = self
+	return s
+}
+
+// Exchange puts the running fiber, which has taken its place in s, to sleep, and wakes
+// the one that slept there.
+func (s *Slot) Exchange() {
 	if s.inNext {
 		s.inNext = false
 		s.yield(struct{}{})
@@ -91,18 +102,28 @@ func Switch(self, to *Fiber) {
 		s.inNext = true
 		s.next()
 	}
-	if self.relay != nil {
-		self.forward()
+}
+
+// Relayed reports whether the fiber, just woken, has to Forward.
+func (f *Fiber) Relayed() bool { return f.relay != nil }
+
+// Switch puts self to sleep and wakes to. It returns when somebody switches to
+// self. self must be the running fiber; to must be asleep and owned by the
+// caller, whose thread must not be locked.
+func Switch(self, to *Fiber) {
+	self.Take(to).Exchange()
+	if self.Relayed() {
+		self.Forward()
 	}
 }
 
-// forward switches on for as long as the fiber is woken only to pass the
-// processor on.
-func (f *Fiber) forward() {
+// Forward switches on for as long as the fiber is woken only to pass the
+// processor on, which [Reap] makes fibers do.
+func (f *Fiber) Forward() {
 	for f.relay != nil {
 		to := f.relay
 		f.relay = nil
-		Switch(f, to)
+		f.Take(to).Exchange()
 	}
 }
 
@@ -134,7 +155,7 @@ func Reap(fibers []*Fiber) (left []*Fiber) {
 	}
 	self := Adopt()
 	for _, f := range fibers {
-		if f.at != f.own {
+		if f.at != &f.own {
 			h := f.own.occupant
 			if !mine[h] {
 				left = append(left, f)

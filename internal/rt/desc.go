@@ -7,6 +7,8 @@
 package rt
 
 import (
+	"fmt"
+
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/fiber"
 	"github.com/heddle-go/heddle/preempt"
@@ -85,6 +87,23 @@ func (d *Desc) Gen() uint32 { return d.Status().gen() }
 
 // Dispatch returns the number of the present dispatch, as preempt marks name it.
 func (d *Desc) Dispatch() uint32 { return d.Status().dispatch() }
+
+// Poll is Flag.Poll. Task calls that one directly; since this one inlines it, its body is in
+// this package's export data, without which Ctx.Checkpoint would not inline.
+func (d *Desc) Poll() bool { return d.Flag.Poll() }
+
+// Host returns the worker that the task runs on. It panics if the task does not run.
+func (d *Desc) Host() Host {
+	if d.status.Load()&stateMask != stRunning {
+		d.misused()
+	}
+	return d.W.Host
+}
+
+//go:noinline
+func (d *Desc) misused() {
+	panic(fmt.Sprintf("task: a method of Ctx was called while its task is %v: only the task's own function may call it, on the task's own stack, and not after it has returned", d.Status().State()))
+}
 
 // Start begins a life: Free -> Runnable. The caller owns the descriptor.
 func (d *Desc) Start(fn any, x *Ext) {

@@ -61,6 +61,21 @@ const (
 	Done                      // ended, in whatever way
 )
 
+// String returns the state in one lower-case word.
+func (s State) String() string {
+	switch s {
+	case Runnable:
+		return "runnable"
+	case Running:
+		return "running"
+	case Waiting:
+		return "waiting"
+	case Done:
+		return "done"
+	}
+	return "unknown"
+}
+
 // A Status is one reading of a task's status word.
 type Status uint64
 
@@ -94,13 +109,11 @@ func (s Status) Dispatch() uint32 { return s.dispatch() }
 
 // State translates the word.
 func (s Status) State() State {
-	switch s.state() {
-	case stRunnable:
-		return Runnable
-	case stRunning:
-		return Running
-	case stWaiting:
-		return Waiting
+	if st := State(s.state()); st != stFree {
+		return st
 	}
 	return Done
 }
+
+// Running reports whether the task is on a worker.
+func (s Status) Running() bool { return s.state() == stRunning }

@@ -1,0 +1,12 @@
+//go:build race || heddle_model
+
+package deque
+
+import "github.com/heddle-go/heddle/internal/atomicx"
+
+// A slot is one place of a ring. In this build it is an atomic word; slot_plain.go says why a plain one will do
+// elsewhere.
+type slot[T any] struct{ p atomicx.Pointer[T] }
+
+func (s *slot[T]) load() *T   { return s.p.Load() }
+func (s *slot[T]) store(x *T) { s.p.Store(x) }

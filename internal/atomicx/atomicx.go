@@ -1,0 +1,23 @@
+//go:build !heddle_model
+
+package atomicx
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// The words that sync/atomic offers, under the same names.
+type (
+	Bool   = atomic.Bool
+	Int32  = atomic.Int32
+	Int64  = atomic.Int64
+	Uint32 = atomic.Uint32
+	Uint64 = atomic.Uint64
+)
+
+// Pointer is atomic.Pointer.
+type Pointer[T any] = atomic.Pointer[T]
+
+// Mutex is sync.Mutex.
+type Mutex = sync.Mutex

@@ -1,0 +1,275 @@
+//go:build heddle_model
+
+package atomicx
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/heddle-go/heddle/internal/explore"
+)
+
+// Int32 is atomic.Int32 with a scheduling point before each operation.
+type Int32 struct{ v atomic.Int32 }
+
+// Load is atomic.Int32.Load.
+func (x *Int32) Load() int32 {
+	explore.Point("Int32.Load")
+	return x.v.Load()
+}
+
+// Store is atomic.Int32.Store.
+func (x *Int32) Store(val int32) {
+	explore.Point("Int32.Store")
+	x.v.Store(val)
+}
+
+// Swap is atomic.Int32.Swap.
+func (x *Int32) Swap(new int32) (old int32) {
+	explore.Point("Int32.Swap")
+	return x.v.Swap(new)
+}
+
+// CompareAndSwap is atomic.Int32.CompareAndSwap.
+func (x *Int32) CompareAndSwap(old, new int32) (swapped bool) {
+	explore.Point("Int32.CompareAndSwap")
+	return x.v.CompareAndSwap(old, new)
+}
+
+// Add is atomic.Int32.Add.
+func (x *Int32) Add(delta int32) (new int32) {
+	explore.Point("Int32.Add")
+	return x.v.Add(delta)
+}
+
+// And is atomic.Int32.And.
+func (x *Int32) And(mask int32) (old int32) {
+	explore.Point("Int32.And")
+	return x.v.And(mask)
+}
+
+// Or is atomic.Int32.Or.
+func (x *Int32) Or(mask int32) (old int32) {
+	explore.Point("Int32.Or")
+	return x.v.Or(mask)
+}
+
+// Int64 is atomic.Int64 with a scheduling point before each operation.
+type Int64 struct{ v atomic.Int64 }
+
+// Load is atomic.Int64.Load.
+func (x *Int64) Load() int64 {
+	explore.Point("Int64.Load")
+	return x.v.Load()
+}
+
+// Store is atomic.Int64.Store.
+func (x *Int64) Store(val int64) {
+	explore.Point("Int64.Store")
+	x.v.Store(val)
+}
+
+// Swap is atomic.Int64.Swap.
+func (x *Int64) Swap(new int64) (old int64) {
+	explore.Point("Int64.Swap")
+	return x.v.Swap(new)
+}
+
+// CompareAndSwap is atomic.Int64.CompareAndSwap.
+func (x *Int64) CompareAndSwap(old, new int64) (swapped bool) {
+	explore.Point("Int64.CompareAndSwap")
+	return x.v.CompareAndSwap(old, new)
+}
+
+// Add is atomic.Int64.Add.
+func (x *Int64) Add(delta int64) (new int64) {
+	explore.Point("Int64.Add")
+	return x.v.Add(delta)
+}
+
+// And is atomic.Int64.And.
+func (x *Int64) And(mask int64) (old int64) {
+	explore.Point("Int64.And")
+	return x.v.And(mask)
+}
+
+// Or is atomic.Int64.Or.
+func (x *Int64) Or(mask int64) (old int64) {
+	explore.Point("Int64.Or")
+	return x.v.Or(mask)
+}
+
+// Uint32 is atomic.Uint32 with a scheduling point before each operation.
+type Uint32 struct{ v atomic.Uint32 }
+
+// Load is atomic.Uint32.Load.
+func (x *Uint32) Load() uint32 {
+	explore.Point("Uint32.Load")
+	return x.v.Load()
+}
+
+// Store is atomic.Uint32.Store.
+func (x *Uint32) Store(val uint32) {
+	explore.Point("Uint32.Store")
+	x.v.Store(val)
+}
+
+// Swap is atomic.Uint32.Swap.
+func (x *Uint32) Swap(new uint32) (old uint32) {
+	explore.Point("Uint32.Swap")
+	return x.v.Swap(new)
+}
+
+// CompareAndSwap is atomic.Uint32.CompareAndSwap.
+func (x *Uint32) CompareAndSwap(old, new uint32) (swapped bool) {
+	explore.Point("Uint32.CompareAndSwap")
+	return x.v.CompareAndSwap(old, new)
+}
+
+// Add is atomic.Uint32.Add.
+func (x *Uint32) Add(delta uint32) (new uint32) {
+	explore.Point("Uint32.Add")
+	return x.v.Add(delta)
+}
+
+// And is atomic.Uint32.And.
+func (x *Uint32) And(mask uint32) (old uint32) {
+	explore.Point("Uint32.And")
+	return x.v.And(mask)
+}
+
+// Or is atomic.Uint32.Or.
+func (x *Uint32) Or(mask uint32) (old uint32) {
+	explore.Point("Uint32.Or")
+	return x.v.Or(mask)
+}
+
+// Uint64 is atomic.Uint64 with a scheduling point before each operation.
+type Uint64 struct{ v atomic.Uint64 }
+
+// Load is atomic.Uint64.Load.
+func (x *Uint64) Load() uint64 {
+	explore.Point("Uint64.Load")
+	return x.v.Load()
+}
+
+// Store is atomic.Uint64.Store.
+func (x *Uint64) Store(val uint64) {
+	explore.Point("Uint64.Store")
+	x.v.Store(val)
+}
+
+// Swap is atomic.Uint64.Swap.
+func (x *Uint64) Swap(new uint64) (old uint64) {
+	explore.Point("Uint64.Swap")
+	return x.v.Swap(new)
+}
+
+// CompareAndSwap is atomic.Uint64.CompareAndSwap.
+func (x *Uint64) CompareAndSwap(old, new uint64) (swapped bool) {
+	explore.Point("Uint64.CompareAndSwap")
+	return x.v.CompareAndSwap(old, new)
+}
+
+// Add is atomic.Uint64.Add.
+func (x *Uint64) Add(delta uint64) (new uint64) {
+	explore.Point("Uint64.Add")
+	return x.v.Add(delta)
+}
+
+// And is atomic.Uint64.And.
+func (x *Uint64) And(mask uint64) (old uint64) {
+	explore.Point("Uint64.And")
+	return x.v.And(mask)
+}
+
+// Or is atomic.Uint64.Or.
+func (x *Uint64) Or(mask uint64) (old uint64) {
+	explore.Point("Uint64.Or")
+	return x.v.Or(mask)
+}
+
+// Bool is atomic.Bool with a scheduling point before each operation.
+type Bool struct{ v atomic.Bool }
+
+// Load is atomic.Bool.Load.
+func (x *Bool) Load() bool {
+	explore.Point("Bool.Load")
+	return x.v.Load()
+}
+
+// Store is atomic.Bool.Store.
+func (x *Bool) Store(val bool) {
+	explore.Point("Bool.Store")
+	x.v.Store(val)
+}
+
+// Swap is atomic.Bool.Swap.
+func (x *Bool) Swap(new bool) (old bool) {
+	explore.Point("Bool.Swap")
+	return x.v.Swap(new)
+}
+
+// CompareAndSwap is atomic.Bool.CompareAndSwap.
+func (x *Bool) CompareAndSwap(old, new bool) (swapped bool) {
+	explore.Point("Bool.CompareAndSwap")
+	return x.v.CompareAndSwap(old, new)
+}
+
+// Pointer is atomic.Pointer with a scheduling point before each operation.
+type Pointer[T any] struct{ v atomic.Pointer[T] }
+
+// Load is atomic.Pointer.Load.
+func (x *Pointer[T]) Load() *T {
+	explore.Point("Pointer.Load")
+	return x.v.Load()
+}
+
+// Store is atomic.Pointer.Store.
+func (x *Pointer[T]) Store(val *T) {
+	explore.Point("Pointer.Store")
+	x.v.Store(val)
+}
+
+// Swap is atomic.Pointer.Swap.
+func (x *Pointer[T]) Swap(new *T) (old *T) {
+	explore.Point("Pointer.Swap")
+	return x.v.Swap(new)
+}
+
+// CompareAndSwap is atomic.Pointer.CompareAndSwap.
+func (x *Pointer[T]) CompareAndSwap(old, new *T) (swapped bool) {
+	explore.Point("Pointer.CompareAndSwap")
+	return x.v.CompareAndSwap(old, new)
+}
+
+// Mutex is sync.Mutex with a scheduling point before each operation. In an exploration Lock disables the model
+// thread until the mutex is free, so that a deadlock is seen and named rather than hung in.
+type Mutex struct{ mu sync.Mutex }
+
+// Lock is sync.Mutex.Lock.
+func (m *Mutex) Lock() {
+	// Only one model thread runs at a time, so a mutex found free by Block is still free at the line below.
+	explore.Block("Mutex.Lock", m.free)
+	m.mu.Lock()
+}
+
+// TryLock is sync.Mutex.TryLock.
+func (m *Mutex) TryLock() bool {
+	explore.Point("Mutex.TryLock")
+	return m.mu.TryLock()
+}
+
+// Unlock is sync.Mutex.Unlock.
+func (m *Mutex) Unlock() {
+	explore.Point("Mutex.Unlock")
+	m.mu.Unlock()
+}
+
+func (m *Mutex) free() bool {
+	if !m.mu.TryLock() {
+		return false
+	}
+	m.mu.Unlock()
+	return true
+}

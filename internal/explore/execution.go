@@ -1,0 +1,257 @@
+package explore
+
+import (
+	"fmt"
+	"math/bits"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+const maxThreads = 64 // sets of threads are the bits of a word
+
+// A thread is a goroutine that runs only when it has the turn. Its fields are touched by whoever has the turn.
+type thread struct {
+	id     int
+	name   string
+	run    func()
+	resume chan struct{} // receives the turn; buffered, so that handing it over does not wait
+
+	what     string      // the operation it will do with its next turn
+	where    string      // and its place in the source, when tracing
+	cond     func() bool // it has nothing to do until cond holds; nil if it is not blocked
+	started  bool
+	finished bool
+	behind   uint64 // after a Yield: the threads that must have a turn before it has another
+}
+
+// An execution is one run of a model under one schedule.
+//
+// The turn goes from thread to thread without a referee in between: whoever has it and comes to a point asks the strategy
+// for the successor and hands over, by its resume channel. The turn starts and ends with the goroutine that called execute.
+type execution struct {
+	threads  []*thread
+	strategy strategy
+	maxSteps int
+	tracing  bool
+
+	running  *thread
+	schedule Schedule
+	trace    []Step
+	failure  *Failure
+	quiet    bool          // a condition is being evaluated: its points do not count
+	over     bool          // unwinding: points do not count, and threads that get the turn exit
+	done     chan struct{} // the turn returns to execute
+	threadWG sync.WaitGroup
+	options  []int // scratch space of hand
+}
+
+// active is the execution whose threads are running, if any.
+var active atomic.Pointer[execution]
+
+// execute runs the model once.
+func execute(s strategy, maxSteps int, tracing bool, setup func(*Model)) *execution {
+	var m Model
+	setup(&m)
+	if len(m.threads) == 0 {
+		panic("explore: a model without threads: add some with Model.Thread")
+	}
+	x := &execution{threads: m.threads, strategy: s, maxSteps: maxSteps, tracing: tracing, done: make(chan struct{}, 1)}
+	s.begin(len(m.threads))
+	active.Store(x)
+	for _, t := range x.threads {
+		x.threadWG.Go(func() { x.runThread(t) })
+	}
+	x.hand(nil)
+	<-x.done
+	if x.failure != nil {
+		x.unwind()
+	}
+	x.threadWG.Wait()
+	active.Store(nil)
+
+	if x.failure == nil && m.check != nil {
+		if err := m.check(); err != nil {
+			x.fail(CheckFailed, err.Error())
+		}
+	}
+	return x
+}
+
+// runThread is the body of a thread's goroutine.
+func (x *execution) runThread(t *thread) {
+	<-t.resume
+	if x.over {
+		return
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			x.fail(Panicked, fmt.Sprintf("%s: panic: %v\n%s", t.name, r, debug.Stack()))
+		}
+		t.finished = true
+		if x.failure != nil {
+			x.done <- struct{}{} // to execute, or to unwind
+			return
+		}
+		x.hand(t)
+	}()
+	t.run()
+}
+
+// unwind ends the threads that are still under way, one after the other, after a failure. They exit by Goexit rather than
+// by a panic, so that code that recovers from panics does not hold them up.
+func (x *execution) unwind() {
+	x.over = true
+	for _, t := range x.threads {
+		if t.finished {
+			continue
+		}
+		t.resume <- struct{}{}
+		if t.started {
+			<-x.done
+		}
+	}
+}
+
+// point gives the turn away before the operation what, and returns with the turn.
+func (x *execution) point(what string, cond func() bool, yield bool) {
+	if x.quiet {
+		return
+	}
+	if x.failure != nil {
+		// Deferred calls of a thread that is being unwound. They may finish, but not wait.
+		if cond != nil && !x.holds(cond) {
+			runtime.Goexit()
+		}
+		return
+	}
+	t := x.running
+	t.what, t.cond = what, cond
+	if x.tracing {
+		t.where = caller()
+	}
+	if yield {
+		t.behind = x.enabled() &^ (1 << t.id)
+	}
+	if x.hand(t) == t {
+		return
+	}
+	<-t.resume
+	if x.over {
+		runtime.Goexit()
+	}
+}
+
+// enabled returns the set of the threads that could run.
+func (x *execution) enabled() uint64 {
+	var set uint64
+	for _, t := range x.threads {
+		if !t.finished && (t.cond == nil || x.holds(t.cond)) {
+			set |= 1 << t.id
+		}
+	}
+	return set
+}
+
+func (x *execution) holds(cond func() bool) bool {
+	x.quiet = true
+	defer func() { x.quiet = false }()
+	return cond()
+}
+
+// hand decides who has the next turn and gives it to them, unless that is the caller, t, itself. t is nil in the beginning.
+func (x *execution) hand(t *thread) *thread {
+	enabled := x.enabled()
+	if enabled == 0 {
+		x.finish()
+		return nil
+	}
+	if len(x.schedule) >= x.maxSteps {
+		x.fail(TooLong, fmt.Sprintf("no end after %d steps: a livelock, or a model that is too large", x.maxSteps))
+		x.done <- struct{}{}
+		return nil
+	}
+
+	// Threads that yielded stand back for the others, but not for ever and not for each other.
+	ready := enabled
+	for _, u := range x.threads {
+		if u.behind&enabled != 0 {
+			ready &^= 1 << u.id
+		}
+	}
+	if ready == 0 {
+		ready = enabled
+	}
+
+	// The options in a fixed order, the thread that has the turn first: a depth-first search then begins with the schedule
+	// that has no preemptions.
+	x.options = x.options[:0]
+	free := t == nil || ready&(1<<t.id) == 0 // nobody would be preempted
+	if !free {
+		x.options = append(x.options, t.id)
+		ready &^= 1 << t.id
+	}
+	for ; ready != 0; ready &= ready - 1 {
+		x.options = append(x.options, bits.TrailingZeros64(ready))
+	}
+	i, err := x.strategy.choose(x.options, free, len(x.schedule))
+	if err != "" {
+		x.fail(Diverged, err)
+		x.done <- struct{}{}
+		return nil
+	}
+
+	next := x.threads[x.options[i]]
+	x.schedule = append(x.schedule, next.id)
+	if x.tracing {
+		x.trace = append(x.trace, Step{Thread: next.name, What: next.what, Where: next.where})
+	}
+	next.cond, next.behind = nil, 0
+	for _, u := range x.threads {
+		u.behind &^= 1 << next.id
+	}
+	x.running = next
+	if next != t {
+		next.started = true
+		next.resume <- struct{}{}
+	}
+	return next
+}
+
+// finish ends an execution in which nobody can go on.
+func (x *execution) finish() {
+	var stuck []string
+	for _, t := range x.threads {
+		if !t.finished {
+			stuck = append(stuck, t.name+" in "+t.what)
+		}
+	}
+	if stuck != nil {
+		x.fail(Deadlock, "blocked for ever: "+strings.Join(stuck, ", "))
+	}
+	x.done <- struct{}{}
+}
+
+// fail notes the first failure.
+func (x *execution) fail(k Kind, message string) {
+	if x.failure == nil {
+		x.failure = &Failure{Kind: k, Message: message, Schedule: x.schedule, Trace: x.trace}
+	}
+}
+
+// caller returns the place of the innermost call outside this package and atomicx.
+func caller() string {
+	var pcs [16]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
+	for {
+		f, more := frames.Next()
+		if !strings.HasSuffix(f.File, "/atomicx/atomicx_model.go") && !strings.HasSuffix(f.File, "/explore/points.go") {
+			return fmt.Sprintf("%s:%d", f.File[strings.LastIndexByte(f.File, '/')+1:], f.Line)
+		}
+		if !more {
+			return ""
+		}
+	}
+}
