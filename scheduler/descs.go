@@ -13,36 +13,39 @@ import (
 //
 // Chunks also make a census possible without a registry that each task would have to
 // enter and leave: a scheduler keeps weak pointers to its chunks, and whoever wants to
-// see all tasks (Close, Shutdown's report) walks them.
+// see all tasks (Close, Shutdown's report) walks them. A chunk that somebody may still
+// need is alive: queues hold their tasks, and the stack of a started task holds its own.
 
-// chunkSize descriptors fill 4,080 of the 4,096 bytes of a size class.
-const chunkSize = 51
-
-// batchSize is how many descriptors move between the tiers at once.
+// batchSize is how many descriptors move between the tiers at once. As a chunk, it fills
+// one 4 KB size class, which also aligns descriptors to cache lines.
 const batchSize = 64
 
-type chunk [chunkSize]rt.Desc
+type (
+	chunk [batchSize]rt.Desc
+	batch [batchSize]*rt.Desc
+)
 
 type descPool struct {
-	home    *rt.Home
-	batches sync.Pool // of *rt.Desc: lists of batchSize, linked by Next
+	nobody *rt.Worker // the worker of tasks that have not run
+	full   sync.Pool  // of *batch with free descriptors
+	empty  sync.Pool  // of *batch without
 
 	mu     sync.Mutex
 	chunks []weak.Pointer[chunk]
 	prune  int // drop dead pointers when there are this many
 }
 
-// get returns a list of n free descriptors, n > 0.
-func (p *descPool) get() (list *rt.Desc, n int) {
-	if d, _ := p.batches.Get().(*rt.Desc); d != nil {
-		return d, batchSize
+// fill appends batchSize free descriptors to list.
+func (p *descPool) fill(list []*rt.Desc) []*rt.Desc {
+	if b, _ := p.full.Get().(*batch); b != nil {
+		list = append(list, b[:]...)
+		p.empty.Put(b)
+		return list
 	}
 	c := new(chunk)
 	for i := range c {
-		d := &c[i]
-		d.Home = p.home
-		d.Next = list
-		list = d
+		c[i].Init(p.nobody)
+		list = append(list, &c[i])
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -58,11 +61,18 @@ func (p *descPool) get() (list *rt.Desc, n int) {
 		p.prune = max(64, 2*len(live))
 	}
 	p.chunks = append(p.chunks, weak.Make(c))
-	return list, chunkSize
+	return list
 }
 
-// put gives back a list of batchSize descriptors.
-func (p *descPool) put(list *rt.Desc) { p.batches.Put(list) }
+// put takes over batchSize free descriptors.
+func (p *descPool) put(ds []*rt.Desc) {
+	b, _ := p.empty.Get().(*batch)
+	if b == nil {
+		b = new(batch)
+	}
+	copy(b[:], ds)
+	p.full.Put(b)
+}
 
 // each calls f with every descriptor there is, in whatever state. Tasks may
 // start, move and end meanwhile.
@@ -79,38 +89,28 @@ func (p *descPool) each(f func(d *rt.Desc)) {
 	}
 }
 
-// A descList is a worker's own pool.
+// A descList is one owner's list of free descriptors, at most two batches.
 type descList struct {
-	free *rt.Desc
-	n    int
-	// spare is a full batch kept back, so that a worker that
-	// alternates at the border does not exchange one batch each time.
-	spare *rt.Desc
+	free []*rt.Desc
 }
 
 func (l *descList) get(p *descPool) *rt.Desc {
-	if l.free == nil {
-		if l.spare != nil {
-			l.free, l.n, l.spare = l.spare, batchSize, nil
-		} else {
-			l.free, l.n = p.get()
+	if len(l.free) == 0 {
+		if l.free == nil {
+			l.free = make([]*rt.Desc, 0, 2*batchSize)
 		}
+		l.free = p.fill(l.free)
 	}
-	d := l.free
-	l.free = d.Next
-	d.Next = nil
-	l.n--
+	n := len(l.free) - 1
+	d := l.free[n]
+	l.free = l.free[:n]
 	return d
 }
 
 func (l *descList) put(p *descPool, d *rt.Desc) {
-	if l.n == batchSize {
-		if l.spare != nil {
-			p.put(l.spare)
-		}
-		l.spare, l.free, l.n = l.free, nil, 0
+	if len(l.free) >= 2*batchSize {
+		p.put(l.free[batchSize:])
+		l.free = l.free[:batchSize]
 	}
-	d.Next = l.free
-	l.free = d
-	l.n++
+	l.free = append(l.free, d)
 }

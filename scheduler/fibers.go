@@ -62,7 +62,7 @@ func (l *looper) loop() {
 		l.pending = nil
 		switch {
 		case d == nil: // quit
-			w.current.Store(nil)
+			w.Current.Store(nil)
 			l.sleep(w, w.base)
 		case d.Fib != nil:
 			w.begin(d)
@@ -98,7 +98,7 @@ func (l *looper) exec(w *worker, d *rt.Desc) {
 	w.fib = l.Fiber
 	w.begin(d)
 	failure := l.call(d)
-	w = d.W.Host.(*worker)
+	w = d.Worker().Host.(*worker)
 	l.w = w
 	w.end(d, failure)
 }
@@ -119,7 +119,7 @@ func (l *looper) call(d *rt.Desc) (failure error) {
 		// would come up in whoever sleeps in this fiber's slot. So the
 		// loop goes on from here, until the fiber has to end anyway.
 		l.Taint()
-		l.w = d.W.Host.(*worker)
+		l.w = d.Worker().Host.(*worker)
 		l.w.end(d, task.ErrGoexit)
 		l.loop()
 	}()

@@ -140,16 +140,16 @@ func (w *worker) stealNext() *rt.Desc {
 		if d == nil {
 			continue
 		}
-		before := d.Status()
+		before := v.Dispatch.Load()
 		for start := w.s.now(); w.s.now()-start < nextGrace; {
 			if v.next.Load() != d {
 				break
 			}
 		}
-		// The same task may have been run and put back meanwhile; its dispatch
-		// number tells. If that happens after this look, the theft is
-		// early, which is no harm.
-		if d.Status() == before && v.next.CompareAndSwap(d, nil) {
+		// The task may have been run and put back meanwhile; the dispatch number
+		// tells. If that happens after this look, the theft is early, which is
+		// no harm.
+		if v.Dispatch.Load() == before && v.next.CompareAndSwap(d, nil) {
 			v.nextStolen.Store(true)
 			w.n.steals++
 			w.n.stolen++
@@ -242,7 +242,7 @@ func (w *worker) search() *rt.Desc {
 // sleep is the worker's side of the sleep/wake protocol, W1 to W4. When it returns
 // the worker is a searcher.
 func (w *worker) sleep() {
-	w.current.Store(nil)
+	w.Current.Store(nil)
 	w.flush()
 	w.runq.Trim()
 	w.s.idle.sleep(w.id, w.searching) // (W2)

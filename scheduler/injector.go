@@ -7,19 +7,19 @@ import (
 
 // An injector is the queue for everything that does not come from a worker: tasks
 // submitted or made ready by ordinary goroutines, and expired timers that sysmon
-// found. It is first-in-first-out and unbounded; descriptors are linked through
-// their Next, so it allocates nothing.
+// found. It is first-in-first-out and unbounded.
 //
 // A mutex guards it. Submitters from outside are goroutines, which a mutex suits;
-// workers only try the lock, and come in batches.
+// workers only try the lock, and come for batches.
 type injector struct {
-	mu         atomicx.Mutex
-	head, tail *rt.Desc
-	n          atomicx.Int64 // changed under mu, read by anybody
+	mu   atomicx.Mutex
+	ring []*rt.Desc // its length is a power of two, or 0
+	head int        // index of the oldest, mod len(ring)
+	n    atomicx.Int64
 
-	// Free descriptors for submissions, so that one lock serves both. Under mu.
-	free     *rt.Desc
-	accepted atomicx.Uint64 // submissions so far; changed under mu, read by anybody
+	// Under mu too, so that one lock serves both for a submission.
+	descs    descList       // free descriptors
+	accepted atomicx.Uint64 // submissions so far; read by anybody
 }
 
 // push appends d.
@@ -31,14 +31,19 @@ func (q *injector) push(d *rt.Desc) {
 
 // append is push for a caller that holds mu.
 func (q *injector) append(d *rt.Desc) {
-	d.Next = nil
-	if q.tail == nil {
-		q.head = d
-	} else {
-		q.tail.Next = d
+	n := int(q.n.Load())
+	if n == len(q.ring) {
+		q.resize(max(64, 2*n))
 	}
-	q.tail = d
-	q.n.Store(q.n.Load() + 1) // publishes for the look of a worker that is about to sleep
+	q.ring[(q.head+n)&(len(q.ring)-1)] = d
+	q.n.Store(int64(n + 1)) // publishes for the look of a worker that is about to sleep
+}
+
+func (q *injector) resize(size int) {
+	ring := make([]*rt.Desc, size)
+	k := copy(ring, q.ring[q.head:])
+	copy(ring[k:], q.ring[:q.head])
+	q.ring, q.head = ring, 0
 }
 
 // empty reports whether there was nothing in it at some moment during the call.
@@ -51,9 +56,9 @@ func (q *injector) len() int { return int(q.n.Load()) }
 // make the lock cheap (BenchmarkSubmit is flat from 64 on), few enough to leave some for others.
 const maxBatch = 128
 
-// pop takes the oldest task and, for a share of share, more that the caller queues
-// for itself by calling more. ok is false if somebody else holds the lock: worth
-// another try.
+// pop takes the oldest task, and, if more is not nil, further ones up to a fair share
+// of one in share, which it passes to more for the caller to queue. ok is false if somebody
+// else holds the lock: worth another try.
 func (q *injector) pop(share int, more func(d *rt.Desc)) (d *rt.Desc, ok bool) {
 	if q.empty() {
 		return nil, true
@@ -61,34 +66,31 @@ func (q *injector) pop(share int, more func(d *rt.Desc)) (d *rt.Desc, ok bool) {
 	if !q.mu.TryLock() {
 		return nil, false
 	}
-	d = q.head
-	if d == nil {
-		q.mu.Unlock()
+	defer q.mu.Unlock()
+	n := int(q.n.Load())
+	if n == 0 {
 		return nil, true
 	}
-	n := int64(1)
-	last := d
+	take := 1
 	if more != nil {
-		for limit := min(q.n.Load()/int64(share)+1, maxBatch); n < limit && last.Next != nil; n++ {
-			last = last.Next
+		take = min(n, n/share+1, maxBatch)
+	}
+	mask := len(q.ring) - 1
+	for i := range take {
+		at := &q.ring[(q.head+i)&mask]
+		if i == 0 {
+			d = *at
+		} else {
+			more(*at)
 		}
+		*at = nil
 	}
-	q.head = last.Next
-	if q.head == nil {
-		q.tail = nil
-	}
-	last.Next = nil
-	rest := d.Next
-	d.Next = nil
-	for rest != nil {
-		next := rest.Next
-		rest.Next = nil
-		more(rest)
-		rest = next
-	}
+	q.head = (q.head + take) & mask
 	// Last: a worker that looks before it sleeps must see the batch in one place
 	// or the other.
-	q.n.Store(q.n.Load() - n)
-	q.mu.Unlock()
+	q.n.Store(int64(n - take))
+	if n == take && len(q.ring) > 4096 {
+		q.ring, q.head = nil, 0 // give a burst's memory back
+	}
 	return d, true
 }

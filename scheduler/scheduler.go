@@ -82,17 +82,17 @@ func New(opts ...Option) (*Scheduler, error) {
 		}
 	}
 	s.home.Sched = s
-	s.descs.home = &s.home
+	s.descs.nobody = &rt.Worker{Home: &s.home}
 	s.idle.n = cfg.workers
 	s.refreshProcs()
 	units := make([]preempt.Unit, cfg.workers)
 	for i := range cfg.workers {
 		w := &worker{s: s, id: i, pinned: s.pinned(), rng: rand.New(rand.NewPCG(uint64(i), 0x68656464))}
-		w.Host = w
+		w.Host, w.Home = w, &s.home
 		w.runq.Init(deque.FIFO, 0)
 		w.park.init(w.pinned)
 		s.workers = append(s.workers, w)
-		units[i] = w
+		units[i] = unit{w}
 	}
 	s.mon = preempt.NewMonitor(preempt.Config{
 		Units:   units,
@@ -162,21 +162,11 @@ func (s *Scheduler) submit(ctx context.Context, fn func(*task.Ctx), x *rt.Ext) t
 		return task.Closed()
 	}
 	q := &s.inj
-	q.mu.Lock()
-	d := q.free
-	if d == nil {
-		q.mu.Unlock()
-		list, _ := s.descs.get() // may allocate: not under the lock
-		q.mu.Lock()
-		for d = list; d.Next != nil; d = d.Next {
-		}
-		d.Next = q.free
-		d = list
-	}
-	q.free = d.Next
 	if ctx != nil {
-		// The watch may cancel at once, so the descriptor must be alive.
+		q.mu.Lock()
+		d := q.descs.get(&s.descs)
 		q.mu.Unlock()
+		// The watch may cancel at once, so the descriptor must be alive.
 		d.Start(fn, x)
 		t := task.HandleOf(d)
 		x.Watch(context.AfterFunc(ctx, func() { t.CancelCause(context.Cause(ctx)) }))
@@ -190,6 +180,8 @@ func (s *Scheduler) submit(ctx context.Context, fn func(*task.Ctx), x *rt.Ext) t
 		s.wakeOne()
 		return t
 	}
+	q.mu.Lock()
+	d := q.descs.get(&s.descs)
 	d.Start(fn, x)
 	t := task.HandleOf(d)
 	q.append(d) // (P1)

@@ -3,27 +3,34 @@ package scheduler
 import (
 	"time"
 
-	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/preempt"
 	"github.com/heddle-go/heddle/task"
 )
 
+// A unit is a worker as the monitor sees it.
+type unit struct{ *worker }
+
 // Dispatch implements preempt.Unit.
-func (w *worker) Dispatch() (preempt.Dispatch, bool) {
-	d := w.current.Load()
-	if d == nil {
+func (u unit) Dispatch() (preempt.Dispatch, bool) {
+	// The two words are written one after the other. If the number is the same before
+	// and after, the task belongs to it, or to the one before: then the mark
+	// misses, which is no harm.
+	id := u.worker.Worker.Dispatch.Load()
+	d := u.Current.Load()
+	if d == nil || u.worker.Worker.Dispatch.Load() != id {
 		return preempt.Dispatch{}, false
 	}
 	s := d.Status()
-	if s.State() != rt.Running {
+	if !s.InUse() {
 		return preempt.Dispatch{}, false
 	}
-	return preempt.Dispatch{Flag: &d.Flag, Life: uint64(s.Gen()), ID: s.Dispatch()}, true
+	return preempt.Dispatch{Flag: &d.Flag, Life: uint64(s.Gen()), ID: id}, true
 }
 
 // Stalled implements preempt.Unit.
-func (w *worker) Stalled(p preempt.Dispatch, age time.Duration) {
-	d := w.current.Load()
+func (u unit) Stalled(p preempt.Dispatch, age time.Duration) {
+	w := u.worker
+	d := w.Current.Load()
 	if d == nil || &d.Flag != p.Flag || d.Gen() != uint32(p.Life) {
 		return // it has just ended
 	}

@@ -61,11 +61,10 @@ type worker struct {
 	park       parker
 
 	// Written by the worker, read by others.
-	_       cpu.CacheLinePad
-	current atomicx.Pointer[rt.Desc] // the task it runs, or ran last
-	shown   shown                    // counts, as of the last flush
-	runq    deque.Owner[rt.Desc]     // FIFO
-	_       cpu.CacheLinePad
+	_     cpu.CacheLinePad
+	shown shown                // counts, as of the last flush
+	runq  deque.Owner[rt.Desc] // FIFO
+	_     cpu.CacheLinePad
 }
 
 // An action is what the successor does for its predecessor as the first thing
@@ -88,7 +87,6 @@ func (w *worker) commit() {
 	case actRequeue:
 		d := w.prev
 		w.prev = nil
-		d.Requeue()
 		w.push(d)
 	case actPark:
 		d := w.prev
@@ -120,9 +118,7 @@ func (w *worker) push(d *rt.Desc) {
 // begin puts d on this worker: the last thing before its function is called or its
 // stack is switched to.
 func (w *worker) begin(d *rt.Desc) {
-	d.W = &w.Worker
-	d.Run()
-	w.current.Store(d)
+	d.Run(&w.Worker)
 	w.slice.Begin(&d.Flag)
 	w.n.dispatches++
 }
@@ -138,6 +134,7 @@ func (w *worker) leave(d, n *rt.Desc, act action) *fiber.Slot {
 		w.begin(n)
 		to = n.Fib
 	} else {
+		w.Current.Store(nil)
 		to = w.takeLooper(n).Fiber
 	}
 	w.fib = to
@@ -155,7 +152,7 @@ func (w *worker) leave(d, n *rt.Desc, act action) *fiber.Slot {
 // resume is what d does first when it runs again, maybe on another worker
 // than before.
 func resume(d *rt.Desc) {
-	w := d.W.Host.(*worker)
+	w := d.Worker().Host.(*worker)
 	if w.pinned {
 		runtime.LockOSThread()
 	}
@@ -173,7 +170,11 @@ func (w *worker) Yield(d *rt.Desc) {
 		}
 	}
 	w.n.yields++
-	w.leave(d, n, actRequeue).Exchange()
+	if next, yield := w.leave(d, n, actRequeue).Turn(); next != nil {
+		next()
+	} else {
+		yield(struct{}{})
+	}
 	resume(d)
 }
 
@@ -181,7 +182,11 @@ func (w *worker) Yield(d *rt.Desc) {
 func (w *worker) Park(d *rt.Desc, k rt.Park) {
 	w.n.parks++
 	w.prevPark, w.prevGen = k, d.Gen()
-	w.leave(d, w.pick(), actPark).Exchange()
+	if next, yield := w.leave(d, w.pick(), actPark).Turn(); next != nil {
+		next()
+	} else {
+		yield(struct{}{})
+	}
 	resume(d)
 }
 
@@ -195,7 +200,7 @@ func (w *worker) Poll(d *rt.Desc) {
 // over does what is due when the flag says so, and reports whether d has to give
 // way.
 func (w *worker) over(d *rt.Desc) bool {
-	if d.Flag.Asked(d.Dispatch()) {
+	if d.Flag.Asked(w.Dispatch.Load()) {
 		return true
 	}
 	if d.Flag.Budget() >= 0 {
@@ -218,7 +223,11 @@ func (w *worker) preempt(d *rt.Desc) {
 		return
 	}
 	w.n.preemptions++
-	w.leave(d, n, actRequeue).Exchange()
+	if next, yield := w.leave(d, n, actRequeue).Turn(); next != nil {
+		next()
+	} else {
+		yield(struct{}{})
+	}
 	resume(d)
 }
 
@@ -237,7 +246,7 @@ func (w *worker) Sleep(d *rt.Desc, ns int64) {
 			return
 		}
 		for !d.Consume(rt.ForWake) {
-			d.W.Host.Park(d, rt.ForWakeOnly)
+			d.Host().Park(d, rt.ForWakeOnly)
 		}
 	}
 }
@@ -318,6 +327,7 @@ func (w *worker) skip(d *rt.Desc) {
 
 // finish makes d's end known and pools its descriptor if nobody needs it.
 func (w *worker) finish(d *rt.Desc, e rt.End) {
+	w.Current.Store(nil)
 	x := d.Ext()
 	waiters, free := d.Finish(e)
 	if free {

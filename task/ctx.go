@@ -62,7 +62,7 @@ func checkpoint(c *Ctx) { c.host().Poll(c.desc()) }
 
 // Yield puts the task at the back of its worker's queue and runs the next
 // runnable task. It returns at once if there is none.
-func (c *Ctx) Yield() { c.W.Host.Yield(c.desc()) } // the host checks; this inlines
+func (c *Ctx) Yield() { (*rt.Desc)(c).Worker().Host.Yield((*rt.Desc)(c)) } // the host checks; so this inlines
 
 // Park suspends the task until [Task.Ready] or [Ctx.Ready] is called on it, and
 // returns nil; or until it is cancelled, and returns the cause. A Ready that came
@@ -92,8 +92,8 @@ func (c *Ctx) Ready(t Task) {
 	if t.d == nil || !t.d.Ready(t.gen) {
 		return
 	}
-	if t.d.Home != c.Home {
-		t.d.Home.Sched.Inject(t.d)
+	if home := t.d.Home(); home != c.desc().Home() {
+		home.Sched.Inject(t.d)
 		return
 	}
 	h.Local(t.d)

@@ -23,11 +23,10 @@ func (t Task) State() State {
 	if t.d == nil {
 		return Done
 	}
-	s := t.d.Status()
-	if !s.Live(t.gen) {
-		return Done
+	if s := State(t.d.State()); t.d.Status().Live(t.gen) {
+		return s
 	}
-	return State(s.State())
+	return Done
 }
 
 // Err returns how the task ended. It is nil while the task has not ended, and when
@@ -71,7 +70,7 @@ func (t Task) CancelCause(cause error) {
 		x.CloseDone()
 	}
 	if queue {
-		t.d.Home.Sched.Inject(t.d)
+		t.d.Home().Sched.Inject(t.d)
 	}
 }
 
@@ -80,7 +79,7 @@ func (t Task) CancelCause(cause error) {
 // From a task, [Ctx.Ready] is cheaper.
 func (t Task) Ready() {
 	if t.d != nil && t.d.Ready(t.gen) {
-		t.d.Home.Sched.Inject(t.d)
+		t.d.Home().Sched.Inject(t.d)
 	}
 }
 
@@ -98,7 +97,7 @@ func (t Task) WaitContext(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	home := t.d.Home
+	home := t.d.Home()
 	if home.Sched.OnTask() {
 		panic("task: Wait called from inside a task, where it would hold the worker: use t.Join(c)")
 	}
@@ -155,7 +154,7 @@ func (t Task) Join(c *Ctx) error {
 		}
 		// t ended at the same time, and its wake-up is on its way to us.
 		for !d.Consume(rt.ForWake) {
-			d.W.Host.Park(d, rt.ForWakeOnly)
+			d.Host().Park(d, rt.ForWakeOnly)
 		}
 	}
 	return t.Err()

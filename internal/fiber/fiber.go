@@ -79,8 +79,8 @@ func New(body func(f *Fiber)) *Fiber {
 // no slot may hold it, which is so whenever it runs.
 func Adopt() *Fiber { return &Fiber{adopted: true} }
 
-// Take puts self in the place of to. The caller must now call Exchange on the
-// slot, and after that, if self is Relayed, Forward. Most callers use [Switch], which does
+// Take puts self in the place of to. The caller must now call what the slot's
+// Turn returns, and after that, if self is Relayed, Forward. Most callers use [Switch], which does
 // all of this. Take and what follows are apart, and inline, because each frame
 // between the switch and the code that asked for it costs several nanoseconds: the
 // processor cannot predict the returns on the other stack.
@@ -92,15 +92,22 @@ func (self *Fiber) Take(to *Fiber) *Slot {
 	return s
 }
 
-// Exchange puts the running fiber, which has taken its place in s, to sleep, and wakes
-// the one that slept there.
-func (s *Slot) Exchange() {
+// Turn returns the function to call for the exchange: next, or else yield with an empty
+// struct. Calling it puts the running fiber, which has taken its place in s, to
+// sleep and wakes the one that slept there.
+func (s *Slot) Turn() (next func() (struct{}, bool), yield func(struct{}) bool) {
+	s.inNext = !s.inNext
 	if s.inNext {
-		s.inNext = false
-		s.yield(struct{}{})
+		return s.next, nil
+	}
+	return nil, s.yield
+}
+
+func (s *Slot) exchange() {
+	if next, yield := s.Turn(); next != nil {
+		next()
 	} else {
-		s.inNext = true
-		s.next()
+		yield(struct{}{})
 	}
 }
 
@@ -111,7 +118,7 @@ func (f *Fiber) Relayed() bool { return f.relay != nil }
 // self. self must be the running fiber; to must be asleep and owned by the
 // caller, whose thread must not be locked.
 func Switch(self, to *Fiber) {
-	self.Take(to).Exchange()
+	self.Take(to).exchange()
 	if self.Relayed() {
 		self.Forward()
 	}
@@ -123,7 +130,7 @@ func (f *Fiber) Forward() {
 	for f.relay != nil {
 		to := f.relay
 		f.relay = nil
-		f.Take(to).Exchange()
+		f.Take(to).exchange()
 	}
 }
 

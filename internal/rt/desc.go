@@ -15,8 +15,10 @@ import (
 )
 
 // Desc is a task's descriptor. Package task gives it to users as task.Ctx, a
-// type with the same layout. It is 80 bytes: a million queued tasks are to fit in
-// little more than their closures take.
+// type with the same layout. It is one cache line: a switch between tasks that
+// have fallen out of the caches costs little but the lines it touches
+// (BenchmarkYield/tasks=10000), and a million queued tasks are to fit in little more than
+// their closures take.
 //
 // Descriptors are pooled. A life of a descriptor is one generation; all that others
 // hold of it is a pointer and a generation.
@@ -26,19 +28,18 @@ type Desc struct {
 
 	// Owned with the task: by the spawner until it is queued, then by
 	// whoever takes it from the queue. Handing over orders memory.
-	Fn   any          // func(*task.Ctx), kept as any since rt does not know Ctx
-	Next *Desc        // link in the list that holds the descriptor: pool or injector
-	Fib  *fiber.Fiber // where the task sleeps; nil if it has not started
-	W    *Worker      // the worker it runs on, or ran on last
+	Fn  any          // func(*task.Ctx), kept as any since rt does not know Ctx
+	Fib *fiber.Fiber // where the task sleeps; nil if it has not started
+
+	// worker is the worker the task runs on, or ran on last; before, the scheduler's
+	// Nobody. Written by that worker, read by anybody.
+	worker atomicx.Relaxed[Worker]
 
 	waiters atomicx.Pointer[Waiter] // who waits for the end; see waiter.go
 	ext     atomicx.Pointer[Ext]    // what few tasks have; see ext.go
-
-	// Home is set when the descriptor is allocated, and never changes.
-	Home *Home
 }
 
-// Home is what every descriptor of a scheduler knows of it.
+// Home is what every task of a scheduler knows of it.
 type Home struct {
 	Sched Scheduler
 	// Owed counts goroutines outside of the scheduler that were made ready by a
@@ -48,9 +49,17 @@ type Home struct {
 	_    [40]byte
 }
 
-// Worker is the part of a worker that its tasks see.
+// Worker is the part of a worker that its tasks, and those who have a handle of
+// one, see.
 type Worker struct {
 	Host Host
+	Home *Home
+
+	// Current is the task that the worker runs, or ran last, or nil. Written
+	// by the worker, at each dispatch.
+	Current atomicx.Relaxed[Desc]
+	// Dispatch counts dispatches; a preempt mark names one. Written by the worker.
+	Dispatch atomicx.RelaxedUint32
 }
 
 // Host is a worker, as the task that runs on it sees it. Only that task may
@@ -85,8 +94,29 @@ func (d *Desc) Status() Status { return Status(d.status.Load()) }
 // Gen returns the generation of the present life.
 func (d *Desc) Gen() uint32 { return d.Status().gen() }
 
-// Dispatch returns the number of the present dispatch, as preempt marks name it.
-func (d *Desc) Dispatch() uint32 { return d.Status().dispatch() }
+// Worker returns the worker that the task runs on or ran on last.
+func (d *Desc) Worker() *Worker { return d.worker.Load() }
+
+// Home returns the home of the task's scheduler.
+func (d *Desc) Home() *Home { return d.worker.Load().Home }
+
+// Init prepares a new descriptor.
+func (d *Desc) Init(nobody *Worker) { d.worker.Store(nobody) }
+
+// State returns what the task is doing. A task that is neither waiting nor done is
+// running if its worker says so.
+func (d *Desc) State() State {
+	s := d.Status()
+	if s.state() != stActive {
+		return s.State()
+	}
+	if d.running() {
+		return Running
+	}
+	return Runnable
+}
+
+func (d *Desc) running() bool { return d.worker.Load().Current.Load() == d }
 
 // Poll is Flag.Poll. Task calls that one directly; since this one inlines it, its body is in
 // this package's export data, without which Ctx.Checkpoint would not inline.
@@ -94,34 +124,34 @@ func (d *Desc) Poll() bool { return d.Flag.Poll() }
 
 // Host returns the worker that the task runs on. It panics if the task does not run.
 func (d *Desc) Host() Host {
-	if d.status.Load()&stateMask != stRunning {
+	w := d.worker.Load()
+	if w.Current.Load() != d {
 		d.misused()
 	}
-	return d.W.Host
+	return w.Host
 }
 
 //go:noinline
 func (d *Desc) misused() {
-	panic(fmt.Sprintf("task: a method of Ctx was called while its task is %v: only the task's own function may call it, on the task's own stack, and not after it has returned", d.Status().State()))
+	panic(fmt.Sprintf("task: a method of Ctx was called while its task is %v: only the task's own function may call it, on the task's own stack, and not after it has returned", d.State()))
 }
 
-// Start begins a life: Free -> Runnable. The caller owns the descriptor.
+// Start begins a life: Free -> Active. The caller owns the descriptor.
 func (d *Desc) Start(fn any, x *Ext) {
 	d.Fn = fn
 	if x != nil {
 		d.ext.Store(x)
 	}
 	s := d.status.Load()
-	d.status.Store(s&^flagMask | stRunnable)
+	d.status.Store(s&^flagMask | stActive)
 }
 
-// Run marks the task as put on a worker: Runnable -> Running.
-// Called by the worker that took it from a queue.
-func (d *Desc) Run() { d.status.Add(stRunning - stRunnable + dispOne) }
-
-// Requeue makes a task that has left its stack runnable: Running ->
-// Runnable. Called by its successor, which then queues it.
-func (d *Desc) Requeue() { d.status.Add(^uint64(stRunning - stRunnable - 1)) }
+// Run puts the task on w. Called by the worker that took it from a queue.
+func (d *Desc) Run(w *Worker) {
+	d.worker.Store(w)
+	w.Dispatch.Store(w.Dispatch.Load() + 1)
+	w.Current.Store(d)
+}
 
 // Park says what ends a wait.
 type Park uint64
@@ -169,10 +199,9 @@ func (d *Desc) Consume(k Park) bool {
 //
 //	successor                          waker (Ready, Wake, Cancel)
 //	S1 the task has left its stack     W1 load the word
-//	S2 CAS Running -> Waiting, only    W2a Waiting for this: CAS -> Runnable,
-//	   if the event's flag is not set      then queue the task
-//	S3 else CAS to Runnable; queue     W2b else: CAS the event's flag in
-//	   the task
+//	S2 CAS Active -> Waiting, only if  W2a Waiting for this: CAS -> Active,
+//	   the event's flag is not set         then queue the task
+//	S3 else queue the task             W2b else: CAS the event's flag in
 //
 // Both sides change the same word by CAS, so one of them is first. If S2 is, W2a
 // sees Waiting and queues, exactly once, since only one CAS from Waiting succeeds. If
@@ -182,16 +211,12 @@ func (d *Desc) CommitPark(k Park) bool {
 	for {
 		s := d.status.Load()
 		if s&k.token() != 0 || s&flagCancelled != 0 && k&flagHard == 0 {
-			n := s - stRunning + stRunnable
-			if k == ForReady {
-				n &^= flagToken
+			if k == ForReady && !d.status.CompareAndSwap(s, s&^flagToken) {
+				continue
 			}
-			if d.status.CompareAndSwap(s, n) {
-				return false
-			}
-			continue
+			return false
 		}
-		if d.status.CompareAndSwap(s, s&^uint64(flagInternal|flagHard)|uint64(k)-stRunning+stWaiting) {
+		if d.status.CompareAndSwap(s, s&^uint64(flagInternal|flagHard)|uint64(k)-stActive+stWaiting) {
 			return true
 		}
 	}
@@ -215,7 +240,7 @@ func (d *Desc) signal(gen uint32, token, kind uint64) bool {
 			return false
 		}
 		if s&stateMask == stWaiting && s&flagInternal == kind {
-			if d.status.CompareAndSwap(s, s-stWaiting+stRunnable|token&flagWoken) {
+			if d.status.CompareAndSwap(s, s-stWaiting+stActive|token&flagWoken) {
 				return true
 			}
 		} else if d.status.CompareAndSwap(s, s|token) {
@@ -238,7 +263,7 @@ func (d *Desc) Cancel(gen uint32, closed bool) (did, queue bool) {
 		}
 		wakes := s&stateMask == stWaiting && s&flagHard == 0
 		if wakes {
-			n = n - stWaiting + stRunnable
+			n = n - stWaiting + stActive
 		}
 		if d.status.CompareAndSwap(s, n) {
 			return true, wakes

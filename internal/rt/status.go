@@ -3,31 +3,30 @@ package rt
 // A task's status is one 64-bit word, so that every transition is one atomic
 // operation and a handle from an earlier life can never act on a later one:
 //
-//	63        44 43        12 11       0
-//	+-----------+------------+---------+
-//	| dispatch  | generation | flags   |
-//	+-----------+------------+---------+
+//	63       44 43        12 11       0
+//	+----------+------------+---------+
+//	|  unused  | generation | flags   |
+//	+----------+------------+---------+
 //
-// dispatch counts how often the task was put on a worker (mod 2^20); a preempt
-// mark names it. generation counts the lives of the descriptor (mod 2^32).
+// generation counts the lives of the descriptor (mod 2^32).
 //
 // Legal transitions, and who makes them:
 //
-//	Free     -> Runnable  Start      whoever took the descriptor from a pool
-//	Runnable -> Running   Dispatch   the worker that took it from a queue
-//	Running  -> Runnable  Requeue    the successor, after the switch (yield)
-//	Running  -> Waiting   CommitPark the successor, after the switch (park)
-//	Running  -> Runnable  CommitPark ... if a wake-up came in between
-//	Waiting  -> Runnable  Ready, Wake, Cancel   anybody; the winner enqueues
-//	Running  -> Done      Finish     the worker that runs it
-//	Running  -> Free      Recycle    the worker that runs it
-//	Runnable -> Done      Finish     a worker that finds it cancelled, unstarted
+//	Free    -> Active   Start      whoever took the descriptor from a pool
+//	Active  -> Waiting  CommitPark the successor, after the switch
+//	Waiting -> Active   Ready, Wake, Cancel   anybody; the winner enqueues
+//	Active  -> Done     Finish     the worker that runs it, or took it from a queue
+//	Active  -> Free     Finish     the worker that runs it
+//
+// Active covers what handles show as Runnable and Running. The difference is no
+// transition: a task is running if the worker that it was put on last says that it is its
+// current one. So giving way and being put on a worker, which is what tasks do most
+// often, change nothing that others write.
 const (
-	stFree     = 0
-	stRunnable = 1
-	stRunning  = 2
-	stWaiting  = 3
-	stDone     = 4
+	stFree    = 0
+	stActive  = 1
+	stWaiting = 3
+	stDone    = 4
 
 	stateMask = 7
 
@@ -41,13 +40,11 @@ const (
 	flagEscaped   = 1 << 10 // somebody may keep the Ctx beyond the task's end
 	flagSkipped   = 1 << 11 // Done without having been started
 
-	flagBits  = 12
-	flagMask  = 1<<flagBits - 1
-	genBits   = 32
-	genOne    = 1 << flagBits
-	genMask   = (1<<genBits - 1) << flagBits
-	dispShift = flagBits + genBits
-	dispOne   = 1 << dispShift
+	flagBits = 12
+	flagMask = 1<<flagBits - 1
+	genBits  = 32
+	genOne   = 1 << flagBits
+	genMask  = (1<<genBits - 1) << flagBits
 )
 
 // State is what a task is doing, as its handle shows it.
@@ -79,9 +76,8 @@ func (s State) String() string {
 // A Status is one reading of a task's status word.
 type Status uint64
 
-func (s Status) state() uint64    { return uint64(s) & stateMask }
-func (s Status) gen() uint32      { return uint32(s >> flagBits) }
-func (s Status) dispatch() uint32 { return uint32(s >> dispShift) }
+func (s Status) state() uint64 { return uint64(s) & stateMask }
+func (s Status) gen() uint32   { return uint32(s >> flagBits) }
 func (s Status) has(f uint64) bool {
 	return uint64(s)&f != 0
 }
@@ -95,7 +91,7 @@ func (s Status) Live(gen uint32) bool {
 // InUse reports whether the descriptor serves a task that has not ended.
 func (s Status) InUse() bool {
 	st := s.state()
-	return st == stRunnable || st == stRunning || st == stWaiting
+	return st == stActive || st == stWaiting
 }
 
 // Cancelled reports whether the task was asked to end.
@@ -104,16 +100,10 @@ func (s Status) Cancelled() bool { return s.has(flagCancelled) }
 // Gen returns the generation.
 func (s Status) Gen() uint32 { return s.gen() }
 
-// Dispatch returns the number of the dispatch.
-func (s Status) Dispatch() uint32 { return s.dispatch() }
-
-// State translates the word.
+// State translates the word, as far as it tells: Active is Runnable.
 func (s Status) State() State {
 	if st := State(s.state()); st != stFree {
 		return st
 	}
 	return Done
 }
-
-// Running reports whether the task is on a worker.
-func (s Status) Running() bool { return s.state() == stRunning }

@@ -1,0 +1,23 @@
+//go:build race || heddle_model
+
+package atomicx
+
+// Relaxed is a pointer with one writer at a time and any number of readers, for
+// which nothing but the pointer itself is published. In this build it is an atomic word;
+// relaxed_plain.go says why a plain one will do elsewhere.
+type Relaxed[T any] struct{ p Pointer[T] }
+
+// Load returns the pointer.
+func (r *Relaxed[T]) Load() *T { return r.p.Load() }
+
+// Store sets the pointer.
+func (r *Relaxed[T]) Store(x *T) { r.p.Store(x) }
+
+// RelaxedUint32 is to a uint32 what [Relaxed] is to a pointer.
+type RelaxedUint32 struct{ v Uint32 }
+
+// Load returns the value.
+func (r *RelaxedUint32) Load() uint32 { return r.v.Load() }
+
+// Store sets the value.
+func (r *RelaxedUint32) Store(x uint32) { r.v.Store(x) }
