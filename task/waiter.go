@@ -1,0 +1,172 @@
+package task
+
+import (
+	"context"
+
+	"github.com/heddle-go/heddle/internal/rt"
+)
+
+// A Waiter is one wait for one event, by a task or by an ordinary goroutine. It is
+// what blocking operations are built from, package tsync's among them: the waiting side
+// makes a Waiter known to those who may bring the event about, and calls Wait; one of
+// those claims it and wakes it. The context says who waits: given a task's Ctx, or a
+// context derived from it, Wait parks that task; given any other, it blocks the calling
+// goroutine.
+//
+//	waiting side                       waking side
+//	w.Init(ctx)
+//	make w known, under a lock         under the lock: find w, w.Claim();
+//	err := w.Wait()                    if that is true: the event is w's;
+//	if err != nil: take w back         then, without the lock, w.Wake(by)
+//
+// Exactly one claim succeeds, or none if Wait gives up first; so when Wait returns an
+// error, nobody has given or will give the event to w.
+//
+// A Waiter may be used again, by the same or another side, once Wait has returned and no
+// other side knows it any more. The zero Waiter must be initialised by Init.
+type Waiter struct {
+	w     rt.Waiter
+	ctx   context.Context
+	c     *Ctx
+	home  *rt.Home // set by Wake: whose count of owed goroutines to lower
+	ended bool     // claimed by the end of ctx
+}
+
+// Init prepares w for a wait under ctx.
+func (w *Waiter) Init(ctx context.Context) {
+	w.ctx, w.home, w.ended = ctx, nil, false
+	w.w.Reset()
+	w.c = nil
+	if c, ok := ctx.(*Ctx); ok {
+		w.c = c
+	} else if c, ok := From(ctx); ok {
+		w.c = c
+	}
+	if w.c != nil {
+		w.w.Task = w.c.desc()
+		return
+	}
+	w.w.Task = nil
+	if w.w.C == nil {
+		w.w.C = make(chan struct{}, 1)
+	}
+}
+
+// Task returns the task that waits, or nil if it is a goroutine.
+func (w *Waiter) Task() *Ctx { return w.c }
+
+// Claim gives the event to w: if it returns true, the caller must call Wake. Anybody may
+// call it. It returns false if w was claimed already or has given up.
+func (w *Waiter) Claim() bool { return w.w.Claim() }
+
+// Wake wakes w, which the caller has claimed. by is the running task that calls it, or nil
+// from elsewhere; with it, a waiting task of the same scheduler runs next on the caller's worker.
+func (w *Waiter) Wake(by *Ctx) {
+	d := w.w.Task
+	if d == nil {
+		if by != nil {
+			// A goroutine that a worker makes ready needs a P; see rt.Home.
+			w.home = by.desc().Home()
+			w.home.Owed.Add(1)
+		}
+		w.w.C <- struct{}{}
+		return
+	}
+	if !d.Wake() {
+		return
+	}
+	home := d.Home()
+	if by != nil && by.desc().Home() == home {
+		by.host().Local(d)
+		return
+	}
+	home.Sched.Inject(d)
+}
+
+// Wait parks the task, or blocks the goroutine, until w is woken, and returns nil; or until
+// its context ends, and returns the cause. If the context has ended but a claim came first, Wait
+// returns nil.
+func (w *Waiter) Wait() error {
+	if w.c == nil {
+		return w.block()
+	}
+	d := w.c.desc()
+	if w.ctx != context.Context(w.c) {
+		return w.parkDerived(d)
+	}
+	d.Host().Park(d, rt.ForWake)
+	if d.Consume(rt.ForWake) {
+		return nil
+	}
+	if w.w.Abandon() { // cancelled, and nobody was faster
+		return w.c.Err()
+	}
+	w.await(d)
+	return nil
+}
+
+// await parks for the wake-up of a claim that has been made.
+func (w *Waiter) await(d *rt.Desc) {
+	for !d.Consume(rt.ForWake) {
+		d.Host().Park(d, rt.ForWakeOnly)
+	}
+}
+
+// parkDerived parks under a context that was derived from the task's: its end wakes
+// the task as one of those who may claim.
+func (w *Waiter) parkDerived(d *rt.Desc) error {
+	stop := context.AfterFunc(w.ctx, func() {
+		if w.Claim() {
+			w.ended = true
+			w.Wake(nil)
+		}
+	})
+	d.Host().Park(d, rt.ForWake)
+	if !d.Consume(rt.ForWake) {
+		if w.w.Abandon() {
+			w.quit(stop)
+			return w.c.Err()
+		}
+		w.await(d)
+	}
+	w.quit(stop)
+	if w.ended {
+		return context.Cause(w.ctx)
+	}
+	return nil
+}
+
+// quit ends the watch over the context. If it could not be stopped, its function may still
+// hold w, so w must not be used again: the fields that Init sets are all the function
+// touches, and the claim is spent, so leaving it alone is enough for this
+// wait; Spent tells whoever pools waiters.
+func (w *Waiter) quit(stop func() bool) {
+	if !stop() && !w.ended {
+		w.spent()
+	}
+}
+
+func (w *Waiter) spent() { w.ctx = nil }
+
+// Reusable reports whether w may be used for another wait after Wait has returned. It is false
+// in the rare case that the end of the context came together with the event.
+func (w *Waiter) Reusable() bool { return w.ctx != nil }
+
+func (w *Waiter) block() error {
+	if done := w.ctx.Done(); done == nil {
+		<-w.w.C
+	} else {
+		select {
+		case <-w.w.C:
+		case <-done:
+			if w.w.Abandon() {
+				return context.Cause(w.ctx)
+			}
+			<-w.w.C
+		}
+	}
+	if w.home != nil {
+		w.home.Owed.Add(-1)
+	}
+	return nil
+}
