@@ -267,6 +267,14 @@ func (o *Owner[T]) ExposeAll() int {
 	return int(n)
 }
 
+// EachPrivate calls f for the n oldest private elements, oldest first: those that exposing n makes visible.
+// It serves an owner that keeps account of what it exposes.
+func (o *Owner[T]) EachPrivate(n int, f func(x *T)) {
+	for i := o.split; i != o.split+int64(n); i++ {
+		f(o.slot(i).load())
+	}
+}
+
 // shareTo moves split up to s.
 func (o *Owner[T]) shareTo(s int64) {
 	if s == o.split {
@@ -301,7 +309,9 @@ func (o *Owner[T]) Trim() {
 	o.install(newRing[T](o.first))
 }
 
-// reserve makes sure that n more elements fit.
+// Reserve makes sure that the next n pushes find room, at least if nobody else pushes in between.
+func (o *Owner[T]) Reserve(n int) { o.reserve(int64(n)) }
+
 func (o *Owner[T]) reserve(n int64) {
 	if o.limit-o.bottom < n {
 		o.makeRoom(n)

@@ -57,7 +57,7 @@ func TestPrivatePopsAreNotRetained(t *testing.T) {
 		for range 30 {
 			o.PopPrivate()
 		}
-		o.PopPrivateIf(refs[69].Value())
+		require.True(t, o.PopPrivateIf(refs[69].Value()))
 		require.Equal(t, 69, alive(refs))
 		runtime.KeepAlive(o)
 	})

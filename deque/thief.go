@@ -99,6 +99,10 @@ func (v *Thief[T]) steal() (*T, Outcome) {
 	return x, Stolen
 }
 
+// Ask requests what a Steal that finds nothing requests: that the owner of a LIFO deque expose half of its private tail
+// at its next slow path.
+func (v *Thief[T]) Ask() { v.ask() }
+
 // ask raises want. It looks first: want stays in the caches of the thieves and of the owner until there is news.
 func (v *Thief[T]) ask() {
 	if v.want.Load() == wantNothing {

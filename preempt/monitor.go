@@ -34,6 +34,12 @@ type Unit interface {
 	Stalled(d Dispatch, age time.Duration)
 }
 
+// A Nudger is a [Unit] that has other means, besides the flag, to make a dispatch come to its
+// slow path. Nudge is called after each Ask, by the monitor's goroutine.
+type Nudger interface {
+	Nudge()
+}
+
 // Config is what a [Monitor] watches and does.
 type Config struct {
 	Units   []Unit
@@ -196,6 +202,9 @@ func (m *Monitor) look(now int64) (busy bool) {
 			// Ask each time: a mark may have been consumed when nobody else
 			// was there to take over.
 			d.Flag.Ask(d.ID)
+			if n, ok := u.(Nudger); ok {
+				n.Nudge()
+			}
 			busy = busy || !s.asked
 			s.asked = true
 		}

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"fmt"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -98,7 +99,10 @@ func (l *looper) exec(w *worker, d *rt.Desc) {
 	w.fib = l.Fiber
 	w.begin(d)
 	failure := l.call(d)
-	w = d.Worker().Host.(*worker)
+	if w = d.Worker().Host.(*worker); w.Unjoined(d) {
+		failure = unjoined(d, failure)
+		w = d.Worker().Host.(*worker)
+	}
 	l.w = w
 	w.end(d, failure)
 }
@@ -119,13 +123,31 @@ func (l *looper) call(d *rt.Desc) (failure error) {
 		// would come up in whoever sleeps in this fiber's slot. So the
 		// loop goes on from here, until the fiber has to end anyway.
 		l.Taint()
+		d.Settle()
 		l.w = d.Worker().Host.(*worker)
 		l.w.end(d, task.ErrGoexit)
 		l.loop()
 	}()
-	d.Fn.(func(*task.Ctx))((*task.Ctx)(d))
+	if fn, ok := d.Fn.(func(*task.Ctx)); ok {
+		fn((*task.Ctx)(d))
+	} else {
+		d.Fn.(*rt.Frame).Body.RunStolen(d)
+	}
 	returned = true
 	return nil
+}
+
+// unjoined is the end of a task that has forked calls which it did not join. If its function
+// returned, that is a mistake in the program.
+func unjoined(d *rt.Desc, failure error) error {
+	n := d.Settle()
+	if failure != nil {
+		return failure
+	}
+	return &task.PanicError{
+		Value: fmt.Sprintf("parallel: a task returned with %d forked calls not joined: join each Fork before the function that forked it returns", n),
+		Stack: debug.Stack(),
+	}
 }
 
 // keepLoopers is how many idle loopers a worker keeps to itself.

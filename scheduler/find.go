@@ -41,6 +41,9 @@ func (w *worker) pick() *rt.Desc {
 	if d := w.takeNext(); d != nil {
 		return d
 	}
+	if d := w.takeFork(); d != nil {
+		return d
+	}
 	if d := w.takeInjected(); d != nil {
 		return d
 	}
@@ -49,6 +52,19 @@ func (w *worker) pick() *rt.Desc {
 		return w.runq.Pop()
 	}
 	return nil
+}
+
+// pickFair is pick for the successor of a task that was preempted. Among tasks that use
+// up their quantum, every 61st dispatch may be a second away, so here the injector has
+// every other turn.
+func (w *worker) pickFair() *rt.Desc {
+	w.fairTurn = !w.fairTurn
+	if w.fairTurn {
+		if d, _ := w.s.inj.pop(1, nil); d != nil {
+			return d
+		}
+	}
+	return w.pick()
 }
 
 // fair is what happens every fairTick-th time.
@@ -105,14 +121,50 @@ func (w *worker) glance() *rt.Desc {
 	at := w.rng.IntN(len(ws))
 	for i := range ws {
 		v := ws[(at+i)%len(ws)]
-		if v == w || v.runq.Thief().Empty() {
+		if v == w {
 			continue
 		}
-		if d := w.stealFrom(v); d != nil {
+		if !v.runq.Thief().Empty() {
+			if d := w.stealFrom(v); d != nil {
+				return d
+			}
+		}
+		if d := w.stealFork(v); d != nil {
 			return d
 		}
 	}
 	return nil
+}
+
+// stealFork takes the oldest forked call that v has exposed. If there is none it leaves a
+// request, which v's task meets at its next fork.
+func (w *worker) stealFork(v *worker) *rt.Desc {
+	for {
+		f, out := v.Forks.Thief().Steal()
+		switch out {
+		case deque.Stolen:
+			if d := w.adopt(f); d != nil {
+				w.n.steals++
+				w.n.stolen++
+				return d
+			}
+		case deque.Empty:
+			return nil
+		}
+	}
+}
+
+// takeFork takes a call that a task forked here before it went away.
+func (w *worker) takeFork() *rt.Desc {
+	for {
+		f := w.Forks.Pop()
+		if f == nil {
+			return nil
+		}
+		if d := w.adopt(f); d != nil {
+			return d
+		}
+	}
 }
 
 func (w *worker) stealFrom(v *worker) *rt.Desc {
@@ -255,11 +307,23 @@ func (w *worker) sleep() {
 	} else {
 		w.s.quiesce()
 	}
-	w.park.park(w.s.home.Owed.Load() != 0) // (W4)
+	w.letOutsiders()
+	w.park.park() // (W4)
 	if w.s.mon.Asleep() {
 		w.s.mon.Kick()
 	}
 	w.checkThread()
+}
+
+// letOutsiders gives the P to an outsider that was made ready, if it is the only one:
+// the thread is going to sleep in a system call, and the Go runtime takes some time to see
+// that such a thread does not use its P. With more of them, another P has fetched the
+// outsider by then.
+func (w *worker) letOutsiders() {
+	if w.pinned && w.s.procs.Load() == 1 && w.s.home.Owed.Load() != 0 {
+		w.n.letIns++
+		runtime.Gosched()
+	}
 }
 
 // visibleWork reports whether any queue holds something that a worker would find:
@@ -270,7 +334,7 @@ func (s *Scheduler) visibleWork() bool {
 		return true
 	}
 	for _, w := range s.workers {
-		if !w.runq.Thief().Empty() {
+		if !w.runq.Thief().Empty() || !w.Forks.Thief().Empty() {
 			return true
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -52,7 +53,7 @@ func child(t *testing.T, name string) (code int, stderr string) {
 
 // patience is how long something may take before a test calls it hung. Nothing waits for it
 // to pass.
-const patience = time.Minute
+const patience = 40 * time.Second
 
 var workerCounts = []int{1, 2, 4, 8, 64}
 
@@ -89,8 +90,11 @@ func finish(t testing.TB, what string, f func()) {
 	select {
 	case <-done:
 	case <-time.After(patience):
-		// A hung scheduler would hang everything that follows; the stacks say why.
-		panic(fmt.Sprintf("%s: %s hangs", t.Name(), what))
+		// A hung scheduler would hang everything that follows, Cleanup first. The stacks
+		// say why.
+		buf := make([]byte, 1<<20)
+		fmt.Fprintf(os.Stderr, "--- FAIL: %s: %s hangs\n%s\n", t.Name(), what, buf[:runtime.Stack(buf, true)])
+		os.Exit(1)
 	}
 }
 

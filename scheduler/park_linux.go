@@ -13,14 +13,13 @@ import (
 // A parker puts one worker to sleep. At most one goroutine parks at a time; any
 // number may unpark. An unpark before the park makes that return at once.
 //
-// There are two ways to sleep, since none is good at everything (ARCHITECTURE.md, "Parking a
-// pinned thread"): on a futex a locked thread wakes in a third of the time, but the
-// Go runtime notices only after a while that the thread does not use its P; on a
-// channel the P is free at once.
+// A worker that is locked to its thread sleeps on a futex, which wakes it several times
+// sooner than a channel does (ARCHITECTURE.md, "Parking a pinned thread"); others sleep on a
+// channel.
 type parker struct {
 	state atomicx.Uint32
 	ch    chan struct{}
-	futex bool // may use the futex at all
+	futex bool
 }
 
 const (
@@ -53,10 +52,10 @@ func inBubble() bool {
 	return d > 24*time.Hour || d < -24*time.Hour
 }
 
-// park sleeps until unpark. release asks for the P to be given up at once.
-func (p *parker) park(release bool) {
+// park sleeps until unpark.
+func (p *parker) park() {
 	how := uint32(pkChan)
-	if p.futex && !release {
+	if p.futex {
 		how = pkFutex
 	}
 	if !p.state.CompareAndSwap(pkEmpty, how) {

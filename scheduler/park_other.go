@@ -10,7 +10,7 @@ type parker struct {
 
 func (p *parker) init(bool) { p.ch = make(chan struct{}, 1) }
 
-func (p *parker) park(bool) { <-p.ch }
+func (p *parker) park() { <-p.ch }
 
 func (p *parker) unpark() {
 	select {

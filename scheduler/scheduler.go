@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"reflect"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -90,6 +91,8 @@ func New(opts ...Option) (*Scheduler, error) {
 		w := &worker{s: s, id: i, pinned: s.pinned(), rng: rand.New(rand.NewPCG(uint64(i), 0x68656464))}
 		w.Host, w.Home = w, &s.home
 		w.runq.Init(deque.FIFO, 0)
+		w.Forks.Init(deque.LIFO, 0)
+		w.Index = indexes.take()
 		w.park.init(w.pinned)
 		s.workers = append(s.workers, w)
 		units[i] = unit{w}
@@ -200,16 +203,24 @@ func (s *Scheduler) Inject(d *rt.Desc) {
 // OnTask implements rt.Scheduler.
 func (s *Scheduler) OnTask() bool { return onTask() }
 
-// callEntry is where the stack of each task passes through.
-var callEntry = runtime.FuncForPC(funcPC((*looper).call)).Entry()
+// callFrom and callTo enclose the code of call, through which the stack of each
+// task passes.
+var callFrom, callTo = func() (from, to uintptr) {
+	from = runtime.FuncForPC(reflect.ValueOf((*looper).call).Pointer()).Entry()
+	for to = from; ; to++ {
+		if f := runtime.FuncForPC(to); f == nil || f.Entry() != from {
+			return from, to
+		}
+	}
+}()
 
 // onTask reports whether the caller runs on a task of some scheduler, by its stack.
 func onTask() bool {
-	var pcs [256]uintptr
+	var pcs [32]uintptr
 	for skip := 2; ; skip += len(pcs) {
 		n := runtime.Callers(skip, pcs[:])
 		for _, pc := range pcs[:n] {
-			if f := runtime.FuncForPC(pc - 1); f != nil && f.Entry() == callEntry {
+			if callFrom < pc && pc <= callTo {
 				return true
 			}
 		}

@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"strings"
 
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
 )
-
-func funcPC(f any) uintptr { return reflect.ValueOf(f).Pointer() }
 
 // RunningError is returned by [Scheduler.Shutdown] when its context ends first.
 type RunningError struct {
@@ -145,6 +142,9 @@ func (s *Scheduler) end() {
 		}
 		s.done.Wait()
 		s.mon.Stop()
+		for _, w := range s.workers {
+			indexes.give(w.Index)
+		}
 		reap(s.loopers.idle)
 		s.loopers.idle = nil
 		close(s.closed)

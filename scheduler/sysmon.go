@@ -27,6 +27,10 @@ func (u unit) Dispatch() (preempt.Dispatch, bool) {
 	return preempt.Dispatch{Flag: &d.Flag, Life: uint64(s.Gen()), ID: id}, true
 }
 
+// Nudge implements preempt.Nudger: a fork does not look at the flag, which would double its cost, but
+// at whether a thief has asked.
+func (u unit) Nudge() { u.Forks.Thief().Ask() }
+
 // Stalled implements preempt.Unit.
 func (u unit) Stalled(p preempt.Dispatch, age time.Duration) {
 	w := u.worker

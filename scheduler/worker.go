@@ -38,6 +38,7 @@ type worker struct {
 	rng         *rand.Rand
 	tick        uint32 // counts looks for work
 	nextRun     int    // dispatches from the next slot in a row
+	fairTurn    bool   // see pickFair
 	searching   bool   // registered in idleSet as a searcher
 	slice       preempt.Slice
 	owedSince   int64 // when an outsider was first seen waiting for a P; 0: none is
@@ -159,9 +160,19 @@ func resume(d *rt.Desc) {
 	w.commit()
 }
 
+// share exposes what d has forked, before it leaves the worker: it may come back on
+// another one, and what is private on this one is its running task's.
+func (w *worker) share(d *rt.Desc) {
+	if w.Forks.PrivateLen() > 0 {
+		w.Expose(d)
+		w.s.wakeOne()
+	}
+}
+
 // Yield implements rt.Host.
 func (w *worker) Yield(d *rt.Desc) {
 	d.Host() // panics if d does not run
+	w.share(d)
 	n := w.pick()
 	if n == nil {
 		if n = w.glance(); n == nil {
@@ -180,6 +191,7 @@ func (w *worker) Yield(d *rt.Desc) {
 
 // Park implements rt.Host.
 func (w *worker) Park(d *rt.Desc, k rt.Park) {
+	w.share(d)
 	w.n.parks++
 	w.prevPark, w.prevGen = k, d.Gen()
 	if next, yield := w.leave(d, w.pick(), actPark).Turn(); next != nil {
@@ -217,7 +229,8 @@ func (w *worker) over(d *rt.Desc) bool {
 // preempt puts d at the back of the queue if there is anything else to run.
 func (w *worker) preempt(d *rt.Desc) {
 	w.checkThread()
-	n := w.pick()
+	w.share(d)
+	n := w.pickFair()
 	if n == nil {
 		w.slice.Begin(&d.Flag)
 		return
@@ -295,8 +308,47 @@ func (w *worker) Local(d *rt.Desc) {
 	}
 }
 
+// Hungry implements rt.Host.
+func (w *worker) Hungry() { w.s.wakeOne() }
+
+// adopt makes a task of a frame that the worker has stolen or found. It returns nil if the frame's
+// parent has claimed it.
+func (w *worker) adopt(f *rt.Frame) *rt.Desc {
+	if !f.Claim() {
+		return nil
+	}
+	d := w.descs.get(&w.s.descs)
+	d.Start(f, &rt.Ext{Parent: (*task.Ctx)(f.Parent)})
+	w.live++
+	w.n.spawned++
+	// A cancelled parent cancels its stolen calls. Either it finds this one, or this
+	// sees that it is cancelled.
+	gen := d.Gen()
+	f.Parent.Ext().AddKid(d, gen)
+	if f.Parent.Status().Cancelled() {
+		d.Cancel(gen, false)
+	}
+	return d
+}
+
+// endFrame ends a task that was a stolen call. Its parent gets the failure when it
+// joins.
+func (w *worker) endFrame(d *rt.Desc, f *rt.Frame, failure error) {
+	f.Err = failure
+	p := f.Parent
+	p.Ext().DropKid(d)
+	w.finish(d, rt.Returned)
+	if f.Finish() && p.Wake() {
+		w.Local(p)
+	}
+}
+
 // end ends a task that ran on this worker.
 func (w *worker) end(d *rt.Desc, failure error) {
+	if f, ok := d.Fn.(*rt.Frame); ok {
+		w.endFrame(d, f, failure)
+		return
+	}
 	if failure == nil {
 		w.finish(d, rt.Returned)
 		return

@@ -70,18 +70,19 @@ func (c *Ctx) Yield() { (*rt.Desc)(c).Worker().Host.Yield((*rt.Desc)(c)) } // th
 // one token, which Ready gives and Park takes. Check the condition that is
 // waited for in a loop.
 func (c *Ctx) Park() error {
-	h := c.host()
 	d := c.desc()
+	h := d.Host()
 	if d.Consume(rt.ForReady) {
 		return nil
 	}
-	if err := c.Err(); err != nil {
-		return err
+	if !d.Status().Cancelled() {
+		// A token that comes now is found, and taken, by the switch.
+		h.Park(d, rt.ForReady)
 	}
-	h.Park(d, rt.ForReady)
-	// CommitPark takes the token when it finds one; if it is still there, the
-	// task was woken from Waiting, and then nobody has set it.
-	return c.Err()
+	if d.Status().Cancelled() {
+		return c.Err()
+	}
+	return nil
 }
 
 // Ready is [Task.Ready] for callers that run on a task: t runs next on this worker, after

@@ -56,10 +56,10 @@ func (t Task) CancelCause(cause error) {
 	if t.d == nil {
 		return
 	}
+	if !t.d.Status().Live(t.gen) {
+		return
+	}
 	if cause != nil {
-		if !t.d.Status().Live(t.gen) {
-			return
-		}
 		t.d.NeedExt().SetCause(cause)
 	}
 	did, queue := t.d.Cancel(t.gen, false)
@@ -68,6 +68,7 @@ func (t Task) CancelCause(cause error) {
 	}
 	if x := t.d.Ext(); x != nil {
 		x.CloseDone()
+		x.EachKid(func(kid *rt.Desc, gen uint32) { Task{kid, gen}.CancelCause(cause) })
 	}
 	if queue {
 		t.d.Home().Sched.Inject(t.d)

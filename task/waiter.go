@@ -170,3 +170,138 @@ func (w *Waiter) block() error {
 	}
 	return nil
 }
+
+// Enter begins an operation that can wait under ctx. It returns the task that ctx belongs to, or
+// nil if the caller is an ordinary goroutine, and the cause if ctx has ended already. For a task
+// it is a yield point, like [Ctx.Checkpoint]. It panics if ctx is nil, and where the task's
+// state shows that the caller is not the task.
+func Enter(ctx context.Context) (*Ctx, error) {
+	c, ok := ctx.(*Ctx)
+	if !ok {
+		return enterOther(ctx)
+	}
+	d := c.desc()
+	d.Host()
+	if c.Flag.Poll() {
+		checkpoint(c)
+	}
+	if d.Status().Cancelled() {
+		return c, c.Err()
+	}
+	return c, nil
+}
+
+func enterOther(ctx context.Context) (*Ctx, error) {
+	if ctx == nil {
+		panic("task: nil context: pass the task's Ctx, or context.Background() from a goroutine that is not a task")
+	}
+	c, ok := From(ctx)
+	if ok {
+		c.host()
+		c.Checkpoint()
+	}
+	if ctx.Err() != nil {
+		return c, context.Cause(ctx)
+	}
+	return c, nil
+}
+
+// A Withdrawer is where a waiter waits when that place, and not [Waiter.Claim], decides
+// who gets it: a queue under a lock, say, from which it can be taken only once.
+type Withdrawer interface {
+	// Withdraw takes the waiter back and reports true; or reports false if it has been
+	// taken by somebody who has called Wake, or is about to. It may be called by any
+	// goroutine, and also after the wait is over, and then reports false.
+	Withdraw() bool
+}
+
+// Prepare is [Waiter.Init] for a wait by [Waiter.WaitIn]. ctx and c are what [Enter] was
+// given and returned.
+func (w *Waiter) Prepare(ctx context.Context, c *Ctx) {
+	w.ctx, w.c, w.home, w.ended = ctx, c, nil, false
+	if c != nil {
+		w.w.Task = c.desc()
+		return
+	}
+	w.w.Task = nil
+	if w.w.C == nil {
+		w.w.C = make(chan struct{}, 1)
+	}
+}
+
+// WaitIn is [Waiter.Wait] with the claim left to q: whoever takes the waiter out of q has to
+// call Wake, once. It returns nil when woken so. When the context ends first, it withdraws
+// the waiter, and if that succeeds returns the cause. A claim by removal under a lock that both sides
+// hold anyway saves three atomic operations a wait.
+func (w *Waiter) WaitIn(q Withdrawer) error {
+	if w.c == nil {
+		return w.blockIn(q)
+	}
+	d := w.c.desc()
+	if w.ctx != context.Context(w.c) {
+		return w.parkDerivedIn(d, q)
+	}
+	d.Host().Park(d, rt.ForWake)
+	if d.Consume(rt.ForWake) {
+		return nil
+	}
+	if q.Withdraw() {
+		return w.c.Err()
+	}
+	w.await(d)
+	return nil
+}
+
+func (w *Waiter) parkDerivedIn(d *rt.Desc, q Withdrawer) error {
+	stop := context.AfterFunc(w.ctx, func() {
+		if q.Withdraw() {
+			w.ended = true
+			w.Wake(nil)
+		}
+	})
+	d.Host().Park(d, rt.ForWake)
+	if !d.Consume(rt.ForWake) {
+		if q.Withdraw() {
+			w.quit(stop)
+			return w.c.Err()
+		}
+		w.await(d)
+	}
+	ended, ctx := w.ended, w.ctx
+	w.quit(stop)
+	if ended {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+func (w *Waiter) blockIn(q Withdrawer) error {
+	if done := w.ctx.Done(); done == nil {
+		<-w.w.C
+	} else {
+		select {
+		case <-w.w.C:
+		case <-done:
+			if q.Withdraw() {
+				return context.Cause(w.ctx)
+			}
+			<-w.w.C
+		}
+	}
+	if w.home != nil {
+		w.home.Owed.Add(-1)
+	}
+	return nil
+}
+
+// WaitWoken is [Waiter.WaitIn] that the end of the context does not end.
+func (w *Waiter) WaitWoken() {
+	if w.c != nil {
+		w.await(w.c.desc())
+		return
+	}
+	<-w.w.C
+	if w.home != nil {
+		w.home.Owed.Add(-1)
+	}
+}

@@ -9,6 +9,7 @@ package rt
 import (
 	"fmt"
 
+	"github.com/heddle-go/heddle/deque"
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/fiber"
 	"github.com/heddle-go/heddle/preempt"
@@ -55,6 +56,13 @@ type Worker struct {
 	Host Host
 	Home *Home
 
+	// Index tells workers of all schedulers of the process apart. It is small, and
+	// used again when the worker has ended.
+	Index int
+
+	// Forks holds the frames that tasks forked on this worker.
+	Forks deque.Owner[Frame]
+
 	// Current is the task that the worker runs, or ran last, or nil. Written
 	// by the worker, at each dispatch.
 	Current atomicx.Relaxed[Desc]
@@ -78,6 +86,8 @@ type Host interface {
 	Spawn(fn any, x *Ext) (*Desc, uint32)
 	// Local queues d, which the caller has just made runnable, to run next here.
 	Local(d *Desc)
+	// Hungry is told that the worker has exposed frames.
+	Hungry()
 }
 
 // Scheduler is the scheduler of a task, as anyone may call it.

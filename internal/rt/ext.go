@@ -2,6 +2,7 @@ package rt
 
 import (
 	"context"
+	"maps"
 	"sync"
 )
 
@@ -15,7 +16,12 @@ type Ext struct {
 	// Set by the worker that ends the task, before Finish.
 	Err error
 
+	// frames are the task's forked calls that were exposed to thieves and have not
+	// been joined. The running task's own.
+	frames []*Frame
+
 	mu    sync.Mutex
+	kids  map[*Desc]uint32 // stolen calls of this task, to be cancelled with it
 	done  chan struct{}
 	ended bool        // done is closed
 	cause error       // of the cancellation, unless it is the default
@@ -32,6 +38,35 @@ func (d *Desc) NeedExt() *Ext {
 			return x
 		}
 		d.ext.CompareAndSwap(nil, &Ext{})
+	}
+}
+
+// AddKid has kid cancelled when the task of x is. The caller has to cancel it
+// itself if that is cancelled already: Kids, which follows the change of status,
+// either finds the kid, or came before.
+func (x *Ext) AddKid(kid *Desc, gen uint32) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.kids == nil {
+		x.kids = make(map[*Desc]uint32)
+	}
+	x.kids[kid] = gen
+}
+
+// DropKid takes back AddKid.
+func (x *Ext) DropKid(kid *Desc) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	delete(x.kids, kid)
+}
+
+// EachKid calls f for each kid there is.
+func (x *Ext) EachKid(f func(kid *Desc, gen uint32)) {
+	x.mu.Lock()
+	kids := maps.Clone(x.kids)
+	x.mu.Unlock()
+	for k, gen := range kids {
+		f(k, gen)
 	}
 }
 

@@ -1,0 +1,207 @@
+package benchmarks
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/task"
+)
+
+var parked = flag.Int("parked", 100_000, "number of units in BenchmarkMemory/state=parked")
+
+// BenchmarkMemory reports the memory of one unit that is queued or parked, while very many are.
+//
+// B/task counts live heap objects after a collection, and stacks (HeapAlloc plus
+// StackInuse): what the unit keeps others from using. What allocators keep in reserve
+// depends on what was there before, and is in rss-B/task, the growth of the resident set,
+// on Linux. The stack that the kernel has for each thread is in neither.
+//
+// Queued goroutines are runnable and have been started, which costs them no memory: their stack
+// is there from the beginning. They keep the processor busy, so there are fewer. Parked goroutines are blocked on a channel.
+func BenchmarkMemory(b *testing.B) {
+	for _, state := range []string{"queued", "parked"} {
+		tasks, gs, ts := 1_000_000, 10_000, 200 // a goroutine is as large whatever their number
+		if state == "parked" {
+			tasks, gs = *parked, *parked
+		}
+		if raceEnabled {
+			tasks, gs, ts = 1000, 1000, 100
+		}
+		for _, r := range []struct {
+			impl  string
+			units int
+		}{{goroutines, gs}, {heddle, tasks}, {threads, ts}} {
+			if r.impl == threads && state == "queued" {
+				continue // a locked goroutine that has not run has no thread yet
+			}
+			b.Run(fmt.Sprintf("impl=%s/workers=1/state=%s", r.impl, state), func(b *testing.B) {
+				probe(b, "memory", r.impl, state, r.units)
+			})
+		}
+	}
+}
+
+// memoryProbe is the child. Its arguments are impl, state and number of units.
+func memoryProbe(args []string) (map[string]float64, error) {
+	runtime.GOMAXPROCS(1)
+	n, err := strconv.Atoi(args[2])
+	if err != nil {
+		return nil, err
+	}
+	f := memoryGoroutines
+	switch args[0] {
+	case heddle:
+		f = memoryHeddle
+	case threads:
+		f = func(_ string, n int) (u usage, err error) { return memoryBlocked(n, runtime.LockOSThread) }
+	}
+	u, err := f(args[1], n)
+	if err != nil {
+		return nil, err
+	}
+	m := map[string]float64{"B/task": float64(u.live) / float64(n)}
+	if u.rss != 0 {
+		m["rss-B/task"] = float64(u.rss) / float64(n)
+	}
+	return m, nil
+}
+
+// usage is an amount of memory in bytes, counted in two ways.
+type usage struct {
+	live int64 // heap objects and stacks
+	rss  int64 // resident set; 0 if unknown
+}
+
+func readUsage() usage {
+	debug.FreeOSMemory() // collects first
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return usage{int64(m.HeapAlloc + m.StackInuse), residentSet()}
+}
+
+func (u usage) since(before usage) usage { return usage{u.live - before.live, u.rss - before.rss} }
+
+// residentSet returns what the process has in memory, or 0 if the system does not say it in
+// the way of Linux.
+func residentSet() int64 {
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0
+	}
+	var size, resident int64
+	if _, err := fmt.Sscan(string(text), &size, &resident); err != nil {
+		return 0
+	}
+	return resident * int64(os.Getpagesize())
+}
+
+// memoryHeddle has one worker. The task that measures runs on it, so all the others are
+// off it: queued, or parked.
+func memoryHeddle(state string, n int) (u usage, err error) {
+	s, err := scheduler.New(scheduler.WithWorkers(1))
+	if err != nil {
+		return u, err
+	}
+	defer func() { _ = s.Close() }()
+	var ran atomic.Int64
+	err = s.Go(func(c *task.Ctx) {
+		counter := &ran // what each closure captures
+		var all []task.Task
+		if state == "parked" {
+			all = make([]task.Task, n)
+		}
+		before := readUsage()
+		for i := range n {
+			if state == "queued" {
+				c.Go(func(*task.Ctx) { counter.Add(1) })
+				continue
+			}
+			all[i] = c.Go(func(c *task.Ctx) {
+				counter.Add(1)
+				_ = c.Park()
+			})
+		}
+		if state == "parked" {
+			for ran.Load() != int64(n) {
+				c.Yield()
+			}
+		}
+		u = readUsage().since(before)
+		for _, t := range all {
+			c.Ready(t)
+		}
+		for _, t := range all {
+			_ = t.Join(c)
+		}
+	}).Wait()
+	if err != nil {
+		return u, err
+	}
+	if err := s.Shutdown(context.Background()); err != nil {
+		return u, err
+	}
+	if got := ran.Load(); got != int64(n) {
+		return u, fmt.Errorf("%d of %d tasks ran", got, n)
+	}
+	return u, nil
+}
+
+func memoryGoroutines(state string, n int) (u usage, err error) {
+	if state == "parked" {
+		return memoryBlocked(n, func() {})
+	}
+	var begun atomic.Int64
+	var release atomic.Bool
+	var wg sync.WaitGroup
+	before := readUsage()
+	wg.Add(n)
+	for range n {
+		go func() {
+			begun.Add(1)
+			for !release.Load() {
+				runtime.Gosched()
+			}
+			wg.Done()
+		}()
+	}
+	for begun.Load() != int64(n) {
+		runtime.Gosched()
+	}
+	u = readUsage().since(before)
+	release.Store(true)
+	wg.Wait()
+	return u, nil
+}
+
+// memoryBlocked measures goroutines that call setup first and then block.
+func memoryBlocked(n int, setup func()) (u usage, err error) {
+	gate := make(chan struct{})
+	var begun atomic.Int64
+	var wg sync.WaitGroup
+	before := readUsage()
+	wg.Add(n)
+	for range n {
+		go func() {
+			setup()
+			begun.Add(1)
+			<-gate
+			wg.Done()
+		}()
+	}
+	for begun.Load() != int64(n) {
+		runtime.Gosched()
+	}
+	u = readUsage().since(before)
+	close(gate)
+	wg.Wait()
+	return u, nil
+}

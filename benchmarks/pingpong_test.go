@@ -1,0 +1,72 @@
+package benchmarks
+
+import (
+	"runtime"
+	"sync"
+	"testing"
+
+	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/task"
+)
+
+// BenchmarkPingPong measures one round trip between two units: tasks use Park and Ready,
+// goroutines and threads two unbuffered channels.
+func BenchmarkPingPong(b *testing.B) {
+	run(b, goroutines, func(b *testing.B, _ int) { pingPongChannels(b, func() {}) })
+	run(b, heddle, func(b *testing.B, workers int) { pingPongHeddle(b, workers, scheduler.Threads) })
+	run(b, heddle, func(b *testing.B, workers int) { pingPongHeddle(b, workers, scheduler.None) }, "pinning=none")
+	run(b, threads, func(b *testing.B, _ int) { pingPongChannels(b, runtime.LockOSThread) })
+}
+
+func pingPongHeddle(b *testing.B, workers int, pinning scheduler.Pinning) {
+	s := newScheduler(b, workers, scheduler.WithPinning(pinning))
+	var ping task.Task // written before the first Ready
+	hits := 0          // belongs to whoever has the ball
+	pong := s.Go(func(c *task.Ctx) {
+		for range b.N {
+			_ = c.Park() // nobody cancels; a round that is missing shows below
+			hits++
+			c.Ready(ping)
+		}
+	})
+	b.ResetTimer()
+	err := s.Go(func(c *task.Ctx) {
+		ping = c.Task()
+		for range b.N {
+			hits++
+			c.Ready(pong)
+			_ = c.Park()
+		}
+	}).Wait()
+	b.StopTimer()
+	mustEqual(b, "error", err, nil)
+	mustEqual(b, "error", pong.Wait(), nil)
+	mustEqual(b, "hits", hits, 2*b.N)
+}
+
+// pingPongChannels calls setup first on both goroutines.
+func pingPongChannels(b *testing.B, setup func()) {
+	there, back := make(chan struct{}), make(chan struct{})
+	hits := 0
+	var wg sync.WaitGroup
+	b.ResetTimer()
+	wg.Go(func() {
+		setup()
+		for range b.N {
+			<-there
+			hits++
+			back <- struct{}{}
+		}
+	})
+	wg.Go(func() {
+		setup()
+		for range b.N {
+			hits++
+			there <- struct{}{}
+			<-back
+		}
+	})
+	wg.Wait()
+	b.StopTimer()
+	mustEqual(b, "hits", hits, 2*b.N)
+}

@@ -1,0 +1,182 @@
+package rt
+
+import (
+	"slices"
+
+	"github.com/heddle-go/heddle/internal/atomicx"
+)
+
+// A Frame is one forked call that has not been joined. It lies in the fork deque of the
+// worker that it was forked on, where its parent takes it back and thieves take it.
+//
+// # Who runs it
+//
+// While a frame is private, only the worker it lies on can take it, and that runs the frame's
+// parent: private frames are exposed before their task leaves the worker. So a parent
+// that pops its frame from the private tail owns it without further ado. Once it was exposed,
+// there are up to two who may want it: a thief that takes it from the deque, and a
+// parent that has migrated and cannot reach that deque any more. The claim decides:
+//
+//	queued -> claimed            by who runs it: CAS (Claim)
+//	claimed -> done              by who ran it: Swap (Finish)
+//	claimed -> waiting -> done   if the parent comes to wait in between: CAS (Await), Swap
+//
+// Await and Finish change the same word, so one is first: either Await fails, and the parent
+// goes on, or Finish sees waiting, and wakes it.
+//
+// A parent that claims a frame without having taken it from the deque leaves a pointer there.
+// Whoever takes that finds the frame claimed and drops it. Such a frame must never be used again.
+type Frame struct {
+	Body  Body
+	state atomicx.Uint32
+
+	// Forked is set while the call is forked and not joined. The parent's.
+	Forked bool
+
+	Parent *Desc // the task that forked it; set before others can see the frame
+	Err    error // what the call failed with, when another ran it; set before Finish
+}
+
+// Body is the function and the data of a frame.
+type Body interface {
+	// RunStolen calls the function with d as its task and keeps the result in the frame. A
+	// panic is let out.
+	RunStolen(d *Desc)
+}
+
+const (
+	frQueued  = 0 // also at rest, so that the fast path need not write it
+	frClaimed = 1
+	frWaiting = 2
+	frDone    = 3
+)
+
+// Claim makes the caller the one to run the frame.
+func (f *Frame) Claim() bool { return f.state.CompareAndSwap(frQueued, frClaimed) }
+
+// Finish is called by who claimed and ran the frame. It reports whether Parent
+// waits, and then the caller has to Wake it.
+func (f *Frame) Finish() (wake bool) { return f.state.Swap(frDone) == frWaiting }
+
+// Await is called by the parent before it parks until Finish. It reports false if the frame
+// is done.
+func (f *Frame) Await() bool { return f.state.CompareAndSwap(frClaimed, frWaiting) }
+
+// Rest makes a frame that another ran ready to be used again. Only its parent may call
+// it, after Finish, and only if who ran it took it from the deque.
+func (f *Frame) Rest() {
+	f.Parent, f.Err = nil, nil
+	f.state.Store(frQueued)
+}
+
+// Take gets a frame that is not the newest private one back, for its parent d to run. It
+// reports false if another has claimed it. pooled says whether the frame may be used again.
+func (w *Worker) Take(d *Desc, f *Frame) (ok, pooled bool) {
+	w.Expose(d)
+	d.Ext().dropFrame(f)
+	for {
+		g := w.Forks.Pop()
+		switch {
+		case g == f:
+			return true, true
+		case g == nil:
+			return f.Claim(), false
+		case g.state.Load() != frQueued:
+			continue // claimed by a parent that could not reach it
+		}
+		w.Forks.Push(g)
+		return f.Claim(), false
+	}
+}
+
+// Expose lets thieves at all private frames, which are those of the running task d. It reports
+// whether there were any.
+func (w *Worker) Expose(d *Desc) bool {
+	n := w.Forks.PrivateLen()
+	if n == 0 {
+		return false
+	}
+	w.account(d, n)
+	w.Forks.ExposeAll()
+	return true
+}
+
+// PushFrame queues a frame that d forked, by the slow path: there may be a thief that asked, or
+// no room. It reports whether frames were exposed, so that somebody should be woken.
+func (w *Worker) PushFrame(d *Desc, f *Frame) (exposed bool) {
+	for !w.Forks.Wanted() {
+		w.Forks.Reserve(1)
+		if w.Forks.TryPushPrivate(f) {
+			return false
+		}
+	}
+	// The request stands until the owner meets it, so PushPrivate exposes just
+	// this: half of what there is then, rounded up.
+	n := w.Forks.PrivateLen()
+	w.account(d, min(n, n/2+1))
+	if n == 0 {
+		d.NeedExt().addFrame(d, f)
+	}
+	return w.Forks.PushPrivate(f)
+}
+
+// account notes the n oldest private frames, which are about to be exposed, with their task: it
+// must not end before they have, and thieves need to know it.
+func (w *Worker) account(d *Desc, n int) {
+	x := d.NeedExt()
+	w.Forks.EachPrivate(n, func(f *Frame) { x.addFrame(d, f) })
+}
+
+func (x *Ext) addFrame(d *Desc, f *Frame) {
+	f.Parent = d
+	x.frames = append(x.frames, f)
+}
+
+func (x *Ext) dropFrame(f *Frame) {
+	if x == nil {
+		return
+	}
+	for i := len(x.frames) - 1; i >= 0; i-- {
+		if x.frames[i] == f {
+			x.frames = slices.Delete(x.frames, i, i+1)
+			return
+		}
+	}
+}
+
+// Unjoined reports whether calls that d forked on w, where it runs, or earlier, have not
+// been joined.
+func (w *Worker) Unjoined(d *Desc) bool {
+	if w.Forks.PrivateLen() > 0 {
+		return true
+	}
+	x := d.Ext()
+	return x != nil && len(x.frames) > 0
+}
+
+// Settle ends what d forked and did not join, and returns how many calls that were. Those that
+// nobody has started never will be; for the others d waits.
+func (d *Desc) Settle() (n int) {
+	for w := d.Worker(); w.Forks.PopPrivate() != nil; {
+		n++
+	}
+	x := d.Ext()
+	if x == nil {
+		return n
+	}
+	for _, f := range x.frames {
+		n++
+		if !f.Claim() && f.Await() {
+			d.AwaitWake()
+		}
+	}
+	x.frames = nil
+	return n
+}
+
+// AwaitWake parks d until the Wake that it is owed has come.
+func (d *Desc) AwaitWake() {
+	for !d.Consume(ForWake) {
+		d.Host().Park(d, ForWakeOnly)
+	}
+}

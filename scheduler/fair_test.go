@@ -1,0 +1,154 @@
+package scheduler_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/task"
+)
+
+// turns counts the dispatches of everybody else. With one worker, and everything that is
+// measured done from inside tasks, nothing else runs meanwhile, so the counts are exact bounds and
+// no clock is read.
+type turns struct {
+	n    atomic.Int64
+	stop atomic.Bool
+}
+
+// crowd starts k tasks that yield for ever.
+func (x *turns) crowd(c *task.Ctx, k int) {
+	for range k {
+		c.Go(func(c *task.Ctx) {
+			for !x.stop.Load() {
+				x.n.Add(1)
+				c.Yield()
+			}
+		})
+	}
+}
+
+// pair starts two tasks that wake each other for ever, through the next slot.
+func (x *turns) pair(c *task.Ctx) {
+	var a, b task.Task
+	player := func(other *task.Task) func(c *task.Ctx) {
+		return func(c *task.Ctx) {
+			for !x.stop.Load() {
+				x.n.Add(1)
+				c.Ready(*other)
+				if c.Park() != nil {
+					return
+				}
+			}
+			c.Ready(*other)
+		}
+	}
+	a = c.Go(player(&b))
+	b = c.Go(player(&a))
+}
+
+// between runs start, which makes some task runnable that calls the function it is given, and
+// returns how many turns others had until it ran.
+func (x *turns) between(c *task.Ctx, start func(ran func())) int64 {
+	var after atomic.Int64
+	before := x.n.Load()
+	start(func() { after.Store(x.n.Load() + 1) })
+	for after.Load() == 0 {
+		c.Yield()
+	}
+	return after.Load() - 1 - before
+}
+
+// With any number of tasks that yield for ever, and with a pair that wakes itself, a new task and a
+// woken one run after a bounded number of dispatches, by whatever way they come.
+func TestFairness(t *testing.T) {
+	const fair = 61 // how often the injector comes first
+	for _, k := range []int{1, 10, 1000} {
+		s := open(t, 1, scheduler.WithStallAfter(0))
+		var log errlog
+		root := s.Go(func(c *task.Ctx) {
+			var x turns
+			defer x.stop.Store(true)
+			x.crowd(c, k)
+			x.pair(c)
+			// Once round the queue, with the pair in between; a player that finds a token has
+			// two turns in a dispatch.
+			own := int64(4*(k+3) + 16)
+			injected := int64(4*fair + 16)
+			for i := range 50 {
+				n := x.between(c, func(ran func()) { c.Go(func(*task.Ctx) { ran() }) })
+				log.check(n <= own, "%d: a task that a task started waited for %d turns, more than %d", i, n, own)
+
+				n = x.between(c, func(ran func()) { s.Go(func(*task.Ctx) { ran() }) })
+				log.check(n <= injected, "%d: a submitted task waited for %d turns, more than %d", i, n, injected)
+
+				p := c.Go(func(c *task.Ctx) { c.Park(); c.Park() })
+				_ = p
+				for _, how := range []string{"Ctx.Ready", "Task.Ready", "Cancel"} {
+					ran := func() {}
+					p := c.Go(func(c *task.Ctx) {
+						c.Park()
+						ran()
+					})
+					for p.State() != task.Waiting {
+						c.Yield()
+					}
+					n := x.between(c, func(r func()) {
+						ran = r
+						switch how {
+						case "Ctx.Ready":
+							c.Ready(p)
+						case "Task.Ready":
+							p.Ready()
+						case "Cancel":
+							p.Cancel()
+						}
+					})
+					log.check(n <= max(injected, own), "%d: a task woken by %s waited for %d turns", i, how, n)
+				}
+				p.Ready()
+				p.Cancel()
+			}
+		})
+		finish(t, "fairness", func() { root.Wait() })
+		log.require(t)
+	}
+}
+
+// Two tasks that wake each other through the next slot starve neither the queue nor the
+// injector.
+func TestPingPongStarvesNobody(t *testing.T) {
+	s := open(t, 1, scheduler.WithStallAfter(0))
+	var log errlog
+	root := s.Go(func(c *task.Ctx) {
+		var x turns
+		defer x.stop.Store(true)
+		x.pair(c)
+		for range 100 {
+			n := x.between(c, func(ran func()) { c.Go(func(*task.Ctx) { ran() }) })
+			log.check(n <= 16, "a queued task waited for %d turns of a ping-pong", n)
+			n = x.between(c, func(ran func()) { s.Go(func(*task.Ctx) { ran() }) })
+			log.check(n <= 4*61, "a submitted task waited for %d turns of a ping-pong", n)
+		}
+	})
+	finish(t, "ping-pong", func() { root.Wait() })
+	log.require(t)
+}
+
+// A worker's queue is first-in-first-out.
+func TestQueueIsFIFO(t *testing.T) {
+	s := open(t, 1)
+	var got []int
+	root := s.Go(func(c *task.Ctx) {
+		for i := range 1000 {
+			c.Go(func(*task.Ctx) { got = append(got, i) })
+		}
+	})
+	require.NoError(t, root.Wait())
+	require.NoError(t, s.Shutdown(context.Background()))
+	require.Len(t, got, 1000)
+	require.IsIncreasing(t, got)
+}

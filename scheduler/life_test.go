@@ -1,0 +1,361 @@
+package scheduler_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/task"
+)
+
+// A bad option comes back from New, with its name, value and range; no goroutine is
+// left.
+func TestBadOptions(t *testing.T) {
+	for want, o := range map[string]scheduler.Option{
+		"WithWorkers(0): want 1 to 1024":                                        scheduler.WithWorkers(0),
+		"WithWorkers(-1): want 1 to 1024":                                       scheduler.WithWorkers(-1),
+		"WithWorkers(1025): want 1 to 1024":                                     scheduler.WithWorkers(1025),
+		"WithPinning(3): want Threads (0), CPUs (1) or None (2)":                scheduler.WithPinning(3),
+		"WithQuantum(99.999µs): want 100µs to 10s":                              scheduler.WithQuantum(scheduler.MinQuantum - 1),
+		"WithQuantum(10.000000001s): want 100µs to 10s":                         scheduler.WithQuantum(scheduler.MaxQuantum + 1),
+		"WithQuantum(0s): want 100µs to 10s":                                    scheduler.WithQuantum(0),
+		"WithStallAfter(-1ns): want 0 (off) or more":                            scheduler.WithStallAfter(-1),
+		"WithStallHandler(nil): want a function; leave the option out for none": scheduler.WithStallHandler(nil),
+		"WithPanicHandler(nil): want a function; leave the option out for none": scheduler.WithPanicHandler(nil),
+		"WithLogger(nil): want a logger; leave the option out for slog.Default": scheduler.WithLogger(nil),
+		"option 1 is nil": nil,
+	} {
+		s, err := scheduler.New(scheduler.WithWorkers(1), o)
+		require.ErrorContains(t, err, want)
+		require.ErrorContains(t, err, "scheduler: ")
+		require.Nil(t, s)
+	}
+}
+
+// The ends of all ranges are allowed, and the defaults are what is documented.
+func TestGoodOptions(t *testing.T) {
+	for _, o := range []scheduler.Option{
+		scheduler.WithWorkers(1), scheduler.WithWorkers(scheduler.MaxWorkers),
+		scheduler.WithPinning(scheduler.Threads), scheduler.WithPinning(scheduler.None),
+		scheduler.WithQuantum(scheduler.MinQuantum), scheduler.WithQuantum(scheduler.MaxQuantum),
+		scheduler.WithStallAfter(0), scheduler.WithStallAfter(1 << 62),
+		scheduler.WithLogger(slog.Default()),
+	} {
+		s, err := scheduler.New(o)
+		require.NoError(t, err)
+		require.NoError(t, s.Go(func(*task.Ctx) {}).Wait())
+		require.NoError(t, s.Close())
+	}
+	s, err := scheduler.New()
+	require.NoError(t, err)
+	defer s.Close()
+	require.Equal(t, runtime.GOMAXPROCS(0), s.Workers())
+}
+
+// Shutdown finishes what was accepted, also what tasks start meanwhile, and refuses what comes from
+// outside.
+func TestShutdownFinishesWhatWasAccepted(t *testing.T) {
+	eachCount(t, workerCounts, func(t *testing.T, n int) {
+		s := open(t, n)
+		var ran atomic.Int64
+		var log errlog
+		gate := make(chan struct{})
+		first := s.Go(func(c *task.Ctx) {
+			<-gate // Shutdown has begun: Go is refused
+			for range 100 {
+				x := c.Go(func(c *task.Ctx) {
+					c.Sleep(time.Microsecond)
+					c.Go(func(c *task.Ctx) { ran.Add(1) })
+				})
+				log.check(x.Err() == nil, "spawn refused in Shutdown")
+			}
+			log.check(s.Go(func(*task.Ctx) { ran.Add(1000) }).Err() == task.ErrClosed, "submission accepted in Shutdown")
+		})
+		done := make(chan error, 1)
+		go func() { done <- s.Shutdown(context.Background()) }()
+		for {
+			if x := s.Go(func(*task.Ctx) {}); x.Err() != nil {
+				break
+			}
+		}
+		close(gate)
+		finish(t, "Shutdown", func() { require.NoError(t, <-done) })
+		log.require(t)
+		require.NoError(t, first.Err())
+		require.EqualValues(t, 100, ran.Load())
+		require.NoError(t, s.Shutdown(context.Background()), "again")
+	})
+}
+
+// Shutdown with a context that ends says what still runs; the tasks go on; Close ends them.
+func TestShutdownThatRunsOutOfTime(t *testing.T) {
+	s := open(t, 2)
+	for range 7 {
+		s.Go(func(c *task.Ctx) { c.Park() }, task.Name("waits"))
+	}
+	x := s.Go(func(c *task.Ctx) { c.Park() }, task.Name("goes on"))
+	why := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(why)
+	err := s.Shutdown(ctx)
+	var running *scheduler.RunningError
+	require.ErrorAs(t, err, &running)
+	require.ErrorIs(t, err, why)
+	require.Len(t, running.Tasks, 8)
+	require.ErrorContains(t, err, "8 tasks")
+	require.ErrorContains(t, err, `task "waits"`)
+	require.ErrorContains(t, err, "...")
+	x.Ready()
+	require.NoError(t, x.Wait())
+	require.Equal(t, task.ErrClosed, s.Go(func(*task.Ctx) {}).Err())
+	require.NoError(t, s.Close())
+	for _, x := range running.Tasks {
+		require.Equal(t, task.Done, x.State())
+	}
+}
+
+// Close reaches tasks in every state: running, queued, parked, sleeping, joining.
+func TestCloseEndsEverything(t *testing.T) {
+	eachCount(t, workerCounts, func(t *testing.T, n int) {
+		k := 10_000
+		if testing.Short() || raceEnabled || n != 2 {
+			k = 1_000
+		}
+		s := open(t, n)
+		var log errlog
+		var parked, joining []task.Task
+		for range k {
+			parked = append(parked,
+				s.Go(func(c *task.Ctx) { log.check(c.Park() == task.ErrClosed, "Park") }),
+				s.Go(func(c *task.Ctx) { log.check(c.Sleep(time.Hour) == task.ErrClosed, "Sleep") }))
+		}
+		for i := range k / 10 {
+			joining = append(joining, s.Go(func(c *task.Ctx) { log.check(parked[i].Join(c) != nil, "Join") }))
+		}
+		all := append(parked, joining...)
+		for _, x := range all {
+			for x.State() != task.Waiting {
+				runtime.Gosched()
+			}
+		}
+		var held atomic.Int64
+		var hogs, queued []task.Task
+		for range n {
+			hogs = append(hogs, s.Go(func(c *task.Ctx) {
+				held.Add(1)
+				for !c.Cancelled() {
+				}
+				log.check(c.Err() == task.ErrClosed, "Err of a running task")
+				log.check(c.Go(func(*task.Ctx) { log.check(false, "ran after Close") }).Err() == task.ErrClosed, "spawn after Close")
+				log.check(c.Park() == task.ErrClosed && c.Sleep(1) == task.ErrClosed, "parks after Close")
+			}))
+		}
+		for held.Load() < int64(n) {
+			runtime.Gosched()
+		}
+		for range k {
+			queued = append(queued, s.Go(func(c *task.Ctx) {
+				// A hog's checkpoint may let it in before Close.
+				log.check(c.Park() == task.ErrClosed, "Park")
+			}))
+		}
+		finish(t, "Close", func() { s.Close() })
+		log.require(t)
+		for _, x := range append(append(all, queued...), hogs...) {
+			require.Equal(t, task.Done, x.State())
+			require.Equal(t, task.ErrClosed, x.Err())
+			require.ErrorIs(t, x.Err(), context.Canceled)
+		}
+	})
+}
+
+// Close may be called twice, by many, from tasks, and beside submissions.
+func TestCloseByMany(t *testing.T) {
+	eachCount(t, workerCounts, func(t *testing.T, n int) {
+		const goroutines = 2_000
+		s := open(t, n)
+		begin := make(chan struct{})
+		var log errlog
+		var wg sync.WaitGroup
+		for i := range goroutines {
+			wg.Go(func() {
+				<-begin
+				for j := range 5 {
+					x := s.Go(func(c *task.Ctx) {
+						c.Go(func(c *task.Ctx) { c.Sleep(time.Hour) })
+						if i%500 == 1 && j == 3 {
+							log.check(s.Close() == nil, "Close on a task")
+							log.check(c.Err() == task.ErrClosed, "closed, but not cancelled")
+						}
+						log.check(c.Park() == task.ErrClosed, "Park")
+					})
+					if j == 4 {
+						if i%500 == 0 {
+							log.check(s.Close() == nil, "Close")
+						}
+						err := x.Wait()
+						log.check(err == task.ErrClosed, "ended with %v", err)
+					}
+				}
+			})
+		}
+		close(begin)
+		finish(t, "everybody", wg.Wait)
+		finish(t, "Close", func() { s.Close(); s.Close() })
+		log.require(t)
+	})
+}
+
+// Shutdowns, Closes and submissions all at once.
+func TestShutdownBesideSubmissions(t *testing.T) {
+	for i := range 50 {
+		s := open(t, 1+i%4)
+		var ran, accepted atomic.Int64
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				for range 50 {
+					if x := s.Go(func(c *task.Ctx) { c.Yield(); ran.Add(1) }); x.Err() == nil {
+						accepted.Add(1)
+					}
+				}
+			})
+		}
+		for range 2 {
+			wg.Go(func() {
+				if err := s.Shutdown(context.Background()); err != nil {
+					panic(err)
+				}
+			})
+		}
+		finish(t, "Shutdown", wg.Wait)
+		require.Equal(t, accepted.Load(), ran.Load())
+		requireBalance(t, s)
+	}
+}
+
+func TestCloseFromATask(t *testing.T) {
+	eachCount(t, workerCounts, func(t *testing.T, n int) {
+		s := open(t, n)
+		var log errlog
+		x := s.Go(func(c *task.Ctx) {
+			log.check(s.Close() == nil, "Close")
+			log.check(s.Close() == nil, "Close again")
+			log.check(c.Park() == task.ErrClosed, "Park")
+			c.Yield()
+			log.check(s.Shutdown(context.Background()) != nil, "Shutdown")
+		})
+		require.Equal(t, task.ErrClosed, x.Wait())
+		log.require(t)
+	})
+}
+
+func TestShutdownFromATaskIsAnError(t *testing.T) {
+	s := open(t, 1)
+	var err error
+	require.NoError(t, s.Go(func(c *task.Ctx) { err = s.Shutdown(context.Background()) }).Wait())
+	require.ErrorContains(t, err, "Shutdown called from inside a task")
+	require.NoError(t, s.Go(func(*task.Ctx) {}).Wait(), "it changed nothing")
+}
+
+func TestGoAfterClose(t *testing.T) {
+	s := open(t, 1)
+	s.Close()
+	for _, x := range []task.Task{
+		s.Go(func(*task.Ctx) { panic("ran") }),
+		s.GoContext(context.Background(), func(*task.Ctx) { panic("ran") }),
+	} {
+		require.Equal(t, task.Done, x.State())
+		require.Equal(t, task.ErrClosed, x.Err())
+		require.Equal(t, task.ErrClosed, x.Wait())
+		x.Cancel()
+		x.Ready()
+	}
+}
+
+func TestMisuseOfGoPanics(t *testing.T) {
+	s := open(t, 1)
+	require.PanicsWithValue(t, "scheduler: Go with a nil function", func() { s.Go(nil) })
+	require.PanicsWithValue(t, "scheduler: GoContext with a nil function", func() { s.GoContext(context.Background(), nil) })
+	require.Panics(t, func() { s.GoContext(nil, func(*task.Ctx) {}) }) //nolint:staticcheck
+}
+
+// In a bubble, time is fake: an hour's sleep takes none, and Close leaves nothing behind, which
+// the bubble itself checks.
+func TestInABubble(t *testing.T) {
+	for _, p := range []scheduler.Pinning{scheduler.Threads, scheduler.None} {
+		synctest.Test(t, func(t *testing.T) {
+			s, err := scheduler.New(scheduler.WithWorkers(2), scheduler.WithPinning(p))
+			require.NoError(t, err)
+			start := time.Now()
+			ended := make(chan time.Duration, 100)
+			for i := range 100 {
+				s.Go(func(c *task.Ctx) {
+					if c.Sleep(time.Duration(i+1)*time.Hour) == nil {
+						ended <- time.Since(start)
+					}
+				})
+			}
+			for i := range 100 {
+				require.Equal(t, time.Duration(i+1)*time.Hour, <-ended)
+			}
+			s.Go(func(c *task.Ctx) { c.Sleep(time.Hour) })
+			require.NoError(t, s.Close())
+		})
+	}
+}
+
+// A million tasks parked at once, and a million queued.
+func TestAMillion(t *testing.T) {
+	if testing.Short() || raceEnabled {
+		t.Skip("takes 3 GB")
+	}
+	const million = 1_000_000
+	s := open(t, 2)
+	var ran, up atomic.Int64
+	hog := s.Go(func(c *task.Ctx) {
+		for range million {
+			c.Go(func(c *task.Ctx) {
+				up.Add(1)
+				if c.Park() == nil {
+					ran.Add(1)
+				}
+			})
+		}
+	})
+	require.NoError(t, hog.Wait())
+	for up.Load() < million {
+		runtime.Gosched()
+	}
+	var gate atomic.Bool
+	var held atomic.Int64
+	for range 2 {
+		s.Go(func(c *task.Ctx) {
+			held.Add(1)
+			for !gate.Load() {
+			}
+		})
+	}
+	for held.Load() < 2 {
+		runtime.Gosched()
+	}
+	for range million {
+		s.Go(func(*task.Ctx) { ran.Add(1) })
+	}
+	require.GreaterOrEqual(t, s.Stats().Queued, million)
+	gate.Store(true)
+	for ran.Load() < million {
+		runtime.Gosched()
+	}
+	s.Close()
+	require.EqualValues(t, million, ran.Load())
+}

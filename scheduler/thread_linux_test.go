@@ -1,0 +1,119 @@
+package scheduler_test
+
+import (
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/task"
+)
+
+// perWorker runs f in one task on each worker, all at the same time.
+func perWorker(s *scheduler.Scheduler, f func(i int)) {
+	n := s.Workers()
+	var up atomic.Int64
+	var ts []task.Task
+	for i := range n {
+		ts = append(ts, s.Go(func(*task.Ctx) {
+			up.Add(1)
+			for up.Load() < int64(n) {
+			}
+			f(i)
+		}))
+	}
+	for _, x := range ts {
+		x.Wait()
+	}
+}
+
+// Without garbage collections, which stop the world and may so move a worker, all tasks run on exactly as
+// many threads as there are workers, whatever they do.
+func TestTasksRunOnNThreads(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	runtime.GC()
+	for _, n := range []int{1, 2, 4} {
+		s := open(t, n, scheduler.WithStallAfter(0))
+		var mu sync.Mutex
+		tids := map[int]bool{}
+		note := func() {
+			mu.Lock()
+			defer mu.Unlock()
+			tids[unix.Gettid()] = true
+		}
+		perWorker(s, func(int) { note() })
+		var ts []task.Task
+		for range 500 {
+			ts = append(ts, s.Go(func(c *task.Ctx) {
+				for range 5 {
+					note()
+					c.Yield()
+					note()
+					c.Sleep(1)
+				}
+			}))
+		}
+		waitAll(t, ts)
+		require.NoError(t, s.Close())
+		require.Len(t, tids, n)
+		require.Zero(t, s.Stats().ThreadMoves)
+	}
+}
+
+func mask(t *testing.T, tid int) unix.CPUSet {
+	var set unix.CPUSet
+	require.NoError(t, unix.SchedGetaffinity(tid, &set))
+	return set
+}
+
+// With CPUs, each task finds its thread bound to one allowed CPU, different workers to different
+// ones as far as there are; Close gives the threads their masks back.
+func TestCPUsBinds(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	before := mask(t, 0)
+	for _, n := range []int{1, 2, 4} {
+		s := open(t, n, scheduler.WithPinning(scheduler.CPUs), scheduler.WithStallAfter(0))
+		sets := make([]unix.CPUSet, n)
+		tids := make([]int, n)
+		perWorker(s, func(i int) {
+			unix.SchedGetaffinity(0, &sets[i])
+			tids[i] = unix.Gettid()
+		})
+		distinct := map[unix.CPUSet]bool{}
+		for _, set := range sets {
+			require.Equal(t, 1, set.Count())
+			distinct[set] = true
+			for cpu := range 1024 {
+				if set.IsSet(cpu) {
+					require.True(t, before.IsSet(cpu))
+				}
+			}
+		}
+		require.Len(t, distinct, min(n, before.Count()))
+		require.NoError(t, s.Close())
+		for _, tid := range tids {
+			var set unix.CPUSet
+			if unix.SchedGetaffinity(tid, &set) == nil { // it may have ended
+				require.Equal(t, before, set)
+			}
+		}
+	}
+	require.Equal(t, before, mask(t, 0))
+}
+
+// Threads leaves masks alone.
+func TestThreadsLeavesMasksAlone(t *testing.T) {
+	before := mask(t, 0)
+	s := open(t, 2)
+	sets := make([]unix.CPUSet, 2)
+	perWorker(s, func(i int) { unix.SchedGetaffinity(0, &sets[i]) })
+	require.NoError(t, s.Close())
+	require.Equal(t, before, sets[0])
+	require.Equal(t, before, sets[1])
+	require.Equal(t, before, mask(t, 0))
+}

@@ -1,0 +1,24 @@
+package task_test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Checkpoint costs a load, a decrement and a branch only where it is inlined. The go command keeps the
+// compiler's remarks with the build, so that this compiles the package once.
+func TestCheckpointInlines(t *testing.T) {
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skip("no go command")
+	}
+	out, err := exec.Command("go", "build", "-gcflags=-m", ".").CombinedOutput()
+	require.NoError(t, err, string(out))
+	found := false
+	for line := range strings.Lines(string(out)) {
+		found = found || strings.HasSuffix(strings.TrimSpace(line), "can inline (*Ctx).Checkpoint")
+	}
+	require.True(t, found, "the compiler no longer inlines Checkpoint:\n%s", out)
+}
