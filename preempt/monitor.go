@@ -44,7 +44,7 @@ type Nudger interface {
 type Config struct {
 	Units   []Unit
 	Quantum time.Duration // ask a dispatch that is older to give way; positive
-	Stall   time.Duration // report a dispatch that is older as stalled; 0 for never
+	Stall   time.Duration // report as stalled a dispatch that is older and has not heard that it was asked; 0 for never
 
 	// Tick is called at each tick. It returns the time at which the monitor has to
 	// tick again at the latest, in nanoseconds of Now, or 0; and whether
@@ -77,8 +77,8 @@ type Monitor struct {
 
 type seen struct {
 	d        Dispatch
-	since    int64
-	asked    bool
+	since    int64 // first tick that saw it
+	asked    int64 // first tick that asked it; 0: none
 	reported bool
 }
 
@@ -205,10 +205,13 @@ func (m *Monitor) look(now int64) (busy bool) {
 			if n, ok := u.(Nudger); ok {
 				n.Nudge()
 			}
-			busy = busy || !s.asked
-			s.asked = true
+			if s.asked == 0 {
+				s.asked = now
+				busy = true
+			}
 		}
-		if m.cfg.Stall > 0 && age >= m.cfg.Stall && !s.reported {
+		// It must have had time to hear the request, if the quantum is the longer one.
+		if m.cfg.Stall > 0 && age >= m.cfg.Stall && s.asked != 0 && now-s.asked >= int64(m.cfg.Stall)/2 && !s.reported {
 			s.reported = true
 			u.Stalled(d, age)
 		}

@@ -1,6 +1,8 @@
 package preempt
 
 import (
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -104,9 +106,10 @@ func TestNoStallsWhenOff(t *testing.T) {
 }
 
 // bubble runs a test with a monitor in fake time.
-func bubble(t *testing.T, change func(c *Config), test func(t *testing.T, m *Monitor, ticks *[]time.Duration)) {
+func bubble(t *testing.T, change func(c *Config), test func(t *testing.T, m *Monitor, ticks func() []time.Duration)) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
+		var mu sync.Mutex
 		var ticks []time.Duration
 		looked := false // Tick is called twice in each round: note the first
 		cfg := Config{
@@ -120,13 +123,19 @@ func bubble(t *testing.T, change func(c *Config), test func(t *testing.T, m *Mon
 		cfg.Tick = func(now int64) (int64, bool) {
 			if !looked {
 				looked = true
+				mu.Lock()
 				ticks = append(ticks, time.Since(start))
+				mu.Unlock()
 			}
 			return tick(now)
 		}
 		m := NewMonitor(cfg)
 		m.Start()
-		test(t, m, &ticks)
+		test(t, m, func() []time.Duration {
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.Clone(ticks)
+		})
 		m.Stop()
 		m.Stop() // may be called twice
 	})
@@ -134,10 +143,10 @@ func bubble(t *testing.T, change func(c *Config), test func(t *testing.T, m *Mon
 
 // Pauses double from MinTick to MaxTick while there is nothing to do.
 func TestBackOff(t *testing.T) {
-	bubble(t, func(c *Config) {}, func(t *testing.T, m *Monitor, ticks *[]time.Duration) {
+	bubble(t, func(c *Config) {}, func(t *testing.T, m *Monitor, ticks func() []time.Duration) {
 		time.Sleep(time.Second)
 		synctest.Wait()
-		at := *ticks
+		at := ticks()
 		pause := 2 * MinTick
 		for i := 1; i < len(at); i++ {
 			require.Equal(t, pause, at[i]-at[i-1], "pause %d", i)
@@ -149,10 +158,10 @@ func TestBackOff(t *testing.T) {
 
 // With a quantum shorter than MaxTick, pauses grow to the quantum only.
 func TestBackOffStopsAtTheQuantum(t *testing.T) {
-	bubble(t, func(c *Config) { c.Quantum = time.Millisecond }, func(t *testing.T, m *Monitor, ticks *[]time.Duration) {
+	bubble(t, func(c *Config) { c.Quantum = time.Millisecond }, func(t *testing.T, m *Monitor, ticks func() []time.Duration) {
 		time.Sleep(100 * time.Millisecond)
 		synctest.Wait()
-		at := *ticks
+		at := ticks()
 		require.Equal(t, time.Millisecond, at[len(at)-1]-at[len(at)-2])
 	})
 }
@@ -162,10 +171,10 @@ func TestBusyShortensThePause(t *testing.T) {
 	n := 0
 	bubble(t, func(c *Config) {
 		c.Tick = func(int64) (int64, bool) { n++; return 0, n == 101 } // a first call of a round
-	}, func(t *testing.T, m *Monitor, ticks *[]time.Duration) {
+	}, func(t *testing.T, m *Monitor, ticks func() []time.Duration) {
 		time.Sleep(time.Second)
 		synctest.Wait()
-		at := *ticks
+		at := ticks()
 		require.Equal(t, MinTick, at[51]-at[50])
 		require.Equal(t, 2*MinTick, at[52]-at[51])
 	})
@@ -176,18 +185,18 @@ func TestBusyShortensThePause(t *testing.T) {
 func TestSleepsWhenIdleUntilKicked(t *testing.T) {
 	var idle atomic.Bool
 	idle.Store(true)
-	bubble(t, func(c *Config) { c.Idle = idle.Load }, func(t *testing.T, m *Monitor, ticks *[]time.Duration) {
+	bubble(t, func(c *Config) { c.Idle = idle.Load }, func(t *testing.T, m *Monitor, ticks func() []time.Duration) {
 		require.False(t, m.Asleep())
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		require.True(t, m.Asleep())
-		require.Len(t, *ticks, idleTicks)
+		require.Len(t, ticks(), idleTicks)
 		idle.Store(false)
 		m.Kick()
 		m.Kick()
 		synctest.Wait()
 		require.False(t, m.Asleep())
-		require.Greater(t, len(*ticks), idleTicks)
+		require.Greater(t, len(ticks()), idleTicks)
 	})
 }
 
@@ -204,7 +213,7 @@ func TestTicksInTime(t *testing.T) {
 			}
 			return due.Load(), false
 		}
-	}, func(t *testing.T, m *Monitor, ticks *[]time.Duration) {
+	}, func(t *testing.T, m *Monitor, ticks func() []time.Duration) {
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
 		require.True(t, m.Asleep())
@@ -214,13 +223,13 @@ func TestTicksInTime(t *testing.T) {
 		m.KickBefore(at)
 		synctest.Wait()
 		require.False(t, m.Asleep(), "it has an end now")
-		n := len(*ticks)
+		n := len(ticks())
 		m.KickBefore(at + 1)
 		synctest.Wait()
-		require.Len(t, *ticks, n, "it is early enough already")
+		require.Len(t, ticks(), n, "it is early enough already")
 		time.Sleep(60 * time.Second)
 		synctest.Wait()
-		require.Contains(t, *ticks, time.Duration(at-1))
+		require.Contains(t, ticks(), time.Duration(at-1))
 		require.True(t, m.Asleep())
 	})
 }
@@ -236,7 +245,7 @@ func TestNothingIsMissedOnTheWayToSleep(t *testing.T) {
 			}
 			return 0, false
 		}
-	}, func(t *testing.T, m *Monitor, ticks *[]time.Duration) {
+	}, func(t *testing.T, m *Monitor, ticks func() []time.Duration) {
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		require.Greater(t, n, 2*idleTicks+2, "it went on")

@@ -136,9 +136,13 @@ func init() {
 	children["lock-and-yield"] = func() {
 		s, _ := scheduler.New(scheduler.WithWorkers(1))
 		x := s.Go(func(c *task.Ctx) {
+			parked := c.Go(func(c *task.Ctx) { c.Park() })
+			for parked.State() != task.Waiting {
+				c.Yield()
+			}
+			c.Ready(parked)
 			runtime.LockOSThread()
-			c.Go(func(*task.Ctx) {})
-			c.Yield()
+			c.Yield() // to a fiber that was made by an unlocked goroutine
 		})
 		x.Wait()
 	}

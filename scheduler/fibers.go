@@ -19,6 +19,12 @@ type looper struct {
 	*fiber.Fiber
 	w       *worker  // set by whoever switches to the loop, and by the loop itself
 	pending *rt.Desc // what to run first; nil: look for something
+
+	// The fresh task that runs, and how it failed, if it did.
+	cur     *rt.Desc
+	failure error
+
+	goexits int // how many Goexits its stack is in
 }
 
 // exchange switches from self to to on a worker that is locked to its thread if
@@ -55,6 +61,12 @@ func (s *Scheduler) newLooper() *looper {
 // loop runs tasks until the fiber has to end, or for ever if the worker quits: then
 // the loop sleeps, and the reaper ends it.
 func (l *looper) loop() {
+	normal := false
+	defer func() {
+		if !normal {
+			l.goexit()
+		}
+	}()
 	for {
 		w, d := l.w, l.pending
 		if d == nil {
@@ -73,15 +85,42 @@ func (l *looper) loop() {
 			continue
 		}
 		if l.Dying() {
+			normal = true
 			return
 		}
 	}
 }
 
+// goexit is where a runtime.Goexit of a task comes by. It unwinds this stack and cannot
+// be stopped; let out, it would come up in whoever sleeps in this fiber's slot. So the loop goes on
+// from here, inside the deferred call, until the fiber has to end anyway.
+//
+//go:noinline
+func (l *looper) goexit() {
+	l.Taint()
+	if l.failure == nil {
+		// Otherwise a deferred call of the task panicked meanwhile.
+		l.failure = task.ErrGoexit
+	}
+	l.finish()
+	if l.goexits++; l.goexits < maxGoexits {
+		l.loop()
+		return
+	}
+	w := l.w
+	l.switchTo(w, actRetire, w.takeLooper(nil).Fiber)
+}
+
+// maxGoexits bounds how deep a fiber's stack gets by Goexits, at half a kilobyte each. A
+// fiber that has seen so many is retired: nothing runs on it any more.
+const maxGoexits = 64
+
 // sleep pools the looper and switches to to. When it returns, somebody has taken the
 // looper from the pool, or it is dying.
-func (l *looper) sleep(w *worker, to *fiber.Fiber) {
-	w.act, w.prevLooper = actPool, l
+func (l *looper) sleep(w *worker, to *fiber.Fiber) { l.switchTo(w, actPool, to) }
+
+func (l *looper) switchTo(w *worker, act action, to *fiber.Fiber) {
+	w.act, w.prevLooper = act, l
 	w.fib = to
 	exchange(w.pinned, l.Fiber, to)
 	if !l.Dying() {
@@ -98,35 +137,23 @@ func (l *looper) exec(w *worker, d *rt.Desc) {
 	}
 	w.fib = l.Fiber
 	w.begin(d)
-	failure := l.call(d)
-	if w = d.Worker().Host.(*worker); w.Unjoined(d) {
-		failure = unjoined(d, failure)
-		w = d.Worker().Host.(*worker)
-	}
-	l.w = w
-	w.end(d, failure)
+	l.cur = d
+	l.call(d)
+	l.finish()
 }
 
-// call calls the task's function and returns how it failed: nil, a
-// *task.PanicError, or, for Goexit, not at all.
-func (l *looper) call(d *rt.Desc) (failure error) {
+// call calls the task's function. A panic ends up in failure. A Goexit passes
+// through; so does one in the course of which a deferred call panicked, although the panic is
+// recovered here.
+func (l *looper) call(d *rt.Desc) {
 	returned := false
 	defer func() {
 		if returned {
 			return
 		}
 		if v := recover(); v != nil {
-			failure = &task.PanicError{Value: v, Stack: debug.Stack()}
-			return
+			l.failure = &task.PanicError{Value: v, Stack: debug.Stack()}
 		}
-		// runtime.Goexit unwinds this stack and cannot be stopped. Let out, it
-		// would come up in whoever sleeps in this fiber's slot. So the
-		// loop goes on from here, until the fiber has to end anyway.
-		l.Taint()
-		d.Settle()
-		l.w = d.Worker().Host.(*worker)
-		l.w.end(d, task.ErrGoexit)
-		l.loop()
 	}()
 	if fn, ok := d.Fn.(func(*task.Ctx)); ok {
 		fn((*task.Ctx)(d))
@@ -134,7 +161,19 @@ func (l *looper) call(d *rt.Desc) (failure error) {
 		d.Fn.(*rt.Frame).Body.RunStolen(d)
 	}
 	returned = true
-	return nil
+}
+
+// finish ends the task that ran, on the worker that it ended on.
+func (l *looper) finish() {
+	d := l.cur
+	w := d.Worker().Host.(*worker)
+	failure := l.failure
+	if w.Unjoined(d) {
+		failure = unjoined(d, failure)
+		w = d.Worker().Host.(*worker)
+	}
+	l.w, l.cur, l.failure = w, nil, nil
+	w.end(d, failure)
 }
 
 // unjoined is the end of a task that has forked calls which it did not join. If its function
@@ -156,10 +195,11 @@ const keepLoopers = 32
 // loopers is the pool that workers share. What workers do not use for a while is
 // ended: see trim.
 type loopers struct {
-	mu   sync.Mutex
-	idle []*looper
-	low  int // the least number of idle loopers since the last trim
-	last int64
+	mu      sync.Mutex
+	idle    []*looper
+	retired []*looper // those that must not be used any more
+	low     int       // the least number of idle loopers since the last trim
+	last    int64
 }
 
 // takeLooper returns an idle looper for w to switch to.
@@ -198,6 +238,12 @@ func (p *loopers) get() *looper {
 	return l
 }
 
+func (p *loopers) retire(l *looper) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.retired = append(p.retired, l)
+}
+
 func (p *loopers) put(ls ...*looper) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -220,8 +266,16 @@ func (p *loopers) trim(now int64) {
 	victims := append([]*looper(nil), p.idle[:n]...)
 	p.idle = append(p.idle[:0], p.idle[n:]...)
 	clear(p.idle[len(p.idle):cap(p.idle)])
+	victims = append(victims, p.retired...)
+	p.retired = nil
 	p.mu.Unlock()
-	p.put(reap(victims)...)
+	for _, l := range reap(victims) {
+		if l.goexits < maxGoexits {
+			p.put(l)
+		} else {
+			p.retire(l)
+		}
+	}
 	p.mu.Lock()
 	p.low = len(p.idle)
 	p.mu.Unlock()

@@ -174,6 +174,12 @@ func (w *worker) stealFrom(v *worker) *rt.Desc {
 		case deque.Stolen:
 			w.n.steals++
 			w.n.stolen += uint64(n)
+			if n > 1 && !w.searching {
+				// For a moment the batch was in neither queue. A searcher that
+				// finds something looks again (W5); a worker that has only
+				// glanced around on behalf of a task must do so too.
+				w.s.wakeOne()
+			}
 			return d
 		case deque.Empty:
 			return nil
@@ -297,18 +303,18 @@ func (w *worker) sleep() {
 	w.Current.Store(nil)
 	w.flush()
 	w.runq.Trim()
-	w.s.idle.sleep(w.id, w.searching) // (W2)
-	w.searching = true                // either way it comes back as one
-	if w.s.visibleWork() || w.s.quit.Load() {
-		// (W3)
-		if w.s.idle.unsleep(w.id) {
-			return
+	w.s.idle.sleep(w.id, w.searching)         // (W2)
+	w.searching = true                        // either way it comes back as one
+	if w.s.visibleWork() || w.s.quit.Load() { // (W3)
+		if !w.s.idle.unsleep(w.id) {
+			w.park.park() // a waker was faster
 		}
 	} else {
 		w.s.quiesce()
+		w.letOutsiders()
+		w.park.park() // (W4)
 	}
-	w.letOutsiders()
-	w.park.park() // (W4)
+	// The monitor may have seen all asleep, in either case.
 	if w.s.mon.Asleep() {
 		w.s.mon.Kick()
 	}

@@ -21,8 +21,7 @@ const (
 	sleepingMask = oneSearching - 1
 )
 
-func (s *idleSet) searching() int { return int(s.state.Load() >> 32) }
-func (s *idleSet) sleeping() int  { return int(s.state.Load() & sleepingMask) }
+func (s *idleSet) sleeping() int { return int(s.state.Load() & sleepingMask) }
 
 // trySearch registers a searcher, unless half of the workers that are awake
 // search already.

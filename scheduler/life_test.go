@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -170,7 +171,11 @@ func TestCloseEndsEverything(t *testing.T) {
 		}
 		finish(t, "Close", func() { s.Close() })
 		log.require(t)
-		for _, x := range append(append(all, queued...), hogs...) {
+		for _, x := range joining {
+			// It may have ended, woken by the end of the other, before it was cancelled.
+			require.Equal(t, task.Done, x.State())
+		}
+		for _, x := range append(append(parked, queued...), hogs...) {
 			require.Equal(t, task.Done, x.State())
 			require.Equal(t, task.ErrClosed, x.Err())
 			require.ErrorIs(t, x.Err(), context.Canceled)
@@ -320,22 +325,25 @@ func TestAMillion(t *testing.T) {
 		t.Skip("takes 3 GB")
 	}
 	const million = 1_000_000
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // each cycle looks at a million stacks
 	s := open(t, 2)
 	var ran, up atomic.Int64
+	all, ranAll := make(chan struct{}), make(chan struct{})
 	hog := s.Go(func(c *task.Ctx) {
 		for range million {
 			c.Go(func(c *task.Ctx) {
-				up.Add(1)
+				if up.Add(1) == million {
+					close(all)
+				}
 				if c.Park() == nil {
 					ran.Add(1)
 				}
 			})
+			c.Checkpoint()
 		}
 	})
 	require.NoError(t, hog.Wait())
-	for up.Load() < million {
-		runtime.Gosched()
-	}
+	<-all
 	var gate atomic.Bool
 	var held atomic.Int64
 	for range 2 {
@@ -349,13 +357,15 @@ func TestAMillion(t *testing.T) {
 		runtime.Gosched()
 	}
 	for range million {
-		s.Go(func(*task.Ctx) { ran.Add(1) })
+		s.Go(func(*task.Ctx) {
+			if ran.Add(1) == million {
+				close(ranAll)
+			}
+		})
 	}
 	require.GreaterOrEqual(t, s.Stats().Queued, million)
 	gate.Store(true)
-	for ran.Load() < million {
-		runtime.Gosched()
-	}
+	<-ranAll
 	s.Close()
 	require.EqualValues(t, million, ran.Load())
 }

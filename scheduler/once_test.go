@@ -76,24 +76,24 @@ func mixedTask(c *task.Ctx, i int, ran, child *atomic.Int32, log *errlog) {
 			c.Yield()
 		}
 	case 2: // parked, made ready by a child on the same worker
-		me, set := c.Task(), false
+		me, set := c.Task(), new(atomic.Bool)
 		c.Go(func(c *task.Ctx) {
 			child.Add(1)
-			set = true
+			set.Store(true)
 			c.Ready(me)
 		})
-		for !set {
+		for !set.Load() {
 			log.check(c.Park() == nil, "Park failed")
 		}
 	case 3: // parked, made ready through the injector
-		me, set := c.Task(), false
+		me, set := c.Task(), new(atomic.Bool)
 		c.Go(func(c *task.Ctx) {
 			c.Yield()
 			child.Add(1)
-			set = true
+			set.Store(true)
 			me.Ready()
 		})
-		for !set {
+		for !set.Load() {
 			log.check(c.Park() == nil, "Park failed")
 		}
 	case 4: // joins

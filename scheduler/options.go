@@ -49,6 +49,7 @@ func (p Pinning) String() string {
 // its worker from everybody else.
 type Stall struct {
 	Task   task.Task
+	Name   string        // the task's name, if it was given one
 	Worker int           // index of the worker it holds
 	Age    time.Duration // how long it has been running, as far as it was seen
 }
@@ -129,7 +130,7 @@ func WithStallAfter(d time.Duration) Option {
 }
 
 // WithStallHandler sets a function that is called with each stall, in addition to
-// the warning. It is called on a goroutine of the scheduler and must not block for long: sysmon waits
+// the warning. It is called on a goroutine of its own and must not block for long: sysmon waits
 // for it.
 func WithStallHandler(f func(Stall)) Option {
 	return optionFunc(func(c *config) error {
@@ -142,8 +143,8 @@ func WithStallHandler(f func(Stall)) Option {
 }
 
 // WithPanicHandler sets a function that is called when a task's function panics. Without one, the
-// panic ends the process, as a goroutine's would. The handler runs on the worker, after the task has ended.
-// A panic in it ends the process.
+// panic ends the process, as a goroutine's would. The handler is called after the task has ended, on a
+// goroutine of its own; the worker waits for it. A panic in it ends the process.
 func WithPanicHandler(f func(t task.Task, e *task.PanicError)) Option {
 	return optionFunc(func(c *config) error {
 		if f == nil {

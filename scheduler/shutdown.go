@@ -87,7 +87,7 @@ func (s *Scheduler) Close() error {
 			if !st.InUse() {
 				return
 			}
-			if did, queue := d.Cancel(d.Gen(), true); did {
+			if did, queue := d.Cancel(d.Gen(), rt.Closed); did {
 				if x := d.Ext(); x != nil {
 					x.CloseDone()
 				}
@@ -145,8 +145,8 @@ func (s *Scheduler) end() {
 		for _, w := range s.workers {
 			indexes.give(w.Index)
 		}
-		reap(s.loopers.idle)
-		s.loopers.idle = nil
+		reap(append(s.loopers.idle, s.loopers.retired...))
+		s.loopers.idle, s.loopers.retired = nil, nil
 		close(s.closed)
 	})
 	<-s.closed

@@ -35,6 +35,9 @@ func perWorker(s *scheduler.Scheduler, f func(i int)) {
 // Without garbage collections, which stop the world and may so move a worker, all tasks run on exactly as
 // many threads as there are workers, whatever they do.
 func TestTasksRunOnNThreads(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the detector makes the moment of a switch long enough for the Go scheduler to step in")
+	}
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	runtime.GC()
 	for _, n := range []int{1, 2, 4} {

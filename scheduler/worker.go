@@ -1,8 +1,10 @@
 package scheduler
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/sys/cpu"
@@ -78,6 +80,7 @@ const (
 	actRequeue
 	actPark
 	actPool
+	actRetire
 )
 
 // commit carries out the action. Called on the worker, after each switch.
@@ -99,7 +102,7 @@ func (w *worker) commit() {
 		// Close marks the phase first and then walks the tasks. Either it finds
 		// this one Waiting, or the phase is seen here.
 		if w.s.phase.Load() >= phaseClosed {
-			if _, queue := d.Cancel(w.prevGen, true); queue {
+			if _, queue := d.Cancel(w.prevGen, rt.Closed); queue {
 				w.push(d)
 			}
 		}
@@ -107,6 +110,10 @@ func (w *worker) commit() {
 		l := w.prevLooper
 		w.prevLooper = nil
 		w.keepLooper(l)
+	case actRetire:
+		l := w.prevLooper
+		w.prevLooper = nil
+		w.s.loopers.retire(l)
 	}
 }
 
@@ -122,6 +129,13 @@ func (w *worker) begin(d *rt.Desc) {
 	d.Run(&w.Worker)
 	w.slice.Begin(&d.Flag)
 	w.n.dispatches++
+}
+
+// again begins a new slice for d, which would have given way but is alone. For the
+// monitor it is a new dispatch.
+func (w *worker) again(d *rt.Desc) {
+	w.Dispatch.Store(w.Dispatch.Load() + 1)
+	w.slice.Begin(&d.Flag)
 }
 
 // leave prepares the switch from the running task d to n, or to the search for
@@ -176,7 +190,7 @@ func (w *worker) Yield(d *rt.Desc) {
 	n := w.pick()
 	if n == nil {
 		if n = w.glance(); n == nil {
-			w.slice.Begin(&d.Flag)
+			w.again(d)
 			return
 		}
 	}
@@ -232,7 +246,7 @@ func (w *worker) preempt(d *rt.Desc) {
 	w.share(d)
 	n := w.pickFair()
 	if n == nil {
-		w.slice.Begin(&d.Flag)
+		w.again(d)
 		return
 	}
 	w.n.preemptions++
@@ -326,7 +340,7 @@ func (w *worker) adopt(f *rt.Frame) *rt.Desc {
 	gen := d.Gen()
 	f.Parent.Ext().AddKid(d, gen)
 	if f.Parent.Status().Cancelled() {
-		d.Cancel(gen, false)
+		d.Cancel(gen, rt.Default)
 	}
 	return d
 }
@@ -362,18 +376,23 @@ func (w *worker) end(d *rt.Desc, failure error) {
 	w.finish(d, rt.Failed)
 	if panicked {
 		w.n.panics++
-		defer func() {
-			if v := recover(); v != nil {
-				crash(t, pe)
-			}
-		}()
-		w.s.cfg.onPanic(t, pe)
+		inHandler(func() {
+			defer func() {
+				if v := recover(); v != nil {
+					crash(t, &task.PanicError{
+						Value: fmt.Sprintf("%v\n\tpanic in the panic handler: %v", panicText(pe.Value), panicText(v)),
+						Stack: append(append(pe.Stack, "\n[the handler]\n"...), debug.Stack()...),
+					})
+				}
+			}()
+			w.s.cfg.onPanic(t, pe)
+		})
 	}
 }
 
 // skip ends a task that was cancelled before it started.
 func (w *worker) skip(d *rt.Desc) {
-	d.Cancel(d.Gen(), true) // for the closed scheduler; otherwise it is cancelled already
+	d.Cancel(d.Gen(), rt.Closed) // for the closed scheduler; otherwise it is cancelled already
 	w.finish(d, rt.Skipped)
 }
 
@@ -384,6 +403,8 @@ func (w *worker) finish(d *rt.Desc, e rt.End) {
 	waiters, free := d.Finish(e)
 	if free {
 		w.descs.put(&w.s.descs, d)
+	} else {
+		x = d.Ext() // it may have come at the last moment
 	}
 	w.live--
 	w.n.finished++
@@ -391,18 +412,18 @@ func (w *worker) finish(d *rt.Desc, e rt.End) {
 		x.Release()
 		x.CloseDone()
 	}
-	for waiters != nil {
-		next := waiters.Next()
-		if waiters.Claim() {
-			if t := waiters.Task; t == nil {
-				w.s.home.Owed.Add(1)
-				waiters.C <- struct{}{}
-			} else if t.Wake() {
-				w.Local(t)
-			}
-		}
-		waiters = next
+	if waiters != nil {
+		rt.WakeAll(waiters, w.local)
 	}
+}
+
+// local queues t, which has just been made runnable, if it is of this scheduler.
+func (w *worker) local(t *rt.Desc) bool {
+	if t.Home() != &w.s.home {
+		return false
+	}
+	w.Local(t)
+	return true
 }
 
 // letIn lets the Go scheduler run others on this P if an outsider that a

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/heddle-go/heddle/internal/rt"
 )
@@ -59,10 +58,14 @@ func (t Task) CancelCause(cause error) {
 	if !t.d.Status().Live(t.gen) {
 		return
 	}
+	why := rt.Default
 	if cause != nil {
-		t.d.NeedExt().SetCause(cause)
+		why = rt.Custom
+		if !t.d.SetCause(t.gen, cause) {
+			return
+		}
 	}
-	did, queue := t.d.Cancel(t.gen, false)
+	did, queue := t.d.Cancel(t.gen, why)
 	if !did {
 		return
 	}
@@ -102,7 +105,10 @@ func (t Task) WaitContext(ctx context.Context) error {
 	if home.Sched.OnTask() {
 		panic("task: Wait called from inside a task, where it would hold the worker: use t.Join(c)")
 	}
-	w := goWaiters.Get().(*rt.Waiter)
+	w, _ := home.Waiters.Get().(*rt.Waiter)
+	if w == nil {
+		w = &rt.Waiter{C: make(chan struct{}, 1), Home: home}
+	}
 	w.Reset()
 	if !t.d.Await(w, t.gen) {
 		return t.Err() // w may still stand in a list; leave it to the collector
@@ -120,11 +126,9 @@ func (t Task) WaitContext(ctx context.Context) error {
 		}
 	}
 	home.Owed.Add(-1)
-	goWaiters.Put(w)
+	home.Waiters.Put(w)
 	return t.Err()
 }
-
-var goWaiters = sync.Pool{New: func() any { return &rt.Waiter{C: make(chan struct{}, 1)} }}
 
 // Join parks the calling task, c, until t has ended, and returns t's Err. If c is
 // cancelled first, it returns c's cause; t is not affected. A task that joins itself
@@ -185,7 +189,7 @@ var closedTask = func() Task {
 	d := &rt.Desc{}
 	d.Start(nil, nil)
 	t := Task{d, d.Gen()}
-	d.Cancel(t.gen, true)
+	d.Cancel(t.gen, rt.Closed)
 	d.Finish(rt.Skipped)
 	return t
 }()

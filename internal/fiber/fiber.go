@@ -9,7 +9,7 @@
 // but it does not matter who calls them. So a Pull is used here as a slot:
 //
 //   - every sleeping fiber sleeps in exactly one slot (Fiber.at), and every
-//     slot holds exactly one sleeping fiber (Slot.occupant);
+//     slot holds exactly one sleeping fiber;
 //   - to switch from self to to, self takes to's place: it calls next or
 //     yield, whichever is due, on the slot in which to sleeps.
 //
@@ -36,10 +36,9 @@ import "iter"
 
 // A Slot is one iter.Pull: a place in which exactly one fiber sleeps.
 type Slot struct {
-	next     func() (struct{}, bool)
-	yield    func(struct{}) bool
-	inNext   bool   // the occupant sleeps in next, so yield is due
-	occupant *Fiber // who sleeps here
+	next   func() (struct{}, bool)
+	yield  func(struct{}) bool
+	inNext bool // the occupant sleeps in next, so yield is due
 }
 
 // Fiber is a goroutine that can be exchanged with other fibers.
@@ -59,7 +58,6 @@ type Fiber struct {
 func New(body func(f *Fiber)) *Fiber {
 	f := &Fiber{}
 	s := &f.own
-	s.occupant = f
 	s.next, _ = iter.Pull(func(yield func(struct{}) bool) {
 		s.yield = yield
 		if f.Relayed() {
@@ -79,16 +77,15 @@ func New(body func(f *Fiber)) *Fiber {
 // no slot may hold it, which is so whenever it runs.
 func Adopt() *Fiber { return &Fiber{adopted: true} }
 
-// Take puts self in the place of to. The caller must now call what the slot's
-// Turn returns, and after that, if self is Relayed, Forward. Most callers use [Switch], which does
+// Take puts f, which runs, in the place of to. The caller must now call what the slot's
+// Turn returns, and after that, if f is Relayed, Forward. Most callers use [Switch], which does
 // all of this. Take and what follows are apart, and inline, because each frame
 // between the switch and the code that asked for it costs several nanoseconds: the
 // processor cannot predict the returns on the other stack.
-func (self *Fiber) Take(to *Fiber) *Slot {
+func (f *Fiber) Take(to *Fiber) *Slot {
 	s := to.at
 	to.at = nil
-	self.at = s
-	s.occupant = self
+	f.at = s
 	return s
 }
 
@@ -156,24 +153,25 @@ func (f *Fiber) Tainted() bool { return f.tainted }
 // which nobody else may wake meanwhile: one of fibers. A fiber whose slot holds
 // a stranger is left. If nobody but fibers sleeps in any slot, all are ended.
 func Reap(fibers []*Fiber) (left []*Fiber) {
-	mine := make(map[*Fiber]bool, len(fibers))
+	occupant := make(map[*Slot]*Fiber, len(fibers))
 	for _, f := range fibers {
-		mine[f] = true
+		occupant[f.at] = f
 	}
 	self := Adopt()
 	for _, f := range fibers {
 		if f.at != &f.own {
-			h := f.own.occupant
-			if !mine[h] {
+			h, at := occupant[&f.own], f.at
+			if h == nil {
 				left = append(left, f)
 				continue
 			}
 			// self sleeps at f.own, h at f.at; then f at f.own, and self runs.
 			h.relay, f.relay = f, self
 			Switch(self, h)
+			occupant[at] = h
 		}
 		f.dying = true
-		delete(mine, f)
+		delete(occupant, &f.own)
 		if !f.tainted {
 			Switch(self, f)
 			continue

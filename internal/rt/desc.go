@@ -8,6 +8,7 @@ package rt
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/heddle-go/heddle/deque"
 	"github.com/heddle-go/heddle/internal/atomicx"
@@ -47,7 +48,9 @@ type Home struct {
 	// worker and have not run yet. Workers let the Go scheduler in while it
 	// is positive. Added to by workers, subtracted from by those goroutines.
 	Owed atomicx.Int64
-	_    [40]byte
+	// Waiters pools the waiters of goroutines. Their channels must not get from one
+	// synctest bubble into another, and a scheduler does not either.
+	Waiters sync.Pool
 }
 
 // Worker is the part of a worker that its tasks, and those who have a handle of
@@ -149,7 +152,7 @@ func (d *Desc) misused() {
 // Start begins a life: Free -> Active. The caller owns the descriptor.
 func (d *Desc) Start(fn any, x *Ext) {
 	d.Fn = fn
-	if x != nil {
+	if x != nil || d.ext.Load() != nil { // left by who came too late for the last life
 		d.ext.Store(x)
 	}
 	s := d.status.Load()
@@ -259,18 +262,25 @@ func (d *Desc) signal(gen uint32, token, kind uint64) bool {
 	}
 }
 
+// A Cause says why a task is cancelled.
+type Cause uint64
+
+// The causes of a cancellation. A cause of the user's is in Ext, set there before.
+const (
+	Default Cause = 0
+	Closed  Cause = flagClosed
+	Custom  Cause = flagCaused
+)
+
 // Cancel asks life gen to end. It reports whether it was this call that cancelled,
 // and whether the caller has to queue the task.
-func (d *Desc) Cancel(gen uint32, closed bool) (did, queue bool) {
+func (d *Desc) Cancel(gen uint32, why Cause) (did, queue bool) {
 	for {
 		s := d.status.Load()
 		if !Status(s).Live(gen) || s&flagCancelled != 0 {
 			return false, false
 		}
-		n := s | flagCancelled
-		if closed {
-			n |= flagClosed
-		}
+		n := s | flagCancelled | uint64(why)
 		wakes := s&stateMask == stWaiting && s&flagHard == 0
 		if wakes {
 			n = n - stWaiting + stActive
@@ -281,13 +291,16 @@ func (d *Desc) Cancel(gen uint32, closed bool) (did, queue bool) {
 	}
 }
 
-// Escape notes that the Ctx may be used after the task has ended, so that the
-// descriptor must not serve another one.
-func (d *Desc) Escape() {
+// escape notes that the Ctx may be used after the task has ended, so that the
+// descriptor must not serve another one. It reports false if life gen has ended.
+func (d *Desc) escape(gen uint32) bool {
 	for {
 		s := d.status.Load()
+		if !Status(s).Live(gen) {
+			return false
+		}
 		if s&flagEscaped != 0 || d.status.CompareAndSwap(s, s|flagEscaped) {
-			return
+			return true
 		}
 	}
 }
@@ -358,21 +371,17 @@ func (d *Desc) Cause(cancelled, closed error) error {
 	if s.has(flagClosed) {
 		return closed
 	}
-	if x := d.Ext(); x != nil {
-		if err := x.Cause(); err != nil {
-			return err
-		}
+	if s.has(flagCaused) {
+		return d.Ext().getCause()
 	}
 	return cancelled
 }
 
 // Name returns the name that life gen was given, or "".
 func (d *Desc) Name(gen uint32) string {
-	if d.Status().gen() != gen {
+	x := d.Ext()
+	if x == nil || d.Status().gen() != gen {
 		return ""
 	}
-	if x := d.Ext(); x != nil && x.Name != "" {
-		return x.Name
-	}
-	return ""
+	return x.Name
 }

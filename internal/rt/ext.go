@@ -24,7 +24,7 @@ type Ext struct {
 	kids  map[*Desc]uint32 // stolen calls of this task, to be cancelled with it
 	done  chan struct{}
 	ended bool        // done is closed
-	cause error       // of the cancellation, unless it is the default
+	cause error       // of the cancellation, if it is the user's
 	stop  func() bool // ends the watch over Parent
 }
 
@@ -80,21 +80,30 @@ func (x *Ext) Watch(stop func() bool) {
 
 // Done returns the channel that is closed when the task is cancelled or ends.
 func (d *Desc) Done() <-chan struct{} {
+	if !d.escape(d.Gen()) {
+		return closedChan
+	}
+	// From here on this life keeps its descriptor, and its Ext. Either CloseDone, which
+	// follows the change of status, finds the channel, or the change is seen
+	// here: both hold mu.
 	x := d.NeedExt()
-	d.Escape()
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.done == nil {
 		x.done = make(chan struct{})
 	}
-	// Either CloseDone, which follows the change of status, finds the channel, or
-	// the change is seen here: both hold mu.
 	if s := d.Status(); !x.ended && (s.Cancelled() || !s.InUse()) {
 		x.ended = true
 		close(x.done)
 	}
 	return x.done
 }
+
+var closedChan = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
 
 // CloseDone closes the channel of Done, if there is one.
 func (x *Ext) CloseDone() {
@@ -106,17 +115,23 @@ func (x *Ext) CloseDone() {
 	}
 }
 
-// SetCause records why the task is cancelled, unless a reason is known already.
-func (x *Ext) SetCause(err error) {
+// SetCause records why life gen is about to be cancelled, unless a reason is known already. It
+// reports false if that life has ended. The descriptor is then kept for it, so that the cause
+// cannot become another life's.
+func (d *Desc) SetCause(gen uint32, err error) bool {
+	if !d.escape(gen) {
+		return false
+	}
+	x := d.NeedExt()
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.cause == nil {
 		x.cause = err
 	}
+	return true
 }
 
-// Cause returns what SetCause recorded.
-func (x *Ext) Cause() error {
+func (x *Ext) getCause() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.cause

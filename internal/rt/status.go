@@ -3,7 +3,7 @@ package rt
 // A task's status is one 64-bit word, so that every transition is one atomic
 // operation and a handle from an earlier life can never act on a later one:
 //
-//	63       44 43        12 11       0
+//	63       48 47        16 15       0
 //	+----------+------------+---------+
 //	|  unused  | generation | flags   |
 //	+----------+------------+---------+
@@ -40,7 +40,9 @@ const (
 	flagEscaped   = 1 << 10 // somebody may keep the Ctx beyond the task's end
 	flagSkipped   = 1 << 11 // Done without having been started
 
-	flagBits = 12
+	flagCaused = 1 << 12 // Cancelled with the cause in Ext
+
+	flagBits = 16
 	flagMask = 1<<flagBits - 1
 	genBits  = 32
 	genOne   = 1 << flagBits

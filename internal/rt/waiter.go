@@ -8,9 +8,11 @@ type Waiter struct {
 	next  *Waiter
 	claim atomicx.Uint32
 	gen   uint32
+	depth uint32 // about how many are in the list from here on
 
 	Task *Desc         // the waiting task, or
-	C    chan struct{} // of capacity 1, for a goroutine
+	C    chan struct{} // of capacity 1, for a goroutine, and
+	Home *Home         // where the goroutine is owed a P
 }
 
 const (
@@ -24,9 +26,6 @@ func (w *Waiter) Reset() {
 	w.next = nil
 	w.claim.Store(wtWaiting)
 }
-
-// Next returns the waiter behind w in the list that Finish returned.
-func (w *Waiter) Next() *Waiter { return w.next }
 
 // Claim is called by the waker of a list: if it reports true, the caller has
 // to wake w, and nobody else does.
@@ -49,25 +48,88 @@ func (w *Waiter) Abandon() bool { return w.claim.CompareAndSwap(wtWaiting, wtAba
 // Abandon and Claim lets one of them win. A waiter that came so late that it stands in the
 // list of a later life is abandoned by W2, or is woken by that life's end after
 // it has seen that its own task ended, which is no less true.
+//
+// Abandoned waiters stay in the list; now and then who registers sweeps them out, as if it
+// were the finisher, and puts the others back before W2.
 func (d *Desc) Await(w *Waiter, gen uint32) bool {
 	w.gen = gen
+	var h *Waiter
 	for {
-		h := d.waiters.Load()
+		h = d.waiters.Load()
 		if h != nil && h.claim.Load() == wtAbandoned {
-			// Abandoned nodes are never used again, so this cannot be
-			// mistaken for a list that happens to look the same.
+			// Abandoned waiters are never used again, so this cannot be mistaken
+			// for a list that happens to look the same.
 			d.waiters.CompareAndSwap(h, h.next)
 			continue
 		}
-		w.next = h
+		w.next, w.depth = h, 1
+		if h != nil {
+			w.depth = h.depth + 1
+		}
 		if d.waiters.CompareAndSwap(h, w) {
 			break
 		}
+	}
+	if w.depth > sweepDepth && w.depth&(w.depth-1) == 0 {
+		d.sweep(gen)
 	}
 	if d.Status().Live(gen) {
 		return true
 	}
 	return !w.Abandon()
+}
+
+// sweepDepth is the length of a list that is not worth sweeping. From there on each
+// doubling of the length, as far as the waiters know it, is.
+const sweepDepth = 32
+
+// sweep removes abandoned waiters from the list.
+func (d *Desc) sweep(gen uint32) {
+	var keep *Waiter
+	for w := d.takeWaiters(); w != nil; {
+		next := w.next
+		if w.claim.Load() == wtWaiting {
+			w.next, w.depth = keep, 1
+			if keep != nil {
+				w.depth = keep.depth + 1
+			}
+			keep = w
+		}
+		w = next
+	}
+	if keep != nil {
+		last := keep
+		for last.next != nil {
+			last = last.next
+		}
+		for {
+			last.next = d.waiters.Load() // depths are now too small, which only delays a sweep
+			if d.waiters.CompareAndSwap(last.next, keep) {
+				break
+			}
+		}
+	}
+	if !d.Status().Live(gen) {
+		// The end may have come while the waiters were out of the list.
+		WakeAll(d.takeWaiters(), nil)
+	}
+}
+
+// WakeAll wakes the waiters of a list. local queues a task of the caller's scheduler; without
+// it, and for others, the task's own scheduler does.
+func WakeAll(list *Waiter, local func(t *Desc) bool) {
+	for list != nil {
+		next := list.next
+		if list.Claim() {
+			if t := list.Task; t == nil {
+				list.Home.Owed.Add(1)
+				list.C <- struct{}{}
+			} else if t.Wake() && (local == nil || !local(t)) {
+				t.Home().Sched.Inject(t)
+			}
+		}
+		list = next
+	}
 }
 
 func (d *Desc) takeWaiters() *Waiter {

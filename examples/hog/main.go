@@ -1,0 +1,146 @@
+// Hog shows what a task that computes for long does to short ones beside it, with and
+// without checkpoints, and what the Go runtime does with goroutines in the same place.
+//
+//	go run ./examples/hog [-for duration]
+//
+// Every worker gets a hog. Beside them a metronome starts a short task every few milliseconds; its
+// latency counts from when it was due to when it has ended, so that a metronome that is
+// itself kept waiting hides nothing.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"time"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+func run(args []string, stdout, stderr io.Writer) int {
+	f := flag.NewFlagSet("hog", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	length := f.Duration("for", 600*time.Millisecond, "how `long` each of the four parts takes")
+	f.Usage = func() {
+		fmt.Fprint(stderr, "usage: hog [-for duration]\n\n"+
+			"Shows the latency of short tasks beside tasks that compute all the time.\n\n")
+		f.PrintDefaults()
+	}
+	switch err := f.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		return 2
+	case f.NArg() > 0 || *length < 50*time.Millisecond:
+		fmt.Fprintf(stderr, "hog: want no arguments and -for 50ms or more\n")
+		f.Usage()
+		return 2
+	}
+	if err := show(*length, stdout); err != nil {
+		fmt.Fprintf(stderr, "hog: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+// period is how often the metronome starts a short task.
+const period = 4 * time.Millisecond
+
+func show(length time.Duration, w io.Writer) error {
+	workers := runtime.GOMAXPROCS(0)
+	fmt.Fprintf(w, "%d hogs on %d workers, quantum %v, a short task every %v, %v each:\n\n", workers, workers, quantum, period, length)
+	fmt.Fprintf(w, "%-42s %10s %10s %10s %8s  %s\n", "", "p50", "p99", "max", "short", "hogs' work")
+
+	polite, _, err := onHeddle(length, true)
+	if err != nil {
+		return err
+	}
+	polite.print(w, "heddle, hogs call Checkpoint")
+	rude, stalls, err := onHeddle(length, false)
+	if err != nil {
+		return err
+	}
+	rude.print(w, "heddle, hogs never give way")
+	onGoroutines(length, runtime.Gosched).print(w, "goroutines, hogs call Gosched")
+	onGoroutines(length, func() {}).print(w, "goroutines, hogs never give way")
+
+	fmt.Fprintf(w, "\nstall reports, from the part where the tasks never gave way:\n")
+	for _, s := range stalls {
+		fmt.Fprintf(w, "  %s\n", s)
+	}
+	fmt.Fprintf(w, "\nThe Go runtime interrupts a goroutine after 10 ms. heddle interrupts nobody: a loop that may run\n"+
+		"for long has to call Checkpoint, and one that does not is named in the log.\n")
+	return nil
+}
+
+// An outcome is what one part has measured.
+type outcome struct {
+	latencies []time.Duration // of the short tasks
+	chunks    int64           // of work that the hogs did
+}
+
+func (o outcome) print(w io.Writer, name string) {
+	slices.Sort(o.latencies)
+	at := func(share float64) string {
+		if len(o.latencies) == 0 {
+			return "-"
+		}
+		i := int(share * float64(len(o.latencies)-1))
+		return fmt.Sprintf("%.2f ms", float64(o.latencies[i].Microseconds())/1000)
+	}
+	fmt.Fprintf(w, "%-42s %10s %10s %10s %8d  %.1f million chunks\n", name, at(0.5), at(0.99), at(1), len(o.latencies), float64(o.chunks)/1e6)
+}
+
+// A recorder collects the latencies of short tasks. Each has a place of its own, so there is
+// nothing to lock.
+type recorder struct {
+	start time.Time
+	took  []time.Duration
+}
+
+func newRecorder(length time.Duration) *recorder {
+	return &recorder{start: time.Now(), took: make([]time.Duration, length/period)}
+}
+
+// due returns when short task i has to start.
+func (r *recorder) due(i int) time.Time { return r.start.Add(time.Duration(i+1) * period) }
+
+// short is the short task itself.
+func (r *recorder) short(i int) {
+	var x uint32
+	chunk(&x)
+	r.took[i] = time.Since(r.due(i))
+}
+
+// hog computes until end and returns how many chunks it did. It calls giveWay after each.
+func hog(end time.Time, giveWay func()) (chunks int64) {
+	var x uint32
+	for {
+		for range 64 {
+			chunk(&x)
+			giveWay()
+			chunks++
+		}
+		if time.Now().After(end) {
+			return chunks
+		}
+	}
+}
+
+// chunk is about half a microsecond of work on x, which its caller keeps, so that the compiler
+// does not leave it out.
+//
+//go:noinline
+func chunk(x *uint32) {
+	y := *x | 1
+	for range 300 {
+		y ^= y << 13
+		y ^= y >> 17
+		y ^= y << 5
+	}
+	*x = y
+}

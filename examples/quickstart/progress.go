@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A progress shows how far a pass has got: on a terminal in one line that is written over, and
+// otherwise in a line every few seconds.
+type progress struct {
+	done  atomic.Int64 // files done so far
+	label string
+	total int
+	out   io.Writer
+	line  bool // out is a terminal
+	quit  chan struct{}
+	wg    sync.WaitGroup
+}
+
+func newProgress(out io.Writer, label string, total int) *progress {
+	p := &progress{label: label, total: total, out: out, line: isTerminal(out), quit: make(chan struct{})}
+	every := 3 * time.Second
+	if p.line {
+		every = 100 * time.Millisecond
+	}
+	p.wg.Go(func() { p.show(every) })
+	return p
+}
+
+func (p *progress) show(every time.Duration) {
+	t := time.NewTicker(every)
+	defer t.Stop()
+	for {
+		select {
+		case <-p.quit:
+			return
+		case <-t.C:
+			p.print()
+		}
+	}
+}
+
+func (p *progress) print() {
+	text := fmt.Sprintf("%s: %d of %d files", p.label, p.done.Load(), p.total)
+	if p.line {
+		fmt.Fprintf(p.out, "\r%-70s", text)
+	} else {
+		fmt.Fprintln(p.out, text)
+	}
+}
+
+// stop ends the display. On a terminal the line is wiped, elsewhere the last state is
+// printed.
+func (p *progress) stop() {
+	close(p.quit)
+	p.wg.Wait()
+	if p.line {
+		fmt.Fprintf(p.out, "\r%-70s\r", "")
+	} else {
+		p.print()
+	}
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"fmt"
+	"go/scanner"
+	"go/token"
+	"io/fs"
+	"os"
+	"sync"
+	"unicode/utf8"
+)
+
+// A tally is what was counted in some files.
+type tally struct {
+	files, lines, idents int
+	bytes                int64
+	names                counter // identifiers
+	words                counter // words in comments, in lower case
+	problems             []error // files that could not be read
+}
+
+// A counter counts strings. It holds pointers so that a string that is known
+// already need not be allocated to be counted.
+type counter map[string]*int
+
+func (c counter) add(s []byte, n int) {
+	if p := c[string(s)]; p != nil {
+		*p += n
+		return
+	}
+	c[string(s)] = &n
+}
+
+func newTally() *tally { return &tally{names: counter{}, words: counter{}} }
+
+// checkEvery is how many tokens lie between two checkpoints: some 20 us.
+const checkEvery = 256
+
+// add counts one file. It calls checkpoint every now and then. A file that cannot be
+// read becomes a problem of the tally, and no more.
+func (t *tally) add(path string, checkpoint func()) {
+	src, err := os.ReadFile(path)
+	if err != nil {
+		t.problems = append(t.problems, unreadable(path, err))
+		return
+	}
+	t.files++
+	t.bytes += int64(len(src))
+
+	var s scanner.Scanner
+	file := token.NewFileSet().AddFile(path, -1, len(src))
+	// Sources with errors, of which the toolchain's tests have some, are counted as far
+	// as they make sense.
+	s.Init(file, src, func(token.Position, string) {}, scanner.ScanComments)
+	for n := 1; ; n++ {
+		if n%checkEvery == 0 {
+			checkpoint()
+		}
+		pos, tok, lit := s.Scan()
+		switch tok {
+		case token.IDENT:
+			t.idents++
+			at := file.Offset(pos)
+			t.names.add(src[at:at+len(lit)], 1)
+		case token.COMMENT:
+			t.addWords(lit)
+		case token.EOF:
+			t.lines += countLines(src)
+			return
+		}
+	}
+}
+
+// addWords counts the words of four ASCII letters or more in a comment.
+func (t *tally) addWords(comment string) {
+	const shortest = 4
+	var word []byte
+	flush := func() {
+		if len(word) >= shortest {
+			t.words.add(word, 1)
+		}
+		word = word[:0]
+	}
+	for i := range len(comment) {
+		b := comment[i]
+		switch {
+		case 'A' <= b && b <= 'Z':
+			word = append(word, b+'a'-'A')
+		case 'a' <= b && b <= 'z':
+			word = append(word, b)
+		case b < utf8.RuneSelf:
+			flush()
+		}
+	}
+	flush()
+}
+
+func countLines(src []byte) (n int) {
+	for _, b := range src {
+		if b == '\n' {
+			n++
+		}
+	}
+	if len(src) > 0 && src[len(src)-1] != '\n' {
+		n++ // the last one is not ended
+	}
+	return n
+}
+
+// unreadable is the message for a file or folder that could not be read.
+func unreadable(path string, err error) error {
+	if e, ok := err.(*fs.PathError); ok {
+		err = e.Err // the path is in the message already
+	}
+	return fmt.Errorf("cannot read %s: %w", path, err)
+}
+
+// A bank lends tallies, each to one task at a time, so that there are about as many as
+// workers, and not one a file to merge at the end. The lock is held for a few instructions;
+// a task that waited for long should park instead.
+type bank struct {
+	mu   sync.Mutex
+	free []*tally
+}
+
+func (b *bank) take() *tally {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if n := len(b.free); n > 0 {
+		t := b.free[n-1]
+		b.free = b.free[:n-1]
+		return t
+	}
+	return newTally()
+}
+
+func (b *bank) put(t *tally) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.free = append(b.free, t)
+}
+
+// total merges what was given back.
+func (b *bank) total() *tally {
+	sum := newTally()
+	for _, t := range b.free {
+		sum.files += t.files
+		sum.lines += t.lines
+		sum.idents += t.idents
+		sum.bytes += t.bytes
+		sum.problems = append(sum.problems, t.problems...)
+		sum.names.merge(t.names)
+		sum.words.merge(t.words)
+	}
+	return sum
+}
+
+func (c counter) merge(from counter) {
+	for s, n := range from {
+		if p := c[s]; p != nil {
+			*p += *n
+		} else {
+			c[s] = n
+		}
+	}
+}

@@ -1,0 +1,117 @@
+package docs
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// arrows says which packages of the module each package may import, besides
+// itself. An entry that ends in /... stands for all packages below. ARCHITECTURE.md has the map and
+// the reasons. Tests are free.
+var arrows = map[string][]string{
+	"scheduler":           {"task", "deque", "preempt", "internal/..."},
+	"scheduler/schedtest": {"scheduler", "task", "internal/..."},
+	"task":                {"internal/..."},
+	"task/tsync":          {"task", "internal/atomicx"},
+	"task/parallel":       {"task", "internal/rt"},
+	"deque":               {"internal/atomicx", "internal/explore"},
+	"preempt":             {"internal/atomicx", "internal/explore"},
+	"internal/rt":         {"deque", "preempt", "internal/fiber", "internal/atomicx"},
+	"internal/fiber":      {},
+	"internal/atomicx":    {"internal/explore"},
+	"internal/explore":    {},
+	"internal/docs":       {},
+	"examples/...":        {"scheduler", "scheduler/...", "task", "task/..."},
+	"benchmarks/...":      {"scheduler", "scheduler/...", "task", "task/...", "deque", "preempt", "benchmarks/..."},
+}
+
+// others are what the module may import from elsewhere, besides the standard library.
+var others = []string{"golang.org/x/sys/...", "go.uber.org/atomic"}
+
+func matches(pattern, pkg string) bool {
+	if below, ok := strings.CutSuffix(pattern, "/..."); ok {
+		return pkg == below || strings.HasPrefix(pkg, below+"/")
+	}
+	return pkg == pattern
+}
+
+func allowed(patterns []string, pkg string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { return matches(p, pkg) })
+}
+
+// TestArrows reads every file, whatever its build constraints.
+func TestArrows(t *testing.T) {
+	for _, file := range sources(t, ".go") {
+		pkg := path.Dir(file)
+		var may []string
+		known := false
+		for from, to := range arrows {
+			if matches(from, pkg) {
+				known, may = true, append(may, to...)
+			}
+		}
+		if !known {
+			t.Errorf("%s: package %s has no place in the map: add it here and to ARCHITECTURE.md", file, pkg)
+			continue
+		}
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		for _, imp := range parseFile(t, file, parser.ImportsOnly).Imports {
+			to, err := strconv.Unquote(imp.Path.Value)
+			require.NoError(t, err)
+			inside, isInside := strings.CutPrefix(to, module+"/")
+			switch first, _, _ := strings.Cut(to, "/"); {
+			case isInside && inside != pkg && !allowed(may, inside):
+				t.Errorf("%s imports %s, which package %s must not know", file, inside, pkg)
+			case !isInside && strings.Contains(first, ".") && !allowed(others, to):
+				t.Errorf("%s imports %s: a dependency that is not agreed on", file, to)
+			}
+		}
+	}
+}
+
+// TestOnlyFiberPulls: iter may be imported for its types anywhere, but coroutines come from internal/fiber.
+func TestOnlyFiberPulls(t *testing.T) {
+	pulls := 0
+	for _, file := range sources(t, ".go") {
+		ast.Inspect(parseFile(t, file, parser.SkipObjectResolution), func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			if x, ok := sel.X.(*ast.Ident); ok && x.Name == "iter" && strings.HasPrefix(sel.Sel.Name, "Pull") {
+				pulls++
+				if path.Dir(file) != "internal/fiber" {
+					t.Errorf("%s uses iter.%s: only internal/fiber may", file, sel.Sel.Name)
+				}
+			}
+			return true
+		})
+	}
+	require.Positive(t, pulls, "the test does not see internal/fiber's own")
+}
+
+// TestMatches keeps the test above honest.
+func TestMatches(t *testing.T) {
+	require.True(t, allowed([]string{"internal/..."}, "internal/rt"))
+	require.True(t, allowed([]string{"task"}, "task"))
+	require.False(t, allowed([]string{"task"}, "task/tsync"))
+	require.False(t, allowed([]string{"internal/..."}, "internals"))
+}
+
+func parseFile(t *testing.T, file string, mode parser.Mode) *ast.File {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), filepath.Join(top, filepath.FromSlash(file)), nil, mode)
+	require.NoError(t, err)
+	return f
+}

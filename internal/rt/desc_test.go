@@ -1,0 +1,244 @@
+package rt
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// fresh returns a descriptor in the given generation, in state Active.
+func fresh(gen uint32) *Desc {
+	d := &Desc{}
+	d.Init(&Worker{Home: &Home{}})
+	d.status.Store(uint64(gen) << flagBits)
+	d.Start("fn", nil)
+	return d
+}
+
+// gens are the generations at which tests begin: the first, and the last before
+// the number wraps around.
+var gens = []uint32{0, 1<<32 - 1}
+
+func word(d *Desc) uint64 { return d.status.Load() & flagMask }
+
+// Every event in every state of a wait, and what becomes of it: the table of
+// status.go.
+func TestEvents(t *testing.T) {
+	const active, waiting = stActive, stWaiting
+	kind := func(k Park) uint64 { return uint64(k) }
+	events := map[string]func(d *Desc) bool{
+		"Ready":  func(d *Desc) bool { return d.Ready(d.Gen()) },
+		"Wake":   func(d *Desc) bool { return d.Wake() },
+		"Cancel": func(d *Desc) bool { did, queue := d.Cancel(d.Gen(), Default); return did && queue },
+		"Close":  func(d *Desc) bool { did, queue := d.Cancel(d.Gen(), Closed); return did && queue },
+	}
+	for _, c := range []struct {
+		from  uint64
+		event string
+		to    uint64
+		queue bool
+	}{
+		{active, "Ready", active | flagToken, false},
+		{active | flagToken, "Ready", active | flagToken, false},
+		{active, "Wake", active | flagWoken, false},
+		{active, "Cancel", active | flagCancelled, false},
+		{active, "Close", active | flagCancelled | flagClosed, false},
+		{active | flagCancelled, "Close", active | flagCancelled, false},
+		{waiting, "Ready", active, true},
+		{waiting, "Wake", waiting | flagWoken, false},
+		{waiting, "Cancel", active | flagCancelled, true},
+		{waiting | kind(ForWake), "Ready", waiting | kind(ForWake) | flagToken, false},
+		{waiting | kind(ForWake), "Wake", active | kind(ForWake) | flagWoken, true},
+		{waiting | kind(ForWake), "Close", active | kind(ForWake) | flagCancelled | flagClosed, true},
+		{waiting | kind(ForWakeOnly), "Cancel", waiting | kind(ForWakeOnly) | flagCancelled, false},
+		{waiting | kind(ForWakeOnly), "Ready", waiting | kind(ForWakeOnly) | flagToken, false},
+		{waiting | kind(ForWakeOnly), "Wake", active | kind(ForWakeOnly) | flagWoken, true},
+		{stFree, "Ready", stFree, false},
+		{stFree, "Cancel", stFree, false},
+		{stDone, "Ready", stDone, false},
+		{stDone, "Cancel", stDone, false},
+	} {
+		for _, gen := range gens {
+			d := fresh(gen)
+			d.status.Store(uint64(gen)<<flagBits | c.from)
+			require.Equal(t, c.queue, events[c.event](d), "%+v", c)
+			require.Equal(t, c.to, word(d), "%+v", c)
+			require.Equal(t, gen, d.Gen())
+		}
+	}
+}
+
+// CommitPark in every state that it can meet.
+func TestCommitPark(t *testing.T) {
+	for _, k := range []Park{ForReady, ForWake, ForWakeOnly} {
+		for flags := uint64(0); flags < 16; flags++ {
+			from := uint64(stActive)
+			for i, f := range []uint64{flagToken, flagWoken, flagCancelled, flagInternal | flagHard} {
+				if flags&(1<<i) != 0 {
+					from |= f // the last: left over from an earlier wait
+				}
+			}
+			d := fresh(7)
+			d.status.Store(7<<flagBits | from)
+			event := from&k.token() != 0 || from&flagCancelled != 0 && k != ForWakeOnly
+			require.Equal(t, !event, d.CommitPark(k))
+			w := word(d)
+			if event {
+				require.EqualValues(t, stActive, w&stateMask)
+				require.Equal(t, k != ForReady && from&flagWoken != 0 || k == ForReady && from&flagWoken != 0,
+					w&flagWoken != 0, "a Wake stays to be consumed")
+				require.Equal(t, from&flagToken != 0 && k != ForReady, w&flagToken != 0, "a token is taken")
+			} else {
+				require.EqualValues(t, stWaiting, w&stateMask)
+				require.Equal(t, uint64(k), w&(flagInternal|flagHard))
+			}
+			require.Equal(t, from&flagCancelled, w&flagCancelled)
+		}
+	}
+}
+
+func TestConsume(t *testing.T) {
+	d := fresh(0)
+	require.False(t, d.Consume(ForReady))
+	d.Ready(0)
+	require.False(t, d.Consume(ForWake))
+	require.True(t, d.Consume(ForReady))
+	require.False(t, d.Consume(ForReady), "one token")
+	d.Wake()
+	require.False(t, d.Consume(ForReady))
+	require.True(t, d.Consume(ForWakeOnly))
+}
+
+// An end: Free in the next generation if nobody can know the descriptor any more, else Done for good.
+func TestFinish(t *testing.T) {
+	for _, gen := range gens {
+		for _, c := range []struct {
+			end   End
+			flags uint64
+			free  bool
+		}{
+			{Returned, 0, true},
+			{Returned, flagToken, true},
+			{Returned, flagEscaped, false},
+			{Returned, flagCancelled, false},
+			{Failed, 0, false},
+			{Skipped, flagCancelled, false},
+		} {
+			d := fresh(gen)
+			d.NeedExt().Err = errors.New("failed")
+			d.status.Store(d.status.Load() | c.flags)
+			w := &Waiter{C: make(chan struct{}, 1)}
+			require.True(t, d.Await(w, gen))
+			got, free := d.Finish(c.end)
+			require.Equal(t, c.free, free, "%+v", c)
+			require.Same(t, w, got)
+			require.False(t, d.Status().Live(gen))
+			require.Nil(t, d.Fn)
+			canceled, closed := errors.New("cancelled"), errors.New("closed")
+			err := d.Err(gen, canceled, closed)
+			switch {
+			case c.free:
+				require.Equal(t, gen+1, d.Gen(), "wraps around")
+				require.Zero(t, word(d))
+				require.Nil(t, d.Ext())
+				require.NoError(t, err)
+			case c.end == Failed:
+				require.EqualError(t, err, "failed")
+			case c.flags&flagCancelled != 0:
+				require.Equal(t, canceled, err)
+			default:
+				require.NoError(t, err)
+			}
+			require.False(t, d.Await(&Waiter{}, gen), "too late")
+			did, queue := d.Cancel(gen, Default)
+			require.False(t, did || queue || d.Ready(gen), "too late")
+		}
+	}
+}
+
+// An abandoned waiter is dropped when the next one comes.
+func TestAbandonedWaitersAreDropped(t *testing.T) {
+	d := fresh(0)
+	for range 1000 {
+		w := &Waiter{}
+		require.True(t, d.Await(w, 0))
+		require.True(t, w.Abandon())
+	}
+	n := 0
+	for w, _ := d.Finish(Returned); w != nil; w = w.next {
+		n++
+	}
+	require.LessOrEqual(t, n, 1)
+}
+
+// So is one that stands under another that still waits: two that take turns in giving up, each after the
+// other has come, must not fill the list.
+func TestAbandonedWaitersDoNotPileUpUnderOthers(t *testing.T) {
+	d := fresh(0)
+	last := &Waiter{}
+	require.True(t, d.Await(last, 0))
+	for range 1000 {
+		w := &Waiter{}
+		require.True(t, d.Await(w, 0))
+		require.True(t, last.Abandon())
+		last = w
+	}
+	n := 0
+	for w, _ := d.Finish(Returned); w != nil; w = w.next {
+		n++
+	}
+	require.LessOrEqual(t, n, 100)
+}
+
+// The channel of Done is closed by the first of cancellation and end, whether it is asked for before or
+// after.
+func TestDoneChannel(t *testing.T) {
+	closed := func(c <-chan struct{}) bool {
+		select {
+		case <-c:
+			return true
+		default:
+			return false
+		}
+	}
+	d := fresh(0)
+	require.False(t, closed(d.Done()))
+	d.Cancel(0, Default)
+	d.Ext().CloseDone()
+	d.Ext().CloseDone()
+	require.True(t, closed(d.Done()))
+
+	d = fresh(0)
+	d.Cancel(0, Default)
+	require.True(t, closed(d.Done()), "asked for after the cancellation")
+
+	d = fresh(0)
+	c := d.Done()
+	_, free := d.Finish(Returned)
+	require.False(t, free, "a Ctx that may be kept is not used again")
+	d.Ext().CloseDone()
+	require.True(t, closed(d.Done()))
+	require.True(t, closed(c))
+}
+
+func TestExt(t *testing.T) {
+	x := &Ext{Name: "n", Parent: context.Background()}
+	d := fresh(0)
+	d.Start("fn", x)
+	require.Same(t, x, d.Ext())
+	require.Same(t, x, d.NeedExt())
+	require.Equal(t, "n", d.Name(0))
+	require.Empty(t, d.Name(1))
+	first := errors.New("first")
+	require.True(t, d.SetCause(0, first))
+	require.True(t, d.SetCause(0, errors.New("second")))
+	require.False(t, d.SetCause(1, errors.New("of another life")))
+	require.Equal(t, first, x.getCause())
+	stopped := 0
+	x.Watch(func() bool { stopped++; return true })
+	x.Release()
+	x.Release()
+	require.Equal(t, 1, stopped)
+}

@@ -1,0 +1,154 @@
+//go:build heddle_model
+
+package rt
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/internal/explore"
+)
+
+// parks is a task that has left its stack and parks, and wakers who race with its successor. queued
+// counts who queued it. A task that is neither waiting nor queued is lost; one that is queued twice
+// would be resumed twice.
+func parks(k Park, commit func(d *Desc, k Park) bool, wakers ...func(d *Desc) bool) func(*explore.Model) {
+	return func(m *explore.Model) {
+		d := fresh(1<<32 - 1)
+		queued := 0
+		m.Thread("successor", func() {
+			if !commit(d, k) {
+				queued++
+			}
+		})
+		for i, wake := range wakers {
+			m.Thread(fmt.Sprint("waker", i), func() {
+				if wake(d) {
+					queued++
+				}
+			})
+		}
+		m.Check(func() error {
+			waiting := d.Status().State() == Waiting
+			if queued > 1 {
+				return fmt.Errorf("queued %d times", queued)
+			}
+			if waiting && queued == 1 {
+				return fmt.Errorf("queued, but still waiting")
+			}
+			if queued == 0 {
+				return fmt.Errorf("the wake-up is lost")
+			}
+			return nil
+		})
+	}
+}
+
+func ready(d *Desc) bool  { return d.Ready(d.Gen()) }
+func wake(d *Desc) bool   { return d.Wake() }
+func cancel(d *Desc) bool { _, q := d.Cancel(d.Gen(), Default); return q }
+
+func commit(d *Desc, k Park) bool { return d.CommitPark(k) }
+
+// The commit after the switch meets each combination of wake-ups, under all schedules.
+func TestModelCommit(t *testing.T) {
+	all := explore.Config{Preemptions: explore.Unbounded}
+	explore.Run(t, all, parks(ForReady, commit, ready))
+	explore.Run(t, all, parks(ForReady, commit, cancel))
+	explore.Run(t, all, parks(ForReady, commit, ready, cancel))
+	explore.Run(t, all, parks(ForReady, commit, ready, ready))
+	explore.Run(t, all, parks(ForWake, commit, wake))
+	explore.Run(t, all, parks(ForWake, commit, wake, cancel))
+	explore.Run(t, all, parks(ForWakeOnly, commit, wake, cancel))
+	explore.Run(t, all, parks(ForWakeOnly, commit, wake, ready))
+}
+
+// A successor that looks for the event and then stores, without CAS, loses a wake-up, and the
+// explorer sees it.
+func TestModelCommitWithoutCAS(t *testing.T) {
+	mutant := func(d *Desc, k Park) bool {
+		s := d.status.Load()
+		if s&(k.token()|flagCancelled) != 0 {
+			return false
+		}
+		d.status.Store(s - stActive + stWaiting)
+		return true
+	}
+	_, failure := explore.Check(explore.Config{Preemptions: 2}, parks(ForReady, mutant, ready))
+	require.NotNil(t, failure)
+	require.Contains(t, failure.Message, "lost")
+}
+
+// A successor that makes the task wait and looks for the event only then wakes it twice.
+func TestModelCommitThatLooksLate(t *testing.T) {
+	mutant := func(d *Desc, k Park) bool {
+		d.status.Add(stWaiting - stActive)
+		return d.status.Load()&(k.token()|flagCancelled) == 0
+	}
+	_, failure := explore.Check(explore.Config{Preemptions: 2}, parks(ForReady, mutant, cancel))
+	require.NotNil(t, failure)
+}
+
+// awaits is a waiter who comes while the task ends, may give up, and comes back for the life after.
+func awaits(register func(d *Desc, w *Waiter, gen uint32) bool) func(*explore.Model) {
+	return func(m *explore.Model) {
+		d := fresh(0)
+		var w [2]*Waiter
+		var owed, woken [2]bool
+		for i := range w {
+			w[i] = &Waiter{}
+			m.Thread(fmt.Sprint("waiter", i), func() {
+				owed[i] = register(d, w[i], 0)
+				if i == 1 && owed[i] && w[i].Abandon() {
+					owed[i] = false
+				}
+			})
+		}
+		m.Thread("finisher", func() {
+			for x, _ := d.Finish(Returned); x != nil; {
+				next := x.next
+				if x.Claim() {
+					for i := range w {
+						if w[i] == x {
+							woken[i] = true
+						}
+					}
+				}
+				x = next
+			}
+		})
+		m.Check(func() error {
+			for i := range w {
+				if owed[i] != woken[i] {
+					return fmt.Errorf("waiter %d: wake-up owed %v, given %v", i, owed[i], woken[i])
+				}
+			}
+			return nil
+		})
+	}
+}
+
+func TestModelAwait(t *testing.T) {
+	explore.Run(t, explore.Config{Preemptions: 4}, awaits((*Desc).Await))
+}
+
+// A waiter that looks whether the task has ended before it registers, not after, waits for ever.
+func TestModelAwaitThatLooksFirst(t *testing.T) {
+	mutant := func(d *Desc, w *Waiter, gen uint32) bool {
+		if !d.Status().Live(gen) {
+			return false
+		}
+		for {
+			h := d.waiters.Load()
+			w.next = h
+			if d.waiters.CompareAndSwap(h, w) {
+				return true
+			}
+		}
+	}
+	_, failure := explore.Check(explore.Config{Preemptions: 2}, awaits(mutant))
+	require.NotNil(t, failure)
+	require.Contains(t, failure.Message, "owed true, given false")
+}
