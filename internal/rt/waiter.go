@@ -8,7 +8,7 @@ type Waiter struct {
 	next  *Waiter
 	claim atomicx.Uint32
 	gen   uint32
-	depth uint32 // about how many are in the list from here on
+	depth atomicx.Uint32 // about how many are in the list from here on
 
 	Task *Desc         // the waiting task, or
 	C    chan struct{} // of capacity 1, for a goroutine, and
@@ -53,24 +53,20 @@ func (w *Waiter) Abandon() bool { return w.claim.CompareAndSwap(wtWaiting, wtAba
 // were the finisher, and puts the others back before W2.
 func (d *Desc) Await(w *Waiter, gen uint32) bool {
 	w.gen = gen
-	var h *Waiter
+	var depth uint32
 	for {
-		h = d.waiters.Load()
-		if h != nil && h.claim.Load() == wtAbandoned {
-			// Abandoned waiters are never used again, so this cannot be mistaken
-			// for a list that happens to look the same.
-			d.waiters.CompareAndSwap(h, h.next)
-			continue
-		}
-		w.next, w.depth = h, 1
+		h := d.waiters.Load()
+		w.next = h
+		depth = 1
 		if h != nil {
-			w.depth = h.depth + 1
+			depth = h.depth.Load() + 1
 		}
+		w.depth.Store(depth)
 		if d.waiters.CompareAndSwap(h, w) {
 			break
 		}
 	}
-	if w.depth > sweepDepth && w.depth&(w.depth-1) == 0 {
+	if depth > sweepDepth && depth&(depth-1) == 0 {
 		d.sweep(gen)
 	}
 	if d.Status().Live(gen) {
@@ -86,13 +82,13 @@ const sweepDepth = 32
 // sweep removes abandoned waiters from the list.
 func (d *Desc) sweep(gen uint32) {
 	var keep *Waiter
+	n := uint32(0)
 	for w := d.takeWaiters(); w != nil; {
 		next := w.next
 		if w.claim.Load() == wtWaiting {
-			w.next, w.depth = keep, 1
-			if keep != nil {
-				w.depth = keep.depth + 1
-			}
+			n++
+			w.depth.Store(n)
+			w.next = keep
 			keep = w
 		}
 		w = next
