@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"slices"
 	"sync"
 	"weak"
 
@@ -8,44 +9,57 @@ import (
 )
 
 // Descriptors are pooled in three tiers: a list per worker, which costs nothing;
-// batches shared by all, in a sync.Pool, so that the garbage collector takes
-// back what a burst left; and chunks from the heap.
+// batches shared by all, of which those not used for a while are dropped; and chunks from the
+// heap. (A sync.Pool would drop them at each garbage collection, which tasks that
+// allocate cause all the time.)
 //
 // Chunks also make a census possible without a registry that each task would have to
 // enter and leave: a scheduler keeps weak pointers to its chunks, and whoever wants to
 // see all tasks (Close, Shutdown's report) walks them. A chunk that somebody may still
 // need is alive: queues hold their tasks, and the stack of a started task holds its own.
 
-// batchSize is how many descriptors move between the tiers at once. As a chunk, it fills
-// one 4 KB size class, which also aligns descriptors to cache lines.
-const batchSize = 64
+// batchSize is how many descriptors move between the tiers at once. With the 8 bytes that
+// the allocator puts in front, a chunk fills one 4 KB size class, and its descriptors are
+// aligned to cache lines.
+const batchSize = 63
 
 type (
-	chunk [batchSize]rt.Desc
+	chunk struct {
+		_ [56]byte
+		d [batchSize]rt.Desc
+	}
 	batch [batchSize]*rt.Desc
 )
 
 type descPool struct {
 	nobody *rt.Worker // the worker of tasks that have not run
-	full   sync.Pool  // of *batch with free descriptors
-	empty  sync.Pool  // of *batch without
 
 	mu     sync.Mutex
+	full   []*batch // of free descriptors
+	empty  []*batch
+	low    int // the least length of full since the last trim
 	chunks []weak.Pointer[chunk]
 	prune  int // drop dead pointers when there are this many
 }
 
 // fill appends batchSize free descriptors to list.
 func (p *descPool) fill(list []*rt.Desc) []*rt.Desc {
-	if b, _ := p.full.Get().(*batch); b != nil {
+	p.mu.Lock()
+	if n := len(p.full) - 1; n >= 0 {
+		b := p.full[n]
+		p.full[n] = nil
+		p.full = p.full[:n]
+		p.low = min(p.low, n)
 		list = append(list, b[:]...)
-		p.empty.Put(b)
+		p.empty = append(p.empty, b)
+		p.mu.Unlock()
 		return list
 	}
+	p.mu.Unlock()
 	c := new(chunk)
-	for i := range c {
-		c[i].Init(p.nobody)
-		list = append(list, &c[i])
+	for i := range c.d {
+		c.d[i].Init(p.nobody)
+		list = append(list, &c.d[i])
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -66,12 +80,27 @@ func (p *descPool) fill(list []*rt.Desc) []*rt.Desc {
 
 // put takes over batchSize free descriptors.
 func (p *descPool) put(ds []*rt.Desc) {
-	b, _ := p.empty.Get().(*batch)
-	if b == nil {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var b *batch
+	if n := len(p.empty) - 1; n >= 0 {
+		b, p.empty = p.empty[n], p.empty[:n]
+	} else {
 		b = new(batch)
 	}
 	copy(b[:], ds)
-	p.full.Put(b)
+	p.full = append(p.full, b)
+}
+
+// trim leaves half of the batches that were not used since the last call to the garbage
+// collector. Called by sysmon now and then.
+func (p *descPool) trim() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := (p.low + 1) / 2
+	p.full = slices.Delete(p.full, 0, n)
+	p.empty = nil
+	p.low = len(p.full)
 }
 
 // each calls f with every descriptor there is, in whatever state. Tasks may
@@ -82,8 +111,8 @@ func (p *descPool) each(f func(d *rt.Desc)) {
 	p.mu.Unlock()
 	for _, w := range chunks {
 		if c := w.Value(); c != nil {
-			for i := range c {
-				f(&c[i])
+			for i := range c.d {
+				f(&c.d[i])
 			}
 		}
 	}

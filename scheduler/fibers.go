@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
-	"time"
 
 	"github.com/heddle-go/heddle/internal/fiber"
 	"github.com/heddle-go/heddle/internal/rt"
@@ -15,16 +15,11 @@ import (
 // A looper is a fiber with the loop that runs tasks on it, one after the other. A
 // task that never suspends is a plain call in that loop. When a task does suspend, the fiber
 // stays with it, and the worker goes on with another fiber.
+//
+// Its Mark counts the Goexits that its stack is in.
 type looper struct {
-	*fiber.Fiber
-	w       *worker  // set by whoever switches to the loop, and by the loop itself
-	pending *rt.Desc // what to run first; nil: look for something
-
-	// The fresh task that runs, and how it failed, if it did.
-	cur     *rt.Desc
-	failure error
-
-	goexits int // how many Goexits its stack is in
+	fiber.Fiber
+	w *worker // set by whoever switches to the loop, and by the loop itself
 }
 
 // exchange switches from self to to on a worker that is locked to its thread if
@@ -48,40 +43,51 @@ func (s *Scheduler) newLooper() *looper {
 		runtime.UnlockOSThread()
 		defer runtime.LockOSThread()
 	}
-	l.Fiber = fiber.New(func(*fiber.Fiber) {
-		if s.pinned() {
-			runtime.LockOSThread()
-		}
-		l.w.commit()
-		l.loop()
-	})
+	l.Init(l.run)
 	return l
+}
+
+// run is the body of the looper's fiber.
+func (l *looper) run() {
+	if l.w.pinned {
+		runtime.LockOSThread()
+	}
+	l.w.commit()
+	l.loop()
 }
 
 // loop runs tasks until the fiber has to end, or for ever if the worker quits: then
 // the loop sleeps, and the reaper ends it.
 func (l *looper) loop() {
+	var cur *rt.Desc // the fresh task that runs
 	normal := false
 	defer func() {
 		if !normal {
-			l.goexit()
+			l.goexit(cur)
 		}
 	}()
 	for {
-		w, d := l.w, l.pending
+		w := l.w
+		d := w.handoff
 		if d == nil {
 			d = w.find()
 		}
-		l.pending = nil
+		w.handoff = nil
 		switch {
 		case d == nil: // quit
-			w.Current.Store(nil)
 			l.sleep(w, w.base)
 		case d.Fib != nil:
 			w.begin(d)
 			l.sleep(w, d.Fib)
+		case w.skips(d):
+			w.skip(d)
+			continue
 		default:
-			l.exec(w, d)
+			w.fib = &l.Fiber
+			w.begin(d)
+			cur = d
+			call(d)
+			l.finish(d)
 			continue
 		}
 		if l.Dying() {
@@ -91,24 +97,24 @@ func (l *looper) loop() {
 	}
 }
 
-// goexit is where a runtime.Goexit of a task comes by. It unwinds this stack and cannot
+// goexit is where a runtime.Goexit of task d comes by. It unwinds this stack and cannot
 // be stopped; let out, it would come up in whoever sleeps in this fiber's slot. So the loop goes on
 // from here, inside the deferred call, until the fiber has to end anyway.
 //
 //go:noinline
-func (l *looper) goexit() {
+func (l *looper) goexit(d *rt.Desc) {
 	l.Taint()
-	if l.failure == nil {
+	if x := d.NeedExt(); x.Err == nil {
 		// Otherwise a deferred call of the task panicked meanwhile.
-		l.failure = task.ErrGoexit
+		x.Err = task.ErrGoexit
 	}
-	l.finish()
-	if l.goexits++; l.goexits < maxGoexits {
+	l.finish(d)
+	if l.Mark++; l.Mark < maxGoexits {
 		l.loop()
 		return
 	}
 	w := l.w
-	l.switchTo(w, actRetire, w.takeLooper(nil).Fiber)
+	l.switchTo(w, actRetire, &w.takeLooper(nil).Fiber)
 }
 
 // maxGoexits bounds how deep a fiber's stack gets by Goexits, at half a kilobyte each. A
@@ -122,37 +128,23 @@ func (l *looper) sleep(w *worker, to *fiber.Fiber) { l.switchTo(w, actPool, to) 
 func (l *looper) switchTo(w *worker, act action, to *fiber.Fiber) {
 	w.act, w.prevLooper = act, l
 	w.fib = to
-	exchange(w.pinned, l.Fiber, to)
+	exchange(w.pinned, &l.Fiber, to)
 	if !l.Dying() {
 		l.w.commit()
 	}
 }
 
-// exec runs a fresh task. When it returns the task has ended, l.w is the
-// worker that it ended on, and that need not be w.
-func (l *looper) exec(w *worker, d *rt.Desc) {
-	if d.Status().Cancelled() || w.s.phase.Load() >= phaseClosed {
-		w.skip(d)
-		return
-	}
-	w.fib = l.Fiber
-	w.begin(d)
-	l.cur = d
-	l.call(d)
-	l.finish()
-}
-
-// call calls the task's function. A panic ends up in failure. A Goexit passes
+// call calls the task's function. A panic ends up in the task's Ext. A Goexit passes
 // through; so does one in the course of which a deferred call panicked, although the panic is
 // recovered here.
-func (l *looper) call(d *rt.Desc) {
+func call(d *rt.Desc) {
 	returned := false
 	defer func() {
 		if returned {
 			return
 		}
 		if v := recover(); v != nil {
-			l.failure = &task.PanicError{Value: v, Stack: debug.Stack()}
+			d.NeedExt().Err = &task.PanicError{Value: v, Stack: debug.Stack()}
 		}
 	}()
 	if fn, ok := d.Fn.(func(*task.Ctx)); ok {
@@ -163,16 +155,18 @@ func (l *looper) call(d *rt.Desc) {
 	returned = true
 }
 
-// finish ends the task that ran, on the worker that it ended on.
-func (l *looper) finish() {
-	d := l.cur
+// finish ends the task that ran here, on the worker that it ended on.
+func (l *looper) finish(d *rt.Desc) {
+	var failure error
+	if x := d.Ext(); x != nil {
+		failure = x.Err
+	}
 	w := d.Worker().Host.(*worker)
-	failure := l.failure
 	if w.Unjoined(d) {
 		failure = unjoined(d, failure)
 		w = d.Worker().Host.(*worker)
 	}
-	l.w, l.cur, l.failure = w, nil, nil
+	l.w = w
 	w.end(d, failure)
 }
 
@@ -212,7 +206,7 @@ func (w *worker) takeLooper(pending *rt.Desc) *looper {
 	} else if l = w.s.loopers.get(); l == nil {
 		l = w.s.newLooper()
 	}
-	l.w, l.pending = w, pending
+	l.w, w.handoff = w, pending
 	return l
 }
 
@@ -250,27 +244,17 @@ func (p *loopers) put(ls ...*looper) {
 	p.idle = append(p.idle, ls...)
 }
 
-// trimEvery is how long a looper must have been superfluous before it is ended.
-const trimEvery = int64(time.Second)
-
-// trim ends half of the loopers that were not used since the last trim. Called by
-// sysmon.
-func (p *loopers) trim(now int64) {
+// trim ends half of the loopers that were not used since the last call. Called by
+// sysmon now and then.
+func (p *loopers) trim() {
 	p.mu.Lock()
-	if now-p.last < trimEvery {
-		p.mu.Unlock()
-		return
-	}
-	p.last = now
-	n := (p.low + 1) / 2
-	victims := append([]*looper(nil), p.idle[:n]...)
-	p.idle = append(p.idle[:0], p.idle[n:]...)
-	clear(p.idle[len(p.idle):cap(p.idle)])
-	victims = append(victims, p.retired...)
+	n := min((p.low+1)/2, trimMost)
+	victims := append(slices.Clone(p.idle[:n]), p.retired...)
+	p.idle = slices.Delete(p.idle, 0, n)
 	p.retired = nil
 	p.mu.Unlock()
 	for _, l := range reap(victims) {
-		if l.goexits < maxGoexits {
+		if l.Mark < maxGoexits {
 			p.put(l)
 		} else {
 			p.retire(l)
@@ -281,6 +265,9 @@ func (p *loopers) trim(now int64) {
 	p.mu.Unlock()
 }
 
+// trimMost bounds the time that sysmon spends in trim to some tens of milliseconds.
+const trimMost = 20_000
+
 // reap ends loopers and returns those that could not be.
 func reap(ls []*looper) (left []*looper) {
 	if len(ls) == 0 {
@@ -289,7 +276,7 @@ func reap(ls []*looper) (left []*looper) {
 	of := make(map[*fiber.Fiber]*looper, len(ls))
 	fs := make([]*fiber.Fiber, len(ls))
 	for i, l := range ls {
-		of[l.Fiber], fs[i] = l, l.Fiber
+		of[&l.Fiber], fs[i] = l, &l.Fiber
 	}
 	for _, f := range fiber.Reap(fs) {
 		left = append(left, of[f])

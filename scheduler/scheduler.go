@@ -50,6 +50,7 @@ type Scheduler struct {
 	quiet    chan struct{}  // closed when all tasks have ended and none can come
 	closed   chan struct{}  // closed when nothing of the scheduler is left
 	finish   sync.Once
+	trimmed  int64 // sysmon's: when it last trimmed the pools
 	strandAt int64 // sysmon's: since when work waits beside sleepers; 0: it does not
 }
 
@@ -221,7 +222,7 @@ func handle(f func(), done chan struct{}) {
 }
 
 // codes are the functions through which the stack of each task, and of each handler, passes.
-var codes = [...]code{codeOf((*looper).call), codeOf(handle)}
+var codes = [...]code{codeOf(call), codeOf(handle)}
 
 // A code is where a function's instructions lie.
 type code struct{ from, to uintptr }

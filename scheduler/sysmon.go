@@ -58,9 +58,17 @@ func (s *Scheduler) sysmonTick(now int64) (next int64, busy bool) {
 	}
 	s.watchStranded(now)
 	s.refreshProcs()
-	s.loopers.trim(now)
+	if now-s.trimmed > trimEvery {
+		s.trimmed = now
+		s.loopers.trim()
+		s.descs.trim()
+	}
 	return s.timers.first.Load(), busy
 }
+
+// trimEvery is how long pooled things must have been superfluous before the first half
+// of them is given back.
+const trimEvery = int64(time.Second)
 
 // freeNextSlots wakes a worker for tasks that are stuck in the next slot of a task that
 // does not give way (N3).

@@ -32,10 +32,7 @@ func TestTrimBesideSwitches(t *testing.T) {
 		})
 	}
 	for i := range 300 {
-		s.loopers.mu.Lock()
-		s.loopers.last = -trimEvery
-		s.loopers.mu.Unlock()
-		s.loopers.trim(int64(i))
+		s.loopers.trim()
 		if i%10 == 0 {
 			if err := s.Go(func(*task.Ctx) {}).Wait(); err != nil {
 				t.Fatal(err)

@@ -36,6 +36,7 @@ type worker struct {
 	prevPark    rt.Park
 	prevLooper  *looper
 	idleLoopers []*looper
+	handoff     *rt.Desc // what the looper that is switched to has to run; nil: look for something
 	descs       descList
 	rng         *rand.Rand
 	tick        uint32 // counts looks for work
@@ -139,8 +140,8 @@ func (w *worker) again(d *rt.Desc) {
 }
 
 // leave prepares the switch from the running task d to n, or to the search for
-// something if n is nil, and returns the slot to exchange on.
-func (w *worker) leave(d, n *rt.Desc, act action) *fiber.Slot {
+// something if n is nil, and returns the fiber in whose slot to do it.
+func (w *worker) leave(d, n *rt.Desc, act action) *fiber.Fiber {
 	self := w.fib
 	d.Fib = self
 	w.act, w.prev = act, d
@@ -150,7 +151,7 @@ func (w *worker) leave(d, n *rt.Desc, act action) *fiber.Slot {
 		to = n.Fib
 	} else {
 		w.Current.Store(nil)
-		to = w.takeLooper(n).Fiber
+		to = &w.takeLooper(n).Fiber
 	}
 	w.fib = to
 	s := self.Take(to)
@@ -390,6 +391,17 @@ func (w *worker) end(d *rt.Desc, failure error) {
 	}
 }
 
+// skips reports whether d, which has not started, is to end without. A stolen call
+// is a part of its parent, which waits for its result; it sees at its yield points
+// that it is cancelled.
+func (w *worker) skips(d *rt.Desc) bool {
+	if !d.Status().Cancelled() && w.s.phase.Load() < phaseClosed {
+		return false
+	}
+	_, stolen := d.Fn.(*rt.Frame)
+	return !stolen
+}
+
 // skip ends a task that was cancelled before it started.
 func (w *worker) skip(d *rt.Desc) {
 	d.Cancel(d.Gen(), rt.Closed) // for the closed scheduler; otherwise it is cancelled already
@@ -484,7 +496,7 @@ func (w *worker) main() {
 	w.bind()
 	w.base = fiber.Adopt()
 	w.act = actNone
-	to := w.takeLooper(nil).Fiber
+	to := &w.takeLooper(nil).Fiber
 	w.fib = to
 	exchange(w.pinned, w.base, to)
 	w.commit()

@@ -8,13 +8,13 @@
 // yield both mean "exchange me with the one it holds". They must alternate,
 // but it does not matter who calls them. So a Pull is used here as a slot:
 //
-//   - every sleeping fiber sleeps in exactly one slot (Fiber.at), and every
+//   - every sleeping fiber sleeps in exactly one slot, that of Fiber.at, and every
 //     slot holds exactly one sleeping fiber;
 //   - to switch from self to to, self takes to's place: it calls next or
 //     yield, whichever is due, on the slot in which to sleeps.
 //
-// A fiber therefore wanders from slot to slot. The slot that its own Pull
-// made (Fiber.own) matters again only when it ends: the function given to
+// A fiber therefore wanders from slot to slot. The slot of its own Pull
+// matters again only when it ends: the function given to
 // Pull returns, and the Go runtime then resumes whoever sleeps in that slot.
 // [Reap] deals with that.
 //
@@ -32,103 +32,116 @@
 // owners; handing a fiber over must order memory.
 package fiber
 
-import "iter"
+import (
+	"iter"
+	"sync"
+)
 
-// A Slot is one iter.Pull: a place in which exactly one fiber sleeps.
-type Slot struct {
+// Fiber is a goroutine that can be exchanged with other fibers, together with the slot
+// that its iter.Pull is. It is half a cache line: of a million parked tasks, each has one.
+type Fiber struct {
+	at *Fiber // in whose slot it sleeps; nil while it runs
+
+	// The slot. Whoever switches through it owns the fiber that sleeps there.
 	next   func() (struct{}, bool)
 	yield  func(struct{}) bool
-	inNext bool // the occupant sleeps in next, so yield is due
-}
+	inNext bool // the sleeper sleeps in next, so yield is due
 
-// Fiber is a goroutine that can be exchanged with other fibers.
-type Fiber struct {
-	at      *Slot  // where it sleeps; nil while it runs
-	relay   *Fiber // when woken: do nothing but switch on to relay
-	dying   bool   // when woken: return from the body
-	tainted bool   // its stack unwinds a runtime.Goexit: see Taint
+	relayed bool // when woken: do nothing but switch on, to relays[f]
+	dying   bool // when woken: return from the body
+	tainted bool // its stack unwinds a runtime.Goexit: see Taint
 	dead    bool
-	adopted bool // it has no slot of its own
-	own     Slot // the slot whose Pull it is the body of
+
+	// Mark is for the fiber's owner to use.
+	Mark uint8
 }
 
-// New makes a sleeping fiber that runs body when it is switched to for the
+// relays says to whom relayed fibers switch on. Only Reap makes any.
+var relays sync.Map // of *Fiber to *Fiber
+
+// Init makes f a sleeping fiber that runs body when it is switched to for the
 // first time. body must return when [Fiber.Dying] is true after a switch, and
 // at no other time. The caller must not be locked to its thread.
-func New(body func(f *Fiber)) *Fiber {
-	f := &Fiber{}
-	s := &f.own
-	s.next, _ = iter.Pull(func(yield func(struct{}) bool) {
-		s.yield = yield
-		if f.Relayed() {
-			f.Forward()
+func (f *Fiber) Init(body func()) {
+	f.next, _ = iter.Pull(func(yield func(struct{}) bool) {
+		f.yield = yield
+		if f.relayed {
+			f.forward()
 		}
 		if !f.dying {
-			body(f)
+			body()
 		}
 		f.dead = true
 	})
-	f.at = s
+	f.at = f
+}
+
+// New returns a new fiber after Init.
+func New(body func(f *Fiber)) *Fiber {
+	f := &Fiber{}
+	f.Init(func() { body(f) })
 	return f
 }
 
 // Adopt makes a fiber of the calling goroutine, so that it can switch to
 // others. An adopted fiber ends as any goroutine does, while it runs; by then
 // no slot may hold it, which is so whenever it runs.
-func Adopt() *Fiber { return &Fiber{adopted: true} }
+func Adopt() *Fiber { return &Fiber{} }
 
-// Take puts f, which runs, in the place of to. The caller must now call what the slot's
-// Turn returns, and after that, if f is Relayed, Forward. Most callers use [Switch], which does
-// all of this. Take and what follows are apart, and inline, because each frame
-// between the switch and the code that asked for it costs several nanoseconds: the
-// processor cannot predict the returns on the other stack.
-func (f *Fiber) Take(to *Fiber) *Slot {
-	s := to.at
+// Take puts f, which runs, in the place of to, and returns the fiber whose slot that is. The caller
+// must now call what that one's Turn returns. Most callers use [Switch]. Take and Turn
+// are apart, and inline, because each frame between the switch and the code that asked for it costs
+// several nanoseconds: the processor cannot predict the returns on the other stack. They are for
+// fibers that are never given to [Reap] while they sleep so.
+func (f *Fiber) Take(to *Fiber) (slot *Fiber) {
+	slot = to.at
 	to.at = nil
-	f.at = s
-	return s
+	f.at = slot
+	return slot
 }
 
-// Turn returns the function to call for the exchange: next, or else yield with an empty
-// struct. Calling it puts the running fiber, which has taken its place in s, to
-// sleep and wakes the one that slept there.
-func (s *Slot) Turn() (next func() (struct{}, bool), yield func(struct{}) bool) {
-	s.inNext = !s.inNext
-	if s.inNext {
-		return s.next, nil
+// Turn returns the function to call for the exchange in f's slot: next, or else yield with an
+// empty struct. Calling it puts the running fiber, which has taken its place there, to
+// sleep and wakes the one that slept.
+func (f *Fiber) Turn() (next func() (struct{}, bool), yield func(struct{}) bool) {
+	f.inNext = !f.inNext
+	if f.inNext {
+		return f.next, nil
 	}
-	return nil, s.yield
+	return nil, f.yield
 }
 
-func (s *Slot) exchange() {
-	if next, yield := s.Turn(); next != nil {
+func (f *Fiber) exchange() {
+	if next, yield := f.Turn(); next != nil {
 		next()
 	} else {
 		yield(struct{}{})
 	}
 }
 
-// Relayed reports whether the fiber, just woken, has to Forward.
-func (f *Fiber) Relayed() bool { return f.relay != nil }
-
 // Switch puts self to sleep and wakes to. It returns when somebody switches to
 // self. self must be the running fiber; to must be asleep and owned by the
 // caller, whose thread must not be locked.
 func Switch(self, to *Fiber) {
 	self.Take(to).exchange()
-	if self.Relayed() {
-		self.Forward()
+	if self.relayed {
+		self.forward()
 	}
 }
 
-// Forward switches on for as long as the fiber is woken only to pass the
-// processor on, which [Reap] makes fibers do.
-func (f *Fiber) Forward() {
-	for f.relay != nil {
-		to := f.relay
-		f.relay = nil
-		f.Take(to).exchange()
+// forward switches on for as long as the fiber is woken only to pass the
+// processor on.
+func (f *Fiber) forward() {
+	for f.relayed {
+		f.relayed = false
+		to, _ := relays.LoadAndDelete(f)
+		f.Take(to.(*Fiber)).exchange()
 	}
+}
+
+func (f *Fiber) relay(to *Fiber) {
+	f.relayed = true
+	relays.Store(f, to)
 }
 
 // Dying reports whether the body has to return. Only the running fiber may
@@ -153,25 +166,26 @@ func (f *Fiber) Tainted() bool { return f.tainted }
 // which nobody else may wake meanwhile: one of fibers. A fiber whose slot holds
 // a stranger is left. If nobody but fibers sleeps in any slot, all are ended.
 func Reap(fibers []*Fiber) (left []*Fiber) {
-	occupant := make(map[*Slot]*Fiber, len(fibers))
+	sleeper := make(map[*Fiber]*Fiber, len(fibers)) // by the slot's fiber
 	for _, f := range fibers {
-		occupant[f.at] = f
+		sleeper[f.at] = f
 	}
 	self := Adopt()
 	for _, f := range fibers {
-		if f.at != &f.own {
-			h, at := occupant[&f.own], f.at
+		if f.at != f {
+			h, at := sleeper[f], f.at
 			if h == nil {
 				left = append(left, f)
 				continue
 			}
-			// self sleeps at f.own, h at f.at; then f at f.own, and self runs.
-			h.relay, f.relay = f, self
+			// self sleeps in f's slot, h where f did; then f in its own, and self runs.
+			h.relay(f)
+			f.relay(self)
 			Switch(self, h)
-			occupant[at] = h
+			sleeper[at] = h
 		}
 		f.dying = true
-		delete(occupant, &f.own)
+		delete(sleeper, f)
 		if !f.tainted {
 			Switch(self, f)
 			continue

@@ -1,0 +1,87 @@
+package tsync
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/task"
+)
+
+// TestSteadyStateDoesNotAllocate lets two tasks wait for each other in all ways that the package promises to be free.
+func TestSteadyStateDoesNotAllocate(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector makes sync.Pool forget at random")
+	}
+	there, back := NewChan[int](0), NewChan[int](0)
+	var m Mutex
+	sem := NewSemaphore(1)
+	s, err := scheduler.New(scheduler.WithWorkers(1))
+	require.NoError(t, err)
+	defer s.Close()
+	use := func(ctx context.Context) {
+		_ = m.Lock(ctx)
+		_ = sem.Acquire(ctx, 1)
+		yield(ctx) // so that the other one queues
+		sem.Release(1)
+		m.Unlock()
+	}
+	s.Go(func(c *task.Ctx) {
+		r := there.RecvCase()
+		for {
+			if _, err := Select(c, r); err != nil || !r.OK {
+				return
+			}
+			use(c)
+			_ = back.Send(c, r.Value)
+		}
+	})
+	allocs := 0.0
+	require.NoError(t, s.Go(func(c *task.Ctx) {
+		allocs = testing.AllocsPerRun(1000, func() {
+			_ = there.Send(c, 1)
+			use(c)
+			_, _, _ = back.Recv(c)
+		})
+		there.Close()
+	}).Wait())
+	require.Less(t, allocs, 1.0)
+}
+
+// TestKeptWaiterGivesWay: a channel does not hold on for ever to the waiter of a task that comes no more.
+func TestKeptWaiterGivesWay(t *testing.T) {
+	s, err := scheduler.New(scheduler.WithWorkers(1))
+	require.NoError(t, err)
+	defer s.Close()
+	ch, end := NewChan[int](0), NewChan[int](0)
+	var first, second *task.Ctx
+	a := s.Go(func(c *task.Ctx) {
+		first = c
+		_, _, _ = ch.Recv(c)
+		_, _, _ = end.Recv(c) // the descriptor must not serve the other one
+	})
+	const n = firstLimit + 5
+	b := s.Go(func(c *task.Ctx) {
+		second = c
+		for range n {
+			_, _, _ = ch.Recv(c)
+		}
+	})
+	for i := range n + 1 {
+		if i == 0 {
+			untilWaiting(&ch.mu, &ch.recvq, 2)
+		} else {
+			untilWaiting(&ch.mu, &ch.recvq, 1) // b alone
+		}
+		if i == 1 {
+			require.Same(t, first, ch.kept[receiving].of)
+		}
+		require.True(t, ch.TrySend(i))
+	}
+	require.NoError(t, b.Wait())
+	require.Same(t, second, ch.kept[receiving].of)
+	end.Close()
+	require.NoError(t, a.Wait())
+}

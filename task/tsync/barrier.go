@@ -1,0 +1,63 @@
+package tsync
+
+import (
+	"context"
+
+	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/task"
+)
+
+// Barrier is where a fixed number of parties, tasks or goroutines, wait for each other, round after
+// round. Make one with [NewBarrier].
+type Barrier struct {
+	mu      atomicx.Mutex
+	parties int
+	waiting int
+	queue   queue[struct{}]
+}
+
+// NewBarrier makes a barrier for n parties. It panics if n is not positive.
+func NewBarrier(n int) *Barrier {
+	if n <= 0 {
+		panic("tsync: NewBarrier for no parties: it needs at least one")
+	}
+	return &Barrier{parties: n}
+}
+
+// Wait arrives at the barrier and waits, parking the task or blocking the goroutine, until all parties have arrived. The
+// party that arrives last does not wait, and gets last as true. What any party did before happens before what
+// any does after. When ctx ends first Wait returns the cause, and the party
+// counts as not having arrived.
+func (b *Barrier) Wait(ctx context.Context) (last bool, err error) {
+	c, err := task.Enter(ctx)
+	if err != nil {
+		return false, err
+	}
+	b.mu.Lock()
+	if b.waiting+1 == b.parties {
+		b.waiting = 0
+		list := b.queue.takeAll()
+		b.mu.Unlock()
+		wakeList(list, c)
+		return true, nil
+	}
+	b.waiting++
+	w := plainWaiters.take(ctx, c, b)
+	b.queue.push(w)
+	b.mu.Unlock()
+	_, _, err = plainWaiters.wait(w)
+	return false, err
+}
+
+var _ owner[struct{}] = (*Barrier)(nil)
+
+// withdraw implements owner.
+func (b *Barrier) withdraw(w *waiter[struct{}]) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !w.leave() {
+		return false
+	}
+	b.waiting--
+	return true
+}

@@ -1,0 +1,44 @@
+// Package tsync has channels, locks and the like for tasks: where Go's own would block the thread of
+// a worker, these park the task, and its worker goes on with another one.
+//
+//	ch := tsync.NewChan[int](0)
+//	c.Go(func(c *task.Ctx) { _ = ch.Send(c, 1) })
+//	v, ok, err := ch.Recv(c)
+//
+// # One rule
+//
+// Every operation that can wait takes a context first. Given a task's Ctx, or a context that was derived from
+// it, it parks the task. Given any other, it blocks the calling goroutine. So tasks, of one scheduler or several, and
+// ordinary goroutines meet at the same channel or lock.
+//
+// When the context ends first, the operation returns its cause (see context.Cause), and nothing has
+// changed: no value is lost or received, no unit taken, no lock held. If the context has ended at the call,
+// the operation does nothing, whether it would have had to wait or not. An operation that was
+// completed by another party just before the context ended returns nil.
+//
+// Operations that do not wait take no context. For a task, an operation that takes one is
+// a yield point, like task.Ctx.Checkpoint.
+//
+// The context has to be the caller's own: a task's Ctx that is used by another goroutine, in Blocking
+// for example, makes the operation panic if the task is not running then.
+//
+// # Guarantees
+//
+//   - Everything here orders memory as its counterpart in Go does: what comes before a send, an Unlock, a
+//     Release, a Done, a Set happens before what comes after the operation that it lets go on.
+//   - Queues are first-in-first-out. Exceptions, where strict order would cost a task switch at
+//     each operation, are stated with the type; each is bounded.
+//   - Nothing allocates in the steady state, except that a wait under a derived context allocates the watch over
+//     that context, and that the cases of a Select are allocated by who makes them.
+//   - A task that is woken by another one on the same scheduler, by an operation that takes a context, runs
+//     next on the waker's worker. Without a context, and from elsewhere, it goes through the scheduler's
+//     queue for outsiders.
+//
+// # Not guaranteed
+//
+//   - Detection of deadlocks.
+//   - Detection of every misuse of a context: a derived context that another goroutine
+//     passes while the task runs cannot be told from the task's own.
+//   - Protection from blocking: a task that passes a context not its own, context.Background() for example, blocks the
+//     thread of its worker.
+package tsync

@@ -1,0 +1,106 @@
+package tsync_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+
+	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/task/tsync"
+)
+
+// Tasks produce; an ordinary goroutine, which has a context that is no task's, consumes.
+func ExampleChan() {
+	sched, err := scheduler.New()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer sched.Close()
+
+	squares := tsync.NewChan[int](0)
+	sched.Go(func(c *task.Ctx) {
+		defer squares.Close()
+		for i := range 4 {
+			if err := squares.Send(c, i*i); err != nil {
+				return // the task was cancelled
+			}
+		}
+	})
+	for v := range squares.All(context.Background()) {
+		fmt.Println(v)
+	}
+	// Output:
+	// 0
+	// 1
+	// 4
+	// 9
+}
+
+func ExampleSelect() {
+	sched, err := scheduler.New()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer sched.Close()
+
+	numbers, quit := tsync.NewChan[int](0), tsync.NewChan[string](0)
+	sched.Go(func(c *task.Ctx) {
+		for i := range 3 {
+			_ = numbers.Send(c, i)
+		}
+		_ = quit.Send(c, "enough")
+	})
+	err = sched.Go(func(c *task.Ctx) {
+		number, end := numbers.RecvCase(), quit.RecvCase()
+		for {
+			i, err := tsync.Select(c, number, end)
+			switch {
+			case err != nil:
+				return // the task was cancelled
+			case i == 0:
+				fmt.Println("number", number.Value)
+			default:
+				fmt.Println(end.Value)
+				return
+			}
+		}
+	}).Wait()
+	if err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// number 0
+	// number 1
+	// number 2
+	// enough
+}
+
+func ExampleMutex() {
+	sched, err := scheduler.New()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer sched.Close()
+
+	var (
+		m     tsync.Mutex
+		total int
+		all   tsync.WaitGroup
+	)
+	for i := range 100 {
+		all.Go(sched, func(c *task.Ctx) {
+			if err := m.Lock(c); err != nil {
+				return
+			}
+			defer m.Unlock()
+			total += i
+			c.Yield() // a task may be suspended while it holds m
+		})
+	}
+	if err := all.Wait(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(total)
+	// Output: 4950
+}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package tsync
+
+const raceEnabled = false

@@ -1,0 +1,346 @@
+package tsync
+
+import (
+	"cmp"
+	"context"
+	"math/rand/v2"
+	"slices"
+	"sync"
+
+	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/task"
+)
+
+// A Case is one operation that [Select] may choose: a [RecvCase] or a [SendCase], of channels of
+// any types. A Case can be used for any number of selects, one after the other.
+type Case interface {
+	// attach makes the case one of s, and reports false if its channel is nil.
+	attach(s *selection, index int) bool
+	// detach is the opposite.
+	detach()
+	order() uint64
+	lock()
+	unlock()
+	// try does the operation if it can, under the lock. w is to be woken afterwards.
+	try(s *selection) (o outcome, w waker)
+	// enqueue makes the case known to others, under the lock.
+	enqueue()
+	// dequeue takes the case back if it is still queued. It locks.
+	dequeue()
+	// finish takes what a waker has handed over. It reports false for a send on a channel that was closed.
+	finish() bool
+}
+
+// A waker is a waiter of any type.
+type waker interface{ wake(by *task.Ctx) }
+
+// An outcome is that of a try.
+type outcome int
+
+const (
+	notReady outcome = iota
+	done
+	sendOnClosed
+)
+
+// RecvCase is the case of a select that receives from a channel. Value and OK are set when it was chosen,
+// to what Recv would have returned. Make one with [Chan.RecvCase].
+type RecvCase[T any] struct {
+	Value T
+	OK    bool
+
+	ch *Chan[T]
+	w  waiter[T]
+}
+
+// SendCase is the case of a select that sends Value, which may be changed between two
+// selects. Make one with [Chan.SendCase].
+type SendCase[T any] struct {
+	Value T
+
+	ch *Chan[T]
+	w  waiter[T]
+}
+
+// RecvCase makes a case that receives from ch. It allocates; make it once, before a loop of selects.
+func (ch *Chan[T]) RecvCase() *RecvCase[T] { return &RecvCase[T]{ch: ch} }
+
+// SendCase makes a case that sends v to ch. It allocates; make it once, before a loop of selects, and set
+// its Value there.
+func (ch *Chan[T]) SendCase(v T) *SendCase[T] { return &SendCase[T]{Value: v, ch: ch} }
+
+// Select waits, parking the task or blocking the goroutine, until one of the cases can go on, does that one and returns
+// its index. If several can, it chooses one at random, all with the same probability. Cases that are nil, or of
+// a nil channel, are never chosen. When ctx ends first it returns -1 and the cause, and no case was done.
+//
+// It panics if the chosen case sends on a closed channel, and if a case is passed twice, or to
+// two selects at the same time.
+func Select(ctx context.Context, cases ...Case) (index int, err error) {
+	c, err := task.Enter(ctx)
+	if err != nil {
+		return -1, err
+	}
+	s := newSelection(cases)
+	if len(s.order) == 0 {
+		s.free(cases)
+		return -1, never(ctx, c)
+	}
+	s.lock(cases)
+	index, w := s.try(cases)
+	if index >= 0 {
+		s.unlock(cases)
+		s.free(cases)
+		if w != nil {
+			w.wake(c)
+		}
+		return index, nil
+	}
+	s.Prepare(ctx, c)
+	for _, i := range s.order {
+		cases[i].enqueue()
+	}
+	s.unlock(cases)
+	err = s.WaitIn(s)
+	for _, i := range s.order {
+		if err != nil || int(i) != s.index {
+			cases[i].dequeue()
+		}
+	}
+	if err != nil {
+		s.free(cases)
+		return -1, err
+	}
+	index = s.index
+	open := cases[index].finish()
+	s.free(cases)
+	if !open {
+		panicClosed("Select with a send")
+	}
+	return index, nil
+}
+
+// TrySelect does one of the cases if that is possible without waiting, as a Go select with a
+// default clause does. It returns the index and true, or -1 and false if there was a moment
+// at which none was possible. Its panics are those of [Select].
+func TrySelect(cases ...Case) (index int, ok bool) {
+	s := newSelection(cases)
+	s.lock(cases)
+	index, w := s.try(cases)
+	s.unlock(cases)
+	s.free(cases)
+	if w != nil {
+		w.wake(nil)
+	}
+	return index, index >= 0
+}
+
+// A selection is one run of Select. Its cases stand in the queues of all their channels; who wants to
+// serve one has to win the selection, which only one can. Until it waits it holds the locks of all channels, so
+// that nobody can win it while it tries to win another one.
+type selection struct {
+	task.Waiter
+	won   atomicx.Bool
+	index int // of the case that was won; written by the winner
+
+	order []uint16 // the cases, sorted by their channel's order
+	poll  []uint16 // the cases in random order
+	rng   uint64
+}
+
+var selections = sync.Pool{New: func() any { return &selection{rng: rand.Uint64() | 1} }}
+
+// win is called under the lock of the case's channel.
+func (s *selection) win(index int) bool {
+	if !s.won.CompareAndSwap(false, true) {
+		return false
+	}
+	s.index = index
+	return true
+}
+
+// Withdraw implements task.Withdrawer.
+func (s *selection) Withdraw() bool { return s.won.CompareAndSwap(false, true) }
+
+// random returns a number below n.
+func (s *selection) random(n int) int {
+	// Marsaglia's xorshift64.
+	s.rng ^= s.rng << 13
+	s.rng ^= s.rng >> 7
+	s.rng ^= s.rng << 17
+	return int(s.rng >> 33 % uint64(n))
+}
+
+func newSelection(cases []Case) *selection {
+	if len(cases) > 1<<16 {
+		panic("tsync: Select of more than 65536 cases")
+	}
+	s := selections.Get().(*selection)
+	for i, x := range cases {
+		if x == nil || !x.attach(s, i) {
+			continue
+		}
+		s.order = append(s.order, uint16(i))
+		s.poll = append(s.poll, uint16(i))
+		j := s.random(len(s.poll))
+		s.poll[len(s.poll)-1], s.poll[j] = s.poll[j], uint16(i)
+	}
+	if len(s.order) <= 16 {
+		for k := 1; k < len(s.order); k++ {
+			for j := k; j > 0 && cases[s.order[j]].order() < cases[s.order[j-1]].order(); j-- {
+				s.order[j], s.order[j-1] = s.order[j-1], s.order[j]
+			}
+		}
+	} else {
+		slices.SortFunc(s.order, func(a, b uint16) int { return cmp.Compare(cases[a].order(), cases[b].order()) })
+	}
+	return s
+}
+
+// lock locks all channels, each once, in the order that all selects keep to.
+func (s *selection) lock(cases []Case) {
+	last := uint64(0)
+	for _, i := range s.order {
+		if o := cases[i].order(); o != last {
+			cases[i].lock()
+			last = o
+		}
+	}
+}
+
+func (s *selection) unlock(cases []Case) {
+	last := uint64(0)
+	for _, i := range s.order {
+		if o := cases[i].order(); o != last {
+			cases[i].unlock()
+			last = o
+		}
+	}
+}
+
+// try does the first case in random order that can go on, and returns -1 if none can. All channels
+// are locked.
+func (s *selection) try(cases []Case) (index int, w waker) {
+	for _, i := range s.poll {
+		switch o, w := cases[i].try(s); o {
+		case done:
+			return int(i), w
+		case sendOnClosed:
+			s.unlock(cases)
+			s.free(cases)
+			panicClosed("Select with a send")
+		}
+	}
+	return -1, nil
+}
+
+// free ends the selection and pools it.
+func (s *selection) free(cases []Case) {
+	for _, i := range s.order {
+		cases[i].detach()
+	}
+	s.order, s.poll = s.order[:0], s.poll[:0]
+	if s.won.Load() {
+		if !s.Reusable() {
+			return
+		}
+		s.won.Store(false)
+	}
+	selections.Put(s)
+}
+
+var lastOrder atomicx.Uint64
+
+// order returns the place of the channel in the order of locking.
+func (ch *Chan[T]) order() uint64 {
+	for {
+		if id := ch.id.Load(); id != 0 {
+			return id
+		}
+		ch.id.CompareAndSwap(0, lastOrder.Add(1))
+	}
+}
+
+func (w *waiter[T]) attach(s *selection, index int) {
+	if w.sel != nil {
+		panic("tsync: a Case is in use twice: each select needs cases of its own, and each of its cases only once")
+	}
+	w.sel, w.index = s, index
+}
+
+func (x *RecvCase[T]) attach(s *selection, index int) bool {
+	if x == nil || x.ch == nil {
+		return false
+	}
+	x.w.attach(s, index)
+	return true
+}
+
+func (x *RecvCase[T]) detach()       { x.w.sel = nil }
+func (x *RecvCase[T]) order() uint64 { return x.ch.order() }
+func (x *RecvCase[T]) lock()         { x.ch.mu.Lock() }
+func (x *RecvCase[T]) unlock()       { x.ch.mu.Unlock() }
+func (x *RecvCase[T]) enqueue()      { x.ch.recvq.push(&x.w) }
+func (x *RecvCase[T]) dequeue()      { x.ch.withdraw(&x.w) }
+
+func (x *RecvCase[T]) try(s *selection) (outcome, waker) {
+	v, ok, can, w := x.ch.tryRecv(s)
+	if !can {
+		return notReady, nil
+	}
+	x.Value, x.OK = v, ok
+	return done, orNil(w)
+}
+
+func (x *RecvCase[T]) finish() bool {
+	x.Value, x.OK = x.w.v, x.w.ok
+	x.w.reset()
+	return true
+}
+
+func (x *SendCase[T]) attach(s *selection, index int) bool {
+	if x == nil || x.ch == nil {
+		return false
+	}
+	x.w.attach(s, index)
+	return true
+}
+
+func (x *SendCase[T]) detach()       { x.w.sel = nil }
+func (x *SendCase[T]) order() uint64 { return x.ch.order() }
+func (x *SendCase[T]) lock()         { x.ch.mu.Lock() }
+func (x *SendCase[T]) unlock()       { x.ch.mu.Unlock() }
+
+func (x *SendCase[T]) enqueue() {
+	x.w.v = x.Value
+	x.ch.sendq.push(&x.w)
+}
+
+func (x *SendCase[T]) dequeue() {
+	x.ch.withdraw(&x.w)
+	x.w.reset()
+}
+
+func (x *SendCase[T]) try(s *selection) (outcome, waker) {
+	if x.ch.closed {
+		return sendOnClosed, nil
+	}
+	can, w := x.ch.trySend(x.Value, s)
+	if !can {
+		return notReady, nil
+	}
+	return done, orNil(w)
+}
+
+func (x *SendCase[T]) finish() bool {
+	ok := x.w.ok
+	x.w.reset()
+	return ok
+}
+
+// orNil makes a nil interface of a nil pointer.
+func orNil[T any](w *waiter[T]) waker {
+	if w == nil {
+		return nil
+	}
+	return w
+}

@@ -1,0 +1,170 @@
+package tsync
+
+import (
+	"context"
+	"sync"
+
+	"github.com/heddle-go/heddle/task"
+)
+
+// A waiter is one wait in the queue of something. Whoever takes it out of the queue, under the
+// lock of its owner, has it: if that is a waker, it fills in v and ok, lets go of the
+// lock and calls wake; if it is the waiter itself, it gives up. So the lock that both sides
+// need anyway is the claim.
+type waiter[T any] struct {
+	task.Waiter
+	at owner[T] // where it waits
+
+	// Under the lock of at.
+	next, prev *waiter[T]
+	in         *queue[T] // the queue that it stands in, or nil
+
+	// Set before the waiter is queued, or by the waker before it wakes.
+	v  T
+	ok bool
+
+	// Of channels only.
+	sel   *selection // the select that it is a case of, or nil
+	index int        // of the case
+	kept  bool       // by its channel, see Chan.ownWaiter
+}
+
+// An owner is what has a queue of waiters.
+type owner[T any] interface {
+	// withdraw takes w out of the queue. It reports false if w is not in it.
+	withdraw(w *waiter[T]) bool
+}
+
+// Withdraw implements task.Withdrawer.
+func (w *waiter[T]) Withdraw() bool { return w.at.withdraw(w) }
+
+// wake wakes the waiter, which the caller has taken out of its queue. The caller holds no
+// lock. by is the running task, or nil.
+func (w *waiter[T]) wake(by *task.Ctx) {
+	if w.sel != nil {
+		w.sel.Wake(by)
+		return
+	}
+	w.Wake(by)
+}
+
+// A queue is a first-in-first-out list of waiters.
+type queue[T any] struct {
+	first, last *waiter[T]
+}
+
+func (q *queue[T]) push(w *waiter[T]) {
+	w.in = q
+	w.next, w.prev = nil, q.last
+	if q.last == nil {
+		q.first = w
+	} else {
+		q.last.next = w
+	}
+	q.last = w
+}
+
+// pushFront puts w before all others.
+func (q *queue[T]) pushFront(w *waiter[T]) {
+	w.in = q
+	w.next, w.prev = q.first, nil
+	if q.first == nil {
+		q.last = w
+	} else {
+		q.first.prev = w
+	}
+	q.first = w
+}
+
+// pop takes the first waiter out. The queue must not be empty.
+func (q *queue[T]) pop() *waiter[T] {
+	w := q.first
+	q.first = w.next
+	if q.first == nil {
+		q.last = nil
+	} else {
+		q.first.prev = nil
+	}
+	w.next, w.in = nil, nil
+	return w
+}
+
+// leave takes w out of its queue and reports true, or reports false if it is in none.
+func (w *waiter[T]) leave() bool {
+	q := w.in
+	if q == nil {
+		return false
+	}
+	if w.prev == nil {
+		q.first = w.next
+	} else {
+		w.prev.next = w.next
+	}
+	if w.next == nil {
+		q.last = w.prev
+	} else {
+		w.next.prev = w.prev
+	}
+	w.next, w.prev, w.in = nil, nil, nil
+	return true
+}
+
+// takeAll empties the queue and returns what was in it as a list.
+func (q *queue[T]) takeAll() (list *waiter[T]) {
+	list = q.first
+	for w := list; w != nil; w = w.next {
+		w.in = nil
+	}
+	q.first, q.last = nil, nil
+	return list
+}
+
+// wakeList wakes all waiters of a list that takeAll returned.
+func wakeList[T any](list *waiter[T], by *task.Ctx) {
+	for list != nil {
+		// Once woken it may be used for another wait.
+		w, next := list, list.next
+		w.next = nil
+		w.wake(by)
+		list = next
+	}
+}
+
+// A pool has waiters that are free.
+type pool[T any] struct{ p sync.Pool }
+
+// take returns a waiter for a wait of c under ctx at o.
+func (p *pool[T]) take(ctx context.Context, c *task.Ctx, o owner[T]) *waiter[T] {
+	w, ok := p.p.Get().(*waiter[T])
+	if !ok {
+		w = new(waiter[T])
+	}
+	w.Prepare(ctx, c)
+	w.at = o
+	return w
+}
+
+// wait waits until w is woken or its context ends, and returns what the waker has given it. w
+// must not be used any more.
+func (p *pool[T]) wait(w *waiter[T]) (v T, ok bool, err error) { return p.await(w, false) }
+
+// await is wait, which the end of the context does not end if hard.
+func (p *pool[T]) await(w *waiter[T], hard bool) (v T, ok bool, err error) {
+	if hard {
+		w.WaitWoken()
+	} else {
+		err = w.WaitIn(w)
+	}
+	v, ok = w.v, w.ok
+	if w.Reusable() {
+		w.reset()
+		w.at = nil
+		p.p.Put(w)
+	}
+	return v, ok, err
+}
+
+func (w *waiter[T]) reset() {
+	var zero T
+	w.v, w.ok = zero, false
+}
