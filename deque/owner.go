@@ -213,6 +213,16 @@ func (o *Owner[T]) takeNewest() *T {
 	return x
 }
 
+// Peek returns the i-th oldest element, from 0, of a FIFO deque without removing it, or nil if there are no more than i. Thieves
+// may have it before the caller does anything about it: it is for looking ahead.
+func (o *Owner[T]) Peek(i int) *T {
+	t := o.thief.top.Load()
+	if o.split-t <= int64(i) {
+		return nil
+	}
+	return o.slot(t + int64(i)).load()
+}
+
 // takeOldest takes the oldest element of a FIFO deque, by the same CAS as thieves.
 func (o *Owner[T]) takeOldest() *T {
 	v := &o.thief

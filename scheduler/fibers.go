@@ -76,9 +76,9 @@ func (l *looper) loop() {
 		switch {
 		case d == nil: // quit
 			l.sleep(w, w.base)
-		case d.Fib != nil:
+		case d.Fib.Load() != nil:
 			w.begin(d)
-			l.sleep(w, d.Fib)
+			l.sleep(w, d.Fib.Load())
 		case w.skips(d):
 			w.skip(d)
 			continue

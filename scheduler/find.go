@@ -4,6 +4,7 @@ import (
 	"runtime"
 
 	"github.com/heddle-go/heddle/deque"
+	"github.com/heddle-go/heddle/internal/prefetch"
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
@@ -36,6 +37,7 @@ func (w *worker) pick() *rt.Desc {
 	}
 	w.nextRun = 0
 	if d := w.runq.Pop(); d != nil {
+		w.lookAhead()
 		return d
 	}
 	if d := w.takeNext(); d != nil {
@@ -53,6 +55,26 @@ func (w *worker) pick() *rt.Desc {
 	}
 	return nil
 }
+
+// lookAhead requests what the next tasks in a long queue will touch: the farther
+// ahead, the less is known of them. Tasks of a short queue are in the caches anyway: about 2 KB
+// each, they fill a second-level cache of half a megabyte when there are 256.
+func (w *worker) lookAhead() {
+	if w.runq.Peek(longQueue) == nil {
+		return
+	}
+	prefetch.Of(w.runq.Peek(3))
+	if d := w.runq.Peek(2); d != nil {
+		prefetch.Of(d.Fib.Load())
+	}
+	if d := w.runq.Peek(1); d != nil {
+		if f := d.Fib.Load(); f != nil {
+			f.Place.Warm()
+		}
+	}
+}
+
+const longQueue = 256
 
 // pickFair is pick for the successor of a task that was preempted. Among tasks that use
 // up their quantum, every 61st dispatch may be a second away, so here the injector has

@@ -143,12 +143,15 @@ func (w *worker) again(d *rt.Desc) {
 // something if n is nil, and returns the fiber in whose slot to do it.
 func (w *worker) leave(d, n *rt.Desc, act action) *fiber.Fiber {
 	self := w.fib
-	d.Fib = self
+	self.Place.Mark()
+	d.Fib.Store(self)
 	w.act, w.prev = act, d
 	var to *fiber.Fiber
-	if n != nil && n.Fib != nil {
+	if n != nil {
+		to = n.Fib.Load()
+	}
+	if to != nil {
 		w.begin(n)
-		to = n.Fib
 	} else {
 		w.Current.Store(nil)
 		to = &w.takeLooper(n).Fiber

@@ -35,10 +35,12 @@ package fiber
 import (
 	"iter"
 	"sync"
+
+	"github.com/heddle-go/heddle/internal/prefetch"
 )
 
 // Fiber is a goroutine that can be exchanged with other fibers, together with the slot
-// that its iter.Pull is. It is half a cache line: of a million parked tasks, each has one.
+// that its iter.Pull is. Each started task that waits has one, so it is small.
 type Fiber struct {
 	at *Fiber // in whose slot it sleeps; nil while it runs
 
@@ -54,6 +56,9 @@ type Fiber struct {
 
 	// Mark is for the fiber's owner to use.
 	Mark uint8
+
+	// Place is for its owner to Mark before it sleeps, and to Warm before it is woken.
+	Place prefetch.Place
 }
 
 // relays says to whom relayed fibers switch on. Only Reap makes any.

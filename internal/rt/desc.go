@@ -30,8 +30,10 @@ type Desc struct {
 
 	// Owned with the task: by the spawner until it is queued, then by
 	// whoever takes it from the queue. Handing over orders memory.
-	Fn  any          // func(*task.Ctx), kept as any since rt does not know Ctx
-	Fib *fiber.Fiber // where the task sleeps; nil if it has not started
+	Fn any // func(*task.Ctx), kept as any since rt does not know Ctx
+	// Fib is where the task sleeps; nil if it has not started. Others may look, to
+	// prefetch.
+	Fib atomicx.Relaxed[fiber.Fiber]
 
 	// worker is the worker the task runs on, or ran on last; before, the scheduler's
 	// Nobody. Written by that worker, read by anybody.
@@ -320,7 +322,8 @@ const (
 // in a new generation; otherwise it is Done for good. Called by the worker that runs
 // the task, or took it from a queue.
 func (d *Desc) Finish(e End) (waiters *Waiter, free bool) {
-	d.Fn, d.Fib = nil, nil
+	d.Fn = nil
+	d.Fib.Store(nil)
 	for {
 		s := d.status.Load()
 		var n uint64
