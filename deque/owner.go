@@ -82,6 +82,9 @@ func (o *Owner[T]) Flavour() Flavour { return o.thief.flavour }
 // Len returns the number of elements, shared and private. Thieves may make it smaller at any time, nobody can make it larger.
 func (o *Owner[T]) Len() int { return int(max(0, o.bottom-o.thief.top.Load())) }
 
+// Cap returns the number of elements for which there is room until the ring grows.
+func (o *Owner[T]) Cap() int { return len(o.slots) }
+
 // PrivateLen returns the number of elements in the private tail, which no thief can take.
 func (o *Owner[T]) PrivateLen() int { return int(o.bottom - o.split) }
 

@@ -29,8 +29,8 @@ func (w *worker) pick() *rt.Desc {
 	if w.s.home.Owed.Load() != 0 {
 		w.seeOwed()
 	}
-	if w.nextRun < maxNextRun {
-		if d := w.takeNext(); d != nil {
+	if w.nextRun < maxNextRun && w.next.full() {
+		if d := w.next.take(); d != nil {
 			w.nextRun++
 			return d
 		}
@@ -40,7 +40,7 @@ func (w *worker) pick() *rt.Desc {
 		w.lookAhead()
 		return d
 	}
-	if d := w.takeNext(); d != nil {
+	if d := w.next.take(); d != nil {
 		return d
 	}
 	if d := w.takeFork(); d != nil {
@@ -107,13 +107,6 @@ func (w *worker) seeOwed() {
 	if w.owedLook++; w.owedLook%8 == 0 {
 		w.letIn(w.s.now())
 	}
-}
-
-func (w *worker) takeNext() *rt.Desc {
-	if w.next.Load() == nil {
-		return nil
-	}
-	return w.next.Swap(nil)
 }
 
 func (w *worker) takeInjected() *rt.Desc {
@@ -216,20 +209,16 @@ func (w *worker) stealNext() *rt.Desc {
 		if v == w {
 			continue
 		}
-		d := v.next.Load()
-		if d == nil {
+		seq, ok := v.next.look()
+		if !ok {
 			continue
 		}
-		before := v.Dispatch.Load()
 		for start := w.s.now(); w.s.now()-start < nextGrace; {
-			if v.next.Load() != d {
+			if now, _ := v.next.look(); now != seq {
 				break
 			}
 		}
-		// The task may have been run and put back meanwhile; the dispatch number
-		// tells. If that happens after this look, the theft is early, which is
-		// no harm.
-		if v.Dispatch.Load() == before && v.next.CompareAndSwap(d, nil) {
+		if d := v.next.steal(seq); d != nil {
 			v.nextStolen.Store(true)
 			w.n.steals++
 			w.n.stolen++
@@ -324,7 +313,7 @@ func (w *worker) search() *rt.Desc {
 func (w *worker) sleep() {
 	w.Current.Store(nil)
 	w.flush()
-	w.runq.Trim()
+	w.trimQueue()
 	w.s.idle.sleep(w.id, w.searching)         // (W2)
 	w.searching = true                        // either way it comes back as one
 	if w.s.visibleWork() || w.s.quit.Load() { // (W3)
@@ -342,6 +331,17 @@ func (w *worker) sleep() {
 	}
 	w.checkThread()
 }
+
+// trimQueue gives the memory of the worker's queue back if a burst has made it very long.
+func (w *worker) trimQueue() {
+	if w.runq.Cap() > keepQueue {
+		w.runq.Trim()
+	}
+}
+
+// keepQueue is the length of a queue whose memory is kept, 512 KB. Growing to that costs
+// as much as filling it.
+const keepQueue = 1 << 16
 
 // letOutsiders gives the P to an outsider that was made ready, if it is the only one:
 // the thread is going to sleep in a system call, and the Go runtime takes some time to see

@@ -89,7 +89,7 @@ func (q *injector) pop(share int, more func(d *rt.Desc)) (d *rt.Desc, ok bool) {
 	// Last: a worker that looks before it sleeps must see the batch in one place
 	// or the other.
 	q.n.Store(int64(n - take))
-	if n == take && len(q.ring) > 4096 {
+	if n == take && len(q.ring) > keepQueue {
 		q.ring, q.head = nil, 0 // give a burst's memory back
 	}
 	return d, true

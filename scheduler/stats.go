@@ -98,7 +98,7 @@ func (s *Scheduler) Stats() Stats {
 			Stolen:     w.shown.stolen.Load(),
 			Queued:     w.runq.Thief().Len(),
 		}
-		if w.next.Load() != nil {
+		if w.next.full() {
 			ws.Queued++
 		}
 		st.PerWorker = append(st.PerWorker, ws)

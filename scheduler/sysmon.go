@@ -77,13 +77,12 @@ func (s *Scheduler) freeNextSlots() (any bool) {
 		return false
 	}
 	for _, w := range s.workers {
-		d := w.next.Load()
-		if d == nil || w.lastNext != d {
-			w.lastNext = d
+		seq, ok := w.next.look()
+		if !ok || seq != w.lastNext {
+			w.lastNext = seq
 			continue
 		}
-		// It was there a tick ago too. Maybe again: then the wake is in vain, once
-		// a tick.
+		// It was there a tick ago too.
 		s.wakeOne()
 		any = true
 	}

@@ -47,7 +47,7 @@ type worker struct {
 	owedSince   int64 // when an outsider was first seen waiting for a P; 0: none is
 	owedLook    uint32
 	tid         int
-	lastNext    *rt.Desc // sysmon's: the next slot at its last tick
+	lastNext    uint32 // sysmon's: the next slot's seq at its last tick
 	bound       binding
 	live        int64 // tasks started less tasks ended here, not yet in Scheduler.live
 	n           counts
@@ -55,7 +55,7 @@ type worker struct {
 	// The next slot: a task made ready by the present one, to run next. Put there by the worker, taken
 	// by anyone. nextWake and nextSkip are the worker's own: see Local.
 	_        cpu.CacheLinePad
-	next     atomicx.Pointer[rt.Desc]
+	next     nextSlot
 	nextWake uint32
 	nextSkip uint32
 
@@ -181,16 +181,16 @@ func resume(d *rt.Desc) {
 // share exposes what d has forked, before it leaves the worker: it may come back on
 // another one, and what is private on this one is its running task's.
 func (w *worker) share(d *rt.Desc) {
-	if w.Forks.PrivateLen() > 0 {
-		w.Expose(d)
-		w.s.wakeOne()
-	}
+	w.Expose(d)
+	w.s.wakeOne()
 }
 
 // Yield implements rt.Host.
 func (w *worker) Yield(d *rt.Desc) {
 	d.Host() // panics if d does not run
-	w.share(d)
+	if w.Forks.PrivateLen() > 0 {
+		w.share(d)
+	}
 	n := w.pick()
 	if n == nil {
 		if n = w.glance(); n == nil {
@@ -209,7 +209,9 @@ func (w *worker) Yield(d *rt.Desc) {
 
 // Park implements rt.Host.
 func (w *worker) Park(d *rt.Desc, k rt.Park) {
-	w.share(d)
+	if w.Forks.PrivateLen() > 0 {
+		w.share(d)
+	}
 	w.n.parks++
 	w.prevPark, w.prevGen = k, d.Gen()
 	if next, yield := w.leave(d, w.pick(), actPark).Turn(); next != nil {
@@ -218,6 +220,33 @@ func (w *worker) Park(d *rt.Desc, k rt.Park) {
 		yield(struct{}{})
 	}
 	resume(d)
+}
+
+// ParkReady implements rt.Host.
+func (w *worker) ParkReady(d *rt.Desc) error {
+	d.Host() // panics if d does not run
+	if d.Consume(rt.ForReady) {
+		return nil
+	}
+	if d.Status().Cancelled() {
+		return (*task.Ctx)(d).Err()
+	}
+	// As in Park, once more: each frame between here and the task's own code costs.
+	if w.Forks.PrivateLen() > 0 {
+		w.share(d)
+	}
+	w.n.parks++
+	w.prevPark, w.prevGen = rt.ForReady, d.Gen()
+	if next, yield := w.leave(d, w.pick(), actPark).Turn(); next != nil {
+		next()
+	} else {
+		yield(struct{}{})
+	}
+	resume(d)
+	if d.Status().Cancelled() {
+		return (*task.Ctx)(d).Err()
+	}
+	return nil
 }
 
 // Poll implements rt.Host: the slow path of a checkpoint.
@@ -247,7 +276,9 @@ func (w *worker) over(d *rt.Desc) bool {
 // preempt puts d at the back of the queue if there is anything else to run.
 func (w *worker) preempt(d *rt.Desc) {
 	w.checkThread()
-	w.share(d)
+	if w.Forks.PrivateLen() > 0 {
+		w.share(d)
+	}
 	n := w.pickFair()
 	if n == nil {
 		w.again(d)
@@ -306,8 +337,7 @@ func (w *worker) Spawn(fn any, x *rt.Ext) (*rt.Desc, uint32) {
 // doubles, and it falls back to none when a thief takes one. If a skipped one does get
 // stuck, sysmon wakes a worker at its next tick (N3 of the protocol).
 func (w *worker) Local(d *rt.Desc) {
-	old := w.next.Swap(d)
-	if old != nil {
+	if old := w.next.put(d); old != nil {
 		w.push(old)
 		return
 	}

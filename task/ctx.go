@@ -69,21 +69,7 @@ func (c *Ctx) Yield() { (*rt.Desc)(c).Worker().Host.Yield((*rt.Desc)(c)) } // th
 // earlier, since the last Park returned, makes it return at once: a task has
 // one token, which Ready gives and Park takes. Check the condition that is
 // waited for in a loop.
-func (c *Ctx) Park() error {
-	d := c.desc()
-	h := d.Host()
-	if d.Consume(rt.ForReady) {
-		return nil
-	}
-	if !d.Status().Cancelled() {
-		// A token that comes now is found, and taken, by the switch.
-		h.Park(d, rt.ForReady)
-	}
-	if d.Status().Cancelled() {
-		return c.Err()
-	}
-	return nil
-}
+func (c *Ctx) Park() error { return (*rt.Desc)(c).Worker().Host.ParkReady((*rt.Desc)(c)) }
 
 // Ready is [Task.Ready] for callers that run on a task: t runs next on this worker, after
 // the present task gives way, which keeps its data in the caches. Idle workers may

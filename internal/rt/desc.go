@@ -84,6 +84,8 @@ type Host interface {
 	Poll(d *Desc)
 	// Park suspends d until the event of its kind has happened.
 	Park(d *Desc, k Park)
+	// ParkReady is the whole of task.Ctx.Park.
+	ParkReady(d *Desc) error
 	// Sleep suspends d until the duration has passed or d is cancelled.
 	Sleep(d *Desc, ns int64)
 	// Spawn starts a task on this worker and returns its descriptor and its

@@ -1,0 +1,55 @@
+package scheduler
+
+import (
+	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/rt"
+)
+
+// A nextSlot holds the task that a worker runs next: one that the present task has
+// made ready. Its worker puts tasks in; the worker and thieves take them out.
+//
+// seq is odd while the slot is full and changes with each put and take, so a CAS of it
+// claims just the task that was seen with it. The worker writes task only while seq is
+// even: a thief that read an odd seq and then task, and whose CAS from that seq succeeds,
+// has read the task that belongs to it. (A swap of the pointer would do too, but goes
+// through the write barrier's slow path: twice the price.)
+type nextSlot struct {
+	seq  atomicx.Uint32
+	task atomicx.Relaxed[rt.Desc]
+}
+
+// full reports whether there is a task. One load.
+func (s *nextSlot) full() bool { return s.seq.Load()&1 != 0 }
+
+// put stores d and returns the task that it displaces, or nil. Only the worker may
+// call it.
+func (s *nextSlot) put(d *rt.Desc) (old *rt.Desc) {
+	old = s.take()
+	s.task.Store(d)
+	s.seq.Store(s.seq.Load() + 1) // pairs with the load in take and look: publishes d
+	return old
+}
+
+// take returns the task, or nil. Only the worker may call it.
+func (s *nextSlot) take() *rt.Desc {
+	v := s.seq.Load()
+	if v&1 == 0 || !s.seq.CompareAndSwap(v, v+1) {
+		return nil // a thief was faster
+	}
+	return s.task.Load()
+}
+
+// look returns the sequence number of the task in the slot, if there is one.
+func (s *nextSlot) look() (seq uint32, ok bool) {
+	v := s.seq.Load()
+	return v, v&1 != 0
+}
+
+// steal takes the task that look saw, if it is still there.
+func (s *nextSlot) steal(seq uint32) *rt.Desc {
+	d := s.task.Load()
+	if !s.seq.CompareAndSwap(seq, seq+1) {
+		return nil
+	}
+	return d
+}
