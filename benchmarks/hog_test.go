@@ -28,7 +28,10 @@ const (
 // moment when its sleep was to end to the moment when it has seen the short task's end: what
 // somebody outside of the program would see.
 //
-// Read the two together. A goroutine that starts another and then blocks hands its P over to
+// from=hog: one of the hogs submits, and goes on computing. Nobody waits, and nothing has to be
+// due: p50-ns and p99-ns are what a short unit of work waits for its turn beside hogs.
+//
+// For the others, read the two pairs together. A goroutine that starts another and then blocks hands its P over to
 // that one, whose wait the first pair counts and which is therefore nearly nothing; the hogs are felt
 // before, by the submitter, and show in the second pair.
 func BenchmarkHog(b *testing.B) {
@@ -40,6 +43,92 @@ func BenchmarkHog(b *testing.B) {
 			run(b, heddle, hogFromGoroutine, from)
 		}
 	}
+	run(b, goroutines, hogFromHogGoroutines, "from=hog")
+	run(b, heddle, hogFromHog, "from=hog")
+}
+
+// A feeder submits b.N short units from within a hog's loop, one each hogGap, and collects their
+// latencies.
+type feeder struct {
+	n, sent int
+	last    time.Time
+	got     chan time.Duration
+}
+
+func newFeeder(b *testing.B) *feeder {
+	return &feeder{n: b.N, last: time.Now(), got: make(chan time.Duration, b.N)}
+}
+
+// step is called by one hog at each step of its loop.
+func (f *feeder) step(submit func(fn func())) {
+	if f.sent == f.n {
+		return
+	}
+	now := time.Now()
+	if now.Sub(f.last) < hogGap {
+		return
+	}
+	f.last = now
+	f.sent++
+	submit(func() { f.got <- time.Since(now) })
+}
+
+func (f *feeder) collect(b *testing.B) {
+	r := make(latencies, 0, f.n)
+	for range f.n {
+		r = append(r, <-f.got)
+	}
+	b.StopTimer()
+	mustEqual(b, "short tasks", len(r), b.N)
+	r.report(b)
+}
+
+func hogFromHog(b *testing.B, workers int) {
+	s := newScheduler(b, workers, scheduler.WithQuantum(hogQuantum))
+	f := newFeeder(b)
+	var stopped atomic.Bool
+	hogs := make([]task.Task, hogsPerWorker*workers)
+	b.ResetTimer()
+	for i := range hogs {
+		hogs[i] = s.Go(func(c *task.Ctx) {
+			x := uint64(i)
+			for !stopped.Load() {
+				x = burn(x)
+				c.Checkpoint()
+				if i == 0 {
+					f.step(func(fn func()) { c.Go(func(*task.Ctx) { fn() }) })
+				}
+			}
+			runtime.KeepAlive(x)
+		})
+	}
+	f.collect(b)
+	stopped.Store(true)
+	for _, t := range hogs {
+		mustEqual(b, "error of a hog", t.Wait(), nil)
+	}
+}
+
+func hogFromHogGoroutines(b *testing.B, workers int) {
+	f := newFeeder(b)
+	var stopped atomic.Bool
+	var hogs sync.WaitGroup
+	b.ResetTimer()
+	for i := range hogsPerWorker * workers {
+		hogs.Go(func() {
+			x := uint64(i)
+			for !stopped.Load() {
+				x = burn(x)
+				if i == 0 {
+					f.step(func(fn func()) { go fn() })
+				}
+			}
+			runtime.KeepAlive(x)
+		})
+	}
+	f.collect(b)
+	stopped.Store(true)
+	hogs.Wait()
 }
 
 // A hogRun holds what a run measures.

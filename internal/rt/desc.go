@@ -101,7 +101,8 @@ type Host interface {
 type Scheduler interface {
 	// Inject queues d, which the caller has just made runnable.
 	Inject(d *Desc)
-	// OnTask reports whether the caller runs on a task of any scheduler. Slow.
+	// OnTask reports whether the caller runs on a task of this scheduler. It may be slow, and
+	// may take a task of another scheduler for one.
 	OnTask() bool
 }
 
