@@ -2,10 +2,6 @@ package parallel
 
 import (
 	"fmt"
-	"sync"
-	"sync/atomic"
-
-	"golang.org/x/sys/cpu"
 
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
@@ -16,11 +12,13 @@ import (
 type Func[A, R any] struct {
 	fn func(c *task.Ctx, a A) R
 
-	// pools has one pool for each worker of the process, by rt.Worker.Index. It
-	// is replaced by a longer one when a worker turns up that has none.
-	pools atomic.Pointer[[]*pool[A, R]]
-	mu    sync.Mutex // held to replace pools
+	// pools has one pool for each worker, by rt.Worker.Index. That is nobody else's, so
+	// the pool needs no synchronisation. Workers beyond have none: their frames are
+	// left to the garbage collector.
+	pools [maxPools]pool[A, R]
 }
+
+const maxPools = 64
 
 // A pool is a stack of free frames, for one worker. What lies above n is dead.
 //
@@ -29,7 +27,7 @@ type Func[A, R any] struct {
 type pool[A, R any] struct {
 	free []*Call[A, R]
 	n    int
-	_    cpu.CacheLinePad
+	_    [96]byte // two cache lines in all, as processors fetch them in pairs
 }
 
 // Call is one forked call of a [Func], to be joined by the task that forked it.
@@ -59,9 +57,7 @@ func Define[A, R any](fn func(c *task.Ctx, a A) R) *Func[A, R] {
 	if fn == nil {
 		panic("parallel: Define with a nil function")
 	}
-	f := &Func[A, R]{fn: fn}
-	f.pools.Store(new([]*pool[A, R]))
-	return f
+	return &Func[A, R]{fn: fn}
 }
 
 // Call calls the function, as the task c, without forking.
@@ -77,11 +73,11 @@ func (f *Func[A, R]) Call(c *task.Ctx, a A) R { return f.fn(c, a) }
 func (f *Func[A, R]) Fork(c *task.Ctx, a A) *Call[A, R] {
 	d := (*rt.Desc)(c)
 	w := d.Worker()
-	pools := *f.pools.Load()
-	if uint(w.Index) >= uint(len(pools)) {
+	i := w.Index
+	if uint(i) >= maxPools {
 		return f.forkSlow(c, a)
 	}
-	p := pools[w.Index]
+	p := &f.pools[i]
 	n := p.n - 1
 	if uint(n) >= uint(len(p.free)) {
 		return f.forkSlow(c, a)
@@ -110,29 +106,22 @@ func push(d *rt.Desc, x *rt.Frame) {
 	}
 }
 
-// forkSlow adds a frame to the worker's pool, and makes the pool if there is none.
+// forkSlow makes a new frame, and adds it to the worker's pool if it has one.
 //
 //go:noinline
 func (f *Func[A, R]) forkSlow(c *task.Ctx, a A) *Call[A, R] {
 	d := (*rt.Desc)(c)
 	d.Host() // panics if the task does not run
-	i := d.Worker().Index
-	if i >= len(*f.pools.Load()) {
-		f.mu.Lock()
-		old := *f.pools.Load()
-		pools := make([]*pool[A, R], max(i+1, len(old)))
-		copy(pools, old)
-		for j := range pools {
-			if pools[j] == nil {
-				pools[j] = &pool[A, R]{}
-			}
-		}
-		f.pools.Store(&pools)
-		f.mu.Unlock()
-	}
-	p := (*f.pools.Load())[i]
 	x := &Call[A, R]{f: f}
 	x.Body = x
+	i := d.Worker().Index
+	if i >= maxPools {
+		x.arg = a
+		x.Forked = true
+		push(d, &x.Frame)
+		return x
+	}
+	p := &f.pools[i]
 	// One place for each frame there is, so that all can be given back.
 	p.free = append(p.free, nil)
 	p.free[p.n] = x
@@ -153,19 +142,20 @@ func (f *Func[A, R]) forkSlow(c *task.Ctx, a A) *Call[A, R] {
 func (x *Call[A, R]) Join(c *task.Ctx) R {
 	d := (*rt.Desc)(c)
 	w := d.Worker()
-	if !w.Forks.PopPrivateIf(&x.Frame) {
+	if !w.Forks.TakeBackIf(&x.Frame) {
 		return x.joinSlow(c)
 	}
 	f := x.f
 	a := x.arg
 	x.Forked = false
-	p := (*f.pools.Load())[w.Index]
-	n := p.n
-	if n < len(p.free) {
-		if p.free[n] != x {
-			p.free[n] = x
+	if i := w.Index; uint(i) < maxPools {
+		p := &f.pools[i]
+		if n := p.n; uint(n) < uint(len(p.free)) {
+			if p.free[n] != x {
+				p.free[n] = x
+			}
+			p.n = n + 1
 		}
-		p.n = n + 1
 	}
 	return f.fn(c, a)
 }
@@ -210,11 +200,10 @@ func (x *Call[A, R]) check(d *rt.Desc) {
 
 // giveBack pools the frame.
 func (x *Call[A, R]) giveBack(w *rt.Worker) {
-	pools := *x.f.pools.Load()
-	if w.Index >= len(pools) {
+	if w.Index >= maxPools {
 		return
 	}
-	p := pools[w.Index]
+	p := &x.f.pools[w.Index]
 	if p.n == len(p.free) {
 		p.free = append(p.free, nil)
 	}
