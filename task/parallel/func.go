@@ -11,6 +11,7 @@ import (
 // Make one with [Define], once for each function, and keep it in a package variable.
 type Func[A, R any] struct {
 	fn func(c *task.Ctx, a A) R
+	_  [120]byte // all workers read fn, each writes its pool
 
 	// pools has one pool for each worker, by rt.Worker.Index. That is nobody else's, so
 	// the pool needs no synchronisation. Workers beyond have none: their frames are

@@ -1,0 +1,61 @@
+package benchmarks
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/task/parallel"
+)
+
+// fibs has what fib is to return and how many forks that takes.
+var fibs = map[int]struct{ value, forks int }{
+	27: {196_418, 317_810},
+	35: {9_227_465, 14_930_351},
+}
+
+var fibFunc *parallel.Func[int, int]
+
+func init() { fibFunc = parallel.Define(fibHeddle) }
+
+// BenchmarkFib computes a Fibonacci number by its definition, with a fork for each addition. Goroutines without a cut-off
+// compute the 27th only; with cutoff=N they call below fib(N).
+func BenchmarkFib(b *testing.B) {
+	for _, n := range []int{27, 35} {
+		w := fibs[n]
+		runOne(b, sequential, 1, per(w.forks, "fork", loop(func(b *testing.B) { want(b, "fib", fibSequential(n), w.value) })), key("n", n))
+		run(b, heddle, per(w.forks, "fork", tasks(func(b *testing.B, c *task.Ctx) { want(b, "fib", fibFunc.Call(c, n), w.value) })), key("n", n))
+		if n == 27 {
+			run(b, goroutines, per(w.forks, "fork", loop(func(b *testing.B) { want(b, "fib", fibGoroutines(n, 2), w.value) })), key("n", n))
+		}
+		run(b, goroutines, per(w.forks, "fork", loop(func(b *testing.B) { want(b, "fib", fibGoroutines(n, 20), w.value) })), key("n", n), "cutoff=20")
+	}
+}
+
+func fibSequential(n int) int {
+	if n < 2 {
+		return n
+	}
+	return fibSequential(n-1) + fibSequential(n-2)
+}
+
+func fibHeddle(c *task.Ctx, n int) int {
+	if n < 2 {
+		return n
+	}
+	x := fibFunc.Fork(c, n-1)
+	y := fibHeddle(c, n-2)
+	return x.Join(c) + y
+}
+
+func fibGoroutines(n, cutoff int) int {
+	if n < cutoff {
+		return fibSequential(n)
+	}
+	var x int
+	var wg sync.WaitGroup
+	wg.Go(func() { x = fibGoroutines(n-1, cutoff) })
+	y := fibGoroutines(n-2, cutoff)
+	wg.Wait()
+	return x + y
+}

@@ -1,0 +1,128 @@
+// Mandelbrot renders the Mandelbrot set three times, sequentially, with goroutines and with parallel.For, writes the image as
+// a PNG file, and prints how long each took and how much faster than the first that is.
+//
+// It needs no set-up:
+//
+//	go run ./examples/mandelbrot [-workers n] [-width n] [-height n] [-depth n] [-o file]
+//
+// The rows of the image take very different times: those that cross the set a hundred times as long as those at the
+// edge. So equal shares would leave workers idle, and a scheduler has something to do. It is used in heddle.go and
+// nowhere else.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"image"
+	"image/png"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/heddle-go/heddle/scheduler"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// settings are what the command line says.
+type settings struct {
+	view
+	workers int
+	out     string
+}
+
+// run is main with its surroundings passed in. It returns the exit code: 0, 1 when something failed, 2 when the command line
+// was wrong.
+func run(args []string, stdout, stderr io.Writer) int {
+	set, err := parse(args, stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		return 2 // parse has said why
+	}
+	if err := render(set, stdout, stderr); err != nil {
+		fmt.Fprintf(stderr, "mandelbrot: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+func parse(args []string, stderr io.Writer) (settings, error) {
+	var set settings
+	f := flag.NewFlagSet("mandelbrot", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	f.IntVar(&set.workers, "workers", runtime.GOMAXPROCS(0), "`number` of workers; fewer than GOMAXPROCS lower that, for the goroutines too")
+	f.IntVar(&set.width, "width", 900, "width of the image, in `pixels`")
+	f.IntVar(&set.height, "height", 600, "height of the image, in `pixels`")
+	f.IntVar(&set.depth, "depth", 1000, "`number` of iterations after which a point counts as in the set")
+	f.StringVar(&set.out, "o", filepath.Join(os.TempDir(), "mandelbrot.png"), "`file` to write")
+	if err := f.Parse(args); err != nil {
+		return set, err
+	}
+	complain := func(format string, a ...any) (settings, error) {
+		err := fmt.Errorf(format, a...)
+		fmt.Fprintf(stderr, "mandelbrot: %v\n", err)
+		return set, err
+	}
+	const most = 1 << 15
+	switch {
+	case f.NArg() > 0:
+		return complain("want no arguments but flags, not %q", f.Args())
+	case set.workers < 1 || set.workers > scheduler.MaxWorkers:
+		return complain("-workers %d: want 1 to %d", set.workers, scheduler.MaxWorkers)
+	case set.width < 1 || set.width > most || set.height < 1 || set.height > most:
+		return complain("-width %d -height %d: want 1 to %d", set.width, set.height, most)
+	case set.depth < 1:
+		return complain("-depth %d: want 1 or more", set.depth)
+	}
+	return set, nil
+}
+
+// render does the work: it renders the image by each side in turn, compares the pixels, reports and writes the file.
+func render(set settings, stdout, stderr io.Writer) error {
+	// Equal parallelism: no side computes on more CPUs than there are workers.
+	if procs := runtime.GOMAXPROCS(0); set.workers < procs {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(set.workers))
+	}
+	fmt.Fprintf(stdout, "rendering %d x %d pixels, up to %d iterations each, workers=%d\n", set.width, set.height, set.depth, set.workers)
+	var first *image.RGBA
+	var base time.Duration
+	for _, side := range sides {
+		img := image.NewRGBA(image.Rect(0, 0, set.width, set.height))
+		bar := newBar(stderr, side.name)
+		start := time.Now()
+		err := side.render(set.view, img, set.workers, bar.show)
+		took := time.Since(start)
+		bar.end()
+		if err != nil {
+			return fmt.Errorf("%s: %w", side.name, err)
+		}
+		if first == nil {
+			first, base = img, took
+		} else if string(img.Pix) != string(first.Pix) {
+			return fmt.Errorf("%s: the image differs from that of %s", side.name, sides[0].name)
+		}
+		fmt.Fprintf(stdout, "  %-11s %8.1f ms   x %.2f\n", side.name, float64(took.Microseconds())/1000, base.Seconds()/took.Seconds())
+	}
+	if err := write(set.out, first); err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "all three alike; written to %s\n", set.out)
+	return nil
+}
+
+func write(path string, img image.Image) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	if err := png.Encode(f, img); err != nil {
+		f.Close()
+		return err
+	}
+	return f.Close()
+}

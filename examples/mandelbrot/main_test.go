@@ -1,0 +1,75 @@
+package main
+
+import (
+	"bytes"
+	"image"
+	"image/png"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestSidesAgree(t *testing.T) {
+	v := view{width: 45, height: 30, depth: 200}
+	var first []byte
+	for _, workers := range []int{1, 2, 4} {
+		for _, side := range sides {
+			img := image.NewRGBA(image.Rect(0, 0, v.width, v.height))
+			last := 0
+			require.NoError(t, side.render(v, img, workers, func(done, total int) {
+				last = done
+				require.Equal(t, v.height, total)
+			}), side.name)
+			require.Positive(t, last, side.name)
+			if first == nil {
+				first = img.Pix
+			}
+			require.Equal(t, first, img.Pix, "%s, %d workers", side.name, workers)
+		}
+	}
+	// Something is to be seen: points in the set and colours around it.
+	img := image.NewRGBA(image.Rect(0, 0, v.width, v.height))
+	require.NoError(t, sequential(v, img, 1, func(int, int) {}))
+	require.Equal(t, uint8(0), img.RGBAAt(v.width*2/3, v.height/2).G, "the middle of the set is black")
+	require.NotEqual(t, img.RGBAAt(0, 0), img.RGBAAt(v.width/3, v.height/3))
+}
+
+func TestRun(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "m.png")
+	var out, errs bytes.Buffer
+	require.Equal(t, 0, run([]string{"-width", "30", "-height", "20", "-depth", "50", "-o", file}, &out, &errs), errs.String())
+	for _, part := range []string{"30 x 20 pixels", "sequential", "goroutines", "heddle", "x 1.00", "all three alike"} {
+		require.Contains(t, out.String(), part)
+	}
+	require.Empty(t, errs.String(), "no progress bar without a terminal")
+	f, err := os.Open(file)
+	require.NoError(t, err)
+	defer f.Close()
+	img, err := png.Decode(f)
+	require.NoError(t, err)
+	require.Equal(t, image.Rect(0, 0, 30, 20), img.Bounds())
+}
+
+func TestBadArguments(t *testing.T) {
+	for _, args := range [][]string{
+		{"-workers", "0"}, {"-width", "0"}, {"-height", "-1"}, {"-depth", "0"}, {"x"}, {"-nonsense"},
+	} {
+		var out, errs bytes.Buffer
+		require.Equal(t, 2, run(args, &out, &errs), "%q", args)
+		require.NotEmpty(t, errs.String(), "%q", args)
+		require.Empty(t, out.String(), "%q", args)
+	}
+	require.Equal(t, 0, run([]string{"-h"}, &bytes.Buffer{}, &bytes.Buffer{}))
+}
+
+func TestUnwritable(t *testing.T) {
+	var out, errs bytes.Buffer
+	file := filepath.Join(t.TempDir(), "missing", "m.png")
+	require.Equal(t, 1, run([]string{"-width", "3", "-height", "2", "-depth", "5", "-o", file}, &out, &errs))
+	require.Contains(t, errs.String(), "mandelbrot: ")
+}

@@ -1,0 +1,232 @@
+package parallel_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/task/parallel"
+)
+
+// newScheduler is for examples about something else.
+func newScheduler() *scheduler.Scheduler {
+	s, err := scheduler.New()
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+func ExampleRun() {
+	sched, err := scheduler.New()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer sched.Close()
+
+	squares, err := parallel.Run(sched, func(c *task.Ctx) ([]int, error) {
+		return parallel.Map(c, []int{1, 2, 3}, func(_ *task.Ctx, x int) int { return x * x })
+	})
+	fmt.Println(squares, err)
+	// Output: [1 4 9] <nil>
+}
+
+// A tree that knows only its neighbours.
+type branch struct {
+	value       int
+	left, right *branch
+}
+
+var sumOf *parallel.Func[*branch, int]
+
+func init() { sumOf = parallel.Define(sumBody) }
+
+func sumBody(c *task.Ctx, b *branch) int {
+	if b == nil {
+		return 0
+	}
+	left := sumOf.Fork(c, b.left)
+	right := sumBody(c, b.right)
+	return left.Join(c) + b.value + right
+}
+
+func ExampleDefine() {
+	sched := newScheduler()
+	defer sched.Close()
+
+	root := &branch{1, &branch{2, nil, nil}, &branch{3, nil, &branch{4, nil, nil}}}
+	sum, err := parallel.Run(sched, func(c *task.Ctx) (int, error) { return sumOf.Call(c, root), nil })
+	fmt.Println(sum, err)
+	// Output: 10 <nil>
+}
+
+func ExampleDo() {
+	sched := newScheduler()
+	defer sched.Close()
+
+	var upper, lower string
+	_, err := parallel.Run(sched, func(c *task.Ctx) (any, error) {
+		parallel.Do(c,
+			func(*task.Ctx) { upper = strings.ToUpper("Weft") },
+			func(*task.Ctx) { lower = strings.ToLower("Warp") },
+		)
+		return nil, nil
+	})
+	fmt.Println(upper, lower, err)
+	// Output: WEFT warp <nil>
+}
+
+func ExampleInScope() {
+	sched := newScheduler()
+	defer sched.Close()
+
+	var sum atomic.Int64
+	_, err := parallel.Run(sched, func(c *task.Ctx) (any, error) {
+		parallel.InScope(c, func(s *parallel.Scope) {
+			for name := range maps.Keys(map[string]int{"warp": 1, "weft": 2, "shed": 3}) {
+				s.Go(c, func(*task.Ctx) { sum.Add(int64(len(name))) })
+			}
+		})
+		return nil, nil
+	})
+	fmt.Println(sum.Load(), err)
+	// Output: 12 <nil>
+}
+
+func ExampleFor() {
+	sched := newScheduler()
+	defer sched.Close()
+
+	table := make([]int, 5)
+	_, err := parallel.Run(sched, func(c *task.Ctx) (any, error) {
+		return nil, parallel.For(c, len(table), func(_ *task.Ctx, i int) { table[i] = i * i })
+	})
+	fmt.Println(table, err)
+	// Output: [0 1 4 9 16] <nil>
+}
+
+func ExampleForRange() {
+	sched := newScheduler()
+	defer sched.Close()
+
+	// One buffer for each range, not for each index.
+	texts := make([]string, 4)
+	_, err := parallel.Run(sched, func(c *task.Ctx) (any, error) {
+		return nil, parallel.ForRange(c, 0, len(texts), func(_ *task.Ctx, lo, hi int) {
+			var buf []byte
+			for i := lo; i < hi; i++ {
+				buf = fmt.Appendf(buf[:0], "%03b", i)
+				texts[i] = string(buf)
+			}
+		})
+	})
+	fmt.Println(texts, err)
+	// Output: [000 001 010 011] <nil>
+}
+
+func ExampleForEachSeq() {
+	sched := newScheduler()
+	defer sched.Close()
+
+	var words atomic.Int64
+	_, err := parallel.Run(sched, func(c *task.Ctx) (any, error) {
+		lines := strings.Lines("over and under\nunder and over\n")
+		return nil, parallel.ForEachSeq(c, lines, func(_ *task.Ctx, line string) {
+			words.Add(int64(len(strings.Fields(line))))
+		})
+	})
+	fmt.Println(words.Load(), err)
+	// Output: 6 <nil>
+}
+
+func ExampleFold() {
+	sched := newScheduler()
+	defer sched.Close()
+
+	xs := []float64{1, 2, 3, 4}
+	sum, err := parallel.Run(sched, func(c *task.Ctx) (float64, error) {
+		return parallel.Fold(c, xs, 0, func(acc float64, xs []float64) float64 {
+			for _, x := range xs {
+				acc += x
+			}
+			return acc
+		}, func(a, b float64) float64 { return a + b })
+	})
+	fmt.Println(sum, err)
+	// Output: 10 <nil>
+}
+
+func ExampleScanInclusive() {
+	sched := newScheduler()
+	defer sched.Close()
+
+	xs := []string{"a", "b", "c"}
+	joined, err := parallel.Run(sched, func(c *task.Ctx) ([]string, error) {
+		return parallel.ScanInclusive(c, xs, func(a, b string) string { return a + b })
+	})
+	fmt.Println(joined, err)
+	// Output: [a ab abc] <nil>
+}
+
+func ExampleFind() {
+	sched := newScheduler()
+	defer sched.Close()
+
+	xs := []int{4, 8, 15, 16, 23, 42}
+	at, err := parallel.Run(sched, func(c *task.Ctx) (int, error) {
+		return parallel.Find(c, xs, func(x int) bool { return x%5 == 0 })
+	})
+	fmt.Println(at, err)
+	// Output: 2 <nil>
+}
+
+func ExampleSortStableFunc() {
+	sched := newScheduler()
+	defer sched.Close()
+
+	words := []string{"warp", "weft", "shed", "reed", "beam", "heddle", "pick"}
+	_, err := parallel.Run(sched, func(c *task.Ctx) (any, error) {
+		return nil, parallel.SortStableFunc(c, words, func(a, b string) int { return len(a) - len(b) })
+	})
+	fmt.Println(words, err, slices.Index(words, "heddle"))
+	// Output: [warp weft shed reed beam pick heddle] <nil> 6
+}
+
+// The panic of a function that ran in parallel comes to whoever waits for it.
+func ExampleDo_panic() {
+	sched := newScheduler()
+	defer sched.Close()
+
+	defer func() {
+		pe := recover().(*task.PanicError)
+		fmt.Println(pe.Value)
+	}()
+	parallel.Run(sched, func(c *task.Ctx) (any, error) {
+		parallel.Do(c, func(*task.Ctx) {}, func(*task.Ctx) { panic("a thread broke") })
+		return nil, nil
+	})
+	// Output: a thread broke
+}
+
+// An algorithm that is cancelled in the middle says so.
+func ExampleMap_cancelled() {
+	sched := newScheduler()
+	defer sched.Close()
+
+	results, err := parallel.Run(sched, func(c *task.Ctx) ([]int, error) {
+		self := c.Task()
+		return parallel.Map(c, make([]int, 1_000_000), func(*task.Ctx, int) int {
+			self.Cancel()
+			return 1
+		})
+	})
+	fmt.Println(results == nil, errors.Is(err, context.Canceled))
+	// Output: true true
+}

@@ -1,0 +1,45 @@
+package parallel
+
+import (
+	"slices"
+
+	"github.com/heddle-go/heddle/task"
+)
+
+// Filter returns a new slice with the elements of xs for which keep returns true, in their order. keep is called exactly once for
+// each, unless the task is cancelled in the middle: then the slice is nil and the error is the cause. Panics
+// are as with [For].
+//
+// Work is that of the calls and O(n) to copy what is kept; span is that of the copying, plus O(log n).
+func Filter[T any](c *task.Ctx, xs []T, keep func(x T) bool, opts ...Option) ([]T, error) {
+	k := &kept[T]{xs: xs, keep: keep}
+	if err := forRange(c, 0, len(xs), k, opts); err != nil {
+		return nil, err
+	}
+	return slices.Concat(append(k.full, k.last)...), nil
+}
+
+// kept is what a stretch of the slice yields: the pieces stay apart till the end, so that each element is copied
+// once more, and not at each level of the splitting.
+type kept[T any] struct {
+	xs   []T
+	keep func(x T) bool
+	full [][]T
+	last []T
+}
+
+func (k *kept[T]) step(_ *task.Ctx, lo, hi int) {
+	for _, x := range k.xs[lo:hi] {
+		if k.keep(x) {
+			k.last = append(k.last, x)
+		}
+	}
+}
+
+func (k *kept[T]) split() part { return &kept[T]{xs: k.xs, keep: k.keep} }
+
+func (k *kept[T]) append(right part) {
+	r := right.(*kept[T])
+	k.full = append(append(k.full, k.last), r.full...)
+	k.last = r.last
+}

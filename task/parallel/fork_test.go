@@ -1,0 +1,427 @@
+package parallel_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/task/parallel"
+)
+
+// Random trees of forks with everything in between that makes a task leave its worker: each node is
+// run once, whatever happens.
+
+type node struct {
+	seed  uint64
+	depth int
+	ran   *atomic.Int64
+}
+
+var tree *parallel.Func[node, int]
+
+func init() { tree = parallel.Define(treeBody) }
+
+// treeBody returns the number of nodes below and with n.
+func treeBody(c *task.Ctx, n node) int {
+	n.ran.Add(1)
+	shape, rng := rand.New(rand.NewPCG(n.seed, 1)), rand.New(rand.NewPCG(n.seed, 2))
+	disturb(c, rng)
+	kids := 0
+	if n.depth > 0 {
+		kids = shape.IntN(5)
+	}
+	var few [4]*parallel.Call[node, int]
+	calls := few[:0]
+	for i := range kids {
+		calls = append(calls, tree.Fork(c, node{n.seed*31 + uint64(i), n.depth - 1, n.ran}))
+		disturb(c, rng)
+	}
+	if rng.IntN(8) == 0 {
+		// Joins in any order are legal, if slow.
+		rng.Shuffle(len(calls), func(i, j int) { calls[i], calls[j] = calls[j], calls[i] })
+	}
+	sum := 1
+	for len(calls) > 0 {
+		last := len(calls) - 1
+		sum += calls[last].Join(c)
+		calls = calls[:last]
+		disturb(c, rng)
+	}
+	return sum
+}
+
+func disturb(c *task.Ctx, rng *rand.Rand) {
+	switch rng.IntN(40) {
+	case 0:
+		c.Yield()
+	case 1:
+		t := c.Task()
+		c.Go(func(c *task.Ctx) { c.Ready(t) })
+		c.Park()
+	case 2:
+		c.Sleep(time.Microsecond)
+	case 3:
+		x := c.Go(func(c *task.Ctx) { linger(500) })
+		x.Join(c)
+	case 4:
+		linger(20_000)
+	default:
+		c.Checkpoint()
+	}
+}
+
+func size(n node) int {
+	kids := 0
+	if n.depth > 0 {
+		kids = rand.New(rand.NewPCG(n.seed, 1)).IntN(5)
+	}
+	sum := 1
+	for i := range kids {
+		sum += size(node{n.seed*31 + uint64(i), n.depth - 1, nil})
+	}
+	return sum
+}
+
+func TestTrees(t *testing.T) {
+	each(t, func(t *testing.T, s *scheduler.Scheduler) {
+		for seed := range uint64(scale(60)) {
+			n := node{seed, 6, new(atomic.Int64)}
+			want := size(n)
+			within(t, s, func(c *task.Ctx) error {
+				if got, ran := tree.Call(c, n), int(n.ran.Load()); got != want || ran != want {
+					return fmt.Errorf("seed %d: %d nodes counted, %d run, want %d", seed, got, ran, want)
+				}
+				return nil
+			})
+		}
+	})
+}
+
+// Several trees at a time, on one scheduler.
+func TestForest(t *testing.T) {
+	each(t, func(t *testing.T, s *scheduler.Scheduler) {
+		within(t, s, func(c *task.Ctx) error {
+			var ts []task.Task
+			errs := make([]error, 10)
+			for i := range errs {
+				ts = append(ts, c.Go(func(c *task.Ctx) {
+					n := node{uint64(1000 + i), 5, new(atomic.Int64)}
+					if got, want := tree.Call(c, n), size(n); got != want || int(n.ran.Load()) != want {
+						errs[i] = fmt.Errorf("tree %d: %d counted, %d run, want %d", i, got, n.ran.Load(), want)
+					}
+				}))
+			}
+			for i, t := range ts {
+				if err := t.Join(c); err != nil {
+					return err
+				}
+				if errs[i] != nil {
+					return errs[i]
+				}
+			}
+			return nil
+		})
+	})
+}
+
+// Large arguments and results arrive whole.
+type large struct{ at [64]uint64 }
+
+var largeFunc = parallel.Define(func(c *task.Ctx, a large) large {
+	for i := range a.at {
+		a.at[i]++
+	}
+	return a
+})
+
+func TestLarge(t *testing.T) {
+	each(t, func(t *testing.T, s *scheduler.Scheduler) {
+		within(t, s, func(c *task.Ctx) error {
+			for k := range uint64(scale(2000)) {
+				var a large
+				for i := range a.at {
+					a.at[i] = k + uint64(i)
+				}
+				x := largeFunc.Fork(c, a)
+				if k%50 == 0 {
+					c.Yield()
+				}
+				r := x.Join(c)
+				for i := range r.at {
+					if r.at[i] != k+uint64(i)+1 {
+						return fmt.Errorf("round %d, word %d: %d", k, i, r.at[i])
+					}
+				}
+			}
+			return nil
+		})
+	})
+}
+
+// Functions that call each other.
+var isEven, isOdd *parallel.Func[int, bool]
+
+func init() {
+	isEven = parallel.Define(func(c *task.Ctx, n int) bool { return n == 0 || isOdd.Fork(c, n-1).Join(c) })
+	isOdd = parallel.Define(func(c *task.Ctx, n int) bool { return n != 0 && isEven.Fork(c, n-1).Join(c) })
+}
+
+func TestMutualRecursion(t *testing.T) {
+	each(t, func(t *testing.T, s *scheduler.Scheduler) {
+		within(t, s, func(c *task.Ctx) error {
+			if !isEven.Call(c, 1000) || isOdd.Call(c, 1000) {
+				return fmt.Errorf("wrong")
+			}
+			return nil
+		})
+	})
+}
+
+// Misuse. A panic handler keeps the process alive.
+
+func openHandled(t *testing.T, workers int) (*scheduler.Scheduler, chan *task.PanicError) {
+	ch := make(chan *task.PanicError, 16)
+	return open(t, workers, scheduler.WithPanicHandler(func(_ task.Task, e *task.PanicError) { ch <- e })), ch
+}
+
+func TestForkWithoutJoin(t *testing.T) {
+	for _, n := range workerCounts {
+		s, ch := openHandled(t, n)
+		var ended atomic.Bool
+		started := make(chan struct{}, 1)
+		slow := parallel.Define(func(c *task.Ctx, _ int) int {
+			started <- struct{}{}
+			for range 20 {
+				linger(1000)
+				c.Yield()
+			}
+			ended.Store(true)
+			return 0
+		})
+		x := s.Go(func(c *task.Ctx) {
+			slow.Fork(c, 1)
+			c.Sleep(time.Millisecond) // where it is stolen, or found by the worker
+			<-started
+		})
+		require.Error(t, x.Wait())
+		require.True(t, ended.Load(), "the parent must wait for the child")
+		require.Contains(t, (<-ch).Value, "1 forked calls not joined")
+	}
+}
+
+func TestPanicWithChildrenOutstanding(t *testing.T) {
+	for _, n := range workerCounts {
+		s, ch := openHandled(t, n)
+		var running atomic.Int64
+		slow := parallel.Define(func(c *task.Ctx, _ int) int {
+			running.Add(1)
+			for range 10 {
+				linger(1000)
+				c.Yield()
+			}
+			running.Add(-1)
+			return 0
+		})
+		x := s.Go(func(c *task.Ctx) {
+			for i := range 10 {
+				slow.Fork(c, i)
+			}
+			c.Sleep(100 * time.Microsecond)
+			panic(errOops)
+		})
+		require.ErrorIs(t, x.Wait(), errOops)
+		require.Zero(t, running.Load(), "the parent must wait for the children that were started")
+		require.Equal(t, errOops, (<-ch).Value)
+	}
+}
+
+func TestJoinTwice(t *testing.T) {
+	each(t, func(t *testing.T, s *scheduler.Scheduler) {
+		within(t, s, func(c *task.Ctx) error {
+			x := fib.Fork(c, 5)
+			x.Join(c)
+			pe := panicText(func() { x.Join(c) })
+			if pe == nil || !strings.Contains(fmt.Sprint(pe.Value), "joined before") {
+				return fmt.Errorf("got %v", pe)
+			}
+			// The pool is as it was.
+			if n := fib.Call(c, 15); n != 610 {
+				return fmt.Errorf("afterwards: %d", n)
+			}
+			return nil
+		})
+	})
+}
+
+func TestJoinByAnother(t *testing.T) {
+	each(t, func(t *testing.T, s *scheduler.Scheduler) {
+		within(t, s, func(c *task.Ctx) error {
+			x := fib.Fork(c, 5)
+			c.Yield() // exposes x, from where on the frame knows its task
+			var pe *task.PanicError
+			other := c.Go(func(c *task.Ctx) { pe = panicText(func() { x.Join(c) }) })
+			if err := other.Join(c); err != nil {
+				return err
+			}
+			if n := x.Join(c); n != 5 {
+				return fmt.Errorf("got %d", n)
+			}
+			if pe == nil || !strings.Contains(fmt.Sprint(pe.Value), "another task") {
+				return fmt.Errorf("got %v", pe)
+			}
+			return nil
+		})
+	})
+}
+
+func TestForkOutsideOfTheTask(t *testing.T) {
+	s := open(t, 1)
+	var kept *task.Ctx
+	within(t, s, func(c *task.Ctx) error { kept = c; return nil })
+	pe := panicText(func() { fib.Fork(kept, 5) })
+	require.NotNil(t, pe, "Fork with the Ctx of a task that has ended")
+}
+
+// A stolen call's panic comes to the joiner, with its stack.
+func TestStolenPanic(t *testing.T) {
+	s := open(t, 2)
+	stolen := make(chan struct{})
+	bad := parallel.Define(func(c *task.Ctx, _ int) int { close(stolen); panicHere(); return 0 })
+	within(t, s, func(c *task.Ctx) error {
+		x := bad.Fork(c, 0)
+		c.Yield() // exposes it
+		<-stolen  // holds this worker, so the other one took it
+		pe := panicOf(func() { x.Join(c) })
+		if pe == nil || pe.Value != errOops || !strings.Contains(string(pe.Stack), "panicHere") {
+			return fmt.Errorf("got %v", pe)
+		}
+		return nil
+	})
+}
+
+// Cancelling the parent reaches a stolen call at its yield points.
+func TestCancelReachesStolen(t *testing.T) {
+	s := open(t, 2)
+	stolen := make(chan struct{})
+	waits := parallel.Define(func(c *task.Ctx, _ int) error {
+		close(stolen)
+		for !c.Cancelled() {
+		}
+		return c.Err()
+	})
+	within(t, s, func(c *task.Ctx) error {
+		x := waits.Fork(c, 0)
+		c.Yield()
+		<-stolen
+		c.Cancel()
+		if x.Join(c) == nil {
+			return fmt.Errorf("no error")
+		}
+		return nil
+	})
+}
+
+// Depth.
+
+var deep *parallel.Func[int, int]
+
+func init() {
+	deep = parallel.Define(func(c *task.Ctx, n int) int {
+		if n == 0 {
+			return 0
+		}
+		x := deep.Fork(c, n-1)
+		return x.Join(c) + 1
+	})
+}
+
+var leaf = parallel.Define(func(c *task.Ctx, n int) int { return n })
+
+// nest forks at each level before it goes one deeper, so that all are outstanding at the deepest.
+func nest(c *task.Ctx, n int) int {
+	if n == 0 {
+		return 0
+	}
+	x := leaf.Fork(c, 1)
+	sum := nest(c, n-1)
+	return sum + x.Join(c)
+}
+
+func TestMillionNestedForks(t *testing.T) {
+	n := 1_000_000
+	if raceEnabled || testing.Short() {
+		n = 50_000
+	}
+	for _, workers := range []int{1, 2} {
+		within(t, open(t, workers), func(c *task.Ctx) error {
+			if got := deep.Call(c, n); got != n {
+				return fmt.Errorf("forked down: %d", got)
+			}
+			if got := nest(c, n); got != n {
+				return fmt.Errorf("outstanding: %d", got)
+			}
+			return nil
+		})
+	}
+}
+
+func TestTenMillionForksInALoop(t *testing.T) {
+	if testing.Short() || raceEnabled {
+		t.Skip("takes 2 GB")
+	}
+	const n = 10_000_000
+	s := open(t, 2)
+	var before, during, after runtime.MemStats
+	within(t, s, func(c *task.Ctx) error {
+		calls := make([]*parallel.Call[int, int], n)
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		for i := range calls {
+			calls[i] = leaf.Fork(c, i)
+		}
+		runtime.ReadMemStats(&during)
+		for i := n - 1; i >= 0; i-- {
+			if k := calls[i].Join(c); k != i {
+				return fmt.Errorf("call %d returned %d", i, k)
+			}
+		}
+		runtime.ReadMemStats(&after)
+		return nil
+	})
+	per := float64(during.HeapAlloc-before.HeapAlloc) / n
+	joins := float64(after.TotalAlloc-during.TotalAlloc) / n
+	t.Logf("%.0f B for each outstanding fork, %.1f B for each join", per, joins)
+	require.Less(t, per, 200.0, "bytes held by an outstanding fork")
+	require.Less(t, joins, 60.0, "bytes allocated by joining")
+}
+
+func TestForkDoesNotAllocate(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	for _, workers := range []int{1, 2} {
+		within(t, open(t, workers), func(c *task.Ctx) error {
+			fib.Call(c, 20) // fills the pool
+			x := 0
+			avg := testing.AllocsPerRun(200, func() { x = leaf.Fork(c, 1).Join(c) })
+			if avg != 0 || x != 1 {
+				return fmt.Errorf("%d workers: %v allocations for a fork", workers, avg)
+			}
+			if workers > 1 {
+				return nil // a theft allocates
+			}
+			if avg := testing.AllocsPerRun(10, func() { fib.Call(c, 15) }); avg != 0 {
+				return fmt.Errorf("%v allocations for 986 forks", avg)
+			}
+			return nil
+		})
+	}
+}

@@ -1,0 +1,93 @@
+package parallel
+
+import "github.com/heddle-go/heddle/task"
+
+// Reduce returns init op x0 op x1 op ... op xn-1. op must be associative and need not be commutative; then the result is
+// that of a loop over xs. Sums of floating point numbers are associative only about: they may differ in the last digits from
+// run to run. op must be short: it cannot park.
+//
+// If the task is cancelled in the middle, the result is the zero value and the error is the cause. Panics are as with [For].
+// [Fold] saves the call of op for each element.
+//
+// Work is n calls of op, span O(log n) plus the largest grain.
+func Reduce[T any](c *task.Ctx, xs []T, init T, op func(a, b T) T, opts ...Option) (T, error) {
+	r := &reduction[T]{xs: xs, op: op}
+	if err := forRange(c, 0, len(xs), r, opts); err != nil {
+		var zero T
+		return zero, err
+	}
+	if !r.some {
+		return init, nil
+	}
+	return op(init, r.acc), nil
+}
+
+// A reduction starts with its first element, so that op need not have an identity.
+type reduction[T any] struct {
+	xs   []T
+	op   func(a, b T) T
+	acc  T
+	some bool
+}
+
+func (r *reduction[T]) step(_ *task.Ctx, lo, hi int) {
+	xs := r.xs[lo:hi]
+	if !r.some {
+		r.acc, r.some = xs[0], true
+		xs = xs[1:]
+	}
+	acc, op := r.acc, r.op
+	for _, x := range xs {
+		acc = op(acc, x)
+	}
+	r.acc = acc
+}
+
+func (r *reduction[T]) split() part { return &reduction[T]{xs: r.xs, op: r.op} }
+
+func (r *reduction[T]) append(right part) {
+	switch q := right.(*reduction[T]); {
+	case !q.some: // the loop ended early
+	case !r.some:
+		r.acc, r.some = q.acc, true
+	default:
+		r.acc = r.op(r.acc, q.acc)
+	}
+}
+
+// Fold is [Reduce] by stretches: fold adds a stretch of xs to an accumulator, and merge adds the accumulator of the stretch behind
+// it. Each accumulator starts as zero, which has to be neutral for merge. The results of the two have to fit: fold of two
+// stretches one after the other must be merge of the fold of each. Then the result is fold(zero, xs).
+//
+//	sum, err := parallel.Fold(c, xs, 0.0, func(acc float64, xs []float64) float64 {
+//		for _, x := range xs {
+//			acc += x
+//		}
+//		return acc
+//	}, func(a, b float64) float64 { return a + b })
+//
+// If A has a pointer in it, as a map has, all accumulators start with the same one: let zero be nil, and make it in fold.
+func Fold[T, A any](c *task.Ctx, xs []T, zero A, fold func(acc A, xs []T) A, merge func(a, b A) A, opts ...Option) (A, error) {
+	f := &folding[T, A]{xs: xs, zero: zero, fold: fold, merge: merge, acc: zero}
+	if err := forRange(c, 0, len(xs), f, opts); err != nil {
+		var none A
+		return none, err
+	}
+	return f.acc, nil
+}
+
+type folding[T, A any] struct {
+	xs    []T
+	zero  A
+	fold  func(acc A, xs []T) A
+	merge func(a, b A) A
+	acc   A
+}
+
+func (f *folding[T, A]) step(_ *task.Ctx, lo, hi int) { f.acc = f.fold(f.acc, f.xs[lo:hi]) }
+
+func (f *folding[T, A]) split() part {
+	return &folding[T, A]{xs: f.xs, zero: f.zero, fold: f.fold, merge: f.merge, acc: f.zero}
+}
+
+func (f *folding[T, A]) append(right part) { f.acc = f.merge(f.acc, right.(*folding[T, A]).acc) }

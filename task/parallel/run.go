@@ -1,0 +1,68 @@
+package parallel
+
+import (
+	"fmt"
+	"runtime/debug"
+
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
+)
+
+// A Starter starts tasks. *scheduler.Scheduler is one.
+type Starter interface {
+	Go(fn func(c *task.Ctx), opts ...task.Option) task.Task
+}
+
+// Run calls fn as a task of s and blocks the calling goroutine until it has returned. It is the way into
+// parallel code for ordinary goroutines:
+//
+//	n, err := parallel.Run(sched, func(c *task.Ctx) (int, error) { return fib.Call(c, 40), nil })
+//	squares, err := parallel.Run(sched, func(c *task.Ctx) ([]int, error) { return parallel.Map(c, xs, square) })
+//
+// It returns what fn returned. If fn did not run, since s is closed or the task was cancelled before it
+// started, the error is [task.ErrClosed] or the cause; if fn called runtime.Goexit, it is [task.ErrGoexit].
+// If fn panicked, Run panics with a [*task.PanicError] that has the value and the stack, after the calls that fn had
+// forked have ended.
+//
+// Inside a task Run panics, as [task.Task.Wait] does: there, call fn.
+func Run[R any](s Starter, fn func(c *task.Ctx) (R, error), opts ...task.Option) (R, error) {
+	if fn == nil {
+		panic("parallel: Run with a nil function")
+	}
+	e := &entry[R]{fn: fn}
+	err := s.Go(e.run, opts...).Wait()
+	switch {
+	case e.failure != nil:
+		panic(e.failure)
+	case e.returned:
+		return e.res, e.err
+	}
+	return e.res, err
+}
+
+// An entry is one call of Run.
+type entry[R any] struct {
+	fn       func(c *task.Ctx) (R, error)
+	res      R
+	err      error
+	returned bool
+	failure  *task.PanicError
+}
+
+func (e *entry[R]) run(c *task.Ctx) {
+	defer func() {
+		if v := recover(); v != nil {
+			e.failure = caught(c, 0, v)
+		}
+	}()
+	e.res, e.err = e.fn(c)
+	// Found here, it is the caller's panic, as the others are, and not the program's end.
+	if n := (*rt.Desc)(c).Settle(); n > 0 {
+		e.failure = &task.PanicError{
+			Value: fmt.Sprintf("parallel: Run of a function that returned with %d forked calls not joined: join each Fork before the function that forked it returns", n),
+			Stack: debug.Stack(),
+		}
+		return
+	}
+	e.returned = true
+}

@@ -1,0 +1,118 @@
+package parallel
+
+import "github.com/heddle-go/heddle/task"
+
+// ScanInclusive returns a slice with x0, x0 op x1, x0 op x1 op x2 and so on: element i is the reduction of xs[:i+1]. op must be
+// associative and need not be commutative. The blocks in which it works depend on the length of xs alone, so sums of
+// floating point numbers are the same in every run too, if not those of a plain loop.
+//
+// If the task is cancelled in the middle, the slice is nil and the error is the cause. Panics are as with [For], except that
+// the one reported need not be that of the lowest index.
+//
+// Work is 2n calls of op, where a loop takes n; span is O(n/B + B) for blocks of B = 8192 elements, or as
+// many as [WithGrain] says. So it pays with more than two workers, or where op takes long.
+func ScanInclusive[T any](c *task.Ctx, xs []T, op func(a, b T) T, opts ...Option) ([]T, error) {
+	s := &scan[T]{xs: xs, out: make([]T, len(xs)), op: op}
+	return s.run(c, opts)
+}
+
+// ScanExclusive returns a slice with init, init op x0, init op x0 op x1 and so on: element i is the reduction of init and
+// xs[:i]. Everything else is as with [ScanInclusive].
+func ScanExclusive[T any](c *task.Ctx, xs []T, init T, op func(a, b T) T, opts ...Option) ([]T, error) {
+	s := &scan[T]{xs: xs, out: make([]T, len(xs)), op: op, init: init, exclusive: true}
+	return s.run(c, opts)
+}
+
+// scanBlock is the number of elements in a block. Large enough that the pass over the blocks does not count, and small
+// enough that a block stays in the second-level cache between the passes when there are few.
+const scanBlock = 8192
+
+type scan[T any] struct {
+	xs, out   []T
+	op        func(a, b T) T
+	init      T
+	exclusive bool
+	block     int
+	sums      []T // of each block; then of all before it
+}
+
+func (s *scan[T]) run(c *task.Ctx, opts []Option) ([]T, error) {
+	o := optionsOf(opts)
+	s.block = scanBlock
+	if o.grain != 0 {
+		s.block = o.grain
+	}
+	n := len(s.xs)
+	blocks := (n + s.block - 1) / s.block
+	s.sums = make([]T, blocks)
+	// Both passes count as one loop, so that the progress goes from one end to the other.
+	l := newLoop(options{grain: 1, every: o.every, show: o.show}, 2*blocks)
+	l.pass(c, 0, blocks, ranges(s.reduce))
+	if err := l.result(c); err != nil {
+		return nil, err
+	}
+	s.chain(l)
+	if err := l.run(c, 0, blocks, ranges(s.expand)); err != nil {
+		return nil, err
+	}
+	return s.out, nil
+}
+
+// reduce gets the sums of blocks. That of the last one is not needed.
+func (s *scan[T]) reduce(_ *task.Ctx, lo, hi int) {
+	for b := lo; b < min(hi, len(s.sums)-1); b++ {
+		xs := s.xs[b*s.block : (b+1)*s.block]
+		acc := xs[0]
+		for _, x := range xs[1:] {
+			acc = s.op(acc, x)
+		}
+		s.sums[b] = acc
+	}
+}
+
+// chain makes the sums those of all that lies before the block.
+func (s *scan[T]) chain(l *loop) {
+	defer func() {
+		if v := recover(); v != nil {
+			l.failed(0, panicError(v))
+		}
+	}()
+	acc := s.init
+	for b := range s.sums {
+		sum := s.sums[b]
+		s.sums[b] = acc
+		if b == 0 && !s.exclusive {
+			acc = sum
+		} else if b < len(s.sums)-1 {
+			acc = s.op(acc, sum)
+		}
+	}
+}
+
+// expand writes the blocks.
+func (s *scan[T]) expand(_ *task.Ctx, lo, hi int) {
+	for b := lo; b < hi; b++ {
+		from, to := b*s.block, min((b+1)*s.block, len(s.xs))
+		xs, out := s.xs[from:to], s.out[from:to]
+		acc := s.sums[b]
+		switch {
+		case s.exclusive:
+			for i, x := range xs {
+				out[i] = acc
+				if i < len(xs)-1 {
+					acc = s.op(acc, x)
+				}
+			}
+			continue
+		case b == 0:
+			acc = xs[0]
+		default:
+			acc = s.op(acc, xs[0])
+		}
+		out[0] = acc
+		for i, x := range xs[1:] {
+			acc = s.op(acc, x)
+			out[i+1] = acc
+		}
+	}
+}

@@ -1,0 +1,226 @@
+package parallel
+
+import (
+	"cmp"
+	"runtime"
+	"slices"
+
+	"github.com/heddle-go/heddle/task"
+)
+
+// Sort sorts xs in ascending order, as slices.Sort does: NaN comes first. It takes a second slice of the same length for
+// the time of the call.
+//
+// If the task is cancelled in the middle, Sort returns the cause; xs has all its elements then, in some order. The grain of
+// [WithGrain] is the length of what is sorted at a stretch.
+//
+// It is a merge sort with parallel merges (Cormen, Leiserson, Rivest and Stein, "Multithreaded algorithms"): work is O(n log n),
+// span O(log^3 n) plus that of sorting one grain.
+func Sort[T cmp.Ordered](c *task.Ctx, xs []T, opts ...Option) error {
+	s := &sorter[T]{
+		leaf:  func(xs, _ []T) { slices.Sort(xs) },
+		merge: mergeOrdered[T],
+		less:  cmp.Less[T],
+	}
+	return s.run(c, xs, opts)
+}
+
+// SortFunc sorts xs by compare, which returns a negative number if a comes before b, a positive one if it comes after it, and
+// must be a strict weak ordering. It is not stable. compare must be short: it cannot park. If it panics, SortFunc panics with the
+// *task.PanicError; xs has all its elements then, in some order. Everything else is as with [Sort].
+func SortFunc[T any](c *task.Ctx, xs []T, compare func(a, b T) int, opts ...Option) error {
+	s := &sorter[T]{
+		leaf: func(xs, _ []T) { slices.SortFunc(xs, compare) },
+	}
+	s.compare(compare)
+	return s.run(c, xs, opts)
+}
+
+// SortStableFunc is [SortFunc] that keeps equal elements in their order.
+func SortStableFunc[T any](c *task.Ctx, xs []T, compare func(a, b T) int, opts ...Option) error {
+	s := &sorter[T]{}
+	s.compare(compare)
+	s.leaf = func(xs, buf []T) { s.stable(xs, buf, compare) }
+	return s.run(c, xs, opts)
+}
+
+// A sorter is one sort.
+type sorter[T any] struct {
+	l     *loop
+	grain int
+
+	leaf  func(xs, buf []T)   // sorts xs; buf is scratch
+	merge func(a, b, out []T) // merges two sorted slices, and takes equal elements from a first
+	less  func(a, b T) bool
+}
+
+func (s *sorter[T]) compare(compare func(a, b T) int) {
+	s.merge = func(a, b, out []T) { mergeFunc(a, b, out, compare) }
+	s.less = func(a, b T) bool { return compare(a, b) < 0 }
+}
+
+// The sizes of what one task handles at a stretch. A leaf of 16K to 64K elements takes up to a few milliseconds, which is what
+// a quantum allows; below, forks and merges would cost more than they bring. BenchmarkSort shows the effect.
+const (
+	minLeaf  = 1 << 12
+	maxLeaf  = 1 << 16
+	mergeLen = 1 << 15
+)
+
+func (s *sorter[T]) run(c *task.Ctx, xs []T, opts []Option) error {
+	o := optionsOf(opts)
+	s.grain = o.grain
+	if s.grain == 0 {
+		s.grain = min(max(len(xs)/(8*runtime.GOMAXPROCS(0)), minLeaf), maxLeaf)
+	}
+	s.l = newLoop(o, len(xs)*s.passes(len(xs)))
+	buf := []T(nil)
+	if len(xs) > s.grain || len(xs) > insertionLen { // a stable leaf uses it too
+		buf = make([]T, len(xs))
+	}
+	s.sort(c, xs, buf, false)
+	if s.l.failure == nil && s.l.cause == nil {
+		s.l.end()
+	}
+	return s.l.result(c)
+}
+
+// passes returns how often each of n elements is handled.
+func (s *sorter[T]) passes(n int) int {
+	k := 1
+	for ; n > s.grain; n = (n + 1) / 2 {
+		k++
+	}
+	return k
+}
+
+// sort sorts xs; the result is in buf if there is set, and otherwise in xs. What happens, the elements of xs are
+// all there afterwards.
+func (s *sorter[T]) sort(c *task.Ctx, xs, buf []T, there bool) {
+	if len(xs) <= s.grain {
+		if !s.l.ended(c, 0) {
+			s.try(c, len(xs), func() { s.leaf(xs, buf) })
+		}
+		if there {
+			copy(buf, xs)
+		}
+		return
+	}
+	mid := len(xs) / 2
+	Do(c, func(c *task.Ctx) { s.sort(c, xs[:mid], buf[:mid], !there) },
+		func(c *task.Ctx) { s.sort(c, xs[mid:], buf[mid:], !there) })
+	if there {
+		s.join(c, xs[:mid], xs[mid:], buf)
+	} else {
+		s.join(c, buf[:mid], buf[mid:], xs)
+	}
+}
+
+// join merges a and b into out, in parallel: the larger one is cut in the middle, the other where that element belongs.
+func (s *sorter[T]) join(c *task.Ctx, a, b, out []T) {
+	if len(out) <= max(mergeLen, s.grain) || s.l.ended(c, 0) {
+		s.joinHere(c, a, b, out)
+		return
+	}
+	var i, j int
+	if len(a) >= len(b) {
+		i = len(a) / 2
+		s.try(c, 0, func() { j = lower(b, a[i], s.less) })
+	} else {
+		j = len(b) / 2
+		s.try(c, 0, func() { i = upper(a, b[j], s.less) })
+	}
+	Do(c, func(c *task.Ctx) { s.join(c, a[:i], b[:j], out[:i+j]) },
+		func(c *task.Ctx) { s.join(c, a[i:], b[j:], out[i+j:]) })
+}
+
+// joinHere merges, or if the sort has been given up, copies: so the elements stay together.
+func (s *sorter[T]) joinHere(c *task.Ctx, a, b, out []T) {
+	merged := false
+	if !s.l.ended(c, 0) {
+		s.try(c, len(out), func() {
+			if len(a) == 0 || len(b) == 0 || !s.less(b[0], a[len(a)-1]) {
+				return // in order as they are
+			}
+			s.merge(a, b, out)
+			merged = true
+		})
+	}
+	if !merged {
+		copy(out[copy(out, a):], b)
+	}
+}
+
+// try calls f, which handles n elements, and keeps its panic.
+func (s *sorter[T]) try(c *task.Ctx, n int, f func()) {
+	defer func() {
+		if v := recover(); v != nil {
+			s.l.failed(0, panicError(v))
+		}
+	}()
+	f()
+	s.l.prog.add(n)
+}
+
+// lower returns how many elements at the start of the sorted xs come before x, upper how many do not come after it.
+func lower[T any](xs []T, x T, less func(a, b T) bool) int {
+	return search(len(xs), func(i int) bool { return less(xs[i], x) })
+}
+
+func upper[T any](xs []T, x T, less func(a, b T) bool) int {
+	return search(len(xs), func(i int) bool { return !less(x, xs[i]) })
+}
+
+// search returns how many of the first n indexes in a row are in.
+func search(n int, in func(i int) bool) int {
+	lo := 0
+	for lo < n {
+		if mid := int(uint(lo+n) / 2); in(mid) {
+			lo = mid + 1
+		} else {
+			n = mid
+		}
+	}
+	return lo
+}
+
+// insertionLen is up to where the stable leaf sorts by insertion.
+const insertionLen = 16
+
+// stable sorts xs by merging, bottom up. All that happens to xs itself is swaps and merges of a copy, so that a panic of compare
+// leaves all elements there.
+func (s *sorter[T]) stable(xs, buf []T, compare func(a, b T) int) {
+	for lo := 0; lo < len(xs); lo += insertionLen {
+		insertion(xs[lo:min(lo+insertionLen, len(xs))], compare)
+	}
+	for width := insertionLen; width < len(xs); width *= 2 {
+		for lo := 0; lo+width < len(xs); lo += 2 * width {
+			mid, hi := lo+width, min(lo+2*width, len(xs))
+			if compare(xs[mid], xs[mid-1]) < 0 {
+				s.mergeInPlace(xs[lo:hi], width, buf)
+			}
+		}
+	}
+}
+
+// mergeInPlace merges xs[:mid] and xs[mid:] by way of buf.
+func (s *sorter[T]) mergeInPlace(xs []T, mid int, buf []T) {
+	tmp := buf[:len(xs)]
+	copy(tmp, xs)
+	whole := false
+	defer func() {
+		if !whole {
+			copy(xs, tmp)
+		}
+	}()
+	s.merge(tmp[:mid], tmp[mid:], xs)
+	whole = true
+}
+
+func insertion[T any](xs []T, compare func(a, b T) int) {
+	for i := 1; i < len(xs); i++ {
+		for j := i; j > 0 && compare(xs[j], xs[j-1]) < 0; j-- {
+			xs[j], xs[j-1] = xs[j-1], xs[j]
+		}
+	}
+}

@@ -1,0 +1,247 @@
+package parallel
+
+import (
+	"math"
+	"math/bits"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
+)
+
+// The algorithms over index ranges share one driver: lazy binary splitting (Tzannes, Caragea, Barua and Vishkin, 2010). A
+// task works through its range in steps of a grain. Between two steps it looks at its fork deque, and only if
+// that is empty does it fork the upper half of what is left, for all to see. (At the start it does so anyway, a few times.) So a range is split about
+// log2(n) times, plus that many times for each theft, whatever the grain.
+//
+// The halves are put together again in the order of the indexes, so an operation has to be associative and need
+// not be commutative.
+
+// A part is what a stretch of the range has yielded so far.
+type part interface {
+	// step handles the indexes [lo, hi), which follow those handled before.
+	step(c *task.Ctx, lo, hi int)
+	// split returns an empty part for what comes after the present range.
+	split() part
+	// append adds what a later stretch, right behind this one, has yielded.
+	append(right part)
+}
+
+// A loop is one run of an algorithm.
+type loop struct {
+	grain int // fixed; 0: automatic
+	prog  *progress
+
+	// limit is the index at which the loop ends: what lies at or above it need not be handled any
+	// more. Lowered by anybody.
+	limit atomic.Int64
+
+	mu      sync.Mutex // guards what follows
+	failure *task.PanicError
+	failAt  int
+	cause   error // of the cancellation that kept the loop from its end
+}
+
+// A span is a stretch of a loop, and the part that it adds to.
+type span struct {
+	l      *loop
+	p      part
+	lo, hi int
+	grain  int
+	eager  int // levels to split whether somebody is hungry or not
+}
+
+var spans *Func[span, struct{}]
+
+func init() { spans = Define(runSpan) }
+
+// grainTime is what the automatic grain aims at, in nanoseconds. A step costs some 100 ns beside its elements, half a percent of
+// this; and this is a fraction of a percent of a quantum, which a task that has to give way may come too late.
+// BenchmarkFor would show a change.
+const grainTime = 20_000
+
+// eagerLevels makes at least four spans for each CPU at the start, before anything is known about the elements: a few long ones
+// must not wait for each other in one span. A split costs about 100 ns.
+var eagerLevels = bits.Len(uint(4*runtime.NumCPU() - 1))
+
+func newLoop(o options, total int) *loop {
+	l := &loop{grain: o.grain, prog: newProgress(o, total)}
+	l.limit.Store(math.MaxInt64)
+	return l
+}
+
+// run has p handle [lo, hi). It returns the cause if the task was cancelled before that was done, and panics as
+// the first step that panicked, in the order of the indexes: all below have been handled then.
+func (l *loop) run(c *task.Ctx, lo, hi int, p part) error {
+	l.pass(c, lo, hi, p)
+	if l.failure == nil && l.cause == nil {
+		l.end()
+	}
+	return l.result(c)
+}
+
+// pass is the part of run in which the work is done. The failure, if there is one, is kept.
+func (l *loop) pass(c *task.Ctx, lo, hi int, p part) {
+	(*rt.Desc)(c).Host() // panics if the task does not run
+	if lo < hi {
+		runSpan(c, span{l, p, lo, hi, max(l.grain, 1), eagerLevels})
+	}
+}
+
+// result is what the algorithm returns, or its panic.
+func (l *loop) result(c *task.Ctx) error {
+	// A failure above the limit is one that a loop would not have come to: see Find.
+	switch err := c.Err(); {
+	case l.failure != nil && (int64(l.failAt) <= l.limit.Load() || l.cause != nil):
+		panic(l.failure)
+	case l.cause == nil:
+		return nil
+	case err != nil:
+		return err // the task knows the cause, those of stolen spans do not
+	}
+	return l.cause
+}
+
+// end shows the end.
+func (l *loop) end() {
+	defer func() {
+		if v := recover(); v != nil {
+			l.failed(math.MinInt, panicError(v))
+		}
+	}()
+	l.prog.end()
+}
+
+// runSpan works through a span, and returns when all of it is done. It does not panic.
+func runSpan(c *task.Ctx, s span) struct{} {
+	l := s.l
+	var last time.Duration // when the last step ended; 0 before the first
+	for lo := s.lo; lo < s.hi; {
+		if l.ended(c, lo) {
+			break
+		}
+		rest := s.hi - lo
+		offer(c)
+		if rest > s.grain && (s.eager > 0 || hungry(c)) {
+			mid := lo + rest/2
+			right := s.p.split()
+			x := spans.Fork(c, span{l, right, mid, s.hi, s.grain, s.eager - 1})
+			show(c)
+			runSpan(c, span{l, s.p, lo, mid, s.grain, s.eager - 1})
+			l.join(c, x, mid)
+			s.p.append(right)
+			break
+		}
+		n := min(s.grain, rest)
+		if l.grain != 0 {
+			l.step(c, s.p, lo, lo+n)
+			lo += n
+			continue
+		}
+		if last == 0 {
+			last = time.Since(epoch)
+		}
+		l.step(c, s.p, lo, lo+n)
+		lo += n
+		now := time.Since(epoch)
+		switch took := now - last; {
+		case took < grainTime/2:
+			s.grain *= 2
+		case took > grainTime*2:
+			s.grain = max(s.grain/2, 1)
+		}
+		last = now
+	}
+	return struct{}{}
+}
+
+// ended reports whether the index lo need not be handled any more. It is a yield point.
+func (l *loop) ended(c *task.Ctx, lo int) bool {
+	c.Checkpoint()
+	if int64(lo) >= l.limit.Load() {
+		return true
+	}
+	if c.Cancelled() {
+		l.cancelled(c)
+		return true
+	}
+	return false
+}
+
+// hungry reports whether the range should be split, so that there is something to steal.
+func hungry(c *task.Ctx) bool {
+	w := (*rt.Desc)(c).Worker()
+	return w.Forks.PrivateLen() == 0 && w.Forks.Thief().Empty()
+}
+
+// offer sees to it that thieves can take something, if the task has anything to take, and that somebody comes for it.
+// Forks alone are not shown until a thief asks. That is right for a fork that costs less than a theft, and not for one before
+// a long call: a worker may be asleep that has not asked, or has been forgotten when another one's request was met.
+func offer(c *task.Ctx) {
+	d := (*rt.Desc)(c)
+	if w := d.Worker(); w.Forks.PrivateLen() > 0 && w.Forks.Thief().Empty() {
+		show(c)
+	}
+}
+
+// show lets thieves at all that the task has forked, and wakes one if nobody looks.
+func show(c *task.Ctx) {
+	d := (*rt.Desc)(c)
+	w := d.Worker()
+	w.Expose(d)
+	w.Host.Hungry()
+}
+
+// step has p handle [lo, hi) and keeps its panic.
+func (l *loop) step(c *task.Ctx, p part, lo, hi int) {
+	mark := (*rt.Desc)(c).Outstanding()
+	defer func() {
+		if v := recover(); v != nil {
+			l.failed(lo, caught(c, mark, v))
+		}
+	}()
+	p.step(c, lo, hi)
+	l.prog.add(hi - lo)
+}
+
+// join joins the span that begins at lo. See joined for what there is to catch.
+func (l *loop) join(c *task.Ctx, x *Call[span, struct{}], lo int) {
+	defer func() {
+		if v := recover(); v != nil {
+			l.failed(lo, panicError(v))
+		}
+	}()
+	x.Join(c)
+}
+
+// failed keeps the failure of a step that began at lo, unless an earlier one failed too.
+func (l *loop) failed(lo int, failure *task.PanicError) {
+	l.mu.Lock()
+	if l.failure == nil || lo < l.failAt {
+		l.failure, l.failAt = failure, lo
+	}
+	l.mu.Unlock()
+	l.endAt(lo)
+}
+
+func (l *loop) cancelled(c *task.Ctx) {
+	l.mu.Lock()
+	if l.cause == nil {
+		l.cause = c.Err()
+	}
+	l.mu.Unlock()
+	l.endAt(math.MinInt)
+}
+
+// endAt lowers the limit to i.
+func (l *loop) endAt(i int) {
+	for {
+		old := l.limit.Load()
+		if int64(i) >= old || l.limit.CompareAndSwap(old, int64(i)) {
+			return
+		}
+	}
+}
