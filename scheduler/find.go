@@ -314,6 +314,11 @@ func (w *worker) sleep() {
 	w.Current.Store(nil)
 	w.flush()
 	w.trimQueue()
+	for _, v := range w.s.workers {
+		// Also on behalf of a worker that was not let search. Whoever forks from now on exposes,
+		// and wakes somebody.
+		v.Forks.Thief().Ask()
+	}
 	w.s.idle.sleep(w.id, w.searching)         // (W2)
 	w.searching = true                        // either way it comes back as one
 	if w.s.visibleWork() || w.s.quit.Load() { // (W3)

@@ -265,6 +265,9 @@ func (w *worker) over(d *rt.Desc) bool {
 	if d.Flag.Budget() >= 0 {
 		return false // there was a mark for an earlier dispatch
 	}
+	if w.ExposeWanted(d) {
+		w.Hungry()
+	}
 	now := w.s.now()
 	w.expireTimers(now)
 	if w.s.home.Owed.Load() != 0 {
@@ -357,7 +360,14 @@ func (w *worker) Local(d *rt.Desc) {
 }
 
 // Hungry implements rt.Host.
-func (w *worker) Hungry() { w.s.wakeOne() }
+func (w *worker) Hungry() {
+	w.s.wakeOne()
+	if w.s.idle.sleeping() != 0 {
+		// On behalf of those who still sleep, and whose requests this exposure has met:
+		// the next fork exposes again and wakes one more.
+		w.Forks.Thief().Ask()
+	}
+}
 
 // adopt makes a task of a frame that the worker has stolen or found. It returns nil if the frame's
 // parent has claimed it.

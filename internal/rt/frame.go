@@ -120,6 +120,24 @@ func (w *Worker) PushFrame(d *Desc, f *Frame) (exposed bool) {
 	return w.Forks.PushPrivate(f)
 }
 
+// ExposeWanted lets thieves at half of the private frames of the running task d, rounded up, if one
+// has asked. It reports whether it did.
+func (w *Worker) ExposeWanted(d *Desc) bool {
+	n := w.Forks.PrivateLen()
+	if n == 0 || !w.Forks.Wanted() {
+		return false
+	}
+	w.account(d, (n+1)/2)
+	w.Forks.Expose()
+	return true
+}
+
+// Private reports whether f is among the private frames, which are the running task's.
+func (w *Worker) Private(f *Frame) (found bool) {
+	w.Forks.EachPrivate(w.Forks.PrivateLen(), func(g *Frame) { found = found || f == g })
+	return found
+}
+
 // account notes the n oldest private frames, which are about to be exposed, with their task: it
 // must not end before they have, and thieves need to know it.
 func (w *Worker) account(d *Desc, n int) {

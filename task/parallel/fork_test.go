@@ -425,3 +425,28 @@ func TestForkDoesNotAllocate(t *testing.T) {
 		})
 	}
 }
+
+// A call that is still private can be joined by its parent only, wherever the other task runs.
+func TestJoinOfAPrivateCallByAnother(t *testing.T) {
+	for range 50 {
+		s := open(t, 4)
+		var other any
+		err := s.Go(func(c *task.Ctx) {
+			x := fib.Fork(c, 5)
+			var tried atomic.Bool
+			o := c.Go(func(c *task.Ctx) {
+				defer tried.Store(true)
+				defer func() { other = recover() }()
+				x.Join(c)
+			})
+			for !tried.Load() { // another worker steals it; this one keeps its frame
+				runtime.Gosched()
+			}
+			if x.Join(c) != 5 || o.Join(c) != nil {
+				panic("the parent's own join")
+			}
+		}).Wait()
+		require.NoError(t, err)
+		require.Contains(t, other, "Join by another task")
+	}
+}

@@ -148,6 +148,8 @@ func (x *Call[A, R]) Join(c *task.Ctx) R {
 	}
 	f := x.f
 	a := x.arg
+	var zero A
+	x.arg = zero // a pooled frame keeps nothing alive
 	x.Forked = false
 	if i := w.Index; uint(i) < maxPools {
 		p := &f.pools[i]
@@ -169,6 +171,8 @@ func (x *Call[A, R]) joinSlow(c *task.Ctx) R {
 	if ok, pooled := d.Worker().Take(d, &x.Frame); ok {
 		x.Forked = false
 		f, a := x.f, x.arg
+		var zero A
+		x.arg = zero
 		if pooled {
 			x.Parent = nil
 			x.giveBack(d.Worker())
@@ -182,6 +186,8 @@ func (x *Call[A, R]) joinSlow(c *task.Ctx) R {
 	x.Forked = false
 	var zero R
 	x.res = zero
+	var none A
+	x.arg = none
 	x.Rest()
 	x.giveBack(d.Worker())
 	if err != nil {
@@ -194,7 +200,9 @@ func (x *Call[A, R]) check(d *rt.Desc) {
 	if !x.Forked {
 		panic("parallel: Join of a call that was joined before: join each Fork exactly once")
 	}
-	if x.Parent != nil && x.Parent != d {
+	// A frame has a parent once others may have seen it. Until then it is private, and so on the worker
+	// that runs its parent.
+	if x.Parent != d && (x.Parent != nil || !d.Worker().Private(&x.Frame)) {
 		panic("parallel: Join by another task than the one that forked: let the forking task join, and pass the result on")
 	}
 }
