@@ -36,7 +36,7 @@ func exchange(pinned bool, self, to *fiber.Fiber) {
 	}
 }
 
-// newLooper makes a sleeping looper. The caller is a worker.
+// newLooper makes a sleeping looper. Called by the base of a worker.
 func (s *Scheduler) newLooper() *looper {
 	l := &looper{}
 	if s.pinned() {
@@ -48,7 +48,10 @@ func (s *Scheduler) newLooper() *looper {
 }
 
 // run is the body of the looper's fiber.
-func (l *looper) run() {
+func (l *looper) run(yield func(struct{}) bool) {
+	if !l.Start(yield) {
+		return
+	}
 	if l.w.pinned {
 		runtime.LockOSThread()
 	}
@@ -114,7 +117,7 @@ func (l *looper) goexit(d *rt.Desc) {
 		return
 	}
 	w := l.w
-	l.switchTo(w, actRetire, &w.takeLooper(nil).Fiber)
+	l.switchTo(w, actRetire, w.takeLooper(nil))
 }
 
 // maxGoexits bounds how deep a fiber's stack gets by Goexits, at half a kilobyte each. A
@@ -196,18 +199,23 @@ type loopers struct {
 	last    int64
 }
 
-// takeLooper returns an idle looper for w to switch to.
-func (w *worker) takeLooper(pending *rt.Desc) *looper {
+// takeLooper returns the fiber to switch to for running pending, or for looking for something
+// if that is nil: an idle looper's, or else the worker's base, which makes a looper and
+// switches on to it. Making one takes more stack than a task that is about to park should
+// be left with: stacks grow by doubling.
+func (w *worker) takeLooper(pending *rt.Desc) *fiber.Fiber {
+	w.handoff = pending
 	var l *looper
 	if n := len(w.idleLoopers); n > 0 {
 		l = w.idleLoopers[n-1]
 		w.idleLoopers[n-1] = nil
 		w.idleLoopers = w.idleLoopers[:n-1]
 	} else if l = w.s.loopers.get(); l == nil {
-		l = w.s.newLooper()
+		w.needLooper = true
+		return w.base
 	}
-	l.w, w.handoff = w, pending
-	return l
+	l.w = w
+	return &l.Fiber
 }
 
 func (w *worker) keepLooper(l *looper) {

@@ -36,6 +36,7 @@ type worker struct {
 	prevPark    rt.Park
 	prevLooper  *looper
 	idleLoopers []*looper
+	needLooper  bool     // the base is switched to for making a looper, not for ending
 	handoff     *rt.Desc // what the looper that is switched to has to run; nil: look for something
 	descs       descList
 	rng         *rand.Rand
@@ -154,7 +155,7 @@ func (w *worker) leave(d, n *rt.Desc, act action) *fiber.Fiber {
 		w.begin(n)
 	} else {
 		w.Current.Store(nil)
-		to = &w.takeLooper(n).Fiber
+		to = w.takeLooper(n)
 	}
 	w.fib = to
 	s := self.Take(to)
@@ -538,11 +539,13 @@ func (w *worker) main() {
 	w.tid = threadID()
 	w.bind()
 	w.base = fiber.Adopt()
-	w.act = actNone
-	to := &w.takeLooper(nil).Fiber
-	w.fib = to
-	exchange(w.pinned, w.base, to)
-	w.commit()
+	for w.needLooper = true; w.needLooper; {
+		w.needLooper = false
+		l := w.s.newLooper()
+		l.w, w.fib = w, &l.Fiber
+		exchange(w.pinned, w.base, &l.Fiber)
+		w.commit()
+	}
 	w.flush()
 	w.s.loopers.put(w.idleLoopers...)
 	w.idleLoopers = nil

@@ -52,7 +52,6 @@ type Fiber struct {
 	relayed bool // when woken: do nothing but switch on, to relays[f]
 	dying   bool // when woken: return from the body
 	tainted bool // its stack unwinds a runtime.Goexit: see Taint
-	dead    bool
 
 	// Mark is for the fiber's owner to use.
 	Mark uint8
@@ -64,27 +63,33 @@ type Fiber struct {
 // relays says to whom relayed fibers switch on. Only Reap makes any.
 var relays sync.Map // of *Fiber to *Fiber
 
-// Init makes f a sleeping fiber that runs body when it is switched to for the
-// first time. body must return when [Fiber.Dying] is true after a switch, and
-// at no other time. The caller must not be locked to its thread.
-func (f *Fiber) Init(body func()) {
-	f.next, _ = iter.Pull(func(yield func(struct{}) bool) {
-		f.yield = yield
-		if f.relayed {
-			f.forward()
-		}
-		if !f.dying {
-			body()
-		}
-		f.dead = true
-	})
+// Init makes f a sleeping fiber whose body is switched to for the first time by calling body.
+// That must begin with [Fiber.Start] and do nothing more if this returns false; it must return when
+// [Fiber.Dying] is true after a switch, and at no other time. The caller must not be locked
+// to its thread. (Body is handed to iter.Pull as it is, which saves a closure for each fiber.)
+func (f *Fiber) Init(body func(yield func(struct{}) bool)) {
+	f.next, _ = iter.Pull(body)
 	f.at = f
 }
 
-// New returns a new fiber after Init.
+// Start is the first thing that the body of f calls, with its argument. It reports whether
+// there is anything to do: a fiber that is ended before it began has nothing.
+func (f *Fiber) Start(yield func(struct{}) bool) bool {
+	f.yield = yield
+	if f.relayed {
+		f.forward()
+	}
+	return !f.dying
+}
+
+// New returns a new fiber that runs body.
 func New(body func(f *Fiber)) *Fiber {
 	f := &Fiber{}
-	f.Init(func() { body(f) })
+	f.Init(func(yield func(struct{}) bool) {
+		if f.Start(yield) {
+			body(f)
+		}
+	})
 	return f
 }
 
