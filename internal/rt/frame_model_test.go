@@ -1,0 +1,113 @@
+//go:build heddle_model
+
+package rt
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/deque"
+	"github.com/heddle-go/heddle/internal/explore"
+)
+
+// forks is a parent that forks two calls on worker 0, exposes what a thief asks for, and joins in reverse order, as package
+// parallel does; and thieves. If migrates is set, the parent leaves the worker after forking, which exposes
+// everything, and joins from worker 1, whose deque is empty. Each call must be made exactly once, and the parent
+// must never wait for a wake-up that does not come.
+func forks(thieves int, migrates bool, claim func(f *Frame) bool, await func(f *Frame) bool) func(*explore.Model) {
+	return func(m *explore.Model) {
+		d := fresh(0)
+		var w [2]Worker
+		for i := range w {
+			w[i].Forks.Init(deque.LIFO, 2)
+		}
+		frames := [2]*Frame{{}, {}}
+		made := map[*Frame]int{}
+		woken := map[*Frame]bool{}
+		m.Thread("parent", func() {
+			for _, f := range frames {
+				f.Forked = true
+				if !w[0].Forks.TryPushPrivate(f) {
+					w[0].PushFrame(d, f)
+				}
+			}
+			at := &w[0]
+			if migrates {
+				at.Expose(d)
+				at = &w[1]
+			}
+			for i := len(frames) - 1; i >= 0; i-- {
+				f := frames[i]
+				if at.Forks.TakeBackIf(f) {
+					made[f]++
+				} else if ok, _ := at.Take(d, f); ok {
+					made[f]++
+				} else if await(f) {
+					explore.Block("woken", func() bool { return woken[f] })
+				}
+				f.Forked = false
+			}
+		})
+		for i := range thieves {
+			m.Thread(fmt.Sprint("thief", i), func() {
+				for range 3 {
+					f, out := w[0].Forks.Thief().Steal()
+					if out != deque.Stolen || !claim(f) {
+						continue
+					}
+					made[f]++
+					if f.Finish() {
+						woken[f] = true
+					}
+				}
+			})
+		}
+		m.Check(func() error {
+			for i, f := range frames {
+				if made[f] != 1 {
+					return fmt.Errorf("call %d was made %d times", i, made[f])
+				}
+			}
+			if x := d.Ext(); x != nil && len(x.frames) != 0 {
+				return fmt.Errorf("%d joined calls are still noted", len(x.frames))
+			}
+			return nil
+		})
+	}
+}
+
+func TestModelForks(t *testing.T) {
+	c := explore.Config{Preemptions: 3}
+	explore.Run(t, c, forks(1, false, (*Frame).Claim, (*Frame).Await))
+	explore.Run(t, c, forks(1, true, (*Frame).Claim, (*Frame).Await))
+	c.Preemptions = 2
+	explore.Run(t, c, forks(2, false, (*Frame).Claim, (*Frame).Await))
+	explore.Run(t, c, forks(2, true, (*Frame).Claim, (*Frame).Await))
+}
+
+// A thief that does not claim what it took from the deque makes a call that the migrated parent makes too.
+func TestModelThiefWithoutClaim(t *testing.T) {
+	mutant := func(f *Frame) bool {
+		f.state.Store(frClaimed)
+		return true
+	}
+	_, failure := explore.Check(explore.Config{Preemptions: 2}, forks(1, true, mutant, (*Frame).Await))
+	require.NotNil(t, failure)
+	require.Contains(t, failure.Message, "made 2 times")
+}
+
+// A parent that looks whether the call is done and then announces itself, without CAS, waits for ever.
+func TestModelAwaitWithoutCAS(t *testing.T) {
+	mutant := func(f *Frame) bool {
+		if f.state.Load() == frDone {
+			return false
+		}
+		f.state.Store(frWaiting)
+		return true
+	}
+	_, failure := explore.Check(explore.Config{Preemptions: 3}, forks(1, true, (*Frame).Claim, mutant))
+	require.NotNil(t, failure)
+	require.Contains(t, failure.Message, "blocked for ever")
+}
