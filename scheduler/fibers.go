@@ -196,7 +196,6 @@ type loopers struct {
 	idle    []*looper
 	retired []*looper // those that must not be used any more
 	low     int       // the least number of idle loopers since the last trim
-	last    int64
 }
 
 // takeLooper returns the fiber to switch to for running pending, or for looking for something

@@ -291,7 +291,8 @@ func TestMisuseOfGoPanics(t *testing.T) {
 	s := open(t, 1)
 	require.PanicsWithValue(t, "scheduler: Go with a nil function", func() { s.Go(nil) })
 	require.PanicsWithValue(t, "scheduler: GoContext with a nil function", func() { s.GoContext(context.Background(), nil) })
-	require.Panics(t, func() { s.GoContext(nil, func(*task.Ctx) {}) }) //nolint:staticcheck
+	var none context.Context
+	require.PanicsWithValue(t, "scheduler: GoContext with a nil context: use Go, or context.Background()", func() { s.GoContext(none, func(*task.Ctx) {}) })
 }
 
 // In a bubble, time is fake: an hour's sleep takes none, and Close leaves nothing behind, which

@@ -141,7 +141,8 @@ func (s *Scheduler) Go(fn func(c *task.Ctx), opts ...task.Option) task.Task {
 	if fn == nil {
 		panic("scheduler: Go with a nil function")
 	}
-	return s.submit(nil, fn, task.Submission(nil, opts))
+	var none context.Context
+	return s.submit(none, fn, task.Submission(none, opts))
 }
 
 // GoContext is Go for a task that also belongs to a context: the task is cancelled, with the

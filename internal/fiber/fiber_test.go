@@ -108,8 +108,7 @@ func TestMigratesBetweenThreads(t *testing.T) {
 	for i := range turn {
 		turn[i] = make(chan struct{}, 1)
 	}
-	var f *Fiber
-	f = New(func(f *Fiber) {
+	f := New(func(f *Fiber) {
 		for !f.Dying() {
 			runtime.LockOSThread()
 			n++
