@@ -52,8 +52,9 @@ func TestMutexBlocksModelThreads(t *testing.T) {
 func TestMutexDeadlockIsFound(t *testing.T) {
 	_, failure := explore.Check(explore.Config{Preemptions: 1}, func(m *explore.Model) {
 		var a, b Mutex
-		m.Thread("ab", func() { a.Lock(); b.Lock(); b.Unlock(); a.Unlock() })
-		m.Thread("ba", func() { b.Lock(); a.Lock(); a.Unlock(); b.Unlock() })
+		both := 0
+		m.Thread("ab", func() { a.Lock(); b.Lock(); both++; b.Unlock(); a.Unlock() })
+		m.Thread("ba", func() { b.Lock(); a.Lock(); both++; a.Unlock(); b.Unlock() })
 	})
 	require.NotNil(t, failure)
 	require.Equal(t, explore.Deadlock, failure.Kind)
