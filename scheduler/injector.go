@@ -39,6 +39,12 @@ func (q *injector) append(d *rt.Desc) {
 	q.n.Store(int64(n + 1)) // publishes for the look of a worker that is about to sleep
 }
 
+// accept is append for a new task.
+func (q *injector) accept(d *rt.Desc) {
+	q.append(d)
+	q.accepted.Store(q.accepted.Load() + 1)
+}
+
 func (q *injector) resize(size int) {
 	ring := make([]*rt.Desc, size)
 	k := copy(ring, q.ring[q.head:])

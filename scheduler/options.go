@@ -62,6 +62,7 @@ type config struct {
 	onStall    func(Stall)
 	onPanic    func(task.Task, *task.PanicError)
 	log        *slog.Logger
+	blocking   int
 }
 
 // Option is an option of [New].
@@ -167,11 +168,30 @@ func WithLogger(l *slog.Logger) Option {
 	})
 }
 
+// MaxBlockingLimit is the largest limit that [WithBlockingLimit] takes. By default a Go program may have 10,000 threads, and a
+// goroutine that is in a system call holds one.
+const MaxBlockingLimit = 8192
+
+// WithBlockingLimit sets how many goroutines at most run the functions of [task.Ctx.Blocking] at once; calls beyond that
+// queue. 1 to [MaxBlockingLimit]; the default is 512. Goroutines are started when needed, used again, and
+// end when they have been idle for some seconds. A high limit lets more calls overlap; each that is in a system call holds
+// a thread.
+func WithBlockingLimit(n int) Option {
+	return optionFunc(func(c *config) error {
+		if n < 1 || n > MaxBlockingLimit {
+			return fmt.Errorf("scheduler: WithBlockingLimit(%d): want 1 to %d", n, MaxBlockingLimit)
+		}
+		c.blocking = n
+		return nil
+	})
+}
+
 func newConfig(opts []Option) (config, error) {
 	c := config{
 		workers:    min(runtime.GOMAXPROCS(0), MaxWorkers),
 		quantum:    10 * time.Millisecond,
 		stallAfter: time.Second,
+		blocking:   512,
 	}
 	for i, o := range opts {
 		if o == nil {

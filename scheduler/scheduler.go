@@ -33,6 +33,7 @@ type Scheduler struct {
 	timers  timers
 	descs   descPool
 	loopers loopers
+	block   blockers
 
 	// live counts tasks that were accepted and have not ended. Submissions from outside
 	// count at once; workers keep what happens on them to themselves
@@ -142,7 +143,7 @@ func (s *Scheduler) Go(fn func(c *task.Ctx), opts ...task.Option) task.Task {
 		panic("scheduler: Go with a nil function")
 	}
 	var none context.Context
-	return s.submit(none, fn, task.Submission(none, opts))
+	return task.HandleOf(s.Admit(fn, task.Submission(none, opts)))
 }
 
 // GoContext is Go for a task that also belongs to a context: the task is cancelled, with the
@@ -155,47 +156,59 @@ func (s *Scheduler) GoContext(ctx context.Context, fn func(c *task.Ctx), opts ..
 	if fn == nil {
 		panic("scheduler: GoContext with a nil function")
 	}
-	return s.submit(ctx, fn, task.Submission(ctx, opts))
+	return s.admitUnder(ctx, fn, task.Submission(ctx, opts))
 }
 
-// submit is the way in for goroutines.
+// enter counts a task that is submitted from outside, and reports whether it is accepted.
 //
-// It counts the task before it looks at the phase; Shutdown and Close set the phase before
-// they look at the count. So either the task is refused or it is waited for.
-func (s *Scheduler) submit(ctx context.Context, fn func(*task.Ctx), x *rt.Ext) task.Task {
+// It counts before it looks at the phase; Shutdown and Close set the phase before they look at
+// the count. So either the task is refused or it is waited for.
+func (s *Scheduler) enter() bool {
 	s.live.Add(1)
-	if s.phase.Load() != phaseOpen {
-		s.live.Add(-1)
-		s.quiesce()
-		return task.Closed()
+	if s.phase.Load() == phaseOpen {
+		return true
+	}
+	s.live.Add(-1)
+	s.quiesce()
+	return false
+}
+
+// Admit implements rt.Scheduler: the way in for goroutines.
+func (s *Scheduler) Admit(fn any, x *rt.Ext) (*rt.Desc, uint32) {
+	if !s.enter() {
+		return nil, 0
 	}
 	q := &s.inj
-	if ctx != nil {
-		q.mu.Lock()
-		d := q.descs.get(&s.descs)
-		q.mu.Unlock()
-		// The watch may cancel at once, so the descriptor must be alive.
-		d.Start(fn, x)
-		t := task.HandleOf(d)
-		x.Watch(context.AfterFunc(ctx, func() { t.CancelCause(context.Cause(ctx)) }))
-		if ctx.Err() != nil {
-			t.CancelCause(context.Cause(ctx))
-		}
-		q.mu.Lock()
-		q.append(d)
-		q.accepted.Store(q.accepted.Load() + 1)
-		q.mu.Unlock()
-		s.wakeOne()
-		return t
-	}
 	q.mu.Lock()
 	d := q.descs.get(&s.descs)
 	d.Start(fn, x)
-	t := task.HandleOf(d)
-	q.append(d) // (P1)
-	q.accepted.Store(q.accepted.Load() + 1)
+	gen := d.Gen()
+	q.accept(d) // (P1)
 	q.mu.Unlock()
 	s.wakeOne() // (P2, P3)
+	return d, gen
+}
+
+// admitUnder is Admit for a task that is cancelled with ctx.
+func (s *Scheduler) admitUnder(ctx context.Context, fn any, x *rt.Ext) task.Task {
+	if !s.enter() {
+		return task.Closed()
+	}
+	q := &s.inj
+	q.mu.Lock()
+	d := q.descs.get(&s.descs)
+	q.mu.Unlock()
+	// The watch may cancel at once, so the descriptor must be alive.
+	d.Start(fn, x)
+	t := task.HandleOf(d, d.Gen())
+	x.Watch(context.AfterFunc(ctx, func() { t.CancelCause(context.Cause(ctx)) }))
+	if ctx.Err() != nil {
+		t.CancelCause(context.Cause(ctx))
+	}
+	q.mu.Lock()
+	q.accept(d)
+	q.mu.Unlock()
+	s.wakeOne()
 	return t
 }
 

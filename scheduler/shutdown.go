@@ -156,7 +156,7 @@ func (s *Scheduler) end() {
 func (s *Scheduler) unfinished() (ts []task.Task) {
 	s.descs.each(func(d *rt.Desc) {
 		if st := d.Status(); st.InUse() {
-			ts = append(ts, task.HandleOf(d))
+			ts = append(ts, task.HandleOf(d, d.Gen()))
 		}
 	})
 	return ts

@@ -38,7 +38,7 @@ func (u unit) Stalled(p preempt.Dispatch, age time.Duration) {
 	if d == nil || &d.Flag != p.Flag || d.Gen() != uint32(p.Life) {
 		return // it has just ended
 	}
-	t := task.HandleOf(d)
+	t := task.HandleOf(d, d.Gen())
 	w.s.stalls.Add(1)
 	w.s.logger().Warn("heddle: a task has passed no yield point and holds its worker",
 		"task", t.Name(), "state", t.State().String(), "age", age, "worker", w.id)

@@ -413,7 +413,7 @@ func (w *worker) end(d *rt.Desc, failure error) {
 		return
 	}
 	d.NeedExt().Err = failure
-	t := task.HandleOf(d)
+	t := task.HandleOf(d, d.Gen())
 	pe, panicked := failure.(*task.PanicError)
 	if panicked && w.s.cfg.onPanic == nil {
 		crash(t, pe)

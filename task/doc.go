@@ -17,9 +17,10 @@
 // Two words are kept apart everywhere: an operation parks the task, and its worker
 // goes on with other tasks; or it blocks the calling goroutine, with the thread
 // that carries it. Inside a task use the operations that park: [Ctx.Sleep],
-// [Ctx.Park], [Task.Join]. [Task.Wait] blocks and is for ordinary goroutines. A task
-// that blocks its thread (a system call, a channel, a mutex) is allowed to, but takes
-// a worker away while it does.
+// [Ctx.Park], [Task.Join], and what takes a context first: [Group], [Future], [Completion],
+// package tsync. [Task.Wait] blocks and is for ordinary goroutines. A task that blocks its
+// thread (a system call, a native channel, a mutex) is allowed to, but takes a worker away while
+// it does; [Ctx.Blocking] has another goroutine do it.
 //
 // # Guarantees
 //

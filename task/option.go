@@ -43,6 +43,11 @@ func Submission(parent context.Context, opts []Option) *rt.Ext {
 	return x
 }
 
-// HandleOf returns the handle of the task that a descriptor serves now. It is for
-// package scheduler.
-func HandleOf(d *rt.Desc) Task { return Task{d, d.Gen()} }
+// HandleOf returns the handle of the task that a descriptor serves in life gen; without a descriptor it is
+// [Closed]. It is for package scheduler.
+func HandleOf(d *rt.Desc, gen uint32) Task {
+	if d == nil {
+		return Closed()
+	}
+	return Task{d, gen}
+}

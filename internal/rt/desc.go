@@ -104,6 +104,24 @@ type Scheduler interface {
 	// OnTask reports whether the caller runs on a task of this scheduler. It may be slow, and
 	// may take a task of another scheduler for one.
 	OnTask() bool
+	// Admit submits a task from outside and returns its descriptor and its generation; the
+	// descriptor is nil if the scheduler takes none.
+	Admit(fn any, x *Ext) (*Desc, uint32)
+	// Block has a goroutine that is no task run j, at once or when one is free. The caller is a task.
+	Block(j Job)
+}
+
+// An Owner is a parent context, as in Ext, that is told when its task ends without having run.
+type Owner interface {
+	// Skip is called by the worker that ends the task, before its end is known.
+	Skip(d *Desc)
+}
+
+// A Job is what a task has a goroutine do for it.
+type Job interface {
+	// Run does it and wakes the task. It returns a panic for which the task has not waited, or nil; it does not
+	// return if the job calls runtime.Goexit.
+	Run() (stray error)
 }
 
 // Status reads the status word.
@@ -325,6 +343,13 @@ const (
 // in a new generation; otherwise it is Done for good. Called by the worker that runs
 // the task, or took it from a queue.
 func (d *Desc) Finish(e End) (waiters *Waiter, free bool) {
+	if e == Skipped {
+		if x := d.ext.Load(); x != nil {
+			if o, ok := x.Parent.(Owner); ok {
+				o.Skip(d)
+			}
+		}
+	}
 	d.Fn = nil
 	d.Fib.Store(nil)
 	for {

@@ -1,0 +1,34 @@
+package scheduler_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/task"
+)
+
+func init() {
+	children["stray-panic"] = func() {
+		s, err := scheduler.New()
+		if err != nil {
+			panic(err)
+		}
+		begun, end := make(chan struct{}), make(chan struct{})
+		x := s.Go(func(c *task.Ctx) { c.Blocking(func() { close(begun); <-end; panic("astray") }) }, task.Name("gone"))
+		<-begun
+		x.Cancel()
+		x.Wait()
+		close(end)
+		s.Close() // waits for the call
+	}
+}
+
+// Without a handler, the panic of a blocking call ends the process, even if its task does not wait any more.
+func TestBlockingStrayPanicCrashes(t *testing.T) {
+	code, stderr := child(t, "stray-panic")
+	require.Equal(t, 2, code)
+	require.Contains(t, stderr, "panic: astray")
+	require.Contains(t, stderr, "gone")
+}

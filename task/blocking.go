@@ -1,0 +1,150 @@
+package task
+
+import (
+	"runtime"
+
+	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/rt"
+)
+
+// Blocking calls fn on an ordinary goroutine, and parks the task until fn has returned; the worker serves other tasks
+// meanwhile. It is for what blocks its thread: system calls, files, cgo, native channels and locks. It returns nil
+// when fn has returned.
+//
+// If the task is cancelled first, or has been before, Blocking returns the cause at once. A function that has
+// begun goes on, and nobody looks at what comes of it: so it should not write to what the task still uses; see
+// [BlockingValue]. One that has not begun is not called.
+//
+// The number of goroutines is bounded by scheduler.WithBlockingLimit; calls beyond it queue, first come first
+// served. The goroutines are used again. The scheduler's Close and Shutdown wait until the functions of all calls have returned,
+// also of those whose tasks have gone on; so fn must not call them.
+//
+// If fn panics, Blocking panics with a [*PanicError] that has the value and fn's stack. If it panics after the task
+// has gone on, that goes to the scheduler's panic handler with the handle of the task, or ends the process if there is
+// none. If fn calls runtime.Goexit, Blocking returns [ErrGoexit].
+//
+// Inside fn the methods of c that are not context.Context's must not be called, nor c be passed to operations that
+// can wait: the task is parked, and so they panic. With another context such operations block fn's goroutine.
+func (c *Ctx) Blocking(fn func()) error {
+	if fn == nil {
+		panic("task: Ctx.Blocking with a nil function")
+	}
+	if _, err := Enter(c); err != nil {
+		return err
+	}
+	j := &call{fn: fn, task: c.Task()}
+	j.Prepare(c, c)
+	c.desc().Home().Sched.Block(j)
+	if err := j.WaitIn(j); err != nil {
+		return err
+	}
+	if pe, ok := j.failure.(*PanicError); ok {
+		panic(pe)
+	}
+	return j.failure
+}
+
+// BlockingValue is [Ctx.Blocking] for a function that returns a value and an error, and returns these. If the task does not
+// wait for them they are dropped.
+func BlockingValue[T any](c *Ctx, fn func() (T, error)) (T, error) {
+	if fn == nil {
+		panic("task: BlockingValue with a nil function")
+	}
+	r := new(struct { // fn's alone, until Blocking returns nil
+		v   T
+		err error
+	})
+	if err := c.Blocking(func() { r.v, r.err = fn() }); err != nil {
+		var zero T
+		return zero, err
+	}
+	return r.v, r.err
+}
+
+// A call is one call of Blocking.
+//
+//	queued  -> running   by the goroutine, which then calls fn
+//	running -> returned  by the goroutine, which then has to wake the task
+//	queued  -> dropped   by the task: fn is not called
+//	running -> dropped   by the task: nobody looks at the result
+//
+// Only the goroutine reads or writes the other fields while the call runs, and after it was dropped.
+type call struct {
+	Waiter
+	state   atomicx.Uint32
+	fn      func()
+	task    Task
+	failure error // *PanicError, ErrGoexit or nil
+}
+
+const (
+	callQueued = iota
+	callRunning
+	callReturned
+	callDropped
+)
+
+var (
+	_ Withdrawer = (*call)(nil)
+	_ rt.Job     = (*call)(nil)
+)
+
+// Withdraw implements Withdrawer.
+func (j *call) Withdraw() bool {
+	for {
+		s := j.state.Load()
+		if s >= callReturned {
+			return false
+		}
+		if j.state.CompareAndSwap(s, callDropped) {
+			return true
+		}
+	}
+}
+
+// Handle returns the task's handle.
+func (j *call) Handle() Task { return j.task }
+
+// Run implements rt.Job.
+func (j *call) Run() (stray error) {
+	if !j.state.CompareAndSwap(callQueued, callRunning) {
+		return nil
+	}
+	// Until the task has left its worker, a wrong use of its Ctx by fn would not be noticed. It has called Block just
+	// before and is about to park; if it is cancelled instead, it drops the call when it runs again.
+	for j.task.State() != Waiting {
+		if j.state.Load() == callDropped || j.task.d.Status().Cancelled() {
+			return nil
+		}
+		runtime.Gosched()
+	}
+	if j.state.Load() == callDropped {
+		return nil // this is another wait
+	}
+	returned := false
+	j.failure = ErrGoexit
+	defer func() {
+		if returned {
+			j.failure = nil
+		} else if v := recover(); v != nil {
+			j.failure = panicErrorOf(v)
+		}
+		stray = j.settle()
+	}()
+	j.fn()
+	returned = true
+	return nil
+}
+
+// settle ends a call that has run, and returns a panic that the task has not waited for.
+func (j *call) settle() (stray error) {
+	pe, panicked := j.failure.(*PanicError)
+	if j.state.CompareAndSwap(callRunning, callReturned) {
+		j.Wake(nil) // from here on j is the task's
+		return nil
+	}
+	if panicked {
+		return pe
+	}
+	return nil
+}

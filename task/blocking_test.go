@@ -1,0 +1,260 @@
+package task_test
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/task"
+)
+
+func TestBlocking(t *testing.T) {
+	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
+		require.ErrorIs(t, s.Go(func(c *task.Ctx) {
+			called := 0
+			for range 100 {
+				assert.NoError(t, c.Blocking(func() { called++ }))
+			}
+			assert.Equal(t, 100, called)
+
+			v, err := task.BlockingValue(c, func() (int, error) { return 7, errStop })
+			assert.Equal(t, 7, v)
+			assert.Equal(t, errStop, err)
+
+			// The worker serves others, on whom fn may wait.
+			var met task.Completion[int]
+			c.Go(func(*task.Ctx) { met.Complete(1, nil) })
+			assert.NoError(t, c.Blocking(func() { <-met.Done() }))
+
+			pe, isPanic := recovered(func() { c.Blocking(func() { panic(errStop) }) }).(*task.PanicError)
+			if assert.True(t, isPanic) {
+				assert.Equal(t, errStop, pe.Value)
+				assert.Contains(t, string(pe.Stack), "blocking_test.go")
+			}
+			assert.Equal(t, task.ErrGoexit, c.Blocking(runtime.Goexit))
+			assert.NoError(t, c.Blocking(func() {}))
+
+			for _, misuse := range []func(){
+				c.Yield,
+				func() { c.Sleep(1) },
+				func() { c.Blocking(func() {}) },
+				func() { c.Go(func(*task.Ctx) {}) },
+				func() { met.Wait(c) },
+			} {
+				v := recovered(func() { c.Blocking(misuse) })
+				assert.Contains(t, fmt.Sprint(v), "while its task is waiting")
+			}
+			assert.Panics(t, func() { c.Blocking(nil) })
+			assert.Panics(t, func() { task.BlockingValue[int](c, nil) })
+
+			c.Cancel()
+			assert.ErrorIs(t, c.Blocking(func() { t.Error("called for a cancelled task") }), context.Canceled)
+		}).Wait(), context.Canceled)
+	})
+}
+
+// At most as many functions run at once as the limit says, and all run.
+func TestBlockingLimit(t *testing.T) {
+	const limit = 3
+	guarded(t, []scheduler.Option{scheduler.WithBlockingLimit(limit)}, func(t *testing.T, s *scheduler.Scheduler) {
+		var active, most, called atomic.Int32
+		g := task.NewGroup(s)
+		for i := range 200 {
+			require.NoError(t, g.Go(context.Background(), func(c *task.Ctx) error {
+				return c.Blocking(func() {
+					n := active.Add(1)
+					for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+					}
+					runtime.Gosched()
+					active.Add(-1)
+					called.Add(1)
+					if i%20 == 0 {
+						panic("some")
+					}
+				})
+			}))
+		}
+		require.Contains(t, fmt.Sprint(recovered(func() { g.Wait(context.Background()) })), "some")
+		require.EqualValues(t, 200, called.Load())
+		require.LessOrEqual(t, int(most.Load()), limit)
+	})
+}
+
+func TestBlockingLimitRange(t *testing.T) {
+	for _, n := range []int{-1, 0, scheduler.MaxBlockingLimit + 1} {
+		_, err := scheduler.New(scheduler.WithBlockingLimit(n))
+		require.ErrorContains(t, err, "WithBlockingLimit")
+	}
+}
+
+// A cancelled task goes on at once: with its function running, and with it in the queue, where it then is not called.
+func TestBlockingCancel(t *testing.T) {
+	guarded(t, []scheduler.Option{scheduler.WithBlockingLimit(1)}, func(t *testing.T, s *scheduler.Scheduler) {
+		begun, end := make(chan struct{}), make(chan struct{})
+		first := s.Go(func(c *task.Ctx) {
+			v, err := task.BlockingValue(c, func() (int, error) { close(begun); <-end; return 1, nil })
+			assert.Zero(t, v)
+			assert.Equal(t, errStop, err)
+		})
+		<-begun
+		second := s.Go(func(c *task.Ctx) {
+			assert.Equal(t, errStop, c.Blocking(func() { t.Error("called though cancelled in the queue") }))
+		})
+		var third sync.WaitGroup
+		third.Add(1)
+		s.Go(func(c *task.Ctx) { defer third.Done(); assert.NoError(t, c.Blocking(func() {})) })
+		for second.State() != task.Waiting {
+			runtime.Gosched()
+		}
+		second.CancelCause(errStop)
+		require.Equal(t, errStop, second.Wait())
+		first.CancelCause(errStop)
+		require.Equal(t, errStop, first.Wait())
+		close(end)
+		third.Wait()
+	})
+}
+
+// Shutdown and Close wait for functions that nobody else waits for.
+func TestBlockingClose(t *testing.T) {
+	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
+		begun, end := make(chan struct{}), make(chan struct{})
+		x := s.Go(func(c *task.Ctx) { c.Blocking(func() { close(begun); <-end }) })
+		<-begun
+		x.Cancel()
+		x.Wait()
+		ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+		defer cancel()
+		require.ErrorIs(t, s.Shutdown(ctx), context.DeadlineExceeded)
+		closed := make(chan struct{})
+		go func() { s.Close(); close(closed) }()
+		select {
+		case <-closed:
+			t.Error("Close did not wait")
+		case <-time.After(time.Millisecond):
+		}
+		close(end)
+		<-closed
+	})
+}
+
+// A panic that comes when the task has gone on is not lost.
+func TestBlockingStrayPanic(t *testing.T) {
+	type report struct {
+		t task.Task
+		e *task.PanicError
+	}
+	got := make(chan report, 1)
+	handler := scheduler.WithPanicHandler(func(t task.Task, e *task.PanicError) { got <- report{t, e} })
+	guarded(t, []scheduler.Option{handler}, func(t *testing.T, s *scheduler.Scheduler) {
+		begun, end := make(chan struct{}), make(chan struct{})
+		x := s.Go(func(c *task.Ctx) { c.Blocking(func() { close(begun); <-end; panic(errStop) }) })
+		<-begun
+		x.Cancel()
+		x.Wait()
+		close(end)
+		r := <-got
+		require.Equal(t, x, r.t)
+		require.Equal(t, errStop, r.e.Value)
+	})
+}
+
+// Cancellation at any point: each call ends, and the counts balance.
+func TestBlockingCancelStress(t *testing.T) {
+	guarded(t, []scheduler.Option{scheduler.WithBlockingLimit(2)}, func(t *testing.T, s *scheduler.Scheduler) {
+		rounds := 1000
+		if testing.Short() {
+			rounds = 200
+		}
+		var ts []task.Task
+		for i := range rounds {
+			x := s.Go(func(c *task.Ctx) {
+				for c.Blocking(func() {
+					if i%8 == 0 {
+						runtime.Gosched()
+					}
+					if i%16 == 0 {
+						runtime.Goexit()
+					}
+				}) == nil {
+				}
+			})
+			ts = append(ts, x)
+			if i >= 4 {
+				ts[i-4].Cancel()
+			}
+		}
+		for _, x := range ts {
+			x.Cancel()
+			x.Wait()
+		}
+	})
+}
+
+func ExampleCtx_Blocking() {
+	s, err := scheduler.New()
+	if err != nil {
+		panic(err)
+	}
+	defer s.Close()
+	s.Go(func(c *task.Ctx) {
+		native := make(chan string)
+		go func() { native <- "from a native channel" }()
+		v, err := task.BlockingValue(c, func() (string, error) { return <-native, nil })
+		fmt.Println(v, err)
+	}).Wait()
+	// Output: from a native channel <nil>
+}
+
+func BenchmarkBlocking(b *testing.B) {
+	for _, p := range []scheduler.Pinning{scheduler.Threads, scheduler.None} {
+		b.Run(fmt.Sprintf("tasks=1/pinning=%v", p), func(b *testing.B) {
+			s, err := scheduler.New(scheduler.WithPinning(p))
+			require.NoError(b, err)
+			defer s.Close()
+			b.ReportAllocs()
+			s.Go(func(c *task.Ctx) {
+				for b.Loop() {
+					c.Blocking(func() {})
+				}
+			}).Wait()
+		})
+		// Beside another task that has work: the worker does not sleep.
+		b.Run(fmt.Sprintf("tasks=100/pinning=%v", p), func(b *testing.B) {
+			s, err := scheduler.New(scheduler.WithPinning(p))
+			require.NoError(b, err)
+			defer s.Close()
+			b.ReportAllocs()
+			var left atomic.Int64
+			left.Store(int64(b.N))
+			s.Go(func(c *task.Ctx) {
+				g := task.NewGroup(c)
+				for range 100 {
+					g.Go(c, func(c *task.Ctx) error {
+						for left.Add(-1) >= 0 {
+							c.Blocking(func() {})
+						}
+						return nil
+					})
+				}
+				g.Wait(c)
+			}).Wait()
+		})
+	}
+	b.Run("goroutine", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			done := make(chan struct{})
+			go func() { close(done) }()
+			<-done
+		}
+	})
+}

@@ -1,0 +1,472 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+
+	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/rt"
+)
+
+// A Starter starts tasks: a scheduler, or a running task's [Ctx]. It can be another type that wraps one of these, to
+// use GoContext for instance; then each task of a group or a future costs an extra goroutine.
+type Starter interface {
+	Go(fn func(c *Ctx), opts ...Option) Task
+}
+
+// A Group is a number of tasks that work on parts of one thing: its members. It has the semantics of
+// golang.org/x/sync/errgroup: Wait waits for all members and returns the first error; a group that was made with a
+// context cancels it when a member fails; SetLimit bounds how many members are active.
+//
+// Both tasks and goroutines may call the methods, members included. As everywhere in heddle, what may wait takes a
+// context first, which says who waits.
+//
+// A member is active from Go until its function returns, except while it waits in Go or Wait of a group: meanwhile
+// its place under the limit is lent to another member. So groups can be nested, and a member can add members, at any
+// limit, without a deadlock: whoever waits for a place or for members holds no place himself. (This holds for waits in
+// groups. Members that wait for each other by other means need a limit that lets all of them in.) Coming back, the member
+// waits for a place, before those that are yet to start; but a member that is cancelled goes on without one.
+//
+// Every function that Go has accepted is called, even if the group's context has ended, unless the scheduler is closed
+// first or the member is cancelled from outside before it starts: then the member fails with that cause.
+type Group struct {
+	launcher
+
+	ctx    context.Context // Background, or, of a group with a context:
+	cancel context.CancelCauseFunc
+	stop   func() bool // ends the watch over ctx
+
+	// Changed only while there are no members.
+	limit   int // -1: none
+	joining bool
+
+	// state is the number of members times two, plus one while somebody waits for them. It changes under mu when that
+	// bit does, and when the last member leaves while it is set.
+	state atomicx.Int64
+
+	mu      atomicx.Mutex
+	waiters waitQueue   // of Wait
+	active  int         // members that have a place; counted if there is a limit
+	back    waitQueue   // members that want the place back that they have lent
+	more    waitQueue   // of Go
+	first   error       // the first member's that failed
+	errs    []error     // all, if joining
+	panic   *PanicError // the first
+	running *member     // list of those that have started, if there is a context
+	ended   bool        // the members of the list are being cancelled; those that come have to do it themselves
+}
+
+const groupWaited = 1
+
+// NewGroup returns a group whose members are started by on. An error of a member does not cancel the others.
+//
+// If on is a task, the group may outlive it; it stands for the task's scheduler.
+func NewGroup(on Starter) *Group {
+	return &Group{launcher: launcherOf("NewGroup", on), ctx: context.Background(), limit: -1}
+}
+
+// NewGroupContext returns a group and a context derived from ctx, which ends when a member fails, with that error as
+// its cause, or when Wait has seen all members end, whichever is first. When the context ends, the members
+// are cancelled with its cause; they have its values and its deadline.
+//
+// Members use their own Ctx for what waits. The context is for others who take part; if ctx is a task's, then in
+// operations that can wait only that task may use it.
+func NewGroupContext(ctx context.Context, on Starter) (*Group, context.Context) {
+	if ctx == nil {
+		panic("task: NewGroupContext with a nil context: use NewGroup, or context.Background()")
+	}
+	g := NewGroup(on)
+	g.ctx, g.cancel = context.WithCancelCause(ctx)
+	g.stop = context.AfterFunc(g.ctx, g.cancelMembers)
+	return g, g.ctx
+}
+
+// SetLimit bounds the number of active members to n. A negative n means no limit, which is the default; 0 lets
+// nobody in. It panics if the group has members.
+func (g *Group) SetLimit(n int) {
+	if g.state.Load()>>1 != 0 {
+		panic("task: Group.SetLimit while the group has members: set the limit before the first Go, or after Wait")
+	}
+	g.limit = max(n, -1)
+}
+
+// JoinErrors makes Wait return the errors of all members that fail, as by errors.Join, in the order in which they came,
+// instead of the first. It panics if the group has members.
+func (g *Group) JoinErrors() {
+	if g.state.Load()>>1 != 0 {
+		panic("task: Group.JoinErrors while the group has members: call it before the first Go")
+	}
+	g.joining = true
+}
+
+// Go adds a member that calls fn. If the group is at its limit it waits for a place, parking the task or
+// blocking the goroutine. If ctx ends first, Go returns its cause and fn will not be called; a ctx
+// that has ended before Go is called counts as first.
+//
+// Called by a task of the group's scheduler, it queues the member on the task's own worker. If the scheduler is closed
+// the member fails with [ErrClosed], which Wait returns.
+func (g *Group) Go(ctx context.Context, fn func(c *Ctx) error, opts ...Option) error {
+	if fn == nil {
+		panic("task: Group.Go with a nil function")
+	}
+	c, err := Enter(ctx)
+	if err != nil {
+		return err
+	}
+	if g.limit < 0 {
+		g.add(c, fn, opts)
+		return nil
+	}
+	return g.goLimited(ctx, c, fn, opts)
+}
+
+func (g *Group) goLimited(ctx context.Context, c *Ctx, fn func(c *Ctx) error, opts []Option) error {
+	g.mu.Lock()
+	if g.active < g.limit {
+		g.active++
+		g.mu.Unlock()
+		g.add(c, fn, opts)
+		return nil
+	}
+	w := g.more.push(&g.mu, ctx, c)
+	g.mu.Unlock()
+	me := memberOf(c)
+	lent := me.lend(c) // maybe to w
+	err := w.WaitIn(w)
+	if err == nil {
+		g.add(c, fn, opts)
+	}
+	if lent {
+		me.takeBack(c)
+	}
+	return err
+}
+
+// TryGo is Go that does not wait: it reports false, and has done nothing, if the group is at its limit or the
+// scheduler takes no submissions from outside any more. The member is queued as one from outside.
+func (g *Group) TryGo(fn func(c *Ctx) error, opts ...Option) bool {
+	if fn == nil {
+		panic("task: Group.TryGo with a nil function")
+	}
+	if g.limit >= 0 && !g.tryPlace() {
+		return false
+	}
+	m := g.member(fn)
+	if g.start(nil, m, opts) != closedTask {
+		return true
+	}
+	if m.place {
+		g.release(nil)
+	}
+	g.leave(nil)
+	return false
+}
+
+// Wait waits for all members to end, parking the task or blocking the goroutine. Then it ends the group's context, and
+//
+//   - if a member has panicked, panics with the first one's [*PanicError]; with that member's own, if it
+//     was waiting for a group itself;
+//   - otherwise returns the first error of a member, or all of them after [Group.JoinErrors], or nil.
+//
+// The error of a member whose function called runtime.Goexit is [ErrGoexit].
+//
+// If ctx ends first, Wait returns its cause and changes nothing: the members go on, unless it was the group's
+// context, and Wait can be called again. A member that waits for its own group would wait for itself: that panics.
+func (g *Group) Wait(ctx context.Context) error {
+	c, err := Enter(ctx)
+	if g.state.Load()>>1 != 0 {
+		if err != nil {
+			return err
+		}
+		if err := g.await(ctx, c); err != nil {
+			return err
+		}
+	}
+	g.mu.Lock()
+	g.ended = true
+	err, pe := g.first, g.panic
+	if g.joining {
+		err = errors.Join(g.errs...)
+	}
+	g.mu.Unlock()
+	if g.cancel != nil {
+		g.stop()
+		g.cancel(err)
+	}
+	if pe != nil {
+		panic(pe)
+	}
+	return err
+}
+
+// await waits until there are no members.
+func (g *Group) await(ctx context.Context, c *Ctx) error {
+	me := memberOf(c)
+	if me != nil && me.g == g {
+		panic("task: Group.Wait called by a member of the group, which would wait for itself: let the member return, and Wait outside of it")
+	}
+	g.mu.Lock()
+	for {
+		s := g.state.Load()
+		if s>>1 == 0 {
+			g.mu.Unlock()
+			return nil
+		}
+		if s&groupWaited != 0 || g.state.CompareAndSwap(s, s|groupWaited) {
+			break
+		}
+	}
+	w := g.waiters.push(&g.mu, ctx, c)
+	g.mu.Unlock()
+	lent := me.lend(c)
+	err := w.WaitIn(w)
+	if lent {
+		me.takeBack(c)
+	}
+	return err
+}
+
+// A member is the task of one Go.
+type member struct {
+	child
+	g  *Group
+	fn func(c *Ctx) error
+
+	place bool // it has a place under the limit. The member's own
+
+	// Of a group with a context, under its mu.
+	task       Task
+	listed     bool
+	next, prev *member
+}
+
+// member makes a member, and counts it. Its place, if there is a limit, has been taken.
+func (g *Group) member(fn func(c *Ctx) error) *member {
+	m := &member{g: g, fn: fn, place: g.limit >= 0}
+	m.Context = g.ctx
+	m.ext.Parent = m
+	g.state.Add(2)
+	return m
+}
+
+// add starts a member.
+func (g *Group) add(c *Ctx, fn func(c *Ctx) error, opts []Option) {
+	m := g.member(fn)
+	if g.start(c, m, opts) == closedTask {
+		m.skip(ErrClosed)
+	}
+}
+
+// memberOf returns the member that a task is, or nil.
+func memberOf(c *Ctx) *member {
+	if c == nil {
+		return nil
+	}
+	x := c.desc().Ext()
+	if x == nil {
+		return nil
+	}
+	m, _ := x.Parent.(*member)
+	return m
+}
+
+// run is the task's function.
+func (m *member) run(c *Ctx) {
+	if m.g.cancel != nil {
+		m.enlist(c)
+	}
+	returned := false
+	err := ErrGoexit
+	defer func() {
+		if !returned {
+			if v := recover(); v != nil {
+				err = panicErrorOf(v)
+			}
+		}
+		m.end(c, err)
+	}()
+	err = m.fn(c)
+	returned = true
+}
+
+// panicErrorOf returns the error for a recovered panic; the one that it was raised with, if it comes from a Wait.
+func panicErrorOf(v any) *PanicError {
+	if e, ok := v.(*PanicError); ok {
+		return e
+	}
+	return &PanicError{Value: v, Stack: debug.Stack()}
+}
+
+// Skip implements rt.Owner.
+func (m *member) Skip(d *rt.Desc) { m.skip(d.Cause(context.Canceled, ErrClosed)) }
+
+func (m *member) skip(cause error) { m.end(nil, cause) }
+
+// end is a member's end. c is its task, if that has run.
+func (m *member) end(c *Ctx, err error) {
+	g := m.g
+	if m.task.d != nil {
+		m.delist()
+	}
+	if err != nil {
+		g.fail(err)
+	}
+	if m.place {
+		g.release(c)
+	}
+	g.leave(c)
+}
+
+// fail records a member's error, and cancels if it is the first.
+func (g *Group) fail(err error) {
+	g.mu.Lock()
+	first := g.first == nil
+	if first {
+		g.first = err
+	}
+	if g.joining {
+		g.errs = append(g.errs, err)
+	}
+	if pe, ok := err.(*PanicError); ok && g.panic == nil {
+		g.panic = pe
+	}
+	g.mu.Unlock()
+	if first && g.cancel != nil {
+		g.stop()
+		g.cancel(err)
+		g.cancelMembers()
+	}
+}
+
+// leave takes one off the number of members. by is the running task, or nil.
+func (g *Group) leave(by *Ctx) {
+	for {
+		s := g.state.Load()
+		if s-2 != groupWaited {
+			if g.state.CompareAndSwap(s, s-2) {
+				return
+			}
+			continue
+		}
+		g.mu.Lock()
+		if g.state.CompareAndSwap(s, 0) {
+			list := g.waiters.takeAll()
+			g.mu.Unlock()
+			wakeAll(list, by)
+			return
+		}
+		g.mu.Unlock()
+	}
+}
+
+// enlist enters a member that has started where cancelMembers finds it.
+func (m *member) enlist(c *Ctx) {
+	g := m.g
+	g.mu.Lock()
+	m.task = c.Task()
+	ended := g.ended
+	if !ended {
+		m.listed = true
+		m.next = g.running
+		if m.next != nil {
+			m.next.prev = m
+		}
+		g.running = m
+	}
+	g.mu.Unlock()
+	if ended {
+		m.task.CancelCause(context.Cause(g.ctx))
+	}
+}
+
+// delist takes back enlist.
+func (m *member) delist() {
+	g := m.g
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !m.listed {
+		return
+	}
+	m.listed = false
+	if m.prev == nil {
+		g.running = m.next
+	} else {
+		m.prev.next = m.next
+	}
+	if m.next != nil {
+		m.next.prev = m.prev
+	}
+	m.next, m.prev = nil, nil
+}
+
+// cancelMembers cancels the members when the group's context has ended. Either it finds a member in the list, or
+// the member finds ended set.
+func (g *Group) cancelMembers() {
+	g.mu.Lock()
+	g.ended = true
+	var ts []Task
+	for m := g.running; m != nil; m = m.next {
+		ts = append(ts, m.task)
+	}
+	g.mu.Unlock()
+	cause := context.Cause(g.ctx)
+	for _, t := range ts {
+		t.CancelCause(cause)
+	}
+}
+
+// tryPlace takes a place under the limit if one is free.
+func (g *Group) tryPlace() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.active >= g.limit {
+		return false
+	}
+	g.active++
+	return true
+}
+
+// release gives a place to who waits for one first; members that want theirs back come before new ones. by is the
+// running task, or nil.
+func (g *Group) release(by *Ctx) {
+	g.mu.Lock()
+	w := g.back.pop()
+	if w == nil {
+		w = g.more.pop()
+	}
+	if w == nil {
+		g.active--
+	}
+	g.mu.Unlock()
+	if w != nil {
+		w.Wake(by)
+	}
+}
+
+// lend gives up the member's place while its task, c, waits in an operation of a group, and reports whether it had one. m
+// may be nil.
+func (m *member) lend(c *Ctx) bool {
+	if m == nil || !m.place {
+		return false
+	}
+	m.place = false
+	m.g.release(c)
+	return true
+}
+
+// takeBack waits for a place again. There is no deadlock: who waits in a group has no place, so each
+// place is with a member that runs, and will end or lend it.
+func (m *member) takeBack(c *Ctx) {
+	g := m.g
+	g.mu.Lock()
+	if g.active < g.limit {
+		g.active++
+		g.mu.Unlock()
+		m.place = true
+		return
+	}
+	w := g.back.push(&g.mu, c, c)
+	g.mu.Unlock()
+	m.place = w.WaitIn(w) == nil
+}

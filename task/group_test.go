@@ -1,0 +1,516 @@
+package task_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/task"
+)
+
+var errStop = errors.New("stop")
+
+// guarded runs a test with 1, 2 and 4 workers. A hang ends the process with all stacks; at the end the scheduler
+// must balance.
+func guarded(t *testing.T, opts []scheduler.Option, test func(t *testing.T, s *scheduler.Scheduler)) {
+	for _, n := range []int{1, 2, 4} {
+		t.Run(fmt.Sprintf("workers=%d", n), func(t *testing.T) {
+			s, err := scheduler.New(append([]scheduler.Option{scheduler.WithWorkers(n)}, opts...)...)
+			require.NoError(t, err)
+			hung := time.AfterFunc(40*time.Second, func() {
+				buf := make([]byte, 1<<20)
+				panic(fmt.Sprintf("%s hangs\n%s", t.Name(), buf[:runtime.Stack(buf, true)]))
+			})
+			defer hung.Stop()
+			test(t, s)
+			require.NoError(t, s.Close())
+			st := s.Stats()
+			require.Equal(t, st.Spawned, st.Finished)
+			require.Zero(t, st.Stranded)
+		})
+	}
+}
+
+// asEach is guarded with the body called by a task, by a task that passes a context derived from its own, and by a
+// goroutine. Bodies use assert: FailNow is not for tasks.
+func asEach(t *testing.T, body func(t *testing.T, s *scheduler.Scheduler, ctx context.Context)) {
+	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
+		t.Run("task", func(t *testing.T) {
+			require.NoError(t, s.Go(func(c *task.Ctx) { body(t, s, c) }).Wait())
+		})
+		t.Run("derived", func(t *testing.T) {
+			require.NoError(t, s.Go(func(c *task.Ctx) {
+				ctx, cancel := context.WithCancel(c)
+				defer cancel()
+				body(t, s, ctx)
+			}).Wait())
+		})
+		t.Run("goroutine", func(t *testing.T) { body(t, s, context.Background()) })
+	})
+}
+
+// starter is the task of ctx if there is one.
+func starter(s *scheduler.Scheduler, ctx context.Context) task.Starter {
+	if c, ok := task.From(ctx); ok {
+		return c
+	}
+	return s
+}
+
+func ok(*task.Ctx) error { return nil }
+
+// untilCancelled is a member that ends when it is cancelled.
+func untilCancelled(c *task.Ctx) error { return c.Sleep(time.Hour) }
+
+// recovered returns what f panics with.
+func recovered(f func()) (v any) {
+	defer func() { v = recover() }()
+	f()
+	return nil
+}
+
+// What errgroup documents, one by one.
+func TestGroup(t *testing.T) {
+	asEach(t, func(t *testing.T, s *scheduler.Scheduler, ctx context.Context) {
+		on := starter(s, ctx)
+		cases := []struct {
+			name string
+			test func(t *assert.Assertions)
+		}{
+			{"Wait of an empty group returns nil", func(t *assert.Assertions) {
+				t.NoError(task.NewGroup(on).Wait(ctx))
+				g, gctx := task.NewGroupContext(ctx, on)
+				t.NoError(g.Wait(ctx))
+				t.ErrorIs(gctx.Err(), context.Canceled)
+			}},
+			{"Wait waits for all", func(t *assert.Assertions) {
+				g := task.NewGroup(on)
+				var n atomic.Int32
+				for range 100 {
+					t.NoError(g.Go(ctx, func(c *task.Ctx) error { c.Yield(); n.Add(1); return nil }))
+				}
+				t.NoError(g.Wait(ctx))
+				t.EqualValues(100, n.Load())
+				t.NoError(g.Wait(ctx), "again")
+			}},
+			{"Wait returns the first error, and without a context nobody is cancelled", func(t *assert.Assertions) {
+				g := task.NewGroup(on)
+				g.SetLimit(1) // one after the other
+				t.NoError(g.Go(ctx, ok))
+				t.NoError(g.Go(ctx, func(*task.Ctx) error { return errStop }))
+				t.NoError(g.Go(ctx, func(c *task.Ctx) error { t.NoError(c.Err()); return errors.New("second") }))
+				t.Equal(errStop, g.Wait(ctx))
+			}},
+			{"JoinErrors keeps all", func(t *assert.Assertions) {
+				g := task.NewGroup(on)
+				g.JoinErrors()
+				a, b := errors.New("a"), errors.New("b")
+				g.Go(ctx, func(*task.Ctx) error { return a })
+				g.Go(ctx, ok)
+				g.Go(ctx, func(*task.Ctx) error { return b })
+				err := g.Wait(ctx)
+				t.ErrorIs(err, a)
+				t.ErrorIs(err, b)
+			}},
+			{"the first error cancels the context and the members with its cause", func(t *assert.Assertions) {
+				g, gctx := task.NewGroupContext(ctx, on)
+				var begun task.Completion[int]
+				g.Go(ctx, func(c *task.Ctx) error {
+					begun.Complete(0, nil)
+					t.Equal(errStop, untilCancelled(c))
+					t.ErrorIs(gctx.Err(), context.Canceled)
+					return errors.New("later")
+				})
+				g.Go(ctx, func(c *task.Ctx) error { begun.Wait(c); return errStop })
+				t.Equal(errStop, g.Wait(ctx))
+				t.Equal(errStop, context.Cause(gctx))
+			}},
+			{"functions are called after the context has ended too", func(t *assert.Assertions) {
+				g, gctx := task.NewGroupContext(ctx, on)
+				g.Go(ctx, func(*task.Ctx) error { return errStop })
+				for gctx.Err() == nil {
+					if c, ok := task.From(ctx); ok {
+						c.Yield()
+					}
+				}
+				called := false
+				g.Go(ctx, func(c *task.Ctx) error { called = true; t.Equal(errStop, c.Err()); return nil })
+				t.Equal(errStop, g.Wait(ctx))
+				t.True(called)
+			}},
+			{"the context ends when Wait returns", func(t *assert.Assertions) {
+				g, gctx := task.NewGroupContext(ctx, on)
+				g.Go(ctx, ok)
+				t.NoError(g.Wait(ctx))
+				t.Equal(context.Canceled, context.Cause(gctx))
+			}},
+			{"the end of the parent context cancels members", func(t *assert.Assertions) {
+				type key struct{}
+				parent, cancel := context.WithCancelCause(context.WithValue(ctx, key{}, 1))
+				g, _ := task.NewGroupContext(parent, on)
+				var begun task.Completion[int]
+				g.Go(ctx, func(c *task.Ctx) error {
+					t.Equal(1, c.Value(key{}))
+					begun.Complete(0, nil)
+					return untilCancelled(c)
+				})
+				begun.Wait(ctx)
+				cancel(errStop)
+				t.Equal(errStop, g.Wait(ctx))
+			}},
+			{"SetLimit bounds the active members", func(t *assert.Assertions) {
+				for _, limit := range []int{1, 2, 3} {
+					g := task.NewGroup(on)
+					g.SetLimit(limit)
+					var active, most atomic.Int32
+					for range 30 {
+						t.NoError(g.Go(ctx, func(c *task.Ctx) error {
+							n := active.Add(1)
+							for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+							}
+							c.Yield()
+							active.Add(-1)
+							return nil
+						}))
+					}
+					t.NoError(g.Wait(ctx))
+					t.LessOrEqual(int(most.Load()), limit)
+				}
+			}},
+			{"a negative limit is none; limit 0 lets nobody in", func(t *assert.Assertions) {
+				g := task.NewGroup(on)
+				g.SetLimit(0)
+				t.False(g.TryGo(ok))
+				short, cancel := context.WithCancelCause(ctx)
+				time.AfterFunc(time.Millisecond, func() { cancel(errStop) })
+				t.Equal(errStop, g.Go(short, ok))
+				g.SetLimit(-5)
+				t.True(g.TryGo(ok))
+				t.NoError(g.Wait(ctx))
+			}},
+			{"TryGo reports whether there was a place", func(t *assert.Assertions) {
+				g := task.NewGroup(on)
+				g.SetLimit(2)
+				var end task.Completion[int]
+				wait := func(c *task.Ctx) error { _, err := end.Wait(c); return err }
+				t.True(g.TryGo(wait))
+				t.True(g.TryGo(wait))
+				t.False(g.TryGo(wait))
+				t.Contains(fmt.Sprint(recovered(func() { g.SetLimit(3) })), "SetLimit")
+				t.Contains(fmt.Sprint(recovered(func() { g.JoinErrors() })), "JoinErrors")
+				end.Complete(0, nil)
+				t.NoError(g.Wait(ctx))
+				t.True(g.TryGo(ok))
+				t.NoError(g.Wait(ctx))
+			}},
+			{"a panic comes up in Wait", func(t *assert.Assertions) {
+				g, gctx := task.NewGroupContext(ctx, on)
+				g.Go(ctx, untilCancelled)
+				g.Go(ctx, func(c *task.Ctx) error {
+					inner := task.NewGroup(c)
+					inner.Go(c, func(*task.Ctx) error { panic(errStop) })
+					return inner.Wait(c)
+				})
+				for range 2 {
+					pe, isPanic := recovered(func() { g.Wait(ctx) }).(*task.PanicError)
+					if t.True(isPanic) {
+						t.Equal(errStop, pe.Value)
+						t.Contains(string(pe.Stack), "group_test.go")
+					}
+				}
+				t.ErrorIs(context.Cause(gctx), errStop)
+			}},
+			{"Goexit is an error", func(t *assert.Assertions) {
+				g, _ := task.NewGroupContext(ctx, on)
+				g.Go(ctx, untilCancelled)
+				g.Go(ctx, func(*task.Ctx) error { runtime.Goexit(); return nil })
+				t.Equal(task.ErrGoexit, g.Wait(ctx))
+			}},
+			{"Wait can be given up and called again", func(t *assert.Assertions) {
+				g := task.NewGroup(on)
+				var end task.Completion[int]
+				g.Go(ctx, func(c *task.Ctx) error { _, err := end.Wait(c); return err })
+				short, cancel := context.WithCancelCause(ctx)
+				time.AfterFunc(time.Millisecond, func() { cancel(errStop) })
+				t.Equal(errStop, g.Wait(short))
+				t.Equal(errStop, g.Go(short, ok))
+				end.Complete(0, nil)
+				t.NoError(g.Wait(ctx))
+				t.NoError(g.Wait(short), "what is there is returned")
+			}},
+			{"members can add members, at any limit", func(t *assert.Assertions) {
+				for _, limit := range []int{-1, 1, 2, 7} {
+					g := task.NewGroup(on)
+					g.SetLimit(limit)
+					var n atomic.Int32
+					var grow func(depth int) func(c *task.Ctx) error
+					grow = func(depth int) func(c *task.Ctx) error {
+						return func(c *task.Ctx) error {
+							n.Add(1)
+							if depth == 0 {
+								return nil
+							}
+							return errors.Join(g.Go(c, grow(depth-1)), g.Go(c, grow(depth-1)))
+						}
+					}
+					t.NoError(g.Go(ctx, grow(6)))
+					t.NoError(g.Wait(ctx))
+					t.EqualValues(1<<7-1, n.Load())
+				}
+			}},
+			{"groups can be nested, at any limit", func(t *assert.Assertions) {
+				outer, shared := task.NewGroup(on), task.NewGroup(on)
+				outer.SetLimit(1)
+				shared.SetLimit(1)
+				var n atomic.Int32
+				for range 5 {
+					t.NoError(outer.Go(ctx, func(c *task.Ctx) error {
+						g, _ := task.NewGroupContext(c, c)
+						g.SetLimit(1)
+						for range 5 {
+							err := g.Go(c, func(c *task.Ctx) error {
+								n.Add(1)
+								return errors.Join(
+									outer.Go(c, func(*task.Ctx) error { n.Add(1); return nil }),
+									shared.Go(c, func(c *task.Ctx) error {
+										n.Add(1)
+										return outer.Go(c, ok)
+									}))
+							})
+							if err != nil {
+								return err
+							}
+						}
+						return g.Wait(c)
+					}))
+				}
+				t.NoError(outer.Wait(ctx))
+				t.NoError(shared.Wait(ctx))
+				t.NoError(outer.Wait(ctx))
+				t.EqualValues(75, n.Load())
+			}},
+			{"a member cannot wait for its own group", func(t *assert.Assertions) {
+				g := task.NewGroup(on)
+				g.Go(ctx, func(c *task.Ctx) error { return g.Wait(c) })
+				t.Contains(fmt.Sprint(recovered(func() { g.Wait(ctx) })), "wait for itself")
+			}},
+			{"options reach the member", func(t *assert.Assertions) {
+				g := task.NewGroup(on)
+				g.Go(ctx, func(c *task.Ctx) error { t.Equal("m", c.Task().Name()); return nil }, task.Name("m"))
+				t.NoError(g.Wait(ctx))
+			}},
+		}
+		for _, tc := range cases {
+			// Not a subtest: the body has to stay on its task.
+			if a := assert.New(t); !a.NotPanics(func() { tc.test(a) }) || t.Failed() {
+				t.Errorf("in: %s", tc.name)
+				return
+			}
+		}
+	})
+}
+
+// foreign is a Starter of somebody else's, under a context.
+type foreign struct {
+	s   *scheduler.Scheduler
+	ctx context.Context
+}
+
+func (f foreign) Go(fn func(*task.Ctx), opts ...task.Option) task.Task {
+	return f.s.GoContext(f.ctx, fn, opts...)
+}
+
+// A member that never runs fails with the cause, and gives back its place.
+func TestGroupSkipped(t *testing.T) {
+	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		g := task.NewGroup(foreign{s, ctx})
+		g.SetLimit(1)
+		require.NoError(t, g.Go(context.Background(), func(c *task.Ctx) error { return nil }))
+		require.NoError(t, g.Wait(context.Background()))
+		var n atomic.Int32
+		require.NoError(t, g.Go(context.Background(), func(c *task.Ctx) error {
+			for range 3 {
+				if err := g.Go(c, func(c *task.Ctx) error { n.Add(1); return nil }, task.Name("inner")); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+		require.NoError(t, g.Wait(context.Background()))
+		require.EqualValues(t, 3, n.Load())
+		cancel(errStop)
+		never := func(*task.Ctx) error { panic("it runs") }
+		for range 3 {
+			require.NoError(t, g.Go(context.Background(), never))
+		}
+		require.Equal(t, errStop, g.Wait(context.Background()))
+		f := task.Submit(foreign{s, ctx}, func(*task.Ctx) (int, error) { panic("it runs") })
+		_, err := f.Wait(context.Background())
+		require.Equal(t, errStop, err)
+	})
+}
+
+func TestGroupClose(t *testing.T) {
+	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
+		g := task.NewGroup(s)
+		g.SetLimit(s.Workers())
+		var hold sync.WaitGroup
+		hold.Add(1)
+		for range s.Workers() {
+			require.NoError(t, g.Go(context.Background(), func(*task.Ctx) error { hold.Wait(); return nil }))
+		}
+		free := task.NewGroup(s)
+		for range 10 {
+			require.NoError(t, free.Go(context.Background(), untilCancelled))
+		}
+		var more sync.WaitGroup
+		more.Go(func() { assert.NoError(t, g.Go(context.Background(), untilCancelled)) })
+		closed := make(chan struct{})
+		go func() { s.Close(); close(closed) }()
+		hold.Done()
+		more.Wait()
+		assert.ErrorIs(t, g.Wait(context.Background()), task.ErrClosed)
+		assert.ErrorIs(t, free.Wait(context.Background()), task.ErrClosed)
+		<-closed
+		require.NoError(t, g.Go(context.Background(), ok))
+		require.ErrorIs(t, g.Wait(context.Background()), task.ErrClosed)
+		require.False(t, g.TryGo(ok))
+	})
+}
+
+// Members and callers are cancelled at any point; no place is lost and none is given twice.
+func TestGroupCancelStress(t *testing.T) {
+	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
+		rounds := 100
+		if testing.Short() {
+			rounds = 20
+		}
+		for i := range rounds {
+			limit := 1 + i%3
+			g := task.NewGroup(s)
+			g.SetLimit(limit)
+			var ts []task.Task
+			for j := range 8 {
+				x := s.Go(func(c *task.Ctx) {
+					for range 5 {
+						g.Go(c, func(m *task.Ctx) error {
+							if j%2 == 0 {
+								inner := task.NewGroup(m)
+								inner.SetLimit(1)
+								inner.Go(m, ok)
+								inner.Go(m, func(c *task.Ctx) error { return g.Go(c, ok) })
+								return inner.Wait(m)
+							}
+							m.Cancel()
+							g.Go(m, ok)
+							return nil
+						})
+					}
+				})
+				ts = append(ts, x)
+			}
+			for j, x := range ts {
+				if j%3 == 0 {
+					x.Cancel()
+				}
+			}
+			for _, x := range ts {
+				x.Wait()
+			}
+			g.Wait(context.Background())
+			var end task.Completion[int]
+			for range limit {
+				require.True(t, g.TryGo(func(c *task.Ctx) error { _, err := end.Wait(c); return err }))
+			}
+			require.False(t, g.TryGo(ok))
+			end.Complete(0, nil)
+			g.Wait(context.Background())
+		}
+	})
+}
+
+func TestGroupMisuse(t *testing.T) {
+	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
+		ctx := context.Background()
+		var nothing context.Context
+		for want, f := range map[string]func(){
+			"nil Starter":  func() { task.NewGroup(nil) },
+			"nil context":  func() { task.NewGroupContext(nothing, s) },
+			"Go with a":    func() { task.NewGroup(s).Go(ctx, nil) },
+			"TryGo with a": func() { task.NewGroup(s).TryGo(nil) },
+			"Submit with":  func() { task.Submit[int](s, nil) },
+		} {
+			require.Contains(t, fmt.Sprint(recovered(f)), want)
+		}
+	})
+}
+
+func ExampleGroup() {
+	s, err := scheduler.New()
+	if err != nil {
+		panic(err)
+	}
+	defer s.Close()
+	ctx := context.Background()
+	g := task.NewGroup(s)
+	g.SetLimit(2)
+	var squares [4]int
+	for i := range squares {
+		err := g.Go(ctx, func(c *task.Ctx) error {
+			squares[i] = i * i
+			return nil
+		})
+		if err != nil {
+			panic(err)
+		}
+	}
+	fmt.Println(g.Wait(ctx), squares)
+	// Output: <nil> [0 1 4 9]
+}
+
+func BenchmarkGroup(b *testing.B) {
+	const n = 1000
+	b.Run("heddle", func(b *testing.B) {
+		s, err := scheduler.New()
+		require.NoError(b, err)
+		defer s.Close()
+		b.ReportAllocs()
+		s.Go(func(c *task.Ctx) {
+			for b.Loop() {
+				g := task.NewGroup(c)
+				for range n {
+					g.Go(c, func(*task.Ctx) error { return nil })
+				}
+				g.Wait(c)
+			}
+		}).Wait()
+	})
+	b.Run("goroutines", func(b *testing.B) { // what errgroup is made of
+		b.ReportAllocs()
+		for b.Loop() {
+			var wg sync.WaitGroup
+			var once sync.Once
+			var first error
+			for range n {
+				f := func() error { return nil }
+				wg.Go(func() {
+					if err := f(); err != nil {
+						once.Do(func() { first = err })
+					}
+				})
+			}
+			wg.Wait()
+			_ = first
+		}
+	})
+}
