@@ -309,6 +309,23 @@ var algorithms = map[string]func(c *task.Ctx, xs []int, f func(), opts ...parall
 	"For": func(c *task.Ctx, xs []int, f func(), opts ...parallel.Option) error {
 		return parallel.For(c, len(xs), func(*task.Ctx, int) { f() }, opts...)
 	},
+	"ForRange": func(c *task.Ctx, xs []int, f func(), opts ...parallel.Option) error {
+		return parallel.ForRange(c, 0, len(xs), func(_ *task.Ctx, lo, hi int) {
+			for range hi - lo {
+				f()
+			}
+		}, opts...)
+	},
+	"Fold": func(c *task.Ctx, xs []int, f func(), opts ...parallel.Option) error {
+		_, err := parallel.Fold(c, xs, 0, func(acc int, xs []int) int {
+			for _, x := range xs {
+				f()
+				acc += x
+			}
+			return acc
+		}, func(a, b int) int { return a + b }, opts...)
+		return err
+	},
 	"ForEach": func(c *task.Ctx, xs []int, f func(), opts ...parallel.Option) error {
 		return parallel.ForEach(c, xs, func(*task.Ctx, *int) { f() }, opts...)
 	},
