@@ -317,7 +317,9 @@ func (w *worker) sleep() {
 	for _, v := range w.s.workers {
 		// Also on behalf of a worker that was not let search. Whoever forks from now on exposes,
 		// and wakes somebody.
-		v.Forks.Thief().Ask()
+		if v != w {
+			v.Forks.Thief().Ask()
+		}
 	}
 	w.s.idle.sleep(w.id, w.searching)         // (W2)
 	w.searching = true                        // either way it comes back as one
