@@ -6,6 +6,7 @@ import (
 	"github.com/heddle-go/heddle/deque"
 	"github.com/heddle-go/heddle/internal/prefetch"
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
 )
 
 // fairTick is how often the injector comes before the worker's own queue, so that tasks that
@@ -126,6 +127,26 @@ func (w *worker) expireTimers(now int64) {
 // maxSteal bounds a batch that is stolen. Half of a long queue is plenty for a
 // long time, and taking it takes long.
 const maxSteal = 4096
+
+// adopt makes a task of a frame that the worker has stolen or found. It returns nil if the frame's
+// parent has claimed it.
+func (w *worker) adopt(f *rt.Frame) *rt.Desc {
+	if !f.Claim() {
+		return nil
+	}
+	d := w.descs.get(&w.s.descs)
+	d.Start(f, &rt.Ext{Parent: (*task.Ctx)(f.Parent)})
+	w.live++
+	w.n.spawned++
+	// A cancelled parent cancels its stolen calls. Either it finds this one, or this
+	// sees that it is cancelled.
+	gen := d.Gen()
+	f.Parent.Ext().AddKid(d, gen)
+	if f.Parent.Status().Cancelled() {
+		d.Cancel(gen, rt.Default)
+	}
+	return d
+}
 
 // glance looks once into everybody's queue.
 func (w *worker) glance() *rt.Desc {

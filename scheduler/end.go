@@ -1,0 +1,101 @@
+package scheduler
+
+import (
+	"fmt"
+	"runtime/debug"
+
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
+)
+
+// endFrame ends a task that was a stolen call. Its parent gets the failure when it
+// joins.
+func (w *worker) endFrame(d *rt.Desc, f *rt.Frame, failure error) {
+	f.Err = failure
+	p := f.Parent
+	p.Ext().DropKid(d)
+	w.finish(d, rt.Returned)
+	if f.Finish() && p.Wake() {
+		w.Local(p)
+	}
+}
+
+// end ends a task that ran on this worker.
+func (w *worker) end(d *rt.Desc, failure error) {
+	if f, ok := d.Fn.(*rt.Frame); ok {
+		w.endFrame(d, f, failure)
+		return
+	}
+	if failure == nil {
+		w.finish(d, rt.Returned)
+		return
+	}
+	d.NeedExt().Err = failure
+	t := task.HandleOf(d, d.Gen())
+	pe, panicked := failure.(*task.PanicError)
+	if panicked && w.s.cfg.onPanic == nil {
+		crash(t, pe)
+	}
+	w.finish(d, rt.Failed)
+	if panicked {
+		w.n.panics++
+		inHandler(func() {
+			defer func() {
+				if v := recover(); v != nil {
+					crash(t, &task.PanicError{
+						Value: fmt.Sprintf("%v\n\tpanic in the panic handler: %v", panicText(pe.Value), panicText(v)),
+						Stack: append(append(pe.Stack, "\n[the handler]\n"...), debug.Stack()...),
+					})
+				}
+			}()
+			w.s.cfg.onPanic(t, pe)
+		})
+	}
+}
+
+// skips reports whether d, which has not started, is to end without. A stolen call
+// is a part of its parent, which waits for its result; it sees at its yield points
+// that it is cancelled.
+func (w *worker) skips(d *rt.Desc) bool {
+	if !d.Status().Cancelled() && w.s.phase.Load() < phaseClosed {
+		return false
+	}
+	_, stolen := d.Fn.(*rt.Frame)
+	return !stolen
+}
+
+// skip ends a task that was cancelled before it started.
+func (w *worker) skip(d *rt.Desc) {
+	d.Cancel(d.Gen(), rt.Closed) // for the closed scheduler; otherwise it is cancelled already
+	w.finish(d, rt.Skipped)
+}
+
+// finish makes d's end known and pools its descriptor if nobody needs it.
+func (w *worker) finish(d *rt.Desc, e rt.End) {
+	w.Current.Store(nil)
+	x := d.Ext()
+	waiters, free := d.Finish(e)
+	if free {
+		w.descs.put(&w.s.descs, d)
+	} else {
+		x = d.Ext() // it may have come at the last moment
+	}
+	w.live--
+	w.n.finished++
+	if x != nil {
+		x.Release()
+		x.CloseDone()
+	}
+	if waiters != nil {
+		rt.WakeAll(waiters, w.local)
+	}
+}
+
+// local queues t, which has just been made runnable, if it is of this scheduler.
+func (w *worker) local(t *rt.Desc) bool {
+	if t.Home() != &w.s.home {
+		return false
+	}
+	w.Local(t)
+	return true
+}

@@ -1,0 +1,234 @@
+package scheduler
+
+import (
+	"runtime"
+
+	"github.com/heddle-go/heddle/internal/fiber"
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
+)
+
+// An action is what the successor does for its predecessor as the first thing
+// after the switch. It must not happen earlier: until then the predecessor still runs on its
+// stack, and whoever found it in a queue could resume it there.
+type action uint8
+
+const (
+	actNone action = iota
+	actRequeue
+	actPark
+	actPool
+	actRetire
+)
+
+// commit carries out the action. Called on the worker, after each switch.
+func (w *worker) commit() {
+	act := w.act
+	w.act = actNone
+	switch act {
+	case actRequeue:
+		d := w.prev
+		w.prev = nil
+		w.push(d)
+	case actPark:
+		d := w.prev
+		w.prev = nil
+		if !d.CommitPark(w.prevPark) {
+			w.push(d)
+			return
+		}
+		// Close marks the phase first and then walks the tasks. Either it finds
+		// this one Waiting, or the phase is seen here.
+		if w.s.phase.Load() >= phaseClosed {
+			if _, queue := d.Cancel(w.prevGen, rt.Closed); queue {
+				w.push(d)
+			}
+		}
+	case actPool:
+		l := w.prevLooper
+		w.prevLooper = nil
+		w.keepLooper(l)
+	case actRetire:
+		l := w.prevLooper
+		w.prevLooper = nil
+		w.s.loopers.retire(l)
+	}
+}
+
+// push queues a runnable task at the back and sees to it that somebody runs it.
+func (w *worker) push(d *rt.Desc) {
+	w.runq.Push(d) // (P1)
+	w.s.wakeOne()  // (P2, P3)
+}
+
+// begin puts d on this worker: the last thing before its function is called or its
+// stack is switched to.
+func (w *worker) begin(d *rt.Desc) {
+	d.Run(&w.Worker)
+	w.slice.Begin(&d.Flag)
+	w.n.dispatches++
+}
+
+// again begins a new slice for d, which would have given way but is alone. For the
+// monitor it is a new dispatch.
+func (w *worker) again(d *rt.Desc) {
+	w.Dispatch.Store(w.Dispatch.Load() + 1)
+	w.slice.Begin(&d.Flag)
+}
+
+// leave prepares the switch from the running task d to n, or to the search for
+// something if n is nil, and returns the fiber in whose slot to do it.
+func (w *worker) leave(d, n *rt.Desc, act action) *fiber.Fiber {
+	self := w.fib
+	self.Place.Mark()
+	d.Fib.Store(self)
+	w.act, w.prev = act, d
+	var to *fiber.Fiber
+	if n != nil {
+		to = n.Fib.Load()
+	}
+	if to != nil {
+		w.begin(n)
+	} else {
+		w.Current.Store(nil)
+		to = w.takeLooper(n)
+	}
+	w.fib = to
+	s := self.Take(to)
+	if w.pinned {
+		// The lock is given up only for the switch itself: a coroutine that is
+		// exchanged unlocked may be resumed by any worker (ARCHITECTURE.md,
+		// F1 and F2). What follows in the caller is the exchange, on a stack that has
+		// room for it.
+		runtime.UnlockOSThread()
+	}
+	return s
+}
+
+// resume is what d does first when it runs again, maybe on another worker
+// than before.
+func resume(d *rt.Desc) {
+	w := d.Worker().Host.(*worker)
+	if w.pinned {
+		runtime.LockOSThread()
+	}
+	w.commit()
+}
+
+// share exposes what d has forked, before it leaves the worker: it may come back on
+// another one, and what is private on this one is its running task's.
+func (w *worker) share(d *rt.Desc) {
+	w.Expose(d)
+	w.s.wakeOne()
+}
+
+// Yield implements rt.Host.
+func (w *worker) Yield(d *rt.Desc) {
+	d.Host() // panics if d does not run
+	if w.Forks.PrivateLen() > 0 {
+		w.share(d)
+	}
+	n := w.pick()
+	if n == nil {
+		if n = w.glance(); n == nil {
+			w.again(d)
+			return
+		}
+	}
+	w.n.yields++
+	if next, yield := w.leave(d, n, actRequeue).Turn(); next != nil {
+		next()
+	} else {
+		yield(struct{}{})
+	}
+	resume(d)
+}
+
+// Park implements rt.Host.
+func (w *worker) Park(d *rt.Desc, k rt.Park) {
+	if w.Forks.PrivateLen() > 0 {
+		w.share(d)
+	}
+	w.n.parks++
+	w.prevPark, w.prevGen = k, d.Gen()
+	if next, yield := w.leave(d, w.pick(), actPark).Turn(); next != nil {
+		next()
+	} else {
+		yield(struct{}{})
+	}
+	resume(d)
+}
+
+// ParkReady implements rt.Host.
+func (w *worker) ParkReady(d *rt.Desc) error {
+	d.Host() // panics if d does not run
+	if d.Consume(rt.ForReady) {
+		return nil
+	}
+	if d.Status().Cancelled() {
+		return (*task.Ctx)(d).Err()
+	}
+	// As in Park, once more: each frame between here and the task's own code costs.
+	if w.Forks.PrivateLen() > 0 {
+		w.share(d)
+	}
+	w.n.parks++
+	w.prevPark, w.prevGen = rt.ForReady, d.Gen()
+	if next, yield := w.leave(d, w.pick(), actPark).Turn(); next != nil {
+		next()
+	} else {
+		yield(struct{}{})
+	}
+	resume(d)
+	if d.Status().Cancelled() {
+		return (*task.Ctx)(d).Err()
+	}
+	return nil
+}
+
+// Poll implements rt.Host: the slow path of a checkpoint.
+func (w *worker) Poll(d *rt.Desc) {
+	if w.over(d) {
+		w.preempt(d)
+	}
+}
+
+// over does what is due when the flag says so, and reports whether d has to give
+// way.
+func (w *worker) over(d *rt.Desc) bool {
+	if d.Flag.Asked(w.Dispatch.Load()) {
+		return true
+	}
+	if d.Flag.Budget() >= 0 {
+		return false // there was a mark for an earlier dispatch
+	}
+	if w.ExposeWanted(d) {
+		w.Hungry()
+	}
+	now := w.s.now()
+	w.expireTimers(now)
+	if w.s.home.Owed.Load() != 0 {
+		w.letIn(now)
+	}
+	return w.slice.Spent(&d.Flag, now, w.s.cfg.quantum)
+}
+
+// preempt puts d at the back of the queue if there is anything else to run.
+func (w *worker) preempt(d *rt.Desc) {
+	w.checkThread()
+	if w.Forks.PrivateLen() > 0 {
+		w.share(d)
+	}
+	n := w.pickFair()
+	if n == nil {
+		w.again(d)
+		return
+	}
+	w.n.preemptions++
+	if next, yield := w.leave(d, n, actRequeue).Turn(); next != nil {
+		next()
+	} else {
+		yield(struct{}{})
+	}
+	resume(d)
+}
