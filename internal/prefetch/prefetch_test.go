@@ -7,7 +7,10 @@ import (
 	"unsafe"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestMarkIsOnTheStack(t *testing.T) {
 	var p, q Place
