@@ -162,7 +162,7 @@ func (w *worker) Park(d *rt.Desc, k rt.Park) {
 // ParkReady implements rt.Host.
 func (w *worker) ParkReady(d *rt.Desc) error {
 	d.Host() // panics if d does not run
-	if d.Consume(rt.ForReady) {
+	if d.TakeToken() {
 		return nil
 	}
 	if d.Status().Cancelled() {
@@ -173,7 +173,7 @@ func (w *worker) ParkReady(d *rt.Desc) error {
 		w.share(d)
 	}
 	w.n.parks++
-	w.prevPark, w.prevGen = rt.ForReady, d.Gen()
+	w.prevPark, w.prevGen = rt.WaitReady.Park(rt.ForReady), d.Gen()
 	if next, yield := w.leave(d, w.pick(), actPark).Turn(); next != nil {
 		next()
 	} else {

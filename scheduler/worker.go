@@ -78,14 +78,12 @@ func (w *worker) Sleep(d *rt.Desc, ns int64) {
 	t := &timer{when: when, task: d}
 	w.s.timers.add(t)
 	w.s.mon.KickBefore(when)
-	w.Park(d, rt.ForWake)
-	if !d.Consume(rt.ForWake) { // cancelled
+	w.Park(d, rt.WaitSleep.Park(rt.ForWake))
+	if !d.Woken() { // cancelled
 		if w.s.timers.remove(t) {
 			return
 		}
-		for !d.Consume(rt.ForWake) {
-			d.Host().Park(d, rt.ForWakeOnly)
-		}
+		d.AwaitWakeFor(rt.WaitSleep)
 	}
 }
 

@@ -34,6 +34,7 @@ func (c *Ctx) Blocking(fn func()) error {
 	}
 	j := &call{fn: fn, task: c.Task()}
 	j.Prepare(c, c)
+	j.Why = rt.WaitBlocking
 	c.desc().Home().Sched.Block(j)
 	if err := j.WaitIn(j); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/rt"
 )
 
 // A Completion is a result that is not there yet: tasks and goroutines wait for it, and somebody completes it,
@@ -80,6 +81,7 @@ func (p *Completion[T]) Wait(ctx context.Context) (T, error) {
 		return p.v, p.err
 	}
 	w := p.queue.push(&p.mu, ctx, c)
+	w.Why = rt.WaitResult
 	p.mu.Unlock()
 	if err := w.WaitIn(w); err != nil {
 		return zero, err

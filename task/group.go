@@ -130,6 +130,7 @@ func (g *Group) goLimited(ctx context.Context, c *Ctx, fn func(c *Ctx) error, op
 		return nil
 	}
 	w := g.more.push(&g.mu, ctx, c)
+	w.Why = rt.WaitPlace
 	g.mu.Unlock()
 	me := memberOf(c)
 	lent := me.lend(c) // maybe to w
@@ -218,6 +219,7 @@ func (g *Group) await(ctx context.Context, c *Ctx) error {
 		}
 	}
 	w := g.waiters.push(&g.mu, ctx, c)
+	w.Why = rt.WaitMembers
 	g.mu.Unlock()
 	lent := me.lend(c)
 	err := w.WaitIn(w)
@@ -467,6 +469,7 @@ func (m *member) takeBack(c *Ctx) {
 		return
 	}
 	w := g.back.push(&g.mu, c, c)
+	w.Why = rt.WaitPlace
 	g.mu.Unlock()
 	m.place = w.WaitIn(w) == nil
 }

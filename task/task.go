@@ -149,8 +149,8 @@ func (t Task) Join(c *Ctx) error {
 	if !t.d.Await(w, t.gen) {
 		return t.Err()
 	}
-	h.Park(d, rt.ForWake)
-	if !d.Consume(rt.ForWake) { // cancelled, then
+	h.Park(d, rt.WaitJoin.Park(rt.ForWake))
+	if !d.Woken() { // cancelled, then
 		if w.Abandon() {
 			if t.State() == Done {
 				return t.Err()
@@ -158,9 +158,7 @@ func (t Task) Join(c *Ctx) error {
 			return c.Err()
 		}
 		// t ended at the same time, and its wake-up is on its way to us.
-		for !d.Consume(rt.ForWake) {
-			d.Host().Park(d, rt.ForWakeOnly)
-		}
+		d.AwaitWakeFor(rt.WaitJoin)
 	}
 	return t.Err()
 }

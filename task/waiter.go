@@ -25,6 +25,9 @@ import (
 // A Waiter may be used again, by the same or another side, once Wait has returned and no
 // other side knows it any more. The zero Waiter must be initialised by Init.
 type Waiter struct {
+	// Why is what the waiting side waits for, for people to read: see rt.Why. It may set it before it waits.
+	Why rt.Why
+
 	w     rt.Waiter
 	ctx   context.Context
 	c     *Ctx
@@ -103,22 +106,15 @@ func (w *Waiter) Wait() error {
 	if w.ctx != context.Context(w.c) {
 		return w.parkDerived(d)
 	}
-	d.Host().Park(d, rt.ForWake)
-	if d.Consume(rt.ForWake) {
+	d.Host().Park(d, w.Why.Park(rt.ForWake))
+	if d.Woken() {
 		return nil
 	}
 	if w.w.Abandon() { // cancelled, and nobody was faster
 		return w.c.Err()
 	}
-	w.await(d)
+	d.AwaitWakeFor(w.Why) // of a claim that has been made
 	return nil
-}
-
-// await parks for the wake-up of a claim that has been made.
-func (w *Waiter) await(d *rt.Desc) {
-	for !d.Consume(rt.ForWake) {
-		d.Host().Park(d, rt.ForWakeOnly)
-	}
 }
 
 // parkDerived parks under a context that was derived from the task's: its end wakes
@@ -130,13 +126,13 @@ func (w *Waiter) parkDerived(d *rt.Desc) error {
 			w.Wake(nil)
 		}
 	})
-	d.Host().Park(d, rt.ForWake)
-	if !d.Consume(rt.ForWake) {
+	d.Host().Park(d, w.Why.Park(rt.ForWake))
+	if !d.Woken() {
 		if w.w.Abandon() {
 			w.quit(stop)
 			return w.c.Err()
 		}
-		w.await(d)
+		d.AwaitWakeFor(w.Why)
 	}
 	w.quit(stop)
 	if w.ended {
@@ -260,14 +256,14 @@ func (w *Waiter) WaitIn(q Withdrawer) error {
 	if !w.c.running() {
 		w.c.host()
 	}
-	d.Worker().Host.Park(d, rt.ForWake)
-	if d.Consume(rt.ForWake) {
+	d.Worker().Host.Park(d, w.Why.Park(rt.ForWake))
+	if d.Woken() {
 		return nil
 	}
 	if q.Withdraw() {
 		return w.c.Err()
 	}
-	w.await(d)
+	d.AwaitWakeFor(w.Why)
 	return nil
 }
 
@@ -278,13 +274,13 @@ func (w *Waiter) parkDerivedIn(d *rt.Desc, q Withdrawer) error {
 			w.Wake(nil)
 		}
 	})
-	d.Host().Park(d, rt.ForWake)
-	if !d.Consume(rt.ForWake) {
+	d.Host().Park(d, w.Why.Park(rt.ForWake))
+	if !d.Woken() {
 		if q.Withdraw() {
 			w.quit(stop)
 			return w.c.Err()
 		}
-		w.await(d)
+		d.AwaitWakeFor(w.Why)
 	}
 	ended, ctx := w.ended, w.ctx
 	w.quit(stop)
@@ -316,7 +312,7 @@ func (w *Waiter) blockIn(q Withdrawer) error {
 // WaitWoken is [Waiter.WaitIn] that the end of the context does not end.
 func (w *Waiter) WaitWoken() {
 	if w.c != nil {
-		w.await(w.c.desc())
+		w.c.desc().AwaitWakeFor(w.Why)
 		return
 	}
 	<-w.w.C

@@ -21,7 +21,7 @@ var arrows = map[string][]string{
 	"scheduler":           {"task", "deque", "preempt", "internal/..."},
 	"scheduler/schedtest": {"scheduler", "task", "internal/..."},
 	"task":                {"internal/..."},
-	"task/tsync":          {"task", "internal/atomicx"},
+	"task/tsync":          {"task", "internal/rt", "internal/atomicx"},
 	"task/parallel":       {"task", "internal/rt"},
 	"deque":               {"internal/atomicx", "internal/explore"},
 	"preempt":             {"internal/atomicx", "internal/explore"},

@@ -178,8 +178,7 @@ func (d *Desc) Start(fn any, x *Ext) {
 	if x != nil || d.ext.Load() != nil { // left by who came too late for the last life
 		d.ext.Store(x)
 	}
-	s := d.status.Load()
-	d.status.Store(s&^flagMask | stActive)
+	d.status.Store(d.status.Load()&genMask | stActive)
 }
 
 // Run puts the task on w. Called by the worker that took it from a queue.
@@ -189,7 +188,7 @@ func (d *Desc) Run(w *Worker) {
 	w.Current.Store(d)
 }
 
-// Park says what ends a wait.
+// Park says what ends a wait, and what it is for: see Why.Park.
 type Park uint64
 
 // The kinds of park.
@@ -209,22 +208,32 @@ func (k Park) token() uint64 {
 	return flagToken
 }
 
-// Consume takes the event that k waits for, if it has happened, and reports
-// whether it had. Only the running task may call it.
-//
-// A token of Ready that ends a park is taken by that. A Wake has to be consumed even
-// then: the waiter must be able to tell it from a Cancel, and to know that none is
-// still on its way to it.
-func (d *Desc) Consume(k Park) bool {
+// TakeToken takes the token of a Ready that no park has taken, and reports whether there was one. Only the running
+// task may call it.
+func (d *Desc) TakeToken() bool { return d.take(flagToken) }
+
+func (d *Desc) take(flag uint64) bool {
 	for {
 		s := d.status.Load()
-		if s&k.token() == 0 {
+		if s&flag == 0 {
 			return false
 		}
-		if d.status.CompareAndSwap(s, s&^k.token()) {
+		if d.status.CompareAndSwap(s, s&^flag) {
 			return true
 		}
 	}
+}
+
+// Woken reports whether a Wake has ended the park ForWake or ForWakeOnly from which the running task, the only one that
+// may call it, has just returned. If not, that was Cancel, and the Wake may still be on its way.
+//
+// The Wake that finds its task Waiting, which is the usual case, leaves no token: it clears flagInternal, which
+// CommitPark has set and Cancel leaves alone. So to be woken costs no atomic operation but the waker's.
+func (d *Desc) Woken() bool {
+	if d.status.Load()&(flagWoken|flagInternal) == 0 {
+		return true
+	}
+	return d.take(flagWoken)
 }
 
 // CommitPark makes a task that has left its stack wait, or reports false: the
@@ -243,16 +252,22 @@ func (d *Desc) Consume(k Park) bool {
 // sees Waiting and queues, exactly once, since only one CAS from Waiting succeeds. If
 // W2b is, S2 fails and S3 queues. Nobody queues the task before S1, since only
 // S2 makes it Waiting and only the successor runs S3.
+//
+// If it is Cancel that came first, S3 sets flagInternal, as Woken wants it.
 func (d *Desc) CommitPark(k Park) bool {
 	for {
 		s := d.status.Load()
 		if s&k.token() != 0 || s&flagCancelled != 0 && k&flagHard == 0 {
-			if k == ForReady && !d.status.CompareAndSwap(s, s&^flagToken) {
+			n := s | uint64(k)&flagInternal
+			if k&flagInternal == 0 {
+				n = s &^ flagToken
+			}
+			if n != s && !d.status.CompareAndSwap(s, n) {
 				continue
 			}
 			return false
 		}
-		if d.status.CompareAndSwap(s, s&^uint64(flagInternal|flagHard)|uint64(k)-stActive+stWaiting) {
+		if d.status.CompareAndSwap(s, s&^uint64(flagInternal|flagHard|whyMask)|uint64(k)-stActive+stWaiting) {
 			return true
 		}
 	}
@@ -260,26 +275,33 @@ func (d *Desc) CommitPark(k Park) bool {
 
 // Ready gives the token of [ForReady] to life gen. It reports whether the caller
 // made the task runnable and so has to queue it.
-func (d *Desc) Ready(gen uint32) (queue bool) { return d.signal(gen, flagToken, 0) }
+func (d *Desc) Ready(gen uint32) (queue bool) {
+	for {
+		s := d.status.Load()
+		if !Status(s).Live(gen) || s&flagToken != 0 {
+			return false
+		}
+		if s&(stateMask|flagInternal) == stWaiting {
+			if d.status.CompareAndSwap(s, s-stWaiting+stActive) {
+				return true
+			}
+		} else if d.status.CompareAndSwap(s, s|flagToken) {
+			return false
+		}
+	}
+}
 
 // Wake is the event of [ForWake]. The caller has made sure, by a claim of its own,
 // that it is the only one for this wait; the task can therefore not end meanwhile.
 // It reports whether the caller has to queue the task.
 func (d *Desc) Wake() (queue bool) {
-	return d.signal(d.Gen(), flagWoken, flagInternal)
-}
-
-func (d *Desc) signal(gen uint32, token, kind uint64) bool {
 	for {
 		s := d.status.Load()
-		if !Status(s).Live(gen) || s&token != 0 {
-			return false
-		}
-		if s&stateMask == stWaiting && s&flagInternal == kind {
-			if d.status.CompareAndSwap(s, s-stWaiting+stActive|token&flagWoken) {
+		if s&(stateMask|flagInternal) == stWaiting|flagInternal {
+			if d.status.CompareAndSwap(s, s-stWaiting+stActive-flagInternal) {
 				return true
 			}
-		} else if d.status.CompareAndSwap(s, s|token) {
+		} else if d.status.CompareAndSwap(s, s|flagWoken) {
 			return false
 		}
 	}
@@ -356,9 +378,9 @@ func (d *Desc) Finish(e End) (waiters *Waiter, free bool) {
 		s := d.status.Load()
 		var n uint64
 		if e == Returned && s&(flagCancelled|flagEscaped) == 0 {
-			n = s&^(flagMask|genMask) | (s+genOne)&genMask | stFree
+			n = (s+genOne)&genMask | stFree
 		} else {
-			n = s&^stateMask | stDone
+			n = s&^(stateMask|whyMask) | stDone
 			switch e {
 			case Failed:
 				n |= flagFailed

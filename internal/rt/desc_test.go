@@ -50,11 +50,11 @@ func TestEvents(t *testing.T) {
 		{waiting, "Wake", waiting | flagWoken, false},
 		{waiting, "Cancel", active | flagCancelled, true},
 		{waiting | kind(ForWake), "Ready", waiting | kind(ForWake) | flagToken, false},
-		{waiting | kind(ForWake), "Wake", active | kind(ForWake) | flagWoken, true},
+		{waiting | kind(ForWake), "Wake", active, true},
 		{waiting | kind(ForWake), "Close", active | kind(ForWake) | flagCancelled | flagClosed, true},
 		{waiting | kind(ForWakeOnly), "Cancel", waiting | kind(ForWakeOnly) | flagCancelled, false},
 		{waiting | kind(ForWakeOnly), "Ready", waiting | kind(ForWakeOnly) | flagToken, false},
-		{waiting | kind(ForWakeOnly), "Wake", active | kind(ForWakeOnly) | flagWoken, true},
+		{waiting | kind(ForWakeOnly), "Wake", active | flagHard, true},
 		{stFree, "Ready", stFree, false},
 		{stFree, "Cancel", stFree, false},
 		{stDone, "Ready", stDone, false},
@@ -99,16 +99,78 @@ func TestCommitPark(t *testing.T) {
 	}
 }
 
-func TestConsume(t *testing.T) {
+func TestTakeToken(t *testing.T) {
 	d := fresh(0)
-	require.False(t, d.Consume(ForReady))
+	require.False(t, d.TakeToken())
 	d.Ready(0)
-	require.False(t, d.Consume(ForWake))
-	require.True(t, d.Consume(ForReady))
-	require.False(t, d.Consume(ForReady), "one token")
-	d.Wake()
-	require.False(t, d.Consume(ForReady))
-	require.True(t, d.Consume(ForWakeOnly))
+	require.True(t, d.TakeToken())
+	require.False(t, d.TakeToken(), "one token")
+}
+
+// After a park, Woken tells a Wake, early or late, from a Cancel, whatever waits went before.
+func TestWoken(t *testing.T) {
+	early := func(k Park, event func(d *Desc) bool) func(d *Desc) bool {
+		return func(d *Desc) bool { return !event(d) && !d.CommitPark(k) }
+	}
+	late := func(k Park, event func(d *Desc) bool) func(d *Desc) bool {
+		return func(d *Desc) bool { return d.CommitPark(k) && event(d) }
+	}
+	type wait struct {
+		name string
+		run  func(d *Desc) bool
+		want bool
+	}
+	var waits []wait
+	for _, w := range []wait{
+		{"early Wake", early(ForWake, (*Desc).Wake), true},
+		{"late Wake", late(ForWake, (*Desc).Wake), true},
+		{"early Wake alone", early(ForWakeOnly, (*Desc).Wake), true},
+		{"late Wake alone", late(ForWakeOnly, (*Desc).Wake), true},
+	} {
+		waits = append(waits, w)
+	}
+	cancel := func(d *Desc) bool { _, queue := d.Cancel(0, Default); return queue }
+	for _, last := range append(waits, wait{"early Cancel", early(ForWake, cancel), false}, wait{"late Cancel", late(ForWake, cancel), false}) {
+		for _, first := range append(waits, wait{"nothing", nil, false}) {
+			d := fresh(0)
+			if first.run != nil {
+				require.True(t, first.run(d), first.name)
+				require.True(t, d.Woken(), first.name)
+			}
+			require.True(t, last.run(d), "%s after %s", last.name, first.name)
+			require.Equal(t, last.want, d.Woken(), "%s after %s", last.name, first.name)
+		}
+	}
+}
+
+// What a task waits for is there while it waits, in any generation, and disturbs nothing else in the word.
+func TestWhy(t *testing.T) {
+	for _, gen := range gens {
+		d := fresh(gen)
+		require.True(t, d.CommitPark(WaitSend.Park(ForWake)))
+		require.Equal(t, WaitSend, d.Status().Why())
+		require.Equal(t, Waiting, d.Status().State())
+		require.Equal(t, gen, d.Gen())
+		require.True(t, d.Wake())
+		require.True(t, d.Woken())
+		require.True(t, d.CommitPark(WaitReady.Park(ForReady)))
+		require.Equal(t, WaitReady, d.Status().Why())
+		require.True(t, d.Ready(gen))
+		_, free := d.Finish(Returned)
+		require.True(t, free)
+		require.Equal(t, Status(uint64(gen+1)<<flagBits), d.Status())
+		d.Start("fn", nil)
+		require.True(t, d.CommitPark(whys.Park(ForWakeOnly)-1<<whyShift))
+		require.True(t, d.Wake())
+		d.Finish(Failed)
+		require.Equal(t, Done, d.Status().State())
+		require.Equal(t, gen+1, d.Gen())
+		require.Zero(t, d.Status().Why())
+	}
+	for y := range whys {
+		require.NotEmpty(t, y.String(), "%d", y)
+	}
+	require.Equal(t, "unknown", whys.String())
 }
 
 // An end: Free in the next generation if nobody can know the descriptor any more, else Done for good.

@@ -192,9 +192,15 @@ func (d *Desc) Settle() (n int) {
 	return n
 }
 
-// AwaitWake parks d until the Wake that it is owed has come.
-func (d *Desc) AwaitWake() {
-	for !d.Consume(ForWake) {
-		d.Host().Park(d, ForWakeOnly)
+// AwaitWake parks d until the Wake that it is owed by a stolen call has come.
+func (d *Desc) AwaitWake() { d.AwaitWakeFor(WaitFork) }
+
+// AwaitWakeFor parks d until the Wake that it is owed has come. It is waiting for y.
+func (d *Desc) AwaitWakeFor(y Why) {
+	if d.take(flagWoken) {
+		return
+	}
+	for d.Host().Park(d, y.Park(ForWakeOnly)); !d.Woken(); {
+		d.Host().Park(d, y.Park(ForWakeOnly))
 	}
 }

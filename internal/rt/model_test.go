@@ -91,6 +91,68 @@ func TestModelCommitThatLooksLate(t *testing.T) {
 	require.NotNil(t, failure)
 }
 
+// tells is a task that parks while it is cancelled and, later or earlier, woken, and looks which it was. Each
+// time that it runs again, Woken must not be true unless the Wake has been given; and in the end it must
+// have been true once.
+func tells(commit func(d *Desc, k Park) bool) func(*explore.Model) {
+	return func(m *explore.Model) {
+		d := fresh(0)
+		queued, given, seen := 0, false, 0
+		park := func(k Park) {
+			if !commit(d, k) {
+				queued++
+			}
+			explore.Block("parked", func() bool { return queued > 0 })
+			queued--
+			if d.Woken() {
+				seen++
+				if !given {
+					explore.Failf("a Wake was seen that nobody had given")
+				}
+			}
+		}
+		m.Thread("task", func() {
+			for k := ForWake; seen == 0; k = ForWakeOnly {
+				park(k)
+			}
+		})
+		m.Thread("waker", func() {
+			given = true
+			if d.Wake() {
+				queued++
+			}
+		})
+		m.Thread("canceller", func() {
+			if cancel(d) {
+				queued++
+			}
+		})
+		m.Check(func() error {
+			if seen != 1 || queued != 0 {
+				return fmt.Errorf("%d Wakes seen, %d times queued too often", seen, queued)
+			}
+			return nil
+		})
+	}
+}
+
+func TestModelWoken(t *testing.T) {
+	explore.Run(t, explore.Config{Preemptions: 4}, tells(commit))
+}
+
+// A successor that finds the task cancelled and leaves the word as it is lets Woken take that for a Wake.
+func TestModelWokenByCancel(t *testing.T) {
+	mutant := func(d *Desc, k Park) bool {
+		if s := d.status.Load(); Status(s).Cancelled() && k&flagHard == 0 && s&flagWoken == 0 {
+			return false
+		}
+		return d.CommitPark(k)
+	}
+	_, failure := explore.Check(explore.Config{Preemptions: 2}, tells(mutant))
+	require.NotNil(t, failure)
+	require.Contains(t, failure.Message, "nobody had given")
+}
+
 // awaits is a waiter who comes while the task ends, may give up, and comes back for the life after.
 func awaits(register func(d *Desc, w *Waiter, gen uint32) bool) func(*explore.Model) {
 	return func(m *explore.Model) {

@@ -3,12 +3,13 @@ package rt
 // A task's status is one 64-bit word, so that every transition is one atomic
 // operation and a handle from an earlier life can never act on a later one:
 //
-//	63       48 47        16 15       0
-//	+----------+------------+---------+
-//	|  unused  | generation | flags   |
-//	+----------+------------+---------+
+//	63    56 55    48 47        16 15       0
+//	+--------+--------+------------+---------+
+//	| unused |  why   | generation | flags   |
+//	+--------+--------+------------+---------+
 //
-// generation counts the lives of the descriptor (mod 2^32).
+// generation counts the lives of the descriptor (mod 2^32). why is what the task waits for, or waited for
+// last; it is for people only, see Why.
 //
 // Legal transitions, and who makes them:
 //
@@ -34,7 +35,7 @@ const (
 	flagWoken     = 1 << 4  // a Wake that no internal wait has consumed
 	flagCancelled = 1 << 5  // Cancel was called
 	flagClosed    = 1 << 6  // ... by the scheduler's Close
-	flagInternal  = 1 << 7  // Waiting for Wake, not for Ready
+	flagInternal  = 1 << 7  // Waiting for Wake, not for Ready; when Active: that Wake has not ended the last such wait
 	flagHard      = 1 << 8  // Waiting that Cancel must not end
 	flagFailed    = 1 << 9  // Done with an error in Ext
 	flagEscaped   = 1 << 10 // somebody may keep the Ctx beyond the task's end
@@ -47,6 +48,9 @@ const (
 	genBits  = 32
 	genOne   = 1 << flagBits
 	genMask  = (1<<genBits - 1) << flagBits
+
+	whyShift = flagBits + genBits
+	whyMask  = 0xff << whyShift
 )
 
 // State is what a task is doing, as its handle shows it.

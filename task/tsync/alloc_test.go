@@ -76,12 +76,12 @@ func TestKeptWaiterGivesWay(t *testing.T) {
 			untilWaiting(&ch.mu, &ch.recvq, 1) // b alone
 		}
 		if i == 1 {
-			require.Same(t, first, ch.kept[receiving].of)
+			require.Same(t, first, ch.kept[receiving].Load().of)
 		}
 		require.True(t, ch.TrySend(i))
 	}
 	require.NoError(t, b.Wait())
-	require.Same(t, second, ch.kept[receiving].of)
+	require.Same(t, second, ch.kept[receiving].Load().of)
 	end.Close()
 	require.NoError(t, a.Wait())
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -43,6 +44,7 @@ func (b *Barrier) Wait(ctx context.Context) (last bool, err error) {
 	}
 	b.waiting++
 	w := plainWaiters.take(ctx, c, b)
+	w.Why = rt.WaitBarrier
 	b.queue.push(w)
 	b.mu.Unlock()
 	_, _, err = plainWaiters.wait(w)

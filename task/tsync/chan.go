@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -18,7 +19,10 @@ import (
 // received exactly once, and sending it happens before the receipt; receiving from an unbuffered
 // channel happens before the send has returned.
 type Chan[T any] struct {
-	mu     atomicx.Mutex
+	word atomicx.Uint32 // see pair.go
+	mu   atomicx.Mutex
+
+	// The rest is under mu, but for what pair.go says.
 	closed bool
 	// The buffer is a ring: n values from head on.
 	buf     []T
@@ -26,8 +30,10 @@ type Chan[T any] struct {
 	// Receivers wait only while n is 0, senders only while n is len(buf). Both queues have waiters only if all of
 	// those in one belong to a single select that stands in the other as well.
 	recvq, sendq queue[T]
-	// kept are the waiters that wait, or waited, here last, one a direction. See ownWaiter.
-	kept [2]keeper[T]
+	// kept are the waiters that stay with the channel, one a direction. See ownWaiter.
+	kept  [2]atomicx.Relaxed[waiter[T]]
+	usage [2]usage
+	calm  calm
 
 	pool *pool[T]
 	id   atomicx.Uint64 // orders locking in Select; 0: none yet
@@ -41,10 +47,8 @@ const (
 	sending
 )
 
-// A keeper is a waiter that stays with the channel, for the task that used it first.
-type keeper[T any] struct {
-	w  *waiter[T]
-	of *task.Ctx
+// usage says when the waiter that is kept for one task goes to another.
+type usage struct {
 	// misses counts waits of others since the last one of this task; more than limit of them
 	// replace it.
 	misses, limit uint
@@ -62,6 +66,7 @@ func NewChan[T any](capacity int) *Chan[T] {
 	ch := &Chan[T]{}
 	if capacity > 0 {
 		ch.buf = make([]T, capacity)
+		ch.word.Store(chQueued) // for good
 	}
 	return ch
 }
@@ -92,13 +97,41 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 	if ch == nil {
 		return never(ctx, c)
 	}
-	ch.mu.Lock()
+	if own {
+		switch s := ch.word.Load(); s & chState {
+		case chReceiver: // (C1, C2)
+			if w := ch.kept[receiving].Load(); ch.word.CompareAndSwap(s, s-chReceiver) {
+				w.v, w.ok = v, true
+				w.Wake(c)
+				return nil
+			}
+		case 0: // (W1, W2)
+			if w := ch.kept[sending].Load(); w != nil && w.of == c {
+				w.v = v
+				if ch.word.CompareAndSwap(s, s+chSender) {
+					d := (*rt.Desc)(c) // here and not in a function: see Park in package scheduler
+					d.Worker().Host.Park(d, rt.WaitSend.Park(rt.ForWake))
+					if !d.Woken() && w.cancelled() {
+						return c.Err()
+					}
+					ok := w.ok
+					w.reset()
+					if !ok {
+						panicClosed("Send")
+					}
+					return nil
+				}
+			}
+		}
+	}
+	ch.lock()
 	if ch.closed {
 		ch.mu.Unlock()
 		panicClosed("Send")
 	}
 	if w := ch.receiver(nil); w != nil {
 		w.v, w.ok = v, true
+		ch.met(w, own)
 		ch.mu.Unlock()
 		w.wake(c)
 		return nil
@@ -115,14 +148,14 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 	if w == nil {
 		w = ch.waiter(ctx, c, sending, own)
 	}
-	w.v = v
+	w.v, w.Why = v, rt.WaitSend
 	ch.sendq.push(w)
 	ch.mu.Unlock()
 	var (
 		ok  bool
 		err error
 	)
-	if w.kept {
+	if w.of != nil {
 		err = w.WaitIn(w)
 		ok = w.ok
 		w.reset()
@@ -151,7 +184,29 @@ func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
 	if ch == nil {
 		return v, false, never(ctx, c)
 	}
-	ch.mu.Lock()
+	if own {
+		switch s := ch.word.Load(); s & chState {
+		case chSender: // (C1, C2)
+			if w := ch.kept[sending].Load(); ch.word.CompareAndSwap(s, s-chSender) {
+				v = w.v
+				w.ok = true
+				w.Wake(c)
+				return v, true, nil
+			}
+		case 0: // (W1, W2)
+			if w := ch.kept[receiving].Load(); w != nil && w.of == c && ch.word.CompareAndSwap(s, s+chReceiver) {
+				d := (*rt.Desc)(c) // here and not in a function: see Park in package scheduler
+				d.Worker().Host.Park(d, rt.WaitRecv.Park(rt.ForWake))
+				if !d.Woken() && w.cancelled() {
+					return v, false, c.Err()
+				}
+				v, ok = w.v, w.ok
+				w.reset()
+				return v, ok, nil
+			}
+		}
+	}
+	ch.lock()
 	if ch.n > 0 {
 		v = ch.get()
 		w := ch.refill()
@@ -164,6 +219,7 @@ func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
 	if w := ch.sender(nil); w != nil {
 		v = w.v
 		w.ok = true
+		ch.met(w, own)
 		ch.mu.Unlock()
 		w.wake(c)
 		return v, true, nil
@@ -179,9 +235,10 @@ func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
 	if w == nil {
 		w = ch.waiter(ctx, c, receiving, own)
 	}
+	w.Why = rt.WaitRecv
 	ch.recvq.push(w)
 	ch.mu.Unlock()
-	if w.kept {
+	if w.of != nil {
 		err = w.WaitIn(w)
 		v, ok = w.v, w.ok
 		w.reset()
@@ -196,7 +253,7 @@ func (ch *Chan[T]) TrySend(v T) bool {
 	if ch == nil {
 		return false
 	}
-	ch.mu.Lock()
+	ch.lock()
 	if ch.closed {
 		ch.mu.Unlock()
 		panicClosed("TrySend")
@@ -215,7 +272,7 @@ func (ch *Chan[T]) TryRecv() (v T, ok, done bool) {
 	if ch == nil {
 		return v, false, false
 	}
-	ch.mu.Lock()
+	ch.lock()
 	v, ok, done, w := ch.tryRecv(nil)
 	ch.mu.Unlock()
 	if w != nil {
@@ -231,7 +288,7 @@ func (ch *Chan[T]) Close() {
 	if ch == nil {
 		panic("tsync: Close of a nil Chan")
 	}
-	ch.mu.Lock()
+	ch.lock()
 	if ch.closed {
 		ch.mu.Unlock()
 		panic("tsync: Close of a Chan that is closed already: let one sender, or whoever waits for all of them, close it")
@@ -283,6 +340,7 @@ func (ch *Chan[T]) All(ctx context.Context) iter.Seq[T] {
 
 // trySend sends v if it can; self is the select that tries, or nil. The channel is open.
 func (ch *Chan[T]) trySend(v T, self *selection) (done bool, w *waiter[T]) {
+	ch.calm.n = 0
 	if w := ch.receiver(self); w != nil {
 		w.v, w.ok = v, true
 		return true, w
@@ -296,6 +354,7 @@ func (ch *Chan[T]) trySend(v T, self *selection) (done bool, w *waiter[T]) {
 
 // tryRecv receives if it can.
 func (ch *Chan[T]) tryRecv(self *selection) (v T, ok, done bool, w *waiter[T]) {
+	ch.calm.n = 0
 	if ch.n > 0 {
 		v = ch.get()
 		return v, true, true, ch.refill()
@@ -385,12 +444,12 @@ func (q *queue[T]) claim(self *selection) *waiter[T] {
 // when enough others have come. Only for waits under the task's own
 // Ctx: the end of a derived one may come late, and must then not find another wait.
 func (ch *Chan[T]) ownWaiter(c *task.Ctx, dir direction) *waiter[T] {
-	k := &ch.kept[dir]
-	if k.of != c {
+	w := ch.kept[dir].Load()
+	if w == nil || w.of != c {
 		return nil
 	}
-	k.misses = 0
-	return k.w // prepared already, for a wait of the same kind
+	ch.usage[dir].misses = 0
+	return w // prepared already, for a wait of the same kind
 }
 
 // waiter returns a waiter where ownWaiter has none. own says that ctx is c.
@@ -398,13 +457,14 @@ func (ch *Chan[T]) waiter(ctx context.Context, c *task.Ctx, dir direction, own b
 	if ch.pool == nil {
 		ch.pool = poolOf[T]()
 	}
-	k := &ch.kept[dir]
-	k.misses++
-	if own && k.misses > k.limit {
-		k.misses, k.limit = 0, max(2*k.limit, firstLimit)
-		w := &waiter[T]{at: ch, kept: true}
+	ch.calm.n = 0
+	u := &ch.usage[dir]
+	u.misses++
+	if own && u.misses > u.limit {
+		u.misses, u.limit = 0, max(2*u.limit, firstLimit)
+		w := &waiter[T]{at: ch, of: c, index: int(dir)}
 		w.Prepare(ctx, c)
-		k.w, k.of = w, c
+		ch.kept[dir].Store(w)
 		return w
 	}
 	return ch.pool.take(ctx, c, ch)
@@ -414,7 +474,7 @@ func (ch *Chan[T]) waiter(ctx context.Context, c *task.Ctx, dir direction, own b
 func (ch *Chan[T]) withdraw(w *waiter[T]) bool {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
-	return w.leave()
+	return w.leave() || w.of != nil && ch.unpublish(w)
 }
 
 func panicClosed(op string) {
@@ -425,6 +485,7 @@ func panicClosed(op string) {
 func never(ctx context.Context, c *task.Ctx) error {
 	w := &waiter[struct{}]{at: nowhere{}}
 	w.Prepare(ctx, c)
+	w.Why = rt.WaitNever
 	return w.WaitIn(w)
 }
 

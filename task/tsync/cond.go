@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -47,6 +48,7 @@ func (d *Cond) Wait(ctx context.Context) error {
 		return err
 	}
 	w := plainWaiters.take(ctx, c, d)
+	w.Why = rt.WaitCond
 	d.mu.Lock()
 	d.queue.push(w)
 	d.mu.Unlock()

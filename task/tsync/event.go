@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -38,7 +39,9 @@ func (e *Event) IsSet() bool { return e.set.Load() }
 
 // Wait waits, parking the task or blocking the goroutine, until the event is set. When ctx ends first it returns
 // the cause.
-func (e *Event) Wait(ctx context.Context) error {
+func (e *Event) Wait(ctx context.Context) error { return e.wait(ctx, rt.WaitEvent) }
+
+func (e *Event) wait(ctx context.Context, why rt.Why) error {
 	c, err := task.Enter(ctx)
 	if err != nil || e.set.Load() {
 		return err
@@ -49,6 +52,7 @@ func (e *Event) Wait(ctx context.Context) error {
 		return nil
 	}
 	w := plainWaiters.take(ctx, c, e)
+	w.Why = why
 	e.queue.push(w)
 	e.mu.Unlock()
 	_, _, err = plainWaiters.wait(w)

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -90,6 +91,7 @@ func (m *Mutex) join(ctx context.Context, c *task.Ctx, hard bool) error {
 		return nil
 	}
 	w := mutexWaiters.take(ctx, c, m)
+	w.Why = rt.WaitMutex
 	m.queue.push(w)
 	for {
 		m.mu.Unlock()
@@ -105,6 +107,7 @@ func (m *Mutex) join(ctx context.Context, c *task.Ctx, hard bool) error {
 			return nil
 		}
 		w = mutexWaiters.take(ctx, c, m)
+		w.Why = rt.WaitMutex
 		m.queue.pushFront(w)
 	}
 }

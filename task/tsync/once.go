@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -31,7 +32,7 @@ func (o *Once) doSlow(ctx context.Context, f func()) error {
 		return err
 	}
 	if !o.begun.CompareAndSwap(false, true) {
-		return o.done.Wait(ctx)
+		return o.done.wait(ctx, rt.WaitOnce)
 	}
 	defer o.done.Set()
 	f()

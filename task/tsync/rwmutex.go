@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -40,6 +41,7 @@ func (rw *RWMutex) lock(ctx context.Context, c *task.Ctx, hard bool) error {
 		return nil
 	}
 	w := plainWaiters.take(ctx, c, rw)
+	w.Why = rt.WaitWLock
 	rw.writeq.push(w)
 	rw.mu.Unlock()
 	_, _, err := plainWaiters.await(w, hard)
@@ -90,6 +92,7 @@ func (rw *RWMutex) RLock(ctx context.Context) error {
 		return nil
 	}
 	w := plainWaiters.take(ctx, c, rw)
+	w.Why = rt.WaitRLock
 	rw.readq.push(w)
 	rw.mu.Unlock()
 	_, _, err = plainWaiters.wait(w)

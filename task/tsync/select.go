@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -96,6 +97,7 @@ func Select(ctx context.Context, cases ...Case) (index int, err error) {
 		return index, nil
 	}
 	s.Prepare(ctx, c)
+	s.Why = rt.WaitSelect
 	for _, i := range s.order {
 		cases[i].enqueue()
 	}
@@ -277,7 +279,7 @@ func (x *RecvCase[T]) attach(s *selection, index int) bool {
 
 func (x *RecvCase[T]) detach()       { x.w.sel = nil }
 func (x *RecvCase[T]) order() uint64 { return x.ch.order() }
-func (x *RecvCase[T]) lock()         { x.ch.mu.Lock() }
+func (x *RecvCase[T]) lock()         { x.ch.lock() }
 func (x *RecvCase[T]) unlock()       { x.ch.mu.Unlock() }
 func (x *RecvCase[T]) enqueue()      { x.ch.recvq.push(&x.w) }
 func (x *RecvCase[T]) dequeue()      { x.ch.withdraw(&x.w) }
@@ -307,7 +309,7 @@ func (x *SendCase[T]) attach(s *selection, index int) bool {
 
 func (x *SendCase[T]) detach()       { x.w.sel = nil }
 func (x *SendCase[T]) order() uint64 { return x.ch.order() }
-func (x *SendCase[T]) lock()         { x.ch.mu.Lock() }
+func (x *SendCase[T]) lock()         { x.ch.lock() }
 func (x *SendCase[T]) unlock()       { x.ch.mu.Unlock() }
 
 func (x *SendCase[T]) enqueue() {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -49,6 +50,7 @@ func (s *Semaphore) Acquire(ctx context.Context, n int64) error {
 		return never(ctx, c)
 	}
 	w := semaphoreWaiters.take(ctx, c, s)
+	w.Why = rt.WaitSemaphore
 	w.v = n
 	s.queue.push(w)
 	s.mu.Unlock()

@@ -25,8 +25,8 @@ type waiter[T any] struct {
 
 	// Of channels only.
 	sel   *selection // the select that it is a case of, or nil
-	index int        // of the case
-	kept  bool       // by its channel, see Chan.ownWaiter
+	index int        // of the case, or the direction of a waiter that its channel keeps
+	of    *task.Ctx  // the task for which its channel keeps it, or nil: see Chan.ownWaiter
 }
 
 // An owner is what has a queue of waiters.

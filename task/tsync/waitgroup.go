@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -80,6 +81,7 @@ func (g *WaitGroup) Wait(ctx context.Context) error {
 		}
 	}
 	w := plainWaiters.take(ctx, c, g)
+	w.Why = rt.WaitGroup
 	g.queue.push(w)
 	g.mu.Unlock()
 	_, _, err = plainWaiters.wait(w)

@@ -1,0 +1,73 @@
+package rt
+
+// Why is what a task waits for, for people to read: the last park left it in the status word. Nothing
+// depends on it.
+type Why uint8
+
+// What tasks wait for.
+const (
+	WaitOther Why = iota // something that did not say
+	WaitReady            // Ctx.Park: a Ready
+	WaitJoin
+	WaitFork // a forked call that was stolen
+	WaitSleep
+	WaitTimer
+	WaitSend
+	WaitRecv
+	WaitSelect
+	WaitNever // a nil channel, an empty select, too many units of a semaphore
+	WaitMutex
+	WaitRLock
+	WaitWLock
+	WaitCond
+	WaitSemaphore
+	WaitGroup // a WaitGroup
+	WaitEvent
+	WaitBarrier
+	WaitOnce
+	WaitBlocking
+	WaitMembers // a Group
+	WaitPlace   // a place in a Group that is full
+	WaitResult  // a Completion or a Future
+	whys
+)
+
+var whyText = [whys]string{
+	WaitOther:     "an event",
+	WaitReady:     "ready",
+	WaitJoin:      "join",
+	WaitFork:      "fork join",
+	WaitSleep:     "sleep",
+	WaitTimer:     "timer",
+	WaitSend:      "chan send",
+	WaitRecv:      "chan receive",
+	WaitSelect:    "select",
+	WaitNever:     "nothing (until cancelled)",
+	WaitMutex:     "mutex",
+	WaitRLock:     "rwmutex (read)",
+	WaitWLock:     "rwmutex (write)",
+	WaitCond:      "cond",
+	WaitSemaphore: "semaphore",
+	WaitGroup:     "waitgroup",
+	WaitEvent:     "event",
+	WaitBarrier:   "barrier",
+	WaitOnce:      "once",
+	WaitBlocking:  "blocking call",
+	WaitMembers:   "group",
+	WaitPlace:     "group limit",
+	WaitResult:    "future",
+}
+
+// String returns it in a word or two.
+func (y Why) String() string {
+	if y < whys {
+		return whyText[y]
+	}
+	return "unknown"
+}
+
+// Park is a wait of kind k for y.
+func (y Why) Park(k Park) Park { return k | Park(y)<<whyShift }
+
+// Why returns what a Waiting task waits for.
+func (s Status) Why() Why { return Why(s >> whyShift) }
