@@ -52,6 +52,7 @@ func (l *looper) run(yield func(struct{}) bool) {
 	if !l.Start(yield) {
 		return
 	}
+	l.Place.Mark() // for rt.Here
 	if l.w.pinned {
 		runtime.LockOSThread()
 	}
@@ -86,7 +87,7 @@ func (l *looper) loop() {
 			w.skip(d)
 			continue
 		default:
-			w.fib = &l.Fiber
+			w.Fib.Store(&l.Fiber)
 			w.begin(d)
 			cur = d
 			call(d)
@@ -130,7 +131,7 @@ func (l *looper) sleep(w *worker, to *fiber.Fiber) { l.switchTo(w, actPool, to) 
 
 func (l *looper) switchTo(w *worker, act action, to *fiber.Fiber) {
 	w.act, w.prevLooper = act, l
-	w.fib = to
+	w.Fib.Store(to)
 	exchange(w.pinned, &l.Fiber, to)
 	if !l.Dying() {
 		l.w.commit()

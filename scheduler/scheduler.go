@@ -95,6 +95,7 @@ func New(opts ...Option) (*Scheduler, error) {
 		w.runq.Init(deque.FIFO, 0)
 		w.Forks.Init(deque.LIFO, 0)
 		w.Index = indexes.take()
+		rt.Register(&w.Worker)
 		// Dispatch numbers of different workers far apart, so that a mark for one worker's
 		// dispatch of a task does not fit another's.
 		w.Worker.Dispatch.Store(uint32(i) * 0x9e3779b1)
@@ -214,6 +215,10 @@ func (s *Scheduler) admitUnder(ctx context.Context, fn any, x *rt.Ext) task.Task
 
 // Inject implements rt.Scheduler.
 func (s *Scheduler) Inject(d *rt.Desc) {
+	if on := rt.Here(d.Worker()); on != nil && on.Home == &s.home {
+		on.Host.Local(d)
+		return
+	}
 	s.inj.push(d) // (P1)
 	s.wakeOne()   // (P2, P3)
 }

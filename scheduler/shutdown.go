@@ -143,6 +143,7 @@ func (s *Scheduler) end() {
 		s.done.Wait()
 		s.mon.Stop()
 		for _, w := range s.workers {
+			rt.Unregister(&w.Worker)
 			indexes.give(w.Index)
 		}
 		reap(append(s.loopers.idle, s.loopers.retired...))

@@ -79,7 +79,7 @@ func (w *worker) again(d *rt.Desc) {
 // leave prepares the switch from the running task d to n, or to the search for
 // something if n is nil, and returns the fiber in whose slot to do it.
 func (w *worker) leave(d, n *rt.Desc, act action) *fiber.Fiber {
-	self := w.fib
+	self := w.Fib.Load()
 	self.Place.Mark()
 	d.Fib.Store(self)
 	w.act, w.prev = act, d
@@ -93,7 +93,7 @@ func (w *worker) leave(d, n *rt.Desc, act action) *fiber.Fiber {
 		w.Current.Store(nil)
 		to = w.takeLooper(n)
 	}
-	w.fib = to
+	w.Fib.Store(to)
 	s := self.Take(to)
 	if w.pinned {
 		// The lock is given up only for the switch itself: a coroutine that is

@@ -26,7 +26,6 @@ type worker struct {
 
 	// The worker's own: used by whatever runs on it.
 	base        *fiber.Fiber // the goroutine that the worker started as
-	fib         *fiber.Fiber // the fiber that runs
 	act         action       // what commit has to do
 	prev        *rt.Desc     // with whom
 	prevGen     uint32
@@ -200,7 +199,8 @@ func (w *worker) main() {
 	for w.needLooper = true; w.needLooper; {
 		w.needLooper = false
 		l := w.s.newLooper()
-		l.w, w.fib = w, &l.Fiber
+		l.w = w
+		w.Fib.Store(&l.Fiber)
 		exchange(w.pinned, w.base, &l.Fiber)
 		w.commit()
 	}

@@ -67,9 +67,13 @@ func (w *Waiter) Claim() bool { return w.w.Claim() }
 func (w *Waiter) Wake(by *Ctx) {
 	d := w.w.Task
 	if d == nil {
+		// A goroutine that a worker makes ready needs a P; see rt.Home.
 		if by != nil {
-			// A goroutine that a worker makes ready needs a P; see rt.Home.
 			w.home = by.desc().Home()
+		} else if on := rt.Here(nil); on != nil {
+			w.home = on.Home
+		}
+		if w.home != nil {
 			w.home.Owed.Add(1)
 		}
 		w.w.C <- struct{}{}

@@ -11,6 +11,8 @@
 // A prefetch is a hint: it reads nothing, and an address that is no longer valid, such
 // as that of a stack that has moved, is ignored. On processors other than amd64 the functions
 // do nothing, nor in race detector builds: whoever looks ahead looks at what others write.
+//
+// Since it knows goroutines apart, it also tells whether the caller is a certain one: see Place.Here.
 package prefetch
 
 // Line is the size of a cache line.

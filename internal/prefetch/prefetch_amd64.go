@@ -27,6 +27,13 @@ func (p *Place) Warm() {
 	}
 }
 
+// Here reports whether the caller is the goroutine of p, which must have been marked and must not have ended. Others
+// may Mark it meanwhile.
+func (p *Place) Here() bool {
+	_, g := here()
+	return p.g == g
+}
+
 // lines requests n cache lines from p on; n > 0.
 func lines(p uintptr, n int)
 

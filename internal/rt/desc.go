@@ -71,6 +71,8 @@ type Worker struct {
 	// Current is the task that the worker runs, or ran last, or nil. Written
 	// by the worker, at each dispatch.
 	Current atomicx.Relaxed[Desc]
+	// Fib is the fiber that runs. Written by the worker, or what runs on it, before each switch; see Here.
+	Fib atomicx.Relaxed[fiber.Fiber]
 	// Dispatch counts dispatches; a preempt mark names one. Written by the worker.
 	Dispatch atomicx.RelaxedUint32
 }
@@ -99,7 +101,8 @@ type Host interface {
 
 // Scheduler is the scheduler of a task, as anyone may call it.
 type Scheduler interface {
-	// Inject queues d, which the caller has just made runnable.
+	// Inject queues d, which the caller has just made runnable: as Local does if it can see that the caller runs on
+	// a worker of this scheduler (see Here), else in the queue for what comes from outside.
 	Inject(d *Desc)
 	// OnTask reports whether the caller runs on a task of this scheduler. It may be slow, and
 	// may take a task of another scheduler for one.
