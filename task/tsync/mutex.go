@@ -15,14 +15,23 @@ import (
 // takes it, and need not wait for the first of the queue to get going, which would make everybody wait
 // for a task switch at each Unlock; but when the first of the queue has been woken and
 // finds that it was overtaken, the next Unlock hands the mutex to it directly. So each waiter is overtaken
-// only for as long as it takes to wake it, and then by one holder more.
+// only for as long as it takes to wake it, and then by one holder more. And while holders give way before they
+// unlock, so that there is nothing to be gained by overtaking, the mutex is handed from one to the next.
 type Mutex struct {
 	// state has the bits below. mxLocked is set by whoever takes the mutex, by CAS, and cleared by Unlock; the others
 	// change under mu only.
 	state atomicx.Uint32
 	mu    atomicx.Mutex
 	queue queue[bool] // v says that the mutex was handed over
+	hands int         // to how many of those who follow it will be; under mu
+	// holder is the task that took the mutex while there was a queue, or nil if that was a goroutine. Written by who takes
+	// it, or hands it over; a guess for others.
+	holder atomicx.Relaxed[rt.Desc]
 }
+
+// handOvers is to how many waiters in a row the mutex is handed over after a holder was seen to have given way. Then one is
+// woken to compete again: if that is still in vain, it costs a switch more.
+const handOvers = 64
 
 const (
 	mxLocked  = 1 << iota
@@ -71,6 +80,7 @@ func (m *Mutex) Unlock() {
 
 func (m *Mutex) lockSlow(ctx context.Context, c *task.Ctx) error {
 	if m.TryLock() {
+		m.holder.Store((*rt.Desc)(c))
 		return nil
 	}
 	return m.join(ctx, c, false)
@@ -78,15 +88,18 @@ func (m *Mutex) lockSlow(ctx context.Context, c *task.Ctx) error {
 
 // relock implements Locker.
 func (m *Mutex) relock(ctx context.Context, c *task.Ctx) {
-	if !m.TryLock() {
-		_ = m.join(ctx, c, true)
+	if m.TryLock() {
+		m.holder.Store((*rt.Desc)(c))
+		return
 	}
+	_ = m.join(ctx, c, true)
 }
 
 // join takes the mutex, if need be after waiting, which the end of ctx does not end if hard.
 func (m *Mutex) join(ctx context.Context, c *task.Ctx, hard bool) error {
 	m.mu.Lock()
 	if m.takeOrMark(mxQueued, 0) {
+		m.holder.Store((*rt.Desc)(c))
 		m.mu.Unlock()
 		return nil
 	}
@@ -102,9 +115,13 @@ func (m *Mutex) join(ctx context.Context, c *task.Ctx, hard bool) error {
 		// Woken, to compete with those who run already.
 		m.mu.Lock()
 		if m.takeOrMark(mxStarved|mxQueued, mxWoken) {
+			m.holder.Store((*rt.Desc)(c))
 			m.settle()
 			m.mu.Unlock()
 			return nil
+		}
+		if h := m.holder.Load(); h != nil && h.State() != rt.Running {
+			m.hands = handOvers
 		}
 		w = mutexWaiters.take(ctx, c, m)
 		w.Why = rt.WaitMutex
@@ -149,8 +166,10 @@ func (m *Mutex) unlockSlow() {
 		return
 	}
 	w := m.queue.pop()
-	w.v = s&mxStarved != 0
+	w.v = s&mxStarved != 0 || m.hands > 0
 	if w.v { // still locked, now by w
+		m.hands = max(m.hands-1, 0)
+		m.holder.Store((*rt.Desc)(w.Task()))
 		m.state.And(^uint32(mxStarved))
 		m.settle()
 	} else {
