@@ -31,6 +31,7 @@ type Waiter struct {
 	w     rt.Waiter
 	ctx   context.Context
 	c     *Ctx
+	own   bool     // ctx is c; set by Prepare
 	home  *rt.Home // set by Wake: whose count of owed goroutines to lower
 	ended bool     // claimed by the end of ctx
 }
@@ -235,6 +236,8 @@ type Withdrawer interface {
 // given and returned.
 func (w *Waiter) Prepare(ctx context.Context, c *Ctx) {
 	w.ctx, w.c, w.home, w.ended = ctx, c, nil, false
+	own, ok := ctx.(*Ctx)
+	w.own = ok && own == c
 	if c != nil {
 		w.w.Task = c.desc()
 		return
@@ -244,6 +247,9 @@ func (w *Waiter) Prepare(ctx context.Context, c *Ctx) {
 		w.w.C = make(chan struct{}, 1)
 	}
 }
+
+// Own reports whether the wait that Prepare has prepared is one of a task under its own Ctx.
+func (w *Waiter) Own() bool { return w.own }
 
 // WaitIn is [Waiter.Wait] with the claim left to q: whoever takes the waiter out of q has to
 // call Wake, once. It returns nil when woken so. When the context ends first, it withdraws

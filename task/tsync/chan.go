@@ -112,6 +112,7 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 					d := (*rt.Desc)(c) // here and not in a function: see Park in package scheduler
 					d.Worker().Host.Park(d, rt.WaitSend.Park(rt.ForWake))
 					if !d.Woken() && w.cancelled() {
+						w.reset()
 						return c.Err()
 					}
 					ok := w.ok
@@ -155,10 +156,18 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 		ok  bool
 		err error
 	)
-	if w.of != nil {
-		err = w.WaitIn(w)
+	if own {
+		d := (*rt.Desc)(c)
+		d.Worker().Host.Park(d, rt.WaitSend.Park(rt.ForWake))
+		if !d.Woken() && w.cancelled() {
+			err = c.Err()
+		}
 		ok = w.ok
-		w.reset()
+		if w.of != nil {
+			w.reset()
+		} else {
+			ch.pool.put(w)
+		}
 	} else {
 		_, ok, err = ch.pool.wait(w)
 	}
@@ -238,13 +247,21 @@ func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
 	w.Why = rt.WaitRecv
 	ch.recvq.push(w)
 	ch.mu.Unlock()
-	if w.of != nil {
-		err = w.WaitIn(w)
-		v, ok = w.v, w.ok
-		w.reset()
-		return v, ok, err
+	if !own {
+		return ch.pool.wait(w)
 	}
-	return ch.pool.wait(w)
+	d := (*rt.Desc)(c)
+	d.Worker().Host.Park(d, rt.WaitRecv.Park(rt.ForWake))
+	if !d.Woken() && w.cancelled() {
+		err = c.Err()
+	}
+	v, ok = w.v, w.ok
+	if w.of != nil {
+		w.reset()
+	} else {
+		ch.pool.put(w)
+	}
+	return v, ok, err
 }
 
 // TrySend sends v if that is possible without waiting, and reports whether it did. It panics if the
@@ -464,6 +481,7 @@ func (ch *Chan[T]) waiter(ctx context.Context, c *task.Ctx, dir direction, own b
 		u.misses, u.limit = 0, max(2*u.limit, firstLimit)
 		w := &waiter[T]{at: ch, of: c, index: int(dir)}
 		w.Prepare(ctx, c)
+		w.Why = [...]rt.Why{receiving: rt.WaitRecv, sending: rt.WaitSend}[dir]
 		ch.kept[dir].Store(w)
 		return w
 	}

@@ -1,7 +1,5 @@
 package tsync
 
-import "github.com/heddle-go/heddle/internal/rt"
-
 // An unbuffered channel that has one task at each end, as most have, does without its lock: it is *paired*. Then nobody
 // waits but, maybe, the task of one of the two waiters that the channel keeps, and the channel's word says whether. In
 // every other case the channel is *queued*: who waits stands in a queue, under the lock.
@@ -94,15 +92,4 @@ func (ch *Chan[T]) unpublish(w *waiter[T]) bool {
 			return true
 		}
 	}
-}
-
-// cancelled is called by the task of a kept waiter that something else than a Wake has ended the park of. It takes the waiter
-// back and reports true, or waits for whoever has claimed it.
-func (w *waiter[T]) cancelled() bool {
-	if w.Withdraw() {
-		w.reset()
-		return true
-	}
-	(*rt.Desc)(w.of).AwaitWakeFor([...]rt.Why{receiving: rt.WaitRecv, sending: rt.WaitSend}[w.index])
-	return false
 }
