@@ -7,6 +7,9 @@ import (
 	"sync/atomic"
 )
 
+// Modelled says whether the words are those of the schedule explorer.
+const Modelled = false
+
 // The words that sync/atomic offers, under the same names.
 type (
 	Bool   = atomic.Bool

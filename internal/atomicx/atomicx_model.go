@@ -9,6 +9,9 @@ import (
 	"github.com/heddle-go/heddle/internal/explore"
 )
 
+// Modelled says whether the words are those of the schedule explorer.
+const Modelled = true
+
 // Int32 is atomic.Int32 with a scheduling point before each operation.
 type Int32 struct{ v atomic.Int32 }
 

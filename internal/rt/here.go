@@ -1,11 +1,12 @@
 package rt
 
-import "github.com/heddle-go/heddle/internal/atomicx"
+import "sync/atomic"
 
-// here has the workers of the process by their Index, as far as it is small.
+// here has the workers of the process by their Index, as far as it is small. It is no part of any model of the
+// schedule explorer, so its words are not package atomicx's.
 var (
-	here    [64]atomicx.Pointer[Worker]
-	hereTop atomicx.Uint32 // no Index from here on is in use
+	here    [64]atomic.Pointer[Worker]
+	hereTop atomic.Uint32 // no Index from here on is in use
 )
 
 // Register makes w one that Here knows. Called before w runs, with w.Index set.

@@ -40,8 +40,8 @@ func (h *history) require(t *testing.T, m porcupine.Model) {
 	}
 }
 
-// explore runs random histories in each flavour. client does one client's part.
-func explore(t *testing.T, model func(w *world) porcupine.Model, client func(w *world, h *history, ctx context.Context, id int, r *rand.Rand)) {
+// histories runs random histories in each flavour. client does one client's part.
+func histories(t *testing.T, model func(w *world) porcupine.Model, client func(w *world, h *history, ctx context.Context, id int, r *rand.Rand)) {
 	eachOf(t, []int{1, 2, 8}, []flavour{tasks, derived, goroutines, mixture}, func(w *world) {
 		for seed := range uint64(scale(20)) {
 			m := model(w)
@@ -140,7 +140,7 @@ func chanModel(capacity int) porcupine.Model {
 func TestChanLinearizable(t *testing.T) {
 	for _, capacity := range []int{0, 1, 2} {
 		var ch *Chan[int]
-		explore(t, func(*world) porcupine.Model {
+		histories(t, func(*world) porcupine.Model {
 			ch = NewChan[int](capacity)
 			return chanModel(capacity)
 		}, func(w *world, h *history, ctx context.Context, id int, r *rand.Rand) {
@@ -232,7 +232,7 @@ func TestSemaphoreLinearizable(t *testing.T) {
 		},
 	}
 	var s *Semaphore
-	explore(t, func(*world) porcupine.Model {
+	histories(t, func(*world) porcupine.Model {
 		s = NewSemaphore(size)
 		return model
 	}, func(w *world, h *history, ctx context.Context, id int, r *rand.Rand) {
@@ -281,7 +281,7 @@ func TestRWMutexLinearizable(t *testing.T) {
 		},
 	}
 	var rw *RWMutex
-	explore(t, func(*world) porcupine.Model {
+	histories(t, func(*world) porcupine.Model {
 		rw = new(RWMutex)
 		return model
 	}, func(w *world, h *history, ctx context.Context, id int, r *rand.Rand) {

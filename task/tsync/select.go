@@ -177,6 +177,9 @@ func newSelection(cases []Case) *selection {
 		panic("tsync: Select of more than 65536 cases")
 	}
 	s := selections.Get().(*selection)
+	if atomicx.Modelled {
+		s.rng = 1 // models must be deterministic
+	}
 	for i, x := range cases {
 		if x == nil || !x.attach(s, i) {
 			continue

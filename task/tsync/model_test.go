@@ -1,0 +1,595 @@
+//go:build heddle_model
+
+package tsync
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/explore"
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
+)
+
+// A stage has tasks for a model: real descriptors, each alone on a worker that only parks. Where a scheduler would
+// switch to another task, the model's thread blocks until its task has been queued.
+type stage struct {
+	rt.Scheduler
+	home  rt.Home
+	tasks []*actor
+}
+
+// An actor is a task, and the worker it runs on.
+type actor struct {
+	rt.Host
+	rt.Worker
+	s      *stage
+	d      *rt.Desc
+	c      *task.Ctx
+	queued int // how often it has been queued and not run since
+}
+
+func newStage(n int) *stage {
+	s := &stage{}
+	s.home.Sched = s
+	for i := range n {
+		a := &actor{s: s, d: &rt.Desc{}}
+		a.Worker.Host, a.Worker.Home, a.Worker.Index = a, &s.home, i
+		a.d.Init(&a.Worker)
+		a.d.Start("fn", nil)
+		a.d.Run(&a.Worker)
+		a.d.Flag.Grant(1000)
+		a.c = (*task.Ctx)(a.d)
+		s.tasks = append(s.tasks, a)
+	}
+	return s
+}
+
+// Inject implements rt.Scheduler.
+func (s *stage) Inject(d *rt.Desc) {
+	for _, a := range s.tasks {
+		if a.d == d {
+			if a.queued++; a.queued > 1 {
+				explore.Failf("a task was queued twice")
+			}
+		}
+	}
+}
+
+// Local implements rt.Host.
+func (a *actor) Local(d *rt.Desc) { a.s.Inject(d) }
+
+// Park implements rt.Host.
+func (a *actor) Park(d *rt.Desc, k rt.Park) {
+	if !d.CommitPark(k) {
+		return
+	}
+	explore.Block("park", func() bool { return a.queued > 0 })
+	a.queued--
+}
+
+func (a *actor) cancel() {
+	if _, queue := a.d.Cancel(a.d.Gen(), rt.Default); queue {
+		a.s.Inject(a.d)
+	}
+}
+
+// random explores what is too large for a complete search, and what that does not reach.
+var random = explore.Config{Mode: explore.PCT, MaxSchedules: 5_000, Seed: 1}
+
+// exploreBoth explores all schedules with so many preemptions, and random ones.
+func exploreBoth(t *testing.T, preemptions int, setup func(*explore.Model)) {
+	t.Helper()
+	explore.Run(t, explore.Config{Preemptions: preemptions}, setup)
+	explore.Run(t, random, setup)
+}
+
+func requireCaught(t *testing.T, setup func(*explore.Model)) *explore.Failure {
+	t.Helper()
+	_, failure := explore.Check(explore.Config{Preemptions: 2}, setup)
+	require.NotNil(t, failure, "the planted bug was not caught")
+	t.Logf("%v: %s", failure.Kind, failure.Message)
+	return failure
+}
+
+// ---- Mutex
+
+// A locking is how tasks of a model lock and unlock.
+type locking struct {
+	lock   func(m *Mutex, c *task.Ctx) error
+	unlock func(m *Mutex)
+}
+
+var rightLocking = locking{
+	lock:   func(m *Mutex, c *task.Ctx) error { return m.Lock(c) },
+	unlock: (*Mutex).Unlock,
+}
+
+// excludes is n tasks that lock a mutex each, of which the last is cancelled meanwhile if cancels is set. A task that is lost in the queue is
+// a deadlock.
+func excludes(n int, cancels bool, l locking) func(*explore.Model) {
+	return func(m *explore.Model) {
+		s := newStage(n)
+		var mu Mutex
+		var inside atomicx.Int32
+		failed := 0
+		for i, a := range s.tasks {
+			m.Thread(fmt.Sprint("task", i), func() {
+				if l.lock(&mu, a.c) != nil {
+					failed++
+					return
+				}
+				if inside.Add(1) != 1 {
+					explore.Failf("two are inside")
+				}
+				inside.Add(-1)
+				l.unlock(&mu)
+			})
+		}
+		if cancels {
+			m.Thread("canceller", s.tasks[n-1].cancel)
+		}
+		m.Check(func() error {
+			if st := mu.state.Load(); st != 0 || mu.queue.first != nil {
+				return fmt.Errorf("in the end the mutex is in state %b", st)
+			}
+			if failed > 0 && !cancels {
+				return fmt.Errorf("%d gave up", failed)
+			}
+			for i, a := range s.tasks {
+				if a.queued != 0 {
+					return fmt.Errorf("task %d was woken once too often", i)
+				}
+			}
+			return nil
+		})
+	}
+}
+
+func TestModelMutex(t *testing.T) {
+	exploreBoth(t, 4, excludes(2, false, rightLocking))
+	exploreBoth(t, 3, excludes(2, true, rightLocking))
+	explore.Run(t, random, excludes(3, true, rightLocking))
+}
+
+// An Unlock that does not see, in the same step in which it unlocks, that somebody has queued, leaves him there.
+func TestModelMutexUnlockWithoutCAS(t *testing.T) {
+	l := rightLocking
+	l.unlock = func(m *Mutex) {
+		if m.state.Load() == mxLocked {
+			m.state.Store(0)
+			return
+		}
+		m.unlockSlow()
+	}
+	f := requireCaught(t, excludes(2, false, l))
+	require.Equal(t, explore.Deadlock, f.Kind)
+}
+
+// So does a Lock that queues without looking again whether the mutex is free.
+func TestModelMutexQueuesWithoutLooking(t *testing.T) {
+	l := rightLocking
+	l.lock = func(m *Mutex, c *task.Ctx) error {
+		if m.TryLock() {
+			return nil
+		}
+		m.mu.Lock()
+		m.hands = 10
+		m.state.Or(mxQueued)
+		w := mutexWaiters.take(c, c, m)
+		m.queue.push(w)
+		m.mu.Unlock()
+		_, _, err := mutexWaiters.await(w, false)
+		return err
+	}
+	f := requireCaught(t, excludes(2, false, l))
+	require.Equal(t, explore.Deadlock, f.Kind)
+}
+
+// careless is a place that lets a waiter go without looking whether it has been taken.
+type careless struct{ m *Mutex }
+
+func (o careless) withdraw(w *waiter[bool]) bool { o.m.withdraw(w); return true }
+
+// A cancelled Lock that leaves although the mutex has been handed to it takes that with it. (The mutant hands over always.)
+func TestModelMutexGivesUpAfterHandOver(t *testing.T) {
+	with := func(withdraw func(m *Mutex) owner[bool]) locking {
+		l := rightLocking
+		l.lock = func(m *Mutex, c *task.Ctx) error {
+			m.mu.Lock()
+			m.hands = 10
+			if m.takeOrMark(mxQueued, 0) {
+				m.mu.Unlock()
+				return nil
+			}
+			w := mutexWaiters.take(c, c, withdraw(m))
+			m.queue.push(w)
+			m.mu.Unlock()
+			_, _, err := mutexWaiters.await(w, false)
+			return err
+		}
+		return l
+	}
+	exploreBoth(t, 2, excludes(2, true, with(func(m *Mutex) owner[bool] { return m })))
+	requireCaught(t, excludes(2, true, with(func(m *Mutex) owner[bool] { return careless{m} })))
+}
+
+// ---- Chan
+
+// A talk is what the tasks of a model do with a channel.
+type talk struct {
+	send  func(ch *Chan[int], c *task.Ctx, v int) error
+	recv  func(ch *Chan[int], c *task.Ctx) (int, bool, error)
+	close func(ch *Chan[int])
+}
+
+var rightTalk = talk{
+	send:  func(ch *Chan[int], c *task.Ctx, v int) error { return ch.Send(c, v) },
+	recv:  func(ch *Chan[int], c *task.Ctx) (int, bool, error) { return ch.Recv(c) },
+	close: func(ch *Chan[int]) { ch.Close() },
+}
+
+// A chat is a model of a channel: how many send and receive, how often each, and what else happens.
+type chat struct {
+	talk
+	capacity           int
+	senders, receivers int
+	each               int
+	paired             bool // the channel begins so, between the first sender and the first receiver
+	cancelSender       bool // the first
+	cancelReceiver     bool // the first
+	closes             bool // while they send and receive
+	sweeps             bool // who is left over is cancelled
+}
+
+// model checks that what was sent has been received, once, and nothing else; what is left waiting when all others are
+// through is cancelled, or let go by Close.
+func (x chat) model(m *explore.Model) {
+	s := newStage(x.senders + x.receivers)
+	ch := NewChan[int](x.capacity)
+	if x.paired {
+		for dir, a := range map[direction]*actor{sending: s.tasks[0], receiving: s.tasks[x.senders]} {
+			w := &waiter[int]{at: ch, of: a.c, index: int(dir)}
+			w.Prepare(a.c, a.c)
+			ch.kept[dir].Store(w)
+		}
+	} else {
+		ch.lock() // which makes it queued
+		ch.mu.Unlock()
+	}
+	var sent, got []int
+	over := 0
+	for i, a := range s.tasks {
+		if i < x.senders {
+			m.Thread(fmt.Sprint("sender", i), func() {
+				defer func() {
+					over++
+					if p := recover(); p != nil && !x.closes {
+						panic(p)
+					}
+				}()
+				for k := range x.each {
+					v := 10*(i+1) + k
+					if x.send(ch, a.c, v) != nil {
+						return
+					}
+					sent = append(sent, v)
+				}
+			})
+			continue
+		}
+		m.Thread(fmt.Sprint("receiver", i-x.senders), func() {
+			defer func() { over++ }()
+			for range x.each * max(x.senders/x.receivers, 1) {
+				v, ok, err := x.recv(ch, a.c)
+				if err != nil || !ok {
+					return
+				}
+				got = append(got, v)
+			}
+		})
+	}
+	if x.cancelSender {
+		m.Thread("canceller of the sender", s.tasks[0].cancel)
+	}
+	if x.cancelReceiver {
+		m.Thread("canceller of the receiver", s.tasks[x.senders].cancel)
+	}
+	if x.closes {
+		m.Thread("closer", func() { x.close(ch) })
+	} else if x.sweeps || x.cancelSender || x.cancelReceiver {
+		// Who has lost his partner is let go when nobody else can go on.
+		m.Thread("sweeper", func() {
+			for _, a := range s.tasks {
+				explore.Block("rest", func() bool {
+					return over == len(s.tasks) || ch.word.Load()&(chReceiver|chSender) != 0 ||
+						ch.sendq.first != nil || ch.recvq.first != nil
+				})
+				a.cancel()
+			}
+		})
+	}
+	m.Check(func() error {
+		left := map[int]int{}
+		for _, v := range sent {
+			left[v]++
+		}
+		for _, v := range got {
+			left[v]--
+		}
+		for ch.n > 0 {
+			left[ch.get()]--
+		}
+		for v, n := range left {
+			if n != 0 {
+				return fmt.Errorf("%d was sent and not received %d times; sent %v, received %v", v, n, sent, got)
+			}
+		}
+		if ch.sendq.first != nil || ch.recvq.first != nil || ch.word.Load()&(chSender|chReceiver) != 0 {
+			return fmt.Errorf("somebody is left in a queue")
+		}
+		for i, a := range s.tasks {
+			if a.queued != 0 {
+				return fmt.Errorf("task %d was woken once too often", i)
+			}
+		}
+		return nil
+	})
+}
+
+func TestModelChan(t *testing.T) {
+	for _, paired := range []bool{false, true} {
+		exploreBoth(t, 3, chat{talk: rightTalk, senders: 1, receivers: 1, each: 1, paired: paired}.model)
+		explore.Run(t, random, chat{talk: rightTalk, senders: 1, receivers: 1, each: 3, paired: paired}.model)
+		explore.Run(t, random, chat{talk: rightTalk, senders: 2, receivers: 1, each: 2, paired: paired}.model)
+		explore.Run(t, random, chat{talk: rightTalk, senders: 2, receivers: 2, each: 1, paired: paired}.model)
+		exploreBoth(t, 1, chat{talk: rightTalk, senders: 1, receivers: 1, each: 1, paired: paired, cancelSender: true}.model)
+		exploreBoth(t, 1, chat{talk: rightTalk, senders: 1, receivers: 1, each: 1, paired: paired, cancelReceiver: true}.model)
+		exploreBoth(t, 2, chat{talk: rightTalk, senders: 1, receivers: 1, each: 1, paired: paired, closes: true}.model)
+		explore.Run(t, random, chat{talk: rightTalk, senders: 2, receivers: 1, each: 1, paired: paired, closes: true, cancelSender: true}.model)
+	}
+	explore.Run(t, random, chat{talk: rightTalk, capacity: 1, senders: 1, receivers: 1, each: 3}.model)
+	explore.Run(t, random, chat{talk: rightTalk, capacity: 1, senders: 2, receivers: 1, each: 2, cancelSender: true}.model)
+}
+
+// Two tasks that both find a lone sender, and take its bit out without CAS, both get its value.
+func TestModelChanMeetsWithoutCAS(t *testing.T) {
+	x := rightTalk
+	x.recv = func(ch *Chan[int], c *task.Ctx) (int, bool, error) {
+		if s := ch.word.Load(); s&chState == chSender {
+			w := ch.kept[sending].Load()
+			ch.word.Store(s - chSender)
+			v := w.v
+			w.ok = true
+			w.Wake(c)
+			return v, true, nil
+		}
+		return ch.Recv(c)
+	}
+	two := chat{talk: rightTalk, senders: 1, receivers: 2, each: 1, paired: true, sweeps: true}
+	exploreBoth(t, 1, two.model)
+	two.talk = x
+	f := requireCaught(t, two.model)
+	require.NotEqual(t, explore.Deadlock, f.Kind)
+}
+
+// A lone waiter that is not put into the queue when the channel becomes queued is never found again.
+func TestModelChanUnpairForgets(t *testing.T) {
+	x := rightTalk
+	x.close = func(ch *Chan[int]) {
+		ch.mu.Lock()
+		if ch.word.Load()&chQueued == 0 {
+			ch.word.Store(ch.word.Load()&^chState + chEpoch + chQueued)
+		}
+		ch.mu.Unlock()
+		ch.Close()
+	}
+	f := requireCaught(t, chat{talk: x, senders: 1, receivers: 1, each: 1, paired: true, closes: true}.model)
+	require.Equal(t, explore.Deadlock, f.Kind)
+}
+
+// A cancelled sender that leaves without taking its waiter back says that it has not sent what is received.
+func TestModelChanGivesUpAfterHandOver(t *testing.T) {
+	x := rightTalk
+	x.send = func(ch *Chan[int], c *task.Ctx, v int) error {
+		ch.lock()
+		if w := ch.receiver(nil); w != nil {
+			w.v, w.ok = v, true
+			ch.mu.Unlock()
+			w.wake(c)
+			return nil
+		}
+		w := ch.waiter(c, c, sending, false)
+		w.v = v
+		ch.sendq.push(w)
+		ch.mu.Unlock()
+		d := (*rt.Desc)(c)
+		d.Worker().Host.Park(d, rt.ForWake)
+		if !d.Woken() {
+			ch.withdraw(w)
+			return c.Err()
+		}
+		return nil
+	}
+	requireCaught(t, chat{talk: x, senders: 1, receivers: 1, each: 1, cancelSender: true}.model)
+}
+
+// ---- Select
+
+// A choice is how the tasks of a model select.
+type choice func(c *task.Ctx, cases ...Case) (int, error)
+
+// choose is two tasks that each send on one of two channels and receive on the other, in opposite directions if crossed, so that
+// either of them can serve the other in two ways; and maybe somebody who closes, cancels or just receives.
+func choose(sel choice, cancels, closes bool, others int) func(*explore.Model) {
+	return func(m *explore.Model) {
+		s := newStage(2 + others)
+		a, b := NewChan[int](0), NewChan[int](0)
+		var sent, got int
+		over := 0
+		for i := range 2 {
+			m.Thread(fmt.Sprint("select", i), func() {
+				defer func() {
+					over++
+					if p := recover(); p != nil && !closes {
+						panic(p)
+					}
+				}()
+				out, in := a, b
+				if i == 1 {
+					out, in = b, a
+				}
+				x, y := out.SendCase(i+1), in.RecvCase()
+				switch k, err := sel(s.tasks[i].c, x, y); {
+				case err != nil:
+				case k == 0:
+					sent += i + 1
+				case y.OK:
+					got += y.Value
+				}
+			})
+		}
+		for i := range others {
+			m.Thread(fmt.Sprint("receiver", i), func() {
+				defer func() { over++ }()
+				if v, ok, err := a.Recv(s.tasks[2+i].c); err == nil && ok {
+					got += v
+				}
+			})
+		}
+		if closes {
+			m.Thread("closer", func() { a.Close(); b.Close() })
+		}
+		if cancels {
+			m.Thread("canceller", s.tasks[0].cancel)
+		}
+		if cancels || others > 0 {
+			m.Thread("sweeper", func() {
+				for _, x := range s.tasks {
+					explore.Block("rest", func() bool {
+						return over == len(s.tasks) || a.sendq.first != nil || a.recvq.first != nil || b.sendq.first != nil || b.recvq.first != nil
+					})
+					x.cancel()
+				}
+			})
+		}
+		m.Check(func() error {
+			if sent != got {
+				return fmt.Errorf("sent %d, received %d", sent, got)
+			}
+			for _, ch := range []*Chan[int]{a, b} {
+				if ch.sendq.first != nil || ch.recvq.first != nil {
+					return fmt.Errorf("a case is left in a queue")
+				}
+			}
+			for i, x := range s.tasks {
+				if x.queued != 0 {
+					return fmt.Errorf("task %d was woken once too often", i)
+				}
+			}
+			return nil
+		})
+	}
+}
+
+func rightSelect(c *task.Ctx, cases ...Case) (int, error) { return Select(c, cases...) }
+
+func TestModelSelect(t *testing.T) {
+	exploreBoth(t, 2, choose(rightSelect, false, false, 0))
+	exploreBoth(t, 1, choose(rightSelect, true, false, 0))
+	exploreBoth(t, 1, choose(rightSelect, false, true, 0))
+	explore.Run(t, random, choose(rightSelect, true, true, 0))
+	explore.Run(t, random, choose(rightSelect, false, false, 1))
+	explore.Run(t, random, choose(rightSelect, true, false, 2))
+}
+
+// selectWith is Select, without what it does for special cases, and with other ways to lock and to win.
+func selectWith(c *task.Ctx, cases []Case, together bool) (int, error) {
+	s := newSelection(cases)
+	defer func() { s.free(cases) }()
+	s.Prepare(c, c)
+	if together {
+		s.lock(cases)
+		if i, w := s.try(cases); i >= 0 {
+			s.unlock(cases)
+			if w != nil {
+				w.wake(c)
+			}
+			return i, nil
+		}
+		for _, i := range s.order {
+			cases[i].enqueue()
+		}
+		s.unlock(cases)
+	} else {
+		for _, i := range s.order {
+			cases[i].lock()
+			o, w := cases[i].try(s)
+			cases[i].unlock()
+			if o == done {
+				if w != nil {
+					w.wake(c)
+				}
+				return int(i), nil
+			}
+		}
+		for _, i := range s.order {
+			cases[i].lock()
+			cases[i].enqueue()
+			cases[i].unlock()
+		}
+	}
+	err := s.WaitIn(s)
+	for _, i := range s.order {
+		if err != nil || int(i) != s.index {
+			cases[i].dequeue()
+		}
+	}
+	if err != nil {
+		return -1, err
+	}
+	cases[s.index].finish()
+	return s.index, nil
+}
+
+// The copy is right; if it looks at the channels one by one, and then stands in the queues one by one, two that do so
+// miss each other.
+func TestModelSelectOneByOne(t *testing.T) {
+	exploreBoth(t, 2, choose(func(c *task.Ctx, cases ...Case) (int, error) { return selectWith(c, cases, true) }, false, false, 0))
+	f := requireCaught(t, choose(func(c *task.Ctx, cases ...Case) (int, error) { return selectWith(c, cases, false) }, false, false, 0))
+	require.Equal(t, explore.Deadlock, f.Kind)
+}
+
+// A select that does not leave the queues of the cases which it did not choose takes from others what they are sent.
+func TestModelSelectStaysQueued(t *testing.T) {
+	sel := func(c *task.Ctx, cases ...Case) (int, error) {
+		s := newSelection(cases)
+		s.lock(cases)
+		i, w := s.try(cases)
+		if i >= 0 {
+			s.unlock(cases)
+			s.free(cases)
+			if w != nil {
+				w.wake(c)
+			}
+			return i, nil
+		}
+		s.Prepare(c, c)
+		for _, i := range s.order {
+			cases[i].enqueue()
+		}
+		s.unlock(cases)
+		if err := s.WaitIn(s); err != nil {
+			s.free(cases)
+			return -1, err
+		}
+		cases[s.index].finish()
+		i = s.index
+		s.free(cases)
+		return i, nil
+	}
+	requireCaught(t, choose(sel, false, false, 0))
+}
