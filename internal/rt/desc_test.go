@@ -3,6 +3,7 @@ package rt
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -120,18 +121,16 @@ func TestWoken(t *testing.T) {
 		run  func(d *Desc) bool
 		want bool
 	}
-	var waits []wait
-	for _, w := range []wait{
+	waits := []wait{
 		{"early Wake", early(ForWake, (*Desc).Wake), true},
 		{"late Wake", late(ForWake, (*Desc).Wake), true},
 		{"early Wake alone", early(ForWakeOnly, (*Desc).Wake), true},
 		{"late Wake alone", late(ForWakeOnly, (*Desc).Wake), true},
-	} {
-		waits = append(waits, w)
 	}
 	cancel := func(d *Desc) bool { _, queue := d.Cancel(0, Default); return queue }
-	for _, last := range append(waits, wait{"early Cancel", early(ForWake, cancel), false}, wait{"late Cancel", late(ForWake, cancel), false}) {
-		for _, first := range append(waits, wait{"nothing", nil, false}) {
+	ends := append(slices.Clone(waits), wait{"early Cancel", early(ForWake, cancel), false}, wait{"late Cancel", late(ForWake, cancel), false})
+	for _, last := range ends {
+		for _, first := range append(slices.Clone(waits), wait{name: "nothing"}) {
 			d := fresh(0)
 			if first.run != nil {
 				require.True(t, first.run(d), first.name)

@@ -151,6 +151,9 @@ type selection struct {
 
 var selections = sync.Pool{New: func() any { return &selection{rng: rand.Uint64() | 1} }}
 
+// modelSeed, unless 0, makes each select of a model choose in the same way every time.
+var modelSeed uint64
+
 // win is called under the lock of the case's channel.
 func (s *selection) win(index int) bool {
 	if !s.won.CompareAndSwap(false, true) {
@@ -177,8 +180,8 @@ func newSelection(cases []Case) *selection {
 		panic("tsync: Select of more than 65536 cases")
 	}
 	s := selections.Get().(*selection)
-	if atomicx.Modelled {
-		s.rng = 1 // models must be deterministic
+	if atomicx.Modelled && modelSeed != 0 {
+		s.rng = modelSeed
 	}
 	for i, x := range cases {
 		if x == nil || !x.attach(s, i) {
