@@ -1,0 +1,66 @@
+package benchmarks
+
+import (
+	"testing"
+
+	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/task/tsync"
+)
+
+// BenchmarkSelect measures one item from one of four producers, each with an unbuffered channel of its own, to one
+// consumer that selects.
+func BenchmarkSelect(b *testing.B) {
+	share := func(b *testing.B, i int) int { return (b.N + i) / 4 }
+	run(b, goroutines, units(goroutines, func(b *testing.B, start cast) {
+		var chs [4]chan int
+		for i := range chs {
+			chs[i] = make(chan int)
+			start(func(*task.Ctx) {
+				for k := range share(b, i) {
+					chs[i] <- k
+				}
+			})
+		}
+		start(func(*task.Ctx) {
+			var got [4]int
+			for range b.N {
+				select {
+				case <-chs[0]:
+					got[0]++
+				case <-chs[1]:
+					got[1]++
+				case <-chs[2]:
+					got[2]++
+				case <-chs[3]:
+					got[3]++
+				}
+			}
+			for i, n := range got {
+				want(b, "items", n, share(b, i))
+			}
+		})
+	}))
+	run(b, heddle, units(heddle, func(b *testing.B, start cast) {
+		var cases [4]tsync.Case
+		for i := range cases {
+			ch := tsync.NewChan[int](0)
+			cases[i] = ch.RecvCase()
+			start(func(c *task.Ctx) {
+				for k := range share(b, i) {
+					must(ch.Send(c, k))
+				}
+			})
+		}
+		start(func(c *task.Ctx) {
+			var got [4]int
+			for range b.N {
+				i, err := tsync.Select(c, cases[:]...)
+				must(err)
+				got[i]++
+			}
+			for i, n := range got {
+				want(b, "items", n, share(b, i))
+			}
+		})
+	}))
+}
