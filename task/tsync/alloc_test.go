@@ -60,9 +60,17 @@ func TestKeptWaiterGivesWay(t *testing.T) {
 	var first, second *task.Ctx
 	a := s.Go(func(c *task.Ctx) {
 		first = c
-		_, _, _ = ch.Recv(c)
+		for range keepAfter + 1 {
+			_, _, _ = ch.Recv(c)
+		}
 		_, _, _ = end.Recv(c) // the descriptor must not serve the other one
 	})
+	for range keepAfter + 1 {
+		untilWaiting(&ch.mu, &ch.recvq, 1)
+		require.True(t, ch.TrySend(0))
+	}
+	untilWaiting(&end.mu, &end.recvq, 1)
+	require.Same(t, first, ch.kept[receiving].Load().of)
 	const n = firstLimit + 5
 	b := s.Go(func(c *task.Ctx) {
 		second = c
@@ -70,13 +78,9 @@ func TestKeptWaiterGivesWay(t *testing.T) {
 			_, _, _ = ch.Recv(c)
 		}
 	})
-	for i := range n + 1 {
-		if i == 0 {
-			untilWaiting(&ch.mu, &ch.recvq, 2)
-		} else {
-			untilWaiting(&ch.mu, &ch.recvq, 1) // b alone
-		}
-		if i == 1 {
+	for i := range n {
+		untilWaiting(&ch.mu, &ch.recvq, 1)
+		if i < firstLimit {
 			require.Same(t, first, ch.kept[receiving].Load().of)
 		}
 		require.True(t, ch.TrySend(i))

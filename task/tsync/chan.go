@@ -54,6 +54,10 @@ type usage struct {
 	misses, limit uint
 }
 
+// keepAfter is how many waits there must have been before a waiter is kept at all: a channel that is used a few times
+// is not worth the memory.
+const keepAfter = 16
+
 // firstLimit is the limit of the first task that is replaced, which doubles each time: a few hundred tasks
 // that take turns, as in BenchmarkChanFanIn, leave it alone.
 const firstLimit = 256
@@ -477,7 +481,7 @@ func (ch *Chan[T]) waiter(ctx context.Context, c *task.Ctx, dir direction, own b
 	ch.calm.n = 0
 	u := &ch.usage[dir]
 	u.misses++
-	if own && u.misses > u.limit {
+	if own && u.misses > max(u.limit, keepAfter) {
 		u.misses, u.limit = 0, max(2*u.limit, firstLimit)
 		w := &waiter[T]{at: ch, of: c, index: int(dir)}
 		w.Prepare(ctx, c)
