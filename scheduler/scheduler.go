@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"os"
 	"reflect"
 	"runtime"
@@ -12,7 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/heddle-go/heddle/deque"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/preempt"
 	"github.com/heddle-go/heddle/task"
@@ -21,11 +19,13 @@ import (
 // Scheduler runs tasks on a fixed pool of workers. Its methods may be called from any
 // goroutine and from tasks, unless they say otherwise. Make one with [New].
 type Scheduler struct {
-	cfg     config
-	cpus    []int // those that workers are bound to; nil without CPUs pinning
-	start   time.Time
-	workers []*worker
-	mon     *preempt.Monitor
+	cfg   config
+	cpus  []int // those that workers are bound to; nil without CPUs pinning
+	start time.Time
+	mon   *preempt.Monitor
+	pool  workerPool
+	pause pauser
+	waits waits
 
 	home    rt.Home
 	inj     injector
@@ -86,34 +86,16 @@ func New(opts ...Option) (*Scheduler, error) {
 	}
 	s.home.Sched = s
 	s.descs.nobody = &rt.Worker{Home: &s.home}
-	s.idle.n = cfg.workers
 	s.refreshProcs()
-	units := make([]preempt.Unit, cfg.workers)
-	for i := range cfg.workers {
-		w := &worker{s: s, id: i, pinned: s.pinned(), rng: rand.New(rand.NewPCG(uint64(i), 0x68656464))}
-		w.Host, w.Home = w, &s.home
-		w.runq.Init(deque.FIFO, 0)
-		w.Forks.Init(deque.LIFO, 0)
-		w.Index = indexes.take()
-		// Dispatch numbers of different workers far apart, so that a mark for one worker's
-		// dispatch of a task does not fit another's.
-		w.Worker.Dispatch.Store(uint32(i) * 0x9e3779b1)
-		w.park.init(w.pinned)
-		s.workers = append(s.workers, w)
-		units[i] = unit{w}
-	}
 	s.mon = preempt.NewMonitor(preempt.Config{
-		Units:   units,
 		Quantum: cfg.quantum,
 		Stall:   cfg.stallAfter,
 		Tick:    s.sysmonTick,
-		Idle:    func() bool { return s.idle.sleeping() == cfg.workers },
+		Idle:    s.idle.asleep,
 		Now:     s.now,
 	})
-	s.done.Add(cfg.workers)
-	for _, w := range s.workers {
-		go w.main()
-	}
+	s.pool.workers.Store(new([]*worker))
+	s.grow(cfg.workers)
 	s.mon.Start()
 	return s, nil
 }
@@ -129,9 +111,6 @@ func (s *Scheduler) logger() *slog.Logger {
 	}
 	return slog.Default()
 }
-
-// Workers returns the number of workers.
-func (s *Scheduler) Workers() int { return len(s.workers) }
 
 // Go submits fn and returns the task's handle. It does not wait for the task. It may be called
 // from any goroutine; inside a task prefer [task.Ctx.Go], which queues on the task's own
@@ -223,7 +202,7 @@ func (s *Scheduler) Inject(d *rt.Desc) {
 // the stack takes microseconds when the tables it needs are not in the caches, which a program
 // that was idle until now would feel (BenchmarkWakeIdle).
 func (s *Scheduler) OnTask() bool {
-	for _, w := range s.workers {
+	for _, w := range s.workers() {
 		if w.Current.Load() != nil {
 			return onTask()
 		}

@@ -129,7 +129,7 @@ func (w *worker) Yield(d *rt.Desc) {
 		w.share(d)
 	}
 	n := w.pick()
-	if n == nil {
+	if n == nil && !w.halting() {
 		if n = w.glance(); n == nil {
 			w.again(d)
 			return
@@ -210,7 +210,7 @@ func (w *worker) over(d *rt.Desc) bool {
 	if w.s.home.Owed.Load() != 0 {
 		w.letIn(now)
 	}
-	return w.slice.Spent(&d.Flag, now, w.s.cfg.quantum)
+	return w.slice.Spent(&d.Flag, now, w.s.cfg.quantum) || w.halting()
 }
 
 // preempt puts d at the back of the queue if there is anything else to run.
@@ -220,7 +220,7 @@ func (w *worker) preempt(d *rt.Desc) {
 		w.share(d)
 	}
 	n := w.pickFair()
-	if n == nil {
+	if n == nil && !w.halting() {
 		w.again(d)
 		return
 	}
