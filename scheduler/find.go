@@ -375,6 +375,7 @@ func (w *worker) sleep() {
 	}
 	// The monitor may have seen all asleep, in either case.
 	if w.s.mon.Asleep() {
+		w.s.setAbout(w.s.now())
 		w.s.mon.Kick()
 	}
 	w.checkThread()

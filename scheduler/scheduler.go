@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/preempt"
 	"github.com/heddle-go/heddle/task"
@@ -23,6 +24,9 @@ type Scheduler struct {
 	cpus  []int // those that workers are bound to; nil without CPUs pinning
 	start time.Time
 	mon   *preempt.Monitor
+	// about is the time of the last tick of sysmon in milliseconds of now: what a task's wait is dated with,
+	// since reading a clock at each park would cost as much as the park. Written by sysmon, and by workers that find it asleep.
+	about atomicx.RelaxedUint32
 	pool  workerPool
 	pause pauser
 	waits waits
@@ -104,6 +108,9 @@ func (s *Scheduler) pinned() bool { return s.cfg.pinning != None }
 
 // now is the scheduler's clock: monotonic nanoseconds since it was made, never 0.
 func (s *Scheduler) now() int64 { return int64(time.Since(s.start)) + 1 }
+
+// setAbout sets about.
+func (s *Scheduler) setAbout(now int64) { s.about.Store(uint32(now / int64(time.Millisecond))) }
 
 func (s *Scheduler) logger() *slog.Logger {
 	if s.cfg.log != nil {

@@ -151,6 +151,7 @@ func (w *worker) Park(d *rt.Desc, k rt.Park) {
 	}
 	w.n.parks++
 	w.prevPark, w.prevGen = k, d.Gen()
+	w.fib.Since.Store(w.s.about.Load())
 	if next, yield := w.leave(d, w.pick(), actPark).Turn(); next != nil {
 		next()
 	} else {
@@ -174,6 +175,7 @@ func (w *worker) ParkReady(d *rt.Desc) error {
 	}
 	w.n.parks++
 	w.prevPark, w.prevGen = rt.WaitReady.Park(rt.ForReady), d.Gen()
+	w.fib.Since.Store(w.s.about.Load())
 	if next, yield := w.leave(d, w.pick(), actPark).Turn(); next != nil {
 		next()
 	} else {

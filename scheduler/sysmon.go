@@ -49,6 +49,7 @@ func (u unit) Stalled(p preempt.Dispatch, age time.Duration) {
 
 // sysmonTick is what the monitor does at each tick besides looking at the workers.
 func (s *Scheduler) sysmonTick(now int64) (next int64, busy bool) {
+	s.setAbout(now)
 	if s.timers.due(now) {
 		// On behalf of workers that all are busy, or all sleep.
 		busy = s.timers.expire(now, s.Inject) > 0

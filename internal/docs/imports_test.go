@@ -26,7 +26,7 @@ var arrows = map[string][]string{
 	"deque":               {"internal/atomicx", "internal/explore"},
 	"preempt":             {"internal/atomicx", "internal/explore"},
 	"internal/rt":         {"deque", "preempt", "internal/fiber", "internal/atomicx"},
-	"internal/fiber":      {"internal/prefetch"},
+	"internal/fiber":      {"internal/atomicx", "internal/prefetch"},
 	"internal/prefetch":   {},
 	"internal/atomicx":    {"internal/explore"},
 	"internal/explore":    {},
