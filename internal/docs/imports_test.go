@@ -31,6 +31,7 @@ var arrows = map[string][]string{
 	"internal/atomicx":    {"internal/explore"},
 	"internal/explore":    {},
 	"internal/docs":       {},
+	"internal/soak":       {},
 	"examples/...":        {"scheduler", "scheduler/...", "task", "task/..."},
 	"benchmarks/...":      {"scheduler", "scheduler/...", "task", "task/...", "deque", "preempt", "benchmarks/..."},
 }
