@@ -1,6 +1,6 @@
 # The verbs that one needs all day. .ci/run knows how; this file only names groups of its steps.
 
-.PHONY: check test race model fuzz bench ci
+.PHONY: check test race model fuzz soak bench ci
 
 check: ## formatting, vet, staticcheck, go.mod
 	.ci/run format vet staticcheck tidy inline
@@ -16,6 +16,9 @@ model: ## the schedule explorer
 
 fuzz: ## seed corpora; with FUZZTIME=30s, new inputs
 	.ci/run fuzz
+
+soak: ## everything mixed under the race detector, for 8 times HEDDLE_SOAK (1m)
+	HEDDLE_SOAK=$${HEDDLE_SOAK:-1m} go test -race -count 1 -timeout 0 -v ./internal/soak
 
 bench: ## all benchmarks, with the times they deserve
 	go test -run '^$$' -bench . ./benchmarks

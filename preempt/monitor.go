@@ -1,6 +1,7 @@
 package preempt
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -42,7 +43,7 @@ type Nudger interface {
 
 // Config is what a [Monitor] watches and does.
 type Config struct {
-	Units   []Unit
+	Units   []Unit        // watched from the start; see [Monitor.Watch]
 	Quantum time.Duration // ask a dispatch that is older to give way; positive
 	Stall   time.Duration // report as stalled a dispatch that is older and has not heard that it was asked; 0 for never
 
@@ -67,7 +68,9 @@ const idleTicks = 100
 // way: Go's sysmon, as a goroutine.
 type Monitor struct {
 	cfg   Config
-	seen  []seen
+	units atomicx.Pointer[[]Unit] // copied to change it, under mu
+	mu    sync.Mutex
+	seen  []seen // of the unit with the same index
 	kick  chan struct{}
 	quit  chan struct{}
 	done  chan struct{}
@@ -88,12 +91,24 @@ const never = 1<<63 - 1
 func NewMonitor(cfg Config) *Monitor {
 	m := &Monitor{
 		cfg:  cfg,
-		seen: make([]seen, len(cfg.Units)),
 		kick: make(chan struct{}, 1),
 		quit: make(chan struct{}),
 		done: make(chan struct{}),
 	}
+	m.Watch(cfg.Units...)
 	return m
+}
+
+// Watch has the monitor watch further units from its next tick on. Anybody may call it, also
+// from within a callback.
+func (m *Monitor) Watch(us ...Unit) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := us
+	if old := m.units.Load(); old != nil {
+		all = append(slices.Clone(*old), us...)
+	}
+	m.units.Store(&all)
 }
 
 // Start starts the monitor's goroutine. Call it once.
@@ -186,7 +201,11 @@ func (m *Monitor) longest() time.Duration {
 
 // look visits the units and reports whether it had to ask one.
 func (m *Monitor) look(now int64) (busy bool) {
-	for i, u := range m.cfg.Units {
+	units := *m.units.Load()
+	for len(m.seen) < len(units) {
+		m.seen = append(m.seen, seen{})
+	}
+	for i, u := range units {
 		s := &m.seen[i]
 		d, ok := u.Dispatch()
 		if !ok {

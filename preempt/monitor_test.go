@@ -251,3 +251,19 @@ func TestNothingIsMissedOnTheWayToSleep(t *testing.T) {
 		require.Greater(t, n, 2*idleTicks+2, "it went on")
 	})
 }
+
+// A unit that comes later is watched from then on.
+func TestWatchMore(t *testing.T) {
+	var a, b unit
+	m := watch(10, 0, &a)
+	a.run(1)
+	m.look(1)
+	m.Watch(&b)
+	b.run(1)
+	m.look(6)
+	m.look(11)
+	require.True(t, a.flag.Asked(1), "a is over its quantum")
+	require.False(t, b.flag.Asked(1), "b is not")
+	m.look(16)
+	require.True(t, b.flag.Asked(1))
+}

@@ -19,11 +19,12 @@ const fairTick = 61
 const maxNextRun = 3
 
 // pick returns the next task to run from what is at hand: next slot, own queue,
-// injector, timers. It takes the task from its queue, does not block and does not steal.
+// injector, timers. It takes the task from its queue, does not block and does not steal. Without a task, the
+// caller must not look elsewhere before it has seen that the worker does not halt.
 func (w *worker) pick() *rt.Desc {
 	w.tick++
 	if w.tick%fairTick == 0 {
-		if d := w.fair(); d != nil {
+		if d, stop := w.fair(); d != nil || stop {
 			return d
 		}
 	}
@@ -81,6 +82,9 @@ const longQueue = 256
 // up their quantum, every 61st dispatch may be a second away, so here the injector has
 // every other turn.
 func (w *worker) pickFair() *rt.Desc {
+	if w.halting() {
+		return nil
+	}
 	w.fairTurn = !w.fairTurn
 	if w.fairTurn {
 		if d, _ := w.s.inj.pop(1, nil); d != nil {
@@ -90,17 +94,21 @@ func (w *worker) pickFair() *rt.Desc {
 	return w.pick()
 }
 
-// fair is what happens every fairTick-th time.
-func (w *worker) fair() *rt.Desc {
+// fair is what happens every fairTick-th time. stop says that the worker has to halt, so that nothing is to be
+// picked.
+func (w *worker) fair() (d *rt.Desc, stop bool) {
 	w.flush()
+	if w.halting() {
+		return nil, true
+	}
 	if w.tick%(16*fairTick) == 0 {
 		w.checkThread()
 	}
 	if w.s.timers.first.Load() != 0 {
 		w.expireTimers(w.s.now())
 	}
-	d, _ := w.s.inj.pop(1, nil)
-	return d
+	d, _ = w.s.inj.pop(1, nil)
+	return d, false
 }
 
 // seeOwed looks at the clock now and then while an outsider waits for a P.
@@ -111,7 +119,7 @@ func (w *worker) seeOwed() {
 }
 
 func (w *worker) takeInjected() *rt.Desc {
-	d, _ := w.s.inj.pop(len(w.s.workers), w.runq.Push)
+	d, _ := w.s.inj.pop(w.s.Workers(), w.runq.Push)
 	if d != nil && !w.runq.Thief().Empty() {
 		w.s.wakeOne()
 	}
@@ -148,9 +156,9 @@ func (w *worker) adopt(f *rt.Frame) *rt.Desc {
 	return d
 }
 
-// glance looks once into everybody's queue.
+// glance looks once into everybody's queue, of workers that have left too.
 func (w *worker) glance() *rt.Desc {
-	ws := w.s.workers
+	ws := w.s.workers()
 	if len(ws) == 1 {
 		return nil
 	}
@@ -226,7 +234,7 @@ func (w *worker) stealFrom(v *worker) *rt.Desc {
 // stealNext takes what has been in somebody's next slot for the whole
 // time of grace.
 func (w *worker) stealNext() *rt.Desc {
-	for _, v := range w.s.workers {
+	for _, v := range w.s.workers() {
 		if v == w {
 			continue
 		}
@@ -263,7 +271,7 @@ const (
 )
 
 // find returns the next task to run. It searches, sleeps and wakes until there is
-// one, and returns nil when the scheduler quits.
+// one, and returns nil when the scheduler quits or the worker has to leave.
 func (w *worker) find() *rt.Desc {
 	for {
 		if d := w.pick(); d != nil {
@@ -274,16 +282,24 @@ func (w *worker) find() *rt.Desc {
 			w.stopSearching()
 			return nil
 		}
-		if !w.searching {
-			w.searching = w.s.idle.trySearch()
+		if w.leaving() {
+			w.handOver()
+			w.stopSearching()
+			return nil
 		}
-		if w.searching {
-			if d := w.search(); d != nil {
-				w.stopSearching()
-				return d
+		if !w.s.pause.on.Load() {
+			if !w.searching {
+				w.searching = w.s.idle.trySearch()
+			}
+			if w.searching {
+				if d := w.search(); d != nil {
+					w.stopSearching()
+					return d
+				}
 			}
 		}
 		w.sleep()
+		w.fairNext() // it may have been woken in vain: see first whether to halt
 	}
 }
 
@@ -310,7 +326,7 @@ func (w *worker) search() *rt.Desc {
 		if d := w.glance(); d != nil {
 			return d
 		}
-		if !w.s.inj.empty() || w.s.quit.Load() {
+		if !w.s.inj.empty() || w.s.quit.Load() || w.halting() {
 			return w.pick()
 		}
 		if f := w.s.timers.first.Load(); f != 0 && i%8 == 7 {
@@ -335,26 +351,31 @@ func (w *worker) sleep() {
 	w.Current.Store(nil)
 	w.flush()
 	w.trimQueue()
-	for _, v := range w.s.workers {
+	for _, v := range w.s.workers() {
 		// Also on behalf of a worker that was not let search. Whoever forks from now on exposes,
 		// and wakes somebody.
 		if v != w {
 			v.Forks.Thief().Ask()
 		}
 	}
-	w.s.idle.sleep(w.id, w.searching)         // (W2)
-	w.searching = true                        // either way it comes back as one
-	if w.s.visibleWork() || w.s.quit.Load() { // (W3)
+	w.s.idle.sleep(w.id, w.searching) // (W2)
+	w.searching = true                // either way it comes back as one
+	paused := w.s.pause.on.Load()
+	if !paused && w.s.visibleWork() || w.leaving() || w.s.quit.Load() { // (W3)
 		if !w.s.idle.unsleep(w.id) {
 			w.park.park() // a waker was faster
 		}
 	} else {
+		if paused {
+			w.s.rested()
+		}
 		w.s.quiesce()
 		w.letOutsiders()
 		w.park.park() // (W4)
 	}
 	// The monitor may have seen all asleep, in either case.
 	if w.s.mon.Asleep() {
+		w.s.setAbout(w.s.now())
 		w.s.mon.Kick()
 	}
 	w.checkThread()
@@ -389,7 +410,7 @@ func (s *Scheduler) visibleWork() bool {
 	if !s.inj.empty() {
 		return true
 	}
-	for _, w := range s.workers {
+	for _, w := range s.workers() {
 		if !w.runq.Thief().Empty() || !w.Forks.Thief().Empty() {
 			return true
 		}
@@ -405,10 +426,18 @@ func (s *Scheduler) wakeOne() {
 }
 
 func (s *Scheduler) wakeOneSlow() {
-	if id, ok := s.idle.claim(); ok {
-		s.wakes.Add(1)
-		s.workers[id].park.unpark()
+	if s.pause.on.Load() {
+		return // Resume wakes everybody
 	}
+	if id, ok := s.idle.claim(); ok {
+		s.wake(id)
+	}
+}
+
+// wake wakes worker id, which the caller has claimed.
+func (s *Scheduler) wake(id int) {
+	s.wakes.Add(1)
+	s.workers()[id].park.unpark()
 }
 
 // refreshProcs reads GOMAXPROCS, which takes a lock of the Go runtime. Called

@@ -10,9 +10,9 @@ type idleSet struct {
 	// state is searching<<32 | sleeping. sleeping changes only under mu, and so
 	// is exact there; searching changes by anybody.
 	state atomicx.Uint64
+	n     atomicx.Int64 // how many workers there are; written under mu, and so exact there
 	mu    atomicx.Mutex
 	ids   []int // who sleeps, the latest last
-	n     int   // how many workers there are
 }
 
 const (
@@ -28,7 +28,7 @@ func (s *idleSet) sleeping() int { return int(s.state.Load() & sleepingMask) }
 func (s *idleSet) trySearch() bool {
 	for {
 		v := s.state.Load()
-		searching, awake := int(v>>32), s.n-int(v&sleepingMask)
+		searching, awake := int64(v>>32), s.n.Load()-int64(v&sleepingMask)
 		if searching > 0 && 2*searching >= awake {
 			return false
 		}
@@ -111,11 +111,35 @@ func (s *idleSet) claimAll() (ids []int) {
 	return ids
 }
 
+// claimThis is claim for worker id, whoever searches. It reports false if that does not sleep.
+func (s *idleSet) claimThis(id int) bool { return s.unsleep(id) }
+
+// join counts one worker more.
+func (s *idleSet) join() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.n.Add(1)
+}
+
+// leave counts one worker less, if last says so. The worker neither searches nor sleeps.
+func (s *idleSet) leave(last func() bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !last() {
+		return false
+	}
+	s.n.Add(-1)
+	return true
+}
+
+// asleep reports whether all workers sleep: for certain under mu, otherwise about now.
+func (s *idleSet) asleep() bool { return int64(s.sleeping()) == s.n.Load() }
+
 // ifAllAsleep calls f if all workers sleep, and keeps them asleep meanwhile.
 func (s *idleSet) ifAllAsleep(f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.sleeping() == s.n {
+	if s.asleep() {
 		f()
 	}
 }

@@ -22,6 +22,11 @@ type idleBench struct {
 	want   int
 	late   bool // the mutant: look before announcing, not after
 	deaf   bool // the mutant: the last searcher that found something does not look for more
+
+	paused, leaving atomicx.Bool // leaving: worker 0
+	shrinks         bool         // worker 0 is told to leave; it must not sleep for ever
+	rude            bool         // the mutant: a worker leaves without looking for what nobody else has seen
+	hasty           bool         // the mutant: Resume wakes those who sleep, and lifts the pause only then
 }
 
 func (b *idleBench) take() bool {
@@ -38,7 +43,7 @@ func (b *idleBench) take() bool {
 }
 
 func (b *idleBench) wakeOne() {
-	if b.idle.needsWake() {
+	if b.idle.needsWake() && !b.paused.Load() {
 		if id, ok := b.idle.claim(); ok {
 			b.tokens[id] = true
 		}
@@ -53,29 +58,40 @@ func (b *idleBench) produce() {
 // work is find and sleep. A worker runs one task and, as one with a hog, never comes back.
 func (b *idleBench) work(id int) {
 	searching := false
+	leaving := func() bool { return id == 0 && b.leaving.Load() }
 	for {
-		if b.take() {
+		paused := b.paused.Load()
+		if leaving() {
+			if searching && b.idle.stopSearch() && !b.rude && b.queue.Load() > 0 {
+				b.wakeOne() // (W5)
+			}
+			b.idle.leave(func() bool { return true })
+			return
+		}
+		if !paused && b.take() {
 			if searching && b.idle.stopSearch() && !b.deaf && b.queue.Load() > 0 {
 				b.wakeOne() // (W5)
 			}
 			return
 		}
-		if !searching {
+		if !paused && !searching {
 			searching = b.idle.trySearch()
 		}
-		if searching && b.queue.Load() > 0 {
+		if !paused && searching && b.queue.Load() > 0 {
 			continue
 		}
 		saw := b.late && b.queue.Load() > 0
 		b.idle.sleep(id, searching) // (W2)
 		searching = true
 		if !b.late {
-			saw = b.queue.Load() > 0 // (W3)
+			saw = !b.paused.Load() && b.queue.Load() > 0 // (W3)
 		}
-		if saw && b.idle.unsleep(id) {
+		if (saw || leaving()) && b.idle.unsleep(id) {
 			continue
 		}
-		explore.Block("park", func() bool { return b.tokens[id] || b.taken == b.want }) // (W4)
+		explore.Block("park", func() bool { // (W4)
+			return b.tokens[id] || b.taken == b.want && !(b.shrinks && id == 0)
+		})
 		if !b.tokens[id] {
 			return // nothing will come any more
 		}
@@ -88,7 +104,7 @@ func (b *idleBench) work(id int) {
 func sleepers(workers int, producers []int, change func(b *idleBench)) func(*explore.Model) {
 	return func(m *explore.Model) {
 		b := &idleBench{tokens: make([]bool, workers)}
-		b.idle.n = workers
+		b.idle.n.Store(int64(workers))
 		for _, n := range producers {
 			b.want += n
 		}
@@ -131,6 +147,79 @@ func TestModelSleepWithoutRecheck(t *testing.T) {
 // So does one if the last searcher, having found something, does not wake another for what else there is.
 func TestModelLastSearcherDoesNotPassOn(t *testing.T) {
 	_, failure := explore.Check(explore.Config{Preemptions: 2}, sleepers(2, []int{2}, func(b *idleBench) { b.deaf = true }))
+	require.NotNil(t, failure)
+	require.Equal(t, explore.Deadlock, failure.Kind)
+}
+
+// resize is R1 and R2 for worker 0.
+func (b *idleBench) resize() {
+	b.leaving.Store(true)
+	if b.idle.claimThis(0) {
+		b.tokens[0] = true
+	}
+}
+
+// A worker may leave at any moment: it hears of it in its sleep too, and the others take all tasks that it has not.
+func shrinks(workers int, producers []int, change func(b *idleBench)) func(*explore.Model) {
+	return func(m *explore.Model) {
+		var b *idleBench
+		sleepers(workers, producers, func(x *idleBench) {
+			b = x
+			b.shrinks = true
+			if change != nil {
+				change(b)
+			}
+		})(m)
+		m.Thread("resize", func() { b.resize() })
+	}
+}
+
+func TestModelLeave(t *testing.T) {
+	explore.Run(t, explore.Config{Preemptions: 2}, shrinks(2, []int{1}, nil))
+	explore.Run(t, explore.Config{Mode: explore.PCT, MaxSchedules: 5_000, Seed: 1}, shrinks(3, []int{1, 1}, nil))
+}
+
+// A searcher that leaves without another look may be the one that a producer has counted on.
+func TestModelLeaveWithoutLooking(t *testing.T) {
+	_, failure := explore.Check(explore.Config{Preemptions: 3}, shrinks(2, []int{1}, func(b *idleBench) { b.rude = true }))
+	require.NotNil(t, failure)
+	require.Equal(t, explore.Deadlock, failure.Kind)
+}
+
+// pauses is a pause that begins and ends in the midst of it.
+func pauses(workers int, producers []int, change func(b *idleBench)) func(*explore.Model) {
+	return func(m *explore.Model) {
+		var b *idleBench
+		sleepers(workers, producers, func(x *idleBench) {
+			b = x
+			if change != nil {
+				change(b)
+			}
+		})(m)
+		m.Thread("pauser", func() {
+			b.paused.Store(true)
+			lift := func() { b.paused.Store(false) } // (U1)
+			if !b.hasty {
+				lift()
+			}
+			for _, id := range b.idle.claimAll() { // (U2)
+				b.tokens[id] = true
+			}
+			if b.hasty {
+				lift()
+			}
+		})
+	}
+}
+
+func TestModelPause(t *testing.T) {
+	explore.Run(t, explore.Config{Preemptions: 3}, pauses(1, []int{1}, nil))
+	explore.Run(t, explore.Config{Mode: explore.PCT, MaxSchedules: 5_000, Seed: 1}, pauses(2, []int{1, 1}, nil))
+}
+
+// A Resume that wakes the workers first finds some asleep again when it lifts the pause.
+func TestModelResumeInTheWrongOrder(t *testing.T) {
+	_, failure := explore.Check(explore.Config{Preemptions: 2}, pauses(1, []int{1}, func(b *idleBench) { b.hasty = true }))
 	require.NotNil(t, failure)
 	require.Equal(t, explore.Deadlock, failure.Kind)
 }

@@ -76,7 +76,7 @@ func (f optionFunc) apply(c *config) error { return f(c) }
 
 // WithWorkers sets the number of workers, 1 to [MaxWorkers]. The default is GOMAXPROCS at the
 // time of New, which honours CPU limits of the container. More workers than GOMAXPROCS do
-// not compute in parallel; they help when tasks block their threads.
+// not compute in parallel; they help when tasks block their threads. [Scheduler.Resize] changes it later.
 func WithWorkers(n int) Option {
 	return optionFunc(func(c *config) error {
 		if n < 1 || n > MaxWorkers {

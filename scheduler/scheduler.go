@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"os"
 	"reflect"
 	"runtime"
@@ -12,7 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/heddle-go/heddle/deque"
+	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/preempt"
 	"github.com/heddle-go/heddle/task"
@@ -21,11 +20,16 @@ import (
 // Scheduler runs tasks on a fixed pool of workers. Its methods may be called from any
 // goroutine and from tasks, unless they say otherwise. Make one with [New].
 type Scheduler struct {
-	cfg     config
-	cpus    []int // those that workers are bound to; nil without CPUs pinning
-	start   time.Time
-	workers []*worker
-	mon     *preempt.Monitor
+	cfg   config
+	cpus  []int // those that workers are bound to; nil without CPUs pinning
+	start time.Time
+	mon   *preempt.Monitor
+	// about is the time of the last tick of sysmon in milliseconds of now: what a task's wait is dated with,
+	// since reading a clock at each park would cost as much as the park. Written by sysmon, and by workers that find it asleep.
+	about atomicx.RelaxedUint32
+	pool  workerPool
+	pause pauser
+	waits waits
 
 	home    rt.Home
 	inj     injector
@@ -86,35 +90,16 @@ func New(opts ...Option) (*Scheduler, error) {
 	}
 	s.home.Sched = s
 	s.descs.nobody = &rt.Worker{Home: &s.home}
-	s.idle.n = cfg.workers
 	s.refreshProcs()
-	units := make([]preempt.Unit, cfg.workers)
-	for i := range cfg.workers {
-		w := &worker{s: s, id: i, pinned: s.pinned(), rng: rand.New(rand.NewPCG(uint64(i), 0x68656464))}
-		w.Host, w.Home = w, &s.home
-		w.runq.Init(deque.FIFO, 0)
-		w.Forks.Init(deque.LIFO, 0)
-		w.Index = indexes.take()
-		rt.Register(&w.Worker)
-		// Dispatch numbers of different workers far apart, so that a mark for one worker's
-		// dispatch of a task does not fit another's.
-		w.Worker.Dispatch.Store(uint32(i) * 0x9e3779b1)
-		w.park.init(w.pinned)
-		s.workers = append(s.workers, w)
-		units[i] = unit{w}
-	}
 	s.mon = preempt.NewMonitor(preempt.Config{
-		Units:   units,
 		Quantum: cfg.quantum,
 		Stall:   cfg.stallAfter,
 		Tick:    s.sysmonTick,
-		Idle:    func() bool { return s.idle.sleeping() == cfg.workers },
+		Idle:    s.idle.asleep,
 		Now:     s.now,
 	})
-	s.done.Add(cfg.workers)
-	for _, w := range s.workers {
-		go w.main()
-	}
+	s.pool.workers.Store(new([]*worker))
+	s.grow(cfg.workers)
 	s.mon.Start()
 	return s, nil
 }
@@ -124,15 +109,15 @@ func (s *Scheduler) pinned() bool { return s.cfg.pinning != None }
 // now is the scheduler's clock: monotonic nanoseconds since it was made, never 0.
 func (s *Scheduler) now() int64 { return int64(time.Since(s.start)) + 1 }
 
+// setAbout sets about.
+func (s *Scheduler) setAbout(now int64) { s.about.Store(uint32(now / int64(time.Millisecond))) }
+
 func (s *Scheduler) logger() *slog.Logger {
 	if s.cfg.log != nil {
 		return s.cfg.log
 	}
 	return slog.Default()
 }
-
-// Workers returns the number of workers.
-func (s *Scheduler) Workers() int { return len(s.workers) }
 
 // Go submits fn and returns the task's handle. It does not wait for the task. It may be called
 // from any goroutine; inside a task prefer [task.Ctx.Go], which queues on the task's own
@@ -228,7 +213,7 @@ func (s *Scheduler) Inject(d *rt.Desc) {
 // the stack takes microseconds when the tables it needs are not in the caches, which a program
 // that was idle until now would feel (BenchmarkWakeIdle).
 func (s *Scheduler) OnTask() bool {
-	for _, w := range s.workers {
+	for _, w := range s.workers() {
 		if w.Current.Load() != nil {
 			return onTask()
 		}

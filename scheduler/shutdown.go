@@ -55,6 +55,7 @@ func (s *Scheduler) Shutdown(ctx context.Context) error {
 		return errShutdownOnTask
 	}
 	s.phase.CompareAndSwap(phaseOpen, phaseDraining)
+	s.Resume()
 	s.quiesce()
 	select {
 	case <-s.quiet:
@@ -96,6 +97,7 @@ func (s *Scheduler) Close() error {
 				}
 			}
 		})
+		s.Resume()
 		s.quiesce()
 		if onTask() {
 			go func() {
@@ -112,37 +114,44 @@ func (s *Scheduler) Close() error {
 	return nil
 }
 
-// quiesce closes quiet if no task is left and none can come: the phase is past open,
-// all workers sleep, and live, which is exact then, is 0. It is called after each event
-// that may make this true as the last one: a worker went to sleep, a submission was
-// taken back, the phase changed.
+// quiesce looks whether no task is left: all workers sleep, and live, which is exact then, is 0. If so it ends
+// the calls of Wait, and, if no task can come any more either, since the phase is past open, closes quiet. It is called
+// after each event that may make this true as the last one: a worker went to sleep or left, a submission was
+// taken back, a blocking call ended, the phase changed, Wait was called.
 func (s *Scheduler) quiesce() {
-	if s.phase.Load() == phaseOpen || s.live.Load() != 0 {
+	open := s.phase.Load() == phaseOpen
+	if s.live.Load() != 0 || open && !s.waits.any.Load() {
 		return
 	}
+	var ended *task.Completion[struct{}]
 	s.idle.ifAllAsleep(func() {
 		// All have flushed, and nobody wakes while the set is locked.
-		if s.live.Load() == 0 {
+		none := func() bool { return s.live.Load() == 0 }
+		if !open && none() {
 			select {
 			case <-s.quiet:
 			default:
 				close(s.quiet)
 			}
 		}
+		ended = s.waits.take(none) // those that come later see quiet
 	})
+	if ended != nil {
+		ended.Complete(struct{}{}, nil) // may wake a worker
+	}
 }
 
 // end stops what runs, when quiet is closed, and waits for it.
 func (s *Scheduler) end() {
 	s.finish.Do(func() {
 		s.phase.Store(phaseClosed)
+		s.pool.mu.Lock() // nobody grows any more
 		s.quit.Store(true)
-		for _, id := range s.idle.claimAll() {
-			s.workers[id].park.unpark()
-		}
+		s.pool.mu.Unlock()
+		s.wakeAll()
 		s.done.Wait()
 		s.mon.Stop()
-		for _, w := range s.workers {
+		for _, w := range s.workers() {
 			rt.Unregister(&w.Worker)
 			indexes.give(w.Index)
 		}

@@ -30,6 +30,7 @@ type Stats struct {
 	// must be 0; please report it if it is not.
 	Stranded uint64
 
+	// PerWorker has the workers by index; after Resize to less, also those that have left.
 	PerWorker []WorkerStats
 }
 
@@ -83,7 +84,7 @@ func (w *worker) flush() {
 // Stats reads the counters. It may be called at any time, also after Close.
 func (s *Scheduler) Stats() Stats {
 	st := Stats{
-		Workers:  len(s.workers),
+		Workers:  s.Workers(),
 		Sleeping: s.idle.sleeping(),
 		Spawned:  s.inj.accepted.Load(),
 		Queued:   s.inj.len(),
@@ -91,7 +92,7 @@ func (s *Scheduler) Stats() Stats {
 		Wakes:    s.wakes.Load(),
 		Stranded: s.stranded.Load(),
 	}
-	for _, w := range s.workers {
+	for _, w := range s.workers() {
 		ws := WorkerStats{
 			Dispatches: w.shown.dispatches.Load(),
 			Finished:   w.shown.finished.Load(),

@@ -129,7 +129,7 @@ func (w *worker) Yield(d *rt.Desc) {
 		w.share(d)
 	}
 	n := w.pick()
-	if n == nil {
+	if n == nil && !w.halting() {
 		if n = w.glance(); n == nil {
 			w.again(d)
 			return
@@ -151,6 +151,7 @@ func (w *worker) Park(d *rt.Desc, k rt.Park) {
 	}
 	w.n.parks++
 	w.prevPark, w.prevGen = k, d.Gen()
+	w.Fib.Load().Since.Store(w.s.about.Load())
 	if next, yield := w.leave(d, w.pick(), actPark).Turn(); next != nil {
 		next()
 	} else {
@@ -174,6 +175,7 @@ func (w *worker) ParkReady(d *rt.Desc) error {
 	}
 	w.n.parks++
 	w.prevPark, w.prevGen = rt.WaitReady.Park(rt.ForReady), d.Gen()
+	w.Fib.Load().Since.Store(w.s.about.Load())
 	if next, yield := w.leave(d, w.pick(), actPark).Turn(); next != nil {
 		next()
 	} else {
@@ -210,7 +212,7 @@ func (w *worker) over(d *rt.Desc) bool {
 	if w.s.home.Owed.Load() != 0 {
 		w.letIn(now)
 	}
-	return w.slice.Spent(&d.Flag, now, w.s.cfg.quantum)
+	return w.slice.Spent(&d.Flag, now, w.s.cfg.quantum) || w.halting()
 }
 
 // preempt puts d at the back of the queue if there is anything else to run.
@@ -220,7 +222,7 @@ func (w *worker) preempt(d *rt.Desc) {
 		w.share(d)
 	}
 	n := w.pickFair()
-	if n == nil {
+	if n == nil && !w.halting() {
 		w.again(d)
 		return
 	}

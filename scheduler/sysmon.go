@@ -49,6 +49,7 @@ func (u unit) Stalled(p preempt.Dispatch, age time.Duration) {
 
 // sysmonTick is what the monitor does at each tick besides looking at the workers.
 func (s *Scheduler) sysmonTick(now int64) (next int64, busy bool) {
+	s.setAbout(now)
 	if s.timers.due(now) {
 		// On behalf of workers that all are busy, or all sleep.
 		busy = s.timers.expire(now, s.Inject) > 0
@@ -73,10 +74,10 @@ const trimEvery = int64(time.Second)
 // freeNextSlots wakes a worker for tasks that are stuck in the next slot of a task that
 // does not give way (N3).
 func (s *Scheduler) freeNextSlots() (any bool) {
-	if s.idle.sleeping() == 0 {
+	if s.idle.sleeping() == 0 || s.pause.on.Load() {
 		return false
 	}
-	for _, w := range s.workers {
+	for _, w := range s.workers() {
 		seq, ok := w.next.look()
 		if !ok || seq != w.lastNext {
 			w.lastNext = seq
@@ -96,7 +97,7 @@ const strandedAfter = int64(2 * time.Second)
 // watchStranded is the safety net under the sleep/wake protocol: it counts work
 // that waits beside a sleeping worker while nobody searches. It repairs nothing.
 func (s *Scheduler) watchStranded(now int64) {
-	if !s.idle.needsWake() || !s.visibleWork() {
+	if !s.idle.needsWake() || s.pause.on.Load() || !s.visibleWork() {
 		s.strandAt = 0
 		return
 	}

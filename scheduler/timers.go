@@ -147,3 +147,10 @@ func (q *timers) down(i int) {
 	h[i] = t
 	t.index = i
 }
+
+// len returns the number of pending timers.
+func (q *timers) len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.heap)
+}

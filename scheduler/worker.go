@@ -58,7 +58,8 @@ type worker struct {
 
 	// Written by thieves and others.
 	_          cpu.CacheLinePad
-	nextStolen atomicx.Bool // a thief took from the next slot
+	nextStolen atomicx.Bool   // a thief took from the next slot
+	member     atomicx.Uint32 // see workerPool
 	park       parker
 
 	// Written by the worker, read by others.
@@ -190,6 +191,14 @@ func (w *worker) bind() {
 // main is the worker's goroutine.
 func (w *worker) main() {
 	defer w.s.done.Done()
+	for w.serve(); !w.s.quit.Load() && !w.resign(); {
+		w.serve() // Resize wants it back
+	}
+	w.s.quiesce()
+}
+
+// serve runs tasks until the scheduler quits or the worker has to leave. Afterwards nothing is left on it.
+func (w *worker) serve() {
 	if w.pinned {
 		runtime.LockOSThread()
 	}

@@ -26,11 +26,12 @@ var arrows = map[string][]string{
 	"deque":               {"internal/atomicx", "internal/explore"},
 	"preempt":             {"internal/atomicx", "internal/explore"},
 	"internal/rt":         {"deque", "preempt", "internal/fiber", "internal/atomicx"},
-	"internal/fiber":      {"internal/prefetch"},
+	"internal/fiber":      {"internal/atomicx", "internal/prefetch"},
 	"internal/prefetch":   {},
 	"internal/atomicx":    {"internal/explore"},
 	"internal/explore":    {},
 	"internal/docs":       {},
+	"internal/soak":       {},
 	"examples/...":        {"scheduler", "scheduler/...", "task", "task/..."},
 	"benchmarks/...":      {"scheduler", "scheduler/...", "task", "task/...", "deque", "preempt", "benchmarks/..."},
 }

@@ -36,6 +36,7 @@ import (
 	"iter"
 	"sync"
 
+	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/prefetch"
 )
 
@@ -55,6 +56,8 @@ type Fiber struct {
 
 	// Mark is for the fiber's owner to use.
 	Mark uint8
+	// Since is too, and others may read it: when the fiber began to wait.
+	Since atomicx.RelaxedUint32
 
 	// Place is for its owner to Mark before it sleeps, and to Warm before it is woken.
 	Place prefetch.Place

@@ -1,0 +1,124 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
+)
+
+// A pauser keeps workers from running tasks. While on is set, workers go to sleep whatever is queued, producers
+// wake nobody, and Resume wakes everybody. No wake-up is lost at either end:
+//
+//	Resume               worker                producer               Pause
+//	U1 clear on          W2 announce           P1 queue               B1 set on
+//	U2 claim all; wake   W3 load on; if it is  P2, P3 unless on is    B2 look whether
+//	   them                 clear look for        set: then nothing      all sleep
+//	                        work, else W4
+//
+// A worker that read on before U1 has announced before U2, which claims it. A producer that saw on set did so before U1, so
+// the workers of U2 look after its P1. And the last worker that sleeps either reads on after B1, and then looks
+// whether all sleep too (rested), or has announced before B2.
+type pauser struct {
+	on   atomicx.Bool // written under mu
+	mu   sync.Mutex
+	rest *task.Completion[struct{}] // of the present pause: all workers sleep; under mu
+}
+
+var (
+	errPauseOnTask = errors.New("scheduler: Pause called from inside a task of this scheduler would wait for that task: call it from elsewhere")
+	errResumed     = errors.New("scheduler: Pause: resumed before all tasks had stopped")
+)
+
+// Pause stops the running of tasks: each goes on to its next yield point and no other one begins. It waits, parking a
+// task of another scheduler or blocking the goroutine, until no task runs, and returns nil; from then until
+// [Scheduler.Resume] no task of the scheduler runs. Submissions are accepted and queued, timers expire, functions
+// of [task.Ctx.Blocking] go on.
+//
+// If ctx ends first, Pause returns its cause, and the tasks go on, unless another call has paused them before. A scheduler
+// that is paused already is paused once: one Resume ends it, and a Pause that still waits then returns an
+// error. Shutdown and Close end a pause, and Pause returns [task.ErrClosed] after them.
+func (s *Scheduler) Pause(ctx context.Context) error {
+	if err := s.enterOutside(ctx, errPauseOnTask); err != nil {
+		return err
+	}
+	p := &s.pause
+	p.mu.Lock()
+	if s.phase.Load() != phaseOpen {
+		p.mu.Unlock()
+		return task.ErrClosed
+	}
+	began := !p.on.Load()
+	if began {
+		p.rest = new(task.Completion[struct{}])
+		p.on.Store(true) // (B1)
+	}
+	rest := p.rest
+	p.mu.Unlock()
+	s.rested() // (B2)
+	if _, err := rest.Wait(ctx); err != nil {
+		if began {
+			s.resume(rest)
+		}
+		return err
+	}
+	return nil
+}
+
+// Resume lets the tasks of a scheduler that was paused run again. It does nothing if the scheduler is not paused. It does not
+// wait; anybody may call it.
+func (s *Scheduler) Resume() {
+	p := &s.pause
+	p.mu.Lock()
+	rest := p.rest
+	p.mu.Unlock()
+	s.resume(rest)
+}
+
+// resume ends the pause that rest belongs to, if that is the present one.
+func (s *Scheduler) resume(rest *task.Completion[struct{}]) {
+	p := &s.pause
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.on.Load() || p.rest != rest {
+		return
+	}
+	p.on.Store(false) // (U1)
+	rest.Complete(struct{}{}, errResumed)
+	s.wakeAll() // (U2)
+}
+
+// wakeAll wakes all workers that sleep.
+func (s *Scheduler) wakeAll() {
+	for _, id := range s.idle.claimAll() {
+		s.wake(id)
+	}
+}
+
+// rested ends the wait of Pause if all workers sleep.
+func (s *Scheduler) rested() {
+	p := &s.pause
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.on.Load() {
+		return
+	}
+	all := false
+	s.idle.ifAllAsleep(func() { all = true })
+	if all {
+		p.rest.Complete(struct{}{}, nil)
+	}
+}
+
+// enterOutside begins an operation under ctx that a task of this scheduler must not call; it would wait
+// for itself.
+func (s *Scheduler) enterOutside(ctx context.Context, onTask error) error {
+	c, err := task.Enter(ctx)
+	if c == nil && s.OnTask() || c != nil && (*rt.Desc)(c).Home() == &s.home {
+		return onTask
+	}
+	return err
+}

@@ -1,0 +1,150 @@
+package scheduler
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+
+	"github.com/heddle-go/heddle/deque"
+	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
+)
+
+// A workerPool is the workers of a scheduler. There is a worker for each number that was ever in use; those from
+// size on have left, or are about to: they hold no thread, but others may still look into their queues.
+//
+//	member -> leaving   Resize to less
+//	leaving -> member   Resize to more, before the worker has left
+//	leaving -> left     the worker, with nothing left on it: the last thing it does with itself
+//	left -> member      Resize to more, which starts a new goroutine for it
+//
+// A worker sees that it is to leave when it looks for work (find), after at most fairTick tasks, or when its task's budget is spent
+// (over). It moves what is in its queues to the injector, by P1 to P3 of the sleep/wake protocol, and ends.
+// One that sleeps is woken for that:
+//
+//	Resize                             worker
+//	R1 store leaving                   W2 announce that it sleeps
+//	R2 claim this worker; wake it      W3 load member
+//
+// Either R2 finds the announcement, or W3 comes after R1 and sees it.
+//
+// The proof of the protocol goes on to hold: a worker that leaves passes find instead of W2 and W3. If it was a
+// searcher it passes W5; if it was not, nobody counted on it, and what it had itself is in the injector. One worker is always
+// a member.
+type workerPool struct {
+	workers atomicx.Pointer[[]*worker] // by id. Copied to change it, under mu; it only grows
+	size    atomicx.Int64              // written under mu
+	mu      sync.Mutex
+}
+
+const (
+	wkMember = iota
+	wkLeaving
+	wkLeft
+)
+
+// workers returns all workers there ever were, by id.
+func (s *Scheduler) workers() []*worker { return *s.pool.workers.Load() }
+
+// Workers returns the number of workers: what it was made with, or what was passed to [Scheduler.Resize] last.
+func (s *Scheduler) Workers() int { return int(s.pool.size.Load()) }
+
+// Resize changes the number of workers to n, 1 to [MaxWorkers], and returns an error if n is none of these, or
+// [task.ErrClosed] if the scheduler is closed. It may be called at any time, by tasks too, and does not wait: new
+// workers start at once; those that are too many go on with their present task until its next yield point, hand
+// over what they have queued, and give up their threads.
+func (s *Scheduler) Resize(n int) error {
+	if n < 1 || n > MaxWorkers {
+		return fmt.Errorf("scheduler: Resize(%d): want 1 to %d", n, MaxWorkers)
+	}
+	p := &s.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s.quit.Load() || s.phase.Load() >= phaseClosed {
+		return task.ErrClosed
+	}
+	s.grow(n)
+	for _, w := range s.workers()[n:] {
+		if w.member.CompareAndSwap(wkMember, wkLeaving) && s.idle.claimThis(w.id) { // (R1, R2)
+			s.wake(w.id)
+		}
+	}
+	return nil
+}
+
+// grow makes members of the first n workers. Called under mu, or by New.
+func (s *Scheduler) grow(n int) {
+	p := &s.pool
+	ws := slices.Clone(s.workers())
+	for i := len(ws); i < n; i++ {
+		w := s.newWorker(i)
+		ws = append(ws, w)
+		s.mon.Watch(unit{w})
+	}
+	p.workers.Store(&ws)
+	p.size.Store(int64(n))
+	for _, w := range ws[:n] {
+		for !w.member.CompareAndSwap(wkLeaving, wkMember) && w.leaving() {
+			if w.member.CompareAndSwap(wkLeft, wkMember) {
+				s.idle.join()
+				s.done.Add(1)
+				go w.main()
+			}
+		}
+	}
+}
+
+// newWorker makes a worker that has left.
+func (s *Scheduler) newWorker(id int) *worker {
+	w := &worker{s: s, id: id, pinned: s.pinned(), rng: rand.New(rand.NewPCG(uint64(id), 0x68656464))}
+	w.Host, w.Home = w, &s.home
+	w.runq.Init(deque.FIFO, 0)
+	w.Forks.Init(deque.LIFO, 0)
+	w.Index = indexes.take()
+	rt.Register(&w.Worker)
+	// Dispatch numbers of different workers far apart, so that a mark for one worker's
+	// dispatch of a task does not fit another's.
+	w.Worker.Dispatch.Store(uint32(id) * 0x9e3779b1)
+	w.park.init(w.pinned)
+	w.member.Store(wkLeft)
+	return w
+}
+
+// leaving reports whether the worker is to leave.
+func (w *worker) leaving() bool { return w.member.Load() != wkMember }
+
+// halting reports whether the worker must not begin with another task. If so, it sees to it that pick asks again before it
+// takes one: the present task comes to the queue only when it has left its stack.
+func (w *worker) halting() bool {
+	if !w.leaving() && !w.s.pause.on.Load() {
+		return false
+	}
+	w.fairNext()
+	return true
+}
+
+// fairNext makes the next look for work one of those that begin with fair.
+func (w *worker) fairNext() { w.tick += fairTick - 1 - w.tick%fairTick }
+
+// handOver gives all that is in the worker's queues to the others.
+func (w *worker) handOver() {
+	for {
+		d := w.next.take()
+		if d == nil {
+			if d = w.runq.Pop(); d == nil {
+				if d = w.takeFork(); d == nil {
+					return
+				}
+			}
+		}
+		w.s.inj.push(d) // (P1); Inject would queue it here
+		w.s.wakeOne()   // (P2, P3)
+	}
+}
+
+// resign makes the worker one that has left, unless Resize wants it back, and reports whether it did.
+func (w *worker) resign() bool {
+	return w.s.idle.leave(func() bool { return w.member.CompareAndSwap(wkLeaving, wkLeft) })
+}
