@@ -2,6 +2,7 @@ package task
 
 import (
 	"context"
+	"sync"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 )
@@ -81,7 +82,7 @@ func (p *Completion[T]) Wait(ctx context.Context) (T, error) {
 	}
 	w := p.queue.push(&p.mu, ctx, c)
 	p.mu.Unlock()
-	if err := w.WaitIn(w); err != nil {
+	if err := w.wait(); err != nil {
 		return zero, err
 	}
 	return p.v, p.err
@@ -105,7 +106,11 @@ var _ Withdrawer = (*queued)(nil)
 
 // push queues a wait of c under ctx. The caller holds mu.
 func (q *waitQueue) push(mu *atomicx.Mutex, ctx context.Context, c *Ctx) *queued {
-	w := &queued{mu: mu, in: q, prev: q.last}
+	w := new(queued)
+	if c != nil {
+		w = queuedPool.Get().(*queued)
+	}
+	w.mu, w.in, w.prev = mu, q, q.last
 	w.Prepare(ctx, c)
 	if q.last == nil {
 		q.first = w
@@ -114,6 +119,20 @@ func (q *waitQueue) push(mu *atomicx.Mutex, ctx context.Context, c *Ctx) *queued
 	}
 	q.last = w
 	return w
+}
+
+// queuedPool pools what tasks have waited in. What goroutines have waited in has a channel, which must not get from one
+// synctest bubble into another.
+var queuedPool = sync.Pool{New: func() any { return new(queued) }}
+
+// wait waits until w is taken out, and returns nil, or until its context ends. Nobody may use w afterwards.
+func (w *queued) wait() error {
+	err := w.WaitIn(w)
+	if w.c != nil && w.Reusable() {
+		*w = queued{}
+		queuedPool.Put(w)
+	}
+	return err
 }
 
 // pop takes out the first waiter, or returns nil. The caller holds mu.

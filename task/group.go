@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime/debug"
+	"sync"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
@@ -117,7 +118,15 @@ func (g *Group) Go(ctx context.Context, fn func(c *Ctx) error, opts ...Option) e
 	return g.goLimited(ctx, c, fn, opts)
 }
 
+// made panics for a Group that is none. The zero Group has the limit 0, so only those who meet a limit need to ask.
+func (g *Group) made() {
+	if g.none() {
+		panic("task: the zero Group cannot start members: make one with NewGroup or NewGroupContext")
+	}
+}
+
 func (g *Group) goLimited(ctx context.Context, c *Ctx, fn func(c *Ctx) error, opts []Option) error {
+	g.made()
 	g.mu.Lock()
 	if g.active < g.limit {
 		g.active++
@@ -129,7 +138,7 @@ func (g *Group) goLimited(ctx context.Context, c *Ctx, fn func(c *Ctx) error, op
 	g.mu.Unlock()
 	me := memberOf(c)
 	lent := me.lend(c) // maybe to w
-	err := w.WaitIn(w)
+	err := w.wait()
 	if err == nil {
 		g.mustAdd(c, fn, opts)
 	}
@@ -213,7 +222,7 @@ func (g *Group) await(ctx context.Context, c *Ctx) error {
 	w := g.waiters.push(&g.mu, ctx, c)
 	g.mu.Unlock()
 	lent := me.lend(c)
-	err := w.WaitIn(w)
+	err := w.wait()
 	if lent {
 		me.takeBack(c)
 	}
@@ -226,6 +235,10 @@ type member struct {
 	fn    func(c *Ctx) error
 	place bool // it has a place under the limit. The running member's own
 }
+
+// members pools those that are no heirs: a group is often all that a program allocates while it runs, and then half of its time
+// went into the collector (BenchmarkGroup). Nobody but its task knows a member, and the task forgets it at the end of run.
+var members = sync.Pool{New: func() any { return new(member) }}
 
 // An heir is a member of a group with a context, which cancels it.
 type heir struct {
@@ -241,11 +254,12 @@ type heir struct {
 // add starts a member and reports whether the scheduler has accepted it. Its place, if there is a limit, has been taken.
 func (g *Group) add(c *Ctx, fn func(c *Ctx) error, opts []Option) bool {
 	g.members.enter()
-	m := member{g: g, fn: fn, place: g.limit >= 0}
 	if g.cancel == nil {
-		return g.start(c, &m, extOf(opts), opts) != closedTask
+		m := members.Get().(*member)
+		m.g, m.fn, m.place = g, fn, g.limit >= 0
+		return g.start(c, m, extOf(opts), opts) != closedTask
 	}
-	h := &heir{member: m}
+	h := &heir{member: member{g, fn, g.limit >= 0}}
 	h.ext.Parent = g.ctx
 	addTo(&h.ext, opts)
 	return g.start(c, h, &h.ext, opts) != closedTask
@@ -300,6 +314,10 @@ func (m *member) run(c *Ctx, h *heir) {
 			h.delist()
 		}
 		m.end(c, err)
+		if h == nil {
+			m.g, m.fn = nil, nil
+			members.Put(m)
+		}
 	}()
 	err = m.fn(c)
 	returned = true
@@ -424,6 +442,7 @@ func (g *Group) cancelMembers() {
 
 // tryPlace takes a place under the limit if one is free.
 func (g *Group) tryPlace() bool {
+	g.made()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.active >= g.limit {
@@ -474,5 +493,5 @@ func (m *member) takeBack(c *Ctx) {
 	}
 	w := g.back.push(&g.mu, c, c)
 	g.mu.Unlock()
-	m.place = w.WaitIn(w) == nil
+	m.place = w.wait() == nil
 }
