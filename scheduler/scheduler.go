@@ -87,6 +87,9 @@ func New(opts ...Option) (*Scheduler, error) {
 	s.home.Sched = s
 	s.descs.nobody = &rt.Worker{Home: &s.home}
 	s.idle.n = cfg.workers
+	if s.block.vainMost = 6; !s.pinned() {
+		s.block.vainMost = 10
+	}
 	s.refreshProcs()
 	units := make([]preempt.Unit, cfg.workers)
 	for i := range cfg.workers {
