@@ -6,7 +6,9 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// A Future is the result of a task that [Submit] has started. Its methods may be called by tasks and by goroutines.
+// A Future is the result of a task that [Submit] has started. Its methods may be called by tasks and by goroutines. [All], [First] and
+// [Race] wait for several. What comes after a result is written into a function that waits for it: in a task, waiting costs no
+// thread.
 type Future[T any] struct {
 	s    submitted[T]
 	task Task
