@@ -117,6 +117,19 @@ func (s *Scheduler) Block(j rt.Job) {
 	p.mu.Unlock()
 }
 
+// Assist implements rt.Scheduler. There is no limit, since what f waits for may need a blocker, or another such goroutine.
+func (s *Scheduler) Assist(f func()) {
+	s.live.Add(1)
+	s.done.Add(1)
+	s.home.Owed.Add(1)
+	go func() {
+		defer s.done.Done()
+		s.home.Owed.Add(-1)
+		f()
+		s.endJob()
+	}()
+}
+
 // runBlocker is a blocker's goroutine. It begins with job j, for which it is owed a P if owed, or with what there
 // is if that is nil.
 func (s *Scheduler) runBlocker(b *blocker, j rt.Job, owed bool) {

@@ -109,6 +109,8 @@ type Scheduler interface {
 	Admit(fn any, x *Ext) (*Desc, uint32)
 	// Block has a goroutine that is no task run j, at once or when one is free. The caller is a task.
 	Block(j Job)
+	// Assist calls f on a goroutine that is no task, now, whatever the limit on others; f ends soon when the task that calls is cancelled.
+	Assist(f func())
 }
 
 // A Runner is a task's function together with what it needs, as one allocation: the members of groups, for instance. It
