@@ -31,6 +31,7 @@ type blocker struct {
 	job   rt.Job        // passed on by S2 or S3
 	wake  chan struct{} // of capacity 1; closed when it is to end
 	polls bool          // it is the one that polls. The blocker's own
+	now   rt.Job        // what it runs, or nil. Under blockers.mu
 }
 
 const (
@@ -63,8 +64,8 @@ func (b *blocker) giveUp() bool { return b.state.CompareAndSwap(bkPolling, bkBlo
 type blockers struct {
 	mu    sync.Mutex
 	idle  []*blocker // the latest last
-	n     int        // how many there are
-	queue []rt.Job   // that wait for one, the first at head; empty while some are idle
+	all   []*blocker
+	queue []rt.Job // that wait for one, the first at head; empty while some are idle
 	head  int
 	low   int         // the least number of idle ones since the last trim
 	timer *time.Timer // calls trimBlockers while armed
@@ -97,6 +98,7 @@ func (s *Scheduler) Block(j rt.Job) {
 		p.idle[k] = nil
 		p.idle = p.idle[:k]
 		p.low = min(p.low, k)
+		b.now = j
 		p.mu.Unlock()
 		if !b.offer(j) {
 			s.home.Owed.Add(1)
@@ -104,13 +106,14 @@ func (s *Scheduler) Block(j rt.Job) {
 		}
 		return
 	}
-	if p.n < s.cfg.blocking {
-		p.n++
+	if len(p.all) < s.cfg.blocking {
+		b := &blocker{wake: make(chan struct{}, 1), now: j}
+		p.all = append(p.all, b)
 		p.mu.Unlock()
 		// The caller is a task, so the count of workers is not 0.
 		s.done.Add(1)
 		s.home.Owed.Add(1)
-		go s.runBlocker(&blocker{wake: make(chan struct{}, 1)}, j, true)
+		go s.runBlocker(b, j, true)
 		return
 	}
 	p.queue = append(p.queue, j)
@@ -147,7 +150,7 @@ func (s *Scheduler) runBlocker(b *blocker, j rt.Job, owed bool) {
 			s.home.Owed.Add(-1)
 		}
 		if j != nil {
-			if stray := j.Run(); stray != nil {
+			if stray := runJob(j); stray != nil {
 				s.strayPanic(j, stray)
 			}
 			s.endJob()
@@ -223,6 +226,11 @@ func (s *Scheduler) spareP() bool {
 	return int(s.procs.Load()) > len(s.workers)-s.idle.sleeping()
 }
 
+// runJob is on the stack of each function that is called for a task: see codes.
+//
+//go:noinline
+func runJob(j rt.Job) error { return j.Run() }
+
 // endJob counts the end of a job.
 func (s *Scheduler) endJob() {
 	s.live.Add(-1)
@@ -244,8 +252,10 @@ func (s *Scheduler) nextJob(b *blocker) rt.Job {
 			p.queue = slices.Delete(p.queue, 0, p.head)
 			p.head = 0
 		}
+		b.now = j
 		return j
 	}
+	b.now = nil
 	p.idle = append(p.idle, b)
 	b.begin(s.mayPoll())
 	if !p.armed && s.phase.Load() == phaseOpen {
@@ -270,13 +280,29 @@ func (p *blockers) trim() {
 	k := (min(p.low, len(p.idle)) + 1) / 2
 	for _, b := range p.idle[:k] {
 		close(b.wake)
+		i := slices.Index(p.all, b)
+		p.all = slices.Delete(p.all, i, i+1)
 	}
 	p.idle = slices.Delete(p.idle, 0, k)
-	p.n -= k
 	p.low = len(p.idle)
-	if p.armed = p.n > 0; p.armed {
+	if p.armed = len(p.all) > 0; p.armed {
 		p.timer.Reset(blockersKeep)
 	}
+}
+
+// stray returns the tasks that have ended though their calls have not.
+func (p *blockers) stray() (ts []task.Task) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, b := range p.all {
+		if b.now == nil {
+			continue
+		}
+		if t := taskOf(b.now); t.State() == task.Done {
+			ts = append(ts, t)
+		}
+	}
+	return ts
 }
 
 // disarm stops trim for good; there are no jobs any more.
@@ -289,9 +315,12 @@ func (p *blockers) disarm() {
 	}
 }
 
+// taskOf returns the handle of the task that j is called for.
+func taskOf(j rt.Job) task.Task { return j.(interface{ Handle() task.Task }).Handle() }
+
 // strayPanic handles the panic of a function whose task has not waited for it, as one of the task.
 func (s *Scheduler) strayPanic(j rt.Job, stray error) {
-	t := j.(interface{ Handle() task.Task }).Handle()
+	t := taskOf(j)
 	e := stray.(*task.PanicError)
 	if s.cfg.onPanic == nil {
 		crash(t, e)
