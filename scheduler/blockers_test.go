@@ -19,7 +19,7 @@ func TestBlockersTrim(t *testing.T) {
 	count := func() (n, idle int) {
 		s.block.mu.Lock()
 		defer s.block.mu.Unlock()
-		return s.block.n, len(s.block.idle)
+		return len(s.block.all), len(s.block.idle)
 	}
 	for range 2 {
 		var all sync.WaitGroup

@@ -1,10 +1,12 @@
 package scheduler
 
 import (
+	"runtime"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
 )
@@ -14,21 +16,73 @@ import (
 // its task has waited for that. So when quiet is closed no call is left and none can come, and that is
 // what ends idle blockers; Shutdown and Close need not know of them.
 
-// A blocker is one of the goroutines, while it is idle.
+// A blocker is one of the goroutines, while it is idle. Who takes it out of the list of idle ones passes it a job:
+//
+//	blocker                               who has taken it out
+//	B1 polls: state polling               S1 set job
+//	B2 enough: CAS polling to blocked;    S2 CAS polling to given; done if that succeeds
+//	   if that fails, job is there
+//	B3 receive from wake; job is there    S3 count a goroutine that is owed a P, send to wake
+//
+// B2 and S2 change the same word, so one is first, and the other one learns of it. Only one that blocks is owed a P: one that polls
+// has one.
 type blocker struct {
-	jobs chan rt.Job // of capacity 1; closed when it is to end
+	state atomicx.Uint32
+	job   rt.Job        // passed on by S2 or S3
+	wake  chan struct{} // of capacity 1; closed when it is to end
+	polls bool          // it is the one that polls. The blocker's own
+	now   rt.Job        // what it runs, or nil. Under blockers.mu
 }
+
+const (
+	bkBlocked = iota // or about to be, or busy
+	bkPolling
+	bkGiven
+)
+
+// begin makes b polling or blocked, before others can take it out.
+func (b *blocker) begin(polls bool) {
+	if b.polls = polls; polls {
+		b.state.Store(bkPolling)
+	} else {
+		b.state.Store(bkBlocked)
+	}
+}
+
+// offer is S1 and S2. If it returns false the caller has to do S3.
+func (b *blocker) offer(j rt.Job) bool {
+	b.job = j
+	return b.state.CompareAndSwap(bkPolling, bkGiven)
+}
+
+// given is a look of B1.
+func (b *blocker) given() bool { return b.state.Load() == bkGiven }
+
+// giveUp is B2. It reports false if there is a job.
+func (b *blocker) giveUp() bool { return b.state.CompareAndSwap(bkPolling, bkBlocked) }
 
 type blockers struct {
 	mu    sync.Mutex
 	idle  []*blocker // the latest last
-	n     int        // how many there are
-	queue []rt.Job   // that wait for one, the first at head; empty while some are idle
+	all   []*blocker
+	queue []rt.Job // that wait for one, the first at head; empty while some are idle
 	head  int
 	low   int         // the least number of idle ones since the last trim
 	timer *time.Timer // calls trimBlockers while armed
 	armed bool
+
+	polling bool // one polls
+	skip    int  // how many chances to poll to leave out
+	vain    int  // how often in a row polling was in vain, as far as vainMost
+
+	vainMost int // set by New
 }
+
+// blockersPoll is how long a blocker that has become idle polls for the next call before it blocks, if there is a P that nobody else
+// wants: about twice what it takes to wake the worker that sleeps, so that a task which makes one call after the other finds it
+// polling (BenchmarkBlocking/workers=2). Each time that it was in vain, the number of chances to leave out doubles, to 63, and
+// with workers that are not pinned, and cheaper to wake, to 1,023; it falls back to none when a call comes.
+const blockersPoll = int64(20 * time.Microsecond)
 
 // blockersKeep is how long blockers must have been superfluous before the first half of them ends. It
 // is far longer than the pauses of a program that is in the middle of something, and starting one takes a microsecond.
@@ -44,22 +98,39 @@ func (s *Scheduler) Block(j rt.Job) {
 		p.idle[k] = nil
 		p.idle = p.idle[:k]
 		p.low = min(p.low, k)
+		b.now = j
 		p.mu.Unlock()
-		s.home.Owed.Add(1)
-		b.jobs <- j
+		if !b.offer(j) {
+			s.home.Owed.Add(1)
+			b.wake <- struct{}{}
+		}
 		return
 	}
-	if p.n < s.cfg.blocking {
-		p.n++
+	if len(p.all) < s.cfg.blocking {
+		b := &blocker{wake: make(chan struct{}, 1), now: j}
+		p.all = append(p.all, b)
 		p.mu.Unlock()
 		// The caller is a task, so the count of workers is not 0.
 		s.done.Add(1)
 		s.home.Owed.Add(1)
-		go s.runBlocker(&blocker{jobs: make(chan rt.Job, 1)}, j, true)
+		go s.runBlocker(b, j, true)
 		return
 	}
 	p.queue = append(p.queue, j)
 	p.mu.Unlock()
+}
+
+// Assist implements rt.Scheduler. There is no limit, since what f waits for may need a blocker, or another such goroutine.
+func (s *Scheduler) Assist(f func()) {
+	s.live.Add(1)
+	s.done.Add(1)
+	s.home.Owed.Add(1)
+	go func() {
+		defer s.done.Done()
+		s.home.Owed.Add(-1)
+		f()
+		s.endJob()
+	}()
 }
 
 // runBlocker is a blocker's goroutine. It begins with job j, for which it is owed a P if owed, or with what there
@@ -79,28 +150,86 @@ func (s *Scheduler) runBlocker(b *blocker, j rt.Job, owed bool) {
 			s.home.Owed.Add(-1)
 		}
 		if j != nil {
-			if stray := j.Run(); stray != nil {
+			if stray := runJob(j); stray != nil {
 				s.strayPanic(j, stray)
 			}
 			s.endJob()
 		}
+		owed = false
 		if j = s.nextJob(b); j != nil {
-			owed = false
 			continue
 		}
-		var ok bool
-		select {
-		case j, ok = <-b.jobs:
-		case <-s.quiet:
-			s.block.disarm()
+		if !s.pollJob(b) {
+			select {
+			case _, owed = <-b.wake:
+			case <-s.quiet:
+				s.block.disarm()
+			}
+			if !owed {
+				exited = false
+				return
+			}
 		}
-		if !ok {
-			exited = false
-			return
-		}
-		owed = true
+		j, b.job = b.job, nil
 	}
 }
+
+// pollJob polls for a while, if b is to, and reports whether b has been given a job.
+func (s *Scheduler) pollJob(b *blocker) bool {
+	if !b.polls {
+		return false
+	}
+	given := false
+poll:
+	for start := s.now(); s.spareP() && s.now()-start < blockersPoll; {
+		for range 64 {
+			if given = b.given(); given {
+				break poll
+			}
+		}
+		runtime.Gosched() // b is not locked to a thread, so this costs little
+	}
+	given = given || !b.giveUp()
+	s.block.polled(given)
+	return given
+}
+
+// mayPoll reports whether the blocker that becomes idle is to poll. The caller holds mu.
+func (s *Scheduler) mayPoll() bool {
+	p := &s.block
+	if p.polling || !s.spareP() {
+		return false
+	}
+	if p.skip > 0 {
+		p.skip--
+		return false
+	}
+	p.polling = true
+	return true
+}
+
+// polled notes how polling went.
+func (p *blockers) polled(given bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.polling = false
+	if given {
+		p.vain = 0
+		return
+	}
+	p.vain = min(p.vain+1, p.vainMost)
+	p.skip = 1<<p.vain - 1
+}
+
+// spareP reports whether there are more Ps than workers that are awake.
+func (s *Scheduler) spareP() bool {
+	return int(s.procs.Load()) > s.Workers()-s.idle.sleeping()
+}
+
+// runJob is on the stack of each function that is called for a task: see codes.
+//
+//go:noinline
+func runJob(j rt.Job) error { return j.Run() }
 
 // endJob counts the end of a job.
 func (s *Scheduler) endJob() {
@@ -123,9 +252,12 @@ func (s *Scheduler) nextJob(b *blocker) rt.Job {
 			p.queue = slices.Delete(p.queue, 0, p.head)
 			p.head = 0
 		}
+		b.now = j
 		return j
 	}
+	b.now = nil
 	p.idle = append(p.idle, b)
+	b.begin(s.mayPoll())
 	if !p.armed && s.phase.Load() == phaseOpen {
 		p.armed = true
 		p.low = len(p.idle)
@@ -147,14 +279,30 @@ func (p *blockers) trim() {
 	}
 	k := (min(p.low, len(p.idle)) + 1) / 2
 	for _, b := range p.idle[:k] {
-		close(b.jobs)
+		close(b.wake)
+		i := slices.Index(p.all, b)
+		p.all = slices.Delete(p.all, i, i+1)
 	}
 	p.idle = slices.Delete(p.idle, 0, k)
-	p.n -= k
 	p.low = len(p.idle)
-	if p.armed = p.n > 0; p.armed {
+	if p.armed = len(p.all) > 0; p.armed {
 		p.timer.Reset(blockersKeep)
 	}
+}
+
+// stray returns the tasks that have ended though their calls have not.
+func (p *blockers) stray() (ts []task.Task) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, b := range p.all {
+		if b.now == nil {
+			continue
+		}
+		if t := taskOf(b.now); t.State() == task.Done {
+			ts = append(ts, t)
+		}
+	}
+	return ts
 }
 
 // disarm stops trim for good; there are no jobs any more.
@@ -167,9 +315,12 @@ func (p *blockers) disarm() {
 	}
 }
 
+// taskOf returns the handle of the task that j is called for.
+func taskOf(j rt.Job) task.Task { return j.(interface{ Handle() task.Task }).Handle() }
+
 // strayPanic handles the panic of a function whose task has not waited for it, as one of the task.
 func (s *Scheduler) strayPanic(j rt.Job, stray error) {
-	t := j.(interface{ Handle() task.Task }).Handle()
+	t := taskOf(j)
 	e := stray.(*task.PanicError)
 	if s.cfg.onPanic == nil {
 		crash(t, e)

@@ -151,10 +151,13 @@ func call(d *rt.Desc) {
 			d.NeedExt().Err = &task.PanicError{Value: v, Stack: debug.Stack()}
 		}
 	}()
-	if fn, ok := d.Fn.(func(*task.Ctx)); ok {
+	switch fn := d.Fn.(type) {
+	case func(*task.Ctx):
 		fn((*task.Ctx)(d))
-	} else {
-		d.Fn.(*rt.Frame).Body.RunStolen(d)
+	case *rt.Frame:
+		fn.Body.RunStolen(d)
+	default:
+		fn.(rt.Runner).Run(d)
 	}
 	returned = true
 }

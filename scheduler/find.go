@@ -318,8 +318,9 @@ func (w *worker) stopSearching() {
 // search looks everywhere for a while.
 func (w *worker) search() *rt.Desc {
 	rounds := searchRounds
-	if w.s.procs.Load() == 1 || w.s.home.Owed.Load() != 0 {
-		// Whoever could produce work needs the P that the search would hold.
+	if w.s.procs.Load() == 1 || w.s.home.Owed.Load() != 0 && !(w.pinned && w.s.spareP()) {
+		// Whoever could produce work needs the P that the search would hold. (With another one to spare it runs there. To a worker that is not
+		// pinned, sleeping and waking costs less than the search.)
 		rounds = 1
 	}
 	for i := range rounds {

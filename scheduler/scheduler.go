@@ -90,6 +90,9 @@ func New(opts ...Option) (*Scheduler, error) {
 	}
 	s.home.Sched = s
 	s.descs.nobody = &rt.Worker{Home: &s.home}
+	if s.block.vainMost = 6; !s.pinned() {
+		s.block.vainMost = 10
+	}
 	s.refreshProcs()
 	s.mon = preempt.NewMonitor(preempt.Config{
 		Quantum: cfg.quantum,
@@ -215,7 +218,7 @@ func (s *Scheduler) Inject(d *rt.Desc) {
 func (s *Scheduler) OnTask() bool {
 	for _, w := range s.workers() {
 		if w.Current.Load() != nil {
-			return onTask()
+			return onStack(codes[:2]) // a blocker may block
 		}
 	}
 	return false
@@ -235,8 +238,8 @@ func handle(f func(), done chan struct{}) {
 	f()
 }
 
-// codes are the functions through which the stack of each task, and of each handler, passes.
-var codes = [...]code{codeOf(call), codeOf(handle)}
+// codes are the functions through which the stack of each task, of each handler, and of each function that a blocker calls, passes.
+var codes = [...]code{codeOf(call), codeOf(handle), codeOf(runJob)}
 
 // A code is where a function's instructions lie.
 type code struct{ from, to uintptr }
@@ -250,9 +253,13 @@ func codeOf(f any) (c code) {
 	}
 }
 
-// onTask reports whether the caller runs on a task, or in a handler, of some scheduler,
-// by its stack. It takes a fraction of a microsecond on a stack of usual depth.
-func onTask() bool {
+// onTask reports whether some scheduler cannot end before the caller goes on, as far as its stack tells: it runs on a task, in a
+// handler, or in the function of a blocking call.
+func onTask() bool { return onStack(codes[:]) }
+
+// onStack reports whether the caller's stack passes through one of some functions. It takes a fraction of a microsecond
+// on a stack of usual depth.
+func onStack(codes []code) bool {
 	var pcs [32]uintptr
 	for skip := 2; ; skip += len(pcs) {
 		n := runtime.Callers(skip, pcs[:])

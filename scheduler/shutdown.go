@@ -13,15 +13,26 @@ import (
 // RunningError is returned by [Scheduler.Shutdown] when its context ends first.
 type RunningError struct {
 	Tasks []task.Task // those that had not ended
+	Calls []task.Task // those that had, but not the function of a call of Ctx.Blocking that they did not wait for any more
 	Cause error       // of the context
 }
 
 // Error returns the cause, the number of tasks and the first few of them.
 func (e *RunningError) Error() string {
-	const most = 5
 	var b strings.Builder
 	fmt.Fprintf(&b, "scheduler: Shutdown: %v with %d tasks not ended", e.Cause, len(e.Tasks))
-	for i, t := range e.Tasks {
+	list(&b, e.Tasks)
+	if len(e.Calls) > 0 {
+		fmt.Fprintf(&b, "; and %d blocking calls of tasks that have", len(e.Calls))
+		list(&b, e.Calls)
+	}
+	return b.String()
+}
+
+// list writes the first few of some tasks.
+func list(b *strings.Builder, ts []task.Task) {
+	const most = 5
+	for i, t := range ts {
 		if i == most {
 			b.WriteString(", ...")
 			break
@@ -33,13 +44,12 @@ func (e *RunningError) Error() string {
 		}
 		b.WriteString(t.String())
 	}
-	return b.String()
 }
 
 // Unwrap returns the cause.
 func (e *RunningError) Unwrap() error { return e.Cause }
 
-var errShutdownOnTask = errors.New("scheduler: Shutdown called from inside a task would wait for that task: call it from a goroutine, or call Close")
+var errShutdownOnTask = errors.New("scheduler: Shutdown called from inside a task, or a function of Ctx.Blocking, would wait for its caller: call it from a goroutine of its own, or call Close")
 
 // Shutdown finishes what was accepted: it refuses submissions from outside from now on, waits
 // until all tasks have ended, those that they start included, and then ends the workers. It
@@ -48,7 +58,7 @@ var errShutdownOnTask = errors.New("scheduler: Shutdown called from inside a tas
 // If ctx ends first, Shutdown returns a [*RunningError] with the tasks that have not
 // ended. Those go on; call Shutdown again to wait longer, or Close to cancel them.
 //
-// Inside a task Shutdown could only wait for itself: it changes nothing and returns an
+// Inside a task, or a function of [task.Ctx.Blocking], Shutdown could only wait for itself: it changes nothing and returns an
 // error.
 func (s *Scheduler) Shutdown(ctx context.Context) error {
 	if onTask() {
@@ -68,7 +78,7 @@ func (s *Scheduler) Shutdown(ctx context.Context) error {
 		s.end()
 		return nil
 	case <-ctx.Done():
-		return &RunningError{Tasks: s.unfinished(), Cause: context.Cause(ctx)}
+		return &RunningError{Tasks: s.unfinished(), Calls: s.block.stray(), Cause: context.Cause(ctx)}
 	}
 }
 
@@ -79,7 +89,7 @@ func (s *Scheduler) Shutdown(ctx context.Context) error {
 // accepted, call Shutdown first.
 //
 // Close may be called at any time, more than once, and by several. Called from inside
-// a task, of any scheduler, it does not wait: the rest is done when that task has ended. It
+// a task, or a function of [task.Ctx.Blocking], of any scheduler, it does not wait: the rest is done when that has ended. It
 // always returns nil, and is an io.Closer.
 func (s *Scheduler) Close() error {
 	if s.phase.Swap(phaseClosed) != phaseClosed {

@@ -17,7 +17,7 @@ import (
 //
 // The number of goroutines is bounded by scheduler.WithBlockingLimit; calls beyond it queue, first come first
 // served. The goroutines are used again. The scheduler's Close and Shutdown wait until the functions of all calls have returned,
-// also of those whose tasks have gone on; so fn must not call them.
+// also of those whose tasks have gone on. Called by fn, Close does not wait, and Shutdown returns an error.
 //
 // If fn panics, Blocking panics with a [*PanicError] that has the value and fn's stack. If it panics after the task
 // has gone on, that goes to the scheduler's panic handler with the handle of the task, or ends the process if there is

@@ -127,13 +127,19 @@ func TestBlockingCancel(t *testing.T) {
 func TestBlockingClose(t *testing.T) {
 	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
 		begun, end := make(chan struct{}), make(chan struct{})
-		x := s.Go(func(c *task.Ctx) { c.Blocking(func() { close(begun); <-end }) })
+		x := s.Go(func(c *task.Ctx) { c.Blocking(func() { close(begun); <-end }) }, task.Name("caller"))
 		<-begun
 		x.Cancel()
 		x.Wait()
 		ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 		defer cancel()
-		require.ErrorIs(t, s.Shutdown(ctx), context.DeadlineExceeded)
+		err := s.Shutdown(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		var running *scheduler.RunningError
+		require.ErrorAs(t, err, &running)
+		require.Empty(t, running.Tasks)
+		require.Equal(t, []task.Task{x}, running.Calls)
+		require.ErrorContains(t, err, `0 tasks not ended; and 1 blocking calls of tasks that have: task "caller" (done)`)
 		closed := make(chan struct{})
 		go func() { s.Close(); close(closed) }()
 		select {
@@ -143,6 +149,25 @@ func TestBlockingClose(t *testing.T) {
 		}
 		close(end)
 		<-closed
+	})
+}
+
+// A function that ends the scheduler does not wait for itself; it may wait for tasks.
+func TestBlockingEnds(t *testing.T) {
+	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
+		x := s.Go(func(c *task.Ctx) {
+			other := c.Go(func(c *task.Ctx) { c.Yield() })
+			assert.NoError(t, c.Blocking(func() {
+				assert.NoError(t, other.Wait())
+				assert.ErrorContains(t, s.Shutdown(context.Background()), "would wait for its caller")
+			}))
+			if err := c.Blocking(func() { s.Close() }); err != nil { // the function may return first
+				assert.ErrorIs(t, err, task.ErrClosed)
+			}
+			assert.ErrorIs(t, c.Err(), task.ErrClosed)
+		})
+		require.ErrorIs(t, x.Wait(), task.ErrClosed)
+		require.NoError(t, s.Close())
 	})
 }
 
@@ -212,49 +237,4 @@ func ExampleCtx_Blocking() {
 		fmt.Println(v, err)
 	}).Wait()
 	// Output: from a native channel <nil>
-}
-
-func BenchmarkBlocking(b *testing.B) {
-	for _, p := range []scheduler.Pinning{scheduler.Threads, scheduler.None} {
-		b.Run(fmt.Sprintf("tasks=1/pinning=%v", p), func(b *testing.B) {
-			s, err := scheduler.New(scheduler.WithPinning(p))
-			require.NoError(b, err)
-			defer s.Close()
-			b.ReportAllocs()
-			s.Go(func(c *task.Ctx) {
-				for b.Loop() {
-					c.Blocking(func() {})
-				}
-			}).Wait()
-		})
-		// Beside another task that has work: the worker does not sleep.
-		b.Run(fmt.Sprintf("tasks=100/pinning=%v", p), func(b *testing.B) {
-			s, err := scheduler.New(scheduler.WithPinning(p))
-			require.NoError(b, err)
-			defer s.Close()
-			b.ReportAllocs()
-			var left atomic.Int64
-			left.Store(int64(b.N))
-			s.Go(func(c *task.Ctx) {
-				g := task.NewGroup(c)
-				for range 100 {
-					g.Go(c, func(c *task.Ctx) error {
-						for left.Add(-1) >= 0 {
-							c.Blocking(func() {})
-						}
-						return nil
-					})
-				}
-				g.Wait(c)
-			}).Wait()
-		})
-	}
-	b.Run("goroutine", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			done := make(chan struct{})
-			go func() { close(done) }()
-			<-done
-		}
-	})
 }

@@ -2,6 +2,7 @@ package task
 
 import (
 	"context"
+	"sync"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
@@ -83,10 +84,23 @@ func (p *Completion[T]) Wait(ctx context.Context) (T, error) {
 	w := p.queue.push(&p.mu, ctx, c)
 	w.Why = rt.WaitResult
 	p.mu.Unlock()
-	if err := w.WaitIn(w); err != nil {
+	if err := w.wait(); err != nil {
 		return zero, err
 	}
 	return p.v, p.err
+}
+
+// watch has then called by who completes p. The caller withdraws what it returns when it has lost interest. It returns nil, and
+// then is not called, if there is a result already.
+func (p *Completion[T]) watch(then func(by *Ctx)) *queued {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.set.Load() {
+		return nil
+	}
+	w := &queued{mu: &p.mu, then: then}
+	p.queue.append(w)
+	return w
 }
 
 // A waitQueue is a first-in-first-out list of waiters, under the lock of its owner. To take a waiter out is to
@@ -101,21 +115,49 @@ type queued struct {
 	mu         *atomicx.Mutex // of the queue's owner
 	in         *waitQueue     // nil when taken out; under mu, as the links are
 	next, prev *queued
+
+	// then, if it is not nil, is called by who takes the whole list out, instead of waking anybody. by is the running task that does so, or
+	// nil. It must not wait.
+	then func(by *Ctx)
 }
 
 var _ Withdrawer = (*queued)(nil)
 
 // push queues a wait of c under ctx. The caller holds mu.
 func (q *waitQueue) push(mu *atomicx.Mutex, ctx context.Context, c *Ctx) *queued {
-	w := &queued{mu: mu, in: q, prev: q.last}
+	w := new(queued)
+	if c != nil {
+		w = queuedPool.Get().(*queued)
+	}
+	w.mu = mu
 	w.Prepare(ctx, c)
+	q.append(w)
+	return w
+}
+
+// append puts w at the end. The caller holds mu.
+func (q *waitQueue) append(w *queued) {
+	w.in, w.prev = q, q.last
 	if q.last == nil {
 		q.first = w
 	} else {
 		q.last.next = w
 	}
 	q.last = w
-	return w
+}
+
+// queuedPool pools what tasks have waited in. What goroutines have waited in has a channel, which must not get from one
+// synctest bubble into another.
+var queuedPool = sync.Pool{New: func() any { return new(queued) }}
+
+// wait waits until w is taken out, and returns nil, or until its context ends. Nobody may use w afterwards.
+func (w *queued) wait() error {
+	err := w.WaitIn(w)
+	if w.c != nil && w.Reusable() {
+		*w = queued{}
+		queuedPool.Put(w)
+	}
+	return err
 }
 
 // pop takes out the first waiter, or returns nil. The caller holds mu.
@@ -158,7 +200,11 @@ func wakeAll(list *queued, by *Ctx) {
 	for list != nil {
 		w := list
 		list = w.next
-		w.Wake(by)
+		if w.then != nil {
+			w.then(by)
+		} else {
+			w.Wake(by)
+		}
 	}
 }
 

@@ -3,11 +3,12 @@ package task
 import (
 	"context"
 
-	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// A Future is the result of a task that [Submit] has started. Its methods may be called by tasks and by goroutines.
+// A Future is the result of a task that [Submit] has started. Its methods may be called by tasks and by goroutines. [All], [First] and
+// [Race] wait for several. What comes after a result is written into a function that waits for it: in a task, waiting costs no
+// thread.
 type Future[T any] struct {
 	s    submitted[T]
 	task Task
@@ -15,7 +16,6 @@ type Future[T any] struct {
 
 // A submitted is the side of a Future that its task sees.
 type submitted[T any] struct {
-	child
 	p  Completion[T]
 	fn func(c *Ctx) (T, error)
 }
@@ -34,18 +34,17 @@ func Submit[T any](on Starter, fn func(c *Ctx) (T, error), opts ...Option) *Futu
 	f := &Future[T]{}
 	s := &f.s
 	s.fn = fn
-	s.Context = context.Background()
-	s.ext.Parent = s
 	c, _ := on.(*Ctx)
-	f.task = l.start(c, s, opts)
+	f.task = l.start(c, s, extOf(opts), opts)
 	if f.task == closedTask {
 		s.skip(ErrClosed)
 	}
 	return f
 }
 
-// run is the task's function.
-func (s *submitted[T]) run(c *Ctx) {
+// Run implements rt.Runner.
+func (s *submitted[T]) Run(d *rt.Desc) {
+	c := (*Ctx)(d)
 	var v T
 	returned := false
 	err := ErrGoexit
@@ -61,7 +60,7 @@ func (s *submitted[T]) run(c *Ctx) {
 	returned = true
 }
 
-// Skip implements rt.Owner.
+// Skip implements rt.Runner.
 func (s *submitted[T]) Skip(d *rt.Desc) { s.skip(d.Cause(context.Canceled, ErrClosed)) }
 
 func (s *submitted[T]) skip(cause error) {
@@ -99,94 +98,4 @@ func All[T any](ctx context.Context, fs ...*Future[T]) ([]T, error) {
 		vs[i] = v
 	}
 	return vs, nil
-}
-
-// A child is what a member, and the task of a future, have in common. It is the parent context of its task, by
-// which that is recognised and, as an rt.Owner, told of a task that never runs.
-type child struct {
-	context.Context
-	ext rt.Ext // the task's, unless a foreign Starter starts it
-}
-
-// attach makes p the parent context of its running task, c, which a foreign Starter has started; p then
-// wraps the one that the Starter has given it, if any.
-func (h *child) attach(c *Ctx, p context.Context) {
-	x := c.desc().NeedExt()
-	if x.Parent != nil {
-		h.Context = x.Parent
-	}
-	x.Parent = p
-}
-
-// A launched is a child in full.
-type launched interface {
-	context.Context
-	rt.Owner
-	run(c *Ctx)
-	skip(cause error)
-	attach(c *Ctx, p context.Context)
-	extension() *rt.Ext
-}
-
-func (h *child) extension() *rt.Ext { return &h.ext }
-
-// A launcher starts tasks for a group or a future.
-type launcher struct {
-	sched rt.Scheduler // or, of a Starter from elsewhere,
-	on    Starter
-}
-
-func launcherOf(who string, on Starter) launcher {
-	switch on := on.(type) {
-	case nil:
-		panic("task: " + who + " with a nil Starter: pass a scheduler, or a task's Ctx")
-	case *Ctx:
-		return launcher{sched: on.desc().Home().Sched}
-	case rt.Scheduler:
-		return launcher{sched: on}
-	}
-	return launcher{on: on}
-}
-
-// start starts h's task on the worker of c, if that is a task of the same scheduler, and otherwise from outside. It
-// returns closedTask if the scheduler refuses.
-func (l launcher) start(c *Ctx, h launched, opts []Option) Task {
-	if l.on != nil {
-		return l.startForeign(h, opts)
-	}
-	x := h.extension()
-	for _, o := range opts {
-		if o.apply != nil {
-			o.apply(x)
-		}
-	}
-	var t Task
-	if c != nil && c.desc().Home().Sched == l.sched {
-		t.d, t.gen = c.host().Spawn(h.run, x)
-	} else {
-		t.d, t.gen = l.sched.Admit(h.run, x)
-	}
-	if t.d == nil {
-		return closedTask
-	}
-	return t
-}
-
-// startForeign starts h's task by a Starter that may give it a parent context of its own. A goroutine
-// watches over such a task, to see if it never runs.
-func (l launcher) startForeign(h launched, opts []Option) Task {
-	ran := new(atomicx.Bool)
-	t := l.on.Go(func(c *Ctx) {
-		ran.Store(true)
-		h.attach(c, h)
-		h.run(c)
-	}, opts...)
-	if t != closedTask {
-		go func() {
-			if err := t.Wait(); !ran.Load() {
-				h.skip(err)
-			}
-		}()
-	}
-	return t
 }

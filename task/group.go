@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime/debug"
+	"sync"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
@@ -41,9 +42,7 @@ type Group struct {
 	limit   int // -1: none
 	joining bool
 
-	// state is the number of members times two, plus one while somebody waits for them. It changes under mu when that
-	// bit does, and when the last member leaves while it is set.
-	state atomicx.Int64
+	members headcount
 
 	mu      atomicx.Mutex
 	waiters waitQueue   // of Wait
@@ -53,11 +52,9 @@ type Group struct {
 	first   error       // the first member's that failed
 	errs    []error     // all, if joining
 	panic   *PanicError // the first
-	running *member     // list of those that have started, if there is a context
+	running *heir       // list of those that have started, if there is a context
 	ended   bool        // the members of the list are being cancelled; those that come have to do it themselves
 }
-
-const groupWaited = 1
 
 // NewGroup returns a group whose members are started by on. An error of a member does not cancel the others.
 //
@@ -85,7 +82,7 @@ func NewGroupContext(ctx context.Context, on Starter) (*Group, context.Context) 
 // SetLimit bounds the number of active members to n. A negative n means no limit, which is the default; 0 lets
 // nobody in. It panics if the group has members.
 func (g *Group) SetLimit(n int) {
-	if g.state.Load()>>1 != 0 {
+	if !g.members.none() {
 		panic("task: Group.SetLimit while the group has members: set the limit before the first Go, or after Wait")
 	}
 	g.limit = max(n, -1)
@@ -94,7 +91,7 @@ func (g *Group) SetLimit(n int) {
 // JoinErrors makes Wait return the errors of all members that fail, as by errors.Join, in the order in which they came,
 // instead of the first. It panics if the group has members.
 func (g *Group) JoinErrors() {
-	if g.state.Load()>>1 != 0 {
+	if !g.members.none() {
 		panic("task: Group.JoinErrors while the group has members: call it before the first Go")
 	}
 	g.joining = true
@@ -115,18 +112,26 @@ func (g *Group) Go(ctx context.Context, fn func(c *Ctx) error, opts ...Option) e
 		return err
 	}
 	if g.limit < 0 {
-		g.add(c, fn, opts)
+		g.mustAdd(c, fn, opts)
 		return nil
 	}
 	return g.goLimited(ctx, c, fn, opts)
 }
 
+// made panics for a Group that is none. The zero Group has the limit 0, so only those who meet a limit need to ask.
+func (g *Group) made() {
+	if g.none() {
+		panic("task: the zero Group cannot start members: make one with NewGroup or NewGroupContext")
+	}
+}
+
 func (g *Group) goLimited(ctx context.Context, c *Ctx, fn func(c *Ctx) error, opts []Option) error {
+	g.made()
 	g.mu.Lock()
 	if g.active < g.limit {
 		g.active++
 		g.mu.Unlock()
-		g.add(c, fn, opts)
+		g.mustAdd(c, fn, opts)
 		return nil
 	}
 	w := g.more.push(&g.mu, ctx, c)
@@ -134,9 +139,9 @@ func (g *Group) goLimited(ctx context.Context, c *Ctx, fn func(c *Ctx) error, op
 	g.mu.Unlock()
 	me := memberOf(c)
 	lent := me.lend(c) // maybe to w
-	err := w.WaitIn(w)
+	err := w.wait()
 	if err == nil {
-		g.add(c, fn, opts)
+		g.mustAdd(c, fn, opts)
 	}
 	if lent {
 		me.takeBack(c)
@@ -153,11 +158,10 @@ func (g *Group) TryGo(fn func(c *Ctx) error, opts ...Option) bool {
 	if g.limit >= 0 && !g.tryPlace() {
 		return false
 	}
-	m := g.member(fn)
-	if g.start(nil, m, opts) != closedTask {
+	if g.add(nil, fn, opts) {
 		return true
 	}
-	if m.place {
+	if g.limit >= 0 {
 		g.release(nil)
 	}
 	g.leave(nil)
@@ -176,7 +180,7 @@ func (g *Group) TryGo(fn func(c *Ctx) error, opts ...Option) bool {
 // context, and Wait can be called again. A member that waits for its own group would wait for itself: that panics.
 func (g *Group) Wait(ctx context.Context) error {
 	c, err := Enter(ctx)
-	if g.state.Load()>>1 != 0 {
+	if !g.members.none() {
 		if err != nil {
 			return err
 		}
@@ -208,56 +212,71 @@ func (g *Group) await(ctx context.Context, c *Ctx) error {
 		panic("task: Group.Wait called by a member of the group, which would wait for itself: let the member return, and Wait outside of it")
 	}
 	g.mu.Lock()
-	for {
-		s := g.state.Load()
-		if s>>1 == 0 {
-			g.mu.Unlock()
-			return nil
+	g.members.watch()
+	if g.members.none() {
+		if g.waiters.first == nil {
+			g.members.unwatch()
 		}
-		if s&groupWaited != 0 || g.state.CompareAndSwap(s, s|groupWaited) {
-			break
-		}
+		g.mu.Unlock()
+		return nil
 	}
 	w := g.waiters.push(&g.mu, ctx, c)
 	w.Why = rt.WaitMembers
 	g.mu.Unlock()
 	lent := me.lend(c)
-	err := w.WaitIn(w)
+	err := w.wait()
 	if lent {
 		me.takeBack(c)
 	}
 	return err
 }
 
-// A member is the task of one Go.
+// A member is the function of one Go, and its place.
 type member struct {
-	child
-	g  *Group
-	fn func(c *Ctx) error
+	g     *Group
+	fn    func(c *Ctx) error
+	place bool // it has a place under the limit. The running member's own
+}
 
-	place bool // it has a place under the limit. The member's own
+// members pools those that are no heirs: a group is often all that a program allocates while it runs, and then half of its time
+// went into the collector (BenchmarkGroup). Nobody but its task knows a member, and the task forgets it at the end of run.
+var members = sync.Pool{New: func() any { return new(member) }}
 
-	// Of a group with a context, under its mu.
+// An heir is a member of a group with a context, which cancels it.
+type heir struct {
+	member
+	ext rt.Ext // the task's
+
+	// Under the group's mu.
 	task       Task
 	listed     bool
-	next, prev *member
+	next, prev *heir
 }
 
-// member makes a member, and counts it. Its place, if there is a limit, has been taken.
-func (g *Group) member(fn func(c *Ctx) error) *member {
-	m := &member{g: g, fn: fn, place: g.limit >= 0}
-	m.Context = g.ctx
-	m.ext.Parent = m
-	g.state.Add(2)
-	return m
-}
-
-// add starts a member.
-func (g *Group) add(c *Ctx, fn func(c *Ctx) error, opts []Option) {
-	m := g.member(fn)
-	if g.start(c, m, opts) == closedTask {
-		m.skip(ErrClosed)
+// add starts a member and reports whether the scheduler has accepted it. Its place, if there is a limit, has been taken.
+func (g *Group) add(c *Ctx, fn func(c *Ctx) error, opts []Option) bool {
+	g.members.enter()
+	if g.cancel == nil {
+		m := members.Get().(*member)
+		m.g, m.fn, m.place = g, fn, g.limit >= 0
+		return g.start(c, m, extOf(opts), opts) != closedTask
 	}
+	h := &heir{member: member{g, fn, g.limit >= 0}}
+	h.ext.Parent = g.ctx
+	addTo(&h.ext, opts)
+	return g.start(c, h, &h.ext, opts) != closedTask
+}
+
+// mustAdd is add for a member that fails if the scheduler does not accept it.
+func (g *Group) mustAdd(c *Ctx, fn func(c *Ctx) error, opts []Option) {
+	if g.add(c, fn, opts) {
+		return
+	}
+	g.fail(ErrClosed)
+	if g.limit >= 0 {
+		g.release(c)
+	}
+	g.leave(c)
 }
 
 // memberOf returns the member that a task is, or nil.
@@ -265,19 +284,26 @@ func memberOf(c *Ctx) *member {
 	if c == nil {
 		return nil
 	}
-	x := c.desc().Ext()
-	if x == nil {
-		return nil
+	switch m := launchedOf(c).(type) {
+	case *member:
+		return m
+	case *heir:
+		return &m.member
 	}
-	m, _ := x.Parent.(*member)
-	return m
+	return nil
 }
 
-// run is the task's function.
-func (m *member) run(c *Ctx) {
-	if m.g.cancel != nil {
-		m.enlist(c)
-	}
+// Run implements rt.Runner.
+func (m *member) Run(d *rt.Desc) { m.run((*Ctx)(d), nil) }
+
+// Run implements rt.Runner.
+func (h *heir) Run(d *rt.Desc) {
+	h.enlist((*Ctx)(d))
+	h.run((*Ctx)(d), h)
+}
+
+// run is the task's function. h is the heir that m is, or nil.
+func (m *member) run(c *Ctx, h *heir) {
 	returned := false
 	err := ErrGoexit
 	defer func() {
@@ -286,7 +312,14 @@ func (m *member) run(c *Ctx) {
 				err = panicErrorOf(v)
 			}
 		}
+		if h != nil {
+			h.delist()
+		}
 		m.end(c, err)
+		if h == nil {
+			m.g, m.fn = nil, nil
+			members.Put(m)
+		}
 	}()
 	err = m.fn(c)
 	returned = true
@@ -300,7 +333,7 @@ func panicErrorOf(v any) *PanicError {
 	return &PanicError{Value: v, Stack: debug.Stack()}
 }
 
-// Skip implements rt.Owner.
+// Skip implements rt.Runner.
 func (m *member) Skip(d *rt.Desc) { m.skip(d.Cause(context.Canceled, ErrClosed)) }
 
 func (m *member) skip(cause error) { m.end(nil, cause) }
@@ -308,9 +341,6 @@ func (m *member) skip(cause error) { m.end(nil, cause) }
 // end is a member's end. c is its task, if that has run.
 func (m *member) end(c *Ctx, err error) {
 	g := m.g
-	if m.task.d != nil {
-		m.delist()
-	}
 	if err != nil {
 		g.fail(err)
 	}
@@ -343,63 +373,57 @@ func (g *Group) fail(err error) {
 
 // leave takes one off the number of members. by is the running task, or nil.
 func (g *Group) leave(by *Ctx) {
-	for {
-		s := g.state.Load()
-		if s-2 != groupWaited {
-			if g.state.CompareAndSwap(s, s-2) {
-				return
-			}
-			continue
-		}
-		g.mu.Lock()
-		if g.state.CompareAndSwap(s, 0) {
-			list := g.waiters.takeAll()
-			g.mu.Unlock()
-			wakeAll(list, by)
-			return
-		}
-		g.mu.Unlock()
+	if !g.members.leave() {
+		return
 	}
+	var list *queued
+	g.mu.Lock()
+	if g.members.none() {
+		g.members.unwatch()
+		list = g.waiters.takeAll()
+	}
+	g.mu.Unlock()
+	wakeAll(list, by)
 }
 
 // enlist enters a member that has started where cancelMembers finds it.
-func (m *member) enlist(c *Ctx) {
-	g := m.g
+func (h *heir) enlist(c *Ctx) {
+	g := h.g
 	g.mu.Lock()
-	m.task = c.Task()
+	h.task = c.Task()
 	ended := g.ended
 	if !ended {
-		m.listed = true
-		m.next = g.running
-		if m.next != nil {
-			m.next.prev = m
+		h.listed = true
+		h.next = g.running
+		if h.next != nil {
+			h.next.prev = h
 		}
-		g.running = m
+		g.running = h
 	}
 	g.mu.Unlock()
 	if ended {
-		m.task.CancelCause(context.Cause(g.ctx))
+		h.task.CancelCause(context.Cause(g.ctx))
 	}
 }
 
 // delist takes back enlist.
-func (m *member) delist() {
-	g := m.g
+func (h *heir) delist() {
+	g := h.g
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !m.listed {
+	if !h.listed {
 		return
 	}
-	m.listed = false
-	if m.prev == nil {
-		g.running = m.next
+	h.listed = false
+	if h.prev == nil {
+		g.running = h.next
 	} else {
-		m.prev.next = m.next
+		h.prev.next = h.next
 	}
-	if m.next != nil {
-		m.next.prev = m.prev
+	if h.next != nil {
+		h.next.prev = h.prev
 	}
-	m.next, m.prev = nil, nil
+	h.next, h.prev = nil, nil
 }
 
 // cancelMembers cancels the members when the group's context has ended. Either it finds a member in the list, or
@@ -420,6 +444,7 @@ func (g *Group) cancelMembers() {
 
 // tryPlace takes a place under the limit if one is free.
 func (g *Group) tryPlace() bool {
+	g.made()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.active >= g.limit {
@@ -471,5 +496,5 @@ func (m *member) takeBack(c *Ctx) {
 	w := g.back.push(&g.mu, c, c)
 	w.Why = rt.WaitPlace
 	g.mu.Unlock()
-	m.place = w.WaitIn(w) == nil
+	m.place = w.wait() == nil
 }

@@ -449,6 +449,8 @@ func TestGroupMisuse(t *testing.T) {
 			"Go with a":    func() { task.NewGroup(s).Go(ctx, nil) },
 			"TryGo with a": func() { task.NewGroup(s).TryGo(nil) },
 			"Submit with":  func() { task.Submit[int](s, nil) },
+			"zero Group":   func() { new(task.Group).Go(ctx, ok) },
+			"NewGroup or":  func() { new(task.Group).TryGo(ok) },
 		} {
 			require.Contains(t, fmt.Sprint(recovered(f)), want)
 		}
@@ -476,41 +478,4 @@ func ExampleGroup() {
 	}
 	fmt.Println(g.Wait(ctx), squares)
 	// Output: <nil> [0 1 4 9]
-}
-
-func BenchmarkGroup(b *testing.B) {
-	const n = 1000
-	b.Run("heddle", func(b *testing.B) {
-		s, err := scheduler.New()
-		require.NoError(b, err)
-		defer s.Close()
-		b.ReportAllocs()
-		s.Go(func(c *task.Ctx) {
-			for b.Loop() {
-				g := task.NewGroup(c)
-				for range n {
-					g.Go(c, func(*task.Ctx) error { return nil })
-				}
-				g.Wait(c)
-			}
-		}).Wait()
-	})
-	b.Run("goroutines", func(b *testing.B) { // what errgroup is made of
-		b.ReportAllocs()
-		for b.Loop() {
-			var wg sync.WaitGroup
-			var once sync.Once
-			var first error
-			for range n {
-				f := func() error { return nil }
-				wg.Go(func() {
-					if err := f(); err != nil {
-						once.Do(func() { first = err })
-					}
-				})
-			}
-			wg.Wait()
-			_ = first
-		}
-	})
 }

@@ -22,12 +22,16 @@ func extOf(opts []Option) *rt.Ext {
 		return nil
 	}
 	x := &rt.Ext{}
+	addTo(x, opts)
+	return x
+}
+
+func addTo(x *rt.Ext, opts []Option) {
 	for _, o := range opts {
 		if o.apply != nil {
 			o.apply(x)
 		}
 	}
-	return x
 }
 
 // Submission turns the options of a submission into what a scheduler attaches to the

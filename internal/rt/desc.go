@@ -30,7 +30,7 @@ type Desc struct {
 
 	// Owned with the task: by the spawner until it is queued, then by
 	// whoever takes it from the queue. Handing over orders memory.
-	Fn any // func(*task.Ctx), kept as any since rt does not know Ctx
+	Fn any // func(*task.Ctx), kept as any since rt does not know Ctx; a Runner; or a *Frame
 	// Fib is where the task sleeps; nil if it has not started. Others may look, to
 	// prefetch.
 	Fib atomicx.Relaxed[fiber.Fiber]
@@ -112,11 +112,16 @@ type Scheduler interface {
 	Admit(fn any, x *Ext) (*Desc, uint32)
 	// Block has a goroutine that is no task run j, at once or when one is free. The caller is a task.
 	Block(j Job)
+	// Assist calls f on a goroutine that is no task, now, whatever the limit on others; f ends soon when the task that calls is cancelled.
+	Assist(f func())
 }
 
-// An Owner is a parent context, as in Ext, that is told when its task ends without having run.
-type Owner interface {
-	// Skip is called by the worker that ends the task, before its end is known.
+// A Runner is a task's function together with what it needs, as one allocation: the members of groups, for instance. It
+// stays in Desc.Fn until the function has returned.
+type Runner interface {
+	// Run is the function. A panic is let out.
+	Run(d *Desc)
+	// Skip is called instead, by the worker that ends the task, if the task ends without having run, and before its end is known.
 	Skip(d *Desc)
 }
 
@@ -369,10 +374,8 @@ const (
 // the task, or took it from a queue.
 func (d *Desc) Finish(e End) (waiters *Waiter, free bool) {
 	if e == Skipped {
-		if x := d.ext.Load(); x != nil {
-			if o, ok := x.Parent.(Owner); ok {
-				o.Skip(d)
-			}
+		if r, ok := d.Fn.(Runner); ok {
+			r.Skip(d)
 		}
 	}
 	d.Fn = nil

@@ -1,0 +1,54 @@
+package benchmarks
+
+import (
+	"context"
+	"testing"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/heddle-go/heddle/task"
+)
+
+// groupMembers is the size of a group in BenchmarkGroup.
+const groupMembers = 1000
+
+// BenchmarkGroup measures a group of 1,000 empty members that are waited for, of the parts that users have of it: task.Group
+// against golang.org/x/sync/errgroup. limit=N bounds the active members; context=true is a group with a
+// context of its own.
+func BenchmarkGroup(b *testing.B) {
+	limit := func(n int) []string { return []string{key("limit", n)} }
+	run(b, goroutines, loop(func(b *testing.B) { groupGoroutines(b, &errgroup.Group{}) }))
+	run(b, heddle, tasks(func(b *testing.B, c *task.Ctx) { groupHeddle(b, c, task.NewGroup(c)) }))
+	run(b, goroutines, loop(func(b *testing.B) {
+		g := &errgroup.Group{}
+		g.SetLimit(8)
+		groupGoroutines(b, g)
+	}), limit(8)...)
+	run(b, heddle, tasks(func(b *testing.B, c *task.Ctx) {
+		g := task.NewGroup(c)
+		g.SetLimit(8)
+		groupHeddle(b, c, g)
+	}), limit(8)...)
+	run(b, goroutines, loop(func(b *testing.B) {
+		g, _ := errgroup.WithContext(context.Background())
+		groupGoroutines(b, g)
+	}), "context=true")
+	run(b, heddle, tasks(func(b *testing.B, c *task.Ctx) {
+		g, _ := task.NewGroupContext(context.Background(), c)
+		groupHeddle(b, c, g)
+	}), "context=true")
+}
+
+func groupHeddle(b *testing.B, c *task.Ctx, g *task.Group) {
+	for range groupMembers {
+		_ = g.Go(c, func(*task.Ctx) error { return nil }) // it fails only if c is cancelled, and then Wait does
+	}
+	want(b, "error", g.Wait(c), nil)
+}
+
+func groupGoroutines(b *testing.B, g *errgroup.Group) {
+	for range groupMembers {
+		g.Go(func() error { return nil })
+	}
+	want(b, "error", g.Wait(), nil)
+}

@@ -1,0 +1,25 @@
+package task
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Whoever loses interest in a result leaves nothing behind with it.
+func TestRaceWithdraws(t *testing.T) {
+	var slow, fast Future[int]
+	fast.s.p.Complete(1, nil)
+	for range 3 {
+		v, err := Race(context.Background(), &slow, &fast)
+		require.NoError(t, err)
+		require.Equal(t, 1, v)
+		require.Nil(t, slow.s.p.queue.first)
+	}
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err := Race(ended, &slow, &slow)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Nil(t, slow.s.p.queue.first)
+}
