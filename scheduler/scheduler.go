@@ -102,6 +102,7 @@ func New(opts ...Option) (*Scheduler, error) {
 		s.workers = append(s.workers, w)
 		units[i] = unit{w}
 	}
+	s.timers.init(s, cfg.clock)
 	s.mon = preempt.NewMonitor(preempt.Config{
 		Units:   units,
 		Quantum: cfg.quantum,

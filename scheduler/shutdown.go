@@ -55,6 +55,7 @@ func (s *Scheduler) Shutdown(ctx context.Context) error {
 		return errShutdownOnTask
 	}
 	s.phase.CompareAndSwap(phaseOpen, phaseDraining)
+	s.endPeriodic()
 	s.quiesce()
 	select {
 	case <-s.quiet:
@@ -142,6 +143,7 @@ func (s *Scheduler) end() {
 		}
 		s.done.Wait()
 		s.mon.Stop()
+		s.timers.close()
 		for _, w := range s.workers {
 			indexes.give(w.Index)
 		}

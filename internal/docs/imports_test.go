@@ -30,6 +30,7 @@ var arrows = map[string][]string{
 	"internal/prefetch":   {},
 	"internal/atomicx":    {"internal/explore"},
 	"internal/explore":    {},
+	"internal/handclock":  {},
 	"internal/docs":       {},
 	"examples/...":        {"scheduler", "scheduler/...", "task", "task/..."},
 	"benchmarks/...":      {"scheduler", "scheduler/...", "task", "task/...", "deque", "preempt", "benchmarks/..."},

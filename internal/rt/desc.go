@@ -109,6 +109,8 @@ type Scheduler interface {
 	Admit(fn any, x *Ext) (*Desc, uint32)
 	// Block has a goroutine that is no task run j, at once or when one is free. The caller is a task.
 	Block(j Job)
+	// Timers returns the scheduler's timers.
+	Timers() Timers
 }
 
 // An Owner is a parent context, as in Ext, that is told when its task ends without having run.
@@ -180,6 +182,9 @@ func (d *Desc) Start(fn any, x *Ext) {
 	}
 	s := d.status.Load()
 	d.status.Store(s&^flagMask | stActive)
+	if x != nil && x.Limit != nil {
+		x.Limit.begin(d)
+	}
 }
 
 // Run puts the task on w. Called by the worker that took it from a queue.
