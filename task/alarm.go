@@ -24,12 +24,12 @@ func timersOf(who string, on Starter) rt.Timers {
 // built from, as its channels are from [Waiter]. Its methods may be called from anywhere, by several at once, and never
 // wait.
 //
-// Both functions are called under the alarm's lock, so they must not call its methods, nor wait for anything but short
+// ring is told how late it is. Both functions are called under the alarm's lock, so they must not call its methods, nor wait for anything but short
 // locks: ring is called on a worker, between two tasks or at a checkpoint of one, or on the goroutine that watches over the
 // workers.
 type Alarm struct {
 	timers rt.Timers
-	ring   func()
+	ring   func(late time.Duration)
 	undo   func() bool
 
 	mu     atomicx.Mutex
@@ -41,7 +41,7 @@ type Alarm struct {
 // NewAlarm returns an alarm that is not set. undo is called when a set alarm, or one that has rung, is stopped or set anew:
 // it takes back what the last ring did, and reports whether there was anything left of that. It may be nil. It panics if on
 // is neither a scheduler nor a task's Ctx.
-func NewAlarm(on Starter, ring func(), undo func() bool) *Alarm {
+func NewAlarm(on Starter, ring func(late time.Duration), undo func() bool) *Alarm {
 	return &Alarm{timers: timersOf("an alarm", on), ring: ring, undo: undo}
 }
 
@@ -114,5 +114,5 @@ func (a *Alarm) Fire(now int64) {
 		}
 		a.arm(next)
 	}
-	a.ring()
+	a.ring(time.Duration(now - when))
 }

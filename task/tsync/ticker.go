@@ -24,7 +24,7 @@ func NewTicker(on task.Starter, d time.Duration) *Ticker {
 		panic("tsync: NewTicker with an interval that is not positive")
 	}
 	t := &Ticker{C: newTimeChan()}
-	t.a = task.NewAlarm(on, func() { t.C.offer(t.a.Now()) }, t.C.withhold)
+	t.a = task.NewAlarm(on, func(late time.Duration) { t.C.offer(t.a.Now().Add(-late)) }, t.C.withhold)
 	t.a.Set(d, d)
 	return t
 }

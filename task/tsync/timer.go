@@ -7,7 +7,7 @@ import (
 )
 
 // A Timer is one event in the future, with the semantics of Go's time.Timer, on the clock of a scheduler. When it
-// expires the time is sent on C, or the function is called that was given to [AfterFunc].
+// expires the time at which it was to do so is sent on C, or the function is called that was given to [AfterFunc].
 //
 // C behaves as an unbuffered channel that somebody sends to from the moment of expiry until a value was received or the timer
 // stopped or reset. So after Stop or Reset has returned no value of before can be received, and Len and Cap of C are
@@ -25,7 +25,7 @@ type Timer struct {
 // the timer may outlive the task. NewTimer panics if it is anything else.
 func NewTimer(on task.Starter, d time.Duration) *Timer {
 	t := &Timer{C: newTimeChan()}
-	t.a = task.NewAlarm(on, func() { t.C.offer(t.a.Now()) }, t.C.withhold)
+	t.a = task.NewAlarm(on, func(late time.Duration) { t.C.offer(t.a.Now().Add(-late)) }, t.C.withhold)
 	t.a.Set(d, 0)
 	return t
 }
@@ -41,7 +41,7 @@ func AfterFunc(on task.Starter, d time.Duration, f func(c *task.Ctx)) *Timer {
 		panic("tsync: AfterFunc with a nil function")
 	}
 	t := &Timer{}
-	t.a = task.NewAlarm(on, func() { t.a.Go(f) }, nil)
+	t.a = task.NewAlarm(on, func(time.Duration) { t.a.Go(f) }, nil)
 	t.a.Set(d, 0)
 	return t
 }
