@@ -43,7 +43,7 @@ func TestDump(t *testing.T) {
 		for why, f := range waiting {
 			s.Go(f, task.Name("for "+why))
 		}
-		until(t, "all wait", func() bool { return strings.Contains(dump(t, s), "6 waiting; 1 timers pending") })
+		eventually(t, "all wait", func() bool { return strings.Contains(dump(t, s), "6 waiting; 1 timers pending") })
 		text := dump(t, s)
 		for why := range waiting {
 			require.Regexp(t, `(?m)^task "for `+why+`" \(\): waiting for `+why+`, \d+m?s$`, text)
@@ -56,7 +56,7 @@ func TestDump(t *testing.T) {
 				c.Checkpoint()
 			}
 		})
-		until(t, "it runs", func() bool {
+		eventually(t, "it runs", func() bool {
 			return regexp.MustCompile(`(?m)^task \(\): running on worker \d+$`).MatchString(dump(t, s))
 		})
 		stop.Store(true)
@@ -75,7 +75,7 @@ func TestDumpDeadlock(t *testing.T) {
 	}
 	s.Go(cross(a, b))
 	s.Go(cross(b, a))
-	until(t, "it is seen", func() bool { return strings.Contains(dump(t, s), "every task waits, no timer is pending") })
+	eventually(t, "it is seen", func() bool { return strings.Contains(dump(t, s), "every task waits, no timer is pending") })
 	s.Close()
 	require.Contains(t, dump(t, s), "0 tasks")
 	require.Contains(t, dump(t, s), "closed")
@@ -85,7 +85,7 @@ func TestDumpBlockingCall(t *testing.T) {
 	s := open(t, 1)
 	gate := make(chan struct{})
 	s.Go(func(c *task.Ctx) { _ = c.Blocking(func() { <-gate }) }, task.Name("outside"))
-	until(t, "it waits", func() bool {
+	eventually(t, "it waits", func() bool {
 		return regexp.MustCompile(`task "outside" \(\): waiting for blocking call`).MatchString(dump(t, s))
 	})
 	require.NotContains(t, dump(t, s), "only something outside")

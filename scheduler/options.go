@@ -63,6 +63,7 @@ type config struct {
 	onPanic    func(task.Task, *task.PanicError)
 	log        *slog.Logger
 	blocking   int
+	clock      Clock
 }
 
 // Option is an option of [New].

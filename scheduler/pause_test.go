@@ -47,7 +47,7 @@ func TestPause(t *testing.T) {
 		}
 		for range 5 {
 			before := read()
-			until(t, "all go on", func() bool {
+			eventually(t, "all go on", func() bool {
 				for i, v := range read() {
 					if v == before[i] {
 						return false
@@ -85,12 +85,12 @@ func TestPauseGivesUp(t *testing.T) {
 		for !stop.Load() {
 		}
 	})
-	until(t, "the hog runs", on.Load)
+	eventually(t, "the hog runs", on.Load)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	mine := errors.New("mine")
 	result := make(chan error)
 	go func() { result <- s.Pause(ctx) }()
-	until(t, "the other worker has stopped", func() bool { return s.Stats().Sleeping == 1 })
+	eventually(t, "the other worker has stopped", func() bool { return s.Stats().Sleeping == 1 })
 	cancel(mine)
 	require.Equal(t, mine, <-result)
 	require.NoError(t, s.Go(func(c *task.Ctx) {}).Wait())
@@ -107,7 +107,7 @@ func TestPauseResumed(t *testing.T) {
 		for !stop.Load() {
 		}
 	})
-	until(t, "the hog runs", on.Load)
+	eventually(t, "the hog runs", on.Load)
 	result := make(chan error)
 	go func() { result <- s.Pause(t.Context()) }()
 	for {

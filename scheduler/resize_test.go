@@ -12,8 +12,8 @@ import (
 	"github.com/heddle-go/heddle/task/parallel"
 )
 
-// until yields the goroutine until cond holds, or the test has run out of patience.
-func until(t *testing.T, what string, cond func() bool) {
+// eventually looks again and again until cond holds, or the test has run out of patience.
+func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()
 	require.Eventually(t, cond, patience, tick, what)
 }
@@ -37,7 +37,7 @@ func TestResizeIdle(t *testing.T) {
 	s := open(t, 64)
 	for _, n := range []int{1, 64, 8, 1, 2, 64, 4} {
 		require.NoError(t, s.Resize(n))
-		until(t, "all workers sleep", func() bool { return s.Stats().Sleeping == n })
+		eventually(t, "all workers sleep", func() bool { return s.Stats().Sleeping == n })
 		require.NoError(t, s.Go(func(c *task.Ctx) {}).Wait())
 	}
 }
@@ -127,7 +127,7 @@ func TestResizeMovesHogs(t *testing.T) {
 		for i := range turns {
 			before[i] = turns[i].Load()
 		}
-		until(t, "all go on", func() bool {
+		eventually(t, "all go on", func() bool {
 			for i := range turns {
 				if turns[i].Load() == before[i] {
 					return false
@@ -139,7 +139,7 @@ func TestResizeMovesHogs(t *testing.T) {
 	all()
 	require.NoError(t, s.Resize(1))
 	all()
-	until(t, "the others have left", func() bool {
+	eventually(t, "the others have left", func() bool {
 		d := s.Stats().PerWorker
 		all()
 		now := s.Stats().PerWorker
@@ -166,11 +166,11 @@ func TestResizeHandsQueuesOver(t *testing.T) {
 		}
 		c.Yield()
 	})
-	until(t, "the queue is full", full.Load)
+	eventually(t, "the queue is full", full.Load)
 	require.NoError(t, s.Resize(4))
 	require.NoError(t, s.Resize(1))
 	require.NoError(t, s.Resize(2))
-	until(t, "the others have run them", func() bool { return ran.Load() == int64(n) })
+	eventually(t, "the others have run them", func() bool { return ran.Load() == int64(n) })
 	stop.Store(true)
 	require.NoError(t, hog.Wait())
 }

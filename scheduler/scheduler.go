@@ -94,6 +94,7 @@ func New(opts ...Option) (*Scheduler, error) {
 		s.block.vainMost = 10
 	}
 	s.refreshProcs()
+	s.timers.init(s, cfg.clock)
 	s.mon = preempt.NewMonitor(preempt.Config{
 		Quantum: cfg.quantum,
 		Stall:   cfg.stallAfter,

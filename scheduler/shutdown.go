@@ -66,6 +66,7 @@ func (s *Scheduler) Shutdown(ctx context.Context) error {
 	}
 	s.phase.CompareAndSwap(phaseOpen, phaseDraining)
 	s.Resume()
+	s.endPeriodic()
 	s.quiesce()
 	select {
 	case <-s.quiet:
@@ -161,6 +162,7 @@ func (s *Scheduler) end() {
 		s.wakeAll()
 		s.done.Wait()
 		s.mon.Stop()
+		s.timers.close()
 		for _, w := range s.workers() {
 			rt.Unregister(&w.Worker)
 			indexes.give(w.Index)

@@ -63,6 +63,7 @@ func (s *Scheduler) sysmonTick(now int64) (next int64, busy bool) {
 		s.trimmed = now
 		s.loopers.trim()
 		s.descs.trim()
+		s.timers.trim()
 	}
 	return s.timers.first.Load(), busy
 }

@@ -71,20 +71,17 @@ type worker struct {
 
 // Sleep implements rt.Host.
 func (w *worker) Sleep(d *rt.Desc, ns int64) {
-	when := w.s.now() + ns
-	if when < 0 {
-		when = 1<<63 - 1
-	}
-	t := &timer{when: when, task: d}
-	w.s.timers.add(t)
-	w.s.mon.KickBefore(when)
+	q := &w.s.timers
+	t := q.newTimer(d)
+	q.Arm(t, rt.After(q.Now(), time.Duration(ns)))
 	w.Park(d, rt.WaitSleep.Park(rt.ForWake))
 	if !d.Woken() { // cancelled
-		if w.s.timers.remove(t) {
+		if q.Disarm(t) {
 			return
 		}
 		d.AwaitWakeFor(rt.WaitSleep)
 	}
+	q.freeTimer(t)
 }
 
 // Spawn implements rt.Host.

@@ -112,14 +112,9 @@ func (c *Ctx) Cancelled() bool {
 	return c.desc().Status().Cancelled()
 }
 
-// Deadline implements [context.Context]: the deadline of the parent context, if
-// the task was given one.
-func (c *Ctx) Deadline() (deadline time.Time, ok bool) {
-	if p := c.parent(); p != nil {
-		return p.Deadline()
-	}
-	return time.Time{}, false
-}
+// Deadline implements [context.Context]: the earlier one of the task's own deadline, given with the options [Deadline] and
+// [Timeout], and the parent context's.
+func (c *Ctx) Deadline() (deadline time.Time, ok bool) { return c.deadline() }
 
 // Done implements [context.Context]. The channel is closed when the task is cancelled, or
 // ends. Inside the task, prefer [Ctx.Cancelled]: a task whose Done was asked for is not pooled.

@@ -125,7 +125,7 @@ func (w *Waiter) Wait() error {
 // parkDerived parks under a context that was derived from the task's: its end wakes
 // the task as one of those who may claim.
 func (w *Waiter) parkDerived(d *rt.Desc) error {
-	stop := context.AfterFunc(w.ctx, func() {
+	stop := watch(w.ctx, func() {
 		if w.Claim() {
 			w.ended = true
 			w.Wake(nil)
@@ -278,7 +278,7 @@ func (w *Waiter) WaitIn(q Withdrawer) error {
 }
 
 func (w *Waiter) parkDerivedIn(d *rt.Desc, q Withdrawer) error {
-	stop := context.AfterFunc(w.ctx, func() {
+	stop := watch(w.ctx, func() {
 		if q.Withdraw() {
 			w.ended = true
 			w.Wake(nil)

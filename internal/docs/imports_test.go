@@ -30,6 +30,7 @@ var arrows = map[string][]string{
 	"internal/prefetch":   {},
 	"internal/atomicx":    {"internal/explore"},
 	"internal/explore":    {},
+	"internal/handclock":  {},
 	"internal/docs":       {},
 	"internal/soak":       {},
 	"examples/...":        {"scheduler", "scheduler/...", "task", "task/..."},

@@ -114,6 +114,8 @@ type Scheduler interface {
 	Block(j Job)
 	// Assist calls f on a goroutine that is no task, now, whatever the limit on others; f ends soon when the task that calls is cancelled.
 	Assist(f func())
+	// Timers returns the scheduler's timers.
+	Timers() Timers
 }
 
 // A Runner is a task's function together with what it needs, as one allocation: the members of groups, for instance. It
@@ -187,6 +189,9 @@ func (d *Desc) Start(fn any, x *Ext) {
 		d.ext.Store(x)
 	}
 	d.status.Store(d.status.Load()&genMask | stActive)
+	if x != nil && x.Limit != nil {
+		x.Limit.begin(d)
+	}
 }
 
 // Run puts the task on w. Called by the worker that took it from a queue.

@@ -12,6 +12,8 @@ type Ext struct {
 	// Set before the task is queued.
 	Name   string
 	Parent context.Context
+	Limit  *Limit // the deadline, if there is one
+	Ended  func() // if not nil, called when the task has ended
 
 	// Set by the worker that ends the task, before Finish.
 	Err error
@@ -26,6 +28,7 @@ type Ext struct {
 	ended bool        // done is closed
 	cause error       // of the cancellation, if it is the user's
 	stop  func() bool // ends the watch over Parent
+	after map[*func()]struct{}
 }
 
 // Ext returns the extension, or nil.
@@ -105,14 +108,44 @@ var closedChan = func() chan struct{} {
 	return c
 }()
 
-// CloseDone closes the channel of Done, if there is one.
+// CloseDone closes the channel of Done, if there is one, and calls the functions of AfterDone.
 func (x *Ext) CloseDone() {
 	x.mu.Lock()
-	defer x.mu.Unlock()
+	after := x.after
+	x.after = nil
 	if x.done != nil && !x.ended {
 		x.ended = true
 		close(x.done)
 	}
+	x.mu.Unlock()
+	for f := range after {
+		(*f)()
+	}
+}
+
+// AfterDone has f called, once, when the task is cancelled or ends, by whoever does that. It reports false, and will not
+// call f, if that has happened. The argument is that of Done.
+func (d *Desc) AfterDone(f func()) (stop func() bool, ok bool) {
+	if !d.escape(d.Gen()) {
+		return nil, false
+	}
+	x := d.NeedExt()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if s := d.Status(); x.ended || s.Cancelled() || !s.InUse() {
+		return nil, false
+	}
+	if x.after == nil {
+		x.after = make(map[*func()]struct{})
+	}
+	x.after[&f] = struct{}{}
+	return func() bool {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		_, was := x.after[&f]
+		delete(x.after, &f)
+		return was
+	}, true
 }
 
 // SetCause records why life gen is about to be cancelled, unless a reason is known already. It
@@ -137,8 +170,14 @@ func (x *Ext) getCause() error {
 	return x.cause
 }
 
-// Release ends the watch over the parent context.
+// Release ends the watch over the parent context and the deadline.
 func (x *Ext) Release() {
+	if l := x.Limit; l != nil && l.timers != nil {
+		l.timers.Disarm(&l.timer)
+	}
+	if x.Ended != nil {
+		x.Ended()
+	}
 	x.mu.Lock()
 	stop := x.stop
 	x.stop = nil

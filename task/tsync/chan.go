@@ -37,6 +37,8 @@ type Chan[T any] struct {
 
 	pool *pool[T]
 	id   atomicx.Uint64 // orders locking in Select; 0: none yet
+
+	hidden bool // the buffer is a timer's and not to be seen; see newTimeChan
 }
 
 // A direction says what a waiter waits for.
@@ -328,7 +330,7 @@ func (ch *Chan[T]) Close() {
 
 // Len returns the number of values in the buffer.
 func (ch *Chan[T]) Len() int {
-	if ch == nil {
+	if ch == nil || ch.hidden {
 		return 0
 	}
 	ch.mu.Lock()
@@ -338,7 +340,7 @@ func (ch *Chan[T]) Len() int {
 
 // Cap returns the size of the buffer.
 func (ch *Chan[T]) Cap() int {
-	if ch == nil {
+	if ch == nil || ch.hidden {
 		return 0
 	}
 	return len(ch.buf)

@@ -1,0 +1,93 @@
+// Package handclock has a clock that is turned by hand, for the tests of what waits for a time. It is a
+// scheduler.Clock.
+package handclock
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// Start is when a new clock stands.
+var Start = time.Date(2001, 2, 3, 4, 5, 6, 7, time.UTC)
+
+// A Clock stands still until it is turned.
+type Clock struct {
+	turning sync.Mutex // by Advance
+
+	mu     sync.Mutex
+	now    time.Time
+	alarms []*alarm
+}
+
+type alarm struct {
+	ring func()
+	at   time.Time // zero: not set
+}
+
+// New returns a clock that shows Start.
+func New() *Clock { return &Clock{now: Start} }
+
+// Now returns the time that the clock shows.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Since returns by how much the clock was turned.
+func (c *Clock) Since() time.Duration { return c.Now().Sub(Start) }
+
+// Alarm implements scheduler.Clock.
+func (c *Clock) Alarm(ring func()) (set func(at time.Time)) {
+	a := &alarm{ring: ring}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.alarms = append(c.alarms, a)
+	return func(at time.Time) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		a.at = at
+	}
+}
+
+// Next returns how long it is to the next alarm, or false if none is set.
+func (c *Clock) Next() (d time.Duration, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if a := c.first(); a != nil {
+		return a.at.Sub(c.now), true
+	}
+	return 0, false
+}
+
+func (c *Clock) first() (first *alarm) {
+	for _, a := range c.alarms {
+		if !a.at.IsZero() && (first == nil || a.at.Before(first.at)) {
+			first = a
+		}
+	}
+	return first
+}
+
+// Advance turns the clock by d, and stops at each time in between at which an alarm has to ring. When it returns, all that
+// was due has been fired.
+func (c *Clock) Advance(d time.Duration) {
+	c.turning.Lock()
+	defer c.turning.Unlock()
+	c.mu.Lock()
+	to := c.now.Add(d)
+	for {
+		a := c.first()
+		if a == nil || a.at.After(to) {
+			break
+		}
+		c.now = slices.MaxFunc([]time.Time{c.now, a.at}, time.Time.Compare)
+		a.at = time.Time{}
+		c.mu.Unlock()
+		a.ring()
+		c.mu.Lock()
+	}
+	c.now = to
+	c.mu.Unlock()
+}

@@ -1,0 +1,237 @@
+package scheduler
+
+import (
+	"sync"
+	"time"
+
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
+)
+
+// Timers implements rt.Scheduler.
+func (s *Scheduler) Timers() rt.Timers { return &s.timers }
+
+// Launch implements rt.Timers: a task that a timer starts counts as started by the tasks there are. So it is accepted until
+// all have ended, after Shutdown too: one of them may wait for it.
+func (q *timers) Launch(fn any, x *rt.Ext) (*rt.Desc, uint32) {
+	s := q.sched
+	if !s.enterLate() {
+		return nil, 0
+	}
+	d, gen := s.admitDelayed(fn, x)
+	s.Inject(d)
+	return d, gen
+}
+
+// enterLate is enter for a task that a timer starts. quiesce looks at the count and closes quiet under the same
+// lock: either the task is counted before, or quiet is seen closed here.
+func (s *Scheduler) enterLate() bool {
+	s.idle.mu.Lock()
+	defer s.idle.mu.Unlock()
+	if s.phase.Load() >= phaseClosed {
+		return false
+	}
+	select {
+	case <-s.quiet:
+		return false
+	default:
+		s.live.Add(1)
+		return true
+	}
+}
+
+// admitDelayed makes a task that was let in, and does not queue it.
+func (s *Scheduler) admitDelayed(fn any, x *rt.Ext) (*rt.Desc, uint32) {
+	q := &s.inj
+	q.mu.Lock()
+	d := q.descs.get(&s.descs)
+	q.accepted.Store(q.accepted.Load() + 1)
+	q.mu.Unlock()
+	d.Start(fn, x)
+	return d, d.Gen()
+}
+
+// GoAfter submits fn to run when d has passed, or soon after; at once if d is not positive. The task exists from now on, in
+// state Waiting: it can be cancelled, and then never runs, and be waited for. GoAfter may be called from anywhere and
+// does not wait.
+//
+// The delay is on the scheduler's clock ([WithClock]). A [task.Timeout] among opts is measured from now on. A task that
+// waits for its time was accepted: Shutdown waits until it has run, and Close cancels it. After either, fn does
+// not run and the handle's Err is [task.ErrClosed].
+func (s *Scheduler) GoAfter(d time.Duration, fn func(c *task.Ctx), opts ...task.Option) task.Task {
+	if fn == nil {
+		panic("scheduler: GoAfter with a nil function")
+	}
+	if !s.enter() {
+		return task.Closed()
+	}
+	when := rt.After(s.timers.Now(), d)
+	x := task.Submission(nil, opts)
+	if x == nil {
+		x = &rt.Ext{}
+	}
+	t := &rt.Timer{Fresh: true}
+	return s.delay(fn, x, t, when, func() { s.timers.Disarm(t) })
+}
+
+// delay makes a task that waits, without having started, for t. ended is called when it has ended, which must
+// disarm t.
+//
+// Who ends the task and who arms its timer:
+//
+//	ends (Cancel, Close, a deadline)       delays
+//	D1 the task has ended: Finish          A1 arm t
+//	D2 disarm t                            A2 look at the task; if it has ended, disarm t
+//
+// Either D2 finds t armed, or A2 sees D1: no timer stays behind.
+func (s *Scheduler) delay(fn any, x *rt.Ext, t *rt.Timer, when int64, ended func()) task.Task {
+	x.Ended = ended
+	d, gen := s.admitDelayed(fn, x)
+	h := task.HandleOf(d, gen)
+	t.Task, t.Gen = d, gen
+	if !d.CommitPark(rt.WaitTimer.Park(rt.ForWake)) {
+		s.Inject(d) // cancelled already, by Close or by a deadline that has passed
+		return h
+	}
+	// As in commit: either Close finds the task Waiting, or the phase is seen here.
+	if s.phase.Load() >= phaseClosed {
+		if _, queue := d.Cancel(gen, rt.Closed); queue {
+			s.Inject(d)
+		}
+		return h
+	}
+	s.timers.Arm(t, when)
+	if !d.Status().Live(gen) {
+		s.timers.Disarm(t)
+	}
+	return h
+}
+
+// A periodic is the task of one GoEvery. Until its first run it waits as that of GoAfter does, without a stack; between
+// two runs it is parked.
+//
+//	Shutdown                         periodic, between runs
+//	S1 set the phase                 P1 arm the timer
+//	S2 disarm the timer; if that     P2 look at the phase; if it is past open, disarm the
+//	   succeeds wake the task           timer, and if that succeeds, end
+//
+// Either P2 sees S1 or S2 finds the timer armed. If both hold, one disarming succeeds; if it is S2's, or neither
+// since the timer has fired, a wake-up is on its way, and the task takes it.
+type periodic struct {
+	s     *Scheduler
+	fn    func(c *task.Ctx)
+	start int64
+	every int64
+	timer rt.Timer
+}
+
+// periodics are the periodic tasks that have not ended.
+type periodics struct {
+	mu  sync.Mutex
+	all map[*periodic]struct{}
+}
+
+// GoEvery submits fn to run again and again, at a fixed rate: when d, 2d, 3d and so on have passed since now, or soon
+// after. It is one task that calls fn each time, so runs never overlap: a run that takes longer than to
+// the next instant misses that, and all others up to its end, and the next one is at the first instant after. Between two
+// runs the task is in state Waiting.
+//
+// The task ends when it is cancelled: between two runs at once, and in one, which should look at its Ctx, when fn returns. It
+// ends as any task does if fn panics, or calls runtime.Goexit. Shutdown lets it finish the run that it is in, but there is
+// no further one; that is no error. Close cancels it. GoEvery may be called from anywhere and does not wait. It panics if d
+// is not positive. The clock is the scheduler's ([WithClock]).
+func (s *Scheduler) GoEvery(d time.Duration, fn func(c *task.Ctx), opts ...task.Option) task.Task {
+	if fn == nil {
+		panic("scheduler: GoEvery with a nil function")
+	}
+	if d <= 0 {
+		panic("scheduler: GoEvery with a duration that is not positive")
+	}
+	if !s.enter() {
+		return task.Closed()
+	}
+	p := &periodic{s: s, fn: fn, start: s.timers.Now(), every: int64(d)}
+	p.timer.Fresh = true
+	x := task.Submission(nil, opts)
+	if x == nil {
+		x = &rt.Ext{}
+	}
+	ps := &s.timers.periodics
+	ps.mu.Lock()
+	if ps.all == nil {
+		ps.all = make(map[*periodic]struct{})
+	}
+	ps.all[p] = struct{}{}
+	ps.mu.Unlock()
+	h := s.delay(p.run, x, &p.timer, rt.After(p.start, d), p.ended)
+	if s.phase.Load() != phaseOpen {
+		p.end() // (P2)
+	}
+	return h
+}
+
+// ended is called when the task has.
+func (p *periodic) ended() {
+	ps := &p.s.timers.periodics
+	ps.mu.Lock()
+	delete(ps.all, p)
+	ps.mu.Unlock()
+	p.s.timers.Disarm(&p.timer)
+}
+
+// run is the task's function.
+func (p *periodic) run(c *task.Ctx) {
+	d := (*rt.Desc)(c)
+	p.timer.Fresh = false
+	for p.s.phase.Load() == phaseOpen && !d.Status().Cancelled() {
+		p.fn(c)
+		if !p.wait(d) {
+			return
+		}
+	}
+}
+
+// wait parks the task until the next instant. It reports false if there is to be no further run.
+func (p *periodic) wait(d *rt.Desc) bool {
+	if d.Status().Cancelled() {
+		return false
+	}
+	q := &p.s.timers
+	k := (q.Now() - p.start) / p.every
+	q.Arm(&p.timer, rt.After(p.start, time.Duration(k+1)*time.Duration(p.every))) // (P1)
+	if p.s.phase.Load() == phaseOpen {                                            // (P2)
+		d.Host().Park(d, rt.WaitTimer.Park(rt.ForWake))
+		if d.Woken() {
+			return true
+		}
+	}
+	// Cancelled, or shut down.
+	if !q.Disarm(&p.timer) {
+		d.AwaitWakeFor(rt.WaitTimer)
+	}
+	return false
+}
+
+// end ends the task if it is between two runs.
+func (p *periodic) end() {
+	if !p.s.timers.Disarm(&p.timer) {
+		return
+	}
+	// The claim of this wake-up is ours now.
+	if d := p.timer.Ring(0); d != nil {
+		p.s.Inject(d)
+	}
+}
+
+// endPeriodic ends the periodic tasks, when there are to be no further runs.
+func (s *Scheduler) endPeriodic() {
+	s.timers.periodics.mu.Lock()
+	var all []*periodic
+	for p := range s.timers.periodics.all {
+		all = append(all, p)
+	}
+	s.timers.periodics.mu.Unlock()
+	for _, p := range all {
+		p.end() // (S2)
+	}
+}

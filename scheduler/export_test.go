@@ -1,0 +1,16 @@
+package scheduler
+
+// PendingTimers returns how many timers are armed, and how many are queued: those, and others that were disarmed.
+func (s *Scheduler) PendingTimers() (armed, queued int) {
+	q := &s.timers
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.drain()
+	q.settle()
+	for _, e := range q.heap {
+		if !e.t.Spent() {
+			armed++
+		}
+	}
+	return armed, len(q.heap)
+}

@@ -1,0 +1,118 @@
+package task
+
+import (
+	"time"
+
+	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/rt"
+)
+
+// timersOf returns the timers of the scheduler that on stands for.
+func timersOf(who string, on Starter) rt.Timers {
+	switch on := on.(type) {
+	case nil:
+		panic("task: " + who + " with a nil Starter: pass a scheduler, or a task's Ctx")
+	case *Ctx:
+		return on.desc().Home().Sched.Timers()
+	case rt.Scheduler:
+		return on.Timers()
+	}
+	panic("task: " + who + " needs a scheduler or a task's Ctx, whose clock it goes by: a Starter that wraps one has none")
+}
+
+// An Alarm calls a function when its time has come, on the clock of a scheduler. It is what the timers of package tsync are
+// built from, as its channels are from [Waiter]. Its methods may be called from anywhere, by several at once, and never
+// wait.
+//
+// ring is told how late it is. Both functions are called under the alarm's lock, so they must not call its methods, nor wait for anything but short
+// locks: ring is called on a worker, between two tasks or at a checkpoint of one, or on the goroutine that watches over the
+// workers.
+type Alarm struct {
+	timers rt.Timers
+	ring   func(late time.Duration)
+	undo   func() bool
+
+	mu     atomicx.Mutex
+	t      *rt.Timer // the one in use
+	when   int64     // when it is to ring; 0: not set
+	period int64     // 0: once
+}
+
+// NewAlarm returns an alarm that is not set. undo is called when a set alarm, or one that has rung, is stopped or set anew:
+// it takes back what the last ring did, and reports whether there was anything left of that. It may be nil. It panics if on
+// is neither a scheduler nor a task's Ctx.
+func NewAlarm(on Starter, ring func(late time.Duration), undo func() bool) *Alarm {
+	return &Alarm{timers: timersOf("an alarm", on), ring: ring, undo: undo}
+}
+
+// Set has the alarm ring when d has passed, and if every is positive, again each time that every has passed since; an instant
+// that has passed before it could ring is left out. It replaces what was set before, and reports what Stop would have.
+// After the scheduler is closed it never rings.
+func (a *Alarm) Set(d, every time.Duration) (was bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	was = a.stop()
+	a.period = int64(max(every, 0))
+	a.arm(rt.After(a.timers.Now(), max(d, 0)))
+	return was
+}
+
+// Stop has the alarm not ring. It reports whether it was set, or undo took back its last ring.
+func (a *Alarm) Stop() (was bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.stop()
+}
+
+// Now returns the time of the alarm's clock.
+func (a *Alarm) Now() time.Time { return a.timers.Time() }
+
+// Go starts fn as a task, for the alarm's function to call: it does not wait, whatever limits there are for
+// submissions. It is accepted as long as the scheduler has tasks that have not ended, after Shutdown too.
+func (a *Alarm) Go(fn func(c *Ctx)) { a.timers.Launch(fn, nil) }
+
+func (a *Alarm) stop() (was bool) {
+	if was = a.when != 0; was {
+		a.when = 0
+		if a.timers.Disarm(a.t) {
+			a.t = nil // it is spent
+		}
+	}
+	if a.undo != nil && a.undo() {
+		was = true
+	}
+	return was
+}
+
+// arm sets the alarm. The timer in use is Idle, although its last ring may be on its way; see Fire.
+func (a *Alarm) arm(when int64) {
+	a.when = when
+	if a.t == nil {
+		a.t = &rt.Timer{Do: a}
+	}
+	a.timers.Arm(a.t, when)
+}
+
+// Fire implements rt.Fire. The timer was claimed before a.mu was locked; in between the alarm may have been stopped, or
+// set anew. Then either it is due anyway, or it is not the time yet. In both cases it rings once for each
+// time that it was set: what came for the other finds it unset.
+func (a *Alarm) Fire(now int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.when == 0 || now < a.when {
+		return
+	}
+	when := a.when
+	a.when = 0
+	if a.timers.Disarm(a.t) {
+		a.t = nil
+	}
+	if a.period > 0 {
+		next := when + a.period*(1+(now-when)/a.period)
+		if next < when {
+			next = 1<<63 - 1
+		}
+		a.arm(next)
+	}
+	a.ring(time.Duration(now - when))
+}

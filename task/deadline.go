@@ -1,0 +1,324 @@
+package task
+
+import (
+	"context"
+	"time"
+
+	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/rt"
+)
+
+// Deadline has the task cancelled, with the cause [context.DeadlineExceeded], at t on the scheduler's clock, if it has not
+// ended by then. If it has not started, it never will. [Ctx.Deadline] reports it, unless the parent's is earlier. With
+// more than one Deadline or [Timeout] the earliest counts. It costs an allocation of about 200 bytes.
+func Deadline(t time.Time) Option {
+	return Option{func(x *rt.Ext) {
+		l := limitOf(x)
+		if l.At.IsZero() || t.Before(l.At) {
+			l.At = t
+		}
+	}}
+}
+
+// Timeout is [Deadline] with a duration that is measured from the submission.
+func Timeout(d time.Duration) Option {
+	return Option{func(x *rt.Ext) {
+		l := limitOf(x)
+		if !l.Timed || d < l.After {
+			l.After = d
+		}
+		l.Timed = true
+	}}
+}
+
+func limitOf(x *rt.Ext) *rt.Limit {
+	if x.Limit == nil {
+		x.Limit = &rt.Limit{Expire: expire}
+	}
+	return x.Limit
+}
+
+func expire(d *rt.Desc, gen uint32) { Task{d, gen}.CancelCause(context.DeadlineExceeded) }
+
+// deadline returns the earlier one of the task's own deadline and its parent's.
+func (c *Ctx) deadline() (t time.Time, ok bool) {
+	x := c.desc().Ext()
+	if x == nil {
+		return t, false
+	}
+	if x.Parent != nil {
+		t, ok = x.Parent.Deadline()
+	}
+	if l := x.Limit; l != nil && (!ok || l.At.Before(t)) {
+		return l.At, true
+	}
+	return t, ok
+}
+
+// WithDeadline is [context.WithDeadline] by the clock and the timers of heddle: it returns a context derived from ctx that
+// ends at t, if ctx does not end first. ctx is a task's Ctx or derived from one; the context so keeps its time where goroutines
+// and their timers wait for a processor, beside tasks that compute, and goes by the clock of the task's scheduler. Given any other ctx, it
+// is context.WithDeadline.
+//
+// At its time the context's Err is [context.DeadlineExceeded], and so is that of contexts derived from it. cancel
+// ends the context and frees its timer; call it when the work is done. Any goroutine may call it.
+func WithDeadline(ctx context.Context, t time.Time) (_ context.Context, cancel context.CancelFunc) {
+	return WithDeadlineCause(ctx, t, nil)
+}
+
+// WithTimeout is [WithDeadline] with a time that is d from now.
+func WithTimeout(ctx context.Context, d time.Duration) (_ context.Context, cancel context.CancelFunc) {
+	return WithTimeoutCause(ctx, d, nil)
+}
+
+// WithTimeoutCause is [WithTimeout] with a cause, as for [context.WithTimeoutCause].
+func WithTimeoutCause(ctx context.Context, d time.Duration, cause error) (_ context.Context, cancel context.CancelFunc) {
+	if c := ofTask(ctx); c != nil {
+		timers := c.desc().Home().Sched.Timers()
+		return newTimed(ctx, timers, timers.Time().Add(d), d, cause)
+	}
+	return context.WithTimeoutCause(ctx, d, cause)
+}
+
+// WithDeadlineCause is [WithDeadline] with a cause, which [context.Cause] returns when the time has come, as for
+// [context.WithDeadlineCause].
+func WithDeadlineCause(ctx context.Context, t time.Time, cause error) (_ context.Context, cancel context.CancelFunc) {
+	if c := ofTask(ctx); c != nil {
+		timers := c.desc().Home().Sched.Timers()
+		return newTimed(ctx, timers, t, t.Sub(timers.Time()), cause)
+	}
+	return context.WithDeadlineCause(ctx, t, cause)
+}
+
+func ofTask(ctx context.Context) *Ctx {
+	if ctx == nil {
+		panic("task: nil context: pass the task's Ctx, or context.Background() from a goroutine that is not a task")
+	}
+	c, _ := From(ctx)
+	return c
+}
+
+// A timed is a context with a deadline, by heddle's timers.
+//
+// It has a context of the standard library's inside, of which it uses Value: there context.Cause finds the cause of the
+// end. Its Done is another channel; if it were that one, the standard library would take the inner context for timed
+// itself, and let contexts derived from it end when that does, as Canceled. As it is, it registers them with AfterFunc.
+type timed struct {
+	inner  context.Context
+	end    context.CancelCauseFunc // of inner
+	at     time.Time
+	cause  error // of the deadline
+	timers rt.Timers
+	timer  rt.Timer
+	done   chan struct{}
+
+	mu    atomicx.Mutex
+	err   error
+	after map[*afterFunc]struct{}
+	stop  func() bool // ends the watch over the parent
+}
+
+// An afterFunc is one registration.
+type afterFunc struct{ f func() }
+
+type timedKey struct{}
+
+func newTimed(parent context.Context, timers rt.Timers, at time.Time, left time.Duration, cause error) (context.Context, context.CancelFunc) {
+	if t, ok := parent.Deadline(); ok && t.Before(at) {
+		return context.WithCancel(parent) // whose time comes first
+	}
+	x := &timed{at: at, cause: cause, timers: timers, done: make(chan struct{})}
+	if cause == nil {
+		x.cause = context.DeadlineExceeded
+	}
+	x.inner, x.end = context.WithCancelCause(context.WithoutCancel(parent))
+	x.timer.Do = x
+	if parent.Done() != nil {
+		ended := func() { x.finish(parent.Err(), context.Cause(parent)) }
+		if parent.Err() != nil {
+			ended()
+		} else {
+			stop := watch(parent, ended)
+			x.mu.Lock()
+			x.stop = stop
+			over := x.err != nil
+			x.mu.Unlock()
+			if over {
+				stop()
+			}
+		}
+	}
+	if left <= 0 {
+		x.finish(context.DeadlineExceeded, x.cause)
+	} else if x.Err() == nil {
+		timers.Arm(&x.timer, rt.After(timers.Now(), left))
+		if x.Err() != nil {
+			timers.Disarm(&x.timer) // finish came before
+		}
+	}
+	return x, func() { x.finish(context.Canceled, context.Canceled) }
+}
+
+// Fire implements rt.Fire.
+func (x *timed) Fire(int64) { x.finish(context.DeadlineExceeded, x.cause) }
+
+// finish ends the context, if it has not ended.
+func (x *timed) finish(err, cause error) {
+	x.mu.Lock()
+	if x.err != nil {
+		x.mu.Unlock()
+		return
+	}
+	x.end(cause) // before err, so that who sees that finds the cause
+	x.err = err
+	stop := x.stop
+	after := x.after
+	x.after = nil
+	close(x.done)
+	x.mu.Unlock()
+	x.timers.Disarm(&x.timer)
+	for a := range after {
+		a.f()
+	}
+	if stop != nil {
+		stop()
+	}
+}
+
+// Deadline implements context.Context.
+func (x *timed) Deadline() (time.Time, bool) { return x.at, true }
+
+// Done implements context.Context.
+func (x *timed) Done() <-chan struct{} { return x.done }
+
+// Err implements context.Context.
+func (x *timed) Err() error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.err
+}
+
+// Value implements context.Context.
+func (x *timed) Value(key any) any {
+	if key == (timedKey{}) {
+		return x
+	}
+	return x.inner.Value(key)
+}
+
+// AfterFunc is what the standard library looks for in a context that is not its own. f is called by whoever ends the context, and
+// must not wait; if the context has ended already, by a goroutine, since the standard library holds a lock here.
+func (x *timed) AfterFunc(f func()) (stop func() bool) {
+	if stop, ok := x.register(f); ok {
+		return stop
+	}
+	go f()
+	return func() bool { return false }
+}
+
+// register has f called when the context ends. It reports false if it has.
+func (x *timed) register(f func()) (stop func() bool, ok bool) {
+	a := &afterFunc{f}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.err != nil {
+		return nil, false
+	}
+	if x.after == nil {
+		x.after = make(map[*afterFunc]struct{})
+	}
+	x.after[a] = struct{}{}
+	return func() bool {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		_, was := x.after[a]
+		delete(x.after, a)
+		return was
+	}, true
+}
+
+// AfterFunc is what package context looks for in a context that is not its own: with it, contexts derived from a Ctx need no
+// goroutine that waits for its end. f is called when the task is cancelled, or ends, by whoever does that, and must
+// not wait; if that has happened already, by a goroutine. stop reports whether it has kept f from being called. To have a function
+// called that may wait use [context.AfterFunc].
+func (c *Ctx) AfterFunc(f func()) (stop func() bool) {
+	if stop, ok := c.desc().AfterDone(f); ok {
+		return stop
+	}
+	go f()
+	return func() bool { return false }
+}
+
+// watch is context.AfterFunc for functions that do not wait. If ctx ends by a timer of heddle's, f is called by whoever found that
+// due, and not by a goroutine, which would have to wait for a processor.
+func watch(ctx context.Context, f func()) (stop func() bool) {
+	// As the standard library does: what has the same channel ends at the same time.
+	if c, ok := ctx.(*Ctx); ok {
+		return c.AfterFunc(f)
+	}
+	if x, ok := ctx.Value(timedKey{}).(*timed); ok && x.done == ctx.Done() {
+		if stop, ok := x.register(f); ok {
+			return stop
+		}
+	}
+	return context.AfterFunc(ctx, f)
+}
+
+// Sleep waits until d has passed, parking the task or blocking the goroutine. When ctx ends first it returns the
+// cause. If d is not positive it returns at once, for a task after a [Ctx.Yield].
+//
+// A task sleeps by the clock of its scheduler, a goroutine by real time.
+func Sleep(ctx context.Context, d time.Duration) error {
+	c, err := Enter(ctx)
+	if err != nil {
+		return err
+	}
+	if c == nil {
+		return sleepGoroutine(ctx, d)
+	}
+	if ctx == context.Context(c) {
+		return c.Sleep(d)
+	}
+	if d <= 0 {
+		c.Yield()
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return nil
+	}
+	s := &sleeper{timers: c.desc().Home().Sched.Timers()}
+	s.Init(ctx)
+	s.timer.Do = s
+	s.timers.Arm(&s.timer, rt.After(s.timers.Now(), d))
+	err = s.Wait()
+	s.timers.Disarm(&s.timer)
+	return err
+}
+
+// A sleeper is a task that sleeps under a context derived from its own.
+type sleeper struct {
+	Waiter
+	timers rt.Timers
+	timer  rt.Timer
+}
+
+// Fire implements rt.Fire.
+func (s *sleeper) Fire(int64) {
+	if s.Claim() {
+		s.Wake(nil)
+	}
+}
+
+func sleepGoroutine(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

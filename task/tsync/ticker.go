@@ -1,0 +1,50 @@
+package tsync
+
+import (
+	"time"
+
+	"github.com/heddle-go/heddle/task"
+)
+
+// A Ticker sends the time on C again and again, with the semantics of Go's time.Ticker, on the clock of a scheduler. Ticks
+// that a slow receiver has no time for are dropped: at most one waits to be received. For the rest C is as that of a
+// [Timer].
+//
+// A ticker that is not stopped stays until the scheduler is closed.
+type Ticker struct {
+	C *Chan[time.Time]
+
+	a *task.Alarm
+}
+
+// NewTicker makes a ticker whose ticks come when d, 2d, 3d and so on have passed since now. on is a scheduler or a task's
+// Ctx; the ticker may outlive the task. NewTicker panics if on is anything else, and if d is not positive.
+func NewTicker(on task.Starter, d time.Duration) *Ticker {
+	if d <= 0 {
+		panic("tsync: NewTicker with an interval that is not positive")
+	}
+	t := &Ticker{C: newTimeChan()}
+	t.a = task.NewAlarm(on, func(late time.Duration) { t.C.offer(t.a.Now().Add(-late)) }, t.C.withhold)
+	t.a.Set(d, d)
+	return t
+}
+
+// Stop turns the ticker off: no tick can be received any more. It does not close C. It never waits and may be called from
+// anywhere.
+func (t *Ticker) Stop() {
+	if t.a != nil { // as Go's
+		t.a.Stop()
+	}
+}
+
+// Reset stops the ticker and has ticks come when d, 2d and so on have passed since now. It panics if d is not
+// positive, or the ticker was not made by NewTicker.
+func (t *Ticker) Reset(d time.Duration) {
+	if d <= 0 {
+		panic("tsync: Ticker.Reset with an interval that is not positive")
+	}
+	if t.a == nil {
+		panic("tsync: Reset of a Ticker that was not made by NewTicker")
+	}
+	t.a.Set(d, d)
+}
