@@ -63,6 +63,9 @@ type config struct {
 	onPanic    func(task.Task, *task.PanicError)
 	log        *slog.Logger
 	blocking   int
+
+	queueLimit  int // 0: none
+	queuePolicy QueuePolicy
 }
 
 // Option is an option of [New].

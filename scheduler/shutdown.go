@@ -55,6 +55,7 @@ func (s *Scheduler) Shutdown(ctx context.Context) error {
 		return errShutdownOnTask
 	}
 	s.phase.CompareAndSwap(phaseOpen, phaseDraining)
+	s.refuseBlocked()
 	s.quiesce()
 	select {
 	case <-s.quiet:
@@ -82,6 +83,7 @@ func (s *Scheduler) Shutdown(ctx context.Context) error {
 // always returns nil, and is an io.Closer.
 func (s *Scheduler) Close() error {
 	if s.phase.Swap(phaseClosed) != phaseClosed {
+		s.refuseBlocked()
 		s.descs.each(func(d *rt.Desc) {
 			st := d.Status()
 			if !st.InUse() {

@@ -25,7 +25,7 @@ type submitted[T any] struct {
 //
 // The result is what fn returns. If it panics, the error is a [*PanicError], and the scheduler's panic handler
 // is not called; if it calls runtime.Goexit, [ErrGoexit]; if the task is cancelled before it starts, the cause; if the
-// scheduler is closed, [ErrClosed].
+// scheduler is closed, [ErrClosed]; if its queue is full, [ErrQueueFull].
 func Submit[T any](on Starter, fn func(c *Ctx) (T, error), opts ...Option) *Future[T] {
 	if fn == nil {
 		panic("task: Submit with a nil function")
@@ -37,9 +37,9 @@ func Submit[T any](on Starter, fn func(c *Ctx) (T, error), opts ...Option) *Futu
 	s.Context = context.Background()
 	s.ext.Parent = s
 	c, _ := on.(*Ctx)
-	f.task = l.start(c, s, opts)
-	if f.task == closedTask {
-		s.skip(ErrClosed)
+	var err error
+	if f.task, err = l.start(nil, c, s, opts); err != nil {
+		s.skip(err)
 	}
 	return f
 }
@@ -148,9 +148,9 @@ func launcherOf(who string, on Starter) launcher {
 	return launcher{on: on}
 }
 
-// start starts h's task on the worker of c, if that is a task of the same scheduler, and otherwise from outside. It
-// returns closedTask if the scheduler refuses.
-func (l launcher) start(c *Ctx, h launched, opts []Option) Task {
+// start starts h's task on the worker of c, if that is a task of the same scheduler, and otherwise from outside, where it
+// may wait for room in the queue until by ends. It returns an error if the scheduler refuses.
+func (l launcher) start(by context.Context, c *Ctx, h launched, opts []Option) (Task, error) {
 	if l.on != nil {
 		return l.startForeign(h, opts)
 	}
@@ -160,33 +160,36 @@ func (l launcher) start(c *Ctx, h launched, opts []Option) Task {
 			o.apply(x)
 		}
 	}
-	var t Task
 	if c != nil && c.desc().Home().Sched == l.sched {
-		t.d, t.gen = c.host().Spawn(h.run, x)
-	} else {
-		t.d, t.gen = l.sched.Admit(h.run, x)
+		d, gen := c.host().Spawn(h.run, x)
+		if d == nil {
+			return closedTask, ErrClosed
+		}
+		return Task{d, gen}, nil
 	}
-	if t.d == nil {
-		return closedTask
+	d, gen, err := l.sched.Admit(by, h.run, x)
+	if err != nil {
+		return Refused(err), err
 	}
-	return t
+	return Task{d, gen}, nil
 }
 
 // startForeign starts h's task by a Starter that may give it a parent context of its own. A goroutine
 // watches over such a task, to see if it never runs.
-func (l launcher) startForeign(h launched, opts []Option) Task {
+func (l launcher) startForeign(h launched, opts []Option) (Task, error) {
 	ran := new(atomicx.Bool)
 	t := l.on.Go(func(c *Ctx) {
 		ran.Store(true)
 		h.attach(c, h)
 		h.run(c)
 	}, opts...)
-	if t != closedTask {
-		go func() {
-			if err := t.Wait(); !ran.Load() {
-				h.skip(err)
-			}
-		}()
+	if t == closedTask || t == fullTask {
+		return t, t.Err()
 	}
-	return t
+	go func() {
+		if err := t.Wait(); !ran.Load() {
+			h.skip(err)
+		}
+	}()
+	return t, nil
 }

@@ -102,10 +102,11 @@ func (g *Group) JoinErrors() {
 
 // Go adds a member that calls fn. If the group is at its limit it waits for a place, parking the task or
 // blocking the goroutine. If ctx ends first, Go returns its cause and fn will not be called; a ctx
-// that has ended before Go is called counts as first.
+// that has ended before Go is called counts as first. It waits likewise for room in the scheduler's queue, if that is
+// limited and the caller is not one of its tasks.
 //
 // Called by a task of the group's scheduler, it queues the member on the task's own worker. If the scheduler is closed
-// the member fails with [ErrClosed], which Wait returns.
+// the member fails with [ErrClosed], and if the scheduler's queue is full and does not wait, with [ErrQueueFull]; Wait returns that.
 func (g *Group) Go(ctx context.Context, fn func(c *Ctx) error, opts ...Option) error {
 	if fn == nil {
 		panic("task: Group.Go with a nil function")
@@ -115,8 +116,7 @@ func (g *Group) Go(ctx context.Context, fn func(c *Ctx) error, opts ...Option) e
 		return err
 	}
 	if g.limit < 0 {
-		g.add(c, fn, opts)
-		return nil
+		return g.add(ctx, c, fn, opts)
 	}
 	return g.goLimited(ctx, c, fn, opts)
 }
@@ -126,8 +126,7 @@ func (g *Group) goLimited(ctx context.Context, c *Ctx, fn func(c *Ctx) error, op
 	if g.active < g.limit {
 		g.active++
 		g.mu.Unlock()
-		g.add(c, fn, opts)
-		return nil
+		return g.add(ctx, c, fn, opts)
 	}
 	w := g.more.push(&g.mu, ctx, c)
 	g.mu.Unlock()
@@ -135,7 +134,7 @@ func (g *Group) goLimited(ctx context.Context, c *Ctx, fn func(c *Ctx) error, op
 	lent := me.lend(c) // maybe to w
 	err := w.WaitIn(w)
 	if err == nil {
-		g.add(c, fn, opts)
+		err = g.add(ctx, c, fn, opts)
 	}
 	if lent {
 		me.takeBack(c)
@@ -143,8 +142,8 @@ func (g *Group) goLimited(ctx context.Context, c *Ctx, fn func(c *Ctx) error, op
 	return err
 }
 
-// TryGo is Go that does not wait: it reports false, and has done nothing, if the group is at its limit or the
-// scheduler takes no submissions from outside any more. The member is queued as one from outside.
+// TryGo is Go that does not wait: it reports false, and has done nothing, if the group is at its limit, the
+// scheduler takes no submissions from outside any more, or its queue is full. The member is queued as one from outside.
 func (g *Group) TryGo(fn func(c *Ctx) error, opts ...Option) bool {
 	if fn == nil {
 		panic("task: Group.TryGo with a nil function")
@@ -153,15 +152,19 @@ func (g *Group) TryGo(fn func(c *Ctx) error, opts ...Option) bool {
 		return false
 	}
 	m := g.member(fn)
-	if g.start(nil, m, opts) != closedTask {
+	if _, err := g.start(ended, nil, m, opts); err == nil {
 		return true
 	}
-	if m.place {
-		g.release(nil)
-	}
-	g.leave(nil)
+	m.undo(nil)
 	return false
 }
+
+// ended is a context that has: under it nothing waits.
+var ended = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
 
 // Wait waits for all members to end, parking the task or blocking the goroutine. Then it ends the group's context, and
 //
@@ -250,12 +253,26 @@ func (g *Group) member(fn func(c *Ctx) error) *member {
 	return m
 }
 
-// add starts a member.
-func (g *Group) add(c *Ctx, fn func(c *Ctx) error, opts []Option) {
+// add starts a member. It returns an error if ctx, the caller's, has ended before the scheduler had room for it.
+func (g *Group) add(ctx context.Context, c *Ctx, fn func(c *Ctx) error, opts []Option) error {
 	m := g.member(fn)
-	if g.start(c, m, opts) == closedTask {
-		m.skip(ErrClosed)
+	switch _, err := g.start(ctx, c, m, opts); err {
+	case nil:
+	case ErrClosed, ErrQueueFull:
+		m.skip(err)
+	default:
+		m.undo(c)
+		return err
 	}
+	return nil
+}
+
+// undo takes back a member that was not started. by is the running task, or nil.
+func (m *member) undo(by *Ctx) {
+	if m.place {
+		m.g.release(by)
+	}
+	m.g.leave(by)
 }
 
 // memberOf returns the member that a task is, or nil.

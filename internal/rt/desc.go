@@ -7,6 +7,7 @@
 package rt
 
 import (
+	"context"
 	"fmt"
 	"sync"
 
@@ -104,16 +105,18 @@ type Scheduler interface {
 	// OnTask reports whether the caller runs on a task of this scheduler. It may be slow, and
 	// may take a task of another scheduler for one.
 	OnTask() bool
-	// Admit submits a task from outside and returns its descriptor and its generation; the
-	// descriptor is nil if the scheduler takes none.
-	Admit(fn any, x *Ext) (*Desc, uint32)
+	// Admit submits a task from outside and returns its descriptor and its generation. It may wait for
+	// room in the queue, parking the task or blocking the goroutine that by belongs to; when by ends first, it returns the
+	// cause. by may be nil. With an error, nothing has been submitted, and fn will not be called.
+	Admit(by context.Context, fn any, x *Ext) (*Desc, uint32, error)
 	// Block has a goroutine that is no task run j, at once or when one is free. The caller is a task.
 	Block(j Job)
 }
 
 // An Owner is a parent context, as in Ext, that is told when its task ends without having run.
 type Owner interface {
-	// Skip is called by the worker that ends the task, before its end is known.
+	// Skip is called by who ends the task, before its end is known: a worker, or a goroutine whose submission has
+	// taken its place in the queue.
 	Skip(d *Desc)
 }
 
@@ -178,8 +181,11 @@ func (d *Desc) Start(fn any, x *Ext) {
 	if x != nil || d.ext.Load() != nil { // left by who came too late for the last life
 		d.ext.Store(x)
 	}
-	s := d.status.Load()
-	d.status.Store(s&^flagMask | stActive)
+	s := d.status.Load()&^flagMask | stActive
+	if x != nil {
+		s |= uint64(x.Level) << levelShift
+	}
+	d.status.Store(s)
 }
 
 // Run puts the task on w. Called by the worker that took it from a queue.

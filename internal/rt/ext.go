@@ -11,7 +11,9 @@ import (
 type Ext struct {
 	// Set before the task is queued.
 	Name   string
-	Parent context.Context
+	Level  Level
+	Parent context.Context // what the task is a part of: an Owner, or the Ctx whose stolen call it is
+	Under  *Under          // the contexts that the submission has put it under, the last one first
 
 	// Set by the worker that ends the task, before Finish.
 	Err error
@@ -26,6 +28,13 @@ type Ext struct {
 	ended bool        // done is closed
 	cause error       // of the cancellation, if it is the user's
 	stop  func() bool // ends the watch over Parent
+}
+
+// An Under is a context that a submission has put its task under: the task is cancelled with it and has its
+// deadline and values.
+type Under struct {
+	context.Context
+	Next *Under
 }
 
 // Ext returns the extension, or nil.
