@@ -136,6 +136,14 @@ func (q *injector) popLevel(l rt.Level) (d *rt.Desc, ok bool) {
 	if !q.mu.TryLock() {
 		return nil, false
 	}
+	d, let := q.take(l)
+	q.mu.Unlock()
+	q.wakeLet(let)
+	return d, true
+}
+
+// take is popLevel for a caller that holds mu, and has to call wakeLet without it.
+func (q *injector) take(l rt.Level) (d *rt.Desc, let *blocked) {
 	f := &q.tasks
 	switch l {
 	case rt.High:
@@ -143,9 +151,7 @@ func (q *injector) popLevel(l rt.Level) (d *rt.Desc, ok bool) {
 	case rt.Low:
 		f = &q.low
 	}
-	var let *blocked
-	a := q.adm
-	if a != nil && a.waiting[l].n > 0 && (f.n == 0 || a.takeNew()) {
+	if a := q.adm; a != nil && a.waiting[l].n > 0 && (f.n == 0 || a.takeNew()) {
 		d = a.waiting[l].pop()
 		let = q.started()
 	} else {
@@ -154,11 +160,14 @@ func (q *injector) popLevel(l rt.Level) (d *rt.Desc, ok bool) {
 	if d != nil {
 		q.count(l, -1)
 	}
-	q.mu.Unlock()
+	return d, let
+}
+
+// wakeLet wakes submitters whose tasks have been queued.
+func (q *injector) wakeLet(let *blocked) {
 	for let != nil {
 		b := let
 		let = b.next
-		a.wake(b)
+		q.adm.wake(b)
 	}
-	return d, true
 }
