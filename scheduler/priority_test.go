@@ -417,7 +417,10 @@ func TestManyParents(t *testing.T) {
 		require.Equal(t, why, x.Wait())
 		log.require(t)
 	}
-	require.PanicsWithValue(t, "task: Parent with a nil context: leave the option out, or use context.Background()", func() { task.Parent(nil) })
+	require.PanicsWithValue(t, "task: Parent with a nil context: leave the option out, or use context.Background()", func() {
+		var none context.Context
+		task.Parent(none)
+	})
 }
 
 // A task under another task's Ctx is cancelled with that.

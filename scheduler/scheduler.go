@@ -163,7 +163,8 @@ func (s *Scheduler) GoContext(ctx context.Context, fn func(c *task.Ctx), opts ..
 }
 
 func (s *Scheduler) submit(fn any, x *rt.Ext) task.Task {
-	d, gen, err := s.Admit(nil, fn, x)
+	var by context.Context // none
+	d, gen, err := s.Admit(by, fn, x)
 	if err != nil {
 		return task.Refused(err)
 	}

@@ -37,8 +37,9 @@ func Submit[T any](on Starter, fn func(c *Ctx) (T, error), opts ...Option) *Futu
 	s.Context = context.Background()
 	s.ext.Parent = s
 	c, _ := on.(*Ctx)
+	var by context.Context // none
 	var err error
-	if f.task, err = l.start(nil, c, s, opts); err != nil {
+	if f.task, err = l.start(by, c, s, opts); err != nil {
 		s.skip(err)
 	}
 	return f
