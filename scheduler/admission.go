@@ -85,7 +85,7 @@ func WithQueueLimit(n int, p QueuePolicy) Option {
 //
 // A blocked submission is in the list until somebody takes it out, under the mutex, and that decides what becomes of it:
 //
-//	submitter                              worker, Shutdown, the end of a context
+//	submitter                              worker, Shutdown, who cancels the task
 //	B1 count it as live; look at the       K1 Shutdown and Close set the phase
 //	   phase (enter)                       K2 under the mutex: take it, or all, out of the list;
 //	B2 under the mutex: look at the           a worker queues its task
@@ -165,9 +165,7 @@ type blocked struct {
 	in         bool // it is in the list
 	next, prev *blocked
 
-	// Written by who took it out, before the wake-up.
-	let   bool  // it has been queued
-	cause error // or why not; nil for the scheduler's end
+	let bool // it has been queued, by the worker that took it out. Written before the wake-up
 }
 
 // Withdraw implements task.Withdrawer.
@@ -449,6 +447,17 @@ func (s *Scheduler) awaitRoom(by context.Context, c *task.Ctx, fn any, x *rt.Ext
 	}
 	b.Prepare(wait, c)
 
+	if x != nil {
+		// Whatever cancels the task ends the wait: f either finds it in the list, or it comes after what follows sees the
+		// cancellation. The Ctx is no longer ours to touch once the task is queued.
+		stop := context.AfterFunc((*task.Ctx)(d), func() {
+			if b.Withdraw() {
+				b.Wake(nil)
+			}
+		})
+		defer stop()
+	}
+
 	q.mu.Lock()
 	switch {
 	case s.phase.Load() != phaseOpen || d.Status().Cancelled(): // (B2)
@@ -464,58 +473,30 @@ func (s *Scheduler) awaitRoom(by context.Context, c *task.Ctx, fn any, x *rt.Ext
 	q.mu.Unlock()
 
 	a.delayed.Add(1)
-	stop := b.watch(x)
 	err := b.WaitIn(b) // (B3)
-	stop()
-	if b.let {
+	switch {
+	case b.let:
 		return d, gen, nil
-	}
-	if err != nil && by == nil {
-		b.cause, err = err, nil // the submitting task was cancelled, whose Ctx the new one is under
+	case err != nil && by == nil: // it was the Ctx of a submitting task, which is a parent too
+		task.HandleOf(d, gen).CancelCause(err)
+		err = nil
 	}
 	return s.giveUp(b, gen, err)
 }
 
-// watch ends the wait when one of the contexts does that the task is under. It returns what ends the watch.
-func (b *blocked) watch(x *rt.Ext) (stop func()) {
-	var stops []func() bool
-	if x != nil {
-		for u := x.Under; u != nil; u = u.Next {
-			ctx := u.Context
-			if ctx.Done() == nil {
-				continue
-			}
-			stops = append(stops, context.AfterFunc(ctx, func() {
-				if b.Withdraw() {
-					b.cause = context.Cause(ctx)
-					b.Wake(nil)
-				}
-			}))
-		}
-	}
-	return func() {
-		for _, stop := range stops {
-			stop()
-		}
-	}
-}
-
-// giveUp ends a submission that has not been queued, since the scheduler is not open any more, or for a cause: either err, which
-// is the submitter's and which it returns, or one that has cancelled the task.
+// giveUp ends a submission that has not been queued: for the error err, which is the submitter's and which it returns;
+// or since the task is cancelled; or since the scheduler is not open any more.
 func (s *Scheduler) giveUp(b *blocked, gen uint32, err error) (*rt.Desc, uint32, error) {
 	d := b.d
 	if err != nil {
 		// Whom the task would have belonged to learns it from the error.
+		d.Fn = nil
 		if x := d.Ext(); x != nil {
 			x.Parent = nil
 		}
-		d.Cancel(gen, rt.Default)
-	} else if b.cause != nil {
-		task.HandleOf(d, gen).CancelCause(b.cause)
-	} else {
-		d.Cancel(gen, rt.Closed) // unless it is cancelled already
 	}
-	if err != nil || !s.closedTo(d) {
+	d.Cancel(gen, rt.Closed) // unless it is cancelled already
+	if err != nil || d.Cause(nil, task.ErrClosed) != task.ErrClosed {
 		s.inj.adm.abandoned.Add(1)
 	}
 	s.endUnrun(d)
@@ -524,11 +505,6 @@ func (s *Scheduler) giveUp(b *blocked, gen uint32, err error) (*rt.Desc, uint32,
 		return nil, 0, err
 	}
 	return d, gen, nil
-}
-
-// closedTo reports whether it is the scheduler's end for which d is cancelled.
-func (s *Scheduler) closedTo(d *rt.Desc) bool {
-	return d.Cause(nil, task.ErrClosed) == task.ErrClosed
 }
 
 // wakeBlocked tells a submitter that a worker has queued its task.
