@@ -10,8 +10,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/task/parallel"
 )
 
 var levels = []task.Level{task.High, task.Normal, task.Low}
@@ -309,6 +311,31 @@ func TestCloseWithRankedTasks(t *testing.T) {
 		require.Equal(t, task.ErrClosed, x.Err())
 	}
 	require.Equal(t, task.Done, hog.State())
+}
+
+// A stolen call is a part of its task and has its level; a task that it starts has not.
+func TestStolenCallsHaveTheLevel(t *testing.T) {
+	s := open(t, 2, scheduler.WithStallAfter(0))
+	for _, l := range levels {
+		var log errlog
+		x := s.Go(func(c *task.Ctx) {
+			var up atomic.Int64
+			both := func(c *task.Ctx) { // each has a worker to itself, so one of them is stolen
+				up.Add(1)
+				for up.Load() < 2 {
+				}
+				got := task.Level((*rt.Desc)(c).Status().Level())
+				log.check(got == l, "%v in a call of a %v task", got, l)
+				c.Go(func(c *task.Ctx) {
+					got := task.Level((*rt.Desc)(c).Status().Level())
+					log.check(got == task.Normal, "%v in a task that a %v one has started", got, l)
+				}).Join(c)
+			}
+			parallel.Do(c, both, both)
+		}, task.Priority(l))
+		finish(t, "the calls", func() { require.NoError(t, x.Wait()) })
+		log.require(t)
+	}
 }
 
 func TestPriorityArguments(t *testing.T) {

@@ -347,7 +347,7 @@ const (
 // Finish ends the present life and returns those who wait for that. It reports
 // whether the descriptor is free to serve again, and then its state is Free
 // in a new generation; otherwise it is Done for good. Called by the worker that runs
-// the task, or took it from a queue.
+// the task, or by who took it from a queue.
 func (d *Desc) Finish(e End) (waiters *Waiter, free bool) {
 	if e == Skipped {
 		if x := d.ext.Load(); x != nil {

@@ -15,7 +15,7 @@ package rt
 //	Free    -> Active   Start      whoever took the descriptor from a pool
 //	Active  -> Waiting  CommitPark the successor, after the switch
 //	Waiting -> Active   Ready, Wake, Cancel   anybody; the winner enqueues
-//	Active  -> Done     Finish     the worker that runs it, or took it from a queue
+//	Active  -> Done     Finish     the worker that runs it, or who took it from a queue
 //	Active  -> Free     Finish     the worker that runs it
 //
 // Active covers what handles show as Runnable and Running. The difference is no
