@@ -323,6 +323,7 @@ func TestStolenCallsHaveTheLevel(t *testing.T) {
 			both := func(c *task.Ctx) { // each has a worker to itself, so one of them is stolen
 				up.Add(1)
 				for up.Load() < 2 {
+					c.Checkpoint() // here a thief's request is met
 				}
 				got := task.Level((*rt.Desc)(c).Status().Level())
 				log.check(got == l, "%v in a call of a %v task", got, l)
