@@ -48,7 +48,11 @@ func (s *Scheduler) admitDelayed(fn any, x *rt.Ext) (*rt.Desc, uint32) {
 	q.accepted.Store(q.accepted.Load() + 1)
 	q.mu.Unlock()
 	d.Start(fn, x)
-	return d, d.Gen()
+	gen := d.Gen()
+	if x != nil && x.Under != nil {
+		watch(d, gen, x)
+	}
+	return d, gen
 }
 
 // GoAfter submits fn to run when d has passed, or soon after; at once if d is not positive. The task exists from now on, in

@@ -20,9 +20,12 @@
 // first of all every 61st time), expired timers, half of another worker's queue.
 // Then it looks around for some microseconds and goes to sleep; an idle scheduler uses no CPU.
 //
+// High tasks come before all of these and low ones last, without starving anybody: see [task.Priority].
+//
 // # Guarantees
 //
-//   - A task that was accepted is run exactly once, or ends as cancelled.
+//   - A task that was accepted is run exactly once, or ends as cancelled, or as dropped from a full queue where
+//     [WithQueueLimit] says so.
 //   - While a worker is free, no runnable task waits behind a busy one, whether
 //     it has started before or not.
 //   - With tasks that yield, checkpoint or park, every runnable task gets its turn after a bounded

@@ -31,6 +31,11 @@ func (w *worker) pick() *rt.Desc {
 	if w.s.home.Owed.Load() != 0 {
 		w.seeOwed()
 	}
+	if w.s.inj.ranked.Load() != 0 {
+		if d := w.takeRanked(); d != nil {
+			return d
+		}
+	}
 	if w.nextRun < maxNextRun && w.next.full() {
 		if d := w.next.take(); d != nil {
 			w.nextRun++
@@ -53,9 +58,11 @@ func (w *worker) pick() *rt.Desc {
 	}
 	if w.s.timers.first.Load() != 0 {
 		w.expireTimers(w.s.now())
-		return w.runq.Pop()
+		if d := w.runq.Pop(); d != nil {
+			return d
+		}
 	}
-	return nil
+	return w.takeHigh()
 }
 
 // lookAhead requests what the next tasks in a long queue will touch: the farther
@@ -86,8 +93,9 @@ func (w *worker) pickFair() *rt.Desc {
 		return nil
 	}
 	w.fairTurn = !w.fairTurn
-	if w.fairTurn {
+	if w.fairTurn && w.s.inj.ranked.Load() < oneHigh {
 		if d, _ := w.s.inj.pop(1, nil); d != nil {
+			w.turns.lowSkips++
 			return d
 		}
 	}
@@ -143,7 +151,7 @@ func (w *worker) adopt(f *rt.Frame) *rt.Desc {
 		return nil
 	}
 	d := w.descs.get(&w.s.descs)
-	d.Start(f, &rt.Ext{Parent: (*task.Ctx)(f.Parent)})
+	d.Start(f, &rt.Ext{Parent: (*task.Ctx)(f.Parent), Level: f.Parent.Status().Level()})
 	w.live++
 	w.n.spawned++
 	// A cancelled parent cancels its stolen calls. Either it finds this one, or this
@@ -278,6 +286,10 @@ func (w *worker) find() *rt.Desc {
 			w.stopSearching()
 			return d
 		}
+		if d := w.takeLast(); d != nil {
+			w.stopSearching()
+			return d
+		}
 		if w.s.quit.Load() {
 			w.stopSearching()
 			return nil
@@ -327,8 +339,11 @@ func (w *worker) search() *rt.Desc {
 		if d := w.glance(); d != nil {
 			return d
 		}
-		if !w.s.inj.empty() || w.s.quit.Load() || w.halting() {
-			return w.pick()
+		if !w.s.inj.empty() || w.s.inj.ranked.Load() != 0 || w.s.quit.Load() || w.halting() {
+			if d := w.pick(); d != nil || w.halting() {
+				return d
+			}
+			return w.takeLast()
 		}
 		if f := w.s.timers.first.Load(); f != 0 && i%8 == 7 {
 			if now := w.s.now(); f <= now {
@@ -408,7 +423,7 @@ func (w *worker) letOutsiders() {
 // the queues and due timers, not next slots, which are sysmon's business when
 // they get stuck.
 func (s *Scheduler) visibleWork() bool {
-	if !s.inj.empty() {
+	if !s.inj.empty() || s.inj.ranked.Load() != 0 {
 		return true
 	}
 	for _, w := range s.workers() {

@@ -1,25 +1,36 @@
 package scheduler
 
 import (
+	"golang.org/x/sys/cpu"
+
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
 // An injector is the queue for everything that does not come from a worker: tasks
 // submitted or made ready by ordinary goroutines, and expired timers that sysmon
-// found. It is first-in-first-out and unbounded.
+// found. It is first-in-first-out and unbounded, but for submissions if there is a limit. It also holds all high and low
+// tasks, whoever queued them: see priority.go.
 //
 // A mutex guards it. Submitters from outside are goroutines, which a mutex suits;
 // workers only try the lock, and come for batches.
 type injector struct {
-	mu   atomicx.Mutex
-	ring []*rt.Desc // its length is a power of two, or 0
-	head int        // index of the oldest, mod len(ring)
-	n    atomicx.Int64
+	mu    atomicx.Mutex
+	tasks fifo          // normal ones; with a limit, without submissions
+	n     atomicx.Int64 // queued normal ones, submissions included; read by anybody
+	high  fifo          // likewise
+	low   fifo
 
 	// Under mu too, so that one lock serves both for a submission.
 	descs    descList       // free descriptors
 	accepted atomicx.Uint64 // submissions so far; read by anybody
+	adm      *admission     // submissions that have not started; nil without a limit
+
+	// ranked is the number of queued high tasks times 2^32, plus that of low ones. Written under mu; every worker looks
+	// at it whenever it takes a task, so it has its line to itself: where all tasks are normal nobody writes it.
+	_      cpu.CacheLinePad
+	ranked atomicx.Uint64
+	_      cpu.CacheLinePad
 }
 
 // push appends d.
@@ -31,49 +42,77 @@ func (q *injector) push(d *rt.Desc) {
 
 // append is push for a caller that holds mu.
 func (q *injector) append(d *rt.Desc) {
-	n := int(q.n.Load())
-	if n == len(q.ring) {
-		q.resize(max(64, 2*n))
+	switch l := d.Status().Level(); l {
+	case rt.Normal:
+		q.put(&q.tasks, l, d)
+	case rt.High:
+		q.put(&q.high, l, d)
+	default:
+		q.put(&q.low, l, d)
 	}
-	q.ring[(q.head+n)&(len(q.ring)-1)] = d
-	q.n.Store(int64(n + 1)) // publishes for the look of a worker that is about to sleep
 }
 
-// accept is append for a new task.
+// put appends a task of level l to f, which is one of the injector's queues. The count comes last: it publishes for the
+// look of a worker that is about to sleep (P1).
+func (q *injector) put(f *fifo, l rt.Level, d *rt.Desc) {
+	f.push(d)
+	q.count(l, 1)
+}
+
+// count adds by to the number of queued tasks of level l. The caller holds mu.
+func (q *injector) count(l rt.Level, by int) {
+	switch l {
+	case rt.Normal:
+		q.n.Store(q.n.Load() + int64(by))
+	case rt.High:
+		q.ranked.Store(q.ranked.Load() + uint64(by)*oneHigh)
+	default:
+		q.ranked.Store(q.ranked.Load() + uint64(by)*oneLow)
+	}
+}
+
+// accept is append for a new task. If there is a limit it has been reserved room.
 func (q *injector) accept(d *rt.Desc) {
-	q.append(d)
 	q.accepted.Store(q.accepted.Load() + 1)
+	if q.adm == nil {
+		q.append(d)
+		return
+	}
+	l := d.Status().Level()
+	q.put(&q.adm.waiting[l], l, d)
 }
 
-func (q *injector) resize(size int) {
-	ring := make([]*rt.Desc, size)
-	k := copy(ring, q.ring[q.head:])
-	copy(ring[k:], q.ring[:q.head])
-	q.ring, q.head = ring, 0
-}
-
-// empty reports whether there was nothing in it at some moment during the call.
+// empty reports whether there was no normal task in it at some moment during the call.
 func (q *injector) empty() bool { return q.n.Load() == 0 }
 
 // len returns the number of queued tasks.
-func (q *injector) len() int { return int(q.n.Load()) }
+func (q *injector) len() int {
+	v := q.ranked.Load()
+	return int(q.n.Load()) + int(v/oneHigh) + int(v%oneHigh)
+}
 
 // maxBatch is the most that a worker moves to its own queue at once: enough to
 // make the lock cheap (BenchmarkSubmit is flat from 64 on), few enough to leave some for others.
 const maxBatch = 128
 
-// pop takes the oldest task, and, if more is not nil, further ones up to a fair share
+// pop takes the oldest normal task, and, if more is not nil, further ones up to a fair share
 // of one in share, which it passes to more for the caller to queue. ok is false if somebody
 // else holds the lock: worth another try.
+//
+// With a limit it takes just one: what has been moved to a worker's queue could not be counted as waiting
+// any more, nor be dropped.
 func (q *injector) pop(share int, more func(d *rt.Desc)) (d *rt.Desc, ok bool) {
 	if q.empty() {
 		return nil, true
+	}
+	if q.adm != nil {
+		return q.popLevel(rt.Normal)
 	}
 	if !q.mu.TryLock() {
 		return nil, false
 	}
 	defer q.mu.Unlock()
-	n := int(q.n.Load())
+	n := q.tasks.n
 	if n == 0 {
 		return nil, true
 	}
@@ -81,22 +120,54 @@ func (q *injector) pop(share int, more func(d *rt.Desc)) (d *rt.Desc, ok bool) {
 	if more != nil {
 		take = min(n, n/share+1, maxBatch)
 	}
-	mask := len(q.ring) - 1
-	for i := range take {
-		at := &q.ring[(q.head+i)&mask]
-		if i == 0 {
-			d = *at
-		} else {
-			more(*at)
-		}
-		*at = nil
+	d = q.tasks.pop()
+	for range take - 1 {
+		more(q.tasks.pop())
 	}
-	q.head = (q.head + take) & mask
 	// Last: a worker that looks before it sleeps must see the batch in one place
 	// or the other.
 	q.n.Store(int64(n - take))
-	if n == take && len(q.ring) > keepQueue {
-		q.ring, q.head = nil, 0 // give a burst's memory back
-	}
 	return d, true
+}
+
+// popLevel takes a task of level l: the oldest one, or with a limit in turn the oldest submission and the oldest of the others.
+// ok is false if somebody else holds the lock.
+func (q *injector) popLevel(l rt.Level) (d *rt.Desc, ok bool) {
+	if !q.mu.TryLock() {
+		return nil, false
+	}
+	d, let := q.take(l)
+	q.mu.Unlock()
+	q.wakeLet(let)
+	return d, true
+}
+
+// take is popLevel for a caller that holds mu, and has to call wakeLet without it.
+func (q *injector) take(l rt.Level) (d *rt.Desc, let *blocked) {
+	f := &q.tasks
+	switch l {
+	case rt.High:
+		f = &q.high
+	case rt.Low:
+		f = &q.low
+	}
+	if a := q.adm; a != nil && a.waiting[l].n > 0 && (f.n == 0 || a.takeNew()) {
+		d = a.waiting[l].pop()
+		let = q.started()
+	} else {
+		d = f.pop()
+	}
+	if d != nil {
+		q.count(l, -1)
+	}
+	return d, let
+}
+
+// wakeLet wakes submitters whose tasks have been queued.
+func (q *injector) wakeLet(let *blocked) {
+	for let != nil {
+		b := let
+		let = b.next
+		q.adm.wake(b)
+	}
 }

@@ -64,6 +64,9 @@ type config struct {
 	log        *slog.Logger
 	blocking   int
 	clock      Clock
+
+	queueLimit  int // 0: none
+	queuePolicy QueuePolicy
 }
 
 // Option is an option of [New].

@@ -90,6 +90,9 @@ func New(opts ...Option) (*Scheduler, error) {
 	}
 	s.home.Sched = s
 	s.descs.nobody = &rt.Worker{Home: &s.home}
+	if cfg.queueLimit > 0 {
+		s.inj.adm = &admission{limit: cfg.queueLimit, policy: cfg.queuePolicy, wake: s.wakeBlocked}
+	}
 	if s.block.vainMost = 6; !s.pinned() {
 		s.block.vainMost = 10
 	}
@@ -127,18 +130,18 @@ func (s *Scheduler) logger() *slog.Logger {
 // from any goroutine; inside a task prefer [task.Ctx.Go], which queues on the task's own
 // worker.
 //
-// After Shutdown or Close, fn does not run and the handle's Err is [task.ErrClosed].
+// After Shutdown or Close, fn does not run and the handle's Err is [task.ErrClosed]. [WithQueueLimit] says what happens
+// when there is a limit and the queue is full.
 func (s *Scheduler) Go(fn func(c *task.Ctx), opts ...task.Option) task.Task {
 	if fn == nil {
 		panic("scheduler: Go with a nil function")
 	}
 	var none context.Context
-	return task.HandleOf(s.Admit(fn, task.Submission(none, opts)))
+	return s.submit(fn, task.Submission(none, opts))
 }
 
-// GoContext is Go for a task that also belongs to a context: the task is cancelled, with the
-// context's cause, when ctx ends, and its Ctx has ctx's deadline and values. If ctx has
-// ended already, fn does not run.
+// GoContext is Go with the option [task.Parent]: the task is cancelled, with the context's cause, when ctx ends, and its
+// Ctx has ctx's deadline and values. If ctx has ended already, fn does not run.
 func (s *Scheduler) GoContext(ctx context.Context, fn func(c *task.Ctx), opts ...task.Option) task.Task {
 	if ctx == nil {
 		panic("scheduler: GoContext with a nil context: use Go, or context.Background()")
@@ -146,60 +149,16 @@ func (s *Scheduler) GoContext(ctx context.Context, fn func(c *task.Ctx), opts ..
 	if fn == nil {
 		panic("scheduler: GoContext with a nil function")
 	}
-	return s.admitUnder(ctx, fn, task.Submission(ctx, opts))
+	return s.submit(fn, task.Submission(ctx, opts))
 }
 
-// enter counts a task that is submitted from outside, and reports whether it is accepted.
-//
-// It counts before it looks at the phase; Shutdown and Close set the phase before they look at
-// the count. So either the task is refused or it is waited for.
-func (s *Scheduler) enter() bool {
-	s.live.Add(1)
-	if s.phase.Load() == phaseOpen {
-		return true
+func (s *Scheduler) submit(fn any, x *rt.Ext) task.Task {
+	var by context.Context // none
+	d, gen, err := s.Admit(by, fn, x)
+	if err != nil {
+		return task.Refused(err)
 	}
-	s.live.Add(-1)
-	s.quiesce()
-	return false
-}
-
-// Admit implements rt.Scheduler: the way in for goroutines.
-func (s *Scheduler) Admit(fn any, x *rt.Ext) (*rt.Desc, uint32) {
-	if !s.enter() {
-		return nil, 0
-	}
-	q := &s.inj
-	q.mu.Lock()
-	d := q.descs.get(&s.descs)
-	d.Start(fn, x)
-	gen := d.Gen()
-	q.accept(d) // (P1)
-	q.mu.Unlock()
-	s.wakeOne() // (P2, P3)
-	return d, gen
-}
-
-// admitUnder is Admit for a task that is cancelled with ctx.
-func (s *Scheduler) admitUnder(ctx context.Context, fn any, x *rt.Ext) task.Task {
-	if !s.enter() {
-		return task.Closed()
-	}
-	q := &s.inj
-	q.mu.Lock()
-	d := q.descs.get(&s.descs)
-	q.mu.Unlock()
-	// The watch may cancel at once, so the descriptor must be alive.
-	d.Start(fn, x)
-	t := task.HandleOf(d, d.Gen())
-	x.Watch(context.AfterFunc(ctx, func() { t.CancelCause(context.Cause(ctx)) }))
-	if ctx.Err() != nil {
-		t.CancelCause(context.Cause(ctx))
-	}
-	q.mu.Lock()
-	q.accept(d)
-	q.mu.Unlock()
-	s.wakeOne()
-	return t
+	return task.HandleOf(d, gen)
 }
 
 // Inject implements rt.Scheduler.

@@ -67,6 +67,7 @@ func (s *Scheduler) Shutdown(ctx context.Context) error {
 	s.phase.CompareAndSwap(phaseOpen, phaseDraining)
 	s.Resume()
 	s.endPeriodic()
+	s.refuseBlocked()
 	s.quiesce()
 	select {
 	case <-s.quiet:
@@ -94,6 +95,7 @@ func (s *Scheduler) Shutdown(ctx context.Context) error {
 // always returns nil, and is an io.Closer.
 func (s *Scheduler) Close() error {
 	if s.phase.Swap(phaseClosed) != phaseClosed {
+		s.refuseBlocked()
 		s.descs.each(func(d *rt.Desc) {
 			st := d.Status()
 			if !st.InUse() {

@@ -13,6 +13,12 @@ type Stats struct {
 	Finished uint64 // tasks ended, in whatever way
 	Queued   int    // tasks in queues at about this moment
 
+	// Of submissions from outside, with [WithQueueLimit].
+	Delayed   uint64 // had to wait, for room (Block) or for the task's end (CallerRuns)
+	Abandoned uint64 // given up while they waited for room, since a context ended
+	Rejected  uint64 // refused, since the queue was full
+	Dropped   uint64 // accepted, and dropped from the queue to make room; also counted as Finished
+
 	Dispatches  uint64 // times a task was put on a worker
 	Yields      uint64 // times a task gave way by itself
 	Preemptions uint64 // times a task gave way since its quantum was over
@@ -91,6 +97,13 @@ func (s *Scheduler) Stats() Stats {
 		Stalls:   s.stalls.Load(),
 		Wakes:    s.wakes.Load(),
 		Stranded: s.stranded.Load(),
+	}
+	if a := s.inj.adm; a != nil {
+		st.Delayed = a.delayed.Load()
+		st.Abandoned = a.abandoned.Load()
+		st.Rejected = a.rejected.Load()
+		st.Dropped = a.dropped.Load()
+		st.Finished = st.Dropped
 	}
 	for _, w := range s.workers() {
 		ws := WorkerStats{

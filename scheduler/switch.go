@@ -57,8 +57,12 @@ func (w *worker) commit() {
 
 // push queues a runnable task at the back and sees to it that somebody runs it.
 func (w *worker) push(d *rt.Desc) {
-	w.runq.Push(d) // (P1)
-	w.s.wakeOne()  // (P2, P3)
+	if isRanked(d) {
+		w.s.inj.push(d) // (P1)
+	} else {
+		w.runq.Push(d) // (P1)
+	}
+	w.s.wakeOne() // (P2, P3)
 }
 
 // begin puts d on this worker: the last thing before its function is called or its
@@ -131,8 +135,10 @@ func (w *worker) Yield(d *rt.Desc) {
 	n := w.pick()
 	if n == nil && !w.halting() {
 		if n = w.glance(); n == nil {
-			w.again(d)
-			return
+			if n = w.peer(d); n == nil {
+				w.again(d)
+				return
+			}
 		}
 	}
 	w.n.yields++
@@ -212,7 +218,7 @@ func (w *worker) over(d *rt.Desc) bool {
 	if w.s.home.Owed.Load() != 0 {
 		w.letIn(now)
 	}
-	return w.slice.Spent(&d.Flag, now, w.s.cfg.quantum) || w.halting()
+	return w.slice.Spent(&d.Flag, now, w.s.cfg.quantum) || w.outranked(d) || w.halting()
 }
 
 // preempt puts d at the back of the queue if there is anything else to run.
@@ -223,8 +229,10 @@ func (w *worker) preempt(d *rt.Desc) {
 	}
 	n := w.pickFair()
 	if n == nil && !w.halting() {
-		w.again(d)
-		return
+		if n = w.peer(d); n == nil {
+			w.again(d)
+			return
+		}
 	}
 	w.n.preemptions++
 	if next, yield := w.leave(d, n, actRequeue).Turn(); next != nil {

@@ -39,6 +39,7 @@ type worker struct {
 	tick        uint32 // counts looks for work
 	nextRun     int    // dispatches from the next slot in a row
 	fairTurn    bool   // see pickFair
+	turns       turns  // of high and low tasks
 	searching   bool   // registered in idleSet as a searcher
 	slice       preempt.Slice
 	owedSince   int64 // when an outsider was first seen waiting for a P; 0: none is
@@ -94,6 +95,9 @@ func (w *worker) Spawn(fn any, x *rt.Ext) (*rt.Desc, uint32) {
 	gen := d.Gen()
 	w.live++
 	w.n.spawned++
+	if x != nil && x.Under != nil {
+		watch(d, gen, x)
+	}
 	w.push(d)
 	return d, gen
 }
@@ -107,7 +111,13 @@ func (w *worker) Spawn(fn any, x *rt.Ext) (*rt.Desc, uint32) {
 // the worker comes to take the task itself, the number of times to skip
 // doubles, and it falls back to none when a thief takes one. If a skipped one does get
 // stuck, sysmon wakes a worker at its next tick (N3 of the protocol).
+//
+// A high or low task goes to its own queue.
 func (w *worker) Local(d *rt.Desc) {
+	if isRanked(d) {
+		w.push(d)
+		return
+	}
 	if old := w.next.put(d); old != nil {
 		w.push(old)
 		return

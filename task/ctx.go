@@ -112,9 +112,20 @@ func (c *Ctx) Cancelled() bool {
 	return c.desc().Status().Cancelled()
 }
 
-// Deadline implements [context.Context]: the earlier one of the task's own deadline, given with the options [Deadline] and
-// [Timeout], and the parent context's.
-func (c *Ctx) Deadline() (deadline time.Time, ok bool) { return c.deadline() }
+// Deadline implements [context.Context]: the earliest of the task's own deadline, given with the options [Deadline] and
+// [Timeout], and the deadlines of its parent contexts.
+func (c *Ctx) Deadline() (deadline time.Time, ok bool) {
+	c.eachParent(func(p context.Context) bool {
+		if t, has := p.Deadline(); has && (!ok || t.Before(deadline)) {
+			deadline, ok = t, true
+		}
+		return true
+	})
+	if x := c.desc().Ext(); x != nil && x.Limit != nil && (!ok || x.Limit.At.Before(deadline)) {
+		return x.Limit.At, true
+	}
+	return deadline, ok
+}
 
 // Done implements [context.Context]. The channel is closed when the task is cancelled, or
 // ends. Inside the task, prefer [Ctx.Cancelled]: a task whose Done was asked for is not pooled.
@@ -137,21 +148,32 @@ func (c *Ctx) Err() error {
 
 // Value implements [context.Context]: the value of the parent context, if the task
 // was given one.
-func (c *Ctx) Value(key any) any {
+func (c *Ctx) Value(key any) (v any) {
 	if key == (ctxKey{}) {
 		return c
 	}
-	if p := c.parent(); p != nil {
-		return p.Value(key)
-	}
-	return nil
+	c.eachParent(func(p context.Context) bool {
+		v = p.Value(key)
+		return v == nil
+	})
+	return v
 }
 
-func (c *Ctx) parent() context.Context {
-	if x := c.desc().Ext(); x != nil {
-		return x.Parent
+// eachParent calls f with the contexts that the task is under until it returns false: those of the submission's options,
+// the last one first, and then that of which the task is a part.
+func (c *Ctx) eachParent(f func(p context.Context) bool) {
+	x := c.desc().Ext()
+	if x == nil {
+		return
 	}
-	return nil
+	for u := x.Under; u != nil; u = u.Next {
+		if !f(u.Context) {
+			return
+		}
+	}
+	if x.Parent != nil {
+		f(x.Parent)
+	}
 }
 
 type ctxKey struct{}

@@ -40,21 +40,6 @@ func limitOf(x *rt.Ext) *rt.Limit {
 
 func expire(d *rt.Desc, gen uint32) { Task{d, gen}.CancelCause(context.DeadlineExceeded) }
 
-// deadline returns the earlier one of the task's own deadline and its parent's.
-func (c *Ctx) deadline() (t time.Time, ok bool) {
-	x := c.desc().Ext()
-	if x == nil {
-		return t, false
-	}
-	if x.Parent != nil {
-		t, ok = x.Parent.Deadline()
-	}
-	if l := x.Limit; l != nil && (!ok || l.At.Before(t)) {
-		return l.At, true
-	}
-	return t, ok
-}
-
 // WithDeadline is [context.WithDeadline] by the clock and the timers of heddle: it returns a context derived from ctx that
 // ends at t, if ctx does not end first. ctx is a task's Ctx or derived from one; the context so keeps its time where goroutines
 // and their timers wait for a processor, beside tasks that compute, and goes by the clock of the task's scheduler. Given any other ctx, it

@@ -16,6 +16,10 @@ type closedError struct{}
 func (closedError) Error() string        { return "task: scheduler closed" }
 func (closedError) Is(target error) bool { return target == context.Canceled }
 
+// ErrQueueFull is the error of a task that did not run since the queue for submissions from outside
+// was at its limit: see scheduler.WithQueueLimit.
+var ErrQueueFull = errors.New("task: queue full")
+
 // ErrGoexit is the error of a task whose function called runtime.Goexit, directly or
 // through testing.T.FailNow and the like.
 var ErrGoexit = errors.New("task: function called runtime.Goexit")

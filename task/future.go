@@ -25,7 +25,7 @@ type submitted[T any] struct {
 //
 // The result is what fn returns. If it panics, the error is a [*PanicError], and the scheduler's panic handler
 // is not called; if it calls runtime.Goexit, [ErrGoexit]; if the task is cancelled before it starts, the cause; if the
-// scheduler is closed, [ErrClosed].
+// scheduler is closed, [ErrClosed]; if its queue is full, [ErrQueueFull].
 func Submit[T any](on Starter, fn func(c *Ctx) (T, error), opts ...Option) *Future[T] {
 	if fn == nil {
 		panic("task: Submit with a nil function")
@@ -35,9 +35,10 @@ func Submit[T any](on Starter, fn func(c *Ctx) (T, error), opts ...Option) *Futu
 	s := &f.s
 	s.fn = fn
 	c, _ := on.(*Ctx)
-	f.task = l.start(c, s, extOf(opts), opts)
-	if f.task == closedTask {
-		s.skip(ErrClosed)
+	var by context.Context // none
+	var err error
+	if f.task, err = l.start(by, c, s, extOf(opts), opts); err != nil {
+		s.skip(err)
 	}
 	return f
 }

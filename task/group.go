@@ -99,10 +99,11 @@ func (g *Group) JoinErrors() {
 
 // Go adds a member that calls fn. If the group is at its limit it waits for a place, parking the task or
 // blocking the goroutine. If ctx ends first, Go returns its cause and fn will not be called; a ctx
-// that has ended before Go is called counts as first.
+// that has ended before Go is called counts as first. It waits likewise for room in the scheduler's queue, if that is
+// limited and the caller is not one of its tasks.
 //
 // Called by a task of the group's scheduler, it queues the member on the task's own worker. If the scheduler is closed
-// the member fails with [ErrClosed], which Wait returns.
+// the member fails with [ErrClosed], and if the scheduler's queue is full and does not wait, with [ErrQueueFull]; Wait returns that.
 func (g *Group) Go(ctx context.Context, fn func(c *Ctx) error, opts ...Option) error {
 	if fn == nil {
 		panic("task: Group.Go with a nil function")
@@ -112,8 +113,7 @@ func (g *Group) Go(ctx context.Context, fn func(c *Ctx) error, opts ...Option) e
 		return err
 	}
 	if g.limit < 0 {
-		g.mustAdd(c, fn, opts)
-		return nil
+		return g.add(ctx, c, fn, opts)
 	}
 	return g.goLimited(ctx, c, fn, opts)
 }
@@ -131,8 +131,7 @@ func (g *Group) goLimited(ctx context.Context, c *Ctx, fn func(c *Ctx) error, op
 	if g.active < g.limit {
 		g.active++
 		g.mu.Unlock()
-		g.mustAdd(c, fn, opts)
-		return nil
+		return g.add(ctx, c, fn, opts)
 	}
 	w := g.more.push(&g.mu, ctx, c)
 	w.Why = rt.WaitPlace
@@ -141,7 +140,7 @@ func (g *Group) goLimited(ctx context.Context, c *Ctx, fn func(c *Ctx) error, op
 	lent := me.lend(c) // maybe to w
 	err := w.wait()
 	if err == nil {
-		g.mustAdd(c, fn, opts)
+		err = g.add(ctx, c, fn, opts)
 	}
 	if lent {
 		me.takeBack(c)
@@ -149,8 +148,8 @@ func (g *Group) goLimited(ctx context.Context, c *Ctx, fn func(c *Ctx) error, op
 	return err
 }
 
-// TryGo is Go that does not wait: it reports false, and has done nothing, if the group is at its limit or the
-// scheduler takes no submissions from outside any more. The member is queued as one from outside.
+// TryGo is Go that does not wait: it reports false, and has done nothing, if the group is at its limit, the
+// scheduler takes no submissions from outside any more, or its queue is full. The member is queued as one from outside.
 func (g *Group) TryGo(fn func(c *Ctx) error, opts ...Option) bool {
 	if fn == nil {
 		panic("task: Group.TryGo with a nil function")
@@ -158,15 +157,19 @@ func (g *Group) TryGo(fn func(c *Ctx) error, opts ...Option) bool {
 	if g.limit >= 0 && !g.tryPlace() {
 		return false
 	}
-	if g.add(nil, fn, opts) {
+	if g.launch(ended, nil, fn, opts) == nil {
 		return true
 	}
-	if g.limit >= 0 {
-		g.release(nil)
-	}
-	g.leave(nil)
+	g.undo(nil)
 	return false
 }
+
+// ended is a context that has: under it nothing waits.
+var ended = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
 
 // Wait waits for all members to end, parking the task or blocking the goroutine. Then it ends the group's context, and
 //
@@ -253,30 +256,44 @@ type heir struct {
 	next, prev *heir
 }
 
-// add starts a member and reports whether the scheduler has accepted it. Its place, if there is a limit, has been taken.
-func (g *Group) add(c *Ctx, fn func(c *Ctx) error, opts []Option) bool {
+// launch counts a member and starts it. Its place, if there is a limit, has been taken. With an error it has not been started, and is
+// to be taken back.
+func (g *Group) launch(by context.Context, c *Ctx, fn func(c *Ctx) error, opts []Option) error {
 	g.members.enter()
 	if g.cancel == nil {
 		m := members.Get().(*member)
 		m.g, m.fn, m.place = g, fn, g.limit >= 0
-		return g.start(c, m, extOf(opts), opts) != closedTask
+		_, err := g.start(by, c, m, extOf(opts), opts)
+		return err
 	}
 	h := &heir{member: member{g, fn, g.limit >= 0}}
 	h.ext.Parent = g.ctx
 	addTo(&h.ext, opts)
-	return g.start(c, h, &h.ext, opts) != closedTask
+	_, err := g.start(by, c, h, &h.ext, opts)
+	return err
 }
 
-// mustAdd is add for a member that fails if the scheduler does not accept it.
-func (g *Group) mustAdd(c *Ctx, fn func(c *Ctx) error, opts []Option) {
-	if g.add(c, fn, opts) {
-		return
+// add adds a member, which fails if the scheduler refuses it. It returns an error, and has not added it, if ctx, the
+// caller's, has ended before the scheduler had room.
+func (g *Group) add(ctx context.Context, c *Ctx, fn func(c *Ctx) error, opts []Option) error {
+	err := g.launch(ctx, c, fn, opts)
+	if err == nil {
+		return nil
 	}
-	g.fail(ErrClosed)
+	if err == ErrClosed || err == ErrQueueFull {
+		g.fail(err)
+		err = nil
+	}
+	g.undo(c)
+	return err
+}
+
+// undo takes back a member that was not started. by is the running task, or nil.
+func (g *Group) undo(by *Ctx) {
 	if g.limit >= 0 {
-		g.release(c)
+		g.release(by)
 	}
-	g.leave(c)
+	g.leave(by)
 }
 
 // memberOf returns the member that a task is, or nil.

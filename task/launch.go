@@ -36,49 +36,49 @@ func launcherOf(who string, on Starter) launcher {
 // none reports whether l was not made by launcherOf.
 func (l *launcher) none() bool { return l.sched == nil && l.on == nil }
 
-// start starts h's task on the worker of c, if that is a task of the same scheduler, and otherwise from outside. It
-// returns closedTask if the scheduler refuses. x is what opts and the parent context come to, or nil.
-func (l *launcher) start(c *Ctx, h launched, x *rt.Ext, opts []Option) Task {
+// start starts h's task on the worker of c, if that is a task of the same scheduler, and otherwise from outside, where it
+// may wait for room in the queue until by ends. It returns an error if the scheduler refuses. x is what opts and the parent
+// context come to, or nil.
+func (l *launcher) start(by context.Context, c *Ctx, h launched, x *rt.Ext, opts []Option) (Task, error) {
 	if l.on != nil {
 		return l.startForeign(h, x, opts)
 	}
-	var t Task
 	if c != nil && c.desc().Home().Sched == l.sched {
-		t.d, t.gen = c.host().Spawn(h, x)
-	} else {
-		t.d, t.gen = l.sched.Admit(h, x)
+		d, gen := c.host().Spawn(h, x)
+		if d == nil {
+			return closedTask, ErrClosed
+		}
+		return Task{d, gen}, nil
 	}
-	if t.d == nil {
-		return closedTask
+	d, gen, err := l.sched.Admit(by, h, x)
+	if err != nil {
+		return Refused(err), err
 	}
-	return t
+	return Task{d, gen}, nil
 }
 
-// startForeign starts h's task by a Starter, which may give it a parent context of its own; otherwise it has the one of x. A goroutine
+// startForeign starts h's task by a Starter, which may put it under a context of its own. A goroutine
 // watches over such a task, to see if it never runs.
-func (l *launcher) startForeign(h launched, x *rt.Ext, opts []Option) Task {
+func (l *launcher) startForeign(h launched, x *rt.Ext, opts []Option) (Task, error) {
 	ran := new(atomicx.Bool)
 	t := l.on.Go(func(c *Ctx) {
 		ran.Store(true)
-		f := &foreign{h: h}
-		own := c.desc().NeedExt()
-		if f.Context = own.Parent; f.Context == nil {
-			f.Context = context.Background()
-			if x != nil && x.Parent != nil {
-				f.Context = x.Parent
-			}
+		f := &foreign{Context: context.Background(), h: h}
+		if x != nil && x.Parent != nil {
+			f.Context = x.Parent
 		}
-		own.Parent = f
+		c.desc().NeedExt().Parent = f
 		h.Run(c.desc())
 	}, opts...)
-	if t != closedTask {
-		go func() {
-			if err := t.Wait(); !ran.Load() {
-				h.skip(err)
-			}
-		}()
+	if t == closedTask || t == fullTask {
+		return t, t.Err()
 	}
-	return t
+	go func() {
+		if err := t.Wait(); !ran.Load() {
+			h.skip(err)
+		}
+	}()
+	return t, nil
 }
 
 // A foreign is the parent context of a task that a Starter from elsewhere has started: by this the task is recognised, since

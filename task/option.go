@@ -2,6 +2,7 @@ package task
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/heddle-go/heddle/internal/rt"
 )
@@ -15,6 +16,61 @@ type Option struct {
 // costs an allocation of about 100 bytes.
 func Name(name string) Option {
 	return Option{func(x *rt.Ext) { x.Name = name }}
+}
+
+// Level is a task's priority. The zero Level is Normal.
+type Level uint8
+
+// The levels.
+const (
+	Normal = Level(rt.Normal) // what a task has without an option
+	High   = Level(rt.High)   // before normal ones
+	Low    = Level(rt.Low)    // when there is nothing else to do
+)
+
+// String returns "normal", "high" or "low".
+func (l Level) String() string {
+	switch l {
+	case Normal:
+		return "normal"
+	case High:
+		return "high"
+	case Low:
+		return "low"
+	}
+	return fmt.Sprintf("Level(%d)", uint8(l))
+}
+
+// Priority gives the task a level, for life: it holds when the task is submitted and each time that it becomes
+// runnable again. Tasks that it starts do not inherit it; the calls that it forks are a part of it and do.
+//
+// The levels are no strict order, and none starves. While high tasks are runnable, a worker takes them first, in the
+// order in which they became so, but after 7 of them in a row it gives a turn to a normal task, if it has one. While
+// low tasks are runnable and it has others, it gives them one turn in 32; it takes them at once if neither it
+// nor, at a glance, another worker has anything else. A task keeps its worker for the whole quantum in such a turn; otherwise one
+// that is not high gives way to a high one at a checkpoint within about an eighth of the quantum.
+//
+// High and low tasks are queued in one place for all workers, under a lock, and do not stay with the worker that made them
+// runnable: the levels are for a minority of tasks that are not tiny. The option costs an allocation of about 150 bytes. It
+// panics if l is none of the levels.
+func Priority(l Level) Option {
+	if l > Low {
+		panic(fmt.Sprintf("task: Priority(%d): want Normal (0), High (1) or Low (2)", uint8(l)))
+	}
+	return Option{func(x *rt.Ext) { x.Level = rt.Level(l) }}
+}
+
+// Parent puts the task under ctx: the task is cancelled, with the context's cause, when ctx ends, and its Ctx has
+// ctx's deadline and values. If ctx has ended already, the function does not run. The task does not keep ctx from
+// ending and nobody waits for it.
+//
+// Given more than once, also by GoContext or by a group's context, the task belongs to all of them: the first that ends cancels it, the
+// earliest deadline counts, and the last one given is the first to be asked for a value. A nil ctx panics.
+func Parent(ctx context.Context) Option {
+	if ctx == nil {
+		panic("task: Parent with a nil context: leave the option out, or use context.Background()")
+	}
+	return Option{func(x *rt.Ext) { x.Under = &rt.Under{Context: ctx, Next: x.Under} }}
 }
 
 func extOf(opts []Option) *rt.Ext {
@@ -35,14 +91,16 @@ func addTo(x *rt.Ext, opts []Option) {
 }
 
 // Submission turns the options of a submission into what a scheduler attaches to the
-// task's descriptor. It is for package scheduler.
+// task's descriptor. parent, which may be nil, is as by [Parent]. It is for package scheduler.
 func Submission(parent context.Context, opts []Option) *rt.Ext {
-	x := extOf(opts)
-	if parent != nil {
-		if x == nil {
-			x = &rt.Ext{}
+	if parent == nil {
+		return extOf(opts)
+	}
+	x := &rt.Ext{Under: &rt.Under{Context: parent}}
+	for _, o := range opts {
+		if o.apply != nil {
+			o.apply(x)
 		}
-		x.Parent = parent
 	}
 	return x
 }

@@ -34,7 +34,8 @@ func (t Task) State() State {
 //   - a [*PanicError] if the function panicked,
 //   - [ErrGoexit] if it called runtime.Goexit (as testing.T.FailNow does),
 //   - the cause if the task was cancelled before its function returned: [context.Canceled],
-//     the cause of the parent context, or [ErrClosed].
+//     the cause of the parent context, or [ErrClosed],
+//   - [ErrQueueFull] if it did not run since the scheduler's queue was full.
 func (t Task) Err() error {
 	if t.d == nil {
 		return nil
@@ -183,11 +184,31 @@ func (t Task) String() string {
 // closed: it is Done and its Err is [ErrClosed].
 func Closed() Task { return closedTask }
 
-var closedTask = func() Task {
+var (
+	closedTask = refused(rt.Closed, nil)
+	fullTask   = refused(rt.Custom, ErrQueueFull)
+)
+
+// Refused returns a handle of a task that was not accepted for the reason err: it is Done and its Err is
+// err. It is for package scheduler.
+func Refused(err error) Task {
+	switch err {
+	case ErrClosed:
+		return closedTask
+	case ErrQueueFull:
+		return fullTask
+	}
+	return refused(rt.Custom, err)
+}
+
+func refused(why rt.Cause, cause error) Task {
 	d := &rt.Desc{}
 	d.Start(nil, nil)
 	t := Task{d, d.Gen()}
-	d.Cancel(t.gen, rt.Closed)
+	if cause != nil {
+		d.SetCause(t.gen, cause)
+	}
+	d.Cancel(t.gen, why)
 	d.Finish(rt.Skipped)
 	return t
-}()
+}

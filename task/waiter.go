@@ -96,6 +96,16 @@ func (w *Waiter) Wake(by *Ctx) {
 	home.Sched.Inject(d)
 }
 
+// WakeOwed is [Waiter.Wake] by a worker of home between two tasks: a waiting goroutine is owed a P. It is for package
+// scheduler.
+func (w *Waiter) WakeOwed(home *rt.Home) {
+	if w.w.Task == nil {
+		w.home = home
+		home.Owed.Add(1)
+	}
+	w.Wake(nil)
+}
+
 // running reports whether c is the task that its worker runs. Where it is false, host panics. Both
 // sides of an operation of package tsync ask, so it must inline; host does not.
 func (c *Ctx) running() bool { return (*rt.Desc)(c).Worker().Current.Load() == (*rt.Desc)(c) }

@@ -7,6 +7,7 @@
 package rt
 
 import (
+	"context"
 	"fmt"
 	"sync"
 
@@ -107,9 +108,10 @@ type Scheduler interface {
 	// OnTask reports whether the caller runs on a task of this scheduler. It may be slow, and
 	// may take a task of another scheduler for one.
 	OnTask() bool
-	// Admit submits a task from outside and returns its descriptor and its generation; the
-	// descriptor is nil if the scheduler takes none.
-	Admit(fn any, x *Ext) (*Desc, uint32)
+	// Admit submits a task from outside and returns its descriptor and its generation. It may wait for
+	// room in the queue, parking the task or blocking the goroutine that by belongs to; when by ends first, it returns the
+	// cause. by may be nil. With an error, nothing has been submitted, and fn will not be called.
+	Admit(by context.Context, fn any, x *Ext) (*Desc, uint32, error)
 	// Block has a goroutine that is no task run j, at once or when one is free. The caller is a task.
 	Block(j Job)
 	// Assist calls f on a goroutine that is no task, now, whatever the limit on others; f ends soon when the task that calls is cancelled.
@@ -123,7 +125,8 @@ type Scheduler interface {
 type Runner interface {
 	// Run is the function. A panic is let out.
 	Run(d *Desc)
-	// Skip is called instead, by the worker that ends the task, if the task ends without having run, and before its end is known.
+	// Skip is called instead if the task ends without having run, before its end is known, by who ends it: a worker, or a
+	// goroutine whose submission has taken the task's place in the queue.
 	Skip(d *Desc)
 }
 
@@ -188,7 +191,11 @@ func (d *Desc) Start(fn any, x *Ext) {
 	if x != nil || d.ext.Load() != nil { // left by who came too late for the last life
 		d.ext.Store(x)
 	}
-	d.status.Store(d.status.Load()&genMask | stActive)
+	s := d.status.Load()&genMask | stActive
+	if x != nil {
+		s |= uint64(x.Level) << levelShift
+	}
+	d.status.Store(s)
 	if x != nil && x.Limit != nil {
 		x.Limit.begin(d)
 	}
@@ -376,7 +383,7 @@ const (
 // Finish ends the present life and returns those who wait for that. It reports
 // whether the descriptor is free to serve again, and then its state is Free
 // in a new generation; otherwise it is Done for good. Called by the worker that runs
-// the task, or took it from a queue.
+// the task, or by who took it from a queue.
 func (d *Desc) Finish(e End) (waiters *Waiter, free bool) {
 	if e == Skipped {
 		if r, ok := d.Fn.(Runner); ok {

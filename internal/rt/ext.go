@@ -11,9 +11,11 @@ import (
 type Ext struct {
 	// Set before the task is queued.
 	Name   string
-	Parent context.Context
-	Limit  *Limit // the deadline, if there is one
-	Ended  func() // if not nil, called when the task has ended
+	Level  Level
+	Parent context.Context // what the task is a part of: a group's context, or the Ctx whose stolen call it is
+	Under  *Under          // the contexts that the submission has put it under, the last one first
+	Limit  *Limit          // the deadline, if there is one
+	Ended  func()          // if not nil, called when the task has ended
 
 	// Set by the worker that ends the task, before Finish.
 	Err error
@@ -29,6 +31,13 @@ type Ext struct {
 	cause error       // of the cancellation, if it is the user's
 	stop  func() bool // ends the watch over Parent
 	after map[*func()]struct{}
+}
+
+// An Under is a context that a submission has put its task under: the task is cancelled with it and has its
+// deadline and values.
+type Under struct {
+	context.Context
+	Next *Under
 }
 
 // Ext returns the extension, or nil.

@@ -16,7 +16,7 @@ package rt
 //	Free    -> Active   Start      whoever took the descriptor from a pool
 //	Active  -> Waiting  CommitPark the successor, after the switch
 //	Waiting -> Active   Ready, Wake, Cancel   anybody; the winner enqueues
-//	Active  -> Done     Finish     the worker that runs it, or took it from a queue
+//	Active  -> Done     Finish     the worker that runs it, or who took it from a queue
 //	Active  -> Free     Finish     the worker that runs it
 //
 // Active covers what handles show as Runnable and Running. The difference is no
@@ -42,6 +42,9 @@ const (
 	flagSkipped   = 1 << 11 // Done without having been started
 
 	flagCaused = 1 << 12 // Cancelled with the cause in Ext
+
+	levelShift = 13 // the task's Level, two bits: set by Start, the same for the whole life
+	flagLevel  = 3 << levelShift
 
 	flagBits = 16
 	flagMask = 1<<flagBits - 1
@@ -79,6 +82,16 @@ func (s State) String() string {
 	return "unknown"
 }
 
+// Level is a task's priority.
+type Level uint8
+
+// The levels.
+const (
+	Normal Level = iota
+	High
+	Low
+)
+
 // A Status is one reading of a task's status word.
 type Status uint64
 
@@ -102,6 +115,9 @@ func (s Status) InUse() bool {
 
 // Cancelled reports whether the task was asked to end.
 func (s Status) Cancelled() bool { return s.has(flagCancelled) }
+
+// Level returns the task's priority.
+func (s Status) Level() Level { return Level(s >> levelShift & 3) }
 
 // Gen returns the generation.
 func (s Status) Gen() uint32 { return s.gen() }

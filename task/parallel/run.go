@@ -20,7 +20,7 @@ type Starter interface {
 //	squares, err := parallel.Run(sched, func(c *task.Ctx) ([]int, error) { return parallel.Map(c, xs, square) })
 //
 // It returns what fn returned. If fn did not run, since s is closed or the task was cancelled before it
-// started, the error is [task.ErrClosed] or the cause; if fn called runtime.Goexit, it is [task.ErrGoexit].
+// started, the error is [task.ErrClosed] or the cause; if the queue of s is full, it may be [task.ErrQueueFull]; if fn called runtime.Goexit, it is [task.ErrGoexit].
 // If fn panicked, Run panics with a [*task.PanicError] that has the value and the stack, after the calls that fn had
 // forked have ended.
 //

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/task"
+)
+
+// onHeddle computes on a scheduler with a bounded queue.
+type onHeddle struct {
+	sched *scheduler.Scheduler
+	job   job
+}
+
+func newHeddle(set settings, j job) (backend, error) {
+	sched, err := scheduler.New(scheduler.WithWorkers(set.workers), scheduler.WithQueueLimit(set.queue, set.policy))
+	if err != nil {
+		return nil, err
+	}
+	return &onHeddle{sched, j}, nil
+}
+
+// do submits one request as a task and waits for it until ctx, which has the deadline, ends. The task ends with ctx
+// too: at its next checkpoint if it runs, and without having run if it is still queued.
+func (h *onHeddle) do(ctx context.Context, payload []byte, urgent bool) (sum digest, err error) {
+	level := task.Normal
+	if urgent {
+		level = task.High
+	}
+	f := task.Submit(h.sched, func(c *task.Ctx) (digest, error) {
+		return h.job.run(payload, c.Cancelled) // which is a checkpoint as well
+	}, task.Parent(ctx), task.Priority(level))
+	sum, err = f.Wait(ctx)
+	if errors.Is(err, task.ErrQueueFull) || errors.Is(err, task.ErrClosed) {
+		return sum, errShed
+	}
+	return sum, err
+}
+
+// close waits until all tasks have ended, and then nothing of the scheduler is left.
+func (h *onHeddle) close(ctx context.Context) error {
+	return errors.Join(h.sched.Shutdown(ctx), h.sched.Close())
+}
+
+// left says what is left of the tasks, and is an error if that is anything.
+func (h *onHeddle) left() (string, error) {
+	st := h.sched.Stats()
+	text := fmt.Sprintf("tasks: %d accepted, %d ended (%d of them dropped from the queue), %d queued; %d refused, %d given up while they waited for room",
+		st.Spawned, st.Finished, st.Dropped, st.Queued, st.Rejected, st.Abandoned)
+	if st.Spawned != st.Finished || st.Queued != 0 {
+		return text, errors.New(text)
+	}
+	return text, nil
+}

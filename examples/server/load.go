@@ -1,0 +1,193 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	payloadSize = 4 << 10
+	urgentEvery = 10 // one request in so many is urgent
+)
+
+// A client sends requests and sorts the answers.
+type client struct {
+	http    http.Client
+	url     string
+	payload []byte
+	want    string // the digest
+
+	sent, answered, shed, late, unanswered atomic.Int64
+
+	mu             sync.Mutex
+	normal, urgent []time.Duration // latencies of those answered with a result
+	wrong          error
+}
+
+func newClient(s *service, j job) *client {
+	c := &client{url: s.url, payload: bytes.Repeat([]byte("heddle, "), payloadSize/8)}
+	sum, _ := j.run(c.payload, func() bool { return false }) // never stopped
+	c.want = hex.EncodeToString(sum[:])
+	c.http.Transport = &http.Transport{MaxIdleConnsPerHost: 4096}
+	c.http.Timeout = 20*s.deadline + 10*time.Second
+	return c
+}
+
+// send sends one request that was due at some time.
+func (c *client) send(ctx context.Context, due time.Time, urgent bool) {
+	c.sent.Add(1)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(c.payload))
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	if urgent {
+		req.Header.Set("Urgent", "yes")
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		c.unanswered.Add(1) // the server is gone, or the user has interrupted us
+		return
+	}
+	body, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	switch {
+	case err != nil:
+		c.unanswered.Add(1)
+	case resp.StatusCode == http.StatusOK:
+		c.answered.Add(1)
+		took := time.Since(due)
+		if string(body) != c.want {
+			c.fail(fmt.Errorf("a wrong digest: %q instead of %q", body, c.want))
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if urgent {
+			c.urgent = append(c.urgent, took)
+		} else {
+			c.normal = append(c.normal, took)
+		}
+	case resp.StatusCode == http.StatusGatewayTimeout:
+		c.late.Add(1)
+	case resp.StatusCode == http.StatusServiceUnavailable:
+		c.shed.Add(1)
+	default:
+		c.fail(fmt.Errorf("an answer that nobody should have given: %s: %s", resp.Status, body))
+	}
+}
+
+func (c *client) fail(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wrong = errors.Join(c.wrong, err)
+}
+
+// measure returns how many requests a second the service answers when a few clients ask again as soon as they have
+// an answer.
+func measure(ctx context.Context, set settings, j job) (float64, error) {
+	b, err := newHeddle(set, j)
+	if err != nil {
+		return 0, err
+	}
+	s, err := serve(b, time.Minute)
+	if err != nil {
+		return 0, errors.Join(err, b.close(ctx))
+	}
+	c := newClient(s, j)
+	length := max(set.length/4, 50*time.Millisecond)
+	start := time.Now()
+	var wg sync.WaitGroup
+	for range 2 * set.workers {
+		wg.Go(func() {
+			for first := true; ctx.Err() == nil && (first || time.Since(start) < length); first = false {
+				c.send(ctx, time.Now(), false)
+			}
+		})
+	}
+	wg.Wait()
+	took := time.Since(start)
+	stopped := make(chan error, 1)
+	go func() { stopped <- s.stop(context.WithoutCancel(ctx)) }()
+	if err := errors.Join(c.wrong, c.hangUp(stopped)); err != nil {
+		return 0, err
+	}
+	n := c.answered.Load()
+	if n == 0 && ctx.Err() == nil {
+		return 0, errors.New("the service answers nothing, even without load: try a shorter -work or a longer -queue")
+	}
+	return float64(n) / took.Seconds(), nil
+}
+
+// underLoad sends requests at a rate for the settings' length, and then stops the service; or, if early, stops it after
+// half of that, while the load goes on.
+func underLoad(ctx context.Context, s *service, set settings, j job, rate float64, early bool, p *progress) (*result, error) {
+	c := newClient(s, j)
+	interval := time.Duration(float64(time.Second) / rate)
+	stopped := make(chan error, 1)
+	stop := func() { stopped <- s.stop(context.WithoutCancel(ctx)) }
+	r := &result{client: c}
+	var wg sync.WaitGroup
+	start := time.Now()
+	stopping := false
+	for i := 0; ; i++ {
+		due := start.Add(time.Duration(i) * interval)
+		sleepUntil(ctx, due)
+		now := due.Sub(start)
+		if now > set.length || ctx.Err() != nil {
+			break
+		}
+		if early && !stopping && now > set.length/2 {
+			stopping = true
+			r.inFlight = s.received.Load() - s.answered.Load() - s.shed.Load() - s.late.Load() - s.gone.Load()
+			go stop()
+		}
+		p.show(c)
+		wg.Go(func() { c.send(ctx, due, i%urgentEvery == 0) })
+	}
+	wg.Wait()
+	r.took = time.Since(start)
+	if !stopping {
+		go stop()
+	}
+	err := c.hangUp(stopped)
+	p.end()
+	r.begun, r.returned = j.begun.Load(), j.returned.Load()
+	return r, err
+}
+
+// hangUp closes the client's connections until the server has stopped. That waits for each, and some seconds for those that
+// were opened and never used, which the client may still be opening.
+func (c *client) hangUp(stopped <-chan error) error {
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for {
+		c.http.CloseIdleConnections()
+		select {
+		case err := <-stopped:
+			c.http.CloseIdleConnections()
+			return err
+		case <-again.C:
+		}
+	}
+}
+
+func sleepUntil(ctx context.Context, t time.Time) {
+	d := time.Until(t)
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,176 @@
+// Server is an HTTP service whose handlers compute, and that is asked for more than it can do: what a bounded queue,
+// deadlines, priorities and load shedding are for.
+//
+//	go run ./examples/server [-for duration] [-workers n] [-queue n] [-policy name] ...
+//
+// The service listens on the loopback interface and hashes what it is sent, for some milliseconds a request. A load generator in
+// the same process first measures how many requests a second it manages, and then sends a multiple of that, by real
+// requests at fixed times, whether or not earlier ones have been answered. The same service follows on goroutines, without a limit and
+// behind a semaphore. In the end the first one is stopped in the middle of the load, and every request and
+// every task is accounted for. The scheduler is used in heddle.go and nowhere else.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"time"
+
+	"github.com/heddle-go/heddle/scheduler"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// settings are what the command line says.
+type settings struct {
+	length   time.Duration // of each part under load
+	workers  int
+	queue    int
+	policy   scheduler.QueuePolicy
+	deadline time.Duration
+	work     time.Duration // of a worker, for a request
+	overload float64
+}
+
+// run is main with its surroundings passed in. It returns the exit code: 0, also when it was interrupted; 1 when the
+// accounts do not balance or the service could not be started; 2 when the command line was wrong.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	set, err := parse(args, stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		return 2 // parse has said why
+	}
+	if err := show(ctx, set, stdout, stderr); err != nil {
+		fmt.Fprintf(stderr, "server: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+func parse(args []string, stderr io.Writer) (settings, error) {
+	set := settings{policy: scheduler.Reject}
+	f := flag.NewFlagSet("server", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	f.DurationVar(&set.length, "for", 1500*time.Millisecond, "`time` under load, for each of the parts")
+	f.IntVar(&set.workers, "workers", max(1, runtime.GOMAXPROCS(0)-1), "`number` of workers, and of the semaphore's places; by default one P is left to HTTP and the generator")
+	f.IntVar(&set.queue, "queue", 32, "`number` of requests that may wait for a worker")
+	f.Func("policy", "what happens when the queue is full, by `name`: block, reject, caller-runs or drop-oldest (default reject)", func(s string) error {
+		for _, p := range []scheduler.QueuePolicy{scheduler.Block, scheduler.Reject, scheduler.CallerRuns, scheduler.DropOldest} {
+			if s == p.String() {
+				set.policy = p
+				return nil
+			}
+		}
+		return errors.New("want block, reject, caller-runs or drop-oldest")
+	})
+	f.DurationVar(&set.deadline, "deadline", 250*time.Millisecond, "`time` after which a request is given up")
+	f.DurationVar(&set.work, "work", 2*time.Millisecond, "processor `time` that a request takes")
+	f.Float64Var(&set.overload, "overload", 2, "the `factor` by which the load exceeds what the service can do")
+	f.Usage = func() {
+		fmt.Fprint(stderr, "usage: server [flags]\n\n"+
+			"Drives an HTTP service past its capacity, with real requests over the loopback interface, and\n"+
+			"shows what becomes of them; then stops it in the middle. Ctrl-C ends it early.\n\n")
+		f.PrintDefaults()
+	}
+	if err := f.Parse(args); err != nil {
+		return set, err
+	}
+	complain := func(format string, a ...any) (settings, error) {
+		err := fmt.Errorf(format, a...)
+		fmt.Fprintf(stderr, "server: %v\n", err)
+		f.Usage()
+		return set, err
+	}
+	const most = time.Hour
+	switch {
+	case f.NArg() > 0:
+		return complain("want flags only, not %q", f.Args())
+	case set.length < 50*time.Millisecond || set.length > most:
+		return complain("-for %v: want 50ms to %v", set.length, most)
+	case set.workers < 1 || set.workers > scheduler.MaxWorkers:
+		return complain("-workers %d: want 1 to %d", set.workers, scheduler.MaxWorkers)
+	case set.queue < 1 || set.queue > scheduler.MaxQueueLimit:
+		return complain("-queue %d: want 1 to %d", set.queue, scheduler.MaxQueueLimit)
+	case set.deadline < time.Millisecond || set.deadline > most:
+		return complain("-deadline %v: want 1ms to %v", set.deadline, most)
+	case set.work < 10*time.Microsecond || set.work > time.Second:
+		return complain("-work %v: want 10µs to 1s", set.work)
+	case !(set.overload >= 0.1 && set.overload <= 20):
+		return complain("-overload %v: want 0.1 to 20", set.overload)
+	}
+	return set, nil
+}
+
+// show does the parts one after the other.
+func show(ctx context.Context, set settings, stdout, stderr io.Writer) error {
+	j := newJob(set.work)
+	fmt.Fprintf(stdout, "requests of %v (%d rounds of SHA-256), deadline %v, every %dth urgent;\n", set.work, j.rounds, set.deadline, urgentEvery)
+	fmt.Fprintf(stdout, "%d workers, up to %d requests wait, policy %v, GOMAXPROCS %d\n\n", set.workers, set.queue, set.policy, runtime.GOMAXPROCS(0))
+
+	capacity, err := measure(ctx, set, j)
+	if err != nil || ctx.Err() != nil {
+		return interrupted(ctx, stdout, err)
+	}
+	rate := capacity * set.overload
+	fmt.Fprintf(stdout, "asked again at once by %d clients, it answers %.0f a second; the load is %.1f times that: %.0f a second\n\n", 2*set.workers, capacity, set.overload, rate)
+	fmt.Fprintf(stdout, "%-30s %7s %8s %7s %7s %7s  %17s  %17s\n", "", "sent", "answered", "a sec.", "shed", "late", "p50 and p99, ms", "of the urgent, ms")
+
+	parts := []struct {
+		name string
+		make func(settings, job) (backend, error)
+		stop bool
+	}{
+		{"heddle", newHeddle, false},
+		{"a goroutine a request", newGoroutines, false},
+		{"goroutines and a semaphore", newSemaphore, false},
+		{"heddle, stopped in the middle", newHeddle, true},
+	}
+	for _, p := range parts {
+		b, err := p.make(set, j)
+		if err != nil {
+			return err
+		}
+		s, err := serve(b, set.deadline)
+		if err != nil {
+			return errors.Join(err, b.close(ctx))
+		}
+		r, err := underLoad(ctx, s, set, j, rate, p.stop, newProgress(stderr, p.name))
+		if err != nil {
+			return err
+		}
+		r.print(stdout, p.name)
+		if p.stop {
+			fmt.Fprintln(stdout)
+			r.account(stdout, s)
+		}
+		if err := r.check(s); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+		if ctx.Err() != nil {
+			return interrupted(ctx, stdout, nil)
+		}
+	}
+	fmt.Fprintf(stdout, "\nLatencies count from when a request was due until it was answered with a result. Without a limit all requests are\n"+
+		"let in, and wait for each other. A semaphore bounds that as the scheduler's queue does, but lets nobody go first.\n")
+	return nil
+}
+
+func interrupted(ctx context.Context, stdout io.Writer, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	fmt.Fprintln(stdout, "interrupted: the service was stopped, and nothing is left of it")
+	return nil
+}

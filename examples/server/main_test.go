@@ -1,0 +1,131 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/heddle-go/heddle/scheduler"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// short are the arguments for a load of a moment.
+func short(more ...string) []string {
+	return append([]string{"-for", "120ms", "-work", "300µs", "-queue", "4", "-overload", "4", "-deadline", "1s"}, more...)
+}
+
+// The test asserts that everything is accounted for, which run checks itself, not how long it took: that is for the
+// reader of the output.
+func TestRun(t *testing.T) {
+	for i, p := range []string{"block", "reject", "caller-runs", "drop-oldest"} {
+		var out, errs bytes.Buffer
+		args := short("-policy", p, "-workers", strconv.Itoa(1+i))
+		require.Equal(t, 0, run(context.Background(), args, &out, &errs), "%s%s", &out, &errs)
+		for _, part := range []string{
+			"policy " + p, "heddle ", "a goroutine a request", "goroutines and a semaphore", "heddle, stopped in the middle",
+			"requests in the service", "0 queued",
+		} {
+			require.Contains(t, out.String(), part)
+		}
+	}
+}
+
+// A service that is stopped in the middle of the load answers what it has received, and leaves no task behind.
+func TestStoppedInTheMiddle(t *testing.T) {
+	var errs bytes.Buffer
+	set, err := parse(short(), &errs)
+	require.NoError(t, err)
+	j := newJob(set.work)
+	for _, make := range []func(settings, job) (backend, error){newHeddle, newGoroutines, newSemaphore} {
+		b, err := make(set, j)
+		require.NoError(t, err)
+		s, err := serve(b, set.deadline)
+		require.NoError(t, err)
+		r, err := underLoad(context.Background(), s, set, j, 2000, true, newProgress(&errs, "test"))
+		require.NoError(t, err)
+		require.NoError(t, r.check(s))
+		c := r.client
+		require.Positive(t, c.answered.Load())
+		require.Positive(t, c.unanswered.Load(), "the load went on after the stop")
+		require.Equal(t, c.sent.Load(), c.answered.Load()+c.shed.Load()+c.late.Load()+c.unanswered.Load())
+		require.Equal(t, s.received.Load(), s.answered.Load()+s.shed.Load()+s.late.Load()+s.gone.Load())
+		require.LessOrEqual(t, c.answered.Load(), s.answered.Load())
+		require.EqualValues(t, c.answered.Load(), len(c.normal)+len(c.urgent))
+		require.Equal(t, r.begun, r.returned)
+		if h, ok := b.(*onHeddle); ok {
+			st := h.sched.Stats()
+			require.Equal(t, st.Spawned, st.Finished)
+			require.GreaterOrEqual(t, st.Spawned, uint64(s.answered.Load()))
+			require.Equal(t, uint64(s.shed.Load()), st.Rejected)
+		}
+	}
+}
+
+// A deadline ends requests that are queued, and the one that is computed.
+func TestDeadline(t *testing.T) {
+	var errs bytes.Buffer
+	set, err := parse([]string{"-workers", "1", "-deadline", "20ms"}, &errs)
+	require.NoError(t, err)
+	j := newJob(set.work)
+	j.rounds = 1 << 30 // nobody lives to see the end of it
+	for _, make := range []func(settings, job) (backend, error){newHeddle, newGoroutines, newSemaphore} {
+		b, err := make(set, j)
+		require.NoError(t, err)
+		s, err := serve(b, set.deadline)
+		require.NoError(t, err)
+		c := &client{url: s.url}
+		for range 3 {
+			c.send(context.Background(), time.Now(), true)
+		}
+		require.EqualValues(t, 3, c.late.Load())
+		require.EqualValues(t, 3, s.late.Load())
+		require.NoError(t, s.stop(context.Background()))
+		r := &result{client: c, begun: j.begun.Load(), returned: j.returned.Load()}
+		require.NoError(t, r.check(s))
+	}
+}
+
+// Interrupted before, while and after it measures: it stops, says so, and leaves nothing.
+func TestInterrupt(t *testing.T) {
+	for _, after := range []time.Duration{0, 50 * time.Millisecond, 200 * time.Millisecond} {
+		ctx, cancel := context.WithTimeout(context.Background(), after)
+		var out, errs bytes.Buffer
+		require.Equal(t, 0, run(ctx, []string{"-for", "10m"}, &out, &errs), errs.String())
+		cancel()
+		require.Contains(t, out.String(), "interrupted")
+	}
+}
+
+func TestBadArguments(t *testing.T) {
+	for arg, want := range map[string]string{
+		"-for 1ms":         "-for 1ms: want 50ms to 1h",
+		"-for long":        "invalid value",
+		"-workers 0":       "-workers 0: want 1 to 1024",
+		"-queue 0":         "-queue 0: want 1 to ",
+		"-policy pray":     "want block, reject, caller-runs or drop-oldest",
+		"-deadline 0s":     "-deadline 0s: want 1ms to",
+		"-work 2s":         "-work 2s: want 10µs to 1s",
+		"-overload NaN":    "-overload NaN: want 0.1 to 20",
+		"-overload 0.0001": "-overload 0.0001: want 0.1 to 20",
+		"now":              `want flags only, not ["now"]`,
+	} {
+		var out, errs bytes.Buffer
+		require.Equal(t, 2, run(context.Background(), strings.Fields(arg), &out, &errs), arg)
+		require.Contains(t, errs.String(), want)
+		require.Contains(t, errs.String(), "usage: server")
+		require.Empty(t, out.String())
+	}
+	var out, errs bytes.Buffer
+	require.Equal(t, 0, run(context.Background(), []string{"-h"}, &out, &errs))
+	require.Contains(t, errs.String(), "usage: server")
+	set, err := parse(nil, &errs)
+	require.NoError(t, err)
+	require.Equal(t, scheduler.Reject, set.policy)
+}

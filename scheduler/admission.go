@@ -1,0 +1,535 @@
+package scheduler
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
+)
+
+// MaxQueueLimit is the largest limit that [WithQueueLimit] takes.
+const MaxQueueLimit = 1 << 30
+
+// QueuePolicy says what becomes of a submission for which the queue has no room: see [WithQueueLimit].
+type QueuePolicy uint8
+
+const (
+	// Block makes the submitter wait for room, first come first served. When a context that it gave ends first
+	// ([Scheduler.GoContext], [task.Parent]), the task is Done with that cause as its Err and its function never runs; when
+	// the context that was passed to [task.Group.Go] does, that returns the cause. Shutdown and Close end the wait with
+	// [task.ErrClosed]. A submitter that is a task of another scheduler and passes its Ctx, or a context derived from it,
+	// parks; goroutines block.
+	Block QueuePolicy = iota
+	// Reject refuses the submission: its handle's Err is [task.ErrQueueFull].
+	Reject
+	// CallerRuns makes the submitter pay: the submission is queued beyond the limit, behind the others, and the submitter
+	// waits until the task has ended, or until one of the contexts named under Block does. The task itself runs on a
+	// worker, since without one it could not be suspended. So a goroutine cannot submit faster than the scheduler works, and at most
+	// the limit plus one task for each submitter is queued.
+	CallerRuns
+	// DropOldest drops the oldest of the submissions that have not started, and queues the new one: the dropped task's
+	// Err is [task.ErrQueueFull], and its function never runs. If the priorities differ, the oldest of the lowest
+	// priority is dropped; if all that wait have a higher one than the new submission, that is refused as by Reject.
+	DropOldest
+)
+
+// String returns "block", "reject", "caller-runs" or "drop-oldest".
+func (p QueuePolicy) String() string {
+	switch p {
+	case Block:
+		return "block"
+	case Reject:
+		return "reject"
+	case CallerRuns:
+		return "caller-runs"
+	case DropOldest:
+		return "drop-oldest"
+	}
+	return fmt.Sprintf("QueuePolicy(%d)", uint8(p))
+}
+
+// WithQueueLimit bounds the number of submissions from outside that have not started to n, 1 to [MaxQueueLimit], and sets
+// what becomes of those for which there is no room. By default there is no limit.
+//
+// From outside means by Go and GoContext of the scheduler, and by what uses them from a goroutine or from a task of another
+// scheduler, such as [task.Submit] and [task.Group]. Tasks that have started are not counted, whoever wakes
+// them. What tasks of the scheduler start by [task.Ctx.Go] is neither counted nor limited. If they call Go of the scheduler
+// instead, that counts while there is room, but is let in at once when there is none: a task never waits for its
+// own pool. To tell who calls, a full queue has the caller's stack looked through, a fraction of a microsecond; and as everywhere a Ctx, or a context
+// derived from one, must be passed only by its own task. A task of another scheduler that passes no Ctx is let in as well.
+//
+// A limit keeps memory and waiting times bounded when more comes than can be done: n divided by the throughput is about what a submission
+// waits. With a limit workers take submissions from the queue one by one and not in batches, which costs some tenths
+// of a microsecond each.
+func WithQueueLimit(n int, p QueuePolicy) Option {
+	return optionFunc(func(c *config) error {
+		if n < 1 || n > MaxQueueLimit {
+			return fmt.Errorf("scheduler: WithQueueLimit(%d, %v): limit %d: want 1 to %d", n, p, n, MaxQueueLimit)
+		}
+		if p > DropOldest {
+			return fmt.Errorf("scheduler: WithQueueLimit(%d, %v): policy %d: want Block (0), Reject (1), CallerRuns (2) or DropOldest (3)", n, p, uint8(p))
+		}
+		c.queueLimit, c.queuePolicy = n, p
+		return nil
+	})
+}
+
+// An admission is the part of the injector that a limit needs. The injector's mutex guards it.
+//
+// n counts the submissions that wait for their start, and the room that was promised to those that are
+// being prepared. Who submits raises it, by reserve; who takes a submission from the queue lowers it, by started. While submitters
+// are blocked there is no room: what a worker frees goes to the first of them at once, and the worker itself queues that
+// one's task. So the queue stays full even if the blocked goroutines are slow to run, and nobody overtakes them.
+//
+// A blocked submission is in the list until somebody takes it out, under the mutex, and that decides what becomes of it:
+//
+//	submitter                              worker, Shutdown, who cancels the task
+//	B1 count it as live; look at the       K1 Shutdown and Close set the phase
+//	   phase (enter)                       K2 under the mutex: take it, or all, out of the list;
+//	B2 under the mutex: look at the           a worker queues its task
+//	   phase again; if there is no room,   K3 wake the submitter
+//	   enter the list
+//	B3 wait
+//
+// Either B2 comes before K2, which then finds it; or K1 comes before B2, and the phase is seen there. A worker's K2
+// needs no such care, since it only follows from a submission before it in the queue, and every one of those is taken
+// from there some time. As B1 counts, the scheduler is not quiet before the submitter has either been queued, and
+// run, or taken its count back.
+type admission struct {
+	limit   int
+	policy  QueuePolicy
+	wake    func(b *blocked) // K3, for workers
+	n       int
+	waiting [3]fifo // by level
+	turn    bool    // see takeNew
+	list    blockedList
+
+	rejected, dropped, delayed, abandoned atomicx.Uint64 // for Stats; added to by submitters
+}
+
+// reserve takes room for one more submission, if there is any.
+func (a *admission) reserve() bool {
+	if a.n >= a.limit || a.list.first != nil {
+		return false
+	}
+	a.n++
+	return true
+}
+
+// takeNew reports whether a submission is to be taken from the queue before a task that was woken: every other time.
+func (a *admission) takeNew() bool {
+	a.turn = !a.turn
+	return a.turn
+}
+
+// oldest takes the oldest submission of the lowest level out of the queue, if that is not above l.
+func (q *injector) oldest(l rt.Level) *rt.Desc {
+	for _, at := range [...]rt.Level{rt.Low, rt.Normal, rt.High} {
+		if d := q.adm.waiting[at].pop(); d != nil {
+			q.count(at, -1)
+			return d
+		}
+		if at == l {
+			break
+		}
+	}
+	return nil
+}
+
+// started notes that a submission was taken from the queue to be run. It passes the room on, and returns the submissions that
+// were let in, as a list; they have to be woken (K3) without the mutex.
+func (q *injector) started() (let *blocked) {
+	a := q.adm
+	a.n--
+	for a.n < a.limit {
+		b := a.list.first
+		if b == nil {
+			break
+		}
+		a.list.remove(b)
+		a.n++
+		b.let = true
+		q.accept(b.d)
+		b.next, let = let, b
+	}
+	return let
+}
+
+// A blocked is a submission that waits for room. Its submitter owns the task until somebody takes it out of the list.
+type blocked struct {
+	task.Waiter
+	q          *injector
+	d          *rt.Desc
+	in         bool // it is in the list
+	next, prev *blocked
+
+	let bool // it has been queued, by the worker that took it out. Written before the wake-up
+}
+
+// Withdraw implements task.Withdrawer.
+func (b *blocked) Withdraw() bool {
+	b.q.mu.Lock()
+	defer b.q.mu.Unlock()
+	if !b.in {
+		return false
+	}
+	b.q.adm.list.remove(b)
+	return true
+}
+
+// A blockedList is first-in-first-out.
+type blockedList struct {
+	first, last *blocked
+}
+
+func (l *blockedList) push(b *blocked) {
+	b.in, b.prev = true, l.last
+	if l.last == nil {
+		l.first = b
+	} else {
+		l.last.next = b
+	}
+	l.last = b
+}
+
+func (l *blockedList) remove(b *blocked) {
+	if b.prev == nil {
+		l.first = b.next
+	} else {
+		b.prev.next = b.next
+	}
+	if b.next == nil {
+		l.last = b.prev
+	} else {
+		b.next.prev = b.prev
+	}
+	b.in, b.next, b.prev = false, nil, nil
+}
+
+// refuse takes all out of the list (K2). The caller holds the mutex, and wakes them without it.
+func (l *blockedList) refuse() (all *blocked) {
+	for l.first != nil {
+		b := l.first
+		l.remove(b)
+		b.next, all = all, b
+	}
+	return all
+}
+
+// enter counts a task that is submitted from outside, and reports whether it is accepted.
+//
+// It counts before it looks at the phase; Shutdown and Close set the phase before they look at
+// the count. So either the task is refused or it is waited for.
+func (s *Scheduler) enter() bool {
+	s.live.Add(1)
+	if s.phase.Load() == phaseOpen {
+		return true
+	}
+	s.exit()
+	return false
+}
+
+// exit takes back enter.
+func (s *Scheduler) exit() {
+	s.live.Add(-1)
+	s.quiesce()
+}
+
+// Admit implements rt.Scheduler: the way in for goroutines.
+func (s *Scheduler) Admit(by context.Context, fn any, x *rt.Ext) (*rt.Desc, uint32, error) {
+	if !s.enter() {
+		return nil, 0, task.ErrClosed
+	}
+	q := &s.inj
+	q.mu.Lock()
+	if q.adm != nil && !q.adm.reserve() {
+		q.mu.Unlock()
+		return s.overflow(by, fn, x)
+	}
+	if x != nil && x.Under != nil {
+		q.mu.Unlock()
+		d, gen := s.admit(fn, x)
+		return d, gen, nil
+	}
+	d := q.descs.get(&s.descs)
+	d.Start(fn, x)
+	gen := d.Gen()
+	q.accept(d) // (P1)
+	q.mu.Unlock()
+	s.wakeOne() // (P2, P3)
+	return d, gen, nil
+}
+
+// admit queues a submission that has been counted and reserved room.
+func (s *Scheduler) admit(fn any, x *rt.Ext) (*rt.Desc, uint32) {
+	d, gen := s.prepare(fn, x)
+	q := &s.inj
+	q.mu.Lock()
+	q.accept(d) // (P1)
+	q.mu.Unlock()
+	s.wakeOne() // (P2, P3)
+	return d, gen
+}
+
+// prepare makes a task that is not queued.
+func (s *Scheduler) prepare(fn any, x *rt.Ext) (*rt.Desc, uint32) {
+	q := &s.inj
+	q.mu.Lock()
+	d := q.descs.get(&s.descs)
+	q.mu.Unlock()
+	// The watch may cancel at once, so the descriptor must be alive.
+	d.Start(fn, x)
+	gen := d.Gen()
+	if x != nil && x.Under != nil {
+		watch(d, gen, x)
+	}
+	return d, gen
+}
+
+// watch has a task cancelled when one of the contexts ends that it is under. Called before it is queued.
+func watch(d *rt.Desc, gen uint32, x *rt.Ext) {
+	t := task.HandleOf(d, gen)
+	var stops []func() bool
+	for u := x.Under; u != nil; u = u.Next {
+		ctx := u.Context
+		if ctx.Err() != nil {
+			t.CancelCause(context.Cause(ctx))
+			continue
+		}
+		if ctx.Done() != nil {
+			stops = append(stops, context.AfterFunc(ctx, func() { t.CancelCause(context.Cause(ctx)) }))
+		}
+	}
+	if len(stops) > 0 {
+		x.Watch(func() bool {
+			for _, stop := range stops {
+				stop()
+			}
+			return true
+		})
+	}
+}
+
+// overflow is Admit for a submission that has been counted and finds no room.
+func (s *Scheduler) overflow(by context.Context, fn any, x *rt.Ext) (*rt.Desc, uint32, error) {
+	q := &s.inj
+	c, inside := s.submitter(by, x)
+	if inside {
+		d, gen := s.prepare(fn, x)
+		q.mu.Lock()
+		q.accepted.Store(q.accepted.Load() + 1)
+		q.append(d) // (P1)
+		q.mu.Unlock()
+		s.wakeOne() // (P2, P3)
+		return d, gen, nil
+	}
+	switch q.adm.policy {
+	case Reject:
+		return s.reject()
+	case DropOldest:
+		return s.displace(fn, x)
+	case CallerRuns:
+		q.mu.Lock()
+		q.adm.n++
+		q.mu.Unlock()
+		q.adm.delayed.Add(1)
+		d, gen := s.admit(fn, x)
+		s.awaitEnd(by, c, task.HandleOf(d, gen), x)
+		return d, gen, nil
+	default:
+		return s.awaitRoom(by, c, fn, x)
+	}
+}
+
+// submitter finds out who submits, by or under what contexts: inside says that it is a task that must not wait; otherwise c is
+// the task of another scheduler that it is, or nil for a goroutine.
+func (s *Scheduler) submitter(by context.Context, x *rt.Ext) (c *task.Ctx, inside bool) {
+	if !onTask() {
+		return nil, false
+	}
+	if by != nil {
+		c, _ = task.From(by)
+	} else if x != nil {
+		for u := x.Under; u != nil && c == nil; u = u.Next {
+			c, _ = task.From(u.Context)
+		}
+	}
+	if c == nil {
+		return nil, true
+	}
+	if d := (*rt.Desc)(c); d.Home() == &s.home || d.State() != rt.Running {
+		return nil, true
+	}
+	return c, false
+}
+
+func (s *Scheduler) reject() (*rt.Desc, uint32, error) {
+	s.inj.adm.rejected.Add(1)
+	s.exit()
+	return nil, 0, task.ErrQueueFull
+}
+
+// displace is overflow for DropOldest.
+func (s *Scheduler) displace(fn any, x *rt.Ext) (*rt.Desc, uint32, error) {
+	l := rt.Normal
+	if x != nil {
+		l = x.Level
+	}
+	q := &s.inj
+	a := q.adm
+	var victim *rt.Desc
+	q.mu.Lock()
+	if !a.reserve() {
+		if victim = q.oldest(l); victim == nil {
+			if a.waiting[rt.High].n+a.waiting[rt.Normal].n > 0 {
+				q.mu.Unlock()
+				return s.reject()
+			}
+			// All the room is promised to submissions that will come into the queue in a moment.
+			a.n++
+		}
+	}
+	q.mu.Unlock()
+	if victim != nil {
+		a.dropped.Add(1)
+		task.HandleOf(victim, victim.Gen()).CancelCause(task.ErrQueueFull)
+		s.endUnrun(victim)
+		s.exit()
+	}
+	d, gen := s.admit(fn, x)
+	return d, gen, nil
+}
+
+// endUnrun ends a cancelled task that is in no queue and has not started. Who calls it is not on a worker.
+func (s *Scheduler) endUnrun(d *rt.Desc) {
+	waiters, _ := d.Finish(rt.Skipped) // cancelled, so the descriptor is not used again
+	if x := d.Ext(); x != nil {
+		x.Release()
+		x.CloseDone()
+	}
+	rt.WakeAll(waiters, nil)
+}
+
+// awaitEnd makes a submitter wait until its task has ended (CallerRuns).
+func (s *Scheduler) awaitEnd(by context.Context, c *task.Ctx, t task.Task, x *rt.Ext) {
+	if c != nil {
+		_ = t.Join(c)
+		return
+	}
+	if by != nil {
+		_ = t.WaitContext(by)
+		return
+	}
+	if x == nil || x.Under == nil {
+		_ = t.Wait()
+		return
+	}
+	by = x.Under.Context
+	if _ = t.WaitContext(by); by.Err() != nil {
+		t.CancelCause(context.Cause(by)) // as it is bound to be in a moment: it is under by
+	}
+}
+
+// awaitRoom is overflow for Block. c is the task that waits, if the submitter is one.
+func (s *Scheduler) awaitRoom(by context.Context, c *task.Ctx, fn any, x *rt.Ext) (*rt.Desc, uint32, error) {
+	q := &s.inj
+	a := q.adm
+	if by != nil && by.Err() != nil {
+		a.abandoned.Add(1)
+		s.exit()
+		return nil, 0, context.Cause(by)
+	}
+	d, gen := s.prepare(fn, x)
+	b := &blocked{q: q, d: d}
+	wait := by
+	if wait == nil {
+		wait = context.Background()
+		if c != nil {
+			wait = c
+		}
+	}
+	b.Prepare(wait, c)
+
+	if x != nil {
+		// Whatever cancels the task ends the wait: f either finds it in the list, or it comes after what follows sees the
+		// cancellation. The Ctx is no longer ours to touch once the task is queued.
+		stop := context.AfterFunc((*task.Ctx)(d), func() {
+			if b.Withdraw() {
+				b.Wake(nil)
+			}
+		})
+		defer stop()
+	}
+
+	q.mu.Lock()
+	switch {
+	case s.phase.Load() != phaseOpen || d.Status().Cancelled(): // (B2)
+		q.mu.Unlock()
+		return s.giveUp(b, gen, nil)
+	case a.reserve():
+		q.accept(d) // (P1)
+		q.mu.Unlock()
+		s.wakeOne() // (P2, P3)
+		return d, gen, nil
+	}
+	a.list.push(b)
+	q.mu.Unlock()
+
+	a.delayed.Add(1)
+	err := b.WaitIn(b) // (B3)
+	switch {
+	case b.let:
+		return d, gen, nil
+	case err != nil && by == nil: // it was the Ctx of a submitting task, which is a parent too
+		task.HandleOf(d, gen).CancelCause(err)
+		err = nil
+	}
+	return s.giveUp(b, gen, err)
+}
+
+// giveUp ends a submission that has not been queued: for the error err, which is the submitter's and which it returns;
+// or since the task is cancelled; or since the scheduler is not open any more.
+func (s *Scheduler) giveUp(b *blocked, gen uint32, err error) (*rt.Desc, uint32, error) {
+	d := b.d
+	if err != nil {
+		// Whom the task would have belonged to learns it from the error.
+		d.Fn = nil
+		if x := d.Ext(); x != nil {
+			x.Parent = nil
+		}
+	}
+	d.Cancel(gen, rt.Closed) // unless it is cancelled already
+	if err != nil || d.Cause(nil, task.ErrClosed) != task.ErrClosed {
+		s.inj.adm.abandoned.Add(1)
+	}
+	s.endUnrun(d)
+	s.exit()
+	if err != nil {
+		return nil, 0, err
+	}
+	return d, gen, nil
+}
+
+// wakeBlocked tells a submitter that a worker has queued its task.
+func (s *Scheduler) wakeBlocked(b *blocked) {
+	b.WakeOwed(&s.home)
+	s.wakeOne() // (P2, P3), for what was queued
+}
+
+// refuseBlocked ends the waits of all blocked submitters. Called when the phase is past open (K1).
+func (s *Scheduler) refuseBlocked() {
+	q := &s.inj
+	if q.adm == nil {
+		return
+	}
+	q.mu.Lock()
+	all := q.adm.list.refuse() // (K2)
+	q.mu.Unlock()
+	for all != nil {
+		b := all
+		all = b.next
+		b.Wake(nil) // (K3)
+	}
+}
