@@ -85,6 +85,7 @@ func New(opts ...Option) (*Scheduler, error) {
 		}
 	}
 	s.home.Sched = s
+	s.home.Workers.Store(int64(cfg.workers))
 	s.descs.nobody = &rt.Worker{Home: &s.home}
 	s.idle.n = cfg.workers
 	s.refreshProcs()
