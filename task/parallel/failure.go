@@ -91,18 +91,32 @@ type forked = Call[func(c *task.Ctx), *task.PanicError]
 // runClosure calls fn and returns its panic.
 func runClosure(c *task.Ctx, fn func(c *task.Ctx)) (failure *task.PanicError) {
 	mark := (*rt.Desc)(c).Outstanding()
+	in := c // nil once fn has returned: see Join
 	defer func() {
+		if in == nil {
+			return
+		}
 		if v := recover(); v != nil {
-			failure = caught(c, mark, v)
+			failure = caught(in, mark, v)
 		}
 	}()
 	fn(c)
+	in = nil
 	return nil
 }
 
-// joined joins a call that returns its own panic. What is left to catch is the end of a stolen
-// call by runtime.Goexit, which Join reports by a panic.
-func joined(c *task.Ctx, x *forked) (failure *task.PanicError) {
+// joined joins a call that returns its own panic. If nobody has started it, that is all there is to catch.
+func joined(c *task.Ctx, x *forked) *task.PanicError {
+	if fn, ok := x.takeBack(c); ok {
+		return runClosure(c, fn)
+	}
+	return joinedSlow(c, x)
+}
+
+// joinedSlow also catches the end of a stolen call by runtime.Goexit, which Join reports by a panic.
+//
+//go:noinline
+func joinedSlow(c *task.Ctx, x *forked) (failure *task.PanicError) {
 	defer func() {
 		if v := recover(); v != nil {
 			failure = panicError(v)

@@ -166,6 +166,17 @@ func (x *Call[A, R]) Join(c *task.Ctx) R {
 	return r
 }
 
+// takeBack is the part of Join before the call, if nobody may have started that. It reports false, and has done nothing, if
+// there is more to do.
+func (x *Call[A, R]) takeBack(c *task.Ctx) (a A, ok bool) {
+	if !(*rt.Desc)(c).Worker().Forks.TakeBackIf(&x.Frame) {
+		return a, false
+	}
+	var zero A
+	a, x.arg = x.arg, zero
+	return a, true
+}
+
 //go:noinline
 func (x *Call[A, R]) joinSlow(c *task.Ctx) R {
 	d := (*rt.Desc)(c)
