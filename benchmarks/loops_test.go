@@ -18,9 +18,14 @@ func chunks(n, workers int, body func(worker, lo, hi int)) {
 }
 
 // BenchmarkFor runs a loop of ten million cheap iterations. style=share gives each goroutine an equal share. api says whether the body is a loop over a range, or is
-// called for each index.
+// called for each index. With a goroutine for each index, the loop is of n=100000, for all that do it.
 func BenchmarkFor(b *testing.B) {
-	const n = 10_000_000
+	forLoop(b, 10_000_000)
+	forLoop(b, 100_000, "n=100000")
+}
+
+func forLoop(b *testing.B, n int, keys ...string) {
+	with := func(key string) []string { return append([]string{key}, keys...) }
 	out := make([]int32, n)
 	body := func(lo, hi int) {
 		part := out[lo:hi]
@@ -29,18 +34,27 @@ func BenchmarkFor(b *testing.B) {
 			part[i] = x*x + 7*x
 		}
 	}
-	runOne(b, sequential, 1, loop(func(*testing.B) { body(0, n) }))
+	runOne(b, sequential, 1, loop(func(*testing.B) { body(0, n) }), keys...)
 	run(b, heddle, tasks(func(b *testing.B, c *task.Ctx) {
 		want(b, "error", parallel.ForRange(c, 0, n, func(_ *task.Ctx, lo, hi int) { body(lo, hi) }), nil)
-	}), "api=range")
+	}), with("api=range")...)
 	run(b, heddle, tasks(func(b *testing.B, c *task.Ctx) {
 		want(b, "error", parallel.For(c, n, func(_ *task.Ctx, i int) { out[i] = int32(i)*int32(i) + 7*int32(i) }), nil)
-	}), "api=index")
+	}), with("api=index")...)
+	if len(keys) > 0 {
+		run(b, goroutines, loop(func(*testing.B) {
+			var wg sync.WaitGroup
+			for i := range n {
+				wg.Go(func() { body(i, i+1) })
+			}
+			wg.Wait()
+		}), keys...)
+	}
 	run(b, goroutines, func(b *testing.B, workers int) {
 		for b.Loop() {
 			chunks(n, workers, func(_, lo, hi int) { body(lo, hi) })
 		}
-	}, "style=share")
+	}, with("style=share")...)
 	run(b, goroutines, func(b *testing.B, workers int) {
 		for b.Loop() {
 			const piece = 1000
@@ -50,7 +64,7 @@ func BenchmarkFor(b *testing.B) {
 			}
 			wg.Wait()
 		}
-	}, key("cutoff", 1000))
+	}, with("cutoff=1000")...)
 }
 
 // BenchmarkReduce adds up a hundred million float64, 800 MB. api says whether the operation is a loop over a stretch, or
@@ -92,9 +106,15 @@ func add(acc float64, xs []float64) float64 {
 	return acc
 }
 
-// BenchmarkPrimes counts the primes below ten million, by trial division of each odd number: cheap for some, dear for others.
+// BenchmarkPrimes counts the primes below ten million, by trial division of each odd number: cheap for some, dear for others. Without
+// a cut-off, that is with a goroutine for each number, they are those below n=1000000, for all that do it.
 func BenchmarkPrimes(b *testing.B) {
-	const n, primes = 10_000_000, 664_579
+	primesBelow(b, 10_000_000, 664_579, 1000, "cutoff=1000")
+	primesBelow(b, 1_000_000, 78_498, 1, "n=1000000", "n=1000000")
+}
+
+// primesBelow gives each goroutine piece numbers. It names the rows of goroutines name, and the others by keys.
+func primesBelow(b *testing.B, n, primes, piece int, name string, keys ...string) {
 	var small []int32 // up to the root of n
 	for i := int32(3); i < 3200; i += 2 {
 		if isPrime(small, i) {
@@ -109,8 +129,8 @@ func BenchmarkPrimes(b *testing.B) {
 		}
 		return k
 	}
-	const odd = n / 2 // number i stands for 2i+1, and 1 for 2
-	runOne(b, sequential, 1, loop(func(b *testing.B) { want(b, "primes", count(0, odd), primes) }))
+	odd := n / 2 // number i stands for 2i+1, and 1 for 2
+	runOne(b, sequential, 1, loop(func(b *testing.B) { want(b, "primes", count(0, odd), primes) }), keys...)
 	run(b, heddle, tasks(func(b *testing.B, c *task.Ctx) {
 		const piece = 1000
 		ks := make([]int, odd/piece)
@@ -118,10 +138,9 @@ func BenchmarkPrimes(b *testing.B) {
 		sum, err := parallel.Reduce(c, ks, 0, func(a, b int) int { return a + b })
 		want(b, "error", err, nil)
 		want(b, "primes", sum, primes)
-	}))
+	}), keys...)
 	run(b, goroutines, func(b *testing.B, workers int) {
 		for b.Loop() {
-			const piece = 1000
 			ks := make([]int, odd/piece)
 			var wg sync.WaitGroup
 			for i := range ks {
@@ -134,7 +153,7 @@ func BenchmarkPrimes(b *testing.B) {
 			}
 			want(b, "primes", sum, primes)
 		}
-	}, key("cutoff", 1000))
+	}, name)
 }
 
 // isPrime reports whether the odd x is prime; 1 counts, in place of 2. small are the odd primes up to its root.

@@ -13,29 +13,30 @@ import (
 // A forkRange calls body with the indexes below n, maybe in parallel.
 type forkRange func(n int, body func(i int))
 
-// forks runs a program whose loops can be parallel in each of the ways to run them.
-func forks(b *testing.B, block int, program func(b *testing.B, each forkRange)) {
+// forks runs a program whose loops over rows can be parallel in each of the ways to run them. The loops are over blocks of rows. For
+// goroutines, that is a cut-off, and without one they get a row each.
+func forks(b *testing.B, block int, program func(b *testing.B, block int, each forkRange)) {
 	runOne(b, sequential, 1, loop(func(b *testing.B) {
-		program(b, func(n int, body func(i int)) {
+		program(b, block, func(n int, body func(i int)) {
 			for i := range n {
 				body(i)
 			}
 		})
 	}))
 	run(b, heddle, tasks(func(b *testing.B, c *task.Ctx) {
-		program(b, func(n int, body func(i int)) {
+		program(b, block, func(n int, body func(i int)) {
 			want(b, "error", parallel.For(c, n, func(_ *task.Ctx, i int) { body(i) }, parallel.WithGrain(1)), nil)
 		})
 	}))
-	run(b, goroutines, loop(func(b *testing.B) {
-		program(b, func(n int, body func(i int)) {
-			var wg sync.WaitGroup
-			for i := range n {
-				wg.Go(func() { body(i) })
-			}
-			wg.Wait()
-		})
-	}), key("cutoff", block))
+	each := func(n int, body func(i int)) {
+		var wg sync.WaitGroup
+		for i := range n {
+			wg.Go(func() { body(i) })
+		}
+		wg.Wait()
+	}
+	run(b, goroutines, loop(func(b *testing.B) { program(b, 1, each) }))
+	run(b, goroutines, loop(func(b *testing.B) { program(b, block, each) }), key("cutoff", block))
 }
 
 // A matrix is a square of floats, or a window on one.
@@ -80,47 +81,52 @@ const matrixSize = 512
 
 // BenchmarkMatMul multiplies two matrices of 512 x 512, in blocks of rows.
 func BenchmarkMatMul(b *testing.B) {
-	const block = 16
 	x, y, right := randomMatrix(matrixSize, 1), randomMatrix(matrixSize, 2), newMatrix(matrixSize)
 	right.multiply(x, y, 0, matrixSize)
-	forks(b, block, func(b *testing.B, each forkRange) {
+	forks(b, 16, func(b *testing.B, block int, each forkRange) {
 		out := newMatrix(matrixSize)
 		each(matrixSize/block, func(i int) { out.multiply(x, y, i*block, (i+1)*block) })
 		want(b, "product is right", slices.Equal(out.at, right.at), true)
 	})
 }
 
-// BenchmarkStrassen multiplies the same with seven products of quarters, in parallel, down to blocks of 64 x 64. For goroutines,
-// that is a cut-off.
+// BenchmarkStrassen multiplies the same with seven products of quarters, in parallel, down to blocks of 64 x 64, which is a cut-off.
+// Without one all that do it go down to single numbers, and multiply matrices of 64 x 64.
 func BenchmarkStrassen(b *testing.B) {
-	x, y, right := randomMatrix(matrixSize, 1), randomMatrix(matrixSize, 2), newMatrix(matrixSize)
-	right.multiply(x, y, 0, matrixSize)
+	strassens(b, matrixSize, 64, "cutoff=64")
+	strassens(b, 64, 1, "n=64", "n=64")
+}
+
+// strassens names the rows of goroutines name, and the others by keys.
+func strassens(b *testing.B, n, leaf int, name string, keys ...string) {
+	x, y, right := randomMatrix(n, 1), randomMatrix(n, 2), newMatrix(n)
+	right.multiply(x, y, 0, n)
 	check := func(b *testing.B, out matrix) {
 		want(b, "product is right", slices.Equal(out.at, right.at), true)
 	}
 	runOne(b, sequential, 1, loop(func(b *testing.B) {
-		check(b, strassen(nil, x, y, func(c *task.Ctx, fs ...func(c *task.Ctx)) {
+		check(b, strassen(nil, x, y, leaf, func(c *task.Ctx, fs ...func(c *task.Ctx)) {
 			for _, f := range fs {
 				f(c)
 			}
 		}))
-	}))
-	run(b, heddle, tasks(func(b *testing.B, c *task.Ctx) { check(b, strassen(c, x, y, parallel.Do)) }))
+	}), keys...)
+	run(b, heddle, tasks(func(b *testing.B, c *task.Ctx) { check(b, strassen(c, x, y, leaf, parallel.Do)) }), keys...)
 	run(b, goroutines, loop(func(b *testing.B) {
-		check(b, strassen(nil, x, y, func(c *task.Ctx, fs ...func(c *task.Ctx)) {
+		check(b, strassen(nil, x, y, leaf, func(c *task.Ctx, fs ...func(c *task.Ctx)) {
 			var wg sync.WaitGroup
 			for _, f := range fs {
 				wg.Go(func() { f(c) })
 			}
 			wg.Wait()
 		}))
-	}), "cutoff=64")
+	}), name)
 }
 
 // strassen returns a*b. do runs functions, maybe in parallel.
-func strassen(c *task.Ctx, a, b matrix, do func(c *task.Ctx, fs ...func(c *task.Ctx))) matrix {
+func strassen(c *task.Ctx, a, b matrix, leaf int, do func(c *task.Ctx, fs ...func(c *task.Ctx))) matrix {
 	out := newMatrix(a.n)
-	if a.n <= 64 {
+	if a.n <= leaf {
 		out.multiply(a, b, 0, a.n)
 		return out
 	}
@@ -128,7 +134,7 @@ func strassen(c *task.Ctx, a, b matrix, do func(c *task.Ctx, fs ...func(c *task.
 	b11, b12, b21, b22 := b.quarter(0, 0), b.quarter(0, 1), b.quarter(1, 0), b.quarter(1, 1)
 	var m [7]matrix
 	product := func(i int, left, right func() matrix) func(c *task.Ctx) {
-		return func(c *task.Ctx) { m[i] = strassen(c, left(), right(), do) }
+		return func(c *task.Ctx) { m[i] = strassen(c, left(), right(), leaf, do) }
 	}
 	just := func(x matrix) func() matrix { return func() matrix { return x } }
 	sum := func(x matrix, sign float64, y matrix) func() matrix {
@@ -171,10 +177,10 @@ func plus(x matrix, sign float64, y matrix) matrix {
 
 // BenchmarkHeat takes 50 steps of a 2-D stencil over 1024 x 1024 cells, in bands of 32 rows.
 func BenchmarkHeat(b *testing.B) {
-	const n, steps, block = 1024, 50, 32
+	const n, steps = 1024, 50
 	start := randomMatrix(n, 5)
 	var right []float64
-	forks(b, block, func(b *testing.B, each forkRange) {
+	forks(b, 32, func(b *testing.B, block int, each forkRange) {
 		from, to := newMatrix(n), newMatrix(n)
 		copy(from.at, start.at)
 		copy(to.at, start.at)
@@ -198,13 +204,13 @@ func BenchmarkHeat(b *testing.B) {
 
 // BenchmarkLU factors a matrix of 512 x 512 without pivoting; the rows below each pivot are done in blocks of 32.
 func BenchmarkLU(b *testing.B) {
-	const n, block = 512, 32
+	const n = 512
 	start := randomMatrix(n, 6)
 	for i := range n {
 		start.row(i)[i] += 16 * n // so that it needs no pivoting
 	}
 	var right []float64
-	forks(b, block, func(b *testing.B, each forkRange) {
+	forks(b, 32, func(b *testing.B, block int, each forkRange) {
 		m := newMatrix(n)
 		copy(m.at, start.at)
 		for k := range n {

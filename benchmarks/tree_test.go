@@ -72,9 +72,21 @@ func skynetGoroutines(s skynet, cutoff int64) int64 {
 	return sum
 }
 
-// BenchmarkThreadRing passes a token through a ring of 503 tasks, or goroutines. ns/op is one run of 100,000 passes.
+// BenchmarkThreadRing passes a token through a ring of 503 tasks, or goroutines. ns/op is one run of 100,000 passes. The
+// sequential program hands it on in a loop.
 func BenchmarkThreadRing(b *testing.B) {
 	const size, passes = 503, 100_000
+	runOne(b, sequential, 1, loop(func(b *testing.B) {
+		var left [size]int
+		left[0] = passes + 1
+		i := 0
+		for left[i] > 1 {
+			next := (i + 1) % size
+			left[next], left[i] = left[i]-1, 0
+			i = next
+		}
+		want(b, "last", i+1, passes%size+1)
+	}))
 	run(b, heddle, tasks(func(b *testing.B, c *task.Ctx) {
 		ring := make([]task.Task, size)
 		var left [size]int // what each has been handed; -1: stop

@@ -139,8 +139,8 @@ var utsFunc *parallel.Func[utsNode, utsCount]
 
 func init() { utsFunc = parallel.Define(utsHeddle) }
 
-// BenchmarkUTS visits all nodes of a tree, with a fork for each child. Goroutines with cutoff=N fork in the first N levels;
-// without a cut-off they visit T3 only.
+// BenchmarkUTS visits all nodes of a tree, with a fork for each child. Goroutines with cutoff=N fork in the first N levels; without a
+// cut-off they take seconds.
 func BenchmarkUTS(b *testing.B) {
 	for _, t := range utsTrees {
 		tree := t.tree
@@ -155,9 +155,6 @@ func BenchmarkUTS(b *testing.B) {
 			check(b, utsFunc.Call(c, root))
 		})), key("tree", t.name))
 		for _, cutoff := range []int{math.MaxInt, 6} {
-			if cutoff == math.MaxInt && t.name != "T3" {
-				continue // four million goroutines take several seconds; once is enough
-			}
 			keys := []string{key("tree", t.name)}
 			if cutoff != math.MaxInt {
 				keys = append(keys, key("cutoff", cutoff))

@@ -1,6 +1,8 @@
 package deque
 
 import (
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,6 +13,7 @@ type reference struct {
 	flavour         Flavour
 	shared, private []*item
 	wanted          bool
+	left            map[*item]bool // taken back, and not pushed again
 }
 
 func (r *reference) expose(n int) {
@@ -78,6 +81,7 @@ func FuzzDeque(f *testing.F) {
 	for config := range byte(12) {
 		f.Add([]byte{config, 0, 0, 0, 0, 0, 3, 3, 3, 3, 3, 3})             // push, pop
 		f.Add([]byte{config, 1, 1, 1, 1, 7, 1, 7, 4, 3, 3, 3, 7, 1, 5, 7}) // private tail, requests, exposure
+		f.Add([]byte{config, 1, 1, 1, 12, 12, 13, 13, 7, 12, 13, 1, 9, 12, 1, 1, 1, 1, 12, 7, 7, 13, 3, 13})
 		f.Add([]byte{config, 0, 0, 0, 0, 0, 0, 0, 0x28, 0x58, 0x08, 3, 10, 0, 0, 7})
 		f.Add([]byte{config, 0, 0, 0, 7, 7, 7, 0, 0, 0, 0, 7, 7, 3, 3, 3, 9, 0, 0, 0x18, 9, 11, 2, 2, 6, 6})
 	}
@@ -93,7 +97,7 @@ func FuzzDeque(f *testing.F) {
 		var r [2]*reference
 		for i := range o {
 			fl := Flavour(config >> i & 1)
-			o[i], r[i] = New[item](fl, minCapacity), &reference{flavour: fl}
+			o[i], r[i] = New[item](fl, minCapacity), &reference{flavour: fl, left: map[*item]bool{}}
 			o[i].rebase(starts[config>>2%3])
 		}
 		next := 0
@@ -103,7 +107,7 @@ func FuzzDeque(f *testing.F) {
 			arg := int(op >> 4)
 			a, b := o[arg&1], o[arg&1^1]
 			ra, rb := r[arg&1], r[arg&1^1]
-			switch op & 15 % 12 {
+			switch op & 15 % 14 {
 			case 0:
 				x := fresh()
 				a.Push(x)
@@ -158,12 +162,32 @@ func FuzzDeque(f *testing.F) {
 			case 11:
 				require.Equal(t, ra.wanted, a.Wanted())
 				require.Equal(t, len(ra.shared) == 0, a.Thief().Empty())
+			case 12:
+				n := len(ra.private)
+				require.Equal(t, n > 0, n > 0 && a.TakeBackIf(ra.private[n-1]))
+				if n == 0 {
+					continue
+				}
+				x := ra.popPrivate()
+				ra.left[x] = true
+				require.Same(t, x, a.Leftover())
+			case 13:
+				x := a.Leftover()
+				if x == nil {
+					continue
+				}
+				require.True(t, ra.left[x], "%v was not left by TakeBackIf, or pushed since", x.id)
+				require.Equal(t, !ra.wanted, a.PushLeftover())
+				if !ra.wanted {
+					delete(ra.left, x)
+					ra.private = append(ra.private, x)
+				}
 			}
 			for i := range o {
 				require.Equal(t, len(r[i].shared), o[i].Thief().Len())
 				require.Equal(t, len(r[i].private), o[i].PrivateLen())
 				require.Equal(t, len(r[i].shared)+len(r[i].private), o[i].Len())
-				requireInvariant(t, o[i])
+				requireInvariant(t, o[i], slices.Collect(maps.Keys(r[i].left))...)
 			}
 		}
 		for i := range o {

@@ -10,7 +10,8 @@ package deque
 //	(1) o.swept <= v.top <= o.split <= o.bottom <= o.limit <= o.swept + len(o.slots)
 //	(2) v.split == o.split and v.ring.slots == o.slots
 //	(3) for i in [v.top, o.bottom): slot i holds element i, which nobody has been given
-//	(4) for i in [o.swept, v.top): slot i may hold a dead pointer; every other slot that is not in [v.top, o.bottom) is nil
+//	(4) for i in [o.swept, v.top): slot i may hold a dead pointer; for i in [o.bottom, o.swept + len(o.slots)): slot i is nil, or holds
+//	    what TakeBackIf took from there, which has not been pushed again
 //	(5) FIFO: o.split == o.bottom
 //
 // top may rise at any moment, and only while below v.split; nothing else is changed by thieves, so (1) to (5) are stable
@@ -20,7 +21,9 @@ package deque
 //     the old bottom+1.
 //   - TryPushPrivate, PushPrivate: the same, but split stays.
 //   - Expose, ExposeAll: split rises, to bottom at most. limit may fall, but stays above bottom.
-//   - PopPrivate, PopPrivateIf: bottom falls, from above split. Thieves cannot see the slot.
+//   - PopPrivate, PopPrivateIf, TakeBackIf: bottom falls, from above split. Thieves cannot see the slot.
+//   - PushLeftover: as TryPushPrivate of what the slot holds by (4). It is no dead element, which sweep could clear yet: bottom < limit, and
+//     so by (1) what the slot held a ring's length ago has been swept.
 //   - takeNewest: below. In between, v.split may be o.split-1 and even top-1, and thieves then find the deque empty; in the end (1) to (5)
 //     hold with bottom == split == old split-1, or == top.
 //   - takeOldest: top rises by one, by CAS, while below split.

@@ -178,6 +178,26 @@ func (o *Owner[T]) TakeBackIf(x *T) bool {
 	return true
 }
 
+// Leftover returns the element that TakeBackIf left in the slot of the next push, or nil: it left none there, or the next push
+// has to make room first. Every other way to take an element clears its slot, at the latest when room is made for another.
+func (o *Owner[T]) Leftover() *T {
+	b := o.bottom
+	if b == o.limit {
+		return nil
+	}
+	return o.slots[b&int64(len(o.slots)-1)].load()
+}
+
+// PushLeftover is TryPushPrivate of what Leftover has just returned, without the store. It reports false, and has done nothing,
+// if a thief has asked.
+func (o *Owner[T]) PushLeftover() bool {
+	if o.thief.want.Load() != wantNothing { // pairs with the store in ask
+		return false
+	}
+	o.bottom++
+	return true
+}
+
 // Pop removes an element and returns it, or nil if there is none: the newest in a LIFO deque, the oldest in a FIFO one.
 func (o *Owner[T]) Pop() *T {
 	if x := o.PopPrivate(); x != nil {

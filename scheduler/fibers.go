@@ -148,7 +148,11 @@ func call(d *rt.Desc) {
 			return
 		}
 		if v := recover(); v != nil {
-			d.NeedExt().Err = &task.PanicError{Value: v, Stack: debug.Stack()}
+			pe, ok := v.(*task.PanicError) // what came up from a join has the stack of its origin
+			if !ok {
+				pe = &task.PanicError{Value: v, Stack: debug.Stack()}
+			}
+			d.NeedExt().Err = pe
 		}
 	}()
 	switch fn := d.Fn.(type) {

@@ -47,6 +47,8 @@ type Desc struct {
 // Home is what every task of a scheduler knows of it.
 type Home struct {
 	Sched Scheduler
+	// Workers is how many workers the scheduler has. Written by the scheduler.
+	Workers atomicx.Int64
 	// Owed counts goroutines outside of the scheduler that were made ready by a
 	// worker and have not run yet. Workers let the Go scheduler in while it
 	// is positive. Added to by workers, subtracted from by those goroutines.

@@ -30,10 +30,7 @@ type Frame struct {
 	Body  Body
 	state atomicx.Uint32
 
-	// Forked is set while the call is forked and not joined. The parent's.
-	Forked bool
-
-	Parent *Desc // the task that forked it; set before others can see the frame
+	Parent *Desc // the task that forked it; set before others can see the frame, nil once it is joined
 	Err    error // what the call failed with, when another ran it; set before Finish
 }
 
@@ -42,6 +39,8 @@ type Body interface {
 	// RunStolen calls the function with d as its task and keeps the result in the frame. A
 	// panic is let out.
 	RunStolen(d *Desc)
+	// Displaced is called for a frame at rest that loses its place in w's fork deque.
+	Displaced(w *Worker)
 }
 
 const (
@@ -184,12 +183,18 @@ func (d *Desc) Settle() (n int) {
 	}
 	for _, f := range x.frames {
 		n++
-		if !f.Claim() && f.Await() {
-			d.AwaitWake()
-		}
+		d.endFrame(f)
 	}
 	x.frames = nil
 	return n
+}
+
+// endFrame sees to it that f, which is exposed, either is never started or has ended. It is not to be joined then.
+func (d *Desc) endFrame(f *Frame) {
+	if !f.Claim() && f.Await() {
+		d.AwaitWake() // d may be on another worker afterwards
+	}
+	f.Parent = nil
 }
 
 // AwaitWake parks d until the Wake that it is owed by a stolen call has come.

@@ -15,7 +15,8 @@ import (
 // forks is a parent that forks two calls on worker 0, exposes what a thief asks for, and joins in reverse order, as package
 // parallel does; and thieves. If migrates is set, the parent leaves the worker after forking, which exposes
 // everything, and joins from worker 1, whose deque is empty. Each call must be made exactly once, and the parent
-// must never wait for a wake-up that does not come.
+// must never wait for a wake-up that does not come. A call that was taken back from the private tail is forked once more, in the frame that
+// is left there, while thieves may still look at it.
 func forks(thieves int, migrates bool, claim func(f *Frame) bool, await func(f *Frame) bool) func(*explore.Model) {
 	return func(m *explore.Model) {
 		d := fresh(0)
@@ -26,9 +27,9 @@ func forks(thieves int, migrates bool, claim func(f *Frame) bool, await func(f *
 		frames := [2]*Frame{{}, {}}
 		made := map[*Frame]int{}
 		woken := map[*Frame]bool{}
+		again := map[*Frame]bool{}
 		m.Thread("parent", func() {
 			for _, f := range frames {
-				f.Forked = true
 				if !w[0].Forks.TryPushPrivate(f) {
 					w[0].PushFrame(d, f)
 				}
@@ -41,13 +42,20 @@ func forks(thieves int, migrates bool, claim func(f *Frame) bool, await func(f *
 			for i := len(frames) - 1; i >= 0; i-- {
 				f := frames[i]
 				if at.Forks.TakeBackIf(f) {
+					if at.Forks.Leftover() == f && !again[f] {
+						again[f] = true
+						if !at.Forks.PushLeftover() {
+							at.PushFrame(d, f)
+						}
+						i++
+						continue
+					}
 					made[f]++
 				} else if ok, _ := at.Take(d, f); ok {
 					made[f]++
 				} else if await(f) {
 					explore.Block("woken", func() bool { return woken[f] })
 				}
-				f.Forked = false
 			}
 		})
 		for i := range thieves {

@@ -2,11 +2,15 @@ package rt
 
 // Outstanding returns the number of calls that d, which runs, has forked and not joined.
 func (d *Desc) Outstanding() int {
-	n := d.Worker().Forks.PrivateLen()
+	return d.Worker().Forks.PrivateLen() + d.Exposed()
+}
+
+// Exposed returns the number of those that others may have seen.
+func (d *Desc) Exposed() int {
 	if x := d.Ext(); x != nil {
-		n += len(x.frames)
+		return len(x.frames)
 	}
-	return n
+	return 0
 }
 
 // SettleTo is [Desc.Settle] for all calls but the n oldest. It serves a caller that goes on after a panic
@@ -21,8 +25,20 @@ func (d *Desc) SettleTo(n int) {
 		f := x.frames[last]
 		x.frames[last] = nil
 		x.frames = x.frames[:last]
-		if !f.Claim() && f.Await() {
-			d.AwaitWake() // d may be on another worker afterwards
+		d.endFrame(f)
+	}
+}
+
+// AwaitStarted waits until all calls have ended that d forked and others have started. They are still to be joined, as are those
+// that nobody has started.
+func (d *Desc) AwaitStarted() {
+	x := d.Ext()
+	if x == nil {
+		return
+	}
+	for _, f := range x.frames {
+		if f.Await() { // false if it is queued, or done
+			d.AwaitWake()
 		}
 	}
 }

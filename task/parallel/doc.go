@@ -28,7 +28,7 @@
 //   - Every call is made exactly once, and has ended when the join, or the algorithm, returns or panics.
 //   - A parent waits only for its own children, parked, and meanwhile runs nothing else on its stack.
 //   - Results are those of the sequential loop if the operation is associative; it need not be commutative.
-//   - A panic is not lost: Do, InScope, Run and the algorithms panic with a [*task.PanicError] that has the value and the stack
+//   - A panic is not lost: Join, Do, InScope, Run and the algorithms panic with a [*task.PanicError] that has the value and the stack
 //     of the function that panicked, after all that they started has ended. Of several panics, one is reported.
 //   - Cancelling a task cancels what was stolen from it. Calls are made all the same, and see it in their
 //     Ctx; the algorithms stop at the next grain and return the cause.

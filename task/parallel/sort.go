@@ -2,9 +2,9 @@ package parallel
 
 import (
 	"cmp"
-	"runtime"
 	"slices"
 
+	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -59,7 +59,7 @@ func (s *sorter[T]) compare(compare func(a, b T) int) {
 	s.less = func(a, b T) bool { return compare(a, b) < 0 }
 }
 
-// The sizes of what one task handles at a stretch. A leaf of 16K to 64K elements takes up to a few milliseconds, which is what
+// The sizes of what one task handles at a stretch: eight leaves for each worker, within limits. A leaf of 16K to 64K elements takes up to a few milliseconds, which is what
 // a quantum allows; below, forks and merges would cost more than they bring. BenchmarkSort shows the effect.
 const (
 	minLeaf  = 1 << 12
@@ -71,7 +71,8 @@ func (s *sorter[T]) run(c *task.Ctx, xs []T, opts []Option) error {
 	o := optionsOf(opts)
 	s.grain = o.grain
 	if s.grain == 0 {
-		s.grain = min(max(len(xs)/(8*runtime.GOMAXPROCS(0)), minLeaf), maxLeaf)
+		workers := int((*rt.Desc)(c).Home().Workers.Load())
+		s.grain = min(max(len(xs)/(8*workers), minLeaf), maxLeaf)
 	}
 	s.l = newLoop(o, len(xs)*s.passes(len(xs)))
 	buf := []T(nil)
