@@ -62,6 +62,9 @@ func (p *party) brief() (context.Context, context.CancelFunc) {
 	if p.rng.IntN(2) == 0 {
 		d = time.Duration(p.rng.Int64N(int64(2 * time.Millisecond)))
 	}
+	if p.rng.IntN(2) == 0 {
+		return task.WithTimeout(p.ctx, d)
+	}
 	return context.WithTimeout(p.ctx, d)
 }
 
@@ -73,6 +76,9 @@ func (p *party) spawn(fn func(p *party), opts ...task.Option) task.Task {
 		fn(&party{world: p.world, ctx: c, c: c, rng: rand.New(rand.NewPCG(seed, 1))})
 	}
 	p.spawned.Add(1)
+	if p.rng.IntN(4) == 0 {
+		opts = append(opts, p.level())
+	}
 	if p.c != nil && p.rng.IntN(2) == 0 {
 		return p.c.Go(body, opts...)
 	}
@@ -99,7 +105,7 @@ func soak(t *testing.T, workers int, pinning scheduler.Pinning) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	var panics atomic.Int64
-	s, err := scheduler.New(
+	opts := []scheduler.Option{
 		scheduler.WithWorkers(workers),
 		scheduler.WithPinning(pinning),
 		scheduler.WithQuantum(time.Millisecond),
@@ -111,15 +117,23 @@ func soak(t *testing.T, workers int, pinning scheduler.Pinning) {
 				os.Exit(2)
 			}
 			panics.Add(1)
-		}))
+		}),
+	}
+	switch seed % 3 { // of the other policies nobody could wait for a task that they have left out
+	case 0:
+		opts = append(opts, scheduler.WithQueueLimit(4, scheduler.Block))
+	case 1:
+		opts = append(opts, scheduler.WithQueueLimit(4, scheduler.CallerRuns))
+	}
+	s, err := scheduler.New(opts...)
 	require.NoError(t, err)
 	w := newWorld(s)
 
 	limit := duration(t)
 	start, printed := time.Now(), time.Now()
-	rounds := 3
+	rounds := 20
 	if testing.Short() {
-		rounds = 1
+		rounds = 3
 	}
 	rng := rand.New(rand.NewPCG(seed, uint64(workers)))
 	for round := 0; limit == 0 && round < rounds || limit != 0 && time.Since(start) < limit; round++ {

@@ -51,6 +51,8 @@ type world struct {
 	barrier *tsync.Barrier
 
 	blocked atomic.Int64 // functions of Blocking that are under way
+
+	armed, stopped, fired atomic.Int64 // of AfterFunc
 }
 
 const permits = 5
@@ -456,4 +458,6 @@ func (w *world) balance(t *testing.T) {
 	w.sem.Release(permits)
 	require.Zero(t, w.taken.Load())
 	require.Zero(t, w.blocked.Load())
+	require.Eventually(t, func() bool { return w.armed.Load() == w.stopped.Load()+w.fired.Load() }, time.Minute, time.Millisecond,
+		"functions of timers were called, or stopped, once")
 }

@@ -1,0 +1,132 @@
+package soak
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/task/tsync"
+)
+
+func init() {
+	operations = append(operations,
+		(*party).after, (*party).timer, (*party).ticker, (*party).later, (*party).periodic,
+		(*party).deadline, (*party).under, (*party).native, (*party).first)
+}
+
+// soon is a time within which things may or may not happen.
+func (p *party) soon() time.Duration {
+	return time.Duration(p.rng.Int64N(int64(200 * time.Microsecond)))
+}
+
+// wait waits for the end of x. It reports false if this party was cancelled meanwhile.
+func (p *party) wait(x task.Task) (error, bool) {
+	if p.c == nil {
+		return x.Wait(), true
+	}
+	err := x.Join(p.c)
+	return err, p.c.Err() == nil
+}
+
+func (p *party) after() {
+	p.armed.Add(1)
+	t := tsync.AfterFunc(p.s, p.soon(), func(c *task.Ctx) { p.fired.Add(1) })
+	if p.rng.IntN(2) == 0 {
+		p.pass()
+		if t.Stop() {
+			p.stopped.Add(1)
+		}
+	}
+}
+
+func (p *party) timer() {
+	ctx, cancel := p.brief()
+	defer cancel()
+	t := tsync.NewTimer(p.s, p.soon())
+	if p.rng.IntN(2) == 0 {
+		t.Reset(p.soon())
+	}
+	_, ok, err := t.C.Recv(ctx)
+	check(ended(err) || ok, "a timer's channel is closed")
+	t.Stop()
+	_, _, late := t.C.TryRecv()
+	check(!late, "a stopped timer has fired")
+}
+
+func (p *party) ticker() {
+	ctx, cancel := p.brief()
+	defer cancel()
+	t := tsync.NewTicker(p.s, 20*time.Microsecond)
+	defer t.Stop()
+	for range 3 {
+		if _, _, err := t.C.Recv(ctx); ended(err) {
+			return
+		}
+	}
+}
+
+func (p *party) later() {
+	var ran atomic.Bool
+	x := p.s.GoAfter(p.soon(), func(c *task.Ctx) { ran.Store(true) }, p.level())
+	if p.rng.IntN(2) == 0 {
+		p.pass()
+		x.Cancel()
+	}
+	if err, ok := p.wait(x); ok && !ended(err) {
+		check(ran.Load(), "a delayed task has not run")
+	}
+}
+
+func (p *party) periodic() {
+	var runs atomic.Int64
+	x := p.s.GoEvery(50*time.Microsecond, func(c *task.Ctx) {
+		if runs.Add(1) == 3 {
+			c.Cancel()
+		}
+	})
+	if err, ok := p.wait(x); ok {
+		check(ended(err) && runs.Load() == 3, "a periodic task ends when it is cancelled")
+	}
+}
+
+func (p *party) deadline() {
+	x := p.spawn(func(p *party) { _ = p.c.Park() }, task.Timeout(p.soon()), p.level())
+	if err, ok := p.wait(x); ok {
+		check(errors.Is(err, context.DeadlineExceeded), "a task has outlived its deadline")
+	}
+}
+
+func (p *party) under() {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	// Not after spawn: a caller that has to wait for the task's end could not do it.
+	time.AfterFunc(p.soon(), func() { cancel(errPlanted) })
+	x := p.spawn(func(p *party) { _ = p.c.Park() }, task.Parent(ctx))
+	if err, ok := p.wait(x); ok {
+		check(errors.Is(err, errPlanted), "a task has outlived its parent")
+	}
+}
+
+func (p *party) native() {
+	ch := make(chan int, 1)
+	p.spawn(func(*party) { ch <- 1 })
+	if v, ok, err := task.Receive(p.ctx, ch); !ended(err) {
+		check(ok && v == 1, "a value from a native channel")
+	}
+}
+
+func (p *party) first() {
+	one := func(c *task.Ctx) (int, error) {
+		c.Yield()
+		return 1, nil
+	}
+	bad := func(c *task.Ctx) (int, error) { return 0, errPlanted }
+	v, err := task.First(p.ctx, task.Submit(p.s, bad), task.Submit(p.s, one), task.Submit(p.s, bad))
+	if !ended(err) {
+		check(v == 1, "the first success")
+	}
+}
+
+// level is a priority at random.
+func (p *party) level() task.Option { return task.Priority(task.Level(p.rng.IntN(3))) }
