@@ -236,9 +236,20 @@ type member struct {
 	place bool // it has a place under the limit. The running member's own
 }
 
-// members pools those that are no heirs: a group is often all that a program allocates while it runs, and then half of its time
-// went into the collector (BenchmarkGroup). Nobody but its task knows a member, and the task forgets it at the end of run.
+// members pools those that are no heirs and that the worker does not keep: a group is often all that a program allocates while it runs,
+// and then much of its time went into the collector (BenchmarkGroup). Nobody but its task knows a member, and the task forgets it
+// at the end of run.
 var members = sync.Pool{New: func() any { return new(member) }}
+
+// spareMember returns a member that has run, or a new one. c is the running task, or nil.
+func spareMember(c *Ctx) *member {
+	if c != nil {
+		if m, ok := c.desc().Worker().Spare().(*member); ok {
+			return m
+		}
+	}
+	return members.Get().(*member)
+}
 
 // An heir is a member of a group with a context, which cancels it.
 type heir struct {
@@ -255,7 +266,7 @@ type heir struct {
 func (g *Group) add(c *Ctx, fn func(c *Ctx) error, opts []Option) bool {
 	g.members.enter()
 	if g.cancel == nil {
-		m := members.Get().(*member)
+		m := spareMember(c)
 		m.g, m.fn, m.place = g, fn, g.limit >= 0
 		return g.start(c, m, extOf(opts), opts) != closedTask
 	}
@@ -316,7 +327,9 @@ func (m *member) run(c *Ctx, h *heir) {
 		m.end(c, err)
 		if h == nil {
 			m.g, m.fn = nil, nil
-			members.Put(m)
+			if !c.desc().Worker().Keep(m) {
+				members.Put(m)
+			}
 		}
 	}()
 	err = m.fn(c)
