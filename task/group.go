@@ -29,6 +29,9 @@ type Starter interface {
 // groups. Members that wait for each other by other means need a limit that lets all of them in.) Coming back, the member
 // waits for a place, before those that are yet to start; but a member that is cancelled goes on without one.
 //
+// A Group is made by [NewGroup], where errgroup has its zero value, or by [NewGroupContext]. It can be used again after Wait, but what
+// it returned once it goes on returning.
+//
 // Every function that Go has accepted is called, even if the group's context has ended, unless the scheduler is closed
 // first or the member is cancelled from outside before it starts: then the member fails with that cause.
 type Group struct {
