@@ -415,7 +415,7 @@ func (h *heir) enlist(c *Ctx) {
 		g.running = h
 	}
 	g.mu.Unlock()
-	if ended {
+	if ended || g.ctx.Err() != nil { // who ends the context comes to cancelMembers only afterwards
 		h.task.CancelCause(context.Cause(g.ctx))
 	}
 }
