@@ -8,7 +8,7 @@ import (
 )
 
 // Blocking calls fn on an ordinary goroutine, and parks the task until fn has returned; the worker serves other tasks
-// meanwhile. It is for what blocks its thread: system calls, files, cgo, native channels and locks. It returns nil
+// meanwhile. It is for what blocks its thread: system calls, files, cgo, native locks; for native channels see [Receive]. It returns nil
 // when fn has returned.
 //
 // If the task is cancelled first, or has been before, Blocking returns the cause at once. A function that has

@@ -20,7 +20,7 @@
 // [Ctx.Park], [Task.Join], and what takes a context first: [Group], [Future], [Completion],
 // package tsync. [Task.Wait] blocks and is for ordinary goroutines. A task that blocks its
 // thread (a system call, a native channel, a mutex) is allowed to, but takes a worker away while
-// it does; [Ctx.Blocking] has another goroutine do it.
+// it does; [Ctx.Blocking] has another goroutine do it, and [Receive] waits for a native channel.
 //
 // # Guarantees
 //

@@ -29,6 +29,9 @@ type Starter interface {
 // groups. Members that wait for each other by other means need a limit that lets all of them in.) Coming back, the member
 // waits for a place, before those that are yet to start; but a member that is cancelled goes on without one.
 //
+// A Group is made by [NewGroup], where errgroup has its zero value, or by [NewGroupContext]. It can be used again after Wait, but what
+// it returned once it goes on returning.
+//
 // Every function that Go has accepted is called, even if the group's context has ended, unless the scheduler is closed
 // first or the member is cancelled from outside before it starts: then the member fails with that cause.
 type Group struct {
@@ -241,9 +244,20 @@ type member struct {
 	place bool // it has a place under the limit. The running member's own
 }
 
-// members pools those that are no heirs: a group is often all that a program allocates while it runs, and then half of its time
-// went into the collector (BenchmarkGroup). Nobody but its task knows a member, and the task forgets it at the end of run.
+// members pools those that are no heirs and that the worker does not keep: a group is often all that a program allocates while it runs,
+// and then much of its time went into the collector (BenchmarkGroup). Nobody but its task knows a member, and the task forgets it
+// at the end of run.
 var members = sync.Pool{New: func() any { return new(member) }}
+
+// spareMember returns a member that has run, or a new one. c is the running task, or nil.
+func spareMember(c *Ctx) *member {
+	if c != nil {
+		if m, ok := c.desc().Worker().Spare().(*member); ok {
+			return m
+		}
+	}
+	return members.Get().(*member)
+}
 
 // An heir is a member of a group with a context, which cancels it.
 type heir struct {
@@ -261,7 +275,7 @@ type heir struct {
 func (g *Group) launch(by context.Context, c *Ctx, fn func(c *Ctx) error, opts []Option) error {
 	g.members.enter()
 	if g.cancel == nil {
-		m := members.Get().(*member)
+		m := spareMember(c)
 		m.g, m.fn, m.place = g, fn, g.limit >= 0
 		_, err := g.start(by, c, m, extOf(opts), opts)
 		return err
@@ -335,7 +349,9 @@ func (m *member) run(c *Ctx, h *heir) {
 		m.end(c, err)
 		if h == nil {
 			m.g, m.fn = nil, nil
-			members.Put(m)
+			if !c.desc().Worker().Keep(m) {
+				members.Put(m)
+			}
 		}
 	}()
 	err = m.fn(c)
@@ -418,7 +434,7 @@ func (h *heir) enlist(c *Ctx) {
 		g.running = h
 	}
 	g.mu.Unlock()
-	if ended {
+	if ended || g.ctx.Err() != nil { // who ends the context comes to cancelMembers only afterwards
 		h.task.CancelCause(context.Cause(g.ctx))
 	}
 }

@@ -71,6 +71,10 @@ type Worker struct {
 	// Forks holds the frames that tasks forked on this worker.
 	Forks deque.Owner[Frame]
 
+	// Spares are runners that have run and can be used again, for the tasks that run on this worker; see Spare. The
+	// running task's own.
+	spares []Runner
+
 	// Current is the task that the worker runs, or ran last, or nil. Written
 	// by the worker, at each dispatch.
 	Current atomicx.Relaxed[Desc]
@@ -137,6 +141,30 @@ type Job interface {
 	// Run does it and wakes the task. It returns a panic for which the task has not waited, or nil; it does not
 	// return if the job calls runtime.Goexit.
 	Run() (stray error)
+}
+
+// maxSpares bounds what a worker keeps: 16 KB of pointers.
+const maxSpares = 1024
+
+// Spare returns what Keep has kept, or nil. Only the running task may call it.
+func (w *Worker) Spare() Runner {
+	n := len(w.spares) - 1
+	if n < 0 {
+		return nil
+	}
+	r := w.spares[n]
+	w.spares[n] = nil
+	w.spares = w.spares[:n]
+	return r
+}
+
+// Keep keeps r for Spare, or reports false if there are enough. Only the running task may call it.
+func (w *Worker) Keep(r Runner) bool {
+	if len(w.spares) == maxSpares {
+		return false
+	}
+	w.spares = append(w.spares, r)
+	return true
 }
 
 // Status reads the status word.

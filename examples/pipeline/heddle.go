@@ -1,0 +1,91 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/task/tsync"
+)
+
+// onHeddle runs the pipeline on tasks. Each stage is a group of its own, inside one group for all: whatever fails, or ends ctx, cancels
+// them all.
+func onHeddle(ctx context.Context, set settings, bar *progress) (*pass, error) {
+	sched, err := scheduler.New(scheduler.WithWorkers(set.workers), scheduler.WithPinning(set.pinning))
+	if err != nil {
+		return nil, err
+	}
+	defer sched.Close()
+	p := newPass(set)
+	paths := tsync.NewChan[string](set.bound)
+	blobs := tsync.NewChan[blob](set.bound)
+	sums := tsync.NewChan[sum](set.bound)
+
+	start := time.Now()
+	all, _ := task.NewGroupContext(ctx, sched)
+	add := func(s *stage, work func(c *task.Ctx) error, done func()) error {
+		return all.Go(ctx, func(c *task.Ctx) error {
+			g, _ := task.NewGroupContext(c, c)
+			for range s.units {
+				if err := g.Go(c, work, task.Name(s.name)); err != nil {
+					return err
+				}
+			}
+			if err := g.Wait(c); err != nil {
+				return err // the channel stays open: who receives from it is cancelled too
+			}
+			done() // nobody sends any more
+			return nil
+		})
+	}
+	err = cmp.Or( // the first, if any; they fail only if ctx has ended
+		add(&p.walk, func(c *task.Ctx) error {
+			readDir := func(dir string) ([]fs.DirEntry, error) {
+				return task.BlockingValue(c, func() ([]fs.DirEntry, error) { return os.ReadDir(dir) })
+			}
+			return p.each(set.root, readDir, func(path string) error { return paths.Send(c, path) })
+		}, paths.Close),
+		add(&p.read, func(c *task.Ctx) error {
+			for path := range paths.All(c) {
+				start := time.Now()
+				data, err := task.BlockingValue(c, func() ([]byte, error) { return os.ReadFile(path) })
+				p.read.note(start, len(data))
+				if c.Err() != nil {
+					return c.Err()
+				}
+				if err != nil {
+					p.problem(path, err)
+					continue
+				}
+				if err := blobs.Send(c, blob{path, data}); err != nil {
+					return err
+				}
+			}
+			return c.Err()
+		}, blobs.Close),
+		add(&p.hash, func(c *task.Ctx) error {
+			for b := range blobs.All(c) {
+				start := time.Now()
+				s := sum{b.path, len(b.data), hashOf(b.data, c.Checkpoint)}
+				p.hash.note(start, s.size)
+				if err := sums.Send(c, s); err != nil {
+					return err
+				}
+			}
+			return c.Err()
+		}, sums.Close),
+		add(&p.collect, func(c *task.Ctx) error {
+			for s := range sums.All(c) {
+				p.keep(s, bar)
+			}
+			return c.Err()
+		}, func() {}),
+	)
+	err = cmp.Or(all.Wait(context.Background()), err) // Close then waits for members that were cancelled
+	p.took = time.Since(start)
+	return p, err
+}

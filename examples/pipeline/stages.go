@@ -1,0 +1,194 @@
+package main
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A blob is a file that has been read.
+type blob struct {
+	path string
+	data []byte
+}
+
+// A sum is a file that has been hashed.
+type sum struct {
+	path string
+	size int
+	hash [sha256.Size]byte
+}
+
+// A stage is what is measured of one: the work itself, without the waits for its neighbours.
+type stage struct {
+	name        string
+	units       int // how many do it at once
+	files, busy atomic.Int64
+	bytes       atomic.Int64
+}
+
+// note counts work on one file, or folder, that has begun at start.
+func (s *stage) note(start time.Time, size int) {
+	s.busy.Add(int64(time.Since(start)))
+	s.files.Add(1)
+	s.bytes.Add(int64(size))
+}
+
+// A pass is one trip of all files through all stages.
+type pass struct {
+	walk, read, hash, collect stage
+
+	sums   []sum // collect's; by path after seal
+	took   time.Duration
+	digest [sha256.Size]byte
+
+	mu       sync.Mutex
+	problems []error // files and folders that could not be read
+}
+
+func newPass(set settings) *pass {
+	p := &pass{}
+	for _, s := range []struct {
+		of    *stage
+		name  string
+		units int
+	}{{&p.walk, "walk", 1}, {&p.read, "read", set.readers}, {&p.hash, "hash", set.workers}, {&p.collect, "collect", 1}} {
+		s.of.name, s.of.units = s.name, s.units
+	}
+	return p
+}
+
+func (p *pass) stages() []*stage { return []*stage{&p.walk, &p.read, &p.hash, &p.collect} }
+
+func (p *pass) problem(path string, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		err = pe.Err
+	}
+	p.problems = append(p.problems, fmt.Errorf("cannot read %s: %w", path, err))
+}
+
+// each walks the tree under root, folder by folder, and passes the regular files on. What it cannot read is a problem, but for the root.
+func (p *pass) each(root string, readDir func(dir string) ([]fs.DirEntry, error), emit func(path string) error) error {
+	dirs := []string{root}
+	for len(dirs) > 0 {
+		dir := dirs[len(dirs)-1]
+		dirs = dirs[:len(dirs)-1]
+		start := time.Now()
+		entries, err := readDir(dir)
+		p.walk.note(start, 0)
+		if err != nil {
+			if dir == root {
+				return err
+			}
+			p.problem(dir, err)
+			continue
+		}
+		for _, e := range entries {
+			path := filepath.Join(dir, e.Name())
+			switch {
+			case e.IsDir():
+				dirs = append(dirs, path)
+			case e.Type().IsRegular():
+				if err := emit(path); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// hashOf hashes a file. It calls checkpoint every now and then.
+func hashOf(data []byte, checkpoint func()) (sum [sha256.Size]byte) {
+	const step = 64 << 10 // some 50 us
+	h := sha256.New()
+	for len(data) > 0 {
+		n := min(step, len(data))
+		h.Write(data[:n])
+		data = data[n:]
+		checkpoint()
+	}
+	h.Sum(sum[:0])
+	return sum
+}
+
+// keep is what the last stage does with a file.
+func (p *pass) keep(s sum, bar *progress) {
+	start := time.Now()
+	p.sums = append(p.sums, s)
+	p.collect.note(start, s.size)
+	bar.add()
+}
+
+// seal puts the files in order, whatever the order in which they came, and hashes paths and hashes.
+func (p *pass) seal() {
+	slices.SortFunc(p.sums, func(a, b sum) int { return strings.Compare(a.path, b.path) })
+	h := sha256.New()
+	for _, s := range p.sums {
+		fmt.Fprintf(h, "%x  %q\n", s.hash, s.path)
+	}
+	h.Sum(p.digest[:0])
+}
+
+func (p *pass) size() (bytes int) {
+	for _, s := range p.sums {
+		bytes += s.size
+	}
+	return bytes
+}
+
+// slowest returns the stage that was busy for the largest part of the time.
+func (p *pass) slowest() *stage {
+	return slices.MaxFunc(p.stages(), func(a, b *stage) int { return cmp.Compare(a.load(p), b.load(p)) })
+}
+
+// load is the part of a pass for which a unit of the stage was busy.
+func (s *stage) load(p *pass) float64 {
+	return float64(s.busy.Load()) / float64(s.units) / float64(max(1, p.took))
+}
+
+// sourceTree returns the folder to hash: the one that was given, or the source of the Go toolchain.
+func sourceTree(given string) (string, error) {
+	if given != "" {
+		switch info, err := os.Stat(given); {
+		case errors.Is(err, fs.ErrNotExist):
+			return "", fmt.Errorf("there is no folder %s", given)
+		case err != nil:
+			return "", err
+		case !info.IsDir():
+			return "", fmt.Errorf("%s is a file: give the folder that holds it", given)
+		}
+		return given, nil
+	}
+	//lint:ignore SA1019 where the program was built is where the example runs; otherwise the go command is asked
+	src := filepath.Join(runtime.GOROOT(), "src")
+	if isDir(src) {
+		return src, nil
+	}
+	out, err := exec.Command("go", "env", "GOROOT").Output()
+	if err == nil {
+		if src = filepath.Join(strings.TrimSpace(string(out)), "src"); isDir(src) {
+			return src, nil
+		}
+	}
+	return "", errors.New("cannot find the source of the Go toolchain: give a folder, as in pipeline -dir ./some/folder")
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
