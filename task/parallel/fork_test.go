@@ -450,3 +450,30 @@ func TestJoinOfAPrivateCallByAnother(t *testing.T) {
 		require.Contains(t, other, "Join by another task")
 	}
 }
+
+// Forks of two functions in turn take each other's place in the deque, and go back to their pools.
+func TestForksInTurnDoNotAllocate(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	within(t, open(t, 1), func(c *task.Ctx) error {
+		other := parallel.Define(func(c *task.Ctx, n int) int { return -n })
+		wrong := 0
+		avg := testing.AllocsPerRun(200, func() {
+			x := leaf.Fork(c, 1)
+			y := other.Fork(c, 2)
+			if y.Join(c) != -2 || x.Join(c) != 1 {
+				wrong++
+			}
+			x = other.Fork(c, 3)
+			y = leaf.Fork(c, 4)
+			if y.Join(c) != 4 || x.Join(c) != -3 {
+				wrong++
+			}
+		})
+		if avg != 0 || wrong != 0 {
+			return fmt.Errorf("%v allocations for four forks, %d wrong results", avg, wrong)
+		}
+		return nil
+	})
+}

@@ -153,8 +153,7 @@ func (x *Call[A, R]) Join(c *task.Ctx) R {
 	a := x.arg
 	var zero A
 	x.arg = zero // a frame at rest keeps nothing alive
-	// This costs 1.5 to 2 ns, of which 1 is that there is a deferred call at all. To look at in is 3 ns cheaper than to call
-	// recover.
+	// The deferred call costs a nanosecond; to call recover in it each time, rather than to look at in first, 5 more.
 	in := c // nil once the call has returned
 	defer func() {
 		if in != nil && !passing(in, mark) {
