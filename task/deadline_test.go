@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -63,42 +64,45 @@ var (
 	errTimer  = errors.New("of the deadline")
 )
 
-// cases are scenes in which a context is made under parent and ended in some way; expired is a time that has passed, and
-// expire lets those made with the duration until() come to their time. They return the contexts to look at.
+// keep drops cancel: the end of the test's task, or the standard library's Background, does without.
+func keep(ctx context.Context, _ context.CancelFunc) context.Context { return ctx }
+
+// contextCases are scenes in which a context is made under parent and ended in some way, and
+// expire lets a millisecond pass. They return the contexts to look at.
 var contextCases = []struct {
 	name string
 	f    func(m maker, parent context.Context, expire func()) []context.Context
 }{
 	{"pending", func(m maker, p context.Context, _ func()) []context.Context {
 		ctx, _ := m.timeout(p, time.Hour)
-		child, _ := context.WithCancel(ctx)
+		child := keep(context.WithCancel(ctx))
 		return []context.Context{ctx, child}
 	}},
 	{"cancelled", func(m maker, p context.Context, _ func()) []context.Context {
 		ctx, cancel := m.timeout(p, time.Hour)
-		child, _ := context.WithCancel(ctx)
+		child := keep(context.WithCancel(ctx))
 		cancel()
 		cancel()
 		return []context.Context{ctx, child}
 	}},
 	{"expired", func(m maker, p context.Context, expire func()) []context.Context {
 		ctx, cancel := m.timeout(p, time.Millisecond)
-		child, _ := context.WithCancel(ctx)
+		child := keep(context.WithCancel(ctx))
 		grand, _ := m.timeout(context.WithValue(child, "key", 2), time.Hour)
 		expire()
 		cancel()
-		late, _ := context.WithCancel(ctx)
+		late := keep(context.WithCancel(ctx))
 		return []context.Context{ctx, child, grand, late}
 	}},
 	{"expired with a cause", func(m maker, p context.Context, expire func()) []context.Context {
 		ctx, _ := m.timeoutCause(p, time.Millisecond, errTimer)
-		child, _ := context.WithCancel(ctx)
+		child := keep(context.WithCancel(ctx))
 		expire()
 		return []context.Context{ctx, child}
 	}},
 	{"in the past", func(m maker, p context.Context, _ func()) []context.Context {
 		ctx, cancel := m.deadline(p, time.Unix(0, 0))
-		child, _ := context.WithCancel(ctx)
+		child := keep(context.WithCancel(ctx))
 		cancel()
 		other, _ := m.timeoutCause(p, 0, errTimer)
 		third, _ := m.deadlineCause(p, time.Unix(0, 0), nil)
@@ -107,7 +111,7 @@ var contextCases = []struct {
 	{"parent cancelled", func(m maker, p context.Context, _ func()) []context.Context {
 		parent, cancel := context.WithCancelCause(p)
 		ctx, _ := m.timeoutCause(parent, time.Hour, errTimer)
-		child, _ := context.WithCancel(ctx)
+		child := keep(context.WithCancel(ctx))
 		cancel(errParent)
 		return []context.Context{ctx, child}
 	}},
@@ -115,14 +119,14 @@ var contextCases = []struct {
 		parent, cancel := context.WithCancelCause(p)
 		cancel(errParent)
 		ctx, _ := m.timeoutCause(parent, time.Hour, errTimer)
-		child, _ := context.WithCancel(ctx)
+		child := keep(context.WithCancel(ctx))
 		past, _ := m.timeout(parent, -1)
 		return []context.Context{ctx, child, past}
 	}},
 	{"parent cancelled after the end", func(m maker, p context.Context, expire func()) []context.Context {
 		parent, cancel := context.WithCancelCause(p)
 		ctx, _ := m.timeoutCause(parent, time.Millisecond, errTimer)
-		child, _ := context.WithCancel(ctx)
+		child := keep(context.WithCancel(ctx))
 		expire()
 		cancel(errParent)
 		return []context.Context{ctx, child}
@@ -161,23 +165,20 @@ func settle(want []seen, ctxs []context.Context) {
 func TestWithDeadlineAsStd(t *testing.T) {
 	for _, x := range contextCases {
 		t.Run(x.name, func(t *testing.T) {
-			parent, cancel := context.WithCancel(context.WithValue(context.Background(), "key", 1))
-			defer cancel()
 			var want []seen
-			expire := func() { time.Sleep(10 * time.Millisecond) } // Go's own timers: they are real
-			for _, ctx := range x.f(std, parent, expire) {
-				for range 100 {
-					if ctx.Err() != nil {
-						break
-					}
-					runtime.Gosched()
+			synctest.Test(t, func(*testing.T) {
+				parent, cancel := context.WithCancel(context.WithValue(context.Background(), "key", 1))
+				defer cancel()
+				ctxs := x.f(std, parent, func() { time.Sleep(time.Millisecond); synctest.Wait() })
+				synctest.Wait()
+				for _, ctx := range ctxs {
+					want = append(want, look(ctx))
 				}
-				want = append(want, look(ctx))
-			}
+			})
 			onClock(t, func(c *task.Ctx, clock *handclock.Clock) {
 				for name, p := range map[string]context.Context{
 					"task":    context.WithValue(c, "key", 1),
-					"derived": func() context.Context { ctx, _ := context.WithCancel(context.WithValue(c, "key", 1)); return ctx }(),
+					"derived": keep(context.WithCancel(context.WithValue(c, "key", 1))),
 				} {
 					ctxs := x.f(ours, p, func() { clock.Advance(time.Millisecond) })
 					settle(want, ctxs)
@@ -298,7 +299,6 @@ func TestDeadlineOptions(t *testing.T) {
 			hung := time.AfterFunc(40*time.Second, func() { panic(t.Name() + " hangs") })
 			defer hung.Stop()
 			require.NoError(t, s.Go(func(c *task.Ctx) {
-				at := handclock.Start.Add(time.Minute)
 				ran := 0
 				var deadline time.Time
 				parks := func(c *task.Ctx) {
@@ -307,17 +307,18 @@ func TestDeadlineOptions(t *testing.T) {
 					c.Park()
 				}
 				// It runs, and is cancelled at its time.
-				for i, opts := range [][]task.Option{
-					{task.Deadline(at)},
-					{task.Timeout(time.Minute)},
-					{task.Deadline(at), task.Timeout(time.Hour), task.Deadline(at.Add(1))},
-					{task.Timeout(time.Minute), task.Timeout(time.Hour), task.Deadline(at.Add(time.Hour))},
+				for i, opts := range []func(at time.Time) []task.Option{
+					func(at time.Time) []task.Option { return []task.Option{task.Deadline(at)} },
+					func(time.Time) []task.Option { return []task.Option{task.Timeout(time.Minute)} },
+					func(at time.Time) []task.Option {
+						return []task.Option{task.Deadline(at), task.Timeout(time.Hour), task.Deadline(at.Add(1))}
+					},
+					func(at time.Time) []task.Option {
+						return []task.Option{task.Timeout(time.Minute), task.Timeout(time.Hour), task.Deadline(at.Add(time.Hour))}
+					},
 				} {
-					at = clock.Now().Add(time.Minute)
-					if i%2 == 0 {
-						opts[0] = task.Deadline(at)
-					}
-					end := submit(s, c, parks, opts...)
+					at := clock.Now().Add(time.Minute)
+					end := submit(s, c, parks, opts(at)...)
 					for ran == i {
 						c.Yield()
 					}
