@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -66,12 +67,17 @@ func (s *Scheduler) GoAfter(d time.Duration, fn func(c *task.Ctx), opts ...task.
 		return task.Closed()
 	}
 	when := rt.After(s.timers.Now(), d)
-	x := task.Submission(nil, opts)
-	if x == nil {
-		x = &rt.Ext{}
-	}
+	x := delayedExt(opts)
 	t := &rt.Timer{Fresh: true}
 	return s.delay(fn, x, t, when, func() { s.timers.Disarm(t) })
+}
+
+func delayedExt(opts []task.Option) *rt.Ext {
+	var none context.Context
+	if x := task.Submission(none, opts); x != nil {
+		return x
+	}
+	return &rt.Ext{}
 }
 
 // delay makes a task that waits, without having started, for t. ended is called when it has ended, which must
@@ -152,10 +158,7 @@ func (s *Scheduler) GoEvery(d time.Duration, fn func(c *task.Ctx), opts ...task.
 	}
 	p := &periodic{s: s, fn: fn, start: s.timers.Now(), every: int64(d)}
 	p.timer.Fresh = true
-	x := task.Submission(nil, opts)
-	if x == nil {
-		x = &rt.Ext{}
-	}
+	x := delayedExt(opts)
 	ps := &s.timers.periodics
 	ps.mu.Lock()
 	if ps.all == nil {

@@ -42,6 +42,9 @@ var (
 	ours = maker{task.WithDeadline, task.WithTimeout, task.WithDeadlineCause, task.WithTimeoutCause}
 )
 
+// keyOfTest is a key of context values.
+type keyOfTest struct{}
+
 // seen is what can be seen of a context.
 type seen struct {
 	err, cause error
@@ -50,7 +53,7 @@ type seen struct {
 }
 
 func look(ctx context.Context) seen {
-	s := seen{err: ctx.Err(), cause: context.Cause(ctx), value: ctx.Value("key")}
+	s := seen{err: ctx.Err(), cause: context.Cause(ctx), value: ctx.Value(keyOfTest{})}
 	select {
 	case <-ctx.Done():
 		s.done = true
@@ -88,7 +91,7 @@ var contextCases = []struct {
 	{"expired", func(m maker, p context.Context, expire func()) []context.Context {
 		ctx, cancel := m.timeout(p, time.Millisecond)
 		child := keep(context.WithCancel(ctx))
-		grand, _ := m.timeout(context.WithValue(child, "key", 2), time.Hour)
+		grand, _ := m.timeout(context.WithValue(child, keyOfTest{}, 2), time.Hour)
 		expire()
 		cancel()
 		late := keep(context.WithCancel(ctx))
@@ -167,7 +170,7 @@ func TestWithDeadlineAsStd(t *testing.T) {
 		t.Run(x.name, func(t *testing.T) {
 			var want []seen
 			synctest.Test(t, func(*testing.T) {
-				parent, cancel := context.WithCancel(context.WithValue(context.Background(), "key", 1))
+				parent, cancel := context.WithCancel(context.WithValue(context.Background(), keyOfTest{}, 1))
 				defer cancel()
 				ctxs := x.f(std, parent, func() { time.Sleep(time.Millisecond); synctest.Wait() })
 				synctest.Wait()
@@ -177,8 +180,8 @@ func TestWithDeadlineAsStd(t *testing.T) {
 			})
 			onClock(t, func(c *task.Ctx, clock *handclock.Clock) {
 				for name, p := range map[string]context.Context{
-					"task":    context.WithValue(c, "key", 1),
-					"derived": keep(context.WithCancel(context.WithValue(c, "key", 1))),
+					"task":    context.WithValue(c, keyOfTest{}, 1),
+					"derived": keep(context.WithCancel(context.WithValue(c, keyOfTest{}, 1))),
 				} {
 					ctxs := x.f(ours, p, func() { clock.Advance(time.Millisecond) })
 					settle(want, ctxs)
@@ -233,7 +236,8 @@ func TestWithDeadlineValues(t *testing.T) {
 			t.Error("a timer is left after the end of the task")
 		}
 	})
-	require.Panics(t, func() { task.WithTimeout(nil, 1) }) //nolint:staticcheck // that is the test
+	var none context.Context
+	require.Panics(t, func() { task.WithTimeout(none, 1) })
 	// Without a task it is the standard library's.
 	ctx, cancel := task.WithTimeout(context.Background(), 0)
 	defer cancel()
