@@ -72,12 +72,17 @@ func (s *Scheduler) GoAfter(d time.Duration, fn func(c *task.Ctx), opts ...task.
 	return s.delay(fn, x, t, when, func() { s.timers.Disarm(t) })
 }
 
+// delayedExt returns an extension that has a Limit, whether opts give a deadline or not.
 func delayedExt(opts []task.Option) *rt.Ext {
 	var none context.Context
-	if x := task.Submission(none, opts); x != nil {
-		return x
+	x := task.Submission(none, opts)
+	if x == nil {
+		x = &rt.Ext{}
 	}
-	return &rt.Ext{}
+	if x.Limit == nil {
+		x.Limit = &rt.Limit{}
+	}
+	return x
 }
 
 // delay makes a task that waits, without having started, for t. ended is called when it has ended, which must
@@ -91,7 +96,7 @@ func delayedExt(opts []task.Option) *rt.Ext {
 //
 // Either D2 finds t armed, or A2 sees D1: no timer stays behind.
 func (s *Scheduler) delay(fn any, x *rt.Ext, t *rt.Timer, when int64, ended func()) task.Task {
-	x.Ended = ended
+	x.Limit.Ended = ended
 	d, gen := s.admitDelayed(fn, x)
 	h := task.HandleOf(d, gen)
 	t.Task, t.Gen = d, gen

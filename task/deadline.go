@@ -49,7 +49,7 @@ func (c *Ctx) deadline() (t time.Time, ok bool) {
 	if x.Parent != nil {
 		t, ok = x.Parent.Deadline()
 	}
-	if l := x.Limit; l != nil && (!ok || l.At.Before(t)) {
+	if l := x.Limit; l != nil && !l.At.IsZero() && (!ok || l.At.Before(t)) {
 		return l.At, true
 	}
 	return t, ok

@@ -13,7 +13,6 @@ type Ext struct {
 	Name   string
 	Parent context.Context
 	Limit  *Limit // the deadline, if there is one
-	Ended  func() // if not nil, called when the task has ended
 
 	// Set by the worker that ends the task, before Finish.
 	Err error
@@ -172,11 +171,8 @@ func (x *Ext) getCause() error {
 
 // Release ends the watch over the parent context and the deadline.
 func (x *Ext) Release() {
-	if l := x.Limit; l != nil && l.timers != nil {
-		l.timers.Disarm(&l.timer)
-	}
-	if x.Ended != nil {
-		x.Ended()
+	if x.Limit != nil {
+		x.Limit.release()
 	}
 	x.mu.Lock()
 	stop := x.stop
