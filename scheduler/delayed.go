@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -70,12 +71,22 @@ func (s *Scheduler) GoAfter(d time.Duration, fn func(c *task.Ctx), opts ...task.
 		return task.Closed()
 	}
 	when := rt.After(s.timers.Now(), d)
-	x := task.Submission(nil, opts)
+	x := delayedExt(opts)
+	t := &rt.Timer{Fresh: true}
+	return s.delay(fn, x, t, when, func() { s.timers.Disarm(t) })
+}
+
+// delayedExt returns an extension that has a Limit, whether opts give a deadline or not.
+func delayedExt(opts []task.Option) *rt.Ext {
+	var none context.Context
+	x := task.Submission(none, opts)
 	if x == nil {
 		x = &rt.Ext{}
 	}
-	t := &rt.Timer{Fresh: true}
-	return s.delay(fn, x, t, when, func() { s.timers.Disarm(t) })
+	if x.Limit == nil {
+		x.Limit = &rt.Limit{}
+	}
+	return x
 }
 
 // delay makes a task that waits, without having started, for t. ended is called when it has ended, which must
@@ -89,7 +100,7 @@ func (s *Scheduler) GoAfter(d time.Duration, fn func(c *task.Ctx), opts ...task.
 //
 // Either D2 finds t armed, or A2 sees D1: no timer stays behind.
 func (s *Scheduler) delay(fn any, x *rt.Ext, t *rt.Timer, when int64, ended func()) task.Task {
-	x.Ended = ended
+	x.Limit.Ended = ended
 	d, gen := s.admitDelayed(fn, x)
 	h := task.HandleOf(d, gen)
 	t.Task, t.Gen = d, gen
@@ -156,10 +167,7 @@ func (s *Scheduler) GoEvery(d time.Duration, fn func(c *task.Ctx), opts ...task.
 	}
 	p := &periodic{s: s, fn: fn, start: s.timers.Now(), every: int64(d)}
 	p.timer.Fresh = true
-	x := task.Submission(nil, opts)
-	if x == nil {
-		x = &rt.Ext{}
-	}
+	x := delayedExt(opts)
 	ps := &s.timers.periodics
 	ps.mu.Lock()
 	if ps.all == nil {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/prefetch"
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
@@ -160,18 +161,29 @@ func (q *timers) expire(now int64, f func(d *rt.Desc)) (n int) {
 func (q *timers) fire(now int64, f func(d *rt.Desc)) (k int) {
 	var batch [expireBatch]*rt.Timer
 	q.drain()
-	for k < len(batch) && len(q.heap) > 0 && q.heap[0].when <= now {
-		if t := q.pop(); t.Claim() {
-			batch[k] = t
-			k++
-		} else {
-			q.spent.Add(-1)
-		}
+	n := 0
+	for n < len(batch) && len(q.heap) > 0 && q.heap[0].when <= now {
+		// It was last touched when it was armed, and so was its task: in long queues both have fallen out of the
+		// caches. So each is requested for the whole batch before the first is needed.
+		batch[n] = q.pop()
+		prefetch.Of(batch[n])
+		n++
 	}
 	q.settle()
 	q.mu.Unlock()
-	for _, t := range batch[:k] {
+	for _, t := range batch[:n] {
+		if !t.Claim() {
+			q.spent.Add(-1)
+			continue
+		}
 		// The claim is ours alone.
+		batch[k] = t
+		k++
+		if d := t.Task; d != nil {
+			prefetch.Of(d)
+		}
+	}
+	for _, t := range batch[:k] {
 		if d := t.Ring(now); d != nil {
 			f(d)
 		}

@@ -121,7 +121,7 @@ func (c *Ctx) Deadline() (deadline time.Time, ok bool) {
 		}
 		return true
 	})
-	if x := c.desc().Ext(); x != nil && x.Limit != nil && (!ok || x.Limit.At.Before(deadline)) {
+	if x := c.desc().Ext(); x != nil && x.Limit != nil && !x.Limit.At.IsZero() && (!ok || x.Limit.At.Before(deadline)) {
 		return x.Limit.At, true
 	}
 	return deadline, ok

@@ -22,6 +22,12 @@
 // thread (a system call, a native channel, a mutex) is allowed to, but takes a worker away while
 // it does; [Ctx.Blocking] has another goroutine do it, and [Receive] waits for a native channel.
 //
+// # Time
+//
+// [Sleep] and [Ctx.Sleep], [WithTimeout] and [WithDeadline], the options [Timeout] and [Deadline] and the timers of package
+// tsync go by the clock of the task's scheduler (scheduler.WithClock), and are driven by its workers: they hold also while all
+// processors compute, as long as tasks checkpoint.
+//
 // # Guarantees
 //
 //   - A task that was accepted runs exactly once, or is reported as cancelled.

@@ -15,7 +15,6 @@ type Ext struct {
 	Parent context.Context // what the task is a part of: a group's context, or the Ctx whose stolen call it is
 	Under  *Under          // the contexts that the submission has put it under, the last one first
 	Limit  *Limit          // the deadline, if there is one
-	Ended  func()          // if not nil, called when the task has ended
 
 	// Set by the worker that ends the task, before Finish.
 	Err error
@@ -181,11 +180,8 @@ func (x *Ext) getCause() error {
 
 // Release ends the watch over the parent context and the deadline.
 func (x *Ext) Release() {
-	if l := x.Limit; l != nil && l.timers != nil {
-		l.timers.Disarm(&l.timer)
-	}
-	if x.Ended != nil {
-		x.Ended()
+	if x.Limit != nil {
+		x.Limit.release()
 	}
 	x.mu.Lock()
 	stop := x.stop

@@ -42,9 +42,9 @@ type Timer struct {
 	state atomicx.Uint32
 
 	// The queue's.
+	Deep atomicx.RelaxedUint32 // about how many there are from here on
 	Next *Timer
 	When int64
-	Deep atomicx.RelaxedUint32 // about how many there are from here on
 }
 
 const (
@@ -105,8 +105,9 @@ func (d *Desc) Release(gen uint32) (queue bool) {
 	}
 }
 
-// A Limit is a task's deadline. The submission sets At, After or both, and Expire.
+// A Limit is a task's deadline: the submission sets At, After or both, and Expire. Or it only has Ended.
 type Limit struct {
+	Ended  func()        // if not nil, called when the task has ended
 	At     time.Time     // if not zero
 	After  time.Duration // from the submission, if Timed
 	Timed  bool
@@ -121,6 +122,9 @@ type Limit struct {
 // begin is called when the task's life begins, before it is queued. From then on At is the earlier one, if
 // both were set.
 func (l *Limit) begin(d *Desc) {
+	if l.At.IsZero() && !l.Timed {
+		return
+	}
 	l.d, l.gen, l.timers = d, d.Gen(), d.Home().Sched.Timers()
 	t := l.timers
 	left := l.After
@@ -137,6 +141,16 @@ func (l *Limit) begin(d *Desc) {
 	}
 	l.timer.Do = l
 	t.Arm(&l.timer, After(t.Now(), left))
+}
+
+// release is called when the task has ended.
+func (l *Limit) release() {
+	if l.timers != nil {
+		l.timers.Disarm(&l.timer)
+	}
+	if l.Ended != nil {
+		l.Ended()
+	}
 }
 
 // Fire implements Fire.

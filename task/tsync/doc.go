@@ -1,4 +1,4 @@
-// Package tsync has channels, locks and the like for tasks: where Go's own would block the thread of
+// Package tsync has channels, locks, timers and the like for tasks: where Go's own would block the thread of
 // a worker, these park the task, and its worker goes on with another one.
 //
 //	ch := tsync.NewChan[int](0)

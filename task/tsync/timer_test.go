@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,14 +29,14 @@ type stopwatch interface {
 type goTimer struct {
 	*time.Timer
 	start time.Time
-	n     *int
+	n     *atomic.Int32
 }
 
 func (x goTimer) stop() string                 { return fmt.Sprint(x.Stop()) }
 func (x goTimer) reset(d time.Duration) string { return fmt.Sprint(x.Reset(d)) }
 func (x goTimer) size() string                 { return fmt.Sprint(len(x.C), cap(x.C)) }
 func (x goTimer) recv() string                 { return recvGo(x.C, x.start) }
-func (x goTimer) runs() int                    { synctest.Wait(); return *x.n }
+func (x goTimer) runs() int                    { synctest.Wait(); return int(x.n.Load()) }
 
 type goTicker struct {
 	*time.Ticker
@@ -60,7 +61,7 @@ func recvGo(c <-chan time.Time, start time.Time) string {
 type ourTimer struct {
 	*Timer
 	s *scheduler.Scheduler
-	n *int
+	n *atomic.Int32
 }
 
 func (x ourTimer) stop() string                 { return fmt.Sprint(x.Stop()) }
@@ -71,7 +72,7 @@ func (x ourTimer) recv() string                 { return recvOurs(x.C) }
 func (x ourTimer) runs() int {
 	for {
 		if st := x.s.Stats(); st.Spawned == st.Finished {
-			return *x.n
+			return int(x.n.Load())
 		}
 		// Another task makes the only worker publish its counts.
 		_ = x.s.Go(func(*task.Ctx) {}).Wait()
@@ -157,13 +158,13 @@ func TestTimersAsGos(t *testing.T) {
 		for _, kind := range []string{"timer", "func", "ticker"} {
 			var want, got []string
 			synctest.Test(t, func(*testing.T) {
-				start, n := time.Now(), 0
+				start, n := time.Now(), atomic.Int32{}
 				var x stopwatch
 				switch kind {
 				case "timer":
 					x = goTimer{time.NewTimer(first), start, &n}
 				case "func":
-					x = goTimer{time.AfterFunc(first, func() { n++ }), start, &n}
+					x = goTimer{time.AfterFunc(first, func() { n.Add(1) }), start, &n}
 				case "ticker":
 					x = goTicker{time.NewTicker(first + 1), start}
 				}
@@ -175,13 +176,13 @@ func TestTimersAsGos(t *testing.T) {
 			clock := handclock.New()
 			s, err := scheduler.New(scheduler.WithWorkers(1), scheduler.WithClock(clock))
 			require.NoError(t, err)
-			n := 0
+			var n atomic.Int32
 			var x stopwatch
 			switch kind {
 			case "timer":
 				x = ourTimer{NewTimer(s, first), s, &n}
 			case "func":
-				x = ourTimer{AfterFunc(s, first, func(*task.Ctx) { n++ }), s, &n}
+				x = ourTimer{AfterFunc(s, first, func(*task.Ctx) { n.Add(1) }), s, &n}
 			case "ticker":
 				x = ourTicker{NewTicker(s, first+1)}
 			}

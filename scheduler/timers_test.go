@@ -1,0 +1,204 @@
+package scheduler
+
+import (
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/internal/rt"
+)
+
+// loose returns a timer queue that belongs to no scheduler.
+func loose() *timers {
+	q := &timers{clock: func() int64 { return 1 }, kick: func(int64) {}}
+	return q
+}
+
+type counter struct {
+	rt.Timer
+	armed, undone int
+	rung          atomic.Int64
+	at            int64
+}
+
+func (c *counter) Fire(now int64) { c.rung.Add(1); c.at = now }
+
+// The queue beside a slow and obvious one: every timer fires at the first look at which it is due, in the order of
+// times, and none that was disarmed.
+func TestTimersReference(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for range 200 {
+		q := loose()
+		pending := map[*counter]bool{}
+		now := int64(1)
+		for range 1 + rng.IntN(500) {
+			switch rng.IntN(4) {
+			case 0, 1:
+				c := &counter{}
+				c.Do = c
+				q.Arm(&c.Timer, now+int64(rng.IntN(50)))
+				pending[c] = true
+			case 2:
+				for c := range pending {
+					require.True(t, q.Disarm(&c.Timer))
+					require.False(t, q.Disarm(&c.Timer))
+					delete(pending, c)
+					break
+				}
+			case 3:
+				now += int64(rng.IntN(20))
+				q.expire(now, nil)
+				for c := range pending {
+					if c.When <= now {
+						require.EqualValues(t, 1, c.rung.Load())
+						require.Equal(t, now, c.at)
+						require.False(t, q.Disarm(&c.Timer))
+						delete(pending, c)
+					} else {
+						require.Zero(t, c.rung.Load())
+					}
+				}
+			}
+			first := int64(0)
+			for c := range pending {
+				if first == 0 || c.When < first {
+					first = c.When
+				}
+			}
+			if f := q.first.Load(); first != 0 {
+				require.NotZero(t, f)
+				require.LessOrEqual(t, f, first) // earlier, if that one was disarmed
+			}
+		}
+	}
+}
+
+// The heap hands out what is due in the order of times.
+func TestTimersOrder(t *testing.T) {
+	q := loose()
+	var got []int64
+	for _, i := range rand.New(rand.NewPCG(5, 6)).Perm(10_000) {
+		x := &rt.Timer{}
+		x.Do = fired(func(int64) { got = append(got, x.When) })
+		q.Arm(x, int64(i+1))
+	}
+	require.Equal(t, 10_000, q.expire(10_000, nil))
+	require.Len(t, got, 10_000)
+	require.IsIncreasing(t, got)
+	require.Zero(t, q.first.Load())
+}
+
+type fired func(now int64)
+
+func (f fired) Fire(now int64) { f(now) }
+
+// Timers are armed, disarmed and expired by many at once, also from within one that fires. Each arming comes to one end.
+func TestTimersStress(t *testing.T) {
+	q := loose()
+	var now atomic.Int64
+	now.Store(1)
+	var wg, expirers sync.WaitGroup
+	var stop atomic.Bool
+	for range 2 {
+		expirers.Go(func() {
+			for !stop.Load() {
+				q.expire(now.Add(1), nil)
+				q.trim()
+				runtime.Gosched()
+			}
+		})
+	}
+	rounds := 20_000
+	if testing.Short() {
+		rounds = 2000
+	}
+	var mu sync.Mutex
+	var all []*counter
+	for g := range 4 {
+		wg.Go(func() {
+			rng := rand.New(rand.NewPCG(uint64(g), 9))
+			var mine []*counter
+			for range 16 {
+				c := &counter{}
+				c.Do = c
+				mine = append(mine, c)
+			}
+			for range rounds {
+				c := mine[rng.IntN(len(mine))]
+				switch {
+				case c.armed == c.undone+int(c.rung.Load()):
+					if c.Spent() {
+						n := &counter{}
+						n.Do = n
+						mu.Lock()
+						all = append(all, c)
+						mu.Unlock()
+						for i := range mine {
+							if mine[i] == c {
+								mine[i] = n
+							}
+						}
+						c = n
+					}
+					c.armed++
+					q.Arm(&c.Timer, now.Load()+int64(rng.IntN(30)))
+				case rng.IntN(2) == 0:
+					if q.Disarm(&c.Timer) {
+						c.undone++
+					}
+				}
+			}
+			mu.Lock()
+			all = append(all, mine...)
+			mu.Unlock()
+		})
+	}
+	wg.Wait()
+	stop.Store(true)
+	expirers.Wait()
+	q.expire(1<<62, nil)
+	for _, c := range all {
+		require.Equal(t, c.armed, c.undone+int(c.rung.Load()))
+	}
+	q.trim()
+	require.Empty(t, q.heap)
+	require.Zero(t, q.spent.Load())
+}
+
+// A million timers are armed, and most of them disarmed again, without the queue keeping those.
+func TestMillionTimers(t *testing.T) {
+	const n = 1_000_000
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	q := loose()
+	ts := make([]rt.Timer, n)
+	ring := 0
+	do := fired(func(int64) { ring++ })
+	rng := rand.New(rand.NewPCG(7, 8))
+	for i := range ts {
+		ts[i].Do = do
+		q.Arm(&ts[i], 1+rng.Int64N(1<<40))
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	// 56 bytes for the timer, 16 for its place in the heap, and what append reserves.
+	require.Less(t, (after.HeapAlloc-before.HeapAlloc)/n, uint64(100), "bytes a timer")
+	for i := range ts {
+		if i%10 != 0 {
+			require.True(t, q.Disarm(&ts[i]))
+		}
+	}
+	q.mu.Lock()
+	queued := len(q.heap)
+	q.mu.Unlock()
+	require.LessOrEqual(t, queued, n/5+minSpent, "disarmed timers are kept")
+	require.Equal(t, n/10, q.expire(1<<41, nil))
+	require.Equal(t, n/10, ring)
+	require.Zero(t, q.first.Load())
+	require.Nil(t, q.heap, "the memory of the heap")
+}

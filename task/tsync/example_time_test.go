@@ -1,0 +1,79 @@
+package tsync_test
+
+import (
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/task/tsync"
+)
+
+// A timer's C is a case of a select as any channel is.
+func ExampleNewTimer() {
+	sched, err := scheduler.New()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer sched.Close()
+
+	results := tsync.NewChan[int](0)
+	sched.Go(func(c *task.Ctx) {
+		late := tsync.NewTimer(c, time.Millisecond)
+		defer late.Stop()
+		switch i, err := tsync.Select(c, results.RecvCase(), late.C.RecvCase()); {
+		case err != nil:
+			fmt.Println(err)
+		case i == 0:
+			fmt.Println("a result")
+		case i == 1:
+			fmt.Println("too late")
+		}
+	}).Wait()
+	// Output: too late
+}
+
+// The function is a task of its own, which may wait.
+func ExampleAfterFunc() {
+	sched, err := scheduler.New()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer sched.Close()
+
+	var done tsync.Event
+	sched.Go(func(c *task.Ctx) {
+		tsync.AfterFunc(c, time.Millisecond, func(c *task.Ctx) {
+			_ = c.Sleep(time.Millisecond)
+			done.Set()
+		})
+		fmt.Println(done.Wait(c))
+	}).Wait()
+	// Output: <nil>
+}
+
+func ExampleNewTicker() {
+	sched, err := scheduler.New()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer sched.Close()
+
+	sched.Go(func(c *task.Ctx) {
+		tick := tsync.NewTicker(c, time.Millisecond)
+		defer tick.Stop()
+		n := 0
+		for range tick.C.All(c) {
+			n++
+			fmt.Println("tick", n)
+			if n == 3 {
+				break
+			}
+		}
+	}).Wait()
+	// Output:
+	// tick 1
+	// tick 2
+	// tick 3
+}
