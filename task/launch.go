@@ -101,3 +101,38 @@ func launchedOf(c *Ctx) any {
 	}
 	return d.Fn
 }
+
+// Launch is on.Go(fn, opts...) for those who count on fn: if the task ends without having run fn, since it was cancelled
+// before it started or the scheduler refused it, never is called instead. That is called by who ends the task, or by the
+// caller of Launch, and must not wait for anything. Launch panics if on or fn is nil.
+//
+// With a Starter that is neither a scheduler nor a task's Ctx, each task costs an extra goroutine.
+func Launch(on Starter, fn func(c *Ctx), never func(), opts ...Option) Task {
+	if fn == nil {
+		panic("task: Launch with a nil function")
+	}
+	l := launcherOf("Launch", on)
+	c, _ := on.(*Ctx)
+	var by context.Context // none
+	t, err := l.start(by, c, &owned{fn, never}, extOf(opts), opts)
+	if err != nil {
+		never()
+	}
+	return t
+}
+
+// An owned is what Launch starts.
+type owned struct {
+	fn    func(c *Ctx)
+	never func()
+}
+
+var _ launched = (*owned)(nil)
+
+// Run implements rt.Runner.
+func (o *owned) Run(d *rt.Desc) { o.fn((*Ctx)(d)) }
+
+// Skip implements rt.Runner.
+func (o *owned) Skip(*rt.Desc) { o.never() }
+
+func (o *owned) skip(error) { o.never() }

@@ -27,6 +27,9 @@ func TestMarkIsOnTheStack(t *testing.T) {
 	}()
 	<-done
 	require.NotEqual(t, p.g, q.g, "another goroutine")
+	require.True(t, p.Here())
+	require.False(t, q.Here())
+	require.False(t, (&Place{}).Here())
 }
 
 // A hint never faults, whatever the address.

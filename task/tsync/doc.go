@@ -30,9 +30,9 @@
 //     each operation, are stated with the type; each is bounded.
 //   - Nothing allocates in the steady state, except that a wait under a derived context allocates the watch over
 //     that context, and that the cases of a Select are allocated by who makes them.
-//   - A task that is woken by another one on the same scheduler, by an operation that takes a context, runs
-//     next on the waker's worker. Without a context, and from elsewhere, it goes through the scheduler's
-//     queue for outsiders.
+//   - A task that is woken by another one on the same scheduler runs next on the waker's worker. For operations without
+//     a context, such as Unlock, that holds on amd64 without the race detector, where the caller can be found out; otherwise, and
+//     from elsewhere, the task goes through the scheduler's queue for outsiders.
 //
 // # Not guaranteed
 //

@@ -93,3 +93,66 @@ func TestWaitGroupGo(t *testing.T) {
 	require.ErrorIs(t, g.Go(s, func(*task.Ctx) {}).Err(), task.ErrClosed)
 	require.NoError(t, g.Wait(bg))
 }
+
+// TestWaitGroupGoNeverRun: a task that is cancelled before it starts does not stay counted, nor one that is left over when
+// the scheduler is closed.
+func TestWaitGroupGoNeverRun(t *testing.T) {
+	for _, waiter := range []string{"goroutine", "task"} {
+		for _, how := range []string{"Cancel", "Close"} {
+			for _, via := range []string{"scheduler", "Ctx", "wrapper"} {
+				t.Run(waiter+"/"+how+"/"+via, func(t *testing.T) {
+					s, err := scheduler.New(scheduler.WithWorkers(1))
+					require.NoError(t, err)
+					defer s.Close()
+					other, err := scheduler.New(scheduler.WithWorkers(1)) // whose task waits
+					require.NoError(t, err)
+					defer other.Close()
+					var g WaitGroup
+					var ran atomic.Int32
+					waited := make(chan error, 1)
+					var last task.Task
+					hold := make(chan struct{})
+					started := make(chan struct{})
+					s.Go(func(c *task.Ctx) {
+						if via == "Ctx" {
+							last = g.Go(c, func(*task.Ctx) { ran.Add(1) })
+						}
+						close(started)
+						select { // holds the only worker, so that nothing else starts
+						case <-hold:
+						case <-c.Done(): // Close
+						}
+					})
+					<-started
+					switch via {
+					case "scheduler":
+						last = g.Go(s, func(*task.Ctx) { ran.Add(1) })
+					case "wrapper":
+						last = g.Go(wrapper{s}, func(*task.Ctx) { ran.Add(1) })
+					}
+					if waiter == "task" {
+						other.Go(func(c *task.Ctx) { waited <- g.Wait(c) })
+					} else {
+						go func() { waited <- g.Wait(bg) }()
+					}
+					untilWaiting(&g.mu, &g.queue, 1)
+					if how == "Cancel" {
+						last.Cancel()
+						close(hold)
+					} else {
+						require.NoError(t, s.Close())
+					}
+					require.NoError(t, <-waited)
+					require.Zero(t, ran.Load())
+					require.Zero(t, g.state.Load())
+					require.Error(t, last.Wait())
+				})
+			}
+		}
+	}
+}
+
+// A wrapper is a Spawner that is not known to package task.
+type wrapper struct{ s *scheduler.Scheduler }
+
+func (w wrapper) Go(fn func(c *task.Ctx), opts ...task.Option) task.Task { return w.s.Go(fn, opts...) }

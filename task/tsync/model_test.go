@@ -510,8 +510,8 @@ func TestModelSelect(t *testing.T) {
 
 // selectWith is Select, without what it does for special cases, and with other ways to lock and to win.
 func selectWith(c *task.Ctx, cases []Case, together bool) (int, error) {
-	s := newSelection(cases)
-	defer func() { s.free(cases) }()
+	s := newSelection(c, cases)
+	defer func() { s.free(c, cases) }()
 	s.Prepare(c, c)
 	if together {
 		s.lock(cases)
@@ -522,12 +522,14 @@ func selectWith(c *task.Ctx, cases []Case, together bool) (int, error) {
 			}
 			return i, nil
 		}
-		for _, i := range s.order {
+		for _, o := range s.order {
+			i := o.index
 			cases[i].enqueue()
 		}
 		s.unlock(cases)
 	} else {
-		for _, i := range s.order {
+		for _, o := range s.order {
+			i := o.index
 			cases[i].lock()
 			o, w := cases[i].try(s)
 			cases[i].unlock()
@@ -538,14 +540,16 @@ func selectWith(c *task.Ctx, cases []Case, together bool) (int, error) {
 				return int(i), nil
 			}
 		}
-		for _, i := range s.order {
+		for _, o := range s.order {
+			i := o.index
 			cases[i].lock()
 			cases[i].enqueue()
 			cases[i].unlock()
 		}
 	}
 	err := s.WaitIn(s)
-	for _, i := range s.order {
+	for _, o := range s.order {
+		i := o.index
 		if err != nil || int(i) != s.index {
 			cases[i].dequeue()
 		}
@@ -570,29 +574,30 @@ func TestModelSelectOneByOne(t *testing.T) {
 func TestModelSelectStaysQueued(t *testing.T) {
 	defer func() { modelSeed = 0 }()
 	sel := func(c *task.Ctx, cases ...Case) (int, error) {
-		s := newSelection(cases)
+		s := newSelection(c, cases)
 		s.lock(cases)
 		i, w := s.try(cases)
 		if i >= 0 {
 			s.unlock(cases)
-			s.free(cases)
+			s.free(c, cases)
 			if w != nil {
 				w.wake(c)
 			}
 			return i, nil
 		}
 		s.Prepare(c, c)
-		for _, i := range s.order {
+		for _, o := range s.order {
+			i := o.index
 			cases[i].enqueue()
 		}
 		s.unlock(cases)
 		if err := s.WaitIn(s); err != nil {
-			s.free(cases)
+			s.free(c, cases)
 			return -1, err
 		}
 		cases[s.index].finish()
 		i = s.index
-		s.free(cases)
+		s.free(c, cases)
 		return i, nil
 	}
 	requireCaught(t, choose(sel, false, false, 0))

@@ -15,11 +15,10 @@ import (
 // A Case is one operation that [Select] may choose: a [RecvCase] or a [SendCase], of channels of
 // any types. A Case can be used for any number of selects, one after the other.
 type Case interface {
-	// attach makes the case one of s, and reports false if its channel is nil.
-	attach(s *selection, index int) bool
+	// attach makes the case one of s, and returns the place of its channel in the order of locking, or 0 if that is nil.
+	attach(s *selection, index int) (order uint64)
 	// detach is the opposite.
 	detach()
-	order() uint64
 	lock()
 	unlock()
 	// try does the operation if it can, under the lock. w is to be woken afterwards.
@@ -81,16 +80,16 @@ func Select(ctx context.Context, cases ...Case) (index int, err error) {
 	if err != nil {
 		return -1, err
 	}
-	s := newSelection(cases)
+	s := newSelection(c, cases)
 	if len(s.order) == 0 {
-		s.free(cases)
+		s.free(c, cases)
 		return -1, never(ctx, c)
 	}
 	s.lock(cases)
 	index, w := s.try(cases)
 	if index >= 0 {
 		s.unlock(cases)
-		s.free(cases)
+		s.free(c, cases)
 		if w != nil {
 			w.wake(c)
 		}
@@ -98,23 +97,36 @@ func Select(ctx context.Context, cases ...Case) (index int, err error) {
 	}
 	s.Prepare(ctx, c)
 	s.Why = rt.WaitSelect
-	for _, i := range s.order {
-		cases[i].enqueue()
+	for _, o := range s.order {
+		cases[o.index].enqueue()
 	}
 	s.unlock(cases)
-	err = s.WaitIn(s)
-	for _, i := range s.order {
-		if err != nil || int(i) != s.index {
-			cases[i].dequeue()
+	if s.Own() {
+		// As WaitIn does it, once more: each frame between here and the switch costs.
+		d := (*rt.Desc)(c)
+		d.Worker().Host.Park(d, rt.WaitSelect.Park(rt.ForWake))
+		if !d.Woken() {
+			if s.Withdraw() {
+				err = c.Err()
+			} else {
+				d.AwaitWakeFor(rt.WaitSelect)
+			}
+		}
+	} else {
+		err = s.WaitIn(s)
+	}
+	for _, o := range s.order {
+		if err != nil || int(o.index) != s.index {
+			cases[o.index].dequeue()
 		}
 	}
 	if err != nil {
-		s.free(cases)
+		s.free(c, cases)
 		return -1, err
 	}
 	index = s.index
 	open := cases[index].finish()
-	s.free(cases)
+	s.free(c, cases)
 	if !open {
 		panicClosed("Select with a send")
 	}
@@ -125,11 +137,11 @@ func Select(ctx context.Context, cases ...Case) (index int, err error) {
 // default clause does. It returns the index and true, or -1 and false if there was a moment
 // at which none was possible. Its panics are those of [Select].
 func TrySelect(cases ...Case) (index int, ok bool) {
-	s := newSelection(cases)
+	s := newSelection(nil, cases)
 	s.lock(cases)
 	index, w := s.try(cases)
 	s.unlock(cases)
-	s.free(cases)
+	s.free(nil, cases)
 	if w != nil {
 		w.wake(nil)
 	}
@@ -144,9 +156,21 @@ type selection struct {
 	won   atomicx.Bool
 	index int // of the case that was won; written by the winner
 
-	order []uint16 // the cases, sorted by their channel's order
-	poll  []uint16 // the cases in random order
+	order []ordered // the cases, sorted by their channel's order
+	poll  []uint16  // the cases in random order
 	rng   uint64
+}
+
+// An ordered is a case, and the place of its channel in the order of locking.
+type ordered struct {
+	order uint64
+	index uint16
+}
+
+// spare has a selection that is free for each worker, as waiters are kept in a pool.
+var spare [maxPools]struct {
+	s *selection
+	_ [64 - 8]byte
 }
 
 var selections = sync.Pool{New: func() any { return &selection{rng: rand.Uint64() | 1} }}
@@ -175,31 +199,36 @@ func (s *selection) random(n int) int {
 	return int(s.rng >> 33 % uint64(n))
 }
 
-func newSelection(cases []Case) *selection {
+// newSelection begins a select by the running task c, or by somebody else if that is nil.
+func newSelection(c *task.Ctx, cases []Case) *selection {
 	if len(cases) > 1<<16 {
 		panic("tsync: Select of more than 65536 cases")
 	}
-	s := selections.Get().(*selection)
+	s := takeSelection(c)
 	if atomicx.Modelled && modelSeed != 0 {
 		s.rng = modelSeed
 	}
 	for i, x := range cases {
-		if x == nil || !x.attach(s, i) {
+		if x == nil {
 			continue
 		}
-		s.order = append(s.order, uint16(i))
+		o := x.attach(s, i)
+		if o == 0 {
+			continue
+		}
+		s.order = append(s.order, ordered{o, uint16(i)})
 		s.poll = append(s.poll, uint16(i))
 		j := s.random(len(s.poll))
 		s.poll[len(s.poll)-1], s.poll[j] = s.poll[j], uint16(i)
 	}
 	if len(s.order) <= 16 {
 		for k := 1; k < len(s.order); k++ {
-			for j := k; j > 0 && cases[s.order[j]].order() < cases[s.order[j-1]].order(); j-- {
+			for j := k; j > 0 && s.order[j].order < s.order[j-1].order; j-- {
 				s.order[j], s.order[j-1] = s.order[j-1], s.order[j]
 			}
 		}
 	} else {
-		slices.SortFunc(s.order, func(a, b uint16) int { return cmp.Compare(cases[a].order(), cases[b].order()) })
+		slices.SortFunc(s.order, func(a, b ordered) int { return cmp.Compare(a.order, b.order) })
 	}
 	return s
 }
@@ -207,20 +236,20 @@ func newSelection(cases []Case) *selection {
 // lock locks all channels, each once, in the order that all selects keep to.
 func (s *selection) lock(cases []Case) {
 	last := uint64(0)
-	for _, i := range s.order {
-		if o := cases[i].order(); o != last {
-			cases[i].lock()
-			last = o
+	for _, o := range s.order {
+		if o.order != last {
+			cases[o.index].lock()
+			last = o.order
 		}
 	}
 }
 
 func (s *selection) unlock(cases []Case) {
 	last := uint64(0)
-	for _, i := range s.order {
-		if o := cases[i].order(); o != last {
-			cases[i].unlock()
-			last = o
+	for _, o := range s.order {
+		if o.order != last {
+			cases[o.index].unlock()
+			last = o.order
 		}
 	}
 }
@@ -234,17 +263,29 @@ func (s *selection) try(cases []Case) (index int, w waker) {
 			return int(i), w
 		case sendOnClosed:
 			s.unlock(cases)
-			s.free(cases)
+			s.free(nil, cases)
 			panicClosed("Select with a send")
 		}
 	}
 	return -1, nil
 }
 
-// free ends the selection and pools it.
-func (s *selection) free(cases []Case) {
-	for _, i := range s.order {
-		cases[i].detach()
+func takeSelection(c *task.Ctx) *selection {
+	if c != nil {
+		if i := (*rt.Desc)(c).Worker().Index; uint(i) < maxPools {
+			if s := spare[i].s; s != nil {
+				spare[i].s = nil
+				return s
+			}
+		}
+	}
+	return selections.Get().(*selection)
+}
+
+// free ends the selection and pools it. c is the running task, or nil.
+func (s *selection) free(c *task.Ctx, cases []Case) {
+	for _, o := range s.order {
+		cases[o.index].detach()
 	}
 	s.order, s.poll = s.order[:0], s.poll[:0]
 	if s.won.Load() {
@@ -252,6 +293,12 @@ func (s *selection) free(cases []Case) {
 			return
 		}
 		s.won.Store(false)
+	}
+	if c != nil {
+		if i := (*rt.Desc)(c).Worker().Index; uint(i) < maxPools && spare[i].s == nil {
+			spare[i].s = s
+			return
+		}
 	}
 	selections.Put(s)
 }
@@ -275,20 +322,19 @@ func (w *waiter[T]) attach(s *selection, index int) {
 	w.sel, w.index = s, index
 }
 
-func (x *RecvCase[T]) attach(s *selection, index int) bool {
+func (x *RecvCase[T]) attach(s *selection, index int) (order uint64) {
 	if x == nil || x.ch == nil {
-		return false
+		return 0
 	}
 	x.w.attach(s, index)
-	return true
+	return x.ch.order()
 }
 
-func (x *RecvCase[T]) detach()       { x.w.sel = nil }
-func (x *RecvCase[T]) order() uint64 { return x.ch.order() }
-func (x *RecvCase[T]) lock()         { x.ch.lock() }
-func (x *RecvCase[T]) unlock()       { x.ch.mu.Unlock() }
-func (x *RecvCase[T]) enqueue()      { x.ch.recvq.push(&x.w) }
-func (x *RecvCase[T]) dequeue()      { x.ch.withdraw(&x.w) }
+func (x *RecvCase[T]) detach()  { x.w.sel = nil }
+func (x *RecvCase[T]) lock()    { x.ch.lock() }
+func (x *RecvCase[T]) unlock()  { x.ch.mu.Unlock() }
+func (x *RecvCase[T]) enqueue() { x.ch.recvq.push(&x.w) }
+func (x *RecvCase[T]) dequeue() { x.ch.withdraw(&x.w) }
 
 func (x *RecvCase[T]) try(s *selection) (outcome, waker) {
 	v, ok, can, w := x.ch.tryRecv(s)
@@ -305,18 +351,17 @@ func (x *RecvCase[T]) finish() bool {
 	return true
 }
 
-func (x *SendCase[T]) attach(s *selection, index int) bool {
+func (x *SendCase[T]) attach(s *selection, index int) (order uint64) {
 	if x == nil || x.ch == nil {
-		return false
+		return 0
 	}
 	x.w.attach(s, index)
-	return true
+	return x.ch.order()
 }
 
-func (x *SendCase[T]) detach()       { x.w.sel = nil }
-func (x *SendCase[T]) order() uint64 { return x.ch.order() }
-func (x *SendCase[T]) lock()         { x.ch.lock() }
-func (x *SendCase[T]) unlock()       { x.ch.mu.Unlock() }
+func (x *SendCase[T]) detach() { x.w.sel = nil }
+func (x *SendCase[T]) lock()   { x.ch.lock() }
+func (x *SendCase[T]) unlock() { x.ch.mu.Unlock() }
 
 func (x *SendCase[T]) enqueue() {
 	x.w.v = x.Value

@@ -94,22 +94,17 @@ type Spawner interface {
 }
 
 // Go adds one to the counter and starts fn as a task, by on; when fn has returned, panicked or called runtime.Goexit, the
-// counter goes down again. If on is a scheduler that is closed, fn does not run and is not counted.
-// A task that is cancelled before it starts never runs fn, and stays counted: so if the
-// scheduler may be closed meanwhile, wait with a context that ends then, as that of any of its tasks does.
+// counter goes down again. So it does when the task is cancelled before it starts, and fn never runs. If on is a scheduler
+// that is closed, fn does not run and is not counted.
 func (g *WaitGroup) Go(on Spawner, fn func(c *task.Ctx), opts ...task.Option) task.Task {
 	if fn == nil {
 		panic("tsync: WaitGroup.Go with a nil function")
 	}
 	g.Add(1)
-	t := on.Go(func(c *task.Ctx) {
+	return task.Launch(on, func(c *task.Ctx) {
 		defer g.Done()
 		fn(c)
-	}, opts...)
-	if t == task.Closed() {
-		g.Done()
-	}
-	return t
+	}, g.Done, opts...)
 }
 
 var _ owner[struct{}] = (*WaitGroup)(nil)

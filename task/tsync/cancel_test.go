@@ -1,0 +1,463 @@
+package tsync
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
+)
+
+// A waitable is an operation that has to wait, in a state of its own.
+type waitable struct {
+	wait func(ctx context.Context) error
+	// give is what lets it go, unless it has given up.
+	give func()
+	// after judges the state when both are over and the operation has returned err, and so says what must be so
+	// if "nothing has changed". It may be nil.
+	after func(t *testing.T, err error)
+	// waits reports whether the operation waits.
+	waits func() bool
+	why   rt.Why
+}
+
+// queued makes a waits of a queue.
+func queued[T any](mu sync.Locker, q *queue[T]) func() bool {
+	return func() bool { return length(mu, q) == 1 }
+}
+
+// waitables has every operation of the package that can wait.
+var waitables = map[string]func() waitable{
+	"Chan.Recv": func() waitable {
+		ch := NewChan[int](0)
+		given := false
+		return waitable{
+			wait: func(ctx context.Context) error {
+				v, ok, err := ch.Recv(ctx)
+				if ok != (err == nil) || v != map[bool]int{true: 1}[ok] {
+					panic("a value that was not sent, or none")
+				}
+				return err
+			},
+			give:  func() { given = ch.TrySend(1) },
+			after: func(t *testing.T, err error) { require.Equal(t, given, err == nil) },
+			waits: queued(&ch.mu, &ch.recvq), why: rt.WaitRecv,
+		}
+	},
+	"Chan.Send": func() waitable {
+		ch := NewChan[int](0)
+		taken := false
+		return waitable{
+			wait:  func(ctx context.Context) error { return ch.Send(ctx, 1) },
+			give:  func() { _, _, taken = ch.TryRecv() },
+			after: func(t *testing.T, err error) { require.Equal(t, taken, err == nil) },
+			waits: queued(&ch.mu, &ch.sendq), why: rt.WaitSend,
+		}
+	},
+	"Chan.Send to a full buffer": func() waitable {
+		ch := NewChan[int](1)
+		ch.TrySend(0)
+		return waitable{
+			wait: func(ctx context.Context) error { return ch.Send(ctx, 1) },
+			give: func() { ch.TryRecv() },
+			after: func(t *testing.T, err error) {
+				v, _, done := ch.TryRecv()
+				require.Equal(t, err == nil, done)
+				require.Equal(t, err == nil, v == 1)
+			},
+			waits: queued(&ch.mu, &ch.sendq), why: rt.WaitSend,
+		}
+	},
+	"Select with a receipt": func() waitable {
+		a, b := NewChan[int](0), NewChan[int](0)
+		given := false
+		return waitable{
+			wait: func(ctx context.Context) error {
+				_, err := Select(ctx, a.RecvCase(), b.RecvCase(), a.SendCase(5))
+				return err
+			},
+			give: func() { given = b.TrySend(1) },
+			after: func(t *testing.T, err error) {
+				require.Equal(t, given, err == nil)
+				require.Zero(t, length(&a.mu, &a.recvq)+length(&a.mu, &a.sendq)+length(&b.mu, &b.recvq))
+			},
+			waits: queued(&b.mu, &b.recvq), why: rt.WaitSelect,
+		}
+	},
+	"Select with a send": func() waitable {
+		a, b := NewChan[int](0), NewChan[int](0)
+		taken := false
+		return waitable{
+			wait: func(ctx context.Context) error {
+				_, err := Select(ctx, a.RecvCase(), b.SendCase(1))
+				return err
+			},
+			give: func() { _, _, taken = b.TryRecv() },
+			after: func(t *testing.T, err error) {
+				require.Equal(t, taken, err == nil)
+				require.Zero(t, length(&a.mu, &a.recvq)+length(&b.mu, &b.sendq))
+			},
+			waits: queued(&b.mu, &b.sendq), why: rt.WaitSelect,
+		}
+	},
+	"Mutex.Lock": func() waitable {
+		m := new(Mutex)
+		m.TryLock()
+		return waitable{
+			wait: m.Lock, give: m.Unlock,
+			after: func(t *testing.T, err error) {
+				require.Equal(t, err != nil, m.TryLock())
+				m.Unlock()
+				require.Zero(t, m.state.Load())
+			},
+			waits: queued(&m.mu, &m.queue), why: rt.WaitMutex,
+		}
+	},
+	"Mutex.Lock behind another": func() waitable {
+		m := new(Mutex)
+		m.TryLock()
+		m.hands = handOvers
+		return waitable{
+			wait: m.Lock, give: m.Unlock,
+			after: func(t *testing.T, err error) {
+				require.Equal(t, err != nil, m.TryLock())
+				m.Unlock()
+				require.Zero(t, m.state.Load())
+			},
+			waits: queued(&m.mu, &m.queue), why: rt.WaitMutex,
+		}
+	},
+	"RWMutex.Lock": func() waitable {
+		rw := new(RWMutex)
+		rw.TryRLock()
+		return waitable{
+			wait: rw.Lock, give: rw.RUnlock,
+			after: func(t *testing.T, err error) { require.Equal(t, err != nil, rw.TryLock()) },
+			waits: queued(&rw.mu, &rw.writeq), why: rt.WaitWLock,
+		}
+	},
+	"RWMutex.RLock": func() waitable {
+		rw := new(RWMutex)
+		rw.TryLock()
+		return waitable{
+			wait: rw.RLock, give: rw.Unlock,
+			after: func(t *testing.T, err error) { require.Equal(t, err != nil, rw.TryLock()) },
+			waits: queued(&rw.mu, &rw.readq), why: rt.WaitRLock,
+		}
+	},
+	"Semaphore.Acquire": func() waitable {
+		s := NewSemaphore(2)
+		s.TryAcquire(2)
+		return waitable{
+			wait:  func(ctx context.Context) error { return s.Acquire(ctx, 2) },
+			give:  func() { s.Release(2) },
+			after: func(t *testing.T, err error) { require.Equal(t, err != nil, s.TryAcquire(2)) },
+			waits: queued(&s.mu, &s.queue), why: rt.WaitSemaphore,
+		}
+	},
+	"Cond.Wait": func() waitable {
+		m := new(Mutex)
+		d := NewCond(m)
+		signalled := false // under m
+		return waitable{
+			wait: func(ctx context.Context) error {
+				if err := m.Lock(ctx); err != nil {
+					return err
+				}
+				defer m.Unlock() // held in any case
+				for !signalled {
+					if err := d.Wait(ctx); err != nil {
+						return err
+					}
+				}
+				return nil
+			},
+			give: func() {
+				_ = m.Lock(bg)
+				signalled = true
+				d.Signal()
+				m.Unlock()
+			},
+			after: func(t *testing.T, err error) {
+				require.True(t, m.TryLock())
+				require.Zero(t, length(&d.mu, &d.queue))
+			},
+			waits: queued(&d.mu, &d.queue), why: rt.WaitCond,
+		}
+	},
+	"WaitGroup.Wait": func() waitable {
+		g := new(WaitGroup)
+		g.Add(1)
+		return waitable{
+			wait: g.Wait, give: g.Done,
+			after: func(t *testing.T, err error) { require.NoError(t, g.Wait(bg)) },
+			waits: queued(&g.mu, &g.queue), why: rt.WaitGroup,
+		}
+	},
+	"Event.Wait": func() waitable {
+		e := new(Event)
+		return waitable{
+			wait: e.Wait, give: e.Set,
+			after: func(t *testing.T, err error) { require.NoError(t, e.Wait(bg)) },
+			waits: queued(&e.mu, &e.queue), why: rt.WaitEvent,
+		}
+	},
+	"Barrier.Wait": func() waitable {
+		b := NewBarrier(2)
+		ended, end := context.WithCancelCause(bg)
+		arrived := make(chan error, 1)
+		return waitable{
+			wait: func(ctx context.Context) error { _, err := b.Wait(ctx); return err },
+			give: func() {
+				go func() { _, err := b.Wait(ended); arrived <- err }()
+			},
+			after: func(t *testing.T, err error) {
+				if err != nil { // the other one is alone
+					end(errStop)
+				}
+				require.Equal(t, err, <-arrived)
+				end(nil)
+				require.Zero(t, b.waiting)
+			},
+			waits: queued(&b.mu, &b.queue), why: rt.WaitBarrier,
+		}
+	},
+	"Once.Do": func() waitable {
+		o := new(Once)
+		hold, inside := make(chan struct{}), make(chan struct{})
+		go func() { _ = o.Do(bg, func() { close(inside); <-hold }) }()
+		<-inside
+		return waitable{
+			wait:  func(ctx context.Context) error { return o.Do(ctx, func() { panic("called twice") }) },
+			give:  func() { close(hold) },
+			after: func(t *testing.T, err error) { require.NoError(t, o.Do(bg, func() { panic("called twice") })) },
+			waits: queued(&o.done.mu, &o.done.queue), why: rt.WaitOnce,
+		}
+	},
+}
+
+// TestCancelAtEveryPoint cancels every operation that waits, before, while and after what it waits for happens: either it has
+// happened to it, or to nobody.
+func TestCancelAtEveryPoint(t *testing.T) {
+	for name, fresh := range waitables {
+		t.Run(name, func(t *testing.T) {
+			eachOf(t, []int{1, 4}, []flavour{tasks, derived, goroutines}, func(w *world) {
+				r := rand.New(rand.NewPCG(1, 2))
+				gaveUp, got := 0, 0
+				for i := range scale(150) {
+					x := fresh()
+					var result error
+					u := w.start(func(ctx context.Context) { result = x.wait(ctx) })
+					if i%2 == 0 {
+						until(x.waits)
+					}
+					pause := [2]int{r.IntN(20), r.IntN(20)}
+					var both sync.WaitGroup
+					for k, f := range []func(){x.give, func() { u.cancel(errStop) }} {
+						both.Go(func() {
+							for range pause[k] {
+								runtime.Gosched()
+							}
+							f()
+						})
+					}
+					both.Wait()
+					<-u.done
+					if result == nil {
+						got++
+					} else {
+						require.ErrorIs(w.t, result, errStop)
+						gaveUp++
+					}
+					if x.after != nil {
+						x.after(w.t, result)
+					}
+				}
+				w.wait()
+				w.t.Logf("%d gave up, %d got it", gaveUp, got)
+			})
+		})
+	}
+}
+
+// TestCancelFirst: with an ended context, nothing happens; alone, a wait ends by its cancellation.
+func TestCancelFirst(t *testing.T) {
+	for name, fresh := range waitables {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(w *world) {
+				x := fresh()
+				var result error
+				u := w.start(func(ctx context.Context) { result = x.wait(ctx) })
+				until(x.waits)
+				u.cancel(errStop)
+				<-u.done
+				require.ErrorIs(w.t, result, errStop)
+				require.False(w.t, x.waits())
+				// Nor does a second try under the same context do anything.
+				ended, cancel := context.WithCancelCause(bg)
+				cancel(errStop)
+				require.ErrorIs(w.t, x.wait(ended), errStop)
+				require.False(w.t, x.waits())
+				x.give()
+				x.after(w.t, errStop)
+			})
+		})
+	}
+}
+
+// TestWhy: a task that waits says for what.
+func TestWhy(t *testing.T) {
+	for name, fresh := range waitables {
+		t.Run(name, func(t *testing.T) {
+			eachOf(t, []int{1}, []flavour{tasks, derived}, func(w *world) {
+				x := fresh()
+				its := make(chan *task.Ctx, 1)
+				u := w.start(func(ctx context.Context) {
+					c, _ := task.From(ctx)
+					its <- c
+					_ = x.wait(ctx)
+				})
+				d := (*rt.Desc)(<-its)
+				until(func() bool { return d.State() == rt.Waiting })
+				require.Equal(w.t, x.why, d.Status().Why(), "%v", d.Status().Why())
+				u.cancel(errStop)
+				<-u.done
+				x.give()
+				if x.after != nil {
+					x.after(w.t, errStop)
+				}
+			})
+		})
+	}
+	eachOf(t, []int{1}, []flavour{tasks}, func(w *world) {
+		for _, wait := range []func(c context.Context){
+			func(c context.Context) { _ = (*Chan[int])(nil).Send(c, 1) },
+			func(c context.Context) { _, _ = Select(c) },
+			func(c context.Context) { _ = NewSemaphore(1).Acquire(c, 2) },
+		} {
+			its := make(chan *task.Ctx, 1)
+			u := w.start(func(ctx context.Context) { its <- ctx.(*task.Ctx); wait(ctx) })
+			d := (*rt.Desc)(<-its)
+			until(func() bool { return d.State() == rt.Waiting })
+			require.Equal(w.t, rt.WaitNever, d.Status().Why())
+			u.cancel(errStop)
+			<-u.done
+		}
+	})
+}
+
+// TestNobodyStarves: what is wanted exclusively, or in bulk, is got although others want a part of it all the time.
+func TestNobodyStarves(t *testing.T) {
+	for name, fresh := range map[string]func() (big, small func(ctx context.Context) error, endBig, endSmall func()){
+		"RWMutex": func() (big, small func(ctx context.Context) error, endBig, endSmall func()) {
+			rw := new(RWMutex)
+			return rw.Lock, rw.RLock, rw.Unlock, rw.RUnlock
+		},
+		"Semaphore": func() (big, small func(ctx context.Context) error, endBig, endSmall func()) {
+			s := NewSemaphore(4)
+			of := func(n int64) func(ctx context.Context) error {
+				return func(ctx context.Context) error { return s.Acquire(ctx, n) }
+			}
+			return of(4), of(1), func() { s.Release(4) }, func() { s.Release(1) }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(w *world) {
+				big, small, endBig, endSmall := fresh()
+				var over Event
+				for range 4 {
+					w.start(func(ctx context.Context) {
+						for !over.IsSet() { // somebody has a part nearly all the time
+							w.check(small(ctx) == nil, "small")
+							yield(ctx)
+							endSmall()
+						}
+					})
+				}
+				w.start(func(ctx context.Context) {
+					for range scale(50) {
+						w.check(big(ctx) == nil, "big")
+						endBig()
+					}
+					over.Set()
+				})
+			})
+		})
+	}
+}
+
+// TestOnceInside: a Do inside of f waits for itself until its context ends, as is documented, and the panic of f is its caller's
+// alone.
+func TestOnceInside(t *testing.T) {
+	each(t, func(w *world) {
+		var o Once
+		u := w.start(func(ctx context.Context) {
+			err := o.Do(ctx, func() {
+				err := o.Do(ctx, func() { w.errorf("called twice") })
+				w.check(errors.Is(err, errStop), "inner: %v", err)
+			})
+			w.check(err == nil, "outer: %v", err)
+		})
+		untilWaiting(&o.done.mu, &o.done.queue, 1)
+		u.cancel(errStop)
+		<-u.done
+
+		var p Once
+		hold := NewChan[int](0)
+		w.start(func(ctx context.Context) {
+			defer func() { w.check(recover() == "boom", "no panic") }()
+			_ = p.Do(ctx, func() { _, _, _ = hold.Recv(ctx); panic("boom") })
+		})
+		untilWaiting(&hold.mu, &hold.recvq, 1)
+		for i := range 3 {
+			w.start(func(ctx context.Context) { w.check(p.Do(ctx, nil) == nil, "Do") })
+			untilWaiting(&p.done.mu, &p.done.queue, i+1)
+		}
+		hold.Close()
+	})
+}
+
+// TestOnceValueCancelled: who gives up gets the cause, and the others the value; and an ended context does not use up the
+// only call.
+func TestOnceValueCancelled(t *testing.T) {
+	each(t, func(w *world) {
+		hold := NewChan[int](0)
+		calls := 0
+		get := OnceValue(func(ctx context.Context) int {
+			calls++
+			_, _, _ = hold.Recv(ctx)
+			return 42
+		})
+		ended, cancel := context.WithCancelCause(bg)
+		cancel(errStop)
+		v, err := get(ended)
+		require.ErrorIs(w.t, err, errStop)
+		require.Zero(w.t, v+calls)
+		w.start(func(ctx context.Context) {
+			v, err := get(ctx)
+			w.check(v == 42 && err == nil, "%d %v", v, err)
+		})
+		untilWaiting(&hold.mu, &hold.recvq, 1)
+		entered := make(chan struct{}, 1)
+		u := w.start(func(ctx context.Context) {
+			entered <- struct{}{}
+			v, err := get(ctx)
+			w.check(v == 0 && errors.Is(err, errStop), "%d %v", v, err)
+		})
+		<-entered
+		u.cancel(errStop)
+		<-u.done
+		hold.Close()
+		w.wait()
+		v, err = get(bg)
+		require.NoError(w.t, err)
+		require.Equal(w.t, 42, v)
+		require.Equal(w.t, 1, calls)
+	})
+}

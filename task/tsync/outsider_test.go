@@ -1,0 +1,45 @@
+package tsync
+
+import (
+	"runtime"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/task"
+)
+
+// TestDoneLetsOutsidersIn: a goroutine that a task wakes by an operation which is told nothing of its caller is let in on the
+// task's only P, before the Go runtime would take that away.
+func TestDoneLetsOutsidersIn(t *testing.T) {
+	if raceEnabled || runtime.GOARCH != "amd64" {
+		t.Skip("the caller of Done cannot be found out here")
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	s, err := scheduler.New(scheduler.WithWorkers(1))
+	require.NoError(t, err)
+	defer s.Close()
+	for range 100 { // the runtime may be faster, now and then
+		var g WaitGroup
+		g.Add(1)
+		var in atomic.Bool
+		t1 := s.Go(func(c *task.Ctx) {
+			for length(&g.mu, &g.queue) == 0 {
+				runtime.Gosched()
+			}
+			g.Done()
+			for !in.Load() {
+				c.Checkpoint()
+			}
+		})
+		require.NoError(t, g.Wait(bg))
+		in.Store(true)
+		for t1.State() != task.Done { // Wait would be one more outsider
+			runtime.Gosched()
+		}
+	}
+	require.NoError(t, s.Close())
+	require.Positive(t, s.Stats().LetIns)
+}

@@ -1,0 +1,58 @@
+package task_test
+
+import (
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/task"
+)
+
+// TestWhy: a task that waits says for what.
+func TestWhy(t *testing.T) {
+	s, err := scheduler.New(scheduler.WithWorkers(2))
+	require.NoError(t, err)
+	defer s.Close()
+	hold := make(chan struct{})
+	defer close(hold)
+	hog := s.Go(func(*task.Ctx) { <-hold })
+	for want, wait := range map[rt.Why]func(c *task.Ctx){
+		rt.WaitReady: func(c *task.Ctx) { _ = c.Park() },
+		rt.WaitJoin:  func(c *task.Ctx) { _ = hog.Join(c) },
+		rt.WaitSleep: func(c *task.Ctx) { _ = c.Sleep(time.Hour) },
+		rt.WaitBlocking: func(c *task.Ctx) {
+			_ = c.Blocking(func() { <-hold })
+		},
+		rt.WaitResult: func(c *task.Ctx) {
+			var p task.Completion[int]
+			_, _ = p.Wait(c)
+		},
+		rt.WaitMembers: func(c *task.Ctx) {
+			g := task.NewGroup(s)
+			g.Go(c, func(c *task.Ctx) error { return c.Park() })
+			_ = g.Wait(c)
+		},
+		rt.WaitPlace: func(c *task.Ctx) {
+			g := task.NewGroup(s)
+			g.SetLimit(1)
+			g.Go(c, func(c *task.Ctx) error { return c.Park() })
+			g.Go(c, func(c *task.Ctx) error { return nil })
+		},
+	} {
+		t.Run(want.String(), func(t *testing.T) {
+			its := make(chan *task.Ctx, 1)
+			waits := s.Go(func(c *task.Ctx) { its <- c; wait(c) })
+			c := <-its
+			for waits.State() != task.Waiting {
+				runtime.Gosched()
+			}
+			require.Equal(t, want, (*rt.Desc)(c).Status().Why())
+			waits.Cancel()
+			require.Error(t, waits.Wait())
+		})
+	}
+}
