@@ -91,7 +91,7 @@ func TestQueueLimitAccounting(t *testing.T) {
 		eachCount(t, workerCounts, func(t *testing.T, n int) {
 			const limit, submitters = 8, 6
 			s := open(t, n, scheduler.WithQueueLimit(limit, p))
-			each := scale(4_000)
+			each := scale(1_500)
 			type one struct {
 				ran     atomic.Int32
 				x       task.Task
@@ -635,7 +635,7 @@ func TestCallerRuns(t *testing.T) {
 		var wg sync.WaitGroup
 		for range submitters {
 			wg.Go(func() {
-				for range scale(5_000) {
+				for range scale(1_500) {
 					s.Go(func(*task.Ctx) {})
 					k := s.Stats().Queued
 					log.check(k <= limit+submitters, "%d tasks are queued", k)
