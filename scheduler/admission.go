@@ -57,12 +57,11 @@ func (p QueuePolicy) String() string {
 // scheduler, such as [task.Submit] and [task.Group]. Tasks that have started are not counted, whoever wakes
 // them. What tasks of the scheduler start by [task.Ctx.Go] is neither counted nor limited. If they call Go of the scheduler
 // instead, that counts while there is room, but is let in at once when there is none: a task never waits for its
-// own pool. To tell who calls, a full queue has the caller's stack looked through, a fraction of a microsecond; and as everywhere a Ctx, or a context
+// own pool. To tell who calls, a full queue has the caller's stack looked through, about a microsecond; and as everywhere a Ctx, or a context
 // derived from one, must be passed only by its own task. A task of another scheduler that passes no Ctx is let in as well.
 //
 // A limit keeps memory and waiting times bounded when more comes than can be done: n divided by the throughput is about what a submission
-// waits. With a limit workers take submissions from the queue one by one and not in batches, which costs some tenths
-// of a microsecond each.
+// waits. With a limit workers take submissions from the queue one by one and not in batches.
 func WithQueueLimit(n int, p QueuePolicy) Option {
 	return optionFunc(func(c *config) error {
 		if n < 1 || n > MaxQueueLimit {
