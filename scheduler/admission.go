@@ -447,8 +447,8 @@ func (s *Scheduler) awaitRoom(by context.Context, c *task.Ctx, fn any, x *rt.Ext
 	b.Prepare(wait, c)
 
 	if x != nil {
-		// Whatever cancels the task ends the wait: f either finds it in the list, or it comes after what follows sees the
-		// cancellation. The Ctx is no longer ours to touch once the task is queued.
+		// Whatever cancels the task ends the wait: either this finds the submission in the list, or the cancellation is
+		// seen below (B2), before it enters. It is set up here since the task is not ours any more once it is queued.
 		stop := context.AfterFunc((*task.Ctx)(d), func() {
 			if b.Withdraw() {
 				b.Wake(nil)
