@@ -196,19 +196,6 @@ func TestQueueLimitIsExact(t *testing.T) {
 	})
 }
 
-// A refusal costs no memory, whatever the submission.
-func TestRejectAllocatesNothing(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector allocates")
-	}
-	s := open(t, 1, scheduler.WithQueueLimit(1, scheduler.Reject))
-	defer hold(t, s)()
-	fill(t, s, 1)
-	fn := func(*task.Ctx) {}
-	require.Zero(t, testing.AllocsPerRun(100, func() { s.Go(fn) }))
-	require.Equal(t, s.Go(fn), s.Go(fn), "one handle for all")
-}
-
 // Blocked submitters get room in the order in which they came, from whatever place they wait.
 func TestBlockIsFIFO(t *testing.T) {
 	s := open(t, 1, scheduler.WithQueueLimit(2, scheduler.Block))
