@@ -43,8 +43,9 @@ func (q *injector) push(d *rt.Desc) {
 // append is push for a caller that holds mu.
 func (q *injector) append(d *rt.Desc) {
 	switch l := d.Status().Level(); l {
-	case rt.Normal:
-		q.put(&q.tasks, l, d)
+	case rt.Normal: // put, inlined
+		q.tasks.push(d)
+		q.n.Store(q.n.Load() + 1)
 	case rt.High:
 		q.put(&q.high, l, d)
 	default:

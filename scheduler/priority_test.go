@@ -262,7 +262,7 @@ func TestLevelsLoseNothing(t *testing.T) {
 func TestRankedTasksWakeWorkers(t *testing.T) {
 	eachCount(t, []int{2, 4, 8}, func(t *testing.T, n int) {
 		s := open(t, n, scheduler.WithStallAfter(0))
-		for range scale(500) {
+		for range scale(150) {
 			for _, l := range levels {
 				var up atomic.Int64
 				var ts []task.Task
