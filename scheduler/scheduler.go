@@ -89,7 +89,6 @@ func New(opts ...Option) (*Scheduler, error) {
 		}
 	}
 	s.home.Sched = s
-	s.home.Workers.Store(int64(cfg.workers))
 	s.descs.nobody = &rt.Worker{Home: &s.home}
 	if cfg.queueLimit > 0 {
 		s.inj.adm = &admission{limit: cfg.queueLimit, policy: cfg.queuePolicy, wake: s.wakeBlocked}
