@@ -169,8 +169,8 @@ func (s *Scheduler) exit() {
 	s.quiesce()
 }
 
-// Admit implements rt.Scheduler: the way in for goroutines.
-func (s *Scheduler) Admit(by context.Context, fn any, x *rt.Ext) (*rt.Desc, uint32, error) {
+// request submits a task from outside, which may have to wait for room: the way in for goroutines.
+func (s *Scheduler) request(by context.Context, fn any, x *rt.Ext) (*rt.Desc, uint32, error) {
 	if !s.enter() {
 		return nil, 0, task.ErrClosed
 	}
@@ -244,7 +244,7 @@ func watch(d *rt.Desc, gen uint32, x *rt.Ext) {
 	}
 }
 
-// overflow is Admit for a submission that has been counted and finds no room.
+// overflow is request for a submission that has been counted and finds no room.
 func (s *Scheduler) overflow(by context.Context, fn any, x *rt.Ext) (*rt.Desc, uint32, error) {
 	q := &s.inj
 	c, inside := s.submitter(by, x)

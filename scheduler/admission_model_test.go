@@ -55,7 +55,7 @@ func (t *admissionBench) of(b *blocked) *submission {
 
 func (t *admissionBench) wake(b *blocked) { t.of(b).wakeups++ }
 
-// submit is Admit, overflow and awaitRoom.
+// submit is request, overflow and awaitRoom.
 func (t *admissionBench) submit(s *submission) {
 	t.live.Add(1) // (B1)
 	if t.phase.Load() != phaseOpen {

@@ -88,8 +88,8 @@ const blockersPoll = int64(20 * time.Microsecond)
 // is far longer than the pauses of a program that is in the middle of something, and starting one takes a microsecond.
 const blockersKeep = time.Second
 
-// Block implements rt.Scheduler.
-func (s *Scheduler) Block(j rt.Job) {
+// giveJob has a blocker run j, at once or when one is free.
+func (s *Scheduler) giveJob(j rt.Job) {
 	s.live.Add(1)
 	p := &s.block
 	p.mu.Lock()
@@ -120,8 +120,8 @@ func (s *Scheduler) Block(j rt.Job) {
 	p.mu.Unlock()
 }
 
-// Assist implements rt.Scheduler. There is no limit, since what f waits for may need a blocker, or another such goroutine.
-func (s *Scheduler) Assist(f func()) {
+// assist runs f on a goroutine of its own. There is no limit, since what f waits for may need a blocker, or another such goroutine.
+func (s *Scheduler) assist(f func()) {
 	s.live.Add(1)
 	s.done.Add(1)
 	s.home.Owed.Add(1)

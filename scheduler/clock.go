@@ -99,7 +99,7 @@ func (q *timers) ring() {
 			break
 		}
 		q.mu.Lock()
-		q.fire(now, q.sched.Inject)
+		q.fire(now, q.sched.inject)
 	}
 	q.alarm.mu.Lock()
 	q.alarm.at = -1 // whatever was set has rung, or may have

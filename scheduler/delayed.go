@@ -9,9 +9,6 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// Timers implements rt.Scheduler.
-func (s *Scheduler) Timers() rt.Timers { return &s.timers }
-
 // Launch implements rt.Timers: a task that a timer starts counts as started by the tasks there are. So it is accepted until
 // all have ended, after Shutdown too: one of them may wait for it.
 func (q *timers) Launch(fn any, x *rt.Ext) (*rt.Desc, uint32) {
@@ -20,7 +17,7 @@ func (q *timers) Launch(fn any, x *rt.Ext) (*rt.Desc, uint32) {
 		return nil, 0
 	}
 	d, gen := s.admitDelayed(fn, x)
-	s.Inject(d)
+	s.inject(d)
 	return d, gen
 }
 
@@ -105,13 +102,13 @@ func (s *Scheduler) delay(fn any, x *rt.Ext, t *rt.Timer, when int64, ended func
 	h := task.HandleOf(d, gen)
 	t.Task, t.Gen = d, gen
 	if !d.CommitPark(rt.WaitTimer.Park(rt.ForWake)) {
-		s.Inject(d) // cancelled already, by Close or by a deadline that has passed
+		s.inject(d) // cancelled already, by Close or by a deadline that has passed
 		return h
 	}
 	// As in commit: either Close finds the task Waiting, or the phase is seen here.
 	if s.phase.Load() >= phaseClosed {
 		if _, queue := d.Cancel(gen, rt.Closed); queue {
-			s.Inject(d)
+			s.inject(d)
 		}
 		return h
 	}
@@ -231,7 +228,7 @@ func (p *periodic) end() {
 	}
 	// The claim of this wake-up is ours now.
 	if d := p.timer.Ring(0); d != nil {
-		p.s.Inject(d)
+		p.s.inject(d)
 	}
 }
 

@@ -88,7 +88,7 @@ func New(opts ...Option) (*Scheduler, error) {
 			return nil, err
 		}
 	}
-	s.home.Sched = s
+	s.home.Sched = s.Gate()
 	s.descs.nobody = &rt.Worker{Home: &s.home}
 	if cfg.queueLimit > 0 {
 		s.inj.adm = &admission{limit: cfg.queueLimit, policy: cfg.queuePolicy, wake: s.wakeBlocked}
@@ -154,15 +154,15 @@ func (s *Scheduler) GoContext(ctx context.Context, fn func(c *task.Ctx), opts ..
 
 func (s *Scheduler) submit(fn any, x *rt.Ext) task.Task {
 	var by context.Context // none
-	d, gen, err := s.Admit(by, fn, x)
+	d, gen, err := s.request(by, fn, x)
 	if err != nil {
 		return task.Refused(err)
 	}
 	return task.HandleOf(d, gen)
 }
 
-// Inject implements rt.Scheduler.
-func (s *Scheduler) Inject(d *rt.Desc) {
+// inject queues d, which the caller has just made runnable: on the worker that the caller runs on, if that can be told.
+func (s *Scheduler) inject(d *rt.Desc) {
 	if on := rt.Here(d.Worker()); on != nil && on.Home == &s.home {
 		on.Host.Local(d)
 		return
@@ -171,11 +171,11 @@ func (s *Scheduler) Inject(d *rt.Desc) {
 	s.wakeOne()   // (P2, P3)
 }
 
-// OnTask implements rt.Scheduler. Who asks is about to block until some task has ended, and
-// so wants to know about tasks of this scheduler. If no worker runs any, the answer is cheap; walking
+// onOwnTask reports whether the caller runs on a task of this scheduler. Who asks is about to block until some
+// task has ended. If no worker runs any, the answer is cheap; walking
 // the stack takes microseconds when the tables it needs are not in the caches, which a program
 // that was idle until now would feel (BenchmarkWakeIdle).
-func (s *Scheduler) OnTask() bool {
+func (s *Scheduler) onOwnTask() bool {
 	for _, w := range s.workers() {
 		if w.Current.Load() != nil {
 			return onStack(codes[:2]) // a blocker may block

@@ -106,7 +106,7 @@ func (s *Scheduler) Close() error {
 					x.CloseDone()
 				}
 				if queue {
-					s.Inject(d)
+					s.inject(d)
 				}
 			}
 		})

@@ -52,7 +52,7 @@ func (s *Scheduler) sysmonTick(now int64) (next int64, busy bool) {
 	s.setAbout(now)
 	if s.timers.due(now) {
 		// On behalf of workers that all are busy, or all sleep.
-		busy = s.timers.expire(now, s.Inject) > 0
+		busy = s.timers.expire(now, s.inject) > 0
 	}
 	if s.freeNextSlots() {
 		busy = true

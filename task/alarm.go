@@ -14,8 +14,8 @@ func timersOf(who string, on Starter) rt.Timers {
 		panic("task: " + who + " with a nil Starter: pass a scheduler, or a task's Ctx")
 	case *Ctx:
 		return on.desc().Home().Sched.Timers()
-	case rt.Scheduler:
-		return on.Timers()
+	case rt.Gated:
+		return on.Gate().Timers()
 	}
 	panic("task: " + who + " needs a scheduler or a task's Ctx, whose clock it goes by: a Starter that wraps one has none")
 }

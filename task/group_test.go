@@ -329,6 +329,30 @@ func (f foreign) Go(fn func(*task.Ctx), opts ...task.Option) task.Task {
 	return f.s.GoContext(f.ctx, fn, opts...)
 }
 
+// wrapper embeds a scheduler, and has a Go of its own.
+type wrapper struct {
+	*scheduler.Scheduler
+	started *atomic.Int32
+}
+
+func (w wrapper) Go(fn func(*task.Ctx), opts ...task.Option) task.Task {
+	w.started.Add(1)
+	return w.Scheduler.Go(fn, opts...)
+}
+
+// What embeds a scheduler is not taken for it.
+func TestGroupOnAWrapper(t *testing.T) {
+	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
+		w := wrapper{s, new(atomic.Int32)}
+		g := task.NewGroup(w)
+		for range 3 {
+			require.NoError(t, g.Go(context.Background(), func(c *task.Ctx) error { return nil }))
+		}
+		require.NoError(t, g.Wait(context.Background()))
+		require.EqualValues(t, 3, w.started.Load())
+	})
+}
+
 // A member that never runs fails with the cause, and gives back its place.
 func TestGroupSkipped(t *testing.T) {
 	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {

@@ -27,8 +27,10 @@ func launcherOf(who string, on Starter) launcher {
 		panic("task: " + who + " with a nil Starter: pass a scheduler, or a task's Ctx")
 	case *Ctx:
 		return launcher{sched: on.desc().Home().Sched}
-	case rt.Scheduler:
-		return launcher{sched: on}
+	case rt.Gated:
+		if sched := on.Gate(); sched.Is(on) { // and not what embeds one and has a Go of its own
+			return launcher{sched: sched}
+		}
 	}
 	return launcher{on: on}
 }

@@ -108,6 +108,8 @@ type Host interface {
 
 // Scheduler is the scheduler of a task, as anyone may call it.
 type Scheduler interface {
+	// Is reports whether on is this scheduler, as users have it.
+	Is(on any) bool
 	// Inject queues d, which the caller has just made runnable: as Local does if it can see that the caller runs on
 	// a worker of this scheduler (see Here), else in the queue for what comes from outside.
 	Inject(d *Desc)
@@ -125,6 +127,9 @@ type Scheduler interface {
 	// Timers returns the scheduler's timers.
 	Timers() Timers
 }
+
+// Gated is what users have of a scheduler, for which this package's interface is not.
+type Gated interface{ Gate() Scheduler }
 
 // A Runner is a task's function together with what it needs, as one allocation: the members of groups, for instance. It
 // stays in Desc.Fn until the function has returned.
