@@ -22,6 +22,12 @@
 //
 // High tasks come before all of these and low ones last, without starving anybody: see [task.Priority].
 //
+// # While it runs
+//
+// [Scheduler.GoAfter] and [Scheduler.GoEvery] submit for later. [Scheduler.Wait] waits until there is no task,
+// [Scheduler.Pause] stops all of them at their yield points until [Scheduler.Resume], [Scheduler.Resize] changes the number of
+// workers, [WithQueueLimit] bounds what may wait. [Scheduler.Stats] counts, and [Scheduler.Dump] says what each task is waiting for.
+//
 // # Guarantees
 //
 //   - A task that was accepted is run exactly once, or ends as cancelled, or as dropped from a full queue where
