@@ -24,7 +24,7 @@ func TestPause(t *testing.T) {
 		var ts []task.Task
 		for i := range turns {
 			ts = append(ts, s.Go(func(c *task.Ctx) {
-				for !stop.Load() {
+				for !stop.Load() && c.Err() == nil {
 					turns[i].Add(1)
 					switch i % 4 {
 					case 0:
@@ -57,7 +57,6 @@ func TestPause(t *testing.T) {
 			})
 			finish(t, "Pause", func() { require.NoError(t, s.Pause(t.Context())) })
 			at := read()
-			require.Equal(t, n, s.Stats().Sleeping)
 			var late atomic.Int32
 			var new []task.Task
 			for range 10 {

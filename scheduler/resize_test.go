@@ -111,7 +111,7 @@ func TestResizeMovesHogs(t *testing.T) {
 	ts := make([]task.Task, len(turns))
 	for i := range ts {
 		ts[i] = s.Go(func(c *task.Ctx) {
-			for !stop.Load() {
+			for !stop.Load() && c.Err() == nil {
 				turns[i].Add(1)
 				if i%2 == 0 {
 					c.Checkpoint()
