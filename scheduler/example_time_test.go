@@ -20,13 +20,15 @@ func ExampleScheduler_GoAfter() {
 
 	hello := sched.GoAfter(time.Millisecond, func(*task.Ctx) { fmt.Println("hello") })
 	never := sched.GoAfter(time.Hour, func(*task.Ctx) { fmt.Println("never") })
+	fmt.Println(hello.Wait())
 	fmt.Println(never.State())
 	never.Cancel()
-	fmt.Println(hello.Wait(), never.Wait())
+	fmt.Println(never.Wait())
 	// Output:
-	// waiting
 	// hello
-	// <nil> context canceled
+	// <nil>
+	// waiting
+	// context canceled
 }
 
 // A periodic task runs until it is cancelled, here by itself.

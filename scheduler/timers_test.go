@@ -22,10 +22,10 @@ type counter struct {
 	rt.Timer
 	armed, undone int
 	rung          atomic.Int64
-	at            int64
+	at            atomic.Int64
 }
 
-func (c *counter) Fire(now int64) { c.rung.Add(1); c.at = now }
+func (c *counter) Fire(now int64) { c.rung.Add(1); c.at.Store(now) }
 
 // The queue beside a slow and obvious one: every timer fires at the first look at which it is due, in the order of
 // times, and none that was disarmed.
@@ -55,7 +55,7 @@ func TestTimersReference(t *testing.T) {
 				for c := range pending {
 					if c.When <= now {
 						require.EqualValues(t, 1, c.rung.Load())
-						require.Equal(t, now, c.at)
+						require.Equal(t, now, c.at.Load())
 						require.False(t, q.Disarm(&c.Timer))
 						delete(pending, c)
 					} else {
