@@ -426,11 +426,7 @@ func (s *Scheduler) awaitRoom(by context.Context, c *task.Ctx, fn any, x *rt.Ext
 func (s *Scheduler) giveUp(b *blocked, gen uint32, err error) (*rt.Desc, uint32, error) {
 	d := b.d
 	if err != nil {
-		// Whom the task would have belonged to learns it from the error.
-		d.Fn = nil
-		if x := d.Ext(); x != nil {
-			x.Parent = nil
-		}
+		d.Fn = nil // whom the task would have belonged to learns it from the error
 	}
 	d.Cancel(gen, rt.Closed) // unless it is cancelled already
 	if err != nil || d.Cause(nil, task.ErrClosed) != task.ErrClosed {

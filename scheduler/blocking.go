@@ -290,6 +290,13 @@ func (p *blockers) trim() {
 	}
 }
 
+// busy reports whether a function is being called.
+func (p *blockers) busy() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.ContainsFunc(p.all, func(b *blocker) bool { return b.now != nil })
+}
+
 // stray returns the tasks that have ended though their calls have not.
 func (p *blockers) stray() (ts []task.Task) {
 	p.mu.Lock()
@@ -325,5 +332,5 @@ func (s *Scheduler) strayPanic(j rt.Job, stray error) {
 	if s.cfg.onPanic == nil {
 		crash(t, e)
 	}
-	inHandler(func() { s.cfg.onPanic(t, e) })
+	s.inHandler(func() { s.cfg.onPanic(t, e) })
 }

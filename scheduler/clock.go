@@ -45,9 +45,12 @@ type alarm struct {
 	start time.Time
 	first atomicx.Int64 // see timers.earliest
 
-	mu  sync.Mutex
-	at  int64 // what is set; 0: nothing
-	set func(at time.Time)
+	ringing sync.Mutex // held while timers are fired, so that who rings comes back when what was due has happened
+
+	mu   sync.Mutex
+	at   int64 // what is set; 0: nothing
+	hold int64 // the time that is being rung, which stays set so long, or 0
+	set  func(at time.Time)
 }
 
 // init prepares q for use by s.
@@ -76,13 +79,10 @@ func (q *timers) setAlarm() {
 	a := q.alarm
 	a.mu.Lock()
 	f := a.first.Load()
-	if f != a.at {
-		a.at = f
-		if f == 0 {
-			a.set(time.Time{})
-		} else {
-			a.set(a.start.Add(time.Duration(f - 1))) // (K1)
-		}
+	if a.hold != 0 {
+		a.setTo(a.hold)
+	} else {
+		a.setTo(f) // (K1)
 	}
 	a.mu.Unlock()
 	if f != 0 && f <= q.clock() { // (K2)
@@ -91,18 +91,41 @@ func (q *timers) setAlarm() {
 	}
 }
 
-// ring fires what is due, and sets the alarm for what comes next.
+// setTo sets the alarm. Called under mu.
+func (a *alarm) setTo(f int64) {
+	if f == a.at {
+		return
+	}
+	a.at = f
+	if f == 0 {
+		a.set(time.Time{})
+	} else {
+		a.set(a.start.Add(time.Duration(f - 1)))
+	}
+}
+
+// ring fires what is due, and sets the alarm for what comes next. Meanwhile the time that it rings stays set: who turns the clock
+// and sees nothing set would take it that all has happened.
 func (q *timers) ring() {
+	a := q.alarm
+	a.ringing.Lock()
+	defer a.ringing.Unlock()
 	for {
 		now := q.clock()
-		if f := q.alarm.first.Load(); f == 0 || f > now {
+		f := a.first.Load()
+		if f == 0 || f > now {
 			break
 		}
+		a.mu.Lock()
+		a.hold = f
+		a.setTo(f)
+		a.mu.Unlock()
 		q.mu.Lock()
 		q.fire(now, q.sched.inject)
 	}
-	q.alarm.mu.Lock()
-	q.alarm.at = -1 // whatever was set has rung, or may have
-	q.alarm.mu.Unlock()
+	a.mu.Lock()
+	a.hold = 0
+	a.at = -1 // whatever was set has rung, or may have
+	a.mu.Unlock()
 	q.setAlarm()
 }

@@ -39,7 +39,7 @@ func (w *worker) end(d *rt.Desc, failure error) {
 	w.finish(d, rt.Failed)
 	if panicked {
 		w.n.panics++
-		inHandler(func() {
+		w.s.inHandler(func() {
 			defer func() {
 				if v := recover(); v != nil {
 					crash(t, &task.PanicError{

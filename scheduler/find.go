@@ -61,6 +61,9 @@ func (w *worker) pick() *rt.Desc {
 		if d := w.runq.Pop(); d != nil {
 			return d
 		}
+		if d := w.next.take(); d != nil {
+			return d
+		}
 	}
 	return w.takeHigh()
 }
@@ -286,9 +289,11 @@ func (w *worker) find() *rt.Desc {
 			w.stopSearching()
 			return d
 		}
-		if d := w.takeLast(); d != nil {
-			w.stopSearching()
-			return d
+		if !w.halting() {
+			if d := w.takeLast(); d != nil {
+				w.stopSearching()
+				return d
+			}
 		}
 		if w.s.quit.Load() {
 			w.stopSearching()
@@ -377,7 +382,7 @@ func (w *worker) sleep() {
 	w.s.idle.sleep(w.id, w.searching) // (W2)
 	w.searching = true                // either way it comes back as one
 	paused := w.s.pause.on.Load()
-	if !paused && w.s.visibleWork() || w.leaving() || w.s.quit.Load() { // (W3)
+	if !paused && (w.next.full() || w.s.visibleWork()) || w.leaving() || w.s.quit.Load() { // (W3)
 		if !w.s.idle.unsleep(w.id) {
 			w.park.park() // a waker was faster
 		}

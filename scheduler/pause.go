@@ -21,7 +21,7 @@ import (
 //
 // A worker that read on before U1 has announced before U2, which claims it. A producer that saw on set did so before U1, so
 // the workers of U2 look after its P1. And the last worker that sleeps either reads on after B1, and then looks
-// whether all sleep too (rested), or has announced before B2.
+// whether all sleep too (rested), or has announced before B2. If the last one that does not sleep leaves the pool instead, it looks as well.
 type pauser struct {
 	on   atomicx.Bool // written under mu
 	mu   sync.Mutex
@@ -33,7 +33,8 @@ var (
 	errResumed     = errors.New("scheduler: Pause: resumed before all tasks had stopped")
 )
 
-// Pause stops the running of tasks: each goes on to its next yield point and no other one begins. It waits, parking a
+// Pause stops the running of tasks: each goes on to its next yield point, and when a few dozen others at most have had a turn on
+// its worker, none begins any more. It waits, parking a
 // task of another scheduler or blocking the goroutine, until no task runs, and returns nil; from then until
 // [Scheduler.Resume] no task of the scheduler runs. Submissions are accepted and queued, timers expire, functions
 // of [task.Ctx.Blocking] go on.
@@ -61,7 +62,7 @@ func (s *Scheduler) Pause(ctx context.Context) error {
 	s.rested() // (B2)
 	if _, err := rest.Wait(ctx); err != nil {
 		if began {
-			s.resume(rest)
+			s.resume(rest, errResumed)
 		}
 		return err
 	}
@@ -70,16 +71,19 @@ func (s *Scheduler) Pause(ctx context.Context) error {
 
 // Resume lets the tasks of a scheduler that was paused run again. It does nothing if the scheduler is not paused. It does not
 // wait; anybody may call it.
-func (s *Scheduler) Resume() {
+func (s *Scheduler) Resume() { s.endPause(errResumed) }
+
+// endPause ends the present pause, with err for those who still wait for it.
+func (s *Scheduler) endPause(err error) {
 	p := &s.pause
 	p.mu.Lock()
 	rest := p.rest
 	p.mu.Unlock()
-	s.resume(rest)
+	s.resume(rest, err)
 }
 
-// resume ends the pause that rest belongs to, if that is the present one.
-func (s *Scheduler) resume(rest *task.Completion[struct{}]) {
+// resume is endPause if the present pause is the one that rest belongs to.
+func (s *Scheduler) resume(rest *task.Completion[struct{}], err error) {
 	p := &s.pause
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -87,7 +91,7 @@ func (s *Scheduler) resume(rest *task.Completion[struct{}]) {
 		return
 	}
 	p.on.Store(false) // (U1)
-	rest.Complete(struct{}{}, errResumed)
+	rest.Complete(struct{}{}, err)
 	s.wakeAll() // (U2)
 }
 

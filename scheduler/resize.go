@@ -95,6 +95,10 @@ func (s *Scheduler) grow(n int) {
 			}
 		}
 	}
+	if s.mon.Asleep() { // as at the end of sleep: those who have just come may find something to do at once
+		s.setAbout(s.now())
+		s.mon.Kick()
+	}
 }
 
 // newWorker makes a worker that has left.

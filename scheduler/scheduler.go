@@ -45,6 +45,7 @@ type Scheduler struct {
 	// sleep, which is when it is asked: see quiesce.
 	live     atomic.Int64
 	procs    atomic.Int32 // GOMAXPROCS
+	handlers atomic.Int32 // that run
 	wakes    atomic.Uint64
 	stalls   atomic.Uint64
 	stranded atomic.Uint64
@@ -176,6 +177,9 @@ func (s *Scheduler) inject(d *rt.Desc) {
 // the stack takes microseconds when the tables it needs are not in the caches, which a program
 // that was idle until now would feel (BenchmarkWakeIdle).
 func (s *Scheduler) onOwnTask() bool {
+	if s.handlers.Load() != 0 {
+		return onStack(codes[:2])
+	}
 	for _, w := range s.workers() {
 		if w.Current.Load() != nil {
 			return onStack(codes[:2]) // a blocker may block
@@ -186,7 +190,9 @@ func (s *Scheduler) onOwnTask() bool {
 
 // inHandler calls a user's handler on a goroutine of its own, where it may panic, which ends
 // the process, and call Goexit, which would end a fiber.
-func inHandler(f func()) {
+func (s *Scheduler) inHandler(f func()) {
+	s.handlers.Add(1)
+	defer s.handlers.Add(-1)
 	done := make(chan struct{})
 	go handle(f, done)
 	<-done

@@ -65,7 +65,7 @@ func (s *Scheduler) Shutdown(ctx context.Context) error {
 		return errShutdownOnTask
 	}
 	s.phase.CompareAndSwap(phaseOpen, phaseDraining)
-	s.Resume()
+	s.endPause(task.ErrClosed)
 	s.endPeriodic()
 	s.refuseBlocked()
 	s.quiesce()
@@ -110,7 +110,7 @@ func (s *Scheduler) Close() error {
 				}
 			}
 		})
-		s.Resume()
+		s.endPause(task.ErrClosed)
 		s.quiesce()
 		if onTask() {
 			go func() {
@@ -147,7 +147,14 @@ func (s *Scheduler) quiesce() {
 				close(s.quiet)
 			}
 		}
-		ended = s.waits.take(none) // those that come later see quiet
+		ended = s.waits.take(func() bool {
+			select {
+			case <-s.quiet:
+				return true
+			default:
+				return none()
+			}
+		}) // those that come later see quiet
 	})
 	if ended != nil {
 		ended.Complete(struct{}{}, nil) // may wake a worker

@@ -123,7 +123,7 @@ func resume(d *rt.Desc) {
 // another one, and what is private on this one is its running task's.
 func (w *worker) share(d *rt.Desc) {
 	w.Expose(d)
-	w.s.wakeOne()
+	w.Hungry()
 }
 
 // Yield implements rt.Host.

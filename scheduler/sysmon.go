@@ -43,7 +43,7 @@ func (u unit) Stalled(p preempt.Dispatch, age time.Duration) {
 	w.s.logger().Warn("heddle: a task has passed no yield point and holds its worker",
 		"task", t.Name(), "state", t.State().String(), "age", age, "worker", w.id)
 	if f := w.s.cfg.onStall; f != nil {
-		inHandler(func() { f(Stall{Task: t, Name: t.Name(), Worker: w.id, Age: age}) })
+		w.s.inHandler(func() { f(Stall{Task: t, Name: t.Name(), Worker: w.id, Age: age}) })
 	}
 }
 

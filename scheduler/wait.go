@@ -22,7 +22,7 @@ type waits struct {
 	on  *task.Completion[struct{}] // what all who have come since the last end wait for
 }
 
-var errWaitOnTask = errors.New("scheduler: Wait called from inside a task of this scheduler would wait for that task: use a task.Group, or Join")
+var errWaitOnTask = errors.New("scheduler: Wait called from inside a task of this scheduler, or a function of its Ctx.Blocking, would wait for its caller: use a task.Group, or Join")
 
 // Wait waits, parking a task of another scheduler or blocking the goroutine, until the scheduler has no
 // task: all that were submitted have ended, those that they have started too, and the functions of their
@@ -34,6 +34,9 @@ var errWaitOnTask = errors.New("scheduler: Wait called from inside a task of thi
 func (s *Scheduler) Wait(ctx context.Context) error {
 	if err := s.enterOutside(ctx, errWaitOnTask); err != nil {
 		return err
+	}
+	if s.block.busy() && onStack(codes[2:]) {
+		return errWaitOnTask
 	}
 	q := &s.waits
 	q.mu.Lock()

@@ -201,6 +201,7 @@ func (w *worker) main() {
 	for w.serve(); !w.s.quit.Load() && !w.resign(); {
 		w.serve() // Resize wants it back
 	}
+	w.s.rested()
 	w.s.quiesce()
 }
 
@@ -212,6 +213,7 @@ func (w *worker) serve() {
 	w.tid = threadID()
 	w.bind()
 	w.base = fiber.Adopt()
+	w.fairNext()
 	for w.needLooper = true; w.needLooper; {
 		w.needLooper = false
 		l := w.s.newLooper()

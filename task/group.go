@@ -23,7 +23,7 @@ type Starter interface {
 // Both tasks and goroutines may call the methods, members included. As everywhere in heddle, what may wait takes a
 // context first, which says who waits.
 //
-// A member is active from Go until its function returns, except while it waits in Go or Wait of a group: meanwhile
+// A member is active from Go until its function returns, except while it, or a call that it has forked, waits in Go or Wait of a group: meanwhile
 // its place under the limit is lent to another member. So groups can be nested, and a member can add members, at any
 // limit, without a deadlock: whoever waits for a place or for members holds no place himself. (This holds for waits in
 // groups. Members that wait for each other by other means need a limit that lets all of them in.) Coming back, the member
@@ -85,8 +85,10 @@ func NewGroupContext(ctx context.Context, on Starter) (*Group, context.Context) 
 // SetLimit bounds the number of active members to n. A negative n means no limit, which is the default; 0 lets
 // nobody in. It panics if the group has members.
 func (g *Group) SetLimit(n int) {
-	if !g.members.none() {
-		panic("task: Group.SetLimit while the group has members: set the limit before the first Go, or after Wait")
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.members.none() || g.more.first != nil {
+		panic("task: Group.SetLimit while the group has members, or Go waits for a place: set the limit before the first Go, or after Wait")
 	}
 	g.limit = max(n, -1)
 }
@@ -241,7 +243,8 @@ func (g *Group) await(ctx context.Context, c *Ctx) error {
 type member struct {
 	g     *Group
 	fn    func(c *Ctx) error
-	place bool // it has a place under the limit. The running member's own
+	place bool // it has a place under the limit. Under g.mu once it runs: stolen calls of the member lend it too
+	waits int  // how many of the member and its stolen calls wait in operations of a group; under g.mu
 }
 
 // members pools those that are no heirs and that the worker does not keep: a group is often all that a program allocates while it runs,
@@ -280,7 +283,7 @@ func (g *Group) launch(by context.Context, c *Ctx, fn func(c *Ctx) error, opts [
 		_, err := g.start(by, c, m, extOf(opts), opts)
 		return err
 	}
-	h := &heir{member: member{g, fn, g.limit >= 0}}
+	h := &heir{member: member{g: g, fn: fn, place: g.limit >= 0}}
 	h.ext.Parent = g.ctx
 	addTo(&h.ext, opts)
 	_, err := g.start(by, c, h, &h.ext, opts)
@@ -507,27 +510,48 @@ func (g *Group) release(by *Ctx) {
 // lend gives up the member's place while its task, c, waits in an operation of a group, and reports whether it had one. m
 // may be nil.
 func (m *member) lend(c *Ctx) bool {
-	if m == nil || !m.place {
+	if m == nil || m.g.limit < 0 {
 		return false
 	}
+	g := m.g
+	g.mu.Lock()
+	m.waits++
+	had := m.place
 	m.place = false
-	m.g.release(c)
+	g.mu.Unlock()
+	if had {
+		g.release(c)
+	}
 	return true
 }
 
-// takeBack waits for a place again. There is no deadlock: who waits in a group has no place, so each
-// place is with a member that runs, and will end or lend it.
+// takeBack waits for a place again, unless others of the member still wait: then the last of them does. There is no deadlock: who
+// waits in a group has no place, nor has the member of which he is a part, so each place is with a member of which
+// nobody waits, and which will end or lend it.
 func (m *member) takeBack(c *Ctx) {
 	g := m.g
 	g.mu.Lock()
+	if m.waits--; m.waits > 0 || m.place {
+		g.mu.Unlock()
+		return
+	}
 	if g.active < g.limit {
 		g.active++
-		g.mu.Unlock()
 		m.place = true
+		g.mu.Unlock()
 		return
 	}
 	w := g.back.push(&g.mu, c, c)
 	w.Why = rt.WaitPlace
 	g.mu.Unlock()
-	m.place = w.wait() == nil
+	if w.wait() != nil {
+		return
+	}
+	g.mu.Lock()
+	keep := m.waits == 0 && !m.place
+	m.place = m.place || keep
+	g.mu.Unlock()
+	if !keep {
+		g.release(c) // somebody else of the member has come to wait, and lent nothing; or has one
+	}
 }

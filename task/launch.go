@@ -64,12 +64,15 @@ func (l *launcher) start(by context.Context, c *Ctx, h launched, x *rt.Ext, opts
 func (l *launcher) startForeign(h launched, x *rt.Ext, opts []Option) (Task, error) {
 	ran := new(atomicx.Bool)
 	t := l.on.Go(func(c *Ctx) {
-		ran.Store(true)
+		if !ran.CompareAndSwap(false, true) {
+			return // the Starter has called it before
+		}
 		f := &foreign{Context: context.Background(), h: h}
 		if x != nil && x.Parent != nil {
 			f.Context = x.Parent
 		}
 		c.desc().NeedExt().Parent = f
+		defer func() { f.h = nil }() // it may serve another task, and the Starter's function go on
 		h.Run(c.desc())
 	}, opts...)
 	if t == closedTask || t == fullTask {
@@ -87,12 +90,19 @@ func (l *launcher) startForeign(h launched, x *rt.Ext, opts []Option) (Task, err
 // its function is the Starter's.
 type foreign struct {
 	context.Context
-	h launched
+	h launched // nil after it has run. The task's own
 }
 
-// launchedOf returns what was started as the running task c, or nil.
+// launchedOf returns what was started as the running task c, or as the task of which that is a stolen call, or nil.
 func launchedOf(c *Ctx) any {
 	d := c.desc()
+	for {
+		f, stolen := d.Fn.(*rt.Frame)
+		if !stolen {
+			break
+		}
+		d = f.Parent // which waits for the call, or will
+	}
 	if _, ok := d.Fn.(func(*Ctx)); ok {
 		if x := d.Ext(); x != nil {
 			if f, ok := x.Parent.(*foreign); ok {

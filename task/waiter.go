@@ -100,8 +100,7 @@ func (w *Waiter) Wake(by *Ctx) {
 // scheduler.
 func (w *Waiter) WakeOwed(home *rt.Home) {
 	if w.w.Task == nil {
-		w.home = home
-		home.Owed.Add(1)
+		w.home = home // Wake counts
 	}
 	w.Wake(nil)
 }
@@ -170,7 +169,9 @@ func (w *Waiter) spent() { w.ctx = nil }
 
 // Reusable reports whether w may be used for another wait after Wait has returned. It is false
 // in the rare case that the end of the context came together with the event.
-func (w *Waiter) Reusable() bool { return w.ctx != nil }
+//
+// Nor may a waiter of a goroutine be: its channel must not get from one synctest bubble into another.
+func (w *Waiter) Reusable() bool { return w.ctx != nil && w.w.C == nil }
 
 func (w *Waiter) block() error {
 	if done := w.ctx.Done(); done == nil {

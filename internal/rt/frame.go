@@ -70,6 +70,8 @@ func (f *Frame) Rest() {
 
 // Take gets a frame that is not the newest private one back, for its parent d to run. It
 // reports false if another has claimed it. pooled says whether the frame may be used again.
+//
+// What d has forked besides is exposed by that, which meets all requests: so the worker is told, even before d goes on.
 func (w *Worker) Take(d *Desc, f *Frame) (ok, pooled bool) {
 	w.Expose(d)
 	d.Ext().dropFrame(f)
@@ -77,14 +79,19 @@ func (w *Worker) Take(d *Desc, f *Frame) (ok, pooled bool) {
 		g := w.Forks.Pop()
 		switch {
 		case g == f:
-			return true, true
+			ok, pooled = true, true
 		case g == nil:
 			return f.Claim(), false
 		case g.state.Load() != frQueued:
 			continue // claimed by a parent that could not reach it
+		default:
+			w.Forks.Push(g)
+			ok = f.Claim()
 		}
-		w.Forks.Push(g)
-		return f.Claim(), false
+		if !w.Forks.Thief().Empty() {
+			w.Host.Hungry()
+		}
+		return ok, pooled
 	}
 }
 

@@ -139,7 +139,7 @@ func (f *Func[A, R]) take(w *rt.Worker) *Call[A, R] {
 //
 // If the call panicked, wherever it was made, Join panics with a [*task.PanicError] that has the value and the
 // stack. By then what the call had forked has ended, and so has whatever else the task has forked and others
-// have started. What nobody has started stays forked: a task that recovers may join it.
+// had started when the panic came. What nobody had started stays forked: a task that recovers may join it.
 //
 // Each call is to be joined exactly once, by the task that forked it. Join panics if it sees
 // that it is not.
@@ -236,11 +236,17 @@ func (x *Call[A, R]) check(d *rt.Desc) {
 
 // giveBack pools the frame, which is at rest.
 func (x *Call[A, R]) giveBack(w *rt.Worker) {
-	if w.Index < maxPools {
-		p := &x.f.pools[w.Index]
+	if w.Index >= maxPools {
+		return
+	}
+	if p := &x.f.pools[w.Index]; len(p.free) < maxFree {
 		p.free = append(p.free, x)
 	}
 }
+
+// maxFree bounds what a worker pools: where calls are forked on one worker and joined on another, time and again, one makes what the
+// other is given.
+const maxFree = 1 << 16
 
 // RunStolen implements rt.Body.
 func (x *Call[A, R]) RunStolen(d *rt.Desc) { x.res = x.fn((*task.Ctx)(d), x.arg) }
