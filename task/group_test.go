@@ -15,6 +15,7 @@ import (
 
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/task/parallel"
 )
 
 var errStop = errors.New("stop")
@@ -502,4 +503,67 @@ func ExampleGroup() {
 	}
 	fmt.Println(g.Wait(ctx), squares)
 	// Output: <nil> [0 1 4 9]
+}
+
+// after is a Starter whose tasks go on when fn has returned.
+type after struct {
+	s    *scheduler.Scheduler
+	then func(c *task.Ctx)
+}
+
+func (a after) Go(fn func(*task.Ctx), opts ...task.Option) task.Task {
+	return a.s.Go(func(c *task.Ctx) {
+		fn(c)
+		fn(c) // is not called again
+		a.then(c)
+	}, opts...)
+}
+
+// A member on a foreign Starter is over when its function is, although the task goes on.
+func TestGroupOnAStarterThatGoesOn(t *testing.T) {
+	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
+		var calls, went atomic.Int32
+		other := task.NewGroup(s)
+		g := task.NewGroup(after{s, func(c *task.Ctx) {
+			_ = other.Go(c, func(c *task.Ctx) error { return c.Sleep(time.Microsecond) })
+			if other.Wait(c) == nil {
+				went.Add(1)
+			}
+		}})
+		g.SetLimit(1)
+		for range 10 {
+			require.NoError(t, g.Go(context.Background(), func(c *task.Ctx) error { calls.Add(1); return nil }))
+		}
+		require.NoError(t, g.Wait(context.Background()))
+		require.NoError(t, s.Wait(context.Background()))
+		require.EqualValues(t, 10, calls.Load())
+		require.EqualValues(t, 10, went.Load())
+	})
+}
+
+// A call that a member has forked, and that another worker has taken, lends the member's place as the member does.
+func TestGroupInAStolenCall(t *testing.T) {
+	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
+		for range 20 {
+			g := task.NewGroup(s)
+			g.SetLimit(1)
+			var begun, inner atomic.Int32
+			many := s.Workers() > 1
+			require.NoError(t, g.Go(context.Background(), func(c *task.Ctx) error {
+				parallel.Do(c, func(c *task.Ctx) {
+					for many && begun.Load() == 0 { // until the other one was stolen
+						c.Checkpoint()
+					}
+				}, func(c *task.Ctx) {
+					begun.Add(1)
+					for range 3 {
+						_ = g.Go(c, func(c *task.Ctx) error { inner.Add(1); c.Yield(); return nil })
+					}
+				})
+				return nil
+			}))
+			require.NoError(t, g.Wait(context.Background()))
+			require.EqualValues(t, 3, inner.Load())
+		}
+	})
 }

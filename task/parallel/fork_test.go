@@ -477,3 +477,48 @@ func TestForksInTurnDoNotAllocate(t *testing.T) {
 		return nil
 	})
 }
+
+// waitFor is two calls, of which the one waits, on its thread, until the other has begun.
+type waitFor struct{ mine, other *atomic.Bool }
+
+var waitForFunc = parallel.Define(func(c *task.Ctx, w waitFor) bool {
+	w.mine.Store(true)
+	for start := time.Now(); w.other != nil && !w.other.Load(); {
+		if time.Since(start) > time.Minute {
+			return false
+		}
+	}
+	return true
+})
+
+// A join out of order lets others at what else the task has forked, and a sleeping worker hears of it.
+func TestJoinOutOfOrderWakesAThief(t *testing.T) {
+	s, err := scheduler.New(scheduler.WithWorkers(2))
+	require.NoError(t, err)
+	defer s.Close()
+	for range 20 {
+		var busy, release atomic.Bool
+		other := s.Go(func(c *task.Ctx) {
+			busy.Store(true)
+			for !release.Load() {
+			}
+		})
+		ok, err := parallel.Run(s, func(c *task.Ctx) (bool, error) {
+			for !busy.Load() { // so that nobody asks while the calls are forked
+				runtime.Gosched()
+			}
+			var a, b atomic.Bool
+			x := waitForFunc.Fork(c, waitFor{&a, &b})
+			y := waitForFunc.Fork(c, waitFor{&b, nil})
+			release.Store(true)
+			for !a.Load() && (other.State() != task.Done || s.Stats().Sleeping == 0) { // unless it was stolen after all
+				runtime.Gosched()
+			}
+			ok := x.Join(c)
+			return y.Join(c) && ok, nil
+		})
+		require.NoError(t, err)
+		require.True(t, ok, "the other call was not started beside a sleeping worker")
+	}
+	require.Zero(t, s.Stats().Stranded)
+}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 )
@@ -273,5 +274,29 @@ func TestChanCancelRaces(t *testing.T) {
 			require.Equal(w.t, sent.Load(), received.Load())
 			require.Zero(w.t, length(&ch.mu, &ch.recvq)+length(&ch.mu, &ch.sendq))
 		})
+	}
+}
+
+// What goroutines wait with in one synctest bubble does not get into another, or out of it.
+func TestGoroutinesWaitInBubbles(t *testing.T) {
+	wait := func(t *testing.T) {
+		ch := NewChan[int](0)
+		var m Mutex
+		require.NoError(t, m.Lock(t.Context()))
+		done := make(chan int)
+		go func() {
+			v, _, _ := ch.Recv(context.Background())
+			_ = m.Lock(context.Background())
+			i, _ := Select(context.Background(), ch.RecvCase(), (*Chan[string])(nil).RecvCase())
+			done <- v + i
+		}()
+		require.NoError(t, ch.Send(context.Background(), 1))
+		m.Unlock()
+		require.NoError(t, ch.Send(context.Background(), 2))
+		require.Equal(t, 1, <-done)
+	}
+	for range 3 {
+		wait(t)
+		synctest.Test(t, wait)
 	}
 }
