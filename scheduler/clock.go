@@ -55,7 +55,7 @@ func (q *timers) init(s *Scheduler, clock Clock) {
 	q.sched = s
 	if clock == nil {
 		q.clock = s.now
-		q.kick = func(when int64) { s.mon.KickBefore(when) }
+		q.kick = func(when int64) { s.mon.KickBefore(when + s.timerGrace()) }
 		return
 	}
 	a := &alarm{clock: clock, start: clock.Now()}
@@ -93,13 +93,14 @@ func (q *timers) setAlarm() {
 
 // ring fires what is due, and sets the alarm for what comes next.
 func (q *timers) ring() {
+	var batch dueBatch
 	for {
 		now := q.clock()
 		if f := q.alarm.first.Load(); f == 0 || f > now {
 			break
 		}
 		q.mu.Lock()
-		q.fire(now, q.sched.inject)
+		q.fire(now, batch[:], q.sched.inject)
 	}
 	q.alarm.mu.Lock()
 	q.alarm.at = -1 // whatever was set has rung, or may have

@@ -18,6 +18,10 @@ const fairTick = 61
 // that wake each other cannot starve it.
 const maxNextRun = 3
 
+// maxDueRun bounds how often in a row a sleeper's turn goes to one who is due, so that sleepers
+// cannot starve the queue.
+const maxDueRun = 15
+
 // pick returns the next task to run from what is at hand: next slot, own queue,
 // injector, timers. It takes the task from its queue, does not block and does not steal. Without a task, the
 // caller must not look elsewhere before it has seen that the worker does not halt.
@@ -57,7 +61,7 @@ func (w *worker) pick() *rt.Desc {
 		return d
 	}
 	if w.s.timers.first.Load() != 0 {
-		w.expireTimers(w.s.now())
+		w.expireSome(w.s.now())
 		if d := w.runq.Pop(); d != nil {
 			return d
 		}
@@ -102,6 +106,30 @@ func (w *worker) pickFair() *rt.Desc {
 	return w.pick()
 }
 
+// pickDue is pick for the successor of a task that goes to sleep at now.
+func (w *worker) pickDue(now int64) (d *rt.Desc) {
+	q := &w.s.timers
+	if !q.due(now) || w.dueRun >= maxDueRun || w.s.inj.ranked.Load() != 0 || !q.mu.TryLock() {
+		w.dueRun = 0
+		return w.pick()
+	}
+	w.dueRun++
+	q.fire(now, w.ringing[:1], func(r *rt.Desc) {
+		if isRanked(r) {
+			w.push(r)
+		} else {
+			d = r
+		}
+	})
+	if d == nil {
+		return w.pick()
+	}
+	if q.due(now) {
+		w.s.wakeOne()
+	}
+	return d
+}
+
 // fair is what happens every fairTick-th time. stop says that the worker has to halt, so that nothing is to be
 // picked.
 func (w *worker) fair() (d *rt.Desc, stop bool) {
@@ -113,7 +141,7 @@ func (w *worker) fair() (d *rt.Desc, stop bool) {
 		w.checkThread()
 	}
 	if w.s.timers.first.Load() != 0 {
-		w.expireTimers(w.s.now())
+		w.expireSome(w.s.now())
 	}
 	d, _ = w.s.inj.pop(1, nil)
 	return d, false
@@ -136,7 +164,13 @@ func (w *worker) takeInjected() *rt.Desc {
 
 func (w *worker) expireTimers(now int64) {
 	if w.s.timers.due(now) {
-		w.s.timers.expire(now, w.push)
+		w.s.timers.expire(now, w.ringing, w.push)
+	}
+}
+
+func (w *worker) expireSome(now int64) {
+	if q := &w.s.timers; q.due(now) && q.mu.TryLock() {
+		q.fire(now, w.ringing[:], w.push)
 	}
 }
 
@@ -376,6 +410,9 @@ func (w *worker) sleep() {
 	}
 	w.s.idle.sleep(w.id, w.searching) // (W2)
 	w.searching = true                // either way it comes back as one
+	if f := w.s.timers.first.Load(); f != 0 {
+		w.s.mon.KickBefore(f)
+	}
 	paused := w.s.pause.on.Load()
 	if !paused && w.s.visibleWork() || w.leaving() || w.s.quit.Load() { // (W3)
 		if !w.s.idle.unsleep(w.id) {

@@ -50,9 +50,9 @@ func (u unit) Stalled(p preempt.Dispatch, age time.Duration) {
 // sysmonTick is what the monitor does at each tick besides looking at the workers.
 func (s *Scheduler) sysmonTick(now int64) (next int64, busy bool) {
 	s.setAbout(now)
-	if s.timers.due(now) {
+	if s.timers.due(now - s.timerGrace()) {
 		// On behalf of workers that all are busy, or all sleep.
-		busy = s.timers.expire(now, s.inject) > 0
+		busy = s.timers.expire(now, &s.ringing, s.inject) > 0
 	}
 	if s.freeNextSlots() {
 		busy = true
@@ -65,8 +65,25 @@ func (s *Scheduler) sysmonTick(now int64) (next int64, busy bool) {
 		s.descs.trim()
 		s.timers.trim()
 	}
-	return s.timers.first.Load(), busy
+	return s.nextTimer(), busy
 }
+
+func (s *Scheduler) nextTimer() int64 {
+	f := s.timers.first.Load()
+	if f != 0 {
+		f += s.timerGrace()
+	}
+	return f
+}
+
+func (s *Scheduler) timerGrace() int64 {
+	if s.idle.sleeping() != 0 {
+		return 0
+	}
+	return busyGrace
+}
+
+const busyGrace = int64(time.Millisecond)
 
 // trimEvery is how long pooled things must have been superfluous before the first half
 // of them is given back.

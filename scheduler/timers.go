@@ -141,25 +141,25 @@ func (q *timers) due(now int64) bool {
 	return f != 0 && f <= now
 }
 
-// expireBatch bounds how long the lock is held and how much a worker queues
-// at once.
-const expireBatch = 64
+// A dueBatch is room for what is fired at once. Its length bounds how long the lock is held and how much a worker queues
+// at once. A worker has one of its own, since it expires timers on the stacks of its tasks: with this on top,
+// a small stack would have to grow.
+type dueBatch [64]*rt.Timer
 
-// expire fires the timers that are due, and passes the tasks that have to be queued to f. It gives up if
+// expire fires the timers that are due, a batch at a time, and passes the tasks that have to be queued to f. It gives up if
 // somebody else is at it.
-func (q *timers) expire(now int64, f func(d *rt.Desc)) (n int) {
+func (q *timers) expire(now int64, batch *dueBatch, f func(d *rt.Desc)) (n int) {
 	for q.due(now) {
 		if !q.mu.TryLock() {
 			return n
 		}
-		n += q.fire(now, f)
+		n += q.fire(now, batch[:], f)
 	}
 	return n
 }
 
-// fire fires a batch. The caller holds the lock, which fire lets go of.
-func (q *timers) fire(now int64, f func(d *rt.Desc)) (k int) {
-	var batch [expireBatch]*rt.Timer
+// fire fires as many as batch has room for. The caller holds the lock, which fire lets go of.
+func (q *timers) fire(now int64, batch []*rt.Timer, f func(d *rt.Desc)) (k int) {
 	q.drain()
 	n := 0
 	for n < len(batch) && len(q.heap) > 0 && q.heap[0].when <= now {
@@ -188,6 +188,7 @@ func (q *timers) fire(now int64, f func(d *rt.Desc)) (k int) {
 			f(d)
 		}
 	}
+	clear(batch[:n])
 	return k
 }
 
