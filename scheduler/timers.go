@@ -169,6 +169,9 @@ func (q *timers) fire(now int64, batch []*rt.Timer, f func(d *rt.Desc)) (k int) 
 		prefetch.Of(batch[n])
 		n++
 	}
+	if len(batch) == 1 {
+		q.lookAhead()
+	}
 	q.settle()
 	q.mu.Unlock()
 	for _, t := range batch[:n] {
@@ -190,6 +193,17 @@ func (q *timers) fire(now int64, batch []*rt.Timer, f func(d *rt.Desc)) (k int) 
 	}
 	clear(batch[:n])
 	return k
+}
+
+// lookAhead requests what is touched when the next timer is fired, and, of those of which one comes after that, the timers.
+func (q *timers) lookAhead() {
+	for i, e := range q.heap[:min(5, len(q.heap))] {
+		if i == 0 {
+			e.t.Warm()
+		} else {
+			prefetch.Of(e.t)
+		}
+	}
 }
 
 // settle makes the heap known (E1 to E3). Like what follows it is called under mu.
@@ -373,7 +387,7 @@ func (q *timers) newTimer(d *rt.Desc) *rt.Timer {
 
 // freeTimer takes back one that has fired, and whose wake-up was consumed.
 func (q *timers) freeTimer(t *rt.Timer) {
-	t.Task = nil
+	t.Task, t.Fib = nil, nil
 	q.free.Put(t)
 }
 

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/fiber"
+	"github.com/heddle-go/heddle/internal/prefetch"
 )
 
 // Timers is the clock of a scheduler and what is to happen by it. Its methods may be called from anywhere: by
@@ -41,6 +43,10 @@ type Timer struct {
 
 	state atomicx.Uint32
 
+	// Where Task sleeps, if anybody may look ahead for it. Set like Task.
+	Fib   *fiber.Fiber
+	Place prefetch.Place
+
 	// The queue's.
 	Deep atomicx.RelaxedUint32 // about how many there are from here on
 	Next *Timer
@@ -61,6 +67,15 @@ type Fire interface{ Fire(now int64) }
 func (t *Timer) Arm(when int64) {
 	t.When = when
 	t.state.Store(timerArmed)
+}
+
+// Warm requests what whoever wakes Task and switches to it will touch.
+func (t *Timer) Warm() {
+	if t.Fib != nil {
+		prefetch.Of(t.Task)
+		prefetch.Of(t.Fib)
+		t.Place.Warm()
+	}
 }
 
 // Claim is called by who found t due, after taking it out of the queue. If it reports true the caller has to fire t.
