@@ -169,7 +169,7 @@ func (q *timers) fire(now int64, batch []*rt.Timer, f func(d *rt.Desc)) (k int) 
 		prefetch.Of(batch[n])
 		n++
 	}
-	if len(batch) == 1 {
+	if len(batch) == 1 { // the caller goes on with this one, and soon comes for the next
 		q.lookAhead()
 	}
 	q.settle()

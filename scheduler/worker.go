@@ -40,7 +40,7 @@ type worker struct {
 	nextRun     int    // dispatches from the next slot in a row
 	fairTurn    bool   // see pickFair
 	turns       turns  // of high and low tasks
-	dueRun      int    // dispatches by pickDue of tasks that were due, in a row
+	dueRun      int    // dispatches of pickDue in a row
 	ringing     *dueBatch
 	searching   bool // registered in idleSet as a searcher
 	slice       preempt.Slice
