@@ -198,10 +198,12 @@ func (q *timers) fire(now int64, batch []*rt.Timer, f func(d *rt.Desc)) (k int) 
 // lookAhead requests what is touched when the next timer is fired, and, of those of which one comes after that, the timers.
 func (q *timers) lookAhead() {
 	for i, e := range q.heap[:min(5, len(q.heap))] {
-		if i == 0 {
-			e.t.Warm()
-		} else {
-			prefetch.Of(e.t)
+		if t := e.t; i > 0 {
+			prefetch.Of(t)
+		} else if t.Fib != nil {
+			prefetch.Of(t.Task)
+			prefetch.Of(t.Fib)
+			t.Place.Warm()
 		}
 	}
 }

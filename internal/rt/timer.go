@@ -5,7 +5,6 @@ import (
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/fiber"
-	"github.com/heddle-go/heddle/internal/prefetch"
 )
 
 // Timers is the clock of a scheduler and what is to happen by it. Its methods may be called from anywhere: by
@@ -45,7 +44,7 @@ type Timer struct {
 
 	// Where Task sleeps, if anybody may look ahead for it. Set like Task.
 	Fib   *fiber.Fiber
-	Place prefetch.Place
+	Place fiber.Place
 
 	// The queue's.
 	Deep atomicx.RelaxedUint32 // about how many there are from here on
@@ -67,15 +66,6 @@ type Fire interface{ Fire(now int64) }
 func (t *Timer) Arm(when int64) {
 	t.When = when
 	t.state.Store(timerArmed)
-}
-
-// Warm requests what whoever wakes Task and switches to it will touch.
-func (t *Timer) Warm() {
-	if t.Fib != nil {
-		prefetch.Of(t.Task)
-		prefetch.Of(t.Fib)
-		t.Place.Warm()
-	}
 }
 
 // Claim is called by who found t due, after taking it out of the queue. If it reports true the caller has to fire t.
