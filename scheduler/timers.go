@@ -170,6 +170,9 @@ func (q *timers) fire(now int64, batch []*rt.Timer, f func(d *rt.Desc)) (k int) 
 		n++
 	}
 	if len(batch) == 1 { // the caller goes on with this one, and soon comes for the next
+		if n == 1 && batch[0].Fib != nil {
+			batch[0].Fib.Place.Warm()
+		}
 		q.lookAhead()
 	}
 	q.settle()
@@ -203,7 +206,6 @@ func (q *timers) lookAhead() {
 		} else if t.Fib != nil {
 			prefetch.Of(t.Task)
 			prefetch.Of(t.Fib)
-			t.Place.Warm()
 		}
 	}
 }

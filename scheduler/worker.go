@@ -77,7 +77,6 @@ func (w *worker) Sleep(d *rt.Desc, ns int64) {
 	q := &w.s.timers
 	t := q.newTimer(d)
 	t.Fib = w.Fib.Load()
-	t.Place.Mark()
 	now := q.Now()
 	q.Arm(t, rt.After(now, time.Duration(ns)))
 	// As in Park, once more, but for pickDue.

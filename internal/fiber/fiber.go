@@ -60,11 +60,8 @@ type Fiber struct {
 	Since atomicx.RelaxedUint32
 
 	// Place is for its owner to Mark before it sleeps, and to Warm before it is woken.
-	Place Place
+	Place prefetch.Place
 }
-
-// Place is where a fiber sleeps, for who looks ahead.
-type Place = prefetch.Place
 
 // relays says to whom relayed fibers switch on. Only Reap makes any.
 var relays sync.Map // of *Fiber to *Fiber

@@ -42,9 +42,7 @@ type Timer struct {
 
 	state atomicx.Uint32
 
-	// Where Task sleeps, if anybody may look ahead for it. Set like Task.
-	Fib   *fiber.Fiber
-	Place fiber.Place
+	Fib *fiber.Fiber // where Task sleeps, if anybody may look ahead for it. Set like Task
 
 	// The queue's.
 	Deep atomicx.RelaxedUint32 // about how many there are from here on
