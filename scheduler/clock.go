@@ -58,7 +58,7 @@ func (q *timers) init(s *Scheduler, clock Clock) {
 	q.sched = s
 	if clock == nil {
 		q.clock = s.now
-		q.kick = func(when int64) { s.mon.KickBefore(when) }
+		q.kick = func(when int64) { s.mon.KickBefore(when + s.timerGrace()) }
 		return
 	}
 	a := &alarm{clock: clock, start: clock.Now()}
@@ -110,6 +110,7 @@ func (q *timers) ring() {
 	a := q.alarm
 	a.ringing.Lock()
 	defer a.ringing.Unlock()
+	var batch dueBatch
 	for {
 		now := q.clock()
 		f := a.first.Load()
@@ -121,7 +122,7 @@ func (q *timers) ring() {
 		a.setTo(f)
 		a.mu.Unlock()
 		q.mu.Lock()
-		q.fire(now, q.sched.inject)
+		q.fire(now, batch[:], q.sched.inject)
 	}
 	a.mu.Lock()
 	a.hold = 0

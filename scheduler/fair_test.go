@@ -152,3 +152,30 @@ func TestQueueIsFIFO(t *testing.T) {
 	require.Len(t, got, 1000)
 	require.IsIncreasing(t, got)
 }
+
+// Tasks that sleep for so short that one of them is always due pass the worker to each other, but not for ever.
+func TestFairnessToSleepers(t *testing.T) {
+	const (
+		sleepers = 100
+		inARow   = 16 // turns for one of the queue
+	)
+	s := open(t, 1, scheduler.WithStallAfter(0))
+	require.NoError(t, s.Go(func(c *task.Ctx) {
+		var x turns
+		for range sleepers {
+			c.Go(func(c *task.Ctx) {
+				for !x.stop.Load() {
+					x.n.Add(1)
+					_ = c.Sleep(1) // nobody cancels
+				}
+			})
+		}
+		c.Yield()
+		for range 100 {
+			before := x.n.Load()
+			c.Yield()
+			require.LessOrEqual(t, x.n.Load()-before, int64((sleepers+2)*inARow))
+		}
+		x.stop.Store(true)
+	}).Wait())
+}

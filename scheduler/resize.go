@@ -103,7 +103,7 @@ func (s *Scheduler) grow(n int) {
 
 // newWorker makes a worker that has left.
 func (s *Scheduler) newWorker(id int) *worker {
-	w := &worker{s: s, id: id, pinned: s.pinned(), rng: rand.New(rand.NewPCG(uint64(id), 0x68656464))}
+	w := &worker{s: s, id: id, pinned: s.pinned(), rng: rand.New(rand.NewPCG(uint64(id), 0x68656464)), ringing: new(dueBatch)}
 	w.Host, w.Home = w, &s.home
 	w.runq.Init(deque.FIFO, 0)
 	w.Forks.Init(deque.LIFO, 0)

@@ -56,8 +56,9 @@ type Scheduler struct {
 	quiet    chan struct{}  // closed when all tasks have ended and none can come
 	closed   chan struct{}  // closed when nothing of the scheduler is left
 	finish   sync.Once
-	trimmed  int64 // sysmon's: when it last trimmed the pools
-	strandAt int64 // sysmon's: since when work waits beside sleepers; 0: it does not
+	ringing  dueBatch // sysmon's
+	trimmed  int64    // sysmon's: when it last trimmed the pools
+	strandAt int64    // sysmon's: since when work waits beside sleepers; 0: it does not
 }
 
 // The phases of a scheduler's life, in order. ARCHITECTURE.md, "Shutting down", says what

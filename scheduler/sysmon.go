@@ -50,9 +50,9 @@ func (u unit) Stalled(p preempt.Dispatch, age time.Duration) {
 // sysmonTick is what the monitor does at each tick besides looking at the workers.
 func (s *Scheduler) sysmonTick(now int64) (next int64, busy bool) {
 	s.setAbout(now)
-	if s.timers.due(now) {
+	if s.timers.due(now - s.timerGrace()) {
 		// On behalf of workers that all are busy, or all sleep.
-		busy = s.timers.expire(now, s.inject) > 0
+		busy = s.timers.expire(now, &s.ringing, s.inject) > 0
 	}
 	if s.freeNextSlots() {
 		busy = true
@@ -65,8 +65,43 @@ func (s *Scheduler) sysmonTick(now int64) (next int64, busy bool) {
 		s.descs.trim()
 		s.timers.trim()
 	}
-	return s.timers.first.Load(), busy
+	return s.nextTimer(), busy
 }
+
+// nextTimer returns by when sysmon has to look at the timers, or 0.
+func (s *Scheduler) nextTimer() int64 {
+	f := s.timers.first.Load()
+	if f != 0 {
+		f += s.timerGrace()
+	}
+	return f
+}
+
+// timerGrace is how much later than due sysmon expires a timer. Workers that are awake are about to do so themselves, and with many
+// sleepers, sysmon would come between two of them all the time (BenchmarkSleepMany). Only if somebody sleeps is there
+// anybody to wake, and then it comes in time. The last but one to change is seen by the last:
+//
+//	arms, with first as the word            falls asleep                 sysmon
+//	A2 lower first                          W2 announce it               M1 store until, with the grace
+//	A3 load whether somebody sleeps;        G1 load first; kick sysmon   M2 load whether somebody sleeps, and first;
+//	   kick sysmon, if it sleeps               if it sleeps longer          go on from M1 if that is sooner
+//	   longer, with the grace
+//
+// If A3 does not see the sleeper, W2 comes after A3 and so after A2: G1 sees the timer. And either G1 sees the until of
+// M1, or M2 sees the sleeper of W2. (Few timers just have no grace: there it may end with nobody telling sysmon.)
+func (s *Scheduler) timerGrace() int64 {
+	if s.idle.sleeping() != 0 || s.timers.size.Load() < manyTimers {
+		return 0
+	}
+	return busyGrace
+}
+
+// manyTimers is how many pending timers make sysmon's ticks cost more than being late by a little.
+const manyTimers = 256
+
+// busyGrace is a tenth of the default quantum: only a timer that calls a function while tasks that poll nothing hold all
+// workers is late by it.
+const busyGrace = int64(time.Millisecond)
 
 // trimEvery is how long pooled things must have been superfluous before the first half
 // of them is given back.

@@ -141,25 +141,25 @@ func (q *timers) due(now int64) bool {
 	return f != 0 && f <= now
 }
 
-// expireBatch bounds how long the lock is held and how much a worker queues
-// at once.
-const expireBatch = 64
+// A dueBatch is room for what is fired at once. Its length bounds how long the lock is held and how much a worker queues
+// at once. A worker has one of its own, since it expires timers on the stacks of its tasks: with this on top,
+// a small stack would have to grow.
+type dueBatch [64]*rt.Timer
 
-// expire fires the timers that are due, and passes the tasks that have to be queued to f. It gives up if
+// expire fires the timers that are due, a batch at a time, and passes the tasks that have to be queued to f. It gives up if
 // somebody else is at it.
-func (q *timers) expire(now int64, f func(d *rt.Desc)) (n int) {
+func (q *timers) expire(now int64, batch *dueBatch, f func(d *rt.Desc)) (n int) {
 	for q.due(now) {
 		if !q.mu.TryLock() {
 			return n
 		}
-		n += q.fire(now, f)
+		n += q.fire(now, batch[:], f)
 	}
 	return n
 }
 
-// fire fires a batch. The caller holds the lock, which fire lets go of.
-func (q *timers) fire(now int64, f func(d *rt.Desc)) (k int) {
-	var batch [expireBatch]*rt.Timer
+// fire fires as many as batch has room for. The caller holds the lock, which fire lets go of.
+func (q *timers) fire(now int64, batch []*rt.Timer, f func(d *rt.Desc)) (k int) {
 	q.drain()
 	n := 0
 	for n < len(batch) && len(q.heap) > 0 && q.heap[0].when <= now {
@@ -168,6 +168,12 @@ func (q *timers) fire(now int64, f func(d *rt.Desc)) (k int) {
 		batch[n] = q.pop()
 		prefetch.Of(batch[n])
 		n++
+	}
+	if len(batch) == 1 { // the caller goes on with this one, and soon comes for the next
+		if n == 1 && batch[0].Fib != nil {
+			batch[0].Fib.Place.Warm()
+		}
+		q.lookAhead()
 	}
 	q.settle()
 	q.mu.Unlock()
@@ -188,7 +194,20 @@ func (q *timers) fire(now int64, f func(d *rt.Desc)) (k int) {
 			f(d)
 		}
 	}
+	clear(batch[:n])
 	return k
+}
+
+// lookAhead requests what is touched when the next timer is fired, and, of those of which one comes after that, the timers.
+func (q *timers) lookAhead() {
+	for i, e := range q.heap[:min(5, len(q.heap))] {
+		if t := e.t; i > 0 {
+			prefetch.Of(t)
+		} else if t.Fib != nil {
+			prefetch.Of(t.Task)
+			prefetch.Of(t.Fib)
+		}
+	}
 }
 
 // settle makes the heap known (E1 to E3). Like what follows it is called under mu.
@@ -372,7 +391,7 @@ func (q *timers) newTimer(d *rt.Desc) *rt.Timer {
 
 // freeTimer takes back one that has fired, and whose wake-up was consumed.
 func (q *timers) freeTimer(t *rt.Timer) {
-	t.Task = nil
+	t.Task, t.Fib = nil, nil
 	q.free.Put(t)
 }
 

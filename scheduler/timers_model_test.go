@@ -148,6 +148,61 @@ func TestModelTimersSettleWithoutKick(t *testing.T) {
 	require.Contains(t, failure.Message, "slept over")
 }
 
+// graceful is a timer that is armed while the last worker but one falls asleep and the monitor goes to sleep, with the
+// grace of timerGrace.
+func graceful(kickAsleep bool) func(*explore.Model) {
+	return func(m *explore.Model) {
+		b := newTimerBench()
+		var asleep atomicx.Int64
+		grace := func() int64 {
+			if asleep.Load() != 0 {
+				return 0
+			}
+			return 100
+		}
+		kick := b.q.kick
+		b.q.kick = func(when int64) { kick(when + grace()) }
+		b.until.Store(1 << 62)
+		next := func() int64 {
+			f := b.q.first.Load()
+			if f != 0 {
+				f += grace()
+			}
+			return f
+		}
+		m.Thread("arms", func() { b.q.Arm(b.timer[0], 10) })
+		m.Thread("falls asleep", func() {
+			asleep.Store(1)                                  // (W2)
+			if f := b.q.first.Load(); f != 0 && kickAsleep { // (G1)
+				kick(f)
+			}
+		})
+		m.Thread("monitor", func() {
+			until := int64(1 << 62)
+			if f := next(); f != 0 {
+				until = f
+			}
+			b.until.Store(until)                  // (M1)
+			if f := next(); f != 0 && f < until { // (M2)
+				until = f
+			}
+			b.watched = until
+		})
+		m.Check(func() error { return b.check(0) })
+	}
+}
+
+func TestModelTimersGrace(t *testing.T) {
+	explore.Run(t, explore.Config{Preemptions: 3}, graceful(true))
+}
+
+// If who falls asleep does not look, the monitor comes as late as was good enough while all were awake.
+func TestModelTimersGraceWithoutKick(t *testing.T) {
+	_, failure := explore.Check(explore.Config{Preemptions: 2}, graceful(false))
+	require.NotNil(t, failure)
+	require.Contains(t, failure.Message, "slept over")
+}
+
 // ends is a timer that is due, which two expire while its owner disarms it. It has one end.
 func ends(disarm func(q *timers, t *rt.Timer) bool) func(*explore.Model) {
 	return func(m *explore.Model) {

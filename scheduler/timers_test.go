@@ -51,7 +51,7 @@ func TestTimersReference(t *testing.T) {
 				}
 			case 3:
 				now += int64(rng.IntN(20))
-				q.expire(now, nil)
+				q.expire(now, new(dueBatch), nil)
 				for c := range pending {
 					if c.When <= now {
 						require.EqualValues(t, 1, c.rung.Load())
@@ -86,7 +86,7 @@ func TestTimersOrder(t *testing.T) {
 		x.Do = fired(func(int64) { got = append(got, x.When) })
 		q.Arm(x, int64(i+1))
 	}
-	require.Equal(t, 10_000, q.expire(10_000, nil))
+	require.Equal(t, 10_000, q.expire(10_000, new(dueBatch), nil))
 	require.Len(t, got, 10_000)
 	require.IsIncreasing(t, got)
 	require.Zero(t, q.first.Load())
@@ -106,7 +106,7 @@ func TestTimersStress(t *testing.T) {
 	for range 2 {
 		expirers.Go(func() {
 			for !stop.Load() {
-				q.expire(now.Add(1), nil)
+				q.expire(now.Add(1), new(dueBatch), nil)
 				q.trim()
 				runtime.Gosched()
 			}
@@ -160,7 +160,7 @@ func TestTimersStress(t *testing.T) {
 	wg.Wait()
 	stop.Store(true)
 	expirers.Wait()
-	q.expire(1<<62, nil)
+	q.expire(1<<62, new(dueBatch), nil)
 	for _, c := range all {
 		require.Equal(t, c.armed, c.undone+int(c.rung.Load()))
 	}
@@ -197,7 +197,7 @@ func TestMillionTimers(t *testing.T) {
 	queued := len(q.heap)
 	q.mu.Unlock()
 	require.LessOrEqual(t, queued, n/5+minSpent, "disarmed timers are kept")
-	require.Equal(t, n/10, q.expire(1<<41, nil))
+	require.Equal(t, n/10, q.expire(1<<41, new(dueBatch), nil))
 	require.Equal(t, n/10, ring)
 	require.Zero(t, q.first.Load())
 	require.Nil(t, q.heap, "the memory of the heap")

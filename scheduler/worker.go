@@ -40,7 +40,9 @@ type worker struct {
 	nextRun     int    // dispatches from the next slot in a row
 	fairTurn    bool   // see pickFair
 	turns       turns  // of high and low tasks
-	searching   bool   // registered in idleSet as a searcher
+	dueRun      int    // dispatches of pickDue in a row
+	ringing     *dueBatch
+	searching   bool // registered in idleSet as a searcher
 	slice       preempt.Slice
 	owedSince   int64 // when an outsider was first seen waiting for a P; 0: none is
 	owedLook    uint32
@@ -74,8 +76,22 @@ type worker struct {
 func (w *worker) Sleep(d *rt.Desc, ns int64) {
 	q := &w.s.timers
 	t := q.newTimer(d)
-	q.Arm(t, rt.After(q.Now(), time.Duration(ns)))
-	w.Park(d, rt.WaitSleep.Park(rt.ForWake))
+	t.Fib = w.Fib.Load()
+	now := q.Now()
+	q.Arm(t, rt.After(now, time.Duration(ns)))
+	// As in Park, once more, but for pickDue.
+	if w.Forks.PrivateLen() > 0 {
+		w.share(d)
+	}
+	w.n.parks++
+	w.prevPark, w.prevGen = rt.WaitSleep.Park(rt.ForWake), d.Gen()
+	w.Fib.Load().Since.Store(w.s.about.Load())
+	if next, yield := w.leave(d, w.pickDue(now), actPark).Turn(); next != nil {
+		next()
+	} else {
+		yield(struct{}{})
+	}
+	resume(d)
 	if !d.Woken() { // cancelled
 		if q.Disarm(t) {
 			return

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/fiber"
 )
 
 // Timers is the clock of a scheduler and what is to happen by it. Its methods may be called from anywhere: by
@@ -40,6 +41,8 @@ type Timer struct {
 	Fresh bool
 
 	state atomicx.Uint32
+
+	Fib *fiber.Fiber // where Task sleeps, if anybody may look ahead for it. Set like Task
 
 	// The queue's.
 	Deep atomicx.RelaxedUint32 // about how many there are from here on
