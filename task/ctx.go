@@ -14,9 +14,25 @@ import (
 // A Ctx belongs to its task: the methods that are not context.Context's may be
 // called only by the task's own function, on the goroutine that was given to it, and
 // panic where the task's state shows that they are not. Those of context.Context
-// may be called by any goroutine until the task ends. If something keeps the context
-// for longer, derive one with [context.WithCancel] and give it that: such a context stays
+// may be called by any goroutine until the task ends. If something outside of heddle keeps the context
+// for longer, a driver or an HTTP client say, derive one with [context.WithCancel] and give it that: such a context stays
 // valid and is cancelled when the task ends.
+//
+// A derived context stands for the task in everything of heddle that waits ([Group], [Future], package tsync): there only the
+// task itself may use it. A goroutine that waits in those, and is to end with the task, uses a context that is not derived:
+//
+//	x, stop := context.WithCancel(context.Background())
+//	defer context.AfterFunc(c, stop)()
+//	go func() { _ = mutex.Lock(x) }() // blocks that goroutine; ends with x
+//
+// To clean up in a cancelled task, where every wait would return the cause, wait under [context.WithoutCancel](c): that parks
+// the task too, and nothing but what is waited for ends it, neither [Task.Cancel] nor the scheduler's Close, which
+// waits for the task. [WithTimeout] bounds it. Such a context, like c, is not to be used after the task's end.
+//
+//	shared := context.WithoutCancel(c)
+//	err := g.Wait(shared) // all members have ended
+//	_ = mutex.Lock(shared)
+//	defer mutex.Unlock()
 type Ctx rt.Desc
 
 var _ context.Context = (*Ctx)(nil)
