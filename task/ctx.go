@@ -22,8 +22,12 @@ import (
 // task itself may use it. A goroutine that waits in those, and is to end with the task, uses a context that is not derived:
 //
 //	x, stop := context.WithCancel(context.Background())
-//	defer context.AfterFunc(c, stop)()
-//	go func() { _ = mutex.Lock(x) }() // blocks that goroutine; ends with x
+//	context.AfterFunc(c, stop) // when the task is cancelled, or has ended
+//	go func() {
+//		for v := range ch.All(x) { // blocks this goroutine
+//			show(v)
+//		}
+//	}()
 //
 // To clean up in a cancelled task, where every wait would return the cause, wait under [context.WithoutCancel](c): that parks
 // the task too, and nothing but what is waited for ends it, neither [Task.Cancel] nor the scheduler's Close, which
