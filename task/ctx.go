@@ -199,8 +199,11 @@ func (c *Ctx) eachParent(f func(p context.Context) bool) {
 type ctxKey struct{}
 
 // From returns the task that ctx belongs to: ctx itself or the nearest one that it was
-// derived from.
+// derived from. It panics if ctx is nil.
 func From(ctx context.Context) (c *Ctx, ok bool) {
+	if ctx == nil {
+		panic("task: nil context: pass the task's Ctx, or context.Background() from a goroutine that is not a task")
+	}
 	c, ok = ctx.Value(ctxKey{}).(*Ctx)
 	return c, ok
 }

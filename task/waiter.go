@@ -229,9 +229,6 @@ func (c *Ctx) Enters() bool {
 }
 
 func enterOther(ctx context.Context) (*Ctx, error) {
-	if ctx == nil {
-		panic("task: nil context: pass the task's Ctx, or context.Background() from a goroutine that is not a task")
-	}
 	c, ok := From(ctx)
 	if ok {
 		if ctx.Err() != nil && !c.desc().Status().InUse() {

@@ -225,6 +225,10 @@ func TestOnceValue(t *testing.T) {
 func TestMisuse(t *testing.T) {
 	var none context.Context
 	requirePanics(t, "nil context", func() { _ = new(Mutex).Lock(none) })
+	requirePanics(t, "the zero Barrier", func() { _, _ = new(Barrier).Wait(bg) })
+	requirePanics(t, "a Cond without a lock", func() { _ = new(Cond).Wait(bg) })
+	requirePanics(t, "NewTicker(-1ns)", func() { NewTicker(nil, -1) })
+	requirePanics(t, "NewSemaphore(-2)", func() { NewSemaphore(-2) })
 	eachOf(t, []int{2}, []flavour{tasks}, func(w *world) {
 		var e Event
 		var its *task.Ctx
