@@ -133,7 +133,8 @@ func (t Task) WaitContext(ctx context.Context) error {
 }
 
 // Join parks the calling task, c, until t has ended, and returns t's Err. If c is
-// cancelled first, it returns c's cause; t is not affected. A task that joins itself
+// cancelled first, it returns c's cause; t is not affected. A task that is cancelled and has to wait for others nevertheless uses a [Group] or a
+// [Future], and [context.WithoutCancel](c). A task that joins itself
 // gets an error at once.
 func (t Task) Join(c *Ctx) error {
 	h := c.host()

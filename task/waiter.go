@@ -231,7 +231,7 @@ func (c *Ctx) Enters() bool {
 func enterOther(ctx context.Context) (*Ctx, error) {
 	c, ok := From(ctx)
 	if ok {
-		if ctx.Err() != nil && !c.desc().Status().InUse() {
+		if !c.desc().Status().InUse() && ctx.Err() != nil {
 			return nil, context.Cause(ctx) // it has ended with the task
 		}
 		c.host()
