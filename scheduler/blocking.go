@@ -330,7 +330,7 @@ func (s *Scheduler) strayPanic(j rt.Job, stray error) {
 	t := taskOf(j)
 	e := stray.(*task.PanicError)
 	if s.cfg.onPanic == nil {
-		crash(t, e)
+		crash(t, e, handlePanics)
 	}
 	s.inHandler(func() { s.cfg.onPanic(t, e) })
 }

@@ -348,7 +348,7 @@ func TestWaitOnATask(t *testing.T) {
 		x.Wait()
 	})
 	require.NoError(t, root.Wait())
-	require.Contains(t, got, "Wait called from inside a task")
+	require.Contains(t, got, "WaitContext called from inside a task")
 	require.Contains(t, got, "t.Join(c)")
 }
 

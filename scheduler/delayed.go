@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -157,7 +158,7 @@ func (s *Scheduler) GoEvery(d time.Duration, fn func(c *task.Ctx), opts ...task.
 		panic("scheduler: GoEvery with a nil function")
 	}
 	if d <= 0 {
-		panic("scheduler: GoEvery with a duration that is not positive")
+		panic(fmt.Sprintf("scheduler: GoEvery(%v): want a duration above 0", d))
 	}
 	if !s.enter() {
 		return task.Closed()

@@ -57,6 +57,9 @@ func (p *descPool) fill(list []*rt.Desc) []*rt.Desc {
 	}
 	p.mu.Unlock()
 	c := new(chunk)
+	if p.nobody == nil {
+		panic(zeroScheduler)
+	}
 	for i := range c.d {
 		c.d[i].Init(p.nobody)
 		list = append(list, &c.d[i])

@@ -34,7 +34,7 @@ func (w *worker) end(d *rt.Desc, failure error) {
 	t := task.HandleOf(d, d.Gen())
 	pe, panicked := failure.(*task.PanicError)
 	if panicked && w.s.cfg.onPanic == nil {
-		crash(t, pe)
+		crash(t, pe, handlePanics)
 	}
 	w.finish(d, rt.Failed)
 	if panicked {
@@ -45,7 +45,7 @@ func (w *worker) end(d *rt.Desc, failure error) {
 					crash(t, &task.PanicError{
 						Value: fmt.Sprintf("%v\n\tpanic in the panic handler: %v", panicText(pe.Value), panicText(v)),
 						Stack: append(append(pe.Stack, "\n[the handler]\n"...), debug.Stack()...),
-					})
+					}, mendTheHandler)
 				}
 			}()
 			w.s.cfg.onPanic(t, pe)

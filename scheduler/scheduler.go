@@ -113,6 +113,8 @@ func New(opts ...Option) (*Scheduler, error) {
 	return s, nil
 }
 
+const zeroScheduler = "scheduler: the zero Scheduler has no workers: make one with New"
+
 func (s *Scheduler) pinned() bool { return s.cfg.pinning != None }
 
 // now is the scheduler's clock: monotonic nanoseconds since it was made, never 0.
@@ -243,14 +245,20 @@ func onStack(codes []code) bool {
 	}
 }
 
+// What to do about a crash.
+const (
+	handlePanics   = "scheduler.WithPanicHandler handles them"
+	mendTheHandler = "its handler, set by scheduler.WithPanicHandler, panicked too, and has to recover from its own"
+)
+
 // crash ends the process as an unrecovered panic of a goroutine does. The panic cannot
 // be left to itself: iter.Pull would carry it into another fiber.
-func crash(t task.Task, e *task.PanicError) {
+func crash(t task.Task, e *task.PanicError, advice string) {
 	name := t.Name()
 	if name != "" {
 		name = " " + name
 	}
-	fmt.Fprintf(os.Stderr, "panic: %v\n\n[heddle: unhandled panic in task%s; scheduler.WithPanicHandler handles them]\n%s\n", panicText(e.Value), name, e.Stack)
+	fmt.Fprintf(os.Stderr, "panic: %v\n\n[heddle: unhandled panic in task%s; %s]\n%s\n", panicText(e.Value), name, advice, e.Stack)
 	os.Exit(2)
 }
 

@@ -56,11 +56,18 @@ var errShutdownOnTask = errors.New("scheduler: Shutdown called from inside a tas
 // blocks the calling goroutine.
 //
 // If ctx ends first, Shutdown returns a [*RunningError] with the tasks that have not
-// ended. Those go on; call Shutdown again to wait longer, or Close to cancel them.
+// ended. Those go on; call Shutdown again to wait longer, or Close to cancel them, which then waits for them without
+// bound. A program that cannot wait for them exits without calling Close.
 //
 // Inside a task, or a function of [task.Ctx.Blocking], Shutdown could only wait for itself: it changes nothing and returns an
 // error.
 func (s *Scheduler) Shutdown(ctx context.Context) error {
+	if ctx == nil {
+		panic("scheduler: Shutdown with a nil context: pass context.Background(), or one with a deadline")
+	}
+	if s.quiet == nil {
+		panic(zeroScheduler)
+	}
 	if onTask() {
 		return errShutdownOnTask
 	}
@@ -87,13 +94,18 @@ func (s *Scheduler) Shutdown(ctx context.Context) error {
 // Close ends the scheduler. All tasks are cancelled with [task.ErrClosed]: those that wait are
 // woken, those that have not started never will, those that run are asked to end. Close
 // waits until their functions have returned, and then ends the workers; afterwards nothing of the
-// scheduler is left. It blocks the calling goroutine. To bound the wait, or to finish what was
-// accepted, call Shutdown first.
+// scheduler is left. It blocks the calling goroutine. To finish what was accepted, call Shutdown first.
+//
+// Nothing bounds the wait: a task that does not heed its cancellation, or waits under [context.WithoutCancel], keeps Close
+// waiting. So where a program has to end in time, call Shutdown with a deadline, and if that fails, exit without Close.
 //
 // Close may be called at any time, more than once, and by several. Called from inside
 // a task, or a function of [task.Ctx.Blocking], of any scheduler, it does not wait: the rest is done when that has ended. It
 // always returns nil, and is an io.Closer.
 func (s *Scheduler) Close() error {
+	if s.quiet == nil {
+		panic(zeroScheduler)
+	}
 	if s.phase.Swap(phaseClosed) != phaseClosed {
 		s.refuseBlocked()
 		s.descs.each(func(d *rt.Desc) {

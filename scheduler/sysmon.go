@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/heddle-go/heddle/preempt"
@@ -40,8 +41,13 @@ func (u unit) Stalled(p preempt.Dispatch, age time.Duration) {
 	}
 	t := task.HandleOf(d, d.Gen())
 	w.s.stalls.Add(1)
+	name := t.Name()
+	if name == "" {
+		name = fmt.Sprintf("%p", d) // as Dump shows it
+	}
 	w.s.logger().Warn("heddle: a task has passed no yield point and holds its worker",
-		"task", t.Name(), "state", t.State().String(), "age", age, "worker", w.id)
+		"task", name, "state", t.State().String(), "age", age, "worker", w.id,
+		"hint", "it computes without Checkpoint, or is blocked: by a system call, a native channel or lock, or an operation that was passed another context than the task's c")
 	if f := w.s.cfg.onStall; f != nil {
 		w.s.inHandler(func() { f(Stall{Task: t, Name: t.Name(), Worker: w.id, Age: age}) })
 	}

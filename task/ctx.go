@@ -14,9 +14,29 @@ import (
 // A Ctx belongs to its task: the methods that are not context.Context's may be
 // called only by the task's own function, on the goroutine that was given to it, and
 // panic where the task's state shows that they are not. Those of context.Context
-// may be called by any goroutine until the task ends. If something keeps the context
-// for longer, derive one with [context.WithCancel] and give it that: such a context stays
+// may be called by any goroutine until the task ends. If something outside of heddle keeps the context
+// for longer, a driver or an HTTP client say, derive one with [context.WithCancel] and give it that: such a context stays
 // valid and is cancelled when the task ends.
+//
+// A derived context stands for the task in everything of heddle that waits ([Group], [Future], package tsync): there only the
+// task itself may use it. A goroutine that waits in those, and is to end with the task, uses a context that is not derived:
+//
+//	x, stop := context.WithCancel(context.Background())
+//	context.AfterFunc(c, stop) // when the task is cancelled, or has ended
+//	go func() {
+//		for v := range ch.All(x) { // blocks this goroutine
+//			show(v)
+//		}
+//	}()
+//
+// To clean up in a cancelled task, where every wait would return the cause, wait under [context.WithoutCancel](c): that parks
+// the task too, and nothing but what is waited for ends it, neither [Task.Cancel] nor the scheduler's Close, which
+// waits for the task. [WithTimeout] bounds it. Such a context, like c, is not to be used after the task's end.
+//
+//	shared := context.WithoutCancel(c)
+//	err := g.Wait(shared) // all members have ended
+//	_ = mutex.Lock(shared)
+//	defer mutex.Unlock()
 type Ctx rt.Desc
 
 var _ context.Context = (*Ctx)(nil)
@@ -179,8 +199,11 @@ func (c *Ctx) eachParent(f func(p context.Context) bool) {
 type ctxKey struct{}
 
 // From returns the task that ctx belongs to: ctx itself or the nearest one that it was
-// derived from.
+// derived from. It panics if ctx is nil.
 func From(ctx context.Context) (c *Ctx, ok bool) {
+	if ctx == nil {
+		panic("task: nil context: pass the task's Ctx, or context.Background() from a goroutine that is not a task")
+	}
 	c, ok = ctx.Value(ctxKey{}).(*Ctx)
 	return c, ok
 }

@@ -76,9 +76,6 @@ func WithDeadlineCause(ctx context.Context, t time.Time, cause error) (_ context
 }
 
 func ofTask(ctx context.Context) *Ctx {
-	if ctx == nil {
-		panic("task: nil context: pass the task's Ctx, or context.Background() from a goroutine that is not a task")
-	}
 	c, _ := From(ctx)
 	return c
 }

@@ -18,7 +18,8 @@
 // goes on with other tasks; or it blocks the calling goroutine, with the thread
 // that carries it. Inside a task use the operations that park: [Ctx.Sleep],
 // [Ctx.Park], [Task.Join], and what takes a context first: [Group], [Future], [Completion],
-// package tsync. [Task.Wait] blocks and is for ordinary goroutines. A task that blocks its
+// package tsync. What takes a context parks the task only under the task's own c, or one derived from it; under
+// context.Background() it blocks. [Task.Wait] blocks and is for ordinary goroutines. A task that blocks its
 // thread (a system call, a native channel, a mutex) is allowed to, but takes a worker away while
 // it does; [Ctx.Blocking] has another goroutine do it, and [Receive] waits for a native channel.
 //

@@ -18,10 +18,13 @@ type Starter interface {
 
 // A Group is a number of tasks that work on parts of one thing: its members. It has the semantics of
 // golang.org/x/sync/errgroup: Wait waits for all members and returns the first error; a group that was made with a
-// context cancels it when a member fails; SetLimit bounds how many members are active.
+// context cancels it when a member fails; SetLimit bounds how many members are active. But where errgroup's Wait
+// always sees all members end, [Group.Wait] takes a context, and when that ends it returns early, while members still run. A
+// goroutine that must not go on before them passes context.Background(), a task context.WithoutCancel(c).
 //
 // Both tasks and goroutines may call the methods, members included. As everywhere in heddle, what may wait takes a
-// context first, which says who waits.
+// context first, which says who waits: a task passes its own Ctx, or one derived from it. With any other, such as
+// context.Background() or, in a member, the group's context, it would block the thread of its worker.
 //
 // A member is active from Go until its function returns, except while it, or a call that it has forked, waits in Go or Wait of a group: meanwhile
 // its place under the limit is lent to another member. So groups can be nested, and a member can add members, at any
@@ -185,7 +188,7 @@ var ended = func() context.Context {
 // The error of a member whose function called runtime.Goexit is [ErrGoexit].
 //
 // If ctx ends first, Wait returns its cause and changes nothing: the members go on, unless it was the group's
-// context, and Wait can be called again. A member that waits for its own group would wait for itself: that panics.
+// context, and Wait can be called again. So do not let go of what members use, on an error alone: see [Group]. A member that waits for its own group would wait for itself: that panics.
 func (g *Group) Wait(ctx context.Context) error {
 	c, err := Enter(ctx)
 	if !g.members.none() {

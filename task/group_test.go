@@ -464,6 +464,32 @@ func TestGroupCancelStress(t *testing.T) {
 	})
 }
 
+// A cancelled task waits for its members under context.WithoutCancel.
+func TestGroupWaitWithoutCancel(t *testing.T) {
+	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
+		g := task.NewGroup(s)
+		var release task.Completion[int]
+		ended := false
+		var first, second error
+		x := s.Go(func(c *task.Ctx) {
+			assert.NoError(t, g.Go(c, func(c *task.Ctx) error {
+				_, err := release.Wait(c)
+				ended = true
+				return err
+			}))
+			c.Cancel()
+			first = g.Wait(c)
+			assert.False(t, ended)
+			release.Complete(0, nil)
+			second = g.Wait(context.WithoutCancel(c))
+			assert.True(t, ended)
+		})
+		require.ErrorIs(t, x.Wait(), context.Canceled)
+		require.ErrorIs(t, first, context.Canceled)
+		require.NoError(t, second)
+	})
+}
+
 func TestGroupMisuse(t *testing.T) {
 	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
 		ctx := context.Background()

@@ -37,7 +37,7 @@ func Receive[T any](ctx context.Context, ch <-chan T) (v T, ok bool, err error) 
 	if r.received {
 		return r.v, r.ok, nil
 	}
-	if err = context.Cause(ctx); err == nil { // the task's end has not come through to a context derived from it
+	if err = context.Cause(ctx); err == nil { // the cause of a context above has not been set, as the task ended by itself
 		err = c.Err()
 	}
 	return v, false, err

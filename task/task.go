@@ -94,7 +94,8 @@ func (t Task) Ready() {
 func (t Task) Wait() error { return t.WaitContext(context.Background()) }
 
 // WaitContext is Wait that gives up when ctx ends, and then returns its cause.
-// The task is not affected.
+// The task is not affected. It too blocks the calling goroutine, and panics on a task where it would have to: ctx says how long to wait, not who
+// waits.
 func (t Task) WaitContext(ctx context.Context) error {
 	if t.State() == Done {
 		return t.Err()
@@ -104,7 +105,7 @@ func (t Task) WaitContext(ctx context.Context) error {
 	}
 	home := t.d.Home()
 	if home.Sched.OnTask() {
-		panic("task: Wait called from inside a task, where it would hold the worker: use t.Join(c)")
+		panic("task: Wait or WaitContext called from inside a task, where it would hold the worker: use t.Join(c)")
 	}
 	w, _ := home.Waiters.Get().(*rt.Waiter)
 	if w == nil {
@@ -132,7 +133,8 @@ func (t Task) WaitContext(ctx context.Context) error {
 }
 
 // Join parks the calling task, c, until t has ended, and returns t's Err. If c is
-// cancelled first, it returns c's cause; t is not affected. A task that joins itself
+// cancelled first, it returns c's cause; t is not affected. A task that is cancelled and has to wait for others nevertheless uses a [Group] or a
+// [Future], and [context.WithoutCancel](c). A task that joins itself
 // gets an error at once.
 func (t Task) Join(c *Ctx) error {
 	h := c.host()
@@ -172,12 +174,16 @@ func (t Task) Name() string {
 	return t.d.Name(t.gen)
 }
 
-// String returns name and state.
+// String returns name and state. A task without a name shows its address instead, the one that a scheduler's Dump shows; another
+// task may have it once this one has ended.
 func (t Task) String() string {
 	if n := t.Name(); n != "" {
 		return fmt.Sprintf("task %q (%v)", n, t.State())
 	}
-	return fmt.Sprintf("task (%v)", t.State())
+	if t.d == nil {
+		return "task (done)"
+	}
+	return fmt.Sprintf("task (%p) (%v)", t.d, t.State())
 }
 
 // Closed returns a handle of a task that was not accepted, since its scheduler was

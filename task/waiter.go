@@ -132,8 +132,15 @@ func (w *Waiter) Wait() error {
 }
 
 // parkDerived parks under a context that was derived from the task's: its end wakes
-// the task as one of those who may claim.
+// the task as one of those who may claim. The task's own cancellation ends the park too, so
+// that the task need not wait for the goroutine of the watch; but it ends the wait only if the context has ended
+// as well, which it has not if there is a [context.WithoutCancel] between the two. Then, and if the cancellation is still on
+// its way to the context, the claim of the event or of the watch is yet to come, and is waited for.
 func (w *Waiter) parkDerived(d *rt.Desc) error {
+	if w.ctx.Done() == nil {
+		d.AwaitWakeFor(w.Why)
+		return nil
+	}
 	stop := watch(w.ctx, func() {
 		if w.Claim() {
 			w.ended = true
@@ -142,15 +149,17 @@ func (w *Waiter) parkDerived(d *rt.Desc) error {
 	})
 	d.Host().Park(d, w.Why.Park(rt.ForWake))
 	if !d.Woken() {
-		if w.w.Abandon() {
+		if w.ctx.Err() != nil && w.w.Abandon() {
+			err := context.Cause(w.ctx)
 			w.quit(stop)
-			return w.c.Err()
+			return err
 		}
 		d.AwaitWakeFor(w.Why)
 	}
+	ended, ctx := w.ended, w.ctx
 	w.quit(stop)
-	if w.ended {
-		return context.Cause(w.ctx)
+	if ended {
+		return context.Cause(ctx)
 	}
 	return nil
 }
@@ -220,11 +229,11 @@ func (c *Ctx) Enters() bool {
 }
 
 func enterOther(ctx context.Context) (*Ctx, error) {
-	if ctx == nil {
-		panic("task: nil context: pass the task's Ctx, or context.Background() from a goroutine that is not a task")
-	}
 	c, ok := From(ctx)
 	if ok {
+		if !c.desc().Status().InUse() && ctx.Err() != nil {
+			return nil, context.Cause(ctx) // it has ended with the task
+		}
 		c.host()
 		c.Checkpoint()
 	}
@@ -288,7 +297,12 @@ func (w *Waiter) WaitIn(q Withdrawer) error {
 	return nil
 }
 
+// parkDerivedIn is parkDerived with the claim left to q.
 func (w *Waiter) parkDerivedIn(d *rt.Desc, q Withdrawer) error {
+	if w.ctx.Done() == nil {
+		d.AwaitWakeFor(w.Why)
+		return nil
+	}
 	stop := watch(w.ctx, func() {
 		if q.Withdraw() {
 			w.ended = true
@@ -297,9 +311,10 @@ func (w *Waiter) parkDerivedIn(d *rt.Desc, q Withdrawer) error {
 	})
 	d.Host().Park(d, w.Why.Park(rt.ForWake))
 	if !d.Woken() {
-		if q.Withdraw() {
+		if w.ctx.Err() != nil && q.Withdraw() {
+			err := context.Cause(w.ctx)
 			w.quit(stop)
-			return w.c.Err()
+			return err
 		}
 		d.AwaitWakeFor(w.Why)
 	}

@@ -35,8 +35,12 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return 0
 	case err != nil:
 		return 2
-	case f.NArg() > 0 || *length < 50*time.Millisecond:
-		fmt.Fprintf(stderr, "hog: want no arguments and -for 50ms or more\n")
+	case f.NArg() > 0:
+		fmt.Fprintf(stderr, "hog: want flags only, not %q\n", f.Args())
+		f.Usage()
+		return 2
+	case *length < 50*time.Millisecond:
+		fmt.Fprintf(stderr, "hog: -for %v: want 50ms or more\n", *length)
 		f.Usage()
 		return 2
 	}

@@ -60,18 +60,25 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	f.IntVar(&set.height, "height", 600, "height of the image, in `pixels`")
 	f.IntVar(&set.depth, "depth", 1000, "`number` of iterations after which a point counts as in the set")
 	f.StringVar(&set.out, "o", filepath.Join(os.TempDir(), "mandelbrot.png"), "`file` to write")
+	f.Usage = func() {
+		fmt.Fprint(stderr, "usage: mandelbrot [flags]\n\n"+
+			"Renders the Mandelbrot set sequentially, with goroutines and with heddle, writes it as a PNG\n"+
+			"file, and shows how long each took.\n\n")
+		f.PrintDefaults()
+	}
 	if err := f.Parse(args); err != nil {
 		return set, err
 	}
 	complain := func(format string, a ...any) (settings, error) {
 		err := fmt.Errorf(format, a...)
 		fmt.Fprintf(stderr, "mandelbrot: %v\n", err)
+		f.Usage()
 		return set, err
 	}
 	const most = 1 << 15
 	switch {
 	case f.NArg() > 0:
-		return complain("want no arguments but flags, not %q", f.Args())
+		return complain("want flags only, not %q", f.Args())
 	case set.workers < 1 || set.workers > scheduler.MaxWorkers:
 		return complain("-workers %d: want 1 to %d", set.workers, scheduler.MaxWorkers)
 	case set.width < 1 || set.width > most || set.height < 1 || set.height > most:
@@ -82,8 +89,15 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	return set, nil
 }
 
-// render does the work: it renders the image by each side in turn, compares the pixels, reports and writes the file.
+// render does the work: it renders the image by each side in turn, compares the pixels, reports and writes the file, which
+// it opens first: who has mistyped its name is to know before a long rendering.
 func render(set settings, stdout, stderr io.Writer) error {
+	// Without O_TRUNC: a rendering that fails leaves in the file what was there.
+	file, err := os.OpenFile(set.out, os.O_WRONLY|os.O_CREATE, 0o666)
+	if err != nil {
+		return err
+	}
+	defer file.Close() // again, after success, which does no harm
 	// Equal parallelism: no side computes on more CPUs than there are workers.
 	if procs := runtime.GOMAXPROCS(0); set.workers < procs {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(set.workers))
@@ -108,20 +122,21 @@ func render(set settings, stdout, stderr io.Writer) error {
 		}
 		fmt.Fprintf(stdout, "  %-11s %8.1f ms   x %.2f\n", side.name, float64(took.Microseconds())/1000, base.Seconds()/took.Seconds())
 	}
-	if err := write(set.out, first); err != nil {
+	if err := write(file, first); err != nil {
 		return err
 	}
 	fmt.Fprintf(stdout, "all three alike; written to %s\n", set.out)
 	return nil
 }
 
-func write(path string, img image.Image) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
+// write replaces what is in f by the image, and closes it.
+func write(f *os.File, img image.Image) error {
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+		if err := f.Truncate(0); err != nil {
+			return err
+		}
 	}
 	if err := png.Encode(f, img); err != nil {
-		f.Close()
 		return err
 	}
 	return f.Close()

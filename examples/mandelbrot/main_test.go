@@ -41,6 +41,7 @@ func TestSidesAgree(t *testing.T) {
 
 func TestRun(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "m.png")
+	require.NoError(t, os.WriteFile(file, make([]byte, 1<<16), 0o644)) // longer than the image that replaces it
 	var out, errs bytes.Buffer
 	require.Equal(t, 0, run([]string{"-width", "30", "-height", "20", "-depth", "50", "-o", file}, &out, &errs), errs.String())
 	for _, part := range []string{"30 x 20 pixels", "sequential", "goroutines", "heddle", "x 1.00", "all three alike"} {
@@ -53,6 +54,9 @@ func TestRun(t *testing.T) {
 	img, err := png.Decode(f)
 	require.NoError(t, err)
 	require.Equal(t, image.Rect(0, 0, 30, 20), img.Bounds())
+	info, err := f.Stat()
+	require.NoError(t, err)
+	require.Less(t, info.Size(), int64(1<<16), "nothing is left of what was there before")
 }
 
 func TestBadArguments(t *testing.T) {
@@ -61,10 +65,12 @@ func TestBadArguments(t *testing.T) {
 	} {
 		var out, errs bytes.Buffer
 		require.Equal(t, 2, run(args, &out, &errs), "%q", args)
-		require.NotEmpty(t, errs.String(), "%q", args)
+		require.Contains(t, errs.String(), "usage: mandelbrot", "%q", args)
 		require.Empty(t, out.String(), "%q", args)
 	}
-	require.Equal(t, 0, run([]string{"-h"}, &bytes.Buffer{}, &bytes.Buffer{}))
+	var errs bytes.Buffer
+	require.Equal(t, 0, run([]string{"-h"}, &bytes.Buffer{}, &errs))
+	require.Contains(t, errs.String(), "Renders the Mandelbrot set")
 }
 
 func TestUnwritable(t *testing.T) {
@@ -72,4 +78,5 @@ func TestUnwritable(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "missing", "m.png")
 	require.Equal(t, 1, run([]string{"-width", "3", "-height", "2", "-depth", "5", "-o", file}, &out, &errs))
 	require.Contains(t, errs.String(), "mandelbrot: ")
+	require.Empty(t, out.String(), "it is known before anything is rendered")
 }

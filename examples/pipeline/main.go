@@ -80,6 +80,12 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 		}
 		return errors.New("want threads, cpus or none")
 	})
+	f.Usage = func() {
+		fmt.Fprint(stderr, "usage: pipeline [flags]\n\n"+
+			"Hashes a tree of files in stages with bounded channels between them, by tasks and then by\n"+
+			"goroutines, and shows both times. Ctrl-C ends it early.\n\n")
+		f.PrintDefaults()
+	}
 	if err := f.Parse(args); err != nil {
 		return set, err
 	}
@@ -91,7 +97,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	}
 	switch {
 	case f.NArg() > 0:
-		return complain("want no arguments but flags, not %q", f.Args())
+		return complain("want flags only, not %q", f.Args())
 	case set.workers < 1 || set.workers > scheduler.MaxWorkers:
 		return complain("-workers %d: want 1 to %d", set.workers, scheduler.MaxWorkers)
 	case set.readers < 1 || set.readers > scheduler.MaxBlockingLimit:

@@ -42,8 +42,8 @@ type settings struct {
 	overload float64
 }
 
-// run is main with its surroundings passed in. It returns the exit code: 0, also when it was interrupted; 1 when the
-// accounts do not balance or the service could not be started; 2 when the command line was wrong.
+// run is main with its surroundings passed in. It returns the exit code: 0, 1 when the accounts do not balance or the
+// service could not be started, 2 when the command line was wrong, 130 when ctx ended, as it does by Ctrl-C.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	set, err := parse(args, stderr)
 	switch {
@@ -52,12 +52,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err != nil:
 		return 2 // parse has said why
 	}
-	if err := show(ctx, set, stdout, stderr); err != nil {
+	switch err := show(ctx, set, stdout, stderr); {
+	case errors.Is(err, errInterrupted):
+		fmt.Fprintf(stderr, "server: %v\n", err)
+		return 130
+	case err != nil:
 		fmt.Fprintf(stderr, "server: %v\n", err)
 		return 1
 	}
 	return 0
 }
+
+var errInterrupted = errors.New("interrupted; the service was stopped, and nothing is left of it")
 
 func parse(args []string, stderr io.Writer) (settings, error) {
 	set := settings{policy: scheduler.Reject}
@@ -120,8 +126,11 @@ func show(ctx context.Context, set settings, stdout, stderr io.Writer) error {
 	fmt.Fprintf(stdout, "%d workers, up to %d requests wait, policy %v, GOMAXPROCS %d\n\n", set.workers, set.queue, set.policy, runtime.GOMAXPROCS(0))
 
 	capacity, err := measure(ctx, set, j)
-	if err != nil || ctx.Err() != nil {
-		return interrupted(ctx, stdout, err)
+	switch {
+	case ctx.Err() != nil:
+		return errInterrupted
+	case err != nil:
+		return err
 	}
 	rate := capacity * set.overload
 	fmt.Fprintf(stdout, "asked again at once by %d clients, it answers %.0f a second; the load is %.1f times that: %.0f a second\n\n", 2*set.workers, capacity, set.overload, rate)
@@ -159,18 +168,10 @@ func show(ctx context.Context, set settings, stdout, stderr io.Writer) error {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
 		if ctx.Err() != nil {
-			return interrupted(ctx, stdout, nil)
+			return errInterrupted
 		}
 	}
 	fmt.Fprintf(stdout, "\nLatencies count from when a request was due until it was answered with a result. Without a limit all requests are\n"+
 		"let in, and wait for each other. A semaphore bounds that as the scheduler's queue does, but lets nobody go first.\n")
-	return nil
-}
-
-func interrupted(ctx context.Context, stdout io.Writer, err error) error {
-	if ctx.Err() == nil {
-		return err
-	}
-	fmt.Fprintln(stdout, "interrupted: the service was stopped, and nothing is left of it")
 	return nil
 }

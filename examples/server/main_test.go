@@ -97,9 +97,9 @@ func TestInterrupt(t *testing.T) {
 	for _, after := range []time.Duration{0, 50 * time.Millisecond, 200 * time.Millisecond} {
 		ctx, cancel := context.WithTimeout(context.Background(), after)
 		var out, errs bytes.Buffer
-		require.Equal(t, 0, run(ctx, []string{"-for", "10m"}, &out, &errs), errs.String())
+		require.Equal(t, 130, run(ctx, []string{"-for", "10m"}, &out, &errs), errs.String())
 		cancel()
-		require.Contains(t, out.String(), "interrupted")
+		require.Contains(t, errs.String(), "server: interrupted")
 	}
 }
 

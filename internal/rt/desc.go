@@ -217,7 +217,9 @@ func (d *Desc) Host() Host {
 
 //go:noinline
 func (d *Desc) misused() {
-	panic(fmt.Sprintf("task: a method of Ctx was called while its task is %v: only the task's own function may call it, on the task's own stack, and not after it has returned", d.State()))
+	panic(fmt.Sprintf("task: a Ctx, or a context derived from it, was used while its task is %v, and so by something else than the task: "+
+		"another goroutine, a child that uses its parent's c, a function of Blocking, or anything after the task's end. "+
+		"Each task uses the c that its own function was given; a goroutine passes a context that does not come from a task, such as context.Background()", d.State()))
 }
 
 // Start begins a life: Free -> Active. The caller owns the descriptor.

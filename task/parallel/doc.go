@@ -37,7 +37,7 @@
 //
 //   - That a fork runs in parallel, or before its join. Code that needs that wants tasks ([task.Ctx.Go]). In particular, a forked
 //     function must not wait for what its parent does between the fork and the join.
-//   - The order in which forks run.
+//   - The order in which forks run. They may be joined in any order; the cheap one is last forked, first joined.
 //
 // Work, in the documentation, is the time of all calls on one worker, and span the time on infinitely many. On p workers a
 // computation takes about work/p + span.

@@ -13,6 +13,9 @@ import "github.com/heddle-go/heddle/task"
 // work on what they have stolen. Work is that of the calls, and a few nanoseconds for each; span is O(log n)
 // plus the largest grain.
 func For(c *task.Ctx, n int, body func(c *task.Ctx, i int), opts ...Option) error {
+	if body == nil {
+		panic("parallel: For with a nil function")
+	}
 	return forRange(c, 0, n, indexes(body), opts)
 }
 
@@ -20,12 +23,18 @@ func For(c *task.Ctx, n int, body func(c *task.Ctx, i int), opts ...Option) erro
 // to be handled before the next look around, see [WithGrain]. body loops over it. Otherwise it is as [For]: every index is
 // handed out exactly once, or once at most if the task is cancelled.
 func ForRange(c *task.Ctx, lo, hi int, body func(c *task.Ctx, lo, hi int), opts ...Option) error {
+	if body == nil {
+		panic("parallel: ForRange with a nil function")
+	}
 	return forRange(c, lo, hi, ranges(body), opts)
 }
 
 // ForEach calls body with a pointer to each element of xs, which may be changed through it. It is [For] over the
 // elements.
 func ForEach[T any](c *task.Ctx, xs []T, body func(c *task.Ctx, x *T), opts ...Option) error {
+	if body == nil {
+		panic("parallel: ForEach with a nil function")
+	}
 	return forRange(c, 0, len(xs), elements[T]{xs, body}, opts)
 }
 

@@ -21,6 +21,12 @@ import (
 //
 // Work is that of seq and of the calls; span is that of seq plus the largest batch.
 func ForEachSeq[T any](c *task.Ctx, seq iter.Seq[T], body func(c *task.Ctx, x T), opts ...Option) error {
+	switch {
+	case c == nil:
+		panic(nilCtx)
+	case seq == nil || body == nil:
+		panic("parallel: ForEachSeq with a nil function")
+	}
 	o := optionsOf(opts)
 	f := &feed[T]{c: c, l: newLoop(options{}, 0), body: body, grain: max(o.grain, 1), fixed: o.grain != 0}
 	mark := (*rt.Desc)(c).Outstanding()

@@ -32,6 +32,12 @@ const maxPending = 1024
 //
 // Work is the sum of what runs in the scope; span is that of fn, plus the largest of a child.
 func InScope(c *task.Ctx, fn func(s *Scope)) {
+	switch {
+	case c == nil:
+		panic(nilCtx)
+	case fn == nil:
+		panic("parallel: InScope with a nil function")
+	}
 	d := (*rt.Desc)(c)
 	mark := d.Outstanding()
 	s := &Scope{c: c}

@@ -73,9 +73,14 @@ func newLoop(o options, total int) *loop {
 	return l
 }
 
+const nilCtx = "parallel: nil Ctx: pass the c of the task that runs; an ordinary goroutine enters by Run"
+
 // run has p handle [lo, hi). It returns the cause if the task was cancelled before that was done, and panics as
 // the first step that panicked, in the order of the indexes: all below have been handled then.
 func (l *loop) run(c *task.Ctx, lo, hi int, p part) error {
+	if c == nil {
+		panic(nilCtx)
+	}
 	l.pass(c, lo, hi, p)
 	if l.failure == nil && l.cause == nil {
 		l.end()

@@ -34,6 +34,9 @@ func (b *Barrier) Wait(ctx context.Context) (last bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	if b.parties == 0 {
+		panic("tsync: Wait of the zero Barrier, which has no parties: make one with NewBarrier")
+	}
 	b.mu.Lock()
 	if b.waiting+1 == b.parties {
 		b.waiting = 0

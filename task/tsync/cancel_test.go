@@ -311,6 +311,64 @@ func TestCancelFirst(t *testing.T) {
 	}
 }
 
+// TestWithoutCancel: under a context between which and the task there is a context.WithoutCancel, the task's cancellation ends no
+// wait, be it that the task is cancelled before the operation or while it waits. The end of a context below that one does.
+func TestWithoutCancel(t *testing.T) {
+	ofTask := errors.New("of the task")
+	type ends int
+	const (
+		byEvent ends = iota
+		byEventBelow
+		byContext
+	)
+	for name, fresh := range waitables {
+		t.Run(name, func(t *testing.T) {
+			eachOf(t, []int{1, 4}, []flavour{tasks}, func(w *world) {
+				for _, before := range []bool{true, false} {
+					for _, how := range []ends{byEvent, byEventBelow, byContext} {
+						x := fresh()
+						var result error
+						var stop context.CancelCauseFunc
+						begin, ready := make(chan struct{}), make(chan struct{})
+						u := w.start(func(ctx context.Context) {
+							<-begin
+							ctx = context.WithoutCancel(ctx)
+							if how != byEvent {
+								ctx, stop = context.WithCancelCause(ctx)
+								defer stop(nil)
+							}
+							close(ready)
+							result = x.wait(ctx)
+						})
+						if before {
+							u.cancel(ofTask)
+						}
+						close(begin)
+						<-ready
+						until(x.waits)
+						if !before {
+							u.cancel(ofTask)
+						}
+						var want error
+						if how == byContext {
+							want = errStop
+							stop(want)
+						} else {
+							x.give()
+						}
+						<-u.done
+						require.Equal(w.t, want, result)
+						if how == byContext {
+							x.give()
+						}
+						x.after(w.t, want)
+					}
+				}
+			})
+		})
+	}
+}
+
 // TestWhy: a task that waits says for what.
 func TestWhy(t *testing.T) {
 	for name, fresh := range waitables {

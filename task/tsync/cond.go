@@ -47,6 +47,9 @@ func (d *Cond) Wait(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if d.L == nil {
+		panic("tsync: Wait of a Cond without a lock: make one with NewCond")
+	}
 	w := plainWaiters.take(ctx, c, d)
 	w.Why = rt.WaitCond
 	d.mu.Lock()

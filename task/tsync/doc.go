@@ -19,8 +19,15 @@
 // Operations that do not wait take no context. For a task, an operation that takes one is
 // a yield point, like task.Ctx.Checkpoint.
 //
-// The context has to be the caller's own: a task's Ctx that is used by another goroutine, in Blocking
-// for example, makes the operation panic if the task is not running then.
+// The context has to be the caller's own. A task that passes one that neither is nor comes from its own Ctx, such as
+// context.Background(), or the ctx of the function that has started it, blocks the thread of its worker; if all
+// workers are blocked so, nobody is left to let them go on. And a task's Ctx, or one derived from it, that is used by a
+// goroutine, by a child of the task, or in Blocking, makes the operation panic if the task is not running then. See
+// task.Ctx for what a goroutine uses instead.
+//
+// In a task that is cancelled, every operation returns the cause. To clean up under a lock, or to wait for somebody, pass
+// context.WithoutCancel(c): the operation parks, and only its event ends it. With a deadline on top, by task.WithTimeout, that ends
+// it as well.
 //
 // # Guarantees
 //

@@ -225,6 +225,10 @@ func TestOnceValue(t *testing.T) {
 func TestMisuse(t *testing.T) {
 	var none context.Context
 	requirePanics(t, "nil context", func() { _ = new(Mutex).Lock(none) })
+	requirePanics(t, "the zero Barrier", func() { _, _ = new(Barrier).Wait(bg) })
+	requirePanics(t, "a Cond without a lock", func() { _ = new(Cond).Wait(bg) })
+	requirePanics(t, "NewTicker(-1ns)", func() { NewTicker(nil, -1) })
+	requirePanics(t, "NewSemaphore(-2)", func() { NewSemaphore(-2) })
 	eachOf(t, []int{2}, []flavour{tasks}, func(w *world) {
 		var e Event
 		var its *task.Ctx
@@ -234,11 +238,29 @@ func TestMisuse(t *testing.T) {
 		})
 		untilWaiting(&e.mu, &e.queue, 1)
 		until(func() bool { return its.Task().State() == task.Waiting })
-		requirePanics(w.t, "only the task's own function", func() { _ = new(Mutex).Lock(its) })
+		requirePanics(w.t, "so by something else than the task", func() { _ = new(Mutex).Lock(its) })
 		ctx, cancel := context.WithCancel(its)
 		defer cancel()
-		requirePanics(w.t, "only the task's own function", func() { _ = new(Mutex).Lock(ctx) })
+		requirePanics(w.t, "so by something else than the task", func() { _ = new(Mutex).Lock(ctx) })
 		e.Set()
+	})
+}
+
+// TestDerivedAfterTheEnd: a context that has ended with its task says so; one that has not, and the Ctx itself, are misused.
+func TestDerivedAfterTheEnd(t *testing.T) {
+	eachOf(t, []int{2}, []flavour{tasks}, func(w *world) {
+		var its, derived, detached context.Context
+		var stop context.CancelFunc
+		w.do(func(ctx context.Context) {
+			its, detached = ctx, context.WithoutCancel(ctx)
+			derived, stop = context.WithCancel(ctx)
+		})
+		defer stop() // the task's end does it before
+		<-derived.Done()
+		until(func() bool { return its.(*task.Ctx).Task().State() == task.Done })
+		require.ErrorIs(w.t, new(Mutex).Lock(derived), context.Canceled)
+		requirePanics(w.t, "after the task's end", func() { _ = new(Mutex).Lock(its) })
+		requirePanics(w.t, "after the task's end", func() { _ = new(Mutex).Lock(detached) })
 	})
 }
 

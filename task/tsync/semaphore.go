@@ -2,6 +2,7 @@ package tsync
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
@@ -23,7 +24,7 @@ var semaphoreWaiters pool[int64]
 // NewSemaphore makes a semaphore of n units, all of them free. It panics if n is negative.
 func NewSemaphore(n int64) *Semaphore {
 	if n < 0 {
-		panic("tsync: NewSemaphore with a negative number of units")
+		panic(fmt.Sprintf("tsync: NewSemaphore(%d): want a number of units of 0 or more", n))
 	}
 	return &Semaphore{size: n}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 func TestSemaphoreWithoutWaiting(t *testing.T) {
-	requirePanics(t, "negative", func() { NewSemaphore(-1) })
+	requirePanics(t, "NewSemaphore(-1): want", func() { NewSemaphore(-1) })
 	s := NewSemaphore(3)
 	require.NoError(t, s.Acquire(bg, 2))
 	require.False(t, s.TryAcquire(2))

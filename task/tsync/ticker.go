@@ -1,6 +1,7 @@
 package tsync
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/heddle-go/heddle/task"
@@ -21,7 +22,7 @@ type Ticker struct {
 // Ctx; the ticker may outlive the task. NewTicker panics if on is anything else, and if d is not positive.
 func NewTicker(on task.Starter, d time.Duration) *Ticker {
 	if d <= 0 {
-		panic("tsync: NewTicker with an interval that is not positive")
+		panic(fmt.Sprintf("tsync: NewTicker(%v): want an interval above 0", d))
 	}
 	t := &Ticker{C: newTimeChan()}
 	t.a = task.NewAlarm(on, func(late time.Duration) { t.C.offer(t.a.Now().Add(-late)) }, t.C.withhold)
@@ -41,7 +42,7 @@ func (t *Ticker) Stop() {
 // positive, or the ticker was not made by NewTicker.
 func (t *Ticker) Reset(d time.Duration) {
 	if d <= 0 {
-		panic("tsync: Ticker.Reset with an interval that is not positive")
+		panic(fmt.Sprintf("tsync: Ticker.Reset(%v): want an interval above 0", d))
 	}
 	if t.a == nil {
 		panic("tsync: Reset of a Ticker that was not made by NewTicker")
