@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -178,4 +179,39 @@ func TestFairnessToSleepers(t *testing.T) {
 		}
 		x.stop.Store(true)
 	}).Wait())
+}
+
+// What is queued behind a task that does not give way gets a turn, although the other worker always has something of its own.
+func TestQueuedBehindAHog(t *testing.T) {
+	s := open(t, 2, scheduler.WithQuantum(time.Millisecond), scheduler.WithStallAfter(0))
+	var stop atomic.Bool
+	for range 4 {
+		s.Go(func(c *task.Ctx) {
+			for !stop.Load() {
+				c.Checkpoint()
+			}
+		})
+	}
+	ran := make([]atomic.Bool, 10)
+	hog := s.Go(func(c *task.Ctx) {
+		for i := range ran {
+			c.Go(func(c *task.Ctx) { ran[i].Store(true) })
+		}
+		for start := time.Now(); time.Since(start) < patience; {
+			n := 0
+			for i := range ran {
+				if ran[i].Load() {
+					n++
+				}
+			}
+			if n == len(ran) {
+				break
+			}
+		}
+	})
+	require.NoError(t, hog.Wait())
+	stop.Store(true)
+	for i := range ran {
+		require.True(t, ran[i].Load(), "task %d has waited for the hog", i)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/heddle-go/heddle/deque"
 	"github.com/heddle-go/heddle/preempt"
 	"github.com/heddle-go/heddle/task"
 )
@@ -61,6 +62,9 @@ func (s *Scheduler) sysmonTick(now int64) (next int64, busy bool) {
 		busy = s.timers.expire(now, &s.ringing, s.inject) > 0
 	}
 	if s.freeNextSlots() {
+		busy = true
+	}
+	if s.freeQueues(now) {
 		busy = true
 	}
 	s.watchStranded(now)
@@ -128,6 +132,39 @@ func (s *Scheduler) freeNextSlots() (any bool) {
 		// It was there a tick ago too.
 		s.wakeOne()
 		any = true
+	}
+	return any
+}
+
+// freeQueues hands out what is queued behind a task that does not give way, as the Go runtime's sysmon takes a P from a goroutine
+// that blocks. Who is free would steal it. But workers that always have something of their own do not look into the
+// queues of others; the injector they visit.
+//
+// sysmon is a thief like others, and between the theft and (P1) a task is in no queue: (P2) follows, as for a worker that
+// has stolen a batch.
+func (s *Scheduler) freeQueues(now int64) (any bool) {
+	if s.pause.on.Load() {
+		return false
+	}
+	for _, w := range s.workers() {
+		if id := w.Worker.Dispatch.Load(); id != w.lastID || w.Current.Load() == nil {
+			w.lastID, w.lastSince = id, now
+			continue
+		}
+		if now-w.lastSince < 2*int64(s.cfg.quantum) {
+			continue // it has not been asked long enough ago
+		}
+		for range w.runq.Thief().Len() {
+			d, out := w.runq.Thief().Steal()
+			if out == deque.Empty {
+				break
+			}
+			if out == deque.Stolen {
+				s.inj.push(d) // (P1)
+				s.wakeOne()   // (P2, P3)
+				any = true
+			}
+		}
 	}
 	return any
 }

@@ -48,6 +48,8 @@ type worker struct {
 	owedLook    uint32
 	tid         int
 	lastNext    uint32 // sysmon's: the next slot's seq at its last tick
+	lastID      uint32 // sysmon's: the dispatch that it has seen since lastSince
+	lastSince   int64
 	bound       binding
 	live        int64 // tasks started less tasks ended here, not yet in Scheduler.live
 	n           counts

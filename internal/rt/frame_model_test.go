@@ -12,6 +12,11 @@ import (
 	"github.com/heddle-go/heddle/internal/explore"
 )
 
+// alone is the host of a worker with nobody to tell.
+type alone struct{ Host }
+
+func (alone) Hungry() {}
+
 // forks is a parent that forks two calls on worker 0, exposes what a thief asks for, and joins in reverse order, as package
 // parallel does; and thieves. If migrates is set, the parent leaves the worker after forking, which exposes
 // everything, and joins from worker 1, whose deque is empty. Each call must be made exactly once, and the parent
@@ -21,6 +26,9 @@ func forks(thieves int, migrates bool, claim func(f *Frame) bool, await func(f *
 	return func(m *explore.Model) {
 		d := fresh(0)
 		var w [2]Worker
+		for i := range w {
+			w[i].Host = alone{}
+		}
 		for i := range w {
 			w[i].Forks.Init(deque.LIFO, 2)
 		}
