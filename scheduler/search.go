@@ -1,0 +1,202 @@
+package scheduler
+
+import (
+	"runtime"
+
+	"github.com/heddle-go/heddle/internal/rt"
+)
+
+// Bounds of the search, in rounds over all victims. Waking a pinned thread takes about
+// 10 us, so it pays to look around for about as long before going to sleep.
+// BenchmarkPingPong and BenchmarkSubmit at workers=2 show the effect.
+const (
+	searchRounds = 64
+	searchPause  = 100 // iterations of an empty loop between two rounds
+)
+
+// find returns the next task to run. It searches, sleeps and wakes until there is
+// one, and returns nil when the scheduler quits or the worker has to leave.
+func (w *worker) find() *rt.Desc {
+	for {
+		if d := w.pick(); d != nil {
+			w.stopSearching()
+			return d
+		}
+		if !w.halting() {
+			if d := w.takeLast(); d != nil {
+				w.stopSearching()
+				return d
+			}
+		}
+		if w.s.quit.Load() {
+			w.stopSearching()
+			return nil
+		}
+		if w.leaving() {
+			w.handOver()
+			w.stopSearching()
+			return nil
+		}
+		if !w.s.pause.on.Load() {
+			if !w.searching {
+				w.searching = w.s.idle.trySearch()
+			}
+			if w.searching {
+				if d := w.search(); d != nil {
+					w.stopSearching()
+					return d
+				}
+			}
+		}
+		w.sleep()
+		w.fairNext() // it may have been woken in vain: see first whether to halt
+	}
+}
+
+// stopSearching ends the search after it found something (W5): the last searcher
+// wakes another if there is more.
+func (w *worker) stopSearching() {
+	if !w.searching {
+		return
+	}
+	w.searching = false
+	if w.s.idle.stopSearch() && w.s.visibleWork() {
+		w.s.wakeOne()
+	}
+}
+
+// search looks everywhere for a while.
+func (w *worker) search() *rt.Desc {
+	rounds := searchRounds
+	if w.s.procs.Load() == 1 || w.s.home.Owed.Load() != 0 && !(w.pinned && w.s.spareP()) {
+		// Whoever could produce work needs the P that the search would hold. (With another one to spare it runs there. To a worker that is not
+		// pinned, sleeping and waking costs less than the search.)
+		rounds = 1
+	}
+	for i := range rounds {
+		if d := w.glance(); d != nil {
+			return d
+		}
+		if !w.s.inj.empty() || w.s.inj.ranked.Load() != 0 || w.s.quit.Load() || w.halting() {
+			if d := w.pick(); d != nil || w.halting() {
+				return d
+			}
+			return w.takeLast()
+		}
+		if f := w.s.timers.first.Load(); f != 0 && i%8 == 7 {
+			if now := w.s.now(); f <= now {
+				return w.pick()
+			}
+		}
+		if i == rounds-1 || i%16 == 15 {
+			if d := w.stealNext(); d != nil {
+				return d
+			}
+		}
+		for range searchPause {
+		}
+	}
+	return nil
+}
+
+// sleep is the worker's side of the sleep/wake protocol, W1 to W4. When it returns
+// the worker is a searcher.
+func (w *worker) sleep() {
+	w.Current.Store(nil)
+	w.flush()
+	w.trimQueue()
+	for _, v := range w.s.workers() {
+		// Also on behalf of a worker that was not let search. Whoever forks from now on exposes,
+		// and wakes somebody.
+		if v != w {
+			v.Forks.Thief().Ask()
+		}
+	}
+	w.s.idle.sleep(w.id, w.searching) // (W2)
+	w.searching = true                // either way it comes back as one
+	if f := w.s.timers.first.Load(); f != 0 {
+		w.s.mon.KickBefore(f) // (G1), see timerGrace
+	}
+	paused := w.s.pause.on.Load()
+	if !paused && (w.next.full() || w.s.visibleWork()) || w.leaving() || w.s.quit.Load() { // (W3)
+		if !w.s.idle.unsleep(w.id) {
+			w.park.park() // a waker was faster
+		}
+	} else {
+		if paused {
+			w.s.rested()
+		}
+		w.s.quiesce()
+		w.letOutsiders()
+		w.park.park() // (W4)
+	}
+	// The monitor may have seen all asleep, in either case.
+	if w.s.mon.Asleep() {
+		w.s.setAbout(w.s.now())
+		w.s.mon.Kick()
+	}
+	w.checkThread()
+}
+
+// trimQueue gives the memory of the worker's queue back if a burst has made it very long.
+func (w *worker) trimQueue() {
+	if w.runq.Cap() > keepQueue {
+		w.runq.Trim()
+	}
+}
+
+// keepQueue is the length of a queue whose memory is kept, 512 KB. Growing to that costs
+// as much as filling it.
+const keepQueue = 1 << 16
+
+// letOutsiders gives the P to an outsider that was made ready, if it is the only one:
+// the thread is going to sleep in a system call, and the Go runtime takes some time to see
+// that such a thread does not use its P. With more of them, another P has fetched the
+// outsider by then.
+func (w *worker) letOutsiders() {
+	if w.pinned && w.s.procs.Load() == 1 && w.s.home.Owed.Load() != 0 {
+		w.n.letIns++
+		runtime.Gosched()
+	}
+}
+
+// visibleWork reports whether any queue holds something that a worker would find:
+// the queues and due timers, not next slots, which are sysmon's business when
+// they get stuck.
+func (s *Scheduler) visibleWork() bool {
+	if !s.inj.empty() || s.inj.ranked.Load() != 0 {
+		return true
+	}
+	for _, w := range s.workers() {
+		if !w.runq.Thief().Empty() || !w.Forks.Thief().Empty() {
+			return true
+		}
+	}
+	return s.timers.first.Load() != 0 && s.timers.due(s.now())
+}
+
+// wakeOne wakes a sleeping worker if nobody searches (P2, P3).
+func (s *Scheduler) wakeOne() {
+	if s.idle.needsWake() {
+		s.wakeOneSlow()
+	}
+}
+
+func (s *Scheduler) wakeOneSlow() {
+	if s.pause.on.Load() {
+		return // Resume wakes everybody
+	}
+	if id, ok := s.idle.claim(); ok {
+		s.wake(id)
+	}
+}
+
+// wake wakes worker id, which the caller has claimed.
+func (s *Scheduler) wake(id int) {
+	s.wakes.Add(1)
+	s.workers()[id].park.unpark()
+}
+
+// refreshProcs reads GOMAXPROCS, which takes a lock of the Go runtime. Called
+// by sysmon.
+func (s *Scheduler) refreshProcs() { s.procs.Store(int32(runtime.GOMAXPROCS(0))) }
