@@ -34,8 +34,11 @@ func (h *onHeddle) do(ctx context.Context, payload []byte, urgent bool) (sum dig
 		return h.job.run(payload, c.Cancelled) // which is a checkpoint as well
 	}, task.Parent(ctx), task.Priority(level))
 	sum, err = f.Wait(ctx)
-	if errors.Is(err, task.ErrQueueFull) || errors.Is(err, task.ErrClosed) {
-		return sum, errShed
+	switch {
+	case errors.Is(err, task.ErrQueueFull), errors.Is(err, task.ErrClosed):
+		err = errShed
+	case err != nil && ctx.Err() != nil:
+		err = context.Cause(ctx) // whichever came first: the end of our wait, or that of the task, which says that it was stopped
 	}
 	return sum, err
 }
