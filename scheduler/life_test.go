@@ -44,8 +44,12 @@ func TestBadOptions(t *testing.T) {
 
 // The ends of all ranges are allowed, and the defaults are what is documented.
 func TestGoodOptions(t *testing.T) {
+	many := scheduler.MaxWorkers
+	if raceEnabled {
+		many /= 8 // each of them looks at all others, of which the detector makes a minute
+	}
 	for _, o := range []scheduler.Option{
-		scheduler.WithWorkers(1), scheduler.WithWorkers(scheduler.MaxWorkers),
+		scheduler.WithWorkers(1), scheduler.WithWorkers(many),
 		scheduler.WithPinning(scheduler.Threads), scheduler.WithPinning(scheduler.None),
 		scheduler.WithQuantum(scheduler.MinQuantum), scheduler.WithQuantum(scheduler.MaxQuantum),
 		scheduler.WithStallAfter(0), scheduler.WithStallAfter(1 << 62),

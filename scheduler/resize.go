@@ -9,6 +9,7 @@ import (
 	"github.com/heddle-go/heddle/deque"
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/preempt"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -78,11 +79,13 @@ func (s *Scheduler) Resize(n int) error {
 func (s *Scheduler) grow(n int) {
 	p := &s.pool
 	ws := slices.Clone(s.workers())
+	var units []preempt.Unit
 	for i := len(ws); i < n; i++ {
 		w := s.newWorker(i)
 		ws = append(ws, w)
-		s.mon.Watch(unit{w})
+		units = append(units, unit{w})
 	}
+	s.mon.Watch(units...)
 	p.workers.Store(&ws)
 	p.size.Store(int64(n))
 	s.home.Workers.Store(int64(n))
