@@ -493,10 +493,8 @@ var waitForFunc = parallel.Define(func(c *task.Ctx, w waitFor) bool {
 
 // A join out of order lets others at what else the task has forked, and a sleeping worker hears of it.
 func TestJoinOutOfOrderWakesAThief(t *testing.T) {
-	if runtime.GOMAXPROCS(0) < 2 {
-		t.Skip("two workers that spin need two Ps")
-	}
-	s, err := scheduler.New(scheduler.WithWorkers(2))
+	// A quantum that is over would make a fork give way, here to one that spins until the forks are done.
+	s, err := scheduler.New(scheduler.WithWorkers(2), scheduler.WithQuantum(scheduler.MaxQuantum))
 	require.NoError(t, err)
 	defer s.Close()
 	for range 20 {
