@@ -151,8 +151,8 @@ func (s *Scheduler) freeQueues(now int64) (any bool) {
 			w.lastID, w.lastSince = id, now
 			continue
 		}
-		if now-w.lastSince < 2*int64(s.cfg.quantum) {
-			continue // it has not been asked long enough ago
+		if now-w.lastSince < 10*int64(s.cfg.quantum) {
+			continue // the task may yet hear that it was asked; or the system holds the thread up
 		}
 		for range w.runq.Thief().Len() {
 			d, out := w.runq.Thief().Steal()
