@@ -157,9 +157,12 @@ func TestQueueIsFIFO(t *testing.T) {
 // Tasks that sleep for so short that one of them is always due pass the worker to each other, but not for ever: without
 // maxDueRun the task that yields never has another turn.
 func TestFairnessToSleepers(t *testing.T) {
-	const sleepers, turnsOfOne = 100, 100
+	const (
+		sleepers, turnsOfOne = 100, 100
+		inARow               = 16 // turns for one of the queue
+	)
 	s := open(t, 1, scheduler.WithStallAfter(0))
-	had := 0
+	had, most := 0, int64(0)
 	require.NoError(t, s.Go(func(c *task.Ctx) {
 		var x turns
 		for range sleepers {
@@ -172,12 +175,15 @@ func TestFairnessToSleepers(t *testing.T) {
 		}
 		c.Yield()
 		for range turnsOfOne {
+			before := x.n.Load()
 			c.Yield()
+			most = max(most, x.n.Load()-before)
 			had++
 		}
 		x.stop.Store(true)
 	}).Wait())
 	require.Equal(t, turnsOfOne, had)
+	require.LessOrEqual(t, most, int64((sleepers+2)*inARow))
 }
 
 // What is queued behind a task that does not give way gets a turn, although the other worker always has something of its own.
