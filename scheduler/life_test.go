@@ -25,7 +25,7 @@ func TestBadOptions(t *testing.T) {
 		"WithWorkers(0): want 1 to 1024":                                        scheduler.WithWorkers(0),
 		"WithWorkers(-1): want 1 to 1024":                                       scheduler.WithWorkers(-1),
 		"WithWorkers(1025): want 1 to 1024":                                     scheduler.WithWorkers(1025),
-		"WithPinning(3): want Threads (0), CPUs (1) or None (2)":                scheduler.WithPinning(3),
+		"WithPinning(4): want Threads (0), CPUs (1), Fixed (2) or None (3)":     scheduler.WithPinning(4),
 		"WithQuantum(99.999µs): want 100µs to 10s":                              scheduler.WithQuantum(scheduler.MinQuantum - 1),
 		"WithQuantum(10.000000001s): want 100µs to 10s":                         scheduler.WithQuantum(scheduler.MaxQuantum + 1),
 		"WithQuantum(0s): want 100µs to 10s":                                    scheduler.WithQuantum(0),
@@ -50,7 +50,7 @@ func TestGoodOptions(t *testing.T) {
 	}
 	for _, o := range []scheduler.Option{
 		scheduler.WithWorkers(1), scheduler.WithWorkers(many),
-		scheduler.WithPinning(scheduler.Threads), scheduler.WithPinning(scheduler.None),
+		scheduler.WithPinning(scheduler.Threads), scheduler.WithPinning(scheduler.Fixed), scheduler.WithPinning(scheduler.None),
 		scheduler.WithQuantum(scheduler.MinQuantum), scheduler.WithQuantum(scheduler.MaxQuantum),
 		scheduler.WithStallAfter(0), scheduler.WithStallAfter(1 << 62),
 		scheduler.WithLogger(slog.Default()),

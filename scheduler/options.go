@@ -22,23 +22,32 @@ const (
 type Pinning uint8
 
 const (
-	// Threads locks each worker to one thread (runtime.LockOSThread). It is the default.
+	// Threads locks each worker to its thread (runtime.LockOSThread) while it is awake, that is, while it
+	// looks for work or runs it. A worker that sleeps gives its thread back to the Go runtime, and
+	// usually wakes on the same one. At no time do more threads run tasks than there are workers. It is
+	// the default.
 	Threads Pinning = iota
-	// CPUs binds, besides, the thread of worker i to one CPU of those the
-	// process may use. Linux only.
+	// CPUs is Threads, and binds the thread of worker i, while that is awake, to one of the CPUs that
+	// the process may use. Linux only.
 	CPUs
+	// Fixed locks each worker to one thread for its whole life, also while it sleeps. It is for tasks
+	// that depend on the thread: a library with thread-local state, or a tool that counts threads.
+	// Waking a worker takes several times as long, and goroutines outside wait longer for a P.
+	Fixed
 	// None lets workers be plain goroutines, which the Go runtime may move between threads
 	// as it likes. Waking an idle worker is cheapest.
 	None
 )
 
-// String returns "threads", "cpus" or "none".
+// String returns "threads", "cpus", "fixed" or "none".
 func (p Pinning) String() string {
 	switch p {
 	case Threads:
 		return "threads"
 	case CPUs:
 		return "cpus"
+	case Fixed:
+		return "fixed"
 	case None:
 		return "none"
 	}
@@ -96,7 +105,7 @@ func WithWorkers(n int) Option {
 func WithPinning(p Pinning) Option {
 	return optionFunc(func(c *config) error {
 		if p > None {
-			return fmt.Errorf("scheduler: WithPinning(%d): want Threads (0), CPUs (1) or None (2)", uint8(p))
+			return fmt.Errorf("scheduler: WithPinning(%d): want Threads (0), CPUs (1), Fixed (2) or None (3)", uint8(p))
 		}
 		if err := pinningSupported(p); err != nil {
 			return fmt.Errorf("scheduler: WithPinning(%v): %w", p, err)

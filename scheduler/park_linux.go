@@ -13,9 +13,9 @@ import (
 // A parker puts one worker to sleep. At most one goroutine parks at a time; any
 // number may unpark. An unpark before the park makes that return at once.
 //
-// A worker that is locked to its thread sleeps on a futex, which wakes it several times
-// sooner than a channel does (ARCHITECTURE.md, "Parking a pinned thread"); others sleep on a
-// channel.
+// A worker that stays locked to its thread while it sleeps (Fixed) sleeps on a futex, which wakes it
+// several times sooner than a channel does (ARCHITECTURE.md, "Parking a pinned thread"). The others
+// sleep on a channel.
 type parker struct {
 	state atomicx.Uint32
 	ch    chan struct{}
@@ -35,9 +35,9 @@ const (
 	futexWakePrivate = 1 | 128
 )
 
-func (p *parker) init(pinned bool) {
+func (p *parker) init(fixed bool) {
 	p.ch = make(chan struct{}, 1)
-	p.futex = pinned && !inBubble()
+	p.futex = fixed && !inBubble()
 }
 
 // inBubble reports whether time is not real, as inside a synctest bubble, where a

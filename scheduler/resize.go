@@ -106,7 +106,7 @@ func (s *Scheduler) grow(n int) {
 
 // newWorker makes a worker that has left.
 func (s *Scheduler) newWorker(id int) *worker {
-	w := &worker{s: s, id: id, pinned: s.pinned(), rng: rand.New(rand.NewPCG(uint64(id), 0x68656464)), ringing: new(dueBatch)}
+	w := &worker{s: s, id: id, pinned: s.pinned(), fixed: s.cfg.pinning == Fixed, rng: rand.New(rand.NewPCG(uint64(id), 0x68656464)), ringing: new(dueBatch)}
 	w.Host, w.Home = w, &s.home
 	w.runq.Init(deque.FIFO, 0)
 	w.Forks.Init(deque.LIFO, 0)
@@ -115,7 +115,7 @@ func (s *Scheduler) newWorker(id int) *worker {
 	// Dispatch numbers of different workers far apart, so that a mark for one worker's
 	// dispatch of a task does not fit another's.
 	w.Worker.Dispatch.Store(uint32(id) * 0x9e3779b1)
-	w.park.init(w.pinned)
+	w.park.init(w.fixed)
 	w.member.Store(wkLeft)
 	return w
 }

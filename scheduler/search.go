@@ -127,15 +127,26 @@ func (w *worker) sleep() {
 			w.s.rested()
 		}
 		w.s.quiesce()
-		w.letOutsiders()
-		w.park.park() // (W4)
+		w.rest() // (W4)
 	}
 	// The monitor may have seen all asleep, in either case.
 	if w.s.mon.Asleep() {
 		w.s.setAbout(w.s.now())
 		w.s.mon.Kick()
 	}
-	w.checkThread()
+}
+
+// rest sleeps until the worker is woken, off its thread unless that is fixed.
+func (w *worker) rest() {
+	if w.fixed {
+		w.letOutsiders()
+		w.park.park()
+		w.checkThread()
+		return
+	}
+	w.unpin()
+	w.park.park()
+	w.pin()
 }
 
 // trimQueue gives the memory of the worker's queue back if a burst has made it very long.
@@ -154,7 +165,7 @@ const keepQueue = 1 << 16
 // that such a thread does not use its P. With more of them, another P has fetched the
 // outsider by then.
 func (w *worker) letOutsiders() {
-	if w.pinned && w.s.procs.Load() == 1 && w.s.home.Owed.Load() != 0 {
+	if w.s.procs.Load() == 1 && w.s.home.Owed.Load() != 0 {
 		w.n.letIns++
 		runtime.Gosched()
 	}

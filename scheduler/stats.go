@@ -30,7 +30,8 @@ type Stats struct {
 	Stolen      uint64 // tasks stolen
 	Wakes       uint64 // times a sleeping worker was woken
 	LetIns      uint64 // times a worker gave its P to waiting goroutines
-	ThreadMoves uint64 // times a pinned worker found itself on another thread
+	ThreadMoves uint64 // times a pinned worker found itself on another thread while it was awake
+	SleepMoves  uint64 // times a pinned worker came back from a sleep on another thread
 
 	// Stranded counts how often work was seen waiting for long beside a sleeping worker. It
 	// must be 0; please report it if it is not.
@@ -54,13 +55,13 @@ type counts struct {
 	dispatches, yields, preemptions, parks uint64
 	panics                                 uint64
 	steals, stolen                         uint64
-	letIns, moves                          uint64
+	letIns, moves, sleepMoves              uint64
 }
 
 // shown are the counters as of the last flush.
 type shown struct {
 	spawned, finished, dispatches, yields, preemptions, parks,
-	panics, steals, stolen, letIns, moves atomicx.Uint64
+	panics, steals, stolen, letIns, moves, sleepMoves atomicx.Uint64
 }
 
 // flush publishes the worker's counters.
@@ -85,6 +86,7 @@ func (w *worker) flush() {
 	show(&w.shown.stolen, w.n.stolen)
 	show(&w.shown.letIns, w.n.letIns)
 	show(&w.shown.moves, w.n.moves)
+	show(&w.shown.sleepMoves, w.n.sleepMoves)
 }
 
 // Stats reads the counters. It may be called at any time, also after Close.
@@ -128,6 +130,7 @@ func (s *Scheduler) Stats() Stats {
 		st.Stolen += ws.Stolen
 		st.LetIns += w.shown.letIns.Load()
 		st.ThreadMoves += w.shown.moves.Load()
+		st.SleepMoves += w.shown.sleepMoves.Load()
 	}
 	return st
 }

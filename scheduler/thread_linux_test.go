@@ -1,6 +1,7 @@
 package scheduler_test
 
 import (
+	"fmt"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -33,11 +34,83 @@ func perWorker(s *scheduler.Scheduler, f func(i int)) {
 	}
 }
 
-// Without garbage collections, which stop the world and may so move a worker, all tasks run on exactly as
-// many threads as there are workers, whatever they do. The Go runtime may still move one, when its signal to a
-// goroutine that has been running for 10 ms comes in the nanoseconds of a switch; so out of several runs, one
-// has to be free of that.
-func TestTasksRunOnNThreads(t *testing.T) {
+// At no time do more threads run tasks than there are workers, and between two yield points a task
+// stays on its thread, even if it calls runtime.Gosched, because its worker is locked to that while it is
+// awake. The goroutines beside it give the Go runtime reason and threads to move it to.
+func TestTasksRunLocked(t *testing.T) {
+	for _, p := range []scheduler.Pinning{scheduler.Threads, scheduler.CPUs, scheduler.Fixed} {
+		for _, n := range []int{1, 2, 4} {
+			t.Run(fmt.Sprintf("%v/workers=%d", p, n), func(t *testing.T) {
+				stop := make(chan struct{})
+				var others sync.WaitGroup
+				for range 4 {
+					others.Go(func() {
+						for {
+							select {
+							case <-stop:
+								return
+							default:
+								runtime.Gosched()
+							}
+						}
+					})
+				}
+				most, torn := threadsAtOnce(t, n, p)
+				close(stop)
+				others.Wait()
+				require.LessOrEqual(t, most, n, "threads that ran tasks at one time")
+				require.Zero(t, torn, "times a task changed its thread between two yield points")
+			})
+		}
+	}
+}
+
+// threadsAtOnce returns how many threads ran tasks at one time, at most, and how often one changed
+// between two yield points.
+func threadsAtOnce(t *testing.T, n int, p scheduler.Pinning) (most int, torn int64) {
+	s := open(t, n, scheduler.WithStallAfter(0), scheduler.WithPinning(p))
+	var mu sync.Mutex
+	on := map[int]int{} // tasks that run, by thread
+	var moved atomic.Int64
+	run := func() {
+		tid := unix.Gettid()
+		mu.Lock()
+		on[tid]++
+		most = max(most, len(on))
+		mu.Unlock()
+		for range 3 {
+			runtime.Gosched()
+		}
+		if unix.Gettid() != tid {
+			moved.Add(1)
+		}
+		mu.Lock()
+		if on[tid]--; on[tid] == 0 {
+			delete(on, tid)
+		}
+		mu.Unlock()
+	}
+	var ts []task.Task
+	for range 50 {
+		ts = append(ts, s.Go(func(c *task.Ctx) {
+			for range 4 {
+				run()
+				c.Yield()
+				run()
+				c.Sleep(1) // workers go to sleep in between
+			}
+		}))
+	}
+	waitAll(t, ts)
+	require.NoError(t, s.Close())
+	return most, moved.Load()
+}
+
+// With Fixed, and without garbage collections, which stop the world and may so move a worker, all tasks
+// run on exactly as many threads as there are workers, whatever they do. The Go runtime may still move one,
+// when its signal to a goroutine that has been running for 10 ms comes in the nanoseconds of a switch; so
+// out of several runs, one has to be free of that.
+func TestFixedRunsOnNThreads(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the detector makes the moment of a switch long enough for the Go scheduler to step in")
 	}
@@ -55,7 +128,7 @@ func TestTasksRunOnNThreads(t *testing.T) {
 
 // threadsUsed returns on how many threads the tasks of a busy scheduler ran.
 func threadsUsed(t *testing.T, n int) int {
-	s := open(t, n, scheduler.WithStallAfter(0))
+	s := open(t, n, scheduler.WithStallAfter(0), scheduler.WithPinning(scheduler.Fixed))
 	var mu sync.Mutex
 	tids := map[int]bool{}
 	note := func() {

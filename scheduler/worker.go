@@ -22,7 +22,8 @@ type worker struct {
 	// Read only after New.
 	s      *Scheduler
 	id     int
-	pinned bool
+	pinned bool // it is locked to a thread while it is awake
+	fixed  bool // and while it sleeps
 
 	// The worker's own: used by whatever runs on it.
 	base        *fiber.Fiber // the goroutine that the worker started as
@@ -179,14 +180,44 @@ func (w *worker) letIn(now int64) {
 	}
 	w.owedSince = 0
 	w.n.letIns++
+	if w.fixed {
+		runtime.Gosched()
+		return
+	}
+	w.unpin()
 	runtime.Gosched()
+	w.pin()
 }
 
 // owedPatience is twice the time that the Go runtime takes to wake a thread for a
 // goroutine that a running P has made ready, if there is another P.
 const owedPatience = int64(20 * time.Microsecond)
 
-// checkThread counts moves of the worker to another thread, and binds the new one.
+// pin locks the worker to the thread that it finds itself on, and binds that to the worker's CPU.
+func (w *worker) pin() {
+	if !w.pinned {
+		return
+	}
+	runtime.LockOSThread()
+	if tid := threadID(); tid != w.tid {
+		if w.tid != 0 {
+			w.n.sleepMoves++
+		}
+		w.tid = tid
+	}
+	w.bind()
+}
+
+// unpin takes pin back: the thread goes back to the Go runtime as it was.
+func (w *worker) unpin() {
+	if !w.pinned {
+		return
+	}
+	w.bound.undo()
+	runtime.UnlockOSThread()
+}
+
+// checkThread counts moves of the worker to another thread while it was awake, and binds the new one.
 func (w *worker) checkThread() {
 	if !w.pinned {
 		return
@@ -195,9 +226,7 @@ func (w *worker) checkThread() {
 	if tid == w.tid {
 		return
 	}
-	if w.tid != 0 {
-		w.n.moves++
-	}
+	w.n.moves++
 	w.tid = tid
 	w.bind()
 }
@@ -225,11 +254,8 @@ func (w *worker) main() {
 
 // serve runs tasks until the scheduler quits or the worker has to leave. Afterwards nothing is left on it.
 func (w *worker) serve() {
-	if w.pinned {
-		runtime.LockOSThread()
-	}
-	w.tid = threadID()
-	w.bind()
+	w.tid = 0
+	w.pin()
 	w.base = fiber.Adopt()
 	w.fairNext()
 	for w.needLooper = true; w.needLooper; {
@@ -243,8 +269,5 @@ func (w *worker) serve() {
 	w.flush()
 	w.s.loopers.put(w.idleLoopers...)
 	w.idleLoopers = nil
-	w.bound.undo()
-	if w.pinned {
-		runtime.UnlockOSThread()
-	}
+	w.unpin()
 }

@@ -71,14 +71,14 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	f.IntVar(&set.readers, "readers", 8, "`number` of files that are read at once")
 	f.IntVar(&set.bound, "bound", 32, "`number` of files that wait between two stages at most")
 	f.IntVar(&set.rounds, "rounds", 3, "`number` of times that each side is timed")
-	f.Func("pinning", "how workers are bound, the `mode`: threads, cpus (Linux) or none (default threads)", func(s string) error {
-		for _, p := range []scheduler.Pinning{scheduler.Threads, scheduler.CPUs, scheduler.None} {
+	f.Func("pinning", "how workers are bound, the `mode`: threads, cpus (Linux), fixed or none (default threads)", func(s string) error {
+		for _, p := range []scheduler.Pinning{scheduler.Threads, scheduler.CPUs, scheduler.Fixed, scheduler.None} {
 			if s == p.String() {
 				set.pinning = p
 				return nil
 			}
 		}
-		return errors.New("want threads, cpus or none")
+		return errors.New("want threads, cpus, fixed or none")
 	})
 	f.Usage = func() {
 		fmt.Fprint(stderr, "usage: pipeline [flags]\n\n"+

@@ -53,14 +53,14 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	f := flag.NewFlagSet("quickstart", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.IntVar(&set.workers, "workers", runtime.GOMAXPROCS(0), "`number` of workers; fewer than GOMAXPROCS lower that, for the goroutines too")
-	f.Func("pinning", "how workers are bound, the `mode`: threads, cpus (Linux) or none (default threads)", func(s string) error {
-		for _, p := range []scheduler.Pinning{scheduler.Threads, scheduler.CPUs, scheduler.None} {
+	f.Func("pinning", "how workers are bound, the `mode`: threads, cpus (Linux), fixed or none (default threads)", func(s string) error {
+		for _, p := range []scheduler.Pinning{scheduler.Threads, scheduler.CPUs, scheduler.Fixed, scheduler.None} {
 			if s == p.String() {
 				set.pinning = p
 				return nil
 			}
 		}
-		return errors.New("want threads, cpus or none")
+		return errors.New("want threads, cpus, fixed or none")
 	})
 	f.StringVar(&set.root, "root", "", "`folder` to index (default the source of the Go toolchain)")
 	f.IntVar(&set.rounds, "rounds", 3, "`number` of times that each side is timed")
