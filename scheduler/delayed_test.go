@@ -115,6 +115,7 @@ func TestDelayedClose(t *testing.T) {
 		inRun := s.GoEvery(time.Minute, func(c *task.Ctx) { c.Park() })
 		clock.Advance(time.Minute)
 		waiting(t, inRun)
+		until(t, "the other's second run", func() bool { return ran.Load() == 2 })
 		finish(t, "Close", func() { s.Close() })
 		for _, x := range append(ts, between, inRun) {
 			require.Equal(t, task.ErrClosed, x.Err())

@@ -23,6 +23,9 @@ const (
 
 func (s *idleSet) sleeping() int { return int(s.state.Load() & sleepingMask) }
 
+// awake returns how many workers do not sleep.
+func (s *idleSet) awake() int { return int(s.n.Load()) - s.sleeping() }
+
 // trySearch registers a searcher, unless half of the workers that are awake
 // search already.
 func (s *idleSet) trySearch() bool {

@@ -38,7 +38,7 @@ func (w *worker) find() *rt.Desc {
 			return nil
 		}
 		if !w.s.pause.on.Load() {
-			if !w.searching {
+			if !w.searching && !w.s.crowded(1) {
 				w.searching = w.s.idle.trySearch()
 			}
 			if w.searching {
@@ -105,15 +105,11 @@ func (w *worker) sleep() {
 	w.Current.Store(nil)
 	w.flush()
 	w.trimQueue()
-	for _, v := range w.s.workers() {
-		// Also on behalf of a worker that was not let search. Whoever forks from now on exposes,
-		// and wakes somebody.
-		if v != w {
-			v.Forks.Thief().Ask()
-		}
-	}
 	w.s.idle.sleep(w.id, w.searching) // (W2)
-	w.searching = true                // either way it comes back as one
+	if !w.s.crowded(0) {
+		w.s.askAll(w) // (K0)
+	}
+	w.searching = true // either way it comes back as one
 	if f := w.s.timers.first.Load(); f != 0 {
 		w.s.mon.KickBefore(f) // (G1), see timerGrace
 	}
@@ -172,16 +168,19 @@ func (w *worker) letOutsiders() {
 }
 
 // visibleWork reports whether any queue holds something that a worker would find:
-// the queues and due timers, not next slots, which are sysmon's business when
-// they get stuck.
+// the queues and due timers. It leaves out next slots and, while the scheduler is crowded, forked calls:
+// sysmon wakes a worker for those.
 func (s *Scheduler) visibleWork() bool {
 	if !s.inj.empty() || s.inj.ranked.Load() != 0 {
 		return true
 	}
 	for _, w := range s.workers() {
-		if !w.runq.Thief().Empty() || !w.Forks.Thief().Empty() {
+		if !w.runq.Thief().Empty() {
 			return true
 		}
+	}
+	if !s.crowded(0) && s.exposed() {
+		return true
 	}
 	return s.timers.first.Load() != 0 && s.timers.due(s.now())
 }

@@ -67,6 +67,7 @@ func (s *Scheduler) sysmonTick(now int64) (next int64, busy bool) {
 	if s.freeQueues(now) {
 		busy = true
 	}
+	s.freeForks()
 	s.watchStranded(now)
 	s.refreshProcs()
 	if now-s.trimmed > trimEvery {

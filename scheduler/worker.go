@@ -158,6 +158,9 @@ func (w *worker) Local(d *rt.Desc) {
 
 // Hungry implements rt.Host.
 func (w *worker) Hungry() {
+	if w.s.crowded(0) {
+		return
+	}
 	w.s.wakeOne()
 	if w.s.idle.sleeping() != 0 {
 		// On behalf of those who still sleep, and whose requests this exposure has met:

@@ -1,0 +1,62 @@
+package scheduler
+
+// With more workers awake than there are Ps, a woken worker computes nothing that would not be
+// computed anyway: it takes a P from a worker that is in the middle of a call tree, steals a small part
+// of that, and sleeps again. So forked calls wake a worker, and a worker that goes to sleep asks others to
+// expose theirs, only while the scheduler is not crowded, that is, while fewer workers are awake than
+// there are Ps. BenchmarkOversubscribed shows the effect: fib with 64 workers on two Ps took 20 times as
+// long as with two workers.
+//
+// Tasks in queues wake workers as before, because a task may wait for an event that only it brings about,
+// and because a worker that is awake may be blocked in a system call. The latter is true of forked calls,
+// too. The steps for them:
+//
+//	sleeps                               exposes                     sysmon, at each tick
+//	W2 announce it                       P1 expose the calls         K1 if a worker sleeps, none searches
+//	K0 if that leaves a P without a      P2, P3 unless crowded          and the scheduler is crowded:
+//	   worker, ask all to expose                                        wake one if any calls are exposed,
+//	W3 look at the queues; at forked                                    or else ask all to expose
+//	   calls unless crowded
+//
+// While the scheduler is not crowded this is the protocol of ARCHITECTURE.md, "Sleeping and waking". It
+// becomes crowded only by a worker that wakes, and ceases to be by W2 (or a change of GOMAXPROCS or of the
+// number of workers): then K0 and W3 follow, so a worker is asked for what is private and finds what is
+// exposed. For as long as it stays crowded, K1 wakes one worker a tick, so exposed calls wait for
+// two ticks at most, even if all workers that are awake are blocked.
+
+// crowded reports whether at least as many workers are awake as there are Ps, not counting less of them.
+func (s *Scheduler) crowded(less int) bool {
+	return s.idle.awake()-less >= int(s.procs.Load())
+}
+
+// askAll asks all workers but except, which may be nil, to expose forked calls. It is called also on
+// behalf of workers that were not let search: those that fork from now on expose, and wake one.
+func (s *Scheduler) askAll(except *worker) {
+	for _, v := range s.workers() {
+		if v != except {
+			v.Forks.Thief().Ask()
+		}
+	}
+}
+
+// exposed reports whether any worker has forked calls that thieves can take.
+func (s *Scheduler) exposed() bool {
+	for _, w := range s.workers() {
+		if !w.Forks.Thief().Empty() {
+			return true
+		}
+	}
+	return false
+}
+
+// freeForks is K1. Called by sysmon.
+func (s *Scheduler) freeForks() {
+	if !s.idle.needsWake() || s.pause.on.Load() || !s.crowded(0) {
+		return
+	}
+	if s.exposed() {
+		s.wakeOne()
+	} else {
+		s.askAll(nil)
+	}
+}

@@ -1,0 +1,68 @@
+package scheduler
+
+import (
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/task/parallel"
+)
+
+// An exposed call whose parent computes without a yield point is stolen also while as many workers are
+// awake as there are Ps, so that exposing it wakes no worker: sysmon wakes one.
+func TestForkWhileCrowded(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	for _, n := range []int{2, 4, 8} {
+		t.Run(fmt.Sprintf("workers=%d", n), func(t *testing.T) {
+			s := make1(t, WithWorkers(n), WithStallAfter(0))
+			for range 10 {
+				soon(t, s.idle.asleep, "all sleep")
+				require.NoError(t, s.Go(func(c *task.Ctx) {
+					var ran atomic.Bool
+					(*rt.Desc)(c).Worker().Forks.Thief().Ask() // so the forks expose
+					parallel.Do(c,
+						func(*task.Ctx) {
+							for !ran.Load() {
+							}
+						},
+						func(*task.Ctx) { ran.Store(true) },
+						func(*task.Ctx) { ran.Store(true) })
+				}).Wait())
+			}
+		})
+	}
+}
+
+// Sysmon also asks for calls that are still private, because a worker that goes to sleep does not ask
+// while the scheduler is crowded.
+func TestSysmonAsksWhileCrowded(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	s := make1(t, WithWorkers(2), WithStallAfter(0))
+	soon(t, s.idle.asleep, "all sleep")
+	require.NoError(t, s.Go(func(c *task.Ctx) {
+		forks := &(*rt.Desc)(c).Worker().Forks
+		parallel.Do(c, func(*task.Ctx) {}, func(*task.Ctx) {}) // meets older requests
+		s.freeForks()
+		require.True(t, forks.Wanted())
+	}).Wait())
+}
+
+// While the scheduler is crowded, exposing forked calls wakes no worker.
+func TestCrowdedForksWakeNoWorker(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	s := make1(t, WithWorkers(8), WithStallAfter(0))
+	soon(t, s.idle.asleep, "all sleep")
+	require.NoError(t, s.Go(func(c *task.Ctx) {
+		w := (*rt.Desc)(c).Host().(*worker)
+		before := s.wakes.Load()
+		for range 1000 {
+			w.Hungry()
+		}
+		require.Equal(t, before, s.wakes.Load())
+	}).Wait())
+}
