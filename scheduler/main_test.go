@@ -53,7 +53,7 @@ func child(t *testing.T, name string) (code int, stderr string) {
 
 // patience is how long something may take before a test calls it hung. Nothing waits for it
 // to pass.
-const patience = 40 * time.Second
+const patience = 5 * time.Minute
 
 var workerCounts = []int{1, 2, 4, 8, 64}
 

@@ -19,7 +19,7 @@ import (
 var workerCounts = []int{1, 2, 4, 8, 64}
 
 // patience is how long something may take before a test calls it hung. Nothing waits for it to pass.
-const patience = 60 * time.Second
+const patience = 5 * time.Minute
 
 // open starts a scheduler that is closed when the test ends.
 func open(t testing.TB, workers int, opts ...scheduler.Option) *scheduler.Scheduler {

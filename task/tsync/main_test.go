@@ -19,7 +19,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is how long something may take before a test calls it hung. Nothing waits for it to pass.
-const patience = 30 * time.Second
+const patience = 5 * time.Minute
 
 // errStop is the cause of the tests' cancellations.
 var errStop = errors.New("stop")
