@@ -33,9 +33,12 @@ func Receive[T any](ctx context.Context, ch <-chan T) (v T, ok bool, err error) 
 	r := &receipt[T]{stop: make(chan struct{})}
 	r.Prepare(ctx, c)
 	c.desc().Home().Sched.Assist(func() { r.receive(ch) })
-	_ = r.WaitIn(r) // always nil
+	broken, _ := r.waitIn(r) // no error: Withdraw never takes the wait back
 	if r.received {
 		return r.v, r.ok, nil
+	}
+	if broken != nil {
+		panic(broken) // of a method of ctx, while the task waited
 	}
 	if err = context.Cause(ctx); err == nil { // the cause of a context above has not been set, as the task ended by itself
 		err = c.Err()

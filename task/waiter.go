@@ -111,15 +111,14 @@ func (c *Ctx) running() bool { return (*rt.Desc)(c).Worker().Current.Load() == (
 
 // Wait parks the task, or blocks the goroutine, until w is woken, and returns nil; or until
 // its context ends, and returns the cause. If the context has ended but a claim came first, Wait
-// returns nil.
+// returns nil. If a method of the context panics, so does Wait, and gives up; unless a claim came first: then
+// it returns nil, and the panic is dropped, because it no longer matters when the context ends.
 func (w *Waiter) Wait() error {
-	if w.c == nil {
-		return w.block()
+	if w.c == nil || w.ctx != context.Context(w.c) {
+		_, err := w.waitForeign(claims{w})
+		return err
 	}
 	d := w.c.desc()
-	if w.ctx != context.Context(w.c) {
-		return w.parkDerived(d)
-	}
 	d.Host().Park(d, w.Why.Park(rt.ForWake))
 	if d.Woken() {
 		return nil
@@ -131,37 +130,136 @@ func (w *Waiter) Wait() error {
 	return nil
 }
 
-// parkDerived parks under a context that was derived from the task's: its end wakes
+// claims is the Withdrawer of a wait in which [Waiter.Claim] decides.
+type claims struct{ w *Waiter }
+
+// Withdraw implements Withdrawer.
+func (q claims) Withdraw() bool { return q.w.w.Abandon() }
+
+// A foreignWait is a wait under a context that is not the task's own Ctx, and whose methods can therefore be the user's
+// code. While the waiter is in q, a method that panics or calls runtime.Goexit must not get between the waiter and its
+// event. What is due then, in the deferred call, depends on the phase:
+//
+//	waiting    F1 Withdraw the waiter. If that succeeds, the phase is withdrawn.
+//	           F2 Otherwise another party has claimed it. Wait for its Wake, uncancellably: left alone, the Wake would
+//	              end whatever the task waits for next. Now the phase is woken.
+//	withdrawn  The panic goes on: nothing has changed, and no other party knows the waiter.
+//	woken      If the end of the context has claimed the waiter, likewise. Otherwise the event has happened and belongs
+//	           to this wait, and it does not matter any more when the context ends. So
+//	           F3 the panic is dropped.
+//
+// The function of the watch may still hold the waiter, which is therefore never used again.
+type foreignWait struct {
+	w     *Waiter
+	q     Withdrawer
+	stop  func() bool // ends the watch over the context, or nil
+	phase waitPhase
+}
+
+type waitPhase uint8
+
+const (
+	waiting waitPhase = iota
+	withdrawn
+	woken
+)
+
+// waitForeign waits as foreignWait says. broken is a panic that was dropped.
+func (w *Waiter) waitForeign(q Withdrawer) (broken any, err error) {
+	f := foreignWait{w: w, q: q}
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		w.spent()
+		if f.phase == waiting {
+			if f.phase = withdrawn; !q.Withdraw() { // (F1)
+				w.WaitWoken() // (F2)
+				f.phase = woken
+			}
+		}
+		f.forget()
+		if f.phase == woken && !w.ended {
+			broken, err = recover(), nil // (F3)
+		}
+	}()
+	if w.c == nil {
+		err = f.block()
+	} else {
+		err = f.park()
+	}
+	returned = true
+	return nil, err
+}
+
+// park parks under a context that was derived from the task's: its end wakes
 // the task as one of those who may claim. The task's own cancellation ends the park too, so
 // that the task need not wait for the goroutine of the watch; but it ends the wait only if the context has ended
 // as well, which it has not if there is a [context.WithoutCancel] between the two. Then, and if the cancellation is still on
 // its way to the context, the claim of the event or of the watch is yet to come, and is waited for.
-func (w *Waiter) parkDerived(d *rt.Desc) error {
-	if w.ctx.Done() == nil {
+func (f *foreignWait) park() error {
+	w, q := f.w, f.q
+	d, ctx := w.c.desc(), w.ctx
+	if ctx.Done() == nil {
 		d.AwaitWakeFor(w.Why)
 		return nil
 	}
-	stop := watch(w.ctx, func() {
-		if w.Claim() {
+	f.stop = watch(ctx, func() {
+		if q.Withdraw() {
 			w.ended = true
 			w.Wake(nil)
 		}
 	})
 	d.Host().Park(d, w.Why.Park(rt.ForWake))
 	if !d.Woken() {
-		if w.ctx.Err() != nil && w.w.Abandon() {
-			err := context.Cause(w.ctx)
-			w.quit(stop)
+		if ctx.Err() != nil && q.Withdraw() {
+			f.phase = withdrawn
+			err := context.Cause(ctx)
+			w.quit(f.stop)
 			return err
 		}
 		d.AwaitWakeFor(w.Why)
 	}
-	ended, ctx := w.ended, w.ctx
-	w.quit(stop)
+	f.phase = woken
+	ended := w.ended
+	w.quit(f.stop)
 	if ended {
 		return context.Cause(ctx)
 	}
 	return nil
+}
+
+// block blocks the goroutine that waits.
+func (f *foreignWait) block() error {
+	w := f.w
+	if done := w.ctx.Done(); done == nil {
+		<-w.w.C
+	} else {
+		select {
+		case <-w.w.C:
+		case <-done:
+			if f.q.Withdraw() {
+				f.phase = withdrawn
+				return context.Cause(w.ctx)
+			}
+			<-w.w.C
+		}
+	}
+	f.phase = woken
+	if w.home != nil {
+		w.home.Owed.Add(-1)
+	}
+	return nil
+}
+
+// forget ends the watch after a panic. If that panics too, the first panic is the one to show.
+func (f *foreignWait) forget() {
+	if f.stop == nil {
+		return
+	}
+	defer func() { _ = recover() }()
+	f.stop()
 }
 
 // quit ends the watch over the context. If it could not be stopped, its function may still
@@ -181,25 +279,6 @@ func (w *Waiter) spent() { w.ctx = nil }
 //
 // Nor may a waiter of a goroutine be: its channel must not get from one synctest bubble into another.
 func (w *Waiter) Reusable() bool { return w.ctx != nil && w.w.C == nil }
-
-func (w *Waiter) block() error {
-	if done := w.ctx.Done(); done == nil {
-		<-w.w.C
-	} else {
-		select {
-		case <-w.w.C:
-		case <-done:
-			if w.w.Abandon() {
-				return context.Cause(w.ctx)
-			}
-			<-w.w.C
-		}
-	}
-	if w.home != nil {
-		w.home.Owed.Add(-1)
-	}
-	return nil
-}
 
 // Enter begins an operation that can wait under ctx. It returns the task that ctx belongs to, or
 // nil if the caller is an ordinary goroutine, and the cause if ctx has ended already. For a task
@@ -273,76 +352,31 @@ func (w *Waiter) Own() bool { return w.own }
 
 // WaitIn is [Waiter.Wait] with the claim left to q: whoever takes the waiter out of q has to
 // call Wake, once. It returns nil when woken so. When the context ends first, it withdraws
-// the waiter, and if that succeeds returns the cause. A claim by removal under a lock that both sides
+// the waiter, and if that succeeds returns the cause. A context that panics is dealt with as in Wait. A claim by removal under a lock that both sides
 // hold anyway saves three atomic operations a wait.
 func (w *Waiter) WaitIn(q Withdrawer) error {
-	if w.c == nil {
-		return w.blockIn(q)
+	_, err := w.waitIn(q)
+	return err
+}
+
+// waitIn is WaitIn. broken is a panic of the context that was dropped, for a q whose Withdraw always reports false.
+func (w *Waiter) waitIn(q Withdrawer) (broken any, err error) {
+	if w.c == nil || w.ctx != context.Context(w.c) {
+		return w.waitForeign(q)
 	}
 	d := w.c.desc()
-	if w.ctx != context.Context(w.c) {
-		return w.parkDerivedIn(d, q)
-	}
 	if !w.c.running() {
 		w.c.host()
 	}
 	d.Worker().Host.Park(d, w.Why.Park(rt.ForWake))
 	if d.Woken() {
-		return nil
+		return nil, nil
 	}
 	if q.Withdraw() {
-		return w.c.Err()
+		return nil, w.c.Err()
 	}
 	d.AwaitWakeFor(w.Why)
-	return nil
-}
-
-// parkDerivedIn is parkDerived with the claim left to q.
-func (w *Waiter) parkDerivedIn(d *rt.Desc, q Withdrawer) error {
-	if w.ctx.Done() == nil {
-		d.AwaitWakeFor(w.Why)
-		return nil
-	}
-	stop := watch(w.ctx, func() {
-		if q.Withdraw() {
-			w.ended = true
-			w.Wake(nil)
-		}
-	})
-	d.Host().Park(d, w.Why.Park(rt.ForWake))
-	if !d.Woken() {
-		if w.ctx.Err() != nil && q.Withdraw() {
-			err := context.Cause(w.ctx)
-			w.quit(stop)
-			return err
-		}
-		d.AwaitWakeFor(w.Why)
-	}
-	ended, ctx := w.ended, w.ctx
-	w.quit(stop)
-	if ended {
-		return context.Cause(ctx)
-	}
-	return nil
-}
-
-func (w *Waiter) blockIn(q Withdrawer) error {
-	if done := w.ctx.Done(); done == nil {
-		<-w.w.C
-	} else {
-		select {
-		case <-w.w.C:
-		case <-done:
-			if q.Withdraw() {
-				return context.Cause(w.ctx)
-			}
-			<-w.w.C
-		}
-	}
-	if w.home != nil {
-		w.home.Owed.Add(-1)
-	}
-	return nil
+	return nil, nil
 }
 
 // WaitWoken is [Waiter.WaitIn] that the end of the context does not end.

@@ -474,7 +474,7 @@ func TestOnceInside(t *testing.T) {
 		})
 		untilWaiting(&hold.mu, &hold.recvq, 1)
 		for i := range 3 {
-			w.start(func(ctx context.Context) { w.check(p.Do(ctx, nil) == nil, "Do") })
+			w.start(func(ctx context.Context) { w.check(p.Do(ctx, func() {}) == nil, "Do") })
 			untilWaiting(&p.done.mu, &p.done.queue, i+1)
 		}
 		hold.Close()

@@ -101,7 +101,7 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 		}
 	}
 	if ch == nil {
-		return never(ctx, c)
+		return never(ctx)
 	}
 	if own {
 		switch s := ch.word.Load(); s & chState {
@@ -197,7 +197,7 @@ func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
 		}
 	}
 	if ch == nil {
-		return v, false, never(ctx, c)
+		return v, false, never(ctx)
 	}
 	if own {
 		switch s := ch.word.Load(); s & chState {
@@ -506,16 +506,9 @@ func panicClosed(op string) {
 }
 
 // never waits for the end of ctx.
-func never(ctx context.Context, c *task.Ctx) error {
-	w := &waiter[struct{}]{at: nowhere{}}
-	w.Prepare(ctx, c)
+func never(ctx context.Context) error {
+	var w task.Waiter // which nobody else knows
+	w.Init(ctx)
 	w.Why = rt.WaitNever
-	return w.WaitIn(w)
+	return w.Wait()
 }
-
-// nowhere is where waiters wait that nobody wakes.
-type nowhere struct{}
-
-var _ owner[struct{}] = nowhere{}
-
-func (nowhere) withdraw(*waiter[struct{}]) bool { return true }

@@ -34,6 +34,7 @@ func NewCond(l Locker) *Cond { return &Cond{L: l} }
 // Wait unlocks L, waits, parking the task or blocking the goroutine, until Signal or Broadcast wakes it, and locks
 // L again. The caller holds L. When ctx ends first Wait returns the cause; then no Signal was
 // used up. L is held when Wait returns, also with an error, and for that it may have to wait beyond the end of ctx.
+// If L is not locked, Wait panics as L.Unlock does, and waits for nothing.
 //
 // The condition need not hold when Wait returns: look at it in a loop.
 //
@@ -55,9 +56,36 @@ func (d *Cond) Wait(ctx context.Context) error {
 	d.mu.Lock()
 	d.queue.push(w)
 	d.mu.Unlock()
+	d.unlock(w)
+	return d.await(ctx, c, w)
+}
+
+// unlock unlocks L, after w was queued: a Signal that comes as soon as L is free must find it. If L is not locked, Unlock
+// panics, and w must not stay behind: the next Signal would end whatever its task waits for by then.
+func (d *Cond) unlock(w *waiter[struct{}]) {
+	unlocked := false
+	defer func() {
+		if !unlocked {
+			d.retract(w)
+		}
+	}()
 	d.L.Unlock()
-	_, _, err = plainWaiters.wait(w)
-	d.L.relock(ctx, c)
+	unlocked = true
+}
+
+// retract ends the wait of w, which has not begun. If a Signal has come already, it goes to the next waiter.
+func (d *Cond) retract(w *waiter[struct{}]) {
+	if !d.withdraw(w) {
+		w.WaitWoken()
+		d.Signal()
+	}
+	plainWaiters.put(w)
+}
+
+// await waits for w and locks L again, even if the context panics.
+func (d *Cond) await(ctx context.Context, c *task.Ctx, w *waiter[struct{}]) error {
+	defer d.L.relock(ctx, c)
+	_, _, err := plainWaiters.wait(w)
 	return err
 }
 

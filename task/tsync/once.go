@@ -28,6 +28,9 @@ func (o *Once) Do(ctx context.Context, f func()) error {
 }
 
 func (o *Once) doSlow(ctx context.Context, f func()) error {
+	if f == nil {
+		panic("tsync: Once.Do with a nil function")
+	}
 	if _, err := task.Enter(ctx); err != nil {
 		return err
 	}
@@ -43,6 +46,9 @@ func (o *Once) doSlow(ctx context.Context, f func()) error {
 // value then and at every later call. Calls that come while f runs wait, parking the task or blocking the goroutine; those whose
 // context ends first get the cause. If f panics, every call panics with the same value.
 func OnceValue[T any](f func(ctx context.Context) T) func(ctx context.Context) (T, error) {
+	if f == nil {
+		panic("tsync: OnceValue with a nil function")
+	}
 	var (
 		once  Once
 		value T

@@ -179,20 +179,20 @@ func TestOnce(t *testing.T) {
 			w.start(func(ctx context.Context) { w.check(o.Do(ctx, f(ctx)) == nil && n == 1, "%d", n) })
 		}
 		untilWaiting(&o.done.mu, &o.done.queue, 2)
-		gone := w.start(func(ctx context.Context) { w.check(errors.Is(o.Do(ctx, nil), errStop), "Do") })
+		gone := w.start(func(ctx context.Context) { w.check(errors.Is(o.Do(ctx, func() {}), errStop), "Do") })
 		untilWaiting(&o.done.mu, &o.done.queue, 3)
 		gone.cancel(errStop)
 		<-gone.done
 		m.Unlock()
 		w.wait()
-		require.NoError(w.t, o.Do(bg, nil))
+		require.NoError(w.t, o.Do(bg, func() {}))
 	})
 	ended, cancel := context.WithCancelCause(bg)
 	cancel(errStop)
 	var o Once
-	require.ErrorIs(t, o.Do(ended, nil), errStop)
+	require.ErrorIs(t, o.Do(ended, func() {}), errStop)
 	requirePanics(t, "boom", func() { _ = o.Do(bg, func() { panic("boom") }) })
-	require.NoError(t, o.Do(bg, nil), "a panic counts as done")
+	require.NoError(t, o.Do(bg, func() {}), "a panic counts as done")
 }
 
 func TestOnceValue(t *testing.T) {

@@ -15,19 +15,22 @@ import (
 // A Case is one operation that [Select] may choose: a [RecvCase] or a [SendCase], of channels of
 // any types. A Case can be used for any number of selects, one after the other.
 type Case interface {
-	// attach makes the case one of s, and returns the place of its channel in the order of locking, or 0 if that is nil.
-	attach(s *selection, index int) (order uint64)
-	// detach is the opposite.
-	detach()
+	// order returns the place of the case's channel in the order of locking, or 0 if that is nil.
+	order() uint64
 	lock()
 	unlock()
+	// attach makes the case one of s, under the lock. It reports false if a select uses the case already.
+	attach(s *selection, index int) bool
+	// detach is the opposite, under the lock.
+	detach()
 	// try does the operation if it can, under the lock. w is to be woken afterwards.
 	try(s *selection) (o outcome, w waker)
 	// enqueue makes the case known to others, under the lock.
 	enqueue()
-	// dequeue takes the case back if it is still queued. It locks.
+	// dequeue takes the case back if it is still queued, and detaches it. It locks.
 	dequeue()
-	// finish takes what a waker has handed over. It reports false for a send on a channel that was closed.
+	// finish takes what a waker has handed over, and detaches the case. It locks. It reports false for a send on a channel
+	// that was closed.
 	finish() bool
 }
 
@@ -73,8 +76,8 @@ func (ch *Chan[T]) SendCase(v T) *SendCase[T] { return &SendCase[T]{Value: v, ch
 // its index. If several can, it chooses one at random, all with the same probability. Cases that are nil, or of
 // a nil channel, are never chosen. When ctx ends first it returns -1 and the cause, and no case was done.
 //
-// It panics if the chosen case sends on a closed channel, and if a case is passed twice, or to
-// two selects at the same time.
+// It panics if the chosen case sends on a closed channel, and if a case is passed twice, or while another select uses it.
+// Then no case was done, and all of them can be used again, that of the other select when it has returned.
 func Select(ctx context.Context, cases ...Case) (index int, err error) {
 	c, err := task.Enter(ctx)
 	if err != nil {
@@ -82,14 +85,14 @@ func Select(ctx context.Context, cases ...Case) (index int, err error) {
 	}
 	s := newSelection(c, cases)
 	if len(s.order) == 0 {
-		s.free(c, cases)
-		return -1, never(ctx, c)
+		s.free(c)
+		return -1, never(ctx)
 	}
-	s.lock(cases)
-	index, w := s.try(cases)
+	s.lock(c, cases)
+	index, w := s.try(c, cases)
 	if index >= 0 {
-		s.unlock(cases)
-		s.free(c, cases)
+		s.release(cases)
+		s.free(c)
 		if w != nil {
 			w.wake(c)
 		}
@@ -97,8 +100,8 @@ func Select(ctx context.Context, cases ...Case) (index int, err error) {
 	}
 	s.Prepare(ctx, c)
 	s.Why = rt.WaitSelect
-	for _, o := range s.order {
-		cases[o.index].enqueue()
+	for _, i := range s.poll { // in random order: of two cases with one channel, the first in its queue is chosen
+		cases[i].enqueue()
 	}
 	s.unlock(cases)
 	if s.Own() {
@@ -113,24 +116,44 @@ func Select(ctx context.Context, cases ...Case) (index int, err error) {
 			}
 		}
 	} else {
-		err = s.WaitIn(s)
-	}
-	for _, o := range s.order {
-		if err != nil || int(o.index) != s.index {
-			cases[o.index].dequeue()
-		}
+		err = s.waitForeign(cases)
 	}
 	if err != nil {
-		s.free(c, cases)
+		s.leave(cases, -1)
+		s.free(c)
 		return -1, err
 	}
 	index = s.index
+	s.leave(cases, index)
 	open := cases[index].finish()
-	s.free(c, cases)
+	s.free(c)
 	if !open {
 		panicClosed("Select with a send")
 	}
 	return index, nil
+}
+
+// waitForeign waits under a context that is not the task's own Ctx. If it panics, which WaitIn lets through only when no
+// case was or will be done, the cases leave their queues.
+func (s *selection) waitForeign(cases []Case) error {
+	returned := false
+	defer func() {
+		if !returned {
+			s.leave(cases, -1)
+		}
+	}()
+	err := s.WaitIn(s)
+	returned = true
+	return err
+}
+
+// leave takes all cases but the one at index out of their queues.
+func (s *selection) leave(cases []Case, index int) {
+	for _, o := range s.order {
+		if int(o.index) != index {
+			cases[o.index].dequeue()
+		}
+	}
 }
 
 // TrySelect does one of the cases if that is possible without waiting, as a Go select with a
@@ -138,10 +161,10 @@ func Select(ctx context.Context, cases ...Case) (index int, err error) {
 // at which none was possible. Its panics are those of [Select].
 func TrySelect(cases ...Case) (index int, ok bool) {
 	s := newSelection(nil, cases)
-	s.lock(cases)
-	index, w := s.try(cases)
-	s.unlock(cases)
-	s.free(nil, cases)
+	s.lock(nil, cases)
+	index, w := s.try(nil, cases)
+	s.release(cases)
+	s.free(nil)
 	if w != nil {
 		w.wake(nil)
 	}
@@ -212,7 +235,7 @@ func newSelection(c *task.Ctx, cases []Case) *selection {
 		if x == nil {
 			continue
 		}
-		o := x.attach(s, i)
+		o := x.order()
 		if o == 0 {
 			continue
 		}
@@ -233,15 +256,41 @@ func newSelection(c *task.Ctx, cases []Case) *selection {
 	return s
 }
 
-// lock locks all channels, each once, in the order that all selects keep to.
-func (s *selection) lock(cases []Case) {
+// lock locks all channels, each once, in the order that all selects keep to, and attaches the cases. It panics, with nothing
+// locked or attached, if a case is in use. c is the running task, or nil.
+//
+// Whether a case is in use stands under the lock of its channel, which each select takes anyway.
+func (s *selection) lock(c *task.Ctx, cases []Case) {
 	last := uint64(0)
-	for _, o := range s.order {
+	for k, o := range s.order {
+		x := cases[o.index]
 		if o.order != last {
-			cases[o.index].lock()
+			x.lock()
 			last = o.order
 		}
+		if !x.attach(s, int(o.index)) {
+			s.undo(cases, k)
+			s.free(c)
+			panic("tsync: a Case is in use twice: each select needs cases of its own, and each of its cases only once")
+		}
 	}
+}
+
+// undo takes back lock when the case at place k is in use, and those behind have not been looked at.
+func (s *selection) undo(cases []Case, k int) {
+	for _, o := range s.order[:k] {
+		cases[o.index].detach()
+	}
+	s.order = s.order[:k+1]
+	s.unlock(cases)
+}
+
+// release detaches the cases and unlocks all channels.
+func (s *selection) release(cases []Case) {
+	for _, o := range s.order {
+		cases[o.index].detach()
+	}
+	s.unlock(cases)
 }
 
 func (s *selection) unlock(cases []Case) {
@@ -256,14 +305,14 @@ func (s *selection) unlock(cases []Case) {
 
 // try does the first case in random order that can go on, and returns -1 if none can. All channels
 // are locked.
-func (s *selection) try(cases []Case) (index int, w waker) {
+func (s *selection) try(c *task.Ctx, cases []Case) (index int, w waker) {
 	for _, i := range s.poll {
 		switch o, w := cases[i].try(s); o {
 		case done:
 			return int(i), w
 		case sendOnClosed:
-			s.unlock(cases)
-			s.free(nil, cases)
+			s.release(cases)
+			s.free(c)
 			panicClosed("Select with a send")
 		}
 	}
@@ -282,11 +331,8 @@ func takeSelection(c *task.Ctx) *selection {
 	return selections.Get().(*selection)
 }
 
-// free ends the selection and pools it. c is the running task, or nil.
-func (s *selection) free(c *task.Ctx, cases []Case) {
-	for _, o := range s.order {
-		cases[o.index].detach()
-	}
+// free pools the selection, to which no case is attached any more. c is the running task, or nil.
+func (s *selection) free(c *task.Ctx) {
 	s.order, s.poll = s.order[:0], s.poll[:0]
 	if s.won.Load() {
 		if !s.Reusable() {
@@ -315,26 +361,40 @@ func (ch *Chan[T]) order() uint64 {
 	}
 }
 
-func (w *waiter[T]) attach(s *selection, index int) {
+// attach implements Case, but for w being that of a case.
+func (w *waiter[T]) attach(s *selection, index int) bool {
 	if w.sel != nil {
-		panic("tsync: a Case is in use twice: each select needs cases of its own, and each of its cases only once")
+		return false
 	}
 	w.sel, w.index = s, index
+	return true
 }
 
-func (x *RecvCase[T]) attach(s *selection, index int) (order uint64) {
+// end takes the waiter of a case out of its queue, if it is still there, and detaches it. Called under the lock.
+func (w *waiter[T]) end() {
+	w.leave()
+	w.reset()
+	w.sel = nil
+}
+
+func (x *RecvCase[T]) order() uint64 {
 	if x == nil || x.ch == nil {
 		return 0
 	}
-	x.w.attach(s, index)
 	return x.ch.order()
 }
 
-func (x *RecvCase[T]) detach()  { x.w.sel = nil }
-func (x *RecvCase[T]) lock()    { x.ch.lock() }
-func (x *RecvCase[T]) unlock()  { x.ch.mu.Unlock() }
-func (x *RecvCase[T]) enqueue() { x.ch.recvq.push(&x.w) }
-func (x *RecvCase[T]) dequeue() { x.ch.withdraw(&x.w) }
+func (x *RecvCase[T]) attach(s *selection, index int) bool { return x.w.attach(s, index) }
+func (x *RecvCase[T]) detach()                             { x.w.sel = nil }
+func (x *RecvCase[T]) lock()                               { x.ch.lock() }
+func (x *RecvCase[T]) unlock()                             { x.ch.mu.Unlock() }
+func (x *RecvCase[T]) enqueue()                            { x.ch.recvq.push(&x.w) }
+
+func (x *RecvCase[T]) dequeue() {
+	x.ch.mu.Lock()
+	x.w.end()
+	x.ch.mu.Unlock()
+}
 
 func (x *RecvCase[T]) try(s *selection) (outcome, waker) {
 	v, ok, can, w := x.ch.tryRecv(s)
@@ -346,31 +406,34 @@ func (x *RecvCase[T]) try(s *selection) (outcome, waker) {
 }
 
 func (x *RecvCase[T]) finish() bool {
+	x.ch.mu.Lock()
 	x.Value, x.OK = x.w.v, x.w.ok
-	x.w.reset()
+	x.w.end()
+	x.ch.mu.Unlock()
 	return true
 }
 
-func (x *SendCase[T]) attach(s *selection, index int) (order uint64) {
+func (x *SendCase[T]) order() uint64 {
 	if x == nil || x.ch == nil {
 		return 0
 	}
-	x.w.attach(s, index)
 	return x.ch.order()
 }
 
-func (x *SendCase[T]) detach() { x.w.sel = nil }
-func (x *SendCase[T]) lock()   { x.ch.lock() }
-func (x *SendCase[T]) unlock() { x.ch.mu.Unlock() }
+func (x *SendCase[T]) attach(s *selection, index int) bool { return x.w.attach(s, index) }
+func (x *SendCase[T]) detach()                             { x.w.sel = nil }
+func (x *SendCase[T]) lock()                               { x.ch.lock() }
+func (x *SendCase[T]) unlock()                             { x.ch.mu.Unlock() }
+
+func (x *SendCase[T]) dequeue() {
+	x.ch.mu.Lock()
+	x.w.end()
+	x.ch.mu.Unlock()
+}
 
 func (x *SendCase[T]) enqueue() {
 	x.w.v = x.Value
 	x.ch.sendq.push(&x.w)
-}
-
-func (x *SendCase[T]) dequeue() {
-	x.ch.withdraw(&x.w)
-	x.w.reset()
 }
 
 func (x *SendCase[T]) try(s *selection) (outcome, waker) {
@@ -385,8 +448,10 @@ func (x *SendCase[T]) try(s *selection) (outcome, waker) {
 }
 
 func (x *SendCase[T]) finish() bool {
+	x.ch.mu.Lock()
 	ok := x.w.ok
-	x.w.reset()
+	x.w.end()
+	x.ch.mu.Unlock()
 	return ok
 }
 

@@ -40,11 +40,6 @@ func TestSelectWithoutWaiting(t *testing.T) {
 	require.Zero(t, i)
 }
 
-func TestSelectCaseUsedTwice(t *testing.T) {
-	r := NewChan[int](0).RecvCase()
-	requirePanics(t, "in use twice", func() { TrySelect(r, r) })
-}
-
 // TestSelectFair: of several cases that can go on, each is chosen equally often.
 func TestSelectFair(t *testing.T) {
 	var cases []Case

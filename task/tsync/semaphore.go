@@ -48,7 +48,7 @@ func (s *Semaphore) Acquire(ctx context.Context, n int64) error {
 	}
 	if n > s.size {
 		s.mu.Unlock()
-		return never(ctx, c)
+		return never(ctx)
 	}
 	w := semaphoreWaiters.take(ctx, c, s)
 	w.Why = rt.WaitSemaphore

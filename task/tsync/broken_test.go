@@ -1,0 +1,438 @@
+package tsync
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/task"
+)
+
+// A brokenCtx is a context whose method panics from its nth call on, counted from when it was armed.
+type brokenCtx struct {
+	context.Context
+	method string
+	left   atomic.Int64 // calls that do not panic; negative while it is not armed
+}
+
+func newBroken(ctx context.Context, method string) *brokenCtx {
+	x := &brokenCtx{Context: ctx, method: method}
+	x.left.Store(-1)
+	return x
+}
+
+const brokenPanic = "the context is broken"
+
+func (x *brokenCtx) call(method string) {
+	if method != x.method {
+		return
+	}
+	for {
+		n := x.left.Load()
+		if n < 0 {
+			return
+		}
+		if n == 0 {
+			panic(brokenPanic)
+		}
+		if x.left.CompareAndSwap(n, n-1) {
+			return
+		}
+	}
+}
+
+func (x *brokenCtx) Done() <-chan struct{} { x.call("Done"); return x.Context.Done() }
+func (x *brokenCtx) Err() error            { x.call("Err"); return x.Context.Err() }
+func (x *brokenCtx) Value(key any) any     { x.call("Value"); return x.Context.Value(key) }
+
+// recovered returns what f panics with, or nil.
+func recovered(f func()) (v any) {
+	defer func() { v = recover() }()
+	f()
+	return nil
+}
+
+// A bench is a primitive that has been brought into a state in which wait waits.
+type bench struct {
+	name string
+	make func(w *world) (wait func(ctx context.Context) error, check func(ctx context.Context) error)
+}
+
+func errIf(bad bool, format string, args ...any) error {
+	if bad {
+		return fmt.Errorf(format, args...)
+	}
+	return nil
+}
+
+// benches has each operation that waits. check fails if the wait that did not come about has left anything behind.
+var benches = []bench{
+	{"Mutex", func(w *world) (wait, check func(ctx context.Context) error) {
+		m := new(Mutex)
+		m.TryLock()
+		return m.Lock, func(ctx context.Context) error {
+			m.Unlock()
+			err := m.Lock(ctx)
+			m.Unlock()
+			return errIf(err != nil || m.state.Load() != 0, "%v, state %d", err, m.state.Load())
+		}
+	}},
+	{"RWMutex.Lock", func(w *world) (wait, check func(ctx context.Context) error) {
+		m := new(RWMutex)
+		m.TryRLock()
+		return m.Lock, func(ctx context.Context) error {
+			ok := m.TryRLock() // no writer waits
+			m.RUnlock()
+			m.RUnlock()
+			return errIf(!ok || !m.TryLock(), "a writer was left")
+		}
+	}},
+	{"RWMutex.RLock", func(w *world) (wait, check func(ctx context.Context) error) {
+		m := new(RWMutex)
+		m.TryLock()
+		return m.RLock, func(ctx context.Context) error {
+			m.Unlock()
+			return errIf(!m.TryLock(), "a reader was left")
+		}
+	}},
+	{"Semaphore", func(w *world) (wait, check func(ctx context.Context) error) {
+		s := NewSemaphore(2)
+		s.TryAcquire(1)
+		return func(ctx context.Context) error { return s.Acquire(ctx, 2) }, func(ctx context.Context) error {
+			s.Release(1)
+			return errIf(!s.TryAcquire(2), "units are missing")
+		}
+	}},
+	{"Semaphore of too few units", func(w *world) (wait, check func(ctx context.Context) error) {
+		s := NewSemaphore(2)
+		return func(ctx context.Context) error { return s.Acquire(ctx, 3) }, func(ctx context.Context) error {
+			return errIf(!s.TryAcquire(2), "units are missing")
+		}
+	}},
+	{"Cond", func(w *world) (wait, check func(ctx context.Context) error) {
+		d := NewCond(new(Mutex))
+		return func(ctx context.Context) error {
+				if err := d.L.Lock(ctx); err != nil {
+					return err
+				}
+				defer d.L.Unlock()
+				return d.Wait(ctx)
+			}, func(ctx context.Context) error {
+				d.Signal()
+				return errIf(!d.L.(*Mutex).TryLock() || d.queue.first != nil, "a waiter or the lock was left")
+			}
+	}},
+	{"WaitGroup", func(w *world) (wait, check func(ctx context.Context) error) {
+		g := new(WaitGroup)
+		g.Add(1)
+		return g.Wait, func(ctx context.Context) error {
+			g.Done()
+			return g.Wait(ctx)
+		}
+	}},
+	{"Event", func(w *world) (wait, check func(ctx context.Context) error) {
+		e := new(Event)
+		return e.Wait, func(ctx context.Context) error {
+			e.Set()
+			return e.Wait(ctx)
+		}
+	}},
+	{"Once", func(w *world) (wait, check func(ctx context.Context) error) {
+		o := new(Once)
+		o.begun.Store(true) // another party is about to call its function
+		return func(ctx context.Context) error { return o.Do(ctx, func() {}) }, func(ctx context.Context) error {
+			o.done.Set()
+			return o.Do(ctx, func() {})
+		}
+	}},
+	{"Barrier", func(w *world) (wait, check func(ctx context.Context) error) {
+		b := NewBarrier(2)
+		return func(ctx context.Context) error { _, err := b.Wait(ctx); return err }, func(ctx context.Context) error {
+			return errIf(b.waiting != 0 || b.queue.first != nil, "%d are waiting", b.waiting)
+		}
+	}},
+	{"Chan.Recv", func(w *world) (wait, check func(ctx context.Context) error) {
+		ch := NewChan[int](0)
+		return func(ctx context.Context) error { _, _, err := ch.Recv(ctx); return err }, func(ctx context.Context) error {
+			return errIf(ch.TrySend(1), "a receiver was left")
+		}
+	}},
+	{"Chan.Send", func(w *world) (wait, check func(ctx context.Context) error) {
+		ch := NewChan[int](1)
+		ch.TrySend(1)
+		return func(ctx context.Context) error { return ch.Send(ctx, 2) }, func(ctx context.Context) error {
+			_, _, one := ch.TryRecv()
+			_, _, two := ch.TryRecv()
+			return errIf(!one || two, "a sender was left")
+		}
+	}},
+	{"nil Chan", func(w *world) (wait, check func(ctx context.Context) error) {
+		var ch *Chan[int]
+		return func(ctx context.Context) error { return ch.Send(ctx, 2) }, func(ctx context.Context) error { return nil }
+	}},
+	{"Select", func(w *world) (wait, check func(ctx context.Context) error) {
+		a, b := NewChan[int](0), NewChan[int](0)
+		r, s := a.RecvCase(), b.SendCase(1)
+		return func(ctx context.Context) error { _, err := Select(ctx, r, s); return err }, func(ctx context.Context) error {
+			_, _, got := b.TryRecv()
+			_, ok := TrySelect(r, s) // are free to be used
+			return errIf(a.TrySend(1) || got || ok, "a case was left")
+		}
+	}},
+	{"Timer.C", func(w *world) (wait, check func(ctx context.Context) error) {
+		t := NewTimer(w.s, 24*time.Hour)
+		return func(ctx context.Context) error { _, _, err := t.C.Recv(ctx); return err }, func(ctx context.Context) error {
+			return errIf(!t.Stop() || t.C.recvq.first != nil, "a receiver was left")
+		}
+	}},
+	{"Completion", func(w *world) (wait, check func(ctx context.Context) error) {
+		p := new(task.Completion[int])
+		return func(ctx context.Context) error { _, err := p.Wait(ctx); return err }, func(ctx context.Context) error {
+			p.Complete(7, nil)
+			v, err := p.Wait(ctx)
+			return errIf(v != 7 || err != nil, "%d %v", v, err)
+		}
+	}},
+	{"Group", func(w *world) (wait, check func(ctx context.Context) error) {
+		g := task.NewGroup(w.s)
+		var e Event
+		_ = g.Go(bg, func(c *task.Ctx) error { return e.Wait(c) })
+		return g.Wait, func(ctx context.Context) error {
+			e.Set()
+			return g.Wait(ctx)
+		}
+	}},
+	{"Future", func(w *world) (wait, check func(ctx context.Context) error) {
+		var e Event
+		f := task.Submit(w.s, func(c *task.Ctx) (int, error) { return 7, e.Wait(c) })
+		return func(ctx context.Context) error { _, err := task.Race(ctx, f); return err }, func(ctx context.Context) error {
+			e.Set()
+			v, err := f.Wait(ctx)
+			return errIf(v != 7 || err != nil, "%d %v", v, err)
+		}
+	}},
+	{"Receive", func(w *world) (wait, check func(ctx context.Context) error) {
+		ch := make(chan int)
+		return func(ctx context.Context) error { _, _, err := task.Receive(ctx, ch); return err }, func(ctx context.Context) error {
+			select {
+			case ch <- 1:
+				return errIf(true, "a receiver was left")
+			default:
+				return nil
+			}
+		}
+	}},
+	{"Sleep", func(w *world) (wait, check func(ctx context.Context) error) {
+		return func(ctx context.Context) error { return task.Sleep(ctx, 24*time.Hour) }, func(ctx context.Context) error { return nil }
+	}},
+}
+
+// TestBrokenContextWhileWaiting: a context whose methods panic at every point of a wait. Once the panic is recovered, the
+// primitive is as if the wait had not been, and the task's next waits end by nothing but their events.
+func TestBrokenContextWhileWaiting(t *testing.T) {
+	for _, b := range benches {
+		t.Run(b.name, func(t *testing.T) {
+			eachOf(t, []int{1, 2}, []flavour{tasks, goroutines}, func(w *world) {
+				w.do(func(ctx context.Context) {
+					for _, method := range []string{"Done", "Err", "Value"} {
+						for n := range 20 {
+							wait, check := b.make(w)
+							base, cancel := context.WithCancelCause(ctx)
+							x := newBroken(base, method)
+							x.left.Store(int64(n))
+							started := make(chan struct{})
+							var wg sync.WaitGroup
+							wg.Go(func() {
+								<-started
+								cancel(errStop)
+							})
+							v := recovered(func() {
+								close(started)
+								err := wait(x)
+								w.check(err != nil, "%s %d: no error", method, n)
+							})
+							w.check(v == nil || v == brokenPanic, "%s %d: %v", method, n, v)
+							x.left.Store(-1)
+							wg.Wait()
+							err := check(ctx)
+							w.check(err == nil, "%s %d: after %v: %v", method, n, v, err)
+							w.check(nextWaits(ctx) == nil, "%s %d: a later wait has ended early", method, n)
+							cancel(nil)
+							if v == nil && n > 0 {
+								break // it does not call the method as often as that
+							}
+						}
+					}
+				})
+			})
+		})
+	}
+}
+
+// nextWaits waits for an event, uncancellably and otherwise, and reports an error if the wait ends without it.
+func nextWaits(ctx context.Context) error {
+	for i := range 2 {
+		var set atomic.Bool
+		var e Event
+		go func() {
+			for range 3 {
+				yield(bg)
+			}
+			set.Store(true)
+			e.Set()
+		}()
+		x := ctx
+		if i == 1 {
+			x = context.WithoutCancel(ctx)
+		}
+		if err := e.Wait(x); err != nil || !set.Load() {
+			return fmt.Errorf("%v, set %v", err, set.Load())
+		}
+	}
+	return nil
+}
+
+// TestBrokenContextAfterTheEvent: the event has come before the context panics. It counts, and the panic does not.
+func TestBrokenContextAfterTheEvent(t *testing.T) {
+	eachOf(t, []int{1, 2}, []flavour{tasks, goroutines}, func(w *world) {
+		w.do(func(ctx context.Context) {
+			ch := NewChan[int](0)
+			base, cancel := context.WithCancel(ctx)
+			defer cancel()
+			x := &callbackCtx{Context: base}
+			x.done = func() {
+				x.done = nil
+				until(func() bool { return ch.TrySend(7) })
+				panic(brokenPanic)
+			}
+			v, ok, err := ch.Recv(x)
+			w.check(v == 7 && ok && err == nil, "Recv: %d %v %v", v, ok, err)
+
+			var m Mutex
+			m.TryLock()
+			x.done = func() {
+				x.done = nil
+				m.Unlock()
+				panic(brokenPanic)
+			}
+			err = m.Lock(x)
+			w.check(err == nil && !m.TryLock(), "Lock: %v", err)
+
+			r := ch.RecvCase()
+			x.done = func() {
+				x.done = nil
+				until(func() bool { return ch.TrySend(8) })
+				panic(brokenPanic)
+			}
+			_, err = Select(x, r)
+			w.check(err == nil && r.Value == 8, "Select: %v %d", err, r.Value)
+			w.check(nextWaits(ctx) == nil, "a later wait has ended early")
+		})
+	})
+}
+
+// A callbackCtx is a context that calls a function in Done.
+type callbackCtx struct {
+	context.Context
+	done func()
+}
+
+func (x *callbackCtx) Done() <-chan struct{} {
+	if f := x.done; f != nil {
+		f()
+	}
+	return x.Context.Done()
+}
+
+// TestCondWaitWithoutTheLock: it panics, and no Signal ends a later wait for that.
+func TestCondWaitWithoutTheLock(t *testing.T) {
+	for _, l := range []Locker{new(Mutex), new(RWMutex)} {
+		each(t, func(w *world) {
+			d := NewCond(l)
+			ch := NewChan[int](0)
+			u := w.start(func(ctx context.Context) {
+				w.check(recovered(func() { _ = d.Wait(ctx) }) != nil, "no panic")
+				v, ok, err := ch.Recv(ctx)
+				w.check(v == 7 && ok && err == nil, "Recv: %d %v %v", v, ok, err)
+			})
+			untilWaiting(&ch.mu, &ch.recvq, 1)
+			require.Zero(w.t, length(&d.mu, &d.queue))
+			d.Signal()
+			d.Broadcast()
+			require.True(w.t, ch.TrySend(7))
+			<-u.done
+			// The Cond works.
+			u = w.start(func(ctx context.Context) {
+				w.check(d.L.Lock(ctx) == nil && d.Wait(ctx) == nil, "Wait")
+				d.L.Unlock()
+			})
+			untilWaiting(&d.mu, &d.queue, 1)
+			require.NoError(w.t, d.L.Lock(bg))
+			d.L.Unlock() // by now it waits
+			d.Signal()
+			<-u.done
+		})
+	}
+}
+
+// A signalLock is a lock whose Unlock signals its Cond, and then panics.
+type signalLock struct {
+	Mutex
+	d *Cond
+}
+
+func (l *signalLock) Unlock() {
+	l.d.Signal()
+	panic(brokenPanic)
+}
+
+// TestCondSignalAtThePanic: a Signal has come before the Unlock of Wait panics.
+func TestCondSignalAtThePanic(t *testing.T) {
+	each(t, func(w *world) {
+		l := &signalLock{}
+		d := NewCond(l)
+		l.d = d
+		w.do(func(ctx context.Context) {
+			v := recovered(func() { _ = d.Wait(ctx) })
+			w.check(v == brokenPanic, "%v", v)
+			w.check(nextWaits(ctx) == nil, "a later wait has ended early")
+		})
+		require.Zero(w.t, length(&d.mu, &d.queue))
+	})
+}
+
+// TestNeverEndsOnce: a wait on a nil channel under a derived context is ended by the task's cancellation or by the
+// context's, and by one of the two only.
+func TestNeverEndsOnce(t *testing.T) {
+	eachOf(t, []int{1, 2, 8}, []flavour{tasks}, func(w *world) {
+		for range scale(1000) {
+			var e Event
+			var early atomic.Bool
+			done := make(chan struct{})
+			ready := make(chan task.Task, 1)
+			w.s.Go(func(c *task.Ctx) {
+				defer close(done)
+				ctx, cancel := context.WithCancel(c)
+				defer cancel()
+				ready <- c.Task()
+				_ = (*Chan[int])(nil).Send(ctx, 1)
+				if err := e.Wait(context.WithoutCancel(c)); err != nil || !e.IsSet() {
+					early.Store(true)
+				}
+			})
+			tk := <-ready
+			tk.Cancel()
+			for range 20 {
+				yield(bg)
+			}
+			e.Set()
+			<-done
+			require.False(w.t, early.Load())
+		}
+	})
+}
