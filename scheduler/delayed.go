@@ -62,6 +62,7 @@ func (s *Scheduler) admitDelayed(fn any, x *rt.Ext) (*rt.Desc, uint32) {
 // waits for its time was accepted: Shutdown waits until it has run, and Close cancels it. After either, fn does
 // not run and the handle's Err is [task.ErrClosed].
 func (s *Scheduler) GoAfter(d time.Duration, fn func(c *task.Ctx), opts ...task.Option) task.Task {
+	s.check()
 	if fn == nil {
 		panic("scheduler: GoAfter with a nil function")
 	}
@@ -154,6 +155,7 @@ type periodics struct {
 // no further one; that is no error. Close cancels it. GoEvery may be called from anywhere and does not wait. It panics if d
 // is not positive. The clock is the scheduler's ([WithClock]).
 func (s *Scheduler) GoEvery(d time.Duration, fn func(c *task.Ctx), opts ...task.Option) task.Task {
+	s.check()
 	if fn == nil {
 		panic("scheduler: GoEvery with a nil function")
 	}

@@ -17,6 +17,7 @@ import (
 // Nothing is stopped for it: each line is true of a moment during the call, not all of the same one. It may be called
 // at any time, from anywhere, and blocks the calling goroutine as long as w does. It returns the error of w, if any.
 func (s *Scheduler) Dump(w io.Writer) error {
+	s.check()
 	b := bufio.NewWriter(w)
 	now := s.now()
 	var n census

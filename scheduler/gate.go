@@ -12,7 +12,10 @@ type gate Scheduler
 var _ rt.Scheduler = (*gate)(nil)
 
 // Gate is for the other packages of this module, which reach the scheduler by what it returns.
-func (s *Scheduler) Gate() rt.Scheduler { return (*gate)(s) }
+func (s *Scheduler) Gate() rt.Scheduler {
+	s.check()
+	return (*gate)(s)
+}
 
 func (g *gate) of() *Scheduler { return (*Scheduler)(g) }
 

@@ -54,6 +54,9 @@ func (p Pinning) String() string {
 	return fmt.Sprintf("Pinning(%d)", uint8(p))
 }
 
+// MarshalText returns [Pinning.String], for log/slog and encoding/json. It never fails.
+func (p Pinning) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
 // Stall describes a task that has passed no yield point for long, and so keeps
 // its worker from everybody else.
 type Stall struct {

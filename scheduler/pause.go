@@ -42,7 +42,12 @@ var (
 // If ctx ends first, Pause returns its cause, and the tasks go on, unless another call has paused them before. A scheduler
 // that is paused already is paused once: one Resume ends it, and a Pause that still waits then returns an
 // error. Shutdown and Close end a pause, and Pause returns [task.ErrClosed] after them.
+//
+// Tasks of two schedulers must not pause each other's scheduler: each would wait, parked, on workers that the other has
+// stopped, and neither wait ends, not by its context either, until a third party calls Resume. Let one place outside of both
+// pause schedulers.
 func (s *Scheduler) Pause(ctx context.Context) error {
+	s.check()
 	if err := s.enterOutside(ctx, errPauseOnTask); err != nil {
 		return err
 	}
@@ -71,7 +76,10 @@ func (s *Scheduler) Pause(ctx context.Context) error {
 
 // Resume lets the tasks of a scheduler that was paused run again. It does nothing if the scheduler is not paused. It does not
 // wait; anybody may call it.
-func (s *Scheduler) Resume() { s.endPause(errResumed) }
+func (s *Scheduler) Resume() {
+	s.check()
+	s.endPause(errResumed)
+}
 
 // endPause ends the present pause, with err for those who still wait for it.
 func (s *Scheduler) endPause(err error) {

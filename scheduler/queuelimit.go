@@ -43,6 +43,9 @@ func (p QueuePolicy) String() string {
 	return fmt.Sprintf("QueuePolicy(%d)", uint8(p))
 }
 
+// MarshalText returns [QueuePolicy.String], for log/slog and encoding/json. It never fails.
+func (p QueuePolicy) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
 // WithQueueLimit bounds the number of submissions from outside that have not started to n, 1 to [MaxQueueLimit], and sets
 // what becomes of those for which there is no room. By default there is no limit.
 //

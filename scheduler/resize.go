@@ -50,13 +50,17 @@ const (
 func (s *Scheduler) workers() []*worker { return *s.pool.workers.Load() }
 
 // Workers returns the number of workers: what it was made with, or what was passed to [Scheduler.Resize] last.
-func (s *Scheduler) Workers() int { return int(s.pool.size.Load()) }
+func (s *Scheduler) Workers() int {
+	s.check()
+	return int(s.pool.size.Load())
+}
 
 // Resize changes the number of workers to n, 1 to [MaxWorkers], and returns an error if n is none of these, or
 // [task.ErrClosed] if the scheduler is closed. It may be called at any time, by tasks too, and does not wait: new
 // workers start at once; those that are too many go on with their present task until its next yield point, hand
 // over what they have queued, and give up their threads.
 func (s *Scheduler) Resize(n int) error {
+	s.check()
 	if n < 1 || n > MaxWorkers {
 		return fmt.Errorf("scheduler: Resize(%d): want 1 to %d", n, MaxWorkers)
 	}

@@ -90,7 +90,7 @@ func New(opts ...Option) (*Scheduler, error) {
 			return nil, err
 		}
 	}
-	s.home.Sched = s.Gate()
+	s.home.Sched = (*gate)(s)
 	s.descs.nobody = &rt.Worker{Home: &s.home}
 	if cfg.queueLimit > 0 {
 		s.inj.adm = &admission{limit: cfg.queueLimit, policy: cfg.queuePolicy, wake: s.wakeBlocked}
@@ -113,7 +113,20 @@ func New(opts ...Option) (*Scheduler, error) {
 	return s, nil
 }
 
-const zeroScheduler = "scheduler: the zero Scheduler has no workers: make one with New"
+const (
+	zeroScheduler = "scheduler: the zero Scheduler has no workers: make one with New"
+	nilScheduler  = "scheduler: a nil *Scheduler: make one with New, and look at the error that it returned"
+)
+
+// check panics if s was not made by New.
+func (s *Scheduler) check() {
+	if s == nil {
+		panic(nilScheduler)
+	}
+	if s.closed == nil {
+		panic(zeroScheduler)
+	}
+}
 
 func (s *Scheduler) pinned() bool { return s.cfg.pinning != None }
 
@@ -137,6 +150,9 @@ func (s *Scheduler) logger() *slog.Logger {
 // After Shutdown or Close, fn does not run and the handle's Err is [task.ErrClosed]. [WithQueueLimit] says what happens
 // when there is a limit and the queue is full.
 func (s *Scheduler) Go(fn func(c *task.Ctx), opts ...task.Option) task.Task {
+	if s == nil {
+		panic(nilScheduler) // of the zero Scheduler descs knows
+	}
 	if fn == nil {
 		panic("scheduler: Go with a nil function")
 	}
@@ -147,6 +163,7 @@ func (s *Scheduler) Go(fn func(c *task.Ctx), opts ...task.Option) task.Task {
 // GoContext is Go with the option [task.Parent]: the task is cancelled, with the context's cause, when ctx ends, and its
 // Ctx has ctx's deadline and values. If ctx has ended already, fn does not run.
 func (s *Scheduler) GoContext(ctx context.Context, fn func(c *task.Ctx), opts ...task.Option) task.Task {
+	s.check()
 	if ctx == nil {
 		panic("scheduler: GoContext with a nil context: use Go, or context.Background()")
 	}

@@ -62,11 +62,9 @@ var errShutdownOnTask = errors.New("scheduler: Shutdown called from inside a tas
 // Inside a task, or a function of [task.Ctx.Blocking], Shutdown could only wait for itself: it changes nothing and returns an
 // error.
 func (s *Scheduler) Shutdown(ctx context.Context) error {
+	s.check()
 	if ctx == nil {
 		panic("scheduler: Shutdown with a nil context: pass context.Background(), or one with a deadline")
-	}
-	if s.quiet == nil {
-		panic(zeroScheduler)
 	}
 	if onTask() {
 		return errShutdownOnTask
@@ -103,9 +101,7 @@ func (s *Scheduler) Shutdown(ctx context.Context) error {
 // a task, or a function of [task.Ctx.Blocking], of any scheduler, it does not wait: the rest is done when that has ended. It
 // always returns nil, and is an io.Closer.
 func (s *Scheduler) Close() error {
-	if s.quiet == nil {
-		panic(zeroScheduler)
-	}
+	s.check()
 	if s.phase.Swap(phaseClosed) != phaseClosed {
 		s.refuseBlocked()
 		s.descs.each(func(d *rt.Desc) {

@@ -91,6 +91,7 @@ func (w *worker) flush() {
 
 // Stats reads the counters. It may be called at any time, also after Close.
 func (s *Scheduler) Stats() Stats {
+	s.check()
 	st := Stats{
 		Workers:  s.Workers(),
 		Sleeping: s.idle.sleeping(),

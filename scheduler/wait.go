@@ -32,6 +32,7 @@ var errWaitOnTask = errors.New("scheduler: Wait called from inside a task of thi
 // Tasks that wait, for a timer or for ever, have not ended, and periodic ones never do. For a part of
 // the tasks, use a [task.Group].
 func (s *Scheduler) Wait(ctx context.Context) error {
+	s.check()
 	if err := s.enterOutside(ctx, errWaitOnTask); err != nil {
 		return err
 	}

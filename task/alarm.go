@@ -11,8 +11,11 @@ import (
 func timersOf(who string, on Starter) rt.Timers {
 	switch on := on.(type) {
 	case nil:
-		panic("task: " + who + " with a nil Starter: pass a scheduler, or a task's Ctx")
+		panic(nilStarter(who))
 	case *Ctx:
+		if on == nil {
+			panic(nilStarter(who))
+		}
 		return on.desc().Home().Sched.Timers()
 	case rt.Gated:
 		return on.Gate().Timers()
@@ -42,6 +45,9 @@ type Alarm struct {
 // it takes back what the last ring did, and reports whether there was anything left of that. It may be nil. It panics if on
 // is neither a scheduler nor a task's Ctx.
 func NewAlarm(on Starter, ring func(late time.Duration), undo func() bool) *Alarm {
+	if ring == nil {
+		panic("task: NewAlarm with a nil function")
+	}
 	return &Alarm{timers: timersOf("an alarm", on), ring: ring, undo: undo}
 }
 

@@ -10,8 +10,12 @@ import (
 
 // Deadline has the task cancelled, with the cause [context.DeadlineExceeded], at t on the scheduler's clock, if it has not
 // ended by then. If it has not started, it never will. [Ctx.Deadline] reports it, unless the parent's is earlier. With
-// more than one Deadline or [Timeout] the earliest counts. It costs an allocation of about 200 bytes.
+// more than one Deadline or [Timeout] the earliest counts. The zero Time is no deadline, as where context.Context.Deadline
+// reports none: the option then does nothing. It costs an allocation of about 200 bytes.
 func Deadline(t time.Time) Option {
+	if t.IsZero() {
+		return Option{}
+	}
 	return Option{func(x *rt.Ext) {
 		l := limitOf(x)
 		if l.At.IsZero() || t.Before(l.At) {

@@ -45,6 +45,10 @@
 //     may be on another. A task must therefore not call runtime.LockOSThread and then
 //     suspend: the Go runtime ends the process with "coro: OS thread locking must match
 //     locking at coroutine creation".
+//   - Suspending in a Go function that C code has called: while cgo runs a callback, the runtime locks the
+//     goroutine to its thread. A callback that parks, yields or checkpoints on a task ends the process likewise. In a
+//     callback use what does not wait, such as tsync's Chan.TrySend, Event.Set or [Completion.Complete], or make the call of
+//     C in [Ctx.Blocking], where the callback blocks its goroutine under a context that is not the task's.
 //   - Preemption of code without yield points. It is detected and reported as a
 //     stall, not interrupted.
 package task

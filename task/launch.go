@@ -2,6 +2,7 @@ package task
 
 import (
 	"context"
+	"errors"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
@@ -24,8 +25,11 @@ type launcher struct {
 func launcherOf(who string, on Starter) launcher {
 	switch on := on.(type) {
 	case nil:
-		panic("task: " + who + " with a nil Starter: pass a scheduler, or a task's Ctx")
+		panic(nilStarter(who))
 	case *Ctx:
+		if on == nil {
+			panic(nilStarter(who))
+		}
 		return launcher{sched: on.desc().Home().Sched}
 	case rt.Gated:
 		if sched := on.Gate(); sched.Is(on) { // and not what embeds one and has a Go of its own
@@ -33,6 +37,10 @@ func launcherOf(who string, on Starter) launcher {
 		}
 	}
 	return launcher{on: on}
+}
+
+func nilStarter(who string) string {
+	return "task: " + who + " with a nil Starter: pass a scheduler, or a task's Ctx"
 }
 
 // none reports whether l was not made by launcherOf.
@@ -63,6 +71,12 @@ func (l *launcher) start(by context.Context, c *Ctx, h launched, x *rt.Ext, opts
 // watches over such a task, to see if it never runs.
 func (l *launcher) startForeign(h launched, x *rt.Ext, opts []Option) (Task, error) {
 	ran := new(atomicx.Bool)
+	started := false
+	defer func() {
+		if !started && ran.CompareAndSwap(false, true) { // Go has panicked: from now on it is too late to call the function
+			h.skip(errStarterPanicked)
+		}
+	}()
 	t := l.on.Go(func(c *Ctx) {
 		if !ran.CompareAndSwap(false, true) {
 			return // the Starter has called it before
@@ -75,6 +89,7 @@ func (l *launcher) startForeign(h launched, x *rt.Ext, opts []Option) (Task, err
 		defer func() { f.h = nil }() // it may serve another task, and the Starter's function go on
 		h.Run(c.desc())
 	}, opts...)
+	started = true
 	if t == closedTask || t == fullTask {
 		return t, t.Err()
 	}
@@ -85,6 +100,8 @@ func (l *launcher) startForeign(h launched, x *rt.Ext, opts []Option) (Task, err
 	}()
 	return t, nil
 }
+
+var errStarterPanicked = errors.New("task: Go of the Starter panicked and has not called the function")
 
 // A foreign is the parent context of a task that a Starter from elsewhere has started: by this the task is recognised, since
 // its function is the Starter's.
@@ -116,15 +133,26 @@ func launchedOf(c *Ctx) any {
 
 // Launch is on.Go(fn, opts...) for those who count on fn: if the task ends without having run fn, since it was cancelled
 // before it started or the scheduler refused it, never is called instead. That is called by who ends the task, or by the
-// caller of Launch, and must not wait for anything. Launch panics if on or fn is nil.
+// caller of Launch, and must not wait for anything. Launch panics if on or fn is nil, or on is a Ctx whose task is not the
+// caller; then it calls never as well.
 //
 // With a Starter that is neither a scheduler nor a task's Ctx, each task costs an extra goroutine.
 func Launch(on Starter, fn func(c *Ctx), never func(), opts ...Option) Task {
+	ready := false
+	defer func() {
+		if !ready {
+			never()
+		}
+	}()
 	if fn == nil {
 		panic("task: Launch with a nil function")
 	}
 	l := launcherOf("Launch", on)
 	c, _ := on.(*Ctx)
+	if c != nil {
+		c.host()
+	}
+	ready = true
 	var by context.Context // none
 	t, err := l.start(by, c, &owned{fn, never}, extOf(opts), opts)
 	if err != nil {

@@ -12,8 +12,8 @@ type Option struct {
 	apply func(x *rt.Ext)
 }
 
-// Name gives the task a name, which stall reports, panics and dumps show. It
-// costs an allocation of about 100 bytes.
+// Name gives the task a name, which its handles, stall reports, panics and dumps show. It
+// costs an allocation of about 100 bytes, and the task's descriptor, 64 bytes, serves no other task afterwards.
 func Name(name string) Option {
 	return Option{func(x *rt.Ext) { x.Name = name }}
 }

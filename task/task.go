@@ -97,6 +97,9 @@ func (t Task) Wait() error { return t.WaitContext(context.Background()) }
 // The task is not affected. It too blocks the calling goroutine, and panics on a task where it would have to: ctx says how long to wait, not who
 // waits.
 func (t Task) WaitContext(ctx context.Context) error {
+	if ctx == nil {
+		panic("task: WaitContext with a nil context: use Wait, or context.Background()")
+	}
 	if t.State() == Done {
 		return t.Err()
 	}
@@ -137,6 +140,9 @@ func (t Task) WaitContext(ctx context.Context) error {
 // [Future], and [context.WithoutCancel](c). A task that joins itself
 // gets an error at once.
 func (t Task) Join(c *Ctx) error {
+	if c == nil {
+		panic("task: Join with a nil Ctx: pass the c of the calling task; a goroutine uses t.Wait")
+	}
 	h := c.host()
 	if t.State() == Done {
 		return t.Err()
@@ -166,7 +172,8 @@ func (t Task) Join(c *Ctx) error {
 	return t.Err()
 }
 
-// Name returns the name that the task was given with the option [Name], or "".
+// Name returns the name that the task was given with the option [Name], or "". It is right for as long as the handle is
+// kept, after the task's end too.
 func (t Task) Name() string {
 	if t.d == nil {
 		return ""

@@ -231,6 +231,9 @@ func (d *Desc) Start(fn any, x *Ext) {
 	s := d.status.Load()&genMask | stActive
 	if x != nil {
 		s |= uint64(x.Level) << levelShift
+		if x.Name != "" {
+			s |= flagEscaped // keeps the descriptor for this life: handles show the name after its end
+		}
 	}
 	d.status.Store(s)
 	if x != nil && x.Limit != nil {

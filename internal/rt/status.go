@@ -38,7 +38,7 @@ const (
 	flagInternal  = 1 << 7  // Waiting for Wake, not for Ready; when Active: that Wake has not ended the last such wait
 	flagHard      = 1 << 8  // Waiting that Cancel must not end
 	flagFailed    = 1 << 9  // Done with an error in Ext
-	flagEscaped   = 1 << 10 // somebody may keep the Ctx beyond the task's end
+	flagEscaped   = 1 << 10 // the Ctx, or the name, may be asked for after the task's end
 	flagSkipped   = 1 << 11 // Done without having been started
 
 	flagCaused = 1 << 12 // Cancelled with the cause in Ext

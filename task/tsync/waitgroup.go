@@ -95,7 +95,8 @@ type Spawner interface {
 
 // Go adds one to the counter and starts fn as a task, by on; when fn has returned, panicked or called runtime.Goexit, the
 // counter goes down again. So it does when the task is cancelled before it starts, and fn never runs. If on is a scheduler
-// that is closed, fn does not run and is not counted.
+// that is closed, fn does not run and is not counted. Go panics, and the counter is as before, if on or fn is nil, or if on is
+// a Ctx whose task is not the caller.
 func (g *WaitGroup) Go(on Spawner, fn func(c *task.Ctx), opts ...task.Option) task.Task {
 	if fn == nil {
 		panic("tsync: WaitGroup.Go with a nil function")

@@ -1,0 +1,193 @@
+package task_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/task/tsync"
+)
+
+// panicOf returns the text of the panic of f, or "".
+func panicOf(f func()) (text string) {
+	defer func() {
+		if v := recover(); v != nil {
+			text = fmt.Sprint(v)
+		}
+	}()
+	f()
+	return ""
+}
+
+// TestNameAfterTheEnd: handles keep the name, whatever becomes of the descriptor.
+func TestNameAfterTheEnd(t *testing.T) {
+	s, err := scheduler.New(scheduler.WithWorkers(1))
+	require.NoError(t, err)
+	defer s.Close()
+	var handles []task.Task
+	for i := range 200 {
+		tk := s.Go(func(c *task.Ctx) { c.Yield() }, task.Name(fmt.Sprint("n", i)))
+		require.NoError(t, tk.Wait())
+		handles = append(handles, tk)
+		require.NoError(t, s.Go(func(c *task.Ctx) {}).Wait())
+	}
+	for i, tk := range handles {
+		require.Equal(t, fmt.Sprint("n", i), tk.Name())
+		require.Equal(t, fmt.Sprintf("task %q (done)", fmt.Sprint("n", i)), tk.String())
+		require.Equal(t, task.Done, tk.State())
+		require.NoError(t, tk.Err())
+	}
+}
+
+// TestLogged: structured logs show what people can read.
+func TestLogged(t *testing.T) {
+	s, err := scheduler.New(scheduler.WithWorkers(1))
+	require.NoError(t, err)
+	defer s.Close()
+	var b bytes.Buffer
+	l := slog.New(slog.NewJSONHandler(&b, nil))
+	require.NoError(t, s.Go(func(c *task.Ctx) {
+		l.Info("", "task", c.Task(), "ctx", c, "state", c.Task().State(), "level", task.High, "policy", scheduler.DropOldest,
+			"pinning", scheduler.CPUs, "stall", scheduler.Stall{Task: c.Task(), Name: "x"})
+	}, task.Name("x")).Wait())
+	var m map[string]any
+	require.NoError(t, json.Unmarshal(b.Bytes(), &m))
+	running := `task "x" (running)`
+	require.Equal(t, []any{running, running, "running", "high", "drop-oldest", "cpus", running},
+		[]any{m["task"], m["ctx"], m["state"], m["level"], m["policy"], m["pinning"], m["stall"].(map[string]any)["Task"]})
+}
+
+// A panickingStarter panics, before or after it has called the function.
+type panickingStarter struct {
+	on  task.Starter
+	ran bool
+}
+
+func (p panickingStarter) Go(fn func(c *task.Ctx), opts ...task.Option) task.Task {
+	if p.ran {
+		_ = p.on.Go(fn, opts...).Wait()
+	}
+	panic("no")
+}
+
+// TestWaitGroupAfterMisuse: a WaitGroup.Go that panics leaves the counter as it was.
+func TestWaitGroupAfterMisuse(t *testing.T) {
+	s, err := scheduler.New(scheduler.WithWorkers(2))
+	require.NoError(t, err)
+	defer s.Close()
+	var dead *task.Ctx
+	require.NoError(t, s.Go(func(c *task.Ctx) { dead = c }).Wait())
+	fn := func(c *task.Ctx) {}
+	for _, on := range []task.Starter{nil, (*task.Ctx)(nil), (*scheduler.Scheduler)(nil), new(scheduler.Scheduler), dead,
+		panickingStarter{s, false}, panickingStarter{s, true}} {
+		var g tsync.WaitGroup
+		require.NotEmpty(t, panicOf(func() { g.Go(on, fn) }))
+		require.NotEmpty(t, panicOf(func() { g.Go(on, nil) }))
+		require.Contains(t, panicOf(g.Done), "negative counter", "%T", on)
+	}
+}
+
+// TestNilSchedulers: a nil *Scheduler is named, wherever it is passed.
+func TestNilSchedulers(t *testing.T) {
+	var none *scheduler.Scheduler
+	fn := func(c *task.Ctx) {}
+	for name, f := range map[string]func(){
+		"Go":        func() { none.Go(fn) },
+		"GoContext": func() { none.GoContext(context.Background(), fn) },
+		"GoAfter":   func() { none.GoAfter(0, fn) },
+		"GoEvery":   func() { none.GoEvery(1, fn) },
+		"Pause":     func() { _ = none.Pause(context.Background()) },
+		"Resume":    func() { none.Resume() },
+		"Workers":   func() { none.Workers() },
+		"Resize":    func() { _ = none.Resize(1) },
+		"Shutdown":  func() { _ = none.Shutdown(context.Background()) },
+		"Close":     func() { _ = none.Close() },
+		"Stats":     func() { none.Stats() },
+		"Dump":      func() { _ = none.Dump(nil) },
+		"Wait":      func() { _ = none.Wait(context.Background()) },
+		"NewGroup":  func() { task.NewGroup(none) },
+		"Submit":    func() { task.Submit(none, func(c *task.Ctx) (int, error) { return 0, nil }) },
+		"NewTimer":  func() { tsync.NewTimer(none, 1) },
+		"NewTicker": func() { tsync.NewTicker(none, 1) },
+		"AfterFunc": func() { tsync.AfterFunc(none, 1, fn) },
+	} {
+		require.Contains(t, panicOf(f), "scheduler: a nil *Scheduler", name)
+	}
+	require.Contains(t, panicOf(func() { task.NewGroup((*task.Ctx)(nil)) }), "nil Starter")
+	require.Contains(t, panicOf(func() { tsync.NewTimer((*task.Ctx)(nil), 1) }), "nil Starter")
+	require.Contains(t, panicOf(func() { new(scheduler.Scheduler).Stats() }), "zero Scheduler")
+}
+
+// TestNilContexts: each operation that takes a context says what to pass instead of none.
+func TestNilContexts(t *testing.T) {
+	var none context.Context
+	var (
+		m  tsync.Mutex
+		rw tsync.RWMutex
+		e  tsync.Event
+		o  tsync.Once
+		g  tsync.WaitGroup
+		p  task.Completion[int]
+	)
+	ch, b, s := tsync.NewChan[int](0), tsync.NewBarrier(1), tsync.NewSemaphore(1)
+	for name, f := range map[string]func(){
+		"Lock":      func() { _ = m.Lock(none) },
+		"RW.Lock":   func() { _ = rw.Lock(none) },
+		"RLock":     func() { _ = rw.RLock(none) },
+		"Event":     func() { _ = e.Wait(none) },
+		"Once":      func() { _ = o.Do(none, func() {}) },
+		"WaitGroup": func() { _ = g.Wait(none) },
+		"Barrier":   func() { _, _ = b.Wait(none) },
+		"Acquire":   func() { _ = s.Acquire(none, 1) },
+		"Send":      func() { _ = ch.Send(none, 1) },
+		"Recv":      func() { _, _, _ = ch.Recv(none) },
+		"Select":    func() { _, _ = tsync.Select(none) },
+		"Wait":      func() { _, _ = p.Wait(none) },
+		"Sleep":     func() { _ = task.Sleep(none, 1) },
+		"Receive":   func() { _, _, _ = task.Receive(none, make(chan int)) },
+		"Context":   func() { _ = task.HandleOf(nil, 0).WaitContext(none) },
+	} {
+		require.Contains(t, panicOf(f), "nil context", name)
+	}
+	require.True(t, m.TryLock() && rw.TryLock() && s.TryAcquire(1), "nothing was taken")
+	require.Contains(t, panicOf(func() { _ = task.Closed().Join(nil) }), "Join with a nil Ctx")
+	require.Contains(t, panicOf(func() { _ = o.Do(context.Background(), nil) }), "nil function")
+	require.Contains(t, panicOf(func() { tsync.OnceValue[int](nil) }), "nil function")
+	ran := false
+	require.NoError(t, o.Do(context.Background(), func() { ran = true }))
+	require.True(t, ran, "the nil function does not count")
+}
+
+// TestZeroGroupWithoutLimit: the zero Group says that it is none, whatever its limit.
+func TestZeroGroupWithoutLimit(t *testing.T) {
+	var g task.Group
+	require.Contains(t, panicOf(func() { g.SetLimit(-1) }), "the zero Group")
+	require.Contains(t, panicOf(func() { _ = g.Go(context.Background(), func(c *task.Ctx) error { return nil }) }), "the zero Group")
+	require.Contains(t, panicOf(func() { g.TryGo(func(c *task.Ctx) error { return nil }) }), "the zero Group")
+	require.NoError(t, g.Wait(context.Background()))
+}
+
+// TestZeroDeadline: the zero Time is no deadline, and replaces none.
+func TestZeroDeadline(t *testing.T) {
+	s, err := scheduler.New(scheduler.WithWorkers(1))
+	require.NoError(t, err)
+	defer s.Close()
+	at := time.Now().Add(24 * time.Hour)
+	for _, opts := range [][]task.Option{{task.Deadline(time.Time{})}, {task.Deadline(at), task.Deadline(time.Time{})},
+		{task.Deadline(time.Time{}), task.Deadline(at)}} {
+		ran := false
+		require.NoError(t, s.Go(func(c *task.Ctx) {
+			d, ok := c.Deadline()
+			ran = ok == (len(opts) == 2) && (!ok || d.Equal(at))
+		}, opts...).Wait())
+		require.True(t, ran)
+	}
+}
