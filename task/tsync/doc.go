@@ -16,6 +16,9 @@
 // the operation does nothing, whether it would have had to wait or not. An operation that was
 // completed by another party just before the context ended returns nil.
 //
+// If a method of the context panics, the operation panics and nothing has changed, as if the context had ended. If another
+// party has completed the operation just before, the operation returns nil and the panic is dropped.
+//
 // Operations that do not wait take no context. For a task, an operation that takes one is
 // a yield point, like task.Ctx.Checkpoint.
 //

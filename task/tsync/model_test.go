@@ -511,12 +511,12 @@ func TestModelSelect(t *testing.T) {
 // selectWith is Select, without what it does for special cases, and with other ways to lock and to win.
 func selectWith(c *task.Ctx, cases []Case, together bool) (int, error) {
 	s := newSelection(c, cases)
-	defer func() { s.free(c, cases) }()
+	defer func() { s.free(c) }()
 	s.Prepare(c, c)
 	if together {
-		s.lock(cases)
-		if i, w := s.try(cases); i >= 0 {
-			s.unlock(cases)
+		s.lock(c, cases)
+		if i, w := s.try(c, cases); i >= 0 {
+			s.release(cases)
 			if w != nil {
 				w.wake(c)
 			}
@@ -531,9 +531,13 @@ func selectWith(c *task.Ctx, cases []Case, together bool) (int, error) {
 		for _, o := range s.order {
 			i := o.index
 			cases[i].lock()
+			cases[i].attach(s, int(i))
 			o, w := cases[i].try(s)
 			cases[i].unlock()
 			if o == done {
+				for _, o := range s.order {
+					cases[o.index].detach()
+				}
 				if w != nil {
 					w.wake(c)
 				}
@@ -575,11 +579,11 @@ func TestModelSelectStaysQueued(t *testing.T) {
 	defer func() { modelSeed = 0 }()
 	sel := func(c *task.Ctx, cases ...Case) (int, error) {
 		s := newSelection(c, cases)
-		s.lock(cases)
-		i, w := s.try(cases)
+		s.lock(c, cases)
+		i, w := s.try(c, cases)
 		if i >= 0 {
-			s.unlock(cases)
-			s.free(c, cases)
+			s.release(cases)
+			s.free(c)
 			if w != nil {
 				w.wake(c)
 			}
@@ -591,13 +595,18 @@ func TestModelSelectStaysQueued(t *testing.T) {
 			cases[i].enqueue()
 		}
 		s.unlock(cases)
-		if err := s.WaitIn(s); err != nil {
-			s.free(c, cases)
+		err := s.WaitIn(s)
+		if err == nil {
+			cases[s.index].finish()
+		}
+		for _, o := range s.order {
+			cases[o.index].detach()
+		}
+		i = s.index
+		s.free(c)
+		if err != nil {
 			return -1, err
 		}
-		cases[s.index].finish()
-		i = s.index
-		s.free(c, cases)
 		return i, nil
 	}
 	requireCaught(t, choose(sel, false, false, 0))

@@ -80,6 +80,14 @@ func TestSelectCaseUsedTwice(t *testing.T) {
 	r := NewChan[int](0).RecvCase()
 	requirePanics(t, "in use twice", func() { TrySelect(r, r) })
 	requirePanics(t, "in use twice", func() { _, _ = Select(bg, r, r) })
+	_, ok := TrySelect(r)
+	require.False(t, ok)
+	p, q := NewChan[int](0), NewChan[int](0)
+	first, twice := p.RecvCase(), q.RecvCase()
+	_, _ = TrySelect(first, twice) // puts them in order
+	requirePanics(t, "in use twice", func() { TrySelect(first, twice, twice) })
+	_, ok = TrySelect(first, twice)
+	require.False(t, ok)
 	each(t, func(w *world) {
 		a, b, c := NewChan[int](0), NewChan[int](0), NewChan[int](1)
 		shared, other, last := b.RecvCase(), a.SendCase(1), c.RecvCase()
