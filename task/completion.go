@@ -116,6 +116,8 @@ type queued struct {
 	in         *waitQueue     // nil when taken out; under mu, as the links are
 	next, prev *queued
 
+	member *member // whose place this is the wait for, in the back of a group; under mu. See place.go
+
 	// then, if it is not nil, is called by who takes the whole list out, instead of waking anybody. by is the running task that does so, or
 	// nil. It must not wait.
 	then func(by *Ctx)
@@ -183,6 +185,9 @@ func (w *queued) leave() {
 		w.next.prev = w.prev
 	}
 	w.in, w.next, w.prev = nil, nil, nil
+	if w.member != nil {
+		w.member.asks = nil
+	}
 }
 
 // takeAll empties the queue and returns what was in it as a list. The caller holds mu.

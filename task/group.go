@@ -26,11 +26,12 @@ type Starter interface {
 // context first, which says who waits: a task passes its own Ctx, or one derived from it. With any other, such as
 // context.Background() or, in a member, the group's context, it would block the thread of its worker.
 //
-// A member is active from Go until its function returns, except while it, or a call that it has forked, waits in Go or Wait of a group: meanwhile
-// its place under the limit is lent to another member. So groups can be nested, and a member can add members, at any
-// limit, without a deadlock: whoever waits for a place or for members holds no place himself. (This holds for waits in
-// groups. Members that wait for each other by other means need a limit that lets all of them in.) Coming back, the member
-// waits for a place, before those that are yet to start; but a member that is cancelled goes on without one.
+// A member is active from Go until its function returns, except while it, or a call that it has forked, waits in Go or Wait of a
+// group: meanwhile its place under the limit is lent to another member, and what else of the member runs goes on. So groups can be
+// nested, members can fork, and a member can add members, at any limit, without a deadlock: a member that waits for a place or for
+// members holds no place itself. (This holds for waits in groups, and for forked calls. Members that wait for each other by other
+// means need a limit that lets all of them in.) Coming back, the member waits for a place, before those that are yet to start; but
+// a member that is cancelled goes on without one.
 //
 // A Group is made by [NewGroup], where errgroup has its zero value, or by [NewGroupContext]. It can be used again after Wait, but what
 // it returned once it goes on returning.
@@ -53,7 +54,7 @@ type Group struct {
 	mu      atomicx.Mutex
 	waiters waitQueue   // of Wait
 	active  int         // members that have a place; counted if there is a limit
-	back    waitQueue   // members that want the place back that they have lent
+	back    waitQueue   // of members that want the place back that they have lent, a part of each
 	more    waitQueue   // of Go
 	first   error       // the first member's that failed
 	errs    []error     // all, if joining
@@ -245,10 +246,14 @@ func (g *Group) await(ctx context.Context, c *Ctx) error {
 
 // A member is the function of one Go, and its place.
 type member struct {
-	g     *Group
-	fn    func(c *Ctx) error
-	place bool // it has a place under the limit. Under g.mu once it runs: stolen calls of the member lend it too
-	waits int  // how many of the member and its stolen calls wait in operations of a group; under g.mu
+	g  *Group
+	fn func(c *Ctx) error
+
+	// Its place under the limit, which its task shares with the calls that were stolen from it: see place.go. Under g.mu once
+	// the member runs.
+	place bool    // it has one
+	waits int32   // how many of those wait in operations of a group
+	asks  *queued // the one that waits in g.back, or nil
 }
 
 // members pools those that are no heirs and that the worker does not keep: a group is often all that a program allocates while it runs,

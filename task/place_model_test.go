@@ -1,0 +1,155 @@
+//go:build heddle_model
+
+package task
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/internal/explore"
+)
+
+// A placeModel takes the steps of place.go in place of tasks: what waits blocks on the explorer instead of parking.
+type placeModel struct {
+	g       *Group
+	members []*member
+	lend    func(m *member) *queued
+}
+
+// waiter puts a wait into q, and returns what blocks until it has been woken.
+func (p *placeModel) waiter(q *waitQueue) (w *queued, wait func()) {
+	woken := false
+	w = &queued{mu: &p.g.mu, then: func(*Ctx) { woken = true }}
+	q.append(w)
+	return w, func() { explore.Block("woken", func() bool { return woken }) }
+}
+
+// check is called with mu held.
+func (p *placeModel) check() {
+	places, asks := 0, 0
+	for i, m := range p.members {
+		if m.place {
+			places++
+		}
+		if m.asks != nil {
+			asks++
+		}
+		if m.place && (m.waits > 0 || m.asks != nil) {
+			explore.Failf("member %d has a place, %d parts wait in groups, asks %t", i, m.waits, m.asks != nil)
+		}
+	}
+	back := 0
+	for w := p.g.back.first; w != nil; w = w.next {
+		back++
+	}
+	if places > p.g.active || p.g.active > p.g.limit || back != asks {
+		explore.Failf("%d places, %d active, limit %d, %d in back, %d ask", places, p.g.active, p.g.limit, back, asks)
+	}
+}
+
+// wait is an operation of a group that m's part waits in, and for nothing. A cancelled part gives up when it has not been
+// woken yet.
+func (p *placeModel) wait(m *member, cancelled bool) {
+	g := p.g
+	g.mu.Lock()
+	list := p.lend(m)
+	p.check()
+	g.mu.Unlock()
+	wakeAll(list, nil)
+
+	g.mu.Lock()
+	if m.takePlace() {
+		p.check()
+		g.mu.Unlock()
+		return
+	}
+	w, wait := p.waiter(&g.back)
+	m.ask(w)
+	p.check()
+	g.mu.Unlock()
+	if !cancelled || !w.Withdraw() {
+		wait()
+	}
+}
+
+// end is the end of m.
+func (p *placeModel) end(m *member) {
+	if m.place {
+		m.place = false
+		p.g.release(nil)
+	}
+}
+
+// forks is a group of limit 1 with a member whose parts wait in groups, the first of which joins the others, and with members of one
+// part that come after it.
+func forks(parts, others int, cancelled bool, lend func(m *member) *queued) func(*explore.Model) {
+	return func(x *explore.Model) {
+		g := &Group{limit: 1, active: 1}
+		p := &placeModel{g: g, lend: lend}
+		for range 1 + others {
+			p.members = append(p.members, &member{g: g})
+		}
+		m := p.members[0]
+		m.place = true
+		done := 0
+		for i := 1; i < parts; i++ {
+			x.Thread(fmt.Sprint("part ", i), func() {
+				p.wait(m, cancelled)
+				done++
+			})
+		}
+		x.Thread("part 0", func() {
+			p.wait(m, false)
+			explore.Block("join", func() bool { return done == parts-1 })
+			p.end(m)
+		})
+		for i, n := range p.members[1:] {
+			x.Thread(fmt.Sprint("member ", i+1), func() {
+				g.mu.Lock()
+				if g.active < g.limit {
+					g.active++
+					g.mu.Unlock()
+				} else {
+					_, wait := p.waiter(&g.more)
+					g.mu.Unlock()
+					wait()
+				}
+				n.place = true
+				p.wait(n, false)
+				p.end(n)
+			})
+		}
+		x.Check(func() error {
+			if g.active != 0 || g.back.first != nil || g.more.first != nil {
+				return fmt.Errorf("%d active at the end", g.active)
+			}
+			return nil
+		})
+	}
+}
+
+func TestModelPlaces(t *testing.T) {
+	c := explore.Config{Preemptions: 3}
+	explore.Run(t, c, forks(2, 1, false, (*member).lendPlace))
+	explore.Run(t, c, forks(2, 1, true, (*member).lendPlace))
+	c.Preemptions = 1
+	explore.Run(t, c, forks(3, 1, false, (*member).lendPlace))
+	explore.Run(t, c, forks(2, 2, true, (*member).lendPlace))
+}
+
+// If a part that waits for the place stays in back when another one lends, there come to be two of one member. The first one gets
+// the place and joins the second, which waits for the place that its member has.
+func TestModelPlacesTwoOfOneMember(t *testing.T) {
+	_, failure := explore.Check(explore.Config{Preemptions: 3}, forks(2, 1, false, func(m *member) *queued {
+		m.waits++
+		if !m.place {
+			return nil
+		}
+		m.place = false
+		return m.g.pass()
+	}))
+	require.NotNil(t, failure)
+	require.Contains(t, failure.Message, "2 in back")
+}

@@ -1,0 +1,153 @@
+package task_test
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/task/parallel"
+)
+
+// crossed runs f for 1, 2, 4 and 8 workers, and limits from 1 to 4. A hang ends the process with the state of all tasks and
+// goroutines.
+func crossed(t *testing.T, f func(t *testing.T, s *scheduler.Scheduler, limit int)) {
+	for _, workers := range []int{1, 2, 4, 8} {
+		for limit := 1; limit <= 4; limit++ {
+			t.Run(fmt.Sprintf("workers=%d/limit=%d", workers, limit), func(t *testing.T) {
+				s, err := scheduler.New(scheduler.WithWorkers(workers))
+				require.NoError(t, err)
+				hung := time.AfterFunc(2*time.Minute, func() {
+					var dump dumped
+					s.Dump(&dump)
+					buf := make([]byte, 1<<20)
+					panic(fmt.Sprintf("%s hangs\n%s\n%s", t.Name(), dump, buf[:runtime.Stack(buf, true)]))
+				})
+				defer hung.Stop()
+				f(t, s, limit)
+				require.NoError(t, s.Close())
+				st := s.Stats()
+				require.Equal(t, st.Spawned, st.Finished)
+				require.Zero(t, st.Stranded)
+			})
+		}
+	}
+}
+
+// dumped is an io.Writer that keeps what is written.
+type dumped []byte
+
+func (d *dumped) Write(p []byte) (int, error) {
+	*d = append(*d, p...)
+	return len(p), nil
+}
+
+// rounds is how often the stress tests of places go through their shapes. Repeat a test with -count to run it for minutes.
+func rounds() int {
+	if testing.Short() {
+		return 3
+	}
+	return 10
+}
+
+// Each member loops in parallel, and each iteration waits for a group of its own: several parts of one member want its place
+// back at a time.
+func TestForksOfMembersWaitInGroups(t *testing.T) {
+	crossed(t, func(t *testing.T, s *scheduler.Scheduler, limit int) {
+		for range rounds() {
+			var n atomic.Int64
+			g := task.NewGroup(s)
+			g.SetLimit(limit)
+			for range 4 * limit {
+				require.NoError(t, g.Go(context.Background(), func(c *task.Ctx) error {
+					return parallel.For(c, 16, func(c *task.Ctx, i int) {
+						inner := task.NewGroup(c)
+						for range 2 {
+							_ = inner.Go(c, func(c *task.Ctx) error { c.Yield(); n.Add(1); return nil })
+						}
+						_ = inner.Wait(c)
+					}, parallel.WithGrain(1))
+				}))
+			}
+			require.NoError(t, g.Wait(context.Background()))
+			require.EqualValues(t, 4*limit*16*2, n.Load())
+		}
+	})
+}
+
+// Groups with a limit, nested five deep, and beside each a call that is forked and goes as deep.
+func TestNestedGroupsBesideForks(t *testing.T) {
+	crossed(t, func(t *testing.T, s *scheduler.Scheduler, limit int) {
+		for range rounds() {
+			var n atomic.Int64
+			var rec func(c *task.Ctx, depth int)
+			rec = func(c *task.Ctx, depth int) {
+				if depth == 0 {
+					n.Add(1)
+					return
+				}
+				parallel.Do(c, func(c *task.Ctx) {
+					g := task.NewGroup(c)
+					g.SetLimit(limit)
+					for range 2 {
+						_ = g.Go(c, func(c *task.Ctx) error { rec(c, depth-1); return nil })
+					}
+					_ = g.Wait(c)
+				}, func(c *task.Ctx) { rec(c, depth-1) })
+			}
+			require.NoError(t, s.Go(func(c *task.Ctx) { rec(c, 5) }).Wait())
+			require.EqualValues(t, 3*3*3*3*3, n.Load())
+		}
+	})
+}
+
+// Forked calls add members to the groups of all levels above them, and wait for those of their own.
+func TestForksOfMembersAddToGroupsAbove(t *testing.T) {
+	crossed(t, func(t *testing.T, s *scheduler.Scheduler, limit int) {
+		for range rounds() {
+			var n atomic.Int64
+			var rec func(c *task.Ctx, above []*task.Group, depth int)
+			rec = func(c *task.Ctx, above []*task.Group, depth int) {
+				n.Add(1)
+				if depth == 0 {
+					return
+				}
+				parallel.For(c, 2, func(c *task.Ctx, i int) {
+					for _, g := range above {
+						_ = g.Go(c, func(c *task.Ctx) error {
+							n.Add(1)
+							return parallel.For(c, 2, func(c *task.Ctx, _ int) { c.Yield() }, parallel.WithGrain(1))
+						})
+					}
+					g := task.NewGroup(c)
+					g.SetLimit(limit)
+					groups := append(above[:len(above):len(above)], g)
+					_ = g.Go(c, func(c *task.Ctx) error { rec(c, groups, depth-1); return nil })
+					_ = g.Wait(c)
+				}, parallel.WithGrain(1))
+			}
+			g := task.NewGroup(s)
+			g.SetLimit(limit)
+			require.NoError(t, g.Go(context.Background(), func(c *task.Ctx) error {
+				rec(c, []*task.Group{g}, 5)
+				return nil
+			}))
+			require.NoError(t, g.Wait(context.Background()))
+			// 2^k calls of rec at level k, 0 to 5, and of each of the first five two iterations that add 1 to 5 members.
+			want := 0
+			for k := range 6 {
+				want += 1 << k
+				if k < 5 {
+					want += 1 << k * 2 * (k + 1)
+				}
+			}
+			require.EqualValues(t, want, n.Load())
+		}
+	})
+}
