@@ -139,6 +139,7 @@ func (s *Scheduler) runBlocker(b *blocker, j rt.Job, owed bool) {
 	exited := true
 	defer func() {
 		if exited { // by a job's Goexit; somebody has to go on
+			j.End()
 			s.endJob()
 			go s.runBlocker(b, nil, false)
 			return
@@ -153,6 +154,7 @@ func (s *Scheduler) runBlocker(b *blocker, j rt.Job, owed bool) {
 			if stray := runJob(j); stray != nil {
 				s.strayPanic(j, stray)
 			}
+			j.End()
 			s.endJob()
 		}
 		owed = false
@@ -295,21 +297,6 @@ func (p *blockers) busy() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.ContainsFunc(p.all, func(b *blocker) bool { return b.now != nil })
-}
-
-// stray returns the tasks that have ended though their calls have not.
-func (p *blockers) stray() (ts []task.Task) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, b := range p.all {
-		if b.now == nil {
-			continue
-		}
-		if t := taskOf(b.now); t.State() == task.Done {
-			ts = append(ts, t)
-		}
-	}
-	return ts
 }
 
 // disarm stops trim for good; there are no jobs any more.

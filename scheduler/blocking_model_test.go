@@ -16,6 +16,7 @@ import (
 type numbered int
 
 func (numbered) Run() error { return nil }
+func (numbered) End()       {}
 
 // handover passes two jobs to a blocker that polls, a few times, and then blocks. Each must arrive, once, and with a wake-up
 // only if the blocker does not poll any more.

@@ -1,6 +1,7 @@
 package scheduler_test
 
 import (
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -15,13 +16,17 @@ func init() {
 		if err != nil {
 			panic(err)
 		}
-		begun, end := make(chan struct{}), make(chan struct{})
-		x := s.Go(func(c *task.Ctx) { c.Blocking(func() { close(begun); <-end; panic("astray") }) }, task.Name("gone"))
+		begun, end, left := make(chan struct{}), make(chan struct{}), make(chan struct{})
+		x := s.Go(func(c *task.Ctx) {
+			defer close(left)
+			c.Blocking(func() { close(begun); <-end; panic("astray") })
+		}, task.Name("gone"))
 		<-begun
 		x.Cancel()
-		x.Wait()
+		<-left
 		close(end)
-		s.Close() // waits for the call
+		x.Wait()   // until the process has ended
+		os.Exit(0) // not reached
 	}
 }
 

@@ -1,7 +1,6 @@
 package scheduler
 
 import (
-	"fmt"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -173,25 +172,22 @@ func (l *looper) finish(d *rt.Desc) {
 		failure = x.Err
 	}
 	w := d.Worker().Host.(*worker)
-	if w.Unjoined(d) {
-		failure = unjoined(d, failure)
+	if w.Unsettled(d) {
+		failure = settled(d, failure)
 		w = d.Worker().Host.(*worker)
 	}
 	l.w = w
 	w.end(d, failure)
 }
 
-// unjoined is the end of a task that has forked calls which it did not join. If its function
-// returned, that is a mistake in the program.
-func unjoined(d *rt.Desc, failure error) error {
+// settled waits for what d's function has begun and not waited for, and returns how d ends. If there are forked calls that a
+// function which returned did not join, that is a mistake in the program.
+func settled(d *rt.Desc, failure error) error {
 	n := d.Settle()
-	if failure != nil {
+	if failure != nil || n == 0 {
 		return failure
 	}
-	return &task.PanicError{
-		Value: fmt.Sprintf("parallel: a task returned with %d forked calls not joined: join each Fork before the function that forked it returns", n),
-		Stack: debug.Stack(),
-	}
+	return &task.PanicError{Value: rt.UnjoinedText(n), Stack: debug.Stack()}
 }
 
 // keepLoopers is how many idle loopers a worker keeps to itself.

@@ -13,7 +13,6 @@ import (
 // RunningError is returned by [Scheduler.Shutdown] when its context ends first.
 type RunningError struct {
 	Tasks []task.Task // those that had not ended
-	Calls []task.Task // those that had, but not the function of a call of Ctx.Blocking that they did not wait for any more
 	Cause error       // of the context
 }
 
@@ -22,10 +21,6 @@ func (e *RunningError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "scheduler: Shutdown: %v with %d tasks not ended", e.Cause, len(e.Tasks))
 	list(&b, e.Tasks)
-	if len(e.Calls) > 0 {
-		fmt.Fprintf(&b, "; and %d blocking calls of tasks that have", len(e.Calls))
-		list(&b, e.Calls)
-	}
 	return b.String()
 }
 
@@ -85,7 +80,7 @@ func (s *Scheduler) Shutdown(ctx context.Context) error {
 		s.end()
 		return nil
 	case <-ctx.Done():
-		return &RunningError{Tasks: s.unfinished(), Calls: s.block.stray(), Cause: context.Cause(ctx)}
+		return &RunningError{Tasks: s.unfinished(), Cause: context.Cause(ctx)}
 	}
 }
 

@@ -3,7 +3,6 @@ package task
 import (
 	"runtime"
 
-	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
@@ -15,9 +14,11 @@ import (
 // begun goes on, and nobody looks at what comes of it: so it should not write to what the task still uses; see
 // [BlockingValue]. One that has not begun is not called.
 //
+// The task ends only when fn has returned, although its own function may return before that: so do [Task.Wait], [Task.Join] and the Wait
+// of a [Group] or a [Future]. What fn uses can be let go of when one of these has returned. fn must not wait for the task's end.
+//
 // The number of goroutines is bounded by scheduler.WithBlockingLimit; calls beyond it queue, first come first
-// served. The goroutines are used again. The scheduler's Close and Shutdown wait until the functions of all calls have returned,
-// also of those whose tasks have gone on. Called by fn, Close does not wait, and Shutdown returns an error.
+// served. The goroutines are used again. Called by fn, the scheduler's Close does not wait, and Shutdown returns an error.
 //
 // If fn panics, Blocking panics with a [*PanicError] that has the value and fn's stack. If it panics after the task
 // has gone on, that goes to the scheduler's panic handler with the handle of the task, or ends the process if there is
@@ -37,6 +38,7 @@ func (c *Ctx) Blocking(fn func()) error {
 	j.Why = rt.WaitBlocking
 	c.desc().Home().Sched.Block(j)
 	if err := j.WaitIn(j); err != nil {
+		c.desc().LeaveCall(&j.Call)
 		return err
 	}
 	if pe, ok := j.failure.(*PanicError); ok {
@@ -62,28 +64,15 @@ func BlockingValue[T any](c *Ctx, fn func() (T, error)) (T, error) {
 	return r.v, r.err
 }
 
-// A call is one call of Blocking.
-//
-//	queued  -> running   by the goroutine, which then calls fn
-//	running -> returned  by the goroutine, which then has to wake the task
-//	queued  -> dropped   by the task: fn is not called
-//	running -> dropped   by the task: nobody looks at the result
-//
-// Only the goroutine reads or writes the other fields while the call runs, and after it was dropped.
+// A call is one call of Blocking. Its state is the [rt.Call]; the other fields are the task's until Block, and the goroutine's
+// until the call has returned.
 type call struct {
 	Waiter
-	state   atomicx.Uint32
+	rt.Call
 	fn      func()
 	task    Task
 	failure error // *PanicError, ErrGoexit or nil
 }
-
-const (
-	callQueued = iota
-	callRunning
-	callReturned
-	callDropped
-)
 
 var (
 	_ Withdrawer = (*call)(nil)
@@ -91,35 +80,25 @@ var (
 )
 
 // Withdraw implements Withdrawer.
-func (j *call) Withdraw() bool {
-	for {
-		s := j.state.Load()
-		if s >= callReturned {
-			return false
-		}
-		if j.state.CompareAndSwap(s, callDropped) {
-			return true
-		}
-	}
-}
+func (j *call) Withdraw() bool { return j.Leave() }
 
 // Handle returns the task's handle.
 func (j *call) Handle() Task { return j.task }
 
 // Run implements rt.Job.
 func (j *call) Run() (stray error) {
-	if !j.state.CompareAndSwap(callQueued, callRunning) {
+	if !j.Begin() {
 		return nil
 	}
 	// Until the task has left its worker, a wrong use of its Ctx by fn would not be noticed. It has called Block just
-	// before and is about to park; if it is cancelled instead, it drops the call when it runs again.
+	// before and is about to park; if it is cancelled instead, it leaves the call when it runs again.
 	for j.task.State() != Waiting {
-		if j.state.Load() == callDropped || j.task.d.Status().Cancelled() {
+		if !j.Waited() || j.task.d.Status().Cancelled() {
 			return nil
 		}
 		runtime.Gosched()
 	}
-	if j.state.Load() == callDropped {
+	if !j.Waited() {
 		return nil // this is another wait
 	}
 	returned := false
@@ -137,15 +116,25 @@ func (j *call) Run() (stray error) {
 	return nil
 }
 
-// settle ends a call that has run, and returns a panic that the task has not waited for.
+// settle gives the result to the task, or returns a panic that the task does not wait for.
 func (j *call) settle() (stray error) {
 	pe, panicked := j.failure.(*PanicError)
-	if j.state.CompareAndSwap(callRunning, callReturned) {
-		j.Wake(nil) // from here on j is the task's
+	if j.Return() {
+		j.Wake(nil)
 		return nil
 	}
 	if panicked {
 		return pe
 	}
 	return nil
+}
+
+// End implements rt.Job.
+func (j *call) End() {
+	if !j.Call.End() {
+		return
+	}
+	if d := j.task.d; d.Wake() {
+		d.Home().Sched.Inject(d)
+	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/task/parallel"
 )
 
 func TestBlocking(t *testing.T) {
@@ -95,11 +96,13 @@ func TestBlockingLimitRange(t *testing.T) {
 	}
 }
 
-// A cancelled task goes on at once: with its function running, and with it in the queue, where it then is not called.
+// A cancelled task goes on at once: with its function running, and with it in the queue, where it then is not called. It ends
+// when its function has returned.
 func TestBlockingCancel(t *testing.T) {
 	guarded(t, []scheduler.Option{scheduler.WithBlockingLimit(1)}, func(t *testing.T, s *scheduler.Scheduler) {
-		begun, end := make(chan struct{}), make(chan struct{})
+		begun, end, left := make(chan struct{}), make(chan struct{}), make(chan struct{})
 		first := s.Go(func(c *task.Ctx) {
+			defer close(left)
 			v, err := task.BlockingValue(c, func() (int, error) { close(begun); <-end; return 1, nil })
 			assert.Zero(t, v)
 			assert.Equal(t, errStop, err)
@@ -117,10 +120,19 @@ func TestBlockingCancel(t *testing.T) {
 		second.CancelCause(errStop)
 		require.Equal(t, errStop, second.Wait())
 		first.CancelCause(errStop)
-		require.Equal(t, errStop, first.Wait())
+		<-left
+		awaitState(first, task.Waiting)
 		close(end)
+		require.Equal(t, errStop, first.Wait())
 		third.Wait()
 	})
+}
+
+// awaitState waits until x is in state want.
+func awaitState(x task.Task, want task.State) {
+	for x.State() != want {
+		runtime.Gosched()
+	}
 }
 
 // Shutdown and Close wait for functions that nobody else waits for.
@@ -130,16 +142,15 @@ func TestBlockingClose(t *testing.T) {
 		x := s.Go(func(c *task.Ctx) { c.Blocking(func() { close(begun); <-end }) }, task.Name("caller"))
 		<-begun
 		x.Cancel()
-		x.Wait()
+		awaitState(x, task.Waiting)
 		ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 		defer cancel()
 		err := s.Shutdown(ctx)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		var running *scheduler.RunningError
 		require.ErrorAs(t, err, &running)
-		require.Empty(t, running.Tasks)
-		require.Equal(t, []task.Task{x}, running.Calls)
-		require.ErrorContains(t, err, `0 tasks not ended; and 1 blocking calls of tasks that have: task "caller" (done)`)
+		require.Equal(t, []task.Task{x}, running.Tasks)
+		require.ErrorContains(t, err, `1 tasks not ended: task "caller" (waiting)`)
 		closed := make(chan struct{})
 		go func() { s.Close(); close(closed) }()
 		select {
@@ -149,6 +160,115 @@ func TestBlockingClose(t *testing.T) {
 		}
 		close(end)
 		<-closed
+		require.ErrorIs(t, x.Err(), context.Canceled)
+	})
+}
+
+// However a task ends after it has left a call, it ends after the function: for those that wait for it, for its group, and for its
+// future.
+func TestBlockingOutlastsNoTask(t *testing.T) {
+	ways := []struct {
+		name string
+		end  func(c *task.Ctx)
+	}{
+		{"return", func(*task.Ctx) {}},
+		{"panic", func(*task.Ctx) { panic("at the end") }},
+		{"Goexit", func(*task.Ctx) { runtime.Goexit() }},
+	}
+	starts := []struct {
+		name string
+		// start starts f, and returns what cancels it and what waits for its end.
+		start func(s *scheduler.Scheduler, f func(c *task.Ctx)) (cancel func(), wait func())
+	}{
+		{"Wait", func(s *scheduler.Scheduler, f func(c *task.Ctx)) (cancel, wait func()) {
+			x := s.Go(f)
+			return x.Cancel, func() { x.Wait() }
+		}},
+		{"Join", func(s *scheduler.Scheduler, f func(c *task.Ctx)) (cancel, wait func()) {
+			x := s.Go(f)
+			return x.Cancel, func() { s.Go(func(c *task.Ctx) { x.Join(c) }).Wait() }
+		}},
+		{"stolen call", func(s *scheduler.Scheduler, f func(c *task.Ctx)) (cancel, wait func()) {
+			x := s.Go(func(c *task.Ctx) { parallel.Do(c, f, func(c *task.Ctx) { untilCancelled(c) }) })
+			return x.Cancel, func() { x.Wait() }
+		}},
+		{"group", func(s *scheduler.Scheduler, f func(c *task.Ctx)) (cancel, wait func()) {
+			g := task.NewGroup(s)
+			var x task.Task
+			var known task.Completion[task.Task]
+			g.Go(context.Background(), func(c *task.Ctx) error { known.Complete(c.Task(), nil); f(c); return nil })
+			x, _ = known.Wait(context.Background())
+			return x.Cancel, func() { recovered(func() { g.Wait(context.Background()) }) }
+		}},
+		{"group with a context and a limit", func(s *scheduler.Scheduler, f func(c *task.Ctx)) (cancel, wait func()) {
+			ctx, stop := context.WithCancel(context.Background())
+			g, _ := task.NewGroupContext(ctx, s)
+			g.SetLimit(1)
+			g.Go(context.Background(), func(c *task.Ctx) error { f(c); return nil })
+			return stop, func() { recovered(func() { g.Wait(context.Background()) }) }
+		}},
+		{"future", func(s *scheduler.Scheduler, f func(c *task.Ctx)) (cancel, wait func()) {
+			x := task.Submit(s, func(c *task.Ctx) (int, error) { f(c); return 0, nil })
+			return x.Task().Cancel, func() { x.Wait(context.Background()) }
+		}},
+	}
+	handler := scheduler.WithPanicHandler(func(task.Task, *task.PanicError) {})
+	guarded(t, []scheduler.Option{handler}, func(t *testing.T, s *scheduler.Scheduler) {
+		for _, start := range starts {
+			for _, way := range ways {
+				t.Run(start.name+"/"+way.name, func(t *testing.T) {
+					begun, end, left := make(chan struct{}), make(chan struct{}), make(chan struct{})
+					var returned atomic.Bool
+					cancel, wait := start.start(s, func(c *task.Ctx) {
+						assert.ErrorIs(t, c.Blocking(func() { close(begun); <-end; returned.Store(true) }), context.Canceled)
+						close(left)
+						way.end(c)
+					})
+					<-begun
+					cancel()
+					<-left
+					over := make(chan bool)
+					go func() { wait(); over <- returned.Load() }()
+					for range 100 {
+						runtime.Gosched()
+					}
+					close(end)
+					require.True(t, <-over, "the end was told while the function ran")
+				})
+			}
+		}
+	})
+}
+
+// Functions that have panicked or called Goexit after their tasks have left them have ended as well, and one that never came to be
+// called is not waited for.
+func TestBlockingLeftCallsEnd(t *testing.T) {
+	var panics atomic.Int32
+	handler := scheduler.WithPanicHandler(func(task.Task, *task.PanicError) {
+		for range 10_000 {
+			runtime.Gosched() // the task would end meanwhile
+		}
+		panics.Add(1)
+	})
+	guarded(t, []scheduler.Option{handler, scheduler.WithBlockingLimit(1)}, func(t *testing.T, s *scheduler.Scheduler) {
+		panics.Store(0)
+		for _, last := range []func(){func() {}, runtime.Goexit, func() { panic(errStop) }} {
+			begun, end, left := make(chan struct{}), make(chan struct{}), make(chan struct{})
+			x := s.Go(func(c *task.Ctx) {
+				defer close(left)
+				c.Blocking(func() { close(begun); <-end; last() })
+			})
+			<-begun
+			queued := s.Go(func(c *task.Ctx) { c.Blocking(func() { t.Error("called") }) })
+			awaitState(queued, task.Waiting)
+			queued.Cancel()
+			require.ErrorIs(t, queued.Wait(), context.Canceled)
+			x.Cancel()
+			<-left
+			close(end)
+			require.ErrorIs(t, x.Wait(), context.Canceled)
+		}
+		require.EqualValues(t, 1, panics.Load(), "a task ends after the panic of its call was handled")
 	})
 }
 
@@ -181,10 +301,14 @@ func TestBlockingStrayPanic(t *testing.T) {
 	handler := scheduler.WithPanicHandler(func(t task.Task, e *task.PanicError) { got <- report{t, e} })
 	guarded(t, []scheduler.Option{handler}, func(t *testing.T, s *scheduler.Scheduler) {
 		begun, end := make(chan struct{}), make(chan struct{})
-		x := s.Go(func(c *task.Ctx) { c.Blocking(func() { close(begun); <-end; panic(errStop) }) })
+		left := make(chan struct{})
+		x := s.Go(func(c *task.Ctx) {
+			defer close(left)
+			c.Blocking(func() { close(begun); <-end; panic(errStop) })
+		})
 		<-begun
 		x.Cancel()
-		x.Wait()
+		<-left
 		close(end)
 		r := <-got
 		require.Equal(t, x, r.t)

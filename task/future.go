@@ -2,6 +2,7 @@ package task
 
 import (
 	"context"
+	"runtime/debug"
 
 	"github.com/heddle-go/heddle/internal/rt"
 )
@@ -54,6 +55,9 @@ func (s *submitted[T]) Run(d *rt.Desc) {
 			if p := recover(); p != nil {
 				err = panicErrorOf(p)
 			}
+		}
+		if n := settleTask(c); n > 0 && returned {
+			err = &PanicError{Value: rt.UnjoinedText(n), Stack: debug.Stack()}
 		}
 		s.p.complete(c, v, err)
 	}()

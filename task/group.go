@@ -355,6 +355,9 @@ func (m *member) run(c *Ctx, h *heir) {
 				err = panicErrorOf(v)
 			}
 		}
+		if n := settleTask(c); n > 0 && returned {
+			err = &PanicError{Value: rt.UnjoinedText(n), Stack: debug.Stack()}
+		}
 		if h != nil {
 			h.delist()
 		}

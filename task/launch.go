@@ -131,6 +131,16 @@ func launchedOf(c *Ctx) any {
 	return d.Fn
 }
 
+// settleTask waits for what the running task c has begun and its function has not waited for: calls that it forked, of which it returns the
+// number, and a blocking call. The worker does so when the task ends, but that would be after a member's end has been told.
+func settleTask(c *Ctx) (unjoined int) {
+	d := c.desc()
+	if !d.Worker().Unsettled(d) {
+		return 0
+	}
+	return d.Settle()
+}
+
 // Launch is on.Go(fn, opts...) for those who count on fn: if the task ends without having run fn, since it was cancelled
 // before it started or the scheduler refused it, never is called instead. That is called by who ends the task, or by the
 // caller of Launch, and must not wait for anything. Launch panics if on or fn is nil, or on is a Ctx whose task is not the

@@ -151,3 +151,41 @@ func TestForksOfMembersAddToGroupsAbove(t *testing.T) {
 		}
 	})
 }
+
+// A member, and the task of a future, that return without having joined a forked call end when that has ended, and fail.
+func TestUnjoinedForksOutlastNoMember(t *testing.T) {
+	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
+		if s.Workers() == 1 {
+			return // nobody else starts the call
+		}
+		var ended atomic.Bool
+		var started *task.Completion[int]
+		slow := parallel.Define(func(c *task.Ctx, _ int) int {
+			started.Complete(0, nil)
+			for range 200 {
+				c.Yield()
+			}
+			ended.Store(true)
+			return 0
+		})
+		body := func(c *task.Ctx) error {
+			ended.Store(false)
+			started = new(task.Completion[int])
+			slow.Fork(c, 1)
+			_, err := started.Wait(c)
+			return err
+		}
+		for _, limit := range []int{-1, 1} {
+			g := task.NewGroup(s)
+			g.SetLimit(limit)
+			require.NoError(t, g.Go(context.Background(), body))
+			pe, failed := recovered(func() { _ = g.Wait(context.Background()) }).(*task.PanicError)
+			require.True(t, ended.Load(), "the call runs while nobody is in the group")
+			require.True(t, failed)
+			require.Contains(t, pe.Value, "1 forked calls not joined")
+		}
+		_, err := task.Submit(s, func(c *task.Ctx) (int, error) { return 0, body(c) }).Wait(context.Background())
+		require.True(t, ended.Load(), "the call runs while the result is there")
+		require.ErrorContains(t, err, "1 forked calls not joined")
+	})
+}

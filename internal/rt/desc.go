@@ -146,6 +146,8 @@ type Job interface {
 	// Run does it and wakes the task. It returns a panic for which the task has not waited, or nil; it does not
 	// return if the job calls runtime.Goexit.
 	Run() (stray error)
+	// End is called last, after the panic has been handled: from here on the task may end.
+	End()
 }
 
 // maxSpares bounds what a worker keeps: 16 KB of pointers.

@@ -22,6 +22,7 @@ type Ext struct {
 	// frames are the task's forked calls that were exposed to thieves and have not
 	// been joined. The running task's own.
 	frames []*Frame
+	left   *Call // of Blocking, which the cancelled task has left; it waits for that before it ends. The running task's own
 
 	mu    sync.Mutex
 	kids  map[*Desc]uint32 // stolen calls of this task, to be cancelled with it

@@ -1,6 +1,7 @@
 package rt
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
@@ -168,18 +169,18 @@ func (x *Ext) dropFrame(f *Frame) {
 	}
 }
 
-// Unjoined reports whether calls that d forked on w, where it runs, or earlier, have not
-// been joined.
-func (w *Worker) Unjoined(d *Desc) bool {
+// Unsettled reports whether there are calls that d forked on w, where it runs, or earlier, and has not joined, or a blocking call
+// that it has left. It has to Settle before it ends.
+func (w *Worker) Unsettled(d *Desc) bool {
 	if w.Forks.PrivateLen() > 0 {
 		return true
 	}
 	x := d.Ext()
-	return x != nil && len(x.frames) > 0
+	return x != nil && (len(x.frames) > 0 || x.left != nil)
 }
 
 // Settle ends what d forked and did not join, and returns how many calls that were. Those that
-// nobody has started never will be; for the others d waits.
+// nobody has started never will be; for the others d waits, and for a blocking call that it has left.
 func (d *Desc) Settle() (n int) {
 	for w := d.Worker(); w.Forks.PopPrivate() != nil; {
 		n++
@@ -193,7 +194,18 @@ func (d *Desc) Settle() (n int) {
 		d.endFrame(f)
 	}
 	x.frames = nil
+	if j := x.left; j != nil {
+		x.left = nil
+		if j.Await() {
+			d.AwaitWakeFor(WaitBlocking)
+		}
+	}
 	return n
+}
+
+// UnjoinedText says what is wrong with a task whose function has returned without having joined n calls.
+func UnjoinedText(n int) string {
+	return fmt.Sprintf("parallel: a task returned with %d forked calls not joined: join each Fork before the function that forked it returns", n)
 }
 
 // endFrame sees to it that f, which is exposed, either is never started or has ended. It is not to be joined then.

@@ -1,0 +1,82 @@
+//go:build heddle_model
+
+package rt
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/internal/explore"
+)
+
+// called is one call whose task is cancelled at any time, and ends. await is Await or a mutant of it.
+func called(await func(j *Call) bool) func(*explore.Model) {
+	return func(m *explore.Model) {
+		j := new(Call)
+		inside, wakes := false, 0
+		wake := func() { wakes++ }
+		wait := func() {
+			explore.Block("woken", func() bool { return wakes > 0 })
+			wakes--
+		}
+		m.Thread("goroutine", func() {
+			if j.Begin() && j.Waited() {
+				inside = true
+				explore.Point("the function")
+				inside = false
+				if j.Return() {
+					wake()
+					return
+				}
+			}
+			if j.End() {
+				wake()
+			}
+		})
+		m.Thread("task", func() {
+			if !j.Leave() {
+				wait()
+			} else if await(j) {
+				wait()
+			}
+			if inside {
+				explore.Failf("the task has ended before its call")
+			}
+			if j.Waited() {
+				explore.Failf("the function is yet to be called")
+			}
+			explore.Point("ended")
+			if inside {
+				explore.Failf("the function is called after the task's end")
+			}
+		})
+		m.Check(func() error {
+			if wakes != 0 {
+				return fmt.Errorf("%d wake-ups are left", wakes)
+			}
+			return nil
+		})
+	}
+}
+
+func TestModelCall(t *testing.T) {
+	explore.Run(t, explore.Config{Preemptions: explore.Unbounded}, called((*Call).Await))
+}
+
+// A task that looks whether the call has ended, and then makes known that it waits, waits for ever or goes on too early.
+func TestModelCallWithoutAwait(t *testing.T) {
+	_, failure := explore.Check(explore.Config{Preemptions: 2}, called(func(*Call) bool { return false }))
+	require.NotNil(t, failure)
+	require.Contains(t, failure.Message, "before its call")
+	_, failure = explore.Check(explore.Config{Preemptions: 2}, called(func(j *Call) bool {
+		if j.state.Load() != clLeft {
+			return false
+		}
+		j.state.Store(clAwaited)
+		return true
+	}))
+	require.NotNil(t, failure)
+	require.Contains(t, failure.Message, "blocked for ever")
+}
