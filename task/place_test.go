@@ -189,3 +189,65 @@ func TestUnjoinedForksOutlastNoMember(t *testing.T) {
 		require.ErrorContains(t, err, "1 forked calls not joined")
 	})
 }
+
+// Members on two schedulers that are cancelled at any time, call Goexit and panic in forked calls that wait in groups. Goroutines and
+// members add members, and TryGo does. Everything ends, and the places are all there again.
+func TestPlacesOfMembersThatFail(t *testing.T) {
+	crossed(t, func(t *testing.T, s *scheduler.Scheduler, limit int) {
+		other, err := scheduler.New(scheduler.WithWorkers(2))
+		require.NoError(t, err)
+		defer other.Close()
+		for round := range 5 * rounds() {
+			on := []*scheduler.Scheduler{s, other}
+			outer, inner := task.NewGroup(s), task.NewGroup(other)
+			outer.SetLimit(limit)
+			inner.SetLimit(limit)
+			member := func(i int) func(c *task.Ctx) error {
+				return func(c *task.Ctx) error {
+					return parallel.For(c, 4, func(c *task.Ctx, k int) {
+						g, _ := task.NewGroupContext(c, on[(i+k)%2])
+						g.SetLimit(limit)
+						for range 2 {
+							_ = g.Go(c, func(c *task.Ctx) error {
+								c.Yield()
+								_ = inner.Go(c, func(c *task.Ctx) error { c.Yield(); return nil })
+								return nil
+							})
+						}
+						g.TryGo(ok)
+						switch (i + k + round) % 9 {
+						case 0:
+							c.Task().Cancel()
+						case 1:
+							_ = g.Wait(c)
+							panic(errStop)
+						case 2:
+							_ = g.Go(c, func(*task.Ctx) error { runtime.Goexit(); return nil })
+						}
+						_ = g.Wait(c)
+					}, parallel.WithGrain(1))
+				}
+			}
+			added := make(chan struct{})
+			for j := range 2 {
+				go func() {
+					defer func() { added <- struct{}{} }()
+					for i := range 6 {
+						_ = outer.Go(context.Background(), member(6*j+i))
+					}
+				}()
+			}
+			<-added
+			<-added
+			recovered(func() { _ = outer.Wait(context.Background()) })
+			recovered(func() { _ = inner.Wait(context.Background()) })
+			var gate task.Completion[int]
+			for range limit {
+				require.True(t, outer.TryGo(func(c *task.Ctx) error { _, err := gate.Wait(c); return err }), "a place is lost")
+			}
+			require.False(t, outer.TryGo(ok), "there is a place too many")
+			gate.Complete(0, nil)
+			recovered(func() { _ = outer.Wait(context.Background()) })
+		}
+	})
+}
