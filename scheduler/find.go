@@ -190,17 +190,17 @@ func (w *worker) adopt(f *rt.Frame) *rt.Desc {
 		return nil
 	}
 	d := w.descs.get(&w.s.descs)
-	d.Start(f, &rt.Ext{Parent: (*task.Ctx)(f.Parent), Level: f.Parent.Status().Level()})
 	w.live++
 	w.n.spawned++
-	// A cancelled parent cancels its stolen calls. Either it finds this one, or this
-	// sees that it is cancelled.
-	gen := d.Gen()
-	f.Parent.Ext().AddKid(d, gen)
-	if f.Parent.Status().Cancelled() {
-		d.Cancel(gen, rt.Default)
-	}
+	beginStolen(d, f)
 	return d
+}
+
+// beginStolen starts in d the life of the call f, which the caller has claimed and counted.
+func beginStolen(d *rt.Desc, f *rt.Frame) {
+	p := f.Parent
+	d.Start(f, &rt.Ext{Parent: (*task.Ctx)(p), Level: p.Status().Level(), Stolen: true})
+	p.Adopt(d)
 }
 
 // glance looks once into everybody's queue, of workers that have left too.

@@ -100,17 +100,8 @@ func (s *Scheduler) Close() error {
 	if s.phase.Swap(phaseClosed) != phaseClosed {
 		s.refuseBlocked()
 		s.descs.each(func(d *rt.Desc) {
-			st := d.Status()
-			if !st.InUse() {
-				return
-			}
-			if did, queue := d.Cancel(d.Gen(), rt.Closed); did {
-				if x := d.Ext(); x != nil {
-					x.CloseDone()
-				}
-				if queue {
-					s.inject(d)
-				}
+			if d.Close() {
+				s.inject(d)
 			}
 		})
 		s.endPause(task.ErrClosed)

@@ -38,8 +38,9 @@ func (w *worker) commit() {
 			return
 		}
 		// Close marks the phase first and then walks the tasks. Either it finds
-		// this one Waiting, or the phase is seen here.
-		if w.s.phase.Load() >= phaseClosed {
+		// this one Waiting, or the phase is seen here. (A stolen call hears of it
+		// from its parent.)
+		if w.s.phase.Load() >= phaseClosed && !d.Stolen() {
 			if _, queue := d.Cancel(w.prevGen, rt.Closed); queue {
 				w.push(d)
 			}

@@ -72,7 +72,7 @@ func (t Task) CancelCause(cause error) {
 	}
 	if x := t.d.Ext(); x != nil {
 		x.CloseDone()
-		x.EachKid(func(kid *rt.Desc, gen uint32) { Task{kid, gen}.CancelCause(cause) })
+		t.d.CancelKids()
 	}
 	if queue {
 		t.d.Home().Sched.Inject(t.d)

@@ -12,6 +12,7 @@ type Ext struct {
 	// Set before the task is queued.
 	Name   string
 	Level  Level
+	Stolen bool            // it is a stolen call, which is cancelled with Parent: see kids.go
 	Parent context.Context // what the task is a part of: a group's context, or the Ctx whose stolen call it is
 	Under  *Under          // the contexts that the submission has put it under, the last one first
 	Limit  *Limit          // the deadline, if there is one
@@ -53,9 +54,7 @@ func (d *Desc) NeedExt() *Ext {
 	}
 }
 
-// AddKid has kid cancelled when the task of x is. The caller has to cancel it
-// itself if that is cancelled already: Kids, which follows the change of status,
-// either finds the kid, or came before.
+// AddKid notes kid as a stolen call of the task of x (K1 in kids.go).
 func (x *Ext) AddKid(kid *Desc, gen uint32) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -72,7 +71,7 @@ func (x *Ext) DropKid(kid *Desc) {
 	delete(x.kids, kid)
 }
 
-// EachKid calls f for each kid there is.
+// EachKid calls f for each kid that was added and not dropped. f runs without the lock.
 func (x *Ext) EachKid(f func(kid *Desc, gen uint32)) {
 	x.mu.Lock()
 	kids := maps.Clone(x.kids)

@@ -1,0 +1,56 @@
+//go:build heddle_model
+
+package rt
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/heddle-go/heddle/internal/explore"
+)
+
+// thefts is a task of which a call is stolen, and of that another one, while cancellers are at it, with Close among them that
+// passes the calls' descriptors first. Whatever the order, all three are cancelled for the same reason.
+func thefts(cancellers ...func(all []*Desc)) func(*explore.Model) {
+	return func(m *explore.Model) {
+		p, kid := family()
+		_, grandkid := family()
+		all := []*Desc{grandkid, kid, p}
+		m.Thread("thief", func() {
+			steal(p, kid)
+			steal(kid, grandkid)
+		})
+		for i, f := range cancellers {
+			m.Thread(fmt.Sprint("canceller", i), func() { f(all) })
+		}
+		m.Check(func() error {
+			want := p.Cause(errShut, errShut)
+			if want == nil {
+				return fmt.Errorf("the parent is not cancelled")
+			}
+			for i, d := range all {
+				if got := d.Cause(errShut, errShut); got != want {
+					return fmt.Errorf("call %d is cancelled with %v, its parent with %v", i, got, want)
+				}
+			}
+			return nil
+		})
+	}
+}
+
+func closeAll(all []*Desc) {
+	for _, d := range all {
+		d.Close()
+	}
+}
+
+func cancelRoot(all []*Desc) { cancelWith(all[2], errWhy) }
+
+func TestModelStolenCallsAreCancelled(t *testing.T) {
+	explore.Run(t, explore.Config{Preemptions: 4}, thefts(closeAll))
+	explore.Run(t, explore.Config{Preemptions: 4}, thefts(cancelRoot))
+	explore.Run(t, explore.Config{Preemptions: 2}, thefts(closeAll, cancelRoot))
+	explore.Run(t, explore.Config{Preemptions: 2}, thefts(closeAll, func(all []*Desc) {
+		all[2].Cancel(all[2].Gen(), Closed) // as a park in a closed scheduler does
+	}))
+}

@@ -1,0 +1,76 @@
+package rt
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+var errWhy, errShut = errors.New("why"), errors.New("closed")
+
+// family returns a task that runs, and a free descriptor.
+func family() (p, free *Desc) {
+	p, free = fresh(1), fresh(1)
+	p.NeedExt()
+	free.status.Store(1<<flagBits | stFree)
+	return p, free
+}
+
+// steal starts a stolen call of p in kid.
+func steal(p, kid *Desc) {
+	kid.Start(nil, &Ext{Stolen: true})
+	p.Adopt(kid)
+}
+
+func cancelWith(d *Desc, err error) {
+	d.SetCause(d.Gen(), err)
+	d.Cancel(d.Gen(), Custom)
+	d.CancelKids()
+}
+
+// Close passes a free descriptor by, a call starts in it, and Close comes to its parent: the call hears of it.
+func TestCloseFindsACallBehindIt(t *testing.T) {
+	p, kid := family()
+	require.False(t, kid.Close())
+	steal(p, kid)
+	grandkid := fresh(2)
+	steal(kid, grandkid)
+	require.Nil(t, kid.Cause(nil, errShut))
+	p.Close()
+	for _, d := range []*Desc{p, kid, grandkid} {
+		require.Equal(t, errShut, d.Cause(nil, errShut))
+	}
+}
+
+// A stolen call reports the cause that its parent was cancelled with: whether that came first or the theft, and whatever
+// comes later.
+func TestStolenCallHasItsParentsCause(t *testing.T) {
+	ways := map[string]struct {
+		cancel func(p *Desc)
+		want   error
+	}{
+		"Cancel":       {func(p *Desc) { p.Cancel(p.Gen(), Default); p.CancelKids() }, errors.ErrUnsupported},
+		"cause":        {func(p *Desc) { cancelWith(p, errWhy) }, errWhy},
+		"Close":        {func(p *Desc) { p.Close() }, errShut},
+		"cause, Close": {func(p *Desc) { cancelWith(p, errWhy); p.Close() }, errWhy},
+		// The task has parked in a closed scheduler, and Close comes by later.
+		"commit, Close": {func(p *Desc) { p.Cancel(p.Gen(), Closed); p.Close() }, errShut},
+	}
+	for name, w := range ways {
+		for _, late := range []bool{false, true} {
+			p, kid := family()
+			if late {
+				w.cancel(p)
+			}
+			steal(p, kid)
+			kid.Close()
+			if !late {
+				require.Nil(t, kid.Cause(errors.ErrUnsupported, errShut), name)
+				w.cancel(p)
+			}
+			require.Equal(t, w.want, p.Cause(errors.ErrUnsupported, errShut), name)
+			require.Equal(t, w.want, kid.Cause(errors.ErrUnsupported, errShut), "%s, stolen afterwards: %v", name, late)
+		}
+	}
+}
