@@ -112,11 +112,11 @@ func (w *worker) Spawn(fn any, x *rt.Ext) (*rt.Desc, uint32) {
 	d := w.descs.get(&w.s.descs)
 	d.Start(fn, x)
 	gen := d.Gen()
+	if x != nil && x.Under != nil {
+		watch(d, gen, x) // before the task counts: it calls a context of the user's, which may panic
+	}
 	w.live++
 	w.n.spawned++
-	if x != nil && x.Under != nil {
-		watch(d, gen, x)
-	}
 	w.push(d)
 	return d, gen
 }
