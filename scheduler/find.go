@@ -7,9 +7,10 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// fairTick is how often the injector comes before the worker's own queue, so that tasks that
-// keep that filled cannot starve it. A prime, as Go's schedule has it, so as not to fall
-// into step with programs.
+// fairTick is how often the injector, or the calls that were forked on this worker, come before the worker's own
+// queue, so that tasks that keep that filled cannot starve them. If both have something they take turns: of n tasks or calls
+// that wait in one of the two, the last has its turn after 2*n*fairTick looks for work at most. A prime, as Go's
+// schedule has it, so as not to fall into step with programs.
 const fairTick = 61
 
 // maxNextRun bounds how often in a row the next slot comes before the queue, so that two tasks
@@ -91,15 +92,15 @@ func (w *worker) lookAhead() {
 const longQueue = 256
 
 // pickFair is pick for the successor of a task that was preempted. Among tasks that use
-// up their quantum, every 61st dispatch may be a second away, so here the injector has
-// every other turn.
+// up their quantum, every 61st dispatch may be a second away, so here the injector and the
+// calls that were forked on this worker have every other turn, one after the other.
 func (w *worker) pickFair() *rt.Desc {
 	if w.halting() {
 		return nil
 	}
-	w.fairTurn = !w.fairTurn
-	if w.fairTurn && w.s.inj.ranked.Load() < oneHigh {
-		if d, _ := w.s.inj.pop(1, nil); d != nil {
+	w.fairTurn++
+	if w.fairTurn%2 == 1 && w.s.inj.ranked.Load() < oneHigh {
+		if d := w.passedOver(w.fairTurn%4 == 3); d != nil {
 			w.turns.lowSkips++
 			return d
 		}
@@ -146,8 +147,21 @@ func (w *worker) fair() (d *rt.Desc, stop bool) {
 	if w.s.timers.first.Load() != 0 {
 		w.expireSome(w.s.now())
 	}
-	d, _ = w.s.inj.pop(1, nil)
-	return d, false
+	return w.passedOver(w.tick/fairTick%2 == 0), false
+}
+
+// passedOver returns a task of what the worker's queue can starve, or nil: the oldest call that was forked here, and what
+// comes from outside. forks says which of the two has the turn; if it has nothing, the other has it.
+func (w *worker) passedOver(forks bool) *rt.Desc {
+	if forks {
+		if d := w.oldestFork(); d != nil {
+			return d
+		}
+	}
+	if d, _ := w.s.inj.pop(1, nil); d != nil || forks {
+		return d
+	}
+	return w.oldestFork()
 }
 
 // seeOwed looks at the clock now and then while an outsider waits for a P.
@@ -243,6 +257,20 @@ func (w *worker) stealFork(v *worker) *rt.Desc {
 			return nil
 		}
 	}
+}
+
+// oldestFork takes the oldest call that was forked here. It is how forked calls get a turn beside a queue that is never
+// empty: takeFork, which comes behind that queue, takes the newest.
+func (w *worker) oldestFork() *rt.Desc {
+	// (A Steal that finds nothing asks for more, which would be the worker itself asking.)
+	for v := w.Forks.Thief(); !v.Empty(); {
+		if f, out := v.Steal(); out == deque.Stolen {
+			if d := w.adopt(f); d != nil {
+				return d
+			}
+		}
+	}
+	return nil
 }
 
 // takeFork takes a call that a task forked here before it went away.

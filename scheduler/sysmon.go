@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/heddle-go/heddle/deque"
+	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/preempt"
 	"github.com/heddle-go/heddle/task"
 )
@@ -137,9 +138,10 @@ func (s *Scheduler) freeNextSlots() (any bool) {
 	return any
 }
 
-// freeQueues hands out what is queued behind a task that does not give way, as the Go runtime's sysmon takes a P from a goroutine
-// that blocks. Who is free would steal it. But workers that always have something of their own do not look into the
-// queues of others; the injector they visit.
+// freeQueues hands out what waits behind a task that does not give way, as the Go runtime's sysmon takes a P from a goroutine
+// that blocks: the task in the next slot, the run queue, and the calls that were forked there and exposed. A worker
+// that is free would steal it. But workers that always have something of their own do not look into the queues of
+// others; the injector they visit.
 //
 // sysmon is a thief like others, and between the theft and (P1) a task is in no queue: (P2) follows, as for a worker that
 // has stolen a batch.
@@ -155,19 +157,50 @@ func (s *Scheduler) freeQueues(now int64) (any bool) {
 		if now-w.lastSince < 10*int64(s.cfg.quantum) {
 			continue // the task may yet hear that it was asked; or the system holds the thread up
 		}
-		for range w.runq.Thief().Len() {
-			d, out := w.runq.Thief().Steal()
-			if out == deque.Empty {
-				break
-			}
-			if out == deque.Stolen {
-				s.inj.push(d) // (P1)
-				s.wakeOne()   // (P2, P3)
-				any = true
-			}
+		if s.freeBehind(w) {
+			any = true
 		}
 	}
 	return any
+}
+
+// freeBehind moves to the injector what lies behind w's task, and reports whether there was anything. What the worker adds
+// meanwhile is left to the next tick.
+func (s *Scheduler) freeBehind(w *worker) (any bool) {
+	free := func(d *rt.Desc) {
+		s.inj.push(d) // (P1)
+		s.wakeOne()   // (P2, P3)
+		any = true
+	}
+	if seq, ok := w.next.look(); ok {
+		if d := w.next.steal(seq); d != nil {
+			w.nextStolen.Store(true)
+			free(d)
+		}
+	}
+	for range w.runq.Thief().Len() {
+		if d, out := w.runq.Thief().Steal(); out == deque.Stolen {
+			free(d)
+		}
+	}
+	for range w.Forks.Thief().Len() {
+		if f, out := w.Forks.Thief().Steal(); out == deque.Stolen && f.Claim() {
+			free(s.adopt(f))
+		}
+	}
+	return any
+}
+
+// adopt is worker.adopt for sysmon, which has claimed f. Its parent waits for it, so it is counted in time.
+func (s *Scheduler) adopt(f *rt.Frame) *rt.Desc {
+	s.live.Add(1)
+	q := &s.inj
+	q.mu.Lock()
+	d := q.descs.get(&s.descs)
+	q.accepted.Store(q.accepted.Load() + 1)
+	q.mu.Unlock()
+	beginStolen(d, f)
+	return d
 }
 
 // strandedAfter is for how long work must have been waiting beside a sleeping worker

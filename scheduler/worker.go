@@ -39,7 +39,7 @@ type worker struct {
 	rng         *rand.Rand
 	tick        uint32 // counts looks for work
 	nextRun     int    // dispatches from the next slot in a row
-	fairTurn    bool   // see pickFair
+	fairTurn    uint32 // counts the calls of pickFair
 	turns       turns  // of high and low tasks
 	dueRun      int    // dispatches of pickDue in a row
 	ringing     *dueBatch

@@ -1,0 +1,177 @@
+package parallel_test
+
+import (
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/task/parallel"
+	"github.com/heddle-go/heddle/task/tsync"
+)
+
+// turnsOfForks is how many dispatches a forked call waits for at most beside a queue that is never empty, if it is the
+// only one: two fair ticks, and some to begin with.
+const turnsOfForks = 2*61 + 61
+
+// A function of Do that another one waits for runs although the only worker's queue is never empty.
+func TestForkedCallBesideYielders(t *testing.T) {
+	s, err := scheduler.New(scheduler.WithWorkers(1), scheduler.WithStallAfter(0))
+	require.NoError(t, err)
+	defer s.Close()
+	var turns atomic.Int64
+	var stop, gaveUp atomic.Bool
+	var waited int64
+	root := s.Go(func(c *task.Ctx) {
+		for range 2 {
+			c.Go(func(c *task.Ctx) {
+				for !stop.Load() {
+					// The second function never comes, and the first one ends all the same.
+					if turns.Add(1) > 100*turnsOfForks {
+						gaveUp.Store(true)
+						return
+					}
+					c.Yield()
+				}
+			})
+		}
+		ch := tsync.NewChan[int](0)
+		var before int64
+		parallel.Do(c,
+			func(c *task.Ctx) {
+				before = turns.Load()
+				_, _, _ = ch.Recv(c)
+			},
+			func(c *task.Ctx) {
+				waited = turns.Load() - before
+				_ = ch.Send(c, 1)
+			},
+		)
+		stop.Store(true)
+	})
+	require.NoError(t, root.Wait())
+	require.False(t, gaveUp.Load(), "the call ran only when nothing else was left")
+	require.LessOrEqual(t, waited, int64(turnsOfForks))
+}
+
+// Beside tasks that use up their quanta, a forked call has a turn at every fourth preemption.
+func TestForkedCallBesidePreempted(t *testing.T) {
+	s, err := scheduler.New(scheduler.WithWorkers(1), scheduler.WithQuantum(100*time.Microsecond), scheduler.WithStallAfter(0))
+	require.NoError(t, err)
+	defer s.Close()
+	const dispatches = 2 * (4 + 4)
+	var stop atomic.Bool
+	var turns atomic.Int64 // of the others: one is counted where another one, or itself, ran before
+	var last atomic.Int64
+	var waited int64
+	root := s.Go(func(c *task.Ctx) {
+		for i := range 3 {
+			c.Go(func(c *task.Ctx) {
+				for !stop.Load() && turns.Load() < 1000 {
+					if last.Swap(int64(i)+1) != int64(i)+1 {
+						turns.Add(1)
+					}
+					c.Checkpoint()
+				}
+			})
+		}
+		ch := tsync.NewChan[int](0)
+		before := turns.Load()
+		parallel.Do(c,
+			func(c *task.Ctx) { _, _, _ = ch.Recv(c) },
+			func(c *task.Ctx) {
+				waited = turns.Load() - before
+				_ = ch.Send(c, 1)
+			},
+		)
+		stop.Store(true)
+	})
+	require.NoError(t, root.Wait())
+	require.LessOrEqual(t, waited, int64(dispatches))
+}
+
+// The oldest forked call has its turn, although new ones come all the time.
+func TestOldestForkBesideNewOnes(t *testing.T) {
+	s, err := scheduler.New(scheduler.WithWorkers(1), scheduler.WithStallAfter(0))
+	require.NoError(t, err)
+	defer s.Close()
+	var stop, gaveUp atomic.Bool
+	var turns atomic.Int64
+	root := s.Go(func(c *task.Ctx) {
+		ch := tsync.NewChan[int](0)
+		var chain func(c *task.Ctx)
+		chain = func(c *task.Ctx) { // there is always a newer call than that of the outermost Do
+			if stop.Load() {
+				return
+			}
+			if turns.Add(1) > 10_000 {
+				gaveUp.Store(true)
+				return
+			}
+			parallel.Do(c, (*task.Ctx).Yield, func(*task.Ctx) {})
+		}
+		for range 2 {
+			c.Go(func(c *task.Ctx) {
+				for !stop.Load() && !gaveUp.Load() {
+					chain(c)
+				}
+			})
+		}
+		parallel.Do(c,
+			func(c *task.Ctx) { _, _, _ = ch.Recv(c) },
+			func(c *task.Ctx) { stop.Store(true); _ = ch.Send(c, 1) },
+		)
+	})
+	require.NoError(t, root.Wait())
+	require.False(t, gaveUp.Load(), "the oldest call ran only when no newer one came")
+}
+
+// A call that was exposed on a worker whose task then goes on for long without a yield point is handed out, although every
+// other worker always has something of its own.
+func TestForkedCallBehindAHog(t *testing.T) {
+	s, err := scheduler.New(scheduler.WithWorkers(2), scheduler.WithQuantum(time.Millisecond), scheduler.WithStallAfter(0))
+	require.NoError(t, err)
+	defer s.Close()
+	const enough = 20_000_000 // turns of the others while sysmon ticks a few times
+	var stop, ran, gaveUp atomic.Bool
+	var turns atomic.Int64
+	yielder := func(c *task.Ctx) {
+		for !stop.Load() {
+			turns.Add(1)
+			c.Yield()
+		}
+	}
+	for range 4 {
+		s.Go(yielder)
+	}
+	root := s.Go(func(c *task.Ctx) {
+		p := c.Task()
+		hog := c.Go(func(c *task.Ctx) {
+			_ = c.Park()
+			for before := turns.Load(); !ran.Load(); {
+				if turns.Load()-before > enough {
+					gaveUp.Store(true)
+					break
+				}
+			}
+			p.Ready()
+		})
+		for hog.State() != task.Waiting {
+			c.Yield()
+		}
+		parallel.Do(c,
+			func(c *task.Ctx) {
+				// The hog runs when this function waits, on the worker where the second one is exposed by that.
+				c.Ready(hog)
+				_ = c.Park()
+			},
+			func(c *task.Ctx) { ran.Store(true) },
+		)
+	})
+	require.NoError(t, root.Wait())
+	stop.Store(true)
+	require.False(t, gaveUp.Load(), "the call has waited for the hog")
+}
