@@ -12,6 +12,9 @@ func pinningSupported(Pinning) error { return nil }
 // threadID returns the kernel's number of the calling thread.
 func threadID() int { return unix.Gettid() }
 
+// onFirstThread reports whether the caller runs on the thread that the process began with.
+func onFirstThread() bool { return threadID() == unix.Getpid() }
+
 // allowedCPUs returns the CPUs that the calling thread may use, in order.
 func allowedCPUs() ([]int, error) {
 	var set unix.CPUSet

@@ -17,6 +17,9 @@ func pinningSupported(p Pinning) error {
 // threadID returns 0: thread moves are not counted on this system.
 func threadID() int { return 0 }
 
+// onFirstThread cannot be told on this system.
+func onFirstThread() bool { return false }
+
 func allowedCPUs() ([]int, error) { return nil, pinningSupported(CPUs) }
 
 type binding struct{}

@@ -2,12 +2,14 @@ package scheduler_test
 
 import (
 	"fmt"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -204,4 +206,44 @@ func TestThreadsLeavesMasksAlone(t *testing.T) {
 	require.Equal(t, before, sets[0])
 	require.Equal(t, before, sets[1])
 	require.Equal(t, before, mask(t, 0))
+}
+
+// A pool that becomes smaller, or ends, gives the threads of its workers back to the system.
+func TestThreadsEndWithTheirWorkers(t *testing.T) {
+	const workers = 100
+	before := threads(t)
+	s := open(t, workers, scheduler.WithStallAfter(0))
+	eachHoldsAThread(s)
+	require.GreaterOrEqual(t, threads(t), workers)
+	require.NoError(t, s.Resize(1))
+	fewer := func(most int) func() bool { return func() bool { return threads(t) <= most } }
+	// A few more: the runtime keeps some threads of its own, one for each P, and others that were in system calls.
+	require.Eventually(t, fewer(before+workers/4), patience, 10*time.Millisecond, "threads after Resize")
+	require.NoError(t, s.Resize(workers))
+	eachHoldsAThread(s)
+	require.NoError(t, s.Close())
+	require.Eventually(t, fewer(before+workers/4), patience, 10*time.Millisecond, "threads after Close")
+}
+
+// eachHoldsAThread has a task block natively on each worker, all at once.
+func eachHoldsAThread(s *scheduler.Scheduler) {
+	var all sync.WaitGroup
+	var ts []task.Task
+	all.Add(s.Workers())
+	for range s.Workers() {
+		ts = append(ts, s.Go(func(*task.Ctx) {
+			all.Done()
+			all.Wait()
+		}))
+	}
+	for _, x := range ts {
+		x.Wait()
+	}
+}
+
+// threads returns how many threads the process has.
+func threads(t *testing.T) int {
+	ts, err := os.ReadDir("/proc/self/task")
+	require.NoError(t, err)
+	return len(ts)
 }

@@ -253,6 +253,20 @@ func (w *worker) main() {
 	}
 	w.s.rested()
 	w.s.quiesce()
+	w.giveThread()
+}
+
+// giveThread makes the thread of the worker's goroutine, which is about to end, end with it. The Go runtime ends the thread of
+// a goroutine that ends locked, and keeps all others for later: without this, a pool that was large once would leave its
+// threads behind for good. The process's first thread cannot end; the runtime would lay it to rest for ever, so the worker
+// leaves that one alone.
+func (w *worker) giveThread() {
+	if !w.pinned {
+		return
+	}
+	if runtime.LockOSThread(); onFirstThread() {
+		runtime.UnlockOSThread()
+	}
 }
 
 // serve runs tasks until the scheduler quits or the worker has to leave. Afterwards nothing is left on it.
