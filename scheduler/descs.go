@@ -95,15 +95,24 @@ func (p *descPool) put(ds []*rt.Desc) {
 	p.full = append(p.full, b)
 }
 
-// trim leaves half of the batches that were not used since the last call to the garbage
-// collector. Called by sysmon now and then.
-func (p *descPool) trim() {
+// trim leaves batches that were not used since the last call to the garbage collector: half of them, or all. It returns how
+// many, and whether there are batches left. Called by sysmon.
+func (p *descPool) trim(all bool) (n int, more bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n := (p.low + 1) / 2
+	if n = p.low; !all {
+		n = (n + 1) / 2
+	}
 	p.full = slices.Delete(p.full, 0, n)
+	if cap(p.full) > 4*len(p.full) {
+		p.full = slices.Clone(p.full)
+	}
 	p.empty = nil
 	p.low = len(p.full)
+	if n > 0 {
+		p.prune = 0 // many of the chunks will be dead when the next one is made
+	}
+	return n, p.low > 0
 }
 
 // each calls f with every descriptor there is, in whatever state. Tasks may

@@ -3,9 +3,9 @@ package scheduler
 import (
 	"runtime"
 	"runtime/debug"
-	"slices"
 	"sync"
 
+	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/fiber"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
@@ -38,6 +38,7 @@ func exchange(pinned bool, self, to *fiber.Fiber) {
 // newLooper makes a sleeping looper. Called by the base of a worker.
 func (s *Scheduler) newLooper() *looper {
 	l := &looper{}
+	s.loopers.made.Add(1)
 	if s.pinned() {
 		runtime.UnlockOSThread()
 		defer runtime.LockOSThread()
@@ -193,13 +194,19 @@ func settled(d *rt.Desc, failure error) error {
 // keepLoopers is how many idle loopers a worker keeps to itself.
 const keepLoopers = 32
 
-// loopers is the pool that workers share. What workers do not use for a while is
-// ended: see trim.
+// loopers is the pool that workers share. What workers do not use for a while is ended: see trim.go.
 type loopers struct {
+	made atomicx.Uint64 // loopers made so far. Added to by workers, read by sysmon
+
 	mu      sync.Mutex
-	idle    []*looper
+	idle    []*looper // the last one in is the first one out
 	retired []*looper // those that must not be used any more
-	low     int       // the least number of idle loopers since the last trim
+	low     int       // the least number of idle loopers since the last review
+	over    int       // how many of the oldest may be ended until the next review
+	wanted  bool      // a worker found none; those that wait to be ended are to come back
+
+	trimming sync.Mutex // held by the one that ends loopers: sysmon, tests
+	reaper   fiber.Reaper[*looper]
 }
 
 // takeLooper returns the fiber to switch to for running pending, or for looking for something
@@ -234,6 +241,7 @@ func (p *loopers) get() *looper {
 	defer p.mu.Unlock()
 	n := len(p.idle)
 	if n == 0 {
+		p.wanted = true
 		return nil
 	}
 	l := p.idle[n-1]
@@ -253,44 +261,4 @@ func (p *loopers) put(ls ...*looper) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.idle = append(p.idle, ls...)
-}
-
-// trim ends half of the loopers that were not used since the last call. Called by
-// sysmon now and then.
-func (p *loopers) trim() {
-	p.mu.Lock()
-	n := min((p.low+1)/2, trimMost)
-	victims := append(slices.Clone(p.idle[:n]), p.retired...)
-	p.idle = slices.Delete(p.idle, 0, n)
-	p.retired = nil
-	p.mu.Unlock()
-	for _, l := range reap(victims) {
-		if l.Mark < maxGoexits {
-			p.put(l)
-		} else {
-			p.retire(l)
-		}
-	}
-	p.mu.Lock()
-	p.low = len(p.idle)
-	p.mu.Unlock()
-}
-
-// trimMost bounds the time that sysmon spends in trim to some tens of milliseconds.
-const trimMost = 20_000
-
-// reap ends loopers and returns those that could not be.
-func reap(ls []*looper) (left []*looper) {
-	if len(ls) == 0 {
-		return nil
-	}
-	of := make(map[*fiber.Fiber]*looper, len(ls))
-	fs := make([]*fiber.Fiber, len(ls))
-	for i, l := range ls {
-		of[&l.Fiber], fs[i] = l, &l.Fiber
-	}
-	for _, f := range fiber.Reap(fs) {
-		left = append(left, of[f])
-	}
-	return left
 }

@@ -57,7 +57,7 @@ type Scheduler struct {
 	closed   chan struct{}  // closed when nothing of the scheduler is left
 	finish   sync.Once
 	ringing  dueBatch // sysmon's
-	trimmed  int64    // sysmon's: when it last trimmed the pools
+	trims    trims    // sysmon's
 	strandAt int64    // sysmon's: since when work waits beside sleepers; 0: it does not
 }
 

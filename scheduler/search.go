@@ -104,7 +104,7 @@ func (w *worker) search() *rt.Desc {
 func (w *worker) sleep() {
 	w.Current.Store(nil)
 	w.flush()
-	w.trimQueue()
+	w.trimOwn()
 	w.s.idle.sleep(w.id, w.searching) // (W2)
 	if !w.s.crowded(0) {
 		w.s.askAll(w) // (K0)
@@ -143,13 +143,6 @@ func (w *worker) rest() {
 	w.unpin()
 	w.park.park()
 	w.pin()
-}
-
-// trimQueue gives the memory of the worker's queue back if a burst has made it very long.
-func (w *worker) trimQueue() {
-	if w.runq.Cap() > keepQueue {
-		w.runq.Trim()
-	}
 }
 
 // keepQueue is the length of a queue whose memory is kept, 512 KB. Growing to that costs

@@ -170,8 +170,7 @@ func (s *Scheduler) end() {
 			rt.Unregister(&w.Worker)
 			indexes.give(w.Index)
 		}
-		reap(append(s.loopers.idle, s.loopers.retired...))
-		s.loopers.idle, s.loopers.retired = nil, nil
+		s.loopers.endAll()
 		close(s.closed)
 	})
 	<-s.closed

@@ -71,13 +71,11 @@ func (s *Scheduler) sysmonTick(now int64) (next int64, busy bool) {
 	s.freeForks()
 	s.watchStranded(now)
 	s.refreshProcs()
-	if now-s.trimmed > trimEvery {
-		s.trimmed = now
-		s.loopers.trim()
-		s.descs.trim()
-		s.timers.trim()
+	next = s.nextTimer()
+	if t := s.trim(now); t != 0 && (next == 0 || t < next) {
+		next = t
 	}
-	return s.nextTimer(), busy
+	return next, busy
 }
 
 // nextTimer returns by when sysmon has to look at the timers, or 0.
@@ -114,10 +112,6 @@ const manyTimers = 256
 // busyGrace is a tenth of the default quantum: only a timer that calls a function while tasks that poll nothing hold all
 // workers is late by it.
 const busyGrace = int64(time.Millisecond)
-
-// trimEvery is how long pooled things must have been superfluous before the first half
-// of them is given back.
-const trimEvery = int64(time.Second)
 
 // freeNextSlots wakes a worker for tasks that are stuck in the next slot of a task that
 // does not give way (N3).

@@ -1,8 +1,11 @@
 package scheduler
 
 import (
+	"math/rand/v2"
+	"runtime"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -32,7 +35,8 @@ func TestTrimBesideSwitches(t *testing.T) {
 		})
 	}
 	for i := range 300 {
-		s.loopers.trim()
+		s.loopers.review(true)
+		s.loopers.trim(1000)
 		if i%10 == 0 {
 			if err := s.Go(func(*task.Ctx) {}).Wait(); err != nil {
 				t.Fatal(err)
@@ -43,3 +47,146 @@ func TestTrimBesideSwitches(t *testing.T) {
 	require.NoError(t, s.Close())
 	require.Zero(t, s.Stats().Stranded)
 }
+
+// handTrimmed starts a scheduler whose pools nothing trims but the test.
+func handTrimmed(t *testing.T, workers int) *Scheduler {
+	t.Helper()
+	s, err := New(WithWorkers(workers))
+	require.NoError(t, err)
+	s.mon.Stop()
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
+
+// burst has n tasks wait at the same time, wakes them in any order, several times, and waits until they have ended
+// and all workers sleep.
+func burst(t *testing.T, s *Scheduler, n int) {
+	t.Helper()
+	const rounds = 3
+	ts := make([]task.Task, n)
+	for i := range ts {
+		ts[i] = s.Go(func(c *task.Ctx) {
+			for range rounds {
+				if c.Park() != nil {
+					return
+				}
+			}
+		})
+	}
+	rng := rand.New(rand.NewPCG(5, 6))
+	for range rounds {
+		allAsleep(s)
+		rng.Shuffle(n, func(i, j int) { ts[i], ts[j] = ts[j], ts[i] })
+		for _, x := range ts {
+			x.Ready()
+		}
+	}
+	for _, x := range ts {
+		require.NoError(t, x.Wait())
+	}
+	allAsleep(s)
+}
+
+// allAsleep returns when all workers sleep, and nothing is queued.
+func allAsleep(s *Scheduler) {
+	for !s.idle.asleep() || s.visibleWork() {
+		runtime.Gosched()
+	}
+}
+
+// turn calls trim at all times in between at which sysmon would, from now on for d at most, and returns when it need not be called
+// any more, and whether that was so.
+func turn(s *Scheduler, now int64, d time.Duration) (then int64, done bool) {
+	for end := now + int64(d); now < end; {
+		allAsleep(s) // those that were asked have given back
+		next := s.trim(now)
+		if next == 0 {
+			return now, true
+		}
+		now = max(next, now+1)
+	}
+	return now, false
+}
+
+// Ten seconds after a burst that wandered through all slots nothing of it is left, and sysmon sleeps.
+func TestABurstIsGivenBack(t *testing.T) {
+	for _, n := range []int{1, 2, 4} {
+		s := handTrimmed(t, n)
+		before := runtime.NumGoroutine()
+		now, done := turn(s, s.now(), time.Minute)
+		require.True(t, done)
+		burst(t, s, 6000)
+		require.Greater(t, runtime.NumGoroutine(), before+3000)
+		_, done = turn(s, now, 10*time.Second)
+		require.True(t, done, "there is more to give back after ten seconds")
+		p := &s.loopers
+		require.LessOrEqual(t, len(p.idle)+len(p.retired)+p.reaper.Len(), n, "idle loopers; a worker's base may sleep in a slot")
+		require.Zero(t, len(s.descs.full)*batchSize, "free descriptors")
+		for _, w := range s.workers() {
+			require.Empty(t, w.idleLoopers)
+			require.Empty(t, w.descs.free)
+		}
+		require.LessOrEqual(t, runtime.NumGoroutine(), before+2*n+2, "goroutines")
+		require.NoError(t, s.Go(func(*task.Ctx) {}).Wait())
+	}
+}
+
+// Where bursts come every few seconds, their loopers stay.
+func TestBurstsThatComeAgain(t *testing.T) {
+	s := handTrimmed(t, 2)
+	now := s.now()
+	const bursts, n = 40, 1000
+	var settled uint64
+	for i := range bursts {
+		if i == bursts/4 {
+			settled = s.loopers.made.Load()
+		}
+		burst(t, s, n)
+		now, _ = turn(s, now, 3*time.Second)
+		now += int64(time.Millisecond)
+	}
+	// Now and then it is tried again whether the bursts still come.
+	require.LessOrEqual(t, s.loopers.made.Load()-settled, uint64(3*n), "loopers made for the last %d bursts", bursts*3/4)
+}
+
+// A task that waits in the slot of another fiber keeps that from ending; sysmon does not wait for it.
+func TestTrimBesideATaskThatWaits(t *testing.T) {
+	s := handTrimmed(t, 2)
+	var ts []task.Task
+	for range 10 {
+		ts = append(ts, s.Go(func(c *task.Ctx) { c.Park() }))
+		burst(t, s, 1000)
+	}
+	_, done := turn(s, s.now(), 30*time.Second)
+	require.True(t, done, "sysmon ticks for ever")
+	require.LessOrEqual(t, len(s.loopers.idle), len(ts)+s.Workers())
+	for _, x := range ts {
+		x.Ready()
+	}
+	for _, x := range ts {
+		require.NoError(t, x.Wait())
+	}
+}
+
+// What tasks leave in the fork deque and among the frames of their worker is given back too.
+func TestForkMemoryIsGivenBack(t *testing.T) {
+	s := handTrimmed(t, 1)
+	now, _ := turn(s, s.now(), time.Minute)
+	w := s.workers()[0]
+	var k keeper
+	require.NoError(t, s.Go(func(c *task.Ctx) {
+		w.Forks.Reserve(1 << 16)
+		w.Trims(&k)
+	}).Wait())
+	allAsleep(s)
+	require.True(t, w.holds.Load())
+	_, done := turn(s, now, 10*time.Second)
+	require.True(t, done)
+	require.Equal(t, 1, int(k), "times that it was told to forget")
+	require.Less(t, w.Forks.Cap(), 1<<16)
+	require.False(t, w.holds.Load())
+}
+
+type keeper int
+
+func (k *keeper) Forget() { *k++ }

@@ -52,7 +52,8 @@ type worker struct {
 	lastID      uint32 // sysmon's: the dispatch that it has seen since lastSince
 	lastSince   int64
 	bound       binding
-	live        int64 // tasks started less tasks ended here, not yet in Scheduler.live
+	leanAt      uint64 // sysmon's: what the worker had done when it was last asked to give back
+	live        int64  // tasks started less tasks ended here, not yet in Scheduler.live
 	n           counts
 
 	// The next slot: a task made ready by the present one, to run next. Put there by the worker, taken
@@ -66,11 +67,13 @@ type worker struct {
 	_          cpu.CacheLinePad
 	nextStolen atomicx.Bool   // a thief took from the next slot
 	member     atomicx.Uint32 // see workerPool
+	lean       atomicx.Bool   // the worker is to give back what it holds: see ask
 	park       parker
 
 	// Written by the worker, read by others.
 	_     cpu.CacheLinePad
 	shown shown                // counts, as of the last flush
+	holds atomicx.Bool         // it holds more than is worth keeping while it sleeps for long
 	runq  deque.Owner[rt.Desc] // FIFO
 	_     cpu.CacheLinePad
 }
@@ -284,7 +287,6 @@ func (w *worker) serve() {
 		w.commit()
 	}
 	w.flush()
-	w.s.loopers.put(w.idleLoopers...)
-	w.idleLoopers = nil
+	w.giveBack()
 	w.unpin()
 }

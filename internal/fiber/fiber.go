@@ -16,7 +16,7 @@
 // A fiber therefore wanders from slot to slot. The slot of its own Pull
 // matters again only when it ends: the function given to
 // Pull returns, and the Go runtime then resumes whoever sleeps in that slot.
-// [Reap] deals with that.
+// [Reaper] deals with that.
 //
 // # Threads
 //
@@ -63,7 +63,7 @@ type Fiber struct {
 	Place prefetch.Place
 }
 
-// relays says to whom relayed fibers switch on. Only Reap makes any.
+// relays says to whom relayed fibers switch on. Only a Reaper makes any.
 var relays sync.Map // of *Fiber to *Fiber
 
 // Init makes f a sleeping fiber whose body is switched to for the first time by calling body.
@@ -105,7 +105,7 @@ func Adopt() *Fiber { return &Fiber{} }
 // must now call what that one's Turn returns. Most callers use [Switch]. Take and Turn
 // are apart, and inline, because each frame between the switch and the code that asked for it costs
 // several nanoseconds: the processor cannot predict the returns on the other stack. They are for
-// fibers that are never given to [Reap] while they sleep so.
+// fibers that are never given to a [Reaper] while they sleep so.
 func (f *Fiber) Take(to *Fiber) (slot *Fiber) {
 	slot = to.at
 	to.at = nil
@@ -152,6 +152,9 @@ func (f *Fiber) forward() {
 	}
 }
 
+// Self returns f. It makes a [Sleeper] of every type that embeds a Fiber.
+func (f *Fiber) Self() *Fiber { return f }
+
 func (f *Fiber) relay(to *Fiber) {
 	f.relayed = true
 	relays.Store(f, to)
@@ -163,52 +166,8 @@ func (f *Fiber) Dying() bool { return f.dying }
 
 // Taint notes that the fiber is inside a deferred call of a runtime.Goexit.
 // When its body ends, iter.Pull raises the Goexit again in whoever sleeps in its
-// slot, so [Reap] resumes it for the last time from a goroutine of its own.
+// slot, so the [Reaper] resumes it for the last time from a goroutine of its own.
 func (f *Fiber) Taint() { f.tainted = true }
 
 // Tainted reports whether Taint was called.
 func (f *Fiber) Tainted() bool { return f.tainted }
-
-// Reap ends fibers and returns those that it had to leave. It must own all of
-// them, and each must be asleep outside of any work, so that it returns when it
-// sees Dying. Call it from an ordinary goroutine.
-//
-// A fiber ends by returning, and that wakes whoever sleeps in its own slot. So
-// the fiber is first brought home: the reaper takes the occupant's place, the
-// occupant takes the fiber's, and the fiber its own. That needs an occupant
-// which nobody else may wake meanwhile: one of fibers. A fiber whose slot holds
-// a stranger is left. If nobody but fibers sleeps in any slot, all are ended.
-func Reap(fibers []*Fiber) (left []*Fiber) {
-	sleeper := make(map[*Fiber]*Fiber, len(fibers)) // by the slot's fiber
-	for _, f := range fibers {
-		sleeper[f.at] = f
-	}
-	self := Adopt()
-	for _, f := range fibers {
-		if f.at != f {
-			h, at := sleeper[f], f.at
-			if h == nil {
-				left = append(left, f)
-				continue
-			}
-			// self sleeps in f's slot, h where f did; then f in its own, and self runs.
-			h.relay(f)
-			f.relay(self)
-			Switch(self, h)
-			sleeper[at] = h
-		}
-		f.dying = true
-		delete(sleeper, f)
-		if !f.tainted {
-			Switch(self, f)
-			continue
-		}
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			Switch(Adopt(), f) // may not return: the Goexit comes out here
-		}()
-		<-done
-	}
-	return left
-}

@@ -73,7 +73,8 @@ type Worker struct {
 
 	// Spares are runners that have run and can be used again, for the tasks that run on this worker; see Spare. The
 	// running task's own.
-	spares []Runner
+	spares  []Runner
+	keepers []Keeper // see Trims. The running task's own
 
 	// Current is the task that the worker runs, or ran last, or nil. Written
 	// by the worker, at each dispatch.
@@ -173,6 +174,28 @@ func (w *Worker) Keep(r Runner) bool {
 	w.spares = append(w.spares, r)
 	return true
 }
+
+// A Keeper keeps things for the tasks of one worker.
+type Keeper interface {
+	// Forget gives all of it to the garbage collector. Called on the worker, between two tasks.
+	Forget()
+}
+
+// Trims has k forget what it keeps when the worker gives memory back. Only the running task may call it; k has to call it again
+// when it keeps something anew.
+func (w *Worker) Trims(k Keeper) { w.keepers = append(w.keepers, k) }
+
+// Forget drops what Keep has kept, and what the Keepers have. Called by the worker, between two tasks.
+func (w *Worker) Forget() {
+	w.spares = nil
+	for _, k := range w.keepers {
+		k.Forget()
+	}
+	w.keepers = nil
+}
+
+// Keeps reports whether Forget has more than a little to drop.
+func (w *Worker) Keeps() bool { return len(w.spares) > maxSpares/16 || len(w.keepers) > 0 }
 
 // Status reads the status word.
 func (d *Desc) Status() Status { return Status(d.status.Load()) }

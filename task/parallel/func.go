@@ -239,10 +239,18 @@ func (x *Call[A, R]) giveBack(w *rt.Worker) {
 	if w.Index >= maxPools {
 		return
 	}
-	if p := &x.f.pools[w.Index]; len(p.free) < maxFree {
-		p.free = append(p.free, x)
+	p := &x.f.pools[w.Index]
+	if len(p.free) == maxFree {
+		return
 	}
+	if p.free == nil {
+		w.Trims(p)
+	}
+	p.free = append(p.free, x)
 }
+
+// Forget implements rt.Keeper.
+func (p *pool[A, R]) Forget() { p.free = nil }
 
 // maxFree bounds what a worker pools: where calls are forked on one worker and joined on another, time and again, one makes what the
 // other is given.

@@ -1,0 +1,264 @@
+package scheduler
+
+import (
+	"slices"
+	"time"
+
+	"github.com/heddle-go/heddle/deque"
+	"github.com/heddle-go/heddle/internal/fiber"
+)
+
+// What a burst of tasks leaves behind is given back: sysmon ends the loopers and drops the descriptors that no worker has needed
+// for a while, and asks the workers for what only they may touch.
+//
+// A review says how much that is: what was idle at every moment since the review before. While nothing happens, reviews come
+// one window apart, so trimming begins one to two windows after the last burst. Between two reviews sysmon ends loopers in steps,
+// because ending one takes microseconds: in long steps that follow each other closely if all workers have slept since the
+// review before the last, otherwise in short ones that take a few per cent of a processor, and only half of what is
+// superfluous by each review.
+//
+// A pool in which bursts come regularly must not make the same loopers anew for each of them. So when many are made soon after many were
+// ended, the window doubles, until it is longer than the time between two bursts: then each window sees one, and nothing is superfluous.
+//
+// sysmon goes on ticking for this when all workers sleep, until everything that can be given back has been.
+type trims struct {
+	review int64 // when the next review is due
+	window int64 // from one review to the next
+	step   int64 // when the next step is due
+
+	quiet  bool   // all workers slept at the last review
+	wakes  uint64 // Scheduler.wakes then
+	made   uint64 // loopers.made then
+	had    int    // how many loopers it found superfluous
+	all    bool   // that was all there were
+	gave   int    // how many have been ended since
+	ended  int    // how many have been ended since the window was last changed
+	last   int64  // when the last one was ended
+	regret int64  // when the window was last doubled
+	more   bool   // another review may find something
+}
+
+const (
+	// minWindow is the least time for which something must have been superfluous. With it, all that 10^6 tasks leave behind
+	// is gone ten seconds after they have ended.
+	minWindow = int64(time.Second)
+	maxWindow = 32 * minWindow
+	// regretWithin is for how long after a looper was ended to make another one is a pity, and forgiveAfter after what
+	// time without it the window is the shortest again.
+	regretWithin = maxWindow
+	forgiveAfter = 4 * maxWindow
+	// fewLoopers are not worth a longer window.
+	fewLoopers = 64
+)
+
+// A pace is how many loopers a step ends at most, and how long it is until the next. A looper takes about 1.5 us
+// (BenchmarkReap in internal/fiber).
+type pace struct {
+	most  int
+	pause int64
+}
+
+var (
+	whileBusy  = pace{1000, int64(100 * time.Millisecond)}
+	whileQuiet = pace{4000, int64(10 * time.Millisecond)}
+)
+
+// trim does what is due at now, and returns by when sysmon has to call it again although all workers sleep, or 0.
+func (s *Scheduler) trim(now int64) (next int64) {
+	t := &s.trims
+	quiet := t.quiet && s.wakes.Load() == t.wakes && s.idle.asleep()
+	if now >= t.review {
+		s.reviewPools(now, quiet)
+	}
+	pace := whileBusy
+	if quiet {
+		pace = whileQuiet
+	}
+	more := s.loopers.superfluous()
+	if more && now >= t.step {
+		n := s.loopers.trim(pace.most)
+		t.step = now + pace.pause
+		t.gave += n
+		if t.ended += n; n > 0 {
+			t.last = now
+		}
+		more = s.loopers.superfluous()
+	}
+	switch {
+	case more:
+		return t.step
+	case t.more || s.wakes.Load() != t.wakes:
+		return t.review
+	}
+	return 0
+}
+
+// reviewPools begins a new window. quiet says whether all workers slept during the last one.
+func (s *Scheduler) reviewPools(now int64, quiet bool) {
+	t := &s.trims
+	made := s.loopers.made.Load()
+	if made-t.made > fewLoopers && t.ended > fewLoopers && now-t.last < regretWithin {
+		t.window = min(2*t.window, maxWindow)
+		t.regret, t.ended = now, 0
+	} else if t.window == 0 || now-t.regret > forgiveAfter {
+		t.window = minWindow
+	}
+	// If a quiet window did not end any, although all loopers were to be ended, the rest cannot be: strangers sleep in their slots.
+	stuck := quiet && t.all && t.had > 0 && t.gave == 0
+	t.quiet, t.wakes = s.idle.asleep(), s.wakes.Load()
+	batches, more := s.descs.trim(quiet)
+	s.timers.trim()
+	if quiet && s.ask(t.gave > 0 || batches > 0) {
+		more = true
+	}
+	free, had := s.loopers.review(quiet)
+	t.more = !quiet || more || free > 0 && !stuck
+	t.review = now + t.window
+	t.made, t.had, t.all, t.gave = made, had, had == free, 0
+}
+
+// ask has the workers give back what only they may touch. burst says that there has been one, so that each may have something; without
+// that, only those that hold more than a little are asked. It reports whether any was. A worker is asked once for what it has
+// done; that it is woken does not count as a wake-up, or no window would be quiet.
+//
+//	sysmon                              worker
+//	R1 store lean                       W2 announce that it sleeps
+//	R2 claim this worker; wake it       before W2: load lean; if it is set, give back
+//
+// If R2 does not find the announcement, the worker is awake, and gives back when it goes to sleep next, or the time after that.
+func (s *Scheduler) ask(burst bool) (any bool) {
+	for _, w := range s.workers() {
+		done := w.shown.dispatches.Load() + w.shown.finished.Load()
+		if done == w.leanAt || !burst && !w.holds.Load() {
+			continue
+		}
+		w.leanAt = done
+		w.lean.Store(true)          // (R1)
+		if s.idle.claimThis(w.id) { // (R2)
+			w.park.unpark()
+		}
+		any = true
+	}
+	if burst {
+		s.inj.mu.Lock()
+		s.inj.descs = descList{}
+		s.inj.mu.Unlock()
+	}
+	return any
+}
+
+// trimOwn gives back what the worker, which is about to sleep, has been asked for, and without being asked the memory of a
+// very long queue.
+func (w *worker) trimOwn() {
+	if w.lean.Load() {
+		w.lean.Store(false)
+		w.giveBack()
+		w.Forks.Trim()
+		w.runq.Trim()
+	} else if w.runq.Cap() > keepQueue {
+		w.runq.Trim()
+	}
+	const few = 4 * deque.DefaultCapacity
+	holds := len(w.idleLoopers) > 2 || w.Forks.Cap() > few || w.runq.Cap() > few || w.Keeps()
+	if holds != w.holds.Load() {
+		w.holds.Store(holds)
+	}
+}
+
+// giveBack gives back what the worker has pooled for itself. Called between two tasks.
+func (w *worker) giveBack() {
+	w.s.loopers.put(w.idleLoopers...)
+	w.idleLoopers = nil
+	w.descs = descList{}
+	w.Forget()
+}
+
+// review finds what is superfluous, all or half of it, and returns how many loopers there are, and how many of them are to be ended.
+func (p *loopers) review(all bool) (free, had int) {
+	p.trimming.Lock()
+	defer p.trimming.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.wanted {
+		p.wanted = false
+		p.takeBack()
+	}
+	if p.over = p.low; !all {
+		p.over = (p.over + 1) / 2
+	}
+	p.low = len(p.idle)
+	rest := len(p.retired) + p.reaper.Len()
+	return len(p.idle) + rest, p.over + rest
+}
+
+// superfluous reports whether trim has anything to do.
+func (p *loopers) superfluous() bool {
+	p.trimming.Lock()
+	defer p.trimming.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.most() > 0 || len(p.retired) > 0 || p.reaper.Len() > 0
+}
+
+// most is how many idle loopers may be ended now. Called under mu.
+func (p *loopers) most() int { return min(p.over, p.low) }
+
+// trim ends up to most superfluous loopers and returns how many. What cannot be ended, because a task that waits sleeps in its
+// slot, goes back to the pool.
+//
+// The loopers to be ended belong to the reaper alone. If the pool runs empty, they too go back, at the next call:
+// until then workers make new ones.
+func (p *loopers) trim(most int) (n int) {
+	p.trimming.Lock()
+	defer p.trimming.Unlock()
+	p.mu.Lock()
+	if p.wanted {
+		p.wanted = false
+		p.over = 0
+		p.takeBack()
+	}
+	k := min(most, p.most())
+	victims := append(slices.Clone(p.idle[:k]), p.retired...)
+	clear(p.idle[:k])
+	if p.idle = p.idle[k:]; len(p.idle) == 0 {
+		p.idle = nil
+	}
+	p.retired = nil
+	p.over -= k
+	p.low -= k
+	last := p.most() == 0
+	p.mu.Unlock()
+
+	p.reaper.Add(victims...)
+	n, stuck := p.reaper.End(most)
+	if stuck && last {
+		p.mu.Lock()
+		p.takeBack()
+		p.mu.Unlock()
+	}
+	return n
+}
+
+// takeBack puts what the reaper has back into the pool, in front, since it has been idle for longest. Called under trimming and mu.
+func (p *loopers) takeBack() {
+	var idle []*looper
+	for _, l := range p.reaper.Left() {
+		if l.Mark < maxGoexits {
+			idle = append(idle, l)
+		} else {
+			p.retired = append(p.retired, l)
+		}
+	}
+	if idle != nil {
+		p.idle = append(idle, p.idle...)
+	}
+}
+
+// endAll ends all loopers. The workers and sysmon have ended.
+func (p *loopers) endAll() {
+	p.trimming.Lock()
+	defer p.trimming.Unlock()
+	p.takeBack()
+	fiber.Reap(append(p.idle, p.retired...))
+	p.idle, p.retired = nil, nil
+}
