@@ -97,11 +97,21 @@ type blocked struct {
 	in         bool // it is in the list
 	next, prev *blocked
 
-	let bool // it has been queued, by the worker that took it out. Written before the wake-up
+	let       bool // it has been queued, by the worker that took it out. Written before the wake-up
+	withdrawn bool // its submitter has taken it out
 }
 
 // Withdraw implements task.Withdrawer.
 func (b *blocked) Withdraw() bool {
+	if !b.takeOut() {
+		return false
+	}
+	b.withdrawn = true
+	return true
+}
+
+// takeOut takes b out of the list, if it is there.
+func (b *blocked) takeOut() bool {
 	b.q.mu.Lock()
 	defer b.q.mu.Unlock()
 	if !b.in {
@@ -169,8 +179,26 @@ func (s *Scheduler) exit() {
 	s.quiesce()
 }
 
-// request submits a task from outside, which may have to wait for room: the way in for goroutines.
+// request submits a task from outside, which may have to wait for room: the way in for goroutines. The methods of users'
+// contexts that it calls may panic. Then nothing has been submitted.
 func (s *Scheduler) request(by context.Context, fn any, x *rt.Ext) (*rt.Desc, uint32, error) {
+	if x == nil || x.Under == nil {
+		return s.enterRequest(by, fn, x)
+	}
+	s.cohorts.Hold(x)
+	submitted := false
+	defer func() {
+		if !submitted {
+			x.Drop()
+		}
+	}()
+	d, gen, err := s.enterRequest(by, fn, x)
+	submitted = err == nil
+	return d, gen, err
+}
+
+// enterRequest is request when the contexts of x are held.
+func (s *Scheduler) enterRequest(by context.Context, fn any, x *rt.Ext) (*rt.Desc, uint32, error) {
 	if !s.enter() {
 		return nil, 0, task.ErrClosed
 	}
@@ -185,7 +213,7 @@ func (s *Scheduler) request(by context.Context, fn any, x *rt.Ext) (*rt.Desc, ui
 		d, gen := s.admit(fn, x)
 		return d, gen, nil
 	}
-	d := q.descs.get(&s.descs)
+	d := q.descs.take(&s.descs, x)
 	d.Start(fn, x)
 	gen := d.Gen()
 	q.accept(d) // (P1)
@@ -209,45 +237,21 @@ func (s *Scheduler) admit(fn any, x *rt.Ext) (*rt.Desc, uint32) {
 func (s *Scheduler) prepare(fn any, x *rt.Ext) (*rt.Desc, uint32) {
 	q := &s.inj
 	q.mu.Lock()
-	d := q.descs.get(&s.descs)
+	d := q.descs.take(&s.descs, x)
 	q.mu.Unlock()
-	// The watch may cancel at once, so the descriptor must be alive.
+	// Attach may cancel at once, so the descriptor must be alive.
 	d.Start(fn, x)
 	gen := d.Gen()
-	if x != nil && x.Under != nil {
-		watch(d, gen, x)
+	if x != nil {
+		s.cohorts.Attach(x, d, gen)
 	}
 	return d, gen
-}
-
-// watch has a task cancelled when one of the contexts ends that it is under. Called before it is queued.
-func watch(d *rt.Desc, gen uint32, x *rt.Ext) {
-	t := task.HandleOf(d, gen)
-	var stops []func() bool
-	for u := x.Under; u != nil; u = u.Next {
-		ctx := u.Context
-		if ctx.Err() != nil {
-			t.CancelCause(context.Cause(ctx))
-			continue
-		}
-		if ctx.Done() != nil {
-			stops = append(stops, context.AfterFunc(ctx, func() { t.CancelCause(context.Cause(ctx)) }))
-		}
-	}
-	if len(stops) > 0 {
-		x.Watch(func() bool {
-			for _, stop := range stops {
-				stop()
-			}
-			return true
-		})
-	}
 }
 
 // overflow is request for a submission that has been counted and finds no room.
 func (s *Scheduler) overflow(by context.Context, fn any, x *rt.Ext) (*rt.Desc, uint32, error) {
 	q := &s.inj
-	c, inside := s.submitter(by, x)
+	c, inside := s.submitterOrExit(by, x)
 	if inside {
 		d, gen := s.prepare(fn, x)
 		q.mu.Lock()
@@ -295,6 +299,20 @@ func (s *Scheduler) submitter(by context.Context, x *rt.Ext) (c *task.Ctx, insid
 		return nil, true
 	}
 	return c, false
+}
+
+// submitterOrExit is submitter for a submission that has been counted. If a method of a context panics, it takes the
+// count back; so nothing of by has to be asked for between that and the wait.
+func (s *Scheduler) submitterOrExit(by context.Context, x *rt.Ext) (c *task.Ctx, inside bool) {
+	known := false
+	defer func() {
+		if !known {
+			s.exit()
+		}
+	}()
+	c, inside = s.submitter(by, x)
+	known = true
+	return c, inside
 }
 
 func (s *Scheduler) reject() (*rt.Desc, uint32, error) {
@@ -368,10 +386,12 @@ func (s *Scheduler) awaitEnd(by context.Context, c *task.Ctx, t task.Task, x *rt
 func (s *Scheduler) awaitRoom(by context.Context, c *task.Ctx, fn any, x *rt.Ext) (*rt.Desc, uint32, error) {
 	q := &s.inj
 	a := q.adm
-	if by != nil && by.Err() != nil {
-		a.abandoned.Add(1)
-		s.exit()
-		return nil, 0, context.Cause(by)
+	if by != nil {
+		if cause := s.causeOrExit(by); cause != nil {
+			a.abandoned.Add(1)
+			s.exit()
+			return nil, 0, cause
+		}
 	}
 	d, gen := s.prepare(fn, x)
 	b := &blocked{q: q, d: d}
@@ -387,12 +407,14 @@ func (s *Scheduler) awaitRoom(by context.Context, c *task.Ctx, fn any, x *rt.Ext
 	if x != nil {
 		// Whatever cancels the task ends the wait: either this finds the submission in the list, or the cancellation is
 		// seen below (B2), before it enters. It is set up here since the task is not ours any more once it is queued.
-		stop := context.AfterFunc((*task.Ctx)(d), func() {
-			if b.Withdraw() {
+		// It is not context.AfterFunc, which may come before the cancellation.
+		if stop, ok := d.AfterDone(func() {
+			if b.takeOut() {
 				b.Wake(nil)
 			}
-		})
-		defer stop()
+		}); ok {
+			defer stop()
+		}
 	}
 
 	q.mu.Lock()
@@ -410,7 +432,7 @@ func (s *Scheduler) awaitRoom(by context.Context, c *task.Ctx, fn any, x *rt.Ext
 	q.mu.Unlock()
 
 	a.delayed.Add(1)
-	err := b.WaitIn(b) // (B3)
+	err := s.waitIn(b, gen) // (B3)
 	switch {
 	case b.let:
 		return d, gen, nil
@@ -419,6 +441,43 @@ func (s *Scheduler) awaitRoom(by context.Context, c *task.Ctx, fn any, x *rt.Ext
 		err = nil
 	}
 	return s.giveUp(b, gen, err)
+}
+
+// causeOrExit returns the cause of by, or nil if it has not ended, for a submission that has been counted. If by
+// panics, it takes the count back.
+func (s *Scheduler) causeOrExit(by context.Context) (cause error) {
+	known := false
+	defer func() {
+		if !known {
+			s.exit()
+		}
+	}()
+	if by.Err() != nil {
+		cause = context.Cause(by)
+	}
+	known = true
+	return cause
+}
+
+// waitIn waits until b is taken out of the list, or the context of its submitter ends. If a method of that panics, the
+// submission ends unless a worker has queued it.
+func (s *Scheduler) waitIn(b *blocked, gen uint32) error {
+	waited := false
+	defer func() {
+		switch {
+		case waited:
+		case b.withdrawn, b.takeOut():
+			_, _, _ = s.giveUp(b, gen, context.Canceled)
+		default:
+			b.WaitWoken() // it has been taken out: a wake-up comes
+			if !b.let {
+				_, _, _ = s.giveUp(b, gen, nil)
+			}
+		}
+	}()
+	err := b.WaitIn(b)
+	waited = true
+	return err
 }
 
 // giveUp ends a submission that has not been queued: for the error err, which is the submitter's and which it returns;

@@ -14,7 +14,11 @@ import (
 // all have ended, after Shutdown too: one of them may wait for it.
 func (q *timers) Launch(fn any, x *rt.Ext) (*rt.Desc, uint32) {
 	s := q.sched
+	if x != nil {
+		s.cohorts.Hold(x)
+	}
 	if !s.enterLate() {
+		x.Drop()
 		return nil, 0
 	}
 	d, gen := s.admitDelayed(fn, x)
@@ -43,13 +47,13 @@ func (s *Scheduler) enterLate() bool {
 func (s *Scheduler) admitDelayed(fn any, x *rt.Ext) (*rt.Desc, uint32) {
 	q := &s.inj
 	q.mu.Lock()
-	d := q.descs.get(&s.descs)
+	d := q.descs.take(&s.descs, x)
 	q.accepted.Store(q.accepted.Load() + 1)
 	q.mu.Unlock()
 	d.Start(fn, x)
 	gen := d.Gen()
-	if x != nil && x.Under != nil {
-		watch(d, gen, x)
+	if x != nil {
+		s.cohorts.Attach(x, d, gen)
 	}
 	return d, gen
 }
@@ -66,13 +70,25 @@ func (s *Scheduler) GoAfter(d time.Duration, fn func(c *task.Ctx), opts ...task.
 	if fn == nil {
 		panic("scheduler: GoAfter with a nil function")
 	}
-	if !s.enter() {
+	x, ok := s.enterDelayed(opts)
+	if !ok {
 		return task.Closed()
 	}
 	when := rt.After(s.timers.Now(), d)
-	x := delayedExt(opts)
 	t := &rt.Timer{Fresh: true}
 	return s.delay(fn, x, t, when, func() { s.timers.Disarm(t) })
+}
+
+// enterDelayed is enter for a task that waits for its time, with the extension for it. The methods of users' contexts
+// come first, because they may panic.
+func (s *Scheduler) enterDelayed(opts []task.Option) (x *rt.Ext, ok bool) {
+	x = delayedExt(opts)
+	s.cohorts.Hold(x)
+	if !s.enter() {
+		x.Drop()
+		return nil, false
+	}
+	return x, true
 }
 
 // delayedExt returns an extension that has a Limit, whether opts give a deadline or not.
@@ -162,12 +178,12 @@ func (s *Scheduler) GoEvery(d time.Duration, fn func(c *task.Ctx), opts ...task.
 	if d <= 0 {
 		panic(fmt.Sprintf("scheduler: GoEvery(%v): want a duration above 0", d))
 	}
-	if !s.enter() {
+	x, ok := s.enterDelayed(opts)
+	if !ok {
 		return task.Closed()
 	}
 	p := &periodic{s: s, fn: fn, start: s.timers.Now(), every: int64(d)}
 	p.timer.Fresh = true
-	x := delayedExt(opts)
 	ps := &s.timers.periodics
 	ps.mu.Lock()
 	if ps.all == nil {

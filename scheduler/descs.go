@@ -42,7 +42,7 @@ type descPool struct {
 	prune  int // drop dead pointers when there are this many
 }
 
-// fill appends batchSize free descriptors to list.
+// fill appends batchSize free descriptors to list. They may have served before.
 func (p *descPool) fill(list []*rt.Desc) []*rt.Desc {
 	p.mu.Lock()
 	if n := len(p.full) - 1; n >= 0 {
@@ -56,6 +56,11 @@ func (p *descPool) fill(list []*rt.Desc) []*rt.Desc {
 		return list
 	}
 	p.mu.Unlock()
+	return p.grow(list)
+}
+
+// grow is fill with descriptors that have not served.
+func (p *descPool) grow(list []*rt.Desc) []*rt.Desc {
 	c := new(chunk)
 	if p.nobody == nil {
 		panic(zeroScheduler)
@@ -132,7 +137,24 @@ func (p *descPool) each(f func(d *rt.Desc)) {
 
 // A descList is one owner's list of free descriptors, at most two batches.
 type descList struct {
-	free []*rt.Desc
+	free  []*rt.Desc
+	fresh []*rt.Desc // those that have not served, for tasks under contexts
+}
+
+// take is get for a task with extension x, which may be nil. The descriptor of a task that is under a context serves
+// only once: see rt.Desc.Escape.
+func (l *descList) take(p *descPool, x *rt.Ext) *rt.Desc {
+	if !x.HasContext() {
+		return l.get(p)
+	}
+	if len(l.fresh) == 0 {
+		l.fresh = p.grow(l.fresh)
+	}
+	n := len(l.fresh) - 1
+	d := l.fresh[n]
+	l.fresh[n] = nil
+	l.fresh = l.fresh[:n]
+	return d
 }
 
 func (l *descList) get(p *descPool) *rt.Desc {

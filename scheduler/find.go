@@ -203,18 +203,23 @@ func (w *worker) adopt(f *rt.Frame) *rt.Desc {
 	if !f.Claim() {
 		return nil
 	}
-	d := w.descs.get(&w.s.descs)
+	x := stolenExt(f)
+	d := w.descs.take(&w.s.descs, x)
 	w.live++
 	w.n.spawned++
-	beginStolen(d, f)
+	beginStolen(d, f, x)
 	return d
 }
 
 // beginStolen starts in d the life of the call f, which the caller has claimed and counted.
-func beginStolen(d *rt.Desc, f *rt.Frame) {
-	p := f.Parent
-	d.Start(f, &rt.Ext{Parent: (*task.Ctx)(p), Level: p.Status().Level(), Stolen: true})
-	p.Adopt(d)
+func beginStolen(d *rt.Desc, f *rt.Frame, x *rt.Ext) {
+	d.Start(f, x)
+	f.Parent.Adopt(d)
+}
+
+// stolenExt returns what is said of a stolen call before it starts.
+func stolenExt(f *rt.Frame) *rt.Ext {
+	return &rt.Ext{Parent: (*task.Ctx)(f.Parent), Level: f.Parent.Status().Level(), Stolen: true}
 }
 
 // glance looks once into everybody's queue, of workers that have left too.

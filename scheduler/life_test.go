@@ -159,7 +159,7 @@ func TestCloseEndsEverything(t *testing.T) {
 				held.Add(1)
 				for !c.Cancelled() {
 				}
-				log.check(c.Err() == task.ErrClosed, "Err of a running task")
+				log.check(c.Err() == context.Canceled && context.Cause(c) == task.ErrClosed, "Err of a running task")
 				log.check(c.Go(func(*task.Ctx) { log.check(false, "ran after Close") }).Err() == task.ErrClosed, "spawn after Close")
 				log.check(c.Park() == task.ErrClosed && c.Sleep(1) == task.ErrClosed, "parks after Close")
 			}))

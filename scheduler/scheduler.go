@@ -36,6 +36,7 @@ type Scheduler struct {
 	idle    idleSet
 	timers  timers
 	descs   descPool
+	cohorts rt.Cohorts // tasks under contexts
 	loopers loopers
 	block   blockers
 
@@ -91,6 +92,7 @@ func New(opts ...Option) (*Scheduler, error) {
 		}
 	}
 	s.home.Sched = (*gate)(s)
+	s.cohorts.Cancel = func(d *rt.Desc, gen uint32, err, cause error) { task.CancelWith(task.HandleOf(d, gen), err, cause) }
 	s.descs.nobody = &rt.Worker{Home: &s.home}
 	if cfg.queueLimit > 0 {
 		s.inj.adm = &admission{limit: cfg.queueLimit, policy: cfg.queuePolicy, wake: s.wakeBlocked}

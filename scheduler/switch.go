@@ -174,7 +174,7 @@ func (w *worker) ParkReady(d *rt.Desc) error {
 		return nil
 	}
 	if d.Status().Cancelled() {
-		return (*task.Ctx)(d).Err()
+		return (*task.Ctx)(d).Cause()
 	}
 	// As in Park, once more: each frame between here and the task's own code costs.
 	if w.Forks.PrivateLen() > 0 {
@@ -190,7 +190,7 @@ func (w *worker) ParkReady(d *rt.Desc) error {
 	}
 	resume(d)
 	if d.Status().Cancelled() {
-		return (*task.Ctx)(d).Err()
+		return (*task.Ctx)(d).Cause()
 	}
 	return nil
 }

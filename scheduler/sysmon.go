@@ -188,12 +188,13 @@ func (s *Scheduler) freeBehind(w *worker) (any bool) {
 // adopt is worker.adopt for sysmon, which has claimed f. Its parent waits for it, so it is counted in time.
 func (s *Scheduler) adopt(f *rt.Frame) *rt.Desc {
 	s.live.Add(1)
+	x := stolenExt(f)
 	q := &s.inj
 	q.mu.Lock()
-	d := q.descs.get(&s.descs)
+	d := q.descs.take(&s.descs, x)
 	q.accepted.Store(q.accepted.Load() + 1)
 	q.mu.Unlock()
-	beginStolen(d, f)
+	beginStolen(d, f, x)
 	return d
 }
 

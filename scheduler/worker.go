@@ -112,14 +112,18 @@ func (w *worker) Spawn(fn any, x *rt.Ext) (*rt.Desc, uint32) {
 	if w.s.phase.Load() >= phaseClosed {
 		return nil, 0
 	}
-	d := w.descs.get(&w.s.descs)
+	under := x != nil && x.Under != nil
+	if under {
+		w.s.cohorts.Hold(x) // may panic
+	}
+	d := w.descs.take(&w.s.descs, x)
 	d.Start(fn, x)
 	gen := d.Gen()
-	if x != nil && x.Under != nil {
-		watch(d, gen, x) // before the task counts: it calls a context of the user's, which may panic
-	}
 	w.live++
 	w.n.spawned++
+	if under {
+		w.s.cohorts.Attach(x, d, gen)
+	}
 	w.push(d)
 	return d, gen
 }

@@ -284,7 +284,7 @@ func TestBlockingEnds(t *testing.T) {
 			if err := c.Blocking(func() { s.Close() }); err != nil { // the function may return first
 				assert.ErrorIs(t, err, task.ErrClosed)
 			}
-			assert.ErrorIs(t, c.Err(), task.ErrClosed)
+			assert.ErrorIs(t, context.Cause(c), task.ErrClosed)
 		})
 		require.ErrorIs(t, x.Wait(), task.ErrClosed)
 		require.NoError(t, s.Close())

@@ -14,9 +14,14 @@ import (
 // A Ctx belongs to its task: the methods that are not context.Context's may be
 // called only by the task's own function, on the goroutine that was given to it, and
 // panic where the task's state shows that they are not. Those of context.Context
-// may be called by any goroutine until the task ends. If something outside of heddle keeps the context
-// for longer, a driver or an HTTP client say, derive one with [context.WithCancel] and give it that: such a context stays
-// valid and is cancelled when the task ends.
+// may be called by any goroutine, also after the task's end: then Err is [context.Canceled], unless the task was
+// cancelled as by a deadline, Done is closed, and Value finds what it found before. The same holds for contexts that are derived from c.
+//
+// There is one exception. If the task is under no context ([Parent], scheduler.GoContext, a group's context), and none
+// of the four methods was called before the task's end, directly or through a derived context, then the Ctx may serve
+// another such task afterwards: it has no values then either, but its Err and Done may be those of the other task. So if
+// something keeps a context beyond the end, give it one that was derived by [context.WithCancel], or by
+// [WithTimeout]; these call the methods.
 //
 // A derived context stands for the task in everything of heddle that waits ([Group], [Future], package tsync): there only the
 // task itself may use it. A goroutine that waits in those, and is to end with the task, uses a context that is not derived:
@@ -31,7 +36,7 @@ import (
 //
 // To clean up in a cancelled task, where every wait would return the cause, wait under [context.WithoutCancel](c): that parks
 // the task too, and nothing but what is waited for ends it, neither [Task.Cancel] nor the scheduler's Close, which
-// waits for the task. [WithTimeout] bounds it. Such a context, like c, is not to be used after the task's end.
+// waits for the task. [WithTimeout] bounds it.
 //
 //	shared := context.WithoutCancel(c)
 //	err := g.Wait(shared) // all members have ended
@@ -110,15 +115,15 @@ func (c *Ctx) Ready(t Task) {
 // is cancelled. If d is not positive it is a [Ctx.Yield].
 func (c *Ctx) Sleep(d time.Duration) error {
 	h := c.host()
-	if err := c.Err(); err != nil {
+	if err := c.Cause(); err != nil {
 		return err
 	}
 	if d <= 0 {
 		h.Yield(c.desc())
-		return c.Err()
+		return c.Cause()
 	}
 	h.Sleep(c.desc(), int64(d))
-	return c.Err()
+	return c.Cause()
 }
 
 // Cancel cancels the task itself, as [Task.Cancel] does: operations that park
@@ -129,12 +134,14 @@ func (c *Ctx) Cancel() { c.Task().Cancel() }
 // a yield point like [Ctx.Checkpoint].
 func (c *Ctx) Cancelled() bool {
 	c.Checkpoint()
-	return c.desc().Status().Cancelled()
+	d := c.desc()
+	return d.Status().Cancelled() || d.Ext() != nil && c.follow()
 }
 
 // Deadline implements [context.Context]: the earliest of the task's own deadline, given with the options [Deadline] and
 // [Timeout], and the deadlines of its parent contexts.
 func (c *Ctx) Deadline() (deadline time.Time, ok bool) {
+	c.desc().Escape()
 	c.eachParent(func(p context.Context) bool {
 		if t, has := p.Deadline(); has && (!ok || t.Before(deadline)) {
 			deadline, ok = t, true
@@ -151,26 +158,74 @@ func (c *Ctx) Deadline() (deadline time.Time, ok bool) {
 // ends. Inside the task, prefer [Ctx.Cancelled]: a task whose Done was asked for is not pooled.
 func (c *Ctx) Done() <-chan struct{} { return c.desc().Done() }
 
-// Err implements [context.Context]: nil until the task is cancelled or has ended, then
-// the cause, which [errors.Is] context.Canceled or context.DeadlineExceeded unless the parent
-// context was cancelled with another.
+// Err implements [context.Context]: nil until the task is cancelled or has ended, then [context.DeadlineExceeded] if
+// that was since its deadline, or that of a context that it is under, has passed, else [context.Canceled]. When a
+// context that the task is under has ended, Err says so from then on. [Ctx.Cause] says why.
+//
+// Inside the task, prefer [Ctx.Cancelled] and Cause: the descriptor of a task whose Err was asked for is not pooled.
 func (c *Ctx) Err() error {
+	c.desc().Escape()
+	return c.err()
+}
+
+// err is Err without the note that the Ctx is used as a context.
+func (c *Ctx) err() error {
 	d := c.desc()
-	s := d.Status()
-	if !s.Cancelled() {
-		if s.InUse() {
+	if s := d.Status(); !s.Cancelled() {
+		if !s.InUse() {
+			return context.Canceled
+		}
+		if d.Ext() == nil || !c.follow() {
 			return nil
 		}
-		return context.Canceled
 	}
-	return d.Cause(context.Canceled, ErrClosed)
+	return d.CancelErr()
+}
+
+// Cause returns why the task is cancelled, or nil if it is not: what the operations that wait return. It is
+// [context.Canceled] after Cancel, what CancelCause was given, the [context.Cause] of the context that the task is under, or
+// [ErrClosed]. context.Cause(c) returns the same.
+func (c *Ctx) Cause() error {
+	if c.err() == nil {
+		return nil
+	}
+	if cause := c.desc().Cause(context.Canceled, ErrClosed); cause != nil {
+		return cause
+	}
+	return context.Canceled // it has ended
+}
+
+// follow cancels the task if a context that it is under has ended, and reports whether one has. The cancellation that
+// follows the context's end comes on a goroutine; so the caller does not depend on when that runs. A user's context that
+// panics counts as one that has not ended, because the callers hold things that a panic would leave behind.
+func (c *Ctx) follow() (ended bool) {
+	defer func() { _ = recover() }()
+	c.eachParent(func(p context.Context) bool {
+		var err, cause error
+		if above, ok := p.(*Ctx); ok {
+			if err = above.err(); err != nil {
+				cause = above.Cause()
+			}
+		} else if err = p.Err(); err != nil {
+			cause = context.Cause(p)
+		}
+		if ended = err != nil; ended {
+			c.Task().cancel(err, cause)
+		}
+		return !ended
+	})
+	return ended
 }
 
 // Value implements [context.Context]: the value of the parent context, if the task
 // was given one.
 func (c *Ctx) Value(key any) (v any) {
-	if key == (ctxKey{}) {
+	c.desc().Escape()
+	switch key {
+	case ctxKey{}:
 		return c
+	case cancelCtxKey:
+		return c.family()
 	}
 	c.eachParent(func(p context.Context) bool {
 		v = p.Value(key)
@@ -203,6 +258,9 @@ type ctxKey struct{}
 func From(ctx context.Context) (c *Ctx, ok bool) {
 	if ctx == nil {
 		panic("task: nil context: pass the task's Ctx, or context.Background() from a goroutine that is not a task")
+	}
+	if c, ok = ctx.(*Ctx); ok {
+		return c, ok
 	}
 	c, ok = ctx.Value(ctxKey{}).(*Ctx)
 	return c, ok

@@ -42,7 +42,9 @@ func limitOf(x *rt.Ext) *rt.Limit {
 	return x.Limit
 }
 
-func expire(d *rt.Desc, gen uint32) { Task{d, gen}.CancelCause(context.DeadlineExceeded) }
+func expire(d *rt.Desc, gen uint32) {
+	Task{d, gen}.cancel(context.DeadlineExceeded, context.DeadlineExceeded)
+}
 
 // WithDeadline is [context.WithDeadline] by the clock and the timers of heddle: it returns a context derived from ctx that
 // ends at t, if ctx does not end first. ctx is a task's Ctx or derived from one; the context so keeps its time where goroutines
@@ -86,20 +88,23 @@ func ofTask(ctx context.Context) *Ctx {
 
 // A timed is a context with a deadline, by heddle's timers.
 //
-// It has a context of the standard library's inside, of which it uses Value: there context.Cause finds the cause of the
-// end. Its Done is another channel; if it were that one, the standard library would take the inner context for timed
-// itself, and let contexts derived from it end when that does, as Canceled. As it is, it registers them with AfterFunc.
+// It has an inner context of package context's, whose Done channel it shows. That is a child of the context above, so the
+// channel is closed when the cancel function of a context above returns. The inner context's own cancel function would make
+// its Err Canceled, and so that of its children. So it is not shown to package context (see Value), which then
+// registers contexts that are derived from the timed one by AfterFunc. After the end context.Cause finds the cause there.
 type timed struct {
+	parent context.Context
 	inner  context.Context
 	end    context.CancelCauseFunc // of inner
 	at     time.Time
 	cause  error // of the deadline
 	timers rt.Timers
 	timer  rt.Timer
-	done   chan struct{}
+	done   <-chan struct{} // of inner
 
 	mu    atomicx.Mutex
 	err   error
+	why   error // the cause of the end
 	after map[*afterFunc]struct{}
 	stop  func() bool // ends the watch over the parent
 }
@@ -113,11 +118,12 @@ func newTimed(parent context.Context, timers rt.Timers, at time.Time, left time.
 	if t, ok := parent.Deadline(); ok && t.Before(at) {
 		return context.WithCancel(parent) // whose time comes first
 	}
-	x := &timed{at: at, cause: cause, timers: timers, done: make(chan struct{})}
+	x := &timed{parent: parent, at: at, cause: cause, timers: timers}
 	if cause == nil {
 		x.cause = context.DeadlineExceeded
 	}
-	x.inner, x.end = context.WithCancelCause(context.WithoutCancel(parent))
+	x.inner, x.end = context.WithCancelCause(above(parent))
+	x.done = x.inner.Done()
 	x.timer.Do = x
 	if parent.Done() != nil {
 		ended := func() { x.finish(parent.Err(), context.Cause(parent)) }
@@ -145,6 +151,36 @@ func newTimed(parent context.Context, timers rt.Timers, at time.Time, left time.
 	return x, func() { x.finish(context.Canceled, context.Canceled) }
 }
 
+// above returns the context that the inner one of a timed context under parent is a child of.
+func above(parent context.Context) context.Context {
+	if c, ok := parent.(*Ctx); ok && !c.desc().Ext().HasContext() {
+		return context.WithoutCancel(parent) // when c ends, so does the timed context, at once: see watch
+	}
+	if x, ok := parent.Value(timedKey{}).(*timed); ok && x.done == parent.Done() {
+		return within{parent, x.inner}
+	}
+	if c, ok := From(parent); ok {
+		if in := c.desc().Inner(); in != nil && in.Done() == parent.Done() {
+			return within{parent, in}
+		}
+	}
+	return parent
+}
+
+// A within is a context of ours that shows its inner context to package context.
+type within struct {
+	context.Context
+	inner context.Context
+}
+
+// Value implements context.Context.
+func (w within) Value(key any) any {
+	if key == cancelCtxKey {
+		return w.inner.Value(key)
+	}
+	return w.Context.Value(key)
+}
+
 // Fire implements rt.Fire.
 func (x *timed) Fire(int64) { x.finish(context.DeadlineExceeded, x.cause) }
 
@@ -155,13 +191,12 @@ func (x *timed) finish(err, cause error) {
 		x.mu.Unlock()
 		return
 	}
-	x.end(cause) // before err, so that who sees that finds the cause
-	x.err = err
+	x.err, x.why = err, cause
 	stop := x.stop
 	after := x.after
 	x.after = nil
-	close(x.done)
 	x.mu.Unlock()
+	x.close(cause)
 	x.timers.Disarm(&x.timer)
 	for a := range after {
 		a.f()
@@ -169,6 +204,13 @@ func (x *timed) finish(err, cause error) {
 	if stop != nil {
 		stop()
 	}
+}
+
+// close ends the inner context. A method of a user's context above it may panic when it is told; the inner one has ended
+// then.
+func (x *timed) close(cause error) {
+	defer func() { _ = recover() }()
+	x.end(cause)
 }
 
 // Deadline implements context.Context.
@@ -179,30 +221,56 @@ func (x *timed) Done() <-chan struct{} { return x.done }
 
 // Err implements context.Context.
 func (x *timed) Err() error {
+	err, _ := x.state()
+	if err == nil {
+		if above := x.parent.Err(); above != nil { // the goroutine that follows its end has not come yet
+			x.finish(above, context.Cause(x.parent))
+			err, _ = x.state()
+		}
+	}
+	if err != nil {
+		<-x.done // it is being closed; as package context does
+	}
+	return err
+}
+
+// state returns Err and the cause as far as x itself has ended.
+func (x *timed) state() (err, cause error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return x.err
+	return x.err, x.why
+}
+
+// String returns the names of the contexts above, and the deadline.
+func (x *timed) String() string {
+	return nameOf(x.parent) + ".WithDeadline(" + x.at.String() + ")"
 }
 
 // Value implements context.Context.
 func (x *timed) Value(key any) any {
-	if key == (timedKey{}) {
+	switch key {
+	case timedKey{}:
 		return x
+	case cancelCtxKey:
+		if err, cause := x.state(); err != nil {
+			return withCause(x.inner, cause)
+		}
+		return nil
 	}
 	return x.inner.Value(key)
 }
 
-// AfterFunc is what the standard library looks for in a context that is not its own. f is called by whoever ends the context, and
-// must not wait; if the context has ended already, by a goroutine, since the standard library holds a lock here.
+// AfterFunc is what package context looks for in a context that is not its own: see atEnd. If the context has ended
+// already, f is called by a goroutine, because package context holds a lock here.
 func (x *timed) AfterFunc(f func()) (stop func() bool) {
-	if stop, ok := x.register(f); ok {
+	if stop, ok := x.register(atEnd(f)); ok {
 		return stop
 	}
 	go f()
 	return func() bool { return false }
 }
 
-// register has f called when the context ends. It reports false if it has.
+// register has f called when the context ends, by the goroutine that ends it. It reports false if the context has ended.
 func (x *timed) register(f func()) (stop func() bool, ok bool) {
 	a := &afterFunc{f}
 	x.mu.Lock()
@@ -223,12 +291,12 @@ func (x *timed) register(f func()) (stop func() bool, ok bool) {
 	}, true
 }
 
-// AfterFunc is what package context looks for in a context that is not its own: with it, contexts derived from a Ctx need no
-// goroutine that waits for its end. f is called when the task is cancelled, or ends, by whoever does that, and must
-// not wait; if that has happened already, by a goroutine. stop reports whether it has kept f from being called. To have a function
-// called that may wait use [context.AfterFunc].
+// AfterFunc has f called when the task is cancelled or ends, on a goroutine of its own, as [context.AfterFunc] does; at once
+// if that has happened already. A panic of f ends the program. stop reports whether it has kept f from being called. Package
+// context looks for this method in a context that is not its own: with it, contexts derived from a Ctx need no
+// goroutine that waits for its end.
 func (c *Ctx) AfterFunc(f func()) (stop func() bool) {
-	if stop, ok := c.desc().AfterDone(f); ok {
+	if stop, ok := c.desc().AfterDone(atEnd(f)); ok {
 		return stop
 	}
 	go f()
@@ -240,7 +308,10 @@ func (c *Ctx) AfterFunc(f func()) (stop func() bool) {
 func watch(ctx context.Context, f func()) (stop func() bool) {
 	// As the standard library does: what has the same channel ends at the same time.
 	if c, ok := ctx.(*Ctx); ok {
-		return c.AfterFunc(f)
+		if stop, ok := c.desc().AfterDone(f); ok {
+			return stop
+		}
+		return context.AfterFunc(ctx, f)
 	}
 	if x, ok := ctx.Value(timedKey{}).(*timed); ok && x.done == ctx.Done() {
 		if stop, ok := x.register(f); ok {

@@ -1,20 +1,16 @@
 package task
 
 import (
-	"context"
 	"errors"
 	"fmt"
+
+	"github.com/heddle-go/heddle/internal/rt"
 )
 
 // ErrClosed is the error of a task that the scheduler's Close ended, or that
 // was submitted after the scheduler was closed, and of the operations that such a task was parked in.
 // It is a cancellation: errors.Is(ErrClosed, context.Canceled) holds.
-var ErrClosed error = closedError{}
-
-type closedError struct{}
-
-func (closedError) Error() string        { return "task: scheduler closed" }
-func (closedError) Is(target error) bool { return target == context.Canceled }
+var ErrClosed = rt.ErrClosed
 
 // ErrQueueFull is the error of a task that did not run since the queue for submissions from outside
 // was at its limit: see scheduler.WithQueueLimit.

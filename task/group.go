@@ -283,8 +283,24 @@ type heir struct {
 }
 
 // launch counts a member and starts it. Its place, if there is a limit, has been taken. With an error it has not been started, and is
-// to be taken back.
+// to be taken back. If a method of a user's context panics, launch takes it back itself.
 func (g *Group) launch(by context.Context, c *Ctx, fn func(c *Ctx) error, opts []Option) error {
+	if _, own := by.(*Ctx); own && len(opts) == 0 {
+		return g.enter(by, c, fn, opts)
+	}
+	returned := false
+	defer func() {
+		if !returned {
+			g.undo(c)
+		}
+	}()
+	err := g.enter(by, c, fn, opts)
+	returned = true
+	return err
+}
+
+// enter is launch, without a care for panics.
+func (g *Group) enter(by context.Context, c *Ctx, fn func(c *Ctx) error, opts []Option) error {
 	g.members.enter()
 	if g.cancel == nil {
 		m := spareMember(c)
@@ -450,7 +466,7 @@ func (h *heir) enlist(c *Ctx) {
 	}
 	g.mu.Unlock()
 	if ended || g.ctx.Err() != nil { // who ends the context comes to cancelMembers only afterwards
-		h.task.CancelCause(context.Cause(g.ctx))
+		h.task.cancel(g.ctx.Err(), context.Cause(g.ctx))
 	}
 }
 
@@ -484,8 +500,8 @@ func (g *Group) cancelMembers() {
 		ts = append(ts, m.task)
 	}
 	g.mu.Unlock()
-	cause := context.Cause(g.ctx)
+	err, cause := g.ctx.Err(), context.Cause(g.ctx)
 	for _, t := range ts {
-		t.CancelCause(cause)
+		t.cancel(err, cause)
 	}
 }

@@ -144,7 +144,7 @@ func TestGroup(t *testing.T) {
 					}
 				}
 				called := false
-				g.Go(ctx, func(c *task.Ctx) error { called = true; t.Equal(errStop, c.Err()); return nil })
+				g.Go(ctx, func(c *task.Ctx) error { called = true; t.Equal(errStop, context.Cause(c)); return nil })
 				t.Equal(errStop, g.Wait(ctx))
 				t.True(called)
 			}},

@@ -85,6 +85,7 @@ func (l *launcher) startForeign(h launched, x *rt.Ext, opts []Option) (Task, err
 		if x != nil && x.Parent != nil {
 			f.Context = x.Parent
 		}
+		c.desc().Escape()
 		c.desc().NeedExt().Parent = f
 		defer func() { f.h = nil }() // it may serve another task, and the Starter's function go on
 		h.Run(c.desc())
@@ -109,6 +110,9 @@ type foreign struct {
 	context.Context
 	h launched // nil after it has run. The task's own
 }
+
+// String returns the name of the context.
+func (f *foreign) String() string { return nameOf(f.Context) }
 
 // launchedOf returns what was started as the running task c, or as the task of which that is a stolen call, or nil.
 func launchedOf(c *Ctx) any {

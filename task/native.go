@@ -41,7 +41,7 @@ func Receive[T any](ctx context.Context, ch <-chan T) (v T, ok bool, err error) 
 		panic(broken) // of a method of ctx, while the task waited
 	}
 	if err = context.Cause(ctx); err == nil { // the cause of a context above has not been set, as the task ended by itself
-		err = c.Err()
+		err = c.Cause()
 	}
 	return v, false, err
 }

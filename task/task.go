@@ -50,9 +50,15 @@ func (t Task) Err() error {
 // that has ended.
 func (t Task) Cancel() { t.CancelCause(nil) }
 
-// CancelCause is Cancel with a cause, which the operations return and Err reports. A
-// nil cause means [context.Canceled].
-func (t Task) CancelCause(cause error) {
+// CancelCause is Cancel with a cause, which the operations return, and [Task.Err] and [Ctx.Cause] report. A
+// nil cause means [context.Canceled]. The first cancellation sets the cause.
+func (t Task) CancelCause(cause error) { t.cancel(context.Canceled, cause) }
+
+// CancelWith is CancelCause for a context that has ended with err and cause. It is for package scheduler.
+func CancelWith(t Task, err, cause error) { t.cancel(err, cause) }
+
+// cancel is CancelCause with what Err of the Ctx is to return.
+func (t Task) cancel(err, cause error) {
 	if t.d == nil {
 		return
 	}
@@ -60,9 +66,12 @@ func (t Task) CancelCause(cause error) {
 		return
 	}
 	why := rt.Default
-	if cause != nil {
+	if expired := rt.Expired(err); expired || cause != nil && cause != context.Canceled {
 		why = rt.Custom
-		if !t.d.SetCause(t.gen, cause) {
+		if cause == nil {
+			cause = err
+		}
+		if !t.d.SetCause(t.gen, cause, expired) {
 			return
 		}
 	}
@@ -106,6 +115,7 @@ func (t Task) WaitContext(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	done := ctx.Done() // before the wait is known, because it may panic
 	home := t.d.Home()
 	if home.Sched.OnTask() {
 		panic("task: Wait or WaitContext called from inside a task, where it would hold the worker: use t.Join(c)")
@@ -118,7 +128,7 @@ func (t Task) WaitContext(ctx context.Context) error {
 	if !t.d.Await(w, t.gen) {
 		return t.Err() // w may still stand in a list; leave it to the collector
 	}
-	if done := ctx.Done(); done == nil {
+	if done == nil {
 		<-w.C
 	} else {
 		select {
@@ -151,7 +161,7 @@ func (t Task) Join(c *Ctx) error {
 	if t.d == d {
 		return errors.New("task: Join of a task by itself would wait for ever")
 	}
-	if err := c.Err(); err != nil {
+	if err := c.Cause(); err != nil {
 		return err
 	}
 	w := &rt.Waiter{Task: d}
@@ -164,7 +174,7 @@ func (t Task) Join(c *Ctx) error {
 			if t.State() == Done {
 				return t.Err()
 			}
-			return c.Err()
+			return c.Cause()
 		}
 		// t ended at the same time, and its wake-up is on its way to us.
 		d.AwaitWakeFor(rt.WaitJoin)
@@ -219,7 +229,7 @@ func refused(why rt.Cause, cause error) Task {
 	d.Start(nil, nil)
 	t := Task{d, d.Gen()}
 	if cause != nil {
-		d.SetCause(t.gen, cause)
+		d.SetCause(t.gen, cause, false)
 	}
 	d.Cancel(t.gen, why)
 	d.Finish(rt.Skipped)

@@ -124,7 +124,7 @@ func (w *Waiter) Wait() error {
 		return nil
 	}
 	if w.w.Abandon() { // cancelled, and nobody was faster
-		return w.c.Err()
+		return w.c.Cause()
 	}
 	d.AwaitWakeFor(w.Why) // of a claim that has been made
 	return nil
@@ -296,7 +296,7 @@ func Enter(ctx context.Context) (*Ctx, error) {
 		checkpoint(c)
 	}
 	if (*rt.Desc)(c).Status().Cancelled() {
-		return c, c.Err()
+		return c, c.Cause()
 	}
 	return c, nil
 }
@@ -373,7 +373,7 @@ func (w *Waiter) waitIn(q Withdrawer) (broken any, err error) {
 		return nil, nil
 	}
 	if q.Withdraw() {
-		return nil, w.c.Err()
+		return nil, w.c.Cause()
 	}
 	d.AwaitWakeFor(w.Why)
 	return nil, nil

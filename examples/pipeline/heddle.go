@@ -55,7 +55,7 @@ func onHeddle(ctx context.Context, set settings, bar *progress) (*pass, error) {
 				data, err := task.BlockingValue(c, func() ([]byte, error) { return os.ReadFile(path) })
 				p.read.note(start, len(data))
 				if c.Err() != nil {
-					return c.Err()
+					return c.Cause()
 				}
 				if err != nil {
 					p.problem(path, err)
@@ -65,7 +65,7 @@ func onHeddle(ctx context.Context, set settings, bar *progress) (*pass, error) {
 					return err
 				}
 			}
-			return c.Err()
+			return c.Cause()
 		}, blobs.Close),
 		add(&p.hash, func(c *task.Ctx) error {
 			for b := range blobs.All(c) {
@@ -76,13 +76,13 @@ func onHeddle(ctx context.Context, set settings, bar *progress) (*pass, error) {
 					return err
 				}
 			}
-			return c.Err()
+			return c.Cause()
 		}, sums.Close),
 		add(&p.collect, func(c *task.Ctx) error {
 			for s := range sums.All(c) {
 				p.keep(s, bar)
 			}
-			return c.Err()
+			return c.Cause()
 		}, func() {}),
 	)
 	err = cmp.Or(all.Wait(context.Background()), err) // Close then waits for members that were cancelled

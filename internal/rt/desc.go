@@ -256,8 +256,9 @@ func (d *Desc) Start(fn any, x *Ext) {
 	s := d.status.Load()&genMask | stActive
 	if x != nil {
 		s |= uint64(x.Level) << levelShift
-		if x.Name != "" {
-			s |= flagEscaped // keeps the descriptor for this life: handles show the name after its end
+		if x.Name != "" || x.HasContext() {
+			// Keeps the descriptor for this life: handles show the name after its end, and see Escape.
+			s |= flagEscaped
 		}
 	}
 	d.status.Store(s)
@@ -420,6 +421,22 @@ func (d *Desc) Cancel(gen uint32, why Cause) (did, queue bool) {
 		}
 	}
 }
+
+// Escape notes that the Ctx is used as a context.Context, and so may be used after the task has ended.
+//
+// A context that was derived from a Ctx keeps the descriptor's address, and cannot know that the descriptor serves
+// another task. So that it never shows another task's values, or another task's end:
+//
+//   - The descriptor of a task that is under a context, so that its Ctx has values, has served no task before and
+//     serves none after. Start sets the flag.
+//   - The descriptor of a task whose Ctx was asked for anything that context.Context has, by the task or through a
+//     derived context, serves no task after. Escape sets the flag.
+//
+// What remains is a Ctx without values that was asked for nothing before its task ended: to derive a context by
+// context.WithValue or WithoutCancel calls no method of the parent. Such a context has no values but its own, for ever;
+// its Err and Done may later be those of another task without values. To rule that out every descriptor would have to
+// serve once only, and then a spawn costs a third more (BenchmarkSpawn).
+func (d *Desc) Escape() { d.escape(d.Gen()) }
 
 // escape notes that the Ctx may be used after the task has ended, so that the
 // descriptor must not serve another one. It reports false if life gen has ended.

@@ -293,13 +293,13 @@ func TestExt(t *testing.T) {
 	require.Equal(t, "n", d.Name(0))
 	require.Empty(t, d.Name(1))
 	first := errors.New("first")
-	require.True(t, d.SetCause(0, first))
-	require.True(t, d.SetCause(0, errors.New("second")))
-	require.False(t, d.SetCause(1, errors.New("of another life")))
+	require.True(t, d.SetCause(0, first, false))
+	require.True(t, d.SetCause(0, errors.New("second"), true))
+	require.False(t, d.SetCause(1, errors.New("of another life"), false))
 	require.Equal(t, first, x.getCause())
+	require.False(t, x.hasExpired(), "that is the second's")
 	stopped := 0
-	x.Watch(func() bool { stopped++; return true })
-	x.Release()
+	x.Limit = &Limit{Ended: func() { stopped++ }}
 	x.Release()
 	require.Equal(t, 1, stopped)
 }

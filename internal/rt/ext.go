@@ -2,6 +2,7 @@ package rt
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"sync"
 )
@@ -25,21 +26,25 @@ type Ext struct {
 	frames []*Frame
 	left   *Call // of Blocking, which the cancelled task has left; it waits for that before it ends. The running task's own
 
-	mu    sync.Mutex
-	kids  map[*Desc]uint32 // stolen calls of this task, to be cancelled with it
-	done  chan struct{}
-	ended bool        // done is closed
-	cause error       // of the cancellation, if it is the user's
-	stop  func() bool // ends the watch over Parent
-	after map[*func()]struct{}
+	mu      sync.Mutex
+	kids    map[*Desc]uint32 // stolen calls of this task, to be cancelled with it
+	inner   context.Context  // see inner.go; nil until it is needed
+	end     context.CancelCauseFunc
+	of      *Desc // the task; set with inner
+	own     bool  // inner is faithful; set with it
+	ended   bool  // end was called, or is about to be
+	cause   error // of the cancellation, if it is the user's
+	expired bool  // with cause: a deadline passed
+	after   map[*func()]struct{}
 }
 
-// An Under is a context that a submission has put its task under: the task is cancelled with it and has its
-// deadline and values.
-type Under struct {
-	context.Context
-	Next *Under
-}
+// ErrClosed is task.ErrClosed.
+var ErrClosed error = closedError{}
+
+type closedError struct{}
+
+func (closedError) Error() string        { return "task: scheduler closed" }
+func (closedError) Is(target error) bool { return target == context.Canceled }
 
 // Ext returns the extension, or nil.
 func (d *Desc) Ext() *Ext { return d.ext.Load() }
@@ -81,58 +86,25 @@ func (x *Ext) EachKid(f func(kid *Desc, gen uint32)) {
 	}
 }
 
-// Watch has stop called when the task ends. Called before the task is queued or
-// by the task itself.
-func (x *Ext) Watch(stop func() bool) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.stop = stop
-}
-
-// Done returns the channel that is closed when the task is cancelled or ends.
-func (d *Desc) Done() <-chan struct{} {
-	if !d.escape(d.Gen()) {
-		return closedChan
-	}
-	// From here on this life keeps its descriptor, and its Ext. Either CloseDone, which
-	// follows the change of status, finds the channel, or the change is seen
-	// here: both hold mu.
-	x := d.NeedExt()
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.done == nil {
-		x.done = make(chan struct{})
-	}
-	if s := d.Status(); !x.ended && (s.Cancelled() || !s.InUse()) {
-		x.ended = true
-		close(x.done)
-	}
-	return x.done
-}
-
-var closedChan = func() chan struct{} {
-	c := make(chan struct{})
-	close(c)
-	return c
-}()
-
 // CloseDone closes the channel of Done, if there is one, and calls the functions of AfterDone.
 func (x *Ext) CloseDone() {
 	x.mu.Lock()
 	after := x.after
 	x.after = nil
-	if x.done != nil && !x.ended {
-		x.ended = true
-		close(x.done)
-	}
+	end := x.inner != nil && !x.ended
+	x.ended = x.ended || end
 	x.mu.Unlock()
+	if end {
+		x.endInner()
+	}
 	for f := range after {
 		(*f)()
 	}
 }
 
-// AfterDone has f called, once, when the task is cancelled or ends, by whoever does that. It reports false, and will not
-// call f, if that has happened. The argument is that of Done.
+// AfterDone has f called, once, when the task is cancelled or ends, by the goroutine that cancels or ends it. f must
+// return, and must not wait. AfterDone reports false, and will not call f, if that has happened. The argument is that of
+// Done.
 func (d *Desc) AfterDone(f func()) (stop func() bool, ok bool) {
 	if !d.escape(d.Gen()) {
 		return nil, false
@@ -156,10 +128,10 @@ func (d *Desc) AfterDone(f func()) (stop func() bool, ok bool) {
 	}, true
 }
 
-// SetCause records why life gen is about to be cancelled, unless a reason is known already. It
-// reports false if that life has ended. The descriptor is then kept for it, so that the cause
-// cannot become another life's.
-func (d *Desc) SetCause(gen uint32, err error) bool {
+// SetCause records why life gen is about to be cancelled, unless a reason is known already. expired says that a
+// deadline has passed. SetCause reports false if that life has ended. The descriptor is then kept for it, so that the
+// cause cannot become another life's.
+func (d *Desc) SetCause(gen uint32, err error, expired bool) bool {
 	if !d.escape(gen) {
 		return false
 	}
@@ -167,10 +139,29 @@ func (d *Desc) SetCause(gen uint32, err error) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.cause == nil {
-		x.cause = err
+		x.cause, x.expired = err, expired
 	}
 	return true
 }
+
+// CancelErr returns what context.Context's Err says of the present life, which is cancelled.
+func (d *Desc) CancelErr() error {
+	if d.Status().has(flagCaused) {
+		if x := d.Ext(); x != nil && x.hasExpired() {
+			return context.DeadlineExceeded
+		}
+	}
+	return context.Canceled
+}
+
+func (x *Ext) hasExpired() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.expired
+}
+
+// Expired reports whether err, of a context, says that a deadline has passed.
+func Expired(err error) bool { return errors.Is(err, context.DeadlineExceeded) }
 
 func (x *Ext) getCause() error {
 	x.mu.Lock()
@@ -178,16 +169,13 @@ func (x *Ext) getCause() error {
 	return x.cause
 }
 
-// Release ends the watch over the parent context and the deadline.
+// Release ends the watch over the contexts that the task is under, and over the deadline.
 func (x *Ext) Release() {
 	if x.Limit != nil {
 		x.Limit.release()
 	}
-	x.mu.Lock()
-	stop := x.stop
-	x.stop = nil
-	x.mu.Unlock()
-	if stop != nil {
-		stop()
-	}
+	x.Drop()
 }
+
+// HasContext reports whether the task is under a context, so that its Ctx has values. x may be nil.
+func (x *Ext) HasContext() bool { return x != nil && (x.Under != nil || x.Parent != nil) }

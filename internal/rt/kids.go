@@ -64,7 +64,7 @@ func (d *Desc) cancelAs(gen uint32, p *Desc) (did, queue bool) {
 	case s.has(flagClosed):
 		return d.Cancel(gen, Closed)
 	case s.has(flagCaused):
-		if !d.SetCause(gen, p.Ext().getCause()) {
+		if !d.SetCause(gen, p.Ext().getCause(), p.Ext().hasExpired()) {
 			return false, false
 		}
 		return d.Cancel(gen, Custom)

@@ -24,7 +24,7 @@ func steal(p, kid *Desc) {
 }
 
 func cancelWith(d *Desc, err error) {
-	d.SetCause(d.Gen(), err)
+	d.SetCause(d.Gen(), err, false)
 	d.Cancel(d.Gen(), Custom)
 	d.CancelKids()
 }

@@ -70,7 +70,7 @@ func TestRunCancelled(t *testing.T) {
 	_, err := parallel.Run(startWith{s, ctx}, func(c *task.Ctx) (int, error) {
 		cancel(errOops)
 		<-c.Done()
-		return 1, c.Err()
+		return 1, context.Cause(c)
 	})
 	require.ErrorIs(t, err, errOops)
 	_, err = parallel.Run(startWith{s, ctx}, func(c *task.Ctx) (int, error) { return 1, nil })

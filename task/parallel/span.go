@@ -99,7 +99,7 @@ func (l *loop) pass(c *task.Ctx, lo, hi int, p part) {
 // result is what the algorithm returns, or its panic.
 func (l *loop) result(c *task.Ctx) error {
 	// A failure above the limit is one that a loop would not have come to: see Find.
-	switch err := c.Err(); {
+	switch err := c.Cause(); {
 	case l.failure != nil && (int64(l.failAt) <= l.limit.Load() || l.cause != nil):
 		panic(l.failure)
 	case l.cause == nil:
@@ -235,7 +235,7 @@ func (l *loop) failed(lo int, failure *task.PanicError) {
 func (l *loop) cancelled(c *task.Ctx) {
 	l.mu.Lock()
 	if l.cause == nil {
-		l.cause = c.Err()
+		l.cause = c.Cause()
 	}
 	l.mu.Unlock()
 	l.endAt(math.MinInt)

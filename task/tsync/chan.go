@@ -119,7 +119,7 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 					d.Worker().Host.Park(d, rt.WaitSend.Park(rt.ForWake))
 					if !d.Woken() && w.cancelled() {
 						w.reset()
-						return c.Err()
+						return c.Cause()
 					}
 					ok := w.ok
 					w.reset()
@@ -166,7 +166,7 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 		d := (*rt.Desc)(c)
 		d.Worker().Host.Park(d, rt.WaitSend.Park(rt.ForWake))
 		if !d.Woken() && w.cancelled() {
-			err = c.Err()
+			err = c.Cause()
 		}
 		ok = w.ok
 		if w.of != nil {
@@ -213,7 +213,7 @@ func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
 				d := (*rt.Desc)(c) // here and not in a function: see Park in package scheduler
 				d.Worker().Host.Park(d, rt.WaitRecv.Park(rt.ForWake))
 				if !d.Woken() && w.cancelled() {
-					return v, false, c.Err()
+					return v, false, c.Cause()
 				}
 				v, ok = w.v, w.ok
 				w.reset()
@@ -259,7 +259,7 @@ func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
 	d := (*rt.Desc)(c)
 	d.Worker().Host.Park(d, rt.WaitRecv.Park(rt.ForWake))
 	if !d.Woken() && w.cancelled() {
-		err = c.Err()
+		err = c.Cause()
 	}
 	v, ok = w.v, w.ok
 	if w.of != nil {

@@ -110,7 +110,7 @@ func Select(ctx context.Context, cases ...Case) (index int, err error) {
 		d.Worker().Host.Park(d, rt.WaitSelect.Park(rt.ForWake))
 		if !d.Woken() {
 			if s.Withdraw() {
-				err = c.Err()
+				err = c.Cause()
 			} else {
 				d.AwaitWakeFor(rt.WaitSelect)
 			}

@@ -206,7 +206,7 @@ func (p *pool[T]) await(w *waiter[T], hard bool) (v T, ok bool, err error) {
 		d := (*rt.Desc)(w.Task())
 		d.Worker().Host.Park(d, w.Why.Park(rt.ForWake))
 		if !d.Woken() && w.cancelled() {
-			err = w.Task().Err()
+			err = w.Task().Cause()
 		}
 	default:
 		err = w.WaitIn(w)

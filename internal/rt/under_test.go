@@ -1,0 +1,107 @@
+package rt
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Tasks that are put under a context beside its end are cancelled, each, with its Err and cause; and when all tasks
+// have ended, nothing is left.
+func TestCohortBesideTheEnd(t *testing.T) {
+	why := errors.New("why")
+	for range 300 {
+		var mu sync.Mutex
+		got := map[*Desc]error{}
+		cs := &Cohorts{Cancel: func(d *Desc, gen uint32, err, cause error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if err != context.Canceled || !d.Status().Live(gen) {
+				cause = errors.New("err, or generation")
+			}
+			got[d] = cause
+		}}
+		ctx, cancel := context.WithCancelCause(context.Background())
+		const n = 8
+		xs := make([]*Ext, n)
+		ds := make([]*Desc, n)
+		var wg sync.WaitGroup
+		for i := range n {
+			wg.Go(func() {
+				xs[i] = &Ext{Under: &Under{Context: ctx}}
+				ds[i] = fresh(0)
+				cs.Hold(xs[i])
+				ds[i].Start("fn", xs[i])
+				cs.Attach(xs[i], ds[i], 0)
+			})
+		}
+		wg.Go(func() { cancel(why) })
+		wg.Wait()
+		for done := false; !done; {
+			mu.Lock()
+			done = len(got) == n
+			mu.Unlock()
+		}
+		for _, d := range ds {
+			require.Equal(t, why, got[d])
+		}
+		for _, x := range xs {
+			x.Release()
+		}
+		requireNoCohorts(t, cs)
+	}
+}
+
+// Tasks that end leave their cohort, in any order, and the last one ends the watch.
+func TestCohortLeaves(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	other, cancelOther := context.WithCancel(ctx)
+	defer cancelOther()
+	cancelled := make(chan *Desc, 8)
+	cs := &Cohorts{Cancel: func(d *Desc, _ uint32, _, _ error) { cancelled <- d }}
+	var xs []*Ext
+	var ds []*Desc
+	for range 4 {
+		x := &Ext{Under: &Under{Context: context.WithValue(ctx, panics{}, 1), Next: &Under{Context: other, Next: &Under{Context: context.Background()}}}}
+		d := fresh(0)
+		cs.Hold(x)
+		d.Start("fn", x)
+		cs.Attach(x, d, 0)
+		xs, ds = append(xs, x), append(ds, d)
+	}
+	xs[1].Release()
+	xs[3].Release()
+	cancelOther()
+	require.NotEqual(t, <-cancelled, <-cancelled)
+	require.Empty(t, cancelled, "those that have left are not cancelled")
+	xs[0].Release()
+	xs[2].Release()
+	requireNoCohorts(t, cs)
+	_, free := ds[0].Finish(Returned)
+	require.False(t, free, "a task under a context is its descriptor's only one")
+}
+
+func requireNoCohorts(t *testing.T, cs *Cohorts) {
+	t.Helper()
+	for i := range cs.shards {
+		require.Empty(t, cs.shards[i].all)
+	}
+}
+
+// A context that panics while its watch is begun leaves nothing behind.
+func TestHoldOfAContextThatPanics(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	cs := &Cohorts{}
+	x := &Ext{Under: &Under{Context: ctx, Next: &Under{Context: panics{ctx}}}}
+	require.Panics(t, func() { cs.Hold(x) })
+	requireNoCohorts(t, cs)
+}
+
+type panics struct{ context.Context }
+
+func (panics) Done() <-chan struct{} { panic("Done") }
