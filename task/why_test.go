@@ -20,12 +20,13 @@ func TestWhy(t *testing.T) {
 	hold := make(chan struct{})
 	defer close(hold)
 	hog := s.Go(func(*task.Ctx) { <-hold })
+	left := make(chan struct{}) // ends the call that the task of WaitBlocking leaves
 	for want, wait := range map[rt.Why]func(c *task.Ctx){
 		rt.WaitReady: func(c *task.Ctx) { _ = c.Park() },
 		rt.WaitJoin:  func(c *task.Ctx) { _ = hog.Join(c) },
 		rt.WaitSleep: func(c *task.Ctx) { _ = c.Sleep(time.Hour) },
 		rt.WaitBlocking: func(c *task.Ctx) {
-			_ = c.Blocking(func() { <-hold })
+			_ = c.Blocking(func() { <-left })
 		},
 		rt.WaitResult: func(c *task.Ctx) {
 			var p task.Completion[int]
@@ -52,6 +53,9 @@ func TestWhy(t *testing.T) {
 			}
 			require.Equal(t, want, (*rt.Desc)(c).Status().Why())
 			waits.Cancel()
+			if want == rt.WaitBlocking {
+				close(left) // a task ends after the calls that it has left
+			}
 			require.Error(t, waits.Wait())
 		})
 	}
