@@ -54,6 +54,8 @@ func (s *submitted[T]) Run(d *rt.Desc) {
 		if !returned {
 			if p := recover(); p != nil {
 				err = panicErrorOf(p)
+			} else if failure := d.TakeFailure(); failure != nil {
+				err = failure
 			}
 		}
 		if n := settleTask(c); n > 0 && returned {

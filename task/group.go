@@ -369,6 +369,8 @@ func (m *member) run(c *Ctx, h *heir) {
 		if !returned {
 			if v := recover(); v != nil {
 				err = panicErrorOf(v)
+			} else if failure := c.desc().TakeFailure(); failure != nil {
+				err = failure
 			}
 		}
 		if n := settleTask(c); n > 0 && returned {

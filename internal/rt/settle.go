@@ -42,3 +42,20 @@ func (d *Desc) AwaitStarted() {
 		}
 	}
 }
+
+// FailWith makes err what d, which runs, fails with although a Goexit unwinds its stack: the failure of a call that d has joined. It
+// cannot be raised as a panic. If a deferred call further out recovered that, the Goexit would go on there, and the
+// failure would be lost. The first one counts.
+func (d *Desc) FailWith(err error) {
+	if x := d.NeedExt(); x.Err == nil {
+		x.Err = err
+	}
+}
+
+// TakeFailure returns what FailWith was called with, or nil, and takes it back: the caller passes it on in another way.
+func (d *Desc) TakeFailure() (err error) {
+	if x := d.Ext(); x != nil {
+		err, x.Err = x.Err, nil
+	}
+	return err
+}

@@ -11,7 +11,8 @@ import "github.com/heddle-go/heddle/task"
 // caller does after Do.
 //
 // If functions panic, Do panics after all have ended, with the *task.PanicError of the first of them in the
-// order of the arguments: its value and its stack. Cancelling the task does not keep functions from being called;
+// order of the arguments: its value and its stack. If functions call runtime.Goexit, the calling task does after all have
+// ended, and so ends with [task.ErrGoexit]; a panic of another goes before. Cancelling the task does not keep functions from being called;
 // they see it in their Ctx.
 //
 // Work is the sum of the functions', span the largest. With two functions, Do costs about as much as the two closures
@@ -21,12 +22,11 @@ func Do(c *task.Ctx, fns ...func(c *task.Ctx)) {
 	case 0:
 		return
 	case 2: // the usual case, without a slice of calls
-		x := closures.Fork(c, fns[1])
-		failure := runClosure(c, fns[0])
-		if second := joined(c, x); failure == nil {
-			failure = second
+		calls := [1]*forked{closures.Fork(c, fns[1])}
+		if failure := runBefore(c, fns[0], calls[:]); failure != nil {
+			panic(joinAll(c, calls[:], failure))
 		}
-		if failure != nil {
+		if failure := joined(c, calls[0]); failure != nil {
 			panic(failure)
 		}
 		return
@@ -40,13 +40,7 @@ func Do(c *task.Ctx, fns ...func(c *task.Ctx)) {
 	if len(calls) > 0 {
 		show(c)
 	}
-	failure := runClosure(c, fns[0])
-	for i := len(calls) - 1; i >= 0; i-- {
-		if next := joined(c, calls[i]); failure == nil {
-			failure = next
-		}
-	}
-	if failure != nil {
+	if failure := joinAll(c, calls, runBefore(c, fns[0], calls)); failure != nil {
 		panic(failure)
 	}
 }

@@ -12,12 +12,28 @@ import (
 
 // panicError makes v, which was recovered, a *task.PanicError with the present stack. It must be called by the
 // deferred function, while the stack of the panic is still there. What came up from a
-// parallel call further in has the stack of its origin already.
+// parallel call further in has the stack of its origin already. v is nil if panic(nil) was called with GODEBUG=panicnil=1.
 func panicError(v any) *task.PanicError {
 	if pe, ok := v.(*task.PanicError); ok {
 		return pe
 	}
+	if v == nil {
+		v = new(runtime.PanicNilError)
+	}
 	return &task.PanicError{Value: v, Stack: debug.Stack()}
+}
+
+// exits reports whether runtime.Goexit is what has the present deferred call called, whose function has not returned. It is
+// to be called by the deferred function.
+//
+// A Goexit cannot be stopped, and what it passes must be as after a panic: the calls that were forked below have ended. A call that
+// another worker made ends by itself; the join then calls Goexit for the joiner. So a Goexit comes to the caller of an algorithm
+// whoever made the call. If another call has panicked, that is what the task fails with: see rt.Desc.FailWith.
+//
+//go:noinline
+func exits() bool {
+	why, _ := rt.Unwinding(1)
+	return why == rt.Exiting
 }
 
 // caught is what a deferred function calls with what it recovered: it ends the calls that were forked by what
@@ -34,14 +50,10 @@ func caught(c *task.Ctx, mark int, v any) *task.PanicError {
 // search: quadratic in the depth of the recursion. The runtime does not show a panic's value to those who do not recover it, but
 // it shows who raised it.
 
-// fell raises the panic of a call that ended with v, what recover returned, while the task had mark calls forked before it. It
-// returns if that is nil: the call has called runtime.Goexit, which goes on.
+// fell raises the panic of a call that panicked with v, what recover returned, while the task had mark calls forked before it.
 //
 //go:noinline
 func fell(c *task.Ctx, mark int, v any) {
-	if v == nil {
-		return
-	}
 	pe := caught(c, mark, v)
 	(*rt.Desc)(c).AwaitStarted()
 	panic(pe)
@@ -49,23 +61,12 @@ func fell(c *task.Ctx, mark int, v any) {
 
 var fellName = runtime.FuncForPC(reflect.ValueOf(fell).Pointer()).Name()
 
-// passing reports whether the panic that has the present deferred call called was raised by fell. It then does the rest
-// of what fell does. It is to be called by the deferred function.
+// passing reports whether what has the present deferred call called is to pass the join: a panic that was raised by fell, or
+// a Goexit. It then does the rest of what fell does. It is to be called by the deferred function.
 //
 //go:noinline
 func passing(c *task.Ctx, mark int) bool {
-	var pcs [8]uintptr
-	stack := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])]) // but for Callers, passing and the deferred function
-	for {
-		f, more := stack.Next()
-		if !more || f.Function == "runtime.Goexit" {
-			return false
-		}
-		if f.Function == "runtime.gopanic" {
-			break
-		}
-	}
-	if f, _ := stack.Next(); f.Function != fellName {
+	if why, by := rt.Unwinding(1); why != rt.Exiting && by != fellName {
 		return false
 	}
 	d := (*rt.Desc)(c)
@@ -88,21 +89,71 @@ var closures = Define(runClosure)
 // A forked is a call of a closure, whose result is how it failed.
 type forked = Call[func(c *task.Ctx), *task.PanicError]
 
+// failWith is for a failure, if there is one, that a Goexit keeps from being raised.
+func failWith(c *task.Ctx, failure *task.PanicError) {
+	if failure != nil {
+		(*rt.Desc)(c).FailWith(failure)
+	}
+}
+
 // runClosure calls fn and returns its panic.
 func runClosure(c *task.Ctx, fn func(c *task.Ctx)) (failure *task.PanicError) {
 	mark := (*rt.Desc)(c).Outstanding()
 	in := c // nil once fn has returned: see Join
 	defer func() {
-		if in == nil {
-			return
-		}
-		if v := recover(); v != nil {
-			failure = caught(in, mark, v)
+		switch {
+		case in == nil:
+		case exits():
+			(*rt.Desc)(in).SettleTo(mark)
+		default:
+			failure = caught(in, mark, recover())
 		}
 	}()
 	fn(c)
 	in = nil
 	return nil
+}
+
+// runBefore is runClosure for a caller that joins calls afterwards. If fn calls runtime.Goexit, runBefore joins them.
+func runBefore(c *task.Ctx, fn func(c *task.Ctx), calls []*forked) (failure *task.PanicError) {
+	mark := (*rt.Desc)(c).Outstanding()
+	in := c
+	defer func() {
+		switch {
+		case in == nil:
+		case exits():
+			(*rt.Desc)(in).SettleTo(mark)
+			failWith(in, joinAll(in, calls, nil))
+		default:
+			failure = caught(in, mark, recover())
+		}
+	}()
+	fn(c)
+	in = nil
+	return nil
+}
+
+// joinAll joins calls from the last to the first. It returns failure, or if that is nil, the failure of the call that it joined first
+// of those that panicked. If a call ends by runtime.Goexit, the others are joined before that goes on, and the task fails with what
+// joinAll would have returned.
+func joinAll(c *task.Ctx, calls []*forked, failure *task.PanicError) *task.PanicError {
+	whole := false
+	defer func() {
+		if whole || !exits() {
+			return
+		}
+		failWith(c, joinAll(c, calls, failure))
+	}()
+	for len(calls) > 0 {
+		last := len(calls) - 1
+		x := calls[last]
+		calls = calls[:last]
+		if next := joined(c, x); failure == nil {
+			failure = next
+		}
+	}
+	whole = true
+	return failure
 }
 
 // joined joins a call that returns its own panic. If nobody has started it, that is all there is to catch.
@@ -113,14 +164,17 @@ func joined(c *task.Ctx, x *forked) *task.PanicError {
 	return joinedSlow(c, x)
 }
 
-// joinedSlow also catches the end of a stolen call by runtime.Goexit, which Join reports by a panic.
+// joinedSlow also catches the panics of Join itself.
 //
 //go:noinline
 func joinedSlow(c *task.Ctx, x *forked) (failure *task.PanicError) {
+	whole := false
 	defer func() {
-		if v := recover(); v != nil {
-			failure = panicError(v)
+		if !whole && !exits() {
+			failure = panicError(recover())
 		}
 	}()
-	return x.Join(c)
+	failure = x.Join(c)
+	whole = true
+	return failure
 }

@@ -30,10 +30,17 @@ func ForEachSeq[T any](c *task.Ctx, seq iter.Seq[T], body func(c *task.Ctx, x T)
 	o := optionsOf(opts)
 	f := &feed[T]{c: c, l: newLoop(options{}, 0), body: body, grain: max(o.grain, 1), fixed: o.grain != 0}
 	mark := (*rt.Desc)(c).Outstanding()
+	whole := false
+	defer func() {
+		if !whole {
+			f.l.exiting(c, mark)
+		}
+	}()
 	f.pull(seq)
 	for len(f.calls) > 0 {
 		f.joinNewest()
 	}
+	whole = true
 	(*rt.Desc)(c).SettleTo(mark) // what seq forked and, by a panic, did not join
 	return f.l.result(c)
 }
@@ -59,9 +66,10 @@ type feed[T any] struct {
 
 // pull runs the sequence. Its panics are kept.
 func (f *feed[T]) pull(seq iter.Seq[T]) {
+	whole := false
 	defer func() {
-		if v := recover(); v != nil {
-			f.l.failed(f.at+len(f.batch), panicError(v))
+		if !whole && !exits() {
+			f.l.failed(f.at+len(f.batch), panicError(recover()))
 		}
 	}()
 	for x := range seq {
@@ -70,10 +78,12 @@ func (f *feed[T]) pull(seq iter.Seq[T]) {
 			continue
 		}
 		if !f.flush() {
+			whole = true
 			return
 		}
 	}
 	f.flush()
+	whole = true
 }
 
 // flush sees to the batch that has been gathered, and reports whether to go on.

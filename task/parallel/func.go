@@ -1,6 +1,8 @@
 package parallel
 
 import (
+	"runtime"
+
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
 )
@@ -60,7 +62,7 @@ func Define[A, R any](fn func(c *task.Ctx, a A) R) *Func[A, R] {
 	return &Func[A, R]{fn: fn}
 }
 
-// Call calls the function, as the task c, without forking.
+// Call calls the function, as the task c, without forking. It is a plain call, so its panics come as they are.
 func (f *Func[A, R]) Call(c *task.Ctx, a A) R { return f.fn(c, a) }
 
 // Fork offers the call of the function with a to idle workers and returns at once. Join gets
@@ -141,6 +143,9 @@ func (f *Func[A, R]) take(w *rt.Worker) *Call[A, R] {
 // stack. By then what the call had forked has ended, and so has whatever else the task has forked and others
 // had started when the panic came. What nobody had started stays forked: a task that recovers may join it.
 //
+// If the call was ended by runtime.Goexit, so is the joining task, wherever the call was made, after the same calls have ended.
+// So testing.T.FailNow, and testify's require, may be used in it.
+//
 // Each call is to be joined exactly once, by the task that forked it. Join panics if it sees
 // that it is not.
 func (x *Call[A, R]) Join(c *task.Ctx) R {
@@ -203,6 +208,9 @@ func (x *Call[A, R]) joinSlow(c *task.Ctx) R {
 	x.giveBack(d.Worker())
 	if err != nil {
 		d.AwaitStarted()
+		if err == task.ErrGoexit {
+			runtime.Goexit() // as if the call had been made here
+		}
 		panic(panicErrorOf(err))
 	}
 	return r

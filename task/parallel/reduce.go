@@ -19,7 +19,11 @@ func Reduce[T any](c *task.Ctx, xs []T, init T, op func(a, b T) T, opts ...Optio
 	if !r.some {
 		return init, nil
 	}
-	return op(init, r.acc), nil
+	var all T
+	if failure := runClosure(c, func(*task.Ctx) { all = op(init, r.acc) }); failure != nil {
+		panic(failure)
+	}
+	return all, nil
 }
 
 // A reduction starts with its first element, so that op need not have an identity.

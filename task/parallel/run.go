@@ -50,12 +50,18 @@ type entry[R any] struct {
 }
 
 func (e *entry[R]) run(c *task.Ctx) {
+	whole := false
 	defer func() {
-		if v := recover(); v != nil {
-			e.failure = caught(c, 0, v)
+		switch {
+		case whole:
+		case exits():
+			e.failure, _ = (*rt.Desc)(c).TakeFailure().(*task.PanicError)
+		default:
+			e.failure = caught(c, 0, recover())
 		}
 	}()
 	e.res, e.err = e.fn(c)
+	whole = true
 	// Found here, it is the caller's panic, as the others are, and not the program's end.
 	if n := (*rt.Desc)(c).Settle(); n > 0 {
 		e.failure = &task.PanicError{

@@ -1,6 +1,9 @@
 package parallel
 
-import "github.com/heddle-go/heddle/task"
+import (
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
+)
 
 // ScanInclusive returns a slice with x0, x0 op x1, x0 op x1 op x2 and so on: element i is the reduction of xs[:i+1]. op must be
 // associative and need not be commutative. The blocks in which it works depend on the length of xs alone, so sums of
@@ -51,7 +54,7 @@ func (s *scan[T]) run(c *task.Ctx, opts []Option) ([]T, error) {
 	if err := l.result(c); err != nil {
 		return nil, err
 	}
-	s.chain(l)
+	s.chain(c, l)
 	if err := l.run(c, 0, blocks, ranges(s.expand)); err != nil {
 		return nil, err
 	}
@@ -71,10 +74,12 @@ func (s *scan[T]) reduce(_ *task.Ctx, lo, hi int) {
 }
 
 // chain makes the sums those of all that lies before the block.
-func (s *scan[T]) chain(l *loop) {
+func (s *scan[T]) chain(c *task.Ctx, l *loop) {
+	mark := (*rt.Desc)(c).Outstanding()
+	whole := false
 	defer func() {
-		if v := recover(); v != nil {
-			l.failed(0, panicError(v))
+		if !whole && !exits() {
+			l.failed(0, caught(c, mark, recover()))
 		}
 	}()
 	acc := s.init
@@ -87,6 +92,7 @@ func (s *scan[T]) chain(l *loop) {
 			acc = s.op(acc, sum)
 		}
 	}
+	whole = true
 }
 
 // expand writes the blocks.

@@ -8,6 +8,7 @@ import (
 // A Scope is what children are started in whose number is not known beforehand. See [InScope].
 type Scope struct {
 	c       *task.Ctx
+	mark    int       // calls that the task had forked before
 	calls   []*forked // oldest first
 	failure *task.PanicError
 	closed  bool
@@ -28,7 +29,7 @@ const maxPending = 1024
 //	})
 //
 // If fn or a child panics, InScope panics after all have ended, with the *task.PanicError of fn or, if that returned, of
-// one of the children. Cancelling the task does not keep children from being called; they see it in their Ctx.
+// one of the children. If one of them calls runtime.Goexit, so does the task c after all have ended, unless one panicked. Cancelling the task does not keep children from being called; they see it in their Ctx.
 //
 // Work is the sum of what runs in the scope; span is that of fn, plus the largest of a child.
 func InScope(c *task.Ctx, fn func(s *Scope)) {
@@ -38,30 +39,50 @@ func InScope(c *task.Ctx, fn func(s *Scope)) {
 	case fn == nil:
 		panic("parallel: InScope with a nil function")
 	}
-	d := (*rt.Desc)(c)
-	mark := d.Outstanding()
-	s := &Scope{c: c}
-	failure := s.open(fn)
-	s.joinTo(0)
-	s.closed = true
-	d.SettleTo(mark) // what fn forked and, by a panic, did not join
-	if failure == nil {
-		failure = s.failure
-	}
-	if failure != nil {
-		panic(failure)
-	}
+	s := &Scope{c: c, mark: (*rt.Desc)(c).Outstanding()}
+	s.end(s.open(fn), false)
 }
 
-// open calls fn and returns its panic. The children that there are by then are still to be run.
+// open calls fn and returns its panic. The children that there are by then are still to be run. If fn calls runtime.Goexit, or
+// a child that Go runs does, open ends the scope.
 func (s *Scope) open(fn func(s *Scope)) (failure *task.PanicError) {
+	whole := false
 	defer func() {
-		if v := recover(); v != nil {
-			failure = panicError(v)
+		switch {
+		case whole:
+		case exits():
+			s.end(nil, true)
+		default:
+			failure = panicError(recover())
 		}
 	}()
 	fn(s)
+	whole = true
 	return nil
+}
+
+// end ends the scope when its function has ended, and raises failure, the panic of that, or else one of a child. If a child calls
+// runtime.Goexit, that goes on when all the others have ended. exiting tells that one goes on already.
+func (s *Scope) end(failure *task.PanicError, exiting bool) {
+	whole := false
+	defer func() {
+		if !whole && exits() {
+			s.end(failure, true)
+		}
+	}()
+	s.joinTo(0)
+	whole = true
+	s.closed = true
+	(*rt.Desc)(s.c).SettleTo(s.mark) // what the function forked and, by a panic, did not join
+	if failure == nil {
+		failure = s.failure
+	}
+	switch {
+	case exiting:
+		failWith(s.c, failure)
+	case failure != nil:
+		panic(failure)
+	}
 }
 
 // Go offers fn to idle workers. It must be called by the task that the scope was opened in, before

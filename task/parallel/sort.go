@@ -2,6 +2,7 @@ package parallel
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"github.com/heddle-go/heddle/internal/rt"
@@ -79,7 +80,15 @@ func (s *sorter[T]) run(c *task.Ctx, xs []T, opts []Option) error {
 	if len(xs) > s.grain || len(xs) > insertionLen { // a stable leaf uses it too
 		buf = make([]T, len(xs))
 	}
+	mark := (*rt.Desc)(c).Outstanding()
+	whole := false
+	defer func() {
+		if !whole {
+			s.l.exiting(c, mark)
+		}
+	}()
 	s.sort(c, xs, buf, false)
+	whole = true
 	if s.l.failure == nil && s.l.cause == nil {
 		s.l.end()
 	}
@@ -95,19 +104,30 @@ func (s *sorter[T]) passes(n int) int {
 	return k
 }
 
-// sort sorts xs; the result is in buf if there is set, and otherwise in xs. What happens, the elements of xs are
-// all there afterwards.
+// sort sorts xs; the result is in buf if there is set, and otherwise in xs. Even if compare panics or calls runtime.Goexit, no
+// element is lost. After a Goexit both halves are whole where they were sorted, Do has seen to it that nobody writes any more,
+// and sort copies them to where the result belongs.
 func (s *sorter[T]) sort(c *task.Ctx, xs, buf []T, there bool) {
 	if len(xs) <= s.grain {
+		if there {
+			defer copy(buf, xs) // whether it gets sorted or not
+		}
 		if !s.l.ended(c, 0) {
 			s.try(c, len(xs), func() { s.leaf(xs, buf) })
-		}
-		if there {
-			copy(buf, xs)
 		}
 		return
 	}
 	mid := len(xs) / 2
+	whole := false
+	defer func() {
+		switch {
+		case whole:
+		case there:
+			copy(buf, xs)
+		default:
+			copy(xs, buf)
+		}
+	}()
 	Do(c, func(c *task.Ctx) { s.sort(c, xs[:mid], buf[:mid], !there) },
 		func(c *task.Ctx) { s.sort(c, xs[mid:], buf[mid:], !there) })
 	if there {
@@ -115,6 +135,7 @@ func (s *sorter[T]) sort(c *task.Ctx, xs, buf []T, there bool) {
 	} else {
 		s.join(c, buf[:mid], buf[mid:], xs)
 	}
+	whole = true
 }
 
 // join merges a and b into out, in parallel: the larger one is cut in the middle, the other where that element belongs.
@@ -154,13 +175,20 @@ func (s *sorter[T]) joinHere(c *task.Ctx, a, b, out []T) {
 
 // try calls f, which handles n elements, and keeps its panic.
 func (s *sorter[T]) try(c *task.Ctx, n int, f func()) {
+	mark := (*rt.Desc)(c).Outstanding()
+	in := c // nil once all has returned: see Join
 	defer func() {
-		if v := recover(); v != nil {
-			s.l.failed(0, panicError(v))
+		switch {
+		case in == nil:
+		case exits():
+			s.l.endAt(math.MinInt)
+		default:
+			s.l.failed(0, caught(in, mark, recover()))
 		}
 	}()
 	f()
 	s.l.prog.add(n)
+	in = nil
 }
 
 // lower returns how many elements at the start of the sorted xs come before x, upper how many do not come after it.

@@ -91,16 +91,41 @@ func (l *loop) run(c *task.Ctx, lo, hi int, p part) error {
 // pass is the part of run in which the work is done. The failure, if there is one, is kept.
 func (l *loop) pass(c *task.Ctx, lo, hi int, p part) {
 	(*rt.Desc)(c).Host() // panics if the task does not run
-	if lo < hi {
-		runSpan(c, span{l, p, lo, hi, max(l.grain, 1), eagerLevels})
+	if lo >= hi {
+		return
 	}
+	mark := (*rt.Desc)(c).Outstanding()
+	whole := false
+	defer func() {
+		if !whole {
+			l.exiting(c, mark)
+		}
+	}()
+	runSpan(c, span{l, p, lo, hi, max(l.grain, 1), eagerLevels})
+	whole = true
 }
+
+// exiting is what an algorithm's deferred function calls if the algorithm has not returned, while the task had mark calls forked before.
+// If that is by runtime.Goexit, which any function of the user's can call, it ends what the algorithm has forked. If a call has
+// panicked, the task fails with that.
+//
+//go:noinline
+func (l *loop) exiting(c *task.Ctx, mark int) {
+	if why, _ := rt.Unwinding(1); why != rt.Exiting {
+		return
+	}
+	l.endAt(math.MinInt)
+	(*rt.Desc)(c).SettleTo(mark)
+	failWith(c, l.failure)
+}
+
+// failedInTime reports whether there is a failure that a loop would have come to. One above the limit is not: see Find.
+func (l *loop) failedInTime() bool { return l.failure != nil && int64(l.failAt) <= l.limit.Load() }
 
 // result is what the algorithm returns, or its panic.
 func (l *loop) result(c *task.Ctx) error {
-	// A failure above the limit is one that a loop would not have come to: see Find.
 	switch err := c.Cause(); {
-	case l.failure != nil && (int64(l.failAt) <= l.limit.Load() || l.cause != nil):
+	case l.failedInTime() || l.failure != nil && l.cause != nil:
 		panic(l.failure)
 	case l.cause == nil:
 		return nil
@@ -112,15 +137,18 @@ func (l *loop) result(c *task.Ctx) error {
 
 // end shows the end.
 func (l *loop) end() {
+	whole := false
 	defer func() {
-		if v := recover(); v != nil {
-			l.failed(math.MinInt, panicError(v))
+		if !whole && !exits() {
+			l.failed(math.MinInt, panicError(recover()))
 		}
 	}()
 	l.prog.end()
+	whole = true
 }
 
-// runSpan works through a span, and returns when all of it is done. It does not panic.
+// runSpan works through a span, and returns when all of it is done. It does not panic. A Goexit passes: what is forked by then is
+// left to exiting, or to the end of the stolen call.
 func runSpan(c *task.Ctx, s span) struct{} {
 	l := s.l
 	var last time.Duration // when the last step ended; 0 before the first
@@ -136,8 +164,7 @@ func runSpan(c *task.Ctx, s span) struct{} {
 			x := spans.Fork(c, span{l, right, mid, s.hi, s.grain, s.eager - 1})
 			show(c)
 			runSpan(c, span{l, s.p, lo, mid, s.grain, s.eager - 1})
-			l.join(c, x, mid)
-			s.p.append(right)
+			l.join(c, x, mid, s.p, right)
 			break
 		}
 		n := min(s.grain, rest)
@@ -203,23 +230,48 @@ func show(c *task.Ctx) {
 // step has p handle [lo, hi) and keeps its panic.
 func (l *loop) step(c *task.Ctx, p part, lo, hi int) {
 	mark := (*rt.Desc)(c).Outstanding()
+	in := c // nil once all has returned: see Join
 	defer func() {
-		if v := recover(); v != nil {
-			l.failed(lo, caught(c, mark, v))
+		switch {
+		case in == nil:
+		case exits():
+			l.endAt(math.MinInt)
+		default:
+			l.failed(lo, caught(in, mark, recover()))
 		}
 	}()
 	p.step(c, lo, hi)
 	l.prog.add(hi - lo)
+	in = nil
 }
 
-// join joins the span that begins at lo. See joined for what there is to catch.
-func (l *loop) join(c *task.Ctx, x *Call[span, struct{}], lo int) {
+// join joins the span that begins at lo and appends its part, right, to left. That calls functions of the user's too: merge,
+// compare and the like. After a failure they are not called, since the parts are not what they expect.
+func (l *loop) join(c *task.Ctx, x *Call[span, struct{}], lo int, left, right part) {
+	mark := (*rt.Desc)(c).Outstanding() - 1 // x
+	in := c
 	defer func() {
-		if v := recover(); v != nil {
-			l.failed(lo, panicError(v))
+		switch {
+		case in == nil:
+		case exits():
+			l.endAt(math.MinInt)
+		default:
+			l.failed(lo, caught(in, mark, recover()))
 		}
 	}()
 	x.Join(c)
+	if l.sound() {
+		left.append(right)
+	}
+	in = nil
+}
+
+// sound reports whether nothing has happened that keeps the loop from having a result. If Find has found something below a failure,
+// the result still counts; that was found, and the limit lowered, before the part with it is joined.
+func (l *loop) sound() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.failedInTime() && l.cause == nil
 }
 
 // failed keeps the failure of a step that began at lo, unless an earlier one failed too.
