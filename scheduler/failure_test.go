@@ -52,7 +52,8 @@ func TestPanic(t *testing.T) {
 						var pe *task.PanicError
 						require.ErrorAs(t, err, &pe)
 						require.Contains(t, string(pe.Stack), "panickingFunction")
-						require.Contains(t, err.Error(), "panickingFunction")
+						require.NotContains(t, err.Error(), "\n")
+						require.Contains(t, fmt.Sprintf("%+v", err), "panickingFunction")
 						switch v := v.(type) {
 						case nil:
 							var nilErr *runtime.PanicNilError

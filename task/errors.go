@@ -3,6 +3,7 @@ package task
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/heddle-go/heddle/internal/rt"
 )
@@ -20,15 +21,30 @@ var ErrQueueFull = errors.New("task: queue full")
 // through testing.T.FailNow and the like.
 var ErrGoexit = errors.New("task: function called runtime.Goexit")
 
-// PanicError is the error of a task whose function panicked.
+// PanicError is the error of a task whose function panicked. Printed with %+v it has the stack; see Format.
 type PanicError struct {
 	Value any    // what was passed to panic; *runtime.PanicNilError for panic(nil)
 	Stack []byte // the stack of the panic, as from debug.Stack
 }
 
-// Error returns the value and the stack.
+// Error returns the value in one line: line breaks in its text are written as \n. The stack is not part of it.
 func (e *PanicError) Error() string {
-	return fmt.Sprintf("task: panic: %v\n\n%s", e.Value, e.Stack)
+	return "task: panic: " + oneLine.Replace(fmt.Sprint(e.Value))
+}
+
+var oneLine = strings.NewReplacer("\n", `\n`, "\r", `\r`)
+
+// Format implements fmt.Formatter. %+v writes the value, as it is, and the stack. All else formats the text of Error, but for %#v,
+// which writes the fields.
+func (e *PanicError) Format(f fmt.State, verb rune) {
+	switch {
+	case verb == 'v' && f.Flag('+'):
+		fmt.Fprintf(f, "task: panic: %v\n\n%s", e.Value, e.Stack)
+	case verb == 'v' && f.Flag('#'):
+		fmt.Fprintf(f, "&task.PanicError{Value:%#v, Stack:[]byte(%q)}", e.Value, e.Stack)
+	default:
+		fmt.Fprintf(f, fmt.FormatString(f, verb), e.Error())
+	}
 }
 
 // Unwrap returns the value if it is an error.
