@@ -1,7 +1,6 @@
 package scheduler
 
 import (
-	"fmt"
 	"runtime/debug"
 
 	"github.com/heddle-go/heddle/internal/rt"
@@ -43,7 +42,7 @@ func (w *worker) end(d *rt.Desc, failure error) {
 			defer func() {
 				if v := recover(); v != nil {
 					crash(t, &task.PanicError{
-						Value: fmt.Sprintf("%v\n\tpanic in the panic handler: %v", panicText(pe.Value), panicText(v)),
+						Value: &twoPanics{pe.Value, v},
 						Stack: append(append(pe.Stack, "\n[the handler]\n"...), debug.Stack()...),
 					}, mendTheHandler)
 				}

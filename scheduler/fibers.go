@@ -66,9 +66,13 @@ func (l *looper) loop() {
 	var cur *rt.Desc // the fresh task that runs
 	normal := false
 	defer func() {
-		if !normal {
-			l.goexit(cur)
+		if normal {
+			return
 		}
+		if why, _ := rt.Unwinding(0); why != rt.Exiting {
+			l.fault(cur, recover())
+		}
+		l.goexit(cur)
 	}()
 	for {
 		w := l.w
@@ -99,6 +103,21 @@ func (l *looper) loop() {
 			return
 		}
 	}
+}
+
+// fault ends the process after a panic v that came up outside of a task's function, with d or nil as the last fresh task of this stack.
+//
+//go:noinline
+func (l *looper) fault(d *rt.Desc, v any) {
+	var t task.Task
+	if d != nil {
+		t = task.HandleOf(d, d.Gen())
+	}
+	pe, ok := v.(*task.PanicError)
+	if !ok {
+		pe = &task.PanicError{Value: v, Stack: debug.Stack()}
+	}
+	crash(t, pe, ownFault)
 }
 
 // goexit is where a runtime.Goexit of task d comes by. It unwinds this stack and cannot
@@ -140,20 +159,25 @@ func (l *looper) switchTo(w *worker, act action, to *fiber.Fiber) {
 
 // call calls the task's function. A panic ends up in the task's Ext. A Goexit passes
 // through; so does one in the course of which a deferred call panicked, although the panic is
-// recovered here.
+// recovered here. What recover returns does not tell them apart: see rt.Unwinding.
 func call(d *rt.Desc) {
 	returned := false
 	defer func() {
 		if returned {
 			return
 		}
-		if v := recover(); v != nil {
-			pe, ok := v.(*task.PanicError) // what came up from a join has the stack of its origin
-			if !ok {
-				pe = &task.PanicError{Value: v, Stack: debug.Stack()}
-			}
-			d.NeedExt().Err = pe
+		if why, _ := rt.Unwinding(0); why == rt.Exiting {
+			return
 		}
+		v := recover()
+		if v == nil {
+			v = new(runtime.PanicNilError) // panic(nil) with GODEBUG=panicnil=1
+		}
+		pe, ok := v.(*task.PanicError) // what came up from a join has the stack of its origin
+		if !ok {
+			pe = &task.PanicError{Value: v, Stack: debug.Stack()}
+		}
+		d.NeedExt().Err = pe
 	}()
 	switch fn := d.Fn.(type) {
 	case func(*task.Ctx):

@@ -2,9 +2,7 @@ package scheduler
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"os"
 	"reflect"
 	"runtime"
 	"sync"
@@ -262,34 +260,4 @@ func onStack(codes []code) bool {
 			return false
 		}
 	}
-}
-
-// What to do about a crash.
-const (
-	handlePanics   = "scheduler.WithPanicHandler handles them"
-	mendTheHandler = "its handler, set by scheduler.WithPanicHandler, panicked too, and has to recover from its own"
-)
-
-// crash ends the process as an unrecovered panic of a goroutine does. The panic cannot
-// be left to itself: iter.Pull would carry it into another fiber.
-func crash(t task.Task, e *task.PanicError, advice string) {
-	name := t.Name()
-	if name != "" {
-		name = " " + name
-	}
-	fmt.Fprintf(os.Stderr, "panic: %v\n\n[heddle: unhandled panic in task%s; %s]\n%s\n", panicText(e.Value), name, advice, e.Stack)
-	os.Exit(2)
-}
-
-// panicText formats a panic's value much as the Go runtime does.
-func panicText(v any) string {
-	switch v := v.(type) {
-	case error:
-		return v.Error()
-	case fmt.Stringer:
-		return v.String()
-	case string:
-		return v
-	}
-	return fmt.Sprintf("(%T) %v", v, v)
 }
