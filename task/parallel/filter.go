@@ -13,7 +13,7 @@ import (
 // Work is that of the calls and O(n) to copy what is kept; span is that of the copying, plus O(log n).
 func Filter[T any](c *task.Ctx, xs []T, keep func(x T) bool, opts ...Option) ([]T, error) {
 	k := &kept[T]{xs: xs, keep: keep}
-	if err := forRange(c, 0, len(xs), k, opts); err != nil {
+	if err := forRange(c, 0, len(xs), opts, func(l *loop) part { k.l = l; return k }); err != nil {
 		return nil, err
 	}
 	return slices.Concat(append(k.full, k.last)...), nil
@@ -22,21 +22,26 @@ func Filter[T any](c *task.Ctx, xs []T, keep func(x T) bool, opts ...Option) ([]
 // kept is what a stretch of the slice yields: the pieces stay apart till the end, so that each element is copied
 // once more, and not at each level of the splitting.
 type kept[T any] struct {
+	l    *loop
 	xs   []T
 	keep func(x T) bool
 	full [][]T
 	last []T
 }
 
-func (k *kept[T]) step(_ *task.Ctx, lo, hi int) {
-	for _, x := range k.xs[lo:hi] {
+func (k *kept[T]) step(c *task.Ctx, lo, hi int) int {
+	for i, x := range k.xs[lo:hi] {
 		if k.keep(x) {
 			k.last = append(k.last, x)
 		}
+		if k.l.look(c, lo+i+1) {
+			return lo + i + 1
+		}
 	}
+	return hi
 }
 
-func (k *kept[T]) split() part { return &kept[T]{xs: k.xs, keep: k.keep} }
+func (k *kept[T]) split() part { return &kept[T]{l: k.l, xs: k.xs, keep: k.keep} }
 
 func (k *kept[T]) append(right part) {
 	r := right.(*kept[T])

@@ -27,14 +27,18 @@ type finding[T any] struct {
 	at    int
 }
 
-func (f *finding[T]) step(_ *task.Ctx, lo, hi int) {
+func (f *finding[T]) step(c *task.Ctx, lo, hi int) int {
 	for i, x := range f.xs[lo:hi] {
 		if f.match(x) {
 			f.at = lo + i
 			f.l.endAt(lo) // nothing from here on
-			return
+			return lo + i + 1
+		}
+		if f.l.look(c, lo+i+1) {
+			return lo + i + 1
 		}
 	}
+	return hi
 }
 
 func (f *finding[T]) split() part { return &finding[T]{l: f.l, xs: f.xs, match: f.match, at: -1} }

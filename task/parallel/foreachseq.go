@@ -2,7 +2,6 @@ package parallel
 
 import (
 	"iter"
-	"time"
 
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
@@ -11,7 +10,7 @@ import (
 // ForEachSeq calls body with each value of seq, in parallel where workers are idle. The sequence is run by the calling task
 // alone, one value after the other; batches of values go to idle workers, and otherwise the calling task
 // handles them itself before it asks for more. So a sequence without end takes bounded memory, and one that is slow to
-// produce bounds the speed.
+// produce bounds the speed. A batch has 4096 values at most, whatever [WithGrain] says.
 //
 // Every value that seq yields is handled exactly once, unless the task is cancelled or body panics: then no more values
 // are asked for, and batches that are on their way end early. ForEachSeq returns the cause, or panics with the *task.PanicError of
@@ -28,7 +27,7 @@ func ForEachSeq[T any](c *task.Ctx, seq iter.Seq[T], body func(c *task.Ctx, x T)
 		panic("parallel: ForEachSeq with a nil function")
 	}
 	o := optionsOf(opts)
-	f := &feed[T]{c: c, l: newLoop(options{}, 0), body: body, grain: max(o.grain, 1), fixed: o.grain != 0}
+	f := &feed[T]{c: c, l: newLoop(options{}, 0), body: body, grain: min(max(o.grain, 1), maxBatch), fixed: o.grain != 0}
 	mark := (*rt.Desc)(c).Outstanding()
 	whole := false
 	defer func() {
@@ -104,27 +103,29 @@ func (f *feed[T]) flush() bool {
 		}
 		f.batch = make([]T, 0, f.grain)
 		f.calls = append(f.calls, closures.Fork(c, func(c *task.Ctx) {
-			if !l.ended(c, at) {
-				l.step(c, &batch[T]{f.body, xs, at}, at, at+len(xs))
-			}
+			l.handle(c, &batch[T]{l, f.body, xs, at}, at, at+len(xs))
 		}))
 		offer(c)
 		return true
 	}
-	begin := time.Since(epoch)
-	l.step(c, &batch[T]{f.body, xs, at}, at, at+len(xs))
+	begin := clock()
+	l.handle(c, &batch[T]{l, f.body, xs, at}, at, at+len(xs))
+	took := clock() - begin
 	clear(xs)
 	f.batch = xs[:0]
 	if f.fixed {
 		return true
 	}
-	switch took := time.Since(epoch) - begin; {
-	case took < grainTime/2:
-		f.grain = min(f.grain*2, maxBatch)
-	case took > grainTime*2:
-		f.grain = max(f.grain/2, 1)
-	}
+	f.grain = min(adapt(f.grain, len(xs), took), maxBatch)
 	return true
+}
+
+// handle has p handle [lo, hi) without offering any of it to thieves, unless the loop ends before.
+func (l *loop) handle(c *task.Ctx, p part, lo, hi int) {
+	for lo < hi && !l.ended(c, lo) {
+		offer(c)
+		lo = l.step(c, p, lo, hi)
+	}
 }
 
 func (f *feed[T]) joinNewest() {
@@ -139,15 +140,20 @@ func (f *feed[T]) joinNewest() {
 
 // A batch is values that the sequence yielded, from index at on.
 type batch[T any] struct {
+	l    *loop
 	body func(c *task.Ctx, x T)
 	xs   []T
 	at   int
 }
 
-func (b *batch[T]) step(c *task.Ctx, lo, hi int) {
-	for _, x := range b.xs[lo-b.at : hi-b.at] {
+func (b *batch[T]) step(c *task.Ctx, lo, hi int) int {
+	for i, x := range b.xs[lo-b.at : hi-b.at] {
 		b.body(c, x)
+		if b.l.look(c, lo+i+1) {
+			return lo + i + 1
+		}
 	}
+	return hi
 }
 
 func (b *batch[T]) split() part { return b }

@@ -8,24 +8,30 @@ import "github.com/heddle-go/heddle/task"
 //
 // Work is that of the calls, span O(log n) plus the largest grain.
 func Map[T, R any](c *task.Ctx, xs []T, f func(c *task.Ctx, x T) R, opts ...Option) ([]R, error) {
-	m := mapping[T, R]{xs, make([]R, len(xs)), f}
-	if err := forRange(c, 0, len(xs), m, opts); err != nil {
+	out := make([]R, len(xs))
+	err := forRange(c, 0, len(xs), opts, func(l *loop) part { return mapping[T, R]{l, xs, out, f} })
+	if err != nil {
 		return nil, err
 	}
-	return m.out, nil
+	return out, nil
 }
 
 type mapping[T, R any] struct {
+	l   *loop
 	xs  []T
 	out []R
 	f   func(c *task.Ctx, x T) R
 }
 
-func (m mapping[T, R]) step(c *task.Ctx, lo, hi int) {
+func (m mapping[T, R]) step(c *task.Ctx, lo, hi int) int {
 	out := m.out[lo:hi]
 	for i, x := range m.xs[lo:hi] {
 		out[i] = m.f(c, x)
+		if m.l.look(c, lo+i+1) {
+			return lo + i + 1
+		}
 	}
+	return hi
 }
 
 func (m mapping[T, R]) split() part { return m }

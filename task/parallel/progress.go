@@ -1,6 +1,7 @@
 package parallel
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,9 +13,9 @@ type progress struct {
 	every time.Duration
 	show  func(done, total int)
 
-	done atomic.Int64
-	next atomic.Int64 // when to show it again, in nanoseconds since start
-	mu   sync.Mutex   // held while show runs; guards last
+	done atomic.Uint64 // may be more than an int holds: see ForRange
+	next atomic.Int64  // when to show it again, in nanoseconds since start
+	mu   sync.Mutex    // held while show runs; guards last
 	last int
 }
 
@@ -32,7 +33,7 @@ func (p *progress) add(n int) {
 	if p == nil {
 		return
 	}
-	p.done.Add(int64(n))
+	p.done.Add(uint64(n))
 	now, next := int64(time.Since(epoch)), p.next.Load()
 	if now < next || !p.next.CompareAndSwap(next, now+int64(p.every)) {
 		return
@@ -41,7 +42,7 @@ func (p *progress) add(n int) {
 	// would hold a worker.
 	if p.mu.TryLock() {
 		defer p.mu.Unlock()
-		if done := int(p.done.Load()); done < p.total && done > p.last {
+		if done := int(min(p.done.Load(), math.MaxInt)); done < p.total && done > p.last {
 			p.last = done
 			p.show(done, p.total)
 		}

@@ -12,7 +12,7 @@ import "github.com/heddle-go/heddle/task"
 // Work is n calls of op, span O(log n) plus the largest grain.
 func Reduce[T any](c *task.Ctx, xs []T, init T, op func(a, b T) T, opts ...Option) (T, error) {
 	r := &reduction[T]{xs: xs, op: op}
-	if err := forRange(c, 0, len(xs), r, opts); err != nil {
+	if err := forRange(c, 0, len(xs), opts, func(l *loop) part { r.l = l; return r }); err != nil {
 		var zero T
 		return zero, err
 	}
@@ -28,26 +28,31 @@ func Reduce[T any](c *task.Ctx, xs []T, init T, op func(a, b T) T, opts ...Optio
 
 // A reduction starts with its first element, so that op need not have an identity.
 type reduction[T any] struct {
+	l    *loop
 	xs   []T
 	op   func(a, b T) T
 	acc  T
 	some bool
 }
 
-func (r *reduction[T]) step(_ *task.Ctx, lo, hi int) {
-	xs := r.xs[lo:hi]
+func (r *reduction[T]) step(c *task.Ctx, lo, hi int) int {
 	if !r.some {
-		r.acc, r.some = xs[0], true
-		xs = xs[1:]
+		r.acc, r.some = r.xs[lo], true
+		lo++
 	}
 	acc, op := r.acc, r.op
-	for _, x := range xs {
+	for i, x := range r.xs[lo:hi] {
 		acc = op(acc, x)
+		if r.l.look(c, lo+i+1) {
+			hi = lo + i + 1
+			break
+		}
 	}
 	r.acc = acc
+	return hi
 }
 
-func (r *reduction[T]) split() part { return &reduction[T]{xs: r.xs, op: r.op} }
+func (r *reduction[T]) split() part { return &reduction[T]{l: r.l, xs: r.xs, op: r.op} }
 
 func (r *reduction[T]) append(right part) {
 	switch q := right.(*reduction[T]); {
@@ -73,7 +78,7 @@ func (r *reduction[T]) append(right part) {
 // If A has a pointer in it, as a map has, all accumulators start with the same one: let zero be nil, and make it in fold.
 func Fold[T, A any](c *task.Ctx, xs []T, zero A, fold func(acc A, xs []T) A, merge func(a, b A) A, opts ...Option) (A, error) {
 	f := &folding[T, A]{xs: xs, zero: zero, fold: fold, merge: merge, acc: zero}
-	if err := forRange(c, 0, len(xs), f, opts); err != nil {
+	if err := forRange(c, 0, len(xs), opts, func(*loop) part { return f }); err != nil {
 		var none A
 		return none, err
 	}
@@ -88,7 +93,10 @@ type folding[T, A any] struct {
 	acc   A
 }
 
-func (f *folding[T, A]) step(_ *task.Ctx, lo, hi int) { f.acc = f.fold(f.acc, f.xs[lo:hi]) }
+func (f *folding[T, A]) step(_ *task.Ctx, lo, hi int) int {
+	f.acc = f.fold(f.acc, f.xs[lo:hi])
+	return hi
+}
 
 func (f *folding[T, A]) split() part {
 	return &folding[T, A]{xs: f.xs, zero: f.zero, fold: f.fold, merge: f.merge, acc: f.zero}

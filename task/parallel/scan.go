@@ -1,6 +1,8 @@
 package parallel
 
 import (
+	"math"
+
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
 )
@@ -31,6 +33,7 @@ func ScanExclusive[T any](c *task.Ctx, xs []T, init T, op func(a, b T) T, opts .
 const scanBlock = 8192
 
 type scan[T any] struct {
+	l         *loop
 	xs, out   []T
 	op        func(a, b T) T
 	init      T
@@ -46,15 +49,20 @@ func (s *scan[T]) run(c *task.Ctx, opts []Option) ([]T, error) {
 		s.block = o.grain
 	}
 	n := len(s.xs)
-	blocks := (n + s.block - 1) / s.block
+	s.block = min(s.block, max(n, 1)) // then no sum of an index and a block's length overflows before its end
+	blocks := n / s.block
+	if n%s.block != 0 {
+		blocks++
+	}
 	s.sums = make([]T, blocks)
 	// Both passes count as one loop, so that the progress goes from one end to the other.
-	l := newLoop(options{grain: 1, every: o.every, show: o.show}, 2*blocks)
+	l := newLoop(options{grain: 1, every: o.every, show: o.show}, int(min(2*uint(blocks), math.MaxInt)))
+	s.l = l
 	l.pass(c, 0, blocks, ranges(s.reduce))
 	if err := l.result(c); err != nil {
 		return nil, err
 	}
-	s.chain(c, l)
+	s.chain(c)
 	if err := l.run(c, 0, blocks, ranges(s.expand)); err != nil {
 		return nil, err
 	}
@@ -62,28 +70,33 @@ func (s *scan[T]) run(c *task.Ctx, opts []Option) ([]T, error) {
 }
 
 // reduce gets the sums of blocks. That of the last one is not needed.
-func (s *scan[T]) reduce(_ *task.Ctx, lo, hi int) {
+func (s *scan[T]) reduce(c *task.Ctx, lo, hi int) {
 	for b := lo; b < min(hi, len(s.sums)-1); b++ {
 		xs := s.xs[b*s.block : (b+1)*s.block]
 		acc := xs[0]
 		for _, x := range xs[1:] {
-			acc = s.op(acc, x)
+			if acc = s.op(acc, x); s.l.givenUp(c) {
+				return
+			}
 		}
 		s.sums[b] = acc
 	}
 }
 
 // chain makes the sums those of all that lies before the block.
-func (s *scan[T]) chain(c *task.Ctx, l *loop) {
+func (s *scan[T]) chain(c *task.Ctx) {
 	mark := (*rt.Desc)(c).Outstanding()
 	whole := false
 	defer func() {
 		if !whole && !exits() {
-			l.failed(0, caught(c, mark, recover()))
+			s.l.failed(0, caught(c, mark, recover()))
 		}
 	}()
 	acc := s.init
 	for b := range s.sums {
+		if s.l.givenUp(c) {
+			break
+		}
 		sum := s.sums[b]
 		s.sums[b] = acc
 		if b == 0 && !s.exclusive {
@@ -96,18 +109,20 @@ func (s *scan[T]) chain(c *task.Ctx, l *loop) {
 }
 
 // expand writes the blocks.
-func (s *scan[T]) expand(_ *task.Ctx, lo, hi int) {
+func (s *scan[T]) expand(c *task.Ctx, lo, hi int) {
 	for b := lo; b < hi; b++ {
-		from, to := b*s.block, min((b+1)*s.block, len(s.xs))
+		from := b * s.block
+		to := from + min(s.block, len(s.xs)-from)
 		xs, out := s.xs[from:to], s.out[from:to]
 		acc := s.sums[b]
 		switch {
 		case s.exclusive:
 			for i, x := range xs {
 				out[i] = acc
-				if i < len(xs)-1 {
-					acc = s.op(acc, x)
+				if i == len(xs)-1 || s.l.givenUp(c) {
+					break
 				}
+				acc = s.op(acc, x)
 			}
 			continue
 		case b == 0:
@@ -117,6 +132,9 @@ func (s *scan[T]) expand(_ *task.Ctx, lo, hi int) {
 		}
 		out[0] = acc
 		for i, x := range xs[1:] {
+			if s.l.givenUp(c) {
+				return
+			}
 			acc = s.op(acc, x)
 			out[i+1] = acc
 		}

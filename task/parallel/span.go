@@ -22,8 +22,9 @@ import (
 
 // A part is what a stretch of the range has yielded so far.
 type part interface {
-	// step handles the indexes [lo, hi), which follow those handled before.
-	step(c *task.Ctx, lo, hi int)
+	// step handles the indexes [lo, next), which follow those handled before, with lo < next <= hi. A part
+	// that calls a function of the user's for each index returns early when look says so.
+	step(c *task.Ctx, lo, hi int) (next int)
 	// split returns an empty part for what comes after the present range.
 	split() part
 	// append adds what a later stretch, right behind this one, has yielded.
@@ -57,6 +58,32 @@ type span struct {
 var spans *Func[span, struct{}]
 
 func init() { spans = Define(runSpan) }
+
+// The automatic grain has a bound in time, however slow the elements become from one to the next:
+//
+//   - A step that calls the user's function for each index asks look after each call, and ends early. A clock
+//     would cost as much as 30 short calls; look reads three words that are in the cache. So a worker makes
+//     no further call after it can see a cancellation, a failure, or the mark by which sysmon ends the quantum.
+//   - A step that hands a stretch to the user's function cannot end early. The driver measures it. After
+//     a step that was too long the grain falls at once to what grainTime allows at that speed, so only one step is.
+
+// look reports whether a step, which handles index i next, should end here, because the driver has something to do: the
+// task was cancelled, the loop ends before i, or the quantum may be over. It is a yield point of which the driver takes the slow
+// path. It inlines.
+func (l *loop) look(c *task.Ctx, i int) bool {
+	d := (*rt.Desc)(c)
+	return d.Flag.Poll() || d.Status().Cancelled() || int64(i) >= l.limit.Load()
+}
+
+// givenUp is look for a function that cannot go on later: the task was cancelled, or the loop has failed. The result of the
+// loop is not used then.
+func (l *loop) givenUp(c *task.Ctx) bool {
+	if (*rt.Desc)(c).Status().Cancelled() {
+		l.cancelled(c) // the driver would not ask again after its last step
+		return true
+	}
+	return l.limit.Load() != math.MaxInt64
+}
 
 // grainTime is what the automatic grain aims at, in nanoseconds. A step costs some 100 ns beside its elements, half a percent of
 // this; and this is a fraction of a percent of a quantum, which a task that has to give way may come too late.
@@ -156,10 +183,10 @@ func runSpan(c *task.Ctx, s span) struct{} {
 		if l.ended(c, lo) {
 			break
 		}
-		rest := s.hi - lo
+		rest := length(lo, s.hi)
 		offer(c)
-		if rest > s.grain && (s.eager > 0 || hungry(c)) {
-			mid := lo + rest/2
+		if rest > uint(s.grain) && (s.eager > 0 || hungry(c)) {
+			mid := lo + int(rest/2)
 			right := s.p.split()
 			x := spans.Fork(c, span{l, right, mid, s.hi, s.grain, s.eager - 1})
 			show(c)
@@ -167,28 +194,39 @@ func runSpan(c *task.Ctx, s span) struct{} {
 			l.join(c, x, mid, s.p, right)
 			break
 		}
-		n := min(s.grain, rest)
+		n := min(uint(s.grain), rest)
 		if l.grain != 0 {
-			l.step(c, s.p, lo, lo+n)
-			lo += n
+			lo = l.step(c, s.p, lo, lo+int(n))
 			continue
 		}
 		if last == 0 {
-			last = time.Since(epoch)
+			last = clock()
 		}
-		l.step(c, s.p, lo, lo+n)
-		lo += n
-		now := time.Since(epoch)
-		switch took := now - last; {
-		case took < grainTime/2:
-			s.grain *= 2
-		case took > grainTime*2:
-			s.grain = max(s.grain/2, 1)
-		}
-		last = now
+		next := l.step(c, s.p, lo, lo+int(n))
+		now := clock()
+		s.grain = adapt(s.grain, next-lo, now-last)
+		lo, last = next, now
 	}
 	return struct{}{}
 }
+
+// length returns hi - lo, which may be more than an int holds. lo <= hi.
+func length(lo, hi int) uint { return uint(hi) - uint(lo) }
+
+// adapt returns the grain that follows grain after a step that handled n elements. It grows twofold at most, because a
+// few short elements say little of the next ones, and falls at once. grain is at least 1, and so is the result.
+func adapt(grain, n int, took time.Duration) int {
+	switch {
+	case took > grainTime*2:
+		return max(int(float64(n)*grainTime/float64(took)), 1)
+	case took < grainTime/2 && n >= grain && grain <= math.MaxInt/2:
+		return grain * 2
+	}
+	return grain
+}
+
+// clock is the time that steps are measured by. Tests turn it by hand.
+var clock = func() time.Duration { return time.Since(epoch) }
 
 // ended reports whether the index lo need not be handled any more. It is a yield point.
 func (l *loop) ended(c *task.Ctx, lo int) bool {
@@ -227,8 +265,10 @@ func show(c *task.Ctx) {
 	w.Host.Hungry()
 }
 
-// step has p handle [lo, hi) and keeps its panic.
-func (l *loop) step(c *task.Ctx, p part, lo, hi int) {
+// step has p handle [lo, hi), or some of it, and returns the first index that is left. It keeps the panic of p; then
+// nothing from lo on is to be handled any more.
+func (l *loop) step(c *task.Ctx, p part, lo, hi int) (next int) {
+	next = hi
 	mark := (*rt.Desc)(c).Outstanding()
 	in := c // nil once all has returned: see Join
 	defer func() {
@@ -240,9 +280,10 @@ func (l *loop) step(c *task.Ctx, p part, lo, hi int) {
 			l.failed(lo, caught(in, mark, recover()))
 		}
 	}()
-	p.step(c, lo, hi)
-	l.prog.add(hi - lo)
+	next = p.step(c, lo, hi)
+	l.prog.add(next - lo)
 	in = nil
+	return next
 }
 
 // join joins the span that begins at lo and appends its part, right, to left. That calls functions of the user's too: merge,

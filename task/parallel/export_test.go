@@ -1,0 +1,13 @@
+package parallel
+
+import (
+	"testing"
+	"time"
+)
+
+// TurnClock has the time of steps told by now, in nanoseconds, until the test ends.
+func TurnClock(t *testing.T, now func() int64) {
+	old := clock
+	clock = func() time.Duration { return time.Duration(now()) }
+	t.Cleanup(func() { clock = old })
+}
