@@ -3,6 +3,7 @@ package scheduler
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -167,7 +168,9 @@ type periodics struct {
 // runs the task is in state Waiting.
 //
 // The task ends when it is cancelled: between two runs at once, and in one, which should look at its Ctx, when fn returns. It
-// ends as any task does if fn panics, or calls runtime.Goexit. Shutdown lets it finish the run that it is in, but there is
+// ends as any task does if fn calls runtime.Goexit. If fn panics, the handler of [WithPanicHandler] is called, and the task goes
+// on with its next run; a handler that wants no further one cancels the task that it is given. Without a handler the
+// panic ends the process. Shutdown lets it finish the run that it is in, but there is
 // no further one; that is no error. Close cancels it. GoEvery may be called from anywhere and does not wait. It panics if d
 // is not positive. The clock is the scheduler's ([WithClock]).
 func (s *Scheduler) GoEvery(d time.Duration, fn func(c *task.Ctx), opts ...task.Option) task.Task {
@@ -212,11 +215,34 @@ func (p *periodic) run(c *task.Ctx) {
 	d := (*rt.Desc)(c)
 	p.timer.Fresh = false
 	for p.s.phase.Load() == phaseOpen && !d.Status().Cancelled() {
-		p.fn(c)
+		if pe := p.call(c); pe != nil {
+			d.Settle() // what fn forked and, by the panic, did not join
+			d.Worker().Host.(*worker).handlePanic(c.Task(), pe)
+		}
 		if !p.wait(d) {
 			return
 		}
 	}
+}
+
+// call calls fn. It returns the panic of fn if there is a handler for it; without one, and for a Goexit, it does not return.
+func (p *periodic) call(c *task.Ctx) (pe *task.PanicError) {
+	if p.s.cfg.onPanic == nil {
+		p.fn(c)
+		return nil
+	}
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
+		}
+		var ok bool
+		if pe, ok = v.(*task.PanicError); !ok {
+			pe = &task.PanicError{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	p.fn(c)
+	return nil
 }
 
 // wait parks the task until the next instant. It reports false if there is to be no further run.

@@ -14,6 +14,7 @@ import (
 	"github.com/heddle-go/heddle/internal/handclock"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/task/parallel"
 )
 
 func TestGoAfter(t *testing.T) {
@@ -190,30 +191,65 @@ func TestGoEveryEnds(t *testing.T) {
 		inRun.Cancel()
 		finish(t, "in a run", func() { require.Equal(t, context.Canceled, inRun.Wait()) })
 
-		bad := s.GoEvery(time.Minute, func(*task.Ctx) { runs.Add(1); panic(errMine) })
-		clock.Advance(time.Minute)
-		finish(t, "panic", func() { require.ErrorIs(t, bad.Wait(), errMine) })
-
 		exits := s.GoEvery(time.Minute, func(*task.Ctx) { runs.Add(1); runtime.Goexit() })
 		clock.Advance(time.Minute)
 		finish(t, "Goexit", func() { require.ErrorIs(t, exits.Wait(), task.ErrGoexit) })
 
 		limited := s.GoEvery(time.Minute, func(*task.Ctx) { runs.Add(1) }, task.Timeout(90*time.Second))
 		clock.Advance(time.Minute)
-		until(t, "a run", func() bool { return runs.Load() == 4 && limited.State() == task.Waiting })
+		until(t, "a run", func() bool { return runs.Load() == 3 && limited.State() == task.Waiting })
 		clock.Advance(time.Minute)
 		finish(t, "Timeout", func() { require.Equal(t, context.DeadlineExceeded, limited.Wait()) })
 
 		noTimers(t, s)
 		clock.Advance(time.Hour)
-		require.EqualValues(t, 4, runs.Load())
-		until(t, "the handler", func() bool { return panics.Load() == 1 })
+		require.EqualValues(t, 3, runs.Load())
+		require.Zero(t, panics.Load())
 		require.Panics(t, func() { s.GoEvery(0, func(*task.Ctx) {}) })
 		require.Panics(t, func() { s.GoEvery(1, nil) })
 	})
 }
 
 // Shutdown ends periodic tasks between two runs at once, and lets the others finish theirs.
+// A periodic task goes on after a panic that is handled, also in a run that has suspended or has left forked calls behind, until the
+// handler cancels it.
+func TestGoEveryGoesOnAfterAPanic(t *testing.T) {
+	errMine := errors.New("mine")
+	eachCount(t, []int{1, 2, 4}, func(t *testing.T, n int) {
+		var handled, runs atomic.Int32
+		s, clock := byHand(t, n, scheduler.WithPanicHandler(func(x task.Task, pe *task.PanicError) {
+			if pe.Value != any(errMine) || len(pe.Stack) == 0 {
+				panic(pe)
+			}
+			if handled.Add(1) == 4 {
+				x.Cancel()
+			}
+		}))
+		fork := parallel.Define(func(_ *task.Ctx, i int) int { return i })
+		x := s.GoEvery(time.Minute, func(c *task.Ctx) {
+			switch runs.Add(1) {
+			case 2:
+				return
+			case 3:
+				c.Yield()
+			case 4:
+				fork.Fork(c, 1)
+			}
+			panic(errMine)
+		})
+		for i := int32(1); i <= 4; i++ {
+			clock.Advance(time.Minute)
+			until(t, "a run", func() bool { return runs.Load() == i && x.State() == task.Waiting })
+		}
+		require.EqualValues(t, 3, handled.Load())
+		clock.Advance(time.Minute)
+		finish(t, "the handler's Cancel", func() { require.Equal(t, context.Canceled, x.Wait()) })
+		require.EqualValues(t, 5, runs.Load())
+		require.EqualValues(t, 4, handled.Load())
+		noTimers(t, s)
+	})
+}
+
 func TestGoEveryShutdown(t *testing.T) {
 	eachCount(t, workerCounts, func(t *testing.T, n int) {
 		s, clock := byHand(t, n)

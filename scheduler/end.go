@@ -37,19 +37,24 @@ func (w *worker) end(d *rt.Desc, failure error) {
 	}
 	w.finish(d, rt.Failed)
 	if panicked {
-		w.n.panics++
-		w.s.inHandler(func() {
-			defer func() {
-				if v := recover(); v != nil {
-					crash(t, &task.PanicError{
-						Value: &twoPanics{pe.Value, v},
-						Stack: append(append(pe.Stack, "\n[the handler]\n"...), debug.Stack()...),
-					}, mendTheHandler)
-				}
-			}()
-			w.s.cfg.onPanic(t, pe)
-		})
+		w.handlePanic(t, pe)
 	}
+}
+
+// handlePanic calls the panic handler, which there must be, and waits for it.
+func (w *worker) handlePanic(t task.Task, pe *task.PanicError) {
+	w.n.panics++
+	w.s.inHandler(func() {
+		defer func() {
+			if v := recover(); v != nil {
+				crash(t, &task.PanicError{
+					Value: &twoPanics{pe.Value, v},
+					Stack: append(append(pe.Stack, "\n[the handler]\n"...), debug.Stack()...),
+				}, mendTheHandler)
+			}
+		}()
+		w.s.cfg.onPanic(t, pe)
+	})
 }
 
 // skips reports whether d, which has not started, is to end without. A stolen call
