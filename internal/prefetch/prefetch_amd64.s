@@ -1,5 +1,3 @@
-//go:build !race
-
 #include "textflag.h"
 
 // func lines(p uintptr, n int)
@@ -15,10 +13,10 @@ loop:
 
 // func here() (stack, record uintptr)
 //
-// R14 holds the goroutine's record in Go code, and the wrapper through which Go code
-// calls assembly leaves it alone.
+// This is an ABI0 function, for which R14 need not hold the goroutine's record. The thread's local storage does.
 TEXT ·here(SB), NOSPLIT, $0-16
 	LEAQ stack+0(FP), AX
 	MOVQ AX, stack+0(FP)
-	MOVQ R14, record+8(FP)
+	MOVQ (TLS), AX
+	MOVQ AX, record+8(FP)
 	RET
