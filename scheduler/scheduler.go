@@ -90,6 +90,7 @@ func New(opts ...Option) (*Scheduler, error) {
 		}
 	}
 	s.home.Sched = (*gate)(s)
+	s.home.Pinned = s.pinned()
 	s.cohorts.Cancel = func(d *rt.Desc, gen uint32, err, cause error) { task.CancelWith(task.HandleOf(d, gen), err, cause) }
 	s.descs.nobody = &rt.Worker{Home: &s.home}
 	if cfg.queueLimit > 0 {

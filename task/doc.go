@@ -44,7 +44,8 @@
 //   - That a task stays on its thread: after any operation that parks or yields it
 //     may be on another. A task must therefore not call runtime.LockOSThread and then
 //     suspend: the Go runtime ends the process with "coro: OS thread locking must match
-//     locking at coroutine creation".
+//     locking at coroutine creation". The same holds for iter.Pull in a task that suspends before
+//     the sequence has ended: use [Pull].
 //   - Suspending in a Go function that C code has called: while cgo runs a callback, the runtime locks the
 //     goroutine to its thread. A callback that parks, yields or checkpoints on a task ends the process likewise. In a
 //     callback use what does not wait, such as tsync's Chan.TrySend, Event.Set or [Completion.Complete], or make the call of

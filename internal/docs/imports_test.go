@@ -94,8 +94,9 @@ func TestOnlyFiberPulls(t *testing.T) {
 			}
 			if x, ok := sel.X.(*ast.Ident); ok && x.Name == "iter" && strings.HasPrefix(sel.Sel.Name, "Pull") {
 				pulls++
-				if path.Dir(file) != "internal/fiber" {
-					t.Errorf("%s uses iter.%s: only internal/fiber may", file, sel.Sel.Name)
+				// task.Pull gives it to tasks, and its test shows what happens without.
+				if path.Dir(file) != "internal/fiber" && file != "task/pull.go" && file != "scheduler/pull_test.go" {
+					t.Errorf("%s uses iter.%s: only internal/fiber and task.Pull may", file, sel.Sel.Name)
 				}
 			}
 			return true

@@ -47,6 +47,8 @@ type Desc struct {
 // Home is what every task of a scheduler knows of it.
 type Home struct {
 	Sched Scheduler
+	// Pinned says whether workers are locked to their threads while they run tasks.
+	Pinned bool
 	// Workers is how many workers the scheduler has. Written by the scheduler.
 	Workers atomicx.Int64
 	// Owed counts goroutines outside of the scheduler that were made ready by a
@@ -226,6 +228,9 @@ func (d *Desc) State() State {
 }
 
 func (d *Desc) running() bool { return d.worker.Load().Current.Load() == d }
+
+// Mark notes the calling goroutine as the one that d, which runs, is on: see prefetch.Place.
+func (d *Desc) Mark() { d.Worker().Fib.Load().Place.Mark() }
 
 // Poll is Flag.Poll. Task calls that one directly; since this one inlines it, its body is in
 // this package's export data, without which Ctx.Checkpoint would not inline.

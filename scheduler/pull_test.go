@@ -1,0 +1,105 @@
+package scheduler_test
+
+import (
+	"errors"
+	"iter"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/task"
+)
+
+// Sequences that are pulled by tasks which suspend in between, and themselves suspend, give what they give in a loop.
+func TestPull(t *testing.T) {
+	for _, p := range []scheduler.Pinning{scheduler.Threads, scheduler.None} {
+		eachCount(t, workerCounts, func(t *testing.T, n int) {
+			s := open(t, n, scheduler.WithPinning(p))
+			var ts []task.Task
+			for range 20 {
+				ts = append(ts, s.Go(func(c *task.Ctx) {
+					next, stop := task.Pull2(c, func(yield func(int, int) bool) {
+						for i := range 100 {
+							if i%3 == 0 {
+								c.Yield()
+							}
+							if !yield(i, -i) {
+								return
+							}
+						}
+					})
+					defer stop()
+					for i := range 100 {
+						if k, v, ok := next(); !ok || k != i || v != -i {
+							panic("Pull2 gave something else")
+						}
+						c.Sleep(1)
+					}
+					if _, _, ok := next(); ok {
+						panic("more than there is")
+					}
+				}))
+			}
+			for _, x := range ts {
+				require.NoError(t, x.Wait())
+			}
+		})
+	}
+}
+
+// A panic and a Goexit of the sequence come up in next, and stop ends it in the middle.
+func TestPullEnds(t *testing.T) {
+	errMine := errors.New("mine")
+	s := open(t, 2, scheduler.WithPanicHandler(func(task.Task, *task.PanicError) {}))
+	pull := func(seq iter.Seq[int]) error {
+		return s.Go(func(c *task.Ctx) {
+			next, stop := task.Pull(c, seq)
+			defer stop()
+			next()
+			c.Yield()
+			next()
+		}).Wait()
+	}
+	require.ErrorIs(t, pull(func(yield func(int) bool) { yield(1); panic(errMine) }), errMine)
+	require.ErrorIs(t, pull(func(yield func(int) bool) { yield(1); runtime.Goexit() }), task.ErrGoexit)
+	ended := false
+	require.NoError(t, pull(func(yield func(int) bool) {
+		defer func() { ended = true }()
+		for yield(1) {
+		}
+	}))
+	require.True(t, ended)
+}
+
+// What Pull is there for: with the standard library's, a task that comes to another thread ends the process.
+func TestStandardPullIsFatal(t *testing.T) {
+	const inner = "HEDDLE_TEST_INNER"
+	if os.Getenv(inner) == "" {
+		cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.timeout=60s")
+		cmd.Env = append(os.Environ(), inner+"=1")
+		out, err := cmd.CombinedOutput()
+		require.Error(t, err)
+		require.Contains(t, string(out), "coro: OS thread locking must match locking at coroutine creation")
+		return
+	}
+	s, err := scheduler.New(scheduler.WithWorkers(2))
+	require.NoError(t, err)
+	var ts []task.Task
+	for range 8 {
+		ts = append(ts, s.Go(func(c *task.Ctx) {
+			for {
+				next, stop := iter.Pull(slices.Values([]int{1, 2, 3}))
+				for _, ok := next(); ok; _, ok = next() {
+					c.Sleep(1000)
+				}
+				stop()
+			}
+		}))
+	}
+	ts[0].Wait()
+}

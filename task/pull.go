@@ -1,0 +1,72 @@
+package task
+
+import (
+	"iter"
+	"runtime"
+)
+
+// Pull is [iter.Pull] for tasks: next returns one value of seq after the other, and stop ends the sequence. Between two
+// calls the task may suspend and so come to another thread. With iter.Pull itself that ends the process where workers
+// are pinned ("coro: OS thread locking must match locking at coroutine creation"), because the coroutine belongs to the thread that
+// was locked when it was made. Pull, next and stop therefore give up the thread's lock while they create, enter and leave the
+// sequence, which costs some 2 ns.
+//
+// Only the task c may call Pull, next and stop; they panic if it does not run. The task must call stop, unless next has returned
+// false: the sequence is never collected otherwise.
+//
+// seq runs as a part of the task, on a stack of its own: it may suspend the task by c. A panic of seq comes up in next
+// or stop, as does a runtime.Goexit; the sequence has ended then.
+func Pull[V any](c *Ctx, seq iter.Seq[V]) (next func() (V, bool), stop func()) {
+	if seq == nil {
+		panic("task: Pull with a nil sequence")
+	}
+	pinned := c.desc().Home().Pinned
+	swap := func(what func()) {
+		c.host() // panics if the task does not run
+		if pinned {
+			runtime.UnlockOSThread()
+			defer runtime.LockOSThread()
+		}
+		defer c.desc().Mark() // seq may have suspended the task, and then another stack is marked as its own
+		what()
+	}
+	var n func() (V, bool)
+	var s func()
+	swap(func() {
+		n, s = iter.Pull(func(yield func(V) bool) {
+			if pinned {
+				runtime.LockOSThread()
+				defer runtime.UnlockOSThread()
+			}
+			seq(func(v V) bool {
+				if pinned {
+					runtime.UnlockOSThread()
+					defer runtime.LockOSThread()
+				}
+				return yield(v)
+			})
+		})
+	})
+	return func() (v V, ok bool) {
+		swap(func() { v, ok = n() })
+		return v, ok
+	}, func() { swap(s) }
+}
+
+// Pull2 is [Pull] for sequences of pairs, as [iter.Pull2] is.
+func Pull2[K, V any](c *Ctx, seq iter.Seq2[K, V]) (next func() (K, V, bool), stop func()) {
+	if seq == nil {
+		panic("task: Pull2 with a nil sequence")
+	}
+	type pair struct {
+		k K
+		v V
+	}
+	n, stop := Pull(c, func(yield func(pair) bool) {
+		seq(func(k K, v V) bool { return yield(pair{k, v}) })
+	})
+	return func() (K, V, bool) {
+		x, ok := n()
+		return x.k, x.v, ok
+	}, stop
+}
