@@ -57,6 +57,10 @@ func (f *Flag) Asked(id uint32) bool {
 	return m == asked|int32(id&MaxID)
 }
 
+// Marked reports whether there is a mark, for this dispatch or another. Unlike Poll it charges nothing, so a loop
+// can ask after each step of a nanosecond: one load. Only the running unit may call it.
+func (f *Flag) Marked() bool { return f.mark.Load() != 0 }
+
 // Grant sets the budget: the number of polls until the next slow path. n must be
 // positive; it is cut at 2^20. Only the running unit, or whoever is about to run
 // it, may call it.

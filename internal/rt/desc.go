@@ -236,6 +236,10 @@ func (d *Desc) Mark() { d.Worker().Fib.Load().Place.Mark() }
 // this package's export data, without which Ctx.Checkpoint would not inline.
 func (d *Desc) Poll() bool { return d.Flag.Poll() }
 
+// Disturbed reports whether the task was cancelled, or may have been asked to give way. Two loads of one cache line.
+// Only the running task may call it.
+func (d *Desc) Disturbed() bool { return d.Flag.Marked() || d.status.Load()&flagCancelled != 0 }
+
 // Host returns the worker that the task runs on. It panics if the task does not run.
 func (d *Desc) Host() Host {
 	w := d.worker.Load()

@@ -71,8 +71,7 @@ func init() { spans = Define(runSpan) }
 // task was cancelled, the loop ends before i, or the quantum may be over. It is a yield point of which the driver takes the slow
 // path. It inlines.
 func (l *loop) look(c *task.Ctx, i int) bool {
-	d := (*rt.Desc)(c)
-	return d.Flag.Poll() || d.Status().Cancelled() || int64(i) >= l.limit.Load()
+	return (*rt.Desc)(c).Disturbed() || int64(i) >= l.limit.Load()
 }
 
 // givenUp is look for a function that cannot go on later: the task was cancelled, or the loop has failed. The result of the
