@@ -1,6 +1,6 @@
 # The verbs that one needs all day. .ci/run knows how; this file only names groups of its steps.
 
-.PHONY: check test race model fuzz soak bench ci
+.PHONY: check test race model mutants fuzz soak bench ci
 
 check: ## formatting, vet, staticcheck, go.mod
 	.ci/run format vet staticcheck tidy inline
@@ -13,6 +13,9 @@ race: ## the race detector, with 1, 2 and 4 Ps
 
 model: ## the schedule explorer
 	.ci/run model
+
+mutants: ## every planted bug of .ci/mutants has to be found
+	go run ./internal/mutate
 
 fuzz: ## seed corpora; with FUZZTIME=30s, new inputs
 	.ci/run fuzz

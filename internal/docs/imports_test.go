@@ -32,6 +32,7 @@ var arrows = map[string][]string{
 	"internal/explore":    {},
 	"internal/handclock":  {},
 	"internal/docs":       {},
+	"internal/mutate":     {},
 	"internal/soak":       {},
 	"examples/...":        {"scheduler", "scheduler/...", "task", "task/..."},
 	"benchmarks/...":      {"scheduler", "scheduler/...", "task", "task/...", "deque", "preempt", "benchmarks/..."},

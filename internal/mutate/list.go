@@ -1,0 +1,159 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// An entry is one planted bug.
+type entry struct {
+	name string   // unique over all lists
+	file string   // the file to change, below the module's folder, with slashes
+	test []string // the arguments of go test, after -count 1: flags, -run and one package
+	fast bool     // the test takes less than about ten seconds
+	hang bool     // the test may be killed by its time limit: the bug makes something wait for ever
+	old  string   // the text that is replaced, which stands in the file exactly once
+	new  string
+
+	at string // list and line, for messages
+}
+
+// pkg returns the package of the entry's test.
+func (e *entry) pkg() string { return e.test[len(e.test)-1] }
+
+// mutated returns the content of the entry's file with the bug in it. root is the module's folder.
+func (e *entry) mutated(root string) (string, error) {
+	b, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(e.file)))
+	if err != nil {
+		return "", fmt.Errorf("%s: %s: %w", e.at, e.name, err)
+	}
+	before, after, _ := strings.Cut(string(b), e.old)
+	if n := strings.Count(string(b), e.old); n != 1 {
+		return "", fmt.Errorf("%s: %s: the old text stands %d times in %s, not once", e.at, e.name, n, e.file)
+	}
+	return before + e.new + after, nil
+}
+
+// readLists returns the entries of all lists, in the order of the files' names.
+func readLists(files []string) (all []*entry, err error) {
+	seen := map[string]string{}
+	for _, file := range files {
+		es, err := readList(file)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range es {
+			if at, twice := seen[e.name]; twice {
+				return nil, fmt.Errorf("%s: %s is also the name of a mutant at %s", e.at, e.name, at)
+			}
+			seen[e.name] = e.at
+		}
+		all = append(all, es...)
+	}
+	return all, nil
+}
+
+func readList(file string) (es []*entry, err error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	es, err = parse(filepath.Base(file), string(b))
+	if err != nil {
+		return nil, err
+	}
+	return es, nil
+}
+
+// parse reads a list. Between entries, empty lines and lines that begin with # are ignored.
+func parse(name, list string) (es []*entry, err error) {
+	lines := strings.Split(strings.TrimSuffix(list, "\n"), "\n")
+	number := 0
+	next := func() string {
+		number++
+		return lines[number-1]
+	}
+	fail := func(format string, args ...any) error {
+		return fmt.Errorf("%s:%d: %s", name, number, fmt.Sprintf(format, args...))
+	}
+	// block reads up to the line that ends it.
+	block := func(end string) (string, error) {
+		start := number
+		for number < len(lines) {
+			if next() == end {
+				return strings.Join(lines[start:number-1], "\n"), nil
+			}
+		}
+		number = start
+		return "", fail("no line %q ends the block that begins here", end)
+	}
+	var e *entry
+	for number < len(lines) {
+		line := next()
+		switch key, value, _ := strings.Cut(line, ":"); {
+		case e == nil && (line == "" || strings.HasPrefix(line, "#")):
+		case key == "mutant":
+			if e != nil {
+				return nil, fail("mutant %s has no text", e.name)
+			}
+			e = &entry{name: strings.TrimSpace(value), at: fmt.Sprintf("%s:%d", name, number)}
+		case e == nil:
+			return nil, fail("expected a line \"mutant: name\", found %q", line)
+		case key == "file":
+			e.file = strings.TrimSpace(value)
+		case key == "test":
+			e.test = strings.Fields(value)
+		case key == "speed":
+			switch speed := strings.TrimSpace(value); speed {
+			case "fast":
+				e.fast = true
+			case "slow":
+			default:
+				return nil, fail("speed is fast or slow, not %q", speed)
+			}
+		case key == "kills":
+			if e.hang = strings.TrimSpace(value) == "hang"; !e.hang {
+				return nil, fail("the only thing that kills can say is hang")
+			}
+		case line == "--- old":
+			if e.old, err = block("--- new"); err != nil {
+				return nil, err
+			}
+			if e.new, err = block("--- end"); err != nil {
+				return nil, err
+			}
+			if err := e.complete(); err != nil {
+				return nil, fail("mutant %s: %v", e.name, err)
+			}
+			es, e = append(es, e), nil
+		default:
+			return nil, fail("not a line of an entry: %q", line)
+		}
+	}
+	if e != nil {
+		return nil, fail("mutant %s has no text", e.name)
+	}
+	return es, nil
+}
+
+// complete reports what the entry lacks.
+func (e *entry) complete() error {
+	switch {
+	case e.name == "" || strings.ContainsAny(e.name, " \t"):
+		return fmt.Errorf("the name is one word, with dashes")
+	case e.file == "":
+		return fmt.Errorf("no file")
+	case len(e.test) == 0 || strings.HasPrefix(e.pkg(), "-") || !strings.HasPrefix(e.pkg(), "./"):
+		return fmt.Errorf("test ends with a package, as in ./scheduler")
+	case !slices.Contains(e.test, "-run"):
+		return fmt.Errorf("test names the tests to run, with -run")
+	case e.old == "":
+		return fmt.Errorf("no old text")
+	case e.old == e.new:
+		return fmt.Errorf("old and new text are the same")
+	}
+	return nil
+}

@@ -1,0 +1,128 @@
+// Command mutate plants the bugs of the lists in .ci/mutants, one at a time, and demands that the
+// test that an entry names fails with the bug and passes without it.
+//
+//	go run ./internal/mutate              every mutant of every list
+//	go run ./internal/mutate -fast        those whose test takes less than about ten seconds
+//	go run ./internal/mutate -run 'G1|W'  those whose name matches
+//	go run ./internal/mutate list.txt     those of these lists
+//
+// It prints a line for each mutant and a summary. It exits with 1 if a mutant survives or an entry
+// is wrong: the old text does not stand in the file exactly once, the mutant does not compile, the
+// test does not exist or fails without the bug.
+//
+// An entry of a list is
+//
+//	mutant: short-name-with-dashes
+//	file: scheduler/find.go
+//	test: -run ^TestNextSlotBehindAHog$ ./scheduler
+//	speed: fast
+//	kills: hang
+//	--- old
+//	exact old lines
+//	--- new
+//	exact new lines
+//	--- end
+//
+// test is what follows go test -count 1; speed is fast or slow. A test that is ended by its time
+// limit counts as killing the mutant only if the entry has the line kills. Lines between entries that
+// begin with # are comments.
+//
+// Files are changed by the overlay of the go command, so the tree is never touched.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+func main() {
+	fast := flag.Bool("fast", false, "leave out the slow mutants")
+	run := flag.String("run", "", "only the mutants whose name matches this `regexp`")
+	verbose := flag.Bool("v", false, "print what each test says")
+	flag.Parse()
+	ok, err := mutate(flag.Args(), *run, *fast, *verbose)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mutate:", err)
+	}
+	if !ok {
+		os.Exit(1)
+	}
+}
+
+// mutate plants the mutants that are asked for, and reports whether all are killed.
+func mutate(lists []string, run string, fast, verbose bool) (ok bool, err error) {
+	name, err := regexp.Compile(run)
+	if err != nil {
+		return false, err
+	}
+	root, err := moduleRoot()
+	if err != nil {
+		return false, err
+	}
+	if len(lists) == 0 {
+		if lists, err = filepath.Glob(filepath.Join(root, ".ci", "mutants", "*.txt")); err != nil {
+			return false, err
+		}
+	}
+	all, err := readLists(lists)
+	if err != nil {
+		return false, err
+	}
+	dir, err := os.MkdirTemp("", "mutate")
+	if err != nil {
+		return false, err
+	}
+	defer os.RemoveAll(dir)
+
+	p := planter{root: root, dir: dir, sound: map[string]error{}, limit: limit, limitHang: limitHang}
+	count := map[verdict]int{}
+	begin := time.Now()
+	for _, e := range all {
+		if fast && !e.fast || !name.MatchString(e.name) {
+			continue
+		}
+		start := time.Now()
+		v, why := p.plant(e)
+		count[v]++
+		fmt.Printf("%-9s %-44s %5.1f s  %s\n", v, e.name, time.Since(start).Seconds(), e.at)
+		if v != killed || verbose {
+			fmt.Print(indent(why))
+		}
+	}
+	n := count[killed] + count[survived] + count[wrong]
+	fmt.Printf("%d mutants in %.0f s: %d killed, %d survived, %d entries wrong\n", n,
+		time.Since(begin).Seconds(), count[killed], count[survived], count[wrong])
+	if n == 0 {
+		return false, fmt.Errorf("no mutant is asked for")
+	}
+	return n == count[killed], nil
+}
+
+// moduleRoot returns the folder of the go.mod file.
+func moduleRoot() (string, error) {
+	out, err := exec.Command("go", "env", "GOMOD").Output()
+	if err != nil {
+		return "", err
+	}
+	mod := strings.TrimSpace(string(out))
+	if filepath.Base(mod) != "go.mod" {
+		return "", fmt.Errorf("not inside a module")
+	}
+	return filepath.Dir(mod), nil
+}
+
+// indent sets text off from the lines of the mutants, and shortens it.
+func indent(text string) string {
+	const most = 30
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	if len(lines) > most {
+		lines = append(lines[:most], fmt.Sprintf("... and %d lines", len(lines)-most))
+	}
+	return "    " + strings.Join(lines, "\n    ") + "\n"
+}
