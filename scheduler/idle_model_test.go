@@ -23,10 +23,11 @@ type idleBench struct {
 	late   bool // the mutant: look before announcing, not after
 	deaf   bool // the mutant: the last searcher that found something does not look for more
 
-	paused, leaving atomicx.Bool // leaving: worker 0
-	shrinks         bool         // worker 0 is told to leave; it must not sleep for ever
-	rude            bool         // the mutant: a worker leaves without looking for what nobody else has seen
-	hasty           bool         // the mutant: Resume wakes those who sleep, and lifts the pause only then
+	paused  atomicx.Bool
+	first   worker // worker 0, of which only member is used
+	shrinks bool   // worker 0 is told to leave; it must not sleep for ever
+	rude    bool   // the mutant: a worker leaves without looking for what nobody else has seen
+	hasty   bool   // the mutant: Resume wakes those who sleep, and lifts the pause only then
 }
 
 func (b *idleBench) take() bool {
@@ -58,7 +59,7 @@ func (b *idleBench) produce() {
 // work is find and sleep. A worker runs one task and, as one with a hog, never comes back.
 func (b *idleBench) work(id int) {
 	searching := false
-	leaving := func() bool { return id == 0 && b.leaving.Load() }
+	leaving := func() bool { return id == 0 && b.first.leaving() }
 	for {
 		paused := b.paused.Load()
 		if leaving() {
@@ -153,8 +154,7 @@ func TestModelLastSearcherDoesNotPassOn(t *testing.T) {
 
 // resize is R1 and R2 for worker 0.
 func (b *idleBench) resize() {
-	b.leaving.Store(true)
-	if b.idle.claimThis(0) {
+	if b.first.dismiss(&b.idle) {
 		b.tokens[0] = true
 	}
 }

@@ -72,7 +72,7 @@ func (s *Scheduler) Resize(n int) error {
 	}
 	s.grow(n)
 	for _, w := range s.workers()[n:] {
-		if w.member.CompareAndSwap(wkMember, wkLeaving) && s.idle.claimThis(w.id) { // (R1, R2)
+		if w.dismiss(&s.idle) {
 			s.wake(w.id)
 		}
 	}
@@ -122,6 +122,11 @@ func (s *Scheduler) newWorker(id int) *worker {
 	w.park.init(w.fixed)
 	w.member.Store(wkLeft)
 	return w
+}
+
+// dismiss tells the worker to leave (R1, R2). It reports whether the worker slept, so that the caller has to wake it.
+func (w *worker) dismiss(idle *idleSet) (wake bool) {
+	return w.member.CompareAndSwap(wkMember, wkLeaving) && idle.claimThis(w.id)
 }
 
 // leaving reports whether the worker is to leave.

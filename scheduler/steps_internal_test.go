@@ -1,0 +1,169 @@
+package scheduler
+
+import (
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
+)
+
+// These tests call single steps of the protocols, on a worker that has no goroutine: nothing else
+// moves, so one missing step shows at once and in every run.
+
+// A stage is a scheduler whose only worker sleeps, and what the tests put beside it.
+type stage struct {
+	*Scheduler
+	t testing.TB
+}
+
+func newStage(t testing.TB) *stage {
+	t.Helper()
+	s, err := New(WithWorkers(1))
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		s.Close()
+		st := s.Stats()
+		require.Equal(t, st.Spawned, st.Finished)
+		require.Zero(t, s.home.Owed.Load())
+		require.Zero(t, s.live.Load())
+	})
+	g := &stage{s, t}
+	g.awaitSleep()
+	return g
+}
+
+// awaitSleep waits until the worker sleeps.
+func (g *stage) awaitSleep() {
+	for begin := time.Now(); !g.idle.asleep(); runtime.Gosched() {
+		require.Less(g.t, time.Since(begin), time.Minute, "the worker does not go to sleep")
+	}
+}
+
+// tasks returns n tasks that were accepted and are in no queue.
+func (g *stage) tasks(n int) (ds []*rt.Desc) {
+	g.t.Helper()
+	for range n {
+		require.True(g.t, g.enter())
+		d, _ := g.admitDelayed(func(*task.Ctx) {}, nil)
+		ds = append(ds, d)
+	}
+	return ds
+}
+
+// A thief that is not registered as a searcher has the rest of its batch in no queue for a moment, so
+// it wakes a worker.
+func TestBatchTheftWakes(t *testing.T) {
+	g := newStage(t)
+	thief, victim := g.newWorker(1), g.newWorker(2)
+	for _, d := range g.tasks(4) {
+		victim.runq.Push(d)
+	}
+	before := g.wakes.Load()
+	d := thief.stealFrom(victim)
+	after := g.wakes.Load()
+	for ; d != nil; d = thief.runq.Pop() {
+		g.inject(d)
+	}
+	for d := victim.runq.Pop(); d != nil; d = victim.runq.Pop() {
+		g.inject(d)
+	}
+	require.Equal(t, before+1, after)
+}
+
+// A worker that leaves is a producer of all that it hands over.
+func TestHandOverWakes(t *testing.T) {
+	g := newStage(t)
+	w := g.newWorker(1)
+	for _, d := range g.tasks(1) {
+		w.runq.Push(d)
+	}
+	before := g.wakes.Load()
+	w.handOver()
+	after := g.wakes.Load()
+	g.wakeOne() // so that Close ends even if handOver did not
+	require.Equal(t, before+1, after)
+}
+
+// A task that parks after Close has walked the tasks finds the phase changed.
+func TestCommitSeesThePhase(t *testing.T) {
+	g := newStage(t)
+	w := g.newWorker(1)
+	d := g.tasks(1)[0]
+	w.act, w.prev, w.prevPark, w.prevGen = actPark, d, rt.WaitReady.Park(rt.ForReady), d.Gen()
+	g.phase.Store(phaseClosed)
+	w.commit()
+	g.phase.Store(phaseOpen)
+	cancelled := d.Status().Cancelled()
+	if !cancelled {
+		_, queue := d.Cancel(d.Gen(), rt.Closed)
+		require.True(t, queue)
+		g.inject(d)
+	} else {
+		require.Same(t, d, w.runq.Pop())
+		g.inject(d)
+	}
+	require.True(t, cancelled)
+}
+
+// A batch is in the injector's count until all of it is in the worker's queue: a worker that looks
+// before it sleeps must see it in one place or the other.
+func TestInjectorIsCountedDownLast(t *testing.T) {
+	q := &injector{}
+	q.tasks.ring = make([]*rt.Desc, 4)
+	const n = 10
+	for range n {
+		d := &rt.Desc{}
+		d.Start(nil, nil)
+		q.push(d)
+	}
+	moved := 0
+	d, ok := q.pop(1, func(*rt.Desc) {
+		moved++
+		require.Equal(t, n, q.len(), "with %d moved", moved)
+	})
+	require.True(t, ok)
+	require.NotNil(t, d)
+	require.Equal(t, n-1-moved, q.len())
+}
+
+// Blocking's goroutines are owed a P when they start, and when they are woken, and no longer once
+// they run. newStage looks at the count.
+func TestBlockersOweNothing(t *testing.T) {
+	g := newStage(t)
+	for range 3 {
+		h := g.Go(func(c *task.Ctx) {
+			for range 20 {
+				if err := c.Blocking(func() {}); err != nil {
+					panic(err)
+				}
+			}
+		})
+		require.NoError(t, h.Wait())
+	}
+}
+
+// A cancelled Sleep takes its timer back.
+func TestCancelledSleepDisarms(t *testing.T) {
+	g := newStage(t)
+	var ts []task.Task
+	for range 10 {
+		ts = append(ts, g.Go(func(c *task.Ctx) { _ = c.Sleep(time.Hour) }))
+	}
+	for begin := time.Now(); ; runtime.Gosched() {
+		if armed, _ := g.PendingTimers(); armed == len(ts) {
+			break
+		}
+		require.Less(t, time.Since(begin), time.Minute, "the tasks do not sleep")
+	}
+	g.awaitSleep()
+	for _, h := range ts {
+		h.Cancel()
+		_ = h.Wait()
+	}
+	armed, _ := g.PendingTimers()
+	require.Zero(t, armed)
+}
