@@ -43,6 +43,16 @@ func (g *stage) awaitSleep() {
 	}
 }
 
+// worker returns a worker without a goroutine, of which the scheduler does not know.
+func (g *stage) worker(id int) *worker {
+	w := g.newWorker(id)
+	g.t.Cleanup(func() {
+		rt.Unregister(&w.Worker)
+		indexes.give(w.Index)
+	})
+	return w
+}
+
 // tasks returns n tasks that were accepted and are in no queue.
 func (g *stage) tasks(n int) (ds []*rt.Desc) {
 	g.t.Helper()
@@ -58,7 +68,7 @@ func (g *stage) tasks(n int) (ds []*rt.Desc) {
 // it wakes a worker.
 func TestBatchTheftWakes(t *testing.T) {
 	g := newStage(t)
-	thief, victim := g.newWorker(1), g.newWorker(2)
+	thief, victim := g.worker(1), g.worker(2)
 	for _, d := range g.tasks(4) {
 		victim.runq.Push(d)
 	}
@@ -77,7 +87,7 @@ func TestBatchTheftWakes(t *testing.T) {
 // A worker that leaves is a producer of all that it hands over.
 func TestHandOverWakes(t *testing.T) {
 	g := newStage(t)
-	w := g.newWorker(1)
+	w := g.worker(1)
 	for _, d := range g.tasks(1) {
 		w.runq.Push(d)
 	}
@@ -91,7 +101,7 @@ func TestHandOverWakes(t *testing.T) {
 // A task that parks after Close has walked the tasks finds the phase changed.
 func TestCommitSeesThePhase(t *testing.T) {
 	g := newStage(t)
-	w := g.newWorker(1)
+	w := g.worker(1)
 	d := g.tasks(1)[0]
 	w.act, w.prev, w.prevPark, w.prevGen = actPark, d, rt.WaitReady.Park(rt.ForReady), d.Gen()
 	g.phase.Store(phaseClosed)
