@@ -14,3 +14,8 @@ func (s *Scheduler) PendingTimers() (armed, queued int) {
 	}
 	return armed, len(q.heap)
 }
+
+// Owed returns how many goroutines workers owe a P, and Live how many tasks and jobs have not ended.
+func (s *Scheduler) Owed() int64 { return int64(s.home.Owed.Load()) }
+
+func (s *Scheduler) Live() int64 { return s.live.Load() }
