@@ -252,8 +252,7 @@ func (p *periodic) wait(d *rt.Desc) bool {
 	}
 	q := &p.s.timers
 	k := (q.Now() - p.start) / p.every
-	q.Arm(&p.timer, rt.After(p.start, time.Duration(k+1)*time.Duration(p.every))) // (P1)
-	if p.s.phase.Load() == phaseOpen {                                            // (P2)
+	if q.armWhileOpen(&p.timer, rt.After(p.start, time.Duration(k+1)*time.Duration(p.every)), p.s.phase.Load) {
 		d.Host().Park(d, rt.WaitTimer.Park(rt.ForWake))
 		if d.Woken() {
 			return true
@@ -264,6 +263,12 @@ func (p *periodic) wait(d *rt.Desc) bool {
 		d.AwaitWakeFor(rt.WaitTimer)
 	}
 	return false
+}
+
+// armWhileOpen arms the timer of a periodic task (P1), and reports whether the scheduler was open after that (P2).
+func (q *timers) armWhileOpen(t *rt.Timer, when int64, phase func() int32) bool {
+	q.Arm(t, when)
+	return phase() == phaseOpen
 }
 
 // end ends the task if it is between two runs.

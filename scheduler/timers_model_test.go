@@ -254,7 +254,7 @@ func TestModelDisarmWithoutCAS(t *testing.T) {
 func periodicEnds(lookFirst bool) func(*explore.Model) {
 	return func(m *explore.Model) {
 		b := newTimerBench()
-		var phase atomicx.Uint32
+		var phase atomicx.Int32
 		x := b.timer[0]
 		given, waits := 0, false
 		m.Thread("periodic", func() {
@@ -263,8 +263,7 @@ func periodicEnds(lookFirst bool) func(*explore.Model) {
 				open = phase.Load() == 0
 				b.q.Arm(x, 10) // (P1)
 			} else {
-				b.q.Arm(x, 10)           // (P1)
-				open = phase.Load() == 0 // (P2)
+				open = b.q.armWhileOpen(x, 10, phase.Load) // (P1, P2)
 			}
 			waits = open || !b.q.Disarm(x)
 		})
