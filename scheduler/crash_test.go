@@ -1,6 +1,7 @@
 package scheduler_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -72,7 +73,8 @@ func init() {
 		release, running := make(chan struct{}), make(chan struct{})
 		s.Go(func(*task.Ctx) { close(running); <-release })
 		<-running
-		d, gen, _ := s.Gate().Admit(nil, badSkip{}, nil)
+		var none context.Context
+		d, gen, _ := s.Gate().Admit(none, badSkip{}, nil)
 		t := task.HandleOf(d, gen)
 		t.Cancel()
 		close(release)

@@ -102,8 +102,7 @@ func TestOldestForkBesideNewOnes(t *testing.T) {
 	var turns atomic.Int64
 	root := s.Go(func(c *task.Ctx) {
 		ch := tsync.NewChan[int](0)
-		var chain func(c *task.Ctx)
-		chain = func(c *task.Ctx) { // there is always a newer call than that of the outermost Do
+		chain := func(c *task.Ctx) { // there is always a newer call than that of the outermost Do
 			if stop.Load() {
 				return
 			}

@@ -495,6 +495,8 @@ func (ch *Chan[T]) waiter(ctx context.Context, c *task.Ctx, dir direction, own b
 }
 
 // withdraw implements owner.
+//
+//lint:ignore U1000 it is called through owner[T], which the check does not follow
 func (ch *Chan[T]) withdraw(w *waiter[T]) bool {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
