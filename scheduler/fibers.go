@@ -7,6 +7,7 @@ import (
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/fiber"
+	"github.com/heddle-go/heddle/internal/label"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
 )
@@ -202,6 +203,7 @@ func (l *looper) finish(d *rt.Desc) {
 		w = d.Worker().Host.(*worker)
 	}
 	l.w = w
+	label.Clear() // before the next task runs here
 	w.end(d, failure)
 }
 

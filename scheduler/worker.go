@@ -10,6 +10,7 @@ import (
 	"github.com/heddle-go/heddle/deque"
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/fiber"
+	"github.com/heddle-go/heddle/internal/label"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/preempt"
 )
@@ -255,6 +256,7 @@ func (w *worker) bind() {
 // main is the worker's goroutine.
 func (w *worker) main() {
 	defer w.s.done.Done()
+	label.Clear() // New or Resize may have been called with labels; loopers get those of this goroutine
 	for w.serve(); !w.s.quit.Load() && !w.resign(); {
 		w.serve() // Resize wants it back
 	}

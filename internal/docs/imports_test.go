@@ -27,6 +27,7 @@ var arrows = map[string][]string{
 	"preempt":             {"internal/atomicx", "internal/explore"},
 	"internal/rt":         {"deque", "preempt", "internal/fiber", "internal/atomicx"},
 	"internal/fiber":      {"internal/atomicx", "internal/prefetch"},
+	"internal/label":      {},
 	"internal/prefetch":   {},
 	"internal/atomicx":    {"internal/explore"},
 	"internal/explore":    {},

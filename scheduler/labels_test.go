@@ -1,0 +1,54 @@
+package scheduler_test
+
+import (
+	"context"
+	"runtime"
+	"runtime/pprof"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/task"
+)
+
+// labelled reports whether some goroutine has the label key.
+func labelled(t *testing.T, key string) bool {
+	var b strings.Builder
+	require.NoError(t, pprof.Lookup("goroutine").WriteTo(&b, 1))
+	return strings.Contains(b.String(), `"`+key+`":`)
+}
+
+// Labels that a task sets and leaves are not those of the next one on the same fiber.
+func TestLabelsEndWithTheTask(t *testing.T) {
+	s := open(t, 1)
+	for _, end := range []func(){func() {}, runtime.Goexit} {
+		x := s.Go(func(c *task.Ctx) {
+			pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("left-behind", "1")))
+			end()
+		})
+		_ = x.Wait()
+		var has bool
+		require.NoError(t, s.Go(func(*task.Ctx) { has = labelled(t, "left-behind") }).Wait())
+		require.False(t, has)
+	}
+}
+
+// A scheduler made with labels has workers and loopers without.
+func TestWorkersHaveNoLabels(t *testing.T) {
+	var s *scheduler.Scheduler
+	pprof.Do(context.Background(), pprof.Labels("made-with", "1"), func(context.Context) {
+		s = open(t, 1)
+	})
+	var has bool
+	require.NoError(t, s.Go(func(*task.Ctx) {
+		var b strings.Builder
+		_ = pprof.Lookup("goroutine").WriteTo(&b, 1)
+		for rec := range strings.SplitSeq(b.String(), "\n\n") {
+			has = has || strings.Contains(rec, `"made-with":`) &&
+				(strings.Contains(rec, "(*looper)") || strings.Contains(rec, "(*worker)"))
+		}
+	}).Wait())
+	require.False(t, has)
+}
