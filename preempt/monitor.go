@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/label"
 )
 
 // The back-off of a monitor: it looks again after MinTick when it had something to
@@ -148,6 +149,7 @@ func (m *Monitor) KickBefore(t int64) {
 }
 
 func (m *Monitor) run() {
+	label.Clear() // those of the caller of Start
 	defer close(m.done)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/label"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
 )
@@ -147,6 +148,7 @@ func (s *Scheduler) runBlocker(b *blocker, j rt.Job, owed bool) {
 		s.done.Done()
 	}()
 	for {
+		label.Clear() // those of the task that started the blocker, or that the last job has left
 		if owed {
 			s.home.Owed.Add(-1)
 		}

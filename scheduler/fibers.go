@@ -3,6 +3,7 @@ package scheduler
 import (
 	"runtime"
 	"runtime/debug"
+	"runtime/pprof"
 	"sync"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
@@ -180,6 +181,9 @@ func call(d *rt.Desc) {
 		}
 		d.NeedExt().Err = pe
 	}()
+	if x := d.Ext(); x.HasContext() {
+		setLabels(d, x)
+	}
 	switch fn := d.Fn.(type) {
 	case func(*task.Ctx):
 		fn((*task.Ctx)(d))
@@ -189,6 +193,19 @@ func call(d *rt.Desc) {
 		fn.(rt.Runner).Run(d)
 	}
 	returned = true
+}
+
+// setLabels gives the fiber the labels of d's contexts, or of those of the task whose stolen call d is. If a
+// method of such a context panics, the task has no labels: they only show in profiles.
+func setLabels(d *rt.Desc, x *rt.Ext) {
+	defer func() { _ = recover() }()
+	for x != nil && x.Stolen {
+		d = d.Fn.(*rt.Frame).Parent
+		x = d.Ext()
+	}
+	if x.HasContext() {
+		pprof.SetGoroutineLabels((*task.Ctx)(d))
+	}
 }
 
 // finish ends the task that ran here, on the worker that it ended on.

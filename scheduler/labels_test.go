@@ -35,20 +35,46 @@ func TestLabelsEndWithTheTask(t *testing.T) {
 	}
 }
 
-// A scheduler made with labels has workers and loopers without.
+// A scheduler made with labels has goroutines of its own without.
 func TestWorkersHaveNoLabels(t *testing.T) {
 	var s *scheduler.Scheduler
 	pprof.Do(context.Background(), pprof.Labels("made-with", "1"), func(context.Context) {
 		s = open(t, 1)
 	})
 	var has bool
-	require.NoError(t, s.Go(func(*task.Ctx) {
+	require.NoError(t, s.Go(func(c *task.Ctx) {
+		_ = c.Blocking(func() {}) // starts a blocker
 		var b strings.Builder
 		_ = pprof.Lookup("goroutine").WriteTo(&b, 1)
 		for rec := range strings.SplitSeq(b.String(), "\n\n") {
 			has = has || strings.Contains(rec, `"made-with":`) &&
-				(strings.Contains(rec, "(*looper)") || strings.Contains(rec, "(*worker)"))
+				(strings.Contains(rec, "(*looper)") || strings.Contains(rec, "(*worker)") ||
+					strings.Contains(rec, "(*Monitor)") || strings.Contains(rec, "runBlocker"))
 		}
 	}).Wait())
 	require.False(t, has)
+}
+
+// A task under a context begins with the context's labels, and keeps those that it sets itself while it
+// is suspended and when it goes on elsewhere. A blocker that it starts has none of them.
+func TestLabelsOfTheContext(t *testing.T) {
+	s := open(t, 2)
+	ctx := pprof.WithLabels(context.Background(), pprof.Labels("of-the-context", "1"))
+	require.NoError(t, s.GoContext(ctx, func(c *task.Ctx) {
+		require.True(t, labelled(t, "of-the-context"))
+		pprof.Do(c, pprof.Labels("of-the-task", "1"), func(context.Context) {
+			for range 100 {
+				c.Go(func(c *task.Ctx) { c.Yield() })
+				c.Yield()
+			}
+			require.True(t, labelled(t, "of-the-task"))
+			require.True(t, labelled(t, "of-the-context"))
+			_ = c.Blocking(func() {})
+		})
+		require.False(t, labelled(t, "of-the-task"))
+	}).Wait())
+	require.NoError(t, s.Go(func(*task.Ctx) {
+		require.False(t, labelled(t, "of-the-context"))
+		require.False(t, labelled(t, "of-the-task"))
+	}).Wait())
 }

@@ -162,7 +162,7 @@ func (s *Scheduler) Go(fn func(c *task.Ctx), opts ...task.Option) task.Task {
 }
 
 // GoContext is Go with the option [task.Parent]: the task is cancelled, with the context's cause, when ctx ends, and its
-// Ctx has ctx's deadline and values. If ctx has ended already, fn does not run.
+// Ctx has ctx's deadline, values and profiler labels. If ctx has ended already, fn does not run.
 func (s *Scheduler) GoContext(ctx context.Context, fn func(c *task.Ctx), opts ...task.Option) task.Task {
 	s.check()
 	if ctx == nil {

@@ -61,8 +61,9 @@ func Priority(l Level) Option {
 }
 
 // Parent puts the task under ctx: the task is cancelled, with the context's cause, when ctx ends, and its Ctx has
-// ctx's deadline and values. If ctx has ended already, the function does not run. The task does not keep ctx from
-// ending and nobody waits for it.
+// ctx's deadline and values, and begins with ctx's profiler labels (see [runtime/pprof.WithLabels]); a task without a
+// context begins with none. If ctx has ended already, the function does not run. The task does not keep ctx from
+// ending, and ctx does not wait for it.
 //
 // Given more than once, also by GoContext or by a group's context, the task belongs to all of them: the first that ends cancels it, the
 // earliest deadline counts, and the last one given is the first to be asked for a value. A nil ctx panics.

@@ -24,7 +24,7 @@ var arrows = map[string][]string{
 	"task/tsync":          {"task", "internal/rt", "internal/atomicx"},
 	"task/parallel":       {"task", "internal/rt"},
 	"deque":               {"internal/atomicx", "internal/explore"},
-	"preempt":             {"internal/atomicx", "internal/explore"},
+	"preempt":             {"internal/atomicx", "internal/explore", "internal/label"},
 	"internal/rt":         {"deque", "preempt", "internal/fiber", "internal/atomicx"},
 	"internal/fiber":      {"internal/atomicx", "internal/prefetch"},
 	"internal/label":      {},
