@@ -203,7 +203,7 @@ func TestCloseByMany(t *testing.T) {
 						c.Go(func(c *task.Ctx) { c.Sleep(time.Hour) })
 						if i%500 == 1 && j == 3 {
 							log.check(s.Close() == nil, "Close on a task")
-							log.check(c.Err() == task.ErrClosed, "closed, but not cancelled")
+							log.check(c.Cause() == task.ErrClosed, "closed, but not cancelled")
 						}
 						log.check(c.Park() == task.ErrClosed, "Park")
 					})

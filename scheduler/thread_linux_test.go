@@ -2,14 +2,12 @@ package scheduler_test
 
 import (
 	"fmt"
-	"os"
 	"runtime"
 	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -206,45 +204,4 @@ func TestThreadsLeavesMasksAlone(t *testing.T) {
 	require.Equal(t, before, sets[0])
 	require.Equal(t, before, sets[1])
 	require.Equal(t, before, mask(t, 0))
-}
-
-// A pool that becomes smaller, or ends, gives the threads of its workers back to the system.
-func TestThreadsEndWithTheirWorkers(t *testing.T) {
-	const workers = 100
-	s := open(t, workers, scheduler.WithStallAfter(0))
-	eachHoldsAThread(s)
-	peak := threads(t)
-	require.GreaterOrEqual(t, peak, workers)
-	require.NoError(t, s.Resize(1))
-	fewer := func(most int) func() bool { return func() bool { return threads(t) <= most } }
-	// Not all: the runtime starts a few meanwhile.
-	require.Eventually(t, fewer(peak-workers*3/4), patience, 10*time.Millisecond, "threads after Resize")
-	require.NoError(t, s.Resize(workers))
-	eachHoldsAThread(s)
-	peak = threads(t)
-	require.NoError(t, s.Close())
-	require.Eventually(t, fewer(peak-workers*3/4), patience, 10*time.Millisecond, "threads after Close")
-}
-
-// eachHoldsAThread has a task block natively on each worker, all at once.
-func eachHoldsAThread(s *scheduler.Scheduler) {
-	var all sync.WaitGroup
-	var ts []task.Task
-	all.Add(s.Workers())
-	for range s.Workers() {
-		ts = append(ts, s.Go(func(*task.Ctx) {
-			all.Done()
-			all.Wait()
-		}))
-	}
-	for _, x := range ts {
-		x.Wait()
-	}
-}
-
-// threads returns how many threads the process has.
-func threads(t *testing.T) int {
-	ts, err := os.ReadDir("/proc/self/task")
-	require.NoError(t, err)
-	return len(ts)
 }

@@ -251,6 +251,7 @@ func (p *loopers) takeBack() {
 	}
 	if idle != nil {
 		p.idle = append(idle, p.idle...)
+		p.low += len(idle) // as superfluous as before: the next review finds all of them at once
 	}
 }
 

@@ -3,6 +3,7 @@ package scheduler
 import (
 	"math/rand/v2"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/cpu"
@@ -276,7 +277,13 @@ func (w *worker) giveThread() {
 	if runtime.LockOSThread(); onFirstThread() {
 		runtime.UnlockOSThread()
 	}
+	if f := threadEnds.Load(); f != nil {
+		(*f)(threadID())
+	}
 }
+
+// threadEnds is called with the number of each thread that ends with its worker. Tests set it.
+var threadEnds atomic.Pointer[func(tid int)]
 
 // serve runs tasks until the scheduler quits or the worker has to leave. Afterwards nothing is left on it.
 func (w *worker) serve() {

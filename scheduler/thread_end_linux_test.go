@@ -1,0 +1,57 @@
+package scheduler
+
+import (
+	"os"
+	"strconv"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/task"
+)
+
+// A worker that leaves the pool, or ends with it, ends the thread that it is on. (How many threads the
+// process has is no measure of that: the Go runtime starts others meanwhile, as it likes.)
+func TestThreadsEndWithTheirWorkers(t *testing.T) {
+	const workers = 50
+	var mu sync.Mutex
+	var tids []int
+	ends := func(tid int) {
+		mu.Lock()
+		defer mu.Unlock()
+		tids = append(tids, tid)
+	}
+	threadEnds.Store(&ends)
+	defer threadEnds.Store(nil)
+	s := make1(t, WithWorkers(workers), WithStallAfter(0))
+	for range 2 {
+		require.NoError(t, s.Resize(workers))
+		// One task blocks natively on each worker, all at once, so there is a thread for each.
+		var all sync.WaitGroup
+		all.Add(workers)
+		var ts []task.Task
+		for range workers {
+			ts = append(ts, s.Go(func(*task.Ctx) {
+				all.Done()
+				all.Wait()
+			}))
+		}
+		for _, x := range ts {
+			require.NoError(t, x.Wait())
+		}
+		require.NoError(t, s.Resize(1))
+		soon(t, func() bool { return s.idle.n.Load() == 1 }, "the others have left")
+	}
+	require.NoError(t, s.Close())
+	require.GreaterOrEqual(t, len(tids), 2*(workers-1))
+	for _, tid := range tids {
+		if tid == os.Getpid() {
+			continue // the process's first thread, which cannot end
+		}
+		soon(t, func() bool {
+			_, err := os.Stat("/proc/self/task/" + strconv.Itoa(tid))
+			return os.IsNotExist(err)
+		}, "the thread of a worker that has ended")
+	}
+}
