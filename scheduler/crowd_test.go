@@ -38,6 +38,23 @@ func TestForkWhileCrowded(t *testing.T) {
 	}
 }
 
+// Sysmon wakes a worker for exposed calls.
+func TestSysmonWakesWhileCrowded(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	s := make1(t, WithWorkers(2), WithStallAfter(0))
+	soon(t, s.idle.asleep, "all sleep")
+	require.NoError(t, s.Go(func(c *task.Ctx) {
+		before := s.wakes.Load()
+		(*rt.Desc)(c).Worker().Forks.Thief().Ask() // so the fork exposes
+		parallel.Do(c,
+			func(*task.Ctx) {
+				s.freeForks()
+				require.Greater(t, s.wakes.Load(), before)
+			},
+			func(*task.Ctx) {})
+	}).Wait())
+}
+
 // Sysmon also asks for calls that are still private, because a worker that goes to sleep does not ask
 // while the scheduler is crowded.
 func TestSysmonAsksWhileCrowded(t *testing.T) {

@@ -62,7 +62,7 @@ func TestNoCallAfterTheCancellation(t *testing.T) {
 // by the work that the calls stand for.
 func TestStretchesFollowTheSpeed(t *testing.T) {
 	const fast, slow = 1, 100_000 // nanoseconds for an index
-	const n, turn = 1 << 20, 1 << 19
+	const n, turn = 1 << 20, 1<<19 + 60_000 // in the middle of a span, where the grain has grown
 	for _, grains := range []bool{true, false} {
 		var now atomic.Int64
 		parallel.TurnClock(t, now.Load)
