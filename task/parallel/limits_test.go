@@ -61,7 +61,7 @@ func TestNoCallAfterTheCancellation(t *testing.T) {
 // ForRange cannot end a call, but after one that was too long the next ones are as short as they have to be. The clock is turned
 // by the work that the calls stand for.
 func TestStretchesFollowTheSpeed(t *testing.T) {
-	const fast, slow = 1, 100_000 // nanoseconds for an index
+	const fast, slow = 1, 100_000           // nanoseconds for an index
 	const n, turn = 1 << 20, 1<<19 + 60_000 // in the middle of a span, where the grain has grown
 	for _, grains := range []bool{true, false} {
 		var now atomic.Int64
