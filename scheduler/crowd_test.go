@@ -13,13 +13,23 @@ import (
 	"github.com/heddle-go/heddle/task/parallel"
 )
 
+// onOneP returns a scheduler with n sleeping workers and, until the end of the test, one P: one worker that is
+// awake makes it crowded.
+func onOneP(t *testing.T, n int) *Scheduler {
+	t.Helper()
+	procs := runtime.GOMAXPROCS(1)
+	t.Cleanup(func() { runtime.GOMAXPROCS(procs) })
+	s := make1(t, WithWorkers(n), WithStallAfter(0))
+	soon(t, s.idle.asleep, "all sleep")
+	return s
+}
+
 // An exposed call whose parent computes without a yield point is stolen also while as many workers are
 // awake as there are Ps, so that exposing it wakes no worker: sysmon wakes one.
 func TestForkWhileCrowded(t *testing.T) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	for _, n := range []int{2, 4, 8} {
 		t.Run(fmt.Sprintf("workers=%d", n), func(t *testing.T) {
-			s := make1(t, WithWorkers(n), WithStallAfter(0))
+			s := onOneP(t, n)
 			for range 10 {
 				soon(t, s.idle.asleep, "all sleep")
 				require.NoError(t, s.Go(func(c *task.Ctx) {
@@ -40,9 +50,7 @@ func TestForkWhileCrowded(t *testing.T) {
 
 // Sysmon wakes a worker for exposed calls.
 func TestSysmonWakesWhileCrowded(t *testing.T) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	s := make1(t, WithWorkers(2), WithStallAfter(0))
-	soon(t, s.idle.asleep, "all sleep")
+	s := onOneP(t, 2)
 	require.NoError(t, s.Go(func(c *task.Ctx) {
 		before := s.wakes.Load()
 		(*rt.Desc)(c).Worker().Forks.Thief().Ask() // so the fork exposes
@@ -58,9 +66,7 @@ func TestSysmonWakesWhileCrowded(t *testing.T) {
 // Sysmon also asks for calls that are still private, because a worker that goes to sleep does not ask
 // while the scheduler is crowded.
 func TestSysmonAsksWhileCrowded(t *testing.T) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	s := make1(t, WithWorkers(2), WithStallAfter(0))
-	soon(t, s.idle.asleep, "all sleep")
+	s := onOneP(t, 2)
 	require.NoError(t, s.Go(func(c *task.Ctx) {
 		forks := &(*rt.Desc)(c).Worker().Forks
 		parallel.Do(c, func(*task.Ctx) {}, func(*task.Ctx) {}) // meets older requests
@@ -71,9 +77,7 @@ func TestSysmonAsksWhileCrowded(t *testing.T) {
 
 // While the scheduler is crowded, exposing forked calls wakes no worker.
 func TestCrowdedForksWakeNoWorker(t *testing.T) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	s := make1(t, WithWorkers(8), WithStallAfter(0))
-	soon(t, s.idle.asleep, "all sleep")
+	s := onOneP(t, 8)
 	require.NoError(t, s.Go(func(c *task.Ctx) {
 		w := (*rt.Desc)(c).Host().(*worker)
 		before := s.wakes.Load()

@@ -26,7 +26,7 @@ type idleBench struct {
 	paused  atomicx.Bool
 	first   worker // worker 0, of which only member is used
 	shrinks bool   // worker 0 is told to leave; it must not sleep for ever
-	rude    bool   // the mutant: a worker leaves without looking for what nobody else has seen
+	rude    bool   // the mutant: a worker leaves without looking for work that no other worker has seen
 	hasty   bool   // the mutant: Resume wakes those who sleep, and lifts the pause only then
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// badContext is a context of somebody else's that panics.
+// badContext is a context of the user's that panics.
 type badContext struct{ context.Context }
 
 func (badContext) Err() error { panic("a bad context") }

@@ -87,7 +87,7 @@ func NewGroupContext(ctx context.Context, on Starter) (*Group, context.Context) 
 }
 
 // SetLimit bounds the number of active members to n. A negative n means no limit, which is the default; 0 lets
-// nobody in. It panics if the group has members, and for the zero Group.
+// no member in. SetLimit panics if the group has members, and for the zero Group.
 func (g *Group) SetLimit(n int) {
 	g.made()
 	g.mu.Lock()

@@ -28,7 +28,7 @@ import "github.com/heddle-go/heddle/internal/rt"
 //
 //	place  =>  waits = 0 and no part is in back
 //
-// Only P2 and P3 set place, and both find waits = 0 and leave nobody in back; P1 clears place before a part waits.
+// Only P2 and P3 set place, and both find waits = 0 and leave back empty; P1 clears place before a part waits.
 //
 // # No deadlock
 //
@@ -42,7 +42,7 @@ import "github.com/heddle-go/heddle/internal/rt"
 //
 // 3. So every part in back goes on, because P3 serves back first, and in order. Every caller of Go in more gets a place, because only
 // members that have started come to back, and these end. Until the new member has started, its place is the caller's, who runs, or
-// waits for room in the scheduler's queue. Workers empty that queue whoever has the places.
+// waits for room in the scheduler's queue. Workers empty that queue whichever members have the places.
 //
 // 4. A part in Wait waits for members. By 1 and 3 each of these runs on to its end or to a Wait of another group. A chain of Waits
 // never comes back to a group in it, so it ends at one whose members end.

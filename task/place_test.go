@@ -156,7 +156,7 @@ func TestForksOfMembersAddToGroupsAbove(t *testing.T) {
 func TestUnjoinedForksOutlastNoMember(t *testing.T) {
 	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
 		if s.Workers() == 1 {
-			return // nobody else starts the call
+			return // no other worker starts the call
 		}
 		var ended atomic.Bool
 		var started *task.Completion[int]
@@ -180,7 +180,7 @@ func TestUnjoinedForksOutlastNoMember(t *testing.T) {
 			g.SetLimit(limit)
 			require.NoError(t, g.Go(context.Background(), body))
 			pe, failed := recovered(func() { _ = g.Wait(context.Background()) }).(*task.PanicError)
-			require.True(t, ended.Load(), "the call runs while nobody is in the group")
+			require.True(t, ended.Load(), "the call runs while the group is empty")
 			require.True(t, failed)
 			require.Contains(t, pe.Value, "1 forked calls not joined")
 		}

@@ -52,7 +52,7 @@ func (p *probe) AfterFunc(f func()) func() bool {
 	return func() bool { return true }
 }
 
-// atEnd returns what is to be called at a context's end for f, which AfterFunc was given: f itself if it is package context's,
+// atEnd returns the function to call at a context's end for f, which AfterFunc was given: f itself if it is package context's,
 // which ends derived contexts. They have to have ended when the cancellation of this one returns, so it is called by the goroutine
 // that cancels. Any other f is a user's, which may panic, call runtime.Goexit, or wait. The canceller still has to wake the
 // task, or to end it, so f gets a goroutine of its own, as context.AfterFunc gives it one: a panic there ends the program,

@@ -13,7 +13,7 @@ func (p *Place) Mark() {
 	atomic.StoreUintptr(&p.g, g)
 }
 
-// Here reports whether the caller is the goroutine of p, as in other builds: what depends on it is to be tested
+// Here reports whether the caller is the goroutine of p, as in other builds, because what depends on it has to be tested
 // under the race detector too.
 func (p *Place) Here() bool {
 	_, g := here()

@@ -179,8 +179,8 @@ func (w *Worker) Unsettled(d *Desc) bool {
 	return x != nil && (len(x.frames) > 0 || x.left != nil)
 }
 
-// Settle ends what d forked and did not join, and returns how many calls that were. Those that
-// nobody has started never will be; for the others d waits, and for a blocking call that it has left.
+// Settle ends the calls that d forked and did not join, and returns their number. A call that has not started never
+// will. For one that has, d waits, and so it does for a blocking call that it has left.
 func (d *Desc) Settle() (n int) {
 	for w := d.Worker(); w.Forks.PopPrivate() != nil; {
 		n++

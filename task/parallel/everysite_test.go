@@ -231,7 +231,7 @@ func TestPanicAtEverySite(t *testing.T) {
 	})
 }
 
-// The same for runtime.Goexit, which ends the task with ErrGoexit, whoever made the call.
+// The same for runtime.Goexit, which ends the task with ErrGoexit, whether the joiner made the call or a thief did.
 func TestGoexitAtEverySite(t *testing.T) {
 	everySite(t, func(s *scheduler.Scheduler, run func(c *task.Ctx, fault func()) siteEnd) error {
 		e, err := exitOf(s, func(c *task.Ctx) { run(c, runtime.Goexit) })

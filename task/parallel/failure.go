@@ -27,8 +27,9 @@ func panicError(v any) *task.PanicError {
 // to be called by the deferred function.
 //
 // A Goexit cannot be stopped, and what it passes must be as after a panic: the calls that were forked below have ended. A call that
-// another worker made ends by itself; the join then calls Goexit for the joiner. So a Goexit comes to the caller of an algorithm
-// whoever made the call. If another call has panicked, that is what the task fails with: see rt.Desc.FailWith.
+// another worker made ends by itself; the join then calls Goexit for the joiner. So a Goexit reaches the caller of an algorithm
+// whether the joiner made the call or a thief did. If another call has panicked, the task fails with that panic: see
+// rt.Desc.FailWith.
 //
 //go:noinline
 func exits() bool {
@@ -62,7 +63,7 @@ func fell(c *task.Ctx, mark int, v any) {
 var fellName = runtime.FuncForPC(reflect.ValueOf(fell).Pointer()).Name()
 
 // passing reports whether what has the present deferred call called is to pass the join: a panic that was raised by fell, or
-// a Goexit. It then does the rest of what fell does. It is to be called by the deferred function.
+// a Goexit. It then does the rest of what fell does. Only the deferred function may call it.
 //
 //go:noinline
 func passing(c *task.Ctx, mark int) bool {

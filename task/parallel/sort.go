@@ -105,8 +105,8 @@ func (s *sorter[T]) passes(n int) int {
 }
 
 // sort sorts xs; the result is in buf if there is set, and otherwise in xs. Even if compare panics or calls runtime.Goexit, no
-// element is lost. After a Goexit both halves are whole where they were sorted, Do has seen to it that nobody writes any more,
-// and sort copies them to where the result belongs.
+// element is lost. After a Goexit both halves are whole where they were sorted and, because Do has ended their calls, no call writes to them,
+// so sort copies them to where the result belongs.
 func (s *sorter[T]) sort(c *task.Ctx, xs, buf []T, there bool) {
 	if len(xs) <= s.grain {
 		if there {

@@ -265,7 +265,7 @@ func show(c *task.Ctx) {
 }
 
 // step has p handle [lo, hi), or some of it, and returns the first index that is left. It keeps the panic of p; then
-// nothing from lo on is to be handled any more.
+// the driver handles nothing from lo on.
 func (l *loop) step(c *task.Ctx, p part, lo, hi int) (next int) {
 	next = hi
 	mark := (*rt.Desc)(c).Outstanding()

@@ -509,7 +509,7 @@ func panicClosed(op string) {
 
 // never waits for the end of ctx.
 func never(ctx context.Context) error {
-	var w task.Waiter // which nobody else knows
+	var w task.Waiter // no other party knows it, so nothing wakes it
 	w.Init(ctx)
 	w.Why = rt.WaitNever
 	return w.Wait()

@@ -21,7 +21,7 @@ func even(t *testing.T, n int, hits []int) {
 }
 
 // TestSelectSameChannelRandom: of several cases with one channel each is chosen equally often, also when the select has to
-// wait: whoever comes then finds the first of them in the queue.
+// wait: then the other party takes the first of them in the queue.
 func TestSelectSameChannelRandom(t *testing.T) {
 	each(t, func(w *world) {
 		const n, k = 3000, 3
