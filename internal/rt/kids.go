@@ -13,6 +13,11 @@ package rt
 // flag. If both happen, the second finds the kid cancelled and does nothing. A kid's own kids follow by the same steps,
 // with the kid in the parent's place.
 //
+// Several cancellers may be at work below one task, because a call that asks for its own state looks at its parent and then
+// cancels itself. So C2 goes on below a kid that another has cancelled: that other one may still be before its own C2, and
+// whoever returns from Cancel may rely on all kids being cancelled. The word tells that the kid's life is the one that C2
+// read. After that the descriptor serves no other life, since it is cancelled.
+//
 // C2 follows each successful C1. Close does both, and does C2 also for a task that was cancelled before, because a task
 // that parks in a closed scheduler does C1 alone. Close meets every task that is no stolen call and has started: such
 // a task was alive before the phase changed, or it would have been skipped. From there C2 leads to all stolen calls.
@@ -43,9 +48,9 @@ func (d *Desc) CancelKids() {
 		return
 	}
 	x.EachKid(func(kid *Desc, gen uint32) {
-		did, queue := kid.cancelAs(gen, d)
-		if !did {
-			return
+		_, queue := kid.cancelAs(gen, d)
+		if s := kid.Status(); s.gen() != gen || !s.Cancelled() {
+			return // it has ended
 		}
 		if x := kid.Ext(); x != nil {
 			x.CloseDone()

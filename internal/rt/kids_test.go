@@ -74,3 +74,16 @@ func TestStolenCallHasItsParentsCause(t *testing.T) {
 		}
 	}
 }
+
+// A call has found its parent cancelled and has cancelled itself, but has not come to its own calls. Whoever cancels the parent
+// does not rely on it.
+func TestCancellationGoesOnBelowACallThatCancelsItself(t *testing.T) {
+	p, kid := family()
+	grandkid := fresh(2)
+	steal(p, kid)
+	steal(kid, grandkid)
+	p.Cancel(p.Gen(), Default)
+	kid.Cancel(kid.Gen(), Default)
+	p.CancelKids()
+	require.True(t, grandkid.Status().Cancelled())
+}
