@@ -96,6 +96,22 @@ func TestStallIsReportedOnce(t *testing.T) {
 	require.Len(t, a.stalls, 2, "it was off meanwhile, as far as is known")
 }
 
+// A quantum longer than the limit for stalls does not make stalls of units that pass yield points: how long they have for that
+// counts from when they were asked.
+func TestLongQuantumIsNoStall(t *testing.T) {
+	var a unit
+	m := watch(1000, 100, &a)
+	a.run(1)
+	for now := int64(1); now < 5000; now++ {
+		m.look(now)
+		if id := a.now.ID; a.flag.Asked(id) && now%40 == 0 { // 40 after it was asked, at most
+			a.run(id + 1)
+		}
+	}
+	require.Greater(t, a.now.ID, uint32(3))
+	require.Empty(t, a.stalls)
+}
+
 func TestNoStallsWhenOff(t *testing.T) {
 	var a unit
 	m := watch(10, 0, &a)

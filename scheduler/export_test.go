@@ -19,3 +19,7 @@ func (s *Scheduler) PendingTimers() (armed, queued int) {
 func (s *Scheduler) Owed() int64 { return int64(s.home.Owed.Load()) }
 
 func (s *Scheduler) Live() int64 { return s.live.Load() }
+
+// HandOut is what sysmon does when the task that runs on the first worker has not given way for long, or the system holds up
+// that worker's thread for as long.
+func (s *Scheduler) HandOut() { s.freeBehind(s.workers()[0]) }

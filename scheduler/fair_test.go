@@ -78,8 +78,13 @@ func TestFairness(t *testing.T) {
 			// Once round the queue; after each there may be three from the next slot, that is the
 			// pair, of which one that finds a token has two turns in a dispatch.
 			own := int64(7 * (k + 5))
-			injected := int64(2*2*fair + 16)
+			direct := int64(2*2*fair + 16)
 			for i := range 50 {
+				injected := direct
+				if i%10 == 9 {
+					s.HandOut()    // sysmon has taken the task for a hog
+					injected = own // behind all of them
+				}
 				n := x.between(c, func(ran func()) { c.Go(func(*task.Ctx) { ran() }) })
 				log.check(n <= own, "%d: a task that a task started waited for %d turns, more than %d", i, n, own)
 

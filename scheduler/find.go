@@ -8,8 +8,9 @@ import (
 )
 
 // fairTick is how often the injector, or the calls that were forked on this worker, come before the worker's own
-// queue, so that tasks that keep that filled cannot starve them. If both have something they take turns: of n tasks or calls
-// that wait in one of the two, the last has its turn after 2*n*fairTick looks for work at most. A prime, as Go's
+// queue, so that tasks that keep that filled cannot starve them. If both have something they take turns: of n calls that wait,
+// the last has its turn after 2*n*fairTick looks for work at most, and of n tasks in the injector after that or, if it is
+// less, after 2*(n+k) looks and what lies in the worker's own queue by then, with k there at first. A prime, as Go's
 // schedule has it, so as not to fall into step with programs.
 const fairTick = 61
 
@@ -56,7 +57,7 @@ func (w *worker) pick() *rt.Desc {
 	if d := w.takeFork(); d != nil {
 		return d
 	}
-	if d := w.takeInjected(); d != nil {
+	if d := w.takeInjected(int(w.s.inj.n.Load())/w.s.Workers() + 1); d != nil {
 		return d
 	}
 	if w.s.timers.first.Load() != 0 {
@@ -158,10 +159,21 @@ func (w *worker) passedOver(forks bool) *rt.Desc {
 			return d
 		}
 	}
-	if d, _ := w.s.inj.pop(1, nil); d != nil || forks {
+	if d := w.takeShare(); d != nil || forks {
 		return d
 	}
 	return w.oldestFork()
+}
+
+// takeShare takes the injector's oldest task, and queues further ones here, as many as make the injector's tasks advance as fast
+// as those of the worker's own queue. That delays nothing, since they queue at the end. Otherwise, of many that sysmon has
+// handed out behind a hog, only one in fairTick would have its turn wherever workers have enough of their own.
+func (w *worker) takeShare() *rt.Desc {
+	n := int(w.s.inj.n.Load())
+	if n == 0 {
+		return nil
+	}
+	return w.takeInjected(fairTick * n / (n + w.runq.Len()))
 }
 
 // seeOwed looks at the clock now and then while an outsider waits for a P.
@@ -171,8 +183,9 @@ func (w *worker) seeOwed() {
 	}
 }
 
-func (w *worker) takeInjected() *rt.Desc {
-	d, _ := w.s.inj.pop(w.s.Workers(), w.runq.Push)
+// takeInjected takes the injector's oldest task, and queues up to most-1 further ones.
+func (w *worker) takeInjected(most int) *rt.Desc {
+	d, _ := w.s.inj.pop(most, w.runq.Push)
 	if d != nil && !w.runq.Thief().Empty() {
 		w.s.wakeOne()
 	}

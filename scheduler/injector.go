@@ -96,38 +96,28 @@ func (q *injector) len() int {
 // make the lock cheap (BenchmarkSubmit is flat from 64 on), few enough to leave some for others.
 const maxBatch = 128
 
-// pop takes the oldest normal task, and, if more is not nil, further ones up to a fair share
-// of one in share, which it passes to more for the caller to queue. ok is false if somebody
-// else holds the lock: worth another try.
+// pop takes the oldest normal task and, if most is above 1, up to most-1 further ones, which it passes to more for the caller
+// to queue. ok is false if somebody else holds the lock: worth another try.
 //
-// With a limit it takes just one: what has been moved to a worker's queue could not be counted as waiting
+// With a limit the further ones are no submissions: what has been moved to a worker's queue could not be counted as waiting
 // any more, nor be dropped.
-func (q *injector) pop(share int, more func(d *rt.Desc)) (d *rt.Desc, ok bool) {
+func (q *injector) pop(most int, more func(d *rt.Desc)) (d *rt.Desc, ok bool) {
 	if q.empty() {
 		return nil, true
-	}
-	if q.adm != nil {
-		return q.popLevel(rt.Normal)
 	}
 	if !q.mu.TryLock() {
 		return nil, false
 	}
-	defer q.mu.Unlock()
-	n := q.tasks.n
-	if n == 0 {
-		return nil, true
-	}
-	take := 1
-	if more != nil {
-		take = min(n, n/share+1, maxBatch)
-	}
-	d = q.tasks.pop()
-	for range take - 1 {
+	d, let := q.take(rt.Normal)
+	moved := 0
+	for ; moved < min(most, maxBatch)-1 && q.tasks.n > 0; moved++ {
 		more(q.tasks.pop())
 	}
 	// Last: a worker that looks before it sleeps must see the batch in one place
 	// or the other.
-	q.n.Store(int64(n - take))
+	q.count(rt.Normal, -moved)
+	q.mu.Unlock()
+	q.wakeLet(let)
 	return d, true
 }
 

@@ -131,9 +131,9 @@ func TestInjectorIsCountedDownLast(t *testing.T) {
 		q.push(d)
 	}
 	moved := 0
-	d, ok := q.pop(1, func(*rt.Desc) {
+	d, ok := q.pop(n, func(*rt.Desc) {
 		moved++
-		require.Equal(t, n, q.len(), "with %d moved", moved)
+		require.Equal(t, n-1, q.len(), "with %d moved; the first is the caller's", moved)
 	})
 	require.True(t, ok)
 	require.NotNil(t, d)

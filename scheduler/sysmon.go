@@ -135,15 +135,16 @@ func (s *Scheduler) freeNextSlots() (any bool) {
 // freeQueues hands out what waits behind a task that does not give way, as the Go runtime's sysmon takes a P from a goroutine
 // that blocks: the task in the next slot, the run queue, and the calls that were forked there and exposed. A worker
 // that is free would steal it. But workers that always have something of their own do not look into the queues of
-// others; the injector they visit.
+// others; the injector they visit. A worker that is alone keeps everything.
 //
 // sysmon is a thief like others, and between the theft and (P1) a task is in no queue: (P2) follows, as for a worker that
 // has stolen a batch.
 func (s *Scheduler) freeQueues(now int64) (any bool) {
-	if s.pause.on.Load() {
+	ws := s.workers()
+	if len(ws) == 1 || s.pause.on.Load() {
 		return false
 	}
-	for _, w := range s.workers() {
+	for _, w := range ws {
 		if id := w.Worker.Dispatch.Load(); id != w.lastID || w.Current.Load() == nil {
 			w.lastID, w.lastSince = id, now
 			continue
