@@ -102,12 +102,9 @@ func (j *call) Run() (stray error) {
 		return nil // this is another wait
 	}
 	returned := false
-	j.failure = ErrGoexit
 	defer func() {
-		if returned {
-			j.failure = nil
-		} else if v := recover(); v != nil {
-			j.failure = panicErrorOf(v)
+		if !returned {
+			j.failure = failure(nil, recover())
 		}
 		stray = j.settle()
 	}()

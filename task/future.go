@@ -49,14 +49,10 @@ func (s *submitted[T]) Run(d *rt.Desc) {
 	c := (*Ctx)(d)
 	var v T
 	returned := false
-	err := ErrGoexit
+	var err error
 	defer func() {
 		if !returned {
-			if p := recover(); p != nil {
-				err = panicErrorOf(p)
-			} else if failure := d.TakeFailure(); failure != nil {
-				err = failure
-			}
+			err = failure(c, recover())
 		}
 		if n := settleTask(c); n > 0 && returned {
 			err = &PanicError{Value: rt.UnjoinedText(n), Stack: debug.Stack()}

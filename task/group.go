@@ -147,15 +147,13 @@ func (g *Group) goLimited(ctx context.Context, c *Ctx, fn func(c *Ctx) error, op
 	w.Why = rt.WaitPlace
 	g.mu.Unlock()
 	me := memberOf(c)
-	lent := me.lend(c) // maybe to w
-	err := w.wait()
-	if err == nil {
-		err = g.add(ctx, c, fn, opts)
+	if me.lend(c) { // maybe to w
+		defer me.takeBack(c) // also if a method of ctx panics
 	}
-	if lent {
-		me.takeBack(c)
+	if err := w.wait(); err != nil {
+		return err
 	}
-	return err
+	return g.add(ctx, c, fn, opts)
 }
 
 // TryGo is Go that does not wait: it reports false, and has done nothing, if the group is at its limit, the
@@ -236,12 +234,10 @@ func (g *Group) await(ctx context.Context, c *Ctx) error {
 	w := g.waiters.push(&g.mu, ctx, c)
 	w.Why = rt.WaitMembers
 	g.mu.Unlock()
-	lent := me.lend(c)
-	err := w.wait()
-	if lent {
-		me.takeBack(c)
+	if me.lend(c) {
+		defer me.takeBack(c) // also if a method of ctx panics
 	}
-	return err
+	return w.wait()
 }
 
 // A member is the function of one Go, and its place.
@@ -364,14 +360,10 @@ func (h *heir) Run(d *rt.Desc) {
 // run is the task's function. h is the heir that m is, or nil.
 func (m *member) run(c *Ctx, h *heir) {
 	returned := false
-	err := ErrGoexit
+	var err error
 	defer func() {
 		if !returned {
-			if v := recover(); v != nil {
-				err = panicErrorOf(v)
-			} else if failure := c.desc().TakeFailure(); failure != nil {
-				err = failure
-			}
+			err = failure(c, recover())
 		}
 		if n := settleTask(c); n > 0 && returned {
 			err = &PanicError{Value: rt.UnjoinedText(n), Stack: debug.Stack()}
@@ -389,14 +381,6 @@ func (m *member) run(c *Ctx, h *heir) {
 	}()
 	err = m.fn(c)
 	returned = true
-}
-
-// panicErrorOf returns the error for a recovered panic; the one that it was raised with, if it comes from a Wait.
-func panicErrorOf(v any) *PanicError {
-	if e, ok := v.(*PanicError); ok {
-		return e
-	}
-	return &PanicError{Value: v, Stack: debug.Stack()}
 }
 
 // Skip implements rt.Runner.

@@ -18,6 +18,11 @@ import "github.com/heddle-go/heddle/task"
 // Work is the sum of the functions', span the largest. With two functions, Do costs about as much as the two closures
 // that the caller allocates.
 func Do(c *task.Ctx, fns ...func(c *task.Ctx)) {
+	for _, fn := range fns {
+		if fn == nil {
+			panic("parallel: Do with a nil function")
+		}
+	}
 	switch len(fns) {
 	case 0:
 		return

@@ -12,6 +12,9 @@ import (
 //
 // Work is that of the calls and O(n) to copy what is kept; span is that of the copying, plus O(log n).
 func Filter[T any](c *task.Ctx, xs []T, keep func(x T) bool, opts ...Option) ([]T, error) {
+	if keep == nil {
+		panic("parallel: Filter with a nil function")
+	}
 	k := &kept[T]{xs: xs, keep: keep}
 	if err := forRange(c, 0, len(xs), opts, func(l *loop) part { k.l = l; return k }); err != nil {
 		return nil, err

@@ -12,6 +12,9 @@ import "github.com/heddle-go/heddle/task"
 // Work is O(n) calls at most; with p workers about p times as many elements are looked at as lie before the first
 // match, if that many there are. Span is O(log n) plus the largest grain.
 func Find[T any](c *task.Ctx, xs []T, match func(x T) bool, opts ...Option) (int, error) {
+	if match == nil {
+		panic("parallel: Find with a nil function")
+	}
 	l := newLoop(optionsOf(opts), len(xs))
 	f := &finding[T]{l: l, xs: xs, match: match, at: -1}
 	if err := l.run(c, 0, len(xs), f); err != nil {

@@ -8,6 +8,9 @@ import "github.com/heddle-go/heddle/task"
 //
 // Work is that of the calls, span O(log n) plus the largest grain.
 func Map[T, R any](c *task.Ctx, xs []T, f func(c *task.Ctx, x T) R, opts ...Option) ([]R, error) {
+	if f == nil {
+		panic("parallel: Map with a nil function")
+	}
 	out := make([]R, len(xs))
 	err := forRange(c, 0, len(xs), opts, func(l *loop) part { return mapping[T, R]{l, xs, out, f} })
 	if err != nil {

@@ -40,6 +40,9 @@ func MinMax[T cmp.Ordered](c *task.Ctx, xs []T, opts ...Option) (least, most T, 
 //
 // Work is 2n calls of compare, span O(log n) plus the largest grain.
 func MinMaxFunc[T any](c *task.Ctx, xs []T, compare func(a, b T) int, opts ...Option) (least, most T, err error) {
+	if compare == nil {
+		panic("parallel: MinMaxFunc with a nil function")
+	}
 	if len(xs) == 0 {
 		panic("parallel: MinMaxFunc of an empty slice: look at its length first")
 	}

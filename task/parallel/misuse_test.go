@@ -18,6 +18,7 @@ func TestNil(t *testing.T) {
 	require.NoError(t, err)
 	defer s.Close()
 	values := func(yield func(int) bool) { yield(1) }
+	less := func(a, b int) int { return a - b }
 	var none *task.Ctx
 	require.NoError(t, s.Go(func(c *task.Ctx) {
 		for i, x := range []struct {
@@ -33,6 +34,19 @@ func TestNil(t *testing.T) {
 			{"ForEach with a nil", func() { _ = parallel.ForEach(c, []int{1}, nil) }},
 			{"ForEachSeq with a nil", func() { _ = parallel.ForEachSeq(c, values, nil) }},
 			{"InScope with a nil", func() { parallel.InScope(c, nil) }},
+			{"Do with a nil", func() { parallel.Do(c, func(*task.Ctx) {}, nil) }},
+			{"Do with a nil", func() { parallel.Do(c, nil, nil, nil) }},
+			{"Map with a nil", func() { _, _ = parallel.Map[int, int](c, nil, nil) }},
+			{"Filter with a nil", func() { _, _ = parallel.Filter[int](c, nil, nil) }},
+			{"Find with a nil", func() { _, _ = parallel.Find[int](c, nil, nil) }},
+			{"Reduce with a nil", func() { _, _ = parallel.Reduce[int](c, nil, 0, nil) }},
+			{"Fold with a nil", func() { _, _ = parallel.Fold[int](c, nil, 0, nil, less) }},
+			{"Fold with a nil", func() { _, _ = parallel.Fold(c, nil, 0, func(int, []int) int { return 0 }, nil) }},
+			{"ScanInclusive with a nil", func() { _, _ = parallel.ScanInclusive[int](c, nil, nil) }},
+			{"ScanExclusive with a nil", func() { _, _ = parallel.ScanExclusive[int](c, nil, 0, nil) }},
+			{"MinMaxFunc with a nil", func() { _, _, _ = parallel.MinMaxFunc[int](c, []int{1}, nil) }},
+			{"SortFunc with a nil", func() { _ = parallel.SortFunc[int](c, nil, nil) }},
+			{"SortStableFunc with a nil", func() { _ = parallel.SortStableFunc[int](c, nil, nil) }},
 		} {
 			func() {
 				defer func() { assert.Contains(t, fmt.Sprint(recover()), x.want, i) }()

@@ -11,6 +11,9 @@ import "github.com/heddle-go/heddle/task"
 //
 // Work is n calls of op, span O(log n) plus the largest grain.
 func Reduce[T any](c *task.Ctx, xs []T, init T, op func(a, b T) T, opts ...Option) (T, error) {
+	if op == nil {
+		panic("parallel: Reduce with a nil function")
+	}
 	r := &reduction[T]{xs: xs, op: op}
 	if err := forRange(c, 0, len(xs), opts, func(l *loop) part { r.l = l; return r }); err != nil {
 		var zero T
@@ -77,6 +80,9 @@ func (r *reduction[T]) append(right part) {
 //
 // If A has a pointer in it, as a map has, all accumulators start with the same one: let zero be nil, and make it in fold.
 func Fold[T, A any](c *task.Ctx, xs []T, zero A, fold func(acc A, xs []T) A, merge func(a, b A) A, opts ...Option) (A, error) {
+	if fold == nil || merge == nil {
+		panic("parallel: Fold with a nil function")
+	}
 	f := &folding[T, A]{xs: xs, zero: zero, fold: fold, merge: merge, acc: zero}
 	if err := forRange(c, 0, len(xs), opts, func(*loop) part { return f }); err != nil {
 		var none A

@@ -17,6 +17,9 @@ import (
 // Work is 2n calls of op, where a loop takes n; span is O(n/B + B) for blocks of B = 8192 elements, or as
 // many as [WithGrain] says. So it pays with more than two workers, or where op takes long.
 func ScanInclusive[T any](c *task.Ctx, xs []T, op func(a, b T) T, opts ...Option) ([]T, error) {
+	if op == nil {
+		panic("parallel: ScanInclusive with a nil function")
+	}
 	s := &scan[T]{xs: xs, out: make([]T, len(xs)), op: op}
 	return s.run(c, opts)
 }
@@ -24,6 +27,9 @@ func ScanInclusive[T any](c *task.Ctx, xs []T, op func(a, b T) T, opts ...Option
 // ScanExclusive returns a slice with init, init op x0, init op x0 op x1 and so on: element i is the reduction of init and
 // xs[:i]. Everything else is as with [ScanInclusive].
 func ScanExclusive[T any](c *task.Ctx, xs []T, init T, op func(a, b T) T, opts ...Option) ([]T, error) {
+	if op == nil {
+		panic("parallel: ScanExclusive with a nil function")
+	}
 	s := &scan[T]{xs: xs, out: make([]T, len(xs)), op: op, init: init, exclusive: true}
 	return s.run(c, opts)
 }

@@ -30,6 +30,9 @@ func Sort[T cmp.Ordered](c *task.Ctx, xs []T, opts ...Option) error {
 // must be a strict weak ordering. It is not stable. compare must be short: it cannot park. If it panics, SortFunc panics with the
 // *task.PanicError; xs has all its elements then, in some order. Everything else is as with [Sort].
 func SortFunc[T any](c *task.Ctx, xs []T, compare func(a, b T) int, opts ...Option) error {
+	if compare == nil {
+		panic("parallel: SortFunc with a nil function")
+	}
 	s := &sorter[T]{
 		leaf: func(xs, _ []T) { slices.SortFunc(xs, compare) },
 	}
@@ -39,6 +42,9 @@ func SortFunc[T any](c *task.Ctx, xs []T, compare func(a, b T) int, opts ...Opti
 
 // SortStableFunc is [SortFunc] that keeps equal elements in their order.
 func SortStableFunc[T any](c *task.Ctx, xs []T, compare func(a, b T) int, opts ...Option) error {
+	if compare == nil {
+		panic("parallel: SortStableFunc with a nil function")
+	}
 	s := &sorter[T]{}
 	s.compare(compare)
 	s.leaf = func(xs, buf []T) { s.stable(xs, buf, compare) }

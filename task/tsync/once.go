@@ -2,6 +2,7 @@ package tsync
 
 import (
 	"context"
+	"runtime"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
@@ -58,11 +59,16 @@ func OnceValue[T any](f func(ctx context.Context) T) func(ctx context.Context) (
 	return func(ctx context.Context) (T, error) {
 		err := once.Do(ctx, func() {
 			defer func() {
-				if !valid {
-					if p = recover(); p != nil {
-						panic(p)
-					}
+				if valid {
+					return
 				}
+				if p = recover(); p == nil {
+					if why, _ := rt.Unwinding(0); why != rt.Panicking {
+						return // runtime.Goexit
+					}
+					p = new(runtime.PanicNilError) // panic(nil) with GODEBUG=panicnil=1
+				}
+				panic(p)
 			}()
 			value = f(ctx)
 			f = nil

@@ -1,0 +1,137 @@
+package task_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/task/tsync"
+)
+
+// panic(nil) is told from a Goexit also where recover returns nil for both.
+func TestPanicNilIsNoGoexit(t *testing.T) {
+	t.Setenv("GODEBUG", "panicnil=1")
+	s, err := scheduler.New(scheduler.WithWorkers(2))
+	require.NoError(t, err)
+	defer s.Close()
+	ctx := context.Background()
+	for name, run := range map[string]func(f func()) error{
+		"Group": func(f func()) (err error) {
+			defer func() {
+				if pe, ok := recover().(*task.PanicError); ok {
+					err = pe
+				}
+			}()
+			g := task.NewGroup(s)
+			require.NoError(t, g.Go(ctx, func(*task.Ctx) error { f(); return nil }))
+			return g.Wait(ctx)
+		},
+		"Submit": func(f func()) error {
+			_, err := task.Submit(s, func(*task.Ctx) (int, error) { f(); return 0, nil }).Wait(ctx)
+			return err
+		},
+		"Blocking": func(f func()) (err error) {
+			x := s.Go(func(c *task.Ctx) {
+				defer func() {
+					if pe, ok := recover().(*task.PanicError); ok {
+						err = pe
+					}
+				}()
+				err = c.Blocking(f)
+			})
+			if failure := x.Wait(); err == nil {
+				err = failure
+			}
+			return err
+		},
+		"OnceValue": func(f func()) (err error) {
+			get := tsync.OnceValue(func(context.Context) int { f(); return 0 })
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				defer func() {
+					if recover() == nil { // a Goexit
+						err = task.ErrGoexit
+					}
+				}()
+				_, _ = get(ctx)
+			}()
+			<-done
+			if err == nil { // what later calls get
+				func() {
+					defer func() { err = &task.PanicError{Value: recover()} }()
+					_, _ = get(ctx)
+				}()
+			}
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var pe *task.PanicError
+			require.ErrorAs(t, run(func() { panic(nil) }), &pe)
+			var null *runtime.PanicNilError
+			cause, _ := pe.Value.(error)
+			require.True(t, errors.As(cause, &null), "%v", pe.Value)
+			require.ErrorIs(t, run(runtime.Goexit), task.ErrGoexit)
+		})
+	}
+}
+
+// brokenAt is a context whose Done panics from a moment on.
+type brokenAt struct {
+	context.Context
+	broken bool
+}
+
+func (x *brokenAt) Done() <-chan struct{} {
+	if x.broken {
+		panic("Done")
+	}
+	return x.Context.Done()
+}
+
+// A member that waits for a place in another group has lent its own, and has it again when the wait ends by a
+// panic of the context: with a limit of 1 two members never run at once.
+func TestPlaceIsTakenBackAfterAPanic(t *testing.T) {
+	s, err := scheduler.New(scheduler.WithWorkers(2))
+	require.NoError(t, err)
+	defer s.Close()
+	outer, inner := task.NewGroup(s), task.NewGroup(s)
+	outer.SetLimit(1)
+	inner.SetLimit(1)
+	require.NoError(t, s.Go(func(c *task.Ctx) {
+		hold := tsync.NewChan[int](0)
+		_ = inner.Go(c, func(c *task.Ctx) error { _, _, err := hold.Recv(c); return err })
+		running := 0
+		member := func(c *task.Ctx) error {
+			for _, wait := range []func(ctx context.Context) error{
+				func(ctx context.Context) error { return inner.Go(ctx, func(*task.Ctx) error { return nil }) },
+				inner.Wait,
+			} {
+				func() {
+					defer func() { require.NotNil(t, recover()) }()
+					_ = wait(&brokenAt{c, true})
+				}()
+				running++
+				if running != 1 {
+					return errors.New("two members of a group with the limit 1 run at once")
+				}
+				c.Yield()
+				running--
+			}
+			return nil
+		}
+		for range 3 {
+			_ = outer.Go(c, member)
+		}
+		err = outer.Wait(c)
+		_ = hold.Send(c, 1)
+		_ = inner.Wait(c)
+	}).Wait())
+	require.NoError(t, err)
+}
