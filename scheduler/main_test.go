@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/heddle-go/heddle/internal/balance"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 )
@@ -29,6 +30,7 @@ func TestMain(m *testing.M) {
 		children[name]()
 		os.Exit(0)
 	}
+	balance.Watch()
 	goleak.VerifyTestMain(m)
 }
 

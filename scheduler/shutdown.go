@@ -172,6 +172,9 @@ func (s *Scheduler) end() {
 		}
 		s.loopers.endAll()
 		close(s.closed)
+		if rt.AtEnd != nil {
+			rt.AtEnd(rt.Balance{Live: s.live.Load(), Stranded: s.stranded.Load(), Owed: &s.home.Owed})
+		}
 	})
 	<-s.closed
 }

@@ -7,9 +7,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/heddle-go/heddle/internal/balance"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	balance.Watch()
+	goleak.VerifyTestMain(m)
+}
 
 // The test asserts what was run and reported, not how long it took: that is for the reader
 // of the output.

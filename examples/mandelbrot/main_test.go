@@ -10,9 +10,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/heddle-go/heddle/internal/balance"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	balance.Watch()
+	goleak.VerifyTestMain(m)
+}
 
 func TestSidesAgree(t *testing.T) {
 	v := view{width: 45, height: 30, depth: 200}

@@ -12,10 +12,14 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/heddle-go/heddle/internal/balance"
 	"github.com/heddle-go/heddle/scheduler"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	balance.Watch()
+	goleak.VerifyTestMain(m)
+}
 
 // tree makes a folder with two files of Go, something else, and, where the system has
 // them, a link that leads nowhere and so cannot be read.

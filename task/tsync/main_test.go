@@ -12,11 +12,15 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/heddle-go/heddle/internal/balance"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	balance.Watch()
+	goleak.VerifyTestMain(m)
+}
 
 // patience is how long something may take before a test calls it hung. Nothing waits for it to pass.
 const patience = 5 * time.Minute
