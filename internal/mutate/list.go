@@ -24,6 +24,31 @@ type entry struct {
 // pkg returns the package of the entry's test.
 func (e *entry) pkg() string { return e.test[len(e.test)-1] }
 
+// split divides the arguments of the test: build is what go test -c has to know, run is for the binary.
+func (e *entry) split() (build, run []string) {
+	for i := 0; i < len(e.test)-1; i++ {
+		flag := e.test[i]
+		to, name := &run, "-test."+flag[1:]
+		if testFlags[flag] {
+			to, name = &build, flag
+		}
+		*to = append(*to, name)
+		if !aloneFlags[flag] {
+			i++
+			*to = append(*to, e.test[i])
+		}
+	}
+	return append(build, e.pkg()), run
+}
+
+// testFlags are the flags that an entry may have: true for those of the build.
+var testFlags = map[string]bool{
+	"-race": true, "-tags": true, "-run": false, "-short": false, "-timeout": false, "-cpu": false,
+}
+
+// aloneFlags are those without a value.
+var aloneFlags = map[string]bool{"-race": true, "-short": true}
+
 // mutated returns the content of the entry's file with the bug in it. root is the module's folder.
 func (e *entry) mutated(root string) (string, error) {
 	b, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(e.file)))
@@ -150,10 +175,25 @@ func (e *entry) complete() error {
 		return fmt.Errorf("test ends with a package, as in ./scheduler")
 	case !slices.Contains(e.test, "-run"):
 		return fmt.Errorf("test names the tests to run, with -run")
+	case e.unknownFlag() != "":
+		return fmt.Errorf("%s is not among the flags that test may have", e.unknownFlag())
 	case e.old == "":
 		return fmt.Errorf("no old text")
 	case e.old == e.new:
 		return fmt.Errorf("old and new text are the same")
 	}
 	return nil
+}
+
+func (e *entry) unknownFlag() string {
+	for i := 0; i < len(e.test)-1; i++ {
+		flag := e.test[i]
+		if _, known := testFlags[flag]; !known {
+			return flag
+		}
+		if !aloneFlags[flag] {
+			i++
+		}
+	}
+	return ""
 }

@@ -1,4 +1,4 @@
-// Command mutate plants the bugs of the lists in .ci/mutants, one at a time, and demands that the
+// Command mutate plants the bugs of the lists in .ci/mutants, each by itself, and demands that the
 // test that an entry names fails with the bug and passes without it.
 //
 //	go run ./internal/mutate              every mutant of every list
@@ -23,11 +23,12 @@
 //	exact new lines
 //	--- end
 //
-// test is what follows go test -count 1; speed is fast or slow. A test that is ended by its time
-// limit counts as killing the mutant only if the entry has the line kills. Lines between entries that
-// begin with # are comments.
+// test is what follows go test -count 1, of the flags -run, -race, -tags, -short, -timeout and -cpu; speed is fast or
+// slow. A test that is ended by its time limit counts as killing the mutant only if the entry has the line kills. Lines
+// between entries that begin with # are comments.
 //
-// Files are changed by the overlay of the go command, so the tree is never touched.
+// Files are changed by the overlay of the go command, so the tree is never touched. As many mutants are planted at once as
+// there are CPUs, since compiling is most of the work; -jobs 1 plants one at a time.
 package main
 
 import (
@@ -37,7 +38,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -45,8 +48,9 @@ func main() {
 	fast := flag.Bool("fast", false, "leave out the slow mutants")
 	run := flag.String("run", "", "only the mutants whose name matches this `regexp`")
 	verbose := flag.Bool("v", false, "print what each test says")
+	jobs := flag.Int("jobs", runtime.NumCPU(), "plant `n` mutants at once")
 	flag.Parse()
-	ok, err := mutate(flag.Args(), *run, *fast, *verbose)
+	ok, err := mutate(flag.Args(), *run, *fast, *verbose, *jobs)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutate:", err)
 	}
@@ -56,7 +60,7 @@ func main() {
 }
 
 // mutate plants the mutants that are asked for, and reports whether all are killed.
-func mutate(lists []string, run string, fast, verbose bool) (ok bool, err error) {
+func mutate(lists []string, run string, fast, verbose bool, jobs int) (ok bool, err error) {
 	name, err := regexp.Compile(run)
 	if err != nil {
 		return false, err
@@ -80,21 +84,21 @@ func mutate(lists []string, run string, fast, verbose bool) (ok bool, err error)
 	}
 	defer os.RemoveAll(dir)
 
-	p := planter{root: root, dir: dir, sound: map[string]error{}, limit: limit, limitHang: limitHang}
-	count := map[verdict]int{}
-	begin := time.Now()
+	var chosen []*entry
 	for _, e := range all {
-		if fast && !e.fast || !name.MatchString(e.name) {
-			continue
-		}
-		start := time.Now()
-		v, why := p.plant(e)
-		count[v]++
-		fmt.Printf("%-9s %-44s %5.1f s  %s\n", v, e.name, time.Since(start).Seconds(), e.at)
-		if v != killed || verbose {
-			fmt.Print(indent(why))
+		if (!fast || e.fast) && name.MatchString(e.name) {
+			chosen = append(chosen, e)
 		}
 	}
+	count := map[verdict]int{}
+	begin := time.Now()
+	plantAll(newPlanter(root, dir), chosen, jobs, func(e *entry, r result) {
+		count[r.verdict]++
+		fmt.Printf("%-9s %-52s %5.1f s  %s\n", r.verdict, e.name, r.took.Seconds(), e.at)
+		if r.verdict != killed || verbose {
+			fmt.Print(indent(r.why))
+		}
+	})
 	n := count[killed] + count[survived] + count[wrong]
 	fmt.Printf("%d mutants in %.0f s: %d killed, %d survived, %d entries wrong\n", n,
 		time.Since(begin).Seconds(), count[killed], count[survived], count[wrong])
@@ -102,6 +106,38 @@ func mutate(lists []string, run string, fast, verbose bool) (ok bool, err error)
 		return false, fmt.Errorf("no mutant is asked for")
 	}
 	return n == count[killed], nil
+}
+
+// A result is what became of one entry.
+type result struct {
+	verdict verdict
+	why     string
+	took    time.Duration
+}
+
+// plantAll plants the entries, several at once, and calls report for each in their order.
+func plantAll(p *planter, es []*entry, jobs int, report func(*entry, result)) {
+	results := make([]chan result, len(es))
+	for i := range results {
+		results[i] = make(chan result, 1)
+	}
+	var next atomic.Int64
+	for range max(jobs, 1) {
+		go func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(es) {
+					return
+				}
+				begin := time.Now()
+				v, why := p.plant(es[i])
+				results[i] <- result{v, why, time.Since(begin)}
+			}
+		}()
+	}
+	for i, e := range es {
+		report(e, <-results[i])
+	}
 }
 
 // moduleRoot returns the folder of the go.mod file.

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"fmt"
 	"go/parser"
 	"go/token"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -107,6 +109,7 @@ func TestParseErrors(t *testing.T) {
 		{good + "speed: quick", "list:4: speed is fast or slow"},
 		{good + "kills: time", "list:4: the only thing"},
 		{good + "color: red", "list:4: not a line of an entry"},
+		{"mutant: m\nfile: f.go\ntest: -bench B -run X ./p\n--- old\na\n--- new\nb\n--- end", "-bench is not among the flags"},
 		{good + "--- old\na\n--- end\n", `list:4: no line "--- new" ends the block`},
 		{good + "--- old\na\n--- new\nb\n", `list:6: no line "--- end" ends the block`},
 		{good + "--- old\na\n--- new\na\n--- end", "are the same"},
@@ -117,6 +120,30 @@ func TestParseErrors(t *testing.T) {
 	} {
 		_, err := parse("list", c.list)
 		require.ErrorContains(t, err, c.message, "%s", c.list)
+	}
+}
+
+func TestSplit(t *testing.T) {
+	e := &entry{test: strings.Fields("-race -run ^TestX$ -short -tags a -timeout 5s -cpu 1 ./p")}
+	build, run := e.split()
+	require.Equal(t, strings.Fields("-race -tags a ./p"), build)
+	require.Equal(t, strings.Fields("-test.run ^TestX$ -test.short -test.timeout 5s -test.cpu 1"), run)
+}
+
+// Several mutants that are planted at once are reported in the order of the list.
+func TestPlantAllInOrder(t *testing.T) {
+	var es []*entry
+	for i := range 20 {
+		es = append(es, &entry{name: fmt.Sprint(i), file: "missing.go"})
+	}
+	var names []string
+	plantAll(newPlanter(t.TempDir(), t.TempDir()), es, 4, func(e *entry, r result) {
+		require.Equal(t, wrong, r.verdict)
+		names = append(names, e.name)
+	})
+	require.Len(t, names, len(es))
+	for i, name := range names {
+		require.Equal(t, fmt.Sprint(i), name)
 	}
 }
 
@@ -158,7 +185,7 @@ func TestF(t *testing.T) {
 
 func TestBroken(t *testing.T) { t.Fatal() }
 `)
-	p := planter{root: dir, dir: t.TempDir(), sound: map[string]error{}, limit: limit}
+	p := newPlanter(dir, t.TempDir())
 	for _, c := range []struct {
 		old, new, test string
 		want           verdict

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -21,21 +23,30 @@ const (
 	wrong    verdict = "WRONG" // the entry, not the code
 )
 
-// Time limits of one run of a test binary, in which compiling does not count. No verdict depends
-// on them, but for those entries that expect a hang.
+// Time limits of one run of a test binary. No verdict depends on them, but for those entries that expect a hang.
 const (
 	limit     = 3 * time.Minute
 	limitHang = 20 * time.Second
-	limitGo   = 10 * time.Minute // for the go command around it, compiling included
+	limitGo   = 10 * time.Minute // for the go command, which compiles
 )
 
-// A planter runs tests with one file of the module replaced.
+// A planter runs tests with one file of the module replaced. Several goroutines may use it at once.
 type planter struct {
-	root  string           // the module's folder
-	dir   string           // for the changed files
-	sound map[string]error // what the tests said without a bug, by their arguments
+	root string // the module's folder
+	dir  string // for the changed files and the test binaries
 
 	limit, limitHang time.Duration // of a test, and of one that is expected to hang
+
+	mu       sync.Mutex
+	binaries map[string]func() (string, error) // the test binaries without a bug, by the arguments of go test -c
+	sound    map[string]func() error           // what the tests say without a bug, by their arguments
+}
+
+func newPlanter(root, dir string) *planter {
+	return &planter{
+		root: root, dir: dir, limit: limit, limitHang: limitHang,
+		binaries: map[string]func() (string, error){}, sound: map[string]func() error{},
+	}
 }
 
 // plant runs the test of e with its bug, and says what it found.
@@ -44,42 +55,70 @@ func (p *planter) plant(e *entry) (v verdict, why string) {
 	if err != nil {
 		return wrong, err.Error()
 	}
-	key := strings.Join(e.test, " ")
-	if _, known := p.sound[key]; !known {
-		p.sound[key] = p.passes(e)
-	}
-	if err := p.sound[key]; err != nil {
+	if err := p.isSound(e); err != nil {
 		return wrong, err.Error()
 	}
 	overlay, err := p.overlay(e, text)
 	if err != nil {
 		return wrong, err.Error()
 	}
+	build, args := e.split()
+	binary, err := p.build(e.name, append([]string{"-overlay", overlay}, build...))
+	if err != nil {
+		return wrong, fmt.Sprintf("the mutant does not compile: %v", err)
+	}
+	defer os.Remove(binary)
 	limit := p.limit
 	if e.hang {
 		limit = p.limitHang
 	}
-	out, err := p.goTest(limit, append([]string{"-overlay", overlay}, e.test...))
+	out, err := p.run(e, binary, limit, args)
 	switch {
 	case err == nil:
 		return survived, out
-	case strings.Contains(out, "[build failed]") || strings.Contains(out, "[setup failed]"):
-		return wrong, "the mutant does not compile:\n" + out
-	case !strings.Contains(out, "FAIL"):
-		return wrong, fmt.Sprintf("go test: %v\n%s", err, out)
+	case !errors.As(err, new(*exec.ExitError)):
+		return wrong, fmt.Sprintf("%v\n%s", err, out)
 	case strings.Contains(out, "panic: test timed out after") && !e.hang:
 		return survived, "the test hangs, and the entry has no line \"kills: hang\":\n" + out
 	}
 	return killed, out
 }
 
-// passes returns an error unless the test of e runs and passes without the bug.
-func (p *planter) passes(e *entry) error {
-	out, err := p.goTest(p.limit, e.test)
+// isSound returns an error unless the test of e runs and passes without the bug. Each test runs once, and the tests that
+// need the same binary share it.
+func (p *planter) isSound(e *entry) error {
+	build, args := e.split()
+	p.mu.Lock()
+	key := strings.Join(build, " ")
+	binary := p.binaries[key]
+	if binary == nil {
+		name := fmt.Sprintf("sound%d", len(p.binaries))
+		binary = sync.OnceValues(func() (string, error) { return p.build(name, build) })
+		p.binaries[key] = binary
+	}
+	key = strings.Join(e.test, " ")
+	sound := p.sound[key]
+	if sound == nil {
+		sound = sync.OnceValue(func() error {
+			binary, err := binary()
+			if err != nil {
+				return err
+			}
+			return p.passes(e, binary, args)
+		})
+		p.sound[key] = sound
+	}
+	p.mu.Unlock()
+	return sound()
+}
+
+// passes returns an error unless the test of e runs and passes.
+func (p *planter) passes(e *entry, binary string, args []string) error {
+	out, err := p.run(e, binary, p.limit, args)
 	switch {
 	case err != nil:
 		return fmt.Errorf("without the bug, the test fails: %w\n%s", err, out)
-	case strings.Contains(out, "[no tests to run]") || strings.Contains(out, "[no test files]"):
+	case strings.Contains(out, "testing: warning: no tests to run"):
 		return fmt.Errorf("there is no such test:\n%s", out)
 	}
 	return nil
@@ -100,13 +139,33 @@ func (p *planter) overlay(e *entry, text string) (file string, err error) {
 	return file, os.WriteFile(file, b, 0o600)
 }
 
-// goTest runs go test and returns what it wrote.
-func (p *planter) goTest(limit time.Duration, args []string) (string, error) {
+// build compiles a test binary, as go test would.
+func (p *planter) build(name string, args []string) (binary string, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), limitGo)
 	defer cancel()
-	args = append([]string{"test", "-count", "1", "-vet", "off", "-timeout", limit.String()}, args...)
-	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir = p.root
+	binary = filepath.Join(p.dir, name+".test")
+	out, err := p.output(ctx, p.root, "go", append([]string{"test", "-c", "-o", binary, "-vet", "off", "-ldflags", "-s -w"}, args...))
+	if err != nil {
+		return "", fmt.Errorf("%w\n%s", err, out)
+	}
+	if _, err := os.Stat(binary); err != nil {
+		return "", fmt.Errorf("there is no such test: %s", out) // the package has no test files
+	}
+	return binary, nil
+}
+
+// run runs a test binary in the folder of e's package, and returns what it wrote.
+func (p *planter) run(e *entry, binary string, limit time.Duration, args []string) (string, error) {
+	// The binary ends itself at its limit; this is for one that cannot.
+	ctx, cancel := context.WithTimeout(context.Background(), limit+time.Minute)
+	defer cancel()
+	args = append([]string{"-test.paniconexit0", "-test.count=1", "-test.timeout=" + limit.String()}, args...)
+	return p.output(ctx, filepath.Join(p.root, filepath.FromSlash(e.pkg())), binary, args)
+}
+
+func (p *planter) output(ctx context.Context, dir, name string, args []string) (string, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = dir
 	cmd.WaitDelay = time.Second
 	var b bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &b, &b
