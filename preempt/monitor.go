@@ -175,10 +175,7 @@ func (m *Monitor) run() {
 		if next != 0 {
 			until = min(until, next)
 		}
-		m.until.Store(until)
-		// See KickBefore (M2); and Idle again, for Asleep.
-		if n, did := m.cfg.Tick(now); did || n != 0 && n < until || until == never && !m.cfg.Idle() {
-			m.until.Store(now)
+		if !m.doze(now, until) {
 			idle = 0
 			continue
 		}
@@ -195,6 +192,17 @@ func (m *Monitor) run() {
 		case <-ring:
 		}
 	}
+}
+
+// doze makes known until when the monitor sleeps, and reports false if it must not.
+func (m *Monitor) doze(now, until int64) bool {
+	m.until.Store(until) // (M1)
+	// (M2); and Idle again, for Asleep.
+	if n, did := m.cfg.Tick(now); did || n != 0 && n < until || until == never && !m.cfg.Idle() {
+		m.until.Store(now)
+		return false
+	}
+	return true
 }
 
 func (m *Monitor) longest() time.Duration {

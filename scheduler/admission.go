@@ -110,6 +110,13 @@ func (b *blocked) Withdraw() bool {
 	return true
 }
 
+// abandon ends the wait, because the task was cancelled.
+func (b *blocked) abandon() {
+	if b.takeOut() { // (K2)
+		b.Wake(nil) // (K3)
+	}
+}
+
 // takeOut takes b out of the list, if it is there.
 func (b *blocked) takeOut() bool {
 	b.q.mu.Lock()
@@ -408,11 +415,7 @@ func (s *Scheduler) awaitRoom(by context.Context, c *task.Ctx, fn any, x *rt.Ext
 		// Whatever cancels the task ends the wait: either this finds the submission in the list, or the cancellation is
 		// seen below (B2), before it enters. It is set up here since the task is not ours any more once it is queued.
 		// It is not context.AfterFunc, which may come before the cancellation.
-		if stop, ok := d.AfterDone(func() {
-			if b.takeOut() {
-				b.Wake(nil)
-			}
-		}); ok {
+		if stop, ok := d.AfterDone(b.abandon); ok {
 			defer stop()
 		}
 	}

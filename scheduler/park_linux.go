@@ -63,6 +63,7 @@ func (p *parker) park() {
 		return
 	}
 	if how == pkChan {
+		atomicx.Await("park", func() bool { return len(p.ch) > 0 })
 		<-p.ch
 	} else {
 		for p.state.Load() == pkFutex {

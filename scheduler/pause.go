@@ -3,7 +3,6 @@ package scheduler
 import (
 	"context"
 	"errors"
-	"sync"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
@@ -24,7 +23,7 @@ import (
 // whether all sleep too (rested), or has announced before B2. If the last one that does not sleep leaves the pool instead, it looks as well.
 type pauser struct {
 	on   atomicx.Bool // written under mu
-	mu   sync.Mutex
+	mu   atomicx.Mutex
 	rest *task.Completion[struct{}] // of the present pause: all workers sleep; under mu
 }
 
@@ -51,20 +50,10 @@ func (s *Scheduler) Pause(ctx context.Context) error {
 	if err := s.enterOutside(ctx, errPauseOnTask); err != nil {
 		return err
 	}
-	p := &s.pause
-	p.mu.Lock()
-	if s.phase.Load() != phaseOpen {
-		p.mu.Unlock()
-		return task.ErrClosed
+	rest, began, err := s.beginPause()
+	if err != nil {
+		return err
 	}
-	began := !p.on.Load()
-	if began {
-		p.rest = new(task.Completion[struct{}])
-		p.on.Store(true) // (B1)
-	}
-	rest := p.rest
-	p.mu.Unlock()
-	s.rested() // (B2)
 	if _, err := rest.Wait(ctx); err != nil {
 		if began {
 			s.resume(rest, errResumed)
@@ -72,6 +61,25 @@ func (s *Scheduler) Pause(ctx context.Context) error {
 		return err
 	}
 	return nil
+}
+
+// beginPause begins a pause, or joins the present one. It returns what is complete when all workers sleep.
+func (s *Scheduler) beginPause() (rest *task.Completion[struct{}], began bool, err error) {
+	p := &s.pause
+	p.mu.Lock()
+	if s.phase.Load() != phaseOpen {
+		p.mu.Unlock()
+		return nil, false, task.ErrClosed
+	}
+	began = !p.on.Load()
+	if began {
+		p.rest = new(task.Completion[struct{}])
+		p.on.Store(true) // (B1)
+	}
+	rest = p.rest
+	p.mu.Unlock()
+	s.rested() // (B2)
+	return rest, began, nil
 }
 
 // Resume lets the tasks of a scheduler that was paused run again. It does nothing if the scheduler is not paused. It does not

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"sync"
 
 	"github.com/heddle-go/heddle/deque"
 	"github.com/heddle-go/heddle/internal/atomicx"
@@ -37,7 +36,7 @@ import (
 type workerPool struct {
 	workers atomicx.Pointer[[]*worker] // by id. Copied to change it, under mu; it only grows
 	size    atomicx.Int64              // written under mu
-	mu      sync.Mutex
+	mu      atomicx.Mutex
 }
 
 const (
@@ -86,6 +85,8 @@ func (s *Scheduler) grow(n int) {
 	var units []preempt.Unit
 	for i := len(ws); i < n; i++ {
 		w := s.newWorker(i)
+		w.Index = indexes.take()
+		rt.Register(&w.Worker)
 		ws = append(ws, w)
 		units = append(units, unit{w})
 	}
@@ -108,14 +109,12 @@ func (s *Scheduler) grow(n int) {
 	}
 }
 
-// newWorker makes a worker that has left.
+// newWorker makes a worker that has left, and that is not registered yet.
 func (s *Scheduler) newWorker(id int) *worker {
 	w := &worker{s: s, id: id, pinned: s.pinned(), fixed: s.cfg.pinning == Fixed, rng: rand.New(rand.NewPCG(uint64(id), 0x68656464)), ringing: new(dueBatch)}
 	w.Host, w.Home = w, &s.home
 	w.runq.Init(deque.FIFO, 0)
 	w.Forks.Init(deque.LIFO, 0)
-	w.Index = indexes.take()
-	rt.Register(&w.Worker)
 	// Dispatch numbers of different workers far apart, so that a mark for one worker's
 	// dispatch of a task does not fit another's.
 	w.Worker.Dispatch.Store(uint32(id) * 0x9e3779b1)
@@ -159,6 +158,17 @@ func (w *worker) handOver() {
 		w.s.inj.push(d) // (P1); Inject would queue it here
 		w.s.wakeOne()   // (P2, P3)
 	}
+}
+
+// depart ends the worker's membership, unless Resize wants it back, and reports whether it did. If it was the last worker that
+// did not sleep, Pause and the end of the scheduler wait for this.
+func (w *worker) depart() bool {
+	if !w.s.quit.Load() && !w.resign() {
+		return false
+	}
+	w.s.rested()
+	w.s.quiesce()
+	return true
 }
 
 // resign makes the worker one that has left, unless Resize wants it back, and reports whether it did.

@@ -42,15 +42,15 @@ type Scheduler struct {
 	// count at once; workers keep what happens on them to themselves
 	// until they flush, at the latest before they sleep. So it is exact when all workers
 	// sleep, which is when it is asked: see quiesce.
-	live     atomic.Int64
+	live     atomicx.Int64
 	procs    atomic.Int32 // GOMAXPROCS
 	handlers atomic.Int32 // that run
 	wakes    atomic.Uint64
 	stalls   atomic.Uint64
 	stranded atomic.Uint64
 
-	phase    atomic.Int32
-	quit     atomic.Bool    // workers are to end
+	phase    atomicx.Int32
+	quit     atomicx.Bool   // workers are to end
 	done     sync.WaitGroup // workers
 	quiet    chan struct{}  // closed when all tasks have ended and none can come
 	closed   chan struct{}  // closed when nothing of the scheduler is left
@@ -78,7 +78,18 @@ func New(opts ...Option) (*Scheduler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Scheduler{
+	s, err := newScheduler(cfg)
+	if err != nil {
+		return nil, err
+	}
+	s.grow(cfg.workers)
+	s.mon.Start()
+	return s, nil
+}
+
+// newScheduler makes a scheduler that has no workers yet, and whose monitor has not started.
+func newScheduler(cfg config) (s *Scheduler, err error) {
+	s = &Scheduler{
 		cfg:    cfg,
 		start:  time.Now(),
 		quiet:  make(chan struct{}),
@@ -109,8 +120,6 @@ func New(opts ...Option) (*Scheduler, error) {
 		Now:     s.now,
 	})
 	s.pool.workers.Store(new([]*worker))
-	s.grow(cfg.workers)
-	s.mon.Start()
 	return s, nil
 }
 

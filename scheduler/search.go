@@ -105,14 +105,7 @@ func (w *worker) sleep() {
 	w.Current.Store(nil)
 	w.flush()
 	w.trimOwn()
-	w.s.idle.sleep(w.id, w.searching) // (W2)
-	if !w.s.crowded(0) {
-		w.s.askAll(w) // (K0)
-	}
-	w.searching = true // either way it comes back as one
-	if f := w.s.timers.first.Load(); f != 0 {
-		w.s.mon.KickBefore(f) // (G1), see timerGrace
-	}
+	w.announce()
 	paused := w.s.pause.on.Load()
 	if !paused && (w.next.full() || w.s.visibleWork()) || w.leaving() || w.s.quit.Load() { // (W3)
 		if !w.s.idle.unsleep(w.id) {
@@ -129,6 +122,18 @@ func (w *worker) sleep() {
 	if w.s.mon.Asleep() {
 		w.s.setAbout(w.s.now())
 		w.s.mon.Kick()
+	}
+}
+
+// announce makes known that the worker sleeps.
+func (w *worker) announce() {
+	w.s.idle.sleep(w.id, w.searching) // (W2)
+	w.searching = true                // whatever wakes it, it comes back as a searcher
+	if !w.s.crowded(0) {
+		w.s.askAll(w) // (K0)
+	}
+	if f := w.s.timers.first.Load(); f != 0 {
+		w.s.mon.KickBefore(f) // (G1), see timerGrace
 	}
 }
 

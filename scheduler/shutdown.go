@@ -64,11 +64,7 @@ func (s *Scheduler) Shutdown(ctx context.Context) error {
 	if onTask() {
 		return errShutdownOnTask
 	}
-	s.phase.CompareAndSwap(phaseOpen, phaseDraining)
-	s.endPause(task.ErrClosed)
-	s.endPeriodic()
-	s.refuseBlocked()
-	s.quiesce()
+	s.drain()
 	select {
 	case <-s.quiet:
 		s.end()
@@ -82,6 +78,15 @@ func (s *Scheduler) Shutdown(ctx context.Context) error {
 	case <-ctx.Done():
 		return &RunningError{Tasks: s.unfinished(), Cause: context.Cause(ctx)}
 	}
+}
+
+// drain begins Shutdown: submissions from outside are refused from here on.
+func (s *Scheduler) drain() {
+	s.phase.CompareAndSwap(phaseOpen, phaseDraining)
+	s.endPause(task.ErrClosed)
+	s.endPeriodic()
+	s.refuseBlocked()
+	s.quiesce()
 }
 
 // Close ends the scheduler. All tasks are cancelled with [task.ErrClosed]: those that wait are
@@ -159,10 +164,7 @@ func (s *Scheduler) quiesce() {
 func (s *Scheduler) end() {
 	s.finish.Do(func() {
 		s.phase.Store(phaseClosed)
-		s.pool.mu.Lock() // nobody grows any more
-		s.quit.Store(true)
-		s.pool.mu.Unlock()
-		s.wakeAll()
+		s.quitWorkers()
 		s.done.Wait()
 		s.mon.Stop()
 		s.timers.close()
@@ -177,6 +179,14 @@ func (s *Scheduler) end() {
 		}
 	})
 	<-s.closed
+}
+
+// quitWorkers tells the workers to end.
+func (s *Scheduler) quitWorkers() {
+	s.pool.mu.Lock() // so that Resize does not start another one afterwards
+	s.quit.Store(true)
+	s.pool.mu.Unlock()
+	s.wakeAll()
 }
 
 // unfinished returns the tasks that have not ended.

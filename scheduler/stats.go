@@ -1,6 +1,6 @@
 package scheduler
 
-import "github.com/heddle-go/heddle/internal/atomicx"
+import "sync/atomic"
 
 // Stats is a reading of a scheduler's counters. Workers publish theirs every few dozen
 // dispatches and before they sleep, so that a reading costs them nothing; while
@@ -61,7 +61,7 @@ type counts struct {
 // shown are the counters as of the last flush.
 type shown struct {
 	spawned, finished, dispatches, yields, preemptions, parks,
-	panics, steals, stolen, letIns, moves, sleepMoves atomicx.Uint64
+	panics, steals, stolen, letIns, moves, sleepMoves atomic.Uint64
 }
 
 // flush publishes the worker's counters.
@@ -70,7 +70,7 @@ func (w *worker) flush() {
 		w.s.live.Add(w.live)
 		w.live = 0
 	}
-	show := func(to *atomicx.Uint64, v uint64) {
+	show := func(to *atomic.Uint64, v uint64) {
 		if to.Load() != v {
 			to.Store(v)
 		}

@@ -43,16 +43,6 @@ func (g *stage) awaitSleep() {
 	}
 }
 
-// worker returns a worker without a goroutine, of which the scheduler does not know.
-func (g *stage) worker(id int) *worker {
-	w := g.newWorker(id)
-	g.t.Cleanup(func() {
-		rt.Unregister(&w.Worker)
-		indexes.give(w.Index)
-	})
-	return w
-}
-
 // tasks returns n tasks that were accepted and are in no queue.
 func (g *stage) tasks(n int) (ds []*rt.Desc) {
 	g.t.Helper()
@@ -68,7 +58,7 @@ func (g *stage) tasks(n int) (ds []*rt.Desc) {
 // it wakes a worker.
 func TestBatchTheftWakes(t *testing.T) {
 	g := newStage(t)
-	thief, victim := g.worker(1), g.worker(2)
+	thief, victim := g.newWorker(1), g.newWorker(2)
 	for _, d := range g.tasks(4) {
 		victim.runq.Push(d)
 	}
@@ -87,7 +77,7 @@ func TestBatchTheftWakes(t *testing.T) {
 // A worker that leaves is a producer of all that it hands over.
 func TestHandOverWakes(t *testing.T) {
 	g := newStage(t)
-	w := g.worker(1)
+	w := g.newWorker(1)
 	for _, d := range g.tasks(1) {
 		w.runq.Push(d)
 	}
@@ -101,7 +91,7 @@ func TestHandOverWakes(t *testing.T) {
 // A task that parks after Close has walked the tasks finds the phase changed.
 func TestCommitSeesThePhase(t *testing.T) {
 	g := newStage(t)
-	w := g.worker(1)
+	w := g.newWorker(1)
 	d := g.tasks(1)[0]
 	w.act, w.prev, w.prevPark, w.prevGen = actPark, d, rt.WaitReady.Park(rt.ForReady), d.Gen()
 	g.phase.Store(phaseClosed)
@@ -176,4 +166,59 @@ func TestCancelledSleepDisarms(t *testing.T) {
 	}
 	armed, _ := g.PendingTimers()
 	require.Zero(t, armed)
+}
+
+// bareTask returns a task that no queue holds, of a scheduler without goroutines.
+func bareTask(t *testing.T, s *Scheduler) *rt.Desc {
+	require.True(t, s.enter())
+	d, _ := s.admitDelayed(func(*task.Ctx) {}, nil)
+	return d
+}
+
+// sysmon wakes a sleeping worker for a task that was in the next slot at its last tick too (N3).
+func TestSysmonWakesForTheNextSlot(t *testing.T) {
+	s := newBare(2)
+	sleeper, hog := s.workers()[0], s.workers()[1]
+	sleeper.announce()
+	hog.next.put(bareTask(t, s))
+	require.False(t, s.freeNextSlots(), "a task that has just come")
+	require.Zero(t, s.wakes.Load())
+	require.True(t, s.freeNextSlots())
+	require.EqualValues(t, 1, s.wakes.Load())
+	hog.next.put(bareTask(t, s))
+	require.False(t, s.freeNextSlots(), "another one")
+}
+
+// If the last worker that does not sleep leaves the pool, what waits until all sleep hears of it: Pause, and the end.
+func TestTheLastWorkerAwakeLeaves(t *testing.T) {
+	s := newBare(2)
+	s.workers()[0].announce()
+	last := s.workers()[1]
+	rest, _, err := s.beginPause()
+	require.NoError(t, err)
+	s.phase.Store(phaseDraining)
+	require.False(t, last.depart(), "it is a member")
+	last.member.Store(wkLeaving)
+	require.True(t, last.depart())
+	for what, c := range map[string]<-chan struct{}{"Pause": rest.Done(), "the end": s.quiet} {
+		select {
+		case <-c:
+		default:
+			t.Errorf("%s does not hear of it", what)
+		}
+	}
+}
+
+// A worker that was the last searcher and has found something wakes another if there is more (W5).
+func TestTheLastSearcherWakesAnother(t *testing.T) {
+	s := newBare(2)
+	s.workers()[0].announce()
+	w := s.workers()[1]
+	w.searching = s.idle.trySearch()
+	require.True(t, w.searching)
+	s.inj.push(bareTask(t, s))
+	w.stopSearching()
+	require.EqualValues(t, 1, s.wakes.Load())
+	w.stopSearching()
+	require.EqualValues(t, 1, s.wakes.Load(), "it does not search any more")
 }

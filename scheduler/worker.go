@@ -258,11 +258,9 @@ func (w *worker) bind() {
 func (w *worker) main() {
 	defer w.s.done.Done()
 	label.Clear() // New or Resize may have been called with labels; loopers get those of this goroutine
-	for w.serve(); !w.s.quit.Load() && !w.resign(); {
+	for w.serve(); !w.depart(); {
 		w.serve() // Resize wants it back
 	}
-	w.s.rested()
-	w.s.quiesce()
 	w.giveThread()
 }
 

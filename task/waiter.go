@@ -3,6 +3,7 @@ package task
 import (
 	"context"
 
+	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
@@ -234,7 +235,7 @@ func (f *foreignWait) park() error {
 func (f *foreignWait) block() error {
 	w := f.w
 	if done := w.ctx.Done(); done == nil {
-		<-w.w.C
+		w.receive()
 	} else {
 		select {
 		case <-w.w.C:
@@ -243,7 +244,7 @@ func (f *foreignWait) block() error {
 				f.phase = withdrawn
 				return context.Cause(w.ctx)
 			}
-			<-w.w.C
+			w.receive()
 		}
 	}
 	f.phase = woken
@@ -385,8 +386,14 @@ func (w *Waiter) WaitWoken() {
 		w.c.desc().AwaitWakeFor(w.Why)
 		return
 	}
-	<-w.w.C
+	w.receive()
 	if w.home != nil {
 		w.home.Owed.Add(-1)
 	}
+}
+
+// receive blocks the goroutine that waits until the wake-up comes.
+func (w *Waiter) receive() {
+	atomicx.Await("wake-up", func() bool { return len(w.w.C) > 0 })
+	<-w.w.C
 }

@@ -24,3 +24,7 @@ type Pointer[T any] = atomic.Pointer[T]
 
 // Mutex is sync.Mutex.
 type Mutex = sync.Mutex
+
+// Await does nothing. It stands before an operation that waits, for example a receive, and says when that will go through:
+// with the tag heddle_model, the schedule explorer holds the thread until ready reports true.
+func Await(what string, ready func() bool) {}

@@ -246,6 +246,9 @@ func (x *Pointer[T]) CompareAndSwap(old, new *T) (swapped bool) {
 	return x.v.CompareAndSwap(old, new)
 }
 
+// Await is a scheduling point that passes when ready reports true: see the other build. Outside an exploration it does nothing.
+func Await(what string, ready func() bool) { explore.Block(what, ready) }
+
 // Mutex is sync.Mutex with a scheduling point before each operation. In an exploration Lock disables the model
 // thread until the mutex is free, so that a deadlock is seen and named rather than hung in.
 type Mutex struct{ mu sync.Mutex }

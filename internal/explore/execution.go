@@ -35,9 +35,11 @@ type execution struct {
 	threads  []*thread
 	strategy strategy
 	maxSteps int
+	patience int
 	tracing  bool
 
 	running  *thread
+	row      int // how many turns it has had one after the other
 	schedule Schedule
 	trace    []Step
 	failure  *Failure
@@ -52,13 +54,13 @@ type execution struct {
 var active atomic.Pointer[execution]
 
 // execute runs the model once.
-func execute(s strategy, maxSteps int, tracing bool, setup func(*Model)) *execution {
+func execute(s strategy, maxSteps, patience int, tracing bool, setup func(*Model)) *execution {
 	var m Model
 	setup(&m)
 	if len(m.threads) == 0 {
 		panic("explore: a model without threads: add some with Model.Thread")
 	}
-	x := &execution{threads: m.threads, strategy: s, maxSteps: maxSteps, tracing: tracing, done: make(chan struct{}, 1)}
+	x := &execution{threads: m.threads, strategy: s, maxSteps: maxSteps, patience: patience, tracing: tracing, done: make(chan struct{}, 1)}
 	s.begin(len(m.threads))
 	active.Store(x)
 	for _, t := range x.threads {
@@ -132,7 +134,7 @@ func (x *execution) point(what string, cond func() bool, yield bool) {
 	if x.tracing {
 		t.where = caller()
 	}
-	if yield {
+	if yield || x.patience > 0 && x.row >= x.patience {
 		t.behind = x.enabled() &^ (1 << t.id)
 	}
 	if x.hand(t) == t {
@@ -211,6 +213,9 @@ func (x *execution) hand(t *thread) *thread {
 	next.cond, next.behind = nil, 0
 	for _, u := range x.threads {
 		u.behind &^= 1 << next.id
+	}
+	if x.row++; next != x.running {
+		x.row = 1
 	}
 	x.running = next
 	if next != t {

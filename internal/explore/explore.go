@@ -54,6 +54,11 @@ type Config struct {
 	// MaxSteps is the length of one schedule, in points, that counts as a failure: a livelock, or a model that is too large. Default 10,000.
 	MaxSteps int
 
+	// Patience is after how many steps in a row a thread yields to the others that could run, as if it had called Yield; 0 is
+	// never. It is for code that looks again and again until another thread has gone on, and cannot be given a Yield. It must be
+	// longer than any run of steps that is of interest by itself.
+	Patience int
+
 	// Seed selects the random choices. The same seed and model give the same schedules.
 	Seed uint64
 
@@ -117,7 +122,7 @@ func Check(cfg Config, setup func(*Model)) (Stats, *Failure) {
 
 	var stats Stats
 	for stats.Schedules < cfg.MaxSchedules {
-		x := execute(s, cfg.MaxSteps, false, setup)
+		x := execute(s, cfg.MaxSteps, cfg.Patience, false, setup)
 		stats.Schedules++
 		stats.Steps += len(x.schedule)
 		stats.Longest = max(stats.Longest, len(x.schedule))
@@ -144,7 +149,7 @@ func explain(f *Failure, maxSteps int, setup func(*Model)) *Failure {
 	if f.Kind == Diverged {
 		return f
 	}
-	again := execute(&replay{schedule: f.Schedule}, maxSteps, true, setup)
+	again := execute(&replay{schedule: f.Schedule}, maxSteps, 0, true, setup)
 	if again.failure == nil || again.failure.Kind != f.Kind {
 		f.Message += "\n(the schedule does not fail again: the model is not deterministic)"
 		return f
@@ -157,7 +162,7 @@ func explain(f *Failure, maxSteps int, setup func(*Model)) *Failure {
 func Replay(s Schedule, setup func(*Model)) *Failure {
 	exploring.Lock()
 	defer exploring.Unlock()
-	return execute(&replay{schedule: s}, 10*len(s)+10_000, true, setup).failure
+	return execute(&replay{schedule: s}, 10*len(s)+10_000, 0, true, setup).failure
 }
 
 // TB is the part of testing.TB that Run needs.

@@ -412,3 +412,24 @@ func TestLongTraceIsCut(t *testing.T) {
 	require.Equal(t, 402, strings.Count(f.Error(), "\n"))
 	require.Equal(t, "Kind(99)", Kind(99).String())
 }
+
+// A thread that looks until another has gone on, without a Yield, runs for ever; with Patience the other has its turn.
+func TestPatience(t *testing.T) {
+	spin := func(m *Model) {
+		set := false
+		m.Thread("spins", func() {
+			for !set {
+				Point("look")
+			}
+		})
+		m.Thread("sets", func() {
+			Point("set")
+			set = true
+		})
+	}
+	_, failure := Check(Config{MaxSteps: 1000}, spin)
+	require.NotNil(t, failure)
+	require.Equal(t, TooLong, failure.Kind)
+	Run(t, Config{MaxSteps: 1000, Patience: 10, Preemptions: 2}, spin)
+	Run(t, Config{MaxSteps: 1000, Patience: 10, Mode: PCT}, spin)
+}

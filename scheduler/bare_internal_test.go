@@ -1,0 +1,26 @@
+package scheduler
+
+// newBare makes a scheduler for tests and models that call its steps themselves: its n workers are members, not pinned, and
+// have no goroutine; nor has its monitor. They are not registered, so that rt.Here does not find them.
+func newBare(n int, opts ...Option) *Scheduler {
+	cfg, err := newConfig(append(opts, WithWorkers(n), WithPinning(None)))
+	if err != nil {
+		panic(err)
+	}
+	s, err := newScheduler(cfg)
+	if err != nil {
+		panic(err)
+	}
+	ws := make([]*worker, n)
+	for i := range ws {
+		ws[i] = s.newWorker(i)
+		ws[i].member.Store(wkMember)
+	}
+	s.pool.workers.Store(&ws)
+	s.pool.size.Store(int64(n))
+	s.home.Workers.Store(int64(n))
+	s.idle.n.Store(int64(n))
+	// One more P than workers, so that the scheduler is never crowded, whatever the machine.
+	s.procs.Store(int32(n + 1))
+	return s
+}
