@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 )
@@ -74,6 +75,62 @@ func TestPullEnds(t *testing.T) {
 		}
 	}))
 	require.True(t, ended)
+}
+
+// The stop of Pull2 ends the sequence.
+func TestPull2Stops(t *testing.T) {
+	s := open(t, 1)
+	ended := false
+	require.NoError(t, s.Go(func(c *task.Ctx) {
+		next, stop := task.Pull2(c, func(yield func(int, int) bool) {
+			defer func() { ended = true }()
+			for yield(1, 2) {
+			}
+		})
+		next()
+		stop()
+	}).Wait())
+	require.True(t, ended)
+}
+
+// After next, a task is found on its worker, although the sequence has suspended it on another stack.
+func TestPullMarksTheTask(t *testing.T) {
+	s := open(t, 1)
+	require.NoError(t, s.Go(func(c *task.Ctx) {
+		next, stop := task.Pull(c, func(yield func(int) bool) {
+			for i := range 3 {
+				c.Sleep(1)
+				if !yield(i) {
+					return
+				}
+			}
+		})
+		defer stop()
+		before := rt.Here(nil)
+		for _, ok := next(); ok; _, ok = next() {
+			if rt.Here(nil) != before {
+				panic("the task is not found")
+			}
+		}
+	}).Wait())
+}
+
+// Only the task that runs may call Pull and what it returns.
+func TestPullOutsideOfTheTask(t *testing.T) {
+	s := open(t, 1)
+	var (
+		ctx  *task.Ctx
+		next func() (int, bool)
+		stop func()
+	)
+	require.NoError(t, s.Go(func(c *task.Ctx) {
+		ctx = c
+		next, stop = task.Pull(c, slices.Values([]int{1, 2}))
+		stop()
+	}).Wait())
+	require.Panics(t, func() { next() })
+	require.Panics(t, func() { stop() })
+	require.Panics(t, func() { task.Pull(ctx, slices.Values([]int{1})) })
 }
 
 // What Pull is there for: with the standard library's, a task that comes to another thread ends the process.

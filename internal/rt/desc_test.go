@@ -303,3 +303,50 @@ func TestExt(t *testing.T) {
 	x.Release()
 	require.Equal(t, 1, stopped)
 }
+
+// The descriptor of a task that has a name, or is under a context, serves no other task, even if nothing was asked of it.
+func TestDescriptorsThatServeOnce(t *testing.T) {
+	under := &Under{Context: context.Background()}
+	for _, c := range []struct {
+		what string
+		x    *Ext
+		free bool
+	}{
+		{"no extension", nil, true},
+		{"a level", &Ext{Level: High}, true},
+		{"a name", &Ext{Name: "name"}, false},
+		{"a context", &Ext{Under: under}, false},
+		{"a group's context", &Ext{Parent: context.Background()}, false},
+	} {
+		d := &Desc{}
+		d.Init(&Worker{Home: &Home{}})
+		d.Start("fn", c.x)
+		_, free := d.Finish(Returned)
+		require.Equal(t, c.free, free, c.what)
+	}
+}
+
+// Package context sees the inner context of a task only if that has the task's Err.
+func TestFamily(t *testing.T) {
+	ctx := context.Background()
+	one := &Under{Context: ctx}
+	for _, c := range []struct {
+		what  string
+		x     *Ext
+		shown bool
+	}{
+		{"one context", &Ext{Under: one}, true},
+		{"a group's context", &Ext{Parent: ctx}, true},
+		{"two contexts", &Ext{Under: &Under{Context: ctx, Next: one}}, false},
+		{"a context and a group's", &Ext{Under: one, Parent: ctx}, false},
+	} {
+		d := &Desc{}
+		d.Init(&Worker{Home: &Home{}})
+		d.Start("fn", c.x)
+		require.Nil(t, d.Family(), "%s: nothing was asked for yet", c.what)
+		d.Done()
+		require.Equal(t, c.shown, d.Family() != nil, c.what)
+		d.Finish(Returned)
+		d.Ext().CloseDone()
+	}
+}

@@ -177,3 +177,33 @@ func TestChanPairsAndQueues(t *testing.T) {
 		require.Positive(w.t, paired, "the channel was never paired")
 	})
 }
+
+// A word of before the channel was queued never comes back: a task that read it, and then the waiter that was kept, fails to
+// claim that waiter although the channel is paired again, with another one.
+func TestUnpairingCountsTheEpoch(t *testing.T) {
+	for _, waits := range []uint32{0, chReceiver, chSender} {
+		ch := NewChan[int](0)
+		kept := &waiter[int]{at: ch, of: new(task.Ctx)}
+		for dir := range ch.kept {
+			ch.kept[dir].Store(kept)
+		}
+		ch.word.Store(waits)
+		seen := map[uint32]bool{}
+		for range 3 {
+			s := ch.word.Load()
+			require.False(t, seen[s], "the word %#x comes back", s)
+			seen[s] = true
+			ch.lock() // (unpair)
+			for _, q := range []*queue[int]{&ch.recvq, &ch.sendq} {
+				for q.first != nil {
+					q.pop()
+				}
+			}
+			for ch.word.Load()&chQueued != 0 {
+				ch.met(kept, true)
+			}
+			ch.word.Add(waits) // a task comes to wait
+			ch.mu.Unlock()
+		}
+	}
+}
