@@ -222,3 +222,31 @@ func TestTheLastSearcherWakesAnother(t *testing.T) {
 	w.stopSearching()
 	require.EqualValues(t, 1, s.wakes.Load(), "it does not search any more")
 }
+
+// sysmon hands out all that lies behind a hog: the next slot, the queue, and the forked calls that are exposed; and it wakes a
+// worker for them.
+func TestAllBehindAHogIsHandedOut(t *testing.T) {
+	s := newBare(2)
+	s.workers()[0].announce()
+	hog := s.workers()[1]
+	want := []*rt.Desc{bareTask(t, s), bareTask(t, s), bareTask(t, s)}
+	hog.next.put(want[0])
+	hog.runq.Push(want[1])
+	hog.runq.Push(want[2])
+	parent := bareTask(t, s)
+	parent.NeedExt()
+	call := &rt.Frame{Parent: parent}
+	hog.Forks.Push(call)
+	require.True(t, s.freeBehind(hog))
+	require.EqualValues(t, 1, s.wakes.Load())
+	for _, d := range want {
+		got, ok := s.inj.pop(1, nil)
+		require.True(t, ok)
+		require.Same(t, d, got)
+	}
+	got, ok := s.inj.pop(1, nil)
+	require.True(t, ok)
+	require.NotNil(t, got)
+	require.Same(t, call, got.Fn)
+	require.False(t, s.freeBehind(hog), "nothing is left")
+}

@@ -3,6 +3,7 @@ package rt
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -105,3 +106,30 @@ func TestHoldOfAContextThatPanics(t *testing.T) {
 type panics struct{ context.Context }
 
 func (panics) Done() <-chan struct{} { panic("Done") }
+
+// A task that is attached after its context has ended is cancelled by the one who attaches it.
+func TestAttachAfterTheEnd(t *testing.T) {
+	why := errors.New("why")
+	var cancelled []*Desc
+	cs := &Cohorts{Cancel: func(d *Desc, _ uint32, err, cause error) {
+		require.Equal(t, context.Canceled, err)
+		require.Equal(t, why, cause)
+		cancelled = append(cancelled, d)
+	}}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	x := &Ext{Under: &Under{Context: ctx}}
+	cs.Hold(x)
+	c := x.Under.cohort
+	cancel(why)
+	for ended := false; !ended; runtime.Gosched() { // package context tells the cohort on a goroutine
+		c.shard.mu.Lock()
+		ended = c.ended
+		c.shard.mu.Unlock()
+	}
+	d := fresh(0)
+	d.Start("fn", x)
+	cs.Attach(x, d, 0)
+	require.Equal(t, []*Desc{d}, cancelled)
+	x.Release()
+	requireNoCohorts(t, cs)
+}
