@@ -4,9 +4,11 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -24,6 +26,9 @@ var parked = flag.Int("parked", 100_000, "number of units in BenchmarkMemory/sta
 // StackInuse): what the unit keeps others from using. What allocators keep in reserve
 // depends on what was there before, and is in rss-B/task, the growth of the resident set,
 // on Linux. The stack that the kernel has for each thread is in neither.
+//
+// heap-B/task is the part of B/task that is heap objects, and gc-ns/task the processor time that one garbage collection
+// takes for one unit: the least of a few collections.
 //
 // Queued goroutines are runnable and have been started, which costs them no memory: their stack
 // is there from the beginning. They keep the processor busy, so there are fewer. Parked goroutines are blocked on a channel.
@@ -69,6 +74,10 @@ func memoryProbe(args []string) (map[string]float64, error) {
 		return nil, err
 	}
 	m := map[string]float64{"B/task": float64(u.live) / float64(n)}
+	if args[0] != threads {
+		m["heap-B/task"] = float64(u.heap) / float64(n)
+		m["gc-ns/task"] = u.gc * 1e9 / float64(n)
+	}
 	if u.rss != 0 {
 		m["rss-B/task"] = float64(u.rss) / float64(n)
 	}
@@ -77,18 +86,34 @@ func memoryProbe(args []string) (map[string]float64, error) {
 
 // usage is an amount of memory in bytes, counted in two ways.
 type usage struct {
-	live int64 // heap objects and stacks
-	rss  int64 // resident set; 0 if unknown
+	live int64   // heap objects and stacks
+	heap int64   // heap objects
+	rss  int64   // resident set; 0 if unknown
+	gc   float64 // not memory: seconds of processor time that a collection takes
 }
 
 func readUsage() usage {
 	debug.FreeOSMemory() // collects first
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return usage{int64(m.HeapAlloc + m.StackInuse), residentSet()}
+	u := usage{live: int64(m.HeapAlloc + m.StackInuse), heap: int64(m.HeapAlloc), rss: residentSet(), gc: math.Inf(1)}
+	for range 5 {
+		before := gcTime()
+		runtime.GC()
+		u.gc = min(u.gc, gcTime()-before)
+	}
+	return u
 }
 
-func (u usage) since(before usage) usage { return usage{u.live - before.live, u.rss - before.rss} }
+func gcTime() float64 {
+	s := []metrics.Sample{{Name: "/cpu/classes/gc/total:cpu-seconds"}}
+	metrics.Read(s)
+	return s[0].Value.Float64()
+}
+
+func (u usage) since(before usage) usage {
+	return usage{u.live - before.live, u.heap - before.heap, u.rss - before.rss, u.gc - before.gc}
+}
 
 // residentSet returns what the process has in memory, or 0 if the system does not say it in
 // the way of Linux.

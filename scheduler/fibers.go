@@ -20,7 +20,7 @@ import (
 // Its Mark counts the Goexits that its stack is in.
 type looper struct {
 	fiber.Fiber
-	w *worker // set by whoever switches to the loop, and by the loop itself
+	w *worker // set by whoever makes it or switches to the loop, and by the loop itself
 }
 
 // exchange switches from self to to on a worker that is locked to its thread if
@@ -37,44 +37,89 @@ func exchange(pinned bool, self, to *fiber.Fiber) {
 	}
 }
 
-// newLooper makes a sleeping looper. Called by the base of a worker.
-func (s *Scheduler) newLooper() *looper {
-	l := &looper{}
-	s.loopers.made.Add(1)
-	if s.pinned() {
+// newLooper makes a sleeping looper of w, which w's base has to switch to at once, because the body takes it from w.born.
+func (w *worker) newLooper() *looper {
+	l := &looper{w: w}
+	w.born = l
+	w.s.loopers.made.Add(1)
+	if w.pinned {
 		runtime.UnlockOSThread()
 		defer runtime.LockOSThread()
 	}
-	l.Init(l.run)
+	l.Init(w.body)
 	return l
 }
 
-// run is the body of the looper's fiber.
-func (l *looper) run(yield func(struct{}) bool) {
+// loopBody returns the body of the fibers of w's loopers. It is one function for all of them, which finds its looper in
+// w.born, because a function value for each looper is another object that each waiting task keeps alive.
+//
+// The garbage collector walks the stacks of all tasks that wait, and pays for each frame. So between iter.Pull and a task's
+// function there are two frames, and each is needed: a panic of the function is recovered in loop, which ends loop; a
+// Goexit, which cannot be stopped, is caught here.
+//
+// With a nil yield, the body goes on with the loop of w.born inside a deferred call: see goexit.
+func (w *worker) loopBody() func(yield func(struct{}) bool) {
+	return func(yield func(struct{}) bool) {
+		l := w.born
+		w.born = nil
+		var cur *rt.Desc // the last fresh task of this stack
+		over := false
+		defer func() {
+			if over {
+				return
+			}
+			if why, _ := rt.Unwinding(0); why != rt.Exiting {
+				l.fault(cur, recover())
+			}
+			l.goexit(cur)
+		}()
+		if yield == nil || l.begin(yield) {
+			for l.loop(&cur) {
+				l.finish(cur)
+			}
+		}
+		over = true
+	}
+}
+
+// begin is what the looper's fiber does first, on the worker that has made it. It reports false if the fiber has to end.
+func (l *looper) begin(yield func(struct{}) bool) bool {
 	if !l.Start(yield) {
-		return
+		return false
 	}
 	l.Place.Mark() // for rt.Here
 	if l.w.pinned {
 		runtime.LockOSThread()
 	}
 	l.w.commit()
-	l.loop()
+	return true
 }
 
-// loop runs tasks until the fiber has to end, or for ever if the worker quits: then
-// the loop sleeps, and the reaper ends it.
-func (l *looper) loop() {
-	var cur *rt.Desc // the fresh task that runs
-	normal := false
+// loop runs tasks until the fiber has to end, and returns false; if the worker quits, it sleeps until the reaper ends the
+// fiber. If the function of a fresh task panics, loop returns true: the failure is in the task's Ext, and the caller
+// finishes the task and calls loop again. loop stores each fresh task in *cur.
+//
+// A Goexit passes through, and *cur ends by it; so does one in the course of which a deferred call panicked, although the
+// panic is recovered here. What recover returns does not tell them apart: see rt.Unwinding.
+func (l *looper) loop(cur **rt.Desc) (failed bool) {
+	calling := false // a task's function
 	defer func() {
-		if normal {
+		if !calling {
 			return
 		}
-		if why, _ := rt.Unwinding(0); why != rt.Exiting {
-			l.fault(cur, recover())
+		if why, _ := rt.Unwinding(0); why == rt.Exiting {
+			return
 		}
-		l.goexit(cur)
+		v := recover()
+		if v == nil {
+			v = new(runtime.PanicNilError) // panic(nil) with GODEBUG=panicnil=1
+		}
+		pe, ok := v.(*task.PanicError) // what came up from a join has the stack of its origin
+		if !ok {
+			pe = &task.PanicError{Value: v, Stack: debug.Stack()}
+		}
+		(*cur).NeedExt().Err = pe
+		failed = true
 	}()
 	for {
 		w := l.w
@@ -95,14 +140,26 @@ func (l *looper) loop() {
 		default:
 			w.Fib.Store(&l.Fiber)
 			w.begin(d)
-			cur = d
-			call(d)
+			*cur = d
+			calling = true
+			if x := d.Ext(); x.HasContext() {
+				setLabels(d, x)
+			}
+			switch fn := d.Fn.(type) {
+			case func(*task.Ctx):
+				d.Fn = nil // what only the function holds may go before it returns, as after a go statement
+				fn((*task.Ctx)(d))
+			case *rt.Frame:
+				fn.Body.RunStolen(d)
+			default:
+				fn.(rt.Runner).Run(d)
+			}
+			calling = false
 			l.finish(d)
 			continue
 		}
 		if l.Dying() {
-			normal = true
-			return
+			return false
 		}
 	}
 }
@@ -135,7 +192,8 @@ func (l *looper) goexit(d *rt.Desc) {
 	}
 	l.finish(d)
 	if l.Mark++; l.Mark < maxGoexits {
-		l.loop()
+		l.w.born = l
+		l.w.body(nil)
 		return
 	}
 	w := l.w
@@ -157,42 +215,6 @@ func (l *looper) switchTo(w *worker, act action, to *fiber.Fiber) {
 	if !l.Dying() {
 		l.w.commit()
 	}
-}
-
-// call calls the task's function. A panic ends up in the task's Ext. A Goexit passes
-// through; so does one in the course of which a deferred call panicked, although the panic is
-// recovered here. What recover returns does not tell them apart: see rt.Unwinding.
-func call(d *rt.Desc) {
-	returned := false
-	defer func() {
-		if returned {
-			return
-		}
-		if why, _ := rt.Unwinding(0); why == rt.Exiting {
-			return
-		}
-		v := recover()
-		if v == nil {
-			v = new(runtime.PanicNilError) // panic(nil) with GODEBUG=panicnil=1
-		}
-		pe, ok := v.(*task.PanicError) // what came up from a join has the stack of its origin
-		if !ok {
-			pe = &task.PanicError{Value: v, Stack: debug.Stack()}
-		}
-		d.NeedExt().Err = pe
-	}()
-	if x := d.Ext(); x.HasContext() {
-		setLabels(d, x)
-	}
-	switch fn := d.Fn.(type) {
-	case func(*task.Ctx):
-		fn((*task.Ctx)(d))
-	case *rt.Frame:
-		fn.Body.RunStolen(d)
-	default:
-		fn.(rt.Runner).Run(d)
-	}
-	returned = true
 }
 
 // setLabels gives the fiber the labels of d's contexts, or of those of the task whose stolen call d is. If a

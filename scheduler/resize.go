@@ -112,7 +112,7 @@ func (s *Scheduler) grow(n int) {
 // newWorker makes a worker that has left, and that is not registered yet.
 func (s *Scheduler) newWorker(id int) *worker {
 	w := &worker{s: s, id: id, pinned: s.pinned(), fixed: s.cfg.pinning == Fixed, rng: rand.New(rand.NewPCG(uint64(id), 0x68656464)), ringing: new(dueBatch)}
-	w.Host, w.Home = w, &s.home
+	w.Host, w.Home, w.body = w, &s.home, w.loopBody()
 	w.runq.Init(deque.FIFO, 0)
 	w.Forks.Init(deque.LIFO, 0)
 	// Dispatch numbers of different workers far apart, so that a mark for one worker's

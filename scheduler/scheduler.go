@@ -235,7 +235,7 @@ func handle(f func(), done chan struct{}) {
 }
 
 // codes are the functions through which the stack of each task, of each handler, and of each function that a blocker calls, passes.
-var codes = [...]code{codeOf(call), codeOf(handle), codeOf(runJob)}
+var codes = [...]code{codeOf((*looper).loop), codeOf(handle), codeOf(runJob)}
 
 // A code is where a function's instructions lie.
 type code struct{ from, to uintptr }

@@ -35,8 +35,10 @@ type worker struct {
 	prevPark    rt.Park
 	prevLooper  *looper
 	idleLoopers []*looper
-	needLooper  bool     // the base is switched to for making a looper, not for ending
-	handoff     *rt.Desc // what the looper that is switched to has to run; nil: look for something
+	born        *looper                         // whose body is about to begin
+	body        func(yield func(struct{}) bool) // of its loopers' fibers
+	needLooper  bool                            // the base is switched to for making a looper, not for ending
+	handoff     *rt.Desc                        // what the looper that is switched to has to run; nil: look for something
 	descs       descList
 	rng         *rand.Rand
 	tick        uint32 // counts looks for work
@@ -291,8 +293,7 @@ func (w *worker) serve() {
 	w.fairNext()
 	for w.needLooper = true; w.needLooper; {
 		w.needLooper = false
-		l := w.s.newLooper()
-		l.w = w
+		l := w.newLooper()
 		w.Fib.Store(&l.Fiber)
 		exchange(w.pinned, w.base, &l.Fiber)
 		w.commit()

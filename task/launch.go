@@ -124,7 +124,7 @@ func launchedOf(c *Ctx) any {
 		}
 		d = f.Parent // which waits for the call, or will
 	}
-	if _, ok := d.Fn.(func(*Ctx)); ok {
+	if d.Fn == nil { // a function, which has started
 		if x := d.Ext(); x != nil {
 			if f, ok := x.Parent.(*foreign); ok {
 				return f.h

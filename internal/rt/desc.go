@@ -31,7 +31,9 @@ type Desc struct {
 
 	// Owned with the task: by the spawner until it is queued, then by
 	// whoever takes it from the queue. Handing over orders memory.
-	Fn any // func(*task.Ctx), kept as any since rt does not know Ctx; a Runner; or a *Frame
+	//
+	// Fn is a func(*task.Ctx), kept as any since rt does not know Ctx, and nil once that has been called; a Runner; or a *Frame.
+	Fn any
 	// Fib is where the task sleeps; nil if it has not started. Others may look, to
 	// prefetch.
 	Fib atomicx.Relaxed[fiber.Fiber]
