@@ -294,11 +294,14 @@ func (w *worker) takeLooper(pending *rt.Desc) *fiber.Fiber {
 }
 
 func (w *worker) keepLooper(l *looper) {
-	if len(w.idleLoopers) < keepLoopers {
-		w.idleLoopers = append(w.idleLoopers, l)
-		return
+	if len(w.idleLoopers) == keepLoopers {
+		// The older half, so that the lock is taken for many at once when many tasks end.
+		const half = keepLoopers / 2
+		w.s.loopers.put(w.idleLoopers[:half]...)
+		w.idleLoopers = append(w.idleLoopers[:0], w.idleLoopers[half:]...)
+		clear(w.idleLoopers[half:keepLoopers])
 	}
-	w.s.loopers.put(l)
+	w.idleLoopers = append(w.idleLoopers, l)
 }
 
 func (p *loopers) get() *looper {

@@ -102,7 +102,10 @@ func newScheduler(cfg config) (s *Scheduler, err error) {
 	}
 	s.home.Sched = (*gate)(s)
 	s.home.Pinned = s.pinned()
-	s.cohorts.Cancel = func(d *rt.Desc, gen uint32, err, cause error) { task.CancelWith(task.HandleOf(d, gen), err, cause) }
+	s.cohorts.Cancel = func(d *rt.Desc, gen uint32, err, cause error) (queue bool) {
+		return task.CancelWith(task.HandleOf(d, gen), err, cause)
+	}
+	s.cohorts.Queue = s.injectAll
 	s.descs.nobody = &rt.Worker{Home: &s.home}
 	if cfg.queueLimit > 0 {
 		s.inj.adm = &admission{limit: cfg.queueLimit, policy: cfg.queuePolicy, wake: s.wakeBlocked}
@@ -200,6 +203,17 @@ func (s *Scheduler) inject(d *rt.Desc) {
 	}
 	s.inj.push(d) // (P1)
 	s.wakeOne()   // (P2, P3)
+}
+
+// injectAll is inject for tasks that a goroutine has made runnable, under one lock. One wake-up (P2, P3) is enough, because it
+// comes after P1 of all of them: a searcher that takes one of them wakes the next worker if there are more.
+func (s *Scheduler) injectAll(ds []*rt.Desc) {
+	s.inj.mu.Lock()
+	for _, d := range ds {
+		s.inj.append(d) // (P1)
+	}
+	s.inj.mu.Unlock()
+	s.wakeOne() // (P2, P3)
 }
 
 // onOwnTask reports whether the caller runs on a task of this scheduler. Who asks is about to block until some

@@ -1,6 +1,8 @@
 package scheduler_test
 
 import (
+	"context"
+	"errors"
 	"runtime"
 	"strings"
 	"testing"
@@ -58,4 +60,30 @@ func TestAWaitingTaskDropsItsClosure(t *testing.T) {
 	require.Nil(t, gone.Value())
 	h.Ready()
 	require.NoError(t, h.Wait())
+}
+
+// The end of a context wakes all tasks that are parked under it, in batches, high and low ones too.
+func TestCancelManyUnderOneContext(t *testing.T) {
+	for _, workers := range []int{1, 2, 8} {
+		s := open(t, workers)
+		for range 3 {
+			ctx, cancel := context.WithCancelCause(context.Background())
+			var ts []task.Task
+			for i := range 1000 {
+				ts = append(ts, s.GoContext(ctx, func(c *task.Ctx) { _ = c.Park() },
+					task.Priority([]task.Level{task.Normal, task.High, task.Low}[i%3])))
+			}
+			waiting(t, ts...)
+			for s.Stats().Sleeping != workers { // so that the end of the context has to wake one
+				runtime.Gosched()
+			}
+			why := errors.New("why")
+			cancel(why)
+			finish(t, "the end of the tasks", func() {
+				for _, x := range ts {
+					require.Equal(t, why, x.Wait())
+				}
+			})
+		}
+	}
 }

@@ -54,16 +54,11 @@ func (t Task) Cancel() { t.CancelCause(nil) }
 // nil cause means [context.Canceled]. The first cancellation sets the cause.
 func (t Task) CancelCause(cause error) { t.cancel(context.Canceled, cause) }
 
-// CancelWith is CancelCause for a context that has ended with err and cause. It is for package scheduler.
-func CancelWith(t Task, err, cause error) { t.cancel(err, cause) }
-
-// cancel is CancelCause with what Err of the Ctx is to return.
-func (t Task) cancel(err, cause error) {
-	if t.d == nil {
-		return
-	}
+// CancelWith is CancelCause for a context that has ended with err and cause, but for the queue: it reports whether the caller
+// has to queue the task, which this has woken. It is for package scheduler.
+func CancelWith(t Task, err, cause error) (queue bool) {
 	if !t.d.Status().Live(t.gen) {
-		return
+		return false
 	}
 	why := rt.Default
 	if expired := rt.Expired(err); expired || cause != nil && cause != context.Canceled {
@@ -72,18 +67,23 @@ func (t Task) cancel(err, cause error) {
 			cause = err
 		}
 		if !t.d.SetCause(t.gen, cause, expired) {
-			return
+			return false
 		}
 	}
 	did, queue := t.d.Cancel(t.gen, why)
 	if !did {
-		return
+		return false
 	}
 	if x := t.d.Ext(); x != nil {
 		x.CloseDone()
 		t.d.CancelKids()
 	}
-	if queue {
+	return queue
+}
+
+// cancel is CancelCause with what Err of the Ctx is to return.
+func (t Task) cancel(err, cause error) {
+	if t.d != nil && CancelWith(t, err, cause) {
 		t.d.Home().Sched.Inject(t.d)
 	}
 }

@@ -31,15 +31,18 @@ type Under struct {
 //
 //	submitter                            goroutine of the context's end
 //	H1 Hold: find or make the cohort     E1 under the lock: set ended, take the list
-//	H2 count and start the task          E2 cancel the tasks of the list
-//	H3 Attach: under the lock: look at
+//	H2 count and start the task          E2 cancel the tasks of the list, and queue
+//	H3 Attach: under the lock: look at      those that this wakes, batch by batch
 //	   ended, else enter the list
 //
 // Either H3 comes before E1, and E2 cancels the task; or H3 sees ended, and the submitter cancels it. Hold calls all
 // methods of the user's contexts. They may panic: then the task has not been counted.
 type Cohorts struct {
-	// Cancel cancels a task with what Err and Cause of the context returned. Set before use.
-	Cancel func(d *Desc, gen uint32, err, cause error)
+	// Set before use. Cancel cancels a task with what Err and Cause of the context returned, and reports whether the
+	// caller has to queue the task. Queue queues such tasks.
+	Cancel func(d *Desc, gen uint32, err, cause error) (queue bool)
+	Queue  func(ds []*Desc)
+
 	shards [16]cohortShard
 }
 
@@ -137,7 +140,7 @@ func (cs *Cohorts) Attach(x *Ext, d *Desc, gen uint32) {
 		c := u.cohort
 		if c == nil {
 			if u.err != nil {
-				cs.Cancel(d, gen, u.err, u.cause)
+				cs.cancel(d, gen, u.err, u.cause)
 			}
 			continue
 		}
@@ -153,10 +156,20 @@ func (cs *Cohorts) Attach(x *Ext, d *Desc, gen uint32) {
 		}
 		c.shard.mu.Unlock()
 		if ended {
-			cs.Cancel(d, gen, c.err, c.cause)
+			cs.cancel(d, gen, c.err, c.cause)
 		}
 	}
 }
+
+func (cs *Cohorts) cancel(d *Desc, gen uint32, err, cause error) {
+	if cs.Cancel(d, gen, err, cause) {
+		cs.Queue([]*Desc{d})
+	}
+}
+
+// cohortBatch is how many tasks the end of a context queues at once: enough to make the injector's lock cheap, few enough that
+// the workers begin while the goroutine still cancels.
+const cohortBatch = 64
 
 // end is called when the context has ended, by a goroutine of its own.
 func (c *cohort) end() {
@@ -170,11 +183,20 @@ func (c *cohort) end() {
 	u := c.first
 	c.first = nil
 	s.mu.Unlock()
+	batch := make([]*Desc, 0, cohortBatch)
 	for u != nil { // the links are this goroutine's: Drop leaves those of an ended cohort alone
 		next := u.next
 		u.prev, u.next = nil, nil
-		c.of.Cancel(u.d, u.gen, err, cause) // (E2)
+		if c.of.Cancel(u.d, u.gen, err, cause) { // (E2)
+			if batch = append(batch, u.d); len(batch) == cohortBatch {
+				c.of.Queue(batch)
+				batch = batch[:0]
+			}
+		}
 		u = next
+	}
+	if len(batch) > 0 {
+		c.of.Queue(batch)
 	}
 }
 

@@ -17,13 +17,14 @@ func TestCohortBesideTheEnd(t *testing.T) {
 	for range 300 {
 		var mu sync.Mutex
 		got := map[*Desc]error{}
-		cs := &Cohorts{Cancel: func(d *Desc, gen uint32, err, cause error) {
+		cs := &Cohorts{Cancel: func(d *Desc, gen uint32, err, cause error) bool {
 			mu.Lock()
 			defer mu.Unlock()
 			if err != context.Canceled || !d.Status().Live(gen) {
 				cause = errors.New("err, or generation")
 			}
 			got[d] = cause
+			return false
 		}}
 		ctx, cancel := context.WithCancelCause(context.Background())
 		const n = 8
@@ -56,6 +57,40 @@ func TestCohortBesideTheEnd(t *testing.T) {
 	}
 }
 
+// The end of a context queues each task that it has woken once, however many there are.
+func TestCohortQueuesInBatches(t *testing.T) {
+	for _, n := range []int{1, cohortBatch - 1, cohortBatch, cohortBatch + 1, 3*cohortBatch + 7} {
+		queued := make(chan *Desc, 2*n)
+		cs := &Cohorts{
+			Cancel: func(*Desc, uint32, error, error) bool { return true },
+			Queue: func(ds []*Desc) {
+				for _, d := range ds {
+					queued <- d
+				}
+			},
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		all := map[*Desc]*Ext{}
+		for range n {
+			x := &Ext{Under: &Under{Context: ctx}}
+			d := fresh(0)
+			cs.Hold(x)
+			d.Start("fn", x)
+			cs.Attach(x, d, 0)
+			all[d] = x
+		}
+		cancel()
+		for range n {
+			d := <-queued
+			require.Contains(t, all, d, "of %d", n)
+			all[d].Release()
+			delete(all, d)
+		}
+		requireNoCohorts(t, cs)
+		require.Empty(t, queued)
+	}
+}
+
 // Tasks that end leave their cohort, in any order, and the last one ends the watch.
 func TestCohortLeaves(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -63,7 +98,7 @@ func TestCohortLeaves(t *testing.T) {
 	other, cancelOther := context.WithCancel(ctx)
 	defer cancelOther()
 	cancelled := make(chan *Desc, 8)
-	cs := &Cohorts{Cancel: func(d *Desc, _ uint32, _, _ error) { cancelled <- d }}
+	cs := &Cohorts{Cancel: func(d *Desc, _ uint32, _, _ error) bool { cancelled <- d; return false }}
 	var xs []*Ext
 	var ds []*Desc
 	for range 4 {
