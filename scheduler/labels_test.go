@@ -78,3 +78,22 @@ func TestLabelsOfTheContext(t *testing.T) {
 		require.False(t, labelled(t, "of-the-task"))
 	}).Wait())
 }
+
+// Go does not pass on the labels of the caller; Parent does, with a context that has them.
+func TestLabelsOfTasksThatATaskStarts(t *testing.T) {
+	s := open(t, 1) // so that they run one after the other, and after Do has taken the labels off the caller
+	var plain, under bool
+	require.NoError(t, s.Go(func(c *task.Ctx) {
+		var ts []task.Task
+		pprof.Do(c, pprof.Labels("of-the-starter", "1"), func(ctx context.Context) {
+			ts = append(ts,
+				c.Go(func(*task.Ctx) { plain = labelled(t, "of-the-starter") }),
+				c.Go(func(*task.Ctx) { under = labelled(t, "of-the-starter") }, task.Parent(ctx)))
+		})
+		for _, x := range ts {
+			_ = x.Join(c)
+		}
+	}).Wait())
+	require.False(t, plain)
+	require.True(t, under)
+}

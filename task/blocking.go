@@ -24,6 +24,9 @@ import (
 // has gone on, that goes to the scheduler's panic handler with the handle of the task, or ends the process if there is
 // none. If fn calls runtime.Goexit, Blocking returns [ErrGoexit].
 //
+// fn begins without profiler labels, whatever labels the task has, and whatever it sets ends with it. To label it, call
+// pprof.Do inside fn.
+//
 // Inside fn the methods of c that are not context.Context's must not be called, nor c be passed to operations that
 // can wait: the task is parked, and so they panic. With another context such operations block fn's goroutine.
 func (c *Ctx) Blocking(fn func()) error {

@@ -19,7 +19,8 @@ import (
 //
 // There is one exception. If the task is under no context ([Parent], scheduler.GoContext, a group's context), and none
 // of the four methods was called before the task's end, directly or through a derived context, then the Ctx may serve
-// another such task afterwards: it has no values then either, but its Err and Done may be those of the other task. So if
+// another such task afterwards: it has no values then either (unless a [Group] or a [Future] has started that task by a [Starter] of
+// the user's), but its Err and Done may be those of the other task. So if
 // something keeps a context beyond the end, give it one that was derived by [context.WithCancel], or by
 // [WithTimeout]; these call the methods.
 //
@@ -61,6 +62,10 @@ func (c *Ctx) Task() Task { return Task{c.desc(), c.desc().Gen()} }
 //
 // The new task is independent: it may outlive this one and is not cancelled with it.
 // If the scheduler is closed, fn does not run and the handle's Err is [ErrClosed].
+//
+// Unlike a go statement, Go does not pass on the profiler labels that the caller has. The new task begins with the labels of
+// the context that it is under, or without labels. So pass labels on with [Parent]: pprof.Do(c, labels, func(ctx) ...) gives
+// its function a context that has them.
 func (c *Ctx) Go(fn func(c *Ctx), opts ...Option) Task {
 	if fn == nil {
 		panic("task: Ctx.Go with a nil function")

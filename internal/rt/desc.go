@@ -446,7 +446,14 @@ func (d *Desc) Cancel(gen uint32, why Cause) (did, queue bool) {
 // What remains is a Ctx without values that was asked for nothing before its task ended: to derive a context by
 // context.WithValue or WithoutCancel calls no method of the parent. Such a context has no values but its own, for ever;
 // its Err and Done may later be those of another task without values. To rule that out every descriptor would have to
-// serve once only, and then a spawn costs a third more (BenchmarkSpawn).
+// serve once only, and then a spawn costs a third more (BenchmarkSpawn). A Ctx that is an object of its own, with the
+// descriptor's address and the generation, would be such an allocation too. To use a descriptor again only after a garbage
+// collection has shown that no context points to it saves nothing: a pool between two collections would take as much new
+// memory as one that uses no descriptor again.
+//
+// In one case such a context may also show values of the other task: if a group or a future has started that one by a Starter
+// that is neither a scheduler nor a Ctx. That task gets its parent context when it runs (startForeign in package task), and the
+// Starter may have given it a descriptor that has served.
 func (d *Desc) Escape() { d.escape(d.Gen()) }
 
 // escape notes that the Ctx may be used after the task has ended, so that the
