@@ -146,10 +146,11 @@ func (panics) Done() <-chan struct{} { panic("Done") }
 func TestAttachAfterTheEnd(t *testing.T) {
 	why := errors.New("why")
 	var cancelled []*Desc
-	cs := &Cohorts{Cancel: func(d *Desc, _ uint32, err, cause error) {
+	cs := &Cohorts{Cancel: func(d *Desc, _ uint32, err, cause error) (queue bool) {
 		require.Equal(t, context.Canceled, err)
 		require.Equal(t, why, cause)
 		cancelled = append(cancelled, d)
+		return false
 	}}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	x := &Ext{Under: &Under{Context: ctx}}
