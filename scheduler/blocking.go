@@ -321,5 +321,6 @@ func (s *Scheduler) strayPanic(j rt.Job, stray error) {
 	if s.cfg.onPanic == nil {
 		crash(t, e, handlePanics)
 	}
+	s.strays.Add(1)
 	s.inHandler(func() { s.cfg.onPanic(t, e) })
 }

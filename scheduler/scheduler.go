@@ -47,6 +47,7 @@ type Scheduler struct {
 	handlers atomic.Int32 // that run
 	wakes    atomic.Uint64
 	stalls   atomic.Uint64
+	strays   atomic.Uint64 // panics that the handler got and no worker has counted
 	stranded atomic.Uint64
 
 	phase    atomicx.Int32

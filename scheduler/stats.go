@@ -97,6 +97,7 @@ func (s *Scheduler) Stats() Stats {
 		Sleeping: s.idle.sleeping(),
 		Spawned:  s.inj.accepted.Load(),
 		Queued:   s.inj.len(),
+		Panics:   s.strays.Load(),
 		Stalls:   s.stalls.Load(),
 		Wakes:    s.wakes.Load(),
 		Stranded: s.stranded.Load(),

@@ -313,6 +313,7 @@ func TestBlockingStrayPanic(t *testing.T) {
 		r := <-got
 		require.Equal(t, x, r.t)
 		require.Equal(t, errStop, r.e.Value)
+		require.EqualValues(t, 1, s.Stats().Panics)
 	})
 }
 
