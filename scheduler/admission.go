@@ -369,18 +369,20 @@ func (s *Scheduler) endUnrun(d *rt.Desc) {
 	rt.WakeAll(waiters, nil)
 }
 
-// awaitEnd makes a submitter wait until its task has ended (CallerRuns).
+// awaitEnd makes a submitter wait until its task has ended (CallerRuns). The task is accepted by now, and has x. So a method of a user's
+// context that panics ends the wait as the context's end would, and the panic is dropped.
 func (s *Scheduler) awaitEnd(by context.Context, c *task.Ctx, t task.Task, x *rt.Ext) {
 	if c != nil {
 		_ = t.Join(c)
 		return
 	}
-	if by != nil {
-		_ = t.WaitContext(by)
+	if by == nil && (x == nil || x.Under == nil) {
+		_ = t.Wait()
 		return
 	}
-	if x == nil || x.Under == nil {
-		_ = t.Wait()
+	defer func() { _ = recover() }()
+	if by != nil {
+		_ = t.WaitContext(by)
 		return
 	}
 	by = x.Under.Context

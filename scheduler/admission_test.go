@@ -658,6 +658,73 @@ func TestCancelWhileCallerWaits(t *testing.T) {
 	waitAll(t, queued)
 }
 
+// A panickyCtx is a context one of whose methods panics from its n-th call on.
+type panickyCtx struct {
+	context.Context
+	method string
+	n      atomic.Int64
+}
+
+func (x *panickyCtx) call(method string) {
+	if method == x.method && x.n.Add(-1) < 0 {
+		panic(errCause)
+	}
+}
+func (x *panickyCtx) Err() error            { x.call("Err"); return x.Context.Err() }
+func (x *panickyCtx) Done() <-chan struct{} { x.call("Done"); return x.Context.Done() }
+func (x *panickyCtx) Value(key any) any     { x.call("Value"); return x.Context.Value(key) }
+
+// Whenever a context panics while it is submitted under: if the panic comes out nothing has been submitted, and otherwise the task
+// runs. With CallerRuns a panic that comes in the wait for the task's end is too late to come out.
+func TestContextThatPanicsWhileCallerWaits(t *testing.T) {
+	ways := map[string]func(s *scheduler.Scheduler, ctx context.Context, fn func(c *task.Ctx)) (wait func() error){
+		"GoContext": func(s *scheduler.Scheduler, ctx context.Context, fn func(c *task.Ctx)) func() error {
+			return s.GoContext(ctx, fn).Wait
+		},
+		"Group.Go": func(s *scheduler.Scheduler, ctx context.Context, fn func(c *task.Ctx)) func() error {
+			g := task.NewGroup(s)
+			err := g.Go(ctx, func(c *task.Ctx) error { fn(c); return nil })
+			return func() error { return errors.Join(err, g.Wait(context.Background())) }
+		},
+	}
+	for name, submit := range ways {
+		for _, method := range []string{"Err", "Done", "Value"} {
+			for n := range 8 {
+				s := open(t, 1, scheduler.WithQueueLimit(1, scheduler.CallerRuns))
+				release := hold(t, s)
+				queued := fill(t, s, 1)
+				ctx, cancel := context.WithCancel(context.Background())
+				bad := &panickyCtx{Context: ctx, method: method}
+				bad.n.Store(int64(n))
+				var ran atomic.Int64
+				var wait func() error
+				submitted := make(chan struct{})
+				go func() {
+					defer close(submitted)
+					defer func() { _ = recover() }()
+					wait = submit(s, bad, func(*task.Ctx) { ran.Add(1) })
+				}()
+				for over := false; !over && s.Stats().Delayed == 0; runtime.Gosched() {
+					select {
+					case <-submitted:
+						over = true
+					default:
+					}
+				}
+				release()
+				<-submitted
+				waitAll(t, queued)
+				if wait != nil {
+					require.NoError(t, wait())
+				}
+				finish(t, "Wait", func() { require.NoError(t, s.Wait(context.Background())) })
+				require.Equal(t, wait != nil, ran.Load() == 1, "%s, %s, %d", name, method, n)
+				cancel()
+			}
+		}
+	}
+}
+
 // TryGo never waits.
 func TestTryGoWithFullQueue(t *testing.T) {
 	eachPolicy(t, func(t *testing.T, p scheduler.QueuePolicy) {

@@ -18,7 +18,8 @@ const (
 	// Reject refuses the submission: its handle's Err is [task.ErrQueueFull].
 	Reject
 	// CallerRuns makes the submitter pay: the submission is queued beyond the limit, behind the others, and the submitter
-	// waits until the task has ended, or until one of the contexts named under Block does. The task itself runs on a
+	// waits until the task has ended, or until one of the contexts named under Block does. (If a method of such a context panics
+	// meanwhile, the wait ends as well, and the panic is dropped, because the task has been accepted.) The task itself runs on a
 	// worker, since without one it could not be suspended. So a goroutine cannot submit faster than the scheduler works, and at most
 	// the limit plus one task for each submitter is queued.
 	CallerRuns
