@@ -20,7 +20,7 @@ mutants: ## every planted bug of .ci/mutants has to be found
 fuzz: ## seed corpora; with FUZZTIME=30s, new inputs
 	.ci/run fuzz
 
-soak: ## everything mixed under the race detector, for 8 times HEDDLE_SOAK (1m)
+soak: ## everything mixed under the race detector, for 10 times HEDDLE_SOAK (1m)
 	HEDDLE_SOAK=$${HEDDLE_SOAK:-1m} go test -race -count 1 -timeout 0 -v ./internal/soak
 
 bench: ## all benchmarks, with the times they deserve

@@ -1,5 +1,16 @@
-// Package soak has no code but a test: everything that heddle offers, mixed at random, by tasks and
-// goroutines, with cancellations, panics and changes of the scheduler in the middle; in the end all counts
-// have to balance. It is short by default. HEDDLE_SOAK=1m makes each of its eight parts go on for that long; make
-// soak does so under the race detector.
+// Package soak has no code but a test: everything that heddle offers, mixed at random by tasks and
+// goroutines, with cancellations, panics, Goexits, contexts that panic, and changes of the scheduler
+// in the middle. When all is quiet the accounts have to balance, and when a scheduler has ended,
+// nothing of it may be left.
+//
+// An operation is counted when it has returned and its result has been checked: one fork that was
+// joined; one yield; one value sent or received; one park; one lock taken and given back; one task
+// started and seen to its end; or one call of a rarer kind with all that it starts. A wait that was
+// ended by its context counts too, because that is a result. What a panic or the end of its task cuts
+// off does not count. Each party counts for itself, and adds its counts to the sum when it ends.
+//
+// The test is short by default. HEDDLE_SOAK=1m makes each of its ten parts go on for that long, and
+// HEDDLE_SOAK_OPS=1000000000 until all parts together have done that many operations; each ends with
+// the round in which that happens. HEDDLE_SOAK_SEED=N makes the same choices as the run that has
+// printed N; the interleaving is the machine's.
 package soak

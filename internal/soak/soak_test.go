@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -14,49 +15,228 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/heddle-go/heddle/internal/balance"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	balance.Watch()
+	goleak.VerifyTestMain(m)
+}
 
-// duration is how long each mixture goes on; 0 for a fixed number of operations.
-func duration(t *testing.T) time.Duration {
-	v := os.Getenv("HEDDLE_SOAK")
-	if v == "" {
-		return 0
+// seed chooses everything that is left to chance. Whatever fails names it.
+var seed uint64
+
+// patience is how long something may take before it is called hung. Nothing waits for it to pass.
+const patience = 10 * time.Minute
+
+// A bound says when a part is over.
+type bound struct {
+	start    time.Time
+	duration time.Duration // 0: none
+	ops      int64         // done, of all parts; 0: none
+	rounds   int           // if there is neither
+	parties  int           // that take part in a round
+}
+
+func (b *bound) reached() bool {
+	if b.duration == 0 && b.ops == 0 {
+		b.rounds--
+		return b.rounds <= 0
 	}
-	d, err := time.ParseDuration(v)
-	if err != nil || d <= 0 {
-		t.Fatalf("HEDDLE_SOAK=%s: want a positive duration, such as 10m", v)
+	return b.duration != 0 && time.Since(b.start) >= b.duration || b.ops != 0 && done.Load() >= b.ops
+}
+
+// settings reads the environment.
+func settings(t *testing.T) (duration time.Duration, ops int64) {
+	if v := os.Getenv("HEDDLE_SOAK"); v != "" {
+		d, err := time.ParseDuration(v)
+		if err != nil || d <= 0 {
+			t.Fatalf("HEDDLE_SOAK=%s: want a positive duration, such as 10m", v)
+		}
+		duration = d
 	}
-	return d
+	if v := os.Getenv("HEDDLE_SOAK_OPS"); v != "" {
+		n, err := strconv.ParseInt(v, 10, 64)
+		if err != nil || n <= 0 {
+			t.Fatalf("HEDDLE_SOAK_OPS=%s: want a positive number of operations, such as 1000000000", v)
+		}
+		ops = n
+	}
+	seed = uint64(time.Now().UnixNano())
+	if v := os.Getenv("HEDDLE_SOAK_SEED"); v != "" {
+		n, err := strconv.ParseUint(v, 10, 64)
+		if err != nil {
+			t.Fatalf("HEDDLE_SOAK_SEED=%s: want the number that a run has printed", v)
+		}
+		seed = n
+	}
+	return duration, ops
+}
+
+func TestSoak(t *testing.T) {
+	duration, ops := settings(t)
+	fmt.Printf("soak: seed %d\n", seed)
+	start := time.Now()
+	rounds, parties := 4, 24
+	if testing.Short() {
+		rounds, parties = 1, 12
+	}
+	if duration != 0 || ops != 0 {
+		parties = 60
+	}
+	workers := []int{1, 2, 4, 8, 64}
+	pinnings := []scheduler.Pinning{scheduler.Threads, scheduler.None}
+	parts := int64(len(workers) * len(pinnings))
+	part := int64(0)
+	for _, n := range workers {
+		for _, p := range pinnings {
+			part++
+			b := &bound{time.Now(), duration, ops * part / parts, rounds, parties}
+			rng := rand.New(rand.NewPCG(seed, uint64(part)))
+			t.Run(fmt.Sprintf("workers=%d/%v", n, p), func(t *testing.T) {
+				for over := false; !over; {
+					over = live(t, n, p, rng, b)
+				}
+			})
+		}
+	}
+	t.Logf("seed %d, %v, at most %s of memory; operations by kind:\n%s", seed, time.Since(start).Round(time.Millisecond), peakMemory(), table())
+}
+
+// live is the life of one scheduler: some rounds, the last of which its end may cut short. It reports whether b is reached.
+func live(t *testing.T, workers int, pinning scheduler.Pinning, rng *rand.Rand, b *bound) (over bool) {
+	var panics atomic.Int64
+	opts := []scheduler.Option{
+		scheduler.WithWorkers(workers),
+		scheduler.WithPinning(pinning),
+		scheduler.WithQuantum(time.Millisecond),
+		scheduler.WithStallAfter(0),
+		scheduler.WithBlockingLimit(4),
+		scheduler.WithPanicHandler(func(x task.Task, e *task.PanicError) {
+			if e.Value != planted {
+				fail(fmt.Sprintf("a panic that was not planted: %+v", e))
+			}
+			panics.Add(1)
+		}),
+	}
+	switch rng.IntN(3) { // under the other policies a task that was left out could not be waited for
+	case 0:
+		opts = append(opts, scheduler.WithQueueLimit(4, scheduler.Block))
+	case 1:
+		opts = append(opts, scheduler.WithQueueLimit(4, scheduler.CallerRuns))
+	}
+	s, err := scheduler.New(opts...)
+	require.NoError(t, err)
+	w := newWorld(s)
+	defer w.leave()
+
+	for rounds := 1 + rng.IntN(20); rounds > 0 && !over; rounds-- {
+		over = b.reached()
+		last := rounds == 1 || over
+		w.round(t, b.parties, rng.Uint64(), last && rng.IntN(2) == 0)
+		w.balance(t)
+		report(b)
+	}
+	if rng.IntN(2) == 0 {
+		require.NoError(t, s.Shutdown(t.Context()))
+	} else {
+		require.NoError(t, s.Close())
+	}
+
+	// That no task is counted as live and no goroutine as owed a P is checked by package balance.
+	w.within(t, "functions that are called at the end of tasks", w.called.Wait)
+	w.balance(t)
+	st := s.Stats()
+	require.Equal(t, st.Spawned, st.Finished, "tasks started and ended: %+v", st)
+	require.Zero(t, st.Queued, "%+v", st)
+	require.Zero(t, st.Stranded, "%+v", st)
+	require.Equal(t, w.planted.Load(), panics.Load(), "panics that the handler got")
+	require.Equal(t, w.planted.Load(), int64(st.Panics), "panics that the scheduler has counted")
+	goleak.VerifyNone(t)
+	return over
+}
+
+// reported is when a long run has last said how far it is.
+var reported = time.Now()
+
+func report(b *bound) {
+	if time.Since(reported) > 10*time.Second {
+		reported = time.Now()
+		fmt.Printf("soak: %d operations, this part for %v\n", done.Load(), time.Since(b.start).Round(time.Second))
+	}
+}
+
+// fail ends the program: a party is not the test's goroutine, whatever it panics with may be recovered, and nothing is worth
+// going on with.
+func fail(what string) {
+	buf := make([]byte, 1<<20)
+	fmt.Fprintf(os.Stderr, "--- FAIL: soak: %s; HEDDLE_SOAK_SEED=%d\n%s\n", what, seed, buf[:runtime.Stack(buf, true)])
+	os.Exit(2)
+}
+
+func check(ok bool, what string) {
+	if !ok {
+		fail(what)
+	}
 }
 
 // A party is a task or a goroutine that takes part.
 type party struct {
 	*world
-	ctx context.Context
-	c   *task.Ctx // nil for a goroutine
-	rng *rand.Rand
+	ctx   context.Context
+	c     *task.Ctx // nil for a goroutine
+	rng   *rand.Rand
+	kind  int // what it is at
+	tally tally
 }
 
-// operations are what parties do, each as often as the next.
-var operations []func(p *party)
+func (w *world) party(ctx context.Context, c *task.Ctx, seed uint64) *party {
+	return &party{world: w, ctx: ctx, c: c, rng: rand.New(rand.NewPCG(seed, 1)), tally: make(tally, len(kinds))}
+}
 
-func init() { // they refer to it
-	operations = []func(p *party){
-		(*party).send, (*party).receive, (*party).send, (*party).receive, (*party).choose,
-		(*party).lock, (*party).readLock, (*party).writeLock, (*party).permits,
-		(*party).signal, (*party).waitSignal, (*party).event, (*party).meet,
-		(*party).group, (*party).future, (*party).waitGroup,
-		(*party).sleep, (*party).yield, (*party).fork, (*party).sort, (*party).block,
-		(*party).fail, (*party).exit, (*party).join, (*party).cancel, (*party).park, (*party).complete,
+// run draws n times.
+func (p *party) run(n int) {
+	for range n {
+		p.draw()
 	}
 }
 
-// brief returns a context for one wait: half of the time one that ends soon, so that nothing waits for ever, since
-// nobody may come; otherwise one that ends a little later.
+// spawn starts a task.
+func (p *party) spawn(fn func(p *party), opts ...task.Option) task.Task {
+	body := p.body(fn)
+	if p.rng.IntN(4) == 0 {
+		opts = append(opts, p.level())
+	}
+	if p.c != nil && p.rng.IntN(2) == 0 {
+		return p.c.Go(body, opts...)
+	}
+	return p.s.Go(body, opts...)
+}
+
+// aside is spawn for a task that may wait for what the party does next. A submission by Go may wait for room in the queue, or for the
+// task's end; one by GoAfter does not.
+func (p *party) aside(fn func(p *party)) task.Task {
+	if p.c != nil {
+		return p.c.Go(p.body(fn))
+	}
+	return p.s.GoAfter(0, p.body(fn))
+}
+
+// body makes fn the function of a task that is started once.
+func (p *party) body(fn func(p *party)) func(c *task.Ctx) {
+	w, seed := p.world, p.rng.Uint64()
+	var began atomic.Bool
+	return func(c *task.Ctx) {
+		check(!began.Swap(true), "a task has run twice")
+		q := w.party(c, c, seed)
+		defer q.flush()
+		fn(q)
+	}
+}
+
+// brief returns a context for one wait, which ends soon, because what is waited for may never come.
 func (p *party) brief() (context.Context, context.CancelFunc) {
 	d := time.Duration(p.rng.Int64N(int64(100 * time.Microsecond)))
 	if p.rng.IntN(2) == 0 {
@@ -68,99 +248,10 @@ func (p *party) brief() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(p.ctx, d)
 }
 
-// spawn starts a task.
-func (p *party) spawn(fn func(p *party), opts ...task.Option) task.Task {
-	seed := p.rng.Uint64()
-	body := func(c *task.Ctx) {
-		p.ran.Add(1)
-		fn(&party{world: p.world, ctx: c, c: c, rng: rand.New(rand.NewPCG(seed, 1))})
-	}
-	p.spawned.Add(1)
-	if p.rng.IntN(4) == 0 {
-		opts = append(opts, p.level())
-	}
-	if p.c != nil && p.rng.IntN(2) == 0 {
-		return p.c.Go(body, opts...)
-	}
-	return p.s.Go(body, opts...)
-}
-
-// run performs n operations.
-func (p *party) run(n int) {
-	for range n {
-		operations[p.rng.IntN(len(operations))](p)
-		p.done.Add(1)
-	}
-}
-
-func TestSoak(t *testing.T) {
-	for _, workers := range []int{1, 2, 4, 8} {
-		for _, pinning := range []scheduler.Pinning{scheduler.Threads, scheduler.None} {
-			t.Run(fmt.Sprintf("workers=%d/%v", workers, pinning), func(t *testing.T) { soak(t, workers, pinning) })
-		}
-	}
-}
-
-func soak(t *testing.T, workers int, pinning scheduler.Pinning) {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	var panics atomic.Int64
-	opts := []scheduler.Option{
-		scheduler.WithWorkers(workers),
-		scheduler.WithPinning(pinning),
-		scheduler.WithQuantum(time.Millisecond),
-		scheduler.WithStallAfter(0),
-		scheduler.WithBlockingLimit(4),
-		scheduler.WithPanicHandler(func(x task.Task, e *task.PanicError) {
-			if e.Value != planted {
-				fmt.Fprintf(os.Stderr, "a panic that was not planted, seed %d: %v\n", seed, e)
-				os.Exit(2)
-			}
-			panics.Add(1)
-		}),
-	}
-	switch seed % 3 { // of the other policies nobody could wait for a task that they have left out
-	case 0:
-		opts = append(opts, scheduler.WithQueueLimit(4, scheduler.Block))
-	case 1:
-		opts = append(opts, scheduler.WithQueueLimit(4, scheduler.CallerRuns))
-	}
-	s, err := scheduler.New(opts...)
-	require.NoError(t, err)
-	w := newWorld(s)
-
-	limit := duration(t)
-	start, printed := time.Now(), time.Now()
-	rounds := 20
-	if testing.Short() {
-		rounds = 3
-	}
-	rng := rand.New(rand.NewPCG(seed, uint64(workers)))
-	for round := 0; limit == 0 && round < rounds || limit != 0 && time.Since(start) < limit; round++ {
-		w.round(t, rng.Uint64())
-		if time.Since(printed) > 10*time.Second {
-			printed = time.Now()
-			fmt.Printf("soak: %v: %d operations, %d tasks\n", time.Since(start).Round(time.Second), w.done.Load(), w.spawned.Load())
-		}
-		w.balance(t)
-	}
-	if rng.IntN(2) == 0 {
-		require.NoError(t, s.Shutdown(t.Context()))
-	} else {
-		require.NoError(t, s.Close())
-	}
-	st := s.Stats()
-	require.Equal(t, st.Spawned, st.Finished, "%+v", st)
-	require.Zero(t, st.Stranded, "%+v", st)
-	require.Equal(t, w.planted.Load(), panics.Load(), "panics")
-	require.Equal(t, w.planted.Load(), int64(st.Panics), "panics that the scheduler has counted")
-	t.Logf("%d operations, %d tasks", w.done.Load(), w.spawned.Load())
-}
-
-// round lets parties of both kinds loose, and somebody who changes the scheduler beneath them; it returns when all is quiet
-// again.
-func (w *world) round(t *testing.T, seed uint64) {
-	const parties, operations = 24, 40
+// round lets parties of both kinds loose, and a goroutine that changes the scheduler beneath them. It returns when all is quiet
+// again. If cut is set, the scheduler is ended in the middle.
+func (w *world) round(t *testing.T, parties int, seed uint64, cut bool) {
+	const draws = 50
 	rng := rand.New(rand.NewPCG(seed, 2))
 	over := make(chan struct{})
 	meddler := make(chan struct{})
@@ -168,45 +259,76 @@ func (w *world) round(t *testing.T, seed uint64) {
 		defer close(meddler)
 		w.meddle(rand.New(rand.NewPCG(seed, 3)), over)
 	}()
-	outside := make(chan struct{})
+	outside := make(chan struct{}, parties)
 	for i := range parties {
-		p := &party{world: w, ctx: context.Background(), rng: rand.New(rand.NewPCG(rng.Uint64(), uint64(i)))}
-		if i%4 == 0 {
-			go func() {
-				p.run(operations)
-				outside <- struct{}{}
-			}()
-		} else {
-			p.spawn(func(p *party) { p.run(operations) })
-		}
+		p := w.party(w.ctx, nil, rng.Uint64())
+		go func() {
+			if i%6 == 0 {
+				p.run(draws)
+				p.flush()
+			} else {
+				p.spawn(func(p *party) { p.run(draws) }) // waits, if the queue has a limit
+			}
+			outside <- struct{}{}
+		}()
 	}
-	for i := range parties {
-		if i%4 == 0 {
-			w.await(t, outside)
-		}
+	if cut {
+		w.cutShort(t, rng)
 	}
-	quiet := make(chan struct{})
-	go func() {
-		defer close(quiet)
-		if err := w.s.Wait(context.Background()); err != nil {
-			panic(err)
-		}
-	}()
-	w.await(t, quiet)
+	for range parties {
+		w.await(t, "a goroutine", outside)
+	}
+	if !cut {
+		w.within(t, "the tasks", func() {
+			err := w.s.Wait(context.Background())
+			check(err == nil, "Scheduler.Wait has failed")
+		})
+		w.within(t, "functions that timers call", w.armed.Wait)
+	}
 	close(over)
-	w.await(t, meddler)
+	w.await(t, "the goroutine that changes the scheduler", meddler)
+}
+
+// cutShort ends the scheduler at a time when anything may be under way.
+func (w *world) cutShort(t *testing.T, rng *rand.Rand) {
+	time.Sleep(time.Duration(rng.Int64N(int64(20 * time.Millisecond)))) // any moment will do
+	how := rng.IntN(3)
+	w.within(t, "the scheduler's end", func() {
+		w.cut.Store(true)
+		switch how {
+		case 0:
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Millisecond)
+			defer cancel()
+			if err := w.s.Shutdown(ctx); err != nil {
+				check(errors.As(err, new(*scheduler.RunningError)), "Shutdown has failed otherwise than by its time")
+			}
+		case 1: // Close by a task does not wait
+			w.s.Go(func(c *task.Ctx) { _ = w.s.Close() })
+		}
+		w.leave() // goroutines that take part must not wait for tasks that never ran
+		check(w.s.Close() == nil, "Close has failed")
+	})
+}
+
+// within fails if f does not return.
+func (w *world) within(t *testing.T, what string, f func()) {
+	t.Helper()
+	returned := make(chan struct{})
+	go func() {
+		defer close(returned)
+		f()
+	}()
+	w.await(t, what, returned)
 }
 
 // await fails with what the scheduler's tasks wait for if c does not come.
-func (w *world) await(t *testing.T, c <-chan struct{}) {
+func (w *world) await(t *testing.T, what string, c <-chan struct{}) {
 	t.Helper()
 	select {
 	case <-c:
-	case <-time.After(2 * time.Minute):
+	case <-time.After(patience):
 		_ = w.s.Dump(os.Stderr)
-		buf := make([]byte, 1<<20)
-		fmt.Fprintf(os.Stderr, "--- FAIL: %s hangs\n%s\n", t.Name(), buf[:runtime.Stack(buf, true)])
-		os.Exit(1)
+		fail(fmt.Sprintf("%s: %s: hangs", t.Name(), what))
 	}
 }
 
@@ -217,9 +339,7 @@ func (w *world) meddle(rng *rand.Rand, over chan struct{}) {
 		select {
 		case <-over:
 			w.s.Resume()
-			if err := w.s.Resize(workers); err != nil {
-				panic(err)
-			}
+			w.uncut(w.s.Resize(workers))
 			return
 		case <-time.After(time.Duration(rng.Int64N(int64(2 * time.Millisecond)))):
 		}
@@ -231,21 +351,22 @@ func (w *world) meddle(rng *rand.Rand, over chan struct{}) {
 			if err == nil {
 				w.s.Resume()
 			} else if !errors.Is(err, context.DeadlineExceeded) {
-				panic(err)
+				w.uncut(err)
 			}
 		case 1:
-			if err := w.s.Resize(1 + rng.IntN(2*workers)); err != nil {
-				panic(err)
-			}
+			w.uncut(w.s.Resize(1 + rng.IntN(2*workers)))
 		case 2:
-			if err := w.s.Dump(discard{}); err != nil {
-				panic(err)
-			}
+			check(w.s.Dump(discard{}) == nil, "Dump has failed")
 		case 3:
-			if st := w.s.Stats(); st.Stranded != 0 {
-				panic(fmt.Sprintf("stranded: %+v", st))
-			}
+			check(w.s.Stats().Stranded == 0, "work was left beside a sleeping worker")
 		}
+	}
+}
+
+// uncut checks that an operation has not failed, unless by the scheduler's end.
+func (w *world) uncut(err error) {
+	if err != nil {
+		check(w.cut.Load() && errors.Is(err, task.ErrClosed), err.Error())
 	}
 }
 

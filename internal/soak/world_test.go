@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
-	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -13,7 +13,6 @@ import (
 
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
-	"github.com/heddle-go/heddle/task/parallel"
 	"github.com/heddle-go/heddle/task/tsync"
 )
 
@@ -26,7 +25,12 @@ var errPlanted = errors.New("planted by the soak test")
 type world struct {
 	s *scheduler.Scheduler
 
-	done, spawned, ran, planted atomic.Int64
+	// The goroutines that take part wait under ctx, which leave ends after the scheduler was ended in the middle.
+	ctx   context.Context
+	leave context.CancelFunc
+	cut   atomic.Bool // the scheduler is being ended in the middle
+
+	planted atomic.Int64 // panics that the handler has to get
 
 	chans          [4]*tsync.Chan[int64]
 	sent, received atomic.Int64 // sums of values
@@ -50,27 +54,21 @@ type world struct {
 	set     tsync.Event
 	barrier *tsync.Barrier
 
-	blocked atomic.Int64 // functions of Blocking that are under way
-
-	armed, stopped, fired atomic.Int64 // of AfterFunc
+	blocked atomic.Int64   // functions of Blocking that are under way
+	armed   sync.WaitGroup // functions of tsync.AfterFunc that were neither called nor stopped
+	called  sync.WaitGroup // the same of those that are called at the end of tasks
 }
 
 const permits = 5
 
 func newWorld(s *scheduler.Scheduler) *world {
-	w := &world{s: s, sem: tsync.NewSemaphore(permits), barrier: tsync.NewBarrier(2)}
+	ctx, leave := context.WithCancel(context.Background())
+	w := &world{s: s, ctx: ctx, leave: leave, sem: tsync.NewSemaphore(permits), barrier: tsync.NewBarrier(2)}
 	for i, n := range []int{0, 0, 1, 16} {
 		w.chans[i] = tsync.NewChan[int64](n)
 	}
 	w.cond = tsync.NewCond(&w.mu)
 	return w
-}
-
-// check stops the program: a party is not the test's goroutine, and there is nothing to go on with.
-func check(ok bool, what string) {
-	if !ok {
-		panic("soak: " + what)
-	}
 }
 
 // ended reports whether an operation was ended by its context, and checks that nothing else has.
@@ -241,42 +239,6 @@ func (p *party) meet() {
 	ended(err)
 }
 
-func (p *party) group() {
-	ctx, cancel := context.WithCancel(p.ctx)
-	defer cancel()
-	g := task.NewGroup(p.s)
-	if p.rng.IntN(2) == 0 {
-		g, _ = task.NewGroupContext(ctx, p.s)
-	}
-	if n := p.rng.IntN(4); n > 0 {
-		g.SetLimit(n)
-	}
-	var called atomic.Int64
-	n, bad := 1+p.rng.IntN(6), p.rng.IntN(12)
-	for i := range n {
-		err := g.Go(p.ctx, func(c *task.Ctx) error {
-			called.Add(1)
-			c.Yield()
-			if i == bad {
-				return errPlanted
-			}
-			return nil
-		})
-		if err != nil { // this party is cancelled: it has to see its members out all the same
-			check(ended(err), "Go has failed")
-			n = i
-			break
-		}
-	}
-	err := g.Wait(p.ctx)
-	if err != nil && !errors.Is(err, errPlanted) {
-		check(ended(err), "Wait has failed")
-		return
-	}
-	check(called.Load() == int64(n), "a member was not called, or twice")
-	check((err != nil) == (bad < n), "a member's error is lost, or invented")
-}
-
 func (p *party) future() {
 	ctx, cancel := p.brief()
 	defer cancel()
@@ -301,7 +263,7 @@ func (p *party) waitGroup() {
 		})
 	}
 	if !ended(wg.Wait(p.ctx)) {
-		check(called.Load() == n, "Wait has not waited")
+		check(called.Load() == n, "WaitGroup.Wait has not waited")
 	}
 }
 
@@ -314,111 +276,14 @@ func (p *party) sleep() {
 	ended(p.c.Sleep(d))
 }
 
-func (p *party) yield() {
-	for range 100 {
-		if p.c == nil {
-			runtime.Gosched()
-		} else if p.rng.IntN(10) == 0 {
-			p.c.Yield()
-		} else {
-			p.c.Checkpoint()
-		}
-	}
-}
-
-var fibFunc *parallel.Func[int, int]
-
-func init() { fibFunc = parallel.Define(fib) }
-
-func fib(c *task.Ctx, n int) int {
-	if n < 2 {
-		return n
-	}
-	x := fibFunc.Fork(c, n-1)
-	y := fib(c, n-2)
-	return x.Join(c) + y
-}
-
-func (p *party) fork() {
-	if p.c != nil {
-		check(fib(p.c, 12) == 144, "fib")
-	}
-}
-
-func (p *party) sort() {
-	if p.c == nil {
-		return
-	}
-	a := make([]int, 2000)
-	for i := range a {
-		a[i] = p.rng.IntN(1000)
-	}
-	want := slices.Sorted(slices.Values(a))
-	if err := parallel.Sort(p.c, a); !ended(err) {
-		check(slices.Equal(a, want), "sort")
-	}
-}
-
-func (p *party) block() {
-	if p.c == nil {
-		return
-	}
-	v, err := task.BlockingValue(p.c, func() (int, error) {
-		p.blocked.Add(1)
-		defer p.blocked.Add(-1)
-		time.Sleep(50 * time.Microsecond)
-		return 7, nil
-	})
-	if !ended(err) {
-		check(v == 7, "a blocking value")
-	}
-}
-
-func (p *party) fail() {
-	if p.rng.IntN(10) != 0 {
-		return
-	}
-	p.spawn(func(p *party) {
-		p.planted.Add(1)
-		panic(planted)
-	})
-}
-
-func (p *party) exit() {
-	if p.rng.IntN(10) == 0 {
-		p.spawn(func(p *party) { runtime.Goexit() })
-	}
-}
-
 func (p *party) join() {
 	x := p.spawn(func(p *party) { p.pass() })
-	if p.c != nil {
-		ended(x.Join(p.c))
-		return
+	if err, ok := p.wait(x); ok && ended(err) {
+		check(p.cut.Load(), "a task was cancelled by nobody")
 	}
-	check(x.Wait() == nil, "Wait")
-}
-
-// cancel cancels a task at any moment of its life.
-func (p *party) cancel() {
-	x := p.spawn(func(p *party) { p.run(3) })
-	for range p.rng.IntN(3) {
-		p.pass()
-	}
-	x.Cancel()
-	var err error
-	if p.c == nil {
-		err = x.Wait()
-	} else if err = x.Join(p.c); p.c.Err() != nil {
-		return // it is this party that was cancelled: of the other one nothing is known
-	}
-	ended(err)
 }
 
 func (p *party) park() {
-	if p.c == nil {
-		return
-	}
 	me := p.c.Task()
 	p.spawn(func(*party) { me.Ready() })
 	ended(p.c.Park())
@@ -458,6 +323,4 @@ func (w *world) balance(t *testing.T) {
 	w.sem.Release(permits)
 	require.Zero(t, w.taken.Load())
 	require.Zero(t, w.blocked.Load())
-	require.Eventually(t, func() bool { return w.armed.Load() == w.stopped.Load()+w.fired.Load() }, time.Minute, time.Millisecond,
-		"functions of timers were called, or stopped, once")
 }
