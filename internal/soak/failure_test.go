@@ -432,6 +432,8 @@ func (p *party) atEnd() {
 
 type ownKey struct{}
 
+type otherKey struct{}
+
 // escape keeps a context of a task beyond its end: then it has ended, and still shows the task's values.
 func (p *party) escape() {
 	id := p.rng.Uint64()
@@ -440,7 +442,7 @@ func (p *party) escape() {
 	x := p.spawn(func(p *party) {
 		var cancel context.CancelFunc
 		kept[0] = p.c
-		kept[1] = context.WithValue(p.c, planted, id)
+		kept[1] = context.WithValue(p.c, otherKey{}, id)
 		kept[2], cancel = context.WithCancel(p.c)
 		_ = cancel
 		p.pass()

@@ -84,7 +84,7 @@ func TestSoak(t *testing.T) {
 		rounds, parties = 1, 12
 	}
 	if duration != 0 || ops != 0 {
-		parties = 60
+		parties = 120
 	}
 	workers := []int{1, 2, 4, 8, 64}
 	pinnings := []scheduler.Pinning{scheduler.Threads, scheduler.None}
@@ -102,7 +102,8 @@ func TestSoak(t *testing.T) {
 			})
 		}
 	}
-	t.Logf("seed %d, %v, at most %s of memory; operations by kind:\n%s", seed, time.Since(start).Round(time.Millisecond), peakMemory(), table())
+	t.Logf("seed %d, %v, at most %s of memory; operations by kind:\n%s",
+		seed, time.Since(start).Round(time.Millisecond), peakMemory(), table())
 }
 
 // live is the life of one scheduler: some rounds, the last of which its end may cut short. It reports whether b is reached.
@@ -264,7 +265,7 @@ func (w *world) round(t *testing.T, parties int, seed uint64, cut bool) {
 		p := w.party(w.ctx, nil, rng.Uint64())
 		go func() {
 			if i%6 == 0 {
-				p.run(draws)
+				p.run(draws / 3) // of rarer kinds, and goroutines wait for longer
 				p.flush()
 			} else {
 				p.spawn(func(p *party) { p.run(draws) }) // waits, if the queue has a limit
