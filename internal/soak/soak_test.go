@@ -292,7 +292,7 @@ func (w *world) round(t *testing.T, parties int, seed uint64, cut bool) {
 
 // cutShort ends the scheduler at a time when anything may be under way.
 func (w *world) cutShort(t *testing.T, rng *rand.Rand) {
-	time.Sleep(time.Duration(rng.Int64N(int64(20 * time.Millisecond)))) // any moment will do
+	time.Sleep(time.Duration(rng.Int64N(1 << (20 + rng.IntN(10))))) // any moment up to 0.5 s will do
 	how := rng.IntN(3)
 	w.within(t, "the scheduler's end", func() {
 		w.cut.Store(true)
