@@ -13,4 +13,8 @@
 // HEDDLE_SOAK_OPS=1000000000 until all parts together have done that many operations; each ends with
 // the round in which that happens. HEDDLE_SOAK_SEED=N makes the same choices as the run that has
 // printed N; the interleaving is the machine's.
+//
+// Under the race detector the process grows by some kilobytes for each fiber that ends, because the Go
+// runtime does not tell the detector of the end of a coroutine. A loop that calls iter.Pull and stop
+// does the same.
 package soak

@@ -79,7 +79,7 @@ func TestSoak(t *testing.T) {
 	duration, ops := settings(t)
 	fmt.Printf("soak: seed %d\n", seed)
 	start := time.Now()
-	rounds, parties := 4, 24
+	rounds, parties := 3, 24
 	if testing.Short() {
 		rounds, parties = 1, 12
 	}
