@@ -303,7 +303,7 @@ func (p *party) blockingMembers() {
 	}
 	turns := p.rng.IntN(50)
 	n := 2 + p.rng.IntN(3)
-	bad := p.rng.IntN(n)
+	bad, all := p.rng.IntN(n), true
 	for i := range n {
 		err := g.Go(p.ctx, func(c *task.Ctx) error {
 			if i == bad {
@@ -319,7 +319,7 @@ func (p *party) blockingMembers() {
 			})
 		})
 		if ended(err) {
-			bad = n
+			all = false
 			break
 		}
 	}
@@ -331,7 +331,7 @@ func (p *party) blockingMembers() {
 	if ctx.Err() != nil {
 		return // a goroutine that leaves
 	}
-	check(bad == n || errors.Is(err, errPlanted) || ended(err), "the error of a member is lost")
+	check(!all || errors.Is(err, errPlanted) || ended(err), "the error of a member is lost")
 	k.gone()
 }
 
