@@ -12,7 +12,8 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// Blockers are the goroutines that run the functions of task.Ctx.Blocking. They count as workers in
+// Blockers are the goroutines that run the functions of task.Ctx.Blocking where the task does not call them on the spot. They also relieve tasks
+// that do: see spot. They count as workers in
 // Scheduler.done, so that end waits for them, and each call counts as live until its function has returned, whether or not
 // its task has waited for that. So when quiet is closed no call is left and none can come, and that is
 // what ends idle blockers; Shutdown and Close need not know of them.
@@ -32,7 +33,9 @@ type blocker struct {
 	job   rt.Job        // passed on by S2 or S3
 	wake  chan struct{} // of capacity 1; closed when it is to end
 	polls bool          // it is the one that polls. The blocker's own
-	now   rt.Job        // what it runs, or nil. Under blockers.mu
+
+	counted bool // what it runs is counted in calls. Written by whoever has taken it out, and by itself
+	owed    bool // it is owed a P. Likewise
 }
 
 const (
@@ -66,8 +69,9 @@ type blockers struct {
 	mu    sync.Mutex
 	idle  []*blocker // the latest last
 	all   []*blocker
-	queue []rt.Job // that wait for one, the first at head; empty while some are idle
+	queue []rt.Job // that wait for their turn, the first at head
 	head  int
+	ends  bool
 	low   int         // the least number of idle ones since the last trim
 	timer *time.Timer // calls trimBlockers while armed
 	armed bool
@@ -76,7 +80,11 @@ type blockers struct {
 	skip    int  // how many chances to poll to leave out
 	vain    int  // how often in a row polling was in vain, as far as vainMost
 
-	vainMost int // set by New
+	vainMost int   // set by New
+	limit    int64 // set by New
+
+	calls  atomicx.Int64 // functions that run, or are about to
+	queued atomicx.Int64 // the length of the queue. Written under mu
 }
 
 // blockersPoll is how long a blocker that has become idle polls for the next call before it blocks, if there is a P that nobody else
@@ -89,36 +97,125 @@ const blockersPoll = int64(20 * time.Microsecond)
 // is far longer than the pauses of a program that is in the middle of something, and starting one takes a microsecond.
 const blockersKeep = time.Second
 
-// giveJob has a blocker run j, at once or when one is free.
+// The number of functions that run at once, on blockers and on the spot, is bounded:
+//
+//	ends one                       begins one
+//	R1 count it out                Q1 queue it, under mu
+//	R2 load whether any is         Q2 count it in, if there are fewer than the limit, and take the first
+//	   queued; if so, do Q2           of the queue
+//
+// If R2 does not see that of Q1, R1 comes before Q2. A call on the spot gives way to what is queued.
+
+// enter counts a call on the spot in, or reports false.
+func (p *blockers) enter() bool { return p.queued.Load() == 0 && p.countIn() }
+
+func (p *blockers) countIn() bool {
+	for {
+		n := p.calls.Load()
+		if n >= p.limit {
+			return false
+		}
+		if p.calls.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// leaveCalls counts out a call on the spot.
+func (s *Scheduler) leaveCalls() {
+	p := &s.block
+	p.calls.Add(-1)           // (R1)
+	if p.queued.Load() == 0 { // (R2)
+		return
+	}
+	p.mu.Lock()
+	if j := p.pop(); j != nil {
+		s.hand(j, true)
+	} else {
+		p.mu.Unlock()
+	}
+}
+
+// giveJob has a blocker run j, at once or when it is its turn.
 func (s *Scheduler) giveJob(j rt.Job) {
 	s.live.Add(1)
 	p := &s.block
 	p.mu.Lock()
+	p.queue = append(p.queue, j)
+	p.queued.Store(p.queued.Load() + 1) // (Q1)
+	if j = p.pop(); j != nil {
+		s.hand(j, true)
+	} else {
+		p.mu.Unlock()
+	}
+}
+
+// pop is Q2. The caller holds mu.
+func (p *blockers) pop() rt.Job {
+	if p.head == len(p.queue) || !p.countIn() {
+		return nil
+	}
+	return p.first()
+}
+
+// first takes the first of the queue, which is not empty. The caller holds mu.
+func (p *blockers) first() rt.Job {
+	j := p.queue[p.head]
+	p.queue[p.head] = nil
+	p.head++
+	if p.head == len(p.queue) {
+		p.queue, p.head = p.queue[:0], 0
+	} else if p.head >= 64 && 2*p.head >= len(p.queue) {
+		p.queue = slices.Delete(p.queue, 0, p.head)
+		p.head = 0
+	}
+	p.queued.Store(p.queued.Load() - 1)
+	return j
+}
+
+// giveRelief has a blocker relieve a task that is in a call, unless the scheduler ends.
+func (s *Scheduler) giveRelief() {
+	if s.block.mu.Lock(); s.block.ends {
+		s.block.mu.Unlock()
+		return
+	}
+	s.hand(reliefJob{}, false)
+}
+
+// reliefJob stands for takeOne among the jobs. It is not counted.
+type reliefJob struct{}
+
+func (reliefJob) Run() error { return nil }
+func (reliefJob) End()       {}
+
+// hand gives j to a blocker. There is always one, or room for one: besides those that run counted functions, or stand for the relieved tasks
+// of such, one can be a relief. The caller holds mu; hand unlocks it. counted says whether j is.
+func (s *Scheduler) hand(j rt.Job, counted bool) {
+	p := &s.block
 	if k := len(p.idle) - 1; k >= 0 {
 		b := p.idle[k]
 		p.idle[k] = nil
 		p.idle = p.idle[:k]
 		p.low = min(p.low, k)
-		b.now = j
+		b.counted = counted
 		p.mu.Unlock()
 		if !b.offer(j) {
-			s.home.Owed.Add(1)
+			if b.owed = counted; counted {
+				s.home.Owed.Add(1)
+			}
 			b.wake <- struct{}{}
 		}
 		return
 	}
-	if len(p.all) < s.cfg.blocking {
-		b := &blocker{wake: make(chan struct{}, 1), now: j}
-		p.all = append(p.all, b)
-		p.mu.Unlock()
-		// The caller is a task, so the count of workers is not 0.
-		s.done.Add(1)
-		s.home.Owed.Add(1)
-		go s.runBlocker(b, j, true)
-		return
-	}
-	p.queue = append(p.queue, j)
+	b := &blocker{wake: make(chan struct{}, 1), counted: counted, owed: counted}
+	p.all = append(p.all, b)
+	// A task is live, so the count of workers is not 0, or mu keeps end from waiting for it to become 0.
+	s.done.Add(1)
 	p.mu.Unlock()
+	if counted {
+		s.home.Owed.Add(1)
+	}
+	go s.runBlocker(b, j)
 }
 
 // assist runs f on a goroutine of its own. There is no limit, since what f waits for may need a blocker, or another such goroutine.
@@ -134,42 +231,46 @@ func (s *Scheduler) assist(f func()) {
 	}()
 }
 
-// runBlocker is a blocker's goroutine. It begins with job j, for which it is owed a P if owed, or with what there
-// is if that is nil.
-func (s *Scheduler) runBlocker(b *blocker, j rt.Job, owed bool) {
+// runBlocker is a blocker's goroutine. It begins with job j, or with what there is if that is nil.
+func (s *Scheduler) runBlocker(b *blocker, j rt.Job) {
 	exited := true
 	defer func() {
 		if exited { // by a job's Goexit; somebody has to go on
 			j.End()
 			s.endJob()
-			go s.runBlocker(b, nil, false)
+			go s.runBlocker(b, nil)
 			return
 		}
 		s.done.Done()
 	}()
 	for {
 		label.Clear() // those of the task that started the blocker, or that the last job has left
-		if owed {
+		if b.owed {
+			b.owed = false
 			s.home.Owed.Add(-1)
 		}
-		if j != nil {
+		switch j.(type) {
+		case nil:
+		case reliefJob:
+			s.takeOne()
+		default:
 			if stray := runJob(j); stray != nil {
 				s.strayPanic(j, stray)
 			}
 			j.End()
 			s.endJob()
 		}
-		owed = false
 		if j = s.nextJob(b); j != nil {
 			continue
 		}
 		if !s.pollJob(b) {
+			given := false
 			select {
-			case _, owed = <-b.wake:
+			case _, given = <-b.wake:
 			case <-s.quiet:
 				s.block.disarm()
 			}
-			if !owed {
+			if !given {
 				exited = false
 				return
 			}
@@ -246,20 +347,14 @@ func (s *Scheduler) nextJob(b *blocker) rt.Job {
 	p := &s.block
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.head < len(p.queue) {
-		j := p.queue[p.head]
-		p.queue[p.head] = nil
-		p.head++
-		if p.head == len(p.queue) {
-			p.queue, p.head = p.queue[:0], 0
-		} else if p.head >= 64 && 2*p.head >= len(p.queue) {
-			p.queue = slices.Delete(p.queue, 0, p.head)
-			p.head = 0
+	if b.counted || p.countIn() {
+		if p.head < len(p.queue) {
+			b.counted = true
+			return p.first()
 		}
-		b.now = j
-		return j
+		b.counted = false
+		p.calls.Add(-1) // under mu nothing is queued meanwhile
 	}
-	b.now = nil
 	p.idle = append(p.idle, b)
 	b.begin(s.mayPoll())
 	if !p.armed && s.phase.Load() == phaseOpen {
@@ -295,10 +390,13 @@ func (p *blockers) trim() {
 }
 
 // busy reports whether a function is being called.
-func (p *blockers) busy() bool {
+func (p *blockers) busy() bool { return p.calls.Load() > 0 }
+
+// end has no further relief start.
+func (p *blockers) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return slices.ContainsFunc(p.all, func(b *blocker) bool { return b.now != nil })
+	p.ends = true
 }
 
 // disarm stops trim for good; there are no jobs any more.

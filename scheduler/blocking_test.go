@@ -19,7 +19,7 @@ func init() {
 		begun, end, left := make(chan struct{}), make(chan struct{}), make(chan struct{})
 		x := s.Go(func(c *task.Ctx) {
 			defer close(left)
-			c.Blocking(func() { close(begun); <-end; panic("astray") })
+			c.BlockingOrAbandon(func() { close(begun); <-end; panic("astray") })
 		}, task.Name("gone"))
 		<-begun
 		x.Cancel()

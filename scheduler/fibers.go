@@ -110,15 +110,7 @@ func (l *looper) loop(cur **rt.Desc) (failed bool) {
 		if why, _ := rt.Unwinding(0); why == rt.Exiting {
 			return
 		}
-		v := recover()
-		if v == nil {
-			v = new(runtime.PanicNilError) // panic(nil) with GODEBUG=panicnil=1
-		}
-		pe, ok := v.(*task.PanicError) // what came up from a join has the stack of its origin
-		if !ok {
-			pe = &task.PanicError{Value: v, Stack: debug.Stack()}
-		}
-		(*cur).NeedExt().Err = pe
+		(*cur).NeedExt().Err = panicErrorOf(recover())
 		failed = true
 	}()
 	for {
@@ -215,6 +207,17 @@ func (l *looper) switchTo(w *worker, act action, to *fiber.Fiber) {
 	if !l.Dying() {
 		l.w.commit()
 	}
+}
+
+// panicErrorOf returns the error for v, which the deferred function of its caller has recovered from a panic.
+func panicErrorOf(v any) *task.PanicError {
+	if v == nil {
+		v = new(runtime.PanicNilError) // panic(nil) with GODEBUG=panicnil=1
+	}
+	if pe, ok := v.(*task.PanicError); ok {
+		return pe // what came up from a join has the stack of its origin
+	}
+	return &task.PanicError{Value: v, Stack: debug.Stack()}
 }
 
 // setLabels gives the fiber the labels of d's contexts, or of those of the task whose stolen call d is. If a

@@ -7,8 +7,8 @@ import "github.com/heddle-go/heddle/internal/atomicx"
 // behind stands in ARCHITECTURE.md, "Sleeping and waking", whose step names (P1, W3)
 // are used here.
 type idleSet struct {
-	// state is searching<<32 | sleeping. sleeping changes only under mu, and so
-	// is exact there; searching changes by anybody.
+	// state is searching<<32 | inside<<16 | sleeping. sleeping changes only under mu, and so
+	// is exact there; the others change by anybody.
 	state atomicx.Uint64
 	n     atomicx.Int64 // how many workers there are; written under mu, and so exact there
 	mu    atomicx.Mutex
@@ -17,11 +17,22 @@ type idleSet struct {
 
 const (
 	oneSearching = 1 << 32
+	oneInside    = 1 << 16
 	oneSleeping  = 1
-	sleepingMask = oneSearching - 1
+	insideMask   = oneSearching - oneInside
+	sleepingMask = oneInside - 1
 )
 
 func (s *idleSet) sleeping() int { return int(s.state.Load() & sleepingMask) }
+
+// inside returns how many workers are inside a call: see spot.
+func (s *idleSet) inside() int { return int(s.state.Load() & insideMask / oneInside) }
+
+// goInside announces that a worker begins a call. It has to look at the queues again then, as after sleep.
+func (s *idleSet) goInside() { s.state.Add(oneInside) }
+
+// goOutside takes goInside back: the call is over, or the worker has been taken over.
+func (s *idleSet) goOutside() { s.state.Add(^uint64(oneInside - 1)) }
 
 // awake returns how many workers do not sleep.
 func (s *idleSet) awake() int { return int(s.n.Load()) - s.sleeping() }
@@ -77,14 +88,14 @@ func (s *idleSet) unsleep(id int) bool {
 	return false
 }
 
-// needsWake reports whether somebody sleeps while nobody searches (P2).
+// needsWake reports whether a worker sleeps, or is inside a call, while none searches (P2).
 func (s *idleSet) needsWake() bool {
 	v := s.state.Load()
 	return v < oneSearching && v != 0
 }
 
 // claim takes a sleeper, the one that went to sleep last, and makes it a
-// searcher, if needsWake. The caller has to wake it (P3).
+// searcher, if needsWake and there is one. The caller has to wake it (P3).
 func (s *idleSet) claim() (id int, ok bool) {
 	if !s.needsWake() {
 		return 0, false
@@ -93,7 +104,7 @@ func (s *idleSet) claim() (id int, ok bool) {
 	defer s.mu.Unlock()
 	for {
 		v := s.state.Load()
-		if v >= oneSearching || v == 0 {
+		if v >= oneSearching || v&sleepingMask == 0 {
 			return 0, false
 		}
 		if s.state.CompareAndSwap(v, v+oneSearching-oneSleeping) {

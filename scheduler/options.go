@@ -188,10 +188,10 @@ func WithLogger(l *slog.Logger) Option {
 // goroutine that is in a system call holds one.
 const MaxBlockingLimit = 8192
 
-// WithBlockingLimit sets how many goroutines at most run the functions of [task.Ctx.Blocking] at once; calls beyond that
-// queue. 1 to [MaxBlockingLimit]; the default is 512. Goroutines are started when needed, used again, and
-// end when they have been idle for some seconds. A high limit lets more calls overlap; each that is in a system call holds
-// a thread.
+// WithBlockingLimit sets how many functions of [task.Ctx.Blocking] and the like run at most at once; calls beyond that
+// queue. 1 to [MaxBlockingLimit]; the default is 512. For each of them there is a goroutine besides the workers at most. Goroutines are started when
+// needed, used again, and end when they have been idle for some seconds. A high limit lets more calls overlap; each that is in a system call
+// holds a thread.
 func WithBlockingLimit(n int) Option {
 	return optionFunc(func(c *config) error {
 		if n < 1 || n > MaxBlockingLimit {

@@ -119,6 +119,7 @@ func (s *Scheduler) newWorker(id int) *worker {
 	// dispatch of a task does not fit another's.
 	w.Worker.Dispatch.Store(uint32(id) * 0x9e3779b1)
 	w.park.init(w.fixed)
+	w.call = &spotCall{}
 	w.member.Store(wkLeft)
 	return w
 }

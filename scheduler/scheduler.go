@@ -49,6 +49,7 @@ type Scheduler struct {
 	stalls   atomic.Uint64
 	strays   atomic.Uint64 // panics that the handler got and no worker has counted
 	stranded atomic.Uint64
+	relief   relief
 
 	phase    atomicx.Int32
 	quit     atomicx.Bool   // workers are to end
@@ -111,6 +112,7 @@ func newScheduler(cfg config) (s *Scheduler, err error) {
 	if cfg.queueLimit > 0 {
 		s.inj.adm = &admission{limit: cfg.queueLimit, policy: cfg.queuePolicy, wake: s.wakeBlocked}
 	}
+	s.block.limit = int64(cfg.blocking)
 	if s.block.vainMost = 6; !s.pinned() {
 		s.block.vainMost = 10
 	}
@@ -223,11 +225,11 @@ func (s *Scheduler) injectAll(ds []*rt.Desc) {
 // that was idle until now would feel (BenchmarkWakeIdle).
 func (s *Scheduler) onOwnTask() bool {
 	if s.handlers.Load() != 0 {
-		return onStack(codes[:2])
+		return onOwnStack()
 	}
 	for _, w := range s.workers() {
 		if w.Current.Load() != nil {
-			return onStack(codes[:2]) // a blocker may block
+			return onOwnStack()
 		}
 	}
 	return false
@@ -249,8 +251,15 @@ func handle(f func(), done chan struct{}) {
 	f()
 }
 
-// codes are the functions through which the stack of each task, of each handler, and of each function that a blocker calls, passes.
-var codes = [...]code{codeOf((*looper).loop), codeOf(handle), codeOf(runJob)}
+// codes are the functions through which the stack of each task, of each handler, and of each function that a blocker, or a task on the
+// spot, calls, passes.
+var codes = [...]code{codeOf((*looper).loop), codeOf(handle), codeOf(runJob), codeOf(runSpot)}
+
+// onOwnStack reports whether the caller runs on a task or in a handler. In the function of a blocking call it may block.
+func onOwnStack() bool {
+	i := onStack()
+	return i == 0 || i == 1
+}
 
 // A code is where a function's instructions lie.
 type code struct{ from, to uintptr }
@@ -266,23 +275,26 @@ func codeOf(f any) (c code) {
 
 // onTask reports whether some scheduler cannot end before the caller goes on, as far as its stack tells: it runs on a task, in a
 // handler, or in the function of a blocking call.
-func onTask() bool { return onStack(codes[:]) }
+func onTask() bool { return onStack() >= 0 }
 
-// onStack reports whether the caller's stack passes through one of some functions. It takes a fraction of a microsecond
+// inCall reports whether the caller runs in the function of a blocking call.
+func inCall() bool { return onStack() >= 2 }
+
+// onStack returns the index of the last one of codes that the caller's stack passes through, or -1. It takes a fraction of a microsecond
 // on a stack of usual depth.
-func onStack(codes []code) bool {
+func onStack() int {
 	var pcs [32]uintptr
 	for skip := 2; ; skip += len(pcs) {
 		n := runtime.Callers(skip, pcs[:])
 		for _, pc := range pcs[:n] {
-			for _, c := range codes {
+			for i, c := range codes {
 				if c.from < pc && pc <= c.to {
-					return true
+					return i
 				}
 			}
 		}
 		if n < len(pcs) {
-			return false
+			return -1
 		}
 	}
 }

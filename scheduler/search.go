@@ -183,7 +183,7 @@ func (s *Scheduler) visibleWork() bool {
 	return s.timers.first.Load() != 0 && s.timers.due(s.now())
 }
 
-// wakeOne wakes a sleeping worker if nobody searches (P2, P3).
+// wakeOne wakes a sleeping worker if none searches, or else has those that are inside a call relieved (P2, P3).
 func (s *Scheduler) wakeOne() {
 	if s.idle.needsWake() {
 		s.wakeOneSlow()
@@ -196,6 +196,8 @@ func (s *Scheduler) wakeOneSlow() {
 	}
 	if id, ok := s.idle.claim(); ok {
 		s.wake(id)
+	} else if s.idle.inside() > 0 {
+		s.relieve()
 	}
 }
 

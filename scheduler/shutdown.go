@@ -165,6 +165,7 @@ func (s *Scheduler) end() {
 	s.finish.Do(func() {
 		s.phase.Store(phaseClosed)
 		s.quitWorkers()
+		s.block.end()
 		s.done.Wait()
 		s.mon.Stop()
 		s.timers.close()

@@ -19,6 +19,7 @@ const (
 	actPark
 	actPool
 	actRetire
+	actTakeOver
 )
 
 // commit carries out the action. Called on the worker, after each switch.
@@ -49,6 +50,10 @@ func (w *worker) commit() {
 		l := w.prevLooper
 		w.prevLooper = nil
 		w.keepLooper(l)
+	case actTakeOver:
+		c := w.left
+		w.left = nil
+		c.asleep.Store(true) // (T3)
 	case actRetire:
 		l := w.prevLooper
 		w.prevLooper = nil

@@ -65,6 +65,9 @@ func (s *Scheduler) sysmonTick(now int64) (next int64, busy bool) {
 	if s.freeNextSlots() {
 		busy = true
 	}
+	if s.relieveLong(now) {
+		busy = true
+	}
 	if s.freeQueues(now) {
 		busy = true
 	}

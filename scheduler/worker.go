@@ -59,6 +59,9 @@ type worker struct {
 	leanAt      uint64 // sysmon's: what the worker had done when it was last asked to give back
 	live        int64  // tasks started less tasks ended here, not yet in Scheduler.live
 	n           counts
+	call        *spotCall // of the present or next call
+	left        *spotCall // that of the call from which the worker has just been taken
+	roams       bool      // its thread may have changed in a call
 
 	// The next slot: a task made ready by the present one, to run next. Put there by the worker, taken
 	// by anyone. nextWake and nextSkip are the worker's own: see Local.
@@ -72,6 +75,7 @@ type worker struct {
 	nextStolen atomicx.Bool   // a thief took from the next slot
 	member     atomicx.Uint32 // see workerPool
 	lean       atomicx.Bool   // the worker is to give back what it holds: see ask
+	spot       spot
 	park       parker
 
 	// Written by the worker, read by others.
@@ -213,6 +217,7 @@ func (w *worker) pin() {
 		return
 	}
 	runtime.LockOSThread()
+	w.roams = false
 	if tid := threadID(); tid != w.tid {
 		if w.tid != 0 {
 			w.n.sleepMoves++
@@ -238,9 +243,15 @@ func (w *worker) checkThread() {
 	}
 	tid := threadID()
 	if tid == w.tid {
+		w.roams = false
 		return
 	}
-	w.n.moves++
+	if w.roams {
+		w.n.sleepMoves++
+	} else {
+		w.n.moves++
+	}
+	w.roams = false
 	w.tid = tid
 	w.bind()
 }

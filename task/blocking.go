@@ -1,42 +1,107 @@
 package task
 
 import (
+	"reflect"
 	"runtime"
+	"time"
 
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// Blocking calls fn on an ordinary goroutine, and parks the task until fn has returned; the worker serves other tasks
-// meanwhile. It is for what blocks its thread: system calls, files, cgo, native locks; for native channels see [Receive]. It returns nil
-// when fn has returned.
+// Blocking calls fn, which may block its thread, and returns nil when fn has returned; the worker's other tasks run meanwhile. It is for system
+// calls, files, cgo, native locks; for native channels see [Receive].
 //
-// If the task is cancelled first, or has been before, Blocking returns the cause at once. A function that has
-// begun goes on, and nobody looks at what comes of it: so it should not write to what the task still uses; see
-// [BlockingValue]. One that has not begun is not called.
+// Usually the task calls fn itself, on the spot, which costs about 100 ns. If that lasts and others wait for the worker, another goroutine goes on as the
+// worker. If the calls of fn were long lately, another goroutine calls fn, and the task is parked meanwhile. With the pinning modes Fixed and CPUs
+// that is always so, since there workers keep their threads.
 //
-// The task ends only when fn has returned, although its own function may return before that: so do [Task.Wait], [Task.Join] and the Wait
-// of a [Group] or a [Future]. What fn uses can be let go of when one of these has returned. fn must not wait for the task's end.
+// If the task has been cancelled, Blocking returns the cause and does not call fn. Once it has called fn, it waits for fn, also if the task is
+// cancelled: see [Ctx.BlockingOrAbandon].
 //
-// The number of goroutines is bounded by scheduler.WithBlockingLimit; calls beyond it queue, first come first
-// served. The goroutines are used again. Called by fn, the scheduler's Close does not wait, and Shutdown returns an error.
+// At most so many functions run at once as scheduler.WithBlockingLimit says; calls beyond it queue, parked, first come first
+// served, and there the task's cancellation ends them. Called by fn, the scheduler's Close does not wait, and Shutdown returns an error.
 //
-// If fn panics, Blocking panics with a [*PanicError] that has the value and fn's stack. If it panics after the task
-// has gone on, that goes to the scheduler's panic handler with the handle of the task, or ends the process if there is
-// none. If fn calls runtime.Goexit, Blocking returns [ErrGoexit].
+// If fn panics, Blocking panics with a [*PanicError] that has the value and fn's stack. If fn calls runtime.Goexit, so does Blocking.
 //
 // fn begins without profiler labels, whatever labels the task has, and whatever it sets ends with it. To label it, call
 // pprof.Do inside fn.
 //
 // Inside fn the methods of c that are not context.Context's must not be called, nor c be passed to operations that
-// can wait: the task is parked, and so they panic. With another context such operations block fn's goroutine.
+// can wait: the task is waiting for fn, and so they panic. With another context such operations block fn's goroutine.
 func (c *Ctx) Blocking(fn func()) error {
 	if fn == nil {
 		panic("task: Ctx.Blocking with a nil function")
 	}
+	return c.blocking(kindOf(fn), fn)
+}
+
+// BlockingValue is [Ctx.Blocking] for a function that returns a value and an error, and returns these.
+func BlockingValue[T any](c *Ctx, fn func() (T, error)) (v T, err error) {
+	if fn == nil {
+		panic("task: BlockingValue with a nil function")
+	}
+	if cause := c.blocking(kindOf(fn), func() { v, err = fn() }); cause != nil {
+		return v, cause
+	}
+	return v, err
+}
+
+// BlockingOrAbandon is [Ctx.Blocking] that does not wait for fn when the task is cancelled: it returns the cause at once. A function that has
+// begun goes on, and nobody looks at what comes of it: so it should not write to what the task still uses; see
+// [BlockingValueOrAbandon]. One that has not begun is not called. fn is always called on another goroutine, which takes a microsecond or two, and the task parked.
+//
+// The task ends only when fn has returned, although its own function may return before that: so do [Task.Wait], [Task.Join] and the Wait
+// of a [Group] or a [Future]. What fn uses can be let go of when one of these has returned. fn must not wait for the task's end.
+//
+// If fn panics after the task has gone on, that goes to the scheduler's panic handler with the handle of the task, or ends the process if there is
+// none. If fn calls runtime.Goexit, BlockingOrAbandon returns [ErrGoexit].
+func (c *Ctx) BlockingOrAbandon(fn func()) error {
+	if fn == nil {
+		panic("task: Ctx.BlockingOrAbandon with a nil function")
+	}
 	if _, err := Enter(c); err != nil {
 		return err
 	}
-	j := &call{fn: fn, task: c.Task()}
+	return c.callElsewhere(&call{fn: fn})
+}
+
+// BlockingValueOrAbandon is [Ctx.BlockingOrAbandon] for a function that returns a value and an error, and returns these. If the task does not
+// wait for them they are dropped.
+func BlockingValueOrAbandon[T any](c *Ctx, fn func() (T, error)) (T, error) {
+	if fn == nil {
+		panic("task: BlockingValueOrAbandon with a nil function")
+	}
+	r := new(struct { // fn's alone, until BlockingOrAbandon returns nil
+		v   T
+		err error
+	})
+	if err := c.BlockingOrAbandon(func() { r.v, r.err = fn() }); err != nil {
+		var zero T
+		return zero, err
+	}
+	return r.v, r.err
+}
+
+// kinds has what is known of functions, by their code. Two that fall on one another mislead each other, which costs time only.
+var kinds [256]rt.CallKind
+
+func kindOf[F any](fn F) *rt.CallKind {
+	return &kinds[uint64(reflect.ValueOf(fn).Pointer())*0x9e3779b97f4a7c15>>56]
+}
+
+func (c *Ctx) blocking(kind *rt.CallKind, fn func()) error {
+	if _, err := Enter(c); err != nil {
+		return err
+	}
+	if h := c.host(); !kind.Long() && h.Call(c.desc(), fn, kind) {
+		return nil
+	}
+	return c.callElsewhere(&call{fn: fn, kind: kind})
+}
+
+// callElsewhere has a goroutine that is no task make the call.
+func (c *Ctx) callElsewhere(j *call) error {
+	j.task = c.Task()
 	j.Prepare(c, c)
 	j.Why = rt.WaitBlocking
 	c.desc().Home().Sched.Block(j)
@@ -47,32 +112,19 @@ func (c *Ctx) Blocking(fn func()) error {
 	if pe, ok := j.failure.(*PanicError); ok {
 		panic(pe)
 	}
+	if j.failure == ErrGoexit && j.kind != nil {
+		runtime.Goexit()
+	}
 	return j.failure
 }
 
-// BlockingValue is [Ctx.Blocking] for a function that returns a value and an error, and returns these. If the task does not
-// wait for them they are dropped.
-func BlockingValue[T any](c *Ctx, fn func() (T, error)) (T, error) {
-	if fn == nil {
-		panic("task: BlockingValue with a nil function")
-	}
-	r := new(struct { // fn's alone, until Blocking returns nil
-		v   T
-		err error
-	})
-	if err := c.Blocking(func() { r.v, r.err = fn() }); err != nil {
-		var zero T
-		return zero, err
-	}
-	return r.v, r.err
-}
-
-// A call is one call of Blocking. Its state is the [rt.Call]; the other fields are the task's until Block, and the goroutine's
+// A call is one call on another goroutine. Its state is the [rt.Call]; the other fields are the task's until Block, and the goroutine's
 // until the call has returned.
 type call struct {
 	Waiter
 	rt.Call
 	fn      func()
+	kind    *rt.CallKind // nil: the task leaves the call when it is cancelled
 	task    Task
 	failure error // *PanicError, ErrGoexit or nil
 }
@@ -83,7 +135,7 @@ var (
 )
 
 // Withdraw implements Withdrawer.
-func (j *call) Withdraw() bool { return j.Leave() }
+func (j *call) Withdraw() bool { return j.Leave(j.kind != nil) }
 
 // Handle returns the task's handle.
 func (j *call) Handle() Task { return j.task }
@@ -96,7 +148,7 @@ func (j *call) Run() (stray error) {
 	// Until the task has left its worker, a wrong use of its Ctx by fn would not be noticed. It has called Block just
 	// before and is about to park; if it is cancelled instead, it leaves the call when it runs again.
 	for j.task.State() != Waiting {
-		if !j.Waited() || j.task.d.Status().Cancelled() {
+		if !j.Waited() || j.kind == nil && j.task.d.Status().Cancelled() {
 			return nil
 		}
 		runtime.Gosched()
@@ -105,9 +157,13 @@ func (j *call) Run() (stray error) {
 		return nil // this is another wait
 	}
 	returned := false
+	begin := time.Now()
 	defer func() {
 		if !returned {
 			j.failure = failure(nil, recover())
+		}
+		if j.kind != nil {
+			j.kind.Took(int64(time.Since(begin)))
 		}
 		stray = j.settle()
 	}()

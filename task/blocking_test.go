@@ -40,7 +40,8 @@ func TestBlocking(t *testing.T) {
 				assert.Equal(t, errStop, pe.Value)
 				assert.Contains(t, string(pe.Stack), "blocking_test.go")
 			}
-			assert.Equal(t, task.ErrGoexit, c.Blocking(runtime.Goexit))
+			assert.Equal(t, task.ErrGoexit, c.BlockingOrAbandon(runtime.Goexit))
+			assert.Equal(t, task.ErrGoexit, c.Go(func(c *task.Ctx) { c.Blocking(runtime.Goexit) }).Join(c))
 			assert.NoError(t, c.Blocking(func() {}))
 
 			for _, misuse := range []func(){
@@ -103,7 +104,7 @@ func TestBlockingCancel(t *testing.T) {
 		begun, end, left := make(chan struct{}), make(chan struct{}), make(chan struct{})
 		first := s.Go(func(c *task.Ctx) {
 			defer close(left)
-			v, err := task.BlockingValue(c, func() (int, error) { close(begun); <-end; return 1, nil })
+			v, err := task.BlockingValueOrAbandon(c, func() (int, error) { close(begun); <-end; return 1, nil })
 			assert.Zero(t, v)
 			assert.Equal(t, errStop, err)
 		})
@@ -220,7 +221,7 @@ func TestBlockingOutlastsNoTask(t *testing.T) {
 					begun, end, left := make(chan struct{}), make(chan struct{}), make(chan struct{})
 					var returned atomic.Bool
 					cancel, wait := start.start(s, func(c *task.Ctx) {
-						assert.ErrorIs(t, c.Blocking(func() { close(begun); <-end; returned.Store(true) }), context.Canceled)
+						assert.ErrorIs(t, c.BlockingOrAbandon(func() { close(begun); <-end; returned.Store(true) }), context.Canceled)
 						close(left)
 						way.end(c)
 					})
@@ -256,7 +257,7 @@ func TestBlockingLeftCallsEnd(t *testing.T) {
 			begun, end, left := make(chan struct{}), make(chan struct{}), make(chan struct{})
 			x := s.Go(func(c *task.Ctx) {
 				defer close(left)
-				c.Blocking(func() { close(begun); <-end; last() })
+				c.BlockingOrAbandon(func() { close(begun); <-end; last() })
 			})
 			<-begun
 			queued := s.Go(func(c *task.Ctx) { c.Blocking(func() { t.Error("called") }) })
@@ -304,7 +305,7 @@ func TestBlockingStrayPanic(t *testing.T) {
 		left := make(chan struct{})
 		x := s.Go(func(c *task.Ctx) {
 			defer close(left)
-			c.Blocking(func() { close(begun); <-end; panic(errStop) })
+			c.BlockingOrAbandon(func() { close(begun); <-end; panic(errStop) })
 		})
 		<-begun
 		x.Cancel()

@@ -21,7 +21,7 @@
 // package tsync. What takes a context parks the task only under the task's own c, or one derived from it; under
 // context.Background() it blocks. [Task.Wait] blocks and is for ordinary goroutines. A task that blocks its
 // thread (a system call, a native channel, a mutex) is allowed to, but takes a worker away while
-// it does; [Ctx.Blocking] has another goroutine do it, and [Receive] waits for a native channel.
+// it does; in [Ctx.Blocking] others run meanwhile, and [Receive] waits for a native channel.
 //
 // # Time
 //

@@ -38,8 +38,9 @@ func (j *Call) Waited() bool { return j.state.Load() == clRunning }
 // Return reports whether the task takes the result. If so, the caller has to wake it, and the task owns the call.
 func (j *Call) Return() bool { return j.state.CompareAndSwap(clRunning, clReturned) }
 
-// Leave reports whether the task that waits for the result may go on without it. If not, it is being woken.
-func (j *Call) Leave() bool {
+// Leave reports whether the task that waits for the result may go on without it. If not, it is being woken, or will be when the function
+// has returned: with stays, a call that runs is not left.
+func (j *Call) Leave(stays bool) bool {
 	for {
 		s := j.state.Load()
 		n := uint32(clLeft)
@@ -49,6 +50,9 @@ func (j *Call) Leave() bool {
 		case clQueued:
 			n = clDropped
 		case clRunning:
+			if stays {
+				return false
+			}
 		default:
 			return true
 		}

@@ -11,8 +11,8 @@ import (
 	"github.com/heddle-go/heddle/internal/explore"
 )
 
-// called is one call whose task is cancelled at any time, and ends. await is Await or a mutant of it.
-func called(await func(j *Call) bool) func(*explore.Model) {
+// called is one call whose task is cancelled at any time, and ends. await is Await or a mutant of it. stays is Leave's.
+func called(stays bool, await func(j *Call) bool) func(*explore.Model) {
 	return func(m *explore.Model) {
 		j := new(Call)
 		inside, wakes := false, 0
@@ -36,8 +36,13 @@ func called(await func(j *Call) bool) func(*explore.Model) {
 			}
 		})
 		m.Thread("task", func() {
-			if !j.Leave() {
+			if !j.Leave(stays) {
 				wait()
+				if inside {
+					explore.Failf("the task goes on before a call with which it stays")
+				}
+			} else if stays && j.state.Load() == clLeft {
+				explore.Failf("the task leaves a call with which it stays")
 			} else if await(j) {
 				wait()
 			}
@@ -62,15 +67,16 @@ func called(await func(j *Call) bool) func(*explore.Model) {
 }
 
 func TestModelCall(t *testing.T) {
-	explore.Run(t, explore.Config{Preemptions: explore.Unbounded}, called((*Call).Await))
+	explore.Run(t, explore.Config{Preemptions: explore.Unbounded}, called(false, (*Call).Await))
+	explore.Run(t, explore.Config{Preemptions: explore.Unbounded}, called(true, (*Call).Await))
 }
 
 // A task that looks whether the call has ended, and then makes known that it waits, waits for ever or goes on too early.
 func TestModelCallWithoutAwait(t *testing.T) {
-	_, failure := explore.Check(explore.Config{Preemptions: 2}, called(func(*Call) bool { return false }))
+	_, failure := explore.Check(explore.Config{Preemptions: 2}, called(false, func(*Call) bool { return false }))
 	require.NotNil(t, failure)
 	require.Contains(t, failure.Message, "before its call")
-	_, failure = explore.Check(explore.Config{Preemptions: 2}, called(func(j *Call) bool {
+	_, failure = explore.Check(explore.Config{Preemptions: 2}, called(false, func(j *Call) bool {
 		if j.state.Load() != clLeft {
 			return false
 		}

@@ -107,6 +107,10 @@ type Host interface {
 	Spawn(fn any, x *Ext) (*Desc, uint32)
 	// Local queues d, which the caller has just made runnable, to run next here.
 	Local(d *Desc)
+	// Call calls fn, which may block its thread, on the task's own stack; k is what is known of it. It reports false, and has not called fn, if the call
+	// has to be made elsewhere. d comes back on another worker maybe, also in the middle of a panic or Goexit of fn; a panic's value is a
+	// *task.PanicError then.
+	Call(d *Desc, fn func(), k *CallKind) bool
 	// Hungry is told that the worker has exposed frames.
 	Hungry()
 }

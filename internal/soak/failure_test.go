@@ -229,7 +229,9 @@ func (p *party) exits() {
 		default:
 			fails(p.c, how, bad, runtime.Goexit)
 		case ways:
-			if errors.Is(p.c.Blocking(runtime.Goexit), task.ErrGoexit) {
+			if p.rng.IntN(2) == 0 {
+				_ = p.c.Blocking(runtime.Goexit)
+			} else if errors.Is(p.c.BlockingOrAbandon(runtime.Goexit), task.ErrGoexit) {
 				runtime.Goexit()
 			}
 		case ways + 1:
@@ -253,14 +255,18 @@ func (p *party) block() {
 	}
 }
 
-// abandon cancels a task while a function of Blocking runs. The task ends when that has returned, and if the function panics, the
+// abandon cancels a task while a function of BlockingOrAbandon, or of Blocking, runs. The task ends when that has returned, and if the function panics, the
 // panic goes to the handler, because the task no longer waits for it.
 func (p *party) abandon() {
 	var k crew
-	turns, bad := p.rng.IntN(50), p.rng.IntN(6)
+	turns, bad, stays := p.rng.IntN(50), p.rng.IntN(6), p.rng.IntN(2) == 0
 	x := p.spawn(func(p *party) {
+		call := p.c.BlockingOrAbandon
+		if stays {
+			call = p.c.Blocking
+		}
 		took := recovered(func() {
-			err := p.c.Blocking(func() {
+			err := call(func() {
 				k.enter()
 				defer k.leave()
 				for range turns {
@@ -274,7 +280,7 @@ func (p *party) abandon() {
 					runtime.Goexit()
 				}
 			})
-			check(err == nil || err == task.ErrGoexit && bad == 1 || ended(err), "Blocking has failed")
+			check(err == nil || err == task.ErrGoexit && bad == 1 || ended(err), "a blocking call has failed")
 		})
 		if took {
 			p.planted.Add(-1)
@@ -288,7 +294,9 @@ func (p *party) abandon() {
 	}
 	x.Cancel()
 	if err, ok := p.wait(x); ok {
-		ended(err)
+		if !stays || bad != 1 || !errors.Is(err, task.ErrGoexit) {
+			ended(err)
+		}
 		k.gone()
 	}
 }
