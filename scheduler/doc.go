@@ -16,8 +16,8 @@
 //
 // Each worker has a queue of its own, from which idle workers steal. A worker takes, in this
 // order: the task that the present one has just made ready (three times in a row at
-// most), its own queue, first in first out, what came from outside the pool (and that
-// first of all every 61st time), expired timers, half of another worker's queue.
+// most) or started (for a quantum in a row at most: the newest child goes first, as with go), its own queue, first in first
+// out, what came from outside the pool (and that first of all every 61st time), expired timers, half of another worker's queue.
 // Then it looks around for some microseconds and goes to sleep; an idle scheduler uses no CPU.
 //
 // High tasks come before all of these and low ones last, without starving anybody: see [task.Priority].

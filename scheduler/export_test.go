@@ -23,3 +23,9 @@ func (s *Scheduler) Live() int64 { return s.live.Load() }
 // HandOut is what sysmon does when the task that runs on the first worker has not given way for long, or the system holds up
 // that worker's thread for as long.
 func (s *Scheduler) HandOut() { s.freeBehind(s.workers()[0]) }
+
+// ChainLook is the number of dispatches of a chain from one look at the clock to the next, and MaxChain that of a chain.
+const (
+	ChainLook = chainLook
+	MaxChain  = maxChain
+)

@@ -144,19 +144,24 @@ func TestPingPongStarvesNobody(t *testing.T) {
 	log.require(t)
 }
 
-// A worker's queue is first-in-first-out.
+// A worker's queue is first-in-first-out: what woken tasks and yielding ones do. (For children see chain_test.go.)
 func TestQueueIsFIFO(t *testing.T) {
 	s := open(t, 1)
+	const n = 1000
 	var got []int
 	root := s.Go(func(c *task.Ctx) {
-		for i := range 1000 {
-			c.Go(func(*task.Ctx) { got = append(got, i) })
+		for i := range n {
+			c.Go(func(c *task.Ctx) {
+				c.Yield()
+				got = append(got, i)
+			})
 		}
 	})
 	require.NoError(t, root.Wait())
 	require.NoError(t, s.Shutdown(context.Background()))
-	require.Len(t, got, 1000)
-	require.IsIncreasing(t, got)
+	require.Len(t, got, n)
+	require.Equal(t, n-1, got[0], "the newest child has yielded first")
+	require.IsIncreasing(t, got[1:])
 }
 
 // Tasks that sleep for so short that one of them is always due pass the worker to each other, but not for ever: without

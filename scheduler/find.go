@@ -14,8 +14,8 @@ import (
 // schedule has it, so as not to fall into step with programs.
 const fairTick = 61
 
-// maxNextRun bounds how often in a row the next slot comes before the queue, so that two tasks
-// that wake each other cannot starve it.
+// maxNextRun bounds how often in a row a woken task in the next slot comes before the queue, so that two tasks
+// that wake each other cannot starve it. For tasks that were just started, see chain.go.
 const maxNextRun = 3
 
 // maxDueRun bounds how often in a row the turn of a task that goes to sleep passes to one that has slept, so that
@@ -40,13 +40,12 @@ func (w *worker) pick() *rt.Desc {
 			return d
 		}
 	}
-	if w.nextRun < maxNextRun && w.next.full() {
+	if w.next.full() && w.mayRunNext() {
 		if d := w.next.take(); d != nil {
-			w.nextRun++
 			return d
 		}
 	}
-	w.nextRun = 0
+	w.endChain()
 	if d := w.runq.Pop(); d != nil {
 		w.lookAhead()
 		return d

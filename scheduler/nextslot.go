@@ -6,7 +6,7 @@ import (
 )
 
 // A nextSlot holds the task that a worker runs next: one that the present task has
-// made ready. Its worker puts tasks in; the worker and thieves take them out.
+// made ready or started. Its worker puts tasks in; the worker and thieves take them out.
 //
 // seq is odd while the slot is full and changes with each put and take, so a CAS of it
 // claims just the task that was seen with it. The worker writes task only while seq is
@@ -16,16 +16,26 @@ import (
 type nextSlot struct {
 	seq  atomicx.Uint32
 	task atomicx.Relaxed[rt.Desc]
+	// fresh is 1 if the task was just started, and 0 if it was woken. The worker writes it while seq is even, so a reader
+	// that sees an odd seq reads what belongs to that task, or to one that was put later.
+	fresh atomicx.RelaxedUint32
 }
 
 // full reports whether there is a task. One load.
 func (s *nextSlot) full() bool { return s.seq.Load()&1 != 0 }
 
-// put stores d and returns the task that it displaces, or nil. Only the worker may
-// call it.
-func (s *nextSlot) put(d *rt.Desc) (old *rt.Desc) {
+// child reports whether there is a task that was just started. Anybody may ask.
+func (s *nextSlot) child() bool { return s.full() && s.fresh.Load() != 0 }
+
+// put stores d, which was just started if fresh is set and woken otherwise, and returns the
+// task that it displaces, or nil. Only the worker may call it.
+func (s *nextSlot) put(d *rt.Desc, fresh bool) (old *rt.Desc) {
 	old = s.take()
 	s.task.Store(d)
+	s.fresh.Store(0)
+	if fresh {
+		s.fresh.Store(1)
+	}
 	s.seq.Store(s.seq.Load() + 1) // pairs with the load in take and look: publishes d
 	return old
 }

@@ -166,14 +166,14 @@ func (w *worker) letOutsiders() {
 }
 
 // visibleWork reports whether any queue holds something that a worker would find:
-// the queues and due timers. It leaves out next slots and, while the scheduler is crowded, forked calls:
-// sysmon wakes a worker for those.
+// the queues, children in next slots, and due timers. It leaves out woken tasks in next slots
+// and, while the scheduler is crowded, forked calls: sysmon wakes a worker for those.
 func (s *Scheduler) visibleWork() bool {
 	if !s.inj.empty() || s.inj.ranked.Load() != 0 {
 		return true
 	}
 	for _, w := range s.workers() {
-		if !w.runq.Thief().Empty() {
+		if w.shows() {
 			return true
 		}
 	}
@@ -182,6 +182,9 @@ func (s *Scheduler) visibleWork() bool {
 	}
 	return s.timers.first.Load() != 0 && s.timers.due(s.now())
 }
+
+// shows reports whether others would find a task in w's queue or next slot. Anybody may ask.
+func (w *worker) shows() bool { return !w.runq.Thief().Empty() || w.next.child() }
 
 // wakeOne wakes a sleeping worker if none searches, or else has those that are inside a call relieved (P2, P3).
 func (s *Scheduler) wakeOne() {

@@ -74,6 +74,25 @@ func TestBatchTheftWakes(t *testing.T) {
 	require.Equal(t, before+1, after)
 }
 
+// A worker that is about to sleep sees a child in another one's next slot, and not a woken task.
+func TestChildInTheNextSlotIsSeen(t *testing.T) {
+	g := newStage(t)
+	w := g.newWorker(1)
+	ds := g.tasks(2)
+	defer func() { // whatever comes out
+		for _, d := range ds {
+			g.inject(d)
+		}
+	}()
+	require.False(t, w.shows())
+	require.Nil(t, w.next.put(ds[0], false))
+	require.False(t, w.shows())
+	require.Same(t, ds[0], w.next.put(ds[1], true))
+	require.True(t, w.shows())
+	require.Same(t, ds[1], w.next.take())
+	require.False(t, w.shows())
+}
+
 // A worker that leaves is a producer of all that it hands over.
 func TestHandOverWakes(t *testing.T) {
 	g := newStage(t)
@@ -180,12 +199,12 @@ func TestSysmonWakesForTheNextSlot(t *testing.T) {
 	s := newBare(2)
 	sleeper, hog := s.workers()[0], s.workers()[1]
 	sleeper.announce()
-	hog.next.put(bareTask(t, s))
+	hog.next.put(bareTask(t, s), false)
 	require.False(t, s.freeNextSlots(), "a task that has just come")
 	require.Zero(t, s.wakes.Load())
 	require.True(t, s.freeNextSlots())
 	require.EqualValues(t, 1, s.wakes.Load())
-	hog.next.put(bareTask(t, s))
+	hog.next.put(bareTask(t, s), false)
 	require.False(t, s.freeNextSlots(), "another one")
 }
 
@@ -230,7 +249,7 @@ func TestAllBehindAHogIsHandedOut(t *testing.T) {
 	s.workers()[0].announce()
 	hog := s.workers()[1]
 	want := []*rt.Desc{bareTask(t, s), bareTask(t, s), bareTask(t, s)}
-	hog.next.put(want[0])
+	hog.next.put(want[0], false)
 	hog.runq.Push(want[1])
 	hog.runq.Push(want[2])
 	parent := bareTask(t, s)

@@ -42,7 +42,8 @@ type worker struct {
 	descs       descList
 	rng         *rand.Rand
 	tick        uint32 // counts looks for work
-	nextRun     int    // dispatches from the next slot in a row
+	nextRun     int    // dispatches of woken tasks from the next slot in a row
+	chain       chain
 	fairTurn    uint32 // counts the calls of pickFair
 	turns       turns  // of high and low tasks
 	dueRun      int    // dispatches of pickDue in a row
@@ -115,7 +116,9 @@ func (w *worker) Sleep(d *rt.Desc, ns int64) {
 	q.freeTimer(t)
 }
 
-// Spawn implements rt.Host.
+// Spawn implements rt.Host: the task goes to the next slot. What was there goes to the back of the queue. Other than a woken
+// task (see Local), a child in the slot is among what a worker looks at before it sleeps, since its parent may go on for
+// long.
 func (w *worker) Spawn(fn any, x *rt.Ext) (*rt.Desc, uint32) {
 	if w.s.phase.Load() >= phaseClosed {
 		return nil, 0
@@ -132,7 +135,14 @@ func (w *worker) Spawn(fn any, x *rt.Ext) (*rt.Desc, uint32) {
 	if under {
 		w.s.cohorts.Attach(x, d, gen)
 	}
-	w.push(d)
+	if x != nil && isRanked(d) {
+		w.push(d)
+		return d, gen
+	}
+	if old := w.next.put(d, true); old != nil { // (P1)
+		w.runq.Push(old) // (P1)
+	}
+	w.s.wakeOne() // (P2, P3)
 	return d, gen
 }
 
@@ -152,7 +162,7 @@ func (w *worker) Local(d *rt.Desc) {
 		w.push(d)
 		return
 	}
-	if old := w.next.put(d); old != nil {
+	if old := w.next.put(d, false); old != nil {
 		w.push(old)
 		return
 	}

@@ -57,7 +57,8 @@ func (c *Ctx) host() rt.Host { return c.desc().Host() }
 func (c *Ctx) Task() Task { return Task{c.desc(), c.desc().Gen()} }
 
 // Go starts fn as a new task on the same scheduler and returns its handle. The
-// task is queued on this worker, where idle workers can steal it at once. It never
+// task runs next on this worker, when the present one gives way, before older tasks and before children that were
+// started earlier, which go to the back of the queue. Idle workers can steal all of them at once. Go never
 // blocks, whatever limits apply to submissions from outside.
 //
 // The new task is independent: it may outlive this one and is not cancelled with it.

@@ -35,7 +35,8 @@
 //   - A task is never run by two workers at once, and everything it did before it gave
 //     way happens before everything it does after, on whatever thread.
 //   - Runnable tasks are run first-in-first-out per worker, so a task that yields or
-//     checkpoints cannot keep others from running.
+//     checkpoints cannot keep others from running. Two go first: the task that the present one has woken last, or the newest
+//     of those that it has started. How often in a row is bounded.
 //   - A panic is never lost: see [PanicError].
 //
 // # Not guaranteed

@@ -1,0 +1,119 @@
+package scheduler_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/task"
+)
+
+// The newest child of a task runs first, and the others in the order in which they were started.
+func TestNewestChildFirst(t *testing.T) {
+	s := open(t, 1)
+	const n = 1000
+	var got []int
+	root := s.Go(func(c *task.Ctx) {
+		for i := range n {
+			c.Go(func(*task.Ctx) { got = append(got, i) })
+		}
+	})
+	require.NoError(t, root.Wait())
+	finish(t, "Close", func() { _ = s.Shutdown(t.Context()) })
+	require.Len(t, got, n)
+	require.Equal(t, n-1, got[0])
+	require.IsIncreasing(t, got[1:])
+}
+
+// A line of tasks, each of which starts two, goes down before it goes along: the newest child's newest child comes before the
+// elder siblings.
+func TestNewestChildGoesDeep(t *testing.T) {
+	s := open(t, 1)
+	const depth = scheduler.ChainLook / 2 // the clock is not looked at
+	var got []int
+	var node func(c *task.Ctx, level int)
+	node = func(c *task.Ctx, level int) {
+		got = append(got, level)
+		if level == depth {
+			return
+		}
+		c.Go(func(*task.Ctx) { got = append(got, -level) })
+		c.Go(func(c *task.Ctx) { node(c, level+1) })
+	}
+	root := s.Go(func(c *task.Ctx) { node(c, 0) })
+	require.NoError(t, root.Wait())
+	finish(t, "Close", func() { _ = s.Shutdown(t.Context()) })
+	var want []int
+	for level := range depth + 1 {
+		want = append(want, level)
+	}
+	for level := range depth {
+		want = append(want, -level)
+	}
+	require.Equal(t, want, got)
+}
+
+// A task whose child starts a child, and so on without an end, starves no queue: the chain ends after a number of dispatches,
+// and before that when the quantum is over.
+func TestChainStarvesNobody(t *testing.T) {
+	for _, x := range []struct {
+		quantum time.Duration
+		bound   int
+	}{
+		{scheduler.MaxQuantum, scheduler.MaxChain},
+		{scheduler.MinQuantum, scheduler.MaxChain / 2}, // which no machine runs through in so short a time
+	} {
+		s := open(t, 1, scheduler.WithQuantum(x.quantum), scheduler.WithStallAfter(0))
+		links, most := 0, 0
+		root := s.Go(func(c *task.Ctx) {
+			for range 10 {
+				ran := false
+				links = 0
+				var link func(c *task.Ctx)
+				link = func(c *task.Ctx) {
+					if links++; !ran && links < 2*x.bound {
+						c.Go(link)
+					}
+				}
+				c.Go(func(*task.Ctx) { ran = true })
+				c.Go(link) // displaces the other one into the queue
+				for !ran {
+					c.Yield()
+				}
+				most = max(most, links)
+			}
+		})
+		finish(t, "the chain", func() { _ = root.Wait() })
+		require.LessOrEqual(t, most, x.bound, "%v", x.quantum)
+		require.GreaterOrEqual(t, most, scheduler.ChainLook, "%v", x.quantum)
+	}
+}
+
+// A submitted task has its turn beside a chain when a bounded number of links have run, as beside a queue.
+func TestInjectorBesideAChain(t *testing.T) {
+	s := open(t, 1, scheduler.WithStallAfter(0))
+	const bound = 4 * 61
+	ran, most := -1, 0
+	root := s.Go(func(c *task.Ctx) {
+		for range 100 {
+			ran = -1
+			links := 0
+			s.Go(func(*task.Ctx) { ran = links })
+			var link func(c *task.Ctx)
+			link = func(c *task.Ctx) {
+				if links++; ran < 0 && links <= 2*bound {
+					c.Go(link)
+				}
+			}
+			c.Go(link)
+			for ran < 0 {
+				c.Yield()
+			}
+			most = max(most, ran)
+		}
+	})
+	finish(t, "the chains", func() { _ = root.Wait() })
+	require.LessOrEqual(t, most, bound)
+}
