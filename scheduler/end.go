@@ -77,12 +77,13 @@ func (w *worker) skip(d *rt.Desc) {
 // finish makes d's end known and pools its descriptor if nobody needs it.
 func (w *worker) finish(d *rt.Desc, e rt.End) {
 	w.Current.Store(nil)
-	x := d.Ext()
+	x, gen := d.Ext(), d.Gen()
 	waiters, free := d.Finish(e)
-	if free {
+	switch {
+	case free:
 		w.descs.put(&w.s.descs, d)
-	} else {
-		x = d.Ext() // it may have come at the last moment
+	case d.Gen() == gen: // it is Done for good
+		x = d.Ext() // which may have come at the last moment
 	}
 	w.live--
 	w.n.finished++
@@ -90,9 +91,23 @@ func (w *worker) finish(d *rt.Desc, e rt.End) {
 		x.Release()
 		x.CloseDone()
 	}
-	if waiters != nil {
-		rt.WakeAll(waiters, w.local)
+	if waiters == nil {
+		return
 	}
+	if e == rt.Failed {
+		rt.WakeAll(waiters, w.local) // a handler may be called before the worker looks for work
+	} else {
+		rt.WakeAll(waiters, w.handOn)
+	}
+}
+
+// handOn is local for a worker that runs nothing and is about to look for work: t runs at once, if it may.
+func (w *worker) handOn(t *rt.Desc) bool {
+	if w.handoff == nil && t.Home() == &w.s.home && !isRanked(t) && w.mayHandOn() {
+		w.handoff = t
+		return true
+	}
+	return w.local(t)
 }
 
 // local queues t, which has just been made runnable, if it is of this scheduler.

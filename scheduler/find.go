@@ -40,17 +40,21 @@ func (w *worker) pick() *rt.Desc {
 			return d
 		}
 	}
+	if w.wish.t != nil {
+		if d := w.claim(); d != nil {
+			return d
+		}
+	}
 	if w.next.full() && w.mayRunNext() {
-		if d := w.next.take(); d != nil {
+		if d := w.takeNext(); d != nil {
 			return d
 		}
 	}
 	w.endChain()
-	if d := w.runq.Pop(); d != nil {
-		w.lookAhead()
+	if d := w.pop(); d != nil {
 		return d
 	}
-	if d := w.next.take(); d != nil {
+	if d := w.takeNext(); d != nil {
 		return d
 	}
 	if d := w.takeFork(); d != nil {
@@ -61,10 +65,10 @@ func (w *worker) pick() *rt.Desc {
 	}
 	if w.s.timers.first.Load() != 0 {
 		w.expireSome(w.s.now())
-		if d := w.runq.Pop(); d != nil {
+		if d := w.pop(); d != nil {
 			return d
 		}
-		if d := w.next.take(); d != nil {
+		if d := w.takeNext(); d != nil {
 			return d
 		}
 	}
@@ -187,6 +191,9 @@ func (w *worker) takeInjected(most int) *rt.Desc {
 	d, _ := w.s.inj.pop(most, w.runq.Push)
 	if d != nil && !w.runq.Thief().Empty() {
 		w.s.wakeOne()
+	}
+	if d != nil && w.valid(d) == nil {
+		return w.pop()
 	}
 	return d
 }
@@ -316,7 +323,12 @@ func (w *worker) stealFrom(v *worker) *rt.Desc {
 				// glanced around on behalf of a task must do so too.
 				w.s.wakeOne()
 			}
-			return d
+			if d = w.valid(d); d == nil {
+				d = w.pop() // of the batch
+			}
+			if d != nil {
+				return d
+			}
 		case deque.Empty:
 			return nil
 		}
@@ -343,7 +355,9 @@ func (w *worker) stealNext() *rt.Desc {
 			v.nextStolen.Store(true)
 			w.n.steals++
 			w.n.stolen++
-			return d
+			if d = w.valid(d); d != nil {
+				return d
+			}
 		}
 	}
 	return nil

@@ -93,6 +93,92 @@ func TestChildInTheNextSlotIsSeen(t *testing.T) {
 	require.False(t, w.shows())
 }
 
+// spawn starts n tasks on w, in order.
+func (g *stage) spawn(w *worker, n int) (ds []*rt.Desc) {
+	for range n {
+		d, _ := w.Spawn(func(*task.Ctx) {}, nil)
+		ds = append(ds, d)
+	}
+	w.flush()
+	g.inj.accepted.Store(g.inj.accepted.Load() + uint64(n)) // Stats does not know w
+	return ds
+}
+
+// end has the sleeping worker run ds, which are in no queue, and all that is in w's.
+func (g *stage) end(w *worker, ds ...*rt.Desc) {
+	if d := w.takeNext(); d != nil {
+		ds = append(ds, d)
+	}
+	for d := w.pop(); d != nil; d = w.pop() {
+		ds = append(ds, d)
+	}
+	for _, d := range ds {
+		if d != nil {
+			g.inject(d)
+		}
+	}
+}
+
+// The entries that claims leave behind in a queue are dropped, although the oldest one there does not leave it.
+func TestClaimsDropStaleEntries(t *testing.T) {
+	g := newStage(t)
+	w := g.newWorker(1)
+	ds := g.spawn(w, 1)
+	var claimed []*rt.Desc
+	defer func() { g.end(w, claimed...) }()
+	most := 0
+	for range 1000 {
+		ds = g.spawn(w, 2)
+		for _, d := range ds {
+			w.wishFor(d, d.Gen())
+			w.endChain()
+			require.Same(t, d, w.claim())
+			claimed = append(claimed, d)
+		}
+		most = max(most, w.runq.Len())
+	}
+	require.LessOrEqual(t, most, 2*minStale)
+}
+
+// dropStale leaves the other entries in their order.
+func TestDropStaleKeepsTheOrder(t *testing.T) {
+	g := newStage(t)
+	w := g.newWorker(1)
+	ds := g.spawn(w, 100)
+	var got, want, claimed []*rt.Desc
+	defer func() { g.end(w, append(got, claimed...)...) }()
+	for i, d := range ds[:99] {
+		if i%3 == 1 {
+			require.True(t, d.Claim(d.Gen()))
+			claimed = append(claimed, d)
+		} else {
+			want = append(want, d)
+		}
+	}
+	w.dropStale()
+	require.Equal(t, len(want), w.runq.Len())
+	for d := w.pop(); d != nil; d = w.pop() {
+		got = append(got, d)
+	}
+	require.Len(t, got, len(want))
+	for i := range want {
+		require.Same(t, want[i], got[i])
+	}
+}
+
+// A worker does not run what another scheduler's worker has queued.
+func TestClaimAcrossSchedulers(t *testing.T) {
+	g, h := newStage(t), newStage(t)
+	w, other := g.newWorker(1), h.newWorker(1)
+	d := g.spawn(w, 1)[0]
+	defer g.end(w)
+	other.wishFor(d, d.Gen())
+	require.Nil(t, other.wish.t)
+	w.wishFor(d, d.Gen())
+	require.Same(t, d, w.wish.t)
+	w.wish.t = nil
+}
+
 // A worker that leaves is a producer of all that it hands over.
 func TestHandOverWakes(t *testing.T) {
 	g := newStage(t)

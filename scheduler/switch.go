@@ -172,6 +172,26 @@ func (w *worker) Park(d *rt.Desc, k rt.Park) {
 	resume(d)
 }
 
+// ParkFor implements rt.Host.
+func (w *worker) ParkFor(d *rt.Desc, k rt.Park, t *rt.Desc, gen uint32) {
+	w.wishFor(t, gen)
+	// As in Park, once more: each frame between here and the task's own code costs.
+	if w.Forks.PrivateLen() > 0 {
+		w.share(d)
+	}
+	w.n.parks++
+	w.prevPark, w.prevGen = k, d.Gen()
+	w.Fib.Load().Since.Store(w.s.about.Load())
+	n := w.pick()
+	w.wish.t = nil // what came first may have been another task
+	if next, yield := w.leave(d, n, actPark).Turn(); next != nil {
+		next()
+	} else {
+		yield(struct{}{})
+	}
+	resume(d)
+}
+
 // ParkReady implements rt.Host.
 func (w *worker) ParkReady(d *rt.Desc) error {
 	d.Host() // panics if d does not run

@@ -44,6 +44,8 @@ type worker struct {
 	tick        uint32 // counts looks for work
 	nextRun     int    // dispatches of woken tasks from the next slot in a row
 	chain       chain
+	wish        wish   // see ParkFor
+	stale       int    // about how many entries of runq are stale, if dropped ones are left out of account
 	fairTurn    uint32 // counts the calls of pickFair
 	turns       turns  // of high and low tasks
 	dueRun      int    // dispatches of pickDue in a row
@@ -128,7 +130,7 @@ func (w *worker) Spawn(fn any, x *rt.Ext) (*rt.Desc, uint32) {
 		w.s.cohorts.Hold(x) // may panic
 	}
 	d := w.descs.take(&w.s.descs, x)
-	d.Start(fn, x)
+	d.Spawned(fn, x)
 	gen := d.Gen()
 	w.live++
 	w.n.spawned++

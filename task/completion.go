@@ -67,7 +67,10 @@ func (p *Completion[T]) Done() <-chan struct{} {
 // Wait waits for the result, parking the task or blocking the goroutine, and returns it. If ctx ends first, it
 // returns the cause. A result that is there already is returned even if ctx has ended. Any number may wait, any number
 // of times.
-func (p *Completion[T]) Wait(ctx context.Context) (T, error) {
+func (p *Completion[T]) Wait(ctx context.Context) (T, error) { return p.wait(ctx, Task{}) }
+
+// wait is Wait for what the end of t completes, if t is a task.
+func (p *Completion[T]) wait(ctx context.Context, t Task) (T, error) {
 	c, err := Enter(ctx)
 	if p.set.Load() {
 		return p.v, p.err
@@ -82,7 +85,7 @@ func (p *Completion[T]) Wait(ctx context.Context) (T, error) {
 		return p.v, p.err
 	}
 	w := p.queue.push(&p.mu, ctx, c)
-	w.Why = rt.WaitResult
+	w.Why, w.end = rt.WaitResult, t
 	p.mu.Unlock()
 	if err := w.wait(); err != nil {
 		return zero, err
@@ -115,6 +118,7 @@ type queued struct {
 	mu         *atomicx.Mutex // of the queue's owner
 	in         *waitQueue     // nil when taken out; under mu, as the links are
 	next, prev *queued
+	end        Task // whose end brings the event, or none
 
 	member *member // whose place this is the wait for, in the back of a group; under mu. See place.go
 
@@ -154,12 +158,31 @@ var queuedPool = sync.Pool{New: func() any { return new(queued) }}
 
 // wait waits until w is taken out, and returns nil, or until its context ends. Nobody may use w afterwards.
 func (w *queued) wait() error {
-	err := w.WaitIn(w)
+	var err error
+	if w.end.d != nil && w.Own() {
+		err = w.waitFor(w.end)
+	} else {
+		err = w.WaitIn(w)
+	}
 	if w.c != nil && w.Reusable() {
 		*w = queued{}
 		queuedPool.Put(w)
 	}
 	return err
+}
+
+// waitFor is WaitIn for a task that waits under its own Ctx, and for what the end of t brings: see rt.Host.ParkFor.
+func (w *queued) waitFor(t Task) error {
+	d := w.c.desc()
+	w.c.host().ParkFor(d, w.Why.Park(rt.ForWake), t.d, t.gen)
+	if d.Woken() {
+		return nil
+	}
+	if w.Withdraw() {
+		return w.c.Cause()
+	}
+	d.AwaitWakeFor(w.Why)
+	return nil
 }
 
 // pop takes out the first waiter, or returns nil. The caller holds mu.

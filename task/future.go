@@ -83,7 +83,9 @@ func (f *Future[T]) Done() <-chan struct{} { return f.s.p.Done() }
 // Wait waits for the result, parking the task or blocking the goroutine, and returns it. If ctx ends first, it
 // returns the cause, and the task is not affected. A result that is there already is returned even if ctx
 // has ended. Any number may wait, any number of times.
-func (f *Future[T]) Wait(ctx context.Context) (T, error) { return f.s.p.Wait(ctx) }
+//
+// If a task waits and the future's has not begun, that runs next on this worker.
+func (f *Future[T]) Wait(ctx context.Context) (T, error) { return f.s.p.wait(ctx, f.task) }
 
 // All waits for all futures in turn, parking the task or blocking the goroutine, and returns their values in the same
 // order. It returns nil and the error of the first one in that order that has one, without waiting for those that follow; if ctx

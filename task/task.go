@@ -146,7 +146,8 @@ func (t Task) WaitContext(ctx context.Context) error {
 }
 
 // Join parks the calling task, c, until t has ended, and returns t's Err. If c is
-// cancelled first, it returns c's cause; t is not affected. A task that is cancelled and has to wait for others nevertheless uses a [Group] or a
+// cancelled first, it returns c's cause; t is not affected. If t has not begun, it runs next on this worker, on a stack of its
+// own. A task that is cancelled and has to wait for others nevertheless uses a [Group] or a
 // [Future], and [context.WithoutCancel](c). A task that joins itself
 // gets an error at once.
 func (t Task) Join(c *Ctx) error {
@@ -164,11 +165,11 @@ func (t Task) Join(c *Ctx) error {
 	if err := c.Cause(); err != nil {
 		return err
 	}
-	w := &rt.Waiter{Task: d}
+	w := d.Worker().NewWaiter(d)
 	if !t.d.Await(w, t.gen) {
 		return t.Err()
 	}
-	h.Park(d, rt.WaitJoin.Park(rt.ForWake))
+	h.ParkFor(d, rt.WaitJoin.Park(rt.ForWake), t.d, t.gen)
 	if !d.Woken() { // cancelled, then
 		if w.Abandon() {
 			if t.State() == Done {
@@ -179,6 +180,7 @@ func (t Task) Join(c *Ctx) error {
 		// t ended at the same time, and its wake-up is on its way to us.
 		d.AwaitWakeFor(rt.WaitJoin)
 	}
+	d.Worker().KeepWaiter(w)
 	return t.Err()
 }
 

@@ -79,6 +79,8 @@ type Worker struct {
 	// running task's own.
 	spares  []Runner
 	keepers []Keeper // see Trims. The running task's own
+	joins   *Waiter  // free waiters of the tasks that run on this worker, linked by next; see NewWaiter. The running task's own
+	njoins  int
 
 	// Current is the task that the worker runs, or ran last, or nil. Written
 	// by the worker, at each dispatch.
@@ -105,6 +107,8 @@ type Host interface {
 	// Spawn starts a task on this worker and returns its descriptor and its
 	// generation; the descriptor is nil if the scheduler is closed.
 	Spawn(fn any, x *Ext) (*Desc, uint32)
+	// ParkFor is Park for a wait that the end of life gen of t will end. If t has not begun, it runs next on this worker.
+	ParkFor(d *Desc, k Park, t *Desc, gen uint32)
 	// Local queues d, which the caller has just made runnable, to run next here.
 	Local(d *Desc)
 	// Call calls fn, which may block its thread, on the task's own stack; k is what is known of it. It reports false, and has not called fn, if the call
@@ -196,6 +200,7 @@ func (w *Worker) Trims(k Keeper) { w.keepers = append(w.keepers, k) }
 // Forget drops what Keep has kept, and what the Keepers have. Called by the worker, between two tasks.
 func (w *Worker) Forget() {
 	w.spares = nil
+	w.joins, w.njoins = nil, 0
 	for _, k := range w.keepers {
 		k.Forget()
 	}
@@ -485,8 +490,8 @@ const (
 )
 
 // Finish ends the present life and returns those who wait for that. It reports
-// whether the descriptor is free to serve again, and then its state is Free
-// in a new generation; otherwise it is Done for good. Called by the worker that runs
+// whether the caller has to pool the descriptor, and then its state is Free
+// in a new generation; otherwise it is Done for good, or another party pools it: see claim.go. Called by the worker that runs
 // the task, or by who took it from a queue.
 func (d *Desc) Finish(e End) (waiters *Waiter, free bool) {
 	if e == Skipped {
@@ -499,8 +504,12 @@ func (d *Desc) Finish(e End) (waiters *Waiter, free bool) {
 	for {
 		s := d.status.Load()
 		var n uint64
+		stale := false
 		if e == Returned && s&(flagCancelled|flagEscaped) == 0 {
 			n = (s+genOne)&genMask | stFree
+			if stale = s&flagStale != 0; stale {
+				n = n - stFree + stDone | flagStale // (F1), see claim.go
+			}
 		} else {
 			n = s&^(stateMask|whyMask) | stDone
 			switch e {
@@ -513,10 +522,14 @@ func (d *Desc) Finish(e End) (waiters *Waiter, free bool) {
 		if !d.status.CompareAndSwap(s, n) {
 			continue // a flag was set meanwhile; it may matter
 		}
-		if free = n&stateMask == stFree; free && d.ext.Load() != nil {
+		if free = n&stateMask == stFree; (free || stale) && d.ext.Load() != nil {
 			d.ext.Store(nil)
 		}
-		return d.takeWaiters(), free
+		waiters = d.takeWaiters() // (F2)
+		if stale {
+			free = d.freeStale() // (F3)
+		}
+		return waiters, free
 	}
 }
 

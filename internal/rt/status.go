@@ -3,11 +3,12 @@ package rt
 // A task's status is one 64-bit word, so that every transition is one atomic
 // operation and a handle from an earlier life can never act on a later one:
 //
-//	63    56 55    48 47        16 15       0
-//	+--------+--------+------------+---------+
-//	| unused |  why   | generation | flags   |
-//	+--------+--------+------------+---------+
+//	63    58 57    56 55    48 47        16 15       0
+//	+--------+--------+--------+------------+---------+
+//	| unused | queue  |  why   | generation | flags   |
+//	+--------+--------+--------+------------+---------+
 //
+// queue is two flags of a task that was started from inside and of its entry in a queue: see claim.go.
 // generation counts the lives of the descriptor (mod 2^32). why is what the task waits for, or waited for
 // last; it is for people only, see Why.
 //
@@ -17,7 +18,7 @@ package rt
 //	Active  -> Waiting  CommitPark the successor, after the switch
 //	Waiting -> Active   Ready, Wake, Cancel   anybody; the winner enqueues
 //	Active  -> Done     Finish     the worker that runs it, or who took it from a queue
-//	Active  -> Free     Finish     the worker that runs it
+//	Active  -> Free     Finish     the worker that runs it, by way of Done if an entry of it is stale
 //
 // Active covers what handles show as Runnable and Running. The difference is no
 // transition: a task is running if the worker that it was put on last says that it is its

@@ -21,6 +21,34 @@ const (
 	wtAbandoned = 2 // the waiter has gone
 )
 
+// maxJoins is how many free waiters a worker keeps.
+const maxJoins = 64
+
+// NewWaiter returns a waiter for d, which runs on w.
+func (w *Worker) NewWaiter(d *Desc) *Waiter {
+	x := w.joins
+	if x == nil {
+		return &Waiter{Task: d}
+	}
+	w.joins = x.next
+	w.njoins--
+	x.Reset()
+	x.Task = d
+	return x
+}
+
+// KeepWaiter keeps x, which belonged to the task that runs on w and was woken, for NewWaiter: it is in no list, because who
+// wakes a waiter has taken it out, and its waker does not look at it any more.
+func (w *Worker) KeepWaiter(x *Waiter) {
+	if w.njoins == maxJoins {
+		return
+	}
+	x.Task = nil
+	x.next = w.joins
+	w.joins = x
+	w.njoins++
+}
+
 // Reset makes a waiter that was woken ready for another wait.
 func (w *Waiter) Reset() {
 	w.next = nil

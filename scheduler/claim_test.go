@@ -1,0 +1,217 @@
+package scheduler_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/task/tsync"
+)
+
+// A task that joins one that has not begun has it run next, before all that is queued, and goes on when that has ended.
+func TestJoinRunsTheChildNext(t *testing.T) {
+	s := open(t, 1)
+	var got []int
+	root := s.Go(func(c *task.Ctx) {
+		var ts []task.Task
+		for i := range 10 {
+			ts = append(ts, c.Go(func(*task.Ctx) { got = append(got, i) }))
+		}
+		for _, i := range []int{3, 9, 0, 5} {
+			_ = ts[i].Join(c)
+			got = append(got, -i)
+		}
+	})
+	require.NoError(t, root.Wait())
+	finish(t, "Shutdown", func() { _ = s.Shutdown(t.Context()) })
+	require.Equal(t, []int{3, -3, 9, -9, 0, 0, 5, -5, 1, 2, 4, 6, 7, 8}, got)
+}
+
+// A child that its waiter had run is a task like others: it parks, and when the waiter is cancelled, that goes on at once
+// and can do what the child waits for.
+func TestJoinOfARunningChildIsCancelled(t *testing.T) {
+	for _, n := range []int{1, 2, 4} {
+		s := open(t, n)
+		stop := errors.New("stop")
+		ch := tsync.NewChan[int](0)
+		var child task.Task
+		parent := s.Go(func(c *task.Ctx) {
+			self := c.Task()
+			child = c.Go(func(c *task.Ctx) {
+				self.CancelCause(stop)
+				if v, _, err := ch.Recv(c); v != 1 || err != nil {
+					panic(fmt.Sprint(v, err))
+				}
+			})
+			if err := child.Join(c); err != stop {
+				panic(fmt.Sprint("Join of the cancelled task returned ", err))
+			}
+			if err := ch.Send(context.WithoutCancel(c), 1); err != nil {
+				panic(err)
+			}
+		})
+		finish(t, "the parent", func() { _ = parent.Wait() })
+		finish(t, "the child", func() { _ = child.Wait() })
+		require.Equal(t, stop, parent.Err())
+		require.NoError(t, child.Err())
+	}
+}
+
+// The end of a child that its waiter had run is that of any task.
+func TestJoinSeesTheChildsEnd(t *testing.T) {
+	s := open(t, 1, scheduler.WithPanicHandler(func(task.Task, *task.PanicError) {}))
+	root := s.Go(func(c *task.Ctx) {
+		var pe *task.PanicError
+		if err := c.Go(func(*task.Ctx) { panic("boom") }).Join(c); !errors.As(err, &pe) || pe.Value != "boom" {
+			panic(fmt.Sprint("a panic: ", err))
+		}
+		for range 200 { // more than a fiber stands
+			if err := c.Go(func(*task.Ctx) { runtime.Goexit() }).Join(c); err != task.ErrGoexit {
+				panic(fmt.Sprint("a Goexit: ", err))
+			}
+		}
+		x := c.Go(func(*task.Ctx) { panic("it was cancelled") })
+		x.Cancel()
+		if err := x.Join(c); err != context.Canceled {
+			panic(fmt.Sprint("a cancelled task: ", err))
+		}
+	})
+	finish(t, "the joins", func() { _ = root.Wait() })
+	require.NoError(t, root.Err())
+}
+
+// A task of another scheduler that waits for a task which has not begun does not have it run on its own worker.
+func TestJoinAcrossSchedulersParks(t *testing.T) {
+	a, b := open(t, 1), open(t, 1)
+	var hogs, sawHog atomic.Bool
+	var child task.Task
+	started := make(chan struct{})
+	var waiter atomic.Pointer[task.Task]
+	hog := a.Go(func(c *task.Ctx) {
+		hogs.Store(true)
+		child = c.Go(func(*task.Ctx) { sawHog.Store(hogs.Load()) })
+		close(started)
+		for more := 1_000_000; more > 0; { // a's only worker is busy for some time after the wait has begun
+			if x := waiter.Load(); x != nil && x.State() != task.Running && x.State() != task.Runnable {
+				more--
+			}
+		}
+		hogs.Store(false)
+	})
+	<-started
+	y := b.Go(func(c *task.Ctx) { _ = child.Join(c) })
+	waiter.Store(&y)
+	finish(t, "Join", func() { waitAll(t, []task.Task{hog, child, y}) })
+	require.False(t, sawHog.Load(), "the task has run while its scheduler's only worker was busy")
+}
+
+// A task that starts children and waits for each at once does not starve the queue.
+func TestJoinsStarveNobody(t *testing.T) {
+	s := open(t, 1, scheduler.WithQuantum(scheduler.MaxQuantum), scheduler.WithStallAfter(0))
+	const bound = 2 * scheduler.MaxChain
+	most := 0
+	root := s.Go(func(c *task.Ctx) {
+		for range 5 {
+			ran := false
+			c.Go(func(*task.Ctx) { ran = true })
+			n := 0
+			for ; !ran && n <= bound; n++ {
+				_ = c.Go(func(*task.Ctx) {}).Join(c)
+			}
+			most = max(most, n)
+		}
+	})
+	finish(t, "the joins", func() { _ = root.Wait() })
+	require.LessOrEqual(t, most, bound)
+}
+
+// Trees of tasks that wait for their children in all orders, twice, after yields and parks, run each task once, whatever
+// happens to the scheduler meanwhile.
+func TestTreesOfJoins(t *testing.T) {
+	for _, workers := range []int{1, 2, 4, 8, 64} {
+		for _, what := range []string{"nothing", "Resize", "Pause", "cancel", "Close"} {
+			t.Run(fmt.Sprint(workers, what), func(t *testing.T) { treesOfJoins(t, workers, what) })
+		}
+	}
+}
+
+func treesOfJoins(t *testing.T, workers int, what string) {
+	s := open(t, workers)
+	const depth, kids = 6, 4
+	nodes := 0
+	for level, n := 0, 1; level <= depth; level, n = level+1, n*kids {
+		nodes += n
+	}
+	var ran [1 << 13]atomic.Int32
+	var log errlog
+	var node func(c *task.Ctx, at, level int)
+	node = func(c *task.Ctx, at, level int) {
+		log.check(ran[at].Add(1) == 1, "node %d has run twice", at)
+		if at%7 == 3 {
+			c.Yield()
+		}
+		if level == depth {
+			return
+		}
+		var ts [kids]task.Task
+		var opt []task.Option
+		if at%11 == 5 {
+			opt = append(opt, task.Priority(task.Low))
+		}
+		for i := range ts {
+			ts[i] = c.Go(func(c *task.Ctx) { node(c, at*kids+i+1, level+1) }, opt...)
+		}
+		if at%5 == 1 {
+			c.Go(func(c *task.Ctx) { _ = ts[0].Join(c) }) // a second waiter
+		}
+		for i := range ts {
+			switch at % 3 {
+			case 1:
+				i = kids - 1 - i
+			case 2:
+				i = (i + 2) % kids
+			}
+			if err := ts[i].Join(c); err == nil {
+				log.check(what == "cancel" || what == "Close" || ran[at*kids+i+1].Load() == 1, "node %d was joined and has not run", at*kids+i+1)
+			}
+		}
+	}
+	root := s.Go(func(c *task.Ctx) { node(c, 0, 0) })
+	switch what {
+	case "Resize":
+		for i := range 20 {
+			_ = s.Resize(1 + i%3*workers/2 + i%2)
+			runtime.Gosched()
+		}
+	case "Pause":
+		for range 5 {
+			finish(t, "Pause", func() { _ = s.Pause(context.Background()) })
+			s.Resume()
+		}
+	case "cancel":
+		for ran[1].Load() == 0 && root.State() != task.Done {
+			runtime.Gosched()
+		}
+		root.Cancel()
+	case "Close":
+		for ran[1].Load() == 0 && root.State() != task.Done {
+			runtime.Gosched()
+		}
+		finish(t, "Close", func() { s.Close() })
+	}
+	finish(t, "the tree", func() { _ = root.Wait() })
+	finish(t, "Shutdown", func() { _ = s.Shutdown(context.Background()) })
+	log.require(t)
+	if what == "nothing" || what == "Resize" || what == "Pause" {
+		for i := range nodes {
+			require.EqualValues(t, 1, ran[i].Load(), "node %d", i)
+		}
+	}
+}
