@@ -144,7 +144,7 @@ func (w *worker) dropStale() {
 // takeNext takes the task in the next slot. The entry of a task that was woken is not the stale one, and so not the one to
 // drop if there is another in a queue: that would have its turn too late.
 func (w *worker) takeNext() *rt.Desc {
-	child := w.next.fresh.Load() != 0
+	child := w.next.fresh.Load() == newChild
 	d := w.next.take()
 	if child {
 		return w.valid(d)
@@ -170,7 +170,7 @@ func (w *worker) pop() *rt.Desc {
 // valid returns d, an entry that the caller has taken from a queue, if the caller now has the task, and nil if the entry was
 // stale. d may be nil.
 func (w *worker) valid(d *rt.Desc) *rt.Desc {
-	if d == nil || d.Status().Begun() {
+	if d == nil || d.Status().Begun() || d.TakenFresh() {
 		return d
 	}
 	return w.validSlow(d)

@@ -16,7 +16,7 @@ import (
 type nextSlot struct {
 	seq  atomicx.Uint32
 	task atomicx.Relaxed[rt.Desc]
-	// fresh is 1 if the task was just started, and 0 if it was woken. The worker writes it while seq is even, so a reader
+	// fresh is newChild if the task was just started, and wokenTask if it was woken. The worker writes it while seq is even, so a reader
 	// that sees an odd seq reads what belongs to that task, or to one that was put later.
 	fresh atomicx.RelaxedUint32
 }
@@ -25,20 +25,29 @@ type nextSlot struct {
 func (s *nextSlot) full() bool { return s.seq.Load()&1 != 0 }
 
 // child reports whether there is a task that was just started. Anybody may ask.
-func (s *nextSlot) child() bool { return s.full() && s.fresh.Load() != 0 }
+func (s *nextSlot) child() bool { return s.full() && s.fresh.Load() == newChild }
 
-// put stores d, which was just started if fresh is set and woken otherwise, and returns the
+// put stores d, which fresh says to be a newChild or a wokenTask, and returns the
 // task that it displaces, or nil. Only the worker may call it.
-func (s *nextSlot) put(d *rt.Desc, fresh bool) (old *rt.Desc) {
-	old = s.take()
-	s.task.Store(d)
-	s.fresh.Store(0)
-	if fresh {
-		s.fresh.Store(1)
+func (s *nextSlot) put(d *rt.Desc, fresh uint32) (old *rt.Desc) {
+	v := s.seq.Load()
+	if v&1 != 0 {
+		if s.seq.CompareAndSwap(v, v+1) { // otherwise a thief was faster, with the same result
+			old = s.task.Load()
+		}
+		v++
 	}
-	s.seq.Store(s.seq.Load() + 1) // pairs with the load in take and look: publishes d
+	s.task.Store(d)
+	s.fresh.Store(fresh)
+	s.seq.Store(v + 1) // pairs with the load in take and look: publishes d
 	return old
 }
+
+// What put is told of its task.
+const (
+	wokenTask uint32 = iota
+	newChild
+)
 
 // take returns the task, or nil. Only the worker may call it.
 func (s *nextSlot) take() *rt.Desc {

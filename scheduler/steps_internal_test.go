@@ -85,9 +85,9 @@ func TestChildInTheNextSlotIsSeen(t *testing.T) {
 		}
 	}()
 	require.False(t, w.shows())
-	require.Nil(t, w.next.put(ds[0], false))
+	require.Nil(t, w.next.put(ds[0], wokenTask))
 	require.False(t, w.shows())
-	require.Same(t, ds[0], w.next.put(ds[1], true))
+	require.Same(t, ds[0], w.next.put(ds[1], newChild))
 	require.True(t, w.shows())
 	require.Same(t, ds[1], w.next.take())
 	require.False(t, w.shows())
@@ -285,12 +285,12 @@ func TestSysmonWakesForTheNextSlot(t *testing.T) {
 	s := newBare(2)
 	sleeper, hog := s.workers()[0], s.workers()[1]
 	sleeper.announce()
-	hog.next.put(bareTask(t, s), false)
+	hog.next.put(bareTask(t, s), wokenTask)
 	require.False(t, s.freeNextSlots(), "a task that has just come")
 	require.Zero(t, s.wakes.Load())
 	require.True(t, s.freeNextSlots())
 	require.EqualValues(t, 1, s.wakes.Load())
-	hog.next.put(bareTask(t, s), false)
+	hog.next.put(bareTask(t, s), wokenTask)
 	require.False(t, s.freeNextSlots(), "another one")
 }
 
@@ -335,7 +335,7 @@ func TestAllBehindAHogIsHandedOut(t *testing.T) {
 	s.workers()[0].announce()
 	hog := s.workers()[1]
 	want := []*rt.Desc{bareTask(t, s), bareTask(t, s), bareTask(t, s)}
-	hog.next.put(want[0], false)
+	hog.next.put(want[0], wokenTask)
 	hog.runq.Push(want[1])
 	hog.runq.Push(want[2])
 	parent := bareTask(t, s)

@@ -141,7 +141,7 @@ func (w *worker) Spawn(fn any, x *rt.Ext) (*rt.Desc, uint32) {
 		w.push(d)
 		return d, gen
 	}
-	if old := w.next.put(d, true); old != nil { // (P1)
+	if old := w.next.put(d, newChild); old != nil { // (P1)
 		w.runq.Push(old) // (P1)
 	}
 	w.s.wakeOne() // (P2, P3)
@@ -164,7 +164,7 @@ func (w *worker) Local(d *rt.Desc) {
 		w.push(d)
 		return
 	}
-	if old := w.next.put(d, false); old != nil {
+	if old := w.next.put(d, wokenTask); old != nil {
 		w.push(old)
 		return
 	}

@@ -85,6 +85,12 @@ func (d *Desc) Taken() (ok, pool bool) {
 	}
 }
 
+// TakenFresh is the usual case of Taken, which inlines: it reports whether T3 has given the caller the task. If not, ask Taken.
+func (d *Desc) TakenFresh() bool {
+	s := d.status.Load()
+	return s&flagStale == 0 && d.status.CompareAndSwap(s, s&^flagFresh)
+}
+
 // Begun reports that Taken need not be called: the task has begun before, and no entry of it is stale.
 func (s Status) Begun() bool { return s&(flagFresh|flagStale) == 0 }
 
