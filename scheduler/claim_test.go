@@ -34,6 +34,74 @@ func TestJoinRunsTheChildNext(t *testing.T) {
 	require.Equal(t, []int{3, -3, 9, -9, 0, 0, 5, -5, 1, 2, 4, 6, 7, 8}, got)
 }
 
+// The waits for a Future and for a Group do as Join does.
+func TestWaitsRunTheirTasksNext(t *testing.T) {
+	s := open(t, 1)
+	var got []int
+	root := s.Go(func(c *task.Ctx) {
+		for i := range 10 {
+			c.Go(func(*task.Ctx) { got = append(got, i) })
+		}
+		f := task.Submit(c, func(*task.Ctx) (int, error) { got = append(got, 100); return 0, nil })
+		g := task.NewGroup(c)
+		for i := range 3 {
+			_ = g.Go(c, func(*task.Ctx) error { got = append(got, 200+i); return nil })
+		}
+		c.Go(func(*task.Ctx) { got = append(got, 10) })
+		_, _ = f.Wait(c)
+		got = append(got, -1)
+		_ = g.Wait(c)
+		got = append(got, -2)
+		h, ctx := task.NewGroupContext(c, c)
+		for i := range 3 {
+			_ = h.Go(c, func(*task.Ctx) error { got = append(got, 300+i); return nil })
+		}
+		_ = h.Wait(c)
+		got = append(got, -3)
+		_ = ctx
+	})
+	require.NoError(t, root.Wait())
+	finish(t, "Shutdown", func() { _ = s.Shutdown(t.Context()) })
+	require.Equal(t, []int{100, -1, 200, 201, 202, -2, 300, 301, 302, -3}, got[:10])
+	require.Len(t, got, 21)
+}
+
+// A group whose members have not begun is waited for no longer than until the waiter is cancelled.
+func TestGroupWaitIsCancelled(t *testing.T) {
+	for _, n := range []int{1, 2, 4} {
+		s := open(t, n)
+		stop := errors.New("stop")
+		var ended atomic.Int32
+		parent := s.Go(func(c *task.Ctx) {
+			self := c.Task()
+			ch := tsync.NewChan[int](0)
+			g := task.NewGroup(c)
+			for range 4 {
+				_ = g.Go(c, func(c *task.Ctx) error {
+					self.CancelCause(stop)
+					_, _, err := ch.Recv(c)
+					ended.Add(1)
+					return err
+				})
+			}
+			if err := g.Wait(c); err != stop {
+				panic(fmt.Sprint("Wait of the cancelled task returned ", err))
+			}
+			for range 4 {
+				if err := ch.Send(context.WithoutCancel(c), 1); err != nil {
+					panic(err)
+				}
+			}
+			if err := g.Wait(context.WithoutCancel(c)); err != nil {
+				panic(err)
+			}
+		})
+		finish(t, "the parent", func() { _ = parent.Wait() })
+		require.Equal(t, stop, parent.Err())
+		require.EqualValues(t, 4, ended.Load())
+	}
+}
+
 // A child that its waiter had run is a task like others: it parks, and when the waiter is cancelled, that goes on at once
 // and can do what the child waits for.
 func TestJoinOfARunningChildIsCancelled(t *testing.T) {

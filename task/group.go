@@ -51,6 +51,11 @@ type Group struct {
 
 	members headcount
 
+	// The latest members that the task which made the group has started: see await. That task's own.
+	maker  *Ctx // or nil
+	recent [8]Task
+	nth    uint8 // of recent
+
 	mu      atomicx.Mutex
 	waiters waitQueue   // of Wait
 	active  int         // members that have a place; counted if there is a limit
@@ -67,7 +72,8 @@ type Group struct {
 //
 // If on is a task, the group may outlive it; it stands for the task's scheduler.
 func NewGroup(on Starter) *Group {
-	return &Group{launcher: launcherOf("NewGroup", on), ctx: context.Background(), limit: -1}
+	maker, _ := on.(*Ctx)
+	return &Group{launcher: launcherOf("NewGroup", on), ctx: context.Background(), limit: -1, maker: maker}
 }
 
 // NewGroupContext returns a group and a context derived from ctx, which ends when a member fails, with that error as
@@ -187,6 +193,9 @@ var ended = func() context.Context {
 //
 // The error of a member whose function called runtime.Goexit is [ErrGoexit].
 //
+// If the caller is the task that made the group, and there is no limit, then those of the last few members which have not begun
+// run next on this worker.
+//
 // If ctx ends first, Wait returns its cause and changes nothing: the members go on, unless it was the group's
 // context, and Wait can be called again. So do not let go of what members use, on an error alone: see [Group]. A member that waits for its own group would wait for itself: that panics.
 func (g *Group) Wait(ctx context.Context) error {
@@ -221,6 +230,9 @@ func (g *Group) await(ctx context.Context, c *Ctx) error {
 	me := memberOf(c)
 	if me != nil && me.g == g {
 		panic("task: Group.Wait called by a member of the group, which would wait for itself: let the member return, and Wait outside of it")
+	}
+	if c != nil && c == g.maker && ctx == context.Context(c) && g.limit < 0 { // with a limit, there is a place to lend first
+		g.joinRecent(c)
 	}
 	g.mu.Lock()
 	g.members.watch()
@@ -301,14 +313,34 @@ func (g *Group) enter(by context.Context, c *Ctx, fn func(c *Ctx) error, opts []
 	if g.cancel == nil {
 		m := spareMember(c)
 		m.g, m.fn, m.place = g, fn, g.limit >= 0
-		_, err := g.start(by, c, m, extOf(opts), opts)
+		t, err := g.start(by, c, m, extOf(opts), opts)
+		g.note(c, t)
 		return err
 	}
 	h := &heir{member: member{g: g, fn: fn, place: g.limit >= 0}}
 	h.ext.Parent = g.ctx
 	addTo(&h.ext, opts)
-	_, err := g.start(by, c, h, &h.ext, opts)
+	t, err := g.start(by, c, h, &h.ext, opts)
+	g.note(c, t)
 	return err
+}
+
+// note notes t, which c has started, for await.
+func (g *Group) note(c *Ctx, t Task) {
+	if c != nil && c == g.maker {
+		g.recent[g.nth%uint8(len(g.recent))] = t
+		g.nth++
+	}
+}
+
+// joinRecent waits for those of the latest members that have not begun, one after the other, so that each runs next.
+func (g *Group) joinRecent(c *Ctx) {
+	for i, t := range g.recent {
+		g.recent[i] = Task{}
+		if t.d != nil && t.d.Status().Fresh(t.gen) {
+			_ = t.join(c, rt.WaitMembers) // the member's error is the group's; that of c, await meets again
+		}
+	}
 }
 
 // add adds a member, which fails if the scheduler refuses it. It returns an error, and has not added it, if ctx, the

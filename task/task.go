@@ -154,6 +154,11 @@ func (t Task) Join(c *Ctx) error {
 	if c == nil {
 		panic("task: Join with a nil Ctx: pass the c of the calling task; a goroutine uses t.Wait")
 	}
+	return t.join(c, rt.WaitJoin)
+}
+
+// join is Join. why is what Dump is to show.
+func (t Task) join(c *Ctx, why rt.Why) error {
 	h := c.host()
 	if t.State() == Done {
 		return t.Err()
@@ -169,7 +174,7 @@ func (t Task) Join(c *Ctx) error {
 	if !t.d.Await(w, t.gen) {
 		return t.Err()
 	}
-	h.ParkFor(d, rt.WaitJoin.Park(rt.ForWake), t.d, t.gen)
+	h.ParkFor(d, why.Park(rt.ForWake), t.d, t.gen)
 	if !d.Woken() { // cancelled, then
 		if w.Abandon() {
 			if t.State() == Done {
@@ -178,7 +183,7 @@ func (t Task) Join(c *Ctx) error {
 			return c.Cause()
 		}
 		// t ended at the same time, and its wake-up is on its way to us.
-		d.AwaitWakeFor(rt.WaitJoin)
+		d.AwaitWakeFor(why)
 	}
 	d.Worker().KeepWaiter(w)
 	return t.Err()
