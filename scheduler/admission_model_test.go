@@ -3,6 +3,7 @@
 package scheduler
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
@@ -27,7 +28,8 @@ type submission struct {
 
 // submit makes one submission and notes what became of it.
 func (t *admissionBench) submit(s *submission) {
-	d, gen, err := t.request(nil, func(*task.Ctx) { s.ran++ }, nil)
+	var by context.Context // none: see submitter
+	d, gen, err := t.request(by, func(*task.Ctx) { s.ran++ }, nil)
 	s.refused = err != nil || !d.Status().Live(gen) // the worker ends no task
 	s.returned = true
 }
@@ -134,7 +136,8 @@ func TestModelEnter(t *testing.T) {
 		s := newBare(1)
 		s.workers()[0].announce()
 		var err error
-		m.Thread("submits", func() { _, _, err = s.request(nil, func(*task.Ctx) {}, nil) })
+		var by context.Context // none
+		m.Thread("submits", func() { _, _, err = s.request(by, func(*task.Ctx) {}, nil) })
 		m.Thread("shuts down", s.drain)
 		m.Check(func() error {
 			quiet := false

@@ -123,13 +123,12 @@ func (g *stage) end(w *worker, ds ...*rt.Desc) {
 func TestClaimsDropStaleEntries(t *testing.T) {
 	g := newStage(t)
 	w := g.newWorker(1)
-	ds := g.spawn(w, 1)
+	g.spawn(w, 1) // the oldest one
 	var claimed []*rt.Desc
 	defer func() { g.end(w, claimed...) }()
 	most := 0
 	for range 1000 {
-		ds = g.spawn(w, 2)
-		for _, d := range ds {
+		for _, d := range g.spawn(w, 2) {
 			w.wishFor(d, d.Gen())
 			w.endChain()
 			require.Same(t, d, w.claim())
