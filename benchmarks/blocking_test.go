@@ -9,8 +9,9 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// BenchmarkBlocking measures one call of an empty function on another goroutine, by one unit that has nothing else to
-// do: task.Ctx.Blocking against a goroutine that closes a channel. With tasks=100, as many units do so at once.
+// BenchmarkBlocking measures one call of an empty function, by one unit that has nothing else to
+// do: task.Ctx.Blocking against a goroutine that makes the call and closes a channel, and against the call alone (impl=none). With
+// tasks=100, as many units do so at once.
 func BenchmarkBlocking(b *testing.B) {
 	for _, units := range []int{1, 100} {
 		keys := []string{}
@@ -18,6 +19,7 @@ func BenchmarkBlocking(b *testing.B) {
 			keys = append(keys, key("tasks", units))
 		}
 		run(b, goroutines, func(b *testing.B, _ int) { blockingGoroutines(b, units) }, keys...)
+		run(b, none, func(b *testing.B, _ int) { blockingNone(b, units) }, keys...)
 		for _, p := range []scheduler.Pinning{scheduler.Threads, scheduler.None} {
 			ks := keys
 			if p != scheduler.Threads {
@@ -49,6 +51,23 @@ func blockingHeddle(b *testing.B, workers, units int, p scheduler.Pinning) {
 	}).Wait()
 	b.StopTimer()
 	mustEqual(b, "error", err, nil)
+	mustEqual(b, "calls", called.Load(), int64(b.N))
+}
+
+func blockingNone(b *testing.B, units int) {
+	var left, called atomic.Int64
+	left.Store(int64(b.N))
+	var wg sync.WaitGroup
+	b.ResetTimer()
+	for range units {
+		wg.Go(func() {
+			for left.Add(-1) >= 0 {
+				called.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	b.StopTimer()
 	mustEqual(b, "calls", called.Load(), int64(b.N))
 }
 

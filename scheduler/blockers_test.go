@@ -27,7 +27,7 @@ func TestBlockersTrim(t *testing.T) {
 		var ts []task.Task
 		for range calls {
 			ts = append(ts, s.Go(func(c *task.Ctx) {
-				if err := c.Blocking(func() { all.Done(); all.Wait() }); err != nil {
+				if err := c.BlockingOrAbandon(func() { all.Done(); all.Wait() }); err != nil {
 					t.Error(err)
 				}
 			}))
@@ -58,7 +58,7 @@ func TestBlockersQueue(t *testing.T) {
 	for i := range calls {
 		ts = append(ts, s.Go(func(c *task.Ctx) {
 			for round := range 3 {
-				if err := c.Blocking(func() { order = append(order, round*calls+i) }); err != nil {
+				if err := c.BlockingOrAbandon(func() { order = append(order, round*calls+i) }); err != nil {
 					t.Error(err)
 				}
 			}

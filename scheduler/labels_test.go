@@ -43,7 +43,7 @@ func TestWorkersHaveNoLabels(t *testing.T) {
 	})
 	var has bool
 	require.NoError(t, s.Go(func(c *task.Ctx) {
-		_ = c.Blocking(func() {}) // starts a blocker
+		_ = c.BlockingOrAbandon(func() {}) // starts a blocker
 		var b strings.Builder
 		_ = pprof.Lookup("goroutine").WriteTo(&b, 1)
 		for rec := range strings.SplitSeq(b.String(), "\n\n") {
@@ -69,7 +69,7 @@ func TestLabelsOfTheContext(t *testing.T) {
 			}
 			require.True(t, labelled(t, "of-the-task"))
 			require.True(t, labelled(t, "of-the-context"))
-			_ = c.Blocking(func() {})
+			_ = c.BlockingOrAbandon(func() {})
 		})
 		require.False(t, labelled(t, "of-the-task"))
 	}).Wait())

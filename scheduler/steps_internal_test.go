@@ -241,12 +241,15 @@ func TestBlockersOweNothing(t *testing.T) {
 	for range 3 {
 		h := g.Go(func(c *task.Ctx) {
 			for range 20 {
-				if err := c.Blocking(func() {}); err != nil {
+				if err := c.BlockingOrAbandon(func() {}); err != nil {
 					panic(err)
 				}
 			}
 		})
 		require.NoError(t, h.Wait())
+		if n := g.home.Owed.Swap(0); n != 0 { // 0, so that the end of the scheduler does not wait for it
+			t.Fatalf("%d goroutines are owed a P", n)
+		}
 	}
 }
 

@@ -27,7 +27,8 @@ import (
 // pprof.Do inside fn.
 //
 // Inside fn the methods of c that are not context.Context's must not be called, nor c be passed to operations that
-// can wait: the task is waiting for fn, and so they panic. With another context such operations block fn's goroutine.
+// can wait: the task is waiting for fn, and so they panic. With another context such operations block fn's goroutine. If fn locks its goroutine
+// to a thread, by runtime.LockOSThread, it has to unlock it before it returns.
 func (c *Ctx) Blocking(fn func()) error {
 	if fn == nil {
 		panic("task: Ctx.Blocking with a nil function")

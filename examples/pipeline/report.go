@@ -51,8 +51,7 @@ func report(w io.Writer, set settings, heddle, native []*pass) {
 		}
 		fmt.Fprintf(w, "  the slowest: %s\n", side.p.slowest().name)
 	}
-	fmt.Fprintf(w, "(walk counts folders. MB/s is what all units of a stage could do if nothing held them up. Reading by heddle\n"+
-		"includes the way to a goroutine that may block, and back.)\n")
+	fmt.Fprintf(w, "(walk counts folders. MB/s is what all units of a stage could do if nothing held them up.)\n")
 
 	fmt.Fprintf(w, "\nthe same work, files in the file cache, GOMAXPROCS=%d, pinning=%v, channels of %d:\n", runtime.GOMAXPROCS(0), set.pinning, set.bound)
 	row := func(name string, ps []*pass) {

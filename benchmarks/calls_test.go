@@ -1,0 +1,88 @@
+package benchmarks
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/task"
+)
+
+// BenchmarkCalls has 200 tasks make 20 blocking calls each and give way 100 times after each. The baseline of its ratio is 200
+// goroutines that simply call, and give way as often by runtime.Gosched. What is called returns at once, sleeps for some time, does one
+// of these in turn, or opens and reads a file from the file cache.
+func BenchmarkCalls(b *testing.B) {
+	file := filepath.Join(b.TempDir(), "file")
+	if err := os.WriteFile(file, make([]byte, 4096), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	lengths := []time.Duration{0, 10 * time.Microsecond, 100 * time.Microsecond, time.Millisecond}
+	calls := []struct {
+		name string
+		call func(i int)
+	}{{"mixed", func(i int) { blockFor(lengths[i%len(lengths)]) }}, {"read", func(int) {
+		if _, err := os.ReadFile(file); err != nil {
+			b.Error(err)
+		}
+	}}}
+	for _, d := range lengths {
+		calls = append(calls, struct {
+			name string
+			call func(i int)
+		}{d.String(), func(int) { blockFor(d) }})
+	}
+	for _, x := range calls {
+		for _, p := range []scheduler.Pinning{scheduler.Threads, scheduler.None} {
+			keys := []string{key("call", x.name)}
+			if p != scheduler.Threads {
+				keys = append([]string{key("pinning", p)}, keys...)
+			}
+			run(b, heddle, func(b *testing.B, workers int) {
+				s := newScheduler(b, workers, scheduler.WithPinning(p))
+				paired(b, func() { callsGoroutines(x.call) }, func() { callsHeddle(b, s, x.call) })
+			}, keys...)
+		}
+	}
+}
+
+const callers, callsEach, yieldsEach = 200, 20, 100
+
+func callsHeddle(b *testing.B, s *scheduler.Scheduler, call func(i int)) {
+	err := s.Go(func(c *task.Ctx) {
+		g := task.NewGroup(c)
+		for i := range callers {
+			_ = g.Go(c, func(c *task.Ctx) error {
+				for j := range callsEach {
+					if err := c.Blocking(func() { call(i + j) }); err != nil {
+						return err
+					}
+					for range yieldsEach {
+						c.Yield()
+					}
+				}
+				return nil
+			})
+		}
+		want(b, "error", g.Wait(c), nil)
+	}).Wait()
+	want(b, "error", err, nil)
+}
+
+func callsGoroutines(call func(i int)) {
+	var wg sync.WaitGroup
+	for i := range callers {
+		wg.Go(func() {
+			for j := range callsEach {
+				call(i + j)
+				for range yieldsEach {
+					runtime.Gosched()
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
