@@ -176,7 +176,7 @@ func (s *Scheduler) end() {
 		s.loopers.endAll()
 		close(s.closed)
 		if rt.AtEnd != nil {
-			rt.AtEnd(rt.Balance{Live: s.live.Load(), Stranded: s.stranded.Load(), Owed: &s.home.Owed})
+			rt.AtEnd(rt.Balance{Stranded: s.stranded.Load(), Live: s.live.Load, Owed: s.home.Owed.Load})
 		}
 	})
 	<-s.closed

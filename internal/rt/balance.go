@@ -1,12 +1,12 @@
 package rt
 
-import "github.com/heddle-go/heddle/internal/atomicx"
-
 // A Balance is what has to be 0 when a scheduler has ended.
 type Balance struct {
-	Live     int64          // tasks and jobs that have not ended
-	Stranded uint64         // see scheduler.Stats
-	Owed     *atomicx.Int64 // see Home; a goroutine that was woken lowers it when it runs, maybe a moment later
+	Stranded uint64 // see scheduler.Stats
+
+	// Live returns how many tasks and jobs have not ended, and Owed how many goroutines are owed a P: see Home. A submission that comes
+	// too late is counted until it is refused, and a goroutine that was woken lowers Owed when it runs. So both may take a moment.
+	Live, Owed func() int64
 }
 
 // AtEnd, if it is not nil, is called by each scheduler when it has ended. It is for tests: see package balance.
