@@ -34,6 +34,7 @@ type blocker struct {
 	wake  chan struct{} // of capacity 1; closed when it is to end
 	polls bool          // it is the one that polls. The blocker's own
 
+	used    bool // it has run a function, or is to. Under blockers.mu
 	counted bool // what it runs is counted in calls. Written by whoever has taken it out, and by itself
 	owed    bool // it is owed a P. Likewise
 }
@@ -189,14 +190,10 @@ func (reliefJob) Run() error { return nil }
 func (reliefJob) End()       {}
 
 // hand gives j to a blocker. There is always one, or room for one: besides those that run counted functions, or stand for the relieved tasks
-// of such, one can be a relief. The caller holds mu; hand unlocks it. counted says whether j is.
+// of such, one can be a relief. (Beyond that there are idle ones that have run a function, if none can be a relief.) The caller holds mu; hand unlocks it. counted says whether j is.
 func (s *Scheduler) hand(j rt.Job, counted bool) {
 	p := &s.block
-	if k := len(p.idle) - 1; k >= 0 {
-		b := p.idle[k]
-		p.idle[k] = nil
-		p.idle = p.idle[:k]
-		p.low = min(p.low, k)
+	if b := p.take(counted); b != nil {
 		b.counted = counted
 		p.mu.Unlock()
 		if !b.offer(j) {
@@ -207,7 +204,7 @@ func (s *Scheduler) hand(j rt.Job, counted bool) {
 		}
 		return
 	}
-	b := &blocker{wake: make(chan struct{}, 1), counted: counted, owed: counted}
+	b := &blocker{wake: make(chan struct{}, 1), counted: counted, used: counted, owed: counted}
 	p.all = append(p.all, b)
 	// A task is live, so the count of workers is not 0, or mu keeps end from waiting for it to become 0.
 	s.done.Add(1)
@@ -229,6 +226,26 @@ func (s *Scheduler) assist(f func()) {
 		f()
 		s.endJob()
 	}()
+}
+
+// take takes a blocker out of the list of idle ones: for a relief one that has run no function, which may have left the goroutine locked to
+// its thread; for a function rather another one. It returns nil if there is none. The caller holds mu.
+func (p *blockers) take(counted bool) *blocker {
+	k := len(p.idle) - 1
+	for i := k; i >= 0; i-- {
+		if p.idle[i].used == counted {
+			k = i
+			break
+		}
+	}
+	if k < 0 || !counted && p.idle[k].used {
+		return nil
+	}
+	b := p.idle[k]
+	p.idle = slices.Delete(p.idle, k, k+1)
+	p.low = min(p.low, len(p.idle))
+	b.used = b.used || counted
+	return b
 }
 
 // runBlocker is a blocker's goroutine. It begins with job j, or with what there is if that is nil.
@@ -279,6 +296,9 @@ func (s *Scheduler) runBlocker(b *blocker, j rt.Job) {
 	}
 }
 
+// mostPolls is more than fit into blockersPoll, if the clock goes.
+const mostPolls = 512
+
 // pollJob polls for a while, if b is to, and reports whether b has been given a job.
 func (s *Scheduler) pollJob(b *blocker) bool {
 	if !b.polls {
@@ -286,7 +306,7 @@ func (s *Scheduler) pollJob(b *blocker) bool {
 	}
 	given := false
 poll:
-	for start := s.now(); s.spareP() && s.now()-start < blockersPoll; {
+	for start, looks := s.now(), 0; looks < mostPolls && s.spareP() && s.now()-start < blockersPoll; looks++ {
 		for range 64 {
 			if given = b.given(); given {
 				break poll
@@ -349,7 +369,7 @@ func (s *Scheduler) nextJob(b *blocker) rt.Job {
 	defer p.mu.Unlock()
 	if b.counted || p.countIn() {
 		if p.head < len(p.queue) {
-			b.counted = true
+			b.counted, b.used = true, true
 			return p.first()
 		}
 		b.counted = false

@@ -10,8 +10,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/task/parallel"
 	"github.com/heddle-go/heddle/task/tsync"
 )
 
@@ -282,4 +284,88 @@ func treesOfJoins(t *testing.T, workers int, what string) {
 			require.EqualValues(t, 1, ran[i].Load(), "node %d", i)
 		}
 	}
+}
+
+// A stolen call ends by the Goexit with which its fiber is retired, and hands on the task that joins it.
+func TestHandedOnByTheLastGoexit(t *testing.T) {
+	for before := 55; before <= 70; before++ {
+		s := open(t, 1)
+		var joined, started atomic.Bool
+		call := parallel.Define(func(c *task.Ctx, _ int) int {
+			h := c.Task()
+			joins := c.Go(func(c *task.Ctx) { _ = h.Join(c); joined.Store(true) })
+			started.Store(true)
+			for joins.State() != task.Waiting {
+				c.Yield()
+			}
+			runtime.Goexit()
+			return 0
+		})
+		x := s.Go(func(c *task.Ctx) {
+			for range before {
+				_ = c.Go(func(*task.Ctx) { runtime.Goexit() }).Join(c)
+			}
+			f := call.Fork(c, 1)
+			for !started.Load() {
+				c.Yield()
+			}
+			f.Join(c) // it calls Goexit, as the call did
+		})
+		finish(t, "the join", func() {
+			require.ErrorIs(t, x.Wait(), task.ErrGoexit)
+			require.NoError(t, s.Shutdown(context.Background()))
+		})
+		require.True(t, joined.Load())
+	}
+}
+
+// A task that starts its successor and ends, for ever, keeps the worker, but submissions come at their turns.
+func TestFairnessToSubmissionsBesideAChain(t *testing.T) {
+	const submissions, fair = 100, 61
+	s := open(t, 1, scheduler.WithStallAfter(0), scheduler.WithQuantum(scheduler.MaxQuantum))
+	var links, last int64
+	var ran int
+	var link func(c *task.Ctx)
+	link = func(c *task.Ctx) {
+		if links++; ran < submissions {
+			c.Go(link)
+		}
+	}
+	x := s.Go(func(c *task.Ctx) {
+		c.Go(link)
+		for range submissions {
+			s.Go(func(*task.Ctx) { ran++; last = links })
+		}
+	})
+	finish(t, "the chain", func() {
+		require.NoError(t, x.Wait())
+		require.NoError(t, s.Shutdown(context.Background()))
+	})
+	require.LessOrEqual(t, last, int64(2*fair*(submissions+2)))
+}
+
+// A task that was preempted has used up the quantum of its chain, so the queue has its turn.
+func TestPreemptionEndsTheChain(t *testing.T) {
+	const older = 8
+	s := open(t, 1, scheduler.WithStallAfter(0), scheduler.WithQuantum(scheduler.MaxQuantum))
+	var links, ran int
+	var link func(c *task.Ctx)
+	link = func(c *task.Ctx) {
+		if links++; ran < older {
+			c.Go(link)
+		}
+		c.Flag.Ask((*rt.Desc)(c).Worker().Dispatch.Load())
+		c.Checkpoint()
+	}
+	x := s.Go(func(c *task.Ctx) {
+		for range older {
+			c.Go(func(*task.Ctx) { ran++ })
+		}
+		c.Go(link)
+	})
+	finish(t, "the chain", func() {
+		require.NoError(t, x.Wait())
+		require.NoError(t, s.Shutdown(context.Background()))
+	})
+	require.LessOrEqual(t, links, 4*older)
 }

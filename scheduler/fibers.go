@@ -189,7 +189,7 @@ func (l *looper) goexit(d *rt.Desc) {
 		return
 	}
 	w := l.w
-	l.switchTo(w, actRetire, w.takeLooper(nil))
+	l.switchTo(w, actRetire, w.takeLooper(w.handoff)) // what the end of d has handed on runs next
 }
 
 // maxGoexits bounds how deep a fiber's stack gets by Goexits, at half a kilobyte each. A

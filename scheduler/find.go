@@ -169,14 +169,16 @@ func (w *worker) passedOver(forks bool) *rt.Desc {
 }
 
 // takeShare takes the injector's oldest task, and queues further ones here, as many as make the injector's tasks advance as fast
-// as those of the worker's own queue. That delays nothing, since they queue at the end. Otherwise, of many that sysmon has
+// as those of the worker's own queue, by the turns that this has had. That delays nothing, since they queue at the end. Otherwise, of many that sysmon has
 // handed out behind a hog, only one in fairTick would have its turn wherever workers have enough of their own.
 func (w *worker) takeShare() *rt.Desc {
+	turns := w.queueTurns
+	w.queueTurns = 0
 	n := int(w.s.inj.n.Load())
 	if n == 0 {
 		return nil
 	}
-	return w.takeInjected(fairTick * n / (n + w.runq.Len()))
+	return w.takeInjected(1 + turns*n/(n+w.runq.Len()))
 }
 
 // seeOwed looks at the clock now and then while an outsider waits for a P.
@@ -346,7 +348,7 @@ func (w *worker) stealNext() *rt.Desc {
 		if !ok {
 			continue
 		}
-		for start := w.s.now(); w.s.now()-start < nextGrace; {
+		for start, looks := w.s.now(), 0; looks < mostLooks && w.s.now()-start < nextGrace; looks++ {
 			if now, _ := v.next.look(); now != seq {
 				break
 			}
@@ -367,3 +369,6 @@ func (w *worker) stealNext() *rt.Desc {
 // times what two tasks take that wake each other in turn, and well below what
 // waking a thread costs.
 const nextGrace = 3000
+
+// mostLooks is more than fit into nextGrace, if the clock goes: it stands still in a bubble of testing/synctest.
+const mostLooks = 1 << 12

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"runtime"
+	"time"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/fiber"
@@ -32,7 +33,8 @@ import (
 //
 // The worker is one goroutine's at any time. E4 and T1 change the same word, so one of them is first. Before that all of the worker
 // is the task's, afterwards, if T1 was first, the relief's and then its loopers'; the task keeps its own fiber and the spotCall, and touches the
-// worker no more. (If the clock stands still between two calls, T1 may meet the second one; that is inside too.)
+// worker no more. All calls of a worker have different times, also where the clock stands still. So neither E4 nor T1 can meet another call than the one whose
+// time it has read: a task that comes back late never finds its time again, although others have made calls on its worker meanwhile.
 //
 // No fiber is switched to while it runs. The relief's fiber is given to the task by T3, when it sleeps, and only the task switches to it. The task's
 // fiber sleeps from E6 on, and only then T4 makes the task one that others find: nobody but the relief wakes a task
@@ -101,6 +103,9 @@ const mostVain = 6
 // longSpot is how old a call has to be, in nanoseconds, before its worker is taken: as old as a system call that costs a goroutine its P.
 const longSpot = 20_000
 
+// manyLooks is more than a relief takes for one call to grow old, if the clock goes.
+const manyLooks = 256
+
 // Call implements rt.Host.
 func (w *worker) Call(d *rt.Desc, fn func(), kind *rt.CallKind) bool {
 	s := w.s
@@ -118,7 +123,8 @@ func (w *worker) Call(d *rt.Desc, fn func(), kind *rt.CallKind) bool {
 	d.CommitPark(rt.WaitBlocking.Park(rt.ForWakeOnly)) // (E1)
 	w.Current.Store(nil)
 	w.Fib.Store(nil)
-	since := s.now()
+	since := max(s.now(), w.lastSpot+1)
+	w.lastSpot = since
 	w.spot.enter(since) // (E2)
 	s.idle.goInside()
 	if w.leavesWork() { // (E3)
@@ -170,7 +176,6 @@ func (w *worker) endCall(c *spotCall, self *fiber.Fiber, since int64) {
 		s.leaveCalls()
 		return
 	}
-	s.home.Owed.Add(-1)
 	s.leaveCalls()
 	for !c.asleep.Load() { // (E5)
 		runtime.Gosched()
@@ -191,36 +196,36 @@ func (s *Scheduler) relieve() {
 	}
 }
 
-// relieveAll raises the alert, if a worker is inside a call.
-func (s *Scheduler) relieveAll() {
-	if s.idle.inside() > 0 && s.relief.raise() {
-		s.giveRelief()
+// relieveAll raises the alert, if a worker is inside a call, and reports whether it has.
+func (s *Scheduler) relieveAll() (raised bool) {
+	if s.idle.inside() == 0 || !s.relief.raise() {
+		return false
 	}
+	s.giveRelief()
+	return true
 }
 
-// relieveLong is sysmon's look for long calls. It reports whether a worker is inside a call.
+// relieveLong is sysmon's look for long calls. It reports whether there was anything to do.
 func (s *Scheduler) relieveLong(now int64) (any bool) {
 	if s.idle.inside() == 0 {
 		return false
 	}
+	work := s.worksForRelief()
 	for _, w := range s.workers() {
-		if since := w.spot.entered(); since != 0 && now-since >= longSpot && s.waitsFor(w) {
-			s.relieveAll()
-			break
+		if since := w.spot.entered(); since != 0 && now-since >= longSpot && (work || w.leavesWork()) {
+			return s.relieveAll()
 		}
 	}
-	return true
+	return false
 }
 
-// waitsFor reports whether there is something to do for a relief of w.
-func (s *Scheduler) waitsFor(w *worker) bool {
-	return w.leavesWork() || s.visibleWork() || s.pause.on.Load()
-}
+// worksForRelief reports whether there is something to do for a relief of any worker. Besides, there is what a worker itself leaves.
+func (s *Scheduler) worksForRelief() bool { return s.pause.on.Load() || s.visibleWork() }
 
 // takeOne is A1 to T4: what a relief does.
 func (s *Scheduler) takeOne() {
 	r := &s.relief
-	for {
+	for looks := 0; ; looks++ {
 		r.lower() // (A1)
 		paused := s.pause.on.Load()
 		if !paused && s.idle.sleeping() > 0 {
@@ -229,10 +234,10 @@ func (s *Scheduler) takeOne() {
 			}
 			break
 		}
-		young := false
+		young, work := false, s.worksForRelief()
 		for _, w := range s.workers() { // (A2)
 			since := w.spot.entered()
-			if since == 0 || !s.waitsFor(w) {
+			if since == 0 || !work && !w.leavesWork() {
 				continue
 			}
 			if !paused && s.now()-since < longSpot {
@@ -256,7 +261,11 @@ func (s *Scheduler) takeOne() {
 		if !r.raise() {
 			return // by another
 		}
-		runtime.Gosched()
+		if looks < manyLooks {
+			runtime.Gosched()
+		} else {
+			time.Sleep(time.Duration(longSpot)) // the clock may stand still until all sleep: see testing/synctest
+		}
 	}
 	r.went(true)
 }
@@ -267,7 +276,6 @@ func (s *Scheduler) takeOver(w *worker) {
 	w.call = &spotCall{}
 	c.relief = fiber.Adopt()
 	c.kind.Held()
-	s.home.Owed.Add(1) // when the function returns, its goroutine needs a P
 	w.roams = true
 	w.act, w.left = actTakeOver, c
 	to := w.takeLooper(nil)

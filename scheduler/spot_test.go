@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -329,5 +330,74 @@ func TestCallsOnTheSpotStress(t *testing.T) {
 		close(stop)
 		others.Wait()
 		require.Equal(t, want.Load(), sum.Load())
+	})
+}
+
+// In a bubble the clock stands still until all sleep, also the one by which calls grow old.
+func TestCallsOnTheSpotInABubble(t *testing.T) {
+	for _, n := range []int{1, 2} {
+		in := func(f func(t *testing.T, s *scheduler.Scheduler)) {
+			synctest.Test(t, func(t *testing.T) {
+				s, err := scheduler.New(scheduler.WithWorkers(n), scheduler.WithPinning(scheduler.None))
+				require.NoError(t, err)
+				f(t, s)
+				require.NoError(t, s.Close())
+			})
+		}
+		in(func(t *testing.T, s *scheduler.Scheduler) {
+			begin := time.Now()
+			require.NoError(t, s.Go(func(c *task.Ctx) {
+				onSpot(c, func() { time.Sleep(time.Second) })
+				_ = c.BlockingOrAbandon(func() {})
+				_ = c.Sleep(time.Second)
+			}).Wait())
+			require.Equal(t, 2*time.Second, time.Since(begin))
+		})
+		in(func(t *testing.T, s *scheduler.Scheduler) { // functions that meet
+			require.NoError(t, s.Go(func(c *task.Ctx) {
+				native := make(chan int)
+				for range n {
+					c.Go(func(c *task.Ctx) { onSpot(c, func() { native <- 1 }) })
+				}
+				onSpot(c, func() {
+					for range n {
+						<-native
+					}
+				})
+			}).Wait())
+		})
+		in(func(t *testing.T, s *scheduler.Scheduler) { // a worker is taken over, and makes another call at the same time
+			begun, first, second := make(chan int), make(chan int), make(chan int)
+			var other task.Task
+			x := s.Go(func(c *task.Ctx) {
+				other = c.Go(func(c *task.Ctx) {
+					onSpot(c, func() { close(first); <-second })
+					c.Yield()
+				})
+				onSpot(c, func() { begun <- 1; <-first })
+				c.Yield()
+				close(second)
+			})
+			<-begun
+			require.NoError(t, s.Pause(context.Background()))
+			s.Resume()
+			require.NoError(t, x.Wait())
+			require.NoError(t, other.Wait())
+		})
+	}
+}
+
+// A function that leaves its goroutine locked to its thread does so to nothing else.
+func TestALockLeftBehindDoesNoHarm(t *testing.T) {
+	eachPool(t, func(t *testing.T, n int, s *scheduler.Scheduler) {
+		x := s.Go(func(c *task.Ctx) {
+			for range 3 {
+				assert.NoError(t, c.BlockingOrAbandon(runtime.LockOSThread))
+				native := make(chan int)
+				c.Go(func(*task.Ctx) { close(native) })
+				onSpot(c, func() { <-native })
+			}
+		})
+		finish(t, "the calls", func() { require.NoError(t, x.Wait()) })
 	})
 }

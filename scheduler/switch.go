@@ -253,6 +253,7 @@ func (w *worker) preempt(d *rt.Desc) {
 	if w.Forks.PrivateLen() > 0 {
 		w.share(d)
 	}
+	w.cutChain()
 	n := w.pickFair()
 	if n == nil && !w.halting() {
 		if n = w.peer(d); n == nil {

@@ -209,7 +209,7 @@ const strandedAfter = int64(2 * time.Second)
 // watchStranded is the safety net under the sleep/wake protocol: it counts work
 // that waits beside a sleeping worker while nobody searches. It repairs nothing.
 func (s *Scheduler) watchStranded(now int64) {
-	if !s.idle.needsWake() || s.pause.on.Load() || !s.visibleWork() {
+	if s.idle.sleeping() == 0 || !s.idle.needsWake() || s.pause.on.Load() || !s.visibleWork() {
 		s.strandAt = 0
 		return
 	}

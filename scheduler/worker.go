@@ -44,6 +44,7 @@ type worker struct {
 	tick        uint32 // counts looks for work
 	nextRun     int    // dispatches of woken tasks from the next slot in a row
 	chain       chain
+	queueTurns  int    // of the worker's queue, since the injector had its last one
 	wish        wish   // see ParkFor
 	stale       int    // about how many entries of runq are stale, if dropped ones are left out of account
 	fairTurn    uint32 // counts the calls of pickFair
@@ -64,6 +65,7 @@ type worker struct {
 	n           counts
 	call        *spotCall // of the present or next call
 	left        *spotCall // that of the call from which the worker has just been taken
+	lastSpot    int64     // when the last call on the spot was entered
 	roams       bool      // its thread may have changed in a call
 
 	// The next slot: a task made ready by the present one, to run next. Put there by the worker, taken

@@ -23,8 +23,8 @@ import (
 //
 // If fn panics, Blocking panics with a [*PanicError] that has the value and fn's stack. If fn calls runtime.Goexit, so does Blocking.
 //
-// fn begins without profiler labels, whatever labels the task has, and whatever it sets ends with it. To label it, call
-// pprof.Do inside fn.
+// On the spot fn has the profiler labels of its task, and what it sets stays; elsewhere it begins without, and what it sets ends with it. To
+// label it, call pprof.Do inside fn.
 //
 // Inside fn the methods of c that are not context.Context's must not be called, nor c be passed to operations that
 // can wait: the task is waiting for fn, and so they panic. With another context such operations block fn's goroutine. If fn locks its goroutine

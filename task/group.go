@@ -231,7 +231,7 @@ func (g *Group) await(ctx context.Context, c *Ctx) error {
 	if me != nil && me.g == g {
 		panic("task: Group.Wait called by a member of the group, which would wait for itself: let the member return, and Wait outside of it")
 	}
-	if c != nil && c == g.maker && ctx == context.Context(c) && g.limit < 0 { // with a limit, there is a place to lend first
+	if c != nil && c == g.maker && ctx == context.Context(c) && (me == nil || me.g.limit < 0) { // a member of a group with a limit has to lend its place first
 		g.joinRecent(c)
 	}
 	g.mu.Lock()

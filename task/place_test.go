@@ -251,3 +251,25 @@ func TestPlacesOfMembersThatFail(t *testing.T) {
 		}
 	})
 }
+
+// A member of a group with a limit waits for a group without one, whose member needs the place that the first one has to lend.
+func TestMemberOfALimitedGroupMakesAnother(t *testing.T) {
+	for _, n := range []int{1, 2, 4} {
+		s, err := scheduler.New(scheduler.WithWorkers(n))
+		require.NoError(t, err)
+		var failure error
+		x := s.Go(func(c *task.Ctx) {
+			outer := task.NewGroup(c)
+			outer.SetLimit(1)
+			_ = outer.Go(c, func(c *task.Ctx) error {
+				inner := task.NewGroup(c)
+				_ = inner.Go(c, func(c *task.Ctx) error { return outer.Go(c, func(*task.Ctx) error { return nil }) })
+				return inner.Wait(c)
+			})
+			failure = outer.Wait(c)
+		})
+		require.NoError(t, x.Wait())
+		require.NoError(t, failure)
+		require.NoError(t, s.Close())
+	}
+}

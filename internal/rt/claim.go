@@ -45,10 +45,7 @@ const (
 // Spawned is Start for a task that goes to a worker's own queue. If it is of the normal level, a waiter may claim it.
 func (d *Desc) Spawned(fn any, x *Ext) {
 	if x != nil {
-		d.Start(fn, x)
-		if s := d.status.Load(); s&flagLevel == 0 {
-			d.status.Store(s | flagFresh)
-		}
+		d.start(fn, x, flagFresh)
 		return
 	}
 	d.Fn = fn

@@ -268,7 +268,10 @@ func (d *Desc) misused() {
 }
 
 // Start begins a life: Free -> Active. The caller owns the descriptor.
-func (d *Desc) Start(fn any, x *Ext) {
+func (d *Desc) Start(fn any, x *Ext) { d.start(fn, x, 0) }
+
+// start is Start for a word that also has normal, if the level is the normal one.
+func (d *Desc) start(fn any, x *Ext, normal uint64) {
 	d.Fn = fn
 	if x != nil || d.ext.Load() != nil { // left by who came too late for the last life
 		d.ext.Store(x)
