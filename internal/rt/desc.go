@@ -270,7 +270,8 @@ func (d *Desc) misused() {
 // Start begins a life: Free -> Active. The caller owns the descriptor.
 func (d *Desc) Start(fn any, x *Ext) { d.start(fn, x, 0) }
 
-// start is Start for a word that also has normal, if the level is the normal one.
+// start is Start for a word that also has the flags normal, if the level is the normal one. They come by the same store, because from then on a
+// timer may cancel the task.
 func (d *Desc) start(fn any, x *Ext, normal uint64) {
 	d.Fn = fn
 	if x != nil || d.ext.Load() != nil { // left by who came too late for the last life
@@ -283,6 +284,9 @@ func (d *Desc) start(fn any, x *Ext, normal uint64) {
 			// Keeps the descriptor for this life: handles show the name after its end, and see Escape.
 			s |= flagEscaped
 		}
+	}
+	if s&flagLevel == 0 {
+		s |= normal
 	}
 	d.status.Store(s)
 	if x != nil && x.Limit != nil {
