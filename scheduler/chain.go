@@ -21,7 +21,7 @@ import "github.com/heddle-go/heddle/internal/rt"
 //	time    A chain ends when it has lasted for a quantum. The clock is read at every chainLook-th dispatch only, so up to
 //	        2*chainLook dispatches come on top of the quantum.
 //	number  A chain has at most maxChain children and claims, and up to maxNextRun woken tasks after each, so that the turn of a
-//	        task in the queue comes after a bounded number of dispatches. If a task is preempted, its chain ends.
+//	        task in the queue comes after a bounded number of dispatches. If a task of a chain is preempted, the chain ends.
 //	looks   The dispatches of a chain are looks for work. So at every fairTick-th the timers, the injector and the oldest
 //	        forked call have their turn (worker.fair), and high and low tasks have theirs.
 //
@@ -75,8 +75,13 @@ func (w *worker) endChain() {
 	w.queueTurns++
 }
 
-// cutChain ends the chain at the next dispatch: a quantum has passed, as the clock would say.
-func (w *worker) cutChain() { w.chain = chain{n: 2*chainLook - 1, since: -int64(MaxQuantum)} }
+// cutChain is called when the present task is preempted, so that a quantum has passed. If the task belongs to a chain, that ends at the next
+// dispatch. If it is from the queue, a chain begins: otherwise the newest child would never come to run beside a queue full of hogs.
+func (w *worker) cutChain() {
+	if w.chain.n > 0 {
+		w.chain = chain{n: 2*chainLook - 1, since: -int64(MaxQuantum)}
+	}
+}
 
 // mayRunNext reports whether the task in the next slot may run before the queue, and counts the dispatch. What a task has woken
 // before it ended, its parent for instance, belongs to the chain as its child would.

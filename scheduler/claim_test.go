@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -368,4 +369,43 @@ func TestPreemptionEndsTheChain(t *testing.T) {
 		require.NoError(t, s.Shutdown(context.Background()))
 	})
 	require.LessOrEqual(t, links, 4*older)
+}
+
+// Tasks of the queue that use up their quanta do not keep the newest child from running, when the chain that it belongs to has ended.
+func TestPreemptionsLeaveTheChildItsTurn(t *testing.T) {
+	s := open(t, 1, scheduler.WithStallAfter(0), scheduler.WithQuantum(scheduler.MinQuantum))
+	var ran bool
+	turns, waited := 0, 0
+	var link func(n int) func(c *task.Ctx)
+	link = func(n int) func(c *task.Ctx) {
+		return func(c *task.Ctx) {
+			if n < 31 { // at the 32nd the clock is read, for the second time
+				c.Go(link(n + 1))
+				return
+			}
+			for begin := time.Now(); time.Since(begin) < 2*scheduler.MinQuantum; {
+			}
+			self, before := c.Task(), turns
+			c.Go(func(c *task.Ctx) { ran = true; c.Ready(self) })
+			_ = c.Park()
+			waited = turns - before
+		}
+	}
+	x := s.Go(func(c *task.Ctx) {
+		for range 2 {
+			c.Go(func(c *task.Ctx) {
+				for ; !ran && turns < 1000; turns++ {
+					c.Flag.Ask((*rt.Desc)(c).Worker().Dispatch.Load())
+					c.Checkpoint()
+				}
+			})
+		}
+		c.Yield()
+		c.Go(link(1))
+	})
+	finish(t, "the child", func() {
+		require.NoError(t, x.Wait())
+		require.NoError(t, s.Shutdown(context.Background()))
+	})
+	require.LessOrEqual(t, waited, 10)
 }
