@@ -70,10 +70,7 @@ func (w *worker) mayHandOn() bool {
 }
 
 // endChain is called when the queue has had its turn.
-func (w *worker) endChain() {
-	w.chain.n, w.nextRun = 0, 0
-	w.queueTurns++
-}
+func (w *worker) endChain() { w.chain.n, w.nextRun = 0, 0 }
 
 // cutChain is called when the present task is preempted, so that a quantum has passed. If the task belongs to a chain, that ends at the next
 // dispatch. If it is from the queue, a chain begins: otherwise the newest child would never come to run beside a queue full of hogs.

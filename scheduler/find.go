@@ -52,6 +52,7 @@ func (w *worker) pick() *rt.Desc {
 	}
 	w.endChain()
 	if d := w.pop(); d != nil {
+		w.queueTurns++
 		return d
 	}
 	if d := w.takeNext(); d != nil {
@@ -178,7 +179,7 @@ func (w *worker) takeShare() *rt.Desc {
 	if n == 0 {
 		return nil
 	}
-	return w.takeInjected(1 + turns*n/(n+w.runq.Len()))
+	return w.takeInjected(turns * n / (n + w.runq.Len()))
 }
 
 // seeOwed looks at the clock now and then while an outsider waits for a P.
