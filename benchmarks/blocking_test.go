@@ -55,23 +55,22 @@ func blockingHeddle(b *testing.B, workers, units int, p scheduler.Pinning) {
 }
 
 func blockingNone(b *testing.B, units int) {
-	var left, called atomic.Int64
-	left.Store(int64(b.N))
-	var wg sync.WaitGroup
-	b.ResetTimer()
-	for range units {
-		wg.Go(func() {
-			for left.Add(-1) >= 0 {
-				called.Add(1)
-			}
-		})
-	}
-	wg.Wait()
-	b.StopTimer()
-	mustEqual(b, "calls", called.Load(), int64(b.N))
+	blockingPlain(b, units, func(f func()) { f() })
 }
 
 func blockingGoroutines(b *testing.B, units int) {
+	blockingPlain(b, units, func(f func()) {
+		done := make(chan struct{})
+		go func() {
+			f()
+			close(done)
+		}()
+		<-done
+	})
+}
+
+// blockingPlain makes the calls from goroutines.
+func blockingPlain(b *testing.B, units int, call func(f func())) {
 	var left, called atomic.Int64
 	left.Store(int64(b.N))
 	var wg sync.WaitGroup
@@ -79,12 +78,7 @@ func blockingGoroutines(b *testing.B, units int) {
 	for range units {
 		wg.Go(func() {
 			for left.Add(-1) >= 0 {
-				done := make(chan struct{})
-				go func() {
-					called.Add(1)
-					close(done)
-				}()
-				<-done
+				call(func() { called.Add(1) })
 			}
 		})
 	}
