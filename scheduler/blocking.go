@@ -12,13 +12,14 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// Blockers are the goroutines that run the functions of task.Ctx.Blocking where the task does not call them on the spot. They also relieve tasks
-// that do: see spot. They count as workers in
-// Scheduler.done, so that end waits for them, and each call counts as live until its function has returned, whether or not
-// its task has waited for that. So when quiet is closed no call is left and none can come, and that is
-// what ends idle blockers; Shutdown and Close need not know of them.
+// Blockers are the goroutines that run the functions of task.Ctx.Blocking where the task does not
+// call them on the spot. They also relieve tasks that do: see spot. They count as workers in
+// Scheduler.done, so that end waits for them, and each call counts as live until its function has
+// returned, whether or not its task has waited for that. So when quiet is closed no call is left
+// and none can come, and that is what ends idle blockers; Shutdown and Close need not know of them.
 
-// A blocker is one of the goroutines, while it is idle. Who takes it out of the list of idle ones passes it a job:
+// A blocker is one of the goroutines, while it is idle. Who takes it out of the list of idle ones
+// passes it a job:
 //
 //	blocker                               who has taken it out
 //	B1 polls: state polling               S1 set job
@@ -26,8 +27,8 @@ import (
 //	   if that fails, job is there
 //	B3 receive from wake; job is there    S3 count a goroutine that is owed a P, send to wake
 //
-// B2 and S2 change the same word, so one is first, and the other one learns of it. Only one that blocks is owed a P: one that polls
-// has one.
+// B2 and S2 change the same word, so one is first, and the other one learns of it. Only one that
+// blocks is owed a P: one that polls has one.
 type blocker struct {
 	state atomicx.Uint32
 	job   rt.Job        // passed on by S2 or S3
@@ -35,7 +36,7 @@ type blocker struct {
 	polls bool          // it is the one that polls. The blocker's own
 
 	used    bool // it has run a function, or is to. Under blockers.mu
-	counted bool // what it runs is counted in calls. Written by whoever has taken it out, and by itself
+	counted bool // what it runs is counted in calls. Written by the goroutine that has taken it out, and by itself
 	owed    bool // it is owed a P. Likewise
 }
 
@@ -88,14 +89,17 @@ type blockers struct {
 	queued atomicx.Int64 // the length of the queue. Written under mu
 }
 
-// blockersPoll is how long a blocker that has become idle polls for the next call before it blocks, if there is a P that nobody else
-// wants: about twice what it takes to wake the worker that sleeps, so that a task which makes one call after the other finds it
-// polling (BenchmarkBlocking/workers=2). Each time that it was in vain, the number of chances to leave out doubles, to 63, and
-// with workers that are not pinned, and cheaper to wake, to 1,023; it falls back to none when a call comes.
+// blockersPoll is how long a blocker that has become idle polls for the next call before it blocks,
+// if there is a P that nobody else wants: about twice what it takes to wake the worker that sleeps,
+// so that a task which makes one call after the other finds it polling
+// (BenchmarkBlocking/workers=2). Each time that it was in vain, the number of chances to leave out
+// doubles, to 63, and with workers that are not pinned, and cheaper to wake, to 1,023; it falls
+// back to none when a call comes.
 const blockersPoll = int64(20 * time.Microsecond)
 
-// blockersKeep is how long blockers must have been superfluous before the first half of them ends. It
-// is far longer than the pauses of a program that is in the middle of something, and starting one takes a microsecond.
+// blockersKeep is how long blockers must have been superfluous before the first half of them ends.
+// It is far longer than the pauses of a program that is in the middle of something, and starting
+// one takes a microsecond.
 const blockersKeep = time.Second
 
 // The number of functions that run at once, on blockers and on the spot, is bounded:
@@ -105,7 +109,8 @@ const blockersKeep = time.Second
 //	R2 load whether any is         Q2 count it in, if there are fewer than the limit, and take the first
 //	   queued; if so, do Q2           of the queue
 //
-// If R2 does not see that of Q1, R1 comes before Q2. A call on the spot gives way to what is queued.
+// If R2 does not see that of Q1, R1 comes before Q2. A call on the spot gives way to what is
+// queued.
 
 // enter counts a call on the spot in, or reports false.
 func (p *blockers) enter() bool { return p.queued.Load() == 0 && p.countIn() }
@@ -189,8 +194,10 @@ type reliefJob struct{}
 func (reliefJob) Run() error { return nil }
 func (reliefJob) End()       {}
 
-// hand gives j to a blocker. There is always one, or room for one: besides those that run counted functions, or stand for the relieved tasks
-// of such, one can be a relief. (Beyond that there are idle ones that have run a function, if none can be a relief.) The caller holds mu; hand unlocks it. counted says whether j is.
+// hand gives j to a blocker. There is always one, or room for one: besides those that run counted
+// functions, or stand for the relieved tasks of such, one can be a relief. (Beyond that there are
+// idle ones that have run a function, if none can be a relief.) The caller holds mu; hand unlocks
+// it. counted says whether j is.
 func (s *Scheduler) hand(j rt.Job, counted bool) {
 	p := &s.block
 	if b := p.take(counted); b != nil {
@@ -206,7 +213,8 @@ func (s *Scheduler) hand(j rt.Job, counted bool) {
 	}
 	b := &blocker{wake: make(chan struct{}, 1), counted: counted, used: counted, owed: counted}
 	p.all = append(p.all, b)
-	// A task is live, so the count of workers is not 0, or mu keeps end from waiting for it to become 0.
+	// A task is live, so the count of workers is not 0, or mu keeps end from waiting for it to
+	// become 0.
 	s.done.Add(1)
 	p.mu.Unlock()
 	if counted {
@@ -215,7 +223,8 @@ func (s *Scheduler) hand(j rt.Job, counted bool) {
 	go s.runBlocker(b, j)
 }
 
-// assist runs f on a goroutine of its own. There is no limit, since what f waits for may need a blocker, or another such goroutine.
+// assist runs f on a goroutine of its own. There is no limit, since what f waits for may need a
+// blocker, or another such goroutine.
 func (s *Scheduler) assist(f func()) {
 	s.live.Add(1)
 	s.done.Add(1)
@@ -228,8 +237,9 @@ func (s *Scheduler) assist(f func()) {
 	}()
 }
 
-// take takes a blocker out of the list of idle ones: for a relief one that has run no function, which may have left the goroutine locked to
-// its thread; for a function rather another one. It returns nil if there is none. The caller holds mu.
+// take takes a blocker out of the list of idle ones: for a relief one that has run no function,
+// which may have left the goroutine locked to its thread; for a function rather another one. It
+// returns nil if there is none. The caller holds mu.
 func (p *blockers) take(counted bool) *blocker {
 	k := len(p.idle) - 1
 	for i := k; i >= 0; i-- {
@@ -248,7 +258,8 @@ func (p *blockers) take(counted bool) *blocker {
 	return b
 }
 
-// runBlocker is a blocker's goroutine. It begins with job j, or with what there is if that is nil.
+// runBlocker is a blocker's goroutine. It begins with job j, or with the first of the queue if that
+// is nil.
 func (s *Scheduler) runBlocker(b *blocker, j rt.Job) {
 	exited := true
 	defer func() {

@@ -20,7 +20,7 @@ import (
 // Its Mark counts the Goexits that its stack is in.
 type looper struct {
 	fiber.Fiber
-	w *worker // set by whoever makes it or switches to the loop, and by the loop itself
+	w *worker // set by the worker that makes it or switches to the loop, and by the loop itself
 }
 
 // exchange switches from self to to on a worker that is locked to its thread if

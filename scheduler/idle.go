@@ -8,7 +8,7 @@ import "github.com/heddle-go/heddle/internal/atomicx"
 // are used here.
 type idleSet struct {
 	// state is searching<<32 | inside<<16 | sleeping. sleeping changes only under mu, and so
-	// is exact there; the others change by anybody.
+	// is exact there; searching and inside change at any time.
 	state atomicx.Uint64
 	n     atomicx.Int64 // how many workers there are; written under mu, and so exact there
 	mu    atomicx.Mutex

@@ -97,7 +97,7 @@ func (q *injector) len() int {
 const maxBatch = 128
 
 // pop takes the oldest normal task and, if most is above 1, up to most-1 further ones, which it passes to more for the caller
-// to queue. ok is false if somebody else holds the lock: worth another try.
+// to queue. ok is false if another worker holds the lock: worth another try.
 //
 // With a limit the further ones are no submissions: what has been moved to a worker's queue could not be counted as waiting
 // any more, nor be dropped.

@@ -24,7 +24,7 @@ type nextSlot struct {
 // full reports whether there is a task. One load.
 func (s *nextSlot) full() bool { return s.seq.Load()&1 != 0 }
 
-// child reports whether there is a task that was just started. Anybody may ask.
+// child reports whether there is a task that was just started. Any goroutine may ask.
 func (s *nextSlot) child() bool { return s.full() && s.fresh.Load() == newChild }
 
 // put stores d, which fresh says to be a newChild or a wokenTask, and returns the

@@ -22,17 +22,18 @@ const (
 type Pinning uint8
 
 const (
-	// Threads locks each worker to its thread (runtime.LockOSThread) while it is awake, that is, while it
-	// looks for work or runs it. A worker that sleeps gives its thread back to the Go runtime, and
-	// usually wakes on the same one. At no time do more threads run tasks than there are workers. It is
-	// the default.
+	// Threads locks each worker to its thread (runtime.LockOSThread) while it is awake, that is,
+	// while it looks for work or runs it. A worker that sleeps gives its thread back to the Go
+	// runtime, and usually wakes on the same one. At no time do more threads run tasks than there
+	// are workers. It is the default.
 	Threads Pinning = iota
-	// CPUs is Threads, and binds the thread of worker i, while that is awake, to one of the CPUs that
-	// the process may use. Linux only.
+	// CPUs is Threads, and binds the thread of worker i, while that is awake, to one of the CPUs
+	// that the process may use. Linux only.
 	CPUs
-	// Fixed locks each worker to one thread for its whole life, also while it sleeps. It is for tasks
-	// that depend on the thread: a library with thread-local state, or a tool that counts threads.
-	// Waking a worker takes several times as long, and goroutines outside wait longer for a P.
+	// Fixed locks each worker to one thread for its whole life, also while it sleeps. It is for
+	// tasks that depend on the thread: a library with thread-local state, or a tool that counts
+	// threads. Waking a worker takes several times as long, and goroutines outside wait longer for
+	// a P.
 	Fixed
 	// None lets workers be plain goroutines, which the Go runtime may move between threads
 	// as it likes. Waking an idle worker is cheapest.
@@ -90,9 +91,9 @@ type optionFunc func(c *config) error
 
 func (f optionFunc) apply(c *config) error { return f(c) }
 
-// WithWorkers sets the number of workers, 1 to [MaxWorkers]. The default is GOMAXPROCS at the
-// time of New, which honours CPU limits of the container. More workers than GOMAXPROCS do
-// not compute in parallel; they help when tasks block their threads. [Scheduler.Resize] changes it later.
+// WithWorkers sets the number of workers, 1 to [MaxWorkers]. The default is GOMAXPROCS at the time
+// of New, which honours CPU limits of the container. More workers than GOMAXPROCS do not compute in
+// parallel; they help when tasks block their threads. [Scheduler.Resize] changes it later.
 func WithWorkers(n int) Option {
 	return optionFunc(func(c *config) error {
 		if n < 1 || n > MaxWorkers {
@@ -160,8 +161,8 @@ func WithStallHandler(f func(Stall)) Option {
 }
 
 // WithPanicHandler sets a function that is called when a task's function panics. Without one, the
-// panic ends the process, as a goroutine's would. The handler is called after the task has ended, on a
-// goroutine of its own; the worker waits for it. A panic in it ends the process.
+// panic ends the process, as a goroutine's would. The handler is called after the task has ended,
+// on a goroutine of its own; the worker waits for it. A panic in it ends the process.
 func WithPanicHandler(f func(t task.Task, e *task.PanicError)) Option {
 	return optionFunc(func(c *config) error {
 		if f == nil {
@@ -184,14 +185,15 @@ func WithLogger(l *slog.Logger) Option {
 	})
 }
 
-// MaxBlockingLimit is the largest limit that [WithBlockingLimit] takes. By default a Go program may have 10,000 threads, and a
-// goroutine that is in a system call holds one.
+// MaxBlockingLimit is the largest limit that [WithBlockingLimit] takes. By default a Go program may
+// have 10,000 threads, and a goroutine that is in a system call holds one.
 const MaxBlockingLimit = 8192
 
-// WithBlockingLimit sets how many functions of [task.Ctx.Blocking] and the like run at most at once; calls beyond that
-// queue. 1 to [MaxBlockingLimit]; the default is 512. For each of them there is a goroutine besides the workers at most. Goroutines are started when
-// needed, used again, and end when they have been idle for some seconds. A high limit lets more calls overlap; each that is in a system call
-// holds a thread.
+// WithBlockingLimit sets how many functions of [task.Ctx.Blocking] and the like run at most at
+// once; calls beyond that queue. 1 to [MaxBlockingLimit]; the default is 512. For each of them
+// there is a goroutine besides the workers at most. Goroutines are started when needed, used again,
+// and end when they have been idle for some seconds. A high limit lets more calls overlap; each
+// that is in a system call holds a thread.
 func WithBlockingLimit(n int) Option {
 	return optionFunc(func(c *config) error {
 		if n < 1 || n > MaxBlockingLimit {

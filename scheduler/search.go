@@ -183,7 +183,7 @@ func (s *Scheduler) visibleWork() bool {
 	return s.timers.first.Load() != 0 && s.timers.due(s.now())
 }
 
-// shows reports whether others would find a task in w's queue or next slot. Anybody may ask.
+// shows reports whether others would find a task in w's queue or next slot. Any goroutine may ask.
 func (w *worker) shows() bool { return !w.runq.Thief().Empty() || w.next.child() }
 
 // wakeOne wakes a sleeping worker if none searches, or else has those that are inside a call relieved (P2, P3).

@@ -9,12 +9,14 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// A call on the spot: task.Ctx.Blocking calls its function on the task's own stack and thread, which costs no switch. While it runs, nothing
-// serves the worker's queues. If that lasts, and there is work, a blocker relieves the task of its worker: it goes on as the worker with another
-// fiber, and the task, when the function returns, finds its worker gone and goes back to the queue. So what moves is the
-// goroutine under the worker; its queues, number and counters stay where they are.
+// A call on the spot: task.Ctx.Blocking calls its function on the task's own stack and thread,
+// which costs no switch. While it runs, nothing serves the worker's queues. If that lasts, and
+// there is work, a blocker relieves the task of its worker: it goes on as the worker with another
+// fiber, and the task, when the function returns, finds its worker gone and goes back to the queue.
+// So what moves is the goroutine under the worker; its queues, number and counters stay where they
+// are.
 //
-//	task in the call                         relief, a blocker              whoever queues something
+//	task in the call                         relief, a blocker              a goroutine that queues a task
 //	E1 Active -> Waiting; the worker         A1 lower the alert             P1 queue it
 //	   names no task and no fiber            A2 look for workers that       P2 load state: a worker is inside
 //	E2 store the time in spot; count            are inside, and for work       and none searches
@@ -26,36 +28,47 @@ import (
 //	E5 if that fails, wait for T3               relief's fiber sleeps
 //	E6 exchange places with that fiber       T4 wake and queue the task
 //
-// No work is left behind. P2 comes after E2, and sees the worker; or E3 comes after P1, and sees the work. Whoever raises an alert that
-// is raised already has come before A1, so A2 sees what it saw. The relief may find that the call is young: then it raises the
-// alert again for itself, lets the Go scheduler run others, and looks again. If it finds a worker that sleeps it wakes that
-// one instead, by the rules of the sleep/wake protocol, and leaves the call alone.
+// No work is left behind. P2 comes after E2, and sees the worker; or E3 comes after P1, and sees
+// the work. A caller that finds the alert raised has come before A1, so A2 sees what it saw. The
+// relief may find that the call is young: then it raises the alert again for itself, lets the Go
+// scheduler run others, and looks again. If it finds a worker that sleeps it wakes that one
+// instead, by the rules of the sleep/wake protocol, and leaves the call alone.
 //
-// The worker is one goroutine's at any time. E4 and T1 change the same word, so one of them is first. Before that all of the worker
-// is the task's, afterwards, if T1 was first, the relief's and then its loopers'; the task keeps its own fiber and the spotCall, and touches the
-// worker no more. All calls of a worker have different times, also where the clock stands still. So neither E4 nor T1 can meet another call than the one whose
-// time it has read: a task that comes back late never finds its time again, although others have made calls on its worker meanwhile.
+// The worker is one goroutine's at any time. E4 and T1 change the same word, so one of them is
+// first. Before that all of the worker is the task's, afterwards, if T1 was first, the relief's and
+// then its loopers'; the task keeps its own fiber and the spotCall, and touches the worker no more.
+// All calls of a worker have different times, also where the clock stands still. So neither E4 nor
+// T1 can meet another call than the one whose time it has read: a task that comes back late never
+// finds its time again, although others have made calls on its worker meanwhile.
 //
-// No fiber is switched to while it runs. The relief's fiber is given to the task by T3, when it sleeps, and only the task switches to it. The task's
-// fiber sleeps from E6 on, and only then T4 makes the task one that others find: nobody but the relief wakes a task
-// from a wait for WakeOnly.
+// No fiber is switched to while it runs. The relief's fiber is given to the task by T3, when it
+// sleeps, and only the task switches to it. The task's fiber sleeps from E6 on, and only then T4
+// makes the task one that others find: only the relief wakes a task from a wait for WakeOnly.
 //
-// How the alert becomes a turn of the relief: it is a goroutine that is ready to run. If the function blocks in a system call, the Go runtime
-// takes the P away from the thread, after 20 us at the earliest as for any goroutine, and the first thing that this P runs is the relief. If the function
-// returns before that, the relief has not run, and the next call finds the alert raised. So short calls pay nothing for
-// it. With idle Ps a relief runs at once and finds nothing; so the number of calls that raise no alert doubles with
-// each relief in vain, and sysmon looks after those that are long.
+// How the alert becomes a turn of the relief: it is a goroutine that is ready to run. If the
+// function blocks in a system call, the Go runtime takes the P away from the thread, after 20 us at
+// the earliest as for any goroutine, and the first thing that this P runs is the relief. If the
+// function returns before that, the relief has not run, and the next call finds the alert raised.
+// So short calls pay nothing for it. With idle Ps a relief runs at once and finds nothing; so the
+// number of calls that raise no alert doubles with each relief in vain, and sysmon looks after
+// those that are long.
 type spot struct {
 	since atomicx.Int64 // when the task entered the call; 0: the worker is in no call, or was taken
+	last  int64         // when the last call was entered. The worker's own
 }
 
-// enter is the first half of E2.
-func (p *spot) enter(now int64) { p.since.Store(now) }
+// enter is the first half of E2. It returns the time, which is that of no other call of the worker.
+func (p *spot) enter(now int64) (since int64) {
+	p.last = max(now, p.last+1)
+	p.since.Store(p.last)
+	return p.last
+}
 
 // entered returns when the present call was entered, or 0.
 func (p *spot) entered() int64 { return p.since.Load() }
 
-// end is E4 or T1, for the call that was entered at since. It reports whether the caller has the worker now.
+// end is E4 or T1, for the call that was entered at since. It reports whether the caller has the
+// worker now.
 func (p *spot) end(since int64) bool { return p.since.CompareAndSwap(since, 0) }
 
 // A spotCall is what the task and its relief tell each other.
@@ -100,7 +113,8 @@ func (r *relief) went(inVain bool) {
 
 const mostVain = 6
 
-// longSpot is how old a call has to be, in nanoseconds, before its worker is taken: as old as a system call that costs a goroutine its P.
+// longSpot is how old a call has to be, in nanoseconds, before its worker is taken: as old as a
+// system call that costs a goroutine its P.
 const longSpot = 20_000
 
 // manyLooks is more than a relief takes for one call to grow old, if the clock goes.
@@ -123,9 +137,7 @@ func (w *worker) Call(d *rt.Desc, fn func(), kind *rt.CallKind) bool {
 	d.CommitPark(rt.WaitBlocking.Park(rt.ForWakeOnly)) // (E1)
 	w.Current.Store(nil)
 	w.Fib.Store(nil)
-	since := max(s.now(), w.lastSpot+1)
-	w.lastSpot = since
-	w.spot.enter(since) // (E2)
+	since := w.spot.enter(s.now()) // (E2)
 	s.idle.goInside()
 	if w.leavesWork() { // (E3)
 		s.wakeOne()
@@ -219,7 +231,8 @@ func (s *Scheduler) relieveLong(now int64) (any bool) {
 	return false
 }
 
-// worksForRelief reports whether there is something to do for a relief of any worker. Besides, there is what a worker itself leaves.
+// worksForRelief reports whether there is something to do for a relief of any worker. Besides,
+// there is what a worker itself leaves.
 func (s *Scheduler) worksForRelief() bool { return s.pause.on.Load() || s.visibleWork() }
 
 // takeOne is A1 to T4: what a relief does.

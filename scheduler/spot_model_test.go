@@ -12,6 +12,9 @@ import (
 	"github.com/heddle-go/heddle/internal/explore"
 )
 
+// clock stands still, as in a bubble of testing/synctest.
+const clock = 1
+
 // A spotBench is workers whose tasks are in calls, with a counter for all queues. It calls the steps of spot, relief and idleSet.
 type spotBench struct {
 	idle    idleSet
@@ -24,6 +27,7 @@ type spotBench struct {
 	served  int
 	want    int
 
+	again bool // a relief makes a call on the worker that it has taken
 	twice bool // each task makes a call that returns at once, and then the other one
 
 	blind bool // the mutant: E3 is left out
@@ -64,16 +68,16 @@ func (b *spotBench) drain() {
 }
 
 // call is a task that makes a call which returns when returns says so. If it has the worker then, it does work. It reports whether it had.
-func (b *spotBench) call(i int, now int64, returns func() bool, work func()) bool {
+func (b *spotBench) call(i int, returns func() bool, work func()) bool {
 	b.own(i, 1)
 	b.own(i, -1) // E1: it names nothing any more
-	b.spots[i].enter(now)
+	since := b.spots[i].enter(clock)
 	b.idle.goInside()
 	if !b.blind && b.queue.Load() > 0 { // (E3)
 		b.wakeOne()
 	}
 	explore.Block("in the call", returns)
-	if b.spots[i].end(now) { // (E4)
+	if b.spots[i].end(since) { // (E4)
 		b.own(i, 1)
 		b.idle.goOutside()
 		work()
@@ -96,13 +100,24 @@ func (b *spotBench) relieveOne() {
 			continue
 		}
 		if b.weak {
-			b.spots[i].enter(0)
+			b.spots[i].since.Store(0)
 		} else if !b.spots[i].end(since) { // (T1)
 			continue
 		}
 		b.idle.goOutside()
 		b.own(i, 1)
 		b.asleep[i].Store(true) // (T3)
+		if b.again {
+			b.own(i, -1) // E1
+			since := b.spots[i].enter(clock)
+			b.idle.goInside()
+			explore.Point("another call")
+			if !b.spots[i].end(since) {
+				explore.Failf("the call on worker %d was ended by the task that had it before", i)
+			}
+			b.own(i, 1)
+			b.idle.goOutside()
+		}
 		b.serve()
 		b.own(i, -1)
 		return
@@ -123,11 +138,10 @@ func relieved(workers, producers int, short bool, change func(b *spotBench)) fun
 		returns := func() bool { return short || b.served == b.want }
 		for i := range workers {
 			m.Thread(fmt.Sprint("task", i), func() {
-				now := int64(2*i + 1)
-				if b.twice && !b.call(i, now, func() bool { return true }, b.drain) {
+				if b.twice && !b.call(i, func() bool { return true }, b.drain) {
 					return
 				}
-				b.call(i, now+1, returns, b.serve)
+				b.call(i, returns, b.serve)
 			})
 		}
 		for i := range producers {
@@ -154,10 +168,11 @@ func TestModelSpot(t *testing.T) {
 	explore.Run(t, explore.Config{Preemptions: 2}, relieved(1, 2, false, nil))
 	explore.Run(t, explore.Config{Preemptions: 2}, relieved(2, 1, false, nil))
 	explore.Run(t, explore.Config{Preemptions: 2}, relieved(1, 1, true, nil))
+	explore.Run(t, explore.Config{Preemptions: 3}, relieved(1, 1, true, func(b *spotBench) { b.again = true }))
 	explore.Run(t, explore.Config{Preemptions: 2}, relieved(1, 2, false, func(b *spotBench) { b.twice = true }))
 }
 
-// Whoever does not look for work after it has announced that it is inside a call leaves some behind.
+// A task that does not look for work after it has announced that it is inside a call leaves some behind.
 func TestModelSpotWithoutLook(t *testing.T) {
 	_, failure := explore.Check(explore.Config{Preemptions: 2}, relieved(1, 1, false, func(b *spotBench) { b.blind = true }))
 	require.NotNil(t, failure)

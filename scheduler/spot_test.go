@@ -38,7 +38,8 @@ func eachPool(t *testing.T, test func(t *testing.T, n int, s *scheduler.Schedule
 	})
 }
 
-// More functions than there are workers wait for each other: each worker that is inside one is taken over.
+// More functions than there are workers wait for each other: each worker that is inside one is
+// taken over.
 func TestCallsOnTheSpotWaitForEachOther(t *testing.T) {
 	eachPool(t, func(t *testing.T, n int, s *scheduler.Scheduler) {
 		for range 3 {
@@ -58,8 +59,8 @@ func TestCallsOnTheSpotWaitForEachOther(t *testing.T) {
 	})
 }
 
-// What a function on the spot waits for may be in the worker's queue, in its next slot, forked by the task itself, or submitted while
-// nothing else is queued.
+// What a function on the spot waits for may be in the worker's queue, in its next slot, forked by
+// the task itself, or submitted while nothing else is queued.
 func TestCallOnTheSpotWaitsForWork(t *testing.T) {
 	eachPool(t, func(t *testing.T, n int, s *scheduler.Scheduler) {
 		x := s.Go(func(c *task.Ctx) {
@@ -191,7 +192,8 @@ func TestCallsOnTheSpotMeetPauseResizeAndClose(t *testing.T) {
 	})
 }
 
-// Inside a function on the spot the caller is no task: it may wait for tasks, and its misuse of the task's Ctx is told, whether it still has the worker or not.
+// Inside a function on the spot the caller is no task: it may wait for tasks, and its misuse of the
+// task's Ctx is told, whether it still has the worker or not.
 func TestCallOnTheSpotIsNoTask(t *testing.T) {
 	eachPool(t, func(t *testing.T, n int, s *scheduler.Scheduler) {
 		var end atomic.Bool
@@ -230,7 +232,8 @@ func TestCallOnTheSpotIsNoTask(t *testing.T) {
 	})
 }
 
-// The limit holds for calls on the spot and elsewhere together, and what is beyond it queues; the workers stay free.
+// The limit holds for calls on the spot and elsewhere together, and what is beyond it queues; the
+// workers stay free.
 func TestLimitOfCallsOnTheSpotAndElsewhere(t *testing.T) {
 	const limit = 3
 	eachPool(t, func(t *testing.T, n int, s *scheduler.Scheduler) {

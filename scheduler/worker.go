@@ -65,7 +65,6 @@ type worker struct {
 	n           counts
 	call        *spotCall // of the present or next call
 	left        *spotCall // that of the call from which the worker has just been taken
-	lastSpot    int64     // when the last call on the spot was entered
 	roams       bool      // its thread may have changed in a call
 
 	// The next slot: a task made ready by the present one, to run next. Put there by the worker, taken

@@ -8,27 +8,32 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// Blocking calls fn, which may block its thread, and returns nil when fn has returned; the worker's other tasks run meanwhile. It is for system
-// calls, files, cgo, native locks; for native channels see [Receive].
+// Blocking calls fn, which may block its thread, and returns nil when fn has returned; the worker's
+// other tasks run meanwhile. It is for system calls, files, cgo, native locks; for native channels
+// see [Receive].
 //
-// Usually the task calls fn itself, on the spot, which costs about 100 ns. If that lasts and others wait for the worker, another goroutine goes on as the
-// worker. If the calls of fn were long lately, another goroutine calls fn, and the task is parked meanwhile. With the pinning modes Fixed and CPUs
-// that is always so, since there workers keep their threads.
+// Usually the task calls fn itself, on the spot, which costs about 100 ns. If that lasts and others
+// wait for the worker, another goroutine goes on as the worker. If the calls of fn were long
+// lately, another goroutine calls fn, and the task is parked meanwhile. With the pinning modes
+// Fixed and CPUs that is always so, since there workers keep their threads.
 //
-// If the task has been cancelled, Blocking returns the cause and does not call fn. Once it has called fn, it waits for fn, also if the task is
-// cancelled: see [Ctx.BlockingOrAbandon].
+// If the task has been cancelled, Blocking returns the cause and does not call fn. Once it has
+// called fn, it waits for fn, also if the task is cancelled: see [Ctx.BlockingOrAbandon].
 //
-// At most so many functions run at once as scheduler.WithBlockingLimit says; calls beyond it queue, parked, first come first
-// served, and there the task's cancellation ends them. Called by fn, the scheduler's Close does not wait, and Shutdown returns an error.
+// At most so many functions run at once as scheduler.WithBlockingLimit says; calls beyond it queue,
+// parked, first come first served, and there the task's cancellation ends them. Called by fn, the
+// scheduler's Close does not wait, and Shutdown returns an error.
 //
-// If fn panics, Blocking panics with a [*PanicError] that has the value and fn's stack. If fn calls runtime.Goexit, so does Blocking.
+// If fn panics, Blocking panics with a [*PanicError] that has the value and fn's stack. If fn calls
+// runtime.Goexit, so does Blocking.
 //
-// On the spot fn has the profiler labels of its task, and what it sets stays; elsewhere it begins without, and what it sets ends with it. To
-// label it, call pprof.Do inside fn.
+// On the spot fn has the profiler labels of its task, and what it sets stays; elsewhere it begins
+// without, and what it sets ends with it. To label it, call pprof.Do inside fn.
 //
-// Inside fn the methods of c that are not context.Context's must not be called, nor c be passed to operations that
-// can wait: the task is waiting for fn, and so they panic. With another context such operations block fn's goroutine. If fn locks its goroutine
-// to a thread, by runtime.LockOSThread, it has to unlock it before it returns.
+// Inside fn the methods of c that are not context.Context's must not be called, nor c be passed to
+// operations that can wait: the task is waiting for fn, and so they panic. With another context
+// such operations block fn's goroutine. If fn locks its goroutine to a thread, by
+// runtime.LockOSThread, it has to unlock it before it returns.
 func (c *Ctx) Blocking(fn func()) error {
 	if fn == nil {
 		panic("task: Ctx.Blocking with a nil function")
@@ -36,7 +41,8 @@ func (c *Ctx) Blocking(fn func()) error {
 	return c.blocking(kindOf(fn), fn)
 }
 
-// BlockingValue is [Ctx.Blocking] for a function that returns a value and an error, and returns these.
+// BlockingValue is [Ctx.Blocking] for a function that returns a value and an error, and returns
+// these.
 func BlockingValue[T any](c *Ctx, fn func() (T, error)) (v T, err error) {
 	if fn == nil {
 		panic("task: BlockingValue with a nil function")
@@ -47,15 +53,19 @@ func BlockingValue[T any](c *Ctx, fn func() (T, error)) (v T, err error) {
 	return v, err
 }
 
-// BlockingOrAbandon is [Ctx.Blocking] that does not wait for fn when the task is cancelled: it returns the cause at once. A function that has
-// begun goes on, and nobody looks at what comes of it: so it should not write to what the task still uses; see
-// [BlockingValueOrAbandon]. One that has not begun is not called. fn is always called on another goroutine, which takes a microsecond or two, and the task parked.
+// BlockingOrAbandon is [Ctx.Blocking] that does not wait for fn when the task is cancelled: it
+// returns the cause at once. A function that has begun goes on, and its result is dropped: so it
+// should not write to what the task still uses; see [BlockingValueOrAbandon]. One that has not
+// begun is not called. fn is always called on another goroutine, which takes a microsecond or two,
+// and the task parked.
 //
-// The task ends only when fn has returned, although its own function may return before that: so do [Task.Wait], [Task.Join] and the Wait
-// of a [Group] or a [Future]. What fn uses can be let go of when one of these has returned. fn must not wait for the task's end.
+// The task ends only when fn has returned, although its own function may return before that: so do
+// [Task.Wait], [Task.Join] and the Wait of a [Group] or a [Future]. What fn uses can be let go of
+// when one of these has returned. fn must not wait for the task's end.
 //
-// If fn panics after the task has gone on, that goes to the scheduler's panic handler with the handle of the task, or ends the process if there is
-// none. If fn calls runtime.Goexit, BlockingOrAbandon returns [ErrGoexit].
+// If fn panics after the task has gone on, that goes to the scheduler's panic handler with the
+// handle of the task, or ends the process if there is none. If fn calls runtime.Goexit,
+// BlockingOrAbandon returns [ErrGoexit].
 func (c *Ctx) BlockingOrAbandon(fn func()) error {
 	if fn == nil {
 		panic("task: Ctx.BlockingOrAbandon with a nil function")
@@ -66,8 +76,8 @@ func (c *Ctx) BlockingOrAbandon(fn func()) error {
 	return c.callElsewhere(&call{fn: fn})
 }
 
-// BlockingValueOrAbandon is [Ctx.BlockingOrAbandon] for a function that returns a value and an error, and returns these. If the task does not
-// wait for them they are dropped.
+// BlockingValueOrAbandon is [Ctx.BlockingOrAbandon] for a function that returns a value and an
+// error, and returns these. If the task does not wait for them they are dropped.
 func BlockingValueOrAbandon[T any](c *Ctx, fn func() (T, error)) (T, error) {
 	if fn == nil {
 		panic("task: BlockingValueOrAbandon with a nil function")
@@ -83,7 +93,8 @@ func BlockingValueOrAbandon[T any](c *Ctx, fn func() (T, error)) (T, error) {
 	return r.v, r.err
 }
 
-// kinds has what is known of functions, by their code. Two that fall on one another mislead each other, which costs time only.
+// kinds has what is known of functions, by their code. Two that fall on one another mislead each
+// other, which costs time only.
 var kinds [256]rt.CallKind
 
 func kindOf[F any](fn F) *rt.CallKind {
@@ -119,8 +130,8 @@ func (c *Ctx) callElsewhere(j *call) error {
 	return j.failure
 }
 
-// A call is one call on another goroutine. Its state is the [rt.Call]; the other fields are the task's until Block, and the goroutine's
-// until the call has returned.
+// A call is one call on another goroutine. Its state is the [rt.Call]; the other fields are the
+// task's until Block, and the goroutine's until the call has returned.
 type call struct {
 	Waiter
 	rt.Call
@@ -146,8 +157,9 @@ func (j *call) Run() (stray error) {
 	if !j.Begin() {
 		return nil
 	}
-	// Until the task has left its worker, a wrong use of its Ctx by fn would not be noticed. It has called Block just
-	// before and is about to park; if it is cancelled instead, it leaves the call when it runs again.
+	// Until the task has left its worker, a wrong use of its Ctx by fn would not be noticed. It has
+	// called Block just before and is about to park; if it is cancelled instead, it leaves the call
+	// when it runs again.
 	for j.task.State() != Waiting {
 		if !j.Waited() || j.kind == nil && j.task.d.Status().Cancelled() {
 			return nil

@@ -7,8 +7,9 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// failure returns the error of a function of the user's that has not returned. The deferred function of its caller calls it with what it
-// recovered. c is the task on which the function ran, or nil if it was none.
+// failure returns the error of a function of the user's that has not returned. The deferred
+// function of its caller calls it with what it recovered. c is the task on which the function ran,
+// or nil if it was none.
 //
 //go:noinline
 func failure(c *Ctx, v any) error {

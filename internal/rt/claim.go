@@ -34,7 +34,7 @@ package rt
 //	   then, the finisher pools it
 //
 // Both CASes change the same word. If F3 comes first, T2 finds Free; otherwise F3 finds stale out. Between F1 and F3 the
-// descriptor is Done for every handle, and nobody but the finisher touches its waiters. Without F1 as a state of its own, the
+// descriptor is Done for every handle, and only the finisher touches its waiters. Without F1 as a state of its own, the
 // taker could pool the descriptor before F2, and F2 would take the waiters of the next life.
 
 const (
@@ -49,20 +49,20 @@ func (d *Desc) Spawned(fn any, x *Ext) {
 		return
 	}
 	d.Fn = fn
-	if d.ext.Load() != nil { // left by who came too late for the last life
+	if d.ext.Load() != nil { // left by a caller that came too late for the last life
 		d.ext.Store(nil)
 	}
 	d.status.Store(d.status.Load()&genMask | stActive | flagFresh)
 }
 
-// Claim takes life gen of d, if it is fresh, out of its queue for the caller to run (C1, C2). The entry stays behind: whoever
-// takes that learns from Taken that it is stale.
+// Claim takes life gen of d, if it is fresh, out of its queue for the caller to run (C1, C2). The entry stays behind: a worker
+// that takes it learns from Taken that it is stale.
 func (d *Desc) Claim(gen uint32) bool {
 	s := d.status.Load()
 	return Status(s).Fresh(gen) && d.status.CompareAndSwap(s, s&^flagFresh|flagStale)
 }
 
-// Taken is called by whoever has taken an entry of d from a queue, before it does anything else with it. It reports whether
+// Taken is called by the worker that has taken an entry of d from a queue, before it does anything else with it. It reports whether
 // the caller has the task. If not, the entry was stale, and pool says whether the caller has to pool the descriptor.
 func (d *Desc) Taken() (ok, pool bool) {
 	for {
@@ -96,7 +96,7 @@ func (s Status) Fresh(gen uint32) bool {
 	return s.gen() == gen && uint64(s)&(stateMask|flagFresh) == stActive|flagFresh
 }
 
-// Stale reports whether a queue holds an entry of the task that whoever takes it will drop.
+// Stale reports whether a queue holds an entry of the task that the worker which takes it will drop.
 func (s Status) Stale() bool { return s&flagStale != 0 }
 
 // freeStale is F3. It reports whether the caller has to pool the descriptor.

@@ -23,7 +23,7 @@ func realClaim() claimSteps {
 }
 
 // claims is a descriptor with one entry in a queue, from which takers take; waiters for its end that may claim it; and a pool,
-// from which the descriptor comes for a second life, with an entry of its own. Whoever has the task suspends it first, if suspends is set, which
+// from which the descriptor comes for a second life, with an entry of its own. The party that has the task suspends it first, if suspends is set, which
 // queues it again, and ends it the next time.
 //
 // Each life begins once, ends once and is pooled once; no entry is left in the end; and a waiter is woken when its life has ended.

@@ -15,7 +15,7 @@ package rt
 //
 // Several cancellers may be at work below one task, because a call that asks for its own state looks at its parent and then
 // cancels itself. So C2 goes on below a kid that another has cancelled: that other one may still be before its own C2, and
-// whoever returns from Cancel may rely on all kids being cancelled. The word tells that the kid's life is the one that C2
+// a caller of Cancel may rely on all kids being cancelled. The word tells that the kid's life is the one that C2
 // read. After that the descriptor serves no other life, since it is cancelled.
 //
 // C2 follows each successful C1. Close does both, and does C2 also for a task that was cancelled before, because a task

@@ -75,7 +75,7 @@ func TestStolenCallHasItsParentsCause(t *testing.T) {
 	}
 }
 
-// A call has found its parent cancelled and has cancelled itself, but has not come to its own calls. Whoever cancels the parent
+// A call has found its parent cancelled and has cancelled itself, but has not come to its own calls. The canceller of the parent
 // does not rely on it.
 func TestCancellationGoesOnBelowACallThatCancelsItself(t *testing.T) {
 	p, kid := family()

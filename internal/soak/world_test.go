@@ -279,7 +279,7 @@ func (p *party) sleep() {
 func (p *party) join() {
 	x := p.spawn(func(p *party) { p.pass() })
 	if err, ok := p.wait(x); ok && ended(err) {
-		check(p.cut.Load(), "a task was cancelled by nobody")
+		check(p.cut.Load(), "a task was cancelled, and no party has done it")
 	}
 }
 
