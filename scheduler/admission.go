@@ -258,7 +258,7 @@ func (s *Scheduler) prepare(fn any, x *rt.Ext) (*rt.Desc, uint32) {
 // overflow is request for a submission that has been counted and finds no room.
 func (s *Scheduler) overflow(by context.Context, fn any, x *rt.Ext) (*rt.Desc, uint32, error) {
 	q := &s.inj
-	c, inside := s.submitterOrExit(by, x)
+	c, inside := s.submitter()
 	if inside {
 		d, gen := s.prepare(fn, x)
 		q.mu.Lock()
@@ -286,40 +286,14 @@ func (s *Scheduler) overflow(by context.Context, fn any, x *rt.Ext) (*rt.Desc, u
 	}
 }
 
-// submitter finds out who submits, by or under what contexts: inside says that it is a task that must not wait; otherwise c is
+// submitter finds out who submits: inside says that it is a task of s, or a function of its blocking calls, which must not wait; otherwise c is
 // the task of another scheduler that it is, or nil for a goroutine.
-func (s *Scheduler) submitter(by context.Context, x *rt.Ext) (c *task.Ctx, inside bool) {
-	if !onTask() {
-		return nil, false
+func (s *Scheduler) submitter() (c *task.Ctx, inside bool) {
+	c, ok := task.Current()
+	if ok {
+		return c, (*rt.Desc)(c).Home() == &s.home
 	}
-	if by != nil {
-		c, _ = task.From(by)
-	} else if x != nil {
-		for u := x.Under; u != nil && c == nil; u = u.Next {
-			c, _ = task.From(u.Context)
-		}
-	}
-	if c == nil {
-		return nil, true
-	}
-	if d := (*rt.Desc)(c); d.Home() == &s.home || d.State() != rt.Running {
-		return nil, true
-	}
-	return c, false
-}
-
-// submitterOrExit is submitter for a submission that has been counted. If a method of a context panics, it takes the
-// count back; so nothing of by has to be asked for between that and the wait.
-func (s *Scheduler) submitterOrExit(by context.Context, x *rt.Ext) (c *task.Ctx, inside bool) {
-	known := false
-	defer func() {
-		if !known {
-			s.exit()
-		}
-	}()
-	c, inside = s.submitter(by, x)
-	known = true
-	return c, inside
+	return nil, s.onOwnTask()
 }
 
 func (s *Scheduler) reject() (*rt.Desc, uint32, error) {
@@ -372,12 +346,12 @@ func (s *Scheduler) endUnrun(d *rt.Desc) {
 // awaitEnd makes a submitter wait until its task has ended (CallerRuns). The task is accepted by now, and has x. So a method of a user's
 // context that panics ends the wait as the context's end would, and the panic is dropped.
 func (s *Scheduler) awaitEnd(by context.Context, c *task.Ctx, t task.Task, x *rt.Ext) {
-	if c != nil {
-		_ = t.Join(c)
-		return
-	}
 	if by == nil && (x == nil || x.Under == nil) {
-		_ = t.Wait()
+		if c != nil {
+			_ = t.WaitContext(c)
+		} else {
+			_ = t.Wait()
+		}
 		return
 	}
 	defer func() { _ = recover() }()

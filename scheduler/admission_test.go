@@ -418,7 +418,7 @@ func TestInsideNeverWaits(t *testing.T) {
 }
 
 // A task of another scheduler parks where a goroutine would block: its only worker runs another task, which makes the room
-// that it waits for. Without passing a context of its own it is let in.
+// that it waits for, whether it passes a context or not.
 func TestForeignTaskParks(t *testing.T) {
 	for _, p := range []scheduler.QueuePolicy{scheduler.Block, scheduler.CallerRuns} {
 		ways := map[string]func(c *task.Ctx, s *scheduler.Scheduler, fn func(c *task.Ctx)) error{
@@ -458,11 +458,10 @@ func TestForeignTaskParks(t *testing.T) {
 
 				release = hold(t, s)
 				queued = fill(t, s, 1)[0]
-				finish(t, "a task that passes nothing", func() {
-					other.Go(func(*task.Ctx) { s.Go(func(*task.Ctx) {}) }).Wait()
-				})
-				require.EqualValues(t, 1, s.Stats().Delayed)
-				release()
+				x = other.Go(func(*task.Ctx) { s.Go(func(*task.Ctx) {}) }) // it passes nothing
+				finish(t, "the other task", func() { other.Go(func(*task.Ctx) { release() }).Wait() })
+				finish(t, "the task", func() { require.NoError(t, x.Wait()) })
+				require.EqualValues(t, 2, s.Stats().Delayed)
 				require.NoError(t, queued.Wait())
 			})
 		}

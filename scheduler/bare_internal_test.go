@@ -1,7 +1,7 @@
 package scheduler
 
 // newBare makes a scheduler for tests and models that call its steps themselves: its n workers are members, not pinned, and
-// have no goroutine; nor has its monitor. They are not registered, so that rt.Here does not find them.
+// have no goroutine; nor has its monitor. They run on no fiber, so that rt.Current does not find their tasks.
 func newBare(n int, opts ...Option) *Scheduler {
 	cfg, err := newConfig(append(opts, WithWorkers(n), WithPinning(None)))
 	if err != nil {

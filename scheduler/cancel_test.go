@@ -333,23 +333,43 @@ func TestJoin(t *testing.T) {
 	log.require(t)
 }
 
-// Wait would hold the worker, so it panics on a task, unless there is nothing to wait for.
+// Wait parks a task, on its only worker, and nothing but the end of what it waits for ends it; WaitContext also ends with its context.
 func TestWaitOnATask(t *testing.T) {
 	s := open(t, 1)
-	var got any
+	why := errors.New("why")
+	var log errlog
 	root := s.Go(func(c *task.Ctx) {
-		task.Task{}.Wait()
-		x := c.Go(func(*task.Ctx) {})
-		func() {
-			defer func() { got = recover() }()
-			x.Wait()
-		}()
-		x.Join(c)
-		x.Wait()
+		log.check(task.Task{}.Wait() == nil, "the zero Task")
+		log.check(c.Go(func(*task.Ctx) {}).Wait() == nil, "a task that had not begun")
+		started := c.Go(func(c *task.Ctx) { c.Yield(); c.Yield() })
+		c.Yield()
+		log.check(started.Wait() == nil, "a task that had begun")
+		log.check(c.Task().Wait() != nil, "itself")
+
+		ctx, cancel := context.WithCancelCause(context.Background())
+		stuck := c.Go(func(c *task.Ctx) { c.Park() })
+		c.Go(func(*task.Ctx) { cancel(why) })
+		log.check(errors.Is(stuck.WaitContext(ctx), why), "the context has ended")
+		derived, stop := context.WithCancelCause(c)
+		c.Go(func(*task.Ctx) { stop(why) })
+		log.check(errors.Is(stuck.WaitContext(derived), why), "the derived context has ended")
+		c.Go(func(*task.Ctx) { stuck.Ready() })
+		log.check(stuck.WaitContext(context.WithoutCancel(c)) == nil, "it has ended")
+
+		slow := c.Go(func(c *task.Ctx) { c.Park() })
+		me := c.Task()
+		c.Go(func(c *task.Ctx) {
+			me.CancelCause(why)
+			for range 10 {
+				c.Yield()
+			}
+			slow.Ready()
+		})
+		log.check(slow.Wait() == nil && slow.State() == task.Done, "the cancelled task has not waited")
+		log.check(errors.Is(c.Go(func(c *task.Ctx) { c.Yield() }).WaitContext(c), why), "the Ctx has ended")
 	})
-	require.NoError(t, root.Wait())
-	require.Contains(t, got, "WaitContext called from inside a task")
-	require.Contains(t, got, "t.Join(c)")
+	require.ErrorIs(t, root.Wait(), why)
+	log.require(t)
 }
 
 // Thousands wait for one task, half of them tasks, half goroutines; some give up.

@@ -5,6 +5,7 @@ import (
 	"runtime/debug"
 	"runtime/pprof"
 	"sync"
+	"unsafe"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/fiber"
@@ -16,8 +17,6 @@ import (
 // A looper is a fiber with the loop that runs tasks on it, one after the other. A
 // task that never suspends is a plain call in that loop. When a task does suspend, the fiber
 // stays with it, and the worker goes on with another fiber.
-//
-// Its Mark counts the Goexits that its stack is in.
 type looper struct {
 	fiber.Fiber
 	w *worker // set by the worker that makes it or switches to the loop, and by the loop itself
@@ -62,6 +61,9 @@ func (w *worker) loopBody() func(yield func(struct{}) bool) {
 	return func(yield func(struct{}) bool) {
 		l := w.born
 		w.born = nil
+		if yield != nil {
+			defer l.End()
+		}
 		var cur *rt.Desc // the last fresh task of this stack
 		over := false
 		defer func() {
@@ -87,7 +89,6 @@ func (l *looper) begin(yield func(struct{}) bool) bool {
 	if !l.Start(yield) {
 		return false
 	}
-	l.Place.Mark() // for rt.Here
 	if l.w.pinned {
 		runtime.LockOSThread()
 	}
@@ -133,6 +134,7 @@ func (l *looper) loop(cur **rt.Desc) (failed bool) {
 			w.Fib.Store(&l.Fiber)
 			w.begin(d)
 			*cur = d
+			l.Data = unsafe.Pointer(d)
 			calling = true
 			if x := d.Ext(); x.HasContext() {
 				setLabels(d, x)
@@ -177,13 +179,13 @@ func (l *looper) fault(d *rt.Desc, v any) {
 //
 //go:noinline
 func (l *looper) goexit(d *rt.Desc) {
-	l.Taint()
+	l.Goexits++
 	if x := d.NeedExt(); x.Err == nil {
 		// Otherwise a deferred call of the task panicked meanwhile.
 		x.Err = task.ErrGoexit
 	}
 	l.finish(d)
-	if l.Mark++; l.Mark < maxGoexits {
+	if l.Goexits < maxGoexits {
 		l.w.born = l
 		l.w.body(nil)
 		return
@@ -195,6 +197,21 @@ func (l *looper) goexit(d *rt.Desc) {
 // maxGoexits bounds how deep a fiber's stack gets by Goexits, at half a kilobyte each. A
 // fiber that has seen so many is retired: nothing runs on it any more.
 const maxGoexits = 64
+
+// here returns the worker that the caller runs on, as a task or between two, or nil.
+func here() *worker {
+	f := fiber.Current()
+	if f == nil {
+		return nil
+	}
+	if f.Data == nil {
+		return (*looper)(unsafe.Pointer(f)).w // it embeds the fiber first, and all other fibers in the table have Data
+	}
+	if d := (*rt.Desc)(f.Data); d.Worker().Current.Load() == d {
+		return d.Worker().Host.(*worker)
+	}
+	return nil // in the function of a call on the spot
+}
 
 // sleep pools the looper and switches to to. When it returns, somebody has taken the
 // looper from the pool, or it is dying.
@@ -245,6 +262,7 @@ func (l *looper) finish(d *rt.Desc) {
 		w = d.Worker().Host.(*worker)
 	}
 	l.w = w
+	l.Data = nil
 	label.Clear() // before the next task runs here
 	w.end(d, failure)
 }

@@ -89,7 +89,7 @@ func (w *worker) lookAhead() {
 	}
 	if d := w.runq.Peek(1); d != nil {
 		if f := d.Fib.Load(); f != nil {
-			f.Place.Warm()
+			f.Warm()
 		}
 	}
 }

@@ -25,9 +25,6 @@ func (g *gate) Is(on any) bool { return on == any(g.of()) }
 // Inject implements rt.Scheduler.
 func (g *gate) Inject(d *rt.Desc) { g.of().inject(d) }
 
-// OnTask implements rt.Scheduler.
-func (g *gate) OnTask() bool { return g.of().onOwnTask() }
-
 // Admit implements rt.Scheduler.
 func (g *gate) Admit(by context.Context, fn any, x *rt.Ext) (*rt.Desc, uint32, error) {
 	return g.of().request(by, fn, x)

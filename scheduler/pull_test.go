@@ -11,7 +11,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 )
@@ -93,24 +92,31 @@ func TestPull2Stops(t *testing.T) {
 	require.True(t, ended)
 }
 
-// After next, a task is found on its worker, although the sequence has suspended it on another stack.
-func TestPullMarksTheTask(t *testing.T) {
+// A sequence runs as a part of its task, and so does what comes after next, on one stack and the other, also after either
+// has suspended the task.
+func TestPullIsOfTheTask(t *testing.T) {
 	s := open(t, 1)
 	require.NoError(t, s.Go(func(c *task.Ctx) {
+		is := func() {
+			if me, _ := task.Current(); me != c {
+				panic("the task is not found")
+			}
+		}
 		next, stop := task.Pull(c, func(yield func(int) bool) {
 			for i := range 3 {
+				is()
 				c.Sleep(1)
+				is()
 				if !yield(i) {
 					return
 				}
 			}
 		})
 		defer stop()
-		before := rt.Here(nil)
 		for _, ok := next(); ok; _, ok = next() {
-			if rt.Here(nil) != before {
-				panic("the task is not found")
-			}
+			is()
+			c.Sleep(1)
+			is()
 		}
 	}).Wait())
 }

@@ -12,8 +12,7 @@ const (
 	// Block makes the submitter wait for room, first come first served. When a context that it gave ends first
 	// ([Scheduler.GoContext], [task.Parent]), the task is Done with that cause as its Err and its function never runs; when
 	// the context that was passed to [task.Group.Go] does, that returns the cause. Shutdown and Close end the wait with
-	// [task.ErrClosed]. A submitter that is a task of another scheduler and passes its Ctx, or a context derived from it,
-	// parks; goroutines block.
+	// [task.ErrClosed]. A submitter that is a task of another scheduler parks; goroutines block.
 	Block QueuePolicy = iota
 	// Reject refuses the submission: its handle's Err is [task.ErrQueueFull].
 	Reject

@@ -7,7 +7,6 @@ import (
 
 	"github.com/heddle-go/heddle/deque"
 	"github.com/heddle-go/heddle/internal/atomicx"
-	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/preempt"
 	"github.com/heddle-go/heddle/task"
 )
@@ -86,7 +85,6 @@ func (s *Scheduler) grow(n int) {
 	for i := len(ws); i < n; i++ {
 		w := s.newWorker(i)
 		w.Index = indexes.take()
-		rt.Register(&w.Worker)
 		ws = append(ws, w)
 		units = append(units, unit{w})
 	}

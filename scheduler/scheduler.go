@@ -200,8 +200,8 @@ func (s *Scheduler) submit(fn any, x *rt.Ext) task.Task {
 
 // inject queues d, which the caller has just made runnable: on the worker that the caller runs on, if that can be told.
 func (s *Scheduler) inject(d *rt.Desc) {
-	if on := rt.Here(d.Worker()); on != nil && on.Home == &s.home {
-		on.Host.Local(d)
+	if w := here(); w != nil && w.s == s {
+		w.Local(d)
 		return
 	}
 	s.inj.push(d) // (P1)

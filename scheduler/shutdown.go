@@ -170,7 +170,6 @@ func (s *Scheduler) end() {
 		s.mon.Stop()
 		s.timers.close()
 		for _, w := range s.workers() {
-			rt.Unregister(&w.Worker)
 			indexes.give(w.Index)
 		}
 		s.loopers.endAll()

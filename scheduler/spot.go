@@ -192,7 +192,7 @@ func (w *worker) endCall(c *spotCall, self *fiber.Fiber, since int64) {
 	for !c.asleep.Load() { // (E5)
 		runtime.Gosched()
 	}
-	self.Place.Mark()
+	self.Mark()
 	if next, yield := self.Take(c.relief).Turn(); next != nil { // (E6)
 		next()
 	} else {

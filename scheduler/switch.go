@@ -90,7 +90,7 @@ func (w *worker) again(d *rt.Desc) {
 // something if n is nil, and returns the fiber in whose slot to do it.
 func (w *worker) leave(d, n *rt.Desc, act action) *fiber.Fiber {
 	self := w.Fib.Load()
-	self.Place.Mark()
+	self.Mark()
 	d.Fib.Store(self)
 	w.act, w.prev = act, d
 	var to *fiber.Fiber
@@ -134,7 +134,13 @@ func (w *worker) share(d *rt.Desc) {
 
 // Yield implements rt.Host.
 func (w *worker) Yield(d *rt.Desc) {
-	d.Host() // panics if d does not run
+	if !d.Mine() {
+		if d = rt.Current(); d == nil {
+			runtime.Gosched()
+			return
+		}
+		w = d.Worker().Host.(*worker)
+	}
 	if w.Forks.PrivateLen() > 0 {
 		w.share(d)
 	}
@@ -194,7 +200,12 @@ func (w *worker) ParkFor(d *rt.Desc, k rt.Park, t *rt.Desc, gen uint32) {
 
 // ParkReady implements rt.Host.
 func (w *worker) ParkReady(d *rt.Desc) error {
-	d.Host() // panics if d does not run
+	if !d.Mine() {
+		if d = rt.Current(); d == nil {
+			panic("task: Park called by a goroutine that is no task, or a function of Blocking: only tasks have a token to wait for")
+		}
+		w = d.Worker().Host.(*worker)
+	}
 	if d.TakeToken() {
 		return nil
 	}

@@ -171,7 +171,7 @@ func (q *timers) fire(now int64, batch []*rt.Timer, f func(d *rt.Desc)) (k int) 
 	}
 	if len(batch) == 1 { // the caller goes on with this one, and soon comes for the next
 		if n == 1 && batch[0].Fib != nil {
-			batch[0].Fib.Place.Warm()
+			batch[0].Fib.Warm()
 		}
 		q.lookAhead()
 	}

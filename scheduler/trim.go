@@ -243,7 +243,7 @@ func (p *loopers) trim(most int) (n int) {
 func (p *loopers) takeBack() {
 	var idle []*looper
 	for _, l := range p.reaper.Left() {
-		if l.Mark < maxGoexits {
+		if l.Goexits < maxGoexits {
 			idle = append(idle, l)
 		} else {
 			p.retired = append(p.retired, l)

@@ -1,6 +1,7 @@
 package task
 
 import (
+	"context"
 	"reflect"
 	"runtime"
 	"time"
@@ -30,9 +31,7 @@ import (
 // On the spot fn has the profiler labels of its task, and what it sets stays; elsewhere it begins
 // without, and what it sets ends with it. To label it, call pprof.Do inside fn.
 //
-// Inside fn the methods of c that are not context.Context's must not be called, nor c be passed to
-// operations that can wait: the task is waiting for fn, and so they panic. With another context
-// such operations block fn's goroutine. If fn locks its goroutine to a thread, by
+// Inside fn, which is no task, operations that can wait block fn's goroutine. If fn locks its goroutine to a thread, by
 // runtime.LockOSThread, it has to unlock it before it returns.
 func (c *Ctx) Blocking(fn func()) error {
 	if fn == nil {
@@ -70,10 +69,39 @@ func (c *Ctx) BlockingOrAbandon(fn func()) error {
 	if fn == nil {
 		panic("task: Ctx.BlockingOrAbandon with a nil function")
 	}
-	if _, err := Enter(c); err != nil {
+	me, err := Enter(c)
+	if err != nil {
 		return err
 	}
-	return c.callElsewhere(&call{fn: fn})
+	if me == nil {
+		return abandonable(c, fn)
+	}
+	return me.callElsewhere(c, &call{fn: fn})
+}
+
+// abandonable is BlockingOrAbandon by a goroutine that is no task, under ctx.
+func abandonable(ctx context.Context, fn func()) error {
+	ended := make(chan error, 1)
+	go func() {
+		returned := false
+		defer func() {
+			if !returned {
+				ended <- failure(nil, recover())
+			}
+		}()
+		fn()
+		returned = true
+		ended <- nil
+	}()
+	select {
+	case err := <-ended:
+		if pe, ok := err.(*PanicError); ok {
+			panic(pe)
+		}
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // BlockingValueOrAbandon is [Ctx.BlockingOrAbandon] for a function that returns a value and an
@@ -102,19 +130,24 @@ func kindOf[F any](fn F) *rt.CallKind {
 }
 
 func (c *Ctx) blocking(kind *rt.CallKind, fn func()) error {
-	if _, err := Enter(c); err != nil {
+	me, err := Enter(c)
+	if err != nil {
 		return err
 	}
-	if h := c.host(); !kind.Long() && h.Call(c.desc(), fn, kind) {
+	if me == nil {
+		fn()
 		return nil
 	}
-	return c.callElsewhere(&call{fn: fn, kind: kind})
+	if d := me.desc(); !kind.Long() && d.Host().Call(d, fn, kind) {
+		return nil
+	}
+	return me.callElsewhere(c, &call{fn: fn, kind: kind})
 }
 
-// callElsewhere has a goroutine that is no task make the call.
-func (c *Ctx) callElsewhere(j *call) error {
+// callElsewhere has a goroutine that is no task make the call. c is the task that calls; the end of ctx ends the wait, if j allows for it.
+func (c *Ctx) callElsewhere(ctx context.Context, j *call) error {
 	j.task = c.Task()
-	j.Prepare(c, c)
+	j.Prepare(ctx, c)
 	j.Why = rt.WaitBlocking
 	c.desc().Home().Sched.Block(j)
 	if err := j.WaitIn(j); err != nil {
@@ -156,18 +189,6 @@ func (j *call) Handle() Task { return j.task }
 func (j *call) Run() (stray error) {
 	if !j.Begin() {
 		return nil
-	}
-	// Until the task has left its worker, a wrong use of its Ctx by fn would not be noticed. It has
-	// called Block just before and is about to park; if it is cancelled instead, it leaves the call
-	// when it runs again.
-	for j.task.State() != Waiting {
-		if !j.Waited() || j.kind == nil && j.task.d.Status().Cancelled() {
-			return nil
-		}
-		runtime.Gosched()
-	}
-	if !j.Waited() {
-		return nil // this is another wait
 	}
 	returned := false
 	begin := time.Now()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -44,15 +45,23 @@ func TestBlocking(t *testing.T) {
 			assert.Equal(t, task.ErrGoexit, c.Go(func(c *task.Ctx) { c.Blocking(runtime.Goexit) }).Join(c))
 			assert.NoError(t, c.Blocking(func() {}))
 
-			for _, misuse := range []func(){
-				c.Yield,
-				func() { c.Sleep(1) },
-				func() { c.Blocking(func() {}) },
-				func() { c.Go(func(*task.Ctx) {}) },
-				func() { met.Wait(c) },
-			} {
-				v := recovered(func() { c.Blocking(misuse) })
-				assert.Contains(t, fmt.Sprint(v), "while its task is waiting")
+			// What waits there blocks the goroutine, and what starts does so from outside.
+			for _, blocking := range []func(func()) error{c.Blocking, c.BlockingOrAbandon} {
+				var later task.Completion[int]
+				c.Go(func(*task.Ctx) { later.Complete(1, nil) })
+				assert.NoError(t, blocking(func() {
+					c.Yield()
+					c.Checkpoint()
+					assert.NoError(t, c.Sleep(1))
+					assert.NoError(t, c.Blocking(func() {}))
+					assert.NoError(t, c.BlockingOrAbandon(func() {}))
+					assert.NoError(t, c.Go(func(*task.Ctx) {}).Wait())
+					v, err := later.Wait(c)
+					assert.Equal(t, 1, v)
+					assert.NoError(t, err)
+					assert.Contains(t, fmt.Sprint(recovered(func() { c.Park() })), "only tasks have a token")
+					assert.Contains(t, fmt.Sprint(recovered(func() { task.Pull(c, slices.Values([]int{1})) })), "another than the task")
+				}))
 			}
 			assert.Panics(t, func() { c.Blocking(nil) })
 			assert.Panics(t, func() { task.BlockingValue[int](c, nil) })

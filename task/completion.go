@@ -174,7 +174,7 @@ func (w *queued) wait() error {
 // waitFor is WaitIn for a task that waits under its own Ctx, and for what the end of t brings: see rt.Host.ParkFor.
 func (w *queued) waitFor(t Task) error {
 	d := w.c.desc()
-	w.c.host().ParkFor(d, w.Why.Park(rt.ForWake), t.d, t.gen)
+	d.Host().ParkFor(d, w.Why.Park(rt.ForWake), t.d, t.gen)
 	if d.Woken() {
 		return nil
 	}

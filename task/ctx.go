@@ -49,10 +49,6 @@ var _ context.Context = (*Ctx)(nil)
 
 func (c *Ctx) desc() *rt.Desc { return (*rt.Desc)(c) }
 
-// host returns the worker that the task runs on. It is called first by everything that only
-// the task itself may do, and panics if the task is not running.
-func (c *Ctx) host() rt.Host { return c.desc().Host() }
-
 // Task returns the handle of the task.
 func (c *Ctx) Task() Task { return Task{c.desc(), c.desc().Gen()} }
 
@@ -71,9 +67,30 @@ func (c *Ctx) Go(fn func(c *Ctx), opts ...Option) Task {
 	if fn == nil {
 		panic("task: Ctx.Go with a nil function")
 	}
-	d, gen := c.host().Spawn(fn, extOf(opts))
+	if !c.desc().Mine() {
+		return c.goElsewhere(fn, opts)
+	}
+	d, gen := c.desc().Host().Spawn(fn, extOf(opts))
 	if d == nil {
 		return Closed()
+	}
+	return Task{d, gen}
+}
+
+// goElsewhere is Go for a caller that is not c's task.
+func (c *Ctx) goElsewhere(fn func(c *Ctx), opts []Option) Task {
+	home := c.desc().Home()
+	x := extOf(opts)
+	if me := rt.Current(); me != nil && me.Home() == home {
+		if d, gen := me.Host().Spawn(fn, x); d != nil {
+			return Task{d, gen}
+		}
+		return Closed()
+	}
+	var by context.Context // none
+	d, gen, err := home.Sched.Admit(by, fn, x)
+	if err != nil {
+		return Refused(err)
 	}
 	return Task{d, gen}
 }
@@ -89,11 +106,19 @@ func (c *Ctx) Checkpoint() {
 }
 
 //go:noinline
-func checkpoint(c *Ctx) { c.host().Poll(c.desc()) }
+func checkpoint(c *Ctx) {
+	d := c.desc()
+	if !d.Mine() {
+		if d = rt.Current(); d == nil {
+			return
+		}
+	}
+	d.Host().Poll(d)
+}
 
 // Yield puts the task at the back of its worker's queue and runs the next
 // runnable task. It returns at once if there is none.
-func (c *Ctx) Yield() { (*rt.Desc)(c).Worker().Host.Yield((*rt.Desc)(c)) } // the host checks; so this inlines
+func (c *Ctx) Yield() { (*rt.Desc)(c).Worker().Host.Yield((*rt.Desc)(c)) } // the host looks who calls; so this inlines
 
 // Park suspends the task until [Task.Ready] or [Ctx.Ready] is called on it, and
 // returns nil; or until it is cancelled, and returns the cause. A Ready that came
@@ -106,24 +131,31 @@ func (c *Ctx) Park() error { return (*rt.Desc)(c).Worker().Host.ParkReady((*rt.D
 // the present task gives way, which keeps its data in the caches. Idle workers may
 // take it earlier.
 func (c *Ctx) Ready(t Task) {
-	h := c.host()
 	if t.d == nil || !t.d.Ready(t.gen) {
 		return
 	}
-	if home := t.d.Home(); home != c.desc().Home() {
-		home.Sched.Inject(t.d)
+	if home := t.d.Home(); home != c.desc().Home() || !c.desc().Mine() {
+		home.Sched.Inject(t.d) // which looks who calls
 		return
 	}
-	h.Local(t.d)
+	c.desc().Host().Local(t.d)
 }
 
 // Sleep parks the task for at least d. It returns early, with the cause, if the task
 // is cancelled. If d is not positive it is a [Ctx.Yield].
 func (c *Ctx) Sleep(d time.Duration) error {
-	h := c.host()
+	if !c.desc().Mine() {
+		return Sleep(c, d)
+	}
+	return c.sleep(d)
+}
+
+// sleep is Sleep by the task itself.
+func (c *Ctx) sleep(d time.Duration) error {
 	if err := c.Cause(); err != nil {
 		return err
 	}
+	h := c.desc().Host()
 	if d <= 0 {
 		h.Yield(c.desc())
 		return c.Cause()
@@ -263,7 +295,7 @@ type ctxKey struct{}
 // derived from. It panics if ctx is nil.
 func From(ctx context.Context) (c *Ctx, ok bool) {
 	if ctx == nil {
-		panic("task: nil context: pass the task's Ctx, or context.Background() from a goroutine that is not a task")
+		panic(nilContext)
 	}
 	if c, ok = ctx.(*Ctx); ok {
 		return c, ok
@@ -271,6 +303,8 @@ func From(ctx context.Context) (c *Ctx, ok bool) {
 	c, ok = ctx.Value(ctxKey{}).(*Ctx)
 	return c, ok
 }
+
+const nilContext = "task: nil context: pass the task's Ctx, or context.Background() if nothing is to end the wait"
 
 // String returns the task's name and state.
 func (c *Ctx) String() string { return c.Task().String() }

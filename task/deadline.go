@@ -334,7 +334,7 @@ func Sleep(ctx context.Context, d time.Duration) error {
 		return sleepGoroutine(ctx, d)
 	}
 	if ctx == context.Context(c) {
-		return c.Sleep(d)
+		return c.sleep(d)
 	}
 	if d <= 0 {
 		c.Yield()
@@ -352,7 +352,7 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	return err
 }
 
-// A sleeper is a task that sleeps under a context derived from its own.
+// A sleeper is a task that sleeps under another context than its own.
 type sleeper struct {
 	Waiter
 	timers rt.Timers

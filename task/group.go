@@ -338,7 +338,7 @@ func (g *Group) joinRecent(c *Ctx) {
 	for i, t := range g.recent {
 		g.recent[i] = Task{}
 		if t.d != nil && t.d.Status().Fresh(t.gen) {
-			_ = t.join(c, rt.WaitMembers) // the member's error is the group's; that of c, await meets again
+			_ = t.join(c, rt.WaitMembers, rt.ForWake) // the member's error is the group's; that of c, await meets again
 		}
 	}
 }

@@ -54,7 +54,7 @@ func (l *launcher) start(by context.Context, c *Ctx, h launched, x *rt.Ext, opts
 		return l.startForeign(h, x, opts)
 	}
 	if c != nil && c.desc().Home().Sched == l.sched {
-		d, gen := c.host().Spawn(h, x)
+		d, gen := c.desc().Host().Spawn(h, x)
 		if d == nil {
 			return closedTask, ErrClosed
 		}
@@ -162,10 +162,7 @@ func Launch(on Starter, fn func(c *Ctx), never func(), opts ...Option) Task {
 		panic("task: Launch with a nil function")
 	}
 	l := launcherOf("Launch", on)
-	c, _ := on.(*Ctx)
-	if c != nil {
-		c.host()
-	}
+	c, _ := Current()
 	ready = true
 	var by context.Context // none
 	t, err := l.start(by, c, &owned{fn, never}, extOf(opts), opts)

@@ -3,6 +3,10 @@ package task
 import (
 	"iter"
 	"runtime"
+	"unsafe"
+
+	"github.com/heddle-go/heddle/internal/fiber"
+	"github.com/heddle-go/heddle/internal/rt"
 )
 
 // Pull is [iter.Pull] for tasks: next returns one value of seq after the other, and stop ends the sequence. Between two
@@ -22,12 +26,13 @@ func Pull[V any](c *Ctx, seq iter.Seq[V]) (next func() (V, bool), stop func()) {
 	}
 	pinned := c.desc().Home().Pinned
 	swap := func(what func()) {
-		c.host() // panics if the task does not run
+		if rt.Current() != c.desc() {
+			panic("task: Pull, or its next or stop, called by another than the task c: each task uses the c that its own function was given")
+		}
 		if pinned {
 			runtime.UnlockOSThread()
 			defer runtime.LockOSThread()
 		}
-		defer c.desc().Mark() // seq may have suspended the task, and then another stack is marked as its own
 		what()
 	}
 	var n func() (V, bool)
@@ -38,6 +43,7 @@ func Pull[V any](c *Ctx, seq iter.Seq[V]) (next func() (V, bool), stop func()) {
 				runtime.LockOSThread()
 				defer runtime.UnlockOSThread()
 			}
+			defer fiber.Stand(unsafe.Pointer(c))()
 			seq(func(v V) bool {
 				if pinned {
 					runtime.UnlockOSThread()

@@ -97,29 +97,62 @@ func (t Task) Ready() {
 	}
 }
 
-// Wait blocks the calling goroutine until the task has ended and returns Err. It is for
-// ordinary goroutines: on a task it would hold the worker that the other one
-// may need, so it panics there if it would have to block. Tasks use [Task.Join].
+// Wait waits until t has ended, parking the calling task or blocking the calling goroutine, and returns Err. Nothing else ends the wait, not
+// even the end of the task that waits: see [Task.WaitContext]. If t has not begun and a task waits, t runs next on this worker, on a stack of
+// its own. A task that waits for itself gets an error at once.
 func (t Task) Wait() error { return t.WaitContext(context.Background()) }
 
-// WaitContext is Wait that gives up when ctx ends, and then returns its cause.
-// The task is not affected. It too blocks the calling goroutine, and panics on a task where it would have to: ctx says how long to wait, not who
-// waits.
-func (t Task) WaitContext(ctx context.Context) error {
-	if ctx == nil {
-		panic("task: WaitContext with a nil context: use Wait, or context.Background()")
-	}
+// WaitContext is [Task.Wait] that gives up when ctx ends, and then returns its cause. t is not affected. If t has ended already,
+// WaitContext returns Err even if ctx has ended.
+func (t Task) WaitContext(ctx context.Context) error { return t.wait(ctx, rt.WaitJoin) }
+
+// wait is WaitContext. why is what Dump is to show.
+func (t Task) wait(ctx context.Context, why rt.Why) error {
+	c, err := Enter(ctx)
 	if t.State() == Done {
 		return t.Err()
 	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
+	if err != nil {
+		return err
 	}
+	switch {
+	case c == nil:
+		return t.block(ctx)
+	case t.d == c.desc():
+		return errors.New("task: a task that waits for itself would wait for ever")
+	case ctx == context.Context(c):
+		return t.join(c, why, rt.ForWake)
+	case ctx.Done() == nil:
+		return t.join(c, why, rt.ForWakeOnly)
+	}
+	w := &endWait{t: t}
+	w.Prepare(ctx, c)
+	w.Why = why
+	if !t.d.Await(&w.w, t.gen) {
+		return t.Err()
+	}
+	if err := w.WaitIn(w); err != nil {
+		if t.State() == Done {
+			return t.Err()
+		}
+		return err
+	}
+	return t.Err()
+}
+
+// An endWait is the wait of a task for the end of t under another context than its own.
+type endWait struct {
+	Waiter
+	t Task
+}
+
+// Withdraw implements Withdrawer.
+func (w *endWait) Withdraw() bool { return w.w.Abandon() }
+
+// block is WaitContext by an ordinary goroutine.
+func (t Task) block(ctx context.Context) error {
 	done := ctx.Done() // before the wait is known, because it may panic
 	home := t.d.Home()
-	if home.Sched.OnTask() {
-		panic("task: Wait or WaitContext called from inside a task, where it would hold the worker: use t.Join(c)")
-	}
 	w, _ := home.Waiters.Get().(*rt.Waiter)
 	if w == nil {
 		w = &rt.Waiter{C: make(chan struct{}, 1), Home: home}
@@ -145,38 +178,25 @@ func (t Task) WaitContext(ctx context.Context) error {
 	return t.Err()
 }
 
-// Join parks the calling task, c, until t has ended, and returns t's Err. If c is
-// cancelled first, it returns c's cause; t is not affected. If t has not begun, it runs next on this worker, on a stack of its
-// own. A task that is cancelled and has to wait for others nevertheless uses a [Group] or a
-// [Future], and [context.WithoutCancel](c). A task that joins itself
-// gets an error at once.
+// Join is WaitContext(c).
 func (t Task) Join(c *Ctx) error {
 	if c == nil {
-		panic("task: Join with a nil Ctx: pass the c of the calling task; a goroutine uses t.Wait")
+		panic(nilContext)
 	}
-	return t.join(c, rt.WaitJoin)
+	return t.wait(c, rt.WaitJoin)
 }
 
-// join is Join. why is what Dump is to show.
-func (t Task) join(c *Ctx, why rt.Why) error {
-	h := c.host()
-	if t.State() == Done {
-		return t.Err()
-	}
+// join is wait by the task c under its own context, or with ForWakeOnly to the end. t is not c, and had not ended.
+func (t Task) join(c *Ctx, why rt.Why, k rt.Park) error {
 	d := c.desc()
-	if t.d == d {
-		return errors.New("task: Join of a task by itself would wait for ever")
-	}
-	if err := c.Cause(); err != nil {
-		return err
-	}
+	h := d.Host()
 	w := d.Worker().NewWaiter(d)
 	if !t.d.Await(w, t.gen) {
 		return t.Err()
 	}
-	h.ParkFor(d, why.Park(rt.ForWake), t.d, t.gen)
+	h.ParkFor(d, why.Park(k), t.d, t.gen)
 	if !d.Woken() { // cancelled, then
-		if w.Abandon() {
+		if k == rt.ForWake && w.Abandon() {
 			if t.State() == Done {
 				return t.Err()
 			}

@@ -41,13 +41,7 @@ type Waiter struct {
 func (w *Waiter) Init(ctx context.Context) {
 	w.ctx, w.home, w.ended = ctx, nil, false
 	w.w.Reset()
-	w.c = nil
-	if c, ok := ctx.(*Ctx); ok {
-		w.c = c
-	} else if c, ok := From(ctx); ok {
-		w.c = c
-	}
-	if w.c != nil {
+	if w.c = caller(ctx); w.c != nil {
 		w.w.Task = w.c.desc()
 		return
 	}
@@ -72,8 +66,8 @@ func (w *Waiter) Wake(by *Ctx) {
 		// A goroutine that a worker makes ready needs a P; see rt.Home.
 		if by != nil {
 			w.home = by.desc().Home()
-		} else if on := rt.Here(nil); on != nil {
-			w.home = on.Home
+		} else if me := rt.Current(); me != nil {
+			w.home = me.Home()
 		}
 		if w.home != nil {
 			w.home.Owed.Add(1)
@@ -86,9 +80,6 @@ func (w *Waiter) Wake(by *Ctx) {
 	}
 	home := d.Home()
 	if by != nil {
-		if !by.running() {
-			by.host()
-		}
 		if on := by.desc().Worker(); on.Home == home {
 			on.Host.Local(d)
 			return
@@ -105,10 +96,6 @@ func (w *Waiter) WakeOwed(home *rt.Home) {
 	}
 	w.Wake(nil)
 }
-
-// running reports whether c is the task that its worker runs. Where it is false, host panics. Both
-// sides of an operation of package tsync ask, so it must inline; host does not.
-func (c *Ctx) running() bool { return (*rt.Desc)(c).Worker().Current.Load() == (*rt.Desc)(c) }
 
 // Wait parks the task, or blocks the goroutine, until w is woken, and returns nil; or until
 // its context ends, and returns the cause. If the context has ended but a claim came first, Wait
@@ -281,17 +268,15 @@ func (w *Waiter) spent() { w.ctx = nil }
 // Nor may a waiter of a goroutine be: its channel must not get from one synctest bubble into another.
 func (w *Waiter) Reusable() bool { return w.ctx != nil && w.w.C == nil }
 
-// Enter begins an operation that can wait under ctx. It returns the task that ctx belongs to, or
-// nil if the caller is an ordinary goroutine, and the cause if ctx has ended already. For a task
-// it is a yield point, like [Ctx.Checkpoint]. It panics if ctx is nil, and where the task's
-// state shows that the caller is not the task.
+// Enter begins an operation that can wait until ctx ends. It returns the task that calls, or nil if that is an
+// ordinary goroutine, and the cause if ctx has ended already. For a task
+// it is a yield point, like [Ctx.Checkpoint]. It panics if ctx is nil.
 func Enter(ctx context.Context) (*Ctx, error) {
 	c, ok := ctx.(*Ctx)
-	if !ok {
-		return enterOther(ctx)
-	}
-	if !c.running() {
-		c.host()
+	if !ok || !c.desc().Mine() {
+		if c = caller(ctx); c == nil || context.Context(c) != ctx {
+			return enterOther(ctx, c)
+		}
 	}
 	if c.Flag.Poll() {
 		checkpoint(c)
@@ -302,25 +287,30 @@ func Enter(ctx context.Context) (*Ctx, error) {
 	return c, nil
 }
 
-// Enters is the part of [Enter] that inlines, for operations that take only nanoseconds: true says that
-// Enter(c) would return no error now, and is not needed.
+// Enters is the part of [Enter] for operations that take only nanoseconds: true says that
+// Enter(c) would return c and no error now, and is not needed.
 func (c *Ctx) Enters() bool {
-	return c.running() && !c.Flag.Poll() && !(*rt.Desc)(c).Status().Cancelled()
+	return (*rt.Desc)(c).Mine() && !c.Flag.Poll() && !(*rt.Desc)(c).Status().Cancelled()
 }
 
-func enterOther(ctx context.Context) (*Ctx, error) {
-	c, ok := From(ctx)
-	if ok {
-		if !c.desc().Status().InUse() && ctx.Err() != nil {
-			return nil, context.Cause(ctx) // it has ended with the task
-		}
-		c.host()
+// enterOther is Enter by c, or by a goroutine, under a context that is not c.
+func enterOther(ctx context.Context, c *Ctx) (*Ctx, error) {
+	if c != nil {
 		c.Checkpoint()
 	}
 	if ctx.Err() != nil {
 		return c, context.Cause(ctx)
 	}
 	return c, nil
+}
+
+// Current returns the task on which the caller runs. ok is false if it runs on none: an ordinary goroutine, or a function of
+// [Ctx.Blocking]. It costs some nanoseconds, however many workers and schedulers there are. Any goroutine may call it.
+//
+// A fiber, the stack of a task, is a goroutine of its own, which the address of the Go runtime's record of it tells apart.
+func Current() (c *Ctx, ok bool) {
+	d := rt.Current()
+	return (*Ctx)(d), d != nil
 }
 
 // A Withdrawer is where a waiter waits when that place, and not [Waiter.Claim], decides
@@ -366,9 +356,6 @@ func (w *Waiter) waitIn(q Withdrawer) (broken any, err error) {
 		return w.waitForeign(q)
 	}
 	d := w.c.desc()
-	if !w.c.running() {
-		w.c.host()
-	}
 	d.Worker().Host.Park(d, w.Why.Park(rt.ForWake))
 	if d.Woken() {
 		return nil, nil

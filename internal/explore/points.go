@@ -30,6 +30,9 @@ func Block(what string, cond func() bool) {
 	}
 }
 
+// Active reports whether a model is being explored.
+func Active() bool { return active.Load() != nil }
+
 // Failf fails the schedule under way and ends the calling thread. Outside an exploration it panics.
 //
 // It is what a thread should use to state what must hold: the FailNow of a test belongs to the test's goroutine, and would

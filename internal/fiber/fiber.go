@@ -35,6 +35,7 @@ package fiber
 import (
 	"iter"
 	"sync"
+	"unsafe"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/prefetch"
@@ -52,15 +53,21 @@ type Fiber struct {
 
 	relayed bool // when woken: do nothing but switch on, to relays[f]
 	dying   bool // when woken: return from the body
-	tainted bool // its stack unwinds a runtime.Goexit: see Taint
 
-	// Mark is for the fiber's owner to use.
-	Mark uint8
-	// Since is too, and others may read it: when the fiber began to wait.
+	// Goexits is how many runtime.Goexits its stack is in the deferred calls of. When such a body ends, iter.Pull raises the
+	// Goexit again in whoever sleeps in the fiber's slot, so the Reaper resumes it for the last time from a goroutine of its own.
+	// The running fiber's own.
+	Goexits uint8
+
+	// Since is for the fiber's owner to use, and others may read it: when the fiber began to wait.
 	Since atomicx.RelaxedUint32
 
-	// Place is for its owner to Mark before it sleeps, and to Warm before it is woken.
-	Place prefetch.Place
+	g uintptr // the Go runtime's record of the goroutine: see current.go. Set by Start
+
+	// Data is for the running fiber to use, and for who gets that from Current.
+	Data unsafe.Pointer
+
+	place prefetch.Place
 }
 
 // relays says to whom relayed fibers switch on. Only a Reaper makes any.
@@ -76,19 +83,34 @@ func (f *Fiber) Init(body func(yield func(struct{}) bool)) {
 }
 
 // Start is the first thing that the body of f calls, with its argument. It reports whether
-// there is anything to do: a fiber that is ended before it began has nothing.
+// there is anything to do: a fiber that is ended before it began has nothing. The last thing that the body calls is
+// End.
 func (f *Fiber) Start(yield func(struct{}) bool) bool {
 	f.yield = yield
 	if f.relayed {
 		f.forward()
 	}
-	return !f.dying
+	if f.dying {
+		return false
+	}
+	f.enter()
+	return true
+}
+
+// End is called by the body of f, the last thing. If the body may end by a runtime.Goexit, it is the first call that the body defers:
+// a second Goexit, in a deferred call of the first, goes on with the deferred calls that are older than that.
+// If Start has reported false, End does nothing.
+func (f *Fiber) End() {
+	if f.g != 0 {
+		f.leave()
+	}
 }
 
 // New returns a new fiber that runs body.
 func New(body func(f *Fiber)) *Fiber {
 	f := &Fiber{}
 	f.Init(func(yield func(struct{}) bool) {
+		defer f.End()
 		if f.Start(yield) {
 			body(f)
 		}
@@ -164,10 +186,8 @@ func (f *Fiber) relay(to *Fiber) {
 // ask.
 func (f *Fiber) Dying() bool { return f.dying }
 
-// Taint notes that the fiber is inside a deferred call of a runtime.Goexit.
-// When its body ends, iter.Pull raises the Goexit again in whoever sleeps in its
-// slot, so the [Reaper] resumes it for the last time from a goroutine of its own.
-func (f *Fiber) Taint() { f.tainted = true }
+// Mark notes where the stack of the calling goroutine is. The running fiber calls it before it sleeps.
+func (f *Fiber) Mark() { f.place.Mark() }
 
-// Tainted reports whether Taint was called.
-func (f *Fiber) Tainted() bool { return f.tainted }
+// Warm has the processor fetch what f, which sleeps, touches first when it is woken.
+func (f *Fiber) Warm() { f.place.Warm(f.g) }

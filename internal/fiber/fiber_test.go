@@ -3,6 +3,7 @@ package fiber
 import (
 	"math/rand/v2"
 	"runtime"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -80,7 +81,7 @@ func TestGoexitStaysInTheFiber(t *testing.T) {
 		normal := false
 		defer func() {
 			if !normal {
-				f.Taint()
+				f.Goexits++
 				loop(f)
 			}
 		}()
@@ -97,7 +98,7 @@ func TestGoexitStaysInTheFiber(t *testing.T) {
 		Switch(main, f)
 		Switch(main, g)
 	}
-	require.True(t, f.Tainted())
+	require.NotZero(t, f.Goexits)
 	require.Empty(t, Reap([]*Fiber{f, g}))
 }
 
@@ -203,4 +204,102 @@ func BenchmarkReap(b *testing.B) {
 		Reap(all)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/fiber")
+}
+
+// Each fiber is found on its own goroutine, also after switches and Goexits, and by nobody else; what has ended is in no table, so
+// that a goroutine that gets its record is no fiber.
+func TestCurrent(t *testing.T) {
+	is := func(want *Fiber) {
+		if f := Current(); f != want {
+			panic("another fiber was found")
+		}
+	}
+	before := current.live
+	main := Adopt()
+	is(nil)
+	for range 20 {
+		all := make([]*Fiber, 200)
+		for i := range all {
+			all[i] = New(func(f *Fiber) {
+				defer func() { is(f) }()
+				if i%3 == 0 {
+					defer func() { // a Goexit in the deferred call of another
+						is(f)
+						f.Goexits++
+						defer func() {
+							for !f.Dying() {
+								Switch(f, main)
+								is(f)
+							}
+						}()
+						runtime.Goexit()
+					}()
+					f.Goexits++
+					runtime.Goexit()
+				}
+				for !f.Dying() {
+					is(f)
+					Switch(f, main)
+				}
+			})
+		}
+		for range 3 {
+			for _, f := range all {
+				Switch(main, f)
+				is(nil)
+			}
+		}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			is(nil)
+			leave := Stand(nil)
+			require.NotNil(t, Current())
+			leave()
+			is(nil)
+		}()
+		<-done
+		require.Empty(t, Reap(all))
+	}
+	require.Equal(t, before, current.live)
+	require.LessOrEqual(t, len(current.table.Load().tags), 8*max(leastTable, before))
+}
+
+// The fallback for ports without assembly: the number is the caller's alone.
+func TestGoroutineNumber(t *testing.T) {
+	n := number()
+	require.NotZero(t, n)
+	require.Equal(t, n, number())
+	other := make(chan uintptr)
+	go func() { other <- number() }()
+	require.NotEqual(t, n, <-other)
+}
+
+func BenchmarkCurrent(b *testing.B) {
+	for _, n := range []int{10, 100_000} {
+		b.Run("fibers="+strconv.Itoa(n), func(b *testing.B) {
+			all := make([]*Fiber, n)
+			main := Adopt()
+			body := func(f *Fiber) {
+				for !f.Dying() {
+					Switch(f, main)
+				}
+			}
+			for i := range all {
+				all[i] = New(body)
+				Switch(main, all[i])
+			}
+			for _, where := range []string{"inside", "outside"} {
+				b.Run("from="+where, func(b *testing.B) {
+					if where == "inside" {
+						defer Stand(nil)()
+					}
+					for b.Loop() {
+						Current()
+					}
+				})
+			}
+			Reap(all)
+		})
+	}
 }

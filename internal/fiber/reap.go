@@ -91,7 +91,7 @@ func (r *Reaper[S]) end(self, f *Fiber) bool {
 	}
 	delete(r.in, f)
 	f.dying = true
-	if !f.tainted {
+	if f.Goexits == 0 {
 		Switch(self, f)
 		return true
 	}

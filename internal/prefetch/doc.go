@@ -11,15 +11,12 @@
 // A prefetch is a hint: it reads nothing, and an address that is no longer valid, such
 // as that of a stack that has moved, is ignored. On processors other than amd64 the functions
 // do nothing. In race detector builds nothing is fetched, because a worker that looks ahead reads what others write.
-//
-// Since it knows goroutines apart, it also tells whether the caller is a certain one: see Place.Here. On amd64 that
-// works under the race detector too.
 package prefetch
 
 // Line is the size of a cache line.
 const Line = 64
 
-// A Place is where a goroutine was seen: its stack, and the runtime's record of it.
+// A Place is where the stack of a goroutine was seen.
 type Place struct {
-	stack, g uintptr
+	stack uintptr
 }

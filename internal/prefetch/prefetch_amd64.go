@@ -16,20 +16,13 @@ const (
 	record = 6   // lines
 )
 
-// Mark notes the calling goroutine as the one of p.
-func (p *Place) Mark() { p.stack, p.g = here() }
+// Mark notes the stack of the calling goroutine.
+func (p *Place) Mark() { p.stack = stack() }
 
-// Warm requests what the goroutine of p touches first when it is woken.
-func (p *Place) Warm() {
+// Warm requests what the goroutine of p, with the runtime's record at g, touches first when it is woken.
+func (p *Place) Warm(g uintptr) {
 	if p.stack != 0 {
 		lines(p.stack-below, around)
-		lines(p.g, record)
+		lines(g, record)
 	}
-}
-
-// Here reports whether the caller is the goroutine of p, which must have been marked and must not have ended. Others
-// may Mark it meanwhile.
-func (p *Place) Here() bool {
-	_, g := here()
-	return p.g == g
 }

@@ -1,3 +1,5 @@
+//go:build !race
+
 #include "textflag.h"
 
 // func lines(p uintptr, n int)
@@ -11,12 +13,8 @@ loop:
 	JG   loop
 	RET
 
-// func here() (stack, record uintptr)
-//
-// This is an ABI0 function, for which R14 need not hold the goroutine's record. The thread's local storage does.
-TEXT ·here(SB), NOSPLIT, $0-16
-	LEAQ stack+0(FP), AX
-	MOVQ AX, stack+0(FP)
-	MOVQ (TLS), AX
-	MOVQ AX, record+8(FP)
+// func stack() uintptr
+TEXT ·stack(SB), NOSPLIT, $0-8
+	LEAQ ret+0(FP), AX
+	MOVQ AX, ret+0(FP)
 	RET

@@ -1,4 +1,4 @@
-//go:build !amd64
+//go:build !amd64 || race
 
 package prefetch
 
@@ -8,8 +8,5 @@ func Of[T any](*T) {}
 // Mark does nothing here.
 func (p *Place) Mark() {}
 
-// Here is false here.
-func (p *Place) Here() bool { return false }
-
 // Warm does nothing here.
-func (p *Place) Warm() {}
+func (p *Place) Warm(uintptr) {}

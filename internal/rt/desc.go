@@ -85,7 +85,7 @@ type Worker struct {
 	// Current is the task that the worker runs, or ran last, or nil. Written
 	// by the worker, at each dispatch.
 	Current atomicx.Relaxed[Desc]
-	// Fib is the fiber that runs. Written by the worker, or what runs on it, before each switch; see Here.
+	// Fib is the fiber that runs. Written by the worker, or what runs on it, before each switch; see Mine.
 	Fib atomicx.Relaxed[fiber.Fiber]
 	// Dispatch counts dispatches; a preempt mark names one. Written by the worker.
 	Dispatch atomicx.RelaxedUint32
@@ -123,12 +123,9 @@ type Host interface {
 type Scheduler interface {
 	// Is reports whether on is this scheduler, as users have it.
 	Is(on any) bool
-	// Inject queues d, which the caller has just made runnable: as Local does if it can see that the caller runs on
-	// a worker of this scheduler (see Here), else in the queue for what comes from outside.
+	// Inject queues d, which the caller has just made runnable: as Local does if the caller runs on
+	// a worker of this scheduler, else in the queue for what comes from outside.
 	Inject(d *Desc)
-	// OnTask reports whether the caller runs on a task of this scheduler. It may be slow, and
-	// may take a task of another scheduler for one.
-	OnTask() bool
 	// Admit submits a task from outside and returns its descriptor and its generation. It may wait for
 	// room in the queue, parking the task or blocking the goroutine that by belongs to; when by ends first, it returns the
 	// cause. by may be nil. With an error, nothing has been submitted, and fn will not be called.
@@ -240,9 +237,6 @@ func (d *Desc) State() State {
 
 func (d *Desc) running() bool { return d.worker.Load().Current.Load() == d }
 
-// Mark notes the calling goroutine as the one that d, which runs, is on: see prefetch.Place.
-func (d *Desc) Mark() { d.Worker().Fib.Load().Place.Mark() }
-
 // Poll is Flag.Poll. Task calls that one directly; since this one inlines it, its body is in
 // this package's export data, without which Ctx.Checkpoint would not inline.
 func (d *Desc) Poll() bool { return d.Flag.Poll() }
@@ -262,9 +256,8 @@ func (d *Desc) Host() Host {
 
 //go:noinline
 func (d *Desc) misused() {
-	panic(fmt.Sprintf("task: a Ctx, or a context derived from it, was used while its task is %v, and so by something else than the task: "+
-		"another goroutine, a child that uses its parent's c, a function of Blocking, or anything after the task's end. "+
-		"Each task uses the c that its own function was given; a goroutine passes a context that does not come from a task, such as context.Background()", d.State()))
+	panic(fmt.Sprintf("task: a Ctx was used for what only its own task can do, while that task is %v: by another goroutine, another task, "+
+		"a function of Blocking, or after the task's end. Each task uses the c that its own function was given", d.State()))
 }
 
 // Start begins a life: Free -> Active. The caller owns the descriptor.

@@ -23,9 +23,11 @@ func Do(c *task.Ctx, fns ...func(c *task.Ctx)) {
 			panic("parallel: Do with a nil function")
 		}
 	}
-	switch len(fns) {
-	case 0:
+	if len(fns) == 0 {
 		return
+	}
+	c = callerOf(c)
+	switch len(fns) {
 	case 2: // the usual case, without a slice of calls
 		calls := [1]*forked{closures.Fork(c, fns[1])}
 		if failure := runBefore(c, fns[0], calls[:]); failure != nil {

@@ -20,12 +20,10 @@ import (
 //
 // Work is that of seq and of the calls; span is that of seq plus the largest batch.
 func ForEachSeq[T any](c *task.Ctx, seq iter.Seq[T], body func(c *task.Ctx, x T), opts ...Option) error {
-	switch {
-	case c == nil:
-		panic(nilCtx)
-	case seq == nil || body == nil:
+	if seq == nil || body == nil {
 		panic("parallel: ForEachSeq with a nil function")
 	}
+	c = callerOf(c)
 	o := optionsOf(opts)
 	f := &feed[T]{c: c, l: newLoop(options{}, 0), body: body, grain: min(max(o.grain, 1), maxBatch), fixed: o.grain != 0}
 	mark := (*rt.Desc)(c).Outstanding()

@@ -13,8 +13,8 @@ type Starter interface {
 	Go(fn func(c *task.Ctx), opts ...task.Option) task.Task
 }
 
-// Run calls fn as a task of s and blocks the calling goroutine until it has returned. It is the way into
-// parallel code for ordinary goroutines:
+// Run calls fn as a task of s and waits until it has returned, parking the calling task or blocking the calling goroutine. It is the
+// way into parallel code for ordinary goroutines:
 //
 //	n, err := parallel.Run(sched, func(c *task.Ctx) (int, error) { return fib.Call(c, 40), nil })
 //	squares, err := parallel.Run(sched, func(c *task.Ctx) ([]int, error) { return parallel.Map(c, xs, square) })
@@ -24,7 +24,7 @@ type Starter interface {
 // If fn panicked, Run panics with a [*task.PanicError] that has the value and the stack, after the calls that fn had
 // forked have ended.
 //
-// Inside a task Run panics, as [task.Task.Wait] does: there, call fn.
+// A task of s need not call Run: it calls fn.
 func Run[R any](s Starter, fn func(c *task.Ctx) (R, error), opts ...task.Option) (R, error) {
 	if fn == nil {
 		panic("parallel: Run with a nil function")

@@ -49,6 +49,7 @@ type scan[T any] struct {
 }
 
 func (s *scan[T]) run(c *task.Ctx, opts []Option) ([]T, error) {
+	c = callerOf(c)
 	o := optionsOf(opts)
 	s.block = scanBlock
 	if o.grain != 0 {

@@ -33,12 +33,10 @@ const maxPending = 1024
 //
 // Work is the sum of what runs in the scope; span is that of fn, plus the largest of a child.
 func InScope(c *task.Ctx, fn func(s *Scope)) {
-	switch {
-	case c == nil:
-		panic(nilCtx)
-	case fn == nil:
+	if fn == nil {
 		panic("parallel: InScope with a nil function")
 	}
+	c = callerOf(c)
 	s := &Scope{c: c, mark: (*rt.Desc)(c).Outstanding()}
 	s.end(s.open(fn), false)
 }
@@ -93,9 +91,10 @@ func (s *Scope) end(failure *task.PanicError, exiting bool) {
 // child must therefore not wait for what the scope's own function does later. It panics when called by another task,
 // or too late.
 func (s *Scope) Go(c *task.Ctx, fn func(c *task.Ctx)) {
-	switch {
-	case fn == nil:
+	if fn == nil {
 		panic("parallel: Scope.Go with a nil function")
+	}
+	switch c = callerOf(c); {
 	case c != s.c:
 		panic("parallel: Scope.Go by another task than the one that opened the scope: open one in the child with InScope")
 	case s.closed:

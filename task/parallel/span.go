@@ -101,12 +101,30 @@ func newLoop(o options, total int) *loop {
 
 const nilCtx = "parallel: nil Ctx: pass the c of the task that runs; an ordinary goroutine enters by Run"
 
-// run has p handle [lo, hi). It returns the cause if the task was cancelled before that was done, and panics as
-// the first step that panicked, in the order of the indexes: all below have been handled then.
-func (l *loop) run(c *task.Ctx, lo, hi int, p part) error {
+// callerOf returns the Ctx of the task that calls, for which c stands, mostly because it is that.
+func callerOf(c *task.Ctx) *task.Ctx {
 	if c == nil {
 		panic(nilCtx)
 	}
+	if (*rt.Desc)(c).Mine() {
+		return c
+	}
+	return otherCaller()
+}
+
+//go:noinline
+func otherCaller() *task.Ctx {
+	c, ok := task.Current()
+	if !ok {
+		panic("parallel: called by a goroutine that is no task, or a function of Blocking: it enters by Run")
+	}
+	return c
+}
+
+// run has p handle [lo, hi). It returns the cause if the task was cancelled before that was done, and panics as
+// the first step that panicked, in the order of the indexes: all below have been handled then.
+func (l *loop) run(c *task.Ctx, lo, hi int, p part) error {
+	c = callerOf(c)
 	l.pass(c, lo, hi, p)
 	if l.failure == nil && l.cause == nil {
 		l.end()
@@ -116,7 +134,6 @@ func (l *loop) run(c *task.Ctx, lo, hi int, p part) error {
 
 // pass is the part of run in which the work is done. The failure, if there is one, is kept.
 func (l *loop) pass(c *task.Ctx, lo, hi int, p part) {
-	(*rt.Desc)(c).Host() // panics if the task does not run
 	if lo >= hi {
 		return
 	}

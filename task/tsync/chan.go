@@ -99,6 +99,7 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 		if c, err = task.Enter(ctx); err != nil {
 			return err
 		}
+		own = context.Context(c) == ctx
 	}
 	if ch == nil {
 		return never(ctx)
@@ -195,6 +196,7 @@ func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
 		if c, err = task.Enter(ctx); err != nil {
 			return v, false, err
 		}
+		own = context.Context(c) == ctx
 	}
 	if ch == nil {
 		return v, false, never(ctx)

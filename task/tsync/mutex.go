@@ -45,8 +45,8 @@ var mutexWaiters pool[bool]
 // Lock locks m. If it is locked already, Lock waits, parking the task or blocking the goroutine. When ctx ends
 // first, it returns the cause and m is not locked by this call.
 func (m *Mutex) Lock(ctx context.Context) error {
-	c, own := ctx.(*task.Ctx)
-	if !own || !c.Enters() {
+	c, ok := ctx.(*task.Ctx)
+	if !ok || !c.Enters() {
 		var err error
 		if c, err = task.Enter(ctx); err != nil {
 			return err

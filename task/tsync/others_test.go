@@ -230,7 +230,8 @@ func TestMisuse(t *testing.T) {
 	requirePanics(t, "NewTicker(-1ns)", func() { NewTicker(nil, -1) })
 	requirePanics(t, "NewSemaphore(-2)", func() { NewSemaphore(-2) })
 	eachOf(t, []int{2}, []flavour{tasks}, func(w *world) {
-		var e Event
+		// A goroutine that waits under a task's Ctx, or under a context that is derived from it, waits itself.
+		var e, met Event
 		var its *task.Ctx
 		w.start(func(ctx context.Context) {
 			its = ctx.(*task.Ctx)
@@ -238,15 +239,33 @@ func TestMisuse(t *testing.T) {
 		})
 		untilWaiting(&e.mu, &e.queue, 1)
 		until(func() bool { return its.Task().State() == task.Waiting })
-		requirePanics(w.t, "so by something else than the task", func() { _ = new(Mutex).Lock(its) })
+		var m Mutex
 		ctx, cancel := context.WithCancel(its)
 		defer cancel()
-		requirePanics(w.t, "so by something else than the task", func() { _ = new(Mutex).Lock(ctx) })
-		e.Set()
+		for _, ctx := range []context.Context{its, ctx} {
+			require.NoError(w.t, m.Lock(ctx))
+			go func() {
+				untilWaiting(&m.mu, &m.queue, 1)
+				m.Unlock()
+			}()
+			require.NoError(w.t, m.Lock(ctx))
+			m.Unlock()
+		}
+		// And so does another task.
+		w.start(func(context.Context) {
+			w.check(met.Wait(its) == nil, "the wait has ended early")
+		})
+		untilWaiting(&met.mu, &met.queue, 1)
+		met.Set()
+		w.start(func(context.Context) {
+			err := new(Event).Wait(its)
+			w.check(errors.Is(err, context.Canceled), "%v", err)
+		})
+		its.Task().Cancel() // ends its own wait, and those of others under its Ctx
 	})
 }
 
-// TestDerivedAfterTheEnd: a context that has ended with its task says so; one that has not, and the Ctx itself, are misused.
+// TestDerivedAfterTheEnd: the Ctx of a task that has ended has, and so have contexts that are derived from it.
 func TestDerivedAfterTheEnd(t *testing.T) {
 	eachOf(t, []int{2}, []flavour{tasks}, func(w *world) {
 		var its, derived, detached context.Context
@@ -259,8 +278,8 @@ func TestDerivedAfterTheEnd(t *testing.T) {
 		<-derived.Done()
 		until(func() bool { return its.(*task.Ctx).Task().State() == task.Done })
 		require.ErrorIs(w.t, new(Mutex).Lock(derived), context.Canceled)
-		requirePanics(w.t, "after the task's end", func() { _ = new(Mutex).Lock(its) })
-		requirePanics(w.t, "after the task's end", func() { _ = new(Mutex).Lock(detached) })
+		require.ErrorIs(w.t, new(Mutex).Lock(its), context.Canceled)
+		require.NoError(w.t, new(Mutex).Lock(detached))
 	})
 }
 

@@ -1,0 +1,161 @@
+package fiber
+
+import (
+	"sync"
+	"sync/atomic"
+	"unsafe"
+)
+
+// A fiber is a goroutine of its own. So the address of the Go runtime's record of the calling
+// goroutine tells which fiber it is. The address is compared and never followed.
+//
+// The table is read by all and seldom written. Its argument:
+//
+//	fiber, as the goroutine with record g            others
+//	B1 lock; enter (g, fiber) in the table, or       B and E of other fibers, under
+//	   in a larger copy and publish that; unlock     the lock; they leave this entry alone,
+//	R1 load the table                                and a copy has it too
+//	R2 look for g
+//	E1 lock; replace the entry by a tombstone;
+//	   unlock
+//
+// A fiber finds itself: B1 comes before R1 on the same goroutine, and each table that is published
+// from then on until E1 has the entry, at one place, with no empty slot before it: entries only
+// become tombstones. Another goroutine does not find it: while the fiber lives, no other goroutine
+// has the record g, and E1 has come before it ends. A goroutine that gets the record afterwards
+// was made ready by the Go scheduler after that, so R1 sees E1's table or a later one.
+var current currentFibers
+
+type currentFibers struct {
+	table atomic.Pointer[table]
+
+	mu   sync.Mutex
+	live int // entries
+	used int // entries and tombstones
+}
+
+// A table is a hash table with linear probing. Tags are apart from fibers, so that a goroutine that is no fiber touches
+// no other's memory.
+type table struct {
+	shift  uint
+	tags   []atomic.Uint32
+	fibers []atomic.Pointer[Fiber]
+}
+
+const (
+	noTag   = 0 // the slot is empty
+	goneTag = 1 // a tombstone
+	aTag    = 2 // set in all others
+)
+
+const leastTable = 64 // slots
+
+func newTable(bits uint) *table {
+	return &table{64 - bits, make([]atomic.Uint32, 1<<bits), make([]atomic.Pointer[Fiber], 1<<bits)}
+}
+
+// place returns the first slot for g, and its tag.
+func (t *table) place(g uintptr) (i uint64, tag uint32) {
+	h := uint64(g) * 0x9e3779b97f4a7c15
+	return h >> t.shift, uint32(h) | aTag
+}
+
+func (t *table) put(f *Fiber) {
+	i, tag := t.place(f.g)
+	for ; ; i++ {
+		i &= uint64(len(t.tags) - 1)
+		if t.tags[i].Load() == noTag {
+			t.fibers[i].Store(f)
+			t.tags[i].Store(tag)
+			return
+		}
+	}
+}
+
+func (t *table) find(g uintptr) (f *Fiber, i uint64) {
+	i, tag := t.place(g)
+	for ; ; i++ {
+		i &= uint64(len(t.tags) - 1)
+		switch t.tags[i].Load() {
+		case tag:
+			if f = t.fibers[i].Load(); f != nil && f.g == g {
+				return f, i
+			}
+		case noTag:
+			return nil, i
+		}
+	}
+}
+
+// enter is B1. f is the running fiber.
+func (f *Fiber) enter() {
+	f.g = g()
+	c := &current
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.table.Load()
+	if t == nil || (c.used+1)*4 > len(t.tags)*3 {
+		t = c.rebuild(t)
+		defer c.table.Store(t)
+	}
+	t.put(f)
+	c.live++
+	c.used++
+}
+
+// leave is E1. f is the running fiber.
+func (f *Fiber) leave() {
+	c := &current
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.table.Load()
+	found, i := t.find(f.g)
+	if found != f {
+		panic("fiber: a fiber ends that is not in the table, or not on its goroutine")
+	}
+	t.tags[i].Store(goneTag)
+	t.fibers[i].Store(nil)
+	if c.live--; len(t.tags) > leastTable && c.live*8 < len(t.tags) {
+		c.table.Store(c.rebuild(t))
+	}
+}
+
+// rebuild returns a table with the entries of t, which may be nil, and room for at least as many again.
+func (c *currentFibers) rebuild(t *table) *table {
+	size := uint(6) // leastTable
+	for 1<<size < 2*(c.live+1) {
+		size++
+	}
+	fresh := newTable(size)
+	if t != nil {
+		for i := range t.tags {
+			if t.tags[i].Load() >= aTag {
+				fresh.put(t.fibers[i].Load())
+			}
+		}
+	}
+	c.used = c.live
+	return fresh
+}
+
+// Current returns the fiber on which the caller runs, or nil if that is none. It costs some nanoseconds, however many
+// fibers there are. Any goroutine may call it.
+func Current() *Fiber {
+	t := current.table.Load()
+	if t == nil {
+		return nil
+	}
+	f, _ := t.find(g())
+	return f
+}
+
+// Here reports whether the caller runs on f. It may be wrong only if f has not begun or has ended.
+func (f *Fiber) Here() bool { return f.g == g() }
+
+// Stand has Current return, on the calling goroutine, a fiber with the given data until leave is called there. It is for
+// goroutines that run as a part of a fiber, such as those of iter.Pull.
+func Stand(data unsafe.Pointer) (leave func()) {
+	f := &Fiber{Data: data}
+	f.enter()
+	return f.leave
+}

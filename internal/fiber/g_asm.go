@@ -1,0 +1,6 @@
+//go:build 386 || amd64 || arm || arm64 || loong64 || mips || mips64 || mips64le || mipsle || ppc64 || ppc64le || riscv64 || s390x
+
+package fiber
+
+// g returns the address of the Go runtime's record of the calling goroutine.
+func g() uintptr

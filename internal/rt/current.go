@@ -1,0 +1,28 @@
+package rt
+
+import "github.com/heddle-go/heddle/internal/fiber"
+
+// Current returns the task that the caller runs as, or nil if it is none: an ordinary goroutine, or the function of a blocking
+// call, also of one that is made on the task's own stack. It costs some nanoseconds; any goroutine may call it.
+//
+// A fiber's Data is the task whose function is on its stack; the fiber itself writes and reads it. While the function of a call on the
+// spot runs there, the task is on no worker (E1 in package scheduler's spot.go).
+func Current() *Desc {
+	if f := fiber.Current(); f != nil {
+		if d := (*Desc)(f.Data); d != nil && d.running() {
+			return d
+		}
+	}
+	return nil
+}
+
+// Mine reports whether the caller runs as d, as far as two loads and the caller's goroutine tell: it is false too if d has lent
+// itself to another goroutine, as task.Pull does. It is for operations that take nanoseconds; Current knows.
+func (d *Desc) Mine() bool {
+	w := d.worker.Load()
+	if w.Current.Load() != d {
+		return false
+	}
+	f := w.Fib.Load()
+	return f != nil && f.Here()
+}
