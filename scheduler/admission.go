@@ -464,7 +464,7 @@ func (s *Scheduler) waitIn(b *blocked, gen uint32) error {
 func (s *Scheduler) giveUp(b *blocked, gen uint32, err error) (*rt.Desc, uint32, error) {
 	d := b.d
 	if err != nil {
-		d.Fn = nil // whom the task would have belonged to learns it from the error
+		d.SetFn(nil) // whom the task would have belonged to learns it from the error
 	}
 	d.Cancel(gen, rt.Closed) // unless it is cancelled already
 	if err != nil || d.Cause(nil, task.ErrClosed) != task.ErrClosed {

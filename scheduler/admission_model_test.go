@@ -71,7 +71,7 @@ func (t *admissionBench) work() {
 		t.inj.mu.Unlock()
 		t.inj.wakeLet(let)
 		if d != nil {
-			d.Fn.(func(*task.Ctx))(nil)
+			d.Fn().(func(*task.Ctx))(nil)
 			t.exit()
 		}
 	}

@@ -355,7 +355,7 @@ func TestPreemptionEndsTheChain(t *testing.T) {
 		if links++; ran < older {
 			c.Go(link)
 		}
-		c.Flag.Ask((*rt.Desc)(c).Worker().Dispatch.Load())
+		(*rt.Desc)(c).Flag().Ask((*rt.Desc)(c).Worker().Dispatch.Load())
 		c.Checkpoint()
 	}
 	x := s.Go(func(c *task.Ctx) {
@@ -395,7 +395,7 @@ func TestPreemptionsLeaveTheChildItsTurn(t *testing.T) {
 		for range 2 {
 			c.Go(func(c *task.Ctx) {
 				for ; !ran && turns < 1000; turns++ {
-					c.Flag.Ask((*rt.Desc)(c).Worker().Dispatch.Load())
+					(*rt.Desc)(c).Flag().Ask((*rt.Desc)(c).Worker().Dispatch.Load())
 					c.Checkpoint()
 				}
 			})

@@ -74,7 +74,7 @@ func init() {
 		s.Go(func(*task.Ctx) { close(running); <-release })
 		<-running
 		var none context.Context
-		d, gen, _ := s.Gate().Admit(none, badSkip{}, nil)
+		d, gen, _ := s.Admit(none, badSkip{}, nil)
 		t := task.HandleOf(d, gen)
 		t.Cancel()
 		close(release)

@@ -58,7 +58,7 @@ func (s *Scheduler) view(d *rt.Desc) (v view, ok bool) {
 				v.worker = w.id
 			}
 		case rt.Waiting:
-			if f := d.Fib.Load(); f != nil {
+			if f := d.Fib(); f != nil {
 				v.since, v.timed = f.Since.Load(), true
 			}
 		}

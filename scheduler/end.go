@@ -21,7 +21,7 @@ func (w *worker) endFrame(d *rt.Desc, f *rt.Frame, failure error) {
 
 // end ends a task that ran on this worker.
 func (w *worker) end(d *rt.Desc, failure error) {
-	if f, ok := d.Fn.(*rt.Frame); ok {
+	if f, ok := d.Fn().(*rt.Frame); ok {
 		w.endFrame(d, f, failure)
 		return
 	}
@@ -64,7 +64,7 @@ func (w *worker) skips(d *rt.Desc) bool {
 	if !d.Status().Cancelled() && w.s.phase.Load() < phaseClosed {
 		return false
 	}
-	_, stolen := d.Fn.(*rt.Frame)
+	_, stolen := d.Fn().(*rt.Frame)
 	return !stolen
 }
 

@@ -1,5 +1,16 @@
 package scheduler
 
+import (
+	"context"
+
+	"github.com/heddle-go/heddle/internal/rt"
+)
+
+// Admit is what package task submits by.
+func (s *Scheduler) Admit(by context.Context, fn any, x *rt.Ext) (*rt.Desc, uint32, error) {
+	return (*gate)(s).Admit(by, fn, x)
+}
+
 // PendingTimers returns how many timers are armed, and how many are queued: those, and others that were disarmed.
 func (s *Scheduler) PendingTimers() (armed, queued int) {
 	q := &s.timers

@@ -124,9 +124,9 @@ func (l *looper) loop(cur **rt.Desc) (failed bool) {
 		switch {
 		case d == nil: // quit
 			l.sleep(w, w.base)
-		case d.Fib.Load() != nil:
+		case d.Fib() != nil:
 			w.begin(d)
-			l.sleep(w, d.Fib.Load())
+			l.sleep(w, d.Fib())
 		case w.skips(d):
 			w.skip(d)
 			continue
@@ -139,9 +139,9 @@ func (l *looper) loop(cur **rt.Desc) (failed bool) {
 			if x := d.Ext(); x.HasContext() {
 				setLabels(d, x)
 			}
-			switch fn := d.Fn.(type) {
+			switch fn := d.Fn().(type) {
 			case func(*task.Ctx):
-				d.Fn = nil // what only the function holds may go before it returns, as after a go statement
+				d.SetFn(nil) // what only the function holds may go before it returns, as after a go statement
 				fn((*task.Ctx)(d))
 			case *rt.Frame:
 				fn.Body.RunStolen(d)
@@ -242,7 +242,7 @@ func panicErrorOf(v any) *task.PanicError {
 func setLabels(d *rt.Desc, x *rt.Ext) {
 	defer func() { _ = recover() }()
 	for x != nil && x.Stolen {
-		d = d.Fn.(*rt.Frame).Parent
+		d = d.Fn().(*rt.Frame).Parent
 		x = d.Ext()
 	}
 	if x.HasContext() {

@@ -85,10 +85,10 @@ func (w *worker) lookAhead() {
 	}
 	prefetch.Of(w.runq.Peek(3))
 	if d := w.runq.Peek(2); d != nil {
-		prefetch.Of(d.Fib.Load())
+		prefetch.Of(d.Fib())
 	}
 	if d := w.runq.Peek(1); d != nil {
-		if f := d.Fib.Load(); f != nil {
+		if f := d.Fib(); f != nil {
 			f.Warm()
 		}
 	}

@@ -11,16 +11,18 @@ type gate Scheduler
 
 var _ rt.Scheduler = (*gate)(nil)
 
-// Gate is for the other packages of this module, which reach the scheduler by what it returns.
-func (s *Scheduler) Gate() rt.Scheduler {
-	s.check()
-	return (*gate)(s)
+func init() {
+	rt.SchedulerOf = func(on any) (rt.Scheduler, bool) {
+		s, ok := on.(*Scheduler)
+		if !ok {
+			return nil, false
+		}
+		s.check()
+		return (*gate)(s), true
+	}
 }
 
 func (g *gate) of() *Scheduler { return (*Scheduler)(g) }
-
-// Is implements rt.Scheduler.
-func (g *gate) Is(on any) bool { return on == any(g.of()) }
 
 // Inject implements rt.Scheduler.
 func (g *gate) Inject(d *rt.Desc) { g.of().inject(d) }

@@ -74,10 +74,10 @@ func TestMarkOfAnotherDispatchIsIgnored(t *testing.T) {
 		for range 100 {
 			var ran atomic.Bool
 			c.Go(func(*task.Ctx) { ran.Store(true) })
-			c.Flag.Ask(d.Worker().Dispatch.Load() - 1)
+			(*rt.Desc)(c).Flag().Ask(d.Worker().Dispatch.Load() - 1)
 			c.Checkpoint()
 			log.check(!ran.Load(), "gave way to a mark for the dispatch before")
-			c.Flag.Ask(d.Worker().Dispatch.Load())
+			(*rt.Desc)(c).Flag().Ask(d.Worker().Dispatch.Load())
 			c.Checkpoint()
 			log.check(ran.Load(), "did not give way")
 		}

@@ -76,7 +76,7 @@ func TestLoneTaskAtYieldPointsIsNotStalled(t *testing.T) {
 				dispatch := (*rt.Desc)(c).Worker().Dispatch.Load
 				for range 100 {
 					id := dispatch()
-					c.Flag.Ask(id)
+					(*rt.Desc)(c).Flag().Ask(id)
 					point(c)
 					log.check(dispatch() != id, "still in dispatch %d", id)
 				}

@@ -133,7 +133,7 @@ func (w *worker) Call(d *rt.Desc, fn func(), kind *rt.CallKind) bool {
 	c.d, c.kind = d, kind
 	self := w.Fib.Load()
 	self.Since.Store(s.about.Load())
-	d.Fib.Store(self)
+	d.SetFib(self)
 	d.CommitPark(rt.WaitBlocking.Park(rt.ForWakeOnly)) // (E1)
 	w.Current.Store(nil)
 	w.Fib.Store(nil)

@@ -354,6 +354,6 @@ func TestAllBehindAHogIsHandedOut(t *testing.T) {
 	got, ok := s.inj.pop(1, nil)
 	require.True(t, ok)
 	require.NotNil(t, got)
-	require.Same(t, call, got.Fn)
+	require.Same(t, call, got.Fn())
 	require.False(t, s.freeBehind(hog), "nothing is left")
 }

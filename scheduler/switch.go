@@ -75,7 +75,7 @@ func (w *worker) push(d *rt.Desc) {
 // stack is switched to.
 func (w *worker) begin(d *rt.Desc) {
 	d.Run(&w.Worker)
-	w.slice.Begin(&d.Flag)
+	w.slice.Begin(d.Flag())
 	w.n.dispatches++
 }
 
@@ -83,7 +83,7 @@ func (w *worker) begin(d *rt.Desc) {
 // monitor it is a new dispatch.
 func (w *worker) again(d *rt.Desc) {
 	w.Dispatch.Store(w.Dispatch.Load() + 1)
-	w.slice.Begin(&d.Flag)
+	w.slice.Begin(d.Flag())
 }
 
 // leave prepares the switch from the running task d to n, or to the search for
@@ -91,11 +91,11 @@ func (w *worker) again(d *rt.Desc) {
 func (w *worker) leave(d, n *rt.Desc, act action) *fiber.Fiber {
 	self := w.Fib.Load()
 	self.Mark()
-	d.Fib.Store(self)
+	d.SetFib(self)
 	w.act, w.prev = act, d
 	var to *fiber.Fiber
 	if n != nil {
-		to = n.Fib.Load()
+		to = n.Fib()
 	}
 	if to != nil {
 		w.begin(n)
@@ -241,10 +241,10 @@ func (w *worker) Poll(d *rt.Desc) {
 // over does what is due when the flag says so, and reports whether d has to give
 // way.
 func (w *worker) over(d *rt.Desc) bool {
-	if d.Flag.Asked(w.Dispatch.Load()) {
+	if d.Flag().Asked(w.Dispatch.Load()) {
 		return true
 	}
-	if d.Flag.Budget() >= 0 {
+	if d.Flag().Budget() >= 0 {
 		return false // there was a mark for an earlier dispatch
 	}
 	if w.ExposeWanted(d) {
@@ -255,7 +255,7 @@ func (w *worker) over(d *rt.Desc) bool {
 	if w.s.home.Owed.Load() != 0 {
 		w.letIn(now)
 	}
-	return w.slice.Spent(&d.Flag, now, w.s.cfg.quantum) || w.outranked(d) || w.halting()
+	return w.slice.Spent(d.Flag(), now, w.s.cfg.quantum) || w.outranked(d) || w.halting()
 }
 
 // preempt puts d at the back of the queue if there is anything else to run.

@@ -27,7 +27,7 @@ func (u unit) Dispatch() (preempt.Dispatch, bool) {
 	if !s.InUse() {
 		return preempt.Dispatch{}, false
 	}
-	return preempt.Dispatch{Flag: &d.Flag, Life: uint64(s.Gen()), ID: id}, true
+	return preempt.Dispatch{Flag: d.Flag(), Life: uint64(s.Gen()), ID: id}, true
 }
 
 // Nudge implements preempt.Nudger: a fork does not look at the flag, which would double its cost, but
@@ -38,7 +38,7 @@ func (u unit) Nudge() { u.Forks.Thief().Ask() }
 func (u unit) Stalled(p preempt.Dispatch, age time.Duration) {
 	w := u.worker
 	d := w.Current.Load()
-	if d == nil || &d.Flag != p.Flag || d.Gen() != uint32(p.Life) {
+	if d == nil || d.Flag() != p.Flag || d.Gen() != uint32(p.Life) {
 		return // it has just ended
 	}
 	t := task.HandleOf(d, d.Gen())
@@ -49,7 +49,7 @@ func (u unit) Stalled(p preempt.Dispatch, age time.Duration) {
 	}
 	w.s.logger().Warn("heddle: a task has passed no yield point and holds its worker",
 		"task", name, "state", t.State().String(), "age", age, "worker", w.id,
-		"hint", "it computes without Checkpoint, or is blocked: by a system call, a native channel or lock, or an operation that was passed another context than the task's c")
+		"hint", "it computes without Checkpoint, or is blocked: by a system call, or a native channel or lock")
 	if f := w.s.cfg.onStall; f != nil {
 		w.s.inHandler(func() { f(Stall{Task: t, Name: t.Name(), Worker: w.id, Age: age}) })
 	}

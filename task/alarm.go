@@ -17,8 +17,9 @@ func timersOf(who string, on Starter) rt.Timers {
 			panic(nilStarter(who))
 		}
 		return on.desc().Home().Sched.Timers()
-	case rt.Gated:
-		return on.Gate().Timers()
+	}
+	if sched, ok := rt.SchedulerOf(on); ok {
+		return sched.Timers()
 	}
 	panic("task: " + who + " needs a scheduler or a task's Ctx, whose clock it goes by: a Starter that wraps one has none")
 }

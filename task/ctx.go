@@ -99,22 +99,7 @@ func (c *Ctx) goElsewhere(fn func(c *Ctx), opts []Option) Task {
 // way it costs a load, a decrement and a branch. When the task has used up its
 // quantum and another one is runnable, it goes to the back of the queue. Call it in
 // every loop that may run for long.
-func (c *Ctx) Checkpoint() {
-	if c.Flag.Poll() {
-		checkpoint(c)
-	}
-}
-
-//go:noinline
-func checkpoint(c *Ctx) {
-	d := c.desc()
-	if !d.Mine() {
-		if d = rt.Current(); d == nil {
-			return
-		}
-	}
-	d.Host().Poll(d)
-}
+func (c *Ctx) Checkpoint() { (*rt.Desc)(c).Checkpoint() }
 
 // Yield puts the task at the back of its worker's queue and runs the next
 // runnable task. It returns at once if there is none.

@@ -8,7 +8,7 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// A launched is the function of a task that belongs to a group or a future. It is kept in rt.Desc.Fn, which saves the closure,
+// A launched is the function of a task that belongs to a group or a future. It is kept in the descriptor, which saves the closure,
 // and by which the task is recognised.
 type launched interface {
 	rt.Runner
@@ -31,10 +31,9 @@ func launcherOf(who string, on Starter) launcher {
 			panic(nilStarter(who))
 		}
 		return launcher{sched: on.desc().Home().Sched}
-	case rt.Gated:
-		if sched := on.Gate(); sched.Is(on) { // and not what embeds one and has a Go of its own
-			return launcher{sched: sched}
-		}
+	}
+	if sched, ok := rt.SchedulerOf(on); ok {
+		return launcher{sched: sched}
 	}
 	return launcher{on: on}
 }
@@ -118,13 +117,13 @@ func (f *foreign) String() string { return nameOf(f.Context) }
 func launchedOf(c *Ctx) any {
 	d := c.desc()
 	for {
-		f, stolen := d.Fn.(*rt.Frame)
+		f, stolen := d.Fn().(*rt.Frame)
 		if !stolen {
 			break
 		}
 		d = f.Parent // which waits for the call, or will
 	}
-	if d.Fn == nil { // a function, which has started
+	if d.Fn() == nil { // a function, which has started
 		if x := d.Ext(); x != nil {
 			if f, ok := x.Parent.(*foreign); ok {
 				return f.h
@@ -132,7 +131,7 @@ func launchedOf(c *Ctx) any {
 		}
 		return nil
 	}
-	return d.Fn
+	return d.Fn()
 }
 
 // settleTask waits for what the running task c has begun and its function has not waited for: calls that it forked, of which it returns the

@@ -278,9 +278,7 @@ func Enter(ctx context.Context) (*Ctx, error) {
 			return enterOther(ctx, c)
 		}
 	}
-	if c.Flag.Poll() {
-		checkpoint(c)
-	}
+	c.Checkpoint()
 	if (*rt.Desc)(c).Status().Cancelled() {
 		return c, c.Cause()
 	}
@@ -290,7 +288,7 @@ func Enter(ctx context.Context) (*Ctx, error) {
 // Enters is the part of [Enter] for operations that take only nanoseconds: true says that
 // Enter(c) would return c and no error now, and is not needed.
 func (c *Ctx) Enters() bool {
-	return (*rt.Desc)(c).Mine() && !c.Flag.Poll() && !(*rt.Desc)(c).Status().Cancelled()
+	return (*rt.Desc)(c).Mine() && !(*rt.Desc)(c).Poll() && !(*rt.Desc)(c).Status().Cancelled()
 }
 
 // enterOther is Enter by c, or by a goroutine, under a context that is not c.

@@ -48,7 +48,7 @@ func (d *Desc) Spawned(fn any, x *Ext) {
 		d.start(fn, x, flagFresh)
 		return
 	}
-	d.Fn = fn
+	d.fn = fn
 	if d.ext.Load() != nil { // left by a caller that came too late for the last life
 		d.ext.Store(nil)
 	}

@@ -27,16 +27,16 @@ import (
 // hold of it is a pointer and a generation.
 type Desc struct {
 	status atomicx.Uint64 // see status.go
-	Flag   preempt.Flag   // polled by the task, marked by sysmon
+	flag   preempt.Flag   // polled by the task, marked by sysmon
 
 	// Owned with the task: by the spawner until it is queued, then by
 	// whoever takes it from the queue. Handing over orders memory.
 	//
-	// Fn is a func(*task.Ctx), kept as any since rt does not know Ctx, and nil once that has been called; a Runner; or a *Frame.
-	Fn any
-	// Fib is where the task sleeps; nil if it has not started. Others may look, to
+	// fn is a func(*task.Ctx), kept as any since rt does not know Ctx, and nil once that has been called; a Runner; or a *Frame.
+	fn any
+	// fib is where the task sleeps; nil if it has not started. Others may look, to
 	// prefetch.
-	Fib atomicx.Relaxed[fiber.Fiber]
+	fib atomicx.Relaxed[fiber.Fiber]
 
 	// worker is the worker the task runs on, or ran on last; before, the scheduler's
 	// Nobody. Written by that worker, read by anybody.
@@ -121,8 +121,6 @@ type Host interface {
 
 // Scheduler is the scheduler of a task, as anyone may call it.
 type Scheduler interface {
-	// Is reports whether on is this scheduler, as users have it.
-	Is(on any) bool
 	// Inject queues d, which the caller has just made runnable: as Local does if the caller runs on
 	// a worker of this scheduler, else in the queue for what comes from outside.
 	Inject(d *Desc)
@@ -138,11 +136,11 @@ type Scheduler interface {
 	Timers() Timers
 }
 
-// Gated is what users have of a scheduler, for which this package's interface is not.
-type Gated interface{ Gate() Scheduler }
+// SchedulerOf returns what users know as on, if that is a scheduler. It panics if on is a nil or zero one. Package scheduler sets it.
+var SchedulerOf = func(on any) (s Scheduler, ok bool) { return nil, false }
 
 // A Runner is a task's function together with what it needs, as one allocation: the members of groups, for instance. It
-// stays in Desc.Fn until the function has returned.
+// stays in the descriptor until the function has returned.
 type Runner interface {
 	// Run is the function. A panic is let out.
 	Run(d *Desc)
@@ -237,13 +235,44 @@ func (d *Desc) State() State {
 
 func (d *Desc) running() bool { return d.worker.Load().Current.Load() == d }
 
-// Poll is Flag.Poll. Task calls that one directly; since this one inlines it, its body is in
-// this package's export data, without which Ctx.Checkpoint would not inline.
-func (d *Desc) Poll() bool { return d.Flag.Poll() }
+// Fn returns the function of the task, and SetFn sets it: see the field.
+func (d *Desc) Fn() any { return d.fn }
+
+// SetFn is for who owns the task.
+func (d *Desc) SetFn(fn any) { d.fn = fn }
+
+// Fib returns the fiber on which the task sleeps, or nil if it has not started.
+func (d *Desc) Fib() *fiber.Fiber { return d.fib.Load() }
+
+// SetFib is called by the task before it leaves its worker.
+func (d *Desc) SetFib(f *fiber.Fiber) { d.fib.Store(f) }
+
+// Flag is what the task polls, and sysmon marks.
+func (d *Desc) Flag() *preempt.Flag { return &d.flag }
+
+// Checkpoint is task.Ctx's. It must inline, and so must what calls it.
+func (d *Desc) Checkpoint() {
+	if d.flag.Poll() {
+		d.checkpoint()
+	}
+}
+
+//go:noinline
+func (d *Desc) checkpoint() {
+	if !d.Mine() {
+		if d = Current(); d == nil {
+			return
+		}
+	}
+	d.Host().Poll(d)
+}
+
+// Poll is Flag().Poll().
+func (d *Desc) Poll() bool { return d.flag.Poll() }
 
 // Disturbed reports whether the task was cancelled, or may have been asked to give way. Two loads of one cache line.
 // Only the running task may call it.
-func (d *Desc) Disturbed() bool { return d.Flag.Marked() || d.status.Load()&flagCancelled != 0 }
+func (d *Desc) Disturbed() bool { return d.flag.Marked() || d.status.Load()&flagCancelled != 0 }
 
 // Host returns the worker that the task runs on. It panics if the task does not run.
 func (d *Desc) Host() Host {
@@ -266,7 +295,7 @@ func (d *Desc) Start(fn any, x *Ext) { d.start(fn, x, 0) }
 // start is Start for a word that also has the flags normal, if the level is the normal one. They come by the same store, because from then on a
 // timer may cancel the task.
 func (d *Desc) start(fn any, x *Ext, normal uint64) {
-	d.Fn = fn
+	d.fn = fn
 	if x != nil || d.ext.Load() != nil { // left by who came too late for the last life
 		d.ext.Store(x)
 	}
@@ -495,12 +524,12 @@ const (
 // the task, or by who took it from a queue.
 func (d *Desc) Finish(e End) (waiters *Waiter, free bool) {
 	if e == Skipped {
-		if r, ok := d.Fn.(Runner); ok {
+		if r, ok := d.fn.(Runner); ok {
 			r.Skip(d)
 		}
 	}
-	d.Fn = nil
-	d.Fib.Store(nil)
+	d.fn = nil
+	d.fib.Store(nil)
 	for {
 		s := d.status.Load()
 		var n uint64

@@ -196,7 +196,7 @@ func TestFinish(t *testing.T) {
 			require.Equal(t, c.free, free, "%+v", c)
 			require.Same(t, w, got)
 			require.False(t, d.Status().Live(gen))
-			require.Nil(t, d.Fn)
+			require.Nil(t, d.fn)
 			canceled, closed := errors.New("cancelled"), errors.New("closed")
 			err := d.Err(gen, canceled, closed)
 			switch {

@@ -33,12 +33,15 @@ type pool[A, R any] struct {
 
 // Call is one forked call of a [Func], to be joined by the task that forked it.
 type Call[A, R any] struct {
-	rt.Frame
-	f   *Func[A, R]
-	fn  func(c *task.Ctx, a A) R // f.fn
-	arg A
-	res R
+	frame rt.Frame
+	f     *Func[A, R]
+	fn    func(c *task.Ctx, a A) R // f.fn
+	arg   A
+	res   R
 }
+
+// A body is a Call as its frame sees it.
+type body[A, R any] Call[A, R]
 
 // Define makes fn forkable. A recursive function refers to the Func that Define
 // returns, so that has to be assigned in an init function:
@@ -76,12 +79,12 @@ func (f *Func[A, R]) Fork(c *task.Ctx, a A) *Call[A, R] {
 	d := (*rt.Desc)(c)
 	w := d.Worker()
 	if g := w.Forks.Leftover(); g != nil {
-		if x, ok := g.Body.(*Call[A, R]); ok && x.f == f {
+		if x, ok := g.Body.(*body[A, R]); ok && x.f == f {
 			x.arg = a
 			if !w.Forks.PushLeftover() {
-				push(d, &x.Frame)
+				push(d, &x.frame)
 			}
-			return x
+			return (*Call[A, R])(x)
 		}
 	}
 	return f.forkSlow(c, a)
@@ -96,7 +99,7 @@ func push(d *rt.Desc, x *rt.Frame) {
 	if d.Worker().PushFrame(d, x) {
 		h.Hungry()
 	}
-	if d.Flag.Poll() {
+	if d.Poll() {
 		h.Poll(d)
 	}
 }
@@ -109,15 +112,15 @@ func (f *Func[A, R]) forkSlow(c *task.Ctx, a A) *Call[A, R] {
 	w.Forks.Reserve(1) // then what Leftover sees is one, or nil
 	x := f.take(w)
 	x.arg = a
-	push(d, &x.Frame)
+	push(d, &x.frame)
 	return x
 }
 
 // take gets a frame at rest, or a new one, to be pushed next on w.
 func (f *Func[A, R]) take(w *rt.Worker) *Call[A, R] {
 	if g := w.Forks.Leftover(); g != nil {
-		if x, ok := g.Body.(*Call[A, R]); ok && x.f == f {
-			return x
+		if x, ok := g.Body.(*body[A, R]); ok && x.f == f {
+			return (*Call[A, R])(x)
 		}
 		g.Body.Displaced(w)
 	}
@@ -131,7 +134,7 @@ func (f *Func[A, R]) take(w *rt.Worker) *Call[A, R] {
 		}
 	}
 	x := &Call[A, R]{f: f, fn: f.fn}
-	x.Body = x
+	x.frame.Body = (*body[A, R])(x)
 	return x
 }
 
@@ -151,7 +154,7 @@ func (f *Func[A, R]) take(w *rt.Worker) *Call[A, R] {
 func (x *Call[A, R]) Join(c *task.Ctx) R {
 	d := (*rt.Desc)(c)
 	w := d.Worker()
-	if !w.Forks.TakeBackIf(&x.Frame) {
+	if !w.Forks.TakeBackIf(&x.frame) {
 		return x.joinSlow(c)
 	}
 	mark := w.Forks.PrivateLen() + d.Exposed()
@@ -173,7 +176,7 @@ func (x *Call[A, R]) Join(c *task.Ctx) R {
 // takeBack is the part of Join before the call, if nobody may have started that. It reports false, and has done nothing, if
 // there is more to do.
 func (x *Call[A, R]) takeBack(c *task.Ctx) (a A, ok bool) {
-	if !(*rt.Desc)(c).Worker().Forks.TakeBackIf(&x.Frame) {
+	if !(*rt.Desc)(c).Worker().Forks.TakeBackIf(&x.frame) {
 		return a, false
 	}
 	var zero A
@@ -186,25 +189,25 @@ func (x *Call[A, R]) joinSlow(c *task.Ctx) R {
 	d := (*rt.Desc)(c)
 	d.Host() // panics if the task does not run
 	x.check(d)
-	if ok, pooled := d.Worker().Take(d, &x.Frame); ok {
+	if ok, pooled := d.Worker().Take(d, &x.frame); ok {
 		a := x.arg
 		var zero A
 		x.arg = zero
-		x.Parent = nil
+		x.frame.Parent = nil
 		if pooled {
 			x.giveBack(d.Worker())
 		}
 		return x.call(c, a)
 	}
-	if x.Await() {
+	if x.frame.Await() {
 		d.AwaitWake()
 	}
-	r, err := x.res, x.Err
+	r, err := x.res, x.frame.Err
 	var zero R
 	x.res = zero
 	var none A
 	x.arg = none
-	x.Rest()
+	x.frame.Rest()
 	x.giveBack(d.Worker())
 	if err != nil {
 		d.AwaitStarted()
@@ -234,8 +237,8 @@ func (x *Call[A, R]) call(c *task.Ctx, a A) R {
 // Until then it is private, and so on the worker that runs its parent.
 func (x *Call[A, R]) check(d *rt.Desc) {
 	switch {
-	case x.Parent == d, x.Parent == nil && d.Worker().Private(&x.Frame):
-	case x.Parent == nil:
+	case x.frame.Parent == d, x.frame.Parent == nil && d.Worker().Private(&x.frame):
+	case x.frame.Parent == nil:
 		panic("parallel: Join of a call that was joined before, or Join by another task than the one that forked: join each Fork exactly once, in the task that forked it")
 	default:
 		panic("parallel: Join by another task than the one that forked: let the forking task join, and pass the result on")
@@ -265,7 +268,7 @@ func (p *pool[A, R]) Forget() { p.free = nil }
 const maxFree = 1 << 16
 
 // RunStolen implements rt.Body.
-func (x *Call[A, R]) RunStolen(d *rt.Desc) { x.res = x.fn((*task.Ctx)(d), x.arg) }
+func (x *body[A, R]) RunStolen(d *rt.Desc) { x.res = x.fn((*task.Ctx)(d), x.arg) }
 
 // Displaced implements rt.Body.
-func (x *Call[A, R]) Displaced(w *rt.Worker) { x.giveBack(w) }
+func (x *body[A, R]) Displaced(w *rt.Worker) { (*Call[A, R])(x).giveBack(w) }

@@ -41,7 +41,7 @@ func newStage(n int) *stage {
 		a.d.Init(&a.Worker)
 		a.d.Start("fn", nil)
 		a.d.Run(&a.Worker)
-		a.d.Flag.Grant(1000)
+		a.d.Flag().Grant(1000)
 		a.c = (*task.Ctx)(a.d)
 		s.tasks = append(s.tasks, a)
 	}
