@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"go.uber.org/atomic"
+
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/label"
 )
@@ -45,8 +47,8 @@ type Nudger interface {
 // Config is what a [Monitor] watches and does.
 type Config struct {
 	Units   []Unit        // watched from the start; see [Monitor.Watch]
-	Quantum time.Duration // ask a dispatch that is older to give way; positive
-	Stall   time.Duration // report as stalled a dispatch that is older and has not heard that it was asked; 0 for never
+	Quantum time.Duration // see [Monitor.SetQuantum]
+	Stall   time.Duration // see [Monitor.SetStall]
 
 	// Tick is called at each tick. It returns the time at which the monitor has to
 	// tick again at the latest, in nanoseconds of Now, or 0; and whether
@@ -68,7 +70,10 @@ const idleTicks = 100
 // A Monitor watches units and asks those that overrun their quantum to give
 // way: Go's sysmon, as a goroutine.
 type Monitor struct {
-	cfg   Config
+	cfg     Config
+	quantum atomic.Duration
+	stall   atomic.Duration
+
 	units atomicx.Pointer[[]Unit] // copied to change it, under mu
 	mu    sync.Mutex
 	seen  []seen // of the unit with the same index
@@ -96,9 +101,18 @@ func NewMonitor(cfg Config) *Monitor {
 		quit: make(chan struct{}),
 		done: make(chan struct{}),
 	}
+	m.SetQuantum(cfg.Quantum)
+	m.SetStall(cfg.Stall)
 	m.Watch(cfg.Units...)
 	return m
 }
+
+// SetQuantum has dispatches that are older asked to give way, from the next tick on. It must be positive. Anybody may call it.
+func (m *Monitor) SetQuantum(d time.Duration) { m.quantum.Store(d) }
+
+// SetStall has dispatches reported as stalled that are older and have not heard that they were asked, from the next tick on; 0 for
+// never. Anybody may call it.
+func (m *Monitor) SetStall(d time.Duration) { m.stall.Store(d) }
 
 // Watch has the monitor watch further units from its next tick on. Anybody may call it, also
 // from within a callback.
@@ -206,12 +220,13 @@ func (m *Monitor) doze(now, until int64) bool {
 }
 
 func (m *Monitor) longest() time.Duration {
-	return max(MinTick, min(MaxTick, m.cfg.Quantum))
+	return max(MinTick, min(MaxTick, m.quantum.Load()))
 }
 
 // look visits the units and reports whether it had to ask one.
 func (m *Monitor) look(now int64) (busy bool) {
 	units := *m.units.Load()
+	quantum, stall := m.quantum.Load(), m.stall.Load()
 	for len(m.seen) < len(units) {
 		m.seen = append(m.seen, seen{})
 	}
@@ -227,7 +242,7 @@ func (m *Monitor) look(now int64) (busy bool) {
 			continue
 		}
 		age := time.Duration(now - s.since)
-		if age >= m.cfg.Quantum {
+		if age >= quantum {
 			// Ask each time: a mark may have been consumed when nobody else
 			// was there to take over.
 			d.Flag.Ask(d.ID)
@@ -240,7 +255,7 @@ func (m *Monitor) look(now int64) (busy bool) {
 			}
 		}
 		// It must have had time to hear the request, if the quantum is the longer one.
-		if m.cfg.Stall > 0 && age >= m.cfg.Stall && s.asked != 0 && now-s.asked >= int64(m.cfg.Stall)/2 && !s.reported {
+		if stall > 0 && age >= stall && s.asked != 0 && now-s.asked >= int64(stall)/2 && !s.reported {
 			s.reported = true
 			u.Stalled(d, age)
 		}

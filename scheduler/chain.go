@@ -58,7 +58,7 @@ func (w *worker) mayChain() bool {
 		c.since = now
 		return true
 	}
-	if now-c.since < int64(w.s.cfg.quantum) && c.n < maxChain {
+	if now-c.since < int64(w.s.quantum.Load()) && c.n < maxChain {
 		return true
 	}
 	c.n-- // the next question reads the clock as well, until endChain

@@ -69,6 +69,7 @@ type Stall struct {
 
 type config struct {
 	workers    int
+	follow     bool // GOMAXPROCS
 	pinning    Pinning
 	quantum    time.Duration
 	stallAfter time.Duration
@@ -93,13 +94,25 @@ func (f optionFunc) apply(c *config) error { return f(c) }
 
 // WithWorkers sets the number of workers, 1 to [MaxWorkers]. The default is GOMAXPROCS at the time
 // of New, which honours CPU limits of the container. More workers than GOMAXPROCS do not compute in
-// parallel; they help when tasks block their threads. [Scheduler.Resize] changes it later.
+// parallel; they help when tasks block their threads. [Scheduler.Resize] changes it later, and so
+// does [WithGOMAXPROCS].
 func WithWorkers(n int) Option {
 	return optionFunc(func(c *config) error {
 		if n < 1 || n > MaxWorkers {
 			return fmt.Errorf("scheduler: WithWorkers(%d): want 1 to %d", n, MaxWorkers)
 		}
 		c.workers = n
+		return nil
+	})
+}
+
+// WithGOMAXPROCS has the number of workers follow GOMAXPROCS, which the Go runtime changes when the
+// CPU limit of the container does: New begins with it, and each later change of it is a
+// [Scheduler.Resize], some 10 ms later, or when the first worker wakes if all sleep. It cannot be
+// combined with [WithWorkers].
+func WithGOMAXPROCS() Option {
+	return optionFunc(func(c *config) error {
+		c.follow = true
 		return nil
 	})
 }
@@ -122,29 +135,37 @@ func WithPinning(p Pinning) Option {
 // WithQuantum sets the time slice: a task that has been running for longer goes to the back of
 // the queue at its next yield point, if another one is runnable. From [MinQuantum]
 // to [MaxQuantum]; the default is 10 ms, as Go's. A short quantum makes short tasks beside
-// hogs respond sooner and costs a switch each time.
+// hogs respond sooner and costs a switch each time. [Scheduler.SetQuantum] changes it later.
 func WithQuantum(d time.Duration) Option {
 	return optionFunc(func(c *config) error {
-		if d < MinQuantum || d > MaxQuantum {
-			return fmt.Errorf("scheduler: WithQuantum(%v): want %v to %v", d, MinQuantum, MaxQuantum)
-		}
 		c.quantum = d
-		return nil
+		return checkQuantum("WithQuantum", d)
 	})
+}
+
+func checkQuantum(who string, d time.Duration) error {
+	if d < MinQuantum || d > MaxQuantum {
+		return fmt.Errorf("scheduler: %s(%v): want %v to %v", who, d, MinQuantum, MaxQuantum)
+	}
+	return nil
 }
 
 // WithStallAfter sets after how long without a yield point a task is reported as stalled:
 // by a warning to the logger, by the count in [Stats], and to the handler, if any. It
 // is reported once for each time it was put on a worker. 0 turns reports off; the default
-// is 1 s.
+// is 1 s. [Scheduler.SetStallAfter] changes it later.
 func WithStallAfter(d time.Duration) Option {
 	return optionFunc(func(c *config) error {
-		if d < 0 {
-			return fmt.Errorf("scheduler: WithStallAfter(%v): want 0 (off) or more", d)
-		}
 		c.stallAfter = d
-		return nil
+		return checkStall("WithStallAfter", d)
 	})
+}
+
+func checkStall(who string, d time.Duration) error {
+	if d < 0 {
+		return fmt.Errorf("scheduler: %s(%v): want 0 (off) or more", who, d)
+	}
+	return nil
 }
 
 // WithStallHandler sets a function that is called with each stall, in addition to
@@ -211,6 +232,8 @@ func newConfig(opts []Option) (config, error) {
 		stallAfter: time.Second,
 		blocking:   512,
 	}
+	own := c.workers
+	c.workers = 0
 	for i, o := range opts {
 		if o == nil {
 			return c, fmt.Errorf("scheduler: New: option %d is nil", i)
@@ -218,6 +241,12 @@ func newConfig(opts []Option) (config, error) {
 		if err := o.apply(&c); err != nil {
 			return c, err
 		}
+	}
+	switch {
+	case c.workers == 0:
+		c.workers = own
+	case c.follow:
+		return c, fmt.Errorf("scheduler: WithWorkers(%d) and WithGOMAXPROCS: want one of them", c.workers)
 	}
 	return c, nil
 }

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	uatomic "go.uber.org/atomic"
+
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/preempt"
@@ -43,6 +45,7 @@ type Scheduler struct {
 	// until they flush, at the latest before they sleep. So it is exact when all workers
 	// sleep, which is when it is asked: see quiesce.
 	live     atomicx.Int64
+	quantum  uatomic.Duration
 	procs    atomic.Int32 // GOMAXPROCS
 	handlers atomic.Int32 // that run
 	wakes    atomic.Uint64
@@ -116,7 +119,8 @@ func newScheduler(cfg config) (s *Scheduler, err error) {
 	if s.block.vainMost = 6; !s.pinned() {
 		s.block.vainMost = 10
 	}
-	s.refreshProcs()
+	s.quantum.Store(cfg.quantum)
+	s.procs.Store(int32(runtime.GOMAXPROCS(0)))
 	s.timers.init(s, cfg.clock)
 	s.mon = preempt.NewMonitor(preempt.Config{
 		Quantum: cfg.quantum,

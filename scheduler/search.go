@@ -210,6 +210,11 @@ func (s *Scheduler) wake(id int) {
 	s.workers()[id].park.unpark()
 }
 
-// refreshProcs reads GOMAXPROCS, which takes a lock of the Go runtime. Called
-// by sysmon.
-func (s *Scheduler) refreshProcs() { s.procs.Store(int32(runtime.GOMAXPROCS(0))) }
+// refreshProcs reads GOMAXPROCS, which takes a lock of the Go runtime, and has the number of workers follow it if that was
+// asked for. Called by sysmon.
+func (s *Scheduler) refreshProcs() {
+	n := int32(runtime.GOMAXPROCS(0))
+	if s.procs.Swap(n) != n && s.cfg.follow {
+		_ = s.Resize(min(int(n), MaxWorkers)) // an error says that the scheduler has been closed
+	}
+}

@@ -255,7 +255,7 @@ func (w *worker) over(d *rt.Desc) bool {
 	if w.s.home.Owed.Load() != 0 {
 		w.letIn(now)
 	}
-	return w.slice.Spent(d.Flag(), now, w.s.cfg.quantum) || w.outranked(d) || w.halting()
+	return w.slice.Spent(d.Flag(), now, w.s.quantum.Load()) || w.outranked(d) || w.halting()
 }
 
 // preempt puts d at the back of the queue if there is anything else to run.

