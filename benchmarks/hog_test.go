@@ -217,7 +217,7 @@ func hogFromTask(b *testing.B, workers int) {
 			var ended time.Time
 			submitted := time.Now()
 			t := c.Go(func(*task.Ctx) { ended = time.Now() })
-			_ = t.Join(c)
+			_ = t.WaitContext(c)
 			r.add(due, submitted, ended)
 		}
 	}).Wait()

@@ -246,25 +246,25 @@ func TestCancelWhileBlocked(t *testing.T) {
 		})
 		blocks(func(ctx context.Context) error {
 			f := task.Submit(s, func(c *task.Ctx) (int, error) { never(c); return 0, nil }, task.Parent(ctx))
-			_, err := f.Wait(context.Background())
+			_, err := f.WaitContext(context.Background())
 			return err
 		})
 		for _, limit := range []int{-1, 1} {
 			g := task.NewGroup(s)
 			g.SetLimit(limit)
 			blocks(func(ctx context.Context) error {
-				return g.Go(ctx, func(c *task.Ctx) error { never(c); return nil })
+				return g.GoContext(ctx, func(c *task.Ctx) error { never(c); return nil })
 			})
-			require.NoError(t, g.Wait(context.Background()), "there is no member")
+			require.NoError(t, g.WaitContext(context.Background()), "there is no member")
 			blocks(func(ctx context.Context) error {
-				require.NoError(t, g.Go(context.Background(), func(c *task.Ctx) error { never(c); return nil }, task.Parent(ctx)))
-				return g.Wait(context.Background())
+				require.NoError(t, g.GoContext(context.Background(), func(c *task.Ctx) error { never(c); return nil }, task.Parent(ctx)))
+				return g.WaitContext(context.Background())
 			})
 		}
 		ended, cancel := context.WithCancelCause(context.Background())
 		cancel(why)
 		require.Equal(t, why, s.GoContext(ended, never).Err(), "it had ended before")
-		require.Equal(t, why, task.NewGroup(s).Go(ended, func(c *task.Ctx) error { never(c); return nil }))
+		require.Equal(t, why, task.NewGroup(s).GoContext(ended, func(c *task.Ctx) error { never(c); return nil }))
 
 		last := async(t, func() task.Task { return s.Go(func(*task.Ctx) {}) })
 		awaitDelayed(s, delayed+1)
@@ -295,12 +295,12 @@ func TestEndWhileBlocked(t *testing.T) {
 					return s.GoContext(ctx, never).Err()
 				},
 				func() error {
-					_, err := task.Submit(s, func(c *task.Ctx) (int, error) { never(c); return 0, nil }).Wait(context.Background())
+					_, err := task.Submit(s, func(c *task.Ctx) (int, error) { never(c); return 0, nil }).WaitContext(context.Background())
 					return err
 				},
 				func() error {
-					require.NoError(t, g.Go(context.Background(), func(c *task.Ctx) error { never(c); return nil }))
-					return g.Wait(context.Background())
+					require.NoError(t, g.GoContext(context.Background(), func(c *task.Ctx) error { never(c); return nil }))
+					return g.WaitContext(context.Background())
 				},
 			}
 			var results []func() error
@@ -395,12 +395,12 @@ func TestInsideNeverWaits(t *testing.T) {
 			}
 			g := task.NewGroup(s)
 			for range 10 {
-				log.check(g.Go(c, func(c *task.Ctx) error { count(c); return nil }) == nil, "Group.Go")
-				log.check(g.Go(context.Background(), func(c *task.Ctx) error { count(c); return nil }) == nil, "Group.Go")
+				log.check(g.GoContext(c, func(c *task.Ctx) error { count(c); return nil }) == nil, "Group.Go")
+				log.check(g.GoContext(context.Background(), func(c *task.Ctx) error { count(c); return nil }) == nil, "Group.Go")
 			}
-			log.check(g.Wait(c) == nil, "Group.Wait")
+			log.check(g.WaitContext(c) == nil, "Group.Wait")
 			for _, x := range ts {
-				log.check(x.Join(c) == nil, "%v", x.Err())
+				log.check(x.WaitContext(c) == nil, "%v", x.Err())
 			}
 		})
 		for !up.Load() {
@@ -423,19 +423,19 @@ func TestForeignTaskParks(t *testing.T) {
 	for _, p := range []scheduler.QueuePolicy{scheduler.Block, scheduler.CallerRuns} {
 		ways := map[string]func(c *task.Ctx, s *scheduler.Scheduler, fn func(c *task.Ctx)) error{
 			"GoContext": func(c *task.Ctx, s *scheduler.Scheduler, fn func(c *task.Ctx)) error {
-				return s.GoContext(c, fn).Join(c)
+				return s.GoContext(c, fn).WaitContext(c)
 			},
 			"derived": func(c *task.Ctx, s *scheduler.Scheduler, fn func(c *task.Ctx)) error {
 				ctx, cancel := context.WithCancel(c)
 				defer cancel()
-				return s.Go(fn, task.Parent(ctx)).Join(c)
+				return s.Go(fn, task.Parent(ctx)).WaitContext(c)
 			},
 			"Group": func(c *task.Ctx, s *scheduler.Scheduler, fn func(c *task.Ctx)) error {
 				g := task.NewGroup(s)
-				if err := g.Go(c, func(c *task.Ctx) error { fn(c); return nil }); err != nil {
+				if err := g.GoContext(c, func(c *task.Ctx) error { fn(c); return nil }); err != nil {
 					return err
 				}
-				return g.Wait(c)
+				return g.WaitContext(c)
 			},
 		}
 		for name, way := range ways {
@@ -479,7 +479,7 @@ func TestForeignTaskIsCancelledWhileBlocked(t *testing.T) {
 	x := other.Go(func(c *task.Ctx) {
 		got = s.GoContext(c, func(*task.Ctx) { t.Error("ran") }).Err()
 		g := task.NewGroup(s)
-		fromGroup = g.Go(c, func(*task.Ctx) error { t.Error("ran"); return nil })
+		fromGroup = g.GoContext(c, func(*task.Ctx) error { t.Error("ran"); return nil })
 	})
 	awaitDelayed(s, 1)
 	awaitState(x, task.Waiting)
@@ -501,11 +501,11 @@ func TestDropOldest(t *testing.T) {
 	plain := s.GoContext(ctx, never, task.Name("plain"))
 	waited := async(t, plain.Wait)
 	joined := make(chan error, 1)
-	joiner := other.Go(func(c *task.Ctx) { joined <- plain.Join(c) })
+	joiner := other.Go(func(c *task.Ctx) { joined <- plain.WaitContext(c) })
 	awaitState(joiner, task.Waiting)
 	future := task.Submit(s, func(c *task.Ctx) (int, error) { never(c); return 0, nil })
 	g, gctx := task.NewGroupContext(context.Background(), s)
-	require.NoError(t, g.Go(context.Background(), func(c *task.Ctx) error { never(c); return nil }))
+	require.NoError(t, g.GoContext(context.Background(), func(c *task.Ctx) error { never(c); return nil }))
 	cancelled := s.Go(never)
 	cancelled.Cancel()
 
@@ -513,9 +513,9 @@ func TestDropOldest(t *testing.T) {
 	require.Equal(t, task.ErrQueueFull, waited())
 	require.Equal(t, task.ErrQueueFull, <-joined)
 	require.Equal(t, task.ErrQueueFull, plain.Err())
-	_, err := future.Wait(context.Background())
+	_, err := future.WaitContext(context.Background())
 	require.Equal(t, task.ErrQueueFull, err)
-	require.Equal(t, task.ErrQueueFull, g.Wait(context.Background()))
+	require.Equal(t, task.ErrQueueFull, g.WaitContext(context.Background()))
 	require.Equal(t, task.ErrQueueFull, context.Cause(gctx))
 	require.Equal(t, context.Canceled, cancelled.Wait(), "it was cancelled before")
 	require.EqualValues(t, 4, s.Stats().Dropped)
@@ -646,13 +646,13 @@ func TestCancelWhileCallerWaits(t *testing.T) {
 	var ran atomic.Bool
 	ctx, cancel = context.WithCancel(context.Background())
 	g := task.NewGroup(s)
-	went := async(t, func() error { return g.Go(ctx, func(*task.Ctx) error { ran.Store(true); return nil }) })
+	went := async(t, func() error { return g.GoContext(ctx, func(*task.Ctx) error { ran.Store(true); return nil }) })
 	awaitDelayed(s, 2)
 	cancel()
 	require.NoError(t, went(), "it has been accepted")
 	release()
 	require.Equal(t, context.Canceled, x.Wait())
-	require.NoError(t, g.Wait(context.Background()))
+	require.NoError(t, g.WaitContext(context.Background()))
 	require.True(t, ran.Load())
 	waitAll(t, queued)
 }
@@ -682,8 +682,8 @@ func TestContextThatPanicsWhileCallerWaits(t *testing.T) {
 		},
 		"Group.Go": func(s *scheduler.Scheduler, ctx context.Context, fn func(c *task.Ctx)) func() error {
 			g := task.NewGroup(s)
-			err := g.Go(ctx, func(c *task.Ctx) error { fn(c); return nil })
-			return func() error { return errors.Join(err, g.Wait(context.Background())) }
+			err := g.GoContext(ctx, func(c *task.Ctx) error { fn(c); return nil })
+			return func() error { return errors.Join(err, g.WaitContext(context.Background())) }
 		},
 	}
 	for name, submit := range ways {
@@ -737,7 +737,7 @@ func TestTryGoWithFullQueue(t *testing.T) {
 			require.Equal(t, accepts, g.TryGo(func(*task.Ctx) error { ran.Store(true); return nil }))
 		})
 		release()
-		require.NoError(t, g.Wait(context.Background()))
+		require.NoError(t, g.WaitContext(context.Background()))
 		require.Equal(t, accepts, ran.Load())
 		if p != scheduler.DropOldest {
 			require.NoError(t, queued.Wait())
@@ -750,12 +750,12 @@ func TestRefusedMembersAndFutures(t *testing.T) {
 	s := open(t, 1, scheduler.WithQueueLimit(1, scheduler.Reject))
 	release := hold(t, s)
 	queued := fill(t, s, 1)
-	_, err := task.Submit(s, func(*task.Ctx) (int, error) { t.Error("ran"); return 0, nil }, task.Parent(context.Background())).Wait(context.Background())
+	_, err := task.Submit(s, func(*task.Ctx) (int, error) { t.Error("ran"); return 0, nil }, task.Parent(context.Background())).WaitContext(context.Background())
 	require.Equal(t, task.ErrQueueFull, err)
 	g, ctx := task.NewGroupContext(context.Background(), s)
 	g.SetLimit(1)
-	require.NoError(t, g.Go(context.Background(), func(*task.Ctx) error { t.Error("ran"); return nil }))
-	require.Equal(t, task.ErrQueueFull, g.Wait(context.Background()))
+	require.NoError(t, g.GoContext(context.Background(), func(*task.Ctx) error { t.Error("ran"); return nil }))
+	require.Equal(t, task.ErrQueueFull, g.WaitContext(context.Background()))
 	require.Equal(t, task.ErrQueueFull, context.Cause(ctx))
 	release()
 	waitAll(t, queued)

@@ -60,7 +60,7 @@ func TestCancel(t *testing.T) {
 		"Join": func(c *task.Ctx) error {
 			x := c.Go(func(c *task.Ctx) { c.Park() })
 			defer x.Cancel()
-			return x.Join(c)
+			return x.WaitContext(c)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -121,8 +121,8 @@ func TestCancelRaces(t *testing.T) {
 				target,
 				s.Go(func(c *task.Ctx) { c.Park(); out.Add(1) }),
 				s.Go(func(c *task.Ctx) { c.Sleep(time.Microsecond); out.Add(1) }),
-				s.Go(func(c *task.Ctx) { target.Join(c); out.Add(1) }),
-				s.Go(func(c *task.Ctx) { c.Yield(); target.Join(c); out.Add(1) }),
+				s.Go(func(c *task.Ctx) { target.WaitContext(c); out.Add(1) }),
+				s.Go(func(c *task.Ctx) { c.Yield(); target.WaitContext(c); out.Add(1) }),
 			}
 			var wg sync.WaitGroup
 			for i := len(ts) - 1; i >= 0; i-- {
@@ -312,22 +312,22 @@ func TestJoin(t *testing.T) {
 	s := open(t, 2, scheduler.WithPanicHandler(func(task.Task, *task.PanicError) {}))
 	var log errlog
 	root := s.Go(func(c *task.Ctx) {
-		log.check(task.Task{}.Join(c) == nil, "zero")
-		log.check(task.Closed().Join(c) == task.ErrClosed, "closed")
-		log.check(c.Task().Join(c) != nil, "itself")
+		log.check(task.Task{}.WaitContext(c) == nil, "zero")
+		log.check(task.Closed().WaitContext(c) == task.ErrClosed, "closed")
+		log.check(c.Task().WaitContext(c) != nil, "itself")
 		done := c.Go(func(*task.Ctx) {})
 		for done.State() != task.Done {
 			c.Yield()
 		}
 		for range 2 {
-			log.check(done.Join(c) == nil, "ended")
+			log.check(done.WaitContext(c) == nil, "ended")
 		}
 		var pe *task.PanicError
-		log.check(errors.As(c.Go(func(*task.Ctx) { panic(1) }).Join(c), &pe) && pe.Value == 1, "panic")
-		log.check(c.Go(func(*task.Ctx) { runtime.Goexit() }).Join(c) == task.ErrGoexit, "Goexit")
+		log.check(errors.As(c.Go(func(*task.Ctx) { panic(1) }).WaitContext(c), &pe) && pe.Value == 1, "panic")
+		log.check(c.Go(func(*task.Ctx) { runtime.Goexit() }).WaitContext(c) == task.ErrGoexit, "Goexit")
 		x := c.Go(func(c *task.Ctx) { c.Park() })
 		x.Cancel()
-		log.check(x.Join(c) == context.Canceled, "cancelled")
+		log.check(x.WaitContext(c) == context.Canceled, "cancelled")
 	})
 	require.NoError(t, root.Wait())
 	log.require(t)
@@ -384,7 +384,7 @@ func TestManyWaiters(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	for i := range n {
 		ts = append(ts, s.Go(func(c *task.Ctx) {
-			if target.Join(c) == nil && target.State() == task.Done {
+			if target.WaitContext(c) == nil && target.State() == task.Done {
 				woken.Add(1)
 			}
 		}))

@@ -28,7 +28,7 @@ func TestJoinRunsTheChildNext(t *testing.T) {
 			ts = append(ts, c.Go(func(*task.Ctx) { got = append(got, i) }))
 		}
 		for _, i := range []int{3, 9, 0, 5} {
-			_ = ts[i].Join(c)
+			_ = ts[i].WaitContext(c)
 			got = append(got, -i)
 		}
 	})
@@ -48,18 +48,18 @@ func TestWaitsRunTheirTasksNext(t *testing.T) {
 		f := task.Submit(c, func(*task.Ctx) (int, error) { got = append(got, 100); return 0, nil })
 		g := task.NewGroup(c)
 		for i := range 3 {
-			_ = g.Go(c, func(*task.Ctx) error { got = append(got, 200+i); return nil })
+			_ = g.GoContext(c, func(*task.Ctx) error { got = append(got, 200+i); return nil })
 		}
 		c.Go(func(*task.Ctx) { got = append(got, 10) })
-		_, _ = f.Wait(c)
+		_, _ = f.WaitContext(c)
 		got = append(got, -1)
-		_ = g.Wait(c)
+		_ = g.WaitContext(c)
 		got = append(got, -2)
 		h, ctx := task.NewGroupContext(c, c)
 		for i := range 3 {
-			_ = h.Go(c, func(*task.Ctx) error { got = append(got, 300+i); return nil })
+			_ = h.GoContext(c, func(*task.Ctx) error { got = append(got, 300+i); return nil })
 		}
-		_ = h.Wait(c)
+		_ = h.WaitContext(c)
 		got = append(got, -3)
 		_ = ctx
 	})
@@ -80,14 +80,14 @@ func TestGroupWaitIsCancelled(t *testing.T) {
 			ch := tsync.NewChan[int](0)
 			g := task.NewGroup(c)
 			for range 4 {
-				_ = g.Go(c, func(c *task.Ctx) error {
+				_ = g.GoContext(c, func(c *task.Ctx) error {
 					self.CancelCause(stop)
 					_, _, err := ch.Recv(c)
 					ended.Add(1)
 					return err
 				})
 			}
-			if err := g.Wait(c); err != stop {
+			if err := g.WaitContext(c); err != stop {
 				panic(fmt.Sprint("Wait of the cancelled task returned ", err))
 			}
 			for range 4 {
@@ -95,7 +95,7 @@ func TestGroupWaitIsCancelled(t *testing.T) {
 					panic(err)
 				}
 			}
-			if err := g.Wait(context.WithoutCancel(c)); err != nil {
+			if err := g.WaitContext(context.WithoutCancel(c)); err != nil {
 				panic(err)
 			}
 		})
@@ -121,7 +121,7 @@ func TestJoinOfARunningChildIsCancelled(t *testing.T) {
 					panic(fmt.Sprint(v, err))
 				}
 			})
-			if err := child.Join(c); err != stop {
+			if err := child.WaitContext(c); err != stop {
 				panic(fmt.Sprint("Join of the cancelled task returned ", err))
 			}
 			if err := ch.Send(context.WithoutCancel(c), 1); err != nil {
@@ -140,17 +140,17 @@ func TestJoinSeesTheChildsEnd(t *testing.T) {
 	s := open(t, 1, scheduler.WithPanicHandler(func(task.Task, *task.PanicError) {}))
 	root := s.Go(func(c *task.Ctx) {
 		var pe *task.PanicError
-		if err := c.Go(func(*task.Ctx) { panic("boom") }).Join(c); !errors.As(err, &pe) || pe.Value != "boom" {
+		if err := c.Go(func(*task.Ctx) { panic("boom") }).WaitContext(c); !errors.As(err, &pe) || pe.Value != "boom" {
 			panic(fmt.Sprint("a panic: ", err))
 		}
 		for range 200 { // more than a fiber stands
-			if err := c.Go(func(*task.Ctx) { runtime.Goexit() }).Join(c); err != task.ErrGoexit {
+			if err := c.Go(func(*task.Ctx) { runtime.Goexit() }).WaitContext(c); err != task.ErrGoexit {
 				panic(fmt.Sprint("a Goexit: ", err))
 			}
 		}
 		x := c.Go(func(*task.Ctx) { panic("it was cancelled") })
 		x.Cancel()
-		if err := x.Join(c); err != context.Canceled {
+		if err := x.WaitContext(c); err != context.Canceled {
 			panic(fmt.Sprint("a cancelled task: ", err))
 		}
 	})
@@ -177,7 +177,7 @@ func TestJoinAcrossSchedulersParks(t *testing.T) {
 		hogs.Store(false)
 	})
 	<-started
-	y := b.Go(func(c *task.Ctx) { _ = child.Join(c) })
+	y := b.Go(func(c *task.Ctx) { _ = child.WaitContext(c) })
 	waiter.Store(&y)
 	finish(t, "Join", func() { waitAll(t, []task.Task{hog, child, y}) })
 	require.False(t, sawHog.Load(), "the task has run while its scheduler's only worker was busy")
@@ -194,7 +194,7 @@ func TestJoinsStarveNobody(t *testing.T) {
 			c.Go(func(*task.Ctx) { ran = true })
 			n := 0
 			for ; !ran && n <= bound; n++ {
-				_ = c.Go(func(*task.Ctx) {}).Join(c)
+				_ = c.Go(func(*task.Ctx) {}).WaitContext(c)
 			}
 			most = max(most, n)
 		}
@@ -240,7 +240,7 @@ func treesOfJoins(t *testing.T, workers int, what string) {
 			ts[i] = c.Go(func(c *task.Ctx) { node(c, at*kids+i+1, level+1) }, opt...)
 		}
 		if at%5 == 1 {
-			c.Go(func(c *task.Ctx) { _ = ts[0].Join(c) }) // a second waiter
+			c.Go(func(c *task.Ctx) { _ = ts[0].WaitContext(c) }) // a second waiter
 		}
 		for i := range ts {
 			switch at % 3 {
@@ -249,7 +249,7 @@ func treesOfJoins(t *testing.T, workers int, what string) {
 			case 2:
 				i = (i + 2) % kids
 			}
-			if err := ts[i].Join(c); err == nil {
+			if err := ts[i].WaitContext(c); err == nil {
 				log.check(what == "cancel" || what == "Close" || ran[at*kids+i+1].Load() == 1, "node %d was joined and has not run", at*kids+i+1)
 			}
 		}
@@ -294,7 +294,7 @@ func TestHandedOnByTheLastGoexit(t *testing.T) {
 		var joined, started atomic.Bool
 		call := parallel.Define(func(c *task.Ctx, _ int) int {
 			h := c.Task()
-			joins := c.Go(func(c *task.Ctx) { _ = h.Join(c); joined.Store(true) })
+			joins := c.Go(func(c *task.Ctx) { _ = h.WaitContext(c); joined.Store(true) })
 			started.Store(true)
 			for joins.State() != task.Waiting {
 				c.Yield()
@@ -304,7 +304,7 @@ func TestHandedOnByTheLastGoexit(t *testing.T) {
 		})
 		x := s.Go(func(c *task.Ctx) {
 			for range before {
-				_ = c.Go(func(*task.Ctx) { runtime.Goexit() }).Join(c)
+				_ = c.Go(func(*task.Ctx) { runtime.Goexit() }).WaitContext(c)
 			}
 			f := call.Fork(c, 1)
 			for !started.Load() {

@@ -103,14 +103,14 @@ func TestClock(t *testing.T) {
 		},
 		"Timeout": func(c *task.Ctx) error {
 			x := c.Go(func(c *task.Ctx) { c.Park() }, task.Timeout(d))
-			if err := x.Join(c); err != context.DeadlineExceeded {
+			if err := x.WaitContext(c); err != context.DeadlineExceeded {
 				return errors.New("the task did not end by DeadlineExceeded")
 			}
 			return nil
 		},
 		"Deadline": func(c *task.Ctx) error {
 			x := c.Go(func(c *task.Ctx) { c.Park() }, task.Deadline(handclock.Start.Add(d)))
-			if err := x.Join(c); err != context.DeadlineExceeded {
+			if err := x.WaitContext(c); err != context.DeadlineExceeded {
 				return errors.New("the task did not end by DeadlineExceeded")
 			}
 			return nil

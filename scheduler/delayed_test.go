@@ -54,7 +54,7 @@ func TestGoAfter(t *testing.T) {
 		finish(t, "z", func() { require.Equal(t, context.Canceled, z.Wait()) })
 		j := s.GoAfter(time.Minute, run)
 		root := s.Go(func(c *task.Ctx) {
-			if j.Join(c) != context.Canceled {
+			if j.WaitContext(c) != context.Canceled {
 				panic("Join")
 			}
 		})

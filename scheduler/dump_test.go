@@ -38,7 +38,7 @@ func TestDump(t *testing.T) {
 			"chan receive": func(c *task.Ctx) { _, _, _ = ch.Recv(c) },
 			"ready":        func(c *task.Ctx) { _ = c.Park() },
 			"sleep":        func(c *task.Ctx) { _ = c.Sleep(time.Hour) },
-			"join":         func(c *task.Ctx) { _ = c.Go(func(c *task.Ctx) { _ = c.Park() }, task.Name("child")).Join(c) },
+			"join":         func(c *task.Ctx) { _ = c.Go(func(c *task.Ctx) { _ = c.Park() }, task.Name("child")).WaitContext(c) },
 		}
 		for why, f := range waiting {
 			s.Go(f, task.Name("for "+why))
@@ -130,7 +130,7 @@ func TestDumpInTheMiddle(t *testing.T) {
 			s.Go(func(c *task.Ctx) {
 				c.Yield()
 				_ = c.Sleep(1)
-				_ = c.Go(func(c *task.Ctx) { c.Yield() }, task.Name("child")).Join(c)
+				_ = c.Go(func(c *task.Ctx) { c.Yield() }, task.Name("child")).WaitContext(c)
 				left.Add(-1)
 			}, task.Name("some"))
 		}

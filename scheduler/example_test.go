@@ -86,8 +86,8 @@ func ExampleScheduler_Dump() {
 
 	sched.Go(func(c *task.Ctx) {
 		me := c.Task()
-		other := c.Go(func(c *task.Ctx) { _ = me.Join(c) }, task.Name("child"))
-		_ = other.Join(c)
+		other := c.Go(func(c *task.Ctx) { _ = me.WaitContext(c) }, task.Name("child"))
+		_ = other.WaitContext(c)
 	}, task.Name("parent"))
 
 	const deadlock = "every task waits"

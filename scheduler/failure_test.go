@@ -34,7 +34,7 @@ func TestPanic(t *testing.T) {
 		"at once":   func(c *task.Ctx) {},
 		"yielded":   func(c *task.Ctx) { c.Go(func(*task.Ctx) {}); c.Yield() },
 		"slept":     func(c *task.Ctx) { c.Sleep(time.Microsecond) },
-		"spawned":   func(c *task.Ctx) { c.Go(func(*task.Ctx) {}).Join(c) },
+		"spawned":   func(c *task.Ctx) { c.Go(func(*task.Ctx) {}).WaitContext(c) },
 		"cancelled": func(c *task.Ctx) { c.Cancel() },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -128,7 +128,7 @@ func init() {
 	children["unhandled-panic"] = func() {
 		s, _ := scheduler.New(scheduler.WithWorkers(2))
 		x := s.Go(func(c *task.Ctx) {
-			c.Go(func(*task.Ctx) {}).Join(c)
+			c.Go(func(*task.Ctx) {}).WaitContext(c)
 			panickingFunction(fmt.Sprint("the ", "value"))
 		}, task.Name("culprit"))
 		x.Wait()

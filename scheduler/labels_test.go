@@ -91,7 +91,7 @@ func TestLabelsOfTasksThatATaskStarts(t *testing.T) {
 				c.Go(func(*task.Ctx) { under = labelled(t, "of-the-starter") }, task.Parent(ctx)))
 		})
 		for _, x := range ts {
-			_ = x.Join(c)
+			_ = x.WaitContext(c)
 		}
 	}).Wait())
 	require.False(t, plain)

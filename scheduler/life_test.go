@@ -144,7 +144,7 @@ func TestCloseEndsEverything(t *testing.T) {
 				s.Go(func(c *task.Ctx) { log.check(c.Sleep(time.Hour) == task.ErrClosed, "Sleep") }))
 		}
 		for i := range k / 10 {
-			joining = append(joining, s.Go(func(c *task.Ctx) { log.check(parked[i].Join(c) != nil, "Join") }))
+			joining = append(joining, s.Go(func(c *task.Ctx) { log.check(parked[i].WaitContext(c) != nil, "Join") }))
 		}
 		all := append(parked, joining...)
 		for _, x := range all {

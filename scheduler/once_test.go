@@ -101,7 +101,7 @@ func mixedTask(c *task.Ctx, i int, ran, child *atomic.Int32, log *errlog) {
 			child.Add(1)
 			c.Yield()
 		})
-		log.check(x.Join(c) == nil, "Join failed")
+		log.check(x.WaitContext(c) == nil, "Join failed")
 		log.check(x.State() == task.Done, "joined, but not done")
 	case 5:
 		if i%64 == 5 {
@@ -174,7 +174,7 @@ func TestTreeOfJoins(t *testing.T) {
 					return
 				}
 				l, r := c.Go(node(d-1)), c.Go(node(d-1))
-				if l.Join(c) != nil || r.Join(c) != nil {
+				if l.WaitContext(c) != nil || r.WaitContext(c) != nil {
 					panic("Join failed")
 				}
 			}

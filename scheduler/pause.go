@@ -54,7 +54,7 @@ func (s *Scheduler) Pause(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := rest.Wait(ctx); err != nil {
+	if _, err := rest.WaitContext(ctx); err != nil {
 		if began {
 			s.resume(rest, errResumed)
 		}

@@ -34,7 +34,7 @@ func TestPause(t *testing.T) {
 					case 2:
 						c.Sleep(1)
 					case 3:
-						c.Go(func(c *task.Ctx) {}).Join(c)
+						c.Go(func(c *task.Ctx) {}).WaitContext(c)
 					}
 				}
 			}))

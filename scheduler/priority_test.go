@@ -246,7 +246,7 @@ func TestLevelsLoseNothing(t *testing.T) {
 						c.Ready(x)
 					}
 					c.Yield()
-					x.Join(c)
+					x.WaitContext(c)
 				}
 				ran.Add(1)
 			}, task.Priority(levels[i%3]))
@@ -330,7 +330,7 @@ func TestStolenCallsHaveTheLevel(t *testing.T) {
 				c.Go(func(c *task.Ctx) {
 					got := task.Level((*rt.Desc)(c).Status().Level())
 					log.check(got == task.Normal, "%v in a task that a %v one has started", got, l)
-				}).Join(c)
+				}).WaitContext(c)
 			}
 			parallel.Do(c, both, both)
 		}, task.Priority(l))
@@ -368,7 +368,7 @@ func TestParent(t *testing.T) {
 			"Group": func(ctx context.Context, fn func(c *task.Ctx)) task.Task {
 				g, _ := task.NewGroupContext(context.WithValue(context.Background(), key{"group"}, 3), s)
 				me := make(chan task.Task, 1)
-				require.NoError(t, g.Go(context.Background(), func(c *task.Ctx) error {
+				require.NoError(t, g.GoContext(context.Background(), func(c *task.Ctx) error {
 					me <- c.Task()
 					fn(c)
 					if c.Value(key{"group"}) != 3 {
@@ -377,7 +377,7 @@ func TestParent(t *testing.T) {
 					return c.Err()
 				}, task.Parent(ctx)))
 				if ctx.Err() != nil {
-					require.Equal(t, context.Cause(ctx), g.Wait(context.Background()))
+					require.Equal(t, context.Cause(ctx), g.WaitContext(context.Background()))
 					return task.Refused(context.Cause(ctx))
 				}
 				return <-me

@@ -33,7 +33,7 @@ func TestJoinAcrossSchedulers(t *testing.T) {
 			}
 		})
 		y := b.Go(func(c *task.Ctx) {
-			if x.Join(c) != nil {
+			if x.WaitContext(c) != nil {
 				panic("Join failed")
 			}
 		})

@@ -84,7 +84,7 @@ func (s *Scheduler) grow(n int) {
 	var units []preempt.Unit
 	for i := len(ws); i < n; i++ {
 		w := s.newWorker(i)
-		w.Index = indexes.take()
+		w.Index, w.At = indexes.take(), i
 		ws = append(ws, w)
 		units = append(units, unit{w})
 	}

@@ -73,7 +73,7 @@ func TestResizeInTheMiddle(t *testing.T) {
 							}
 						case 3:
 							t := c.Go(func(c *task.Ctx) { c.Yield() })
-							errs.check(t.Join(c) == nil, "join")
+							errs.check(t.WaitContext(c) == nil, "join")
 						case 4:
 							errs.check(fib(c, 8) == 21, "fib")
 						}
@@ -185,7 +185,7 @@ func TestResizeFromInside(t *testing.T) {
 				}
 				c.Yield()
 				c.Sleep(1)
-				c.Go(func(c *task.Ctx) {}).Join(c)
+				c.Go(func(c *task.Ctx) {}).WaitContext(c)
 			}
 		}).Wait())
 	})

@@ -205,7 +205,7 @@ func TestGiveUpBesideADeadline(t *testing.T) {
 	for range 200 {
 		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Microsecond)
 		g, _ := task.NewGroupContext(context.WithValue(context.Background(), long, 1), s)
-		_ = g.Go(ctx, func(*task.Ctx) error { return nil }, task.Timeout(50*time.Microsecond))
+		_ = g.GoContext(ctx, func(*task.Ctx) error { return nil }, task.Timeout(50*time.Microsecond))
 		cancel()
 	}
 	release.Store(true)

@@ -215,7 +215,7 @@ func TestCallOnTheSpotIsNoTask(t *testing.T) {
 				assert.NoError(t, c.Go(func(*task.Ctx) {}).Wait())
 				var later task.Completion[int]
 				c.Go(func(*task.Ctx) { later.Complete(1, nil) })
-				v, err := later.Wait(c)
+				v, err := later.WaitContext(c)
 				assert.NoError(t, err)
 				assert.Equal(t, 1, v)
 				assert.Equal(t, task.Waiting, c.Task().State())
@@ -319,7 +319,7 @@ func TestCallsOnTheSpotStress(t *testing.T) {
 							onSpot(c, func() { runtime.Gosched(); panic(errors.New("some")) })
 						}()
 					case 5:
-						_ = c.Go(func(c *task.Ctx) { onSpot(c, runtime.Goexit) }).Join(c)
+						_ = c.Go(func(c *task.Ctx) { onSpot(c, runtime.Goexit) }).WaitContext(c)
 					case 6:
 						parallel.Do(c, func(c *task.Ctx) { onSpot(c, runtime.Gosched); v++ }, func(c *task.Ctx) { c.Yield() })
 						want.Add(1)

@@ -27,7 +27,7 @@ func TestTrimBesideSwitches(t *testing.T) {
 					ts = append(ts, c.Go(func(c *task.Ctx) { c.Yield(); c.Yield() }))
 				}
 				for _, x := range ts {
-					if x.Join(c) != nil {
+					if x.WaitContext(c) != nil {
 						return
 					}
 				}

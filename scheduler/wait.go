@@ -53,7 +53,7 @@ func (s *Scheduler) Wait(ctx context.Context) error {
 	default:
 	}
 	s.quiesce() // (A2)
-	_, err := on.Wait(ctx)
+	_, err := on.WaitContext(ctx)
 	return err
 }
 

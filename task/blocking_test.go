@@ -42,7 +42,7 @@ func TestBlocking(t *testing.T) {
 				assert.Contains(t, string(pe.Stack), "blocking_test.go")
 			}
 			assert.Equal(t, task.ErrGoexit, c.BlockingOrAbandon(runtime.Goexit))
-			assert.Equal(t, task.ErrGoexit, c.Go(func(c *task.Ctx) { c.Blocking(runtime.Goexit) }).Join(c))
+			assert.Equal(t, task.ErrGoexit, c.Go(func(c *task.Ctx) { c.Blocking(runtime.Goexit) }).WaitContext(c))
 			assert.NoError(t, c.Blocking(func() {}))
 
 			// What waits there blocks the goroutine, and what starts does so from outside.
@@ -56,7 +56,7 @@ func TestBlocking(t *testing.T) {
 					assert.NoError(t, c.Blocking(func() {}))
 					assert.NoError(t, c.BlockingOrAbandon(func() {}))
 					assert.NoError(t, c.Go(func(*task.Ctx) {}).Wait())
-					v, err := later.Wait(c)
+					v, err := later.WaitContext(c)
 					assert.Equal(t, 1, v)
 					assert.NoError(t, err)
 					assert.Contains(t, fmt.Sprint(recovered(func() { c.Park() })), "only tasks have a token")
@@ -79,7 +79,7 @@ func TestBlockingLimit(t *testing.T) {
 		var active, most, called atomic.Int32
 		g := task.NewGroup(s)
 		for i := range 200 {
-			require.NoError(t, g.Go(context.Background(), func(c *task.Ctx) error {
+			require.NoError(t, g.GoContext(context.Background(), func(c *task.Ctx) error {
 				return c.Blocking(func() {
 					n := active.Add(1)
 					for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
@@ -93,7 +93,7 @@ func TestBlockingLimit(t *testing.T) {
 				})
 			}))
 		}
-		require.Contains(t, fmt.Sprint(recovered(func() { g.Wait(context.Background()) })), "some")
+		require.Contains(t, fmt.Sprint(recovered(func() { g.WaitContext(context.Background()) })), "some")
 		require.EqualValues(t, 200, called.Load())
 		require.LessOrEqual(t, int(most.Load()), limit)
 	})
@@ -196,7 +196,7 @@ func TestBlockingOutlastsNoTask(t *testing.T) {
 		}},
 		{"Join", func(s *scheduler.Scheduler, f func(c *task.Ctx)) (cancel, wait func()) {
 			x := s.Go(f)
-			return x.Cancel, func() { s.Go(func(c *task.Ctx) { x.Join(c) }).Wait() }
+			return x.Cancel, func() { s.Go(func(c *task.Ctx) { x.WaitContext(c) }).Wait() }
 		}},
 		{"stolen call", func(s *scheduler.Scheduler, f func(c *task.Ctx)) (cancel, wait func()) {
 			x := s.Go(func(c *task.Ctx) { parallel.Do(c, f, func(c *task.Ctx) { untilCancelled(c) }) })
@@ -206,20 +206,20 @@ func TestBlockingOutlastsNoTask(t *testing.T) {
 			g := task.NewGroup(s)
 			var x task.Task
 			var known task.Completion[task.Task]
-			g.Go(context.Background(), func(c *task.Ctx) error { known.Complete(c.Task(), nil); f(c); return nil })
-			x, _ = known.Wait(context.Background())
-			return x.Cancel, func() { recovered(func() { g.Wait(context.Background()) }) }
+			g.GoContext(context.Background(), func(c *task.Ctx) error { known.Complete(c.Task(), nil); f(c); return nil })
+			x, _ = known.WaitContext(context.Background())
+			return x.Cancel, func() { recovered(func() { g.WaitContext(context.Background()) }) }
 		}},
 		{"group with a context and a limit", func(s *scheduler.Scheduler, f func(c *task.Ctx)) (cancel, wait func()) {
 			ctx, stop := context.WithCancel(context.Background())
 			g, _ := task.NewGroupContext(ctx, s)
 			g.SetLimit(1)
-			g.Go(context.Background(), func(c *task.Ctx) error { f(c); return nil })
-			return stop, func() { recovered(func() { g.Wait(context.Background()) }) }
+			g.GoContext(context.Background(), func(c *task.Ctx) error { f(c); return nil })
+			return stop, func() { recovered(func() { g.WaitContext(context.Background()) }) }
 		}},
 		{"future", func(s *scheduler.Scheduler, f func(c *task.Ctx)) (cancel, wait func()) {
 			x := task.Submit(s, func(c *task.Ctx) (int, error) { f(c); return 0, nil })
-			return x.Task().Cancel, func() { x.Wait(context.Background()) }
+			return x.Task().Cancel, func() { x.WaitContext(context.Background()) }
 		}},
 	}
 	handler := scheduler.WithPanicHandler(func(task.Task, *task.PanicError) {})

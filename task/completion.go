@@ -13,7 +13,7 @@ import (
 //
 //	var done task.Completion[int]
 //	device.Read(buf, func(n int, err error) { done.Complete(n, err) })
-//	n, err := done.Wait(c)
+//	n, err := done.Wait()
 //
 // The zero Completion is ready for use. It must not be copied.
 type Completion[T any] struct {
@@ -64,12 +64,15 @@ func (p *Completion[T]) Done() <-chan struct{} {
 	return p.done
 }
 
-// Wait waits for the result, parking the task or blocking the goroutine, and returns it. If ctx ends first, it
-// returns the cause. A result that is there already is returned even if ctx has ended. Any number may wait, any number
-// of times.
-func (p *Completion[T]) Wait(ctx context.Context) (T, error) { return p.wait(ctx, Task{}) }
+// Wait waits for the result, parking the task or blocking the goroutine, and returns it. Nothing else ends the wait. Any
+// number may wait, any number of times.
+func (p *Completion[T]) Wait() (T, error) { return p.wait(background, Task{}) }
 
-// wait is Wait for what the end of t completes, if t is a task.
+// WaitContext is [Completion.Wait] that gives up when ctx ends, and then returns its cause. A result that is there already is
+// returned even if ctx has ended.
+func (p *Completion[T]) WaitContext(ctx context.Context) (T, error) { return p.wait(ctx, Task{}) }
+
+// wait is WaitContext for what the end of t completes, if t is a task.
 func (p *Completion[T]) wait(ctx context.Context, t Task) (T, error) {
 	c, err := Enter(ctx)
 	if p.set.Load() {
@@ -118,7 +121,6 @@ type queued struct {
 	mu         *atomicx.Mutex // of the queue's owner
 	in         *waitQueue     // nil when taken out; under mu, as the links are
 	next, prev *queued
-	end        Task // whose end brings the event, or none
 
 	member *member // whose place this is the wait for, in the back of a group; under mu. See place.go
 
@@ -160,7 +162,7 @@ var queuedPool = sync.Pool{New: func() any { return new(queued) }}
 func (w *queued) wait() error {
 	var err error
 	if w.end.d != nil && w.Own() {
-		err = w.waitFor(w.end)
+		err = w.waitFor()
 	} else {
 		err = w.WaitIn(w)
 	}
@@ -171,10 +173,10 @@ func (w *queued) wait() error {
 	return err
 }
 
-// waitFor is WaitIn for a task that waits under its own Ctx, and for what the end of t brings: see rt.Host.ParkFor.
-func (w *queued) waitFor(t Task) error {
+// waitFor is WaitIn for a task that waits under its own Ctx, and for what the end of another brings.
+func (w *queued) waitFor() error {
 	d := w.c.desc()
-	d.Host().ParkFor(d, w.Why.Park(rt.ForWake), t.d, t.gen)
+	w.park(rt.ForWake)
 	if d.Woken() {
 		return nil
 	}

@@ -52,11 +52,11 @@ func TestContextAfterTheEnd(t *testing.T) {
 						note := func(c *task.Ctx) { kept = append(kept, derive(c)) }
 						if way == "Group" {
 							g, _ := task.NewGroupContext(context.WithValue(context.Background(), user{}, fmt.Sprint("alice", i)), s)
-							_ = g.Go(c, func(c *task.Ctx) error { note(c); return nil })
-							_ = g.Wait(c)
+							_ = g.GoContext(c, func(c *task.Ctx) error { note(c); return nil })
+							_ = g.WaitContext(c)
 							continue
 						}
-						_ = start(c, fmt.Sprint("alice", i), note).Join(c)
+						_ = start(c, fmt.Sprint("alice", i), note).WaitContext(c)
 					}
 					others := make([]task.Task, 100)
 					for i := range others {
@@ -71,7 +71,7 @@ func TestContextAfterTheEnd(t *testing.T) {
 					}
 					for _, o := range others {
 						o.Cancel()
-						_ = o.Join(c)
+						_ = o.WaitContext(c)
 					}
 				}).Wait())
 			}
@@ -100,7 +100,7 @@ func TestContextOfAPlainTaskAfterTheEnd(t *testing.T) {
 						use(c, ctx)
 						kept = append(kept, ctx)
 					})
-					_ = x.Join(c)
+					_ = x.WaitContext(c)
 				}
 				ctx := context.WithValue(context.Background(), user{}, "bob")
 				others := make([]task.Task, 200)
@@ -120,7 +120,7 @@ func TestContextOfAPlainTaskAfterTheEnd(t *testing.T) {
 				}
 				for _, o := range others {
 					o.Cancel()
-					_ = o.Join(c)
+					_ = o.WaitContext(c)
 				}
 			}).Wait())
 		}
@@ -380,16 +380,16 @@ func TestContextThatPanics(t *testing.T) {
 		"Group": func(s *scheduler.Scheduler, ctx context.Context) {
 			g := task.NewGroup(s)
 			g.SetLimit(1)
-			v := recovered(func() { _ = g.Go(context.Background(), ok, task.Parent(ctx)) })
-			_ = g.Wait(context.Background())
+			v := recovered(func() { _ = g.GoContext(context.Background(), ok, task.Parent(ctx)) })
+			_ = g.WaitContext(context.Background())
 			if v != nil {
 				panic(v)
 			}
 		},
 		"Group.Go": func(s *scheduler.Scheduler, ctx context.Context) {
 			g := task.NewGroup(s)
-			v := recovered(func() { _ = g.Go(ctx, ok) })
-			_ = g.Wait(context.Background())
+			v := recovered(func() { _ = g.GoContext(ctx, ok) })
+			_ = g.WaitContext(context.Background())
 			if v != nil {
 				panic(v)
 			}

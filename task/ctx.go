@@ -105,6 +105,19 @@ func (c *Ctx) Checkpoint() { (*rt.Desc)(c).Checkpoint() }
 // runnable task. It returns at once if there is none.
 func (c *Ctx) Yield() { (*rt.Desc)(c).Worker().Host.Yield((*rt.Desc)(c)) } // the host looks who calls; so this inlines
 
+// Worker returns the index of the worker on which the caller runs, from 0 to the number of workers of its scheduler, exclusive; or
+// -1 if the caller runs on none. The task may be on another worker after anything that parks or yields, but until then no other
+// task runs on this one: so an element for each worker can be added to without a lock, and summed up in the end.
+func (c *Ctx) Worker() int {
+	d := c.desc()
+	if !d.Mine() {
+		if d = rt.Current(); d == nil {
+			return -1
+		}
+	}
+	return d.Worker().At
+}
+
 // Park suspends the task until [Task.Ready] or [Ctx.Ready] is called on it, and
 // returns nil; or until it is cancelled, and returns the cause. A Ready that came
 // earlier, since the last Park returned, makes it return at once: a task has

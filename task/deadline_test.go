@@ -228,7 +228,7 @@ func TestWithDeadlineValues(t *testing.T) {
 		// The end of the task is the end of the context.
 		var inner context.Context
 		x := c.Go(func(c *task.Ctx) { inner, _ = task.WithTimeout(c, time.Hour) })
-		_ = x.Join(c)
+		_ = x.WaitContext(c)
 		if inner.Err() != context.Canceled {
 			t.Errorf("after the end of the task: %v", inner.Err())
 		}
@@ -271,28 +271,28 @@ func TestDeadlineOptions(t *testing.T) {
 	submit := map[string]func(s *scheduler.Scheduler, c *task.Ctx, fn func(c *task.Ctx), opts ...task.Option) (end func() error){
 		"Scheduler.Go": func(s *scheduler.Scheduler, c *task.Ctx, fn func(c *task.Ctx), opts ...task.Option) func() error {
 			x := s.Go(fn, opts...)
-			return func() error { return x.Join(c) }
+			return func() error { return x.WaitContext(c) }
 		},
 		"GoContext": func(s *scheduler.Scheduler, c *task.Ctx, fn func(c *task.Ctx), opts ...task.Option) func() error {
 			x := s.GoContext(context.Background(), fn, opts...)
-			return func() error { return x.Join(c) }
+			return func() error { return x.WaitContext(c) }
 		},
 		"Ctx.Go": func(_ *scheduler.Scheduler, c *task.Ctx, fn func(c *task.Ctx), opts ...task.Option) func() error {
 			x := c.Go(fn, opts...)
-			return func() error { return x.Join(c) }
+			return func() error { return x.WaitContext(c) }
 		},
 		"GoAfter": func(s *scheduler.Scheduler, c *task.Ctx, fn func(c *task.Ctx), opts ...task.Option) func() error {
 			x := s.GoAfter(0, fn, opts...)
-			return func() error { return x.Join(c) }
+			return func() error { return x.WaitContext(c) }
 		},
 		"Group": func(s *scheduler.Scheduler, c *task.Ctx, fn func(c *task.Ctx), opts ...task.Option) func() error {
 			g := task.NewGroup(s)
-			_ = g.Go(c, func(c *task.Ctx) error { fn(c); return c.Err() }, opts...)
-			return func() error { return g.Wait(c) }
+			_ = g.GoContext(c, func(c *task.Ctx) error { fn(c); return c.Err() }, opts...)
+			return func() error { return g.WaitContext(c) }
 		},
 		"Submit": func(s *scheduler.Scheduler, c *task.Ctx, fn func(c *task.Ctx), opts ...task.Option) func() error {
 			f := task.Submit(s, func(c *task.Ctx) (int, error) { fn(c); return 0, c.Err() }, opts...)
-			return func() error { _, err := f.Wait(c); return err }
+			return func() error { _, err := f.WaitContext(c); return err }
 		},
 	}
 	for name, submit := range submit {
@@ -391,7 +391,7 @@ func TestDeadlineOfParent(t *testing.T) {
 					t.Errorf("Deadline is %v, want %v", d, want)
 				}
 			}, task.Deadline(at.Add(own)))
-			_ = x.Join(c)
+			_ = x.WaitContext(c)
 		}
 		_ = c.Blocking(func() { _ = s.Close() })
 	})
@@ -438,8 +438,8 @@ func TestTimeBesideHogs(t *testing.T) {
 					t.Errorf("After: %v", err)
 				}
 			}
-			_ = every.Join(c)
-			if err := limited.Join(c); err != context.DeadlineExceeded {
+			_ = every.WaitContext(c)
+			if err := limited.WaitContext(c); err != context.DeadlineExceeded {
 				t.Errorf("Timeout: %v", err)
 			}
 			stop.Store(true)

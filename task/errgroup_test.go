@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync/atomic"
 	"testing"
 
@@ -14,7 +15,7 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A native is what errgroup.Group offers, and task.Group too when one leaves out who waits.
+// A native is what errgroup.Group offers.
 type native interface {
 	Go(f func() error)
 	TryGo(f func() error) bool
@@ -22,32 +23,64 @@ type native interface {
 	Wait() error
 }
 
-// asNative is a task.Group of which ctx's task, or a goroutine, uses the methods.
-type asNative struct {
-	*task.Group
-	ctx context.Context
-}
+// asNative is a task.Group whose functions are given no Ctx.
+type asNative struct{ *task.Group }
 
-func (g asNative) Go(f func() error) {
-	if err := g.Group.Go(g.ctx, func(*task.Ctx) error { return f() }); err != nil {
-		panic(err)
-	}
-}
+func (g asNative) Go(f func() error) { g.Group.Go(func(*task.Ctx) error { return f() }) }
 
 func (g asNative) TryGo(f func() error) bool {
 	return g.Group.TryGo(func(*task.Ctx) error { return f() })
 }
 
-func (g asNative) Wait() error { return g.Group.Wait(g.ctx) }
+// A grouping makes groups: a plain one, as errgroup's zero value, and one under a context.
+type grouping struct {
+	plain func() native
+	under func(ctx context.Context) (native, context.Context)
+}
+
+// withErrgroup runs body on errgroup itself, which shows that the test means what it says, and on task.Group, used by goroutines and
+// by tasks.
+func withErrgroup(t *testing.T, body func(t *assert.Assertions, ctx context.Context, mk grouping)) {
+	t.Run("errgroup", func(t *testing.T) {
+		body(assert.New(t), context.Background(), grouping{
+			plain: func() native { return new(errgroup.Group) },
+			under: func(ctx context.Context) (native, context.Context) { return errgroup.WithContext(ctx) },
+		})
+	})
+	// Functions that hold their thread need workers of their own, and one for the task that uses the group.
+	for _, workers := range []int{3, 4, 8} {
+		s, err := scheduler.New(scheduler.WithWorkers(workers))
+		if !assert.NoError(t, err) {
+			return
+		}
+		under := func(on task.Starter) func(context.Context) (native, context.Context) {
+			return func(under context.Context) (native, context.Context) {
+				g, gctx := task.NewGroupContext(under, on)
+				return asNative{g}, gctx
+			}
+		}
+		t.Run(fmt.Sprintf("goroutine/workers=%d", workers), func(t *testing.T) {
+			plain := func() native { return asNative{task.NewGroup(s)} }
+			body(assert.New(t), context.Background(), grouping{plain, under(s)})
+		})
+		for name, plain := range map[string]func(c *task.Ctx) *task.Group{
+			"task": func(c *task.Ctx) *task.Group { return task.NewGroup(c) },
+			"zero": func(*task.Ctx) *task.Group { return new(task.Group) },
+		} {
+			t.Run(fmt.Sprintf("%s/workers=%d", name, workers), func(t *testing.T) {
+				assert.NoError(t, s.Go(func(c *task.Ctx) {
+					body(assert.New(t), c, grouping{func() native { return asNative{plain(c)} }, under(c)})
+				}).Wait())
+			})
+		}
+		assert.NoError(t, s.Close())
+	}
+}
 
 // What errgroup documents, point by point, holds for errgroup itself, which shows that the test means what it says, and for
 // task.Group.
 func TestErrgroup(t *testing.T) {
-	type maker struct {
-		plain func() native
-		under func(ctx context.Context) (native, context.Context)
-	}
-	body := func(t *assert.Assertions, ctx context.Context, mk maker) {
+	withErrgroup(t, func(t *assert.Assertions, ctx context.Context, mk grouping) {
 		fail := func(err error) func() error { return func() error { return err } }
 		fine := fail(nil)
 
@@ -143,34 +176,140 @@ func TestErrgroup(t *testing.T) {
 			t.True(g.TryGo(fine))
 		}
 		t.NoError(g.Wait())
-	}
-	t.Run("errgroup", func(t *testing.T) {
-		body(assert.New(t), context.Background(), maker{
-			plain: func() native { return new(errgroup.Group) },
-			under: func(ctx context.Context) (native, context.Context) { return errgroup.WithContext(ctx) },
-		})
 	})
-	// Functions that hold their thread need workers of their own, and one for the task that uses the group.
-	for _, workers := range []int{3, 4, 8} {
-		s, err := scheduler.New(scheduler.WithWorkers(workers))
-		if !assert.NoError(t, err) {
-			return
-		}
-		mk := func(on task.Starter, ctx context.Context) maker {
-			return maker{
-				plain: func() native { return asNative{task.NewGroup(on), ctx} },
-				under: func(under context.Context) (native, context.Context) {
-					g, gctx := task.NewGroupContext(under, on)
-					return asNative{g, ctx}, gctx
-				},
+}
+
+// TestErrgroupTables: what Wait returns after each Go, and what the contexts report, for several sequences of results.
+func TestErrgroupTables(t *testing.T) {
+	errOther := errors.New("other")
+	withErrgroup(t, func(t *assert.Assertions, ctx context.Context, mk grouping) {
+		for _, results := range [][]error{nil, {nil}, {errStop}, {errStop, nil}, {nil, errStop}, {errStop, nil, errOther}} {
+			// A Wait between two calls of Go sees the first error so far.
+			var first error
+			g := mk.plain()
+			for _, err := range results {
+				g.Go(func() error { return err })
+				if first == nil {
+					first = err
+				}
+				t.Equal(first, g.Wait(), "%v", results)
+			}
+			// After it the context has ended, with the first error or none.
+			for _, try := range []bool{false, true} {
+				g, gctx := mk.under(ctx)
+				g.SetLimit(1) // the errors come in order
+				for _, err := range results {
+					f := func() error { return err }
+					if !try {
+						g.Go(f)
+						continue
+					}
+					for !g.TryGo(f) {
+						runtime.Gosched() // the place is freed when the function before has ended
+					}
+				}
+				t.Equal(first, g.Wait(), "%v", results)
+				t.Error(gctx.Err())
+				cause := first
+				if cause == nil {
+					cause = context.Canceled
+				}
+				t.Equal(cause, context.Cause(gctx), "%v", results)
 			}
 		}
-		t.Run(fmt.Sprintf("goroutine/workers=%d", workers), func(t *testing.T) {
-			body(assert.New(t), context.Background(), mk(s, context.Background()))
-		})
-		t.Run(fmt.Sprintf("task/workers=%d", workers), func(t *testing.T) {
-			assert.NoError(t, s.Go(func(c *task.Ctx) { body(assert.New(t), c, mk(c, c)) }).Wait())
-		})
-		assert.NoError(t, s.Close())
-	}
+	})
+}
+
+// TestErrgroupTryGo: a limit lets exactly so many in, again after Wait, and can be changed then.
+func TestErrgroupTryGo(t *testing.T) {
+	withErrgroup(t, func(t *assert.Assertions, _ context.Context, mk grouping) {
+		g := mk.plain()
+		gate := make(chan struct{})
+		hold := func() error {
+			gate <- struct{}{}
+			return nil
+		}
+		for _, limit := range []int{30, 1, 0, 2} {
+			g.SetLimit(limit)
+			for range 2 {
+				for range limit {
+					t.True(g.TryGo(hold))
+				}
+				for range 100 {
+					t.False(g.TryGo(hold))
+				}
+				go func() {
+					for range limit {
+						<-gate
+					}
+				}()
+				t.NoError(g.Wait())
+			}
+		}
+	})
+}
+
+// TestErrgroupGoLimit: never more functions run at once than the limit says, however they give way.
+func TestErrgroupGoLimit(t *testing.T) {
+	withErrgroup(t, func(t *assert.Assertions, _ context.Context, mk grouping) {
+		const limit = 5
+		g := mk.plain()
+		g.SetLimit(limit)
+		var active atomic.Int32
+		for range 500 {
+			g.Go(func() error {
+				defer active.Add(-1)
+				n := active.Add(1)
+				if c, ok := task.Current(); ok {
+					c.Yield()
+				} else {
+					runtime.Gosched()
+				}
+				if n > limit {
+					return fmt.Errorf("%d at once", n)
+				}
+				return nil
+			})
+		}
+		t.NoError(g.Wait())
+	})
+}
+
+// TestErrgroupPipeline: functions that wait under the group's context, for native channels, end with the first error.
+func TestErrgroupPipeline(t *testing.T) {
+	withErrgroup(t, func(t *assert.Assertions, ctx context.Context, mk grouping) {
+		for _, fails := range []bool{false, true} {
+			g, gctx := mk.under(ctx)
+			numbers := make(chan int)
+			sum := make(chan int, 1)
+			g.Go(func() error {
+				defer close(numbers)
+				for i := range 100 {
+					if i == 50 && fails {
+						return errStop
+					}
+					select {
+					case numbers <- i:
+					case <-gctx.Done():
+						return gctx.Err()
+					}
+				}
+				return nil
+			})
+			g.Go(func() error {
+				n := 0
+				for i := range numbers {
+					n += i
+				}
+				sum <- n
+				return gctx.Err()
+			})
+			if err := g.Wait(); fails {
+				t.Equal(errStop, err)
+			} else {
+				t.NoError(err)
+				t.Equal(4950, <-sum)
+			}
+		}
+	})
 }

@@ -73,5 +73,5 @@ func settle[T any](who string, ctx context.Context, fs []*Future[T], add func(i 
 			break
 		}
 	}
-	return all.Wait(ctx)
+	return all.WaitContext(ctx)
 }

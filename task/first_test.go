@@ -19,7 +19,7 @@ func TestRace(t *testing.T) {
 		on := starter(s, ctx)
 		is := func(v int, err error) *task.Future[int] {
 			f := task.Submit(on, func(*task.Ctx) (int, error) { return v, err })
-			f.Wait(ctx)
+			f.WaitContext(ctx)
 			return f
 		}
 		never := task.Submit(on, func(c *task.Ctx) (int, error) { return 0, untilCancelled(c) })
@@ -33,7 +33,7 @@ func TestRace(t *testing.T) {
 		assert.Equal(t, 3, v)
 
 		var gate task.Completion[int]
-		late := task.Submit(on, func(c *task.Ctx) (int, error) { return gate.Wait(c) })
+		late := task.Submit(on, func(c *task.Ctx) (int, error) { return gate.WaitContext(c) })
 		for range 100 {
 			short, cancel := context.WithCancelCause(ctx)
 			go cancel(errStop)
@@ -47,7 +47,7 @@ func TestRace(t *testing.T) {
 
 		assert.False(t, never.Ready(), "losers go on")
 		never.Task().CancelCause(errStop)
-		_, err = never.Wait(ctx)
+		_, err = never.WaitContext(ctx)
 		assert.Equal(t, errStop, err)
 		assert.Contains(t, fmt.Sprint(recovered(func() { task.Race[int](ctx) })), "Race without futures")
 	})
@@ -61,7 +61,7 @@ func TestFirst(t *testing.T) {
 		}
 		after := func(gate *task.Completion[int], v int, err error) *task.Future[int] {
 			return task.Submit(on, func(c *task.Ctx) (int, error) {
-				gate.Wait(c)
+				gate.WaitContext(c)
 				return v, err
 			})
 		}
@@ -71,16 +71,16 @@ func TestFirst(t *testing.T) {
 		var a, b task.Completion[int]
 		fs := []*task.Future[int]{never(), after(&a, 1, errStop), after(&b, 2, nil), never()}
 		a.Complete(0, nil)
-		fs[1].Wait(ctx)
+		fs[1].WaitContext(ctx)
 		time.AfterFunc(time.Millisecond, func() { b.Complete(0, nil) })
 		v, err := task.First(ctx, fs...)
 		assert.NoError(t, err)
 		assert.Equal(t, 2, v)
 		for _, i := range []int{0, 3} {
-			_, err := fs[i].Wait(ctx)
+			_, err := fs[i].WaitContext(ctx)
 			assert.Equal(t, context.Canceled, err)
 		}
-		_, err = fs[1].Wait(ctx)
+		_, err = fs[1].WaitContext(ctx)
 		assert.Equal(t, errStop, err)
 
 		// All fail, the last argument first: the errors are joined in order.
@@ -106,7 +106,7 @@ func TestFirst(t *testing.T) {
 		assert.False(t, f.Ready())
 		assert.NoError(t, f.Task().Err())
 		f.Task().Cancel()
-		f.Wait(ctx)
+		f.WaitContext(ctx)
 		assert.Contains(t, fmt.Sprint(recovered(func() { task.First[int](ctx) })), "First without futures")
 	})
 }
@@ -151,7 +151,7 @@ func ExampleFirst() {
 	slow := task.Submit(s, func(c *task.Ctx) (string, error) { return "slow mirror", c.Sleep(time.Hour) })
 	fast := task.Submit(s, func(*task.Ctx) (string, error) { return "fast mirror", nil })
 	fmt.Println(task.First(context.Background(), broken, slow, fast))
-	_, err = slow.Wait(context.Background())
+	_, err = slow.WaitContext(context.Background())
 	fmt.Println(err)
 	// Output:
 	// fast mirror <nil>

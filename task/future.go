@@ -80,12 +80,13 @@ func (f *Future[T]) Ready() bool { return f.s.p.Ready() }
 // Done returns a channel that is closed when the result is there, as [Completion.Done] does.
 func (f *Future[T]) Done() <-chan struct{} { return f.s.p.Done() }
 
-// Wait waits for the result, parking the task or blocking the goroutine, and returns it. If ctx ends first, it
-// returns the cause, and the task is not affected. A result that is there already is returned even if ctx
-// has ended. Any number may wait, any number of times.
-//
-// If a task waits and the future's has not begun, that runs next on this worker.
-func (f *Future[T]) Wait(ctx context.Context) (T, error) { return f.s.p.wait(ctx, f.task) }
+// Wait waits for the result, parking the task or blocking the goroutine, and returns it. Nothing else ends the wait. Any
+// number may wait, any number of times. If a task waits and the future's has not begun, that runs next on this worker.
+func (f *Future[T]) Wait() (T, error) { return f.s.p.wait(background, f.task) }
+
+// WaitContext is [Future.Wait] that gives up when ctx ends, and then returns its cause; the future's task is not affected. A
+// result that is there already is returned even if ctx has ended.
+func (f *Future[T]) WaitContext(ctx context.Context) (T, error) { return f.s.p.wait(ctx, f.task) }
 
 // All waits for all futures in turn, parking the task or blocking the goroutine, and returns their values in the same
 // order. It returns nil and the error of the first one in that order that has one, without waiting for those that follow; if ctx
@@ -96,7 +97,7 @@ func All[T any](ctx context.Context, fs ...*Future[T]) ([]T, error) {
 	}
 	vs := make([]T, len(fs))
 	for i, f := range fs {
-		v, err := f.Wait(ctx)
+		v, err := f.WaitContext(ctx)
 		if err != nil {
 			return nil, err
 		}

@@ -22,7 +22,7 @@ func TestFuture(t *testing.T) {
 		on := starter(s, ctx)
 		f := task.Submit(on, func(c *task.Ctx) (int, error) { c.Yield(); return 7, errStop })
 		for range 2 {
-			v, err := f.Wait(ctx)
+			v, err := f.WaitContext(ctx)
 			assert.Equal(t, 7, v)
 			assert.Equal(t, errStop, err)
 		}
@@ -30,25 +30,25 @@ func TestFuture(t *testing.T) {
 		<-f.Done()
 
 		f = task.Submit(on, func(*task.Ctx) (int, error) { panic(errStop) })
-		_, err := f.Wait(ctx)
+		_, err := f.WaitContext(ctx)
 		var pe *task.PanicError
 		assert.ErrorAs(t, err, &pe)
 		assert.ErrorIs(t, err, errStop)
 
 		f = task.Submit(on, func(*task.Ctx) (int, error) { runtime.Goexit(); return 0, nil })
-		_, err = f.Wait(ctx)
+		_, err = f.WaitContext(ctx)
 		assert.Equal(t, task.ErrGoexit, err)
 
 		f = task.Submit(on, func(c *task.Ctx) (int, error) { return 1, untilCancelled(c) })
 		assert.False(t, f.Ready())
 		short, cancel := context.WithCancelCause(ctx)
 		time.AfterFunc(time.Millisecond, func() { cancel(errStop) })
-		_, err = f.Wait(short)
+		_, err = f.WaitContext(short)
 		assert.Equal(t, errStop, err)
 		f.Task().CancelCause(errors.New("done with it"))
-		_, err = f.Wait(ctx)
+		_, err = f.WaitContext(ctx)
 		assert.ErrorContains(t, err, "done with it")
-		_, err = f.Wait(short)
+		_, err = f.WaitContext(short)
 		assert.ErrorContains(t, err, "done with it", "a result that is there comes first")
 
 		var fs []*task.Future[int]
@@ -70,10 +70,10 @@ func TestFutureClosed(t *testing.T) {
 	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
 		f := task.Submit(s, func(c *task.Ctx) (int, error) { return 0, untilCancelled(c) })
 		s.Close()
-		_, err := f.Wait(context.Background())
+		_, err := f.WaitContext(context.Background())
 		require.ErrorIs(t, err, task.ErrClosed)
 		f = task.Submit(s, func(c *task.Ctx) (int, error) { return 0, nil })
-		_, err = f.Wait(context.Background())
+		_, err = f.WaitContext(context.Background())
 		require.ErrorIs(t, err, task.ErrClosed)
 		require.ErrorIs(t, f.Task().Err(), task.ErrClosed)
 	})
@@ -87,17 +87,17 @@ func TestCompletion(t *testing.T) {
 			var won, seen atomic.Int32
 			g := task.NewGroup(s)
 			for i := range 4 {
-				g.Go(ctx, func(c *task.Ctx) error {
-					v, err := p.Wait(c)
+				g.GoContext(ctx, func(c *task.Ctx) error {
+					v, err := p.WaitContext(c)
 					if err == nil {
 						seen.Store(int32(v))
 					}
 					return err
 				})
-				g.Go(ctx, func(c *task.Ctx) error {
+				g.GoContext(ctx, func(c *task.Ctx) error {
 					short, cancel := context.WithCancelCause(c)
 					go cancel(errStop)
-					if _, err := p.Wait(short); err != nil && err != errStop {
+					if _, err := p.WaitContext(short); err != nil && err != errStop {
 						return err
 					}
 					return nil
@@ -109,9 +109,9 @@ func TestCompletion(t *testing.T) {
 					}
 				}()
 			}
-			v, err := p.Wait(ctx)
+			v, err := p.WaitContext(ctx)
 			assert.NoError(t, err)
-			assert.NoError(t, g.Wait(ctx))
+			assert.NoError(t, g.WaitContext(ctx))
 			assert.EqualValues(t, v, seen.Load())
 			assert.True(t, p.Ready())
 			assert.False(t, p.Complete(1, nil))
@@ -128,11 +128,11 @@ func TestCompletionDone(t *testing.T) {
 	wg.Go(func() { <-done })
 	require.True(t, p.Complete("a", errStop))
 	wg.Wait()
-	v, err := p.Wait(context.Background())
+	v, err := p.WaitContext(context.Background())
 	require.Equal(t, "a", v)
 	require.Equal(t, errStop, err)
 	var nothing context.Context
-	require.Panics(t, func() { p.Wait(nothing) })
+	require.Panics(t, func() { p.WaitContext(nothing) })
 }
 
 func ExampleSubmit() {
@@ -142,7 +142,7 @@ func ExampleSubmit() {
 	}
 	defer s.Close()
 	f := task.Submit(s, func(c *task.Ctx) (int, error) { return 6 * 7, nil })
-	fmt.Println(f.Wait(context.Background()))
+	fmt.Println(f.WaitContext(context.Background()))
 	// Output: 42 <nil>
 }
 
@@ -153,7 +153,7 @@ func ExampleCompletion() {
 	}
 	defer s.Close()
 	var done task.Completion[string]
-	t := s.Go(func(c *task.Ctx) { fmt.Println(done.Wait(c)) })
+	t := s.Go(func(c *task.Ctx) { fmt.Println(done.WaitContext(c)) })
 	time.AfterFunc(time.Millisecond, func() { done.Complete("called back", nil) })
 	t.Wait()
 	// Output: called back <nil>

@@ -16,43 +16,41 @@ type Starter interface {
 	Go(fn func(c *Ctx), opts ...Option) Task
 }
 
-// A Group is a number of tasks that work on parts of one thing: its members. It has the semantics of
-// golang.org/x/sync/errgroup: Wait waits for all members and returns the first error; a group that was made with a
-// context cancels it when a member fails; SetLimit bounds how many members are active. But where errgroup's Wait
-// always sees all members end, [Group.Wait] takes a context, and when that ends it returns early, while members still run. A
-// goroutine that must not go on before them passes context.Background(), a task context.WithoutCancel(c).
+// A Group is golang.org/x/sync/errgroup for tasks: a number of tasks, its members, that work on parts of one thing. Wait returns when
+// all members have ended, with the first error; a group that was made with a context cancels it when a member fails; SetLimit bounds
+// how many members are active.
 //
-// Both tasks and goroutines may call the methods, members included. As everywhere in heddle, what may wait takes a
-// context first, which says who waits: a task passes its own Ctx, or one derived from it. With any other, such as
-// context.Background() or, in a member, the group's context, it would block the thread of its worker.
+// The zero Group is ready for use by tasks: it has no context and no limit, and starts each member on the scheduler of the task that
+// calls Go. Its Go and TryGo panic in a goroutine that is no task; there use [NewGroup]. A Group must not be copied. It can be used
+// again after Wait, but an error that it returned once it goes on returning.
+//
+// Tasks and goroutines may call the methods, members included. A wait parks the calling task or blocks the calling goroutine.
 //
 // A member is active from Go until its function returns, except while it, or a call that it has forked, waits in Go or Wait of a
 // group: meanwhile its place under the limit is lent to another member, and what else of the member runs goes on. So groups can be
-// nested, members can fork, and a member can add members, at any limit, without a deadlock: a member that waits for a place or for
-// members holds no place itself. (This holds for waits in groups, and for forked calls. Members that wait for each other by other
+// nested, members can fork, and a member can add members, at any limit, without a deadlock. (Members that wait for each other by other
 // means need a limit that lets all of them in.) Coming back, the member waits for a place, before those that are yet to start; but
 // a member that is cancelled goes on without one.
-//
-// A Group is made by [NewGroup], where errgroup has its zero value, or by [NewGroupContext]. It can be used again after Wait, but what
-// it returned once it goes on returning.
 //
 // Every function that Go has accepted is called, even if the group's context has ended, unless the scheduler is closed
 // first or the member is cancelled from outside before it starts: then the member fails with that cause.
 type Group struct {
-	launcher
+	launcher // none in the zero Group: see startMember
 
-	ctx    context.Context // Background, or, of a group with a context:
+	ctx    context.Context // nil, or, of a group with a context:
 	cancel context.CancelCauseFunc
 	stop   func() bool // ends the watch over ctx
 
 	// Changed only while there are no members.
-	limit   int // -1: none
+	limited bool
+	limit   int // if limited
 	joining bool
 
 	members headcount
 
-	// The latest members that the task which made the group has started: see await. That task's own.
-	maker  *Ctx // or nil
+	// The task that made the group, or nil; of the zero Group, the first task that adds a member. The latest members that it has
+	// started are its own: see await.
+	maker  atomicx.Pointer[Ctx]
 	recent [8]Task
 	nth    uint8 // of recent
 
@@ -72,16 +70,17 @@ type Group struct {
 //
 // If on is a task, the group may outlive it; it stands for the task's scheduler.
 func NewGroup(on Starter) *Group {
-	maker, _ := on.(*Ctx)
-	return &Group{launcher: launcherOf("NewGroup", on), ctx: context.Background(), limit: -1, maker: maker}
+	g := &Group{launcher: launcherOf("NewGroup", on)}
+	if maker, ok := on.(*Ctx); ok {
+		g.maker.Store(maker)
+	}
+	return g
 }
 
 // NewGroupContext returns a group and a context derived from ctx, which ends when a member fails, with that error as
 // its cause, or when Wait has seen all members end, whichever is first. When the context ends, the members
-// are cancelled with its cause; they have its values and its deadline.
-//
-// Members use their own Ctx for what waits. The context is for others who take part; if ctx is a task's, then in
-// operations that can wait only that task may use it.
+// are cancelled with its cause; they have its values and its deadline. Members may wait under the context or under
+// their own Ctx, which is cheaper: both end together.
 func NewGroupContext(ctx context.Context, on Starter) (*Group, context.Context) {
 	if ctx == nil {
 		panic("task: NewGroupContext with a nil context: use NewGroup, or context.Background()")
@@ -93,15 +92,14 @@ func NewGroupContext(ctx context.Context, on Starter) (*Group, context.Context) 
 }
 
 // SetLimit bounds the number of active members to n. A negative n means no limit, which is the default; 0 lets
-// no member in. SetLimit panics if the group has members, and for the zero Group.
+// no member in. SetLimit panics if the group has members.
 func (g *Group) SetLimit(n int) {
-	g.made()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if !g.members.none() || g.more.first != nil {
 		panic("task: Group.SetLimit while the group has members, or Go waits for a place: set the limit before the first Go, or after Wait")
 	}
-	g.limit = max(n, -1)
+	g.limited, g.limit = n >= 0, n
 }
 
 // JoinErrors makes Wait return the errors of all members that fail, as by errors.Join, in the order in which they came,
@@ -113,14 +111,21 @@ func (g *Group) JoinErrors() {
 	g.joining = true
 }
 
-// Go adds a member that calls fn. If the group is at its limit it waits for a place, parking the task or
-// blocking the goroutine. If ctx ends first, Go returns its cause and fn will not be called; a ctx
-// that has ended before Go is called counts as first. It waits likewise for room in the scheduler's queue, if that is
-// limited and the caller is not one of its tasks.
+// Go adds a member that calls fn. If the group is at its limit, Go waits for a place, parking the task or blocking the goroutine.
+// It waits likewise for room in the scheduler's queue, if that is limited and the caller is not one of its tasks. Nothing else ends
+// these waits, not even the caller's cancellation: see [Group.GoContext].
 //
 // Called by a task of the group's scheduler, it queues the member on the task's own worker. If the scheduler is closed
 // the member fails with [ErrClosed], and if the scheduler's queue is full and does not wait, with [ErrQueueFull]; Wait returns that.
-func (g *Group) Go(ctx context.Context, fn func(c *Ctx) error, opts ...Option) error {
+func (g *Group) Go(fn func(c *Ctx) error, opts ...Option) { _ = g.goUntil(background, fn, opts) }
+
+// GoContext is [Group.Go] that waits only until ctx ends: then it returns the cause, and fn will not be called. A ctx
+// that has ended before GoContext is called counts as first. With a nil error the member has been added.
+func (g *Group) GoContext(ctx context.Context, fn func(c *Ctx) error, opts ...Option) error {
+	return g.goUntil(ctx, fn, opts)
+}
+
+func (g *Group) goUntil(ctx context.Context, fn func(c *Ctx) error, opts []Option) error {
 	if fn == nil {
 		panic("task: Group.Go with a nil function")
 	}
@@ -128,21 +133,18 @@ func (g *Group) Go(ctx context.Context, fn func(c *Ctx) error, opts ...Option) e
 	if err != nil {
 		return err
 	}
-	if g.limit < 0 {
+	if c == nil && g.none() {
+		panic(zeroGroup)
+	}
+	if !g.limited {
 		return g.add(ctx, c, fn, opts)
 	}
 	return g.goLimited(ctx, c, fn, opts)
 }
 
-// made panics for a Group that is none. The zero Group has the limit 0, so only those who meet a limit need to ask.
-func (g *Group) made() {
-	if g.none() {
-		panic("task: the zero Group cannot start members: make one with NewGroup or NewGroupContext")
-	}
-}
+const zeroGroup = "task: the zero Group used by a goroutine that is no task has no scheduler to start members on: make the Group with NewGroup or NewGroupContext"
 
 func (g *Group) goLimited(ctx context.Context, c *Ctx, fn func(c *Ctx) error, opts []Option) error {
-	g.made()
 	g.mu.Lock()
 	if g.active < g.limit {
 		g.active++
@@ -168,13 +170,24 @@ func (g *Group) TryGo(fn func(c *Ctx) error, opts ...Option) bool {
 	if fn == nil {
 		panic("task: Group.TryGo with a nil function")
 	}
-	if g.limit >= 0 && !g.tryPlace() {
+	if g.none() {
+		if c, ok := Current(); ok {
+			return g.tryGo(c, fn, opts)
+		}
+		panic(zeroGroup)
+	}
+	return g.tryGo(nil, fn, opts)
+}
+
+// tryGo is TryGo. c is the caller if the group is a zero Group.
+func (g *Group) tryGo(c *Ctx, fn func(c *Ctx) error, opts []Option) bool {
+	if g.limited && !g.tryPlace() {
 		return false
 	}
-	if g.launch(ended, nil, fn, opts) == nil {
+	if g.launch(ended, c, fn, opts) == nil {
 		return true
 	}
-	g.undo(nil)
+	g.undo(c)
 	return false
 }
 
@@ -185,7 +198,8 @@ var ended = func() context.Context {
 	return ctx
 }()
 
-// Wait waits for all members to end, parking the task or blocking the goroutine. Then it ends the group's context, and
+// Wait waits until all members have ended, parking the task or blocking the goroutine. Nothing else ends the wait, not even the
+// caller's cancellation; so after it nobody uses what only members used. Then it ends the group's context, and
 //
 //   - if a member has panicked, panics with the first one's [*PanicError]; with that member's own, if it
 //     was waiting for a group itself;
@@ -194,11 +208,12 @@ var ended = func() context.Context {
 // The error of a member whose function called runtime.Goexit is [ErrGoexit].
 //
 // If the caller is the task that made the group, and there is no limit, then those of the last few members which have not begun
-// run next on this worker.
-//
-// If ctx ends first, Wait returns its cause and changes nothing: the members go on, unless it was the group's
-// context, and Wait can be called again. So do not let go of what members use, on an error alone: see [Group]. A member that waits for its own group would wait for itself: that panics.
-func (g *Group) Wait(ctx context.Context) error {
+// run next on this worker. A member that waits for its own group would wait for itself: that panics.
+func (g *Group) Wait() error { return g.WaitContext(background) }
+
+// WaitContext is [Group.Wait] that gives up when ctx ends: then it returns the cause and changes nothing. The members go on, unless
+// ctx was the group's context, and use what they use; WaitContext and Wait can be called again.
+func (g *Group) WaitContext(ctx context.Context) error {
 	c, err := Enter(ctx)
 	if !g.members.none() {
 		if err != nil {
@@ -231,8 +246,13 @@ func (g *Group) await(ctx context.Context, c *Ctx) error {
 	if me != nil && me.g == g {
 		panic("task: Group.Wait called by a member of the group, which would wait for itself: let the member return, and Wait outside of it")
 	}
-	if c != nil && c == g.maker && ctx == context.Context(c) && (me == nil || me.g.limit < 0) { // a member of a group with a limit has to lend its place first
-		g.joinRecent(c)
+	if c != nil && c == g.maker.Load() && (me == nil || !me.g.limited) { // a member of a group with a limit has to lend its place first
+		switch ctx {
+		case context.Context(c):
+			g.joinRecent(c, rt.ForWake)
+		case background:
+			g.joinRecent(c, rt.ForWakeOnly)
+		}
 	}
 	g.mu.Lock()
 	g.members.watch()
@@ -293,7 +313,7 @@ type heir struct {
 // launch counts a member and starts it. Its place, if there is a limit, has been taken. With an error it has not been started, and is
 // to be taken back. If a method of a user's context panics, launch takes it back itself.
 func (g *Group) launch(by context.Context, c *Ctx, fn func(c *Ctx) error, opts []Option) error {
-	if _, own := by.(*Ctx); own && len(opts) == 0 {
+	if _, own := by.(*Ctx); (own || by == background) && len(opts) == 0 {
 		return g.enter(by, c, fn, opts)
 	}
 	returned := false
@@ -312,33 +332,49 @@ func (g *Group) enter(by context.Context, c *Ctx, fn func(c *Ctx) error, opts []
 	g.members.enter()
 	if g.cancel == nil {
 		m := spareMember(c)
-		m.g, m.fn, m.place = g, fn, g.limit >= 0
-		t, err := g.start(by, c, m, extOf(opts), opts)
+		m.g, m.fn, m.place = g, fn, g.limited
+		t, err := g.startMember(by, c, m, extOf(opts), opts)
 		g.note(c, t)
 		return err
 	}
-	h := &heir{member: member{g: g, fn: fn, place: g.limit >= 0}}
+	h := &heir{member: member{g: g, fn: fn, place: g.limited}}
 	h.ext.Parent = g.ctx
 	addTo(&h.ext, opts)
-	t, err := g.start(by, c, h, &h.ext, opts)
+	t, err := g.startMember(by, c, h, &h.ext, opts)
 	g.note(c, t)
 	return err
 }
 
+// startMember is start. The zero Group starts members on the scheduler of c.
+func (g *Group) startMember(by context.Context, c *Ctx, h launched, x *rt.Ext, opts []Option) (Task, error) {
+	if !g.none() {
+		return g.start(by, c, h, x, opts)
+	}
+	on := launcher{sched: c.desc().Home().Sched}
+	if by == ended { // of TryGo
+		return on.start(by, nil, h, x, opts)
+	}
+	if g.maker.Load() == nil {
+		g.maker.CompareAndSwap(nil, c)
+	}
+	return on.start(by, c, h, x, opts)
+}
+
 // note notes t, which c has started, for await.
 func (g *Group) note(c *Ctx, t Task) {
-	if c != nil && c == g.maker {
+	if c != nil && c == g.maker.Load() {
 		g.recent[g.nth%uint8(len(g.recent))] = t
 		g.nth++
 	}
 }
 
-// joinRecent waits for those of the latest members that have not begun, one after the other, so that each runs next.
-func (g *Group) joinRecent(c *Ctx) {
+// joinRecent waits for those of the latest members that have not begun, one after the other, so that each runs next. k is what
+// ends the waits.
+func (g *Group) joinRecent(c *Ctx, k rt.Park) {
 	for i, t := range g.recent {
 		g.recent[i] = Task{}
 		if t.d != nil && t.d.Status().Fresh(t.gen) {
-			_ = t.join(c, rt.WaitMembers, rt.ForWake) // the member's error is the group's; that of c, await meets again
+			_ = t.join(c, rt.WaitMembers, k) // the member's error is the group's; that of c, await meets again
 		}
 	}
 }
@@ -360,7 +396,7 @@ func (g *Group) add(ctx context.Context, c *Ctx, fn func(c *Ctx) error, opts []O
 
 // undo takes back a member that was not started. by is the running task, or nil.
 func (g *Group) undo(by *Ctx) {
-	if g.limit >= 0 {
+	if g.limited {
 		g.release(by)
 	}
 	g.leave(by)

@@ -88,70 +88,70 @@ func TestGroup(t *testing.T) {
 			test func(t *assert.Assertions)
 		}{
 			{"Wait of an empty group returns nil", func(t *assert.Assertions) {
-				t.NoError(task.NewGroup(on).Wait(ctx))
+				t.NoError(task.NewGroup(on).WaitContext(ctx))
 				g, gctx := task.NewGroupContext(ctx, on)
-				t.NoError(g.Wait(ctx))
+				t.NoError(g.WaitContext(ctx))
 				t.ErrorIs(gctx.Err(), context.Canceled)
 			}},
 			{"Wait waits for all", func(t *assert.Assertions) {
 				g := task.NewGroup(on)
 				var n atomic.Int32
 				for range 100 {
-					t.NoError(g.Go(ctx, func(c *task.Ctx) error { c.Yield(); n.Add(1); return nil }))
+					t.NoError(g.GoContext(ctx, func(c *task.Ctx) error { c.Yield(); n.Add(1); return nil }))
 				}
-				t.NoError(g.Wait(ctx))
+				t.NoError(g.WaitContext(ctx))
 				t.EqualValues(100, n.Load())
-				t.NoError(g.Wait(ctx), "again")
+				t.NoError(g.WaitContext(ctx), "again")
 			}},
 			{"Wait returns the first error, and without a context nobody is cancelled", func(t *assert.Assertions) {
 				g := task.NewGroup(on)
 				g.SetLimit(1) // one after the other
-				t.NoError(g.Go(ctx, ok))
-				t.NoError(g.Go(ctx, func(*task.Ctx) error { return errStop }))
-				t.NoError(g.Go(ctx, func(c *task.Ctx) error { t.NoError(c.Err()); return errors.New("second") }))
-				t.Equal(errStop, g.Wait(ctx))
+				t.NoError(g.GoContext(ctx, ok))
+				t.NoError(g.GoContext(ctx, func(*task.Ctx) error { return errStop }))
+				t.NoError(g.GoContext(ctx, func(c *task.Ctx) error { t.NoError(c.Err()); return errors.New("second") }))
+				t.Equal(errStop, g.WaitContext(ctx))
 			}},
 			{"JoinErrors keeps all", func(t *assert.Assertions) {
 				g := task.NewGroup(on)
 				g.JoinErrors()
 				a, b := errors.New("a"), errors.New("b")
-				g.Go(ctx, func(*task.Ctx) error { return a })
-				g.Go(ctx, ok)
-				g.Go(ctx, func(*task.Ctx) error { return b })
-				err := g.Wait(ctx)
+				g.GoContext(ctx, func(*task.Ctx) error { return a })
+				g.GoContext(ctx, ok)
+				g.GoContext(ctx, func(*task.Ctx) error { return b })
+				err := g.WaitContext(ctx)
 				t.ErrorIs(err, a)
 				t.ErrorIs(err, b)
 			}},
 			{"the first error cancels the context and the members with its cause", func(t *assert.Assertions) {
 				g, gctx := task.NewGroupContext(ctx, on)
 				var begun task.Completion[int]
-				g.Go(ctx, func(c *task.Ctx) error {
+				g.GoContext(ctx, func(c *task.Ctx) error {
 					begun.Complete(0, nil)
 					t.Equal(errStop, untilCancelled(c))
 					t.ErrorIs(gctx.Err(), context.Canceled)
 					return errors.New("later")
 				})
-				g.Go(ctx, func(c *task.Ctx) error { begun.Wait(c); return errStop })
-				t.Equal(errStop, g.Wait(ctx))
+				g.GoContext(ctx, func(c *task.Ctx) error { begun.WaitContext(c); return errStop })
+				t.Equal(errStop, g.WaitContext(ctx))
 				t.Equal(errStop, context.Cause(gctx))
 			}},
 			{"functions are called after the context has ended too", func(t *assert.Assertions) {
 				g, gctx := task.NewGroupContext(ctx, on)
-				g.Go(ctx, func(*task.Ctx) error { return errStop })
+				g.GoContext(ctx, func(*task.Ctx) error { return errStop })
 				for gctx.Err() == nil {
 					if c, ok := task.From(ctx); ok {
 						c.Yield()
 					}
 				}
 				called := false
-				g.Go(ctx, func(c *task.Ctx) error { called = true; t.Equal(errStop, context.Cause(c)); return nil })
-				t.Equal(errStop, g.Wait(ctx))
+				g.GoContext(ctx, func(c *task.Ctx) error { called = true; t.Equal(errStop, context.Cause(c)); return nil })
+				t.Equal(errStop, g.WaitContext(ctx))
 				t.True(called)
 			}},
 			{"the context ends when Wait returns", func(t *assert.Assertions) {
 				g, gctx := task.NewGroupContext(ctx, on)
-				g.Go(ctx, ok)
-				t.NoError(g.Wait(ctx))
+				g.GoContext(ctx, ok)
+				t.NoError(g.WaitContext(ctx))
 				t.Equal(context.Canceled, context.Cause(gctx))
 			}},
 			{"the end of the parent context cancels members", func(t *assert.Assertions) {
@@ -159,14 +159,14 @@ func TestGroup(t *testing.T) {
 				parent, cancel := context.WithCancelCause(context.WithValue(ctx, key{}, 1))
 				g, _ := task.NewGroupContext(parent, on)
 				var begun task.Completion[int]
-				g.Go(ctx, func(c *task.Ctx) error {
+				g.GoContext(ctx, func(c *task.Ctx) error {
 					t.Equal(1, c.Value(key{}))
 					begun.Complete(0, nil)
 					return untilCancelled(c)
 				})
-				begun.Wait(ctx)
+				begun.WaitContext(ctx)
 				cancel(errStop)
-				t.Equal(errStop, g.Wait(ctx))
+				t.Equal(errStop, g.WaitContext(ctx))
 			}},
 			{"SetLimit bounds the active members", func(t *assert.Assertions) {
 				for _, limit := range []int{1, 2, 3} {
@@ -174,7 +174,7 @@ func TestGroup(t *testing.T) {
 					g.SetLimit(limit)
 					var active, most atomic.Int32
 					for range 30 {
-						t.NoError(g.Go(ctx, func(c *task.Ctx) error {
+						t.NoError(g.GoContext(ctx, func(c *task.Ctx) error {
 							n := active.Add(1)
 							for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
 							}
@@ -183,7 +183,7 @@ func TestGroup(t *testing.T) {
 							return nil
 						}))
 					}
-					t.NoError(g.Wait(ctx))
+					t.NoError(g.WaitContext(ctx))
 					t.LessOrEqual(int(most.Load()), limit)
 				}
 			}},
@@ -193,36 +193,36 @@ func TestGroup(t *testing.T) {
 				t.False(g.TryGo(ok))
 				short, cancel := context.WithCancelCause(ctx)
 				time.AfterFunc(time.Millisecond, func() { cancel(errStop) })
-				t.Equal(errStop, g.Go(short, ok))
+				t.Equal(errStop, g.GoContext(short, ok))
 				g.SetLimit(-5)
 				t.True(g.TryGo(ok))
-				t.NoError(g.Wait(ctx))
+				t.NoError(g.WaitContext(ctx))
 			}},
 			{"TryGo reports whether there was a place", func(t *assert.Assertions) {
 				g := task.NewGroup(on)
 				g.SetLimit(2)
 				var end task.Completion[int]
-				wait := func(c *task.Ctx) error { _, err := end.Wait(c); return err }
+				wait := func(c *task.Ctx) error { _, err := end.WaitContext(c); return err }
 				t.True(g.TryGo(wait))
 				t.True(g.TryGo(wait))
 				t.False(g.TryGo(wait))
 				t.Contains(fmt.Sprint(recovered(func() { g.SetLimit(3) })), "SetLimit")
 				t.Contains(fmt.Sprint(recovered(func() { g.JoinErrors() })), "JoinErrors")
 				end.Complete(0, nil)
-				t.NoError(g.Wait(ctx))
+				t.NoError(g.WaitContext(ctx))
 				t.True(g.TryGo(ok))
-				t.NoError(g.Wait(ctx))
+				t.NoError(g.WaitContext(ctx))
 			}},
 			{"a panic comes up in Wait", func(t *assert.Assertions) {
 				g, gctx := task.NewGroupContext(ctx, on)
-				g.Go(ctx, untilCancelled)
-				g.Go(ctx, func(c *task.Ctx) error {
+				g.GoContext(ctx, untilCancelled)
+				g.GoContext(ctx, func(c *task.Ctx) error {
 					inner := task.NewGroup(c)
-					inner.Go(c, func(*task.Ctx) error { panic(errStop) })
-					return inner.Wait(c)
+					inner.GoContext(c, func(*task.Ctx) error { panic(errStop) })
+					return inner.WaitContext(c)
 				})
 				for range 2 {
-					pe, isPanic := recovered(func() { g.Wait(ctx) }).(*task.PanicError)
+					pe, isPanic := recovered(func() { g.WaitContext(ctx) }).(*task.PanicError)
 					if t.True(isPanic) {
 						t.Equal(errStop, pe.Value)
 						t.Contains(string(pe.Stack), "group_test.go")
@@ -232,21 +232,21 @@ func TestGroup(t *testing.T) {
 			}},
 			{"Goexit is an error", func(t *assert.Assertions) {
 				g, _ := task.NewGroupContext(ctx, on)
-				g.Go(ctx, untilCancelled)
-				g.Go(ctx, func(*task.Ctx) error { runtime.Goexit(); return nil })
-				t.Equal(task.ErrGoexit, g.Wait(ctx))
+				g.GoContext(ctx, untilCancelled)
+				g.GoContext(ctx, func(*task.Ctx) error { runtime.Goexit(); return nil })
+				t.Equal(task.ErrGoexit, g.WaitContext(ctx))
 			}},
 			{"Wait can be given up and called again", func(t *assert.Assertions) {
 				g := task.NewGroup(on)
 				var end task.Completion[int]
-				g.Go(ctx, func(c *task.Ctx) error { _, err := end.Wait(c); return err })
+				g.GoContext(ctx, func(c *task.Ctx) error { _, err := end.WaitContext(c); return err })
 				short, cancel := context.WithCancelCause(ctx)
 				time.AfterFunc(time.Millisecond, func() { cancel(errStop) })
-				t.Equal(errStop, g.Wait(short))
-				t.Equal(errStop, g.Go(short, ok))
+				t.Equal(errStop, g.WaitContext(short))
+				t.Equal(errStop, g.GoContext(short, ok))
 				end.Complete(0, nil)
-				t.NoError(g.Wait(ctx))
-				t.NoError(g.Wait(short), "what is there is returned")
+				t.NoError(g.WaitContext(ctx))
+				t.NoError(g.WaitContext(short), "what is there is returned")
 			}},
 			{"members can add members, at any limit", func(t *assert.Assertions) {
 				for _, limit := range []int{-1, 1, 2, 7} {
@@ -260,11 +260,11 @@ func TestGroup(t *testing.T) {
 							if depth == 0 {
 								return nil
 							}
-							return errors.Join(g.Go(c, grow(depth-1)), g.Go(c, grow(depth-1)))
+							return errors.Join(g.GoContext(c, grow(depth-1)), g.GoContext(c, grow(depth-1)))
 						}
 					}
-					t.NoError(g.Go(ctx, grow(6)))
-					t.NoError(g.Wait(ctx))
+					t.NoError(g.GoContext(ctx, grow(6)))
+					t.NoError(g.WaitContext(ctx))
 					t.EqualValues(1<<7-1, n.Load())
 				}
 			}},
@@ -274,40 +274,40 @@ func TestGroup(t *testing.T) {
 				shared.SetLimit(1)
 				var n atomic.Int32
 				for range 5 {
-					t.NoError(outer.Go(ctx, func(c *task.Ctx) error {
+					t.NoError(outer.GoContext(ctx, func(c *task.Ctx) error {
 						g, _ := task.NewGroupContext(c, c)
 						g.SetLimit(1)
 						for range 5 {
-							err := g.Go(c, func(c *task.Ctx) error {
+							err := g.GoContext(c, func(c *task.Ctx) error {
 								n.Add(1)
 								return errors.Join(
-									outer.Go(c, func(*task.Ctx) error { n.Add(1); return nil }),
-									shared.Go(c, func(c *task.Ctx) error {
+									outer.GoContext(c, func(*task.Ctx) error { n.Add(1); return nil }),
+									shared.GoContext(c, func(c *task.Ctx) error {
 										n.Add(1)
-										return outer.Go(c, ok)
+										return outer.GoContext(c, ok)
 									}))
 							})
 							if err != nil {
 								return err
 							}
 						}
-						return g.Wait(c)
+						return g.WaitContext(c)
 					}))
 				}
-				t.NoError(outer.Wait(ctx))
-				t.NoError(shared.Wait(ctx))
-				t.NoError(outer.Wait(ctx))
+				t.NoError(outer.WaitContext(ctx))
+				t.NoError(shared.WaitContext(ctx))
+				t.NoError(outer.WaitContext(ctx))
 				t.EqualValues(75, n.Load())
 			}},
 			{"a member cannot wait for its own group", func(t *assert.Assertions) {
 				g := task.NewGroup(on)
-				g.Go(ctx, func(c *task.Ctx) error { return g.Wait(c) })
-				t.Contains(fmt.Sprint(recovered(func() { g.Wait(ctx) })), "wait for itself")
+				g.GoContext(ctx, func(c *task.Ctx) error { return g.WaitContext(c) })
+				t.Contains(fmt.Sprint(recovered(func() { g.WaitContext(ctx) })), "wait for itself")
 			}},
 			{"options reach the member", func(t *assert.Assertions) {
 				g := task.NewGroup(on)
-				g.Go(ctx, func(c *task.Ctx) error { t.Equal("m", c.Task().Name()); return nil }, task.Name("m"))
-				t.NoError(g.Wait(ctx))
+				g.GoContext(ctx, func(c *task.Ctx) error { t.Equal("m", c.Task().Name()); return nil }, task.Name("m"))
+				t.NoError(g.WaitContext(ctx))
 			}},
 		}
 		for _, tc := range cases {
@@ -347,9 +347,9 @@ func TestGroupOnAWrapper(t *testing.T) {
 		w := wrapper{s, new(atomic.Int32)}
 		g := task.NewGroup(w)
 		for range 3 {
-			require.NoError(t, g.Go(context.Background(), func(c *task.Ctx) error { return nil }))
+			require.NoError(t, g.GoContext(context.Background(), func(c *task.Ctx) error { return nil }))
 		}
-		require.NoError(t, g.Wait(context.Background()))
+		require.NoError(t, g.WaitContext(context.Background()))
 		require.EqualValues(t, 3, w.started.Load())
 	})
 }
@@ -360,27 +360,27 @@ func TestGroupSkipped(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		g := task.NewGroup(foreign{s, ctx})
 		g.SetLimit(1)
-		require.NoError(t, g.Go(context.Background(), func(c *task.Ctx) error { return nil }))
-		require.NoError(t, g.Wait(context.Background()))
+		require.NoError(t, g.GoContext(context.Background(), func(c *task.Ctx) error { return nil }))
+		require.NoError(t, g.WaitContext(context.Background()))
 		var n atomic.Int32
-		require.NoError(t, g.Go(context.Background(), func(c *task.Ctx) error {
+		require.NoError(t, g.GoContext(context.Background(), func(c *task.Ctx) error {
 			for range 3 {
-				if err := g.Go(c, func(c *task.Ctx) error { n.Add(1); return nil }, task.Name("inner")); err != nil {
+				if err := g.GoContext(c, func(c *task.Ctx) error { n.Add(1); return nil }, task.Name("inner")); err != nil {
 					return err
 				}
 			}
 			return nil
 		}))
-		require.NoError(t, g.Wait(context.Background()))
+		require.NoError(t, g.WaitContext(context.Background()))
 		require.EqualValues(t, 3, n.Load())
 		cancel(errStop)
 		never := func(*task.Ctx) error { panic("it runs") }
 		for range 3 {
-			require.NoError(t, g.Go(context.Background(), never))
+			require.NoError(t, g.GoContext(context.Background(), never))
 		}
-		require.Equal(t, errStop, g.Wait(context.Background()))
+		require.Equal(t, errStop, g.WaitContext(context.Background()))
 		f := task.Submit(foreign{s, ctx}, func(*task.Ctx) (int, error) { panic("it runs") })
-		_, err := f.Wait(context.Background())
+		_, err := f.WaitContext(context.Background())
 		require.Equal(t, errStop, err)
 	})
 }
@@ -392,23 +392,23 @@ func TestGroupClose(t *testing.T) {
 		var hold sync.WaitGroup
 		hold.Add(1)
 		for range s.Workers() {
-			require.NoError(t, g.Go(context.Background(), func(*task.Ctx) error { hold.Wait(); return nil }))
+			require.NoError(t, g.GoContext(context.Background(), func(*task.Ctx) error { hold.Wait(); return nil }))
 		}
 		free := task.NewGroup(s)
 		for range 10 {
-			require.NoError(t, free.Go(context.Background(), untilCancelled))
+			require.NoError(t, free.GoContext(context.Background(), untilCancelled))
 		}
 		var more sync.WaitGroup
-		more.Go(func() { assert.NoError(t, g.Go(context.Background(), untilCancelled)) })
+		more.Go(func() { assert.NoError(t, g.GoContext(context.Background(), untilCancelled)) })
 		closed := make(chan struct{})
 		go func() { s.Close(); close(closed) }()
 		hold.Done()
 		more.Wait()
-		assert.ErrorIs(t, g.Wait(context.Background()), task.ErrClosed)
-		assert.ErrorIs(t, free.Wait(context.Background()), task.ErrClosed)
+		assert.ErrorIs(t, g.WaitContext(context.Background()), task.ErrClosed)
+		assert.ErrorIs(t, free.WaitContext(context.Background()), task.ErrClosed)
 		<-closed
-		require.NoError(t, g.Go(context.Background(), ok))
-		require.ErrorIs(t, g.Wait(context.Background()), task.ErrClosed)
+		require.NoError(t, g.GoContext(context.Background(), ok))
+		require.ErrorIs(t, g.WaitContext(context.Background()), task.ErrClosed)
 		require.False(t, g.TryGo(ok))
 	})
 }
@@ -428,16 +428,16 @@ func TestGroupCancelStress(t *testing.T) {
 			for j := range 8 {
 				x := s.Go(func(c *task.Ctx) {
 					for range 5 {
-						g.Go(c, func(m *task.Ctx) error {
+						g.GoContext(c, func(m *task.Ctx) error {
 							if j%2 == 0 {
 								inner := task.NewGroup(m)
 								inner.SetLimit(1)
-								inner.Go(m, ok)
-								inner.Go(m, func(c *task.Ctx) error { return g.Go(c, ok) })
-								return inner.Wait(m)
+								inner.GoContext(m, ok)
+								inner.GoContext(m, func(c *task.Ctx) error { return g.GoContext(c, ok) })
+								return inner.WaitContext(m)
 							}
 							m.Cancel()
-							g.Go(m, ok)
+							g.GoContext(m, ok)
 							return nil
 						})
 					}
@@ -452,14 +452,14 @@ func TestGroupCancelStress(t *testing.T) {
 			for _, x := range ts {
 				x.Wait()
 			}
-			g.Wait(context.Background())
+			g.WaitContext(context.Background())
 			var end task.Completion[int]
 			for range limit {
-				require.True(t, g.TryGo(func(c *task.Ctx) error { _, err := end.Wait(c); return err }))
+				require.True(t, g.TryGo(func(c *task.Ctx) error { _, err := end.WaitContext(c); return err }))
 			}
 			require.False(t, g.TryGo(ok))
 			end.Complete(0, nil)
-			g.Wait(context.Background())
+			g.WaitContext(context.Background())
 		}
 	})
 }
@@ -472,16 +472,16 @@ func TestGroupWaitWithoutCancel(t *testing.T) {
 		ended := false
 		var first, second error
 		x := s.Go(func(c *task.Ctx) {
-			assert.NoError(t, g.Go(c, func(c *task.Ctx) error {
-				_, err := release.Wait(c)
+			assert.NoError(t, g.GoContext(c, func(c *task.Ctx) error {
+				_, err := release.WaitContext(c)
 				ended = true
 				return err
 			}))
 			c.Cancel()
-			first = g.Wait(c)
+			first = g.WaitContext(c)
 			assert.False(t, ended)
 			release.Complete(0, nil)
-			second = g.Wait(context.WithoutCancel(c))
+			second = g.WaitContext(context.WithoutCancel(c))
 			assert.True(t, ended)
 		})
 		require.ErrorIs(t, x.Wait(), context.Canceled)
@@ -497,10 +497,10 @@ func TestGroupMisuse(t *testing.T) {
 		for want, f := range map[string]func(){
 			"nil Starter":  func() { task.NewGroup(nil) },
 			"nil context":  func() { task.NewGroupContext(nothing, s) },
-			"Go with a":    func() { task.NewGroup(s).Go(ctx, nil) },
+			"Go with a":    func() { task.NewGroup(s).GoContext(ctx, nil) },
 			"TryGo with a": func() { task.NewGroup(s).TryGo(nil) },
 			"Submit with":  func() { task.Submit[int](s, nil) },
-			"zero Group":   func() { new(task.Group).Go(ctx, ok) },
+			"zero Group":   func() { new(task.Group).GoContext(ctx, ok) },
 			"NewGroup or":  func() { new(task.Group).TryGo(ok) },
 		} {
 			require.Contains(t, fmt.Sprint(recovered(f)), want)
@@ -519,7 +519,7 @@ func ExampleGroup() {
 	g.SetLimit(2)
 	var squares [4]int
 	for i := range squares {
-		err := g.Go(ctx, func(c *task.Ctx) error {
+		err := g.GoContext(ctx, func(c *task.Ctx) error {
 			squares[i] = i * i
 			return nil
 		})
@@ -527,7 +527,7 @@ func ExampleGroup() {
 			panic(err)
 		}
 	}
-	fmt.Println(g.Wait(ctx), squares)
+	fmt.Println(g.WaitContext(ctx), squares)
 	// Output: <nil> [0 1 4 9]
 }
 
@@ -551,16 +551,16 @@ func TestGroupOnAStarterThatGoesOn(t *testing.T) {
 		var calls, went atomic.Int32
 		other := task.NewGroup(s)
 		g := task.NewGroup(after{s, func(c *task.Ctx) {
-			_ = other.Go(c, func(c *task.Ctx) error { return c.Sleep(time.Microsecond) })
-			if other.Wait(c) == nil {
+			_ = other.GoContext(c, func(c *task.Ctx) error { return c.Sleep(time.Microsecond) })
+			if other.WaitContext(c) == nil {
 				went.Add(1)
 			}
 		}})
 		g.SetLimit(1)
 		for range 10 {
-			require.NoError(t, g.Go(context.Background(), func(c *task.Ctx) error { calls.Add(1); return nil }))
+			require.NoError(t, g.GoContext(context.Background(), func(c *task.Ctx) error { calls.Add(1); return nil }))
 		}
-		require.NoError(t, g.Wait(context.Background()))
+		require.NoError(t, g.WaitContext(context.Background()))
 		require.NoError(t, s.Wait(context.Background()))
 		require.EqualValues(t, 10, calls.Load())
 		require.EqualValues(t, 10, went.Load())
@@ -575,7 +575,7 @@ func TestGroupInAStolenCall(t *testing.T) {
 			g.SetLimit(1)
 			var begun, inner atomic.Int32
 			many := s.Workers() > 1
-			require.NoError(t, g.Go(context.Background(), func(c *task.Ctx) error {
+			require.NoError(t, g.GoContext(context.Background(), func(c *task.Ctx) error {
 				parallel.Do(c, func(c *task.Ctx) {
 					for many && begun.Load() == 0 { // until the other one was stolen
 						c.Checkpoint()
@@ -583,12 +583,12 @@ func TestGroupInAStolenCall(t *testing.T) {
 				}, func(c *task.Ctx) {
 					begun.Add(1)
 					for range 3 {
-						_ = g.Go(c, func(c *task.Ctx) error { inner.Add(1); c.Yield(); return nil })
+						_ = g.GoContext(c, func(c *task.Ctx) error { inner.Add(1); c.Yield(); return nil })
 					}
 				})
 				return nil
 			}))
-			require.NoError(t, g.Wait(context.Background()))
+			require.NoError(t, g.WaitContext(context.Background()))
 			require.EqualValues(t, 3, inner.Load())
 		}
 	})

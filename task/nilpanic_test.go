@@ -28,11 +28,11 @@ func TestPanicNilIsNoGoexit(t *testing.T) {
 				}
 			}()
 			g := task.NewGroup(s)
-			require.NoError(t, g.Go(ctx, func(*task.Ctx) error { f(); return nil }))
-			return g.Wait(ctx)
+			require.NoError(t, g.GoContext(ctx, func(*task.Ctx) error { f(); return nil }))
+			return g.WaitContext(ctx)
 		},
 		"Submit": func(f func()) error {
-			_, err := task.Submit(s, func(*task.Ctx) (int, error) { f(); return 0, nil }).Wait(ctx)
+			_, err := task.Submit(s, func(*task.Ctx) (int, error) { f(); return 0, nil }).WaitContext(ctx)
 			return err
 		},
 		"Blocking": func(f func()) (err error) {
@@ -106,12 +106,12 @@ func TestPlaceIsTakenBackAfterAPanic(t *testing.T) {
 	inner.SetLimit(1)
 	require.NoError(t, s.Go(func(c *task.Ctx) {
 		hold := tsync.NewChan[int](0)
-		_ = inner.Go(c, func(c *task.Ctx) error { _, _, err := hold.Recv(c); return err })
+		_ = inner.GoContext(c, func(c *task.Ctx) error { _, _, err := hold.Recv(c); return err })
 		running := 0
 		member := func(c *task.Ctx) error {
 			for _, wait := range []func(ctx context.Context) error{
-				func(ctx context.Context) error { return inner.Go(ctx, func(*task.Ctx) error { return nil }) },
-				inner.Wait,
+				func(ctx context.Context) error { return inner.GoContext(ctx, func(*task.Ctx) error { return nil }) },
+				inner.WaitContext,
 			} {
 				func() {
 					defer func() { require.NotNil(t, recover()) }()
@@ -127,11 +127,11 @@ func TestPlaceIsTakenBackAfterAPanic(t *testing.T) {
 			return nil
 		}
 		for range 3 {
-			_ = outer.Go(c, member)
+			_ = outer.GoContext(c, member)
 		}
-		err = outer.Wait(c)
+		err = outer.WaitContext(c)
 		_ = hold.Send(c, 1)
-		_ = inner.Wait(c)
+		_ = inner.WaitContext(c)
 	}).Wait())
 	require.NoError(t, err)
 }

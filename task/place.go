@@ -52,7 +52,6 @@ import "github.com/heddle-go/heddle/internal/rt"
 
 // tryPlace takes a place under the limit if one is free.
 func (g *Group) tryPlace() bool {
-	g.made()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.active >= g.limit {
@@ -86,7 +85,7 @@ func (g *Group) pass() *queued {
 // lend gives up the member's place while its part c waits in an operation of a group. It reports whether c has to call takeBack
 // afterwards. m may be nil.
 func (m *member) lend(c *Ctx) bool {
-	if m == nil || m.g.limit < 0 {
+	if m == nil || !m.g.limited {
 		return false
 	}
 	g := m.g

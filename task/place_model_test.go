@@ -86,7 +86,7 @@ func (p *placeModel) end(m *member) {
 // part that come after it.
 func forks(parts, others int, cancelled bool, lend func(m *member) *queued) func(*explore.Model) {
 	return func(x *explore.Model) {
-		g := &Group{limit: 1, active: 1}
+		g := &Group{limited: true, limit: 1, active: 1}
 		p := &placeModel{g: g, lend: lend}
 		for range 1 + others {
 			p.members = append(p.members, &member{g: g})

@@ -65,17 +65,17 @@ func TestForksOfMembersWaitInGroups(t *testing.T) {
 			g := task.NewGroup(s)
 			g.SetLimit(limit)
 			for range 4 * limit {
-				require.NoError(t, g.Go(context.Background(), func(c *task.Ctx) error {
+				require.NoError(t, g.GoContext(context.Background(), func(c *task.Ctx) error {
 					return parallel.For(c, 16, func(c *task.Ctx, i int) {
 						inner := task.NewGroup(c)
 						for range 2 {
-							_ = inner.Go(c, func(c *task.Ctx) error { c.Yield(); n.Add(1); return nil })
+							_ = inner.GoContext(c, func(c *task.Ctx) error { c.Yield(); n.Add(1); return nil })
 						}
-						_ = inner.Wait(c)
+						_ = inner.WaitContext(c)
 					}, parallel.WithGrain(1))
 				}))
 			}
-			require.NoError(t, g.Wait(context.Background()))
+			require.NoError(t, g.WaitContext(context.Background()))
 			require.EqualValues(t, 4*limit*16*2, n.Load())
 		}
 	})
@@ -96,9 +96,9 @@ func TestNestedGroupsBesideForks(t *testing.T) {
 					g := task.NewGroup(c)
 					g.SetLimit(limit)
 					for range 2 {
-						_ = g.Go(c, func(c *task.Ctx) error { rec(c, depth-1); return nil })
+						_ = g.GoContext(c, func(c *task.Ctx) error { rec(c, depth-1); return nil })
 					}
-					_ = g.Wait(c)
+					_ = g.WaitContext(c)
 				}, func(c *task.Ctx) { rec(c, depth-1) })
 			}
 			require.NoError(t, s.Go(func(c *task.Ctx) { rec(c, 5) }).Wait())
@@ -120,7 +120,7 @@ func TestForksOfMembersAddToGroupsAbove(t *testing.T) {
 				}
 				parallel.For(c, 2, func(c *task.Ctx, i int) {
 					for _, g := range above {
-						_ = g.Go(c, func(c *task.Ctx) error {
+						_ = g.GoContext(c, func(c *task.Ctx) error {
 							n.Add(1)
 							return parallel.For(c, 2, func(c *task.Ctx, _ int) { c.Yield() }, parallel.WithGrain(1))
 						})
@@ -128,17 +128,17 @@ func TestForksOfMembersAddToGroupsAbove(t *testing.T) {
 					g := task.NewGroup(c)
 					g.SetLimit(limit)
 					groups := append(above[:len(above):len(above)], g)
-					_ = g.Go(c, func(c *task.Ctx) error { rec(c, groups, depth-1); return nil })
-					_ = g.Wait(c)
+					_ = g.GoContext(c, func(c *task.Ctx) error { rec(c, groups, depth-1); return nil })
+					_ = g.WaitContext(c)
 				}, parallel.WithGrain(1))
 			}
 			g := task.NewGroup(s)
 			g.SetLimit(limit)
-			require.NoError(t, g.Go(context.Background(), func(c *task.Ctx) error {
+			require.NoError(t, g.GoContext(context.Background(), func(c *task.Ctx) error {
 				rec(c, []*task.Group{g}, 5)
 				return nil
 			}))
-			require.NoError(t, g.Wait(context.Background()))
+			require.NoError(t, g.WaitContext(context.Background()))
 			// 2^k calls of rec at level k, 0 to 5, and of each of the first five two iterations that add 1 to 5 members.
 			want := 0
 			for k := range 6 {
@@ -172,19 +172,19 @@ func TestUnjoinedForksOutlastNoMember(t *testing.T) {
 			ended.Store(false)
 			started = new(task.Completion[int])
 			slow.Fork(c, 1)
-			_, err := started.Wait(c)
+			_, err := started.WaitContext(c)
 			return err
 		}
 		for _, limit := range []int{-1, 1} {
 			g := task.NewGroup(s)
 			g.SetLimit(limit)
-			require.NoError(t, g.Go(context.Background(), body))
-			pe, failed := recovered(func() { _ = g.Wait(context.Background()) }).(*task.PanicError)
+			require.NoError(t, g.GoContext(context.Background(), body))
+			pe, failed := recovered(func() { _ = g.WaitContext(context.Background()) }).(*task.PanicError)
 			require.True(t, ended.Load(), "the call runs while the group is empty")
 			require.True(t, failed)
 			require.Contains(t, pe.Value, "1 forked calls not joined")
 		}
-		_, err := task.Submit(s, func(c *task.Ctx) (int, error) { return 0, body(c) }).Wait(context.Background())
+		_, err := task.Submit(s, func(c *task.Ctx) (int, error) { return 0, body(c) }).WaitContext(context.Background())
 		require.True(t, ended.Load(), "the call runs while the result is there")
 		require.ErrorContains(t, err, "1 forked calls not joined")
 	})
@@ -208,9 +208,9 @@ func TestPlacesOfMembersThatFail(t *testing.T) {
 						g, _ := task.NewGroupContext(c, on[(i+k)%2])
 						g.SetLimit(limit)
 						for range 2 {
-							_ = g.Go(c, func(c *task.Ctx) error {
+							_ = g.GoContext(c, func(c *task.Ctx) error {
 								c.Yield()
-								_ = inner.Go(c, func(c *task.Ctx) error { c.Yield(); return nil })
+								_ = inner.GoContext(c, func(c *task.Ctx) error { c.Yield(); return nil })
 								return nil
 							})
 						}
@@ -219,12 +219,12 @@ func TestPlacesOfMembersThatFail(t *testing.T) {
 						case 0:
 							c.Task().Cancel()
 						case 1:
-							_ = g.Wait(c)
+							_ = g.WaitContext(c)
 							panic(errStop)
 						case 2:
-							_ = g.Go(c, func(*task.Ctx) error { runtime.Goexit(); return nil })
+							_ = g.GoContext(c, func(*task.Ctx) error { runtime.Goexit(); return nil })
 						}
-						_ = g.Wait(c)
+						_ = g.WaitContext(c)
 					}, parallel.WithGrain(1))
 				}
 			}
@@ -233,21 +233,21 @@ func TestPlacesOfMembersThatFail(t *testing.T) {
 				go func() {
 					defer func() { added <- struct{}{} }()
 					for i := range 6 {
-						_ = outer.Go(context.Background(), member(6*j+i))
+						_ = outer.GoContext(context.Background(), member(6*j+i))
 					}
 				}()
 			}
 			<-added
 			<-added
-			recovered(func() { _ = outer.Wait(context.Background()) })
-			recovered(func() { _ = inner.Wait(context.Background()) })
+			recovered(func() { _ = outer.WaitContext(context.Background()) })
+			recovered(func() { _ = inner.WaitContext(context.Background()) })
 			var gate task.Completion[int]
 			for range limit {
-				require.True(t, outer.TryGo(func(c *task.Ctx) error { _, err := gate.Wait(c); return err }), "a place is lost")
+				require.True(t, outer.TryGo(func(c *task.Ctx) error { _, err := gate.WaitContext(c); return err }), "a place is lost")
 			}
 			require.False(t, outer.TryGo(ok), "there is a place too many")
 			gate.Complete(0, nil)
-			recovered(func() { _ = outer.Wait(context.Background()) })
+			recovered(func() { _ = outer.WaitContext(context.Background()) })
 		}
 	})
 }
@@ -261,12 +261,12 @@ func TestMemberOfALimitedGroupMakesAnother(t *testing.T) {
 		x := s.Go(func(c *task.Ctx) {
 			outer := task.NewGroup(c)
 			outer.SetLimit(1)
-			_ = outer.Go(c, func(c *task.Ctx) error {
+			_ = outer.GoContext(c, func(c *task.Ctx) error {
 				inner := task.NewGroup(c)
-				_ = inner.Go(c, func(c *task.Ctx) error { return outer.Go(c, func(*task.Ctx) error { return nil }) })
-				return inner.Wait(c)
+				_ = inner.GoContext(c, func(c *task.Ctx) error { return outer.GoContext(c, func(*task.Ctx) error { return nil }) })
+				return inner.WaitContext(c)
 			})
-			failure = outer.Wait(c)
+			failure = outer.WaitContext(c)
 		})
 		require.NoError(t, x.Wait())
 		require.NoError(t, failure)

@@ -148,7 +148,7 @@ func TestNilContexts(t *testing.T) {
 		"Send":      func() { _ = ch.Send(none, 1) },
 		"Recv":      func() { _, _, _ = ch.Recv(none) },
 		"Select":    func() { _, _ = tsync.Select(none) },
-		"Wait":      func() { _, _ = p.Wait(none) },
+		"Wait":      func() { _, _ = p.WaitContext(none) },
 		"Sleep":     func() { _ = task.Sleep(none, 1) },
 		"Receive":   func() { _, _, _ = task.Receive(none, make(chan int)) },
 		"Context":   func() { _ = task.HandleOf(nil, 0).WaitContext(none) },
@@ -156,7 +156,7 @@ func TestNilContexts(t *testing.T) {
 		require.Contains(t, panicOf(f), "nil context", name)
 	}
 	require.True(t, m.TryLock() && rw.TryLock() && s.TryAcquire(1), "nothing was taken")
-	require.Contains(t, panicOf(func() { _ = task.Closed().Join(nil) }), "nil context")
+	require.Contains(t, panicOf(func() { _ = task.Closed().WaitContext(nil) }), "nil context")
 	require.Contains(t, panicOf(func() { _ = o.Do(context.Background(), nil) }), "nil function")
 	require.Contains(t, panicOf(func() { tsync.OnceValue[int](nil) }), "nil function")
 	ran := false
@@ -164,13 +164,42 @@ func TestNilContexts(t *testing.T) {
 	require.True(t, ran, "the nil function does not count")
 }
 
-// TestZeroGroupWithoutLimit: the zero Group says that it is none, whatever its limit.
-func TestZeroGroupWithoutLimit(t *testing.T) {
+// TestZeroGroup: a goroutine that is no task cannot add members to the zero Group, and takes no place of it. Its members run on
+// the scheduler of the task that adds them.
+func TestZeroGroup(t *testing.T) {
 	var g task.Group
-	require.Contains(t, panicOf(func() { g.SetLimit(-1) }), "the zero Group")
-	require.Contains(t, panicOf(func() { _ = g.Go(context.Background(), func(c *task.Ctx) error { return nil }) }), "the zero Group")
-	require.Contains(t, panicOf(func() { g.TryGo(func(c *task.Ctx) error { return nil }) }), "the zero Group")
-	require.NoError(t, g.Wait(context.Background()))
+	fn := func(c *task.Ctx) error { return nil }
+	for range 2 {
+		require.Contains(t, panicOf(func() { g.Go(fn) }), "the zero Group")
+		require.Contains(t, panicOf(func() { _ = g.GoContext(context.Background(), fn) }), "the zero Group")
+		require.Contains(t, panicOf(func() { g.TryGo(fn) }), "the zero Group")
+		require.NoError(t, g.Wait())
+		g.SetLimit(1)
+	}
+	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
+		other, err := scheduler.New(scheduler.WithWorkers(1))
+		require.NoError(t, err)
+		for _, limit := range []int{-1, 1} {
+			g.SetLimit(limit)
+			ran := 0 // by members that never run at once: on one worker, or under the limit
+			add := func(c *task.Ctx) {
+				g.Go(func(c *task.Ctx) error { ran++; return nil })
+				if err := g.Wait(); err != nil {
+					panic(err)
+				}
+				if !g.TryGo(func(c *task.Ctx) error { ran++; return nil }) {
+					panic("no place")
+				}
+			}
+			require.NoError(t, other.Go(add).Wait())
+			require.NoError(t, g.Wait())
+			require.NoError(t, s.Go(add).Wait())
+			require.NoError(t, g.Wait())
+			require.Equal(t, 4, ran)
+		}
+		require.NoError(t, other.Close())
+		require.EqualValues(t, 6, other.Stats().Spawned, "two calls with two members each")
+	})
 }
 
 // TestZeroDeadline: the zero Time is no deadline, and replaces none.

@@ -97,12 +97,14 @@ func (t Task) Ready() {
 	}
 }
 
-// Wait waits until t has ended, parking the calling task or blocking the calling goroutine, and returns Err. Nothing else ends the wait, not
-// even the end of the task that waits: see [Task.WaitContext]. If t has not begun and a task waits, t runs next on this worker, on a stack of
-// its own. A task that waits for itself gets an error at once.
-func (t Task) Wait() error { return t.WaitContext(context.Background()) }
+// Wait waits until t has ended, parking the calling task or blocking the calling goroutine, and
+// returns Err. Nothing else ends the wait, not even the cancellation of the task that waits. If a
+// task waits for one that has not begun, that runs next on this worker. A task that waits for itself
+// gets an error at once.
+func (t Task) Wait() error { return t.WaitContext(background) }
 
-// WaitContext is [Task.Wait] that gives up when ctx ends, and then returns its cause. t is not affected. If t has ended already,
+// WaitContext is [Task.Wait] that gives up when ctx ends, and then returns its cause; t is not
+// affected. t.WaitContext(c) ends with the cancellation of the calling task. If t has ended already,
 // WaitContext returns Err even if ctx has ended.
 func (t Task) WaitContext(ctx context.Context) error { return t.wait(ctx, rt.WaitJoin) }
 
@@ -125,9 +127,9 @@ func (t Task) wait(ctx context.Context, why rt.Why) error {
 	case ctx.Done() == nil:
 		return t.join(c, why, rt.ForWakeOnly)
 	}
-	w := &endWait{t: t}
+	w := &endWait{}
 	w.Prepare(ctx, c)
-	w.Why = why
+	w.Why, w.end = why, t
 	if !t.d.Await(&w.w, t.gen) {
 		return t.Err()
 	}
@@ -140,11 +142,8 @@ func (t Task) wait(ctx context.Context, why rt.Why) error {
 	return t.Err()
 }
 
-// An endWait is the wait of a task for the end of t under another context than its own.
-type endWait struct {
-	Waiter
-	t Task
-}
+// An endWait is the wait of a task for the end of another under a context that is not its own.
+type endWait struct{ Waiter }
 
 // Withdraw implements Withdrawer.
 func (w *endWait) Withdraw() bool { return w.w.Abandon() }
@@ -176,14 +175,6 @@ func (t Task) block(ctx context.Context) error {
 	home.Owed.Add(-1)
 	home.Waiters.Put(w)
 	return t.Err()
-}
-
-// Join is WaitContext(c).
-func (t Task) Join(c *Ctx) error {
-	if c == nil {
-		panic(nilContext)
-	}
-	return t.wait(c, rt.WaitJoin)
 }
 
 // join is wait by the task c under its own context, or with ForWakeOnly to the end. t is not c, and had not ended.

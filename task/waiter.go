@@ -29,6 +29,8 @@ type Waiter struct {
 	// Why is what the waiting side waits for, for people to read: see rt.Why. It may set it before it waits.
 	Why rt.Why
 
+	end Task // whose end brings the event, or none; see rt.Host.ParkFor
+
 	w     rt.Waiter
 	ctx   context.Context
 	c     *Ctx
@@ -190,7 +192,7 @@ func (f *foreignWait) park() error {
 	w, q := f.w, f.q
 	d, ctx := w.c.desc(), w.ctx
 	if ctx.Done() == nil {
-		d.AwaitWakeFor(w.Why)
+		w.awaitEvent()
 		return nil
 	}
 	f.stop = watch(ctx, func() {
@@ -199,7 +201,7 @@ func (f *foreignWait) park() error {
 			w.Wake(nil)
 		}
 	})
-	d.Host().Park(d, w.Why.Park(rt.ForWake))
+	w.park(rt.ForWake)
 	if !d.Woken() {
 		if ctx.Err() != nil && q.Withdraw() {
 			f.phase = withdrawn
@@ -285,6 +287,9 @@ func Enter(ctx context.Context) (*Ctx, error) {
 	return c, nil
 }
 
+// background is the context of the waits that nothing but their event ends.
+var background = context.Background()
+
 // Enters is the part of [Enter] for operations that take only nanoseconds: true says that
 // Enter(c) would return c and no error now, and is not needed.
 func (c *Ctx) Enters() bool {
@@ -348,9 +353,35 @@ func (w *Waiter) WaitIn(q Withdrawer) error {
 	return err
 }
 
+// park parks the task until an event of the kind k. If w waits for the end of a task that has not begun, that runs next.
+func (w *Waiter) park(k rt.Park) {
+	d := w.c.desc()
+	if w.end.d != nil {
+		d.Host().ParkFor(d, w.Why.Park(k), w.end.d, w.end.gen)
+		return
+	}
+	d.Host().Park(d, w.Why.Park(k))
+}
+
+// awaitEvent parks the task until w is woken, whatever else happens.
+func (w *Waiter) awaitEvent() {
+	d := w.c.desc()
+	if w.end.d != nil {
+		w.park(rt.ForWakeOnly)
+		if d.Woken() {
+			return
+		}
+	}
+	d.AwaitWakeFor(w.Why)
+}
+
 // waitIn is WaitIn. broken is a panic of the context that was dropped, for a q whose Withdraw always reports false.
 func (w *Waiter) waitIn(q Withdrawer) (broken any, err error) {
 	if w.c == nil || w.ctx != context.Context(w.c) {
+		if w.c != nil && w.ctx == background {
+			w.awaitEvent()
+			return nil, nil
+		}
 		return w.waitForeign(q)
 	}
 	d := w.c.desc()

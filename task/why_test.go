@@ -23,25 +23,25 @@ func TestWhy(t *testing.T) {
 	left := make(chan struct{}) // ends the call that the task of WaitBlocking leaves
 	for want, wait := range map[rt.Why]func(c *task.Ctx){
 		rt.WaitReady: func(c *task.Ctx) { _ = c.Park() },
-		rt.WaitJoin:  func(c *task.Ctx) { _ = hog.Join(c) },
+		rt.WaitJoin:  func(c *task.Ctx) { _ = hog.WaitContext(c) },
 		rt.WaitSleep: func(c *task.Ctx) { _ = c.Sleep(time.Hour) },
 		rt.WaitBlocking: func(c *task.Ctx) {
 			_ = c.Blocking(func() { <-left })
 		},
 		rt.WaitResult: func(c *task.Ctx) {
 			var p task.Completion[int]
-			_, _ = p.Wait(c)
+			_, _ = p.WaitContext(c)
 		},
 		rt.WaitMembers: func(c *task.Ctx) {
 			g := task.NewGroup(s)
-			g.Go(c, func(c *task.Ctx) error { return c.Park() })
-			_ = g.Wait(c)
+			g.GoContext(c, func(c *task.Ctx) error { return c.Park() })
+			_ = g.WaitContext(c)
 		},
 		rt.WaitPlace: func(c *task.Ctx) {
 			g := task.NewGroup(s)
 			g.SetLimit(1)
-			g.Go(c, func(c *task.Ctx) error { return c.Park() })
-			g.Go(c, func(c *task.Ctx) error { return nil })
+			g.GoContext(c, func(c *task.Ctx) error { return c.Park() })
+			g.GoContext(c, func(c *task.Ctx) error { return nil })
 		},
 	} {
 		t.Run(want.String(), func(t *testing.T) {

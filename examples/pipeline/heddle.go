@@ -28,14 +28,14 @@ func onHeddle(ctx context.Context, set settings, bar *progress) (*pass, error) {
 	start := time.Now()
 	all, _ := task.NewGroupContext(ctx, sched)
 	add := func(s *stage, work func(c *task.Ctx) error, done func()) error {
-		return all.Go(ctx, func(c *task.Ctx) error {
+		return all.GoContext(ctx, func(c *task.Ctx) error {
 			g, _ := task.NewGroupContext(c, c)
 			for range s.units {
-				if err := g.Go(c, work, task.Name(s.name)); err != nil {
+				if err := g.GoContext(c, work, task.Name(s.name)); err != nil {
 					return err
 				}
 			}
-			if err := g.Wait(c); err != nil {
+			if err := g.WaitContext(c); err != nil {
 				return err // the channel stays open: who receives from it is cancelled too
 			}
 			done() // nobody sends any more
@@ -85,7 +85,7 @@ func onHeddle(ctx context.Context, set settings, bar *progress) (*pass, error) {
 			return c.Cause()
 		}, func() {}),
 	)
-	err = cmp.Or(all.Wait(context.Background()), err) // Close then waits for members that were cancelled
+	err = cmp.Or(all.WaitContext(context.Background()), err) // Close then waits for members that were cancelled
 	p.took = time.Since(start)
 	return p, err
 }

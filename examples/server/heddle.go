@@ -33,7 +33,7 @@ func (h *onHeddle) do(ctx context.Context, payload []byte, urgent bool) (sum dig
 	f := task.Submit(h.sched, func(c *task.Ctx) (digest, error) {
 		return h.job.run(payload, c.Cancelled) // which is a checkpoint as well
 	}, task.Parent(ctx), task.Priority(level))
-	sum, err = f.Wait(ctx)
+	sum, err = f.WaitContext(ctx)
 	switch {
 	case errors.Is(err, task.ErrQueueFull), errors.Is(err, task.ErrClosed):
 		err = errShed

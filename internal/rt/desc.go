@@ -71,6 +71,8 @@ type Worker struct {
 	// Index tells workers of all schedulers of the process apart. It is small, and
 	// used again when the worker has ended.
 	Index int
+	// At is the worker's index in its scheduler.
+	At int
 
 	// Forks holds the frames that tasks forked on this worker.
 	Forks deque.Owner[Frame]

@@ -100,14 +100,14 @@ func (p *party) spawns() {
 	case 1:
 		g := task.NewGroup(p.c)
 		for i := range n {
-			if ended(g.Go(p.c, func(*task.Ctx) error {
+			if ended(g.GoContext(p.c, func(*task.Ctx) error {
 				calls[i].Add(1)
 				return nil
 			})) {
 				return
 			}
 		}
-		if ended(g.Wait(p.c)) {
+		if ended(g.WaitContext(p.c)) {
 			return
 		}
 	case 2:
@@ -116,7 +116,7 @@ func (p *party) spawns() {
 			xs = append(xs, p.c.Go(func(*task.Ctx) { calls[i].Add(1) }))
 		}
 		for _, x := range xs {
-			if ended(x.Join(p.c)) {
+			if ended(x.WaitContext(p.c)) {
 				return
 			}
 		}

@@ -122,14 +122,14 @@ func fails(c *task.Ctx, how, bad int, last func()) {
 		g := task.NewGroup(c)
 		g.SetLimit(1 + bad%4)
 		for i := range 4 {
-			if ended(g.Go(shared, func(c *task.Ctx) error {
+			if ended(g.GoContext(shared, func(c *task.Ctx) error {
 				body(c, i)
 				return nil
 			})) {
 				break
 			}
 		}
-		if err := g.Wait(shared); errors.Is(err, task.ErrGoexit) {
+		if err := g.WaitContext(shared); errors.Is(err, task.ErrGoexit) {
 			runtime.Goexit()
 		}
 	}
@@ -186,7 +186,7 @@ func (p *party) recovers() {
 			fails(c, how, bad, func() { panic(planted) })
 			return 0, nil
 		})
-		_, err := f.Wait(p.c)
+		_, err := f.WaitContext(p.c)
 		check(isPlanted(err) || p.cut.Load() || ended(err), "a future's panic is lost")
 	default:
 		yes := recovered(func() { fails(p.c, how, bad, func() { panic(planted) }) })
@@ -216,7 +216,7 @@ func (p *party) waitsInDefer() {
 		c.Yield()
 		return n + 1, nil
 	})
-	if v, err := f.Wait(p.ctx); !ended(err) {
+	if v, err := f.WaitContext(p.ctx); !ended(err) {
 		check(v == 2, "a task that has recovered")
 	}
 }
@@ -313,7 +313,7 @@ func (p *party) blockingMembers() {
 	n := 2 + p.rng.IntN(3)
 	bad, all := p.rng.IntN(n), true
 	for i := range n {
-		err := g.Go(p.ctx, func(c *task.Ctx) error {
+		err := g.GoContext(p.ctx, func(c *task.Ctx) error {
 			if i == bad {
 				c.Yield()
 				return errPlanted
@@ -335,7 +335,7 @@ func (p *party) blockingMembers() {
 	if p.c != nil {
 		ctx = context.WithoutCancel(p.c)
 	}
-	err := g.Wait(ctx)
+	err := g.WaitContext(ctx)
 	if ctx.Err() != nil {
 		return // a goroutine that leaves
 	}
@@ -541,7 +541,7 @@ func (p *party) submitBroken() {
 			x = task.Submit(p.s, func(c *task.Ctx) (int, error) { return 0, member(c) }, task.Parent(bad)).Task()
 		case 4:
 			g, _ = task.NewGroupContext(bad, p.s)
-			ended(g.Go(p.ctx, member))
+			ended(g.GoContext(p.ctx, member))
 		case 5:
 			if p.c != nil {
 				x = p.c.Go(body, task.Parent(bad))
@@ -556,7 +556,7 @@ func (p *party) submitBroken() {
 	}
 	if g != nil {
 		// g's context is derived from bad. A panic of that while Wait ends it leaves the members ended all the same.
-		recovered(func() { ended(g.Wait(p.ctx)) })
+		recovered(func() { ended(g.WaitContext(p.ctx)) })
 		return
 	}
 	if err, ok := p.wait(x); ok && !ended(err) {
@@ -619,7 +619,7 @@ func (p *party) waitBroken() {
 		for range 3 {
 			var err error
 			if !provoke(func() {
-				err = g.Go(bad, func(c *task.Ctx) error {
+				err = g.GoContext(bad, func(c *task.Ctx) error {
 					called.Add(1)
 					c.Yield()
 					return nil
@@ -628,8 +628,8 @@ func (p *party) waitBroken() {
 				accepted++
 			}
 		}
-		provoke(func() { ended(g.Wait(bad)) })
-		if !ended(g.Wait(p.ctx)) {
+		provoke(func() { ended(g.WaitContext(bad)) })
+		if !ended(g.WaitContext(p.ctx)) {
 			check(called.Load() == accepted, "a member was not called, or one that was refused")
 		}
 	case 4:
@@ -638,11 +638,11 @@ func (p *party) waitBroken() {
 			return 3, nil
 		})
 		provoke(func() {
-			v, err := f.Wait(bad)
+			v, err := f.WaitContext(bad)
 			check(ended(err) || v == 3, "a future's value")
 		})
 		provoke(func() { ended(task.Sleep(bad, p.soon())) })
-		if v, err := f.Wait(p.ctx); !ended(err) {
+		if v, err := f.WaitContext(p.ctx); !ended(err) {
 			check(v == 3, "a future's value")
 		}
 	}
@@ -659,7 +659,7 @@ func (p *party) misuse() {
 	refused(func() { _ = cond.Wait(context.WithoutCancel(p.c)) })
 	refused(mu.Unlock)
 	refused(func() { tsync.NewSemaphore(1).Release(1) })
-	refused(func() { _ = task.NewGroup(p.c).Go(p.c, nil) })
+	refused(func() { _ = task.NewGroup(p.c).GoContext(p.c, nil) })
 	ch := tsync.NewChan[int](0)
 	x := p.c.Go(func(c *task.Ctx) {
 		cond.Signal()

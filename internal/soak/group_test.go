@@ -24,7 +24,7 @@ func (p *party) group() {
 	var called atomic.Int64
 	n, bad := 1+p.rng.IntN(6), p.rng.IntN(12)
 	for i := range n {
-		err := g.Go(p.ctx, func(c *task.Ctx) error {
+		err := g.GoContext(p.ctx, func(c *task.Ctx) error {
 			called.Add(1)
 			c.Yield()
 			if i == bad {
@@ -38,7 +38,7 @@ func (p *party) group() {
 			break
 		}
 	}
-	err := g.Wait(p.ctx)
+	err := g.WaitContext(p.ctx)
 	if p.cut.Load() {
 		return
 	}
@@ -80,7 +80,7 @@ func (w *world) nest(c *task.Ctx, seed uint64, depth int) bool {
 	all := true
 	for i := range fan {
 		seed := rng.Uint64()
-		err := g.Go(wait, func(c *task.Ctx) error {
+		err := g.GoContext(wait, func(c *task.Ctx) error {
 			calls[i].Add(1)
 			w.branch(c, seed, depth)
 			return nil
@@ -90,7 +90,7 @@ func (w *world) nest(c *task.Ctx, seed uint64, depth int) bool {
 			break
 		}
 	}
-	if ended(g.Wait(wait)) {
+	if ended(g.WaitContext(wait)) {
 		all = false
 	}
 	if !all {

@@ -20,7 +20,7 @@ func (p *party) wait(x task.Task) (error, bool) {
 	if p.c == nil {
 		return x.Wait(), true
 	}
-	err := x.Join(p.c)
+	err := x.WaitContext(p.c)
 	return err, p.c.Err() == nil
 }
 

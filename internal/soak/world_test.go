@@ -246,7 +246,7 @@ func (p *party) future() {
 		c.Yield()
 		return 42, nil
 	})
-	if v, err := f.Wait(ctx); !ended(err) {
+	if v, err := f.WaitContext(ctx); !ended(err) {
 		check(v == 42, "a future's value")
 	}
 }
@@ -292,7 +292,7 @@ func (p *party) park() {
 func (p *party) complete() {
 	var x task.Completion[int]
 	p.spawn(func(*party) { x.Complete(1, nil) })
-	if v, err := x.Wait(p.ctx); !ended(err) {
+	if v, err := x.WaitContext(p.ctx); !ended(err) {
 		check(v == 1, "a completion's value")
 	}
 }

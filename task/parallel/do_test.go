@@ -219,7 +219,7 @@ func TestScopeMisuse(t *testing.T) {
 			x := c.Go(func(c *task.Ctx) {
 				other = panicText(func() { sc.Go(c, func(*task.Ctx) {}) })
 			})
-			x.Join(c)
+			x.WaitContext(c)
 			none = panicText(func() { sc.Go(c, nil) })
 		})
 		after := panicText(func() { late.Go(c, func(*task.Ctx) {}) })

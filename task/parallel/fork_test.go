@@ -70,7 +70,7 @@ func disturb(c *task.Ctx, rng *rand.Rand) {
 		c.Sleep(time.Microsecond)
 	case 3:
 		x := c.Go(func(c *task.Ctx) { linger(500) })
-		x.Join(c)
+		x.WaitContext(c)
 	case 4:
 		linger(20_000)
 	default:
@@ -120,7 +120,7 @@ func TestForest(t *testing.T) {
 				}))
 			}
 			for i, t := range ts {
-				if err := t.Join(c); err != nil {
+				if err := t.WaitContext(c); err != nil {
 					return err
 				}
 				if errs[i] != nil {
@@ -268,7 +268,7 @@ func TestJoinByAnother(t *testing.T) {
 			c.Yield() // exposes x, from where on the frame knows its task
 			var pe *task.PanicError
 			other := c.Go(func(c *task.Ctx) { pe = panicText(func() { x.Join(c) }) })
-			if err := other.Join(c); err != nil {
+			if err := other.WaitContext(c); err != nil {
 				return err
 			}
 			if n := x.Join(c); n != 5 {
@@ -454,7 +454,7 @@ func TestJoinOfAPrivateCallByAnother(t *testing.T) {
 			for !tried.Load() { // another worker steals it; this one keeps its frame
 				runtime.Gosched()
 			}
-			if x.Join(c) != 5 || o.Join(c) != nil {
+			if x.Join(c) != 5 || o.WaitContext(c) != nil {
 				panic("the parent's own join")
 			}
 		}).Wait()

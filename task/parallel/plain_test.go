@@ -78,7 +78,7 @@ func eachPlain(t *testing.T, cancels bool) {
 						if cancels {
 							target.Store(&run)
 						}
-						run.Join(c) // its error is the cause, also when the cancellation came too late
+						run.WaitContext(c) // its error is the cause, also when the cancellation came too late
 						target.Store(nil)
 						switch {
 						case wrong != nil:

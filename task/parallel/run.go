@@ -8,29 +8,24 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A Starter starts tasks. *scheduler.Scheduler is one.
-type Starter interface {
-	Go(fn func(c *task.Ctx), opts ...task.Option) task.Task
-}
-
-// Run calls fn as a task of s and waits until it has returned, parking the calling task or blocking the calling goroutine. It is the
+// Run calls fn as a task that on starts and waits until it has returned, parking the calling task or blocking the calling goroutine. It is the
 // way into parallel code for ordinary goroutines:
 //
 //	n, err := parallel.Run(sched, func(c *task.Ctx) (int, error) { return fib.Call(c, 40), nil })
 //	squares, err := parallel.Run(sched, func(c *task.Ctx) ([]int, error) { return parallel.Map(c, xs, square) })
 //
-// It returns what fn returned. If fn did not run, since s is closed or the task was cancelled before it
-// started, the error is [task.ErrClosed] or the cause; if the queue of s is full, it may be [task.ErrQueueFull]; if fn called runtime.Goexit, it is [task.ErrGoexit].
+// It returns what fn returned. If fn did not run, since the scheduler is closed or the task was cancelled before it
+// started, the error is [task.ErrClosed] or the cause; if its queue is full, it may be [task.ErrQueueFull]; if fn called runtime.Goexit, it is [task.ErrGoexit].
 // If fn panicked, Run panics with a [*task.PanicError] that has the value and the stack, after the calls that fn had
 // forked have ended.
 //
-// A task of s need not call Run: it calls fn.
-func Run[R any](s Starter, fn func(c *task.Ctx) (R, error), opts ...task.Option) (R, error) {
+// A task of the same scheduler need not call Run: it calls fn.
+func Run[R any](on task.Starter, fn func(c *task.Ctx) (R, error), opts ...task.Option) (R, error) {
 	if fn == nil {
 		panic("parallel: Run with a nil function")
 	}
 	e := &entry[R]{fn: fn}
-	err := s.Go(e.run, opts...).Wait()
+	err := on.Go(e.run, opts...).Wait()
 	switch {
 	case e.failure != nil:
 		panic(e.failure)

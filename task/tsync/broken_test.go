@@ -192,19 +192,19 @@ var benches = []bench{
 	}},
 	{"Completion", func(w *world) (wait, check func(ctx context.Context) error) {
 		p := new(task.Completion[int])
-		return func(ctx context.Context) error { _, err := p.Wait(ctx); return err }, func(ctx context.Context) error {
+		return func(ctx context.Context) error { _, err := p.WaitContext(ctx); return err }, func(ctx context.Context) error {
 			p.Complete(7, nil)
-			v, err := p.Wait(ctx)
+			v, err := p.WaitContext(ctx)
 			return errIf(v != 7 || err != nil, "%d %v", v, err)
 		}
 	}},
 	{"Group", func(w *world) (wait, check func(ctx context.Context) error) {
 		g := task.NewGroup(w.s)
 		var e Event
-		_ = g.Go(bg, func(c *task.Ctx) error { return e.Wait(c) })
-		return g.Wait, func(ctx context.Context) error {
+		_ = g.GoContext(bg, func(c *task.Ctx) error { return e.Wait(c) })
+		return g.WaitContext, func(ctx context.Context) error {
 			e.Set()
-			return g.Wait(ctx)
+			return g.WaitContext(ctx)
 		}
 	}},
 	{"Future", func(w *world) (wait, check func(ctx context.Context) error) {
@@ -212,7 +212,7 @@ var benches = []bench{
 		f := task.Submit(w.s, func(c *task.Ctx) (int, error) { return 7, e.Wait(c) })
 		return func(ctx context.Context) error { _, err := task.Race(ctx, f); return err }, func(ctx context.Context) error {
 			e.Set()
-			v, err := f.Wait(ctx)
+			v, err := f.WaitContext(ctx)
 			return errIf(v != 7 || err != nil, "%d %v", v, err)
 		}
 	}},
