@@ -19,25 +19,78 @@ import (
 )
 
 // A task that joins one that has not begun has it run next, before all that is queued, and goes on when that has ended.
-func TestJoinRunsTheChildNext(t *testing.T) {
-	s := open(t, 1)
-	var got []int
-	root := s.Go(func(c *task.Ctx) {
-		var ts []task.Task
-		for i := range 10 {
-			ts = append(ts, c.Go(func(*task.Ctx) { got = append(got, i) }))
-		}
-		for _, i := range []int{3, 9, 0, 5} {
-			_ = ts[i].WaitContext(c)
-			got = append(got, -i)
-		}
-	})
-	require.NoError(t, root.Wait())
-	finish(t, "Shutdown", func() { _ = s.Shutdown(t.Context()) })
-	require.Equal(t, []int{3, -3, 9, -9, 0, 0, 5, -5, 1, 2, 4, 6, 7, 8}, got)
+func TestWaitRunsTheTaskNext(t *testing.T) {
+	for name, under := range waits {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, 1)
+			var got []int
+			root := s.Go(func(c *task.Ctx) {
+				ctx, cancel := under(c)
+				defer cancel()
+				var ts []task.Task
+				for i := range 10 {
+					ts = append(ts, c.Go(func(*task.Ctx) { got = append(got, i) }))
+				}
+				for _, i := range []int{3, 9, 0, 5} {
+					if ctx == nil {
+						_ = ts[i].Wait()
+					} else {
+						_ = ts[i].WaitContext(ctx)
+					}
+					got = append(got, -i)
+				}
+			})
+			require.NoError(t, root.Wait())
+			finish(t, "Shutdown", func() { _ = s.Shutdown(t.Context()) })
+			require.Equal(t, []int{3, -3, 9, -9, 0, 0, 5, -5, 1, 2, 4, 6, 7, 8}, got)
+		})
+	}
 }
 
-// The waits for a Future and for a Group do as Join does.
+// waits are the contexts under which a task can wait; nil stands for Wait.
+var waits = map[string]func(c *task.Ctx) (context.Context, context.CancelFunc){
+	"Wait": func(c *task.Ctx) (context.Context, context.CancelFunc) { return nil, func() {} },
+	"own":  func(c *task.Ctx) (context.Context, context.CancelFunc) { return c, func() {} },
+	"none": func(c *task.Ctx) (context.Context, context.CancelFunc) { return context.WithoutCancel(c), func() {} },
+	"derived": func(c *task.Ctx) (context.Context, context.CancelFunc) {
+		return context.WithCancel(c)
+	},
+	"other": func(c *task.Ctx) (context.Context, context.CancelFunc) {
+		return context.WithCancel(context.Background())
+	},
+}
+
+// The wait for a Future does so too.
+func TestFutureWaitRunsTheTaskNext(t *testing.T) {
+	for name, under := range waits {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, 1)
+			var got []int
+			root := s.Go(func(c *task.Ctx) {
+				ctx, cancel := under(c)
+				defer cancel()
+				var fs []*task.Future[int]
+				for i := range 6 {
+					fs = append(fs, task.Submit(c, func(*task.Ctx) (int, error) { got = append(got, i); return i, nil }))
+				}
+				for _, i := range []int{2, 5, 0} {
+					var v int
+					if ctx == nil {
+						v, _ = fs[i].Wait()
+					} else {
+						v, _ = fs[i].WaitContext(ctx)
+					}
+					got = append(got, -v)
+				}
+			})
+			require.NoError(t, root.Wait())
+			finish(t, "Shutdown", func() { _ = s.Shutdown(t.Context()) })
+			require.Equal(t, []int{2, -2, 5, -5, 0, 0, 1, 3, 4}, got)
+		})
+	}
+}
+
+// The wait for the latest members of a group does so too, for the task that made it.
 func TestWaitsRunTheirTasksNext(t *testing.T) {
 	s := open(t, 1)
 	var got []int
@@ -59,14 +112,20 @@ func TestWaitsRunTheirTasksNext(t *testing.T) {
 		for i := range 3 {
 			_ = h.GoContext(c, func(*task.Ctx) error { got = append(got, 300+i); return nil })
 		}
-		_ = h.WaitContext(c)
+		_ = h.Wait()
 		got = append(got, -3)
 		_ = ctx
+		var zero task.Group
+		for i := range 3 {
+			zero.Go(func(*task.Ctx) error { got = append(got, 400+i); return nil })
+		}
+		_ = zero.Wait()
+		got = append(got, -4)
 	})
 	require.NoError(t, root.Wait())
 	finish(t, "Shutdown", func() { _ = s.Shutdown(t.Context()) })
-	require.Equal(t, []int{100, -1, 200, 201, 202, -2, 300, 301, 302, -3}, got[:10])
-	require.Len(t, got, 21)
+	require.Equal(t, []int{100, -1, 200, 201, 202, -2, 300, 301, 302, -3, 400, 401, 402, -4}, got[:14])
+	require.Len(t, got, 25)
 }
 
 // A group whose members have not begun is waited for no longer than until the waiter is cancelled.
@@ -95,7 +154,7 @@ func TestGroupWaitIsCancelled(t *testing.T) {
 					panic(err)
 				}
 			}
-			if err := g.WaitContext(context.WithoutCancel(c)); err != nil {
+			if err := g.Wait(); err != nil {
 				panic(err)
 			}
 		})

@@ -22,7 +22,7 @@ type submitted[T any] struct {
 }
 
 // Submit starts fn as a task, by on, and returns its future result. It does not wait. If on is a task's Ctx, the
-// caller must be that task, and the new one is queued on its worker.
+// new task is queued on the caller's worker.
 //
 // The result is what fn returns. If it panics, the error is a [*PanicError], and the scheduler's panic handler
 // is not called; if it calls runtime.Goexit, [ErrGoexit]; if the task is cancelled before it starts, the cause; if the
@@ -35,7 +35,10 @@ func Submit[T any](on Starter, fn func(c *Ctx) (T, error), opts ...Option) *Futu
 	f := &Future[T]{}
 	s := &f.s
 	s.fn = fn
-	c, _ := on.(*Ctx)
+	c, own := on.(*Ctx)
+	if own && !c.desc().Mine() {
+		c, _ = Current()
+	}
 	var by context.Context // none
 	var err error
 	if f.task, err = l.start(by, c, s, extOf(opts), opts); err != nil {
