@@ -59,9 +59,10 @@ type spot struct {
 
 // enter is the first half of E2. It returns the time, which is that of no other call of the worker.
 func (p *spot) enter(now int64) (since int64) {
-	p.last = max(now, p.last+1)
-	p.since.Store(p.last)
-	return p.last
+	since = max(now, p.last+1)
+	p.last = since
+	p.since.Store(since) // from here on the worker, and p.last, may be the relief's
+	return since
 }
 
 // entered returns when the present call was entered, or 0.
