@@ -1,0 +1,79 @@
+package task
+
+import (
+	"context"
+	"iter"
+
+	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/rt"
+)
+
+// Completed yields the results of the futures as they come, each once, the earliest first; those that are there already come in the
+// order of the arguments. Between two of them it waits, parking the task or blocking the goroutine. If ctx ends meanwhile, Completed
+// yields the cause as its last error. The tasks are not affected, also if the loop is left before the end.
+//
+//	for v, err := range task.Completed(c, fs...) {
+//		...
+//	}
+func Completed[T any](ctx context.Context, fs ...*Future[T]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var q arrivals
+		for i, f := range fs {
+			if w := f.s.p.watch(func(by *Ctx) { q.put(i, by) }); w != nil {
+				defer w.Withdraw()
+			} else {
+				q.put(i, nil)
+			}
+		}
+		for range fs {
+			i, err := q.take(ctx)
+			if err != nil {
+				var zero T
+				yield(zero, err)
+				return
+			}
+			if p := &fs[i].s.p; !yield(p.v, p.err) {
+				return
+			}
+		}
+	}
+}
+
+// arrivals are the indexes of futures that have a result, which one task or goroutine takes.
+type arrivals struct {
+	mu     atomicx.Mutex
+	come   []int
+	waiter waitQueue // the one that takes, if it waits
+}
+
+// put adds an index. by is the running task, or nil. It does not wait.
+func (q *arrivals) put(i int, by *Ctx) {
+	q.mu.Lock()
+	q.come = append(q.come, i)
+	w := q.waiter.pop()
+	q.mu.Unlock()
+	wakeAll(w, by)
+}
+
+// take takes the oldest index. If there is none, it waits until ctx ends, and then returns the cause.
+func (q *arrivals) take(ctx context.Context) (i int, err error) {
+	for {
+		c, err := Enter(ctx)
+		q.mu.Lock()
+		if len(q.come) > 0 {
+			i, q.come = q.come[0], q.come[1:]
+			q.mu.Unlock()
+			return i, nil
+		}
+		if err != nil {
+			q.mu.Unlock()
+			return 0, err
+		}
+		w := q.waiter.push(&q.mu, ctx, c)
+		w.Why = rt.WaitResult
+		q.mu.Unlock()
+		if err := w.wait(); err != nil {
+			return 0, err
+		}
+	}
+}
