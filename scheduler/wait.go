@@ -22,7 +22,7 @@ type waits struct {
 	on  *task.Completion[struct{}] // what all who have come since the last end wait for
 }
 
-var errWaitOnTask = errors.New("scheduler: Wait called from inside a task of this scheduler, or a function of its Ctx.Blocking, would wait for its caller: use a task.Group, or Join")
+var errWaitOnTask = errors.New("scheduler: Wait called from inside a task of this scheduler, or a function of its Ctx.Blocking, would wait for its caller: use a task.Group, or Task.Wait")
 
 // Wait waits, parking a task of another scheduler or blocking the goroutine, until the scheduler has no
 // task: all that were submitted have ended, those that they have started too, and the functions of their

@@ -59,7 +59,7 @@ func BlockingValue[T any](c *Ctx, fn func() (T, error)) (v T, err error) {
 // and the task parked.
 //
 // The task ends only when fn has returned, although its own function may return before that: so do
-// [Task.Wait], [Task.Join] and the Wait of a [Group] or a [Future]. What fn uses can be let go of
+// [Task.Wait] and the Wait of a [Group] or a [Future]. What fn uses can be let go of
 // when one of these has returned. fn must not wait for the task's end.
 //
 // If fn panics after the task has gone on, that goes to the scheduler's panic handler with the

@@ -11,10 +11,17 @@ import (
 // [context.Context]: it is cancelled when the task is ([Task.Cancel], a parent
 // context, the scheduler's Close), so pass it on to any API that takes a context.
 //
-// A Ctx belongs to its task: the methods that are not context.Context's may be
-// called only by the task's own function, on the goroutine that was given to it, and
-// panic where the task's state shows that they are not. Those of context.Context
-// may be called by any goroutine, also after the task's end: then Err is [context.Canceled], unless the task was
+// Each task uses the c that its function was given. A method that is called by another task acts on that one: Yield, Sleep and Park
+// suspend the caller, Go starts a task on the caller's worker. A goroutine that is no task blocks in Sleep; in Park, where that can
+// mean nothing, it panics. Operations that wait under c, or under a context derived from it, park the task that calls, or block the
+// goroutine that calls, until c is cancelled at the latest. So a goroutine that is to end with the task waits under a context
+// that the task has derived from c.
+//
+// In a cancelled task, what waits under c returns the cause at once. To clean up, use what takes no context, such as [Task.Wait] or
+// [Group.Wait], or wait under [context.WithoutCancel](c): nothing but the event ends these waits, neither [Task.Cancel] nor the
+// scheduler's Close, which waits for the task. [WithTimeout] bounds them.
+//
+// The methods of context.Context may be called also after the task's end: then Err is [context.Canceled], unless the task was
 // cancelled as by a deadline, Done is closed, and Value finds what it found before. The same holds for contexts that are derived from c.
 //
 // There is one exception. If the task is under no context ([Parent], scheduler.GoContext, a group's context), and none
@@ -23,26 +30,6 @@ import (
 // the user's), but its Err and Done may be those of the other task. So if
 // something keeps a context beyond the end, give it one that was derived by [context.WithCancel], or by
 // [WithTimeout]; these call the methods.
-//
-// A derived context stands for the task in everything of heddle that waits ([Group], [Future], package tsync): there only the
-// task itself may use it. A goroutine that waits in those, and is to end with the task, uses a context that is not derived:
-//
-//	x, stop := context.WithCancel(context.Background())
-//	context.AfterFunc(c, stop) // when the task is cancelled, or has ended
-//	go func() {
-//		for v := range ch.All(x) { // blocks this goroutine
-//			show(v)
-//		}
-//	}()
-//
-// To clean up in a cancelled task, where every wait would return the cause, wait under [context.WithoutCancel](c): that parks
-// the task too, and nothing but what is waited for ends it, neither [Task.Cancel] nor the scheduler's Close, which
-// waits for the task. [WithTimeout] bounds it.
-//
-//	shared := context.WithoutCancel(c)
-//	err := g.Wait(shared) // all members have ended
-//	_ = mutex.Lock(shared)
-//	defer mutex.Unlock()
 type Ctx rt.Desc
 
 var _ context.Context = (*Ctx)(nil)

@@ -16,12 +16,15 @@
 //
 // Two words are kept apart everywhere: an operation parks the task, and its worker
 // goes on with other tasks; or it blocks the calling goroutine, with the thread
-// that carries it. Inside a task use the operations that park: [Ctx.Sleep],
-// [Ctx.Park], [Task.Join], and what takes a context first: [Group], [Future], [Completion],
-// package tsync. What takes a context parks the task only under the task's own c, or one derived from it; under
-// context.Background() it blocks. [Task.Wait] blocks and is for ordinary goroutines. A task that blocks its
-// thread (a system call, a native channel, a mutex) is allowed to, but takes a worker away while
-// it does; in [Ctx.Blocking] others run meanwhile, and [Receive] waits for a native channel.
+// that carries it. Whatever waits in this module finds out which: it parks the calling task, or blocks the
+// calling goroutine if that is no task, whatever context it is given. In a function of [Ctx.Blocking] it blocks.
+//
+// The context says how long: its end ends the wait, and is returned as the cause. Wait, of a [Task], a [Group], a [Future] or a
+// [Completion], takes none: it ends with what it waits for. WaitContext gives up when its context ends; under the task's
+// own c, when the task is cancelled.
+//
+// A task that blocks its thread (a system call, a native channel, a mutex of package sync) is allowed to, but takes a worker away
+// while it does; in [Ctx.Blocking] others run meanwhile, and [Receive] waits for a native channel.
 //
 // # Time
 //
@@ -50,7 +53,7 @@
 //   - Suspending in a Go function that C code has called: while cgo runs a callback, the runtime locks the
 //     goroutine to its thread. A callback that parks, yields or checkpoints on a task ends the process likewise. In a
 //     callback use what does not wait, such as tsync's Chan.TrySend, Event.Set or [Completion.Complete], or make the call of
-//     C in [Ctx.Blocking], where the callback blocks its goroutine under a context that is not the task's.
+//     C in [Ctx.Blocking], where what waits blocks the callback's goroutine.
 //   - Preemption of code without yield points. It is detected and reported as a
 //     stall, not interrupted.
 package task

@@ -10,9 +10,8 @@ import (
 // A Waiter is one wait for one event, by a task or by an ordinary goroutine. It is
 // what blocking operations are built from, package tsync's among them: the waiting side
 // makes a Waiter known to those who may bring the event about, and calls Wait; one of
-// those claims it and wakes it. The context says who waits: given a task's Ctx, or a
-// context derived from it, Wait parks that task; given any other, it blocks the calling
-// goroutine.
+// those claims it and wakes it. Wait parks the task that has called Init, or blocks the
+// goroutine; the context says how long.
 //
 //	waiting side                       waking side
 //	w.Init(ctx)
@@ -39,7 +38,7 @@ type Waiter struct {
 	ended bool     // claimed by the end of ctx
 }
 
-// Init prepares w for a wait under ctx.
+// Init prepares w for a wait under ctx by the caller, which has to call Wait.
 func (w *Waiter) Init(ctx context.Context) {
 	w.ctx, w.home, w.ended = ctx, nil, false
 	w.w.Reset()
@@ -183,7 +182,7 @@ func (w *Waiter) waitForeign(q Withdrawer) (broken any, err error) {
 	return nil, err
 }
 
-// park parks under a context that was derived from the task's: its end wakes
+// park parks under a context that is not the task's own: its end wakes
 // the task as one of those who may claim. The task's own cancellation ends the park too, so
 // that the task need not wait for the goroutine of the watch; but it ends the wait only if the context has ended
 // as well, which it has not if there is a [context.WithoutCancel] between the two. Then, and if the cancellation is still on
