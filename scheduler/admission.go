@@ -279,7 +279,7 @@ func (s *Scheduler) overflow(by context.Context, fn any, x *rt.Ext) (*rt.Desc, u
 		q.mu.Unlock()
 		q.adm.delayed.Add(1)
 		d, gen := s.admit(fn, x)
-		s.awaitEnd(by, c, task.HandleOf(d, gen), x)
+		s.awaitEnd(by, c, handleOf(d, gen), x)
 		return d, gen, nil
 	default:
 		return s.awaitRoom(by, c, fn, x)
@@ -325,7 +325,7 @@ func (s *Scheduler) displace(fn any, x *rt.Ext) (*rt.Desc, uint32, error) {
 	q.mu.Unlock()
 	if victim != nil {
 		a.dropped.Add(1)
-		task.HandleOf(victim, victim.Gen()).CancelCause(task.ErrQueueFull)
+		handleOf(victim, victim.Gen()).CancelCause(task.ErrQueueFull)
 		s.endUnrun(victim)
 		s.exit()
 	}
@@ -416,7 +416,7 @@ func (s *Scheduler) awaitRoom(by context.Context, c *task.Ctx, fn any, x *rt.Ext
 	case b.let:
 		return d, gen, nil
 	case err != nil && by == nil: // it was the Ctx of a submitting task, which is a parent too
-		task.HandleOf(d, gen).CancelCause(err)
+		handleOf(d, gen).CancelCause(err)
 		err = nil
 	}
 	return s.giveUp(b, gen, err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 )
@@ -313,7 +314,7 @@ func TestJoin(t *testing.T) {
 	var log errlog
 	root := s.Go(func(c *task.Ctx) {
 		log.check(task.Task{}.WaitContext(c) == nil, "zero")
-		log.check(task.Closed().WaitContext(c) == task.ErrClosed, "closed")
+		log.check(task.Task(rt.Tasks.Refused(task.ErrClosed)).WaitContext(c) == task.ErrClosed, "closed")
 		log.check(c.Task().WaitContext(c) != nil, "itself")
 		done := c.Go(func(*task.Ctx) {})
 		for done.State() != task.Done {

@@ -75,7 +75,7 @@ func init() {
 		<-running
 		var none context.Context
 		d, gen, _ := s.Admit(none, badSkip{}, nil)
-		t := task.HandleOf(d, gen)
+		t := task.Task(rt.HandleOf(d, gen))
 		t.Cancel()
 		close(release)
 		t.Wait()

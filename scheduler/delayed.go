@@ -73,7 +73,7 @@ func (s *Scheduler) GoAfter(d time.Duration, fn func(c *task.Ctx), opts ...task.
 	}
 	x, ok := s.enterDelayed(opts)
 	if !ok {
-		return task.Closed()
+		return refused(task.ErrClosed)
 	}
 	when := rt.After(s.timers.Now(), d)
 	t := &rt.Timer{Fresh: true}
@@ -95,7 +95,7 @@ func (s *Scheduler) enterDelayed(opts []task.Option) (x *rt.Ext, ok bool) {
 // delayedExt returns an extension that has a Limit, whether opts give a deadline or not.
 func delayedExt(opts []task.Option) *rt.Ext {
 	var none context.Context
-	x := task.Submission(none, opts)
+	x := extOf(none, opts)
 	if x == nil {
 		x = &rt.Ext{}
 	}
@@ -118,7 +118,7 @@ func delayedExt(opts []task.Option) *rt.Ext {
 func (s *Scheduler) delay(fn any, x *rt.Ext, t *rt.Timer, when int64, ended func()) task.Task {
 	x.Limit.Ended = ended
 	d, gen := s.admitDelayed(fn, x)
-	h := task.HandleOf(d, gen)
+	h := handleOf(d, gen)
 	t.Task, t.Gen = d, gen
 	if !d.CommitPark(rt.WaitTimer.Park(rt.ForWake)) {
 		s.inject(d) // cancelled already, by Close or by a deadline that has passed
@@ -183,7 +183,7 @@ func (s *Scheduler) GoEvery(d time.Duration, fn func(c *task.Ctx), opts ...task.
 	}
 	x, ok := s.enterDelayed(opts)
 	if !ok {
-		return task.Closed()
+		return refused(task.ErrClosed)
 	}
 	p := &periodic{s: s, fn: fn, start: s.timers.Now(), every: int64(d)}
 	p.timer.Fresh = true

@@ -30,7 +30,7 @@ func (w *worker) end(d *rt.Desc, failure error) {
 		return
 	}
 	d.NeedExt().Err = failure
-	t := task.HandleOf(d, d.Gen())
+	t := handleOf(d, d.Gen())
 	pe, panicked := failure.(*task.PanicError)
 	if panicked && w.s.cfg.onPanic == nil {
 		crash(t, pe, handlePanics)

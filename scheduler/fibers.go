@@ -164,7 +164,7 @@ func (l *looper) loop(cur **rt.Desc) (failed bool) {
 func (l *looper) fault(d *rt.Desc, v any) {
 	var t task.Task
 	if d != nil {
-		t = task.HandleOf(d, d.Gen())
+		t = handleOf(d, d.Gen())
 	}
 	pe, ok := v.(*task.PanicError)
 	if !ok {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
 )
 
 // A gate is a scheduler as its tasks, and what package task has for them, see it: what they need is not for users.
@@ -40,3 +41,17 @@ func (g *gate) Assist(f func()) { g.of().assist(f) }
 
 // Timers implements rt.Scheduler.
 func (g *gate) Timers() rt.Timers { return &g.timers }
+
+// handleOf returns the handle that users have of the task that d serves in life gen.
+func handleOf(d *rt.Desc, gen uint32) task.Task { return task.Task(rt.HandleOf(d, gen)) }
+
+// refused returns a handle of a task that was not accepted for the reason err.
+func refused(err error) task.Task { return task.Task(rt.Tasks.Refused(err)) }
+
+// extOf returns what the options of a submission come to, or nil; parent, which may be nil, is as by task.Parent.
+func extOf(parent context.Context, opts []task.Option) *rt.Ext {
+	if parent == nil && len(opts) == 0 {
+		return nil
+	}
+	return rt.Tasks.Ext(parent, opts)
+}

@@ -378,7 +378,7 @@ func TestParent(t *testing.T) {
 				}, task.Parent(ctx)))
 				if ctx.Err() != nil {
 					require.Equal(t, context.Cause(ctx), g.WaitContext(context.Background()))
-					return task.Refused(context.Cause(ctx))
+					return task.Task(rt.Tasks.Refused(context.Cause(ctx)))
 				}
 				return <-me
 			},

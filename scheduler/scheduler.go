@@ -108,7 +108,7 @@ func newScheduler(cfg config) (s *Scheduler, err error) {
 	s.home.Sched = (*gate)(s)
 	s.home.Pinned = s.pinned()
 	s.cohorts.Cancel = func(d *rt.Desc, gen uint32, err, cause error) (queue bool) {
-		return task.CancelWith(task.HandleOf(d, gen), err, cause)
+		return rt.Tasks.Cancel(rt.HandleOf(d, gen), err, cause)
 	}
 	s.cohorts.Queue = s.injectAll
 	s.descs.nobody = &rt.Worker{Home: &s.home}
@@ -177,7 +177,7 @@ func (s *Scheduler) Go(fn func(c *task.Ctx), opts ...task.Option) task.Task {
 		panic("scheduler: Go with a nil function")
 	}
 	var none context.Context
-	return s.submit(fn, task.Submission(none, opts))
+	return s.submit(fn, extOf(none, opts))
 }
 
 // GoContext is Go with the option [task.Parent]: the task is cancelled, with the context's cause, when ctx ends, and its
@@ -190,16 +190,16 @@ func (s *Scheduler) GoContext(ctx context.Context, fn func(c *task.Ctx), opts ..
 	if fn == nil {
 		panic("scheduler: GoContext with a nil function")
 	}
-	return s.submit(fn, task.Submission(ctx, opts))
+	return s.submit(fn, extOf(ctx, opts))
 }
 
 func (s *Scheduler) submit(fn any, x *rt.Ext) task.Task {
 	var by context.Context // none
 	d, gen, err := s.request(by, fn, x)
 	if err != nil {
-		return task.Refused(err)
+		return refused(err)
 	}
-	return task.HandleOf(d, gen)
+	return handleOf(d, gen)
 }
 
 // inject queues d, which the caller has just made runnable: on the worker that the caller runs on, if that can be told.

@@ -193,7 +193,7 @@ func (s *Scheduler) quitWorkers() {
 func (s *Scheduler) unfinished() (ts []task.Task) {
 	s.descs.each(func(d *rt.Desc) {
 		if st := d.Status(); st.InUse() {
-			ts = append(ts, task.HandleOf(d, d.Gen()))
+			ts = append(ts, handleOf(d, d.Gen()))
 		}
 	})
 	return ts

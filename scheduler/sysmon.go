@@ -7,7 +7,6 @@ import (
 	"github.com/heddle-go/heddle/deque"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/preempt"
-	"github.com/heddle-go/heddle/task"
 )
 
 // A unit is a worker as the monitor sees it.
@@ -41,7 +40,7 @@ func (u unit) Stalled(p preempt.Dispatch, age time.Duration) {
 	if d == nil || d.Flag() != p.Flag || d.Gen() != uint32(p.Life) {
 		return // it has just ended
 	}
-	t := task.HandleOf(d, d.Gen())
+	t := handleOf(d, d.Gen())
 	w.s.stalls.Add(1)
 	name := t.Name()
 	if name == "" {

@@ -224,7 +224,7 @@ func (j *call) End() {
 	if !j.Call.End() {
 		return
 	}
-	if d := j.task.d; d.Wake() {
+	if d := j.task.desc(); d.Wake() {
 		d.Home().Sched.Inject(d)
 	}
 }

@@ -161,7 +161,7 @@ var queuedPool = sync.Pool{New: func() any { return new(queued) }}
 // wait waits until w is taken out, and returns nil, or until its context ends. Nobody may use w afterwards.
 func (w *queued) wait() error {
 	var err error
-	if w.end.d != nil && w.Own() {
+	if w.end.desc() != nil && w.Own() {
 		err = w.waitFor()
 	} else {
 		err = w.WaitIn(w)

@@ -37,7 +37,7 @@ var _ context.Context = (*Ctx)(nil)
 func (c *Ctx) desc() *rt.Desc { return (*rt.Desc)(c) }
 
 // Task returns the handle of the task.
-func (c *Ctx) Task() Task { return Task{c.desc(), c.desc().Gen()} }
+func (c *Ctx) Task() Task { return handle(c.desc(), c.desc().Gen()) }
 
 // Go starts fn as a new task on the same scheduler and returns its handle. The
 // task runs next on this worker, when the present one gives way, before older tasks and before children that were
@@ -59,9 +59,9 @@ func (c *Ctx) Go(fn func(c *Ctx), opts ...Option) Task {
 	}
 	d, gen := c.desc().Host().Spawn(fn, extOf(opts))
 	if d == nil {
-		return Closed()
+		return closedTask
 	}
-	return Task{d, gen}
+	return handle(d, gen)
 }
 
 // goElsewhere is Go for a caller that is not c's task.
@@ -70,16 +70,16 @@ func (c *Ctx) goElsewhere(fn func(c *Ctx), opts []Option) Task {
 	x := extOf(opts)
 	if me := rt.Current(); me != nil && me.Home() == home {
 		if d, gen := me.Host().Spawn(fn, x); d != nil {
-			return Task{d, gen}
+			return handle(d, gen)
 		}
-		return Closed()
+		return closedTask
 	}
 	var by context.Context // none
 	d, gen, err := home.Sched.Admit(by, fn, x)
 	if err != nil {
-		return Refused(err)
+		return refused(err)
 	}
-	return Task{d, gen}
+	return handle(d, gen)
 }
 
 // Checkpoint is a yield point that is nearly free: when nobody asked the task to give
@@ -117,14 +117,14 @@ func (c *Ctx) Park() error { return (*rt.Desc)(c).Worker().Host.ParkReady((*rt.D
 // the present task gives way, which keeps its data in the caches. Idle workers may
 // take it earlier.
 func (c *Ctx) Ready(t Task) {
-	if t.d == nil || !t.d.Ready(t.gen) {
+	if t.desc() == nil || !t.desc().Ready(t.life()) {
 		return
 	}
-	if home := t.d.Home(); home != c.desc().Home() || !c.desc().Mine() {
-		home.Sched.Inject(t.d) // which looks who calls
+	if home := t.desc().Home(); home != c.desc().Home() || !c.desc().Mine() {
+		home.Sched.Inject(t.desc()) // which looks who calls
 		return
 	}
-	c.desc().Host().Local(t.d)
+	c.desc().Host().Local(t.desc())
 }
 
 // Sleep parks the task for at least d. It returns early, with the cause, if the task

@@ -43,7 +43,7 @@ func limitOf(x *rt.Ext) *rt.Limit {
 }
 
 func expire(d *rt.Desc, gen uint32) {
-	Task{d, gen}.cancel(context.DeadlineExceeded, context.DeadlineExceeded)
+	handle(d, gen).cancel(context.DeadlineExceeded, context.DeadlineExceeded)
 }
 
 // WithDeadline is [context.WithDeadline] by the clock and the timers of heddle: it returns a context derived from ctx that

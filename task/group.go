@@ -373,7 +373,7 @@ func (g *Group) note(c *Ctx, t Task) {
 func (g *Group) joinRecent(c *Ctx, k rt.Park) {
 	for i, t := range g.recent {
 		g.recent[i] = Task{}
-		if t.d != nil && t.d.Status().Fresh(t.gen) {
+		if t.desc() != nil && t.desc().Status().Fresh(t.life()) {
 			_ = t.join(c, rt.WaitMembers, k) // the member's error is the group's; that of c, await meets again
 		}
 	}

@@ -57,13 +57,13 @@ func (l *launcher) start(by context.Context, c *Ctx, h launched, x *rt.Ext, opts
 		if d == nil {
 			return closedTask, ErrClosed
 		}
-		return Task{d, gen}, nil
+		return handle(d, gen), nil
 	}
 	d, gen, err := l.sched.Admit(by, h, x)
 	if err != nil {
-		return Refused(err), err
+		return refused(err), err
 	}
-	return Task{d, gen}, nil
+	return handle(d, gen), nil
 }
 
 // startForeign starts h's task by a Starter, which may put it under a context of its own. A goroutine

@@ -91,26 +91,13 @@ func addTo(x *rt.Ext, opts []Option) {
 	}
 }
 
-// Submission turns the options of a submission into what a scheduler attaches to the
-// task's descriptor. parent, which may be nil, is as by [Parent]. It is for package scheduler.
-func Submission(parent context.Context, opts []Option) *rt.Ext {
+// submission turns the options of a submission into what a scheduler attaches to the
+// task's descriptor. parent, which may be nil, is as by [Parent].
+func submission(parent context.Context, opts []Option) *rt.Ext {
 	if parent == nil {
 		return extOf(opts)
 	}
 	x := &rt.Ext{Under: &rt.Under{Context: parent}}
-	for _, o := range opts {
-		if o.apply != nil {
-			o.apply(x)
-		}
-	}
+	addTo(x, opts)
 	return x
-}
-
-// HandleOf returns the handle of the task that a descriptor serves in life gen; without a descriptor it is
-// [Closed]. It is for package scheduler.
-func HandleOf(d *rt.Desc, gen uint32) Task {
-	if d == nil {
-		return Closed()
-	}
-	return Task{d, gen}
 }

@@ -152,12 +152,12 @@ func TestNilContexts(t *testing.T) {
 		"Wait":      func() { _, _ = p.WaitContext(none) },
 		"Sleep":     func() { _ = task.Sleep(none, 1) },
 		"Receive":   func() { _, _, _ = task.Receive(none, make(chan int)) },
-		"Context":   func() { _ = task.HandleOf(nil, 0).WaitContext(none) },
+		"Context":   func() { _ = task.Task{}.WaitContext(none) },
 	} {
 		require.Contains(t, panicOf(f), "nil context", name)
 	}
 	require.True(t, m.TryLock() && rw.TryLock() && s.TryAcquire(1), "nothing was taken")
-	require.Contains(t, panicOf(func() { _ = task.Closed().WaitContext(nil) }), "nil context")
+	require.Contains(t, panicOf(func() { _ = task.Task{}.WaitContext(nil) }), "nil context")
 	require.Contains(t, panicOf(func() { _ = o.Do(context.Background(), nil) }), "nil function")
 	require.Contains(t, panicOf(func() { tsync.OnceValue[int](nil) }), "nil function")
 	ran := false

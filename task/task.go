@@ -12,17 +12,27 @@ import (
 // compared, kept for as long as one likes and used from anywhere. The descriptor behind it
 // may serve another task after this one has ended; the handle knows, and goes on
 // reporting Done. The zero Task is Done with no error.
-type Task struct {
-	d   *rt.Desc
-	gen uint32
+type Task rt.Handle
+
+func handle(d *rt.Desc, gen uint32) Task { return Task(rt.HandleOf(d, gen)) }
+
+func (t Task) desc() *rt.Desc { return rt.Handle(t).Desc() }
+
+// life is the generation of the descriptor.
+func (t Task) life() uint32 { return rt.Handle(t).Gen() }
+
+func init() {
+	rt.Tasks.Refused = func(err error) rt.Handle { return rt.Handle(refused(err)) }
+	rt.Tasks.Ext = func(parent context.Context, opts any) *rt.Ext { return submission(parent, opts.([]Option)) }
+	rt.Tasks.Cancel = func(h rt.Handle, err, cause error) bool { return cancelWith(Task(h), err, cause) }
 }
 
 // State returns what the task is doing at this moment.
 func (t Task) State() State {
-	if t.d == nil {
+	if t.desc() == nil {
 		return Done
 	}
-	if s := State(t.d.State()); t.d.Status().Live(t.gen) {
+	if s := State(t.desc().State()); t.desc().Status().Live(t.life()) {
 		return s
 	}
 	return Done
@@ -37,10 +47,10 @@ func (t Task) State() State {
 //     the cause of the parent context, or [ErrClosed],
 //   - [ErrQueueFull] if it did not run since the scheduler's queue was full.
 func (t Task) Err() error {
-	if t.d == nil {
+	if t.desc() == nil {
 		return nil
 	}
-	return t.d.Err(t.gen, context.Canceled, ErrClosed)
+	return t.desc().Err(t.life(), context.Canceled, ErrClosed)
 }
 
 // Cancel asks the task to end. If it is parked in an operation that returns an
@@ -54,10 +64,11 @@ func (t Task) Cancel() { t.CancelCause(nil) }
 // nil cause means [context.Canceled]. The first cancellation sets the cause.
 func (t Task) CancelCause(cause error) { t.cancel(context.Canceled, cause) }
 
-// CancelWith is CancelCause for a context that has ended with err and cause, but for the queue: it reports whether the caller
-// has to queue the task, which this has woken. It is for package scheduler.
-func CancelWith(t Task, err, cause error) (queue bool) {
-	if !t.d.Status().Live(t.gen) {
+// cancelWith is CancelCause for a context that has ended with err and cause, but for the queue: it reports whether the caller
+// has to queue the task, which this has woken.
+func cancelWith(t Task, err, cause error) (queue bool) {
+	d := t.desc()
+	if !d.Status().Live(t.life()) {
 		return false
 	}
 	why := rt.Default
@@ -66,25 +77,25 @@ func CancelWith(t Task, err, cause error) (queue bool) {
 		if cause == nil {
 			cause = err
 		}
-		if !t.d.SetCause(t.gen, cause, expired) {
+		if !d.SetCause(t.life(), cause, expired) {
 			return false
 		}
 	}
-	did, queue := t.d.Cancel(t.gen, why)
+	did, queue := d.Cancel(t.life(), why)
 	if !did {
 		return false
 	}
-	if x := t.d.Ext(); x != nil {
+	if x := d.Ext(); x != nil {
 		x.CloseDone()
-		t.d.CancelKids()
+		d.CancelKids()
 	}
 	return queue
 }
 
 // cancel is CancelCause with what Err of the Ctx is to return.
 func (t Task) cancel(err, cause error) {
-	if t.d != nil && CancelWith(t, err, cause) {
-		t.d.Home().Sched.Inject(t.d)
+	if t.desc() != nil && cancelWith(t, err, cause) {
+		t.desc().Home().Sched.Inject(t.desc())
 	}
 }
 
@@ -92,8 +103,8 @@ func (t Task) cancel(err, cause error) {
 // may be called from anywhere, does not wait, and does nothing to a task that has ended.
 // From a task, [Ctx.Ready] is cheaper.
 func (t Task) Ready() {
-	if t.d != nil && t.d.Ready(t.gen) {
-		t.d.Home().Sched.Inject(t.d)
+	if t.desc() != nil && t.desc().Ready(t.life()) {
+		t.desc().Home().Sched.Inject(t.desc())
 	}
 }
 
@@ -120,7 +131,7 @@ func (t Task) wait(ctx context.Context, why rt.Why) error {
 	switch {
 	case c == nil:
 		return t.block(ctx)
-	case t.d == c.desc():
+	case t.desc() == c.desc():
 		return errors.New("task: a task that waits for itself would wait for ever")
 	case ctx == context.Context(c):
 		return t.join(c, why, rt.ForWake)
@@ -130,7 +141,7 @@ func (t Task) wait(ctx context.Context, why rt.Why) error {
 	w := &endWait{}
 	w.Prepare(ctx, c)
 	w.Why, w.end = why, t
-	if !t.d.Await(&w.w, t.gen) {
+	if !t.desc().Await(&w.w, t.life()) {
 		return t.Err()
 	}
 	if err := w.WaitIn(w); err != nil {
@@ -151,13 +162,13 @@ func (w *endWait) Withdraw() bool { return w.w.Abandon() }
 // block is WaitContext by an ordinary goroutine.
 func (t Task) block(ctx context.Context) error {
 	done := ctx.Done() // before the wait is known, because it may panic
-	home := t.d.Home()
+	home := t.desc().Home()
 	w, _ := home.Waiters.Get().(*rt.Waiter)
 	if w == nil {
 		w = &rt.Waiter{C: make(chan struct{}, 1), Home: home}
 	}
 	w.Reset()
-	if !t.d.Await(w, t.gen) {
+	if !t.desc().Await(w, t.life()) {
 		return t.Err() // w may still stand in a list; leave it to the collector
 	}
 	if done == nil {
@@ -182,10 +193,10 @@ func (t Task) join(c *Ctx, why rt.Why, k rt.Park) error {
 	d := c.desc()
 	h := d.Host()
 	w := d.Worker().NewWaiter(d)
-	if !t.d.Await(w, t.gen) {
+	if !t.desc().Await(w, t.life()) {
 		return t.Err()
 	}
-	h.ParkFor(d, why.Park(k), t.d, t.gen)
+	h.ParkFor(d, why.Park(k), t.desc(), t.life())
 	if !d.Woken() { // cancelled, then
 		if k == rt.ForWake && w.Abandon() {
 			if t.State() == Done {
@@ -203,10 +214,10 @@ func (t Task) join(c *Ctx, why rt.Why, k rt.Park) error {
 // Name returns the name that the task was given with the option [Name], or "". It is right for as long as the handle is
 // kept, after the task's end too.
 func (t Task) Name() string {
-	if t.d == nil {
+	if t.desc() == nil {
 		return ""
 	}
-	return t.d.Name(t.gen)
+	return t.desc().Name(t.life())
 }
 
 // String returns name and state. A task without a name shows its address instead, the one that a scheduler's Dump shows; another
@@ -215,41 +226,37 @@ func (t Task) String() string {
 	if n := t.Name(); n != "" {
 		return fmt.Sprintf("task %q (%v)", n, t.State())
 	}
-	if t.d == nil {
+	if t.desc() == nil {
 		return "task (done)"
 	}
-	return fmt.Sprintf("task (%p) (%v)", t.d, t.State())
+	return fmt.Sprintf("task (%p) (%v)", t.desc(), t.State())
 }
 
-// Closed returns a handle of a task that was not accepted, since its scheduler was
-// closed: it is Done and its Err is [ErrClosed].
-func Closed() Task { return closedTask }
-
 var (
-	closedTask = refused(rt.Closed, nil)
-	fullTask   = refused(rt.Custom, ErrQueueFull)
+	closedTask = refusedBy(rt.Closed, nil)
+	fullTask   = refusedBy(rt.Custom, ErrQueueFull)
 )
 
-// Refused returns a handle of a task that was not accepted for the reason err: it is Done and its Err is
-// err. It is for package scheduler.
-func Refused(err error) Task {
+// refused returns a handle of a task that was not accepted for the reason err: it is Done and its Err is
+// err.
+func refused(err error) Task {
 	switch err {
 	case ErrClosed:
 		return closedTask
 	case ErrQueueFull:
 		return fullTask
 	}
-	return refused(rt.Custom, err)
+	return refusedBy(rt.Custom, err)
 }
 
-func refused(why rt.Cause, cause error) Task {
+func refusedBy(why rt.Cause, cause error) Task {
 	d := &rt.Desc{}
 	d.Start(nil, nil)
-	t := Task{d, d.Gen()}
+	t := handle(d, d.Gen())
 	if cause != nil {
-		d.SetCause(t.gen, cause, false)
+		d.SetCause(t.life(), cause, false)
 	}
-	d.Cancel(t.gen, why)
+	d.Cancel(t.life(), why)
 	d.Finish(rt.Skipped)
 	return t
 }

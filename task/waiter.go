@@ -355,8 +355,8 @@ func (w *Waiter) WaitIn(q Withdrawer) error {
 // park parks the task until an event of the kind k. If w waits for the end of a task that has not begun, that runs next.
 func (w *Waiter) park(k rt.Park) {
 	d := w.c.desc()
-	if w.end.d != nil {
-		d.Host().ParkFor(d, w.Why.Park(k), w.end.d, w.end.gen)
+	if w.end.desc() != nil {
+		d.Host().ParkFor(d, w.Why.Park(k), w.end.desc(), w.end.life())
 		return
 	}
 	d.Host().Park(d, w.Why.Park(k))
@@ -365,7 +365,7 @@ func (w *Waiter) park(k rt.Park) {
 // awaitEvent parks the task until w is woken, whatever else happens.
 func (w *Waiter) awaitEvent() {
 	d := w.c.desc()
-	if w.end.d != nil {
+	if w.end.desc() != nil {
 		w.park(rt.ForWakeOnly)
 		if d.Woken() {
 			return

@@ -1,0 +1,30 @@
+package rt
+
+import "context"
+
+// A Handle is a task: a descriptor in one life. It is what task.Task is. The zero Handle is of no task.
+type Handle struct {
+	d   *Desc
+	gen uint32
+}
+
+// HandleOf returns the handle of life gen of d.
+func HandleOf(d *Desc, gen uint32) Handle { return Handle{d, gen} }
+
+// Desc returns the descriptor, which may serve another task by now, or nil.
+func (h Handle) Desc() *Desc { return h.d }
+
+// Gen returns the life.
+func (h Handle) Gen() uint32 { return h.gen }
+
+// Tasks is what package task has for package scheduler, and sets.
+var Tasks struct {
+	// Refused returns a handle that is done with the given error: of a task that was not accepted.
+	Refused func(err error) Handle
+	// Ext turns the options of a submission, a []task.Option, into what the descriptor gets. parent, which may be nil, is as by
+	// task.Parent.
+	Ext func(parent context.Context, opts any) *Ext
+	// Cancel cancels a task for a context that has ended with err and cause, but for the queue: it reports whether the caller has to
+	// queue the task, which this has woken.
+	Cancel func(h Handle, err, cause error) (queue bool)
+}
