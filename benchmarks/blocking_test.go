@@ -38,7 +38,7 @@ func blockingHeddle(b *testing.B, workers, units int, p scheduler.Pinning) {
 	err := s.Go(func(c *task.Ctx) {
 		g := task.NewGroup(c)
 		for range units {
-			_ = g.GoContext(c, func(c *task.Ctx) error {
+			g.Go(func(c *task.Ctx) error {
 				for left.Add(-1) >= 0 {
 					if err := c.Blocking(func() { called.Add(1) }); err != nil {
 						return err
@@ -47,7 +47,7 @@ func blockingHeddle(b *testing.B, workers, units int, p scheduler.Pinning) {
 				return nil
 			})
 		}
-		want(b, "error", g.WaitContext(c), nil)
+		want(b, "error", g.Wait(), nil)
 	}).Wait()
 	b.StopTimer()
 	mustEqual(b, "error", err, nil)

@@ -55,7 +55,7 @@ func callsHeddle(b *testing.B, s *scheduler.Scheduler, call func(i int)) {
 	err := s.Go(func(c *task.Ctx) {
 		g := task.NewGroup(c)
 		for i := range callers {
-			_ = g.GoContext(c, func(c *task.Ctx) error {
+			g.Go(func(c *task.Ctx) error {
 				for j := range callsEach {
 					if err := c.Blocking(func() { call(i + j) }); err != nil {
 						return err
@@ -67,7 +67,7 @@ func callsHeddle(b *testing.B, s *scheduler.Scheduler, call func(i int)) {
 				return nil
 			})
 		}
-		want(b, "error", g.WaitContext(c), nil)
+		want(b, "error", g.Wait(), nil)
 	}).Wait()
 	want(b, "error", err, nil)
 }

@@ -31,7 +31,7 @@ func units(impl string, body func(b *testing.B, start cast)) row {
 				ts[i] = c.Go(f)
 			}
 			for _, t := range ts {
-				want(b, "error", t.WaitContext(c), nil)
+				want(b, "error", t.Wait(), nil)
 			}
 		}).Wait()
 		b.StopTimer()

@@ -217,7 +217,7 @@ func hogFromTask(b *testing.B, workers int) {
 			var ended time.Time
 			submitted := time.Now()
 			t := c.Go(func(*task.Ctx) { ended = time.Now() })
-			_ = t.WaitContext(c)
+			_ = t.Wait()
 			r.add(due, submitted, ended)
 		}
 	}).Wait()

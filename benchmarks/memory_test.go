@@ -165,7 +165,7 @@ func memoryHeddle(state string, n int) (u usage, err error) {
 			c.Ready(t)
 		}
 		for _, t := range all {
-			_ = t.WaitContext(c)
+			_ = t.Wait()
 		}
 	}).Wait()
 	if err != nil {

@@ -38,7 +38,7 @@ func fibJoin(c *task.Ctx, n int) int {
 	var x int
 	t := c.Go(func(c *task.Ctx) { x = fibJoin(c, n-1) })
 	y := fibJoin(c, n-2)
-	_ = t.WaitContext(c) // only an error of the whole could be returned
+	_ = t.Wait() // only an error of the whole could be returned
 	return x + y
 }
 
@@ -66,7 +66,7 @@ func fibFuture(c *task.Ctx, n int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	x, err := f.WaitContext(c)
+	x, err := f.Wait()
 	return x + y, err
 }
 

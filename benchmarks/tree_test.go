@@ -121,7 +121,7 @@ func BenchmarkThreadRing(b *testing.B) {
 		left[0] = passes + 1
 		c.Ready(ring[0])
 		for _, t := range ring {
-			want(b, "error", t.WaitContext(c), nil)
+			want(b, "error", t.Wait(), nil)
 		}
 		want(b, "last", last+1, passes%size+1)
 	}))

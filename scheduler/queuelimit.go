@@ -53,8 +53,7 @@ func (p QueuePolicy) MarshalText() ([]byte, error) { return []byte(p.String()), 
 // scheduler, such as [task.Submit] and [task.Group]. Tasks that have started are not counted, whoever wakes
 // them. What tasks of the scheduler start by [task.Ctx.Go] is neither counted nor limited. If they call Go of the scheduler
 // instead, that counts while there is room, but is let in at once when there is none: a task never waits for its
-// own pool. To tell who calls, a full queue has the caller's stack looked through, about a microsecond; and as everywhere a Ctx, or a context
-// derived from one, must be passed only by its own task. A task of another scheduler that passes no Ctx is let in as well. GoAfter, GoEvery and
+// own pool. GoAfter, GoEvery and
 // timers start their tasks later, when nobody is there to wait: they are not limited.
 //
 // A limit keeps memory and waiting times bounded when more comes than can be done: n divided by the throughput is about what a submission

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"io/fs"
 	"os"
@@ -27,65 +26,61 @@ func onHeddle(ctx context.Context, set settings, bar *progress) (*pass, error) {
 
 	start := time.Now()
 	all, _ := task.NewGroupContext(ctx, sched)
-	add := func(s *stage, work func(c *task.Ctx) error, done func()) error {
-		return all.GoContext(ctx, func(c *task.Ctx) error {
+	add := func(s *stage, work func(c *task.Ctx) error, done func()) {
+		all.Go(func(c *task.Ctx) error {
 			g, _ := task.NewGroupContext(c, c)
 			for range s.units {
-				if err := g.GoContext(c, work, task.Name(s.name)); err != nil {
-					return err
-				}
+				g.Go(work, task.Name(s.name))
 			}
-			if err := g.WaitContext(c); err != nil {
+			if err := g.Wait(); err != nil {
 				return err // the channel stays open: who receives from it is cancelled too
 			}
 			done() // nobody sends any more
 			return nil
 		})
 	}
-	err = cmp.Or( // the first, if any; they fail only if ctx has ended
-		add(&p.walk, func(c *task.Ctx) error {
-			readDir := func(dir string) ([]fs.DirEntry, error) {
-				return task.BlockingValue(c, func() ([]fs.DirEntry, error) { return os.ReadDir(dir) })
+	add(&p.walk, func(c *task.Ctx) error {
+		readDir := func(dir string) ([]fs.DirEntry, error) {
+			return task.BlockingValue(c, func() ([]fs.DirEntry, error) { return os.ReadDir(dir) })
+		}
+		return p.each(set.root, readDir, func(path string) error { return paths.Send(c, path) })
+	}, paths.Close)
+	add(&p.read, func(c *task.Ctx) error {
+		for path := range paths.All(c) {
+			start := time.Now()
+			data, err := task.BlockingValue(c, func() ([]byte, error) { return os.ReadFile(path) })
+			p.read.note(start, len(data))
+			if c.Err() != nil {
+				return c.Cause()
 			}
-			return p.each(set.root, readDir, func(path string) error { return paths.Send(c, path) })
-		}, paths.Close),
-		add(&p.read, func(c *task.Ctx) error {
-			for path := range paths.All(c) {
-				start := time.Now()
-				data, err := task.BlockingValue(c, func() ([]byte, error) { return os.ReadFile(path) })
-				p.read.note(start, len(data))
-				if c.Err() != nil {
-					return c.Cause()
-				}
-				if err != nil {
-					p.problem(path, err)
-					continue
-				}
-				if err := blobs.Send(c, blob{path, data}); err != nil {
-					return err
-				}
+			if err != nil {
+				p.problem(path, err)
+				continue
 			}
-			return c.Cause()
-		}, blobs.Close),
-		add(&p.hash, func(c *task.Ctx) error {
-			for b := range blobs.All(c) {
-				start := time.Now()
-				s := sum{b.path, len(b.data), hashOf(b.data, c.Checkpoint)}
-				p.hash.note(start, s.size)
-				if err := sums.Send(c, s); err != nil {
-					return err
-				}
+			if err := blobs.Send(c, blob{path, data}); err != nil {
+				return err
 			}
-			return c.Cause()
-		}, sums.Close),
-		add(&p.collect, func(c *task.Ctx) error {
-			for s := range sums.All(c) {
-				p.keep(s, bar)
+		}
+		return c.Cause()
+	}, blobs.Close)
+	add(&p.hash, func(c *task.Ctx) error {
+		for b := range blobs.All(c) {
+			start := time.Now()
+			s := sum{b.path, len(b.data), hashOf(b.data, c.Checkpoint)}
+			p.hash.note(start, s.size)
+			if err := sums.Send(c, s); err != nil {
+				return err
 			}
-			return c.Cause()
-		}, func() {}),
-	)
-	err = cmp.Or(all.WaitContext(context.Background()), err) // Close then waits for members that were cancelled
+		}
+		return c.Cause()
+	}, sums.Close)
+	add(&p.collect, func(c *task.Ctx) error {
+		for s := range sums.All(c) {
+			p.keep(s, bar)
+		}
+		return c.Cause()
+	}, func() {})
+	err = all.Wait()
 	p.took = time.Since(start)
 	return p, err
 }

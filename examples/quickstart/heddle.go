@@ -38,7 +38,7 @@ func onHeddle(files []string, set settings, p *progress) (pass, error) {
 			})
 		}
 		for _, t := range tasks {
-			_ = t.WaitContext(c) // parks this task, not its worker; the tasks do not fail
+			_ = t.Wait() // parks this task, not its worker; the tasks do not fail
 		}
 	}, task.Name("index"))
 	if err := all.Wait(); err != nil {
