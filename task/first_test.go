@@ -151,7 +151,7 @@ func ExampleFirst() {
 	slow := task.Submit(s, func(c *task.Ctx) (string, error) { return "slow mirror", c.Sleep(time.Hour) })
 	fast := task.Submit(s, func(*task.Ctx) (string, error) { return "fast mirror", nil })
 	fmt.Println(task.First(context.Background(), broken, slow, fast))
-	_, err = slow.WaitContext(context.Background())
+	_, err = slow.Wait()
 	fmt.Println(err)
 	// Output:
 	// fast mirror <nil>

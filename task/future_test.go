@@ -142,7 +142,7 @@ func ExampleSubmit() {
 	}
 	defer s.Close()
 	f := task.Submit(s, func(c *task.Ctx) (int, error) { return 6 * 7, nil })
-	fmt.Println(f.WaitContext(context.Background()))
+	fmt.Println(f.Wait())
 	// Output: 42 <nil>
 }
 
@@ -153,7 +153,7 @@ func ExampleCompletion() {
 	}
 	defer s.Close()
 	var done task.Completion[string]
-	t := s.Go(func(c *task.Ctx) { fmt.Println(done.WaitContext(c)) })
+	t := s.Go(func(c *task.Ctx) { fmt.Println(done.Wait()) })
 	time.AfterFunc(time.Millisecond, func() { done.Complete("called back", nil) })
 	t.Wait()
 	// Output: called back <nil>

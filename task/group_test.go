@@ -514,20 +514,16 @@ func ExampleGroup() {
 		panic(err)
 	}
 	defer s.Close()
-	ctx := context.Background()
 	g := task.NewGroup(s)
 	g.SetLimit(2)
 	var squares [4]int
 	for i := range squares {
-		err := g.GoContext(ctx, func(c *task.Ctx) error {
+		g.Go(func(c *task.Ctx) error {
 			squares[i] = i * i
 			return nil
 		})
-		if err != nil {
-			panic(err)
-		}
 	}
-	fmt.Println(g.WaitContext(ctx), squares)
+	fmt.Println(g.Wait(), squares)
 	// Output: <nil> [0 1 4 9]
 }
 

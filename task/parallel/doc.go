@@ -13,6 +13,7 @@
 //
 //   - [For], [ForRange], [ForEach], [ForEachSeq], [Map], [Filter], [Reduce], [Fold], [ScanInclusive], [ScanExclusive],
 //     [MinMax], [Find], [Sort] and their kin, where one fits. They find out by themselves how finely to split.
+//   - [MapSeq] for calls that wait, so many at a time, with their results in order.
 //   - [Do] for a few functions at a time, and [InScope] where their number is not known beforehand.
 //   - [Define], with Fork and Join, for recursions: no closure, no allocation, and the cheapest by far.
 //
@@ -21,7 +22,8 @@
 // A fork is an offer. An idle worker may take it, and then it runs as a task of its own, on that worker; otherwise the parent
 // makes the call itself when it joins. So nothing here is started that nobody has time for, and parallel code runs on one worker
 // at nearly the speed of sequential code. A function that is called in parallel is given the Ctx of the task that it
-// happens to run on, and must use that one, not its parent's.
+// happens to run on, and uses that one: its parent's acts on the caller too, but is slower, and the race detector reports
+// [task.Ctx.Checkpoint] on it.
 //
 // # Guarantees
 //
