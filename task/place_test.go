@@ -2,6 +2,7 @@ package task_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"sync/atomic"
@@ -272,4 +273,91 @@ func TestMemberOfALimitedGroupMakesAnother(t *testing.T) {
 		require.NoError(t, failure)
 		require.NoError(t, s.Close())
 	}
+}
+
+// TestPlacesUnderWaitsThatNothingEnds: members of nested groups wait by Go and Wait, which their cancellation does not end, while
+// the tree is cancelled from outside or by a failure inside. Wait sees every member's end, each accepted function is called or skipped with a
+// cause, and members that are not cancelled keep to the limit.
+func TestPlacesUnderWaitsThatNothingEnds(t *testing.T) {
+	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
+		for round := range 40 {
+			limit := 1 + round%3
+			var under, over atomic.Int64
+			var node func(c *task.Ctx, depth int) error
+			node = func(c *task.Ctx, depth int) error {
+				under.Add(1)
+				defer under.Add(-1)
+				if depth == 0 {
+					c.Yield()
+					if round%4 == 1 && under.Load() > 3 {
+						return errStop
+					}
+					return nil
+				}
+				g, gctx := task.NewGroupContext(c, c)
+				g.SetLimit(limit)
+				var inside, active atomic.Int64
+				for range 4 {
+					g.Go(func(c *task.Ctx) error {
+						inside.Add(1)
+						defer inside.Add(-1)
+						if n := active.Add(1); n > int64(limit) && gctx.Err() == nil {
+							over.Add(1)
+						}
+						c.Yield()
+						active.Add(-1)
+						return node(c, depth-1)
+					})
+				}
+				err := g.Wait()
+				if n := inside.Load(); n != 0 {
+					panic(fmt.Sprintf("Wait has returned, and %d members run", n))
+				}
+				return err
+			}
+			root := s.Go(func(c *task.Ctx) {
+				if err := node(c, 3); err != nil && !errors.Is(err, errStop) && !errors.Is(err, context.Canceled) {
+					panic(err)
+				}
+			})
+			if round%4 == 2 {
+				for under.Load() < 5 && root.State() != task.Done {
+					runtime.Gosched()
+				}
+				root.Cancel()
+			}
+			if err := root.Wait(); err != nil {
+				require.Equal(t, context.Canceled, err)
+				require.Equal(t, 2, round%4)
+			}
+			require.Zero(t, under.Load())
+			require.Zero(t, over.Load())
+		}
+	})
+}
+
+// TestPlaceIsWaitedForByACancelledTask: Go without a context waits on in a cancelled task, GoContext does not.
+func TestPlaceIsWaitedForByACancelledTask(t *testing.T) {
+	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
+		var gate task.Completion[int]
+		ran := 0
+		x := s.Go(func(c *task.Ctx) {
+			g := task.NewGroup(c)
+			g.SetLimit(1)
+			g.Go(func(*task.Ctx) error { _, _ = gate.Wait(); ran++; return nil })
+			c.Task().CancelCause(errStop)
+			if err := g.GoContext(c, func(*task.Ctx) error { panic("called") }); err != errStop {
+				panic(fmt.Sprint("GoContext returned ", err))
+			}
+			if err := g.WaitContext(c); err != errStop {
+				panic(fmt.Sprint("WaitContext returned ", err))
+			}
+			s.Go(func(*task.Ctx) { gate.Complete(0, nil) })
+			g.Go(func(*task.Ctx) error { ran++; return nil })
+			if err := g.Wait(); err != nil || ran != 2 {
+				panic(fmt.Sprint(err, ran))
+			}
+		})
+		require.Equal(t, errStop, x.Wait())
+	})
 }
