@@ -15,7 +15,8 @@ type Flag struct {
 	// mark is 0, or asked|id while somebody wants dispatch id to give way.
 	// Written by whoever asks, cleared by the owner in Asked.
 	mark atomicx.Int32
-	// budget is the number of polls until the next look at the clock. Owner only.
+	// budget is the number of polls until the next look at the clock. Written by the owner. A loop that polls
+	// another unit's flag writes it as well, which makes that unit look at the clock earlier or later, and does no other harm.
 	// It shares a cache line, and the instruction that reads it, with mark.
 	budget int32
 }
@@ -30,14 +31,6 @@ const MaxID = 1<<20 - 1
 
 // maxBudget keeps budgets below any mark.
 const maxBudget = 1 << 20
-
-// Poll charges one unit of budget and reports whether there is a reason to
-// take the slow path: somebody asked, or the budget is spent. It inlines; it costs a
-// load, a decrement and a branch. Only the running unit may call it.
-func (f *Flag) Poll() bool {
-	f.budget--
-	return f.budget < f.mark.Load()
-}
 
 // Ask asks dispatch id of the unit to give way. If the unit has moved on to
 // another dispatch, the mark is discarded at that one's next slow path, so it never
@@ -64,7 +57,4 @@ func (f *Flag) Marked() bool { return f.mark.Load() != 0 }
 // Grant sets the budget: the number of polls until the next slow path. n must be
 // positive; it is cut at 2^20. Only the running unit, or whoever is about to run
 // it, may call it.
-func (f *Flag) Grant(n int32) { f.budget = min(n, maxBudget) }
-
-// Budget returns what is left of the last Grant; negative when overdrawn.
-func (f *Flag) Budget() int32 { return f.budget }
+func (f *Flag) Grant(n int32) { f.setBudget(min(n, maxBudget)) }

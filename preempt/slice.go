@@ -27,7 +27,7 @@ const looks = 8
 // Begin starts a new slice and grants the first budget.
 func (s *Slice) Begin(f *Flag) {
 	s.start, s.grant = 0, FirstBudget
-	f.budget = FirstBudget
+	f.setBudget(FirstBudget)
 }
 
 // Spent is called when the budget is spent, with the present time in nanoseconds
@@ -37,7 +37,7 @@ func (s *Slice) Spent(f *Flag, now int64, quantum time.Duration) (over bool) {
 	if s.start == 0 {
 		// The time before the first look is lost, 64 polls at most.
 		s.start, s.last = now, now
-		f.budget = s.grant
+		f.setBudget(s.grant)
 		return false
 	}
 	step := max(1, now-s.last)
@@ -47,7 +47,7 @@ func (s *Slice) Spent(f *Flag, now int64, quantum time.Duration) (over bool) {
 	g := int64(s.grant)
 	s.grant = int32(max(1, min(g*aim/step, 2*g, maxBudget)))
 	s.last = now
-	f.budget = s.grant
+	f.setBudget(s.grant)
 	return now-s.start >= int64(quantum)
 }
 

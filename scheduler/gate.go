@@ -28,6 +28,9 @@ func (g *gate) of() *Scheduler { return (*Scheduler)(g) }
 // Inject implements rt.Scheduler.
 func (g *gate) Inject(d *rt.Desc) { g.of().inject(d) }
 
+// Handles implements rt.Scheduler.
+func (g *gate) Handles() bool { return g.of().handles() }
+
 // Admit implements rt.Scheduler.
 func (g *gate) Admit(by context.Context, fn any, x *rt.Ext) (*rt.Desc, uint32, error) {
 	return g.of().request(by, fn, x)

@@ -137,7 +137,7 @@ func (s *Scheduler) rested() {
 // for itself.
 func (s *Scheduler) enterOutside(ctx context.Context, onTask error) error {
 	c, err := task.Enter(ctx)
-	if c == nil && s.onOwnTask() || c != nil && (*rt.Desc)(c).Home() == &s.home {
+	if c == nil && s.handles() || c != nil && (*rt.Desc)(c).Home() == &s.home {
 		return onTask
 	}
 	return err

@@ -166,3 +166,6 @@ func TestStandardPullIsFatal(t *testing.T) {
 	}
 	ts[0].Wait()
 }
+
+// standardPull is the standard library's. Its sequence is no part of the task that pulls it, so what waits there blocks the worker.
+func standardPull(seq iter.Seq[int]) (next func() (int, bool), stop func()) { return iter.Pull(seq) }

@@ -12,6 +12,7 @@ import (
 	uatomic "go.uber.org/atomic"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/fiber"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/preempt"
 	"github.com/heddle-go/heddle/task"
@@ -223,21 +224,9 @@ func (s *Scheduler) injectAll(ds []*rt.Desc) {
 	s.wakeOne() // (P2, P3)
 }
 
-// onOwnTask reports whether the caller runs on a task of this scheduler. Who asks is about to block until some
-// task has ended. If no worker runs any, the answer is cheap; walking
-// the stack takes microseconds when the tables it needs are not in the caches, which a program
-// that was idle until now would feel (BenchmarkWakeIdle).
-func (s *Scheduler) onOwnTask() bool {
-	if s.handlers.Load() != 0 {
-		return onOwnStack()
-	}
-	for _, w := range s.workers() {
-		if w.Current.Load() != nil {
-			return onOwnStack()
-		}
-	}
-	return false
-}
+// handles reports whether the caller is a handler of this scheduler, for which a worker, sysmon or a blocker waits. While there
+// is none the answer is cheap; walking the stack takes microseconds when the tables it needs are not in the caches.
+func (s *Scheduler) handles() bool { return s.handlers.Load() != 0 && caller() == inHandler }
 
 // inHandler calls a user's handler on a goroutine of its own, where it may panic, which ends
 // the process, and call Goexit, which would end a fiber.
@@ -255,15 +244,21 @@ func handle(f func(), done chan struct{}) {
 	f()
 }
 
-// codes are the functions through which the stack of each task, of each handler, and of each function that a blocker, or a task on the
-// spot, calls, passes.
-var codes = [...]code{codeOf((*looper).loop), codeOf(handle), codeOf(runJob), codeOf(runSpot)}
+// A place is what code runs as.
+type place int
 
-// onOwnStack reports whether the caller runs on a task or in a handler. In the function of a blocking call it may block.
-func onOwnStack() bool {
-	i := onStack()
-	return i == 0 || i == 1
-}
+const (
+	elsewhere place = iota
+	inTask          // or on a worker between two tasks
+	inHandler
+	inCall // the function of a blocking call
+)
+
+// codes are the functions through which the stack of each handler, and of each function that a blocker calls, passes.
+var codes = [...]struct {
+	code
+	place
+}{{codeOf(handle), inHandler}, {codeOf(runJob), inCall}}
 
 // A code is where a function's instructions lie.
 type code struct{ from, to uintptr }
@@ -279,26 +274,29 @@ func codeOf(f any) (c code) {
 
 // onTask reports whether some scheduler cannot end before the caller goes on, as far as its stack tells: it runs on a task, in a
 // handler, or in the function of a blocking call.
-func onTask() bool { return onStack() >= 0 }
+func onTask() bool { return caller() != elsewhere }
 
-// inCall reports whether the caller runs in the function of a blocking call.
-func inCall() bool { return onStack() >= 2 }
-
-// onStack returns the index of the last one of codes that the caller's stack passes through, or -1. It takes a fraction of a microsecond
-// on a stack of usual depth.
-func onStack() int {
+// caller returns what the caller runs as: by its fiber, or if it is on none, by the last one of codes that its stack passes
+// through. That takes a fraction of a microsecond on a stack of usual depth.
+func caller() place {
+	if fiber.Current() != nil {
+		if here() == nil {
+			return inCall // on the spot
+		}
+		return inTask
+	}
 	var pcs [32]uintptr
 	for skip := 2; ; skip += len(pcs) {
 		n := runtime.Callers(skip, pcs[:])
 		for _, pc := range pcs[:n] {
-			for i, c := range codes {
+			for _, c := range codes {
 				if c.from < pc && pc <= c.to {
-					return i
+					return c.place
 				}
 			}
 		}
 		if n < len(pcs) {
-			return -1
+			return elsewhere
 		}
 	}
 }

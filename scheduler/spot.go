@@ -157,16 +157,11 @@ func (w *worker) Call(d *rt.Desc, fn func(), kind *rt.CallKind) bool {
 			panic(panicErrorOf(recover()))
 		}
 	}()
-	runSpot(fn)
+	fn()
 	returned = true
 	w.endCall(c, self, since)
 	return true
 }
-
-// runSpot is on the stack of each function that is called on the spot: see codes.
-//
-//go:noinline
-func runSpot(fn func()) { fn() }
 
 // leavesWork reports whether there is anything that the worker would run next.
 func (w *worker) leavesWork() bool {

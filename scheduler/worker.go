@@ -317,8 +317,7 @@ func (w *worker) serve() {
 	w.fairNext()
 	for w.needLooper = true; w.needLooper; {
 		w.needLooper = false
-		l := w.newLooper()
-		w.Fib.Store(&l.Fiber)
+		l := w.newLooper() // Fib names it when it has entered the table of fibers: see Mine
 		exchange(w.pinned, w.base, &l.Fiber)
 		w.commit()
 	}

@@ -21,8 +21,8 @@ type submitted[T any] struct {
 	fn func(c *Ctx) (T, error)
 }
 
-// Submit starts fn as a task, by on, and returns its future result. It does not wait. If on is a task's Ctx, the
-// new task is queued on the caller's worker.
+// Submit starts fn as a task, by on, and returns its future result. It does not wait. A Ctx stands for
+// its task's scheduler. If the caller is a task of the scheduler, the new task is queued on the caller's worker.
 //
 // The result is what fn returns. If it panics, the error is a [*PanicError], and the scheduler's panic handler
 // is not called; if it calls runtime.Goexit, [ErrGoexit]; if the task is cancelled before it starts, the cause; if the
@@ -35,10 +35,7 @@ func Submit[T any](on Starter, fn func(c *Ctx) (T, error), opts ...Option) *Futu
 	f := &Future[T]{}
 	s := &f.s
 	s.fn = fn
-	c, own := on.(*Ctx)
-	if own && !c.desc().Mine() {
-		c, _ = Current()
-	}
+	c, _ := Current()      // and not on, which may be the Ctx of another task
 	var by context.Context // none
 	var err error
 	if f.task, err = l.start(by, c, s, extOf(opts), opts); err != nil {

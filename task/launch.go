@@ -146,8 +146,8 @@ func settleTask(c *Ctx) (unjoined int) {
 
 // Launch is on.Go(fn, opts...) for those who count on fn: if the task ends without having run fn, since it was cancelled
 // before it started or the scheduler refused it, never is called instead. That is called by who ends the task, or by the
-// caller of Launch, and must not wait for anything. Launch panics if on or fn is nil, or on is a Ctx whose task is not the
-// caller; then it calls never as well.
+// caller of Launch, and must not wait for anything. Launch panics if on or fn is nil, or a Starter of the user's
+// does; then it calls never as well.
 //
 // With a Starter that is neither a scheduler nor a task's Ctx, each task costs an extra goroutine.
 func Launch(on Starter, fn func(c *Ctx), never func(), opts ...Option) Task {

@@ -163,6 +163,9 @@ func (w *endWait) Withdraw() bool { return w.w.Abandon() }
 func (t Task) block(ctx context.Context) error {
 	done := ctx.Done() // before the wait is known, because it may panic
 	home := t.desc().Home()
+	if home.Sched.Handles() {
+		panic("task: Wait or WaitContext called by a handler of the task's scheduler, for which a worker waits: start a task, or a goroutine, that waits")
+	}
 	w, _ := home.Waiters.Get().(*rt.Waiter)
 	if w == nil {
 		w = &rt.Waiter{C: make(chan struct{}, 1), Home: home}

@@ -59,8 +59,8 @@ func (w *Waiter) Task() *Ctx { return w.c }
 // call it. It returns false if w was claimed already or has given up.
 func (w *Waiter) Claim() bool { return w.w.Claim() }
 
-// Wake wakes w, which the caller has claimed. by is the running task that calls it, or nil
-// from elsewhere; with it, a waiting task of the same scheduler runs next on the caller's worker.
+// Wake wakes w, which the caller has claimed. A waiting task runs next on the caller's worker, if the caller is a task of the same
+// scheduler. by may be the caller, if that is a task, and then Wake need not look who calls.
 func (w *Waiter) Wake(by *Ctx) {
 	d := w.w.Task
 	if d == nil {
@@ -80,7 +80,7 @@ func (w *Waiter) Wake(by *Ctx) {
 		return
 	}
 	home := d.Home()
-	if by != nil {
+	if by != nil && by.desc().Mine() {
 		if on := by.desc().Worker(); on.Home == home {
 			on.Host.Local(d)
 			return

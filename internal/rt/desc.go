@@ -126,6 +126,8 @@ type Scheduler interface {
 	// Inject queues d, which the caller has just made runnable: as Local does if the caller runs on
 	// a worker of this scheduler, else in the queue for what comes from outside.
 	Inject(d *Desc)
+	// Handles reports whether the caller is a handler of this scheduler, which must not wait for tasks, because a worker waits for it.
+	Handles() bool
 	// Admit submits a task from outside and returns its descriptor and its generation. It may wait for
 	// room in the queue, parking the task or blocking the goroutine that by belongs to; when by ends first, it returns the
 	// cause. by may be nil. With an error, nothing has been submitted, and fn will not be called.

@@ -76,6 +76,9 @@ func (f *Func[A, R]) Call(c *task.Ctx, a A) R { return f.fn(c, a) }
 // worker's pool of frames has grown to the depth of the recursion, no allocation. a is copied
 // once; make it a pointer if it is large.
 func (f *Func[A, R]) Fork(c *task.Ctx, a A) *Call[A, R] {
+	if rt.Verify {
+		verify(c, "Fork")
+	}
 	d := (*rt.Desc)(c)
 	w := d.Worker()
 	if g := w.Forks.Leftover(); g != nil {
@@ -88,6 +91,18 @@ func (f *Func[A, R]) Fork(c *task.Ctx, a A) *Call[A, R] {
 		}
 	}
 	return f.forkSlow(c, a)
+}
+
+// verify panics if the caller does not run as c.
+func verify(c *task.Ctx, op string) {
+	if c == nil {
+		panic(nilCtx)
+	}
+	if !(*rt.Desc)(c).Mine() {
+		if me, _ := task.Current(); me != c {
+			panic("parallel: " + op + " with the Ctx of another task than the caller: each task uses the c that its own function was given")
+		}
+	}
 }
 
 // push is the slow path of the queue. It is a yield point: the monitor makes the fork
@@ -106,8 +121,8 @@ func push(d *rt.Desc, x *rt.Frame) {
 
 //go:noinline
 func (f *Func[A, R]) forkSlow(c *task.Ctx, a A) *Call[A, R] {
+	verify(c, "Fork")
 	d := (*rt.Desc)(c)
-	d.Host() // panics if the task does not run
 	w := d.Worker()
 	w.Forks.Reserve(1) // then what Leftover sees is one, or nil
 	x := f.take(w)
@@ -152,6 +167,9 @@ func (f *Func[A, R]) take(w *rt.Worker) *Call[A, R] {
 // Each call is to be joined exactly once, by the task that forked it. Join panics if it sees
 // that it is not.
 func (x *Call[A, R]) Join(c *task.Ctx) R {
+	if rt.Verify {
+		verify(c, "Join")
+	}
 	d := (*rt.Desc)(c)
 	w := d.Worker()
 	if !w.Forks.TakeBackIf(&x.frame) {
@@ -186,8 +204,8 @@ func (x *Call[A, R]) takeBack(c *task.Ctx) (a A, ok bool) {
 
 //go:noinline
 func (x *Call[A, R]) joinSlow(c *task.Ctx) R {
+	verify(c, "Join")
 	d := (*rt.Desc)(c)
-	d.Host() // panics if the task does not run
 	x.check(d)
 	if ok, pooled := d.Worker().Take(d, &x.frame); ok {
 		a := x.arg

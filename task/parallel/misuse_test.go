@@ -55,3 +55,41 @@ func TestNil(t *testing.T) {
 		}
 	}).Wait())
 }
+
+// Fork and Join with the Ctx of another task say so, where they look: always if the worker has no frame at rest.
+func TestForkOfAnother(t *testing.T) {
+	s, err := scheduler.New(scheduler.WithWorkers(2))
+	require.NoError(t, err)
+	defer s.Close()
+	f := parallel.Define(func(_ *task.Ctx, n int) int { return n })
+	refused := func(f func()) {
+		defer func() { assert.Contains(t, fmt.Sprint(recover()), "the Ctx of another task than the caller") }()
+		f()
+	}
+	require.NoError(t, s.Go(func(c *task.Ctx) {
+		assert.NoError(t, c.Go(func(*task.Ctx) { refused(func() { f.Fork(c, 1) }) }).Wait())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			refused(func() { f.Fork(c, 1) })
+		}()
+		<-done
+		next, stop := task.Pull(c, func(yield func(int) bool) { // which is a part of the task
+			x := f.Fork(c, 2)
+			yield(x.Join(c))
+		})
+		defer stop()
+		n, _ := next()
+		assert.Equal(t, 2, n)
+		x := f.Fork(c, 3)
+		if raceEnabled {
+			go func() {
+				refused(func() { x.Join(c) })
+				refused(func() { f.Fork(c, 1) }) // although there is a frame at rest
+				c.Task().Ready()
+			}()
+			assert.NoError(t, c.Park())
+		}
+		assert.Equal(t, 3, x.Join(c))
+	}).Wait())
+}
