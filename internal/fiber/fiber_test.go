@@ -303,3 +303,67 @@ func BenchmarkCurrent(b *testing.B) {
 		})
 	}
 }
+
+// An entry is found behind tombstones, and behind those of others with its tag.
+func TestFindGoesOn(t *testing.T) {
+	table := newTable(6)
+	at := func(g uintptr) uint64 { i, _ := table.place(g); return i }
+	// Records whose first slot is that of the first one, and one of them with the same tag: 2^32 times an odd number apart, h has the
+	// same lower half.
+	a := &Fiber{g: 1 << 20}
+	var b *Fiber
+	for g := a.g; b == nil; g += 64 {
+		if g != a.g && at(g) == at(a.g) {
+			b = &Fiber{g: g}
+		}
+	}
+	table.put(a)
+	table.put(b)
+	f, i := table.find(a.g)
+	require.Same(t, a, f)
+	table.tags[i].Store(goneTag)
+	table.fibers[i].Store(nil)
+	f, _ = table.find(b.g)
+	require.Same(t, b, f)
+	f, _ = table.find(a.g)
+	require.Nil(t, f)
+
+	// A slot that has the tag of c, with another fiber.
+	c := &Fiber{g: b.g + 64}
+	_, tag := table.place(c.g)
+	j := at(c.g)
+	for table.tags[j].Load() != noTag {
+		j = (j + 1) & uint64(len(table.tags)-1)
+	}
+	table.tags[j].Store(tag)
+	table.fibers[j].Store(a)
+	f, _ = table.find(c.g)
+	require.Nil(t, f)
+	table.put(c)
+	f, _ = table.find(c.g)
+	require.Same(t, c, f)
+}
+
+// Entries that come and go fill no table with tombstones: there is always an empty slot, at which find ends.
+func TestTombstones(t *testing.T) {
+	done := make(chan struct{})
+	for range 8 * leastTable {
+		go func() { // a goroutine each, so that the records differ
+			Stand(nil)()
+			done <- struct{}{}
+		}()
+	}
+	for range 8 * leastTable {
+		<-done
+	}
+	for range 8 * leastTable {
+		Stand(nil)()
+		empty := 0
+		for i := range current.table.Load().tags {
+			if current.table.Load().tags[i].Load() == noTag {
+				empty++
+			}
+		}
+		require.GreaterOrEqual(t, 4*empty, len(current.table.Load().tags))
+	}
+}

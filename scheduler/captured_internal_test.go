@@ -1,0 +1,50 @@
+package scheduler
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
+)
+
+// A goroutine that has the Ctx of a task which runs is not that task: what it starts and wakes comes into the queue for what comes from
+// outside. Nor is the function of a call on the spot the task.
+func TestOthersAreNotTheTask(t *testing.T) {
+	s, err := New(WithWorkers(1), WithStallAfter(0))
+	require.NoError(t, err)
+	defer s.Close()
+	var w task.Waiter
+	waits := s.Go(func(c *task.Ctx) {
+		w.Init(c)
+		_ = w.Wait()
+	})
+	require.NoError(t, s.Go(func(c *task.Ctx) {
+		for waits.State() != task.Waiting {
+			c.Yield()
+		}
+		d := (*rt.Desc)(c)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			assert.False(t, d.Mine())
+			assert.Nil(t, rt.Current())
+			n := s.inj.n.Load()
+			task.Submit(c, func(*task.Ctx) (int, error) { return 0, nil })
+			assert.EqualValues(t, n+1, s.inj.n.Load())
+			assert.True(t, w.Claim())
+			w.Wake(c)
+			assert.EqualValues(t, n+2, s.inj.n.Load())
+		}()
+		<-done // the worker is held
+		assert.True(t, d.Mine())
+		assert.Same(t, d, rt.Current())
+		assert.True(t, d.Host().Call(d, func() {
+			assert.False(t, d.Mine())
+			assert.Nil(t, rt.Current())
+		}, new(rt.CallKind)))
+	}).Wait())
+	require.NoError(t, waits.Wait())
+}
