@@ -35,7 +35,8 @@ func Submit[T any](on Starter, fn func(c *Ctx) (T, error), opts ...Option) *Futu
 	f := &Future[T]{}
 	s := &f.s
 	s.fn = fn
-	c, _ := Current()      // and not on, which may be the Ctx of another task
+	// Not on, which may be the Ctx of another task.
+	c, _ := Current()
 	var by context.Context // none
 	var err error
 	if f.task, err = l.start(by, c, s, extOf(opts), opts); err != nil {

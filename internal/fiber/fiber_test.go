@@ -262,7 +262,7 @@ func TestCurrent(t *testing.T) {
 		require.Empty(t, Reap(all))
 	}
 	require.Equal(t, before, current.live)
-	require.LessOrEqual(t, len(current.table.Load().tags), 8*max(leastTable, before))
+	require.LessOrEqual(t, len(current.table.Load().tags), max(leastTable, 8*before))
 }
 
 // The fallback for ports without assembly: the number is the caller's alone.
