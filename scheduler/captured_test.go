@@ -67,7 +67,7 @@ func operations() (all []asked) {
 	})
 	op("WaitContext", func(c *task.Ctx) { _ = c.Go(func(c *task.Ctx) { c.Yield() }).WaitContext(c) })
 	op("Submit", func(c *task.Ctx) {
-		_, _ = task.Submit(c, func(c *task.Ctx) (int, error) { c.Yield(); return 1, nil }).Wait(c)
+		_, _ = task.Submit(c, func(c *task.Ctx) (int, error) { c.Yield(); return 1, nil }).WaitContext(c)
 	})
 	op("First", func(c *task.Ctx) {
 		f := task.Submit(c, func(c *task.Ctx) (int, error) { c.Yield(); return 1, nil })
@@ -80,21 +80,21 @@ func operations() (all []asked) {
 			g.SetLimit(limit)
 			var e tsync.Event
 			for range 5 {
-				_ = g.Go(ctx, func(m *task.Ctx) error {
+				_ = g.GoContext(ctx, func(m *task.Ctx) error {
 					m.Yield()
 					_ = e.Wait(c)
 					return e.Wait(ctx)
 				})
 				e.Set()
 			}
-			_ = g.Wait(c)
-			_ = g.Wait(context.Background())
+			_ = g.WaitContext(c)
+			_ = g.Wait()
 		})
 	}
 	op("Completion", func(c *task.Ctx) {
 		var p task.Completion[int]
 		meanwhile(func() { p.Complete(1, nil) })
-		_, _ = p.Wait(c)
+		_, _ = p.WaitContext(c)
 	})
 	op("Waiter", func(c *task.Ctx) {
 		for _, by := range []*task.Ctx{c, nil} {
