@@ -17,6 +17,7 @@ import (
 	"github.com/heddle-go/heddle/internal/balance"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/internal/selfexec"
 )
 
 // childEnv names the scenario that a re-executed test binary runs instead of the tests.
@@ -41,7 +42,7 @@ func child(t *testing.T, name string) (code int, stderr string) {
 	require.Contains(t, children, name)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^$")
+	cmd := selfexec.Command(ctx, "-test.run=^$")
 	cmd.Env = append(os.Environ(), childEnv+"="+name)
 	var b strings.Builder
 	cmd.Stderr = &b

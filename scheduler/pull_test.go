@@ -4,7 +4,6 @@ import (
 	"errors"
 	"iter"
 	"os"
-	"os/exec"
 	"runtime"
 	"slices"
 	"testing"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/internal/selfexec"
 )
 
 // Sequences that are pulled by tasks which suspend in between, and themselves suspend, give what they give in a loop.
@@ -143,7 +143,7 @@ func TestPullOutsideOfTheTask(t *testing.T) {
 func TestStandardPullIsFatal(t *testing.T) {
 	const inner = "HEDDLE_TEST_INNER"
 	if os.Getenv(inner) == "" {
-		cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.timeout=60s")
+		cmd := selfexec.Command(t.Context(), "-test.run=^"+t.Name()+"$", "-test.timeout=60s")
 		cmd.Env = append(os.Environ(), inner+"=1")
 		out, err := cmd.CombinedOutput()
 		require.Error(t, err)

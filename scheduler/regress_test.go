@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"os/exec"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -18,6 +17,7 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/internal/selfexec"
 )
 
 // A task that is joined from a task of another scheduler wakes it there. (It used to be run by
@@ -255,7 +255,7 @@ func TestFirstCauseStays(t *testing.T) {
 func TestWaitersDoNotWanderBetweenBubbles(t *testing.T) {
 	const inner = "HEDDLE_TEST_INNER"
 	if os.Getenv(inner) == "" {
-		cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.timeout=10s")
+		cmd := selfexec.Command(t.Context(), "-test.run=^"+t.Name()+"$", "-test.timeout=10s")
 		cmd.Env = append(os.Environ(), inner+"=1")
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, head(string(out), 20))

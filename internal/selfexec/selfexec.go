@@ -1,0 +1,23 @@
+// Package selfexec starts the running test binary again as a subprocess, for tests of what ends
+// the process. Only tests import it.
+package selfexec
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"strings"
+)
+
+// Wrapper is the environment variable with the command, its words separated by spaces, that runs
+// the test binary: the same that go test -exec has. A machine cannot start a binary of another
+// architecture by itself. If the variable is empty, the binary is started directly.
+const Wrapper = "HEDDLE_TEST_EXEC"
+
+// Command returns a command that starts the running test binary with args. When ctx ends, the
+// subprocess is killed.
+func Command(ctx context.Context, args ...string) *exec.Cmd {
+	words := append(strings.Fields(os.Getenv(Wrapper)), os.Args[0])
+	words = append(words, args...)
+	return exec.CommandContext(ctx, words[0], words[1:]...)
+}
