@@ -15,9 +15,9 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/heddle-go/heddle/internal/balance"
+	"github.com/heddle-go/heddle/internal/selfexec"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
-	"github.com/heddle-go/heddle/internal/selfexec"
 )
 
 // childEnv names the scenario that a re-executed test binary runs instead of the tests.

@@ -10,9 +10,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/selfexec"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
-	"github.com/heddle-go/heddle/internal/selfexec"
 )
 
 // Sequences that are pulled by tasks which suspend in between, and themselves suspend, give what they give in a loop.

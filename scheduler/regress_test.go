@@ -15,9 +15,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/selfexec"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
-	"github.com/heddle-go/heddle/internal/selfexec"
 )
 
 // A task that is joined from a task of another scheduler wakes it there. (It used to be run by
