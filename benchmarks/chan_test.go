@@ -176,7 +176,8 @@ func BenchmarkThreadRingChan(b *testing.B) {
 		last := 0
 		var wg tsync.WaitGroup
 		for i := range ring {
-			wg.Go(c, func(c *task.Ctx) {
+			wg.Go(func() {
+				c, _ := task.Current()
 				next := ring[(i+1)%size]
 				for n := range ring[i].All(c) {
 					if n == 1 {
@@ -191,7 +192,7 @@ func BenchmarkThreadRingChan(b *testing.B) {
 			})
 		}
 		must(ring[0].Send(c, passes+1))
-		must(wg.Wait(c))
+		wg.Wait()
 		want(b, "last", last+1, passes%size+1)
 	}))
 }

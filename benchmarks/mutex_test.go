@@ -47,7 +47,7 @@ func BenchmarkMutex(b *testing.B) {
 				for i := range n {
 					start(func(c *task.Ctx) {
 						for range share(b, i) {
-							must(m.Lock(c))
+							m.Lock()
 							sum++
 							if contended {
 								c.Yield()

@@ -44,7 +44,7 @@ func sleepManyHeddle(sleeps int) row {
 						wg.Done()
 					})
 				}
-				_ = wg.Wait(c)
+				wg.Wait()
 			})
 		}).Wait()
 		mustEqual(b, "error", err, nil)

@@ -30,11 +30,11 @@ func TestDump(t *testing.T) {
 		require.Contains(t, dump(t, s), "0 tasks: 0 running, 0 runnable, 0 waiting; 0 timers pending")
 
 		var mu tsync.Mutex
-		require.NoError(t, mu.Lock(t.Context()))
+		mu.Lock()
 		ch := tsync.NewChan[int](0)
 		var stop atomic.Bool
 		waiting := map[string]func(c *task.Ctx){
-			"mutex":        func(c *task.Ctx) { _ = mu.Lock(c) },
+			"mutex":        func(c *task.Ctx) { _ = mu.LockContext(c) },
 			"chan receive": func(c *task.Ctx) { _, _, _ = ch.Recv(c) },
 			"ready":        func(c *task.Ctx) { _ = c.Park() },
 			"sleep":        func(c *task.Ctx) { _ = c.Sleep(time.Hour) },

@@ -50,7 +50,7 @@ func TestPanicNilIsNoGoexit(t *testing.T) {
 			return err
 		},
 		"OnceValue": func(f func()) (err error) {
-			get := tsync.OnceValue(func(context.Context) int { f(); return 0 })
+			get := tsync.OnceValue(func() int { f(); return 0 })
 			done := make(chan struct{})
 			go func() {
 				defer close(done)
@@ -59,13 +59,13 @@ func TestPanicNilIsNoGoexit(t *testing.T) {
 						err = task.ErrGoexit
 					}
 				}()
-				_, _ = get(ctx)
+				_ = get()
 			}()
 			<-done
 			if err == nil { // what later calls get
 				func() {
 					defer func() { err = &task.PanicError{Value: recover()} }()
-					_, _ = get(ctx)
+					_ = get()
 				}()
 			}
 			return err

@@ -79,18 +79,16 @@ func (p panickingStarter) Go(fn func(c *task.Ctx), opts ...task.Option) task.Tas
 	panic("no")
 }
 
-// TestWaitGroupAfterMisuse: a WaitGroup.Go that panics leaves the counter as it was.
-func TestWaitGroupAfterMisuse(t *testing.T) {
+// TestGroupOfAPanickingStarter: a member whose Starter panics, before or after it has called the function, does not stay
+// counted.
+func TestGroupOfAPanickingStarter(t *testing.T) {
 	s, err := scheduler.New(scheduler.WithWorkers(2))
 	require.NoError(t, err)
 	defer s.Close()
-	fn := func(c *task.Ctx) {}
-	for _, on := range []task.Starter{nil, (*task.Ctx)(nil), (*scheduler.Scheduler)(nil), new(scheduler.Scheduler),
-		panickingStarter{s, false}, panickingStarter{s, true}} {
-		var g tsync.WaitGroup
-		require.NotEmpty(t, panicOf(func() { g.Go(on, fn) }))
-		require.NotEmpty(t, panicOf(func() { g.Go(on, nil) }))
-		require.Contains(t, panicOf(g.Done), "negative counter", "%T", on)
+	for _, ran := range []bool{false, true} {
+		g := task.NewGroup(panickingStarter{s, ran})
+		require.Equal(t, "no", panicOf(func() { _ = g.Go(context.Background(), func(*task.Ctx) error { return nil }) }))
+		require.Equal(t, !ran, g.Wait(context.Background()) != nil)
 	}
 }
 
@@ -132,19 +130,17 @@ func TestNilContexts(t *testing.T) {
 		m  tsync.Mutex
 		rw tsync.RWMutex
 		e  tsync.Event
-		o  tsync.Once
 		g  tsync.WaitGroup
 		p  task.Completion[int]
 	)
 	ch, b, s := tsync.NewChan[int](0), tsync.NewBarrier(1), tsync.NewSemaphore(1)
 	for name, f := range map[string]func(){
-		"Lock":      func() { _ = m.Lock(none) },
-		"RW.Lock":   func() { _ = rw.Lock(none) },
-		"RLock":     func() { _ = rw.RLock(none) },
-		"Event":     func() { _ = e.Wait(none) },
-		"Once":      func() { _ = o.Do(none, func() {}) },
-		"WaitGroup": func() { _ = g.Wait(none) },
-		"Barrier":   func() { _, _ = b.Wait(none) },
+		"Lock":      func() { _ = m.LockContext(none) },
+		"RW.Lock":   func() { _ = rw.LockContext(none) },
+		"RLock":     func() { _ = rw.RLockContext(none) },
+		"Event":     func() { _ = e.WaitContext(none) },
+		"WaitGroup": func() { _ = g.WaitContext(none) },
+		"Barrier":   func() { _, _ = b.WaitContext(none) },
 		"Acquire":   func() { _ = s.Acquire(none, 1) },
 		"Send":      func() { _ = ch.Send(none, 1) },
 		"Recv":      func() { _, _, _ = ch.Recv(none) },
@@ -158,11 +154,6 @@ func TestNilContexts(t *testing.T) {
 	}
 	require.True(t, m.TryLock() && rw.TryLock() && s.TryAcquire(1), "nothing was taken")
 	require.Contains(t, panicOf(func() { _ = task.Task{}.WaitContext(nil) }), "nil context")
-	require.Contains(t, panicOf(func() { _ = o.Do(context.Background(), nil) }), "nil function")
-	require.Contains(t, panicOf(func() { tsync.OnceValue[int](nil) }), "nil function")
-	ran := false
-	require.NoError(t, o.Do(context.Background(), func() { ran = true }))
-	require.True(t, ran, "the nil function does not count")
 }
 
 // TestZeroGroup: a goroutine that is no task cannot add members to the zero Group, and takes no place of it. Its members run on

@@ -94,7 +94,7 @@ func (p *party) spawns() {
 				wg.Done()
 			})
 		}
-		if ended(wg.Wait(p.c)) {
+		if ended(wg.WaitContext(p.c)) {
 			return
 		}
 	case 1:
@@ -156,7 +156,7 @@ func (p *party) locks() {
 		ctx = context.WithoutCancel(ctx)
 	}
 	for i := range n {
-		if ended(p.mu.Lock(ctx)) {
+		if ended(p.mu.LockContext(ctx)) {
 			n = i
 			break
 		}

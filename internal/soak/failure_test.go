@@ -201,7 +201,7 @@ func (p *party) waitsInDefer() {
 		recovered(func() {
 			defer func() {
 				shared := context.WithoutCancel(c)
-				if !ended(w.mu.Lock(shared)) {
+				if !ended(w.mu.LockContext(shared)) {
 					w.guarded++
 					w.locked.Add(1)
 					c.Yield()
@@ -576,7 +576,7 @@ func (p *party) waitBroken() {
 			m.Unlock()
 		})
 		var err error
-		if !provoke(func() { err = m.Lock(bad) }) && !ended(err) {
+		if !provoke(func() { err = m.LockContext(bad) }) && !ended(err) {
 			m.Unlock()
 		}
 		if err, ok := p.wait(x); ok && err == nil {
@@ -656,7 +656,7 @@ func (p *party) misuse() {
 		defer func() { check(recover() != nil, "misuse was not noticed") }()
 		f()
 	}
-	refused(func() { _ = cond.Wait(context.WithoutCancel(p.c)) })
+	refused(func() { _ = cond.WaitContext(context.WithoutCancel(p.c)) })
 	refused(mu.Unlock)
 	refused(func() { tsync.NewSemaphore(1).Release(1) })
 	refused(func() { _ = task.NewGroup(p.c).GoContext(p.c, nil) })

@@ -172,7 +172,7 @@ func (w *world) leaf(c *task.Ctx, rng *rand.Rand) {
 	case 0:
 		c.Yield()
 	case 1:
-		if !ended(w.mu.Lock(c)) {
+		if !ended(w.mu.LockContext(c)) {
 			w.guarded++
 			w.locked.Add(1)
 			w.mu.Unlock()

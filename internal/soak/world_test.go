@@ -128,7 +128,7 @@ func (p *party) choose() {
 func (p *party) lock() {
 	ctx, cancel := p.brief()
 	defer cancel()
-	if ended(p.mu.Lock(ctx)) {
+	if ended(p.mu.LockContext(ctx)) {
 		return
 	}
 	p.guarded++
@@ -152,7 +152,7 @@ func (p *party) pass() {
 func (p *party) readLock() {
 	ctx, cancel := p.brief()
 	defer cancel()
-	if ended(p.rw.RLock(ctx)) {
+	if ended(p.rw.RLockContext(ctx)) {
 		return
 	}
 	l := p.left
@@ -164,7 +164,7 @@ func (p *party) readLock() {
 func (p *party) writeLock() {
 	ctx, cancel := p.brief()
 	defer cancel()
-	if ended(p.rw.Lock(ctx)) {
+	if ended(p.rw.LockContext(ctx)) {
 		return
 	}
 	p.left++
@@ -190,7 +190,7 @@ func (p *party) permits() {
 func (p *party) signal() {
 	ctx, cancel := p.brief()
 	defer cancel()
-	if ended(p.mu.Lock(ctx)) {
+	if ended(p.mu.LockContext(ctx)) {
 		return
 	}
 	p.signals++
@@ -206,12 +206,12 @@ func (p *party) signal() {
 func (p *party) waitSignal() {
 	ctx, cancel := p.brief()
 	defer cancel()
-	if ended(p.mu.Lock(ctx)) {
+	if ended(p.mu.LockContext(ctx)) {
 		return
 	}
 	defer p.mu.Unlock()
 	for p.signals == 0 {
-		if ended(p.cond.Wait(ctx)) {
+		if ended(p.cond.WaitContext(ctx)) {
 			return
 		}
 	}
@@ -228,14 +228,14 @@ func (p *party) event() {
 	case 1:
 		p.set.Reset()
 	case 2:
-		ended(p.set.Wait(ctx))
+		ended(p.set.WaitContext(ctx))
 	}
 }
 
 func (p *party) meet() {
 	ctx, cancel := p.brief()
 	defer cancel()
-	_, err := p.barrier.Wait(ctx)
+	_, err := p.barrier.WaitContext(ctx)
 	ended(err)
 }
 

@@ -23,7 +23,7 @@ func TestSteadyStateDoesNotAllocate(t *testing.T) {
 	require.NoError(t, err)
 	defer s.Close()
 	use := func(ctx context.Context) {
-		_ = m.Lock(ctx)
+		_ = m.LockContext(ctx)
 		_ = sem.Acquire(ctx, 1)
 		yield(ctx) // so that the other one queues
 		sem.Release(1)

@@ -11,6 +11,7 @@ import (
 // Barrier is where a fixed number of parties, tasks or goroutines, wait for each other, round after
 // round. Make one with [NewBarrier].
 type Barrier struct {
+	_       noCopy
 	mu      atomicx.Mutex
 	parties int
 	waiting int
@@ -27,13 +28,25 @@ func NewBarrier(n int) *Barrier {
 
 // Wait arrives at the barrier and waits, parking the task or blocking the goroutine, until all parties have arrived. The
 // party that arrives last does not wait, and gets last as true. What any party did before happens before what
-// any does after. When ctx ends first Wait returns the cause, and the party
-// counts as not having arrived.
-func (b *Barrier) Wait(ctx context.Context) (last bool, err error) {
+// any does after. Nothing else ends the wait: see [Barrier.WaitContext].
+func (b *Barrier) Wait() (last bool) {
+	ctx, c := callerUncancelled()
+	last, _ = b.wait(ctx, c, true)
+	return last
+}
+
+// WaitContext is [Barrier.Wait], which gives up when ctx ends first: it returns the cause, and the party counts as not having
+// arrived.
+func (b *Barrier) WaitContext(ctx context.Context) (last bool, err error) {
 	c, err := task.Enter(ctx)
 	if err != nil {
 		return false, err
 	}
+	return b.wait(ctx, c, false)
+}
+
+// wait waits, which the end of ctx does not end if hard.
+func (b *Barrier) wait(ctx context.Context, c *task.Ctx, hard bool) (last bool, err error) {
 	if b.parties == 0 {
 		panic("tsync: Wait of the zero Barrier, which has no parties: make one with NewBarrier")
 	}
@@ -50,7 +63,7 @@ func (b *Barrier) Wait(ctx context.Context) (last bool, err error) {
 	w.Why = rt.WaitBarrier
 	b.queue.push(w)
 	b.mu.Unlock()
-	_, _, err = plainWaiters.wait(w)
+	_, _, err = plainWaiters.await(w, hard)
 	return false, err
 }
 

@@ -75,9 +75,9 @@ var benches = []bench{
 	{"Mutex", func(w *world) (wait, check func(ctx context.Context) error) {
 		m := new(Mutex)
 		m.TryLock()
-		return m.Lock, func(ctx context.Context) error {
+		return m.LockContext, func(ctx context.Context) error {
 			m.Unlock()
-			err := m.Lock(ctx)
+			err := m.LockContext(ctx)
 			m.Unlock()
 			return errIf(err != nil || m.state.Load() != 0, "%v, state %d", err, m.state.Load())
 		}
@@ -85,7 +85,7 @@ var benches = []bench{
 	{"RWMutex.Lock", func(w *world) (wait, check func(ctx context.Context) error) {
 		m := new(RWMutex)
 		m.TryRLock()
-		return m.Lock, func(ctx context.Context) error {
+		return m.LockContext, func(ctx context.Context) error {
 			ok := m.TryRLock() // no writer waits
 			m.RUnlock()
 			m.RUnlock()
@@ -95,7 +95,7 @@ var benches = []bench{
 	{"RWMutex.RLock", func(w *world) (wait, check func(ctx context.Context) error) {
 		m := new(RWMutex)
 		m.TryLock()
-		return m.RLock, func(ctx context.Context) error {
+		return m.RLockContext, func(ctx context.Context) error {
 			m.Unlock()
 			return errIf(!m.TryLock(), "a reader was left")
 		}
@@ -117,11 +117,11 @@ var benches = []bench{
 	{"Cond", func(w *world) (wait, check func(ctx context.Context) error) {
 		d := NewCond(new(Mutex))
 		return func(ctx context.Context) error {
-				if err := d.L.Lock(ctx); err != nil {
+				if err := d.L.(lockerContext).LockContext(ctx); err != nil {
 					return err
 				}
 				defer d.L.Unlock()
-				return d.Wait(ctx)
+				return d.WaitContext(ctx)
 			}, func(ctx context.Context) error {
 				d.Signal()
 				return errIf(!d.L.(*Mutex).TryLock() || d.queue.first != nil, "a waiter or the lock was left")
@@ -130,29 +130,21 @@ var benches = []bench{
 	{"WaitGroup", func(w *world) (wait, check func(ctx context.Context) error) {
 		g := new(WaitGroup)
 		g.Add(1)
-		return g.Wait, func(ctx context.Context) error {
+		return g.WaitContext, func(ctx context.Context) error {
 			g.Done()
-			return g.Wait(ctx)
+			return g.WaitContext(ctx)
 		}
 	}},
 	{"Event", func(w *world) (wait, check func(ctx context.Context) error) {
 		e := new(Event)
-		return e.Wait, func(ctx context.Context) error {
+		return e.WaitContext, func(ctx context.Context) error {
 			e.Set()
-			return e.Wait(ctx)
-		}
-	}},
-	{"Once", func(w *world) (wait, check func(ctx context.Context) error) {
-		o := new(Once)
-		o.begun.Store(true) // another party is about to call its function
-		return func(ctx context.Context) error { return o.Do(ctx, func() {}) }, func(ctx context.Context) error {
-			o.done.Set()
-			return o.Do(ctx, func() {})
+			return e.WaitContext(ctx)
 		}
 	}},
 	{"Barrier", func(w *world) (wait, check func(ctx context.Context) error) {
 		b := NewBarrier(2)
-		return func(ctx context.Context) error { _, err := b.Wait(ctx); return err }, func(ctx context.Context) error {
+		return func(ctx context.Context) error { _, err := b.WaitContext(ctx); return err }, func(ctx context.Context) error {
 			return errIf(b.waiting != 0 || b.queue.first != nil, "%d are waiting", b.waiting)
 		}
 	}},
@@ -201,7 +193,7 @@ var benches = []bench{
 	{"Group", func(w *world) (wait, check func(ctx context.Context) error) {
 		g := task.NewGroup(w.s)
 		var e Event
-		_ = g.GoContext(bg, func(c *task.Ctx) error { return e.Wait(c) })
+		_ = g.GoContext(bg, func(c *task.Ctx) error { return e.WaitContext(c) })
 		return g.WaitContext, func(ctx context.Context) error {
 			e.Set()
 			return g.WaitContext(ctx)
@@ -209,7 +201,7 @@ var benches = []bench{
 	}},
 	{"Future", func(w *world) (wait, check func(ctx context.Context) error) {
 		var e Event
-		f := task.Submit(w.s, func(c *task.Ctx) (int, error) { return 7, e.Wait(c) })
+		f := task.Submit(w.s, func(c *task.Ctx) (int, error) { return 7, e.WaitContext(c) })
 		return func(ctx context.Context) error { _, err := task.Race(ctx, f); return err }, func(ctx context.Context) error {
 			e.Set()
 			v, err := f.WaitContext(ctx)
@@ -290,7 +282,7 @@ func nextWaits(ctx context.Context) error {
 		if i == 1 {
 			x = context.WithoutCancel(ctx)
 		}
-		if err := e.Wait(x); err != nil || !set.Load() {
+		if err := e.WaitContext(x); err != nil || !set.Load() {
 			return fmt.Errorf("%v, set %v", err, set.Load())
 		}
 	}
@@ -320,7 +312,7 @@ func TestBrokenContextAfterTheEvent(t *testing.T) {
 				m.Unlock()
 				panic(brokenPanic)
 			}
-			err = m.Lock(x)
+			err = m.LockContext(x)
 			w.check(err == nil && !m.TryLock(), "Lock: %v", err)
 
 			r := ch.RecvCase()
@@ -351,12 +343,12 @@ func (x *callbackCtx) Done() <-chan struct{} {
 
 // TestCondWaitWithoutTheLock: it panics, and no Signal ends a later wait for that.
 func TestCondWaitWithoutTheLock(t *testing.T) {
-	for _, l := range []Locker{new(Mutex), new(RWMutex)} {
+	for _, l := range []sync.Locker{new(Mutex), new(RWMutex)} {
 		each(t, func(w *world) {
 			d := NewCond(l)
 			ch := NewChan[int](0)
 			u := w.start(func(ctx context.Context) {
-				w.check(recovered(func() { _ = d.Wait(ctx) }) != nil, "no panic")
+				w.check(recovered(func() { _ = d.WaitContext(ctx) }) != nil, "no panic")
 				v, ok, err := ch.Recv(ctx)
 				w.check(v == 7 && ok && err == nil, "Recv: %d %v %v", v, ok, err)
 			})
@@ -368,11 +360,11 @@ func TestCondWaitWithoutTheLock(t *testing.T) {
 			<-u.done
 			// The Cond works.
 			u = w.start(func(ctx context.Context) {
-				w.check(d.L.Lock(ctx) == nil && d.Wait(ctx) == nil, "Wait")
+				w.check(d.L.(lockerContext).LockContext(ctx) == nil && d.WaitContext(ctx) == nil, "Wait")
 				d.L.Unlock()
 			})
 			untilWaiting(&d.mu, &d.queue, 1)
-			require.NoError(w.t, d.L.Lock(bg))
+			d.L.Lock()
 			d.L.Unlock() // by now it waits
 			d.Signal()
 			<-u.done
@@ -398,7 +390,7 @@ func TestCondSignalAtThePanic(t *testing.T) {
 		d := NewCond(l)
 		l.d = d
 		w.do(func(ctx context.Context) {
-			v := recovered(func() { _ = d.Wait(ctx) })
+			v := recovered(func() { _ = d.WaitContext(ctx) })
 			w.check(v == brokenPanic, "%v", v)
 			w.check(nextWaits(ctx) == nil, "a later wait has ended early")
 		})
@@ -421,7 +413,7 @@ func TestNeverEndsOnce(t *testing.T) {
 				defer cancel()
 				ready <- c.Task()
 				_ = (*Chan[int])(nil).Send(ctx, 1)
-				if err := e.Wait(context.WithoutCancel(c)); err != nil || !e.IsSet() {
+				if err := e.WaitContext(context.WithoutCancel(c)); err != nil || !e.IsSet() {
 					early.Store(true)
 				}
 			})

@@ -110,7 +110,7 @@ var waitables = map[string]func() waitable{
 		m := new(Mutex)
 		m.TryLock()
 		return waitable{
-			wait: m.Lock, give: m.Unlock,
+			wait: m.LockContext, give: m.Unlock,
 			after: func(t *testing.T, err error) {
 				require.Equal(t, err != nil, m.TryLock())
 				m.Unlock()
@@ -124,7 +124,7 @@ var waitables = map[string]func() waitable{
 		m.TryLock()
 		m.hands = handOvers
 		return waitable{
-			wait: m.Lock, give: m.Unlock,
+			wait: m.LockContext, give: m.Unlock,
 			after: func(t *testing.T, err error) {
 				require.Equal(t, err != nil, m.TryLock())
 				m.Unlock()
@@ -137,7 +137,7 @@ var waitables = map[string]func() waitable{
 		rw := new(RWMutex)
 		rw.TryRLock()
 		return waitable{
-			wait: rw.Lock, give: rw.RUnlock,
+			wait: rw.LockContext, give: rw.RUnlock,
 			after: func(t *testing.T, err error) { require.Equal(t, err != nil, rw.TryLock()) },
 			waits: queued(&rw.mu, &rw.writeq), why: rt.WaitWLock,
 		}
@@ -146,7 +146,7 @@ var waitables = map[string]func() waitable{
 		rw := new(RWMutex)
 		rw.TryLock()
 		return waitable{
-			wait: rw.RLock, give: rw.Unlock,
+			wait: rw.RLockContext, give: rw.Unlock,
 			after: func(t *testing.T, err error) { require.Equal(t, err != nil, rw.TryLock()) },
 			waits: queued(&rw.mu, &rw.readq), why: rt.WaitRLock,
 		}
@@ -167,19 +167,19 @@ var waitables = map[string]func() waitable{
 		signalled := false // under m
 		return waitable{
 			wait: func(ctx context.Context) error {
-				if err := m.Lock(ctx); err != nil {
+				if err := m.LockContext(ctx); err != nil {
 					return err
 				}
 				defer m.Unlock() // held in any case
 				for !signalled {
-					if err := d.Wait(ctx); err != nil {
+					if err := d.WaitContext(ctx); err != nil {
 						return err
 					}
 				}
 				return nil
 			},
 			give: func() {
-				_ = m.Lock(bg)
+				_ = m.LockContext(bg)
 				signalled = true
 				d.Signal()
 				m.Unlock()
@@ -195,16 +195,16 @@ var waitables = map[string]func() waitable{
 		g := new(WaitGroup)
 		g.Add(1)
 		return waitable{
-			wait: g.Wait, give: g.Done,
-			after: func(t *testing.T, err error) { require.NoError(t, g.Wait(bg)) },
+			wait: g.WaitContext, give: g.Done,
+			after: func(t *testing.T, err error) { require.NoError(t, g.WaitContext(bg)) },
 			waits: queued(&g.mu, &g.queue), why: rt.WaitGroup,
 		}
 	},
 	"Event.Wait": func() waitable {
 		e := new(Event)
 		return waitable{
-			wait: e.Wait, give: e.Set,
-			after: func(t *testing.T, err error) { require.NoError(t, e.Wait(bg)) },
+			wait: e.WaitContext, give: e.Set,
+			after: func(t *testing.T, err error) { require.NoError(t, e.WaitContext(bg)) },
 			waits: queued(&e.mu, &e.queue), why: rt.WaitEvent,
 		}
 	},
@@ -213,9 +213,9 @@ var waitables = map[string]func() waitable{
 		ended, end := context.WithCancelCause(bg)
 		arrived := make(chan error, 1)
 		return waitable{
-			wait: func(ctx context.Context) error { _, err := b.Wait(ctx); return err },
+			wait: func(ctx context.Context) error { _, err := b.WaitContext(ctx); return err },
 			give: func() {
-				go func() { _, err := b.Wait(ended); arrived <- err }()
+				go func() { _, err := b.WaitContext(ended); arrived <- err }()
 			},
 			after: func(t *testing.T, err error) {
 				if err != nil { // the other one is alone
@@ -226,18 +226,6 @@ var waitables = map[string]func() waitable{
 				require.Zero(t, b.waiting)
 			},
 			waits: queued(&b.mu, &b.queue), why: rt.WaitBarrier,
-		}
-	},
-	"Once.Do": func() waitable {
-		o := new(Once)
-		hold, inside := make(chan struct{}), make(chan struct{})
-		go func() { _ = o.Do(bg, func() { close(inside); <-hold }) }()
-		<-inside
-		return waitable{
-			wait:  func(ctx context.Context) error { return o.Do(ctx, func() { panic("called twice") }) },
-			give:  func() { close(hold) },
-			after: func(t *testing.T, err error) { require.NoError(t, o.Do(bg, func() { panic("called twice") })) },
-			waits: queued(&o.done.mu, &o.done.queue), why: rt.WaitOnce,
 		}
 	},
 }
@@ -415,7 +403,7 @@ func TestNobodyStarves(t *testing.T) {
 	for name, fresh := range map[string]func() (big, small func(ctx context.Context) error, endBig, endSmall func()){
 		"RWMutex": func() (big, small func(ctx context.Context) error, endBig, endSmall func()) {
 			rw := new(RWMutex)
-			return rw.Lock, rw.RLock, rw.Unlock, rw.RUnlock
+			return rw.LockContext, rw.RLockContext, rw.Unlock, rw.RUnlock
 		},
 		"Semaphore": func() (big, small func(ctx context.Context) error, endBig, endSmall func()) {
 			s := NewSemaphore(4)
@@ -448,74 +436,4 @@ func TestNobodyStarves(t *testing.T) {
 			})
 		})
 	}
-}
-
-// TestOnceInside: a Do inside of f waits for itself until its context ends, as is documented, and the panic of f is its caller's
-// alone.
-func TestOnceInside(t *testing.T) {
-	each(t, func(w *world) {
-		var o Once
-		u := w.start(func(ctx context.Context) {
-			err := o.Do(ctx, func() {
-				err := o.Do(ctx, func() { w.errorf("called twice") })
-				w.check(errors.Is(err, errStop), "inner: %v", err)
-			})
-			w.check(err == nil, "outer: %v", err)
-		})
-		untilWaiting(&o.done.mu, &o.done.queue, 1)
-		u.cancel(errStop)
-		<-u.done
-
-		var p Once
-		hold := NewChan[int](0)
-		w.start(func(ctx context.Context) {
-			defer func() { w.check(recover() == "boom", "no panic") }()
-			_ = p.Do(ctx, func() { _, _, _ = hold.Recv(ctx); panic("boom") })
-		})
-		untilWaiting(&hold.mu, &hold.recvq, 1)
-		for i := range 3 {
-			w.start(func(ctx context.Context) { w.check(p.Do(ctx, func() {}) == nil, "Do") })
-			untilWaiting(&p.done.mu, &p.done.queue, i+1)
-		}
-		hold.Close()
-	})
-}
-
-// TestOnceValueCancelled: who gives up gets the cause, and the others the value; and an ended context does not use up the
-// only call.
-func TestOnceValueCancelled(t *testing.T) {
-	each(t, func(w *world) {
-		hold := NewChan[int](0)
-		calls := 0
-		get := OnceValue(func(ctx context.Context) int {
-			calls++
-			_, _, _ = hold.Recv(ctx)
-			return 42
-		})
-		ended, cancel := context.WithCancelCause(bg)
-		cancel(errStop)
-		v, err := get(ended)
-		require.ErrorIs(w.t, err, errStop)
-		require.Zero(w.t, v+calls)
-		w.start(func(ctx context.Context) {
-			v, err := get(ctx)
-			w.check(v == 42 && err == nil, "%d %v", v, err)
-		})
-		untilWaiting(&hold.mu, &hold.recvq, 1)
-		entered := make(chan struct{}, 1)
-		u := w.start(func(ctx context.Context) {
-			entered <- struct{}{}
-			v, err := get(ctx)
-			w.check(v == 0 && errors.Is(err, errStop), "%d %v", v, err)
-		})
-		<-entered
-		u.cancel(errStop)
-		<-u.done
-		hold.Close()
-		w.wait()
-		v, err = get(bg)
-		require.NoError(w.t, err)
-		require.Equal(w.t, 42, v)
-		require.Equal(w.t, 1, calls)
-	})
 }

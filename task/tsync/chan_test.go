@@ -282,11 +282,11 @@ func TestGoroutinesWaitInBubbles(t *testing.T) {
 	wait := func(t *testing.T) {
 		ch := NewChan[int](0)
 		var m Mutex
-		require.NoError(t, m.Lock(t.Context()))
+		require.NoError(t, m.LockContext(t.Context()))
 		done := make(chan int)
 		go func() {
 			v, _, _ := ch.Recv(context.Background())
-			_ = m.Lock(context.Background())
+			_ = m.LockContext(context.Background())
 			i, _ := Select(context.Background(), ch.RecvCase(), (*Chan[string])(nil).RecvCase())
 			done <- v + i
 		}()

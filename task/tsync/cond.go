@@ -2,52 +2,55 @@ package tsync
 
 import (
 	"context"
+	"sync"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
 )
 
-// A Locker is a lock that a [Cond] can work with: a [Mutex], or an [RWMutex], which is then
-// locked for writing.
-type Locker interface {
-	Lock(ctx context.Context) error
-	Unlock()
-
-	// relock locks whether ctx has ended or not.
-	relock(ctx context.Context, c *task.Ctx)
-}
-
-// Cond is a place where tasks and goroutines wait for a condition that others announce. Make one with
-// [NewCond]. It must not be copied.
+// Cond is a place where tasks and goroutines wait for a condition that others announce, with the methods of a sync.Cond. Make
+// one with [NewCond]. It must not be copied.
 type Cond struct {
-	// L is held by whoever looks at the condition or changes it.
-	L Locker
+	_ noCopy
+
+	// L is held while the condition is looked at or changed. With a lock that does not park, such as a sync.Mutex, a task
+	// that is woken blocks the thread of its worker until it has L again.
+	L sync.Locker
 
 	mu    atomicx.Mutex
 	queue queue[struct{}]
 }
 
 // NewCond makes a Cond with the lock l.
-func NewCond(l Locker) *Cond { return &Cond{L: l} }
+func NewCond(l sync.Locker) *Cond { return &Cond{L: l} }
 
 // Wait unlocks L, waits, parking the task or blocking the goroutine, until Signal or Broadcast wakes it, and locks
-// L again. The caller holds L. When ctx ends first Wait returns the cause; then no Signal was
-// used up. L is held when Wait returns, also with an error, and for that it may have to wait beyond the end of ctx.
-// If L is not locked, Wait panics as L.Unlock does, and waits for nothing.
+// L again. The caller holds L. Nothing else ends the wait: see [Cond.WaitContext]. If L is not locked, Wait panics as L.Unlock
+// does, and waits for nothing; one that does not panic but ends the process, as a sync.Mutex does, ends it.
 //
 // The condition need not hold when Wait returns: look at it in a loop.
 //
 //	for !condition() {
-//		if err := cond.Wait(ctx); err != nil {
-//			return err
-//		}
+//		cond.Wait()
 //	}
-func (d *Cond) Wait(ctx context.Context) error {
+func (d *Cond) Wait() {
+	ctx, c := callerUncancelled()
+	_ = d.wait(ctx, c, true)
+}
+
+// WaitContext is [Cond.Wait], which gives up when ctx ends first, and returns the cause; then no Signal was used up. L is held
+// when it returns, also with an error. For that it may have to wait beyond the end of ctx.
+func (d *Cond) WaitContext(ctx context.Context) error {
 	c, err := task.Enter(ctx)
 	if err != nil {
 		return err
 	}
+	return d.wait(ctx, c, false)
+}
+
+// wait waits, which the end of ctx does not end if hard.
+func (d *Cond) wait(ctx context.Context, c *task.Ctx, hard bool) error {
 	if d.L == nil {
 		panic("tsync: Wait of a Cond without a lock: make one with NewCond")
 	}
@@ -57,7 +60,7 @@ func (d *Cond) Wait(ctx context.Context) error {
 	d.queue.push(w)
 	d.mu.Unlock()
 	d.unlock(w)
-	return d.await(ctx, c, w)
+	return d.await(w, hard)
 }
 
 // unlock unlocks L, after w was queued: a Signal that comes as soon as L is free must find it. If L is not locked, Unlock
@@ -83,13 +86,13 @@ func (d *Cond) retract(w *waiter[struct{}]) {
 }
 
 // await waits for w and locks L again, even if the context panics.
-func (d *Cond) await(ctx context.Context, c *task.Ctx, w *waiter[struct{}]) error {
-	defer d.L.relock(ctx, c)
-	_, _, err := plainWaiters.wait(w)
+func (d *Cond) await(w *waiter[struct{}], hard bool) error {
+	defer d.L.Lock()
+	_, _, err := plainWaiters.await(w, hard)
 	return err
 }
 
-// Signal wakes who has been waiting longest, if anybody waits. The caller may hold L, but need not.
+// Signal wakes the waiter that has been waiting longest, if there is one. The caller may hold L, but need not.
 func (d *Cond) Signal() {
 	d.mu.Lock()
 	var w *waiter[struct{}]

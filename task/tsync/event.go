@@ -11,6 +11,7 @@ import (
 // Event is a condition that is set or not, and that tasks and goroutines can wait for. The zero
 // Event is not set. It must not be copied.
 type Event struct {
+	_ noCopy
 	// set is written under mu.
 	set   atomicx.Bool
 	mu    atomicx.Mutex
@@ -37,15 +38,28 @@ func (e *Event) Reset() {
 // IsSet reports whether the event is set.
 func (e *Event) IsSet() bool { return e.set.Load() }
 
-// Wait waits, parking the task or blocking the goroutine, until the event is set. When ctx ends first it returns
-// the cause.
-func (e *Event) Wait(ctx context.Context) error { return e.wait(ctx, rt.WaitEvent) }
+// Wait waits, parking the task or blocking the goroutine, until the event is set. Nothing else ends the wait: see
+// [Event.WaitContext].
+func (e *Event) Wait() { e.waitHard(rt.WaitEvent) }
 
-func (e *Event) wait(ctx context.Context, why rt.Why) error {
+func (e *Event) waitHard(why rt.Why) {
+	if !e.set.Load() {
+		ctx, c := callerUncancelled()
+		_ = e.wait(ctx, c, why, true)
+	}
+}
+
+// WaitContext is [Event.Wait], which gives up when ctx ends first, and returns the cause.
+func (e *Event) WaitContext(ctx context.Context) error {
 	c, err := task.Enter(ctx)
 	if err != nil || e.set.Load() {
 		return err
 	}
+	return e.wait(ctx, c, rt.WaitEvent, false)
+}
+
+// wait waits, which the end of ctx does not end if hard.
+func (e *Event) wait(ctx context.Context, c *task.Ctx, why rt.Why, hard bool) error {
 	e.mu.Lock()
 	if e.set.Load() {
 		e.mu.Unlock()
@@ -55,7 +69,7 @@ func (e *Event) wait(ctx context.Context, why rt.Why) error {
 	w.Why = why
 	e.queue.push(w)
 	e.mu.Unlock()
-	_, _, err = plainWaiters.wait(w)
+	_, _, err := plainWaiters.await(w, hard)
 	return err
 }
 

@@ -88,17 +88,20 @@ func ExampleMutex() {
 		total int
 		all   tsync.WaitGroup
 	)
-	for i := range 100 {
-		all.Go(sched, func(c *task.Ctx) {
-			if err := m.Lock(c); err != nil {
-				return
-			}
-			defer m.Unlock()
-			total += i
-			c.Yield() // a task may be suspended while it holds m
-		})
-	}
-	if err := all.Wait(context.Background()); err != nil {
+	err = sched.Go(func(c *task.Ctx) {
+		for i := range 100 {
+			all.Go(func() { // a task, since a task calls
+				m.Lock()
+				defer m.Unlock()
+				total += i
+				if c, ok := task.Current(); ok {
+					c.Yield() // a task may be suspended while it holds m
+				}
+			})
+		}
+		all.Wait()
+	}).Wait()
+	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(total)

@@ -48,7 +48,7 @@ func ExampleAfterFunc() {
 			_ = c.Sleep(time.Millisecond)
 			done.Set()
 		})
-		fmt.Println(done.Wait(c))
+		fmt.Println(done.WaitContext(c))
 	}).Wait()
 	// Output: <nil>
 }

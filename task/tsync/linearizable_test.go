@@ -292,13 +292,13 @@ func TestRWMutexLinearizable(t *testing.T) {
 			case 0:
 				h.do(id, "tryLock", func() any { got = rw.TryLock(); return got })
 			case 1:
-				h.do(id, "lock", func() any { got = rw.Lock(ctx) == nil; return got })
+				h.do(id, "lock", func() any { got = rw.LockContext(ctx) == nil; return got })
 			case 2:
 				undo, end = "runlock", rw.RUnlock
 				h.do(id, "tryRLock", func() any { got = rw.TryRLock(); return got })
 			default:
 				undo, end = "runlock", rw.RUnlock
-				h.do(id, "rlock", func() any { got = rw.RLock(ctx) == nil; return got })
+				h.do(id, "rlock", func() any { got = rw.RLockContext(ctx) == nil; return got })
 			}
 			if got {
 				yield(ctx)

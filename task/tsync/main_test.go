@@ -161,6 +161,12 @@ func (w *world) check(ok bool, format string, args ...any) {
 	}
 }
 
+// A lockerContext is a lock of this package.
+type lockerContext interface {
+	sync.Locker
+	LockContext(ctx context.Context) error
+}
+
 // length returns how many wait in q.
 func length[T any](mu sync.Locker, q *queue[T]) int {
 	mu.Lock()

@@ -104,7 +104,7 @@ type locking struct {
 }
 
 var rightLocking = locking{
-	lock:   func(m *Mutex, c *task.Ctx) error { return m.Lock(c) },
+	lock:   func(m *Mutex, c *task.Ctx) error { return m.LockContext(c) },
 	unlock: (*Mutex).Unlock,
 }
 

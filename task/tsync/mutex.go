@@ -2,14 +2,15 @@ package tsync
 
 import (
 	"context"
+	"sync"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
 )
 
-// Mutex is a lock for tasks and goroutines. The zero Mutex is unlocked. It must not be copied.
-// Like a sync.Mutex, it belongs to nobody: one may lock it and another unlock it.
+// Mutex is a lock for tasks and goroutines, with the methods of a sync.Mutex. The zero Mutex is unlocked. It must not be
+// copied. A Mutex has no owner: one task may lock it and another unlock it.
 //
 // Those who wait do so in a first-in-first-out queue. Who comes while the mutex happens to be free
 // takes it, and need not wait for the first of the queue to get going, which would make everybody wait
@@ -42,9 +43,18 @@ const (
 
 var mutexWaiters pool[bool]
 
-// Lock locks m. If it is locked already, Lock waits, parking the task or blocking the goroutine. When ctx ends
-// first, it returns the cause and m is not locked by this call.
-func (m *Mutex) Lock(ctx context.Context) error {
+var _ sync.Locker = (*Mutex)(nil)
+
+// Lock locks m. If it is locked already, Lock waits, parking the task or blocking the goroutine, until m is its own. Nothing
+// else ends the wait, not even the task's cancellation: see [Mutex.LockContext].
+func (m *Mutex) Lock() {
+	if !m.state.CompareAndSwap(0, mxLocked) {
+		m.lockSlow()
+	}
+}
+
+// LockContext is [Mutex.Lock], which gives up when ctx ends first: it returns the cause, and m is not locked by this call.
+func (m *Mutex) LockContext(ctx context.Context) error {
 	c, ok := ctx.(*task.Ctx)
 	if !ok || !c.Enters() {
 		var err error
@@ -55,7 +65,11 @@ func (m *Mutex) Lock(ctx context.Context) error {
 	if m.state.CompareAndSwap(0, mxLocked) {
 		return nil
 	}
-	return m.lockSlow(ctx, c)
+	if m.TryLock() {
+		m.holder.Store((*rt.Desc)(c))
+		return nil
+	}
+	return m.join(ctx, c, false)
 }
 
 // TryLock locks m if it is free, and reports whether it did.
@@ -78,21 +92,13 @@ func (m *Mutex) Unlock() {
 	}
 }
 
-func (m *Mutex) lockSlow(ctx context.Context, c *task.Ctx) error {
-	if m.TryLock() {
-		m.holder.Store((*rt.Desc)(c))
-		return nil
-	}
-	return m.join(ctx, c, false)
-}
-
-// relock implements Locker.
-func (m *Mutex) relock(ctx context.Context, c *task.Ctx) {
+func (m *Mutex) lockSlow() {
+	ctx, c := callerUncancelled()
 	if m.TryLock() {
 		m.holder.Store((*rt.Desc)(c))
 		return
 	}
-	_ = m.join(ctx, c, true)
+	_ = m.join(ctx, c, true) // no error: it is hard
 }
 
 // join takes the mutex, if need be after waiting, which the end of ctx does not end if hard.

@@ -13,12 +13,12 @@ func TestMutexWithoutWaiting(t *testing.T) {
 	require.True(t, m.TryLock())
 	require.False(t, m.TryLock())
 	m.Unlock()
-	require.NoError(t, m.Lock(bg))
+	require.NoError(t, m.LockContext(bg))
 	m.Unlock()
 	requirePanics(t, "Unlock of a Mutex that is not locked", m.Unlock)
 	ended, cancel := context.WithCancelCause(bg)
 	cancel(errStop)
-	require.ErrorIs(t, m.Lock(ended), errStop)
+	require.ErrorIs(t, m.LockContext(ended), errStop)
 	require.True(t, m.TryLock(), "a cancelled Lock holds the mutex")
 }
 
@@ -29,7 +29,7 @@ func TestMutexExcludes(t *testing.T) {
 		for range 20 {
 			w.start(func(ctx context.Context) {
 				for i := range n {
-					if err := m.Lock(ctx); err != nil {
+					if err := m.LockContext(ctx); err != nil {
 						w.errorf("%v", err)
 						return
 					}
@@ -58,7 +58,7 @@ func TestMutexFIFO(t *testing.T) {
 		var got []int
 		for i := range 6 {
 			w.start(func(ctx context.Context) {
-				w.check(m.Lock(ctx) == nil, "Lock")
+				w.check(m.LockContext(ctx) == nil, "Lock")
 				got = append(got, i)
 				m.Unlock()
 			})
@@ -79,7 +79,7 @@ func TestMutexHandsOver(t *testing.T) {
 		for range 1000 {
 			var m Mutex
 			require.True(w.t, m.TryLock())
-			u := w.start(func(ctx context.Context) { w.check(m.Lock(ctx) == nil, "Lock") })
+			u := w.start(func(ctx context.Context) { w.check(m.LockContext(ctx) == nil, "Lock") })
 			untilWaiting(&m.mu, &m.queue, 1)
 			m.Unlock()
 			if !m.TryLock() { // it was faster
@@ -105,7 +105,7 @@ func TestMutexCancelQueued(t *testing.T) {
 		got := 0
 		for i := range 4 {
 			us = append(us, w.start(func(ctx context.Context) {
-				err := m.Lock(ctx)
+				err := m.LockContext(ctx)
 				if i%2 == 0 {
 					w.check(errors.Is(err, errStop), "%v", err)
 					return
@@ -135,7 +135,7 @@ func TestMutexCancelRaces(t *testing.T) {
 		for i := range scale(500) {
 			u := w.start(func(ctx context.Context) {
 				for k := range 4 {
-					if err := m.Lock(ctx); err != nil {
+					if err := m.LockContext(ctx); err != nil {
 						w.check(errors.Is(err, errStop), "%v", err)
 						return
 					}

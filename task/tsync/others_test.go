@@ -3,7 +3,6 @@ package tsync
 import (
 	"context"
 	"errors"
-	"runtime"
 	"sync/atomic"
 	"testing"
 
@@ -13,21 +12,24 @@ import (
 )
 
 func TestCond(t *testing.T) {
-	for _, l := range []func() Locker{func() Locker { return new(Mutex) }, func() Locker { return new(RWMutex) }} {
+	for _, l := range []func() lockerContext{
+		func() lockerContext { return new(Mutex) }, func() lockerContext { return new(RWMutex) },
+	} {
 		each(t, func(w *world) {
-			d := NewCond(l())
+			l := l()
+			d := NewCond(l)
 			d.Signal() // nobody waits: nothing
 			d.Broadcast()
 			tokens, order := 0, []int(nil)
 			wait := func(i int) *unit {
 				u := w.start(func(ctx context.Context) {
-					if err := d.L.Lock(ctx); err != nil {
+					if err := l.LockContext(ctx); err != nil {
 						w.errorf("%v", err)
 						return
 					}
 					defer d.L.Unlock()
 					for tokens == 0 {
-						if err := d.Wait(ctx); err != nil {
+						if err := d.WaitContext(ctx); err != nil {
 							w.check(errors.Is(err, errStop), "%v", err)
 							order = append(order, -i) // L is held
 							return
@@ -39,7 +41,7 @@ func TestCond(t *testing.T) {
 				return u
 			}
 			add := func(n int) {
-				require.NoError(w.t, d.L.Lock(bg))
+				d.L.Lock()
 				tokens += n
 				d.L.Unlock()
 			}
@@ -61,7 +63,7 @@ func TestCond(t *testing.T) {
 			// A cancelled Wait waits for L.
 			u := wait(4)
 			untilWaiting(&d.mu, &d.queue, 1)
-			require.NoError(w.t, d.L.Lock(bg))
+			d.L.Lock()
 			u.cancel(errStop)
 			untilWaiting(&d.mu, &d.queue, 0)
 			order = nil
@@ -80,12 +82,12 @@ func TestCondCancelRaces(t *testing.T) {
 		for range scale(200) {
 			var woken, cancelled atomic.Int32
 			wait := func(ctx context.Context) {
-				if m.Lock(ctx) != nil {
+				if m.LockContext(ctx) != nil {
 					cancelled.Add(1)
 					return
 				}
 				defer m.Unlock()
-				if d.Wait(ctx) == nil {
+				if d.WaitContext(ctx) == nil {
 					woken.Add(1)
 				} else {
 					cancelled.Add(1)
@@ -111,9 +113,9 @@ func TestEvent(t *testing.T) {
 			require.False(w.t, e.IsSet())
 			value := 0
 			for range 3 {
-				w.start(func(ctx context.Context) { w.check(e.Wait(ctx) == nil && value == 1, "%d", value) })
+				w.start(func(ctx context.Context) { w.check(e.WaitContext(ctx) == nil && value == 1, "%d", value) })
 			}
-			gone := w.start(func(ctx context.Context) { w.check(errors.Is(e.Wait(ctx), errStop), "Wait") })
+			gone := w.start(func(ctx context.Context) { w.check(errors.Is(e.WaitContext(ctx), errStop), "Wait") })
 			untilWaiting(&e.mu, &e.queue, 4)
 			gone.cancel(errStop)
 			<-gone.done
@@ -121,7 +123,7 @@ func TestEvent(t *testing.T) {
 			e.Set()
 			e.Set()
 			w.wait()
-			require.NoError(w.t, e.Wait(bg))
+			require.NoError(w.t, e.WaitContext(bg))
 			e.Reset()
 		}
 	})
@@ -129,7 +131,7 @@ func TestEvent(t *testing.T) {
 
 func TestBarrier(t *testing.T) {
 	requirePanics(t, "no parties", func() { NewBarrier(0) })
-	last, err := NewBarrier(1).Wait(bg)
+	last, err := NewBarrier(1).WaitContext(bg)
 	require.True(t, last)
 	require.NoError(t, err)
 	each(t, func(w *world) {
@@ -137,7 +139,7 @@ func TestBarrier(t *testing.T) {
 		b := NewBarrier(n)
 		// One that gives up has not arrived.
 		u := w.start(func(ctx context.Context) {
-			_, err := b.Wait(ctx)
+			_, err := b.WaitContext(ctx)
 			w.check(errors.Is(err, errStop), "%v", err)
 		})
 		untilWaiting(&b.mu, &b.queue, 1)
@@ -149,7 +151,7 @@ func TestBarrier(t *testing.T) {
 			w.start(func(ctx context.Context) {
 				for r := range rounds {
 					arrived.Add(1)
-					last, err := b.Wait(ctx)
+					last, err := b.WaitContext(ctx)
 					w.check(err == nil && arrived.Load() >= int64(n*(r+1)), "round %d: %v", r, err)
 					if last {
 						lasts.Add(1)
@@ -163,70 +165,12 @@ func TestBarrier(t *testing.T) {
 	})
 }
 
-func TestOnce(t *testing.T) {
-	each(t, func(w *world) {
-		var o Once
-		var m Mutex
-		require.True(w.t, m.TryLock())
-		n := 0
-		f := func(ctx context.Context) func() {
-			return func() {
-				_ = m.Lock(ctx)
-				n++
-			}
-		}
-		for range 3 {
-			w.start(func(ctx context.Context) { w.check(o.Do(ctx, f(ctx)) == nil && n == 1, "%d", n) })
-		}
-		untilWaiting(&o.done.mu, &o.done.queue, 2)
-		gone := w.start(func(ctx context.Context) { w.check(errors.Is(o.Do(ctx, func() {}), errStop), "Do") })
-		untilWaiting(&o.done.mu, &o.done.queue, 3)
-		gone.cancel(errStop)
-		<-gone.done
-		m.Unlock()
-		w.wait()
-		require.NoError(w.t, o.Do(bg, func() {}))
-	})
-	ended, cancel := context.WithCancelCause(bg)
-	cancel(errStop)
-	var o Once
-	require.ErrorIs(t, o.Do(ended, func() {}), errStop)
-	requirePanics(t, "boom", func() { _ = o.Do(bg, func() { panic("boom") }) })
-	require.NoError(t, o.Do(bg, func() {}), "a panic counts as done")
-}
-
-func TestOnceValue(t *testing.T) {
-	each(t, func(w *world) {
-		n := 0
-		get := OnceValue(func(ctx context.Context) int {
-			n++
-			yield(ctx)
-			return 42
-		})
-		for range 5 {
-			w.start(func(ctx context.Context) {
-				v, err := get(ctx)
-				w.check(v == 42 && err == nil && n == 1, "%d %v %d", v, err, n)
-			})
-		}
-	})
-	bad := OnceValue(func(context.Context) int { panic("boom") })
-	for range 2 {
-		requirePanics(t, "boom", func() { _, _ = bad(bg) })
-	}
-	exits := OnceValue(func(context.Context) int { runtime.Goexit(); return 0 })
-	done := make(chan struct{})
-	go func() { defer close(done); _, _ = exits(bg) }()
-	<-done
-	requirePanics(t, "Goexit", func() { _, _ = exits(bg) })
-}
-
 // TestMisuse: what the state of a task shows.
 func TestMisuse(t *testing.T) {
 	var none context.Context
-	requirePanics(t, "nil context", func() { _ = new(Mutex).Lock(none) })
-	requirePanics(t, "the zero Barrier", func() { _, _ = new(Barrier).Wait(bg) })
-	requirePanics(t, "a Cond without a lock", func() { _ = new(Cond).Wait(bg) })
+	requirePanics(t, "nil context", func() { _ = new(Mutex).LockContext(none) })
+	requirePanics(t, "the zero Barrier", func() { _, _ = new(Barrier).WaitContext(bg) })
+	requirePanics(t, "a Cond without a lock", func() { _ = new(Cond).WaitContext(bg) })
 	requirePanics(t, "NewTicker(-1ns)", func() { NewTicker(nil, -1) })
 	requirePanics(t, "NewSemaphore(-2)", func() { NewSemaphore(-2) })
 	eachOf(t, []int{2}, []flavour{tasks}, func(w *world) {
@@ -235,7 +179,7 @@ func TestMisuse(t *testing.T) {
 		var its *task.Ctx
 		w.start(func(ctx context.Context) {
 			its = ctx.(*task.Ctx)
-			_ = e.Wait(ctx)
+			_ = e.WaitContext(ctx)
 		})
 		untilWaiting(&e.mu, &e.queue, 1)
 		until(func() bool { return its.Task().State() == task.Waiting })
@@ -243,22 +187,22 @@ func TestMisuse(t *testing.T) {
 		ctx, cancel := context.WithCancel(its)
 		defer cancel()
 		for _, ctx := range []context.Context{its, ctx} {
-			require.NoError(w.t, m.Lock(ctx))
+			require.NoError(w.t, m.LockContext(ctx))
 			go func() {
 				untilWaiting(&m.mu, &m.queue, 1)
 				m.Unlock()
 			}()
-			require.NoError(w.t, m.Lock(ctx))
+			require.NoError(w.t, m.LockContext(ctx))
 			m.Unlock()
 		}
 		// And so does another task.
 		w.start(func(context.Context) {
-			w.check(met.Wait(its) == nil, "the wait has ended early")
+			w.check(met.WaitContext(its) == nil, "the wait has ended early")
 		})
 		untilWaiting(&met.mu, &met.queue, 1)
 		met.Set()
 		w.start(func(context.Context) {
-			err := new(Event).Wait(its)
+			err := new(Event).WaitContext(its)
 			w.check(errors.Is(err, context.Canceled), "%v", err)
 		})
 		its.Task().Cancel() // ends its own wait, and those of others under its Ctx
@@ -277,9 +221,9 @@ func TestDerivedAfterTheEnd(t *testing.T) {
 		defer stop() // the task's end does it before
 		<-derived.Done()
 		until(func() bool { return its.(*task.Ctx).Task().State() == task.Done })
-		require.ErrorIs(w.t, new(Mutex).Lock(derived), context.Canceled)
-		require.ErrorIs(w.t, new(Mutex).Lock(its), context.Canceled)
-		require.NoError(w.t, new(Mutex).Lock(detached))
+		require.ErrorIs(w.t, new(Mutex).LockContext(derived), context.Canceled)
+		require.ErrorIs(w.t, new(Mutex).LockContext(its), context.Canceled)
+		require.NoError(w.t, new(Mutex).LockContext(detached))
 	})
 }
 
@@ -310,15 +254,15 @@ func TestAllWorkerCounts(t *testing.T) {
 			})
 			w.start(func(ctx context.Context) {
 				for v := range back.All(ctx) {
-					w.check(m.Lock(ctx) == nil, "Lock")
+					w.check(m.LockContext(ctx) == nil, "Lock")
 					sum += v
 					m.Unlock()
 				}
 			})
 		}
-		require.NoError(w.t, g.Wait(bg))
+		require.NoError(w.t, g.WaitContext(bg))
 		ch.Close()
-		require.NoError(w.t, relayed.Wait(bg))
+		require.NoError(w.t, relayed.WaitContext(bg))
 		back.Close()
 		w.wait()
 		require.Equal(w.t, 8*n*(n-1)/2, sum)

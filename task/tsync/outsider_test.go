@@ -34,7 +34,7 @@ func TestDoneLetsOutsidersIn(t *testing.T) {
 				c.Checkpoint()
 			}
 		})
-		require.NoError(t, g.Wait(bg))
+		require.NoError(t, g.WaitContext(bg))
 		in.Store(true)
 		for t1.State() != task.Done { // Wait would be one more outsider
 			runtime.Gosched()

@@ -2,14 +2,15 @@ package tsync
 
 import (
 	"context"
+	"sync"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
 )
 
-// RWMutex is a lock that any number of readers may hold, or one writer; for tasks and goroutines. The zero
-// RWMutex is unlocked. It must not be copied.
+// RWMutex is a lock that any number of readers may hold, or one writer; for tasks and goroutines. It has the methods of a
+// sync.RWMutex. The zero RWMutex is unlocked. It must not be copied.
 //
 // Readers and writers that both wait take turns: a writer that waits keeps new readers out, and
 // when a writer unlocks, all readers that wait by then come before the next writer. So neither
@@ -23,43 +24,70 @@ type RWMutex struct {
 	writeq  queue[struct{}]
 }
 
-// Lock locks rw for writing. It waits, parking the task or blocking the goroutine, until nobody holds it. When ctx
-// ends first it returns the cause and nothing is locked.
-func (rw *RWMutex) Lock(ctx context.Context) error {
+var _ sync.Locker = (*RWMutex)(nil)
+
+// Lock locks rw for writing. It waits, parking the task or blocking the goroutine, until no reader or writer holds rw.
+// Nothing else ends the wait: see [RWMutex.LockContext].
+func (rw *RWMutex) Lock() {
+	rw.mu.Lock()
+	if rw.takeToWrite() {
+		return
+	}
+	ctx, c := callerUncancelled()
+	_ = rw.await(ctx, c, &rw.writeq, rt.WaitWLock, true)
+}
+
+// LockContext is [RWMutex.Lock], which gives up when ctx ends first: it returns the cause, and has locked nothing.
+func (rw *RWMutex) LockContext(ctx context.Context) error {
 	c, err := task.Enter(ctx)
 	if err != nil {
 		return err
 	}
-	return rw.lock(ctx, c, false)
-}
-
-func (rw *RWMutex) lock(ctx context.Context, c *task.Ctx, hard bool) error {
 	rw.mu.Lock()
-	if !rw.writing && rw.readers == 0 {
-		rw.writing = true
-		rw.mu.Unlock()
+	if rw.takeToWrite() {
 		return nil
 	}
+	return rw.await(ctx, c, &rw.writeq, rt.WaitWLock, false)
+}
+
+// takeToWrite locks rw for writing and unlocks mu, or does neither and reports false. Called under mu.
+func (rw *RWMutex) takeToWrite() bool {
+	if rw.writing || rw.readers > 0 {
+		return false
+	}
+	rw.writing = true
+	rw.mu.Unlock()
+	return true
+}
+
+// takeToRead is takeToWrite for reading.
+func (rw *RWMutex) takeToRead() bool {
+	if rw.writing || rw.writeq.first != nil {
+		return false
+	}
+	rw.readers++
+	rw.mu.Unlock()
+	return true
+}
+
+// await waits in q, which the end of ctx does not end if hard. Called under mu, which it unlocks.
+func (rw *RWMutex) await(ctx context.Context, c *task.Ctx, q *queue[struct{}], why rt.Why, hard bool) error {
 	w := plainWaiters.take(ctx, c, rw)
-	w.Why = rt.WaitWLock
-	rw.writeq.push(w)
+	w.Why = why
+	q.push(w)
 	rw.mu.Unlock()
 	_, _, err := plainWaiters.await(w, hard)
 	return err
 }
 
-// relock implements Locker.
-func (rw *RWMutex) relock(ctx context.Context, c *task.Ctx) { _ = rw.lock(ctx, c, true) }
-
 // TryLock locks rw for writing if nobody holds it, and reports whether it did.
 func (rw *RWMutex) TryLock() bool {
 	rw.mu.Lock()
-	defer rw.mu.Unlock()
-	if rw.writing || rw.readers > 0 {
-		return false
+	if rw.takeToWrite() {
+		return true
 	}
-	rw.writing = true
-	return true
+	rw.mu.Unlock()
+	return false
 }
 
 // Unlock ends writing. It panics if rw is not locked for writing.
@@ -79,35 +107,45 @@ func (rw *RWMutex) Unlock() {
 }
 
 // RLock locks rw for reading. It waits, parking the task or blocking the goroutine, while a writer holds rw or
-// waits for it. When ctx ends first it returns the cause and nothing is locked.
-func (rw *RWMutex) RLock(ctx context.Context) error {
+// waits for it. Nothing else ends the wait: see [RWMutex.RLockContext].
+func (rw *RWMutex) RLock() {
+	rw.mu.Lock()
+	if rw.takeToRead() {
+		return
+	}
+	ctx, c := callerUncancelled()
+	_ = rw.await(ctx, c, &rw.readq, rt.WaitRLock, true)
+}
+
+// RLockContext is [RWMutex.RLock], which gives up when ctx ends first: it returns the cause, and has locked nothing.
+func (rw *RWMutex) RLockContext(ctx context.Context) error {
 	c, err := task.Enter(ctx)
 	if err != nil {
 		return err
 	}
 	rw.mu.Lock()
-	if !rw.writing && rw.writeq.first == nil {
-		rw.readers++
-		rw.mu.Unlock()
+	if rw.takeToRead() {
 		return nil
 	}
-	w := plainWaiters.take(ctx, c, rw)
-	w.Why = rt.WaitRLock
-	rw.readq.push(w)
-	rw.mu.Unlock()
-	_, _, err = plainWaiters.wait(w)
-	return err
+	return rw.await(ctx, c, &rw.readq, rt.WaitRLock, false)
 }
+
+// RLocker returns a sync.Locker whose Lock and Unlock are rw.RLock and rw.RUnlock.
+func (rw *RWMutex) RLocker() sync.Locker { return (*readLocker)(rw) }
+
+type readLocker RWMutex
+
+func (l *readLocker) Lock()   { (*RWMutex)(l).RLock() }
+func (l *readLocker) Unlock() { (*RWMutex)(l).RUnlock() }
 
 // TryRLock locks rw for reading if no writer holds it or waits for it, and reports whether it did.
 func (rw *RWMutex) TryRLock() bool {
 	rw.mu.Lock()
-	defer rw.mu.Unlock()
-	if rw.writing || rw.writeq.first != nil {
-		return false
+	if rw.takeToRead() {
+		return true
 	}
-	rw.readers++
-	return true
+	rw.mu.Unlock()
+	return false
 }
 
 // RUnlock ends one reading. It panics if rw is not locked for reading.

@@ -12,11 +12,11 @@ import (
 func TestRWMutexWithoutWaiting(t *testing.T) {
 	var rw RWMutex
 	require.True(t, rw.TryRLock())
-	require.NoError(t, rw.RLock(bg))
+	require.NoError(t, rw.RLockContext(bg))
 	require.False(t, rw.TryLock())
 	rw.RUnlock()
 	rw.RUnlock()
-	require.NoError(t, rw.Lock(bg))
+	require.NoError(t, rw.LockContext(bg))
 	require.False(t, rw.TryLock())
 	require.False(t, rw.TryRLock())
 	rw.Unlock()
@@ -24,8 +24,8 @@ func TestRWMutexWithoutWaiting(t *testing.T) {
 	requirePanics(t, "RUnlock of an RWMutex", rw.RUnlock)
 	ended, cancel := context.WithCancelCause(bg)
 	cancel(errStop)
-	require.ErrorIs(t, rw.Lock(ended), errStop)
-	require.ErrorIs(t, rw.RLock(ended), errStop)
+	require.ErrorIs(t, rw.LockContext(ended), errStop)
+	require.ErrorIs(t, rw.RLockContext(ended), errStop)
 	require.True(t, rw.TryLock())
 }
 
@@ -37,7 +37,7 @@ func TestRWMutexTurns(t *testing.T) {
 		var order []string // under rw
 		write := func(name string) func(context.Context) {
 			return func(ctx context.Context) {
-				w.check(rw.Lock(ctx) == nil, "Lock")
+				w.check(rw.LockContext(ctx) == nil, "Lock")
 				order = append(order, name)
 				rw.Unlock()
 			}
@@ -49,12 +49,12 @@ func TestRWMutexTurns(t *testing.T) {
 		var both Event
 		for i := range 2 {
 			w.start(func(ctx context.Context) {
-				w.check(rw.RLock(ctx) == nil, "RLock")
+				w.check(rw.RLockContext(ctx) == nil, "RLock")
 				w.check(len(order) == 1, "readers come after %v", order)
 				if in.Add(1) == 2 {
 					both.Set()
 				}
-				w.check(both.Wait(ctx) == nil, "readers are not in together")
+				w.check(both.WaitContext(ctx) == nil, "readers are not in together")
 				rw.RUnlock()
 			})
 			untilWaiting(&rw.mu, &rw.readq, i+1)
@@ -72,13 +72,13 @@ func TestRWMutexCancelledWriter(t *testing.T) {
 	each(t, func(w *world) {
 		var rw RWMutex
 		require.True(w.t, rw.TryRLock())
-		writer := w.start(func(ctx context.Context) { w.check(errors.Is(rw.Lock(ctx), errStop), "Lock") })
+		writer := w.start(func(ctx context.Context) { w.check(errors.Is(rw.LockContext(ctx), errStop), "Lock") })
 		untilWaiting(&rw.mu, &rw.writeq, 1)
 		w.start(func(ctx context.Context) {
-			w.check(rw.RLock(ctx) == nil, "RLock")
+			w.check(rw.RLockContext(ctx) == nil, "RLock")
 			rw.RUnlock()
 		})
-		gone := w.start(func(ctx context.Context) { w.check(errors.Is(rw.RLock(ctx), errStop), "RLock") })
+		gone := w.start(func(ctx context.Context) { w.check(errors.Is(rw.RLockContext(ctx), errStop), "RLock") })
 		untilWaiting(&rw.mu, &rw.readq, 2)
 		gone.cancel(errStop)
 		<-gone.done
@@ -98,7 +98,7 @@ func TestRWMutexExcludes(t *testing.T) {
 			u := w.start(func(ctx context.Context) {
 				for k := range scale(200) {
 					if i%4 == 0 {
-						if err := rw.Lock(ctx); err != nil {
+						if err := rw.LockContext(ctx); err != nil {
 							return
 						}
 						w.check(writers.Add(1) == 1 && readers.Load() == 0, "a writer is not alone")
@@ -108,7 +108,7 @@ func TestRWMutexExcludes(t *testing.T) {
 						rw.Unlock()
 						continue
 					}
-					if err := rw.RLock(ctx); err != nil {
+					if err := rw.RLockContext(ctx); err != nil {
 						return
 					}
 					readers.Add(1)

@@ -193,7 +193,7 @@ func TestSelectExactlyOnce(t *testing.T) {
 				u.cancel(errStop)
 			}
 		}
-		require.NoError(w.t, open.Wait(bg))
+		require.NoError(w.t, open.WaitContext(bg))
 		for _, ch := range chs {
 			ch.Close()
 		}

@@ -11,8 +11,9 @@ import (
 
 // Semaphore bounds concurrent use of something that comes in units: a weighted semaphore, for tasks and
 // goroutines. Make one with [NewSemaphore]. Those who wait are served first-in-first-out, so one that wants many
-// units is not starved by others that want few.
+// units is not starved by others that want few. Its methods are those of golang.org/x/sync/semaphore.
 type Semaphore struct {
+	_     noCopy
 	mu    atomicx.Mutex
 	size  int64
 	used  int64

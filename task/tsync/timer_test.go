@@ -380,7 +380,7 @@ func TestAfterFuncWhileDraining(t *testing.T) {
 	var done Event
 	x := s.Go(func(c *task.Ctx) {
 		AfterFunc(c, time.Second, func(*task.Ctx) { done.Set() })
-		_ = done.Wait(c)
+		_ = done.WaitContext(c)
 	})
 	for x.State() != task.Waiting {
 		runtime.Gosched()

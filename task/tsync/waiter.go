@@ -156,6 +156,19 @@ func (p *pool[T]) take(ctx context.Context, c *task.Ctx, o owner[T]) *waiter[T] 
 	return w
 }
 
+// callerUncancelled returns what take needs for a wait of the caller that only await(w, true) ends: the task that calls, or
+// nil, and a context that never ends.
+func callerUncancelled() (context.Context, *task.Ctx) {
+	c, _ := task.Current()
+	return context.Background(), c
+}
+
+// noCopy has go vet report copies of what embeds it.
+type noCopy struct{}
+
+func (*noCopy) Lock()   {}
+func (*noCopy) Unlock() {}
+
 func (p *pool[T]) get(c *task.Ctx) *waiter[T] {
 	if c != nil {
 		if i := (*rt.Desc)(c).Worker().Index; uint(i) < maxPools {

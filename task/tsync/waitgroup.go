@@ -8,10 +8,11 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// WaitGroup waits for a number of things to be done. The zero WaitGroup waits for none. It must not be
-// copied. As with sync.WaitGroup, an Add that brings the counter up from zero must happen before the Wait that is to
+// WaitGroup waits for a number of things to be done, by tasks or goroutines. It has the methods of a sync.WaitGroup. The zero
+// WaitGroup waits for none. It must not be copied. As with sync.WaitGroup, an Add that brings the counter up from zero must happen before the Wait that is to
 // see it, and a WaitGroup may serve again when every Wait of the round before has returned.
 type WaitGroup struct {
+	_ noCopy
 	// state is the counter times two, plus one while somebody waits. It changes under mu when that
 	// bit does, and when the counter falls to zero while it is set; so that those who wait are taken from the queue together
 	// with the fall that they wait for.
@@ -59,16 +60,26 @@ func (g *WaitGroup) addSlow(s, d int64) bool {
 	return true
 }
 
-// Wait waits, parking the task or blocking the goroutine, until the counter is zero. When ctx ends
-// first it returns the cause.
-func (g *WaitGroup) Wait(ctx context.Context) error {
+// Wait waits, parking the task or blocking the goroutine, until the counter is zero. Nothing else ends the wait: see
+// [WaitGroup.WaitContext].
+func (g *WaitGroup) Wait() {
+	if g.state.Load()>>1 != 0 {
+		ctx, c := callerUncancelled()
+		_ = g.wait(ctx, c, true)
+	}
+}
+
+// WaitContext is [WaitGroup.Wait], which gives up when ctx ends first, and returns the cause.
+func (g *WaitGroup) WaitContext(ctx context.Context) error {
 	c, err := task.Enter(ctx)
-	if err != nil {
+	if err != nil || g.state.Load()>>1 == 0 {
 		return err
 	}
-	if g.state.Load()>>1 == 0 {
-		return nil
-	}
+	return g.wait(ctx, c, false)
+}
+
+// wait waits, which the end of ctx does not end if hard.
+func (g *WaitGroup) wait(ctx context.Context, c *task.Ctx, hard bool) error {
 	g.mu.Lock()
 	for {
 		s := g.state.Load()
@@ -84,28 +95,64 @@ func (g *WaitGroup) Wait(ctx context.Context) error {
 	w.Why = rt.WaitGroup
 	g.queue.push(w)
 	g.mu.Unlock()
-	_, _, err = plainWaiters.wait(w)
+	_, _, err := plainWaiters.await(w, hard)
 	return err
 }
 
-// A Spawner starts tasks: a running task's [task.Ctx], or a scheduler.
-type Spawner interface {
-	Go(fn func(c *task.Ctx), opts ...task.Option) task.Task
-}
-
-// Go adds one to the counter and starts fn as a task, by on; when fn has returned, panicked or called runtime.Goexit, the
-// counter goes down again. So it does when the task is cancelled before it starts, and fn never runs. If on is a scheduler
-// that is closed, fn does not run and is not counted. Go panics, and the counter is as before, if on or fn is nil, or if on is
-// a Ctx whose task is not the caller.
-func (g *WaitGroup) Go(on Spawner, fn func(c *task.Ctx), opts ...task.Option) task.Task {
-	if fn == nil {
+// Go adds one to the counter and runs f at the same time as the caller: if that is a task, in a new task of its scheduler,
+// on its worker at first; if it is a goroutine, in a new goroutine. When f has returned, the counter goes down again. f can
+// find its task with [task.Current].
+//
+// If f calls runtime.Goexit, or panics in a task, the counter goes down too; a panic in a goroutine ends the process before
+// that. Closing the scheduler cancels tasks: if it does so before f has begun, f never runs and the counter goes down. If f is
+// nil Go panics, and the counter is as before.
+func (g *WaitGroup) Go(f func()) {
+	if f == nil {
 		panic("tsync: WaitGroup.Go with a nil function")
 	}
 	g.Add(1)
-	return task.Launch(on, func(c *task.Ctx) {
-		defer g.Done()
-		fn(c)
-	}, g.Done, opts...)
+	m := &member{g, f}
+	c, ok := task.Current()
+	if !ok {
+		go m.run()
+		return
+	}
+	if d, _ := (*rt.Desc)(c).Host().Spawn(m, nil); d == nil { // closed
+		g.Done()
+	}
+}
+
+// A member is a function that Go has been given.
+type member struct {
+	g *WaitGroup
+	f func()
+}
+
+var _ rt.Runner = (*member)(nil)
+
+// Run implements rt.Runner.
+func (m *member) Run(*rt.Desc) {
+	defer m.g.Done()
+	m.f()
+}
+
+// Skip implements rt.Runner.
+func (m *member) Skip(*rt.Desc) { m.g.Done() }
+
+// run is Run on a goroutine. If f panics it must not let go the waiters, which could end the process before the panic has
+// been printed.
+func (m *member) run() {
+	returned := false
+	defer func() {
+		if !returned {
+			if why, _ := rt.Unwinding(0); why == rt.Panicking {
+				return
+			}
+		}
+		m.g.Done()
+	}()
+	m.f()
+	returned = true
 }
 
 var _ owner[struct{}] = (*WaitGroup)(nil)
