@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/heddle-go/heddle/scheduler"
@@ -74,7 +75,9 @@ type panickingStarter struct {
 
 func (p panickingStarter) Go(fn func(c *task.Ctx), opts ...task.Option) task.Task {
 	if p.ran {
-		_ = p.on.Go(fn, opts...).Wait()
+		done := make(chan struct{})
+		p.on.Go(func(c *task.Ctx) { defer close(done); fn(c) }, opts...)
+		<-done
 	}
 	panic("no")
 }
@@ -86,9 +89,11 @@ func TestGroupOfAPanickingStarter(t *testing.T) {
 	require.NoError(t, err)
 	defer s.Close()
 	for _, ran := range []bool{false, true} {
-		g := task.NewGroup(panickingStarter{s, ran})
-		require.Equal(t, "no", panicOf(func() { _ = g.Go(context.Background(), func(*task.Ctx) error { return nil }) }))
-		require.Equal(t, !ran, g.Wait(context.Background()) != nil)
+		require.NoError(t, s.Go(func(c *task.Ctx) {
+			g := task.NewGroup(panickingStarter{s, ran})
+			assert.Equal(t, "no", panicOf(func() { _ = g.Go(c, func(*task.Ctx) error { return nil }) }))
+			assert.Equal(t, !ran, g.Wait(c) != nil)
+		}).Wait())
 	}
 }
 

@@ -262,7 +262,7 @@ func (p *party) waitGroup() {
 			called.Add(1)
 		})
 	}
-	if !ended(wg.Wait(p.ctx)) {
+	if !ended(wg.WaitContext(p.ctx)) {
 		check(called.Load() == n, "WaitGroup.Wait has not waited")
 	}
 }

@@ -1,0 +1,281 @@
+package tsync
+
+import (
+	"bytes"
+	"go/ast"
+	"go/format"
+	"go/parser"
+	"go/token"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// leftOut has the tests of package sync that do not run here, and why. What uses package internal/testenv or the hooks into the
+// runtime's semaphores is left out as well: neither can be had outside of the standard library.
+var leftOut = map[string]string{
+	"TestCondCopy":        "only go vet finds a copy of a Cond here",
+	"TestWaitGroupMisuse": "it compares the text of the panic",
+	"TestOnceXGC":         "it links to a function of the runtime, which the linker allows to the standard library alone",
+	"TestSemaphore":       "it tests the runtime's semaphores",
+}
+
+// helpers are what only tests that are left out use.
+var helpers = []string{"runCleanups", "runtime_blockUntilEmptyCleanupQueue", "HammerSemaphore", "misuseTests", "init"}
+
+// TestPortedFromSync runs the tests of Go's package sync with the import changed to this package: as they are, in goroutines;
+// and so that each test, and each of its go statements, is a task.
+func TestPortedFromSync(t *testing.T) {
+	dir := filepath.Join(runtime.GOROOT(), "src", "sync")
+	for _, inTasks := range []bool{false, true} {
+		t.Run(map[bool]string{false: "goroutines", true: "tasks"}[inTasks], func(t *testing.T) {
+			m := newModule(t)
+			n := 0
+			for _, name := range []string{"mutex", "rwmutex", "waitgroup", "once", "oncefunc", "cond"} {
+				src, err := os.ReadFile(filepath.Join(dir, name+"_test.go"))
+				if err != nil {
+					t.Skipf("the sources of package sync are not there: %v", err)
+				}
+				text, tests := port(t, name, src, inTasks, map[string]string{"sync": tsyncPath})
+				n += tests
+				m.write(name+"_test.go", text)
+			}
+			require.Greater(t, n, 20, "the tests of package sync are somewhere else now")
+			m.main(inTasks)
+			m.test(n)
+		})
+	}
+}
+
+// TestPortedFromSemaphore runs the tests of golang.org/x/sync/semaphore on Semaphore in the same way.
+func TestPortedFromSemaphore(t *testing.T) {
+	dir := xsync(t)
+	for _, inTasks := range []bool{false, true} {
+		t.Run(map[bool]string{false: "goroutines", true: "tasks"}[inTasks], func(t *testing.T) {
+			m := newModule(t)
+			src, err := os.ReadFile(filepath.Join(dir, "semaphore", "semaphore_test.go"))
+			if err != nil {
+				t.Skipf("the sources of x/sync are not there: %v", err)
+			}
+			text, n := port(t, "semaphore", src, inTasks, map[string]string{"golang.org/x/sync/semaphore": "ported/semaphore"})
+			m.write("semaphore_test.go", text)
+			m.write("semaphore/semaphore.go", "package semaphore\n\nimport \""+tsyncPath+"\"\n\n"+
+				"type Weighted = tsync.Semaphore\n\nfunc NewWeighted(n int64) *Weighted { return tsync.NewSemaphore(n) }\n")
+			require.Positive(t, n)
+			m.main(inTasks)
+			m.test(n)
+		})
+	}
+}
+
+const tsyncPath = "github.com/heddle-go/heddle/task/tsync"
+
+// xsync returns the directory of golang.org/x/sync, on which this module depends.
+func xsync(t *testing.T) string {
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "golang.org/x/sync").CombinedOutput()
+	if err != nil || len(bytes.TrimSpace(out)) == 0 {
+		t.Skipf("golang.org/x/sync is not there: %v\n%s", err, out)
+	}
+	return string(bytes.TrimSpace(out))
+}
+
+// A module is a temporary module that depends on this tree.
+type module struct {
+	t   *testing.T
+	dir string
+}
+
+func newModule(t *testing.T) *module {
+	if testing.Short() {
+		t.Skip("it builds a module")
+	}
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skip("there is no go command")
+	}
+	root, err := filepath.Abs("../..")
+	require.NoError(t, err)
+	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	require.NoError(t, err)
+	sum, err := os.ReadFile(filepath.Join(root, "go.sum"))
+	require.NoError(t, err)
+	m := &module{t, t.TempDir()}
+	text := regexp.MustCompile(`(?m)^module .*$`).ReplaceAllString(string(mod), "module ported")
+	m.write("go.mod", []byte(text+"\nrequire github.com/heddle-go/heddle v0.0.0\n\nreplace github.com/heddle-go/heddle => "+
+		strconv.Quote(filepath.ToSlash(root))+"\n"))
+	m.write("go.sum", sum)
+	return m
+}
+
+func (m *module) write(name string, text any) {
+	m.t.Helper()
+	path := filepath.Join(m.dir, filepath.FromSlash(name))
+	require.NoError(m.t, os.MkdirAll(filepath.Dir(path), 0o755))
+	if s, ok := text.(string); ok {
+		text = []byte(s)
+	}
+	require.NoError(m.t, os.WriteFile(path, text.([]byte), 0o644))
+}
+
+// main writes what the ported tests need: inTask runs a test, and spawn a go statement.
+func (m *module) main(inTasks bool) {
+	if !inTasks {
+		return
+	}
+	m.write("main_test.go", `package sync_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/task"
+)
+
+var sched *scheduler.Scheduler
+
+// The tests wait on native channels too, which blocks a worker; so there are more workers than tasks that do.
+func TestMain(m *testing.M) {
+	s, err := scheduler.New(scheduler.WithWorkers(256))
+	if err != nil {
+		panic(err)
+	}
+	sched = s
+	code := m.Run()
+	_ = s.Close()
+	os.Exit(code)
+}
+
+func inTask(f func()) { _ = sched.Go(func(*task.Ctx) { f() }).Wait() }
+
+func spawn(f func()) {
+	if c, ok := task.Current(); ok {
+		c.Go(func(*task.Ctx) { f() })
+		return
+	}
+	sched.Go(func(*task.Ctx) { f() })
+}
+`)
+}
+
+// test runs n tests.
+func (m *module) test(n int) {
+	m.t.Helper()
+	args := []string{"test", "-mod=mod", "-v", "-count=1", "-timeout=5m", "."}
+	if raceEnabled {
+		args = slices.Insert(args, 1, "-race")
+	}
+	cmd := exec.Command("go", args...)
+	cmd.Dir = m.dir
+	cmd.Env = append(os.Environ(), "GOFLAGS=", "GOPROXY=off", "GOWORK=off", "GODEBUG=")
+	out, err := cmd.CombinedOutput()
+	require.NoError(m.t, err, "%s", out)
+	passed := len(regexp.MustCompile(`(?m)^--- PASS`).FindAll(out, -1))
+	require.Equal(m.t, n, passed, "%s", out)
+}
+
+// port returns the source with the imports of from changed, without benchmarks and what leftOut names, and how many tests it
+// has.
+func port(t *testing.T, name string, src []byte, inTasks bool, from map[string]string) (text []byte, tests int) {
+	fset := token.NewFileSet()
+	f, err := parser.ParseFile(fset, name, src, 0)
+	require.NoError(t, err)
+	f.Decls = slices.DeleteFunc(f.Decls, func(d ast.Decl) bool {
+		switch d := d.(type) {
+		case *ast.FuncDecl:
+			base := d.Name.Name
+			_, out := leftOut[base]
+			return out || slices.Contains(helpers, base) || strings.Contains(strings.ToLower(base), "benchmark") || uses(d, "testenv")
+		case *ast.GenDecl:
+			v, ok := d.Specs[0].(*ast.ValueSpec)
+			return ok && slices.Contains(helpers, v.Names[0].Name)
+		}
+		return false
+	})
+	var imports *ast.GenDecl
+	for _, d := range f.Decls {
+		switch d := d.(type) {
+		case *ast.GenDecl:
+			if d.Tok == token.IMPORT {
+				imports = d
+			}
+		case *ast.FuncDecl:
+			if !strings.HasPrefix(d.Name.Name, "Test") {
+				break
+			}
+			tests++
+			if inTasks {
+				d.Body = &ast.BlockStmt{List: []ast.Stmt{&ast.ExprStmt{X: call("inTask", d.Body)}}}
+			}
+		}
+	}
+	if inTasks {
+		spawned(f)
+	}
+	imports.Specs = slices.DeleteFunc(imports.Specs, func(s ast.Spec) bool {
+		x := s.(*ast.ImportSpec)
+		path, _ := strconv.Unquote(x.Path.Value)
+		if to, ok := from[path]; ok {
+			if x.Name == nil {
+				x.Name = ast.NewIdent(filepath.Base(path))
+			}
+			x.Path.Value = strconv.Quote(to)
+			return false
+		}
+		if x.Name != nil {
+			return true // _ "unsafe"
+		}
+		return !uses(f, filepath.Base(path))
+	})
+	var b bytes.Buffer
+	f.Name = ast.NewIdent("sync_test")
+	require.NoError(t, format.Node(&b, fset, f))
+	return b.Bytes(), tests
+}
+
+// call is the call of a function that is given one with that body.
+func call(name string, body *ast.BlockStmt) *ast.CallExpr {
+	return &ast.CallExpr{Fun: ast.NewIdent(name), Args: []ast.Expr{&ast.FuncLit{Type: &ast.FuncType{Params: &ast.FieldList{}}, Body: body}}}
+}
+
+// spawned turns each go statement into a call of spawn. The arguments are evaluated later than by a go statement; those of the
+// ported tests do not change.
+func spawned(f *ast.File) {
+	ast.Inspect(f, func(n ast.Node) bool {
+		var list []ast.Stmt
+		switch n := n.(type) {
+		case *ast.BlockStmt:
+			list = n.List
+		case *ast.CaseClause:
+			list = n.Body
+		case *ast.CommClause:
+			list = n.Body
+		}
+		for i, s := range list {
+			if g, ok := s.(*ast.GoStmt); ok {
+				list[i] = &ast.ExprStmt{X: call("spawn", &ast.BlockStmt{List: []ast.Stmt{&ast.ExprStmt{X: g.Call}}})}
+			}
+		}
+		return true
+	})
+}
+
+// uses reports whether n has an identifier of that name.
+func uses(n ast.Node, name string) (found bool) {
+	ast.Inspect(n, func(n ast.Node) bool {
+		if s, ok := n.(*ast.SelectorExpr); ok {
+			if x, ok := s.X.(*ast.Ident); ok && x.Name == name {
+				found = true
+			}
+		}
+		return !found
+	})
+	return found
+}
