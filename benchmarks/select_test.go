@@ -41,10 +41,11 @@ func BenchmarkSelect(b *testing.B) {
 		})
 	}))
 	run(b, heddle, units(heddle, func(b *testing.B, start cast) {
+		var got [4]int
 		var cases [4]tsync.Case
 		for i := range cases {
 			ch := tsync.NewChan[int](0)
-			cases[i] = ch.RecvCase()
+			cases[i] = tsync.OnRecv(ch, func(int, bool) { got[i]++ })
 			start(func(c *task.Ctx) {
 				for k := range share(b, i) {
 					must(ch.Send(c, k))
@@ -52,11 +53,9 @@ func BenchmarkSelect(b *testing.B) {
 			})
 		}
 		start(func(c *task.Ctx) {
-			var got [4]int
 			for range b.N {
-				i, err := tsync.Select(c, cases[:]...)
+				_, err := tsync.Select(c, cases[:]...)
 				must(err)
-				got[i]++
 			}
 			for i, n := range got {
 				want(b, "items", n, share(b, i))

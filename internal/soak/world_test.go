@@ -111,16 +111,16 @@ func (p *party) choose() {
 	defer cancel()
 	in, out := p.chans[p.rng.IntN(2)].RecvCase(), p.chans[p.rng.IntN(4)].SendCase(p.rng.Int64N(1000))
 	more := p.chans[2+p.rng.IntN(2)].RecvCase()
-	i, err := tsync.Select(ctx, in, out, more)
+	chosen, err := tsync.Select(ctx, in, out, more)
 	if ended(err) {
 		return
 	}
-	switch i {
-	case 0:
+	switch chosen {
+	case in:
 		p.received.Add(in.Value)
-	case 1:
+	case out:
 		p.sent.Add(out.Value)
-	case 2:
+	case more:
 		p.received.Add(more.Value)
 	}
 }

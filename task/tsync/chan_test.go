@@ -287,7 +287,7 @@ func TestGoroutinesWaitInBubbles(t *testing.T) {
 		go func() {
 			v, _, _ := ch.Recv(context.Background())
 			_ = m.LockContext(context.Background())
-			i, _ := Select(context.Background(), ch.RecvCase(), (*Chan[string])(nil).RecvCase())
+			i, _ := selectAt(context.Background(), ch.RecvCase(), (*Chan[string])(nil).RecvCase())
 			done <- v + i
 		}()
 		require.NoError(t, ch.Send(context.Background(), 1))

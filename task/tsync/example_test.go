@@ -54,13 +54,14 @@ func ExampleSelect() {
 	err = sched.Go(func(c *task.Ctx) {
 		number, end := numbers.RecvCase(), quit.RecvCase()
 		for {
-			i, err := tsync.Select(c, number, end)
-			switch {
-			case err != nil:
+			chosen, err := tsync.Select(c, number, end)
+			if err != nil {
 				return // the task was cancelled
-			case i == 0:
+			}
+			switch chosen {
+			case number:
 				fmt.Println("number", number.Value)
-			default:
+			case end:
 				fmt.Println(end.Value)
 				return
 			}
@@ -74,6 +75,42 @@ func ExampleSelect() {
 	// number 1
 	// number 2
 	// enough
+}
+
+// The functions of the cases get what was received.
+func ExampleOnRecv() {
+	sched, err := scheduler.New()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer sched.Close()
+
+	numbers, words := tsync.NewChan[int](0), tsync.NewChan[string](0)
+	sched.Go(func(c *task.Ctx) {
+		_ = numbers.Send(c, 1)
+		_ = words.Send(c, "two")
+		numbers.Close()
+	})
+	err = sched.Go(func(c *task.Ctx) {
+		open := true
+		number := tsync.OnRecv(numbers, func(v int, ok bool) {
+			open = ok
+			fmt.Println("number", v, ok)
+		})
+		word := tsync.OnRecv(words, func(v string, ok bool) { fmt.Println("word", v) })
+		for open {
+			if _, err := tsync.Select(c, number, word); err != nil {
+				return // the task was cancelled
+			}
+		}
+	}).Wait()
+	if err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// number 1 true
+	// word two
+	// number 0 false
 }
 
 func ExampleMutex() {

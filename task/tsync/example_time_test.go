@@ -22,13 +22,11 @@ func ExampleNewTimer() {
 	sched.Go(func(c *task.Ctx) {
 		late := tsync.NewTimer(c, time.Millisecond)
 		defer late.Stop()
-		switch i, err := tsync.Select(c, results.RecvCase(), late.C.RecvCase()); {
-		case err != nil:
+		_, err := tsync.Select(c,
+			tsync.OnRecv(results, func(v int, ok bool) { fmt.Println("a result:", v) }),
+			tsync.OnRecv(late.C, func(time.Time, bool) { fmt.Println("too late") }))
+		if err != nil {
 			fmt.Println(err)
-		case i == 0:
-			fmt.Println("a result")
-		case i == 1:
-			fmt.Println("too late")
 		}
 	}).Wait()
 	// Output: too late

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -208,6 +209,25 @@ func requirePanics(t *testing.T, text string, f func()) {
 		require.Contains(t, fmt.Sprint(recover()), text)
 	}()
 	f()
+}
+
+// selectAt is Select, but returns the index of the chosen case, or -1.
+func selectAt(ctx context.Context, cases ...Case) (int, error) {
+	chosen, err := Select(ctx, cases...)
+	return indexOf(cases, chosen), err
+}
+
+// trySelectAt is TrySelect, but returns the index of the chosen case, or -1.
+func trySelectAt(cases ...Case) (int, bool) {
+	chosen, ok := TrySelect(cases...)
+	return indexOf(cases, chosen), ok
+}
+
+func indexOf(cases []Case, chosen Case) int {
+	if chosen == nil {
+		return -1
+	}
+	return slices.Index(cases, chosen)
 }
 
 // yield lets others run, if the caller is a task or not.

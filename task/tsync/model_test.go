@@ -496,7 +496,7 @@ func choose(sel choice, cancels, closes bool, others int) func(*explore.Model) {
 	}
 }
 
-func rightSelect(c *task.Ctx, cases ...Case) (int, error) { return Select(c, cases...) }
+func rightSelect(c *task.Ctx, cases ...Case) (int, error) { return selectAt(c, cases...) }
 
 func TestModelSelect(t *testing.T) {
 	defer func() { modelSeed = 0 }()

@@ -80,7 +80,7 @@ func TestChanPaired(t *testing.T) {
 			}).Wait())
 		}, fate{7, true, nil}},
 		"Select": {func(w *world, ch *Chan[int], _ task.Task) {
-			i, err := Select(bg, NewChan[int](0).RecvCase(), ch.SendCase(7))
+			i, err := selectAt(bg, NewChan[int](0).RecvCase(), ch.SendCase(7))
 			require.NoError(w.t, err)
 			require.Equal(w.t, 1, i)
 		}, fate{7, true, nil}},

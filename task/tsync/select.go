@@ -13,7 +13,7 @@ import (
 )
 
 // A Case is one operation that [Select] may choose: a [RecvCase] or a [SendCase], of channels of
-// any types. A Case can be used for any number of selects, one after the other.
+// any types. [OnRecv] and [OnSend] make cases with a function. A Case can be used for any number of selects, one after the other.
 type Case interface {
 	// order returns the place of the case's channel in the order of locking, or 0 if that is nil.
 	order() uint64
@@ -32,6 +32,8 @@ type Case interface {
 	// finish takes what a waker has handed over, and detaches the case. It locks. It reports false for a send on a channel
 	// that was closed.
 	finish() bool
+	// then calls the case's function, if it has one. Nothing is locked, and the case is free for another select.
+	then()
 }
 
 // A waker is a waiter of any type.
@@ -54,6 +56,7 @@ type RecvCase[T any] struct {
 
 	ch *Chan[T]
 	w  waiter[T]
+	f  func(v T, ok bool)
 }
 
 // SendCase is the case of a select that sends Value, which may be changed between two
@@ -63,6 +66,7 @@ type SendCase[T any] struct {
 
 	ch *Chan[T]
 	w  waiter[T]
+	f  func()
 }
 
 // RecvCase makes a case that receives from ch. It allocates; make it once, before a loop of selects.
@@ -72,17 +76,50 @@ func (ch *Chan[T]) RecvCase() *RecvCase[T] { return &RecvCase[T]{ch: ch} }
 // its Value there.
 func (ch *Chan[T]) SendCase(v T) *SendCase[T] { return &SendCase[T]{Value: v, ch: ch} }
 
+// OnRecv makes a case that receives from ch. When a select has chosen it, the select calls f, which may be nil, with what
+// Recv would have returned, on the caller's stack. f may do anything, such as select with the same case.
+func OnRecv[T any](ch *Chan[T], f func(v T, ok bool)) *RecvCase[T] { return &RecvCase[T]{ch: ch, f: f} }
+
+// OnSend makes a case that sends v to ch. When a select has chosen it, the select calls f, which may be nil, on the caller's
+// stack.
+func OnSend[T any](ch *Chan[T], v T, f func()) *SendCase[T] {
+	return &SendCase[T]{Value: v, ch: ch, f: f}
+}
+
 // Select waits, parking the task or blocking the goroutine, until one of the cases can go on, does that one and returns
-// its index. If several can, it chooses one at random, all with the same probability. Cases that are nil, or of
-// a nil channel, are never chosen. When ctx ends first it returns -1 and the cause, and no case was done.
+// it. If several can, it chooses one at random, all with the same probability. Cases that are nil, or of
+// a nil channel, are never chosen. When ctx ends first it returns nil and the cause, and no case was done.
+//
+//	numbers, quit := tsync.NewChan[int](0), tsync.NewChan[string](0)
+//	number, end := numbers.RecvCase(), quit.RecvCase()
+//	switch chosen, err := tsync.Select(c, number, end); chosen {
+//	case number:
+//		fmt.Println(number.Value)
+//	case end:
+//		fmt.Println(end.Value)
+//	default:
+//		return err
+//	}
+//
+// A case that was made by [OnRecv] or [OnSend] has its function called before Select returns.
 //
 // It panics if the chosen case sends on a closed channel, and if a case is passed twice, or while another select uses it.
 // Then no case was done, and all of them can be used again, that of the other select when it has returned.
-func Select(ctx context.Context, cases ...Case) (index int, err error) {
+func Select(ctx context.Context, cases ...Case) (chosen Case, err error) {
 	c, err := task.Enter(ctx)
 	if err != nil {
-		return -1, err
+		return nil, err
 	}
+	index, err := decide(ctx, c, cases)
+	if err != nil {
+		return nil, err
+	}
+	cases[index].then()
+	return cases[index], nil
+}
+
+// decide is Select, but for what comes after the choice.
+func decide(ctx context.Context, c *task.Ctx, cases []Case) (index int, err error) {
 	s := newSelection(c, cases)
 	if len(s.order) == 0 {
 		s.free(c)
@@ -157,9 +194,9 @@ func (s *selection) leave(cases []Case, index int) {
 }
 
 // TrySelect does one of the cases if that is possible without waiting, as a Go select with a
-// default clause does. It returns the index and true, or -1 and false if there was a moment
+// default clause does. It returns the case and true, or nil and false if there was a moment
 // at which none was possible. Its panics are those of [Select].
-func TrySelect(cases ...Case) (index int, ok bool) {
+func TrySelect(cases ...Case) (chosen Case, ok bool) {
 	s := newSelection(nil, cases)
 	s.lock(nil, cases)
 	index, w := s.try(nil, cases)
@@ -168,7 +205,11 @@ func TrySelect(cases ...Case) (index int, ok bool) {
 	if w != nil {
 		w.wake(nil)
 	}
-	return index, index >= 0
+	if index < 0 {
+		return nil, false
+	}
+	cases[index].then()
+	return cases[index], true
 }
 
 // A selection is one run of Select. Its cases stand in the queues of all their channels; who wants to
@@ -411,6 +452,18 @@ func (x *RecvCase[T]) finish() bool {
 	x.w.end()
 	x.ch.mu.Unlock()
 	return true
+}
+
+func (x *RecvCase[T]) then() {
+	if x.f != nil {
+		x.f(x.Value, x.OK)
+	}
+}
+
+func (x *SendCase[T]) then() {
+	if x.f != nil {
+		x.f()
+	}
 }
 
 func (x *SendCase[T]) order() uint64 {

@@ -3,6 +3,7 @@ package tsync
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"testing"
 
@@ -12,18 +13,18 @@ import (
 func TestSelectWithoutWaiting(t *testing.T) {
 	a, b := NewChan[int](1), NewChan[string](1)
 	r, s := a.RecvCase(), b.SendCase("x")
-	i, err := Select(bg, r, s)
+	i, err := selectAt(bg, r, s)
 	require.NoError(t, err)
 	require.Equal(t, 1, i)
-	i, ok := TrySelect(r, s)
+	i, ok := trySelectAt(r, s)
 	require.False(t, ok)
 	require.Equal(t, -1, i)
 	require.True(t, a.TrySend(7))
-	i, ok = TrySelect(nil, (*Chan[int])(nil).RecvCase(), (*RecvCase[int])(nil), r)
+	i, ok = trySelectAt(nil, (*Chan[int])(nil).RecvCase(), (*RecvCase[int])(nil), r)
 	require.True(t, ok)
 	require.Equal(t, []any{3, 7, true}, []any{i, r.Value, r.OK})
 	a.Close()
-	i, err = Select(bg, r)
+	i, err = selectAt(bg, r)
 	require.NoError(t, err)
 	require.Equal(t, []any{0, 0, false}, []any{i, r.Value, r.OK})
 	b.Close()
@@ -32,10 +33,10 @@ func TestSelectWithoutWaiting(t *testing.T) {
 	require.False(t, func() bool { _, ok := TrySelect(); return ok }())
 	ended, cancel := context.WithCancelCause(bg)
 	cancel(errStop)
-	i, err = Select(ended, r)
+	i, err = selectAt(ended, r)
 	require.ErrorIs(t, err, errStop)
 	require.Equal(t, -1, i)
-	i, ok = TrySelect(r) // the panics have left nothing locked
+	i, ok = trySelectAt(r) // the panics have left nothing locked
 	require.True(t, ok)
 	require.Zero(t, i)
 }
@@ -51,7 +52,7 @@ func TestSelectFair(t *testing.T) {
 	const n = 6000
 	var hits [6]int
 	for range n {
-		i, err := Select(bg, cases...)
+		i, err := selectAt(bg, cases...)
 		require.NoError(t, err)
 		hits[i]++
 	}
@@ -76,7 +77,7 @@ func TestSelectManyCases(t *testing.T) {
 	_, ok := TrySelect(cases...)
 	require.False(t, ok)
 	require.True(t, chs[9].TrySend(1))
-	i, ok := TrySelect(cases...)
+	i, ok := trySelectAt(cases...)
 	require.True(t, ok)
 	require.Equal(t, 40, i/2)
 }
@@ -86,7 +87,7 @@ func TestSelectSameChannel(t *testing.T) {
 	each(t, func(w *world) {
 		ch := NewChan[int](0)
 		u := w.start(func(ctx context.Context) {
-			i, err := Select(ctx, ch.RecvCase(), ch.SendCase(1))
+			i, err := selectAt(ctx, ch.RecvCase(), ch.SendCase(1))
 			w.check(i == -1 && errors.Is(err, errStop), "%d %v", i, err)
 		})
 		untilWaiting(&ch.mu, &ch.sendq, 1)
@@ -98,7 +99,7 @@ func TestSelectSameChannel(t *testing.T) {
 		for range 2 {
 			w.start(func(ctx context.Context) {
 				r, s := ch.RecvCase(), ch.SendCase(1)
-				i, err := Select(ctx, r, s)
+				i, err := selectAt(ctx, r, s)
 				w.check(err == nil && (i == 1 || r.OK && r.Value == 1), "%d %v %v", i, err, r.Value)
 			})
 		}
@@ -111,11 +112,11 @@ func TestSelectWaits(t *testing.T) {
 		r, s := a.RecvCase(), b.SendCase("x")
 		w.start(func(ctx context.Context) {
 			for k := range 10 {
-				i, err := Select(ctx, r, s)
+				i, err := selectAt(ctx, r, s)
 				w.check(err == nil && i == k%2, "%d: %d %v", k, i, err)
 				w.check(i != 0 || r.OK && r.Value == k, "%d: %v", k, r.Value)
 			}
-			i, err := Select(ctx, r, s) // Close
+			i, err := selectAt(ctx, r, s) // Close
 			w.check(err == nil && i == 0 && !r.OK && r.Value == 0, "%d %v", i, err)
 			defer func() { w.check(recover() != nil, "no panic") }()
 			_, _ = Select(ctx, s)
@@ -142,7 +143,7 @@ func TestSelectWaits(t *testing.T) {
 func TestSelectNothing(t *testing.T) {
 	each(t, func(w *world) {
 		u := w.start(func(ctx context.Context) {
-			i, err := Select(ctx)
+			i, err := selectAt(ctx)
 			w.check(i == -1 && errors.Is(err, errStop), "%d %v", i, err)
 		})
 		u.cancel(errStop)
@@ -175,7 +176,7 @@ func TestSelectExactlyOnce(t *testing.T) {
 				rs := []*RecvCase[int]{chs[0].RecvCase(), chs[1].RecvCase(), chs[2].RecvCase()}
 				cases := []Case{rs[0], rs[1], rs[2]}
 				for left := 3; left > 0; {
-					i, err := Select(ctx, cases...)
+					i, err := selectAt(ctx, cases...)
 					if err != nil {
 						w.errorf("%v", err)
 						return
@@ -202,5 +203,44 @@ func TestSelectExactlyOnce(t *testing.T) {
 		for _, ch := range chs {
 			require.Zero(w.t, length(&ch.mu, &ch.recvq)+length(&ch.mu, &ch.sendq)+ch.Len())
 		}
+	})
+}
+
+// TestSelectFunctions: the function of the chosen case is called, once, with nothing locked, and may use the case again.
+func TestSelectFunctions(t *testing.T) {
+	each(t, func(w *world) {
+		a, b := NewChan[int](0), NewChan[string](0)
+		w.start(func(ctx context.Context) {
+			var got []any
+			var again Case
+			r := OnRecv(a, func(v int, ok bool) {
+				got = append(got, v, ok)
+				if ok && v == 1 {
+					_, err := Select(ctx, again)
+					w.check(err == nil, "%v", err)
+				}
+			})
+			again = r
+			s := OnSend(b, "x", func() { got = append(got, "sent") })
+			for _, want := range []Case{r, s} {
+				chosen, err := Select(ctx, nil, r, s)
+				w.check(chosen == want && err == nil, "%v", err)
+			}
+			chosen, ok := TrySelect(OnRecv(b, nil), r)
+			for !ok {
+				yield(ctx)
+				chosen, ok = TrySelect(OnRecv(b, nil), r)
+			}
+			w.check(chosen == r, "another case")
+			w.check(slices.Equal(got, []any{1, true, 2, true, "sent", 0, false}), "%v", got)
+			v := recovered(func() { _, _ = Select(ctx, OnRecv(a, func(int, bool) { panic("mine") })) })
+			w.check(v == "mine", "%v", v)
+		})
+		w.do(func(ctx context.Context) {
+			w.check(a.Send(ctx, 1) == nil && a.Send(ctx, 2) == nil, "Send")
+			v, _, err := b.Recv(ctx)
+			w.check(v == "x" && err == nil, "%v %v", v, err)
+			a.Close()
+		})
 	})
 }

@@ -35,10 +35,10 @@ func TestSelectSameChannelRandom(t *testing.T) {
 					r = append(r, back.RecvCase())
 				}
 				for range n {
-					i, err := Select(ctx, s...)
+					i, err := selectAt(ctx, s...)
 					w.check(err == nil, "%v", err)
 					sends[i]++
-					if i, err = Select(ctx, r...); err != nil {
+					if i, err = selectAt(ctx, r...); err != nil {
 						w.errorf("%v", err)
 						return
 					}
@@ -92,7 +92,7 @@ func TestSelectCaseUsedTwice(t *testing.T) {
 		a, b, c := NewChan[int](0), NewChan[int](0), NewChan[int](1)
 		shared, other, last := b.RecvCase(), a.SendCase(1), c.RecvCase()
 		u := w.start(func(ctx context.Context) {
-			i, err := Select(ctx, nil, shared)
+			i, err := selectAt(ctx, nil, shared)
 			w.check(i == 1 && err == nil && shared.Value == 7, "%d %v %d", i, err, shared.Value)
 		})
 		untilWaiting(&b.mu, &b.recvq, 1)
@@ -109,7 +109,7 @@ func TestSelectCaseUsedTwice(t *testing.T) {
 		require.True(w.t, b.TrySend(7)) // to the one that waits
 		<-u.done
 		require.True(w.t, c.TrySend(8))
-		i, ok := TrySelect(other, shared, last)
+		i, ok := trySelectAt(other, shared, last)
 		require.Equal(w.t, []any{2, true, 8}, []any{i, ok, last.Value})
 
 		// Many at once.

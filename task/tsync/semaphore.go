@@ -56,8 +56,26 @@ func (s *Semaphore) Acquire(ctx context.Context, n int64) error {
 	w.v = n
 	s.queue.push(w)
 	s.mu.Unlock()
-	_, _, err = semaphoreWaiters.wait(w)
-	return err
+	if _, _, err = semaphoreWaiters.wait(w); err != nil {
+		return err
+	}
+	return s.confirm(ctx, n)
+}
+
+// confirm gives n units back that Acquire has waited for, if ctx has ended meanwhile, or a method of ctx panics. As in x/sync, an
+// Acquire whose context ended before the units were free never succeeds.
+func (s *Semaphore) confirm(ctx context.Context, n int64) (err error) {
+	confirmed := false
+	defer func() {
+		if !confirmed {
+			s.Release(n)
+		}
+	}()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	confirmed = true
+	return nil
 }
 
 // TryAcquire takes n units if they are free and nobody waits, and reports whether it did. It panics if

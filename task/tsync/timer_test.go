@@ -403,7 +403,7 @@ func TestTimersOnRealTime(t *testing.T) {
 					start := time.Now()
 					d := time.Duration(i) * 50 * time.Microsecond
 					never := NewTimer(w.s, time.Hour)
-					index, err := Select(ctx, never.C.RecvCase(), After(w.s, d).RecvCase())
+					index, err := selectAt(ctx, never.C.RecvCase(), After(w.s, d).RecvCase())
 					if err != nil || index != 1 || time.Since(start) < d {
 						w.errorf("Select: %d, %v", index, err)
 					}
