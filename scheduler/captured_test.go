@@ -73,7 +73,6 @@ func operations() (all []asked) {
 		f := task.Submit(c, func(c *task.Ctx) (int, error) { c.Yield(); return 1, nil })
 		_, _ = task.First(c, f)
 	})
-	op("Launch", func(c *task.Ctx) { _ = task.Launch(c, func(c *task.Ctx) {}, func() {}).Wait() })
 	for _, limit := range []int{-1, 1} {
 		op(fmt.Sprint("Group, limit ", limit), func(c *task.Ctx) {
 			g, ctx := task.NewGroupContext(c, c)
@@ -82,8 +81,8 @@ func operations() (all []asked) {
 			for range 5 {
 				_ = g.GoContext(ctx, func(m *task.Ctx) error {
 					m.Yield()
-					_ = e.Wait(c)
-					return e.Wait(ctx)
+					_ = e.WaitContext(c)
+					return e.WaitContext(ctx)
 				})
 				e.Set()
 			}
@@ -110,17 +109,17 @@ func operations() (all []asked) {
 	})
 	op("Mutex", func(c *task.Ctx) {
 		var m tsync.Mutex
-		_ = m.Lock(context.Background())
+		m.Lock()
 		meanwhile(m.Unlock)
-		if m.Lock(c) == nil {
+		if m.LockContext(c) == nil {
 			m.Unlock()
 		}
 	})
 	op("RWMutex", func(c *task.Ctx) {
 		var m tsync.RWMutex
-		_ = m.Lock(context.Background())
+		m.Lock()
 		meanwhile(m.Unlock)
-		if m.RLock(c) == nil {
+		if m.RLockContext(c) == nil {
 			m.RUnlock()
 		}
 	})
@@ -171,8 +170,8 @@ func operations() (all []asked) {
 	})
 	op("WaitGroup", func(c *task.Ctx) {
 		var g tsync.WaitGroup
-		g.Go(c, func(c *task.Ctx) { c.Yield() })
-		_ = g.Wait(c)
+		g.Go(func() { c.Yield() })
+		_ = g.WaitContext(c)
 	})
 	op("Semaphore", func(c *task.Ctx) {
 		s := tsync.NewSemaphore(1)
@@ -180,23 +179,23 @@ func operations() (all []asked) {
 		meanwhile(func() { s.Release(1) })
 		_ = s.Acquire(c, 1)
 	})
-	op("Once", func(c *task.Ctx) { _ = new(tsync.Once).Do(c, func() { c.Yield() }) })
+	op("Once", func(c *task.Ctx) { new(tsync.Once).Do(func() { c.Yield() }) })
 	op("Cond", func(c *task.Ctx) {
 		var m tsync.Mutex
 		cond := tsync.NewCond(&m)
-		_ = m.Lock(context.Background())
+		m.Lock()
 		meanwhile(func() {
-			_ = m.Lock(context.Background())
+			m.Lock()
 			cond.Broadcast()
 			m.Unlock()
 		})
-		_ = cond.Wait(c)
+		_ = cond.WaitContext(c)
 		m.Unlock()
 	})
 	op("Barrier", func(c *task.Ctx) {
 		b := tsync.NewBarrier(2)
-		meanwhile(func() { _, _ = b.Wait(context.Background()) })
-		_, _ = b.Wait(context.WithoutCancel(c))
+		meanwhile(func() { _, _ = b.WaitContext(context.Background()) })
+		_, _ = b.WaitContext(context.WithoutCancel(c))
 	})
 	op("For", func(c *task.Ctx) { _ = parallel.For(c, 1000, func(*task.Ctx, int) { c.Checkpoint() }) })
 	op("nested For", func(c *task.Ctx) { // each with the c of the outermost

@@ -109,7 +109,7 @@ func newOuterUse() *outerUse {
 	return &outerUse{ch: tsync.NewChan[int](4), tokens: tsync.NewChan[int](1 << 10)}
 }
 
-func (u *outerUse) lock(ctx context.Context) error { return u.mu.Lock(ctx) }
+func (u *outerUse) lock(ctx context.Context) error { return u.mu.LockContext(ctx) }
 
 // drain receives what is sent on ch until that is closed.
 func (u *outerUse) drain(c *task.Ctx) {

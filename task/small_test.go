@@ -91,8 +91,8 @@ func TestGroupOfAPanickingStarter(t *testing.T) {
 	for _, ran := range []bool{false, true} {
 		require.NoError(t, s.Go(func(c *task.Ctx) {
 			g := task.NewGroup(panickingStarter{s, ran})
-			assert.Equal(t, "no", panicOf(func() { _ = g.Go(c, func(*task.Ctx) error { return nil }) }))
-			assert.Equal(t, !ran, g.Wait(c) != nil)
+			assert.Equal(t, "no", panicOf(func() { g.Go(func(*task.Ctx) error { return nil }) }))
+			assert.Equal(t, !ran, g.Wait() != nil)
 		}).Wait())
 	}
 }
