@@ -9,6 +9,9 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
+// Locker is sync.Locker, so that a program which names it ports from sync too.
+type Locker = sync.Locker
+
 // Cond is a place where tasks and goroutines wait for a condition that others announce, with the methods of a sync.Cond. Make
 // one with [NewCond]. It must not be copied.
 type Cond struct {

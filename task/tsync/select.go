@@ -13,7 +13,7 @@ import (
 )
 
 // A Case is one operation that [Select] may choose: a [RecvCase] or a [SendCase], of channels of
-// any types. [OnRecv] and [OnSend] make cases with a function. A Case can be used for any number of selects, one after the other.
+// any types, or a [NativeCase]. [OnRecv], [OnSend] and [OnRecvNative] make cases with a function. A Case can be used for any number of selects, one after the other.
 type Case interface {
 	// order returns the place of the case's channel in the order of locking, or 0 if that is nil.
 	order() uint64
@@ -140,7 +140,12 @@ func decide(ctx context.Context, c *task.Ctx, cases []Case) (index int, err erro
 	for _, i := range s.poll { // in random order: of two cases with one channel, the first in its queue is chosen
 		cases[i].enqueue()
 	}
+	h := s.helped(cases)
+	s.help = h
 	s.unlock(cases)
+	if h != nil {
+		h.start(c)
+	}
 	if s.Own() {
 		// As WaitIn does it, once more: each frame between here and the switch costs.
 		d := (*rt.Desc)(c)
@@ -220,8 +225,9 @@ type selection struct {
 	won   atomicx.Bool
 	index int // of the case that was won; written by the winner
 
-	order []ordered // the cases, sorted by their channel's order
-	poll  []uint16  // the cases in random order
+	order []ordered   // the cases, sorted by their channel's order
+	poll  []uint16    // the cases in random order
+	help  *nativeHelp // of a select that waits and has native cases, or nil; see there
 	rng   uint64
 }
 
@@ -244,7 +250,7 @@ var modelSeed uint64
 
 // win is called under the lock of the case's channel.
 func (s *selection) win(index int) bool {
-	if !s.won.CompareAndSwap(false, true) {
+	if !s.won.CompareAndSwap(false, true) || s.help != nil && !s.help.settle() {
 		return false
 	}
 	s.index = index
@@ -252,7 +258,9 @@ func (s *selection) win(index int) bool {
 }
 
 // Withdraw implements task.Withdrawer.
-func (s *selection) Withdraw() bool { return s.won.CompareAndSwap(false, true) }
+func (s *selection) Withdraw() bool {
+	return s.won.CompareAndSwap(false, true) && (s.help == nil || s.help.settle())
+}
 
 // random returns a number below n.
 func (s *selection) random(n int) int {
@@ -374,7 +382,7 @@ func takeSelection(c *task.Ctx) *selection {
 
 // free pools the selection, to which no case is attached any more. c is the running task, or nil.
 func (s *selection) free(c *task.Ctx) {
-	s.order, s.poll = s.order[:0], s.poll[:0]
+	s.order, s.poll, s.help = s.order[:0], s.poll[:0], nil
 	if s.won.Load() {
 		if !s.Reusable() {
 			return
