@@ -35,6 +35,7 @@ var arrows = map[string][]string{
 	"internal/docs":       {},
 	"internal/mutate":     {},
 	"internal/soak":       {},
+	"internal/selfexec":   {},
 	"internal/balance":    {"internal/rt"},
 	"examples/...":        {"scheduler", "scheduler/...", "task", "task/..."},
 	"benchmarks/...":      {"scheduler", "scheduler/...", "task", "task/...", "deque", "preempt", "benchmarks/..."},
