@@ -44,7 +44,7 @@ func OnceFunc(f func()) func() {
 		panic("tsync: OnceFunc with a nil function")
 	}
 	o := &onceFunc{f: f}
-	return func() { o.do() }
+	return func() { o.do(o) }
 }
 
 // OnceValue is [OnceFunc] for a function with a value, which every call returns.
@@ -52,11 +52,10 @@ func OnceValue[T any](f func() T) func() T {
 	if f == nil {
 		panic("tsync: OnceValue with a nil function")
 	}
-	var v T
-	o := &onceFunc{f: func() { v = f() }}
+	o := &onceValue[T]{f: f}
 	return func() T {
-		o.do()
-		return v
+		o.do(o)
+		return o.v
 	}
 }
 
@@ -65,37 +64,66 @@ func OnceValues[T1, T2 any](f func() (T1, T2)) func() (T1, T2) {
 	if f == nil {
 		panic("tsync: OnceValues with a nil function")
 	}
-	var (
-		v1 T1
-		v2 T2
-	)
-	o := &onceFunc{f: func() { v1, v2 = f() }}
+	o := &onceValues[T1, T2]{f: f}
 	return func() (T1, T2) {
-		o.do()
-		return v1, v2
+		o.do(o)
+		return o.v1, o.v2
 	}
 }
 
-// A onceFunc is a function that is called once. The fields are written by the call that once lets in, and read after it.
-type onceFunc struct {
-	once  Once
-	f     func() // nil afterwards, so that what it holds can be collected
-	valid bool   // f has returned
-	p     any    // what f has panicked with
+// An onceBody is what is called once.
+type onceBody interface {
+	run()
+	// drop forgets the function, so that what it holds can be collected.
+	drop()
 }
 
-func (o *onceFunc) do() {
+type onceFunc struct {
+	onceCall
+	f func()
+}
+
+func (o *onceFunc) run()  { o.f() }
+func (o *onceFunc) drop() { o.f = nil }
+
+type onceValue[T any] struct {
+	onceCall
+	f func() T
+	v T
+}
+
+func (o *onceValue[T]) run()  { o.v = o.f() }
+func (o *onceValue[T]) drop() { o.f = nil }
+
+type onceValues[T1, T2 any] struct {
+	onceCall
+	f  func() (T1, T2)
+	v1 T1
+	v2 T2
+}
+
+func (o *onceValues[T1, T2]) run()  { o.v1, o.v2 = o.f() }
+func (o *onceValues[T1, T2]) drop() { o.f = nil }
+
+// An onceCall is the call of an onceBody. The call that once lets in writes the fields; all read them after it.
+type onceCall struct {
+	once  Once
+	valid bool // the function has returned
+	p     any  // what it has panicked with
+}
+
+func (o *onceCall) do(b onceBody) {
 	if !o.once.done.IsSet() {
-		o.once.doSlow(o.call)
+		o.once.doSlow(func() { o.call(b) })
 	}
 	if !o.valid {
 		panic(o.p)
 	}
 }
 
-func (o *onceFunc) call() {
+func (o *onceCall) call(b onceBody) {
 	defer func() {
-		o.f = nil
+		b.drop()
 		if o.valid {
 			return
 		}
@@ -108,6 +136,6 @@ func (o *onceFunc) call() {
 		}
 		panic(o.p)
 	}()
-	o.f()
+	b.run()
 	o.valid = true
 }

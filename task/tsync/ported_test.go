@@ -65,7 +65,7 @@ func TestPortedFromSemaphore(t *testing.T) {
 			if err != nil {
 				t.Skipf("the sources of x/sync are not there: %v", err)
 			}
-			text, n := port(t, "semaphore", src, inTasks, map[string]string{"golang.org/x/sync/semaphore": "ported/semaphore"})
+			text, n := port(t, "semaphore", src, inTasks, map[string]string{"golang.org/x/sync/semaphore": "ported/sync/semaphore"})
 			m.write("semaphore_test.go", text)
 			m.write("semaphore/semaphore.go", "package semaphore\n\nimport \""+tsyncPath+"\"\n\n"+
 				"type Weighted = tsync.Semaphore\n\nfunc NewWeighted(n int64) *Weighted { return tsync.NewSemaphore(n) }\n")
@@ -107,7 +107,7 @@ func newModule(t *testing.T) *module {
 	sum, err := os.ReadFile(filepath.Join(root, "go.sum"))
 	require.NoError(t, err)
 	m := &module{t, t.TempDir()}
-	text := regexp.MustCompile(`(?m)^module .*$`).ReplaceAllString(string(mod), "module ported")
+	text := regexp.MustCompile(`(?m)^module .*$`).ReplaceAllString(string(mod), "module ported/sync")
 	m.write("go.mod", []byte(text+"\nrequire github.com/heddle-go/heddle v0.0.0\n\nreplace github.com/heddle-go/heddle => "+
 		strconv.Quote(filepath.ToSlash(root))+"\n"))
 	m.write("go.sum", sum)
