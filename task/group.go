@@ -35,7 +35,7 @@ type Starter interface {
 // Every function that Go has accepted is called, even if the group's context has ended, unless the scheduler is closed
 // first or the member is cancelled from outside before it starts: then the member fails with that cause.
 type Group struct {
-	launcher // none in the zero Group: see startMember
+	launcher // none in the zero Group: see enterZero
 
 	ctx    context.Context // nil, or, of a group with a context:
 	cancel context.CancelCauseFunc
@@ -117,22 +117,37 @@ func (g *Group) JoinErrors() {
 //
 // Called by a task of the group's scheduler, it queues the member on the task's own worker. If the scheduler is closed
 // the member fails with [ErrClosed], and if the scheduler's queue is full and does not wait, with [ErrQueueFull]; Wait returns that.
-func (g *Group) Go(fn func(c *Ctx) error, opts ...Option) { _ = g.goUntil(background, fn, opts) }
+func (g *Group) Go(fn func(c *Ctx) error, opts ...Option) {
+	if fn == nil {
+		panic(nilMember)
+	}
+	c := g.maker.Load() // mostly the caller, which it can say faster than caller can
+	if c == nil || !c.desc().Mine() {
+		c = caller(background)
+	}
+	if c != nil && c.Flag.Poll() {
+		checkpoint(c)
+	}
+	_ = g.goUntil(background, c, fn, opts)
+}
+
+const nilMember = "task: Group.Go with a nil function"
 
 // GoContext is [Group.Go] that waits only until ctx ends: then it returns the cause, and fn will not be called. A ctx
 // that has ended before GoContext is called counts as first. With a nil error the member has been added.
 func (g *Group) GoContext(ctx context.Context, fn func(c *Ctx) error, opts ...Option) error {
-	return g.goUntil(ctx, fn, opts)
-}
-
-func (g *Group) goUntil(ctx context.Context, fn func(c *Ctx) error, opts []Option) error {
 	if fn == nil {
-		panic("task: Group.Go with a nil function")
+		panic(nilMember)
 	}
 	c, err := Enter(ctx)
 	if err != nil {
 		return err
 	}
+	return g.goUntil(ctx, c, fn, opts)
+}
+
+// goUntil is GoContext by c, or by a goroutine if that is nil.
+func (g *Group) goUntil(ctx context.Context, c *Ctx, fn func(c *Ctx) error, opts []Option) error {
 	if c == nil && g.none() {
 		panic(zeroGroup)
 	}
@@ -333,31 +348,34 @@ func (g *Group) enter(by context.Context, c *Ctx, fn func(c *Ctx) error, opts []
 	if g.cancel == nil {
 		m := spareMember(c)
 		m.g, m.fn, m.place = g, fn, g.limited
-		t, err := g.startMember(by, c, m, extOf(opts), opts)
+		if g.none() {
+			return g.enterZero(by, c, m, extOf(opts), opts)
+		}
+		t, err := g.start(by, c, m, extOf(opts), opts)
 		g.note(c, t)
 		return err
 	}
 	h := &heir{member: member{g: g, fn: fn, place: g.limited}}
 	h.ext.Parent = g.ctx
 	addTo(&h.ext, opts)
-	t, err := g.startMember(by, c, h, &h.ext, opts)
+	t, err := g.start(by, c, h, &h.ext, opts)
 	g.note(c, t)
 	return err
 }
 
-// startMember is start. The zero Group starts members on the scheduler of c.
-func (g *Group) startMember(by context.Context, c *Ctx, h launched, x *rt.Ext, opts []Option) (Task, error) {
-	if !g.none() {
-		return g.start(by, c, h, x, opts)
-	}
+// enterZero starts m, which has been counted, for the zero Group: on the scheduler of c.
+func (g *Group) enterZero(by context.Context, c *Ctx, m *member, x *rt.Ext, opts []Option) error {
 	on := launcher{sched: c.desc().Home().Sched}
 	if by == ended { // of TryGo
-		return on.start(by, nil, h, x, opts)
+		_, err := on.start(by, nil, m, x, opts)
+		return err
 	}
 	if g.maker.Load() == nil {
 		g.maker.CompareAndSwap(nil, c)
 	}
-	return on.start(by, c, h, x, opts)
+	t, err := on.start(by, c, m, x, opts)
+	g.note(c, t)
+	return err
 }
 
 // note notes t, which c has started, for await.
