@@ -125,8 +125,8 @@ func (g *Group) Go(fn func(c *Ctx) error, opts ...Option) {
 	if c == nil || !c.desc().Mine() {
 		c = caller(background)
 	}
-	if c != nil && c.Flag.Poll() {
-		checkpoint(c)
+	if c != nil {
+		c.Checkpoint()
 	}
 	_ = g.goUntil(background, c, fn, opts)
 }
