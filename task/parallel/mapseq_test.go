@@ -77,6 +77,9 @@ func TestMapSeqLeft(t *testing.T) {
 			asked := 0
 			for v, err := range parallel.MapSeq(c, count(1<<30, &asked), 4, func(c *task.Ctx, i int) (int, error) {
 				if i < 3 {
+					for i == 2 && begun.Load() == 0 {
+						c.Yield()
+					}
 					return i, nil
 				}
 				begun.Add(1)
