@@ -158,7 +158,7 @@ func TestNilContexts(t *testing.T) {
 		require.Contains(t, panicOf(f), "nil context", name)
 	}
 	require.True(t, m.TryLock() && rw.TryLock() && s.TryAcquire(1), "nothing was taken")
-	require.Contains(t, panicOf(func() { _ = task.Task{}.WaitContext(nil) }), "nil context")
+	require.Contains(t, panicOf(func() { _ = task.Task{}.WaitContext(none) }), "nil context")
 }
 
 // TestZeroGroup: a goroutine that is no task cannot add members to the zero Group, and takes no place of it. Its members run on

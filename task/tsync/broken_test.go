@@ -364,8 +364,9 @@ func TestCondWaitWithoutTheLock(t *testing.T) {
 				d.L.Unlock()
 			})
 			untilWaiting(&d.mu, &d.queue, 1)
-			d.L.Lock()
-			d.L.Unlock() // by now it waits
+			d.L.Lock() // by now it waits
+			//lint:ignore SA2001 the lock was all that was wanted
+			d.L.Unlock()
 			d.Signal()
 			<-u.done
 		})

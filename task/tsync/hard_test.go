@@ -145,11 +145,15 @@ func TestUncontendedIsNoYield(t *testing.T) {
 				g  WaitGroup
 				e  Event
 			)
+			inside := 0
 			m.Lock()
+			inside++
 			m.Unlock()
 			rw.Lock()
+			inside++
 			rw.Unlock()
 			rw.RLock()
+			w.check(inside == 2, "%d", inside)
 			rw.RUnlock()
 			g.Wait()
 			e.Set()
