@@ -328,7 +328,7 @@ type heir struct {
 // launch counts a member and starts it. Its place, if there is a limit, has been taken. With an error it has not been started, and is
 // to be taken back. If a method of a user's context panics, launch takes it back itself.
 func (g *Group) launch(by context.Context, c *Ctx, fn func(c *Ctx) error, opts []Option) error {
-	if _, own := by.(*Ctx); (own || by == background) && len(opts) == 0 {
+	if _, own := by.(*Ctx); (own || by == background) && len(opts) == 0 || g.on != nil { // startForeign skips the member itself
 		return g.enter(by, c, fn, opts)
 	}
 	returned := false

@@ -91,7 +91,12 @@ func TestGroupOfAPanickingStarter(t *testing.T) {
 	for _, ran := range []bool{false, true} {
 		require.NoError(t, s.Go(func(c *task.Ctx) {
 			g := task.NewGroup(panickingStarter{s, ran})
-			assert.Equal(t, "no", panicOf(func() { g.Go(func(*task.Ctx) error { return nil }) }))
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			fn := func(*task.Ctx) error { return nil }
+			assert.Equal(t, "no", panicOf(func() { g.Go(fn) }))
+			assert.Equal(t, "no", panicOf(func() { _ = g.GoContext(ctx, fn) }))
+			assert.Equal(t, "no", panicOf(func() { _ = g.GoContext(ctx, fn, task.Name("x")) }))
 			assert.Equal(t, !ran, g.Wait() != nil)
 		}).Wait())
 	}
