@@ -85,8 +85,8 @@ func (c *Ctx) goElsewhere(fn func(c *Ctx), opts []Option) Task {
 // Checkpoint is a yield point that is nearly free: when nobody asked the task to give
 // way it costs a load, a decrement and a branch. When the task has used up its
 // quantum and another one is runnable, it goes to the back of the queue. Call it in
-// every loop that may run for long, on the c of the task that runs the loop: on another's it does no harm, but the race
-// detector reports it.
+// every loop that may run for long, on the c of the task that runs the loop: on another's it acts on the caller too, but is counted
+// there, and comes late.
 func (c *Ctx) Checkpoint() { (*rt.Desc)(c).Checkpoint() }
 
 // Yield puts the task at the back of its worker's queue and runs the next

@@ -22,8 +22,7 @@
 // A fork is an offer. An idle worker may take it, and then it runs as a task of its own, on that worker; otherwise the parent
 // makes the call itself when it joins. So nothing here is started that nobody has time for, and parallel code runs on one worker
 // at nearly the speed of sequential code. A function that is called in parallel is given the Ctx of the task that it
-// happens to run on, and uses that one: its parent's acts on the caller too, but is slower, and the race detector reports
-// [task.Ctx.Checkpoint] on it.
+// happens to run on, and uses that one: its parent's acts on the caller too, but is slower.
 //
 // # Guarantees
 //
