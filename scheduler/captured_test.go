@@ -253,7 +253,11 @@ func said(what string, bad *atomic.Pointer[string], f func()) {
 // Each operation, by a task, a goroutine, a function of Blocking and others, with the Ctx of a task that waits, runs or has ended,
 // of the same and of another scheduler: it comes to an end, and the schedulers work afterwards.
 func TestCapturedContexts(t *testing.T) {
-	eachCount(t, []int{1, 2, 4}, func(t *testing.T, n int) {
+	counts := []int{1, 2, 4}
+	if testing.Short() {
+		counts = counts[1:2]
+	}
+	eachCount(t, counts, func(t *testing.T, n int) {
 		s, other := open(t, n, scheduler.WithStallAfter(0)), open(t, n, scheduler.WithStallAfter(0))
 		var (
 			stop  atomic.Bool
