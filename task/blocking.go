@@ -100,7 +100,7 @@ func abandonable(ctx context.Context, fn func()) error {
 		}
 		return err
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return causeOf(ctx)
 	}
 }
 

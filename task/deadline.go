@@ -339,7 +339,7 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		c.Yield()
 		if ctx.Err() != nil {
-			return context.Cause(ctx)
+			return causeOf(ctx)
 		}
 		return nil
 	}
@@ -376,6 +376,6 @@ func sleepGoroutine(ctx context.Context, d time.Duration) error {
 	case <-t.C:
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return causeOf(ctx)
 	}
 }

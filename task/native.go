@@ -27,7 +27,7 @@ func Receive[T any](ctx context.Context, ch <-chan T) (v T, ok bool, err error) 
 		case v, ok = <-ch:
 			return v, ok, nil
 		case <-ctx.Done():
-			return v, false, context.Cause(ctx)
+			return v, false, causeOf(ctx)
 		}
 	}
 	r := &receipt[T]{stop: make(chan struct{})}

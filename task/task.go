@@ -181,7 +181,7 @@ func (t Task) block(ctx context.Context) error {
 		case <-w.C:
 		case <-done:
 			if w.Abandon() {
-				return context.Cause(ctx)
+				return causeOf(ctx)
 			}
 			<-w.C
 		}

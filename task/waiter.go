@@ -204,7 +204,7 @@ func (f *foreignWait) park() error {
 	if !d.Woken() {
 		if ctx.Err() != nil && q.Withdraw() {
 			f.phase = withdrawn
-			err := context.Cause(ctx)
+			err := causeOf(ctx)
 			w.quit(f.stop)
 			return err
 		}
@@ -214,7 +214,7 @@ func (f *foreignWait) park() error {
 	ended := w.ended
 	w.quit(f.stop)
 	if ended {
-		return context.Cause(ctx)
+		return causeOf(ctx)
 	}
 	return nil
 }
@@ -230,7 +230,7 @@ func (f *foreignWait) block() error {
 		case <-done:
 			if f.q.Withdraw() {
 				f.phase = withdrawn
-				return context.Cause(w.ctx)
+				return causeOf(w.ctx)
 			}
 			w.receive()
 		}
@@ -301,9 +301,18 @@ func enterOther(ctx context.Context, c *Ctx) (*Ctx, error) {
 		c.Checkpoint()
 	}
 	if ctx.Err() != nil {
-		return c, context.Cause(ctx)
+		return c, causeOf(ctx)
 	}
 	return c, nil
+}
+
+// causeOf returns the cause of ctx, which has ended, and never nil. Those who watch over the Ctx of another task hear of its end a moment
+// before it can be asked for the cause; without one they would report an event that has not happened.
+func causeOf(ctx context.Context) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return context.Canceled
 }
 
 // Current returns the task on which the caller runs. ok is false if it runs on none: an ordinary goroutine, or a function of

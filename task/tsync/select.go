@@ -382,13 +382,13 @@ func takeSelection(c *task.Ctx) *selection {
 
 // free pools the selection, to which no case is attached any more. c is the running task, or nil.
 func (s *selection) free(c *task.Ctx) {
-	s.order, s.poll, s.help = s.order[:0], s.poll[:0], nil
 	if s.won.Load() {
 		if !s.Reusable() {
-			return
+			return // the function that watches over the context may still look at it
 		}
 		s.won.Store(false)
 	}
+	s.order, s.poll, s.help = s.order[:0], s.poll[:0], nil
 	if c != nil {
 		if i := (*rt.Desc)(c).Worker().Index; uint(i) < maxPools && spare[i].s == nil {
 			spare[i].s = s
