@@ -125,13 +125,13 @@ func operations() (all []asked) {
 	})
 	for _, n := range []int{0, 1} {
 		op(fmt.Sprint("Chan of ", n), func(c *task.Ctx) {
-			ch := tsync.NewChan[int](n)
+			ch, back := tsync.NewChan[int](n), tsync.NewChan[int](n)
 			meanwhile(func() {
 				for i := range 40 {
 					_ = ch.Send(context.Background(), i)
 				}
 				for range 40 {
-					_, _, _ = ch.Recv(context.Background())
+					_, _, _ = back.Recv(context.Background())
 				}
 			})
 			ctx := context.WithoutCancel(c)
@@ -142,8 +142,8 @@ func operations() (all []asked) {
 				_ = i
 			}
 			for i := range 40 {
-				if err := ch.Send(c, i); err != nil {
-					_ = ch.Send(ctx, i)
+				if err := back.Send(c, i); err != nil {
+					_ = back.Send(ctx, i)
 				}
 			}
 		})
