@@ -107,11 +107,11 @@ func NewMonitor(cfg Config) *Monitor {
 	return m
 }
 
-// SetQuantum has dispatches that are older asked to give way, from the next tick on. It must be positive. Anybody may call it.
+// SetQuantum has dispatches that are older asked to give way, from the next tick on. It must be positive. Any goroutine may call it.
 func (m *Monitor) SetQuantum(d time.Duration) { m.quantum.Store(d) }
 
 // SetStall has dispatches reported as stalled that are older and have not heard that they were asked, from the next tick on; 0 for
-// never. Anybody may call it.
+// never. Any goroutine may call it.
 func (m *Monitor) SetStall(d time.Duration) { m.stall.Store(d) }
 
 // Watch has the monitor watch further units from its next tick on. Anybody may call it, also

@@ -286,7 +286,7 @@ func (s *Scheduler) overflow(by context.Context, fn any, x *rt.Ext) (*rt.Desc, u
 	}
 }
 
-// submitter finds out who submits: inside says that it is a task of s, or one of its handlers, which must not wait; otherwise c is
+// submitter finds the caller of a submission: inside says that it is a task of s, or one of its handlers, which must not wait; otherwise c is
 // the task of another scheduler that it is, or nil for a goroutine.
 func (s *Scheduler) submitter() (c *task.Ctx, inside bool) {
 	c, ok := task.Current()

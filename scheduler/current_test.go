@@ -10,7 +10,7 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A task finds itself, fresh, moved or woken, on a fiber that has served before, and inside task.Pull; nobody else finds any: not a
+// A task finds itself, fresh, moved or woken, on a fiber that has served before, and inside task.Pull; no other caller finds any: not a
 // goroutine, nor a function of Blocking, on the spot or not.
 func TestCurrent(t *testing.T) {
 	is := func(want *task.Ctx) {

@@ -143,9 +143,9 @@ func WithQuantum(d time.Duration) Option {
 	})
 }
 
-func checkQuantum(who string, d time.Duration) error {
+func checkQuantum(call string, d time.Duration) error {
 	if d < MinQuantum || d > MaxQuantum {
-		return fmt.Errorf("scheduler: %s(%v): want %v to %v", who, d, MinQuantum, MaxQuantum)
+		return fmt.Errorf("scheduler: %s(%v): want %v to %v", call, d, MinQuantum, MaxQuantum)
 	}
 	return nil
 }
@@ -161,9 +161,9 @@ func WithStallAfter(d time.Duration) Option {
 	})
 }
 
-func checkStall(who string, d time.Duration) error {
+func checkStall(call string, d time.Duration) error {
 	if d < 0 {
-		return fmt.Errorf("scheduler: %s(%v): want 0 (off) or more", who, d)
+		return fmt.Errorf("scheduler: %s(%v): want 0 (off) or more", call, d)
 	}
 	return nil
 }

@@ -3,7 +3,7 @@ package scheduler
 import "time"
 
 // SetQuantum changes what [WithQuantum] has set, at once for tasks at their next yield point. It returns an error if d is not
-// from [MinQuantum] to [MaxQuantum]. Anybody may call it at any time; it does not wait.
+// from [MinQuantum] to [MaxQuantum]. It may be called from anywhere, at any time, and does not wait.
 func (s *Scheduler) SetQuantum(d time.Duration) error {
 	s.check()
 	if err := checkQuantum("SetQuantum", d); err != nil {
@@ -15,8 +15,8 @@ func (s *Scheduler) SetQuantum(d time.Duration) error {
 	return nil
 }
 
-// SetStallAfter changes what [WithStallAfter] has set; 0 turns reports off. It returns an error if d is negative. Anybody may
-// call it at any time; it does not wait.
+// SetStallAfter changes what [WithStallAfter] has set; 0 turns reports off. It returns an error if d is negative. It may be
+// called from anywhere, at any time, and does not wait.
 func (s *Scheduler) SetStallAfter(d time.Duration) error {
 	s.check()
 	if err := checkStall("SetStallAfter", d); err != nil {

@@ -83,7 +83,7 @@ func TestCompleted(t *testing.T) {
 	})
 }
 
-// TestCompletedStress: every result comes once, whoever ends when.
+// TestCompletedStress: every result comes once, in whatever order the tasks end.
 func TestCompletedStress(t *testing.T) {
 	asEach(t, func(t *testing.T, s *scheduler.Scheduler, ctx context.Context) {
 		for range 30 {

@@ -82,7 +82,7 @@ func (c *Ctx) goElsewhere(fn func(c *Ctx), opts []Option) Task {
 	return handle(d, gen)
 }
 
-// Checkpoint is a yield point that is nearly free: when nobody asked the task to give
+// Checkpoint is a yield point that is nearly free: as long as the task is not asked to give
 // way it costs a load, a decrement and a branch. When the task has used up its
 // quantum and another one is runnable, it goes to the back of the queue. Call it in
 // every loop that may run for long, on the c of the task that runs the loop: on another's it acts on the caller too, but is counted
@@ -91,7 +91,7 @@ func (c *Ctx) Checkpoint() { (*rt.Desc)(c).Checkpoint() }
 
 // Yield puts the task at the back of its worker's queue and runs the next
 // runnable task. It returns at once if there is none.
-func (c *Ctx) Yield() { (*rt.Desc)(c).Worker().Host.Yield((*rt.Desc)(c)) } // the host looks who calls; so this inlines
+func (c *Ctx) Yield() { (*rt.Desc)(c).Worker().Host.Yield((*rt.Desc)(c)) } // the host looks up the caller; so this inlines
 
 // Worker returns the index of the worker on which the caller runs, from 0 to the number of workers of its scheduler, exclusive; or
 // -1 if the caller runs on none. The task may be on another worker after anything that parks or yields, but until then no other
@@ -121,7 +121,7 @@ func (c *Ctx) Ready(t Task) {
 		return
 	}
 	if home := t.desc().Home(); home != c.desc().Home() || !c.desc().Mine() {
-		home.Sched.Inject(t.desc()) // which looks who calls
+		home.Sched.Inject(t.desc()) // which looks up the caller
 		return
 	}
 	c.desc().Host().Local(t.desc())

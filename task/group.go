@@ -214,7 +214,7 @@ var ended = func() context.Context {
 }()
 
 // Wait waits until all members have ended, parking the task or blocking the goroutine. Nothing else ends the wait, not even the
-// caller's cancellation; so after it nobody uses what only members used. Then it ends the group's context, and
+// caller's cancellation; so what only members used is free after it. Then it ends the group's context, and
 //
 //   - if a member has panicked, panics with the first one's [*PanicError]; with that member's own, if it
 //     was waiting for a group itself;

@@ -60,7 +60,7 @@ func (w *Waiter) Task() *Ctx { return w.c }
 func (w *Waiter) Claim() bool { return w.w.Claim() }
 
 // Wake wakes w, which the caller has claimed. A waiting task runs next on the caller's worker, if the caller is a task of the same
-// scheduler. by may be the caller, if that is a task, and then Wake need not look who calls.
+// scheduler. by may be the caller, if that is a task, and then Wake need not look up the caller.
 func (w *Waiter) Wake(by *Ctx) {
 	d := w.w.Task
 	if d == nil {
@@ -306,8 +306,8 @@ func enterOther(ctx context.Context, c *Ctx) (*Ctx, error) {
 	return c, nil
 }
 
-// causeOf returns the cause of ctx, which has ended, and never nil. Those who watch over the Ctx of another task hear of its end a moment
-// before it can be asked for the cause; without one they would report an event that has not happened.
+// causeOf returns the cause of ctx, which has ended, and never nil. A wait under the Ctx of another task hears of its end a moment
+// before it can be asked for the cause; without one it would report an event that has not happened.
 func causeOf(ctx context.Context) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause

@@ -55,7 +55,7 @@ type Fiber struct {
 	dying   bool // when woken: return from the body
 
 	// Goexits is how many runtime.Goexits its stack is in the deferred calls of. When such a body ends, iter.Pull raises the
-	// Goexit again in whoever sleeps in the fiber's slot, so the Reaper resumes it for the last time from a goroutine of its own.
+	// Goexit again in the fiber that sleeps in this one's slot, so the Reaper resumes it for the last time from a goroutine of its own.
 	// The running fiber's own.
 	Goexits uint8
 
@@ -64,7 +64,7 @@ type Fiber struct {
 
 	g uintptr // the Go runtime's record of the goroutine: see current.go. Set by Start
 
-	// Data is for the running fiber to use, and for who gets that from Current.
+	// Data is for the running fiber to use, and for a caller that gets that fiber from Current.
 	Data unsafe.Pointer
 
 	place prefetch.Place

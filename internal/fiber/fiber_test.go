@@ -206,7 +206,7 @@ func BenchmarkReap(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/fiber")
 }
 
-// Each fiber is found on its own goroutine, also after switches and Goexits, and by nobody else; what has ended is in no table, so
+// Each fiber is found on its own goroutine, also after switches and Goexits, and on no other; what has ended is in no table, so
 // that a goroutine that gets its record is no fiber.
 func TestCurrent(t *testing.T) {
 	is := func(want *Fiber) {

@@ -242,7 +242,7 @@ func (d *Desc) running() bool { return d.worker.Load().Current.Load() == d }
 // Fn returns the function of the task, and SetFn sets it: see the field.
 func (d *Desc) Fn() any { return d.fn }
 
-// SetFn is for who owns the task.
+// SetFn is for the task's owner.
 func (d *Desc) SetFn(fn any) { d.fn = fn }
 
 // Fib returns the fiber on which the task sleeps, or nil if it has not started.
