@@ -357,3 +357,25 @@ func TestAllBehindAHogIsHandedOut(t *testing.T) {
 	require.Same(t, call, got.Fn())
 	require.False(t, s.freeBehind(hog), "nothing is left")
 }
+
+// Of many forked calls behind a hog, sysmon hands out few at a time, since each takes a descriptor then, and some always.
+func TestManyCallsBehindAHog(t *testing.T) {
+	s := newBare(2)
+	hog := s.workers()[1]
+	parent := bareTask(t, s)
+	parent.NeedExt()
+	const calls = 3 * mostAdopted
+	for range calls {
+		hog.Forks.Push(&rt.Frame{Parent: parent})
+	}
+	require.True(t, s.freeBehind(hog))
+	require.Equal(t, mostAdopted, s.inj.len(), "what the injector is filled up to")
+	require.True(t, s.freeBehind(hog))
+	require.Equal(t, mostAdopted+leastAdopted, s.inj.len(), "what is handed out beside a full injector")
+	for s.inj.len() > 0 {
+		_, ok := s.inj.pop(1, nil)
+		require.True(t, ok)
+	}
+	require.True(t, s.freeBehind(hog))
+	require.Equal(t, mostAdopted, s.inj.len())
+}

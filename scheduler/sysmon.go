@@ -151,9 +151,11 @@ func (s *Scheduler) freeQueues(now int64) (any bool) {
 			w.lastID, w.lastSince = id, now
 			continue
 		}
-		if now-w.lastSince < 10*int64(s.quantum.Load()) {
+		q := int64(s.quantum.Load())
+		if now-w.lastSince < 10*q {
 			continue // the task may yet hear that it was asked; or the system holds the thread up
 		}
+		w.lastSince = now - 9*q // the next time is in a quantum
 		if s.freeBehind(w) {
 			any = true
 		}
@@ -162,7 +164,7 @@ func (s *Scheduler) freeQueues(now int64) (any bool) {
 }
 
 // freeBehind moves to the injector what lies behind w's task, and reports whether there was anything. What the worker adds
-// meanwhile is left to the next tick.
+// meanwhile is left to the next time, and so are most of many calls.
 func (s *Scheduler) freeBehind(w *worker) (any bool) {
 	free := func(d *rt.Desc) {
 		s.inj.push(d) // (P1)
@@ -180,13 +182,20 @@ func (s *Scheduler) freeBehind(w *worker) (any bool) {
 			free(d)
 		}
 	}
-	for range w.Forks.Thief().Len() {
+	for range min(w.Forks.Thief().Len(), max(mostAdopted-s.inj.len(), leastAdopted)) {
 		if f, out := w.Forks.Thief().Steal(); out == deque.Stolen && f.Claim() {
 			free(s.adopt(f))
 		}
 	}
 	return any
 }
+
+// A call that is handed out needs a descriptor and an extension, twice what its frame takes. Of millions behind one hog, so
+// many are handed out each time that the injector has mostAdopted tasks, and leastAdopted, so that none starves, if it has more.
+const (
+	mostAdopted  = 1024
+	leastAdopted = 16
+)
 
 // adopt is worker.adopt for sysmon, which has claimed f. Its parent waits for it, so it is counted in time.
 func (s *Scheduler) adopt(f *rt.Frame) *rt.Desc {
