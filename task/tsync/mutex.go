@@ -93,11 +93,13 @@ func (m *Mutex) Unlock() {
 }
 
 func (m *Mutex) lockSlow() {
-	ctx, c := callerUncancelled()
 	if m.TryLock() {
-		m.holder.Store((*rt.Desc)(c))
+		if h := m.holder.Load(); h == nil || !h.Mine() { // mostly the same task again: to look for it costs more
+			m.holder.Store(rt.Current())
+		}
 		return
 	}
+	ctx, c := callerUncancelled()
 	_ = m.join(ctx, c, true) // no error: it is hard
 }
 
@@ -159,6 +161,13 @@ func (m *Mutex) settle() {
 }
 
 func (m *Mutex) unlockSlow() {
+	// While a woken waiter is on its way nothing is to be done for the queue. It marks the state, or finds m free, by CAS: so
+	// either this CAS fails, or that waiter sees it.
+	for s := m.state.Load(); s&(mxLocked|mxWoken) == mxLocked|mxWoken; s = m.state.Load() {
+		if m.state.CompareAndSwap(s, s&^mxLocked) {
+			return
+		}
+	}
 	m.mu.Lock()
 	s := m.state.Load() // nothing but mxLocked changes now, and only if this call is one too many
 	switch {
