@@ -133,9 +133,11 @@ var _ Withdrawer = (*queued)(nil)
 
 // push queues a wait of c under ctx. The caller holds mu.
 func (q *waitQueue) push(mu *atomicx.Mutex, ctx context.Context, c *Ctx) *queued {
-	w := new(queued)
+	var w *queued
 	if c != nil {
 		w = queuedPool.Get().(*queued)
+	} else {
+		w = new(queued)
 	}
 	w.mu = mu
 	w.Prepare(ctx, c)
