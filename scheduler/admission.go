@@ -5,6 +5,7 @@ import (
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/wait"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -91,7 +92,7 @@ func (q *injector) started() (let *blocked) {
 
 // A blocked is a submission that waits for room. Its submitter owns the task until somebody takes it out of the list.
 type blocked struct {
-	task.Waiter
+	wait.Waiter
 	q          *injector
 	d          *rt.Desc
 	in         bool // it is in the list
@@ -101,7 +102,7 @@ type blocked struct {
 	withdrawn bool // its submitter has taken it out
 }
 
-// Withdraw implements task.Withdrawer.
+// Withdraw implements wait.Withdrawer.
 func (b *blocked) Withdraw() bool {
 	if !b.takeOut() {
 		return false
@@ -378,14 +379,14 @@ func (s *Scheduler) awaitRoom(by context.Context, c *task.Ctx, fn any, x *rt.Ext
 	}
 	d, gen := s.prepare(fn, x)
 	b := &blocked{q: q, d: d}
-	wait := by
-	if wait == nil {
-		wait = context.Background()
+	until := by
+	if until == nil {
+		until = context.Background()
 		if c != nil {
-			wait = c
+			until = c
 		}
 	}
-	b.Prepare(wait, c)
+	b.Prepare(until, (*rt.Desc)(c))
 
 	if x != nil {
 		// Whatever cancels the task ends the wait: either this finds the submission in the list, or the cancellation is

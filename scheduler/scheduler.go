@@ -109,7 +109,7 @@ func newScheduler(cfg config) (s *Scheduler, err error) {
 	s.home.Sched = (*gate)(s)
 	s.home.Pinned = s.pinned()
 	s.cohorts.Cancel = func(d *rt.Desc, gen uint32, err, cause error) (queue bool) {
-		return rt.Tasks.Cancel(rt.HandleOf(d, gen), err, cause)
+		return rt.HandleOf(d, gen).CancelFor(err, cause)
 	}
 	s.cohorts.Queue = s.injectAll
 	s.descs.nobody = &rt.Worker{Home: &s.home}

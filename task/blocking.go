@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/wait"
 )
 
 // Blocking calls fn, which may block its thread, and returns nil when fn has returned; the worker's
@@ -69,7 +70,7 @@ func (c *Ctx) BlockingOrAbandon(fn func()) error {
 	if fn == nil {
 		panic("task: Ctx.BlockingOrAbandon with a nil function")
 	}
-	me, err := Enter(c)
+	me, err := enter(c)
 	if err != nil {
 		return err
 	}
@@ -100,7 +101,7 @@ func abandonable(ctx context.Context, fn func()) error {
 		}
 		return err
 	case <-ctx.Done():
-		return causeOf(ctx)
+		return wait.CauseOf(ctx)
 	}
 }
 
@@ -130,7 +131,7 @@ func kindOf[F any](fn F) *rt.CallKind {
 }
 
 func (c *Ctx) blocking(kind *rt.CallKind, fn func()) error {
-	me, err := Enter(c)
+	me, err := enter(c)
 	if err != nil {
 		return err
 	}
@@ -147,7 +148,7 @@ func (c *Ctx) blocking(kind *rt.CallKind, fn func()) error {
 // callElsewhere has a goroutine that is no task make the call. c is the task that calls; the end of ctx ends the wait, if j allows for it.
 func (c *Ctx) callElsewhere(ctx context.Context, j *call) error {
 	j.task = c.Task()
-	j.Prepare(ctx, c)
+	j.Prepare(ctx, c.desc())
 	j.Why = rt.WaitBlocking
 	c.desc().Home().Sched.Block(j)
 	if err := j.WaitIn(j); err != nil {
@@ -166,7 +167,7 @@ func (c *Ctx) callElsewhere(ctx context.Context, j *call) error {
 // A call is one call on another goroutine. Its state is the [rt.Call]; the other fields are the
 // task's until Block, and the goroutine's until the call has returned.
 type call struct {
-	Waiter
+	wait.Waiter
 	rt.Call
 	fn      func()
 	kind    *rt.CallKind // nil: the task leaves the call when it is cancelled
@@ -175,11 +176,11 @@ type call struct {
 }
 
 var (
-	_ Withdrawer = (*call)(nil)
-	_ rt.Job     = (*call)(nil)
+	_ wait.Withdrawer = (*call)(nil)
+	_ rt.Job          = (*call)(nil)
 )
 
-// Withdraw implements Withdrawer.
+// Withdraw implements wait.Withdrawer.
 func (j *call) Withdraw() bool { return j.Leave(j.kind != nil) }
 
 // Handle returns the task's handle.

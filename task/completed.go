@@ -58,7 +58,7 @@ func (q *arrivals) put(i int, by *Ctx) {
 // take takes the oldest index. If there is none, it waits until ctx ends, and then returns the cause.
 func (q *arrivals) take(ctx context.Context) (i int, err error) {
 	for {
-		c, err := Enter(ctx)
+		c, err := enter(ctx)
 		q.mu.Lock()
 		if len(q.come) > 0 {
 			i, q.come = q.come[0], q.come[1:]

@@ -6,6 +6,7 @@ import (
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/wait"
 )
 
 // A Completion is a result that is not there yet: tasks and goroutines wait for it, and somebody completes it,
@@ -74,7 +75,7 @@ func (p *Completion[T]) WaitContext(ctx context.Context) (T, error) { return p.w
 
 // wait is WaitContext for what the end of t completes, if t is a task.
 func (p *Completion[T]) wait(ctx context.Context, t Task) (T, error) {
-	c, err := Enter(ctx)
+	c, err := enter(ctx)
 	if p.set.Load() {
 		return p.v, p.err
 	}
@@ -88,7 +89,7 @@ func (p *Completion[T]) wait(ctx context.Context, t Task) (T, error) {
 		return p.v, p.err
 	}
 	w := p.queue.push(&p.mu, ctx, c)
-	w.Why, w.end = rt.WaitResult, t
+	w.Why, w.End = rt.WaitResult, rt.Handle(t)
 	p.mu.Unlock()
 	if err := w.wait(); err != nil {
 		return zero, err
@@ -117,7 +118,7 @@ type waitQueue struct {
 
 // A queued is one wait in a waitQueue.
 type queued struct {
-	Waiter
+	wait.Waiter
 	mu         *atomicx.Mutex // of the queue's owner
 	in         *waitQueue     // nil when taken out; under mu, as the links are
 	next, prev *queued
@@ -129,7 +130,7 @@ type queued struct {
 	then func(by *Ctx)
 }
 
-var _ Withdrawer = (*queued)(nil)
+var _ wait.Withdrawer = (*queued)(nil)
 
 // push queues a wait of c under ctx. The caller holds mu.
 func (q *waitQueue) push(mu *atomicx.Mutex, ctx context.Context, c *Ctx) *queued {
@@ -140,7 +141,7 @@ func (q *waitQueue) push(mu *atomicx.Mutex, ctx context.Context, c *Ctx) *queued
 		w = new(queued)
 	}
 	w.mu = mu
-	w.Prepare(ctx, c)
+	w.Prepare(ctx, c.desc())
 	q.append(w)
 	return w
 }
@@ -162,31 +163,12 @@ var queuedPool = sync.Pool{New: func() any { return new(queued) }}
 
 // wait waits until w is taken out, and returns nil, or until its context ends. Nobody may use w afterwards.
 func (w *queued) wait() error {
-	var err error
-	if w.end.desc() != nil && w.Own() {
-		err = w.waitFor()
-	} else {
-		err = w.WaitIn(w)
-	}
-	if w.c != nil && w.Reusable() {
+	err := w.WaitIn(w)
+	if w.Task() != nil && w.Reusable() {
 		*w = queued{}
 		queuedPool.Put(w)
 	}
 	return err
-}
-
-// waitFor is WaitIn for a task that waits under its own Ctx, and for what the end of another brings.
-func (w *queued) waitFor() error {
-	d := w.c.desc()
-	w.park(rt.ForWake)
-	if d.Woken() {
-		return nil
-	}
-	if w.Withdraw() {
-		return w.c.Cause()
-	}
-	d.AwaitWakeFor(w.Why)
-	return nil
 }
 
 // pop takes out the first waiter, or returns nil. The caller holds mu.
@@ -235,12 +217,12 @@ func wakeAll(list *queued, by *Ctx) {
 		if w.then != nil {
 			w.then(by)
 		} else {
-			w.Wake(by)
+			w.Wake(by.desc())
 		}
 	}
 }
 
-// Withdraw implements Withdrawer.
+// Withdraw implements wait.Withdrawer.
 func (w *queued) Withdraw() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

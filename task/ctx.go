@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/wait"
 )
 
 // Ctx is a running task as its own function sees it. It is also a
@@ -34,7 +35,28 @@ type Ctx rt.Desc
 
 var _ context.Context = (*Ctx)(nil)
 
+// It is called before package scheduler is initialised, so before there is any task.
+var _ = func() bool { rt.KnowCtx((*Ctx)(nil)); return true }()
+
 func (c *Ctx) desc() *rt.Desc { return (*rt.Desc)(c) }
+
+// Current returns the task on which the caller runs. ok is false if it runs on none: an ordinary goroutine, or a function of
+// [Ctx.Blocking]. It costs some nanoseconds, however many workers and schedulers there are. Any goroutine may call it.
+//
+// A fiber, the stack of a task, is a goroutine of its own, which the address of the Go runtime's record of it tells apart.
+func Current() (c *Ctx, ok bool) {
+	d := rt.Current()
+	return (*Ctx)(d), d != nil
+}
+
+// background is the context of the waits that nothing but their event ends.
+var background = context.Background()
+
+// enter is wait.Enter.
+func enter(ctx context.Context) (*Ctx, error) {
+	d, err := wait.Enter(ctx)
+	return (*Ctx)(d), err
+}
 
 // Task returns the handle of the task.
 func (c *Ctx) Task() Task { return handle(c.desc(), c.desc().Gen()) }
@@ -159,14 +181,14 @@ func (c *Ctx) Cancel() { c.Task().Cancel() }
 func (c *Ctx) Cancelled() bool {
 	c.Checkpoint()
 	d := c.desc()
-	return d.Status().Cancelled() || d.Ext() != nil && c.follow()
+	return d.Status().Cancelled() || d.Ext() != nil && d.Follow()
 }
 
 // Deadline implements [context.Context]: the earliest of the task's own deadline, given with the options [Deadline] and
 // [Timeout], and the deadlines of its parent contexts.
 func (c *Ctx) Deadline() (deadline time.Time, ok bool) {
 	c.desc().Escape()
-	c.eachParent(func(p context.Context) bool {
+	c.desc().EachParent(func(p context.Context) bool {
 		if t, has := p.Deadline(); has && (!ok || t.Before(deadline)) {
 			deadline, ok = t, true
 		}
@@ -189,108 +211,43 @@ func (c *Ctx) Done() <-chan struct{} { return c.desc().Done() }
 // Inside the task, prefer [Ctx.Cancelled] and Cause: the descriptor of a task whose Err was asked for is not pooled.
 func (c *Ctx) Err() error {
 	c.desc().Escape()
-	return c.err()
-}
-
-// err is Err without the note that the Ctx is used as a context.
-func (c *Ctx) err() error {
-	d := c.desc()
-	if s := d.Status(); !s.Cancelled() {
-		if !s.InUse() {
-			return context.Canceled
-		}
-		if d.Ext() == nil || !c.follow() {
-			return nil
-		}
-	}
-	return d.CancelErr()
+	return c.desc().CtxErr()
 }
 
 // Cause returns why the task is cancelled, or nil if it is not: what the operations that wait return. It is
 // [context.Canceled] after Cancel, what CancelCause was given, the [context.Cause] of the context that the task is under, or
 // [ErrClosed]. context.Cause(c) returns the same.
-func (c *Ctx) Cause() error {
-	if c.err() == nil {
-		return nil
-	}
-	if cause := c.desc().Cause(context.Canceled, ErrClosed); cause != nil {
-		return cause
-	}
-	return context.Canceled // it has ended
-}
-
-// follow cancels the task if a context that it is under has ended, and reports whether one has. The cancellation that
-// follows the context's end comes on a goroutine; so the caller does not depend on when that runs. A user's context that
-// panics counts as one that has not ended, because the callers hold things that a panic would leave behind.
-func (c *Ctx) follow() (ended bool) {
-	defer func() { _ = recover() }()
-	c.eachParent(func(p context.Context) bool {
-		var err, cause error
-		if above, ok := p.(*Ctx); ok {
-			if err = above.err(); err != nil {
-				cause = above.Cause()
-			}
-		} else if err = p.Err(); err != nil {
-			cause = context.Cause(p)
-		}
-		if ended = err != nil; ended {
-			c.Task().cancel(err, cause)
-		}
-		return !ended
-	})
-	return ended
-}
+func (c *Ctx) Cause() error { return c.desc().CtxCause() }
 
 // Value implements [context.Context]: the value of the parent context, if the task
 // was given one.
 func (c *Ctx) Value(key any) (v any) {
 	c.desc().Escape()
 	switch key {
-	case ctxKey{}:
+	case wait.TaskKey{}:
 		return c
 	case cancelCtxKey:
 		return c.family()
 	}
-	c.eachParent(func(p context.Context) bool {
+	c.desc().EachParent(func(p context.Context) bool {
 		v = p.Value(key)
 		return v == nil
 	})
 	return v
 }
 
-// eachParent calls f with the contexts that the task is under until it returns false: those of the submission's options,
-// the last one first, and then that of which the task is a part.
-func (c *Ctx) eachParent(f func(p context.Context) bool) {
-	x := c.desc().Ext()
-	if x == nil {
-		return
-	}
-	for u := x.Under; u != nil; u = u.Next {
-		if !f(u.Context) {
-			return
-		}
-	}
-	if x.Parent != nil {
-		f(x.Parent)
-	}
-}
-
-type ctxKey struct{}
-
 // From returns the task that ctx belongs to: ctx itself or the nearest one that it was
 // derived from. It panics if ctx is nil.
 func From(ctx context.Context) (c *Ctx, ok bool) {
 	if ctx == nil {
-		panic(nilContext)
+		panic(wait.NilContext)
 	}
 	if c, ok = ctx.(*Ctx); ok {
 		return c, ok
 	}
-	c, ok = ctx.Value(ctxKey{}).(*Ctx)
+	c, ok = ctx.Value(wait.TaskKey{}).(*Ctx)
 	return c, ok
 }
-
-const nilContext = "task: nil context: pass the task's Ctx, or context.Background() if nothing is to end the wait"
 
 // String returns the task's name and state.
 func (c *Ctx) String() string { return c.Task().String() }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/wait"
 )
 
 // Deadline has the task cancelled, with the cause [context.DeadlineExceeded], at t on the scheduler's clock, if it has not
@@ -112,7 +113,7 @@ type timed struct {
 // An afterFunc is one registration.
 type afterFunc struct{ f func() }
 
-type timedKey struct{}
+var _ wait.Teller = (*timed)(nil)
 
 func newTimed(parent context.Context, timers rt.Timers, at time.Time, left time.Duration, cause error) (context.Context, context.CancelFunc) {
 	if t, ok := parent.Deadline(); ok && t.Before(at) {
@@ -130,7 +131,7 @@ func newTimed(parent context.Context, timers rt.Timers, at time.Time, left time.
 		if parent.Err() != nil {
 			ended()
 		} else {
-			stop := watch(parent, ended)
+			stop := wait.Watch(parent, ended)
 			x.mu.Lock()
 			x.stop = stop
 			over := x.err != nil
@@ -156,7 +157,7 @@ func above(parent context.Context) context.Context {
 	if c, ok := parent.(*Ctx); ok && !c.desc().Ext().HasContext() {
 		return context.WithoutCancel(parent) // when c ends, so does the timed context, at once: see watch
 	}
-	if x, ok := parent.Value(timedKey{}).(*timed); ok && x.done == parent.Done() {
+	if x, ok := parent.Value(wait.TellerKey{}).(*timed); ok && x.done == parent.Done() {
 		return within{parent, x.inner}
 	}
 	if c, ok := From(parent); ok {
@@ -249,7 +250,7 @@ func (x *timed) String() string {
 // Value implements context.Context.
 func (x *timed) Value(key any) any {
 	switch key {
-	case timedKey{}:
+	case wait.TellerKey{}:
 		return x
 	case cancelCtxKey:
 		if err, cause := x.state(); err != nil {
@@ -263,15 +264,15 @@ func (x *timed) Value(key any) any {
 // AfterFunc is what package context looks for in a context that is not its own: see atEnd. If the context has ended
 // already, f is called by a goroutine, because package context holds a lock here.
 func (x *timed) AfterFunc(f func()) (stop func() bool) {
-	if stop, ok := x.register(atEnd(f)); ok {
+	if stop, ok := x.Register(atEnd(f)); ok {
 		return stop
 	}
 	go f()
 	return func() bool { return false }
 }
 
-// register has f called when the context ends, by the goroutine that ends it. It reports false if the context has ended.
-func (x *timed) register(f func()) (stop func() bool, ok bool) {
+// Register implements wait.Teller.
+func (x *timed) Register(f func()) (stop func() bool, ok bool) {
 	a := &afterFunc{f}
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -303,30 +304,12 @@ func (c *Ctx) AfterFunc(f func()) (stop func() bool) {
 	return func() bool { return false }
 }
 
-// watch is context.AfterFunc for functions that do not wait. If ctx ends by a timer of heddle's, f is called by whoever found that
-// due, and not by a goroutine, which would have to wait for a processor.
-func watch(ctx context.Context, f func()) (stop func() bool) {
-	// As the standard library does: what has the same channel ends at the same time.
-	if c, ok := ctx.(*Ctx); ok {
-		if stop, ok := c.desc().AfterDone(f); ok {
-			return stop
-		}
-		return context.AfterFunc(ctx, f)
-	}
-	if x, ok := ctx.Value(timedKey{}).(*timed); ok && x.done == ctx.Done() {
-		if stop, ok := x.register(f); ok {
-			return stop
-		}
-	}
-	return context.AfterFunc(ctx, f)
-}
-
 // Sleep waits until d has passed, parking the task or blocking the goroutine. When ctx ends first it returns the
 // cause. If d is not positive it returns at once, for a task after a [Ctx.Yield].
 //
 // A task sleeps by the clock of its scheduler, a goroutine by real time.
 func Sleep(ctx context.Context, d time.Duration) error {
-	c, err := Enter(ctx)
+	c, err := enter(ctx)
 	if err != nil {
 		return err
 	}
@@ -339,12 +322,12 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		c.Yield()
 		if ctx.Err() != nil {
-			return causeOf(ctx)
+			return wait.CauseOf(ctx)
 		}
 		return nil
 	}
 	s := &sleeper{timers: c.desc().Home().Sched.Timers()}
-	s.Init(ctx)
+	s.Prepare(ctx, c.desc())
 	s.timer.Do = s
 	s.timers.Arm(&s.timer, rt.After(s.timers.Now(), d))
 	err = s.Wait()
@@ -354,7 +337,7 @@ func Sleep(ctx context.Context, d time.Duration) error {
 
 // A sleeper is a task that sleeps under another context than its own.
 type sleeper struct {
-	Waiter
+	wait.Waiter
 	timers rt.Timers
 	timer  rt.Timer
 }
@@ -376,6 +359,6 @@ func sleepGoroutine(ctx context.Context, d time.Duration) error {
 	case <-t.C:
 		return nil
 	case <-ctx.Done():
-		return causeOf(ctx)
+		return wait.CauseOf(ctx)
 	}
 }

@@ -29,7 +29,7 @@ func (f *Flight[K, V]) DoContext(ctx context.Context, key K, fn func() (V, error
 	if fn == nil {
 		panic("task: Flight.Do with a nil function")
 	}
-	c, err := Enter(ctx)
+	c, err := enter(ctx)
 	if err != nil {
 		var zero V
 		return zero, err

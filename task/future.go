@@ -93,7 +93,7 @@ func (f *Future[T]) WaitContext(ctx context.Context) (T, error) { return f.s.p.w
 // order. It returns nil and the error of the first one in that order that has one, without waiting for those that follow; if ctx
 // ends first, the cause. The tasks are not affected.
 func All[T any](ctx context.Context, fs ...*Future[T]) ([]T, error) {
-	if _, err := Enter(ctx); err != nil {
+	if _, err := enter(ctx); err != nil {
 		return nil, err
 	}
 	vs := make([]T, len(fs))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/wait"
 )
 
 // A Starter starts tasks: a scheduler, or a running task's [Ctx]. It can be another type that wraps one of these, to
@@ -123,7 +124,7 @@ func (g *Group) Go(fn func(c *Ctx) error, opts ...Option) {
 	}
 	c := g.maker.Load() // mostly the caller, which it can say faster than caller can
 	if c == nil || !c.desc().Mine() {
-		c = caller(background)
+		c = (*Ctx)(wait.Caller(background))
 	}
 	if c != nil {
 		c.Checkpoint()
@@ -139,7 +140,7 @@ func (g *Group) GoContext(ctx context.Context, fn func(c *Ctx) error, opts ...Op
 	if fn == nil {
 		panic(nilMember)
 	}
-	c, err := Enter(ctx)
+	c, err := enter(ctx)
 	if err != nil {
 		return err
 	}
@@ -229,7 +230,7 @@ func (g *Group) Wait() error { return g.WaitContext(background) }
 // WaitContext is [Group.Wait] that gives up when ctx ends: then it returns the cause and changes nothing. The members go on, unless
 // ctx was the group's context, and use what they use; WaitContext and Wait can be called again.
 func (g *Group) WaitContext(ctx context.Context) error {
-	c, err := Enter(ctx)
+	c, err := enter(ctx)
 	if !g.members.none() {
 		if err != nil {
 			return err

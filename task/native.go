@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/wait"
 )
 
 // Receive receives from a native channel, parking the task or blocking the goroutine: ok is false if ch is closed, and a nil
@@ -13,7 +14,7 @@ import (
 //
 // What is there already is taken at once. To wait, a task costs a goroutine for as long; tsync.Chan has no such cost.
 func Receive[T any](ctx context.Context, ch <-chan T) (v T, ok bool, err error) {
-	c, err := Enter(ctx)
+	c, err := enter(ctx)
 	if err != nil {
 		return v, false, err
 	}
@@ -27,13 +28,13 @@ func Receive[T any](ctx context.Context, ch <-chan T) (v T, ok bool, err error) 
 		case v, ok = <-ch:
 			return v, ok, nil
 		case <-ctx.Done():
-			return v, false, causeOf(ctx)
+			return v, false, wait.CauseOf(ctx)
 		}
 	}
 	r := &receipt[T]{stop: make(chan struct{})}
-	r.Prepare(ctx, c)
+	r.Prepare(ctx, c.desc())
 	c.desc().Home().Sched.Assist(func() { r.receive(ch) })
-	broken, _ := r.waitIn(r) // no error: Withdraw never takes the wait back
+	broken, _ := r.WaitRecovering(r) // no error: Withdraw never takes the wait back
 	if r.received {
 		return r.v, r.ok, nil
 	}
@@ -53,7 +54,7 @@ func AwaitDone(ctx context.Context, done <-chan struct{}) error {
 	return err
 }
 
-// A receipt is one wait of a task for a native channel, and the Withdrawer of that wait.
+// A receipt is one wait of a task for a native channel, and the wait.Withdrawer of that wait.
 //
 //	task                                  helper, a goroutine
 //	T1 park until woken                   H1 select: receive from ch, or stop is closed
@@ -65,7 +66,7 @@ func AwaitDone(ctx context.Context, done <-chan struct{}) error {
 // The select of H1 alone decides. So whatever the helper has taken from ch gets to the task, and that goes on only when
 // it is known that nothing will be taken any more.
 type receipt[T any] struct {
-	Waiter
+	wait.Waiter
 	stopped atomicx.Bool
 	stop    chan struct{}
 
@@ -75,7 +76,7 @@ type receipt[T any] struct {
 	received bool
 }
 
-// Withdraw implements Withdrawer. It never takes back the wait itself, but has the helper end it.
+// Withdraw implements wait.Withdrawer. It never takes back the wait itself, but has the helper end it.
 func (r *receipt[T]) Withdraw() bool {
 	if r.stopped.CompareAndSwap(false, true) {
 		close(r.stop)

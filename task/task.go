@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/wait"
 )
 
 // Task is a handle of a task: a small value that costs no allocation and can be copied,
@@ -24,7 +25,6 @@ func (t Task) life() uint32 { return rt.Handle(t).Gen() }
 func init() {
 	rt.Tasks.Refused = func(err error) rt.Handle { return rt.Handle(refused(err)) }
 	rt.Tasks.Ext = func(parent context.Context, opts any) *rt.Ext { return submission(parent, opts.([]Option)) }
-	rt.Tasks.Cancel = func(h rt.Handle, err, cause error) bool { return cancelWith(Task(h), err, cause) }
 }
 
 // State returns what the task is doing at this moment.
@@ -64,40 +64,8 @@ func (t Task) Cancel() { t.CancelCause(nil) }
 // nil cause means [context.Canceled]. The first cancellation sets the cause.
 func (t Task) CancelCause(cause error) { t.cancel(context.Canceled, cause) }
 
-// cancelWith is CancelCause for a context that has ended with err and cause, but for the queue: it reports whether the caller
-// has to queue the task, which this has woken.
-func cancelWith(t Task, err, cause error) (queue bool) {
-	d := t.desc()
-	if !d.Status().Live(t.life()) {
-		return false
-	}
-	why := rt.Default
-	if expired := rt.Expired(err); expired || cause != nil && cause != context.Canceled {
-		why = rt.Custom
-		if cause == nil {
-			cause = err
-		}
-		if !d.SetCause(t.life(), cause, expired) {
-			return false
-		}
-	}
-	did, queue := d.Cancel(t.life(), why)
-	if !did {
-		return false
-	}
-	if x := d.Ext(); x != nil {
-		x.CloseDone()
-		d.CancelKids()
-	}
-	return queue
-}
-
 // cancel is CancelCause with what Err of the Ctx is to return.
-func (t Task) cancel(err, cause error) {
-	if t.desc() != nil && cancelWith(t, err, cause) {
-		t.desc().Home().Sched.Inject(t.desc())
-	}
-}
+func (t Task) cancel(err, cause error) { rt.Handle(t).Cancel(err, cause) }
 
 // Ready lets a task that is in [Ctx.Park] go on, or the next Park return at once. It
 // may be called from anywhere, does not wait, and does nothing to a task that has ended.
@@ -121,7 +89,7 @@ func (t Task) WaitContext(ctx context.Context) error { return t.wait(ctx, rt.Wai
 
 // wait is WaitContext. why is what Dump is to show.
 func (t Task) wait(ctx context.Context, why rt.Why) error {
-	c, err := Enter(ctx)
+	c, err := enter(ctx)
 	if t.State() == Done {
 		return t.Err()
 	}
@@ -138,13 +106,13 @@ func (t Task) wait(ctx context.Context, why rt.Why) error {
 	case ctx.Done() == nil:
 		return t.join(c, why, rt.ForWakeOnly)
 	}
-	w := &endWait{}
-	w.Prepare(ctx, c)
-	w.Why, w.end = why, t
-	if !t.desc().Await(&w.w, t.life()) {
+	var w wait.Waiter
+	w.Prepare(ctx, c.desc())
+	w.Why, w.End = why, rt.Handle(t)
+	if !w.AwaitEnd() {
 		return t.Err()
 	}
-	if err := w.WaitIn(w); err != nil {
+	if err := w.Wait(); err != nil {
 		if t.State() == Done {
 			return t.Err()
 		}
@@ -152,12 +120,6 @@ func (t Task) wait(ctx context.Context, why rt.Why) error {
 	}
 	return t.Err()
 }
-
-// An endWait is the wait of a task for the end of another under a context that is not its own.
-type endWait struct{ Waiter }
-
-// Withdraw implements Withdrawer.
-func (w *endWait) Withdraw() bool { return w.w.Abandon() }
 
 // block is WaitContext by an ordinary goroutine.
 func (t Task) block(ctx context.Context) error {
@@ -181,7 +143,7 @@ func (t Task) block(ctx context.Context) error {
 		case <-w.C:
 		case <-done:
 			if w.Abandon() {
-				return causeOf(ctx)
+				return wait.CauseOf(ctx)
 			}
 			<-w.C
 		}

@@ -24,7 +24,4 @@ var Tasks struct {
 	// Ext turns the options of a submission, a []task.Option, into what the descriptor gets. parent, which may be nil, is as by
 	// task.Parent.
 	Ext func(parent context.Context, opts any) *Ext
-	// Cancel cancels a task for a context that has ended with err and cause, but for the queue: it reports whether the caller has to
-	// queue the task, which this has woken.
-	Cancel func(h Handle, err, cause error) (queue bool)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 )
@@ -57,9 +58,9 @@ func TestKeptWaiterGivesWay(t *testing.T) {
 	require.NoError(t, err)
 	defer s.Close()
 	ch, end := NewChan[int](0), NewChan[int](0)
-	var first, second *task.Ctx
+	var first, second *rt.Desc
 	a := s.Go(func(c *task.Ctx) {
-		first = c
+		first = (*rt.Desc)(c)
 		for range keepAfter + 1 {
 			_, _, _ = ch.Recv(c)
 		}
@@ -73,7 +74,7 @@ func TestKeptWaiterGivesWay(t *testing.T) {
 	require.Same(t, first, ch.kept[receiving].Load().of)
 	const n = firstLimit + 5
 	b := s.Go(func(c *task.Ctx) {
-		second = c
+		second = (*rt.Desc)(c)
 		for range n {
 			_, _, _ = ch.Recv(c)
 		}

@@ -5,7 +5,7 @@ import (
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
-	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/internal/wait"
 )
 
 // Barrier is where a fixed number of parties, tasks or goroutines, wait for each other, round after
@@ -30,23 +30,23 @@ func NewBarrier(n int) *Barrier {
 // party that arrives last does not wait, and gets last as true. What any party did before happens before what
 // any does after. Nothing else ends the wait: see [Barrier.WaitContext].
 func (b *Barrier) Wait() (last bool) {
-	ctx, c := callerUncancelled()
-	last, _ = b.wait(ctx, c, true)
+	ctx, d := callerUncancelled()
+	last, _ = b.wait(ctx, d, true)
 	return last
 }
 
 // WaitContext is [Barrier.Wait], which gives up when ctx ends first: it returns the cause, and the party counts as not having
 // arrived.
 func (b *Barrier) WaitContext(ctx context.Context) (last bool, err error) {
-	c, err := task.Enter(ctx)
+	d, err := wait.Enter(ctx)
 	if err != nil {
 		return false, err
 	}
-	return b.wait(ctx, c, false)
+	return b.wait(ctx, d, false)
 }
 
 // wait waits, which the end of ctx does not end if hard.
-func (b *Barrier) wait(ctx context.Context, c *task.Ctx, hard bool) (last bool, err error) {
+func (b *Barrier) wait(ctx context.Context, d *rt.Desc, hard bool) (last bool, err error) {
 	if b.parties == 0 {
 		panic("tsync: Wait of the zero Barrier, which has no parties: make one with NewBarrier")
 	}
@@ -55,11 +55,11 @@ func (b *Barrier) wait(ctx context.Context, c *task.Ctx, hard bool) (last bool, 
 		b.waiting = 0
 		list := b.queue.takeAll()
 		b.mu.Unlock()
-		wakeList(list, c)
+		wakeList(list, d)
 		return true, nil
 	}
 	b.waiting++
-	w := plainWaiters.take(ctx, c, b)
+	w := plainWaiters.take(ctx, d, b)
 	w.Why = rt.WaitBarrier
 	b.queue.push(w)
 	b.mu.Unlock()

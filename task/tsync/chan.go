@@ -8,7 +8,7 @@ import (
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
-	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/internal/wait"
 )
 
 // Chan is a channel of values of type T, with the semantics of Go's own, between tasks, between
@@ -93,13 +93,14 @@ func poolOf[T any]() *pool[T] {
 // the buffer has room for it. When ctx ends first it returns the cause, and v has not been
 // sent. It panics if the channel is closed, also if that happens while it waits.
 func (ch *Chan[T]) Send(ctx context.Context, v T) error {
-	c, own := ctx.(*task.Ctx)
-	if !own || !c.Enters() {
+	d := rt.OfCtx(ctx)
+	own := d != nil
+	if !own || !wait.Enters(d) {
 		var err error
-		if c, err = task.Enter(ctx); err != nil {
+		if d, err = wait.Enter(ctx); err != nil {
 			return err
 		}
-		own = context.Context(c) == ctx
+		own = d != nil && rt.OfCtx(ctx) == d
 	}
 	if ch == nil {
 		return never(ctx)
@@ -109,18 +110,17 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 		case chReceiver: // (C1, C2)
 			if w := ch.kept[receiving].Load(); ch.word.CompareAndSwap(s, s-chReceiver) {
 				w.v, w.ok = v, true
-				w.Wake(c)
+				w.Wake(d)
 				return nil
 			}
 		case 0: // (W1, W2)
-			if w := ch.kept[sending].Load(); w != nil && w.of == c {
+			if w := ch.kept[sending].Load(); w != nil && w.of == d {
 				w.v = v
 				if ch.word.CompareAndSwap(s, s+chSender) {
-					d := (*rt.Desc)(c) // here and not in a function: see Park in package scheduler
-					d.Worker().Host.Park(d, rt.WaitSend.Park(rt.ForWake))
+					d.Worker().Host.Park(d, rt.WaitSend.Park(rt.ForWake)) // here and not in a function: see Park in package scheduler
 					if !d.Woken() && w.cancelled() {
 						w.reset()
-						return c.Cause()
+						return d.CtxCause()
 					}
 					ok := w.ok
 					w.reset()
@@ -141,7 +141,7 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 		w.v, w.ok = v, true
 		ch.met(w, own)
 		ch.mu.Unlock()
-		w.wake(c)
+		w.wake(d)
 		return nil
 	}
 	if ch.n < len(ch.buf) {
@@ -151,10 +151,10 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 	}
 	var w *waiter[T]
 	if own {
-		w = ch.ownWaiter(c, sending)
+		w = ch.ownWaiter(d, sending)
 	}
 	if w == nil {
-		w = ch.waiter(ctx, c, sending, own)
+		w = ch.waiter(ctx, d, sending, own)
 	}
 	w.v, w.Why = v, rt.WaitSend
 	ch.sendq.push(w)
@@ -164,10 +164,9 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 		err error
 	)
 	if own {
-		d := (*rt.Desc)(c)
 		d.Worker().Host.Park(d, rt.WaitSend.Park(rt.ForWake))
 		if !d.Woken() && w.cancelled() {
-			err = c.Cause()
+			err = d.CtxCause()
 		}
 		ok = w.ok
 		if w.of != nil {
@@ -191,12 +190,13 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 // ok is true then. When the channel is closed and all that was sent has been received, it returns the
 // zero value and ok is false. When ctx ends first it returns the cause, and nothing has been received.
 func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
-	c, own := ctx.(*task.Ctx)
-	if !own || !c.Enters() {
-		if c, err = task.Enter(ctx); err != nil {
+	d := rt.OfCtx(ctx)
+	own := d != nil
+	if !own || !wait.Enters(d) {
+		if d, err = wait.Enter(ctx); err != nil {
 			return v, false, err
 		}
-		own = context.Context(c) == ctx
+		own = d != nil && rt.OfCtx(ctx) == d
 	}
 	if ch == nil {
 		return v, false, never(ctx)
@@ -207,15 +207,14 @@ func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
 			if w := ch.kept[sending].Load(); ch.word.CompareAndSwap(s, s-chSender) {
 				v = w.v
 				w.ok = true
-				w.Wake(c)
+				w.Wake(d)
 				return v, true, nil
 			}
 		case 0: // (W1, W2)
-			if w := ch.kept[receiving].Load(); w != nil && w.of == c && ch.word.CompareAndSwap(s, s+chReceiver) {
-				d := (*rt.Desc)(c) // here and not in a function: see Park in package scheduler
-				d.Worker().Host.Park(d, rt.WaitRecv.Park(rt.ForWake))
+			if w := ch.kept[receiving].Load(); w != nil && w.of == d && ch.word.CompareAndSwap(s, s+chReceiver) {
+				d.Worker().Host.Park(d, rt.WaitRecv.Park(rt.ForWake)) // here and not in a function: see Park in package scheduler
 				if !d.Woken() && w.cancelled() {
-					return v, false, c.Cause()
+					return v, false, d.CtxCause()
 				}
 				v, ok = w.v, w.ok
 				w.reset()
@@ -229,7 +228,7 @@ func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
 		w := ch.refill()
 		ch.mu.Unlock()
 		if w != nil {
-			w.wake(c)
+			w.wake(d)
 		}
 		return v, true, nil
 	}
@@ -238,7 +237,7 @@ func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
 		w.ok = true
 		ch.met(w, own)
 		ch.mu.Unlock()
-		w.wake(c)
+		w.wake(d)
 		return v, true, nil
 	}
 	if ch.closed {
@@ -247,10 +246,10 @@ func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
 	}
 	var w *waiter[T]
 	if own {
-		w = ch.ownWaiter(c, receiving)
+		w = ch.ownWaiter(d, receiving)
 	}
 	if w == nil {
-		w = ch.waiter(ctx, c, receiving, own)
+		w = ch.waiter(ctx, d, receiving, own)
 	}
 	w.Why = rt.WaitRecv
 	ch.recvq.push(w)
@@ -258,10 +257,9 @@ func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
 	if !own {
 		return ch.pool.wait(w)
 	}
-	d := (*rt.Desc)(c)
 	d.Worker().Host.Park(d, rt.WaitRecv.Park(rt.ForWake))
 	if !d.Woken() && w.cancelled() {
-		err = c.Cause()
+		err = d.CtxCause()
 	}
 	v, ok = w.v, w.ok
 	if w.of != nil {
@@ -461,24 +459,24 @@ func (q *queue[T]) claim(self *selection) *waiter[T] {
 	return nil
 }
 
-// ownWaiter returns the waiter that is kept for the task c in the direction dir, or nil.
+// ownWaiter returns the waiter that is kept for the task d in the direction dir, or nil.
 //
 // Each direction keeps one waiter for the task that used it first: when that task comes again, it is
 // here and so does not wait, and the waiter is free, which nobody else could know without asking. That
 // spares the usual case, one task at each end, the pool. A waiter whose task comes no more gives way
 // when enough others have come. Only for waits under the task's own
 // Ctx: the end of a derived one may come late, and must then not find another wait.
-func (ch *Chan[T]) ownWaiter(c *task.Ctx, dir direction) *waiter[T] {
+func (ch *Chan[T]) ownWaiter(d *rt.Desc, dir direction) *waiter[T] {
 	w := ch.kept[dir].Load()
-	if w == nil || w.of != c {
+	if w == nil || w.of != d {
 		return nil
 	}
 	ch.usage[dir].misses = 0
 	return w // prepared already, for a wait of the same kind
 }
 
-// waiter returns a waiter where ownWaiter has none. own says that ctx is c.
-func (ch *Chan[T]) waiter(ctx context.Context, c *task.Ctx, dir direction, own bool) *waiter[T] {
+// waiter returns a waiter where ownWaiter has none. own says that ctx is d's Ctx.
+func (ch *Chan[T]) waiter(ctx context.Context, d *rt.Desc, dir direction, own bool) *waiter[T] {
 	if ch.pool == nil {
 		ch.pool = poolOf[T]()
 	}
@@ -487,13 +485,13 @@ func (ch *Chan[T]) waiter(ctx context.Context, c *task.Ctx, dir direction, own b
 	u.misses++
 	if own && u.misses > max(u.limit, keepAfter) {
 		u.misses, u.limit = 0, max(2*u.limit, firstLimit)
-		w := &waiter[T]{at: ch, of: c, index: int(dir)}
-		w.Prepare(ctx, c)
+		w := &waiter[T]{at: ch, of: d, index: int(dir)}
+		w.Prepare(ctx, d)
 		w.Why = [...]rt.Why{receiving: rt.WaitRecv, sending: rt.WaitSend}[dir]
 		ch.kept[dir].Store(w)
 		return w
 	}
-	return ch.pool.take(ctx, c, ch)
+	return ch.pool.take(ctx, d, ch)
 }
 
 // withdraw implements owner.
@@ -511,7 +509,7 @@ func panicClosed(op string) {
 
 // never waits for the end of ctx.
 func never(ctx context.Context) error {
-	var w task.Waiter // no other party knows it, so nothing wakes it
+	var w wait.Waiter // no other party knows it, so nothing wakes it
 	w.Init(ctx)
 	w.Why = rt.WaitNever
 	return w.Wait()

@@ -6,7 +6,7 @@ import (
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
-	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/internal/wait"
 )
 
 // Locker is sync.Locker, so that a program which names it ports from sync too.
@@ -37,90 +37,90 @@ func NewCond(l sync.Locker) *Cond { return &Cond{L: l} }
 //	for !condition() {
 //		cond.Wait()
 //	}
-func (d *Cond) Wait() {
-	ctx, c := callerUncancelled()
-	_ = d.wait(ctx, c, true)
+func (c *Cond) Wait() {
+	ctx, d := callerUncancelled()
+	_ = c.wait(ctx, d, true)
 }
 
 // WaitContext is [Cond.Wait], which gives up when ctx ends first, and returns the cause; then no Signal was used up. L is held
 // when it returns, also with an error. For that it may have to wait beyond the end of ctx.
-func (d *Cond) WaitContext(ctx context.Context) error {
-	c, err := task.Enter(ctx)
+func (c *Cond) WaitContext(ctx context.Context) error {
+	d, err := wait.Enter(ctx)
 	if err != nil {
 		return err
 	}
-	return d.wait(ctx, c, false)
+	return c.wait(ctx, d, false)
 }
 
 // wait waits, which the end of ctx does not end if hard.
-func (d *Cond) wait(ctx context.Context, c *task.Ctx, hard bool) error {
-	if d.L == nil {
+func (c *Cond) wait(ctx context.Context, d *rt.Desc, hard bool) error {
+	if c.L == nil {
 		panic("tsync: Wait of a Cond without a lock: make one with NewCond")
 	}
-	w := plainWaiters.take(ctx, c, d)
+	w := plainWaiters.take(ctx, d, c)
 	w.Why = rt.WaitCond
-	d.mu.Lock()
-	d.queue.push(w)
-	d.mu.Unlock()
-	d.unlock(w)
-	return d.await(w, hard)
+	c.mu.Lock()
+	c.queue.push(w)
+	c.mu.Unlock()
+	c.unlock(w)
+	return c.await(w, hard)
 }
 
 // unlock unlocks L, after w was queued: a Signal that comes as soon as L is free must find it. If L is not locked, Unlock
 // panics, and w must not stay behind: the next Signal would end whatever its task waits for by then.
-func (d *Cond) unlock(w *waiter[struct{}]) {
+func (c *Cond) unlock(w *waiter[struct{}]) {
 	unlocked := false
 	defer func() {
 		if !unlocked {
-			d.retract(w)
+			c.retract(w)
 		}
 	}()
-	d.L.Unlock()
+	c.L.Unlock()
 	unlocked = true
 }
 
 // retract ends the wait of w, which has not begun. If a Signal has come already, it goes to the next waiter.
-func (d *Cond) retract(w *waiter[struct{}]) {
-	if !d.withdraw(w) {
+func (c *Cond) retract(w *waiter[struct{}]) {
+	if !c.withdraw(w) {
 		w.WaitWoken()
-		d.Signal()
+		c.Signal()
 	}
 	plainWaiters.put(w)
 }
 
 // await waits for w and locks L again, even if the context panics.
-func (d *Cond) await(w *waiter[struct{}], hard bool) error {
-	defer d.L.Lock()
+func (c *Cond) await(w *waiter[struct{}], hard bool) error {
+	defer c.L.Lock()
 	_, _, err := plainWaiters.await(w, hard)
 	return err
 }
 
 // Signal wakes the waiter that has been waiting longest, if there is one. The caller may hold L, but need not.
-func (d *Cond) Signal() {
-	d.mu.Lock()
+func (c *Cond) Signal() {
+	c.mu.Lock()
 	var w *waiter[struct{}]
-	if d.queue.first != nil {
-		w = d.queue.pop()
+	if c.queue.first != nil {
+		w = c.queue.pop()
 	}
-	d.mu.Unlock()
+	c.mu.Unlock()
 	if w != nil {
 		w.wake(nil)
 	}
 }
 
 // Broadcast wakes all that wait. The caller may hold L, but need not.
-func (d *Cond) Broadcast() {
-	d.mu.Lock()
-	list := d.queue.takeAll()
-	d.mu.Unlock()
+func (c *Cond) Broadcast() {
+	c.mu.Lock()
+	list := c.queue.takeAll()
+	c.mu.Unlock()
 	wakeList(list, nil)
 }
 
 var _ owner[struct{}] = (*Cond)(nil)
 
 // withdraw implements owner.
-func (d *Cond) withdraw(w *waiter[struct{}]) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+func (c *Cond) withdraw(w *waiter[struct{}]) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	return w.leave()
 }

@@ -5,7 +5,7 @@ import (
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
-	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/internal/wait"
 )
 
 // Event is a condition that is set or not, and that tasks and goroutines can wait for. The zero
@@ -44,28 +44,28 @@ func (e *Event) Wait() { e.waitHard(rt.WaitEvent) }
 
 func (e *Event) waitHard(why rt.Why) {
 	if !e.set.Load() {
-		ctx, c := callerUncancelled()
-		_ = e.wait(ctx, c, why, true)
+		ctx, d := callerUncancelled()
+		_ = e.wait(ctx, d, why, true)
 	}
 }
 
 // WaitContext is [Event.Wait], which gives up when ctx ends first, and returns the cause.
 func (e *Event) WaitContext(ctx context.Context) error {
-	c, err := task.Enter(ctx)
+	d, err := wait.Enter(ctx)
 	if err != nil || e.set.Load() {
 		return err
 	}
-	return e.wait(ctx, c, rt.WaitEvent, false)
+	return e.wait(ctx, d, rt.WaitEvent, false)
 }
 
 // wait waits, which the end of ctx does not end if hard.
-func (e *Event) wait(ctx context.Context, c *task.Ctx, why rt.Why, hard bool) error {
+func (e *Event) wait(ctx context.Context, d *rt.Desc, why rt.Why, hard bool) error {
 	e.mu.Lock()
 	if e.set.Load() {
 		e.mu.Unlock()
 		return nil
 	}
-	w := plainWaiters.take(ctx, c, e)
+	w := plainWaiters.take(ctx, d, e)
 	w.Why = why
 	e.queue.push(w)
 	e.mu.Unlock()

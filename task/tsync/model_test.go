@@ -179,7 +179,7 @@ func TestModelMutexQueuesWithoutLooking(t *testing.T) {
 		m.mu.Lock()
 		m.hands = 10
 		m.state.Or(mxQueued)
-		w := mutexWaiters.take(c, c, m)
+		w := mutexWaiters.take(c, (*rt.Desc)(c), m)
 		m.queue.push(w)
 		m.mu.Unlock()
 		_, _, err := mutexWaiters.await(w, false)
@@ -205,7 +205,7 @@ func TestModelMutexGivesUpAfterHandOver(t *testing.T) {
 				m.mu.Unlock()
 				return nil
 			}
-			w := mutexWaiters.take(c, c, withdraw(m))
+			w := mutexWaiters.take(c, (*rt.Desc)(c), withdraw(m))
 			m.queue.push(w)
 			m.mu.Unlock()
 			_, _, err := mutexWaiters.await(w, false)
@@ -348,8 +348,8 @@ func (x chat) model(m *explore.Model) {
 	ch := NewChan[int](x.capacity)
 	if x.paired {
 		for dir, a := range map[direction]*actor{sending: s.tasks[0], receiving: s.tasks[x.senders]} {
-			w := &waiter[int]{at: ch, of: a.c, index: int(dir)}
-			w.Prepare(a.c, a.c)
+			w := &waiter[int]{at: ch, of: a.d, index: int(dir)}
+			w.Prepare(a.c, a.d)
 			ch.kept[dir].Store(w)
 		}
 	} else {
@@ -460,7 +460,7 @@ func TestModelChanMeetsWithoutCAS(t *testing.T) {
 			ch.word.Store(s - chSender)
 			v := w.v
 			w.ok = true
-			w.Wake(c)
+			w.Wake((*rt.Desc)(c))
 			return v, true, nil
 		}
 		return ch.Recv(c)
@@ -491,18 +491,18 @@ func TestModelChanUnpairForgets(t *testing.T) {
 func TestModelChanGivesUpAfterHandOver(t *testing.T) {
 	x := rightTalk
 	x.send = func(ch *Chan[int], c *task.Ctx, v int) error {
+		d := (*rt.Desc)(c)
 		ch.lock()
 		if w := ch.receiver(nil); w != nil {
 			w.v, w.ok = v, true
 			ch.mu.Unlock()
-			w.wake(c)
+			w.wake(d)
 			return nil
 		}
-		w := ch.waiter(c, c, sending, false)
+		w := ch.waiter(c, d, sending, false)
 		w.v = v
 		ch.sendq.push(w)
 		ch.mu.Unlock()
-		d := (*rt.Desc)(c)
 		d.Worker().Host.Park(d, rt.ForWake)
 		if !d.Woken() {
 			ch.withdraw(w)
@@ -606,15 +606,16 @@ func TestModelSelect(t *testing.T) {
 
 // selectWith is Select, without what it does for special cases, and with other ways to lock and to win.
 func selectWith(c *task.Ctx, cases []Case, together bool) (int, error) {
-	s := newSelection(c, cases)
-	defer func() { s.free(c) }()
-	s.Prepare(c, c)
+	d := (*rt.Desc)(c)
+	s := newSelection(d, cases)
+	defer func() { s.free(d) }()
+	s.Prepare(c, d)
 	if together {
-		s.lock(c, cases)
-		if i, w := s.try(c, cases); i >= 0 {
+		s.lock(d, cases)
+		if i, w := s.try(d, cases); i >= 0 {
 			s.release(cases)
 			if w != nil {
-				w.wake(c)
+				w.wake(d)
 			}
 			return i, nil
 		}
@@ -635,7 +636,7 @@ func selectWith(c *task.Ctx, cases []Case, together bool) (int, error) {
 					cases[o.index].detach()
 				}
 				if w != nil {
-					w.wake(c)
+					w.wake(d)
 				}
 				return int(i), nil
 			}
@@ -674,18 +675,19 @@ func TestModelSelectOneByOne(t *testing.T) {
 func TestModelSelectStaysQueued(t *testing.T) {
 	defer func() { modelSeed = 0 }()
 	sel := func(c *task.Ctx, cases ...Case) (int, error) {
-		s := newSelection(c, cases)
-		s.lock(c, cases)
-		i, w := s.try(c, cases)
+		d := (*rt.Desc)(c)
+		s := newSelection(d, cases)
+		s.lock(d, cases)
+		i, w := s.try(d, cases)
 		if i >= 0 {
 			s.release(cases)
-			s.free(c)
+			s.free(d)
 			if w != nil {
-				w.wake(c)
+				w.wake(d)
 			}
 			return i, nil
 		}
-		s.Prepare(c, c)
+		s.Prepare(c, d)
 		for _, o := range s.order {
 			i := o.index
 			cases[i].enqueue()
@@ -699,7 +701,7 @@ func TestModelSelectStaysQueued(t *testing.T) {
 			cases[o.index].detach()
 		}
 		i = s.index
-		s.free(c)
+		s.free(d)
 		if err != nil {
 			return -1, err
 		}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
-	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/internal/wait"
 )
 
 // Mutex is a lock for tasks and goroutines, with the methods of a sync.Mutex. The zero Mutex is unlocked. It must not be
@@ -55,10 +55,10 @@ func (m *Mutex) Lock() {
 
 // LockContext is [Mutex.Lock], which gives up when ctx ends first: it returns the cause, and m is not locked by this call.
 func (m *Mutex) LockContext(ctx context.Context) error {
-	c, ok := ctx.(*task.Ctx)
-	if !ok || !c.Enters() {
+	d := rt.OfCtx(ctx)
+	if d == nil || !wait.Enters(d) {
 		var err error
-		if c, err = task.Enter(ctx); err != nil {
+		if d, err = wait.Enter(ctx); err != nil {
 			return err
 		}
 	}
@@ -66,10 +66,10 @@ func (m *Mutex) LockContext(ctx context.Context) error {
 		return nil
 	}
 	if m.TryLock() {
-		m.holder.Store((*rt.Desc)(c))
+		m.holder.Store(d)
 		return nil
 	}
-	return m.join(ctx, c, false)
+	return m.join(ctx, d, false)
 }
 
 // TryLock locks m if it is free, and reports whether it did.
@@ -99,19 +99,19 @@ func (m *Mutex) lockSlow() {
 		}
 		return
 	}
-	ctx, c := callerUncancelled()
-	_ = m.join(ctx, c, true) // no error: it is hard
+	ctx, d := callerUncancelled()
+	_ = m.join(ctx, d, true) // no error: it is hard
 }
 
 // join takes the mutex, if need be after waiting, which the end of ctx does not end if hard.
-func (m *Mutex) join(ctx context.Context, c *task.Ctx, hard bool) error {
+func (m *Mutex) join(ctx context.Context, d *rt.Desc, hard bool) error {
 	m.mu.Lock()
 	if m.takeOrMark(mxQueued, 0) {
-		m.holder.Store((*rt.Desc)(c))
+		m.holder.Store(d)
 		m.mu.Unlock()
 		return nil
 	}
-	w := mutexWaiters.take(ctx, c, m)
+	w := mutexWaiters.take(ctx, d, m)
 	w.Why = rt.WaitMutex
 	m.queue.push(w)
 	for {
@@ -123,7 +123,7 @@ func (m *Mutex) join(ctx context.Context, c *task.Ctx, hard bool) error {
 		// Woken, to compete with those who run already.
 		m.mu.Lock()
 		if m.takeOrMark(mxStarved|mxQueued, mxWoken) {
-			m.holder.Store((*rt.Desc)(c))
+			m.holder.Store(d)
 			m.settle()
 			m.mu.Unlock()
 			return nil
@@ -131,7 +131,7 @@ func (m *Mutex) join(ctx context.Context, c *task.Ctx, hard bool) error {
 		if h := m.holder.Load(); h != nil && h.State() != rt.Running {
 			m.hands = handOvers
 		}
-		w = mutexWaiters.take(ctx, c, m)
+		w = mutexWaiters.take(ctx, d, m)
 		w.Why = rt.WaitMutex
 		m.queue.pushFront(w)
 	}
@@ -184,7 +184,7 @@ func (m *Mutex) unlockSlow() {
 	w.v = s&mxStarved != 0 || m.hands > 0
 	if w.v { // still locked, now by w
 		m.hands = max(m.hands-1, 0)
-		m.holder.Store((*rt.Desc)(w.Task()))
+		m.holder.Store(w.Task())
 		m.state.And(^uint32(mxStarved))
 		m.settle()
 	} else {

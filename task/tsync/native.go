@@ -6,7 +6,6 @@ import (
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
-	"github.com/heddle-go/heddle/task"
 )
 
 // A select that waits and has native cases has a helper, a goroutine, wait for their channels. What the helper has taken from a
@@ -66,13 +65,13 @@ func (s *selection) helped(cases []Case) *nativeHelp {
 	return h
 }
 
-// start starts the helper of a select by the running task c, or by a goroutine if that is nil.
-func (h *nativeHelp) start(c *task.Ctx) {
-	if c == nil {
+// start starts the helper of a select by the running task d, or by a goroutine if that is nil.
+func (h *nativeHelp) start(d *rt.Desc) {
+	if d == nil {
 		go h.run()
 		return
 	}
-	(*rt.Desc)(c).Home().Sched.Assist(h.run)
+	d.Home().Sched.Assist(h.run)
 }
 
 // run is the helper.

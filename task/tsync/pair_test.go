@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -183,7 +184,7 @@ func TestChanPairsAndQueues(t *testing.T) {
 func TestUnpairingCountsTheEpoch(t *testing.T) {
 	for _, waits := range []uint32{0, chReceiver, chSender} {
 		ch := NewChan[int](0)
-		kept := &waiter[int]{at: ch, of: new(task.Ctx)}
+		kept := &waiter[int]{at: ch, of: new(rt.Desc)}
 		for dir := range ch.kept {
 			ch.kept[dir].Store(kept)
 		}

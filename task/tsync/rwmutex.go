@@ -6,7 +6,7 @@ import (
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
-	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/internal/wait"
 )
 
 // RWMutex is a lock that any number of readers may hold, or one writer; for tasks and goroutines. It has the methods of a
@@ -53,13 +53,13 @@ func (rw *RWMutex) Lock() {
 	if rw.takeToWrite() {
 		return
 	}
-	ctx, c := callerUncancelled()
-	_ = rw.await(ctx, c, &rw.writeq, rt.WaitWLock, true)
+	ctx, d := callerUncancelled()
+	_ = rw.await(ctx, d, &rw.writeq, rt.WaitWLock, true)
 }
 
 // LockContext is [RWMutex.Lock], which gives up when ctx ends first: it returns the cause, and has locked nothing.
 func (rw *RWMutex) LockContext(ctx context.Context) error {
-	c, err := task.Enter(ctx)
+	d, err := wait.Enter(ctx)
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func (rw *RWMutex) LockContext(ctx context.Context) error {
 	if rw.takeToWrite() {
 		return nil
 	}
-	return rw.await(ctx, c, &rw.writeq, rt.WaitWLock, false)
+	return rw.await(ctx, d, &rw.writeq, rt.WaitWLock, false)
 }
 
 // begin starts the slow way (S1, S2).
@@ -108,8 +108,8 @@ func (rw *RWMutex) takeToRead() bool {
 }
 
 // await waits in q, which the end of ctx does not end if hard. Called after begin; ends the slow way.
-func (rw *RWMutex) await(ctx context.Context, c *task.Ctx, q *queue[struct{}], why rt.Why, hard bool) error {
-	w := plainWaiters.take(ctx, c, rw)
+func (rw *RWMutex) await(ctx context.Context, d *rt.Desc, q *queue[struct{}], why rt.Why, hard bool) error {
+	w := plainWaiters.take(ctx, d, rw)
 	w.Why = why
 	q.push(w)
 	rw.mu.Unlock()
@@ -166,13 +166,13 @@ func (rw *RWMutex) RLock() {
 	if rw.takeToRead() {
 		return
 	}
-	ctx, c := callerUncancelled()
-	_ = rw.await(ctx, c, &rw.readq, rt.WaitRLock, true)
+	ctx, d := callerUncancelled()
+	_ = rw.await(ctx, d, &rw.readq, rt.WaitRLock, true)
 }
 
 // RLockContext is [RWMutex.RLock], which gives up when ctx ends first: it returns the cause, and has locked nothing.
 func (rw *RWMutex) RLockContext(ctx context.Context) error {
-	c, err := task.Enter(ctx)
+	d, err := wait.Enter(ctx)
 	if err != nil {
 		return err
 	}
@@ -183,7 +183,7 @@ func (rw *RWMutex) RLockContext(ctx context.Context) error {
 	if rw.takeToRead() {
 		return nil
 	}
-	return rw.await(ctx, c, &rw.readq, rt.WaitRLock, false)
+	return rw.await(ctx, d, &rw.readq, rt.WaitRLock, false)
 }
 
 // tryRead locks rw for reading the fast way (F1, F2), or reports that it has to go slow.

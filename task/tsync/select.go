@@ -9,7 +9,7 @@ import (
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
-	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/internal/wait"
 )
 
 // A Case is one operation that [Select] may choose: a [RecvCase] or a [SendCase], of channels of
@@ -37,7 +37,7 @@ type Case interface {
 }
 
 // A waker is a waiter of any type.
-type waker interface{ wake(by *task.Ctx) }
+type waker interface{ wake(by *rt.Desc) }
 
 // An outcome is that of a try.
 type outcome int
@@ -106,11 +106,11 @@ func OnSend[T any](ch *Chan[T], v T, f func()) *SendCase[T] {
 // It panics if the chosen case sends on a closed channel, and if a case is passed twice, or while another select uses it.
 // Then no case was done, and all of them can be used again, that of the other select when it has returned.
 func Select(ctx context.Context, cases ...Case) (chosen Case, err error) {
-	c, err := task.Enter(ctx)
+	d, err := wait.Enter(ctx)
 	if err != nil {
 		return nil, err
 	}
-	index, err := decide(ctx, c, cases)
+	index, err := decide(ctx, d, cases)
 	if err != nil {
 		return nil, err
 	}
@@ -119,23 +119,23 @@ func Select(ctx context.Context, cases ...Case) (chosen Case, err error) {
 }
 
 // decide is Select, but for what comes after the choice.
-func decide(ctx context.Context, c *task.Ctx, cases []Case) (index int, err error) {
-	s := newSelection(c, cases)
+func decide(ctx context.Context, d *rt.Desc, cases []Case) (index int, err error) {
+	s := newSelection(d, cases)
 	if len(s.order) == 0 {
-		s.free(c)
+		s.free(d)
 		return -1, never(ctx)
 	}
-	s.lock(c, cases)
-	index, w := s.try(c, cases)
+	s.lock(d, cases)
+	index, w := s.try(d, cases)
 	if index >= 0 {
 		s.release(cases)
-		s.free(c)
+		s.free(d)
 		if w != nil {
-			w.wake(c)
+			w.wake(d)
 		}
 		return index, nil
 	}
-	s.Prepare(ctx, c)
+	s.Prepare(ctx, d)
 	s.Why = rt.WaitSelect
 	for _, i := range s.poll { // in random order: of two cases with one channel, the first in its queue is chosen
 		cases[i].enqueue()
@@ -144,15 +144,14 @@ func decide(ctx context.Context, c *task.Ctx, cases []Case) (index int, err erro
 	s.help = h
 	s.unlock(cases)
 	if h != nil {
-		h.start(c)
+		h.start(d)
 	}
 	if s.Own() {
 		// As WaitIn does it, once more: each frame between here and the switch costs.
-		d := (*rt.Desc)(c)
 		d.Worker().Host.Park(d, rt.WaitSelect.Park(rt.ForWake))
 		if !d.Woken() {
 			if s.Withdraw() {
-				err = c.Cause()
+				err = d.CtxCause()
 			} else {
 				d.AwaitWakeFor(rt.WaitSelect)
 			}
@@ -162,13 +161,13 @@ func decide(ctx context.Context, c *task.Ctx, cases []Case) (index int, err erro
 	}
 	if err != nil {
 		s.leave(cases, -1)
-		s.free(c)
+		s.free(d)
 		return -1, err
 	}
 	index = s.index
 	s.leave(cases, index)
 	open := cases[index].finish()
-	s.free(c)
+	s.free(d)
 	if !open {
 		panicClosed("Select with a send")
 	}
@@ -221,7 +220,7 @@ func TrySelect(cases ...Case) (chosen Case, ok bool) {
 // serve one has to win the selection, which only one can. Until it waits it holds the locks of all channels, so
 // that nobody can win it while it tries to win another one.
 type selection struct {
-	task.Waiter
+	wait.Waiter
 	won   atomicx.Bool
 	index int // of the case that was won; written by the winner
 
@@ -257,7 +256,7 @@ func (s *selection) win(index int) bool {
 	return true
 }
 
-// Withdraw implements task.Withdrawer.
+// Withdraw implements wait.Withdrawer.
 func (s *selection) Withdraw() bool {
 	return s.won.CompareAndSwap(false, true) && (s.help == nil || s.help.settle())
 }
@@ -271,12 +270,12 @@ func (s *selection) random(n int) int {
 	return int(s.rng >> 33 % uint64(n))
 }
 
-// newSelection begins a select by the running task c, or by somebody else if that is nil.
-func newSelection(c *task.Ctx, cases []Case) *selection {
+// newSelection begins a select by the running task d, or by somebody else if that is nil.
+func newSelection(d *rt.Desc, cases []Case) *selection {
 	if len(cases) > 1<<16 {
 		panic("tsync: Select of more than 65536 cases")
 	}
-	s := takeSelection(c)
+	s := takeSelection(d)
 	if atomicx.Modelled && modelSeed != 0 {
 		s.rng = modelSeed
 	}
@@ -306,10 +305,10 @@ func newSelection(c *task.Ctx, cases []Case) *selection {
 }
 
 // lock locks all channels, each once, in the order that all selects keep to, and attaches the cases. It panics, with nothing
-// locked or attached, if a case is in use. c is the running task, or nil.
+// locked or attached, if a case is in use. d is the running task, or nil.
 //
 // Whether a case is in use stands under the lock of its channel, which each select takes anyway.
-func (s *selection) lock(c *task.Ctx, cases []Case) {
+func (s *selection) lock(d *rt.Desc, cases []Case) {
 	last := uint64(0)
 	for k, o := range s.order {
 		x := cases[o.index]
@@ -319,7 +318,7 @@ func (s *selection) lock(c *task.Ctx, cases []Case) {
 		}
 		if !x.attach(s, int(o.index)) {
 			s.undo(cases, k)
-			s.free(c)
+			s.free(d)
 			panic("tsync: a Case is in use twice: each select needs cases of its own, and each of its cases only once")
 		}
 	}
@@ -354,23 +353,23 @@ func (s *selection) unlock(cases []Case) {
 
 // try does the first case in random order that can go on, and returns -1 if none can. All channels
 // are locked.
-func (s *selection) try(c *task.Ctx, cases []Case) (index int, w waker) {
+func (s *selection) try(d *rt.Desc, cases []Case) (index int, w waker) {
 	for _, i := range s.poll {
 		switch o, w := cases[i].try(s); o {
 		case done:
 			return int(i), w
 		case sendOnClosed:
 			s.release(cases)
-			s.free(c)
+			s.free(d)
 			panicClosed("Select with a send")
 		}
 	}
 	return -1, nil
 }
 
-func takeSelection(c *task.Ctx) *selection {
-	if c != nil {
-		if i := (*rt.Desc)(c).Worker().Index; uint(i) < maxPools {
+func takeSelection(d *rt.Desc) *selection {
+	if d != nil {
+		if i := d.Worker().Index; uint(i) < maxPools {
 			if s := spare[i].s; s != nil {
 				spare[i].s = nil
 				return s
@@ -380,8 +379,8 @@ func takeSelection(c *task.Ctx) *selection {
 	return selections.Get().(*selection)
 }
 
-// free pools the selection, to which no case is attached any more. c is the running task, or nil.
-func (s *selection) free(c *task.Ctx) {
+// free pools the selection, to which no case is attached any more. d is the running task, or nil.
+func (s *selection) free(d *rt.Desc) {
 	if s.won.Load() {
 		if !s.Reusable() {
 			return // the function that watches over the context may still look at it
@@ -389,8 +388,8 @@ func (s *selection) free(c *task.Ctx) {
 		s.won.Store(false)
 	}
 	s.order, s.poll, s.help = s.order[:0], s.poll[:0], nil
-	if c != nil {
-		if i := (*rt.Desc)(c).Worker().Index; uint(i) < maxPools && spare[i].s == nil {
+	if d != nil {
+		if i := d.Worker().Index; uint(i) < maxPools && spare[i].s == nil {
 			spare[i].s = s
 			return
 		}

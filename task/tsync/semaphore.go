@@ -6,7 +6,7 @@ import (
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
-	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/internal/wait"
 )
 
 // Semaphore bounds concurrent use of something that comes in units: a weighted semaphore, for tasks and
@@ -35,7 +35,7 @@ func NewSemaphore(n int64) *Semaphore {
 // nothing. More units than the semaphore has are never free: Acquire then waits for the end of ctx, and keeps
 // nobody else waiting. It panics if n is negative.
 func (s *Semaphore) Acquire(ctx context.Context, n int64) error {
-	c, err := task.Enter(ctx)
+	d, err := wait.Enter(ctx)
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func (s *Semaphore) Acquire(ctx context.Context, n int64) error {
 		s.mu.Unlock()
 		return never(ctx)
 	}
-	w := semaphoreWaiters.take(ctx, c, s)
+	w := semaphoreWaiters.take(ctx, d, s)
 	w.Why = rt.WaitSemaphore
 	w.v = n
 	s.queue.push(w)

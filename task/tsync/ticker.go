@@ -15,7 +15,7 @@ import (
 type Ticker struct {
 	C *Chan[time.Time]
 
-	a *task.Alarm
+	a *alarm
 }
 
 // NewTicker makes a ticker whose ticks come when d, 2d, 3d and so on have passed since now. on is a scheduler or a task's
@@ -25,8 +25,8 @@ func NewTicker(on task.Starter, d time.Duration) *Ticker {
 		panic(fmt.Sprintf("tsync: NewTicker(%v): want an interval above 0", d))
 	}
 	t := &Ticker{C: newTimeChan()}
-	t.a = task.NewAlarm(on, func(late time.Duration) { t.C.offer(t.a.Now().Add(-late)) }, t.C.withhold)
-	t.a.Set(d, d)
+	t.a = newAlarm(on, func(late time.Duration) { t.C.offer(t.a.now().Add(-late)) }, t.C.withhold)
+	t.a.set(d, d)
 	return t
 }
 
@@ -34,7 +34,7 @@ func NewTicker(on task.Starter, d time.Duration) *Ticker {
 // anywhere.
 func (t *Ticker) Stop() {
 	if t.a != nil { // as Go's
-		t.a.Stop()
+		t.a.stop()
 	}
 }
 
@@ -47,5 +47,5 @@ func (t *Ticker) Reset(d time.Duration) {
 	if t.a == nil {
 		panic("tsync: Reset of a Ticker that was not made by NewTicker")
 	}
-	t.a.Set(d, d)
+	t.a.set(d, d)
 }

@@ -18,15 +18,15 @@ import (
 type Timer struct {
 	C *Chan[time.Time] // nil if made by AfterFunc
 
-	a *task.Alarm
+	a *alarm
 }
 
 // NewTimer makes a timer that expires when d has passed, at once if d is not positive. on is a scheduler or a task's Ctx;
 // the timer may outlive the task. NewTimer panics if it is anything else.
 func NewTimer(on task.Starter, d time.Duration) *Timer {
 	t := &Timer{C: newTimeChan()}
-	t.a = task.NewAlarm(on, func(late time.Duration) { t.C.offer(t.a.Now().Add(-late)) }, t.C.withhold)
-	t.a.Set(d, 0)
+	t.a = newAlarm(on, func(late time.Duration) { t.C.offer(t.a.now().Add(-late)) }, t.C.withhold)
+	t.a.set(d, 0)
 	return t
 }
 
@@ -41,8 +41,8 @@ func AfterFunc(on task.Starter, d time.Duration, f func(c *task.Ctx)) *Timer {
 		panic("tsync: AfterFunc with a nil function")
 	}
 	t := &Timer{}
-	t.a = task.NewAlarm(on, func(time.Duration) { t.a.Go(f) }, nil)
-	t.a.Set(d, 0)
+	t.a = newAlarm(on, func(time.Duration) { t.a.start(f) }, nil)
+	t.a.set(d, 0)
 	return t
 }
 
@@ -54,7 +54,7 @@ func (t *Timer) Stop() bool {
 	if t.a == nil {
 		panic("tsync: Stop of a Timer that was not made by NewTimer or AfterFunc")
 	}
-	return t.a.Stop()
+	return t.a.stop()
 }
 
 // Reset has the timer expire when d has passed from now, whatever state it is in. It reports what Stop would have. A function
@@ -63,7 +63,7 @@ func (t *Timer) Reset(d time.Duration) bool {
 	if t.a == nil {
 		panic("tsync: Reset of a Timer that was not made by NewTimer or AfterFunc")
 	}
-	return t.a.Set(d, 0)
+	return t.a.set(d, 0)
 }
 
 // newTimeChan makes the channel of a timer.

@@ -214,7 +214,7 @@ func TestTimerMisuse(t *testing.T) {
 	require.Panics(t, func() { NewTicker(s, 1).Reset(0) })
 	require.Panics(t, func() { new(Ticker).Reset(1) })
 	new(Ticker).Stop() // as Go's
-	require.PanicsWithValue(t, "task: an alarm with a nil Starter: pass a scheduler, or a task's Ctx", func() { NewTimer(nil, 1) })
+	require.PanicsWithValue(t, "tsync: a timer with a nil Starter: pass a scheduler, or a task's Ctx", func() { NewTimer(nil, 1) })
 	type wrapped struct{ task.Starter }
 	defer func() {
 		require.Contains(t, fmt.Sprint(recover()), "needs a scheduler or a task's Ctx")

@@ -5,7 +5,7 @@ import (
 	"sync"
 
 	"github.com/heddle-go/heddle/internal/rt"
-	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/internal/wait"
 )
 
 // A waiter is one wait in the queue of something. Whoever takes it out of the queue, under the
@@ -13,7 +13,7 @@ import (
 // lock and calls wake; if it is the waiter itself, it gives up. So the lock that both sides
 // need anyway is the claim.
 type waiter[T any] struct {
-	task.Waiter
+	wait.Waiter
 	at owner[T] // where it waits
 
 	// Under the lock of at.
@@ -27,7 +27,7 @@ type waiter[T any] struct {
 	// Of channels only.
 	sel   *selection // the select that it is a case of, or nil
 	index int        // of the case, or the direction of a waiter that its channel keeps
-	of    *task.Ctx  // the task for which its channel keeps it, or nil: see Chan.ownWaiter
+	of    *rt.Desc   // the task for which its channel keeps it, or nil: see Chan.ownWaiter
 }
 
 // An owner is what has a queue of waiters.
@@ -36,12 +36,12 @@ type owner[T any] interface {
 	withdraw(w *waiter[T]) bool
 }
 
-// Withdraw implements task.Withdrawer.
+// Withdraw implements wait.Withdrawer.
 func (w *waiter[T]) Withdraw() bool { return w.at.withdraw(w) }
 
 // wake wakes the waiter, which the caller has taken out of its queue. The caller holds no
 // lock. by is the running task, or nil.
-func (w *waiter[T]) wake(by *task.Ctx) {
+func (w *waiter[T]) wake(by *rt.Desc) {
 	if w.sel != nil {
 		w.sel.Wake(by)
 		return
@@ -121,7 +121,7 @@ func (q *queue[T]) takeAll() (list *waiter[T]) {
 }
 
 // wakeList wakes all waiters of a list that takeAll returned.
-func wakeList[T any](list *waiter[T], by *task.Ctx) {
+func wakeList[T any](list *waiter[T], by *rt.Desc) {
 	for list != nil {
 		// Once woken it may be used for another wait.
 		w, next := list, list.next
@@ -148,19 +148,18 @@ const (
 	maxPooled = 128 // how many they keep: of more tasks that wait in turn (BenchmarkChanFanIn) the switch is dearer
 )
 
-// take returns a waiter for a wait of c under ctx at o.
-func (p *pool[T]) take(ctx context.Context, c *task.Ctx, o owner[T]) *waiter[T] {
-	w := p.get(c)
-	w.Prepare(ctx, c)
+// take returns a waiter for a wait of d under ctx at o.
+func (p *pool[T]) take(ctx context.Context, d *rt.Desc, o owner[T]) *waiter[T] {
+	w := p.get(d)
+	w.Prepare(ctx, d)
 	w.at = o
 	return w
 }
 
 // callerUncancelled returns what take needs for a wait of the caller that only await(w, true) ends: the task that calls, or
 // nil, and a context that never ends.
-func callerUncancelled() (context.Context, *task.Ctx) {
-	c, _ := task.Current()
-	return context.Background(), c
+func callerUncancelled() (context.Context, *rt.Desc) {
+	return context.Background(), rt.Current()
 }
 
 // noCopy has go vet report copies of what embeds it.
@@ -169,9 +168,9 @@ type noCopy struct{}
 func (*noCopy) Lock()   {}
 func (*noCopy) Unlock() {}
 
-func (p *pool[T]) get(c *task.Ctx) *waiter[T] {
-	if c != nil {
-		if i := (*rt.Desc)(c).Worker().Index; uint(i) < maxPools {
+func (p *pool[T]) get(d *rt.Desc) *waiter[T] {
+	if d != nil {
+		if i := d.Worker().Index; uint(i) < maxPools {
 			s := &p.workers[i]
 			if w := s.free; w != nil {
 				s.free, w.next = w.next, nil
@@ -193,8 +192,8 @@ func (p *pool[T]) put(w *waiter[T]) {
 	}
 	w.reset()
 	w.at = nil
-	if c := w.Task(); c != nil {
-		if i := (*rt.Desc)(c).Worker().Index; uint(i) < maxPools {
+	if d := w.Task(); d != nil {
+		if i := d.Worker().Index; uint(i) < maxPools {
 			if s := &p.workers[i]; s.n < maxPooled {
 				s.free, w.next = w, s.free
 				s.n++
@@ -216,10 +215,10 @@ func (p *pool[T]) await(w *waiter[T], hard bool) (v T, ok bool, err error) {
 		w.WaitWoken()
 	case w.Own():
 		// As WaitIn does it, once more: each frame between here and the switch costs.
-		d := (*rt.Desc)(w.Task())
+		d := w.Task()
 		d.Worker().Host.Park(d, w.Why.Park(rt.ForWake))
 		if !d.Woken() && w.cancelled() {
-			err = w.Task().Cause()
+			err = d.CtxCause()
 		}
 	default:
 		err = w.WaitIn(w)
@@ -235,7 +234,7 @@ func (w *waiter[T]) cancelled() bool {
 	if w.Withdraw() {
 		return true
 	}
-	(*rt.Desc)(w.Task()).AwaitWakeFor(w.Why)
+	w.Task().AwaitWakeFor(w.Why)
 	return false
 }
 

@@ -5,7 +5,7 @@ import (
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
-	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/internal/wait"
 )
 
 // WaitGroup waits for a number of things to be done, by tasks or goroutines. It has the methods of a sync.WaitGroup. The zero
@@ -64,22 +64,22 @@ func (g *WaitGroup) addSlow(s, d int64) bool {
 // [WaitGroup.WaitContext].
 func (g *WaitGroup) Wait() {
 	if g.state.Load()>>1 != 0 {
-		ctx, c := callerUncancelled()
-		_ = g.wait(ctx, c, true)
+		ctx, d := callerUncancelled()
+		_ = g.wait(ctx, d, true)
 	}
 }
 
 // WaitContext is [WaitGroup.Wait], which gives up when ctx ends first, and returns the cause.
 func (g *WaitGroup) WaitContext(ctx context.Context) error {
-	c, err := task.Enter(ctx)
+	d, err := wait.Enter(ctx)
 	if err != nil || g.state.Load()>>1 == 0 {
 		return err
 	}
-	return g.wait(ctx, c, false)
+	return g.wait(ctx, d, false)
 }
 
 // wait waits, which the end of ctx does not end if hard.
-func (g *WaitGroup) wait(ctx context.Context, c *task.Ctx, hard bool) error {
+func (g *WaitGroup) wait(ctx context.Context, d *rt.Desc, hard bool) error {
 	g.mu.Lock()
 	for {
 		s := g.state.Load()
@@ -91,7 +91,7 @@ func (g *WaitGroup) wait(ctx context.Context, c *task.Ctx, hard bool) error {
 			break
 		}
 	}
-	w := plainWaiters.take(ctx, c, g)
+	w := plainWaiters.take(ctx, d, g)
 	w.Why = rt.WaitGroup
 	g.queue.push(w)
 	g.mu.Unlock()
@@ -112,12 +112,12 @@ func (g *WaitGroup) Go(f func()) {
 	}
 	g.Add(1)
 	m := &member{g, f}
-	c, ok := task.Current()
-	if !ok {
+	d := rt.Current()
+	if d == nil {
 		go m.run()
 		return
 	}
-	if d, _ := (*rt.Desc)(c).Host().Spawn(m, nil); d == nil { // closed
+	if t, _ := d.Host().Spawn(m, nil); t == nil { // closed
 		g.Done()
 	}
 }

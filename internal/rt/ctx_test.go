@@ -1,0 +1,58 @@
+package rt_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
+)
+
+// OfCtx knows a task's Ctx, and nothing that only looks like one: above all not a type with one word that is the same pointer.
+func TestOfCtx(t *testing.T) {
+	d := new(rt.Desc)
+	c := (*task.Ctx)(d)
+	require.Same(t, d, rt.OfCtx(c))
+	require.Nil(t, rt.OfCtx((*task.Ctx)(nil)))
+	require.Nil(t, rt.OfCtx(nil))
+	require.Nil(t, rt.OfCtx(context.Background()))
+	require.Nil(t, rt.OfCtx(struct{ *task.Ctx }{c}))
+	require.Nil(t, rt.OfCtx(struct{ context.Context }{c}))
+	type pointer *task.Ctx
+	require.Same(t, d, rt.OfCtx((*task.Ctx)(pointer(c))))
+	derived, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	require.Nil(t, rt.OfCtx(derived))
+	var boxed any = c
+	require.Same(t, d, rt.OfCtx(boxed.(context.Context)), "by a conversion at run time")
+}
+
+var sink *rt.Desc
+
+// BenchmarkOfCtx is OfCtx beside what it spares: a function of package task, called through a variable.
+func BenchmarkOfCtx(b *testing.B) {
+	var ctx context.Context = (*task.Ctx)(new(rt.Desc))
+	ofCtx := func(ctx context.Context) *rt.Desc {
+		c, _ := ctx.(*task.Ctx)
+		return (*rt.Desc)(c)
+	}
+	variable := &ofCtx
+	b.Run("words", func(b *testing.B) {
+		for b.Loop() {
+			sink = rt.OfCtx(ctx)
+		}
+	})
+	b.Run("variable", func(b *testing.B) {
+		for b.Loop() {
+			sink = (*variable)(ctx)
+		}
+	})
+	b.Run("assertion", func(b *testing.B) {
+		for b.Loop() {
+			c, _ := ctx.(*task.Ctx)
+			sink = (*rt.Desc)(c)
+		}
+	})
+}
