@@ -1,7 +1,7 @@
 package scheduler
 
 import (
-	"github.com/heddle-go/heddle/deque"
+	"github.com/heddle-go/heddle/internal/deque"
 	"github.com/heddle-go/heddle/internal/prefetch"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"

@@ -5,8 +5,8 @@ import (
 	"math/rand/v2"
 	"slices"
 
-	"github.com/heddle-go/heddle/deque"
 	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/deque"
 	"github.com/heddle-go/heddle/preempt"
 	"github.com/heddle-go/heddle/task"
 )

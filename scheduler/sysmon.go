@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/heddle-go/heddle/deque"
+	"github.com/heddle-go/heddle/internal/deque"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/preempt"
 )

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/heddle-go/heddle/deque"
+	"github.com/heddle-go/heddle/internal/deque"
 	"github.com/heddle-go/heddle/internal/fiber"
 )
 

@@ -8,8 +8,8 @@ import (
 
 	"golang.org/x/sys/cpu"
 
-	"github.com/heddle-go/heddle/deque"
 	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/deque"
 	"github.com/heddle-go/heddle/internal/fiber"
 	"github.com/heddle-go/heddle/internal/label"
 	"github.com/heddle-go/heddle/internal/rt"

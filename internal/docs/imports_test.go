@@ -18,15 +18,16 @@ import (
 // itself. An entry that ends in /... stands for all packages below. ARCHITECTURE.md has the map and
 // the reasons. Tests are free.
 var arrows = map[string][]string{
-	"scheduler":           {"task", "deque", "preempt", "internal/..."},
+	"scheduler":           {"task", "preempt", "internal/..."},
 	"scheduler/schedtest": {"scheduler", "task", "internal/..."},
 	"task":                {"internal/..."},
 	"task/tsync":          {"task", "internal/wait", "internal/rt", "internal/atomicx"},
 	"task/parallel":       {"task", "internal/rt"},
-	"deque":               {"internal/atomicx", "internal/explore"},
+	"deque":               {"internal/deque"},
 	"preempt":             {"internal/atomicx", "internal/explore", "internal/label"},
-	"internal/rt":         {"deque", "preempt", "internal/fiber", "internal/atomicx"},
+	"internal/rt":         {"internal/deque", "preempt", "internal/fiber", "internal/atomicx"},
 	"internal/wait":       {"internal/rt", "internal/atomicx", "internal/explore"},
+	"internal/deque":      {"internal/atomicx", "internal/explore"},
 	"internal/fiber":      {"internal/atomicx", "internal/prefetch"},
 	"internal/label":      {},
 	"internal/prefetch":   {},

@@ -11,8 +11,8 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/heddle-go/heddle/deque"
 	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/deque"
 	"github.com/heddle-go/heddle/internal/fiber"
 	"github.com/heddle-go/heddle/preempt"
 )

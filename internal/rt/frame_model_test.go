@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/heddle-go/heddle/deque"
+	"github.com/heddle-go/heddle/internal/deque"
 	"github.com/heddle-go/heddle/internal/explore"
 )
 

@@ -1,0 +1,25 @@
+package deque
+
+import "fmt"
+
+// A Flavour says which end the owner pops from. Thieves always take the oldest element.
+type Flavour uint8
+
+const (
+	// LIFO deques give the owner its newest element: depth first, hot in the cache. For the frames of fork-join.
+	LIFO Flavour = iota
+	// FIFO deques give the owner the oldest element, as they give it to thieves. For run queues, in which an element that is
+	// pushed again and again must not starve the others.
+	FIFO
+)
+
+// String returns "LIFO" or "FIFO".
+func (f Flavour) String() string {
+	switch f {
+	case LIFO:
+		return "LIFO"
+	case FIFO:
+		return "FIFO"
+	}
+	return fmt.Sprintf("Flavour(%d)", uint8(f))
+}
