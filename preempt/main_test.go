@@ -1,4 +1,4 @@
-package preempt
+package preempt_test
 
 import (
 	"testing"

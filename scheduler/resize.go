@@ -7,7 +7,7 @@ import (
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/deque"
-	"github.com/heddle-go/heddle/preempt"
+	"github.com/heddle-go/heddle/internal/preempt"
 	"github.com/heddle-go/heddle/task"
 )
 

@@ -13,8 +13,8 @@ import (
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/fiber"
+	"github.com/heddle-go/heddle/internal/preempt"
 	"github.com/heddle-go/heddle/internal/rt"
-	"github.com/heddle-go/heddle/preempt"
 	"github.com/heddle-go/heddle/task"
 )
 

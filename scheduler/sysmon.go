@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"github.com/heddle-go/heddle/internal/deque"
+	"github.com/heddle-go/heddle/internal/preempt"
 	"github.com/heddle-go/heddle/internal/rt"
-	"github.com/heddle-go/heddle/preempt"
 )
 
 // A unit is a worker as the monitor sees it.

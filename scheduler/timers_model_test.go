@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"github.com/heddle-go/heddle/internal/explore"
+	"github.com/heddle-go/heddle/internal/preempt"
 	"github.com/heddle-go/heddle/internal/rt"
-	"github.com/heddle-go/heddle/preempt"
 )
 
 // A timerBench is the timer queue of a scheduler whose threads arm, disarm and expire, and whose monitor goes to sleep.

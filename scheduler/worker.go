@@ -12,8 +12,8 @@ import (
 	"github.com/heddle-go/heddle/internal/deque"
 	"github.com/heddle-go/heddle/internal/fiber"
 	"github.com/heddle-go/heddle/internal/label"
+	"github.com/heddle-go/heddle/internal/preempt"
 	"github.com/heddle-go/heddle/internal/rt"
-	"github.com/heddle-go/heddle/preempt"
 )
 
 // A worker is one pinned thread and its queues. Its fields are grouped by who

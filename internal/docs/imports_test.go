@@ -18,16 +18,17 @@ import (
 // itself. An entry that ends in /... stands for all packages below. ARCHITECTURE.md has the map and
 // the reasons. Tests are free.
 var arrows = map[string][]string{
-	"scheduler":           {"task", "preempt", "internal/..."},
+	"scheduler":           {"task", "internal/..."},
 	"scheduler/schedtest": {"scheduler", "task", "internal/..."},
 	"task":                {"internal/..."},
 	"task/tsync":          {"task", "internal/wait", "internal/rt", "internal/atomicx"},
 	"task/parallel":       {"task", "internal/rt"},
 	"deque":               {"internal/deque"},
-	"preempt":             {"internal/atomicx", "internal/explore", "internal/label"},
-	"internal/rt":         {"internal/deque", "preempt", "internal/fiber", "internal/atomicx"},
+	"preempt":             {"internal/preempt"},
+	"internal/rt":         {"internal/deque", "internal/preempt", "internal/fiber", "internal/atomicx"},
 	"internal/wait":       {"internal/rt", "internal/atomicx", "internal/explore"},
 	"internal/deque":      {"internal/atomicx", "internal/explore"},
+	"internal/preempt":    {"internal/atomicx", "internal/explore", "internal/label"},
 	"internal/fiber":      {"internal/atomicx", "internal/prefetch"},
 	"internal/label":      {},
 	"internal/prefetch":   {},

@@ -14,7 +14,7 @@ import (
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/deque"
 	"github.com/heddle-go/heddle/internal/fiber"
-	"github.com/heddle-go/heddle/preempt"
+	"github.com/heddle-go/heddle/internal/preempt"
 )
 
 // Desc is a task's descriptor. Package task gives it to users as task.Ctx, a
