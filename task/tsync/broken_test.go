@@ -82,6 +82,14 @@ var benches = []bench{
 			return errIf(err != nil || m.state.Load() != 0, "%v, state %d", err, m.state.Load())
 		}
 	}},
+	{"KeyedMutex", func(w *world) (wait, check func(ctx context.Context) error) {
+		k := new(KeyedMutex[int])
+		k.TryLock(1)
+		return func(ctx context.Context) error { return k.LockContext(ctx, 1) }, func(ctx context.Context) error {
+			k.Unlock(1)
+			return errIf(len(k.keys) != 0 || !k.TryLock(1), "%d keys", len(k.keys))
+		}
+	}},
 	{"RWMutex.Lock", func(w *world) (wait, check func(ctx context.Context) error) {
 		m := new(RWMutex)
 		m.TryRLock()

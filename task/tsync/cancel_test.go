@@ -133,6 +133,22 @@ var waitables = map[string]func() waitable{
 			waits: queued(&m.mu, &m.queue), why: rt.WaitMutex,
 		}
 	},
+	"KeyedMutex.Lock": func() waitable {
+		k := new(KeyedMutex[string])
+		k.TryLock("a")
+		e := k.keys["a"]
+		return waitable{
+			wait: func(ctx context.Context) error { return k.LockContext(ctx, "a") },
+			give: func() { k.Unlock("a") },
+			after: func(t *testing.T, err error) {
+				require.Equal(t, err != nil, k.TryLock("a"))
+				k.Unlock("a")
+				require.Empty(t, k.keys)
+				require.Zero(t, e.m.state.Load())
+			},
+			waits: queued(&e.m.mu, &e.m.queue), why: rt.WaitMutex,
+		}
+	},
 	"RWMutex.Lock": func() waitable {
 		rw := new(RWMutex)
 		rw.TryRLock()

@@ -144,3 +144,32 @@ func ExampleMutex() {
 	fmt.Println(total)
 	// Output: 4950
 }
+
+// One task at a time works for each account; those of different accounts do not wait for each other.
+func ExampleKeyedMutex() {
+	sched, err := scheduler.New()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer sched.Close()
+
+	var accounts tsync.KeyedMutex[string]
+	balance := map[string]*int{"warp": new(int), "weft": new(int)}
+	g := task.NewGroup(sched)
+	for i := range 100 {
+		name := [...]string{"warp", "weft"}[i%2]
+		g.Go(func(c *task.Ctx) error {
+			if err := accounts.LockContext(c, name); err != nil {
+				return err // the task was cancelled; the account is not locked
+			}
+			defer accounts.Unlock(name)
+			old := *balance[name]
+			c.Yield() // asks a server, say
+			*balance[name] = old + i
+			return nil
+		})
+	}
+	err = g.Wait()
+	fmt.Println(*balance["warp"], *balance["weft"], err)
+	// Output: 2450 2500 <nil>
+}
