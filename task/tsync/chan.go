@@ -3,6 +3,7 @@ package tsync
 import (
 	"context"
 	"iter"
+	"math"
 	"reflect"
 	"sync"
 
@@ -12,7 +13,7 @@ import (
 )
 
 // Chan is a channel of values of type T, with the semantics of Go's own, between tasks, between
-// goroutines and between both. Make one with [NewChan]; the zero Chan is an unbuffered channel, and
+// goroutines and between both. Make one with [NewChan] or [NewUnbounded]; the zero Chan is an unbuffered channel, and
 // a nil *Chan is never ready, as a nil channel is not. A Chan must not be copied.
 //
 // Senders and receivers that wait are served first-in-first-out. A value that was sent is
@@ -37,6 +38,7 @@ type Chan[T any] struct {
 
 	pool *pool[T]
 	id   atomicx.Uint64 // orders locking in Select; 0: none yet
+	over *overflow[T]   // of an unbounded channel; otherwise nil
 
 	hidden bool // the buffer is a timer's and not to be seen; see newTimeChan
 }
@@ -146,6 +148,11 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 	}
 	if ch.n < len(ch.buf) {
 		ch.put(v)
+		ch.mu.Unlock()
+		return nil
+	}
+	if ch.over != nil {
+		ch.over.push(v)
 		ch.mu.Unlock()
 		return nil
 	}
@@ -335,13 +342,19 @@ func (ch *Chan[T]) Len() int {
 	}
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
+	if ch.over != nil {
+		return ch.n + ch.over.n
+	}
 	return ch.n
 }
 
-// Cap returns the size of the buffer.
+// Cap returns the size of the buffer. That of an unbounded channel is math.MaxInt.
 func (ch *Chan[T]) Cap() int {
 	if ch == nil || ch.hidden {
 		return 0
+	}
+	if ch.over != nil {
+		return math.MaxInt
 	}
 	return len(ch.buf)
 }
@@ -370,6 +383,10 @@ func (ch *Chan[T]) trySend(v T, self *selection) (done bool, w *waiter[T]) {
 	}
 	if ch.n < len(ch.buf) {
 		ch.put(v)
+		return true, nil
+	}
+	if ch.over != nil {
+		ch.over.push(v)
 		return true, nil
 	}
 	return false, nil
@@ -410,12 +427,15 @@ func (ch *Chan[T]) get() T {
 	return v
 }
 
-// refill moves the value of the first sender into the room that get has made, and returns that sender.
+// refill moves the value of the first sender into the room that get has made, and returns that sender. An unbounded channel has
+// no senders that wait, but may have an overflow.
 func (ch *Chan[T]) refill() *waiter[T] {
 	w := ch.sender(nil)
 	if w != nil {
 		ch.put(w.v)
 		w.ok = true
+	} else if ch.over != nil && ch.over.n > 0 {
+		ch.put(ch.over.pop())
 	}
 	return w
 }

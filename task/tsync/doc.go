@@ -39,7 +39,8 @@
 //   - Queues are first-in-first-out. Exceptions, where strict order would cost a task switch at
 //     each operation, are stated with the type; each is bounded.
 //   - Nothing allocates in the steady state, except that a wait under another context than the task's own Ctx allocates the
-//     watch over that context, and that the cases of a Select are allocated when they are made.
+//     watch over that context, that the cases of a Select are allocated when they are made, and that an unbounded channel
+//     allocates room for a long backlog.
 //   - A task that is woken by another one on the same scheduler runs next on the waker's worker.
 //   - No type may be copied, which go vet checks.
 //

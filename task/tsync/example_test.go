@@ -173,3 +173,35 @@ func ExampleKeyedMutex() {
 	fmt.Println(*balance["warp"], *balance["weft"], err)
 	// Output: 2450 2500 <nil>
 }
+
+// Two tasks send each other what they have to do. With a bound on both channels, each could wait for the other.
+func ExampleNewUnbounded() {
+	sched, err := scheduler.New()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer sched.Close()
+
+	orders, receipts := tsync.NewUnbounded[int](), tsync.NewUnbounded[string]()
+	sched.Go(func(c *task.Ctx) {
+		defer receipts.Close()
+		for n := range orders.All(c) {
+			receipts.TrySend(fmt.Sprint("order ", n)) // never waits, and always sends
+		}
+	})
+	err = sched.Go(func(c *task.Ctx) {
+		for n := range 100 {
+			orders.TrySend(n)
+		}
+		orders.Close()
+		last := ""
+		for text := range receipts.All(c) {
+			last = text
+		}
+		fmt.Println(last)
+	}).Wait()
+	if err != nil {
+		log.Fatal(err)
+	}
+	// Output: order 99
+}
