@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -22,6 +23,13 @@ func byKey(a, b pair) int { return cmp.Compare(a.key, b.key) }
 
 // join is associative and not commutative, and has no inverse.
 func join(a, b string) string { return a + b }
+
+func mergeCounts(a, b map[int]int) map[int]int {
+	for x, n := range b {
+		a[x] += n
+	}
+	return a
+}
 
 // check compares every algorithm with its sequential meaning.
 func check(c *task.Ctx, xs []int, opts ...parallel.Option) error {
@@ -88,6 +96,20 @@ func check(c *task.Ctx, xs []int, opts ...parallel.Option) error {
 	}, join, opts...)
 	fine(err)
 	expect(text == strings.Join(seq, ""), "Fold")
+
+	counts, err := parallel.Accumulate(c, xs, func() map[int]int { return map[int]int{} },
+		func(_ *task.Ctx, acc map[int]int, xs []int) map[int]int {
+			for _, x := range xs {
+				acc[x%17]++
+			}
+			return acc
+		}, mergeCounts, opts...)
+	fine(err)
+	counted := map[int]int{}
+	for _, x := range xs {
+		counted[x%17]++
+	}
+	expect(maps.Equal(counts, counted), "Accumulate")
 
 	for _, exclusive := range []bool{false, true} {
 		var scanned []string

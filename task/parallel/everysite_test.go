@@ -27,6 +27,16 @@ var sites = map[string]func(c *task.Ctx, xs []int, f func(), opts ...parallel.Op
 		parallel.Fold(c, xs, 0, func(acc int, xs []int) int { linger(20 * len(xs)); return acc + len(xs) },
 			func(a, b int) int { f(); return a + b }, opts...)
 	},
+	"Accumulate.fresh": func(c *task.Ctx, xs []int, f func(), opts ...parallel.Option) {
+		parallel.Accumulate(c, xs, func() int { f(); return 0 },
+			func(_ *task.Ctx, acc int, xs []int) int { linger(20 * len(xs)); return acc + len(xs) },
+			func(a, b int) int { return a + b }, opts...)
+	},
+	"Accumulate.merge": func(c *task.Ctx, xs []int, f func(), opts ...parallel.Option) {
+		parallel.Accumulate(c, xs, func() int { return 0 },
+			func(c *task.Ctx, acc int, xs []int) int { c.Yield(); return acc + len(xs) },
+			func(a, b int) int { f(); return a + b }, opts...)
+	},
 	"Reduce.op, the last": func(c *task.Ctx, xs []int, f func(), opts ...parallel.Option) {
 		last := xs[len(xs)-1]
 		parallel.Reduce(c, xs, -1, func(a, b int) int {

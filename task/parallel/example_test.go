@@ -163,6 +163,31 @@ func ExampleFold() {
 	// Output: 10 <nil>
 }
 
+// A histogram is made once for each worker, and not once for each stretch.
+func ExampleAccumulate() {
+	sched := newScheduler()
+	defer sched.Close()
+
+	words := strings.Fields("over and under and over and under")
+	histogram, err := parallel.Run(sched, func(c *task.Ctx) (map[string]int, error) {
+		return parallel.Accumulate(c, words, func() map[string]int { return map[string]int{} },
+			func(_ *task.Ctx, acc map[string]int, words []string) map[string]int {
+				for _, w := range words {
+					acc[w]++
+				}
+				return acc
+			},
+			func(a, b map[string]int) map[string]int {
+				for w, n := range b {
+					a[w] += n
+				}
+				return a
+			})
+	})
+	fmt.Println(histogram, err)
+	// Output: map[and:3 over:2 under:2] <nil>
+}
+
 func ExampleScanInclusive() {
 	sched := newScheduler()
 	defer sched.Close()

@@ -37,6 +37,16 @@ var algorithms = map[string]func(c *task.Ctx, xs []int, f func(), opts ...parall
 		}, func(a, b int) int { return a + b }, opts...)
 		return err
 	},
+	"Accumulate": func(c *task.Ctx, xs []int, f func(), opts ...parallel.Option) error {
+		sum, err := parallel.Accumulate(c, xs, func() *int { return new(int) }, func(_ *task.Ctx, acc *int, xs []int) *int {
+			for _, x := range xs {
+				f()
+				*acc += x
+			}
+			return acc
+		}, func(a, b *int) *int { *a += *b; return a }, opts...)
+		return noneWith(sum == nil, err)
+	},
 	"ForEach": func(c *task.Ctx, xs []int, f func(), opts ...parallel.Option) error {
 		return parallel.ForEach(c, xs, func(*task.Ctx, *int) { f() }, opts...)
 	},

@@ -42,6 +42,16 @@ func TestNil(t *testing.T) {
 			{"Reduce with a nil", func() { _, _ = parallel.Reduce[int](c, nil, 0, nil) }},
 			{"Fold with a nil", func() { _, _ = parallel.Fold[int](c, nil, 0, nil, less) }},
 			{"Fold with a nil", func() { _, _ = parallel.Fold(c, nil, 0, func(int, []int) int { return 0 }, nil) }},
+			{"Accumulate with a nil", func() {
+				_, _ = parallel.Accumulate[int, int](c, nil, nil, func(*task.Ctx, int, []int) int { return 0 }, less)
+			}},
+			{"Accumulate with a nil", func() { _, _ = parallel.Accumulate[int](c, nil, func() int { return 0 }, nil, less) }},
+			{"Accumulate with a nil", func() {
+				_, _ = parallel.Accumulate(c, nil, func() int { return 0 }, func(*task.Ctx, int, []int) int { return 0 }, nil)
+			}},
+			{"nil Ctx", func() {
+				_, _ = parallel.Accumulate(none, []int{}, func() int { return 0 }, func(*task.Ctx, int, []int) int { return 0 }, less)
+			}},
 			{"ScanInclusive with a nil", func() { _, _ = parallel.ScanInclusive[int](c, nil, nil) }},
 			{"ScanExclusive with a nil", func() { _, _ = parallel.ScanExclusive[int](c, nil, 0, nil) }},
 			{"MinMaxFunc with a nil", func() { _, _, _ = parallel.MinMaxFunc[int](c, []int{1}, nil) }},

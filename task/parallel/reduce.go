@@ -78,7 +78,8 @@ func (r *reduction[T]) append(right part) {
 //		return acc
 //	}, func(a, b float64) float64 { return a + b })
 //
-// If A has a pointer in it, as a map has, all accumulators start with the same one: let zero be nil, and make it in fold.
+// If A has a pointer in it, as a map has, all accumulators start with the same one: let zero be nil, and make it in fold. There
+// is an accumulator for each span of the loop that is stolen, and a few more; where they are large, use [Accumulate].
 func Fold[T, A any](c *task.Ctx, xs []T, zero A, fold func(acc A, xs []T) A, merge func(a, b A) A, opts ...Option) (A, error) {
 	if fold == nil || merge == nil {
 		panic("parallel: Fold with a nil function")
