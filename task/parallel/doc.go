@@ -11,11 +11,12 @@
 //
 // # What to use
 //
-//   - [For], [ForRange], [ForEach], [ForEachSeq], [Map], [Filter], [Reduce], [Fold], [ScanInclusive], [ScanExclusive],
-//     [MinMax], [Find], [Sort] and their kin, where one fits. They find out by themselves how finely to split.
+//   - [For], [ForRange], [ForEach], [ForEachSeq], [Map], [Filter], [Reduce], [Fold], [Accumulate], [ScanInclusive],
+//     [ScanExclusive], [MinMax], [Find], [Sort] and their kin, where one fits. They find out by themselves how finely to split.
 //   - [MapSeq] for calls that wait, so many at a time, with their results in order.
 //   - [Do] for a few functions at a time, and [InScope] where their number is not known beforehand.
-//   - [Define], with Fork and Join, for recursions: no closure, no allocation, and the cheapest by far.
+//   - [Define], with Fork and Join, for recursions: no closure, no allocation, and the cheapest by far. CallAll forks and joins
+//     any number of calls, and [Recursive] needs no package variable.
 //
 // # What a fork is
 //

@@ -118,6 +118,21 @@ var sites = map[string]func(c *task.Ctx, xs []int, f func(), opts ...parallel.Op
 		})
 		tree.Fork(c, node{7}).Join(c)
 	},
+	"CallAll": func(c *task.Ctx, _ []int, f func(), _ ...parallel.Option) {
+		var tree *parallel.Func[int, int]
+		tree = parallel.Define(func(c *task.Ctx, n int) int {
+			if f(); n == 0 {
+				return 1
+			}
+			sum := 0
+			var room [12]int
+			for _, k := range tree.AppendAll(c, room[:0], [...][]int{1: {0, 0}, 2: {0, 1, 1}, 3: {2, 1, 0, 0, 2, 1, 0, 0, 0, 0, 2, 2}}[n]) {
+				sum += k
+			}
+			return sum
+		})
+		tree.CallAll(c, []int{3, 3, 3, 3})
+	},
 }
 
 func shows(f func()) parallel.Option { return parallel.WithProgress(0, func(int, int) { f() }) }
@@ -325,6 +340,14 @@ var pairs = map[string]func(c *task.Ctx, f func(c *task.Ctx)){
 		c.Yield() // exposes it
 		f(c)
 		x.Join(c)
+	},
+	"CallAll": func(c *task.Ctx, f func(c *task.Ctx)) {
+		parallel.Define(func(c *task.Ctx, of int) int {
+			if c.Yield(); of > 0 {
+				f(c)
+			}
+			return 0
+		}).CallAll(c, []int{1, 0, 1})
 	},
 }
 

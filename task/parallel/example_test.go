@@ -67,6 +67,67 @@ func ExampleDefine() {
 	// Output: 10 <nil>
 }
 
+// A node with any number of children.
+type folder struct {
+	files   int
+	folders []*folder
+}
+
+var filesIn = parallel.Recursive(func(filesIn *parallel.Func[*folder, int]) func(c *task.Ctx, f *folder) int {
+	return func(c *task.Ctx, f *folder) int {
+		sum := f.files
+		for _, n := range filesIn.CallAll(c, f.folders) {
+			sum += n
+		}
+		return sum
+	}
+})
+
+func ExampleFunc_CallAll() {
+	sched := newScheduler()
+	defer sched.Close()
+
+	root := &folder{2, []*folder{{3, nil}, {0, []*folder{{4, nil}, {5, nil}}}}}
+	sum, err := parallel.Run(sched, func(c *task.Ctx) (int, error) { return filesIn.Call(c, root), nil })
+	fmt.Println(sum, err)
+	// Output: 14 <nil>
+}
+
+// A function that does not refer to its own Func needs no init, and need not be global.
+func ExampleDefine_local() {
+	sched := newScheduler()
+	defer sched.Close()
+
+	upper := parallel.Define(func(_ *task.Ctx, s string) string { return strings.ToUpper(s) })
+	text, err := parallel.Run(sched, func(c *task.Ctx) (string, error) {
+		x := upper.Fork(c, "warp")
+		y := upper.Call(c, "weft")
+		return x.Join(c) + " and " + y, nil
+	})
+	fmt.Println(text, err)
+	// Output: WARP and WEFT <nil>
+}
+
+// A recursion without a global variable and without init.
+func ExampleRecursive() {
+	sched := newScheduler()
+	defer sched.Close()
+
+	fib := parallel.Recursive(func(fib *parallel.Func[int, int]) func(c *task.Ctx, n int) int {
+		return func(c *task.Ctx, n int) int {
+			if n < 2 {
+				return n
+			}
+			x := fib.Fork(c, n-1)
+			y := fib.Call(c, n-2)
+			return x.Join(c) + y
+		}
+	})
+	n, err := parallel.Run(sched, func(c *task.Ctx) (int, error) { return fib.Call(c, 20), nil })
+	fmt.Println(n, err)
+	// Output: 6765 <nil>
+}
+
 func ExampleDo() {
 	sched := newScheduler()
 	defer sched.Close()

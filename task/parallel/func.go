@@ -43,8 +43,13 @@ type Call[A, R any] struct {
 // A body is a Call as its frame sees it.
 type body[A, R any] Call[A, R]
 
-// Define makes fn forkable. A recursive function refers to the Func that Define
-// returns, so that has to be assigned in an init function:
+// Define makes fn forkable. If fn does not refer to the Func, that can be made where it is declared, as a package variable or a
+// local one:
+//
+//	var render = parallel.Define(func(c *task.Ctx, t tile) image.Image { ... })
+//
+// A recursive function refers to the Func that Define returns. Go does not let the declaration of a package variable refer to
+// itself in this way, so the Func has to be assigned in an init function; or use [Recursive].
 //
 //	var fib *parallel.Func[int, int]
 //
@@ -63,6 +68,34 @@ func Define[A, R any](fn func(c *task.Ctx, a A) R) *Func[A, R] {
 		panic("parallel: Define with a nil function")
 	}
 	return &Func[A, R]{fn: fn}
+}
+
+// Recursive is [Define] for a recursion that needs neither a package variable nor init. It calls of once, which is given the Func and
+// returns its function:
+//
+//	fib := parallel.Recursive(func(fib *parallel.Func[int, int]) func(c *task.Ctx, n int) int {
+//		return func(c *task.Ctx, n int) int {
+//			if n < 2 {
+//				return n
+//			}
+//			x := fib.Fork(c, n-1)
+//			y := fib.Call(c, n-2)
+//			return x.Join(c) + y
+//		}
+//	})
+//
+// A call costs about a nanosecond more than with Define, because the function is a closure that reaches itself through the Func: a
+// fork of this fib takes 12.9 ns, that of Define's 11.3 (BenchmarkRecursive). of must not call or fork the Func.
+func Recursive[A, R any](of func(f *Func[A, R]) func(c *task.Ctx, a A) R) *Func[A, R] {
+	if of == nil {
+		panic("parallel: Recursive with a nil function")
+	}
+	f := new(Func[A, R])
+	// Rejected: of as a function of three arguments, the Func, c and a. It would be called through a closure each time, for 15.0 ns.
+	if f.fn = of(f); f.fn == nil {
+		panic("parallel: Recursive with a function that returns nil")
+	}
+	return f
 }
 
 // Call calls the function, as the task c, without forking. It is a plain call, so its panics come as they are.

@@ -33,6 +33,10 @@ func TestNil(t *testing.T) {
 			{"ForRange with a nil", func() { _ = parallel.ForRange(c, 0, 1, nil) }},
 			{"ForEach with a nil", func() { _ = parallel.ForEach(c, []int{1}, nil) }},
 			{"ForEachSeq with a nil", func() { _ = parallel.ForEachSeq(c, values, nil) }},
+			{"Define with a nil", func() { parallel.Define[int, int](nil) }},
+			{"Recursive with a nil", func() { parallel.Recursive[int, int](nil) }},
+			{"returns nil", func() { parallel.Recursive(func(*parallel.Func[int, int]) func(*task.Ctx, int) int { return nil }) }},
+			{"nil Ctx", func() { fib.CallAll(none, []int{1}) }},
 			{"InScope with a nil", func() { parallel.InScope(c, nil) }},
 			{"Do with a nil", func() { parallel.Do(c, func(*task.Ctx) {}, nil) }},
 			{"Do with a nil", func() { parallel.Do(c, nil, nil, nil) }},
@@ -82,6 +86,7 @@ func TestForkOfAnother(t *testing.T) {
 		go func() {
 			defer close(done)
 			refused(func() { f.Fork(c, 1) })
+			refused(func() { f.CallAll(c, []int{1, 2}) })
 		}()
 		<-done
 		next, stop := task.Pull(c, func(yield func(int) bool) { // which is a part of the task
