@@ -8,12 +8,13 @@ import (
 )
 
 // Func is a function that can be forked, with the frames for its calls, pooled for each worker.
-// Make one with [Define], once for each function, and keep it in a package variable.
+// Make one with [Define], once for each function, and keep it in a package variable; or see [Recursive]. It must not be copied.
 //
 // Frames at rest are in two places. Where a join has just taken one back from the fork deque, it is left
 // lying above the deque's bottom, and the next fork at that depth finds it there: so a recursion needs no pool. The pools have
 // the others: those of stolen calls, and those that a call of another Func has displaced.
 type Func[A, R any] struct {
+	_  noCopy
 	fn func(c *task.Ctx, a A) R
 	_  [120]byte // all workers read fn, each writes its pool
 
@@ -22,6 +23,12 @@ type Func[A, R any] struct {
 	// left to the garbage collector.
 	pools [maxPools]pool[A, R]
 }
+
+// noCopy has go vet report copies of what has it as a field.
+type noCopy struct{}
+
+func (*noCopy) Lock()   {}
+func (*noCopy) Unlock() {}
 
 const maxPools = 64
 

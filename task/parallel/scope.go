@@ -5,8 +5,9 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A Scope is what children are started in whose number is not known beforehand. See [InScope].
+// A Scope is what children are started in whose number is not known beforehand. See [InScope]. It must not be copied.
 type Scope struct {
+	_       noCopy
 	c       *task.Ctx
 	mark    int       // calls that the task had forked before
 	calls   []*forked // oldest first

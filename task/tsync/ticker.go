@@ -13,6 +13,8 @@ import (
 //
 // A ticker that is not stopped stays until the scheduler is closed.
 type Ticker struct {
+	_ noCopy
+
 	C *Chan[time.Time]
 
 	a *alarm

@@ -16,6 +16,8 @@ import (
 // Timers expire on time also while all workers compute, as long as the tasks checkpoint. When the scheduler is closed, those that
 // are pending never expire, and hold nothing: wait for C under a context. Shutdown does not wait for a timer.
 type Timer struct {
+	_ noCopy
+
 	C *Chan[time.Time] // nil if made by AfterFunc
 
 	a *alarm
