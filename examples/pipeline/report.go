@@ -44,10 +44,10 @@ func report(w io.Writer, set settings, heddle, native []*pass) {
 		for _, s := range side.p.stages() {
 			rate := "-"
 			if b := s.bytes.Load(); b > 0 {
-				rate = fmt.Sprintf("%.0f", float64(b)/1e6/max(1e-9, time.Duration(s.busy.Load()).Seconds())*float64(s.units))
+				rate = fmt.Sprintf("%.0f", float64(b)/1e6/max(1e-9, s.busy.Load().Seconds())*float64(s.units))
 			}
 			fmt.Fprintf(w, "  %-10s %-9s %6d %8d %9s %9s %5.0f%%\n", side.name, s.name, s.units, s.files.Load(),
-				ms(time.Duration(s.busy.Load())), rate, 100*s.load(side.p))
+				ms(s.busy.Load()), rate, 100*s.load(side.p))
 		}
 		fmt.Fprintf(w, "  the slowest: %s\n", side.p.slowest().name)
 	}

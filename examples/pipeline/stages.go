@@ -15,6 +15,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	uatomic "go.uber.org/atomic"
 )
 
 // A blob is a file that has been read.
@@ -32,15 +34,15 @@ type sum struct {
 
 // A stage is what is measured of one: the work itself, without the waits for its neighbours.
 type stage struct {
-	name        string
-	units       int // how many do it at once
-	files, busy atomic.Int64
-	bytes       atomic.Int64
+	name         string
+	units        int // how many do it at once
+	files, bytes atomic.Int64
+	busy         uatomic.Duration
 }
 
 // note counts work on one file, or folder, that has begun at start.
 func (s *stage) note(start time.Time, size int) {
-	s.busy.Add(int64(time.Since(start)))
+	s.busy.Add(time.Since(start))
 	s.files.Add(1)
 	s.bytes.Add(int64(size))
 }
