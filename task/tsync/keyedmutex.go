@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
-	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/internal/wait"
 )
 
 // KeyedMutex is a [Mutex] for each key, for tasks and goroutines: it lets one caller at a time into the work for a key, and does not
@@ -49,7 +49,7 @@ func (k *KeyedMutex[K]) Lock(key K) {
 
 // LockContext is [KeyedMutex.Lock], which gives up when ctx ends first: it returns the cause, and key is not locked by this call.
 func (k *KeyedMutex[K]) LockContext(ctx context.Context, key K) error {
-	c, err := task.Enter(ctx)
+	d, err := wait.Enter(ctx)
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (k *KeyedMutex[K]) LockContext(ctx context.Context, key K) error {
 			k.leave(key, e)
 		}
 	}()
-	err = e.m.join(ctx, c, false)
+	err = e.m.join(ctx, d, false)
 	locked = err == nil
 	return err
 }
