@@ -10,6 +10,9 @@ import (
 // Modelled says whether the words are those of the schedule explorer.
 const Modelled = false
 
+// Exploring reports whether the schedule explorer is at work.
+func Exploring() bool { return false }
+
 // The words that sync/atomic offers, under the same names.
 type (
 	Bool   = atomic.Bool

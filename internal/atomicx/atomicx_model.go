@@ -12,6 +12,9 @@ import (
 // Modelled says whether the words are those of the schedule explorer.
 const Modelled = true
 
+// Exploring reports whether the schedule explorer is at work.
+func Exploring() bool { return explore.Active() }
+
 // Int32 is atomic.Int32 with a scheduling point before each operation.
 type Int32 struct{ v atomic.Int32 }
 

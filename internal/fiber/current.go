@@ -1,9 +1,9 @@
 package fiber
 
 import (
-	"sync"
-	"sync/atomic"
 	"unsafe"
+
+	"github.com/heddle-go/heddle/internal/atomicx"
 )
 
 // A fiber is a goroutine of its own. So the address of the Go runtime's record of the calling
@@ -24,22 +24,25 @@ import (
 // become tombstones. Another goroutine does not find it: while the fiber lives, no other goroutine
 // has the record g, and E1 has come before it ends. A goroutine that gets the record afterwards
 // was made ready by the Go scheduler after that, so R1 sees E1's table or a later one.
-var current currentFibers
+//
+// The explorer goes through the steps in current_model_test.go.
+var current = currentFibers{least: 6}
 
 type currentFibers struct {
-	table atomic.Pointer[table]
+	table atomicx.Pointer[table]
 
-	mu   sync.Mutex
-	live int // entries
-	used int // entries and tombstones
+	mu    atomicx.Mutex
+	live  int  // entries
+	used  int  // entries and tombstones
+	least uint // a table has at least 1<<least slots; 2 in models
 }
 
 // A table is a hash table with linear probing. Tags are apart from fibers, so that a goroutine that is no fiber touches
 // no other's memory.
 type table struct {
 	shift  uint
-	tags   []atomic.Uint32
-	fibers []atomic.Pointer[Fiber]
+	tags   []atomicx.Uint32
+	fibers []atomicx.Pointer[Fiber]
 }
 
 const (
@@ -48,10 +51,8 @@ const (
 	aTag    = 2 // set in all others
 )
 
-const leastTable = 64 // slots
-
 func newTable(bits uint) *table {
-	return &table{64 - bits, make([]atomic.Uint32, 1<<bits), make([]atomic.Pointer[Fiber], 1<<bits)}
+	return &table{64 - bits, make([]atomicx.Uint32, 1<<bits), make([]atomicx.Pointer[Fiber], 1<<bits)}
 }
 
 // place returns the first slot for g, and its tag.
@@ -72,6 +73,7 @@ func (t *table) put(f *Fiber) {
 	}
 }
 
+// find is R2. i is where it has ended.
 func (t *table) find(g uintptr) (f *Fiber, i uint64) {
 	i, tag := t.place(g)
 	for ; ; i++ {
@@ -87,10 +89,8 @@ func (t *table) find(g uintptr) (f *Fiber, i uint64) {
 	}
 }
 
-// enter is B1. f is the running fiber.
-func (f *Fiber) enter() {
-	f.g = g()
-	c := &current
+// enter is B1. f is the running fiber, and f.g its goroutine's record.
+func (c *currentFibers) enter(f *Fiber) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t := c.table.Load()
@@ -104,8 +104,7 @@ func (f *Fiber) enter() {
 }
 
 // leave is E1. f is the running fiber.
-func (f *Fiber) leave() {
-	c := &current
+func (c *currentFibers) leave(f *Fiber) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t := c.table.Load()
@@ -115,14 +114,14 @@ func (f *Fiber) leave() {
 	}
 	t.tags[i].Store(goneTag)
 	t.fibers[i].Store(nil)
-	if c.live--; len(t.tags) > leastTable && c.live*8 < len(t.tags) {
+	if c.live--; len(t.tags) > 1<<c.least && c.live*8 < len(t.tags) {
 		c.table.Store(c.rebuild(t))
 	}
 }
 
 // rebuild returns a table with the entries of t, which may be nil, and room for at least as many again.
 func (c *currentFibers) rebuild(t *table) *table {
-	size := uint(6) // leastTable
+	size := c.least
 	for 1<<size < 2*(c.live+1) {
 		size++
 	}
@@ -138,10 +137,23 @@ func (c *currentFibers) rebuild(t *table) *table {
 	return fresh
 }
 
+// enter enters f, the running fiber, in the table.
+func (f *Fiber) enter() {
+	f.g = g()
+	current.enter(f)
+}
+
+// leave takes f, the running fiber, out of the table.
+func (f *Fiber) leave() { current.leave(f) }
+
 // Current returns the fiber on which the caller runs, or nil if that is none. It costs some nanoseconds, however many
-// fibers there are. Any goroutine may call it.
+// fibers there are. Any goroutine may call it. The threads of a model are no fibers, and do not look: the explorer could not
+// repeat a search that depends on the addresses of records.
 func Current() *Fiber {
-	t := current.table.Load()
+	if atomicx.Exploring() {
+		return nil
+	}
+	t := current.table.Load() // (R1)
 	if t == nil {
 		return nil
 	}

@@ -206,6 +206,9 @@ func BenchmarkReap(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/fiber")
 }
 
+// leastSlots is the size of the smallest table.
+var leastSlots = 1 << current.least
+
 // Each fiber is found on its own goroutine, also after switches and Goexits, and on no other; what has ended is in no table, so
 // that a goroutine that gets its record is no fiber.
 func TestCurrent(t *testing.T) {
@@ -262,7 +265,7 @@ func TestCurrent(t *testing.T) {
 		require.Empty(t, Reap(all))
 	}
 	require.Equal(t, before, current.live)
-	require.LessOrEqual(t, len(current.table.Load().tags), max(leastTable, 8*before))
+	require.LessOrEqual(t, len(current.table.Load().tags), max(leastSlots, 8*before))
 }
 
 // The fallback for ports without assembly: the number is the caller's alone.
@@ -347,16 +350,16 @@ func TestFindGoesOn(t *testing.T) {
 // Entries that come and go fill no table with tombstones: there is always an empty slot, at which find ends.
 func TestTombstones(t *testing.T) {
 	done := make(chan struct{})
-	for range 8 * leastTable {
+	for range 8 * leastSlots {
 		go func() { // a goroutine each, so that the records differ
 			Stand(nil)()
 			done <- struct{}{}
 		}()
 	}
-	for range 8 * leastTable {
+	for range 8 * leastSlots {
 		<-done
 	}
-	for range 8 * leastTable {
+	for range 8 * leastSlots {
 		Stand(nil)()
 		empty := 0
 		for i := range current.table.Load().tags {
