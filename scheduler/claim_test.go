@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/selfexec"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/parallel"
@@ -274,7 +275,11 @@ func TestTreesOfJoins(t *testing.T) {
 
 func treesOfJoins(t *testing.T, workers int, what string) {
 	s := open(t, workers)
-	const depth, kids = 6, 4
+	const kids = 4
+	depth := 6
+	if selfexec.Emulated() {
+		depth = 5
+	}
 	nodes := 0
 	for level, n := 0, 1; level <= depth; level, n = level+1, n*kids {
 		nodes += n

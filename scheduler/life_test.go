@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/selfexec"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 )
@@ -134,6 +135,9 @@ func TestCloseEndsEverything(t *testing.T) {
 		k := 10_000
 		if testing.Short() || raceEnabled || n != 2 {
 			k = 1_000
+		}
+		if selfexec.Emulated() {
+			k = 200
 		}
 		s := open(t, n)
 		var log errlog

@@ -150,7 +150,7 @@ func init() {
 		s, _ := scheduler.New(scheduler.WithWorkers(1))
 		root := s.Go(func(c *task.Ctx) {
 			n := 100_000
-			if raceEnabled {
+			if raceEnabled || selfexec.Emulated() {
 				n = 20_000 // still more than the stack would hold
 			}
 			for range n {

@@ -160,38 +160,55 @@ func mask(t *testing.T, tid int) unix.CPUSet {
 }
 
 // With CPUs, each task finds its thread bound to one allowed CPU, different workers to different
-// ones as far as there are; Close gives the threads their masks back.
+// ones as far as there are; Close gives the threads their masks back. As above, the Go runtime may move a worker
+// to a thread that is not bound yet, and out of several runs, one has to be free of that.
 func TestCPUsBinds(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	before := mask(t, 0)
 	for _, n := range []int{1, 2, 4} {
-		s := open(t, n, scheduler.WithPinning(scheduler.CPUs), scheduler.WithStallAfter(0))
-		sets := make([]unix.CPUSet, n)
-		tids := make([]int, n)
-		perWorker(s, func(i int) {
-			unix.SchedGetaffinity(0, &sets[i])
-			tids[i] = unix.Gettid()
-		})
-		distinct := map[unix.CPUSet]bool{}
-		for _, set := range sets {
-			require.Equal(t, 1, set.Count())
-			distinct[set] = true
-			for cpu := range 1024 {
-				if set.IsSet(cpu) {
-					require.True(t, before.IsSet(cpu))
-				}
-			}
+		bound := -1
+		for run := 0; run < 10 && bound != n; run++ {
+			bound = workersBound(t, n, before)
 		}
-		require.Len(t, distinct, min(n, before.Count()))
-		require.NoError(t, s.Close())
-		for _, tid := range tids {
-			var set unix.CPUSet
-			if unix.SchedGetaffinity(tid, &set) == nil { // it may have ended
-				require.Equal(t, before, set)
+		require.Equal(t, n, bound, "workers whose thread is bound, in the last of 10 runs")
+	}
+	require.Equal(t, before, mask(t, 0))
+}
+
+// workersBound returns how many of n workers were on a thread that was bound to one CPU. before is the mask of all threads.
+func workersBound(t *testing.T, n int, before unix.CPUSet) (bound int) {
+	s := open(t, n, scheduler.WithPinning(scheduler.CPUs), scheduler.WithStallAfter(0))
+	sets := make([]unix.CPUSet, n)
+	tids := make([]int, n)
+	perWorker(s, func(i int) {
+		unix.SchedGetaffinity(0, &sets[i])
+		tids[i] = unix.Gettid()
+	})
+	distinct := map[unix.CPUSet]bool{}
+	for _, set := range sets {
+		if set == before && before.Count() > 1 {
+			continue
+		}
+		bound++
+		require.Equal(t, 1, set.Count())
+		distinct[set] = true
+		for cpu := range 1024 {
+			if set.IsSet(cpu) {
+				require.True(t, before.IsSet(cpu))
 			}
 		}
 	}
-	require.Equal(t, before, mask(t, 0))
+	if bound == n {
+		require.Len(t, distinct, min(n, before.Count()))
+	}
+	require.NoError(t, s.Close())
+	for _, tid := range tids {
+		var set unix.CPUSet
+		if unix.SchedGetaffinity(tid, &set) == nil { // it may have ended
+			require.Equal(t, before, set)
+		}
+	}
+	return bound
 }
 
 // Threads leaves masks alone.

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/selfexec"
 )
 
 // loose returns a timer queue that belongs to no scheduler.
@@ -171,7 +172,10 @@ func TestTimersStress(t *testing.T) {
 
 // A million timers are armed, and most of them disarmed again, without the queue keeping those.
 func TestMillionTimers(t *testing.T) {
-	const n = 1_000_000
+	n := 1_000_000
+	if selfexec.Emulated() {
+		n = 300_000 // whose queue still needs more than keepQueue
+	}
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
@@ -187,7 +191,7 @@ func TestMillionTimers(t *testing.T) {
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	// 56 bytes for the timer, 16 for its place in the heap, and what append reserves.
-	require.Less(t, (after.HeapAlloc-before.HeapAlloc)/n, uint64(100), "bytes a timer")
+	require.Less(t, (after.HeapAlloc-before.HeapAlloc)/uint64(n), uint64(100), "bytes a timer")
 	for i := range ts {
 		if i%10 != 0 {
 			require.True(t, q.Disarm(&ts[i]))

@@ -14,6 +14,10 @@ import (
 // architecture by itself. If the variable is empty, the binary is started directly.
 const Wrapper = "HEDDLE_TEST_EXEC"
 
+// Emulated reports whether the test binary runs under an emulator, which takes ten to thirty times as long. Tests of
+// what is the same on all architectures, only more of it, then do less.
+func Emulated() bool { return os.Getenv(Wrapper) != "" }
+
 // Command returns a command that starts the running test binary with args. When ctx ends, the
 // subprocess is killed.
 func Command(ctx context.Context, args ...string) *exec.Cmd {

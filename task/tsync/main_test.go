@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/heddle-go/heddle/internal/balance"
+	"github.com/heddle-go/heddle/internal/selfexec"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 )
@@ -198,6 +199,9 @@ func scale(n int) int {
 	}
 	if testing.Short() {
 		n /= 5
+	}
+	if selfexec.Emulated() {
+		n /= 2
 	}
 	return max(n, 10)
 }

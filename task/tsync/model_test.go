@@ -20,6 +20,7 @@ type stage struct {
 	rt.Scheduler
 	home  rt.Home
 	tasks []*actor
+	help  func() // of the task that has asked for it, until a thread takes it
 }
 
 // An actor is a task, and the worker it runs on.
@@ -58,6 +59,9 @@ func (s *stage) Inject(d *rt.Desc) {
 		}
 	}
 }
+
+// Assist implements rt.Scheduler.
+func (s *stage) Assist(f func()) { s.help = f }
 
 // Local implements rt.Host.
 func (a *actor) Local(d *rt.Desc) { a.s.Inject(d) }
@@ -708,4 +712,128 @@ func TestModelSelectStaysQueued(t *testing.T) {
 		return i, nil
 	}
 	requireCaught(t, choose(sel, false, false, 0))
+}
+
+// ---- Select with native channels
+
+// A hybrid is a model of a task that selects over a native channel, a Chan from which it receives, and one to which it sends, and of what happens
+// meanwhile.
+type hybrid struct {
+	rounds                  int
+	native, closes          bool // a value comes on the native channel; it is closed
+	sends, receives, cancel bool // another party sends on the one Chan; receives from the other; the task is cancelled
+	sel                     choice
+}
+
+// model checks that each select does one case, and that what was sent on any channel is received or is still there.
+func (x hybrid) model(m *explore.Model) {
+	s := newStage(1)
+	a := s.tasks[0]
+	native, in, out := make(chan int, 1), NewChan[int](0), NewChan[int](0)
+	sent, got, taken, given := 0, 0, 0, 0
+	over := false
+	m.Thread("select", func() {
+		defer func() { over = true }()
+		n, r, t := RecvNative(native), in.RecvCase(), out.SendCase(100)
+		for range x.rounds {
+			n.Value, r.Value = -1, -1 // not those of a round before
+			k, err := x.sel(a.c, n, r, t)
+			switch {
+			case err != nil:
+				if !x.cancel {
+					explore.Failf("%v", err)
+				}
+				return
+			case k == 0 && n.OK:
+				got += n.Value
+			case k == 1 && r.OK:
+				got += r.Value
+			case k == 2:
+				given += 100
+			}
+			if n.used.Load() || r.w.sel != nil || t.w.sel != nil {
+				explore.Failf("a case is still in use")
+			}
+		}
+	})
+	m.Thread("helper", func() {
+		for {
+			explore.Block("help", func() bool { return s.help != nil || over })
+			if s.help == nil {
+				return
+			}
+			h := s.help
+			s.help = nil
+			h()
+		}
+	})
+	if x.native || x.closes {
+		m.Thread("native", func() {
+			if x.native {
+				explore.Point("send")
+				native <- 1
+				sent++
+			}
+			if x.closes {
+				explore.Point("close")
+				close(native)
+			}
+		})
+	}
+	if x.sends {
+		m.Thread("sender", func() {
+			if in.TrySend(10) {
+				sent += 10
+			}
+		})
+	}
+	if x.receives {
+		m.Thread("receiver", func() {
+			if v, ok, _ := out.TryRecv(); ok {
+				taken += v
+			}
+		})
+	}
+	if x.cancel {
+		m.Thread("canceller", a.cancel)
+	}
+	m.Check(func() error {
+		for len(native) > 0 {
+			got += <-native
+		}
+		if sent != got || taken != given {
+			return fmt.Errorf("sent %d, received %d; given %d, taken %d", sent, got, given, taken)
+		}
+		if in.recvq.first != nil || out.sendq.first != nil {
+			return fmt.Errorf("a case is left in a queue")
+		}
+		if a.queued != 0 {
+			return fmt.Errorf("the task was woken once too often")
+		}
+		return nil
+	})
+}
+
+func TestModelSelectNative(t *testing.T) {
+	defer func() { modelSeed = 0 }()
+	for modelSeed = 1; modelSeed <= 2; modelSeed++ {
+		for _, x := range []struct {
+			preemptions int
+			hybrid
+		}{
+			{3, hybrid{native: true}},
+			{1, hybrid{native: true, cancel: true}},
+			{1, hybrid{closes: true, cancel: true}},
+			{1, hybrid{native: true, sends: true}},
+			{1, hybrid{native: true, receives: true}},
+			{1, hybrid{native: true, closes: true, sends: true}},
+		} {
+			x.rounds, x.sel = 1, rightSelect
+			exploreBoth(t, x.preemptions, x.model)
+		}
+		all := hybrid{native: true, closes: true, sends: true, receives: true, cancel: true, sel: rightSelect}
+		for all.rounds = 1; all.rounds <= 3; all.rounds++ {
+			explore.Run(t, random, all.model)
+		}
+	}
 }

@@ -76,7 +76,7 @@ func (h *nativeHelp) start(d *rt.Desc) {
 
 // run is the helper.
 func (h *nativeHelp) run() {
-	k, v, ok := reflect.Select(h.cases) // (H1)
+	k, v, ok := h.choose() // (H1)
 	if k == 0 {
 		h.answer <- false // (H2)
 		return
@@ -89,9 +89,41 @@ func (h *nativeHelp) run() {
 	h.s.Wake(nil)
 }
 
+// choose is the select of H1. k is 0 for stop.
+func (h *nativeHelp) choose() (k int, v reflect.Value, ok bool) {
+	if atomicx.Modelled && modelSeed != 0 {
+		return h.chooseModelled()
+	}
+	return reflect.Select(h.cases)
+}
+
+// chooseModelled is choose in a model, which can only repeat what is not chosen at random: if several cases can go on, the first or the
+// last of them, as modelSeed says. The native channels of a model have room for all that is sent.
+func (h *nativeHelp) chooseModelled() (k int, v reflect.Value, ok bool) {
+	var can []int
+	atomicx.Await("H1", func() bool {
+		can = can[:0]
+		for i, x := range h.cases {
+			if x.Chan.Len() > 0 {
+				can = append(can, i)
+			} else if v, _ := x.Chan.TryRecv(); v.IsValid() { // it is closed
+				can = append(can, i)
+			}
+		}
+		return len(can) > 0
+	})
+	k = can[0]
+	if modelSeed%2 == 0 {
+		k = can[len(can)-1]
+	}
+	v, ok = h.cases[k].Chan.Recv()
+	return k, v, ok
+}
+
 // settle is P2 to P4. It reports whether the select is the winner's.
 func (h *nativeHelp) settle() bool {
 	close(h.stop)
+	atomicx.Await("P3", func() bool { return len(h.answer) > 0 })
 	return !<-h.answer
 }
 

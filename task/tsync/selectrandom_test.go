@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/internal/selfexec"
 )
 
 // even checks that hits, of n draws with the same probability, are about equally many: within six standard deviations.
@@ -24,7 +26,11 @@ func even(t *testing.T, n int, hits []int) {
 // wait: then the other party takes the first of them in the queue.
 func TestSelectSameChannelRandom(t *testing.T) {
 	each(t, func(w *world) {
-		const n, k = 3000, 3
+		const k = 3
+		n := 3000
+		if selfexec.Emulated() {
+			n = 1000
+		}
 		for _, waits := range []bool{false, true} {
 			ch, back := NewChan[int](0), NewChan[int](0)
 			var sends, recvs [k]int
