@@ -1,6 +1,6 @@
 # The verbs that one needs all day. .ci/run knows how; this file only names groups of its steps.
 
-.PHONY: check test race model mutants fuzz soak bench ci
+.PHONY: check test race model mutants fuzz arch soak bench ci
 
 check: ## formatting, vet, staticcheck, go.mod
 	.ci/run format vet staticcheck tidy inline
@@ -19,6 +19,9 @@ mutants: ## every planted bug of .ci/mutants has to be found
 
 fuzz: ## seed corpora; with FUZZTIME=30s, new inputs
 	.ci/run fuzz
+
+arch: ## the tests for 386, and for arm64 and riscv64 under qemu-user
+	.ci/run arch
 
 soak: ## everything mixed under the race detector, for 10 times HEDDLE_SOAK (1m)
 	HEDDLE_SOAK=$${HEDDLE_SOAK:-1m} go test -race -count 1 -timeout 0 -v ./internal/soak

@@ -6,14 +6,18 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/task/parallel"
 )
 
 // What cannot work says so, and what to do.
@@ -27,12 +31,64 @@ func TestMisusePanics(t *testing.T) {
 		"Shutdown with a nil context":                          func() { _ = s.Shutdown(none) },
 		"GoEvery(-1s): want a duration above 0":                func() { s.GoEvery(-time.Second, func(*task.Ctx) {}) },
 		"nil context: pass the task's Ctx":                     func() { _, _ = task.From(none) },
+		"a nil Future, or one that Submit has not made":        func() { _, _ = new(task.Future[int]).Wait() },
+		"has no task to wait for":                              func() { _, _ = task.First(context.Background(), new(task.Future[int])) },
+		"use what Submit returns":                              func() { _, _ = task.All[int](context.Background(), nil) },
+		"has not made, has no task":                            func() { task.Completed[int](context.Background(), nil)(nil) },
+		"Pull with a nil Ctx":                                  func() { task.Pull(nil, slices.Values([]int{1})) },
 	} {
 		func() {
 			defer func() { require.Contains(t, fmt.Sprint(recover()), want) }()
 			f()
 		}()
 	}
+}
+
+// A wait of a task for its own end is refused wherever it can be seen: on the task's stack, in a call that another worker has stolen, and
+// by the task's future.
+func TestWaitForItself(t *testing.T) {
+	const want = "waits for itself"
+	s := open(t, 2)
+	var log errlog
+	refused := func(what string, err error) {
+		log.check(err != nil && strings.Contains(err.Error(), want), "%s: %v", what, err)
+	}
+	deep := parallel.Define(func(c *task.Ctx, x task.Task) error { return x.Wait() })
+	calls := parallel.Define(func(c *task.Ctx, x task.Task) error {
+		y := deep.Fork(c, x)
+		c.Yield() // lets others have the call
+		return y.Join(c)
+	})
+	x := s.Go(func(c *task.Ctx) {
+		me := c.Task()
+		refused("Wait", me.Wait())
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		refused("WaitContext", me.WaitContext(ctx))
+		for range scale(2_000) {
+			y := calls.Fork(c, me)
+			c.Yield()
+			refused("Wait in a call", y.Join(c))
+		}
+		log.check(c.Blocking(func() {
+			if rt.Inside() != nil { // on the spot
+				refused("Wait in Blocking", me.Wait())
+			}
+		}) == nil, "Blocking")
+	})
+	finish(t, "Wait", func() { require.NoError(t, x.Wait()) })
+
+	begin := make(chan *task.Future[int], 1)
+	f := task.Submit(s, func(c *task.Ctx) (int, error) {
+		f, _, _ := task.Receive(c, begin)
+		return f.Wait()
+	})
+	begin <- f
+	finish(t, "Wait of the future", func() {
+		_, err := f.Wait()
+		refused("Future.Wait", err)
+	})
+	log.require(t)
 }
 
 // A task without a name is known by its address, in the log, in the dump and as a string.

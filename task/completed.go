@@ -19,6 +19,7 @@ func Completed[T any](ctx context.Context, fs ...*Future[T]) iter.Seq2[T, error]
 	return func(yield func(T, error) bool) {
 		var q arrivals
 		for i, f := range fs {
+			f.check()
 			if w := f.s.p.watch(func(by *Ctx) { q.put(i, by) }); w != nil {
 				defer w.Withdraw()
 			} else {

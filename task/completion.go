@@ -83,6 +83,9 @@ func (p *Completion[T]) wait(ctx context.Context, t Task) (T, error) {
 	if err != nil {
 		return zero, err
 	}
+	if t.desc() != nil && t.awaitsItself(c) {
+		return zero, errOwnWait
+	}
 	p.mu.Lock()
 	if p.set.Load() {
 		p.mu.Unlock()

@@ -58,6 +58,7 @@ func settle[T any](who string, ctx context.Context, fs []*Future[T], add func(i 
 	}
 	var all Completion[T]
 	for i, f := range fs {
+		f.check()
 		p := &f.s.p
 		then := func(by *Ctx) {
 			if v, err, done := add(i, p.v, p.err); done {

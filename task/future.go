@@ -82,12 +82,28 @@ func (f *Future[T]) Ready() bool { return f.s.p.Ready() }
 func (f *Future[T]) Done() <-chan struct{} { return f.s.p.Done() }
 
 // Wait waits for the result, parking the task or blocking the goroutine, and returns it. Nothing else ends the wait. Any
-// number may wait, any number of times. If a task waits and the future's has not begun, that runs next on this worker.
-func (f *Future[T]) Wait() (T, error) { return f.s.p.wait(background, f.task) }
+// number may wait, any number of times. If a task waits and the future's has not begun, that runs next on this worker. If the caller is the
+// future's own task, the wait would never end, and Wait returns an error. It panics if Submit has not made the future.
+func (f *Future[T]) Wait() (T, error) {
+	f.check()
+	return f.s.p.wait(background, f.task)
+}
 
 // WaitContext is [Future.Wait] that gives up when ctx ends, and then returns its cause; the future's task is not affected. A
 // result that is there already is returned even if ctx has ended.
-func (f *Future[T]) WaitContext(ctx context.Context) (T, error) { return f.s.p.wait(ctx, f.task) }
+func (f *Future[T]) WaitContext(ctx context.Context) (T, error) {
+	f.check()
+	return f.s.p.wait(ctx, f.task)
+}
+
+// check panics if f was not made by Submit: a wait for it would never end.
+func (f *Future[T]) check() {
+	if f == nil || f.s.fn == nil {
+		panic(noFuture)
+	}
+}
+
+const noFuture = "task: a nil Future, or one that Submit has not made, has no task to wait for: use what Submit returns"
 
 // All waits for all futures in turn, parking the task or blocking the goroutine, and returns their values in the same
 // order. It returns nil and the error of the first one in that order that has one, without waiting for those that follow; if ctx

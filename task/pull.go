@@ -25,6 +25,9 @@ func Pull[V any](c *Ctx, seq iter.Seq[V]) (next func() (V, bool), stop func()) {
 	if seq == nil {
 		panic("task: Pull with a nil sequence")
 	}
+	if c == nil {
+		panic("task: Pull with a nil Ctx: pass the c of the task that runs")
+	}
 	pinned := c.desc().Home().Pinned
 	swap := func(what func()) {
 		if rt.Current() != c.desc() {

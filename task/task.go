@@ -79,7 +79,7 @@ func (t Task) Ready() {
 // Wait waits until t has ended, parking the calling task or blocking the calling goroutine, and
 // returns Err. Nothing else ends the wait, not even the cancellation of the task that waits. If a
 // task waits for one that has not begun, that runs next on this worker. A task that waits for itself
-// gets an error at once.
+// gets an error at once, in a call that it has forked too, and in a function of its [Ctx.Blocking] if that runs on the spot.
 func (t Task) Wait() error { return t.WaitContext(background) }
 
 // WaitContext is [Task.Wait] that gives up when ctx ends, and then returns its cause; t is not
@@ -98,9 +98,12 @@ func (t Task) wait(ctx context.Context, why rt.Why) error {
 	}
 	switch {
 	case c == nil:
+		if t.awaitsItself(nil) {
+			return errOwnWait
+		}
 		return t.block(ctx)
-	case t.desc() == c.desc():
-		return errors.New("task: a task that waits for itself would wait for ever")
+	case t.awaitsItself(c):
+		return errOwnWait
 	case ctx == context.Context(c):
 		return t.join(c, why, rt.ForWake)
 	case ctx.Done() == nil:
@@ -119,6 +122,25 @@ func (t Task) wait(ctx context.Context, why rt.Why) error {
 		return err
 	}
 	return t.Err()
+}
+
+var errOwnWait = errors.New("task: a task that waits for itself would wait for ever")
+
+// awaitsItself reports whether a wait for t by the caller would be one for the caller itself: the running task c, or a call that another
+// worker has stolen from it, or if c is nil, the function of a blocking call on its own stack. t has not ended.
+func (t Task) awaitsItself(c *Ctx) bool {
+	d := c.desc()
+	if d == nil {
+		d = rt.Inside()
+	}
+	for d != nil && d != t.desc() {
+		f, stolen := d.Fn().(*rt.Frame)
+		if !stolen {
+			return false
+		}
+		d = f.Parent // which waits for the call, or will
+	}
+	return d != nil
 }
 
 // block is WaitContext by an ordinary goroutine.

@@ -16,6 +16,15 @@ func Current() *Desc {
 	return nil
 }
 
+// Inside returns the task whose function is on the calling goroutine's stack, or nil. It is Current for callers to which a blocking call
+// on the spot is a part of the task.
+func Inside() *Desc {
+	if f := fiber.Current(); f != nil {
+		return (*Desc)(f.Data)
+	}
+	return nil
+}
+
 // Mine reports whether the caller runs as d, as far as two loads and the caller's goroutine tell: it is false too if d has lent
 // itself to another goroutine, as task.Pull does. It is for operations that take nanoseconds; Current knows.
 func (d *Desc) Mine() bool {

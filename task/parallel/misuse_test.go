@@ -29,6 +29,12 @@ func TestNil(t *testing.T) {
 			{"nil Ctx", func() { _, _ = parallel.Map(none, []int{1}, func(_ *task.Ctx, x int) int { return x }) }},
 			{"nil Ctx", func() { _ = parallel.ForEachSeq(none, values, func(*task.Ctx, int) {}) }},
 			{"nil Ctx", func() { parallel.InScope(none, func(*parallel.Scope) {}) }},
+			{"nil Ctx", func() { _ = parallel.Sort(none, []int{1}) }},
+			{"nil Ctx", func() { _ = parallel.SortFunc(none, nil, less) }},
+			{"nil Ctx", func() { _ = parallel.SortStableFunc(none, nil, less) }},
+			{"nil Ctx", func() { _, _, _ = parallel.MinMax(none, []int{1}) }},
+			{"Run with a nil Starter", func() { _, _ = parallel.Run(nil, func(*task.Ctx) (int, error) { return 0, nil }) }},
+			{"Run with a nil Starter", func() { _, _ = parallel.Run(none, func(*task.Ctx) (int, error) { return 0, nil }) }},
 			{"For with a nil", func() { _ = parallel.For(c, 1, nil) }},
 			{"ForRange with a nil", func() { _ = parallel.ForRange(c, 0, 1, nil) }},
 			{"ForEach with a nil", func() { _ = parallel.ForEach(c, []int{1}, nil) }},
@@ -67,6 +73,20 @@ func TestNil(t *testing.T) {
 				x.f()
 			}()
 		}
+	}).Wait())
+}
+
+// A sort runs as its caller, whatever Ctx it is given: that of a task that was cancelled does not end it.
+func TestSortByAnother(t *testing.T) {
+	s, err := scheduler.New(scheduler.WithWorkers(2))
+	require.NoError(t, err)
+	defer s.Close()
+	var other *task.Ctx
+	require.Error(t, s.Go(func(c *task.Ctx) { other = c; c.Cancel() }).Wait())
+	require.NoError(t, s.Go(func(c *task.Ctx) {
+		xs := []int{3, 1, 2}
+		assert.NoError(t, parallel.Sort(other, xs, parallel.WithGrain(1)))
+		assert.Equal(t, []int{1, 2, 3}, xs)
 	}).Wait())
 }
 

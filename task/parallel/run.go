@@ -24,6 +24,9 @@ func Run[R any](on task.Starter, fn func(c *task.Ctx) (R, error), opts ...task.O
 	if fn == nil {
 		panic("parallel: Run with a nil function")
 	}
+	if c, isCtx := on.(*task.Ctx); on == nil || isCtx && c == nil {
+		panic("parallel: Run with a nil Starter: pass a scheduler, or a task's Ctx")
+	}
 	e := &entry[R]{fn: fn}
 	err := on.Go(e.run, opts...).Wait()
 	switch {

@@ -75,6 +75,7 @@ const (
 )
 
 func (s *sorter[T]) run(c *task.Ctx, xs []T, opts []Option) error {
+	c = callerOf(c)
 	o := optionsOf(opts)
 	s.grain = o.grain
 	if s.grain == 0 {
