@@ -100,8 +100,11 @@ func (s *Semaphore) take(n int64) bool {
 
 // Release gives n units back. It panics if n is negative or more than are taken.
 func (s *Semaphore) Release(n int64) {
+	if n < 0 {
+		panic("tsync: Release of a negative number of units of a Semaphore")
+	}
 	s.mu.Lock()
-	if n < 0 || n > s.used {
+	if n > s.used {
 		s.mu.Unlock()
 		panic("tsync: Release of more units of a Semaphore than are taken")
 	}

@@ -19,7 +19,7 @@ func TestSemaphoreWithoutWaiting(t *testing.T) {
 	requirePanics(t, "negative", func() { _ = s.Acquire(bg, -1) })
 	requirePanics(t, "negative", func() { s.TryAcquire(-1) })
 	requirePanics(t, "more units", func() { s.Release(4) })
-	requirePanics(t, "more units", func() { s.Release(-1) })
+	requirePanics(t, "negative number", func() { s.Release(-1) })
 	s.Release(3)
 	require.Zero(t, s.used)
 	ended, cancel := context.WithCancelCause(bg)
