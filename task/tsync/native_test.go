@@ -3,10 +3,14 @@ package tsync
 import (
 	"context"
 	"errors"
+	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/task"
 )
 
 func TestSelectNativeWithoutWaiting(t *testing.T) {
@@ -126,5 +130,67 @@ func TestSelectNativeExactlyOnce(t *testing.T) {
 		w.wait()
 		require.Equal(w.t, sent.Load(), received.Load())
 		require.Zero(w.t, length(&ch.mu, &ch.recvq)+length(&ch.mu, &ch.sendq))
+	})
+}
+
+// TestSelectNativeClosedBesideOthers: a native channel is closed, in half of the rounds after a value was sent, while another party sends to the
+// other case. Each select does one case, and the value of the native channel is received by the select or still there.
+func TestSelectNativeClosedBesideOthers(t *testing.T) {
+	each(t, func(w *world) {
+		n := scale(500)
+		ch := NewChan[int](0)
+		natives := make(chan chan int, n)
+		var sent, received atomic.Int64
+		over := make(chan struct{})
+		var others sync.WaitGroup
+		others.Go(func() {
+			for i := 0; i < n; i++ {
+				native := <-natives
+				if i%2 == 0 {
+					native <- i
+				}
+				close(native)
+			}
+		})
+		others.Go(func() {
+			for {
+				select {
+				case <-over:
+					return
+				default:
+				}
+				if ch.TrySend(1) {
+					sent.Add(1)
+				}
+				runtime.Gosched()
+			}
+		})
+		w.start(func(ctx context.Context) {
+			r := ch.RecvCase()
+			for i := range n {
+				native := make(chan int, 1)
+				natives <- native
+				x := RecvNative(native)
+				r.OK = false
+				chosen, err := Select(ctx, r, x)
+				w.check(err == nil, "%v", err)
+				there := i%2 == 0
+				switch chosen {
+				case x:
+					w.check(x.OK == there && (!there || x.Value == i), "%d: %d %t", i, x.Value, x.OK)
+					there = false
+				case r:
+					w.check(r.OK && r.Value == 1, "%d: %d %t", i, r.Value, r.OK)
+					received.Add(1)
+				}
+				v, ok, err := task.Receive(ctx, native)
+				w.check(err == nil && ok == there && (!there || v == i), "%d: then %d %t %v", i, v, ok, err)
+			}
+		})
+		w.wait()
+		close(over)
+		others.Wait()
+		require.Equal(w.t, sent.Load(), received.Load())
+		require.Zero(w.t, length(&ch.mu, &ch.recvq))
 	})
 }
