@@ -3,6 +3,7 @@ package benchmarks
 import (
 	"fmt"
 	"math"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -12,7 +13,7 @@ import (
 	"github.com/heddle-go/heddle/scheduler"
 )
 
-// Who is measured: the values of impl.
+// What is measured: the values of impl.
 const (
 	heddle     = "heddle"
 	goroutines = "goroutines"
@@ -37,11 +38,23 @@ func runOne(b *testing.B, impl string, workers int, r row, keys ...string) {
 	if len(keys) > 0 {
 		name += "/" + strings.Join(keys, "/")
 	}
-	b.Run(name, func(b *testing.B) {
+	runRow(b, name, func(b *testing.B) {
 		setProcs(b, workers)
 		b.ReportAllocs()
 		r(b, workers)
 	})
+}
+
+// listEnv is the environment variable that has the rows printed, a line each, and not run. The command table sets it.
+const listEnv = "HEDDLE_BENCH_LIST"
+
+// runRow runs or lists one row of the benchmark b.
+func runRow(b *testing.B, name string, f func(b *testing.B)) {
+	if os.Getenv(listEnv) != "" {
+		fmt.Printf("row %s/%s\n", b.Name(), name)
+		return
+	}
+	b.Run(name, f)
 }
 
 // setProcs sets GOMAXPROCS until the end of the benchmark.

@@ -24,7 +24,7 @@ func BenchmarkIdleCPU(b *testing.B) {
 	}
 	for _, impl := range []string{goroutines, heddle} {
 		for _, workers := range []int{1, 2} {
-			b.Run(fmt.Sprintf("impl=%s/workers=%d", impl, workers), func(b *testing.B) {
+			runRow(b, fmt.Sprintf("impl=%s/workers=%d", impl, workers), func(b *testing.B) {
 				probe(b, "idle", impl, workers, over)
 			})
 		}

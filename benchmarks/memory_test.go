@@ -48,7 +48,7 @@ func BenchmarkMemory(b *testing.B) {
 			if r.impl == threads && state == "queued" {
 				continue // a locked goroutine that has not run has no thread yet
 			}
-			b.Run(fmt.Sprintf("impl=%s/workers=1/state=%s", r.impl, state), func(b *testing.B) {
+			runRow(b, fmt.Sprintf("impl=%s/workers=1/state=%s", r.impl, state), func(b *testing.B) {
 				probe(b, "memory", r.impl, state, r.units)
 			})
 		}

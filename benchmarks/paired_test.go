@@ -1,37 +1,123 @@
 package benchmarks
 
 import (
+	"flag"
+	"os"
+	"runtime"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 )
 
-// paired runs f and its baseline once each a round, in turn the one first and the other, and reports f's
-// median time as ns/op, the median of the rounds' ratios of f to the baseline, and their quartiles. Both
-// sides of a round see the same machine, so the ratios scatter less than the times.
-func paired(b *testing.B, baseline, f func()) {
-	timed := func(f func()) float64 {
+// measures is what one round of one side measured, by name. The smaller a measure, the better. measureTime is the time of the round.
+type measures map[string]float64
+
+const measureTime = "time"
+
+// A side is one way to run a program: its name, and a function that does one round.
+type side struct {
+	name  string
+	round func() measures
+}
+
+// timed makes a side that measures the time of f.
+func timed(name string, f func()) side {
+	return side{name, func() measures {
 		start := time.Now()
 		f()
-		return float64(time.Since(start))
-	}
-	var times, ratios []float64
-	for first := false; b.Loop(); first = !first {
-		var base, mine float64
-		if first {
-			mine = timed(f)
-			base = timed(baseline)
-		} else {
-			base = timed(baseline)
-			mine = timed(f)
+		return measures{measureTime: float64(time.Since(start))}
+	}}
+}
+
+// sideNames joins the names of sides, as a row's name says what heddle is compared with.
+func sideNames(sides []side) string {
+	var names string
+	for i, s := range sides {
+		if i > 0 {
+			names += "+"
 		}
-		times = append(times, mine)
-		ratios = append(ratios, mine/base)
+		names += s.name
 	}
-	b.ReportMetric(quartile(times, 2), "ns/op")
-	b.ReportMetric(quartile(ratios, 2), "ratio")
-	b.ReportMetric(quartile(ratios, 1), "ratio-q1")
-	b.ReportMetric(quartile(ratios, 3), "ratio-q3")
+	return names
+}
+
+// paired runs f and its baseline once a round, and reports f's median time and the ratios of the rounds: see versus.
+func paired(b *testing.B, baseline, f func()) {
+	versus(b, timed(heddle, f), timed(goroutines, baseline))
+}
+
+// roundEnv is the environment variable that holds the number of the first round. The command table sets it, because the number
+// decides which side begins.
+const roundEnv = "HEDDLE_BENCH_ROUND"
+
+// versus runs mine and each baseline once a round, and reports each measure. All sides of a round see the same machine, so their
+// ratios scatter less than their times. The order rotates from round to round, and each side starts after a garbage collection.
+//
+// A measure is compared with its best baseline, which is the one with the least median over all rounds. Reported are the median of mine
+// and of that baseline, and the median and the quartiles of the rounds' ratios: ns/op, base-ns, ratio, ratio-q1 and ratio-q3 for the time,
+// and for every other measure M: M-ns, M-base-ns, M-ratio and so on. With several baselines, ratio-to-NAME is the median ratio to
+// each of them.
+func versus(b *testing.B, mine side, baselines ...side) {
+	sides := append([]side{mine}, baselines...)
+	first, _ := strconv.Atoi(os.Getenv(roundEnv)) // 0 if the variable is not set
+	rounds := make([][]measures, len(sides))
+	for turn := first; b.Loop(); turn++ {
+		for k := range sides {
+			i := (turn + k + 1) % len(sides) // round 0 begins with a baseline
+			runtime.GC()
+			rounds[i] = append(rounds[i], sides[i].round())
+		}
+	}
+	for name := range rounds[0][0] {
+		report(b, name, sides, rounds)
+	}
+}
+
+// report reports one measure of all sides. The first side is heddle's.
+func report(b *testing.B, name string, sides []side, rounds [][]measures) {
+	columns := make([][]float64, len(sides))
+	for i, rs := range rounds {
+		for _, m := range rs {
+			columns[i] = append(columns[i], m[name])
+		}
+	}
+	best := bestColumn(columns)
+	unit, prefix := name+"-ns", name+"-"
+	if name == measureTime {
+		unit, prefix = "ns/op", ""
+	}
+	ratios := quotients(columns[0], columns[best])
+	b.ReportMetric(quartile(ratios, 2), prefix+"ratio")
+	b.ReportMetric(quartile(ratios, 1), prefix+"ratio-q1")
+	b.ReportMetric(quartile(ratios, 3), prefix+"ratio-q3")
+	if len(sides) > 2 {
+		for i, s := range sides[1:] {
+			b.ReportMetric(quartile(quotients(columns[0], columns[i+1]), 2), prefix+"ratio-to-"+s.name)
+		}
+	}
+	b.ReportMetric(quartile(slices.Clone(columns[0]), 2), unit)
+	b.ReportMetric(quartile(slices.Clone(columns[best]), 2), prefix+"base-ns")
+}
+
+// bestColumn returns the index of the column with the least median, the first column left out.
+func bestColumn(columns [][]float64) int {
+	best, least := 1, quartile(slices.Clone(columns[1]), 2)
+	for i := 2; i < len(columns); i++ {
+		if m := quartile(slices.Clone(columns[i]), 2); m < least {
+			best, least = i, m
+		}
+	}
+	return best
+}
+
+// quotients returns the quotients of the elements of xs and ys.
+func quotients(xs, ys []float64) []float64 {
+	qs := make([]float64, len(xs))
+	for i := range qs {
+		qs[i] = xs[i] / ys[i]
+	}
+	return qs
 }
 
 // quartile returns the q-th quartile of xs: of the sorted values the one at q quarters of the way. It sorts xs.
@@ -54,5 +140,58 @@ func TestQuartile(t *testing.T) {
 		if got := quartile(c.xs, c.q); got != c.want {
 			t.Errorf("quartile %d of %v: got %v, want %v", c.q, c.xs, got, c.want)
 		}
+	}
+}
+
+func TestBestColumn(t *testing.T) {
+	for _, c := range []struct {
+		columns [][]float64
+		want    int
+	}{
+		{[][]float64{{1}, {2}}, 1},
+		{[][]float64{{1}, {2}, {2}}, 1},
+		{[][]float64{{1, 1, 1}, {9, 2, 2}, {1, 3, 3}}, 1},
+		{[][]float64{{1, 1, 1}, {9, 2, 9}, {3, 1, 3}}, 2},
+	} {
+		if got := bestColumn(c.columns); got != c.want {
+			t.Errorf("best of %v: got %d, want %d", c.columns, got, c.want)
+		}
+	}
+	// The columns stay in the order of the rounds.
+	xs := [][]float64{{1}, {3, 2}, {2, 1}}
+	bestColumn(xs)
+	if !slices.Equal(xs[1], []float64{3, 2}) {
+		t.Errorf("bestColumn has sorted a column: %v", xs[1])
+	}
+}
+
+// The sides take turns at beginning, and each measure is reported under its own name, against the best baseline.
+func TestVersus(t *testing.T) {
+	var order []string
+	s := func(name string, time, p99 float64) side {
+		return side{name, func() measures {
+			order = append(order, name)
+			return measures{measureTime: time, "p99": p99}
+		}}
+	}
+	times := flag.Lookup("test.benchtime").Value
+	defer func(old string) { _ = times.Set(old) }(times.String()) // it has been valid before
+	if err := times.Set("6x"); err != nil {
+		t.Fatal(err)
+	}
+	r := testing.Benchmark(func(b *testing.B) {
+		order = nil
+		versus(b, s("mine", 6, 10), s("slow", 4, 5), s("quick", 3, 20))
+	})
+	for unit, want := range map[string]float64{
+		"ns/op": 6, "base-ns": 3, "ratio": 2, "ratio-q1": 2, "ratio-q3": 2, "ratio-to-slow": 1.5, "ratio-to-quick": 2,
+		"p99-ns": 10, "p99-base-ns": 5, "p99-ratio": 2, "p99-ratio-to-quick": 0.5,
+	} {
+		if got := r.Extra[unit]; got != want {
+			t.Errorf("%s: got %v, want %v", unit, got, want)
+		}
+	}
+	if want := []string{"slow", "quick", "mine", "quick", "mine", "slow"}; len(order) < 6 || !slices.Equal(order[:6], want) {
+		t.Errorf("order: got %v, want it to begin with %v", order, want)
 	}
 }
