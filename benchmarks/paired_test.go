@@ -58,7 +58,10 @@ const roundEnv = "HEDDLE_BENCH_ROUND"
 // and of that baseline, and the median and the quartiles of the rounds' ratios: ns/op, base-ns, ratio, ratio-q1 and ratio-q3 for the time,
 // and for every other measure M: M-ns, M-base-ns, M-ratio and so on. With several baselines, ratio-to-NAME is the median ratio to
 // each of them.
-func versus(b *testing.B, mine side, baselines ...side) {
+func versus(b *testing.B, mine side, baselines ...side) { versusBy(b, "", mine, baselines...) }
+
+// versusBy is versus, but if leading is not empty, the baseline that is best in that measure is the one for all measures.
+func versusBy(b *testing.B, leading string, mine side, baselines ...side) {
 	sides := append([]side{mine}, baselines...)
 	first, _ := strconv.Atoi(os.Getenv(roundEnv)) // 0 if the variable is not set
 	rounds := make([][]measures, len(sides))
@@ -70,34 +73,43 @@ func versus(b *testing.B, mine side, baselines ...side) {
 		}
 	}
 	for name := range rounds[0][0] {
-		report(b, name, sides, rounds)
+		by := leading
+		if by == "" {
+			by = name
+		}
+		report(b, name, sides, rounds, bestColumn(columns(rounds, by)))
 	}
 }
 
-// report reports one measure of all sides. The first side is heddle's.
-func report(b *testing.B, name string, sides []side, rounds [][]measures) {
-	columns := make([][]float64, len(sides))
+// columns returns one measure of all sides, a column for each.
+func columns(rounds [][]measures, name string) [][]float64 {
+	cs := make([][]float64, len(rounds))
 	for i, rs := range rounds {
 		for _, m := range rs {
-			columns[i] = append(columns[i], m[name])
+			cs[i] = append(cs[i], m[name])
 		}
 	}
-	best := bestColumn(columns)
+	return cs
+}
+
+// report reports one measure of all sides against that of sides[best].
+func report(b *testing.B, name string, sides []side, rounds [][]measures, best int) {
+	cs := columns(rounds, name)
 	unit, prefix := name+"-ns", name+"-"
 	if name == measureTime {
 		unit, prefix = "ns/op", ""
 	}
-	ratios := quotients(columns[0], columns[best])
+	ratios := quotients(cs[0], cs[best])
 	b.ReportMetric(quartile(ratios, 2), prefix+"ratio")
 	b.ReportMetric(quartile(ratios, 1), prefix+"ratio-q1")
 	b.ReportMetric(quartile(ratios, 3), prefix+"ratio-q3")
 	if len(sides) > 2 {
 		for i, s := range sides[1:] {
-			b.ReportMetric(quartile(quotients(columns[0], columns[i+1]), 2), prefix+"ratio-to-"+s.name)
+			b.ReportMetric(quartile(quotients(cs[0], cs[i+1]), 2), prefix+"ratio-to-"+s.name)
 		}
 	}
-	b.ReportMetric(quartile(slices.Clone(columns[0]), 2), unit)
-	b.ReportMetric(quartile(slices.Clone(columns[best]), 2), prefix+"base-ns")
+	b.ReportMetric(quartile(slices.Clone(cs[0]), 2), unit)
+	b.ReportMetric(quartile(slices.Clone(cs[best]), 2), prefix+"base-ns")
 }
 
 // bestColumn returns the index of the column with the least median, the first column left out.
@@ -165,6 +177,21 @@ func TestBestColumn(t *testing.T) {
 	}
 }
 
+// benchmarkIn runs f as a benchmark inside a test, for so many times, and fails the test if f fails.
+func benchmarkIn(t *testing.T, times string, f func(b *testing.B)) testing.BenchmarkResult {
+	t.Helper()
+	v := flag.Lookup("test.benchtime").Value
+	defer func(old string) { _ = v.Set(old) }(v.String()) // it has been valid before
+	if err := v.Set(times); err != nil {
+		t.Fatal(err)
+	}
+	r := testing.Benchmark(f)
+	if r.N == 0 {
+		t.Error("the benchmark has failed")
+	}
+	return r
+}
+
 // The sides take turns at beginning, and each measure is reported under its own name, against the best baseline.
 func TestVersus(t *testing.T) {
 	var order []string
@@ -174,12 +201,7 @@ func TestVersus(t *testing.T) {
 			return measures{measureTime: time, "p99": p99}
 		}}
 	}
-	times := flag.Lookup("test.benchtime").Value
-	defer func(old string) { _ = times.Set(old) }(times.String()) // it has been valid before
-	if err := times.Set("6x"); err != nil {
-		t.Fatal(err)
-	}
-	r := testing.Benchmark(func(b *testing.B) {
+	r := benchmarkIn(t, "6x", func(b *testing.B) {
 		order = nil
 		versus(b, s("mine", 6, 10), s("slow", 4, 5), s("quick", 3, 20))
 	})
@@ -189,6 +211,15 @@ func TestVersus(t *testing.T) {
 	} {
 		if got := r.Extra[unit]; got != want {
 			t.Errorf("%s: got %v, want %v", unit, got, want)
+		}
+	}
+	r = benchmarkIn(t, "3x", func(b *testing.B) {
+		order = nil
+		versusBy(b, measureTime, s("mine", 6, 10), s("slow", 4, 5), s("quick", 3, 20))
+	})
+	for unit, want := range map[string]float64{"ratio": 2, "p99-base-ns": 20, "p99-ratio": 0.5} {
+		if got := r.Extra[unit]; got != want {
+			t.Errorf("by the time, %s: got %v, want %v", unit, got, want)
 		}
 	}
 	if want := []string{"slow", "quick", "mine", "quick", "mine", "slow"}; len(order) < 6 || !slices.Equal(order[:6], want) {
