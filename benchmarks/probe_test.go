@@ -20,6 +20,7 @@ const probeEnv = "HEDDLE_BENCH_PROBE"
 
 // probes are what a child can do. They return the metrics by unit.
 var probes = map[string]func(args []string) (map[string]float64, error){
+	"actors": actorProbe,
 	"memory": memoryProbe,
 	"idle":   idleProbe,
 }

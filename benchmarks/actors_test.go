@@ -1,0 +1,238 @@
+package benchmarks
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/task/tsync"
+)
+
+// actors is how many actors there are in BenchmarkActorTree, and actorKids how many children each has at most.
+var actors = 200_000
+
+const (
+	actorKids   = 4
+	actorRounds = 1 // how often the root asks
+)
+
+func init() {
+	if raceEnabled {
+		actors = 2000 // the race detector allows for 8,128 goroutines at a time
+	}
+}
+
+// BenchmarkActorTree runs units that talk over channels of their own. ns/op is one run.
+//
+// program=actors: 200,000 actors in a tree, each with a channel from which it takes what its parent asks and its children answer. The root
+// asks once. An actor passes the question on, adds up the answers of its children, and answers its parent; in the end
+// the channels are closed. All actors are alive at the same time.
+//
+// program=fib: fib(25) with a unit for each addition, which sends its result over a channel.
+//
+// The baseline is the same program on goroutines and native channels. The memory of both is in BenchmarkActorMemory.
+func BenchmarkActorTree(b *testing.B) {
+	run(b, heddle, func(b *testing.B, workers int) {
+		s := newScheduler(b, workers)
+		versus(b, timed(heddle, func() { want(b, "answers", actorsHeddle(s), actorAnswer()) }),
+			timed("channels", func() { want(b, "answers", actorsGoroutines(), actorAnswer()) }))
+	}, "program=actors", "against=channels")
+	const n, value = 25, 75_025
+	run(b, heddle, func(b *testing.B, workers int) {
+		s := newScheduler(b, workers)
+		versus(b, timed(heddle, func() {
+			err := s.Go(func(c *task.Ctx) { want(b, "fib", fibChan(c, n), value) }).Wait()
+			want(b, "error", err, nil)
+		}), timed("channels", func() { want(b, "fib", fibSendGoroutines(n), value) }))
+	}, "program=fib", "against=channels")
+}
+
+// BenchmarkActorMemory reports the largest resident set of a process that runs the actors of BenchmarkActorTree once, for each actor.
+func BenchmarkActorMemory(b *testing.B) {
+	if _, err := peakSet(); err != nil {
+		b.Skip(err)
+	}
+	for _, impl := range []string{goroutines, heddle} {
+		for _, workers := range []int{1, 2} {
+			runRow(b, fmt.Sprintf("impl=%s/workers=%d", impl, workers), func(b *testing.B) {
+				probe(b, "actors", impl, workers)
+			})
+		}
+	}
+}
+
+// actorProbe is the child of BenchmarkActorMemory. Its arguments are impl and workers.
+func actorProbe(args []string) (map[string]float64, error) {
+	workers, err := strconv.Atoi(args[1])
+	if err != nil {
+		return nil, err
+	}
+	runtime.GOMAXPROCS(workers)
+	sum := 0
+	if args[0] == heddle {
+		s, err := scheduler.New(scheduler.WithWorkers(workers))
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = s.Close() }() // the process ends anyway
+		sum = actorsHeddle(s)
+	} else {
+		sum = actorsGoroutines()
+	}
+	if sum != actorAnswer() {
+		return nil, fmt.Errorf("the actors answer %d, want %d", sum, actorAnswer())
+	}
+	peak, err := peakSet()
+	return map[string]float64{"peak-B/task": float64(peak) / float64(actors)}, err
+}
+
+// peakSet returns the largest resident set that the process has had, in bytes, on Linux.
+func peakSet() (int64, error) {
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			var kb int64
+			_, err := fmt.Sscan(rest, &kb)
+			return kb << 10, err
+		}
+	}
+	return 0, fmt.Errorf("there is no VmHWM in /proc/self/status")
+}
+
+// actorAnswer is what the root hears: each question is a number that every actor adds 1 to and answers.
+func actorAnswer() int {
+	sum := 0
+	for q := range actorRounds {
+		sum += actors * (q + 1)
+	}
+	return sum
+}
+
+// shareOf returns the i-th part of n actors that are spread over the children.
+func shareOf(n, i int) int { return (n + i) / actorKids }
+
+func actorsGoroutines() int {
+	// An actor of a subtree of n is asked over ask and answers over answers, which is its parent's channel.
+	var actor func(n int, ask <-chan int, answers chan<- int)
+	actor = func(n int, ask <-chan int, answers chan<- int) {
+		mine := make(chan int)
+		var kids []chan int
+		for i := range actorKids {
+			if k := shareOf(n-1, i); k > 0 {
+				kid := make(chan int)
+				kids = append(kids, kid)
+				go actor(k, kid, mine)
+			}
+		}
+		for q := range ask {
+			for _, kid := range kids {
+				kid <- q
+			}
+			sum := q + 1
+			for range kids {
+				sum += <-mine
+			}
+			answers <- sum
+		}
+		for _, kid := range kids {
+			close(kid)
+		}
+		for range kids {
+			<-mine
+		}
+		answers <- 0 // it has ended
+	}
+	ask, answers := make(chan int), make(chan int)
+	go actor(actors, ask, answers)
+	sum := 0
+	for q := range actorRounds {
+		ask <- q
+		sum += <-answers
+	}
+	close(ask)
+	return sum + <-answers
+}
+
+func actorsHeddle(s *scheduler.Scheduler) (sum int) {
+	var actor func(c *task.Ctx, n int, ask, answers *tsync.Chan[int])
+	actor = func(c *task.Ctx, n int, ask, answers *tsync.Chan[int]) {
+		mine := tsync.NewChan[int](0)
+		var kids []*tsync.Chan[int]
+		for i := range actorKids {
+			if k := shareOf(n-1, i); k > 0 {
+				kid := tsync.NewChan[int](0)
+				kids = append(kids, kid)
+				c.Go(func(c *task.Ctx) { actor(c, k, kid, mine) })
+			}
+		}
+		for q := range ask.All(c) {
+			for _, kid := range kids {
+				must(kid.Send(c, q))
+			}
+			sum := q + 1
+			for range kids {
+				v, _, err := mine.Recv(c)
+				must(err)
+				sum += v
+			}
+			must(answers.Send(c, sum))
+		}
+		for _, kid := range kids {
+			kid.Close()
+		}
+		for range kids {
+			_, _, err := mine.Recv(c)
+			must(err)
+		}
+		must(answers.Send(c, 0)) // it has ended
+	}
+	must(s.Go(func(c *task.Ctx) {
+		ask, answers := tsync.NewChan[int](0), tsync.NewChan[int](0)
+		c.Go(func(c *task.Ctx) { actor(c, actors, ask, answers) })
+		for q := range actorRounds {
+			must(ask.Send(c, q))
+			v, _, err := answers.Recv(c)
+			must(err)
+			sum += v
+		}
+		ask.Close()
+		v, _, err := answers.Recv(c)
+		must(err)
+		sum += v
+	}).Wait())
+	return sum
+}
+
+// fibChan computes fib(n) with a task for each addition, which sends its result over a channel.
+func fibChan(c *task.Ctx, n int) int {
+	if n < 2 {
+		return n
+	}
+	result := tsync.NewChan[int](1)
+	c.Go(func(c *task.Ctx) { must(result.Send(c, fibChan(c, n-1))) })
+	y := fibChan(c, n-2)
+	x, _, err := result.Recv(c)
+	must(err)
+	return x + y
+}
+
+// The parts of a tree add up to the whole.
+func TestShareOf(t *testing.T) {
+	for n := range 100 {
+		sum := 0
+		for i := range actorKids {
+			sum += shareOf(n, i)
+		}
+		if sum != n {
+			t.Errorf("the shares of %d add up to %d", n, sum)
+		}
+	}
+}
