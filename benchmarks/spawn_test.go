@@ -13,6 +13,9 @@ import (
 // not count, and more than any pool keeps at hand.
 var spawnBatch = 10_000
 
+// spawnOutstanding are the numbers of units that are started before they are waited for.
+var spawnOutstanding = []int{1, 100, spawnBatch, 1_000_000}
+
 // threadBatch is the same for threads: 10,000 of them are more than systems
 // allow.
 const threadBatch = 100
@@ -20,16 +23,35 @@ const threadBatch = 100
 func init() {
 	if raceEnabled {
 		spawnBatch = 1000
+		spawnOutstanding = []int{1, 100, spawnBatch}
 	}
 }
 
 // BenchmarkSpawn measures starting, running and ending one empty unit, from a running unit of
-// the same kind that waits for them in batches. All start the same closure, which
+// the same kind that starts as many as outstanding= says and waits for them. All start the same closure, which
 // captures one pointer.
+//
+// style=pool is goroutines that take functions from a channel: GOMAXPROCS of them, and an ordinary goroutine that feeds them.
 func BenchmarkSpawn(b *testing.B) {
-	run(b, goroutines, spawnGoroutines)
-	run(b, heddle, spawnHeddle)
-	run(b, threads, spawnThreads)
+	for _, n := range spawnOutstanding {
+		run(b, goroutines, spawnGoroutines(n), key("outstanding", n))
+		run(b, goroutines, spawnPool(n), key("outstanding", n), "style=pool")
+		run(b, heddle, spawnHeddle(n), key("outstanding", n))
+	}
+	run(b, threads, spawnThreads, key("outstanding", threadBatch))
+}
+
+// batches calls spawn for batches that add up to b.N, each of at most n units, after a first one that fills pools. It returns the size of
+// the first one.
+func batches(b *testing.B, n int, spawn func(k int)) (first int) {
+	first = min(n, b.N)
+	spawn(first)
+	b.ResetTimer()
+	for left := b.N; left > 0; left -= n {
+		spawn(min(left, n))
+	}
+	b.StopTimer()
+	return first
 }
 
 // A join lets a task wait for others.
@@ -51,41 +73,51 @@ func (j *join) wait(c *task.Ctx) {
 	}
 }
 
-func spawnHeddle(b *testing.B, workers int) {
-	s := newScheduler(b, workers)
-	err := s.Go(func(c *task.Ctx) {
-		j := &join{parent: c.Task()}
-		spawn := func(n int) {
-			j.left.Store(int64(n))
-			for range n {
-				c.Go(func(c *task.Ctx) { j.done(c) })
-			}
-			j.wait(c)
-		}
-		spawn(spawnBatch) // fills the pools, as goroutines find theirs filled
-		b.ResetTimer()
-		for n := b.N; n > 0; n -= spawnBatch {
-			spawn(min(n, spawnBatch))
-		}
-		b.StopTimer()
-	}).Wait()
-	mustEqual(b, "error", err, nil)
-	mustEqual(b, "tasks", finished(b, s), 1+spawnBatch+b.N)
+func spawnHeddle(outstanding int) row {
+	return func(b *testing.B, workers int) {
+		s := newScheduler(b, workers)
+		first := 0
+		err := s.Go(func(c *task.Ctx) {
+			j := &join{parent: c.Task()}
+			first = batches(b, outstanding, func(n int) {
+				j.left.Store(int64(n))
+				for range n {
+					c.Go(func(c *task.Ctx) { j.done(c) })
+				}
+				j.wait(c)
+			})
+		}).Wait()
+		mustEqual(b, "error", err, nil)
+		mustEqual(b, "tasks", finished(b, s), 1+first+b.N)
+	}
 }
 
-func spawnGoroutines(b *testing.B, _ int) {
-	wg := &sync.WaitGroup{}
-	spawn := func(n int) {
-		wg.Add(n)
-		for range n {
-			go func() { wg.Done() }()
-		}
-		wg.Wait()
+func spawnGoroutines(outstanding int) row {
+	return func(b *testing.B, _ int) {
+		wg := &sync.WaitGroup{}
+		batches(b, outstanding, func(n int) {
+			wg.Add(n)
+			for range n {
+				go func() { wg.Done() }()
+			}
+			wg.Wait()
+		})
 	}
-	spawn(spawnBatch)
-	b.ResetTimer()
-	for n := b.N; n > 0; n -= spawnBatch {
-		spawn(min(n, spawnBatch))
+}
+
+func spawnPool(outstanding int) row {
+	return func(b *testing.B, workers int) {
+		p := newPool(workers, outstanding)
+		defer p.stop()
+		wg := &sync.WaitGroup{}
+		done := func() { wg.Done() }
+		batches(b, outstanding, func(n int) {
+			wg.Add(n)
+			for range n {
+				p.submit(done)
+			}
+			wg.Wait()
+		})
 	}
 }
 

@@ -8,28 +8,27 @@ import (
 )
 
 // BenchmarkSubmit measures starting, running and ending one empty unit from an ordinary
-// goroutine, which waits for them in batches on a sync.WaitGroup. For goroutines it is the
+// goroutine, which waits for as many as outstanding= says on a sync.WaitGroup. For goroutines it is the
 // same as Spawn.
 func BenchmarkSubmit(b *testing.B) {
-	run(b, goroutines, spawnGoroutines)
-	run(b, heddle, submitHeddle)
+	for _, n := range spawnOutstanding {
+		run(b, goroutines, spawnGoroutines(n), key("outstanding", n))
+		run(b, goroutines, spawnPool(n), key("outstanding", n), "style=pool")
+		run(b, heddle, submitHeddle(n), key("outstanding", n))
+	}
 }
 
-func submitHeddle(b *testing.B, workers int) {
-	s := newScheduler(b, workers)
-	wg := &sync.WaitGroup{}
-	submit := func(n int) {
-		wg.Add(n)
-		for range n {
-			s.Go(func(*task.Ctx) { wg.Done() })
-		}
-		wg.Wait()
+func submitHeddle(outstanding int) row {
+	return func(b *testing.B, workers int) {
+		s := newScheduler(b, workers)
+		wg := &sync.WaitGroup{}
+		first := batches(b, outstanding, func(n int) {
+			wg.Add(n)
+			for range n {
+				s.Go(func(*task.Ctx) { wg.Done() })
+			}
+			wg.Wait()
+		})
+		mustEqual(b, "tasks", finished(b, s), first+b.N)
 	}
-	submit(spawnBatch)
-	b.ResetTimer()
-	for n := b.N; n > 0; n -= spawnBatch {
-		submit(min(n, spawnBatch))
-	}
-	b.StopTimer()
-	mustEqual(b, "tasks", finished(b, s), spawnBatch+b.N)
 }
