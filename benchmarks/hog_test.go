@@ -34,18 +34,32 @@ const (
 // For the others, read the two pairs together. A goroutine that starts another and then blocks hands its P over to
 // that one, whose wait the first pair counts and which is therefore nearly nothing; the hogs are felt
 // before, by the submitter, and show in the second pair.
+//
+// Goroutines' hogs are interrupted by the Go runtime alone. With style=gosched they call runtime.Gosched each millisecond, which
+// is what their author would do. Heddle's quantum is 1 ms or the default one.
 func BenchmarkHog(b *testing.B) {
-	for _, from := range []string{"from=goroutine", "from=task"} {
-		run(b, goroutines, hogGoroutines, from)
-		if from == "from=task" {
-			run(b, heddle, hogFromTask, from)
-		} else {
-			run(b, heddle, hogFromGoroutine, from)
+	for _, polite := range []bool{false, true} {
+		var style []string
+		if polite {
+			style = []string{"style=gosched"}
 		}
+		for _, from := range []string{"from=goroutine", "from=task"} {
+			run(b, goroutines, hogGoroutines(polite), append([]string{from}, style...)...)
+		}
+		run(b, goroutines, hogFromHogGoroutines(polite), append([]string{"from=hog"}, style...)...)
 	}
-	run(b, goroutines, hogFromHogGoroutines, "from=hog")
-	run(b, heddle, hogFromHog, "from=hog")
+	for _, q := range hogQuanta {
+		run(b, heddle, hogFromGoroutine(q.opts), "from=goroutine", q.key)
+		run(b, heddle, hogFromTask(q.opts), "from=task", q.key)
+		run(b, heddle, hogFromHog(q.opts), "from=hog", q.key)
+	}
 }
+
+// hogQuanta are the quanta under which heddle's hogs are measured.
+var hogQuanta = []struct {
+	key  string
+	opts []scheduler.Option
+}{{key("quantum", hogQuantum), []scheduler.Option{scheduler.WithQuantum(hogQuantum)}}, {"quantum=default", nil}}
 
 // A feeder submits b.N short units from within a hog's loop, one each hogGap, and collects their
 // latencies.
@@ -83,8 +97,11 @@ func (f *feeder) collect(b *testing.B) {
 	r.report(b)
 }
 
-func hogFromHog(b *testing.B, workers int) {
-	s := newScheduler(b, workers, scheduler.WithQuantum(hogQuantum))
+func hogFromHog(opts []scheduler.Option) row {
+	return func(b *testing.B, workers int) { hogFromHogOf(b, newScheduler(b, workers, opts...), workers) }
+}
+
+func hogFromHogOf(b *testing.B, s *scheduler.Scheduler, workers int) {
 	f := newFeeder(b)
 	var stopped atomic.Bool
 	hogs := make([]task.Task, hogsPerWorker*workers)
@@ -109,26 +126,14 @@ func hogFromHog(b *testing.B, workers int) {
 	}
 }
 
-func hogFromHogGoroutines(b *testing.B, workers int) {
-	f := newFeeder(b)
-	var stopped atomic.Bool
-	var hogs sync.WaitGroup
-	b.ResetTimer()
-	for i := range hogsPerWorker * workers {
-		hogs.Go(func() {
-			x := uint64(i)
-			for !stopped.Load() {
-				x = burn(x)
-				if i == 0 {
-					f.step(func(fn func()) { go fn() })
-				}
-			}
-			runtime.KeepAlive(x)
-		})
+func hogFromHogGoroutines(polite bool) row {
+	return func(b *testing.B, workers int) {
+		f := newFeeder(b)
+		b.ResetTimer()
+		stop := startHogGoroutines(hogsPerWorker*workers, polite, func() { f.step(func(fn func()) { go fn() }) })
+		f.collect(b)
+		stop()
 	}
-	f.collect(b)
-	stopped.Store(true)
-	hogs.Wait()
 }
 
 // A hogRun holds what a run measures.
@@ -160,11 +165,11 @@ func burn(x uint64) uint64 {
 	return x
 }
 
-// startHogs starts the hogs of the scheduler and returns when all have begun.
-func startHogs(b *testing.B, s *scheduler.Scheduler, workers int) (stop func()) {
+// startHogs starts n hogs on the scheduler and returns when all have begun.
+func startHogs(b *testing.B, s *scheduler.Scheduler, n int) (stop func()) {
 	var stopped atomic.Bool
 	var begun sync.WaitGroup
-	hogs := make([]task.Task, hogsPerWorker*workers)
+	hogs := make([]task.Task, n)
 	begun.Add(len(hogs))
 	for i := range hogs {
 		hogs[i] = s.Go(func(c *task.Ctx) {
@@ -186,9 +191,12 @@ func startHogs(b *testing.B, s *scheduler.Scheduler, workers int) (stop func()) 
 	}
 }
 
-func hogFromGoroutine(b *testing.B, workers int) {
-	s := newScheduler(b, workers, scheduler.WithQuantum(hogQuantum))
-	stop := startHogs(b, s, workers)
+func hogFromGoroutine(opts []scheduler.Option) row {
+	return func(b *testing.B, workers int) { hogFromGoroutineTo(b, newScheduler(b, workers, opts...), workers) }
+}
+
+func hogFromGoroutineTo(b *testing.B, s *scheduler.Scheduler, workers int) {
+	stop := startHogs(b, s, hogsPerWorker*workers)
 	r := newHogRun(b)
 	b.ResetTimer()
 	for range b.N {
@@ -205,15 +213,18 @@ func hogFromGoroutine(b *testing.B, workers int) {
 	r.report(b)
 }
 
-func hogFromTask(b *testing.B, workers int) {
-	s := newScheduler(b, workers, scheduler.WithQuantum(hogQuantum))
-	stop := startHogs(b, s, workers)
+func hogFromTask(opts []scheduler.Option) row {
+	return func(b *testing.B, workers int) { hogFromTaskOf(b, newScheduler(b, workers, opts...), workers) }
+}
+
+func hogFromTaskOf(b *testing.B, s *scheduler.Scheduler, workers int) {
+	stop := startHogs(b, s, hogsPerWorker*workers)
 	r := newHogRun(b)
 	b.ResetTimer()
 	err := s.Go(func(c *task.Ctx) {
 		for range b.N {
 			due := time.Now().Add(hogGap)
-			_ = c.Sleep(hogGap) // nobody cancels
+			_ = c.Sleep(hogGap) // nothing cancels it
 			var ended time.Time
 			submitted := time.Now()
 			t := c.Go(func(*task.Ctx) { ended = time.Now() })
@@ -227,38 +238,57 @@ func hogFromTask(b *testing.B, workers int) {
 	r.report(b)
 }
 
-func hogGoroutines(b *testing.B, workers int) {
+// startHogGoroutines starts n hogs, and returns when all have begun. The first one calls step all the time, if that is not nil. Polite hogs
+// call runtime.Gosched each hogQuantum, and read the clock every 50 us for that.
+func startHogGoroutines(n int, polite bool, step func()) (stop func()) {
 	var stopped atomic.Bool
 	var begun, hogs sync.WaitGroup
-	begun.Add(hogsPerWorker * workers)
-	for i := range hogsPerWorker * workers {
+	begun.Add(n)
+	for i := range n {
 		hogs.Go(func() {
 			begun.Done()
 			x := uint64(i)
-			for !stopped.Load() {
+			last := time.Now()
+			for k := 1; !stopped.Load(); k++ {
 				x = burn(x)
+				if i == 0 && step != nil {
+					step()
+				}
+				if polite && k%50 == 0 && time.Since(last) >= hogQuantum {
+					runtime.Gosched()
+					last = time.Now()
+				}
 			}
 			runtime.KeepAlive(x)
 		})
 	}
 	begun.Wait()
-	r := newHogRun(b)
-	done := make(chan struct{})
-	b.ResetTimer()
-	for range b.N {
-		due := time.Now().Add(hogGap)
-		time.Sleep(hogGap)
-		var ended time.Time
-		submitted := time.Now()
-		go func() {
-			ended = time.Now()
-			done <- struct{}{}
-		}()
-		<-done
-		r.add(due, submitted, ended)
+	return func() {
+		stopped.Store(true)
+		hogs.Wait()
 	}
-	b.StopTimer()
-	stopped.Store(true)
-	hogs.Wait()
-	r.report(b)
+}
+
+func hogGoroutines(polite bool) row {
+	return func(b *testing.B, workers int) {
+		stop := startHogGoroutines(hogsPerWorker*workers, polite, nil)
+		r := newHogRun(b)
+		done := make(chan struct{})
+		b.ResetTimer()
+		for range b.N {
+			due := time.Now().Add(hogGap)
+			time.Sleep(hogGap)
+			var ended time.Time
+			submitted := time.Now()
+			go func() {
+				ended = time.Now()
+				done <- struct{}{}
+			}()
+			<-done
+			r.add(due, submitted, ended)
+		}
+		b.StopTimer()
+		stop()
+		r.report(b)
+	}
 }

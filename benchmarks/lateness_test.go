@@ -1,9 +1,6 @@
 package benchmarks
 
 import (
-	"runtime"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,65 +15,38 @@ const latenessOf = time.Millisecond
 // p99-ns are from the moment at which it was to return to the moment at which its task (goroutine) runs; ns/op is
 // their mean.
 //
-// Heddle's hogs checkpoint every microsecond, under a quantum of 1 ms. hogs=1 is one hog per worker: all are on
+// Heddle's hogs checkpoint every microsecond, under a quantum of 1 ms or the default one. Those of goroutines with style=gosched
+// call runtime.Gosched each millisecond. hogs=1 is one hog per worker: all are on
 // workers, and none waits. With hogs=4 others are runnable as well when the sleeper becomes so.
 func BenchmarkTimerLateness(b *testing.B) {
 	for _, hogs := range []int{1, 4} {
-		run(b, goroutines, latenessGoroutines(hogs), key("hogs", hogs))
-		run(b, heddle, latenessHeddle(hogs), key("hogs", hogs))
+		run(b, goroutines, latenessGoroutines(hogs, false), key("hogs", hogs))
+		run(b, goroutines, latenessGoroutines(hogs, true), key("hogs", hogs), "style=gosched")
+		for _, q := range hogQuanta {
+			run(b, heddle, latenessHeddle(hogs, q.opts), key("hogs", hogs), q.key)
+		}
 	}
 }
 
-func latenessHeddle(perWorker int) row {
+func latenessHeddle(perWorker int, opts []scheduler.Option) row {
 	return func(b *testing.B, workers int) {
-		s := newScheduler(b, workers, scheduler.WithQuantum(hogQuantum))
-		var stopped atomic.Bool
-		var begun sync.WaitGroup
-		hogs := make([]task.Task, perWorker*workers)
-		begun.Add(len(hogs))
-		for i := range hogs {
-			hogs[i] = s.Go(func(c *task.Ctx) {
-				begun.Done()
-				x := uint64(i)
-				for !stopped.Load() {
-					x = burn(x)
-					c.Checkpoint()
-				}
-				runtime.KeepAlive(x)
-			})
-		}
-		begun.Wait()
+		s := newScheduler(b, workers, opts...)
+		stop := startHogs(b, s, perWorker*workers)
 		var l latencies
 		b.ResetTimer()
 		err := s.Go(func(c *task.Ctx) {
-			l = lateness(b, func() { _ = c.Sleep(latenessOf) }) // nobody cancels
+			l = lateness(b, func() { _ = c.Sleep(latenessOf) }) // nothing cancels it
 		}).Wait()
 		b.StopTimer()
 		mustEqual(b, "error", err, nil)
-		stopped.Store(true)
-		for _, t := range hogs {
-			mustEqual(b, "error of a hog", t.Wait(), nil)
-		}
+		stop()
 		l.report(b)
 	}
 }
 
-func latenessGoroutines(perWorker int) row {
+func latenessGoroutines(perWorker int, polite bool) row {
 	return func(b *testing.B, workers int) {
-		var stopped atomic.Bool
-		var begun, hogs sync.WaitGroup
-		begun.Add(perWorker * workers)
-		for i := range perWorker * workers {
-			hogs.Go(func() {
-				begun.Done()
-				x := uint64(i)
-				for !stopped.Load() {
-					x = burn(x)
-				}
-				runtime.KeepAlive(x)
-			})
-		}
-		begun.Wait()
+		stop := startHogGoroutines(perWorker*workers, polite, nil)
 		var l latencies
 		b.ResetTimer()
 		done := make(chan struct{})
@@ -86,8 +56,7 @@ func latenessGoroutines(perWorker int) row {
 		}()
 		<-done
 		b.StopTimer()
-		stopped.Store(true)
-		hogs.Wait()
+		stop()
 		l.report(b)
 	}
 }

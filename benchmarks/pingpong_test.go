@@ -10,9 +10,10 @@ import (
 )
 
 // BenchmarkPingPong measures one round trip between two units: tasks use Park and Ready,
-// goroutines and threads two unbuffered channels.
+// goroutines and threads two unbuffered channels. style=cond is goroutines that wait on a sync.Cond, which is closest to Park and Ready.
 func BenchmarkPingPong(b *testing.B) {
 	run(b, goroutines, func(b *testing.B, _ int) { pingPongChannels(b, func() {}) })
+	run(b, goroutines, func(b *testing.B, _ int) { pingPongCond(b) }, "style=cond")
 	run(b, heddle, func(b *testing.B, workers int) { pingPongHeddle(b, workers, scheduler.Threads) })
 	run(b, heddle, func(b *testing.B, workers int) { pingPongHeddle(b, workers, scheduler.None) }, "pinning=none")
 	run(b, threads, func(b *testing.B, _ int) { pingPongChannels(b, runtime.LockOSThread) })
@@ -21,10 +22,10 @@ func BenchmarkPingPong(b *testing.B) {
 func pingPongHeddle(b *testing.B, workers int, pinning scheduler.Pinning) {
 	s := newScheduler(b, workers, scheduler.WithPinning(pinning))
 	var ping task.Task // written before the first Ready
-	hits := 0          // belongs to whoever has the ball
+	hits := 0          // belongs to the task that has the ball
 	pong := s.Go(func(c *task.Ctx) {
 		for range b.N {
-			_ = c.Park() // nobody cancels; a round that is missing shows below
+			_ = c.Park() // nothing cancels it; a round that is missing shows below
 			hits++
 			c.Ready(ping)
 		}
@@ -66,6 +67,33 @@ func pingPongChannels(b *testing.B, setup func()) {
 			<-back
 		}
 	})
+	wg.Wait()
+	b.StopTimer()
+	mustEqual(b, "hits", hits, 2*b.N)
+}
+
+// pingPongCond hands a turn to and fro under a mutex, each side with a condition variable of its own.
+func pingPongCond(b *testing.B) {
+	var mu sync.Mutex
+	sides := [2]*sync.Cond{sync.NewCond(&mu), sync.NewCond(&mu)}
+	turn, hits := 0, 0
+	var wg sync.WaitGroup
+	b.ResetTimer()
+	for me, cond := range sides {
+		wg.Go(func() {
+			other := sides[1-me]
+			mu.Lock()
+			defer mu.Unlock()
+			for range b.N {
+				for turn != me {
+					cond.Wait()
+				}
+				hits++
+				turn = 1 - me
+				other.Signal()
+			}
+		})
+	}
 	wg.Wait()
 	b.StopTimer()
 	mustEqual(b, "hits", hits, 2*b.N)

@@ -8,7 +8,8 @@ import (
 )
 
 // BenchmarkSelect measures one item from one of four producers, each with an unbuffered channel of its own, to one
-// consumer that selects.
+// consumer that selects. Heddle's cases are made once, or with cases=loop for each selection, as a program does whose select statement
+// stands in a loop.
 func BenchmarkSelect(b *testing.B) {
 	share := func(b *testing.B, i int) int { return (b.N + i) / 4 }
 	run(b, goroutines, units(goroutines, func(b *testing.B, start cast) {
@@ -62,4 +63,29 @@ func BenchmarkSelect(b *testing.B) {
 			}
 		})
 	}))
+	run(b, heddle, units(heddle, func(b *testing.B, start cast) {
+		var chs [4]*tsync.Chan[int]
+		for i := range chs {
+			chs[i] = tsync.NewChan[int](0)
+			start(func(c *task.Ctx) {
+				for k := range share(b, i) {
+					must(chs[i].Send(c, k))
+				}
+			})
+		}
+		start(func(c *task.Ctx) {
+			var got [4]int
+			for range b.N {
+				_, err := tsync.Select(c,
+					tsync.OnRecv(chs[0], func(int, bool) { got[0]++ }),
+					tsync.OnRecv(chs[1], func(int, bool) { got[1]++ }),
+					tsync.OnRecv(chs[2], func(int, bool) { got[2]++ }),
+					tsync.OnRecv(chs[3], func(int, bool) { got[3]++ }))
+				must(err)
+			}
+			for i, n := range got {
+				want(b, "items", n, share(b, i))
+			}
+		})
+	}), "cases=loop")
 }

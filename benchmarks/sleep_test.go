@@ -39,7 +39,7 @@ func sleepManyHeddle(sleeps int) row {
 				for range sleepers {
 					c.Go(func(c *task.Ctx) {
 						for range sleeps {
-							_ = c.Sleep(sleepFor) // nobody cancels
+							_ = c.Sleep(sleepFor) // nothing cancels it
 						}
 						wg.Done()
 					})

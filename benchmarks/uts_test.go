@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"math"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/heddle-go/heddle/scheduler"
@@ -12,8 +13,8 @@ import (
 	"github.com/heddle-go/heddle/task/parallel"
 )
 
-// Unbalanced Tree Search (Olivier et al., 2006): a tree whose shape follows from hashes, so that nobody knows what lies below a
-// node before having been there.
+// Unbalanced Tree Search (Olivier et al., 2006): a tree whose shape follows from hashes, so that what lies below a
+// node is not known before the node has been visited.
 
 // A utsType says which law gives the number of children.
 type utsType int
@@ -140,7 +141,7 @@ var utsFunc *parallel.Func[utsNode, utsCount]
 func init() { utsFunc = parallel.Define(utsHeddle) }
 
 // BenchmarkUTS visits all nodes of a tree, with a fork for each child. Goroutines with cutoff=N fork in the first N levels; without a
-// cut-off they take seconds.
+// cut-off they take seconds. With style=idle they fork while fewer than GOMAXPROCS of them compute, which needs no cut-off.
 func BenchmarkUTS(b *testing.B) {
 	for _, t := range utsTrees {
 		tree := t.tree
@@ -164,7 +165,61 @@ func BenchmarkUTS(b *testing.B) {
 				check(b, utsGoroutines(root, cutoff))
 			})), keys...)
 		}
+		run(b, goroutines, count(func(b *testing.B, workers int) {
+			for b.Loop() {
+				var idle idlePlaces
+				idle.n.Store(int32(workers - 1))
+				check(b, idle.count(tree.root()))
+			}
+		}), key("tree", t.name), "style=idle")
 	}
+}
+
+// idlePlaces counts the Ps on which none of a program's goroutines computes.
+type idlePlaces struct{ n atomic.Int32 }
+
+// take reports whether there was one.
+func (p *idlePlaces) take() bool {
+	if p.n.Load() <= 0 {
+		return false
+	}
+	if p.n.Add(-1) < 0 {
+		p.n.Add(1)
+		return false
+	}
+	return true
+}
+
+// count visits a tree, and starts a goroutine for a child if a place is idle.
+func (p *idlePlaces) count(n utsNode) utsCount {
+	kids := n.children()
+	if kids == 0 {
+		return utsCount{1, 1, n.height}
+	}
+	sum := utsCount{1, 0, n.height}
+	if p.n.Load() <= 0 {
+		for i := range kids {
+			sum = sum.plus(p.count(n.child(i)))
+		}
+		return sum
+	}
+	counts := make([]utsCount, kids)
+	var wg sync.WaitGroup
+	for i := range counts {
+		if !p.take() {
+			counts[i] = p.count(n.child(i))
+			continue
+		}
+		wg.Go(func() {
+			counts[i] = p.count(n.child(i))
+			p.n.Add(1)
+		})
+	}
+	wg.Wait()
+	for _, x := range counts {
+		sum = sum.plus(x)
+	}
+	return sum
 }
 
 func utsSequential(n utsNode) utsCount {
@@ -219,7 +274,7 @@ func utsGoroutines(n utsNode, cutoff int) utsCount {
 	return sum
 }
 
-// TestUTS visits a tree of each type and shape by all three ways.
+// TestUTS visits a tree of each type and shape in all ways.
 func TestUTS(t *testing.T) {
 	for kind := binomial; kind <= hybrid; kind++ {
 		for shape := linear; shape <= fixed; shape++ {
@@ -229,6 +284,11 @@ func TestUTS(t *testing.T) {
 			one := utsSequential(root)
 			if two := utsGoroutines(root, math.MaxInt); one != two {
 				t.Errorf("%v: %v sequentially, %v by goroutines", tree, one, two)
+			}
+			var idle idlePlaces
+			idle.n.Store(2)
+			if got := idle.count(root); one != got {
+				t.Errorf("%v: %v sequentially, %v where places are idle", tree, one, got)
 			}
 			for _, workers := range []int{1, 2} {
 				if three := utsOnHeddle(t, workers, root); one != three {

@@ -85,7 +85,7 @@ func yieldHeddle(b *testing.B, workers, tasks int) {
 			})
 		}
 		for _, t := range members {
-			_ = t.Wait() // nobody cancels them; a yield that is missing shows below
+			_ = t.Wait() // nothing cancels it them; a yield that is missing shows below
 		}
 	}).Wait()
 	mustEqual(b, "error", err, nil)
