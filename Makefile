@@ -1,6 +1,6 @@
 # The verbs that one needs all day. .ci/run knows how; this file only names groups of its steps.
 
-.PHONY: check test race model mutants fuzz arch soak bench ci
+.PHONY: check test race model mutants fuzz arch soak bench table ci
 
 check: ## formatting, vet, staticcheck, go.mod
 	.ci/run format vet staticcheck tidy inline
@@ -28,6 +28,9 @@ soak: ## everything mixed under the race detector, for 10 times HEDDLE_SOAK (1m)
 
 bench: ## all benchmarks, with the times they deserve
 	go test -run '^$$' -bench . ./benchmarks
+
+table: ## the tables of BENCHMARKS.md and README.md, measured anew
+	go run ./benchmarks/table -write
 
 ci: ## everything
 	.ci/run

@@ -37,7 +37,7 @@ func BenchmarkCalls(b *testing.B) {
 	}
 	for _, x := range calls {
 		for _, p := range []scheduler.Pinning{scheduler.Threads, scheduler.None} {
-			keys := []string{key("call", x.name)}
+			keys := []string{key("call", x.name), "against=calls"}
 			if p != scheduler.Threads {
 				keys = append([]string{key("pinning", p)}, keys...)
 			}

@@ -1,5 +1,11 @@
 // Package benchmarks measures heddle beside native goroutines and threads. It
-// holds nothing but benchmarks. From the root of the module:
+// holds nothing but benchmarks. From the root of the module, the command in folder table runs them in rounds and makes
+// the tables of BENCHMARKS.md and README.md:
+//
+//	go run ./benchmarks/table -write
+//	go run ./benchmarks/table -rows 'Service|Files' -rounds 3
+//
+// They are Go benchmarks as well:
 //
 //	go test -bench . -count 6 ./benchmarks | tee new.txt
 //	benchstat -col '/impl@(goroutines heddle threads)' new.txt
@@ -16,12 +22,19 @@
 //
 // A row is
 //
-//	Benchmark<Scenario>/impl=<who>/workers=<n>[/pinning=<p>][/<key>=<value>]
+//	Benchmark<Scenario>/impl=<side>/workers=<n>[/pinning=<p>][/<key>=<value>]
 //
 // impl is heddle, goroutines, or threads, where every unit is a goroutine
 // locked to a thread of its own. The program has n Ps (GOMAXPROCS) in every row, and
 // heddle n workers. Without pinning=, heddle's workers are pinned to threads, the
-// default.
+// default. style= tells apart several ways in which goroutines do the same: Hog's with
+// style=gosched give way each millisecond, Spawn's with style=pool are fed by a channel. A
+// row of heddle is compared with all rows of goroutines that agree with it in every key that both
+// sides of the benchmark have, and the best of them counts.
+//
+// A row with against=<side>[+<side>] runs heddle and these sides itself: each round runs each side
+// once, in an order that rotates. It reports heddle's median and the median and the quartiles of the
+// rounds' ratios, for each of its measures, to the side that is best in it.
 //
 // # Units
 //

@@ -23,6 +23,6 @@ func BenchmarkOversubscribed(b *testing.B) {
 				}
 			}
 			paired(b, fib(2), fib(workers))
-		}, "procs=2")
+		}, "procs=2", "against=workers2")
 	}
 }

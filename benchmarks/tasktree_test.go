@@ -17,7 +17,7 @@ func BenchmarkTaskTree(b *testing.B) {
 			err := s.Go(func(c *task.Ctx) { want(b, "fib", fibJoin(c, n), value) }).Wait()
 			want(b, "error", err, nil)
 		})
-	}, "by=join")
+	}, "by=join", "against=goroutines")
 	run(b, heddle, func(b *testing.B, workers int) {
 		s := newScheduler(b, workers)
 		paired(b, func() { want(b, "fib", fibSendGoroutines(n), value) }, func() {
@@ -28,7 +28,7 @@ func BenchmarkTaskTree(b *testing.B) {
 			}).Wait()
 			want(b, "error", err, nil)
 		})
-	}, "by=future")
+	}, "by=future", "against=goroutines")
 }
 
 func fibJoin(c *task.Ctx, n int) int {

@@ -1,0 +1,172 @@
+// Table runs the benchmarks and prints what heddle takes beside its baselines, as a Markdown table.
+//
+//	go run ./benchmarks/table [-rows regexp] [-rounds n] [-benchtime t] [-write] > table.md
+//
+// It builds the test binary of package benchmarks and runs it once for each row and round. In a round, a row of heddle and the rows that it is
+// compared with run right after each other, in an order that rotates. Each round gives a ratio; the table has the median of
+// the ratios and their quartiles. A row whose name has against= runs both sides itself.
+//
+// What a row of heddle is compared with follows from the names, which package benchmarks describes: the rows of goroutines of the same benchmark and number of workers
+// that agree in every key that both have. The best of them counts, which is the one with the least median.
+//
+// Progress goes to standard error. Ctrl-C ends the run, and what has been measured is printed. With -write the tables in BENCHMARKS.md and
+// README.md are replaced, between the lines <!-- table --> and <!-- /table -->.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"regexp"
+	"strings"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// settings are what the command line says.
+type settings struct {
+	rows      *regexp.Regexp
+	rounds    int
+	benchtime string // empty: what benchtimes says
+	write     bool
+	args      []string // as they were given
+}
+
+const maxRounds = 1000
+
+var (
+	anyRow    = regexp.MustCompile("")
+	benchtime = regexp.MustCompile(`^([1-9][0-9]*x|[0-9.]+(ms|s|m))$`)
+)
+
+func parse(args []string, stderr io.Writer) (settings, error) {
+	set := settings{rows: anyRow, args: args}
+	f := flag.NewFlagSet("table", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	f.Func("rows", "run the rows of heddle that match the `regexp`, as in -rows 'Spawn.*workers=2' (default all)", func(s string) (err error) {
+		set.rows, err = regexp.Compile(s)
+		return err
+	})
+	f.IntVar(&set.rounds, "rounds", 5, "`number` of rounds")
+	f.StringVar(&set.benchtime, "benchtime", "", "`time` of a row in a round, as go test takes it, such as 0.3s or 10x (default by row)")
+	f.BoolVar(&set.write, "write", false, "replace the tables in BENCHMARKS.md and README.md; needs all rows")
+	f.Usage = func() {
+		fmt.Fprint(stderr, "usage: table [flags]\n\n"+
+			"Runs the benchmarks in rounds and prints a Markdown table of the ratios of heddle to its baselines.\n"+
+			"Ctrl-C ends it early, and prints what there is.\n\n")
+		f.PrintDefaults()
+	}
+	if err := f.Parse(args); err != nil {
+		return set, err
+	}
+	complain := func(format string, a ...any) (settings, error) {
+		err := fmt.Errorf(format, a...)
+		fmt.Fprintf(stderr, "table: %v\n", err)
+		f.Usage()
+		return set, err
+	}
+	switch {
+	case f.NArg() > 0:
+		return complain("want flags only, not %q", f.Args())
+	case set.rounds < 1 || set.rounds > maxRounds:
+		return complain("-rounds %d: want 1 to %d", set.rounds, maxRounds)
+	case set.benchtime != "" && !benchtime.MatchString(set.benchtime):
+		return complain("-benchtime %s: want a number of runs such as 10x, or a time such as 300ms or 0.3s", set.benchtime)
+	case set.write && set.rows.String() != "":
+		return complain("-write with -rows %s: the tables would lose the other rows; leave out one of the two", set.rows)
+	}
+	return set, nil
+}
+
+// run is main with its surroundings passed in. It returns the exit code: 0, 1 when a row or the command has failed, 2 when the command line
+// was wrong, 130 when ctx ended, as it does by Ctrl-C.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	set, err := parse(args, stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		return 2 // parse has said why
+	}
+	switch err := measure(ctx, set, stdout, stderr); {
+	case ctx.Err() != nil:
+		fmt.Fprintln(stderr, "table: interrupted; nothing is written to files")
+		return 130
+	case err != nil:
+		fmt.Fprintf(stderr, "table: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+func measure(ctx context.Context, set settings, stdout, stderr io.Writer) error {
+	warnIfBusy(stderr)
+	bin, err := build(ctx, stderr)
+	if err != nil {
+		return err
+	}
+	defer bin.remove()
+	names, err := bin.list(ctx)
+	if err != nil {
+		return err
+	}
+	gs := groupsOf(names, set.rows)
+	if len(gs) == 0 {
+		return fmt.Errorf("-rows %s: no row of heddle matches; a row is called for example %s", set.rows, exampleRow)
+	}
+	failed := collect(ctx, gs, set, bin.row, newProgress(stderr))
+	lines := linesOf(gs)
+	text := heading(bin.machine(), set, roundsOf(gs)) + "\n" + tableOf(lines)
+	fmt.Fprint(stdout, text)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case failed != nil:
+		return failed
+	case set.write:
+		return writeTables(bin.root, text, readmeTable(lines))
+	}
+	return nil
+}
+
+// roundsOf returns how many rounds have a result.
+func roundsOf(gs []*group) (n int) {
+	for _, g := range gs {
+		for _, s := range g.all() {
+			k := 0
+			for _, m := range s.rounds {
+				if m != nil {
+					k++
+				}
+			}
+			n = max(n, k)
+		}
+	}
+	return n
+}
+
+// heading says where, how and with what the table was made. rounds is how many have been run.
+func heading(machine string, set settings, rounds int) string {
+	command := "go run ./benchmarks/table"
+	for _, a := range set.args {
+		if strings.ContainsAny(a, " |*()[]?$\\'\"") {
+			a = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
+		}
+		command += " " + a
+	}
+	early := ""
+	if rounds < set.rounds {
+		early = fmt.Sprintf(", which was to do %d", set.rounds)
+	}
+	return fmt.Sprintf("%s. Medians of %d rounds of the command below%s. Ratios are heddle's to goroutines; bold is where heddle takes more.\n\n    %s\n",
+		machine, rounds, early, command)
+}

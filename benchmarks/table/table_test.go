@@ -1,0 +1,425 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func parseRows(t *testing.T, names ...string) (rows []row) {
+	t.Helper()
+	for _, n := range names {
+		r, err := parseRow("Benchmark" + n)
+		require.NoError(t, err)
+		rows = append(rows, r)
+	}
+	return rows
+}
+
+func titles(all []*series) (names []string) {
+	for _, s := range all {
+		names = append(names, strings.TrimPrefix(s.full, "Benchmark"))
+	}
+	return names
+}
+
+func TestParseRow(t *testing.T) {
+	r, err := parseRow("BenchmarkHog/impl=heddle/workers=2/from=hog/quantum=1ms")
+	require.NoError(t, err)
+	require.Equal(t, row{"BenchmarkHog/impl=heddle/workers=2/from=hog/quantum=1ms", "Hog", "heddle", 2, []setting{{"from", "hog"}, {"quantum", "1ms"}}}, r)
+	require.Equal(t, "Hog/quantum=1ms", r.title("from"))
+	for _, bad := range []string{"", "Spawn/impl=a/workers=1", "BenchmarkSpawn", "BenchmarkSpawn/impl=a/workers", "BenchmarkSpawn/impl=a/workers=x", "BenchmarkSpawn/a=b/c=d"} {
+		_, err := parseRow(bad)
+		require.ErrorContains(t, err, bad)
+	}
+}
+
+func TestParseList(t *testing.T) {
+	rows, err := parseList("goos: linux\ncpu: Some CPU\nrow BenchmarkA/impl=heddle/workers=1\nBenchmarkB \trow BenchmarkB/impl=heddle/workers=2/k=v\nPASS\n")
+	require.NoError(t, err)
+	require.Equal(t, parseRows(t, "A/impl=heddle/workers=1", "B/impl=heddle/workers=2/k=v"), rows)
+	require.Equal(t, "Some CPU", cpuOf("goos: linux\ncpu: Some CPU\n"))
+	_, err = parseList("PASS\n")
+	require.Error(t, err)
+}
+
+func TestParseResult(t *testing.T) {
+	const name = "BenchmarkA/impl=heddle/workers=2/n=10"
+	for _, suffix := range []string{"", "-2", "-16"} {
+		m, err := parseResult("cpu: x\n"+name+suffix+"   \t 300\t  12.5 ns/op\t 7 p99-ns\t 0 allocs/op\nPASS\n", name)
+		require.NoError(t, err)
+		require.Equal(t, metrics{"ns/op": 12.5, "p99-ns": 7, "allocs/op": 0}, m)
+	}
+	_, err := parseResult(name+"0-2 300 1 ns/op\n", name)
+	require.ErrorContains(t, err, "no result", "another row, whose name is longer")
+	_, err = parseResult(name+"-2 300 many ns/op\n", name)
+	require.ErrorContains(t, err, "many")
+}
+
+func TestExactly(t *testing.T) {
+	require.Equal(t, `^BenchmarkA$/^impl=heddle$/^against=a\+b$`, exactly("BenchmarkA/impl=heddle/against=a+b"))
+}
+
+// A row of heddle is compared with the rows that agree in what both sides say.
+func TestGroups(t *testing.T) {
+	names := parseRows(t,
+		"For/impl=sequential/workers=1", "For/impl=sequential/workers=1/n=9",
+		"For/impl=heddle/workers=1/api=range", "For/impl=heddle/workers=2/api=range", "For/impl=heddle/workers=2/api=index", "For/impl=heddle/workers=2/api=range/n=9",
+		"For/impl=goroutines/workers=2/style=share", "For/impl=goroutines/workers=2/cutoff=7", "For/impl=goroutines/workers=2/style=share/n=9",
+		"Files/impl=heddle/workers=2/body=file/against=index", "Files/impl=heddle/workers=2/body=1us/against=index",
+		"Spawn/impl=heddle/workers=2/k=1", "Spawn/impl=threads/workers=2/k=1", "Spawn/impl=threads/workers=1/k=1", "Spawn/impl=none/workers=2/k=1")
+	gs := groupsOf(names, anyRow)
+	require.Len(t, gs, 6)
+	require.Equal(t, []string{"For/impl=heddle/workers=1/api=range"}, titles(gs[0].heddle))
+	require.Empty(t, gs[0].goroutines)
+	require.Equal(t, []string{"For/impl=heddle/workers=2/api=range", "For/impl=heddle/workers=2/api=index"}, titles(gs[1].heddle))
+	require.Equal(t, []string{"For/impl=goroutines/workers=2/style=share", "For/impl=goroutines/workers=2/cutoff=7"}, titles(gs[1].goroutines))
+	require.Equal(t, []string{"For/impl=sequential/workers=1"}, titles(gs[1].plain))
+	require.Equal(t, []string{"For/impl=goroutines/workers=2/style=share/n=9"}, titles(gs[2].goroutines))
+	require.Equal(t, []string{"For/impl=sequential/workers=1/n=9"}, titles(gs[2].plain))
+	require.Len(t, gs[3].all(), 1, "a row with against= runs alone")
+	require.Len(t, gs[4].all(), 1)
+	require.Equal(t, []string{"Spawn/impl=threads/workers=2/k=1"}, titles(gs[5].threads))
+	require.Equal(t, []string{"Spawn/impl=none/workers=2/k=1"}, titles(gs[5].plain))
+
+	require.Len(t, groupsOf(names, regexp.MustCompile("index$")), 3)
+	require.Empty(t, groupsOf(names, regexp.MustCompile("impl=goroutines")))
+}
+
+func TestMedianAndQuartiles(t *testing.T) {
+	require.True(t, math.IsNaN(median(nil)))
+	xs := []float64{3, 1, 2}
+	require.Equal(t, 2.0, median(xs))
+	require.Equal(t, []float64{3, 1, 2}, xs, "the order of the rounds is kept")
+	require.Equal(t, 2.5, median([]float64{4, 1, 2, 3}))
+	for _, c := range []struct {
+		xs     []float64
+		q1, q3 float64
+	}{{[]float64{7}, 7, 7}, {[]float64{1, 2}, 1, 2}, {[]float64{1, 2, 3, 4, 5}, 2, 4}, {[]float64{1, 2, 3, 4, 5, 6, 7, 8, 9}, 3, 7}} {
+		q1, q3 := quartiles(c.xs)
+		require.Equal(t, []float64{c.q1, c.q3}, []float64{q1, q3}, "%v", c.xs)
+	}
+}
+
+// A ratio is of one round: rounds in which a side is missing do not count.
+func TestRatios(t *testing.T) {
+	mine := []metrics{{"ns/op": 4}, nil, {"ns/op": 1}, {"ns/op": 9}, {"ns/op": 5}}
+	base := []metrics{{"ns/op": 2}, {"ns/op": 1}, {"ns/op": 4}, nil, {"ns/op": 0}}
+	require.Equal(t, []float64{0.25, 2}, ratios(mine, base, "ns/op"))
+}
+
+// script answers runs from a list of values for each row, one a round.
+type script struct {
+	times map[string][]metrics
+	order []string
+}
+
+func (s *script) run(_ context.Context, r row, _ string, round int) (metrics, error) {
+	name := strings.TrimPrefix(r.full, "Benchmark")
+	s.order = append(s.order, name)
+	m := s.times[name][round]
+	if m == nil {
+		return nil, errors.New("wrong answer")
+	}
+	return m, nil
+}
+
+func ns(times ...float64) (ms []metrics) {
+	for _, x := range times {
+		ms = append(ms, metrics{"ns/op": x})
+	}
+	return ms
+}
+
+// steady is a progress whose clock moves by a second at each look.
+func steady(w *bytes.Buffer) *progress {
+	p := newProgress(w)
+	now := time.Unix(0, 0)
+	p.now = func() time.Time {
+		now = now.Add(time.Second)
+		return now
+	}
+	return p
+}
+
+func TestTable(t *testing.T) {
+	s := &script{times: map[string][]metrics{
+		"A/impl=heddle/workers=1":                ns(100, 300, 200),
+		"A/impl=goroutines/workers=1":            ns(400, 400, 400),
+		"A/impl=goroutines/workers=1/style=pool": ns(50, 150, 2000),
+		"A/impl=sequential/workers=1":            ns(100, 100, 100),
+		"A/impl=threads/workers=1":               ns(5e6, 5e6, 5e6),
+		"B/impl=heddle/workers=2/load=50/against=each+pool": {
+			{"ns/op": 2e3, "base-ns": 1e3, "ratio": 2, "ratio-to-each": 2, "ratio-to-pool": 1, "p99-ns": 5, "p99-base-ns": 10, "p99-ratio": 0.5, "p99-ratio-to-each": 0.25, "p99-ratio-to-pool": 0.5},
+			{"ns/op": 4e3, "base-ns": 1e3, "ratio": 4, "ratio-to-each": 4, "ratio-to-pool": 1, "p99-ns": 5, "p99-base-ns": 10, "p99-ratio": 0.5, "p99-ratio-to-each": 0.25, "p99-ratio-to-pool": 0.5},
+			{"ns/op": 3e3, "base-ns": 1e3, "ratio": 3, "ratio-to-each": 1, "ratio-to-pool": 3, "p99-ns": 5, "p99-base-ns": 10, "p99-ratio": 0.5, "p99-ratio-to-each": 0.25, "p99-ratio-to-pool": 0.5},
+		},
+		"C/impl=heddle/workers=1": {{"ns/op": 1, "B/task": 2870}, {"ns/op": 1, "B/task": 2870}, {"ns/op": 1, "B/task": 2870}},
+	}}
+	names := parseRows(t, "A/impl=heddle/workers=1", "A/impl=goroutines/workers=1", "A/impl=goroutines/workers=1/style=pool", "A/impl=sequential/workers=1",
+		"A/impl=threads/workers=1", "B/impl=heddle/workers=2/load=50/against=each+pool", "C/impl=heddle/workers=1")
+	gs := groupsOf(names, anyRow)
+	var errs bytes.Buffer
+	require.NoError(t, collect(context.Background(), gs, settings{rounds: 3}, s.run, steady(&errs)))
+	require.Equal(t, 3, roundsOf(gs))
+	require.Equal(t, `| scenario | workers | goroutines | which | heddle | ratio | quartiles | to the plain program | thread each |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| **A** | 1 | 150 ns | style=pool | 200 ns | **2.00** | 0.10 to 2.00 | 2.00 | 5.0 ms |
+| **B/load=50** | 2 | 1.0 us | each | 3.0 us | **3.00** | 2.00 to 4.00 |  |  |
+| B/load=50, p99 | 2 | 10 ns | pool | 5.0 ns | 0.50 | 0.50 to 0.50 |  |  |
+| C, memory | 1 |  |  | 2,870 B |  |  |  |  |
+`, tableOf(linesOf(gs)))
+
+	// The row that begins changes from round to round.
+	require.Equal(t, "A/impl=goroutines/workers=1", s.order[0])
+	require.Equal(t, "A/impl=goroutines/workers=1/style=pool", s.order[7])
+	require.Equal(t, "A/impl=heddle/workers=1", s.order[14])
+	lines := strings.Split(errs.String(), "\n")
+	require.Equal(t, "row 1 of 21, round 1 of 3, time left unknown: BenchmarkA/impl=goroutines/workers=1", lines[0])
+	require.Equal(t, "row 21 of 21, round 3 of 3, some 1s left: BenchmarkC/impl=heddle/workers=1", lines[20])
+	require.Equal(t, "21 of 21 rows have run", lines[21])
+}
+
+// A row that fails is reported, and the others go on.
+func TestFailure(t *testing.T) {
+	s := &script{times: map[string][]metrics{
+		"A/impl=heddle/workers=1": {nil, {"ns/op": 4}}, "A/impl=goroutines/workers=1": ns(1, 2), "B/impl=heddle/workers=1": {nil, nil},
+	}}
+	gs := groupsOf(parseRows(t, "A/impl=heddle/workers=1", "A/impl=goroutines/workers=1", "B/impl=heddle/workers=1"), anyRow)
+	var errs bytes.Buffer
+	err := collect(context.Background(), gs, settings{rounds: 2}, s.run, steady(&errs))
+	require.EqualError(t, err, "3 runs have failed, the first of them: BenchmarkA/impl=heddle/workers=1: wrong answer")
+	require.Contains(t, errs.String(), "BenchmarkB/impl=heddle/workers=1: wrong answer\n")
+	lines := linesOf(gs)
+	require.Len(t, lines, 1, "nothing is said of B")
+	require.Equal(t, []float64{2}, lines[0].ratios)
+}
+
+// An interrupted run has what came before.
+func TestInterrupted(t *testing.T) {
+	s := &script{times: map[string][]metrics{"A/impl=heddle/workers=1": ns(1, 2, 3), "A/impl=goroutines/workers=1": ns(2, 2, 2)}}
+	gs := groupsOf(parseRows(t, "A/impl=heddle/workers=1", "A/impl=goroutines/workers=1"), anyRow)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	err := collect(ctx, gs, settings{rounds: 3}, func(ctx context.Context, r row, benchtime string, round int) (metrics, error) {
+		if round == 2 {
+			cancel()
+			return nil, errors.New("killed")
+		}
+		return s.run(ctx, r, benchtime, round)
+	}, steady(&bytes.Buffer{}))
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, 2, roundsOf(gs))
+	require.Equal(t, []float64{0.5, 1}, linesOf(gs)[0].ratios)
+	require.Contains(t, heading("a machine", settings{rounds: 3}, 2), "Medians of 2 rounds of the command below, which was to do 3.")
+}
+
+func TestBenchtime(t *testing.T) {
+	for name, want := range map[string]string{
+		"Service/impl=heddle/workers=1/load=25/against=each": "3x", "Memory/impl=heddle/workers=1/state=parked": "1x",
+		"Hog/impl=heddle/workers=1/from=hog": "300x", "Spawn/impl=heddle/workers=1/outstanding=1000000": "1000000x", "Spawn/impl=heddle/workers=1/outstanding=1": "0.3s",
+	} {
+		r := parseRows(t, name)[0]
+		require.Equal(t, want, r.benchtime(settings{}), name)
+		require.Equal(t, "7x", r.benchtime(settings{benchtime: "7x"}))
+	}
+}
+
+func TestHeading(t *testing.T) {
+	require.Equal(t, "CPU, 2 cores. Medians of 5 rounds of the command below. Ratios are heddle's to goroutines; bold is where heddle takes more.\n\n"+
+		"    go run ./benchmarks/table -rows 'A|B' -rounds 5\n",
+		heading("CPU, 2 cores", settings{rounds: 5, args: []string{"-rows", "A|B", "-rounds", "5"}}, 5))
+}
+
+func TestNumbers(t *testing.T) {
+	for x, want := range map[float64]string{0.001234: "0.0012", 0.0949: "0.095", 0.1: "0.10", 1: "1.00", 9.994: "9.99", 12.4: "12", math.NaN(): ""} {
+		require.Equal(t, want, number(x))
+	}
+	for _, c := range []struct {
+		x    float64
+		unit string
+		want string
+	}{
+		{0.95, "ns/op", "0.9 ns"}, {12, "ns/op", "12 ns"}, {1234, "p50-ns", "1.2 us"}, {98_765, "ns/op", "99 us"}, {1.5e6, "ns/op", "1.5 ms"},
+		{25e9, "ns/op", "25 s"}, {1_234_567, "B/task", "1,234,567 B"}, {90, "B/task", "90 B"}, {0.03, "%core", "0.03%"}, {math.NaN(), "ns/op", ""},
+	} {
+		require.Equal(t, c.want, quantity(c.x, c.unit))
+	}
+}
+
+func TestReplaceTable(t *testing.T) {
+	got, err := replaceTable("a\n<!-- table -->\nold\n<!-- /table -->\nb\n", "new\n")
+	require.NoError(t, err)
+	require.Equal(t, "a\n<!-- table -->\n\nnew\n\n<!-- /table -->\nb\n", got)
+	again, err := replaceTable(got, "new\n")
+	require.NoError(t, err)
+	require.Equal(t, got, again)
+	for _, bad := range []string{"", "<!-- table -->\n", "<!-- /table -->\n<!-- table -->\n", got + got} {
+		_, err := replaceTable(bad, "new")
+		require.Error(t, err, bad)
+	}
+}
+
+// Both documents are written, or none.
+func TestWriteTables(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	read := func(name string) string {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		return string(text)
+	}
+	place := tableBegin + tableEnd
+	write("BENCHMARKS.md", place)
+	write("README.md", "no place")
+	require.ErrorContains(t, writeTables(dir, "x", "y"), "README.md: want a line")
+	require.Equal(t, place, read("BENCHMARKS.md"))
+	write("README.md", place)
+	require.NoError(t, writeTables(dir, "x", "y"))
+	require.Contains(t, read("BENCHMARKS.md"), "\nx\n")
+	require.Contains(t, read("README.md"), "\ny\n")
+}
+
+func TestReadmeTable(t *testing.T) {
+	r := parseRows(t, strings.TrimPrefix(readmeLines[0].row, "Benchmark"))[0]
+	l := newLine(r, measureOf{"", "ns/op"})
+	l.base, l.mine, l.which, l.ratios = 1000, 2000, "pool", []float64{2}
+	require.Equal(t, "| | goroutines | which | heddle | ratio |\n| --- | --- | --- | --- | --- |\n| "+readmeLines[0].title+" | 1.0 us | pool | 2.0 us | **2.00** |\n",
+		readmeTable([]line{l}))
+}
+
+func TestBadArguments(t *testing.T) {
+	for arg, want := range map[string]string{
+		"-rounds 0":      "-rounds 0: want 1 to 1000",
+		"-rounds 1001":   "-rounds 1001: want 1 to 1000",
+		"-rounds x":      "-rounds",
+		"-rows x(":       "-rows",
+		"-benchtime 0x":  "-benchtime 0x: want",
+		"-benchtime 1":   "-benchtime 1: want",
+		"-write -rows x": "-write with -rows x",
+		"extra":          `want flags only, not ["extra"]`,
+		"-x":             "-x",
+	} {
+		var out, errs bytes.Buffer
+		require.Equal(t, 2, run(context.Background(), strings.Fields(arg), &out, &errs), arg)
+		require.Contains(t, errs.String(), want)
+		require.Contains(t, errs.String(), "usage: table")
+		require.Empty(t, out.String())
+	}
+	var out, errs bytes.Buffer
+	require.Equal(t, 0, run(context.Background(), []string{"-h"}, &out, &errs))
+	require.Contains(t, errs.String(), "usage: table")
+}
+
+// benchmarkNames returns the names of the benchmarks in the source of package benchmarks.
+func benchmarkNames(t *testing.T) map[string]bool {
+	files, err := filepath.Glob("../*_test.go")
+	require.NoError(t, err)
+	names := map[string]bool{}
+	for _, file := range files {
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+		require.NoError(t, err)
+		for _, d := range f.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil {
+				if name, ok := strings.CutPrefix(fn.Name.Name, "Benchmark"); ok {
+					names[name] = true
+				}
+			}
+		}
+	}
+	require.Contains(t, names, "Spawn")
+	return names
+}
+
+// leading is the name that the first cell of a row begins with.
+var leading = regexp.MustCompile(`^\|\s*\**([A-Z][A-Za-z0-9]*)`)
+
+// Each row of BENCHMARKS.md that begins with a name names a benchmark, and the whole programs have a line in the list of scenarios.
+func TestBenchmarksNamesBenchmarks(t *testing.T) {
+	names := benchmarkNames(t)
+	text, err := os.ReadFile("../../BENCHMARKS.md")
+	require.NoError(t, err)
+	rows := 0
+	for i, line := range strings.Split(string(text), "\n") {
+		if m := leading.FindStringSubmatch(line); m != nil {
+			rows++
+			if !names[m[1]] {
+				t.Errorf("BENCHMARKS.md:%d: there is no benchmark called %s", i+1, m[1])
+			}
+		}
+	}
+	require.Positive(t, rows)
+	for _, name := range []string{"Service", "Files", "Pipeline", "ActorTree", "SmallBatch", "Banking"} {
+		require.True(t, names[name], name)
+		if !strings.Contains(string(text), "\n| "+name) {
+			t.Errorf("BENCHMARKS.md does not say what one op of %s is", name)
+		}
+	}
+}
+
+// The documents have one place for a table each.
+func TestPlacesForTables(t *testing.T) {
+	for _, name := range []string{"BENCHMARKS.md", "README.md"} {
+		text, err := os.ReadFile("../../" + name)
+		require.NoError(t, err)
+		_, err = replaceTable(string(text), "x")
+		require.NoError(t, err, name)
+	}
+}
+
+// What the command knows of the rows' names is true of the rows: it builds and lists them, and runs one.
+func TestRows(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds the benchmarks")
+	}
+	var errs bytes.Buffer
+	ctx := context.Background()
+	bin, err := build(ctx, &errs)
+	require.NoError(t, err)
+	defer bin.remove()
+	names, err := bin.list(ctx)
+	require.NoError(t, err)
+	full := map[string]bool{}
+	for _, r := range names {
+		require.False(t, full[r.full], "two rows are called %s", r.full)
+		full[r.full] = true
+	}
+	for _, l := range readmeLines {
+		require.True(t, full[l.row], "README's table wants %s", l.row)
+	}
+	require.True(t, full[exampleRow])
+	for _, g := range groupsOf(names, anyRow) {
+		for _, h := range g.heddle {
+			compared := h.against() != "" || len(g.goroutines) > 0 || len(g.plain) > 0
+			require.True(t, compared, "%s is compared with nothing", h.full)
+		}
+	}
+	i := slices.IndexFunc(names, func(r row) bool { return r.bench == "Checkpoint" && r.impl == "heddle" })
+	require.GreaterOrEqual(t, i, 0)
+	m, err := bin.row(ctx, names[i], "1x", 0)
+	require.NoError(t, err)
+	require.Contains(t, m, "ns/op")
+	_, err = bin.row(ctx, row{full: "BenchmarkCheckpoint/impl=nothing"}, "1x", 0)
+	require.ErrorContains(t, err, "no result")
+	fmt.Fprint(&errs, bin.machine())
+	require.Contains(t, errs.String(), "cores")
+}
