@@ -76,7 +76,7 @@ func list(root string) (files []string, problems []error, err error) {
 
 // warm reads all files once, so that none of the timed passes waits for the disk.
 func warm(files []string, stderr io.Writer) {
-	p := newProgress(stderr, "reading into the file cache", len(files))
+	p := newProgress(stderr, "reading into the file cache", len(files), "files")
 	defer p.stop()
 	buf := make([]byte, 1<<20)
 	for _, path := range files {

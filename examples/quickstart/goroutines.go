@@ -3,6 +3,7 @@ package main
 import (
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,6 +23,45 @@ func onGoroutines(files []string, p *progress) pass {
 	}
 	wg.Wait()
 	return pass{found: tallies.total(), took: time.Since(start)}
+}
+
+// byIndex indexes the files with as many goroutines as there are workers, which take the next file each time. That is what one writes to
+// avoid a goroutine a file.
+func byIndex(files []string, set settings, p *progress) pass {
+	defer p.stop()
+	tallies := &bank{}
+	start := begin()
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range set.workers {
+		wg.Go(func() {
+			t := tallies.take()
+			defer tallies.put(t)
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(files) {
+					return
+				}
+				t.add(files[i], func() {})
+				p.done.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	return pass{found: tallies.total(), took: time.Since(start)}
+}
+
+// sortOnGoroutines sorts with a goroutine for one of the two parts, as long as there are more than least strings.
+func sortOnGoroutines(xs []string, least int) {
+	if len(xs) <= least {
+		sortHere(xs)
+		return
+	}
+	low, high := split(xs)
+	var wg sync.WaitGroup
+	wg.Go(func() { sortOnGoroutines(low, least) })
+	sortOnGoroutines(high, least)
+	wg.Wait()
 }
 
 // begin starts the clock of a pass, on a heap without the garbage of the one before.

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/task/parallel"
 )
 
 // A pass is one trip through all files.
@@ -50,4 +52,33 @@ func onHeddle(files []string, set settings, p *progress) (pass, error) {
 	// Shutdown waits for the workers, so that the counters are complete.
 	err = sched.Shutdown(context.Background())
 	return pass{found: found, took: took, stats: sched.Stats()}, err
+}
+
+// forkSort sorts strings with a fork at each step.
+var forkSort *parallel.Func[[]string, struct{}]
+
+func init() { forkSort = parallel.Define(sortOnHeddle) } // in init, since sortOnHeddle refers to forkSort
+
+func sortOnHeddle(c *task.Ctx, xs []string) (done struct{}) {
+	if len(xs) <= leafSize {
+		slices.Sort(xs)
+		return done
+	}
+	low, high := split(xs)
+	left := forkSort.Fork(c, low) // another worker may take it, until it is joined
+	sortOnHeddle(c, high)
+	return left.Join(c)
+}
+
+// withSorter calls use with a function that sorts on a scheduler.
+func withSorter(set settings, use func(sort func(xs []string) error) error) error {
+	sched, err := scheduler.New(scheduler.WithWorkers(set.workers), scheduler.WithPinning(set.pinning))
+	if err != nil {
+		return err
+	}
+	defer sched.Close()
+	return use(func(xs []string) error {
+		_, err := parallel.Run(sched, func(c *task.Ctx) (struct{}, error) { return forkSort.Call(c, xs), nil })
+		return err
+	})
 }

@@ -1,9 +1,9 @@
-// Quickstart indexes a tree of Go source files, one task a file, and then does the
-// same with goroutines.
+// Quickstart indexes a tree of Go source files, one task a file, and sorts by recursion the identifiers and words that it has found. It
+// does the same with goroutines.
 //
 // It needs no set-up: without arguments it reads the source of the Go toolchain that it runs
 // under. It prints progress while it works, then what it found, how fast it was, how the tasks
-// spread over the workers, and both times side by side.
+// spread over the workers, and the times of all sides with their ratios.
 //
 //	go run ./examples/quickstart [-workers n] [-pinning mode] [folder]
 //
@@ -17,6 +17,8 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
+	"time"
 
 	"github.com/heddle-go/heddle/scheduler"
 )
@@ -67,7 +69,8 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	f.Usage = func() {
 		fmt.Fprint(stderr, "usage: quickstart [flags] [folder]\n\n"+
 			"Indexes every .go file under the folder, one task a file: lines, identifiers, words in\n"+
-			"comments. Then does the same with goroutines, and shows both times.\n\n")
+			"comments. Sorts what it has found by recursion, with a fork at each step. Does the same\n"+
+			"with goroutines, and shows all times and ratios.\n\n")
 		f.PrintDefaults()
 	}
 	if err := f.Parse(args); err != nil {
@@ -96,8 +99,8 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	return set, nil
 }
 
-// index does the work: it lists the files, reads them once so that both sides find them in the
-// system's file cache, times both in turn, and reports.
+// index does the work: it lists the files, reads them once so that all sides find them in the
+// system's file cache, times the sides in turn, reports, and goes on with the second part.
 func index(set settings, stdout, stderr io.Writer) error {
 	root, err := sourceTree(set.root)
 	if err != nil {
@@ -119,26 +122,69 @@ func index(set settings, stdout, stderr io.Writer) error {
 
 	fmt.Fprintf(stdout, "indexing %d .go files under %s\n", len(files), root)
 	warm(files, stderr)
-	var heddle, native []pass
+	sides := []*side{
+		{name: "heddle, a task a file", run: func(p *progress) (pass, error) { return onHeddle(files, set, p) }},
+		{name: "goroutines, one a file", run: func(p *progress) (pass, error) { return onGoroutines(files, p), nil }},
+		{name: "goroutines, one a worker", run: func(p *progress) (pass, error) { return byIndex(files, set, p), nil }},
+	}
 	for round := range set.rounds {
-		for side := range 2 {
-			// Who goes first changes from round to round.
-			if label := fmt.Sprintf("(round %d of %d)", round+1, set.rounds); (round+side)%2 == 0 {
-				p, err := onHeddle(files, set, newProgress(stderr, "tasks "+label, len(files)))
-				if err != nil {
-					return err
-				}
-				heddle = append(heddle, p)
-			} else {
-				native = append(native, onGoroutines(files, newProgress(stderr, "goroutines "+label, len(files))))
+		for k := range sides {
+			s := sides[(round+k)%len(sides)] // which side goes first changes from round to round
+			p, err := s.run(newProgress(stderr, fmt.Sprintf("%s (round %d of %d)", s.name, round+1, set.rounds), len(files), "files"))
+			if err != nil {
+				return err
 			}
+			s.done = append(s.done, p)
 		}
 	}
-	found := heddle[0].found
+	found := sides[0].done[0].found
 	tell(stderr, append(problems, found.problems...))
-	if err := same(found, native[0].found); err != nil {
-		return err
+	for _, s := range sides[1:] {
+		if err := same(found, s.done[0].found); err != nil {
+			return err
+		}
 	}
-	report(stdout, set, found, heddle, native)
-	return nil
+	report(stdout, set, found, sides)
+	return recurse(set, found, stdout, stderr)
+}
+
+// A side is one way to index the files, and its passes.
+type side struct {
+	name string
+	run  func(p *progress) (pass, error)
+	done []pass
+}
+
+// sortsEach is how many times each way sorts for each pass over the files: a sort takes a fraction of a pass.
+const sortsEach = 3
+
+// recurse sorts what was found in each of the ways, in rounds, and reports.
+func recurse(set settings, found *tally, stdout, stderr io.Writer) error {
+	all := stringsOf(found)
+	right := slices.Sorted(slices.Values(all))
+	rounds := sortsEach * set.rounds
+	return withSorter(set, func(heddle func(xs []string) error) error {
+		ways := sorters(heddle)
+		times := make([][]time.Duration, len(ways))
+		bar := newProgress(stderr, "sorting by recursion", rounds*len(ways), "sorts")
+		defer bar.stop()
+		for round := range rounds {
+			for k := range ways {
+				i := (round + k) % len(ways)
+				xs := slices.Clone(all)
+				start := begin()
+				err := ways[i].sort(xs)
+				times[i] = append(times[i], time.Since(start))
+				switch {
+				case err != nil:
+					return err
+				case !slices.Equal(xs, right):
+					return fmt.Errorf("%s: the strings are in the wrong order", ways[i].name)
+				}
+				bar.done.Add(1)
+			}
+		}
+		reportSorts(stdout, len(all), ways, times)
+		return nil
+	})
 }

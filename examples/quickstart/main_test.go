@@ -3,11 +3,15 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -68,12 +72,15 @@ func TestCounts(t *testing.T) {
 		require.ErrorContains(t, p.found.problems[0], "deleted.go")
 	}
 	for _, workers := range []int{1, 2, 4} {
-		p, err := onHeddle(files, settings{workers: workers}, newProgress(&bytes.Buffer{}, "", len(files)))
+		p, err := onHeddle(files, settings{workers: workers}, newProgress(&bytes.Buffer{}, "", len(files), "files"))
 		require.NoError(t, err)
 		check(t, p)
 		require.EqualValues(t, len(files)+1, p.stats.Finished)
 	}
-	check(t, onGoroutines(files, newProgress(&bytes.Buffer{}, "", len(files))))
+	check(t, onGoroutines(files, newProgress(&bytes.Buffer{}, "", len(files), "files")))
+	for _, workers := range []int{1, 2, 8} {
+		check(t, byIndex(files, settings{workers: workers}, newProgress(&bytes.Buffer{}, "", len(files), "files")))
+	}
 }
 
 func TestRun(t *testing.T) {
@@ -85,11 +92,16 @@ func TestRun(t *testing.T) {
 		require.Equal(t, 0, run(args, &out, &errs), errs.String())
 		for _, part := range []string{
 			"indexing 3 .go files", "8 lines, 11 identifiers (7 different)", "x 4, int 2",
-			"more 2, some 2, words 1", "4 tasks, workers=", "worker 0", "thefts", "  heddle ", "  goroutines ",
+			"more 2, some 2, words 1", "4 tasks, workers=", "worker 0", "thefts",
+			"  heddle, a task a file ", "  goroutines, one a file ", "  goroutines, one a worker ",
+			"files/s", "heddle / this: ",
+			"sorting the 10 different identifiers and words", "  heddle, a fork at each step ", "  goroutines, a fork at each step ",
+			"  goroutines, cut-off at 2048 ", "  no forks ",
 		} {
 			require.Contains(t, out.String(), part, "%q", args)
 		}
 		require.Contains(t, errs.String(), "3 of 3 files")
+		require.Equal(t, 2+3, strings.Count(out.String(), "heddle / this: "), "a ratio for each other side, losses too")
 		if linked {
 			require.Equal(t, 1, strings.Count(errs.String(), "gone.go"), errs.String())
 			require.Contains(t, errs.String(), "going on without it")
@@ -164,4 +176,57 @@ func TestPinningNames(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, p, set.pinning)
 	}
+}
+
+// All ways to sort give the same, with few and with many equal strings, in order, reversed and mixed.
+func TestSorters(t *testing.T) {
+	many := map[string][]string{"none": nil, "one": {"a"}}
+	for _, n := range []int{leafSize, leafSize + 1, 100, 5000} {
+		for _, different := range []int{1, 2, 10_000} {
+			var xs []string
+			for i := range n {
+				xs = append(xs, strconv.Itoa(i*7919%different))
+			}
+			many[fmt.Sprintf("%d strings, %d different", n, different)] = xs
+			up := slices.Sorted(slices.Values(xs))
+			many[fmt.Sprintf("%d strings, %d different, sorted", n, different)] = up
+			down := slices.Clone(up)
+			slices.Reverse(down)
+			many[fmt.Sprintf("%d strings, %d different, reversed", n, different)] = down
+		}
+	}
+	for _, workers := range []int{1, 2, 4} {
+		require.NoError(t, withSorter(settings{workers: workers}, func(heddle func(xs []string) error) error {
+			for _, way := range sorters(heddle) {
+				for name, xs := range many {
+					got := slices.Clone(xs)
+					require.NoError(t, way.sort(got))
+					require.Equal(t, slices.Sorted(slices.Values(xs)), got, "%s: %s", way.name, name)
+				}
+			}
+			return nil
+		}))
+	}
+}
+
+// Neither part is empty, so that the recursion ends.
+func TestSplit(t *testing.T) {
+	for n := leafSize + 1; n < 40; n++ {
+		for different := 1; different < 12; different++ {
+			xs := make([]string, n)
+			for i := range xs {
+				xs[i] = strconv.Itoa(i * 7919 % different)
+			}
+			low, high := split(xs)
+			require.NotEmpty(t, low)
+			require.NotEmpty(t, high)
+			require.Len(t, xs, len(low)+len(high))
+			require.LessOrEqual(t, slices.Max(low), slices.Min(high))
+		}
+	}
+}
+
+func TestRatioOf(t *testing.T) {
+	require.Equal(t, "0.50 (0.25 to 3.00)", ratioOf([]time.Duration{1, 3, 1}, []time.Duration{4, 1, 2}))
+	require.Equal(t, time.Duration(1), middle([]time.Duration{2, 1}))
 }

@@ -12,8 +12,9 @@ import (
 // A progress shows how far a pass has got: on a terminal in one line that is written over, and
 // otherwise in a line every few seconds.
 type progress struct {
-	done  atomic.Int64 // files done so far
+	done  atomic.Int64 // units done so far
 	label string
+	what  string // the units are
 	total int
 	out   io.Writer
 	line  bool // out is a terminal
@@ -21,8 +22,8 @@ type progress struct {
 	wg    sync.WaitGroup
 }
 
-func newProgress(out io.Writer, label string, total int) *progress {
-	p := &progress{label: label, total: total, out: out, line: isTerminal(out), quit: make(chan struct{})}
+func newProgress(out io.Writer, label string, total int, what string) *progress {
+	p := &progress{label: label, what: what, total: total, out: out, line: isTerminal(out), quit: make(chan struct{})}
 	every := 3 * time.Second
 	if p.line {
 		every = 100 * time.Millisecond
@@ -45,7 +46,7 @@ func (p *progress) show(every time.Duration) {
 }
 
 func (p *progress) print() {
-	text := fmt.Sprintf("%s: %d of %d files", p.label, p.done.Load(), p.total)
+	text := fmt.Sprintf("%s: %d of %d %s", p.label, p.done.Load(), p.total, p.what)
 	if p.line {
 		fmt.Fprintf(p.out, "\r%-70s", text)
 	} else {
