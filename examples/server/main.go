@@ -1,11 +1,11 @@
-// Server is an HTTP service whose handlers compute, and that is asked for more than it can do: what a bounded queue,
+// Server is an HTTP service whose handlers compute, and that is asked in the end for more than it can do: what a bounded queue,
 // deadlines, priorities and load shedding are for.
 //
 //	go run ./examples/server [-for duration] [-workers n] [-queue n] [-policy name] ...
 //
 // The service listens on the loopback interface and hashes what it is sent, for some milliseconds a request. A load generator in
-// the same process first measures how many requests a second it manages, and then sends a multiple of that, by real
-// requests at fixed times, whether or not earlier ones have been answered. The same service follows on goroutines, without a limit and
+// the same process first measures how many requests a second it manages, and then sends 50, 90 and 150 per cent of that, by real
+// requests at fixed times, whether or not earlier ones have been answered. At each load the same service follows on goroutines, without a limit and
 // behind a semaphore. In the end the first one is stopped in the middle of the load, and every request and
 // every task is accounted for. The scheduler is used in heddle.go and nowhere else.
 package main
@@ -19,6 +19,9 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/heddle-go/heddle/scheduler"
@@ -39,7 +42,7 @@ type settings struct {
 	policy   scheduler.QueuePolicy
 	deadline time.Duration
 	work     time.Duration // of a worker, for a request
-	overload float64
+	loads    []float64     // in per cent of the capacity
 }
 
 // run is main with its surroundings passed in. It returns the exit code: 0, 1 when the accounts do not balance or the
@@ -66,11 +69,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 var errInterrupted = errors.New("interrupted; the service was stopped, and nothing is left of it")
 
 func parse(args []string, stderr io.Writer) (settings, error) {
-	set := settings{policy: scheduler.Reject}
+	set := settings{policy: scheduler.Reject, loads: []float64{50, 90, 150}}
 	f := flag.NewFlagSet("server", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	f.DurationVar(&set.length, "for", 1500*time.Millisecond, "`time` under load, for each of the parts")
-	f.IntVar(&set.workers, "workers", max(1, runtime.GOMAXPROCS(0)-1), "`number` of workers, and of the semaphore's places; by default one P is left to HTTP and the generator")
+	f.DurationVar(&set.length, "for", time.Second, "`time` under load, for each of the parts")
+	f.IntVar(&set.workers, "workers", runtime.GOMAXPROCS(0), "`number` of workers, and of the semaphore's places")
 	f.IntVar(&set.queue, "queue", 32, "`number` of requests that may wait for a worker")
 	f.Func("policy", "what happens when the queue is full, by `name`: block, reject, caller-runs or drop-oldest (default reject)", func(s string) error {
 		for _, p := range []scheduler.QueuePolicy{scheduler.Block, scheduler.Reject, scheduler.CallerRuns, scheduler.DropOldest} {
@@ -83,11 +86,21 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	})
 	f.DurationVar(&set.deadline, "deadline", 250*time.Millisecond, "`time` after which a request is given up")
 	f.DurationVar(&set.work, "work", 2*time.Millisecond, "processor `time` that a request takes")
-	f.Float64Var(&set.overload, "overload", 2, "the `factor` by which the load exceeds what the service can do")
+	f.Func("loads", "the loads, a `list` of per cents of what the service can do, each from 10 to 2000 (default 50,90,150)", func(s string) error {
+		set.loads = nil
+		for _, part := range strings.Split(s, ",") {
+			x, err := strconv.ParseFloat(part, 64)
+			if err != nil || !(x >= 10 && x <= 2000) {
+				return fmt.Errorf("%q: want per cents from 10 to 2000, as in 50,90,150", part)
+			}
+			set.loads = append(set.loads, x)
+		}
+		return nil
+	})
 	f.Usage = func() {
 		fmt.Fprint(stderr, "usage: server [flags]\n\n"+
-			"Drives an HTTP service past its capacity, with real requests over the loopback interface, and\n"+
-			"shows what becomes of them; then stops it in the middle. Ctrl-C ends it early.\n\n")
+			"Drives an HTTP service up to its capacity and past it, with real requests over the loopback\n"+
+			"interface, and shows what becomes of them; then stops it in the middle. Ctrl-C ends it early.\n\n")
 		f.PrintDefaults()
 	}
 	if err := f.Parse(args); err != nil {
@@ -113,8 +126,6 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 		return complain("-deadline %v: want 1ms to %v", set.deadline, most)
 	case set.work < 10*time.Microsecond || set.work > time.Second:
 		return complain("-work %v: want 10µs to 1s", set.work)
-	case !(set.overload >= 0.1 && set.overload <= 20):
-		return complain("-overload %v: want 0.1 to 20", set.overload)
 	}
 	return set, nil
 }
@@ -132,46 +143,63 @@ func show(ctx context.Context, set settings, stdout, stderr io.Writer) error {
 	case err != nil:
 		return err
 	}
-	rate := capacity * set.overload
-	fmt.Fprintf(stdout, "asked again at once by %d clients, it answers %.0f a second; the load is %.1f times that: %.0f a second\n\n", 2*set.workers, capacity, set.overload, rate)
-	fmt.Fprintf(stdout, "%-30s %7s %8s %7s %7s %7s  %17s  %17s\n", "", "sent", "answered", "a sec.", "shed", "late", "p50 and p99, ms", "of the urgent, ms")
+	fmt.Fprintf(stdout, "asked again at once by %d clients, it answers %.0f a second\n", 2*set.workers, capacity)
 
-	parts := []struct {
-		name string
-		make func(settings, job) (backend, error)
-		stop bool
-	}{
+	sides := []part{
 		{"heddle", newHeddle, false},
 		{"a goroutine a request", newGoroutines, false},
 		{"goroutines and a semaphore", newSemaphore, false},
-		{"heddle, stopped in the middle", newHeddle, true},
 	}
-	for _, p := range parts {
-		b, err := p.make(set, j)
-		if err != nil {
-			return err
+	for i, load := range set.loads {
+		rate := capacity * load / 100
+		fmt.Fprintf(stdout, "\n%-30s %7s %8s %7s %7s %7s  %17s  %17s\n", fmt.Sprintf("at %g%%: %.0f a second", load, rate),
+			"sent", "answered", "a sec.", "shed", "late", "p50 and p99, ms", "of the urgent, ms")
+		parts := sides
+		if i == len(set.loads)-1 {
+			parts = append(slices.Clip(sides), part{"heddle, stopped in the middle", newHeddle, true})
 		}
-		s, err := serve(b, set.deadline)
-		if err != nil {
-			return errors.Join(err, b.close(ctx))
-		}
-		r, err := underLoad(ctx, s, set, j, rate, p.stop, newProgress(stderr, p.name))
-		if err != nil {
-			return err
-		}
-		r.print(stdout, p.name)
-		if p.stop {
-			fmt.Fprintln(stdout)
-			r.account(stdout, s)
-		}
-		if err := r.check(s); err != nil {
-			return fmt.Errorf("%s: %w", p.name, err)
-		}
-		if ctx.Err() != nil {
-			return errInterrupted
+		for _, p := range parts {
+			if err := p.show(ctx, set, j, rate, stdout, stderr); err != nil {
+				return err
+			}
 		}
 	}
 	fmt.Fprintf(stdout, "\nLatencies count from when a request was due until it was answered with a result. Without a limit all requests are\n"+
-		"let in, and wait for each other. A semaphore bounds that as the scheduler's queue does, but lets nobody go first.\n")
+		"let in, and wait for each other. A semaphore bounds that as the scheduler's queue does, but lets nothing go first.\n")
+	return nil
+}
+
+// A part is the service on one backend, under one load.
+type part struct {
+	name string
+	make func(settings, job) (backend, error)
+	stop bool // in the middle of the load
+}
+
+// show does the part and prints a line about it.
+func (p part) show(ctx context.Context, set settings, j job, rate float64, stdout, stderr io.Writer) error {
+	b, err := p.make(set, j)
+	if err != nil {
+		return err
+	}
+	s, err := serve(b, set.deadline)
+	if err != nil {
+		return errors.Join(err, b.close(ctx))
+	}
+	r, err := underLoad(ctx, s, set, j, rate, p.stop, newProgress(stderr, p.name))
+	if err != nil {
+		return err
+	}
+	r.print(stdout, p.name)
+	if p.stop {
+		fmt.Fprintln(stdout)
+		r.account(stdout, s)
+	}
+	if err := r.check(s); err != nil {
+		return fmt.Errorf("%s: %w", p.name, err)
+	}
+	if ctx.Err() != nil {
+		return errInterrupted
+	}
 	return nil
 }

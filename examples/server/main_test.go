@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -22,7 +23,7 @@ func TestMain(m *testing.M) {
 
 // short are the arguments for a load of a moment.
 func short(more ...string) []string {
-	return append([]string{"-for", "120ms", "-work", "300µs", "-queue", "4", "-overload", "4", "-deadline", "1s"}, more...)
+	return append([]string{"-for", "120ms", "-work", "300µs", "-queue", "4", "-loads", "50,400", "-deadline", "1s"}, more...)
 }
 
 // The test asserts that everything is accounted for, which run checks itself, not how long it took: that is for the
@@ -34,7 +35,7 @@ func TestRun(t *testing.T) {
 		require.Equal(t, 0, run(context.Background(), args, &out, &errs), "%s%s", &out, &errs)
 		for _, part := range []string{
 			"policy " + p, "heddle ", "a goroutine a request", "goroutines and a semaphore", "heddle, stopped in the middle",
-			"requests in the service", "0 queued",
+			"requests in the service", "0 queued", "at 50%: ", "at 400%: ",
 		} {
 			require.Contains(t, out.String(), part)
 		}
@@ -109,16 +110,18 @@ func TestInterrupt(t *testing.T) {
 
 func TestBadArguments(t *testing.T) {
 	for arg, want := range map[string]string{
-		"-for 1ms":         "-for 1ms: want 50ms to 1h",
-		"-for long":        "invalid value",
-		"-workers 0":       "-workers 0: want 1 to 1024",
-		"-queue 0":         "-queue 0: want 1 to ",
-		"-policy pray":     "want block, reject, caller-runs or drop-oldest",
-		"-deadline 0s":     "-deadline 0s: want 1ms to",
-		"-work 2s":         "-work 2s: want 10µs to 1s",
-		"-overload NaN":    "-overload NaN: want 0.1 to 20",
-		"-overload 0.0001": "-overload 0.0001: want 0.1 to 20",
-		"now":              `want flags only, not ["now"]`,
+		"-for 1ms":      "-for 1ms: want 50ms to 1h",
+		"-for long":     "invalid value",
+		"-workers 0":    "-workers 0: want 1 to 1024",
+		"-queue 0":      "-queue 0: want 1 to ",
+		"-policy pray":  "want block, reject, caller-runs or drop-oldest",
+		"-deadline 0s":  "-deadline 0s: want 1ms to",
+		"-work 2s":      "-work 2s: want 10µs to 1s",
+		"-loads NaN":    `"NaN": want per cents from 10 to 2000`,
+		"-loads 50,9":   `"9": want per cents from 10 to 2000`,
+		"-loads 50,,90": `"": want per cents from 10 to 2000`,
+		"-loads 3000":   `invalid value "3000" for flag -loads`,
+		"now":           `want flags only, not ["now"]`,
 	} {
 		var out, errs bytes.Buffer
 		require.Equal(t, 2, run(context.Background(), strings.Fields(arg), &out, &errs), arg)
@@ -132,4 +135,6 @@ func TestBadArguments(t *testing.T) {
 	set, err := parse(nil, &errs)
 	require.NoError(t, err)
 	require.Equal(t, scheduler.Reject, set.policy)
+	require.Equal(t, runtime.GOMAXPROCS(0), set.workers, "the scheduler's own default")
+	require.Equal(t, []float64{50, 90, 150}, set.loads)
 }
