@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/wait"
 	"github.com/heddle-go/heddle/task"
 )
@@ -136,7 +137,7 @@ func (s *Scheduler) rested() {
 // enterOutside begins an operation under ctx that a task of this scheduler must not call; it would wait
 // for itself.
 func (s *Scheduler) enterOutside(ctx context.Context, onTask error) error {
-	d, err := wait.Enter(ctx)
+	d, err := wait.Enter(ctx, rt.OfCtx(ctx))
 	if d == nil && s.handles() || d != nil && d.Home() == &s.home {
 		return onTask
 	}

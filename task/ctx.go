@@ -54,7 +54,8 @@ var background = context.Background()
 
 // enter is wait.Enter.
 func enter(ctx context.Context) (*Ctx, error) {
-	d, err := wait.Enter(ctx)
+	of, _ := ctx.(*Ctx)
+	d, err := wait.Enter(ctx, (*rt.Desc)(of))
 	return (*Ctx)(d), err
 }
 

@@ -5,7 +5,6 @@ import (
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
-	"github.com/heddle-go/heddle/internal/wait"
 )
 
 // Barrier is where a fixed number of parties, tasks or goroutines, wait for each other, round after
@@ -38,7 +37,7 @@ func (b *Barrier) Wait() (last bool) {
 // WaitContext is [Barrier.Wait], which gives up when ctx ends first: it returns the cause, and the party counts as not having
 // arrived.
 func (b *Barrier) WaitContext(ctx context.Context) (last bool, err error) {
-	d, err := wait.Enter(ctx)
+	d, err := enter(ctx)
 	if err != nil {
 		return false, err
 	}

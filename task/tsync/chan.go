@@ -10,6 +10,7 @@ import (
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/wait"
+	"github.com/heddle-go/heddle/task"
 )
 
 // Chan is a channel of values of type T, with the semantics of Go's own, between tasks, between
@@ -95,14 +96,14 @@ func poolOf[T any]() *pool[T] {
 // the buffer has room for it. When ctx ends first it returns the cause, and v has not been
 // sent. It panics if the channel is closed, also if that happens while it waits.
 func (ch *Chan[T]) Send(ctx context.Context, v T) error {
-	d := rt.OfCtx(ctx)
-	own := d != nil
+	of, own := ctx.(*task.Ctx)
+	d := (*rt.Desc)(of)
 	if !own || !wait.Enters(d) {
 		var err error
-		if d, err = wait.Enter(ctx); err != nil {
+		if d, err = wait.Enter(ctx, d); err != nil {
 			return err
 		}
-		own = d != nil && rt.OfCtx(ctx) == d
+		own = d != nil && d == (*rt.Desc)(of)
 	}
 	if ch == nil {
 		return never(ctx)
@@ -197,13 +198,13 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 // ok is true then. When the channel is closed and all that was sent has been received, it returns the
 // zero value and ok is false. When ctx ends first it returns the cause, and nothing has been received.
 func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
-	d := rt.OfCtx(ctx)
-	own := d != nil
+	of, own := ctx.(*task.Ctx)
+	d := (*rt.Desc)(of)
 	if !own || !wait.Enters(d) {
-		if d, err = wait.Enter(ctx); err != nil {
+		if d, err = wait.Enter(ctx, d); err != nil {
 			return v, false, err
 		}
-		own = d != nil && rt.OfCtx(ctx) == d
+		own = d != nil && d == (*rt.Desc)(of)
 	}
 	if ch == nil {
 		return v, false, never(ctx)

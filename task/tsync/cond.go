@@ -6,7 +6,6 @@ import (
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
-	"github.com/heddle-go/heddle/internal/wait"
 )
 
 // Locker is sync.Locker, so that a program which names it ports from sync too.
@@ -45,7 +44,7 @@ func (c *Cond) Wait() {
 // WaitContext is [Cond.Wait], which gives up when ctx ends first, and returns the cause; then no Signal was used up. L is held
 // when it returns, also with an error. For that it may have to wait beyond the end of ctx.
 func (c *Cond) WaitContext(ctx context.Context) error {
-	d, err := wait.Enter(ctx)
+	d, err := enter(ctx)
 	if err != nil {
 		return err
 	}

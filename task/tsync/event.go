@@ -5,7 +5,6 @@ import (
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
-	"github.com/heddle-go/heddle/internal/wait"
 )
 
 // Event is a condition that is set or not, and that tasks and goroutines can wait for. The zero
@@ -51,7 +50,7 @@ func (e *Event) waitHard(why rt.Why) {
 
 // WaitContext is [Event.Wait], which gives up when ctx ends first, and returns the cause.
 func (e *Event) WaitContext(ctx context.Context) error {
-	d, err := wait.Enter(ctx)
+	d, err := enter(ctx)
 	if err != nil || e.set.Load() {
 		return err
 	}

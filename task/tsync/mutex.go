@@ -7,6 +7,7 @@ import (
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/wait"
+	"github.com/heddle-go/heddle/task"
 )
 
 // Mutex is a lock for tasks and goroutines, with the methods of a sync.Mutex. The zero Mutex is unlocked. It must not be
@@ -55,10 +56,11 @@ func (m *Mutex) Lock() {
 
 // LockContext is [Mutex.Lock], which gives up when ctx ends first: it returns the cause, and m is not locked by this call.
 func (m *Mutex) LockContext(ctx context.Context) error {
-	d := rt.OfCtx(ctx)
-	if d == nil || !wait.Enters(d) {
+	of, ok := ctx.(*task.Ctx)
+	d := (*rt.Desc)(of)
+	if !ok || !wait.Enters(d) {
 		var err error
-		if d, err = wait.Enter(ctx); err != nil {
+		if d, err = wait.Enter(ctx, d); err != nil {
 			return err
 		}
 	}

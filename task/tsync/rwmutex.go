@@ -6,7 +6,6 @@ import (
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
-	"github.com/heddle-go/heddle/internal/wait"
 )
 
 // RWMutex is a lock that any number of readers may hold, or one writer; for tasks and goroutines. It has the methods of a
@@ -59,7 +58,7 @@ func (rw *RWMutex) Lock() {
 
 // LockContext is [RWMutex.Lock], which gives up when ctx ends first: it returns the cause, and has locked nothing.
 func (rw *RWMutex) LockContext(ctx context.Context) error {
-	d, err := wait.Enter(ctx)
+	d, err := enter(ctx)
 	if err != nil {
 		return err
 	}
@@ -172,7 +171,7 @@ func (rw *RWMutex) RLock() {
 
 // RLockContext is [RWMutex.RLock], which gives up when ctx ends first: it returns the cause, and has locked nothing.
 func (rw *RWMutex) RLockContext(ctx context.Context) error {
-	d, err := wait.Enter(ctx)
+	d, err := enter(ctx)
 	if err != nil {
 		return err
 	}

@@ -106,7 +106,7 @@ func OnSend[T any](ch *Chan[T], v T, f func()) *SendCase[T] {
 // It panics if the chosen case sends on a closed channel, and if a case is passed twice, or while another select uses it.
 // Then no case was done, and all of them can be used again, that of the other select when it has returned.
 func Select(ctx context.Context, cases ...Case) (chosen Case, err error) {
-	d, err := wait.Enter(ctx)
+	d, err := enter(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
-	"github.com/heddle-go/heddle/internal/wait"
 )
 
 // Semaphore bounds concurrent use of something that comes in units: a weighted semaphore, for tasks and
@@ -35,7 +34,7 @@ func NewSemaphore(n int64) *Semaphore {
 // nothing. More units than the semaphore has are never free: Acquire then waits for the end of ctx, and keeps
 // nobody else waiting. It panics if n is negative.
 func (s *Semaphore) Acquire(ctx context.Context, n int64) error {
-	d, err := wait.Enter(ctx)
+	d, err := enter(ctx)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/wait"
+	"github.com/heddle-go/heddle/task"
 )
 
 // A waiter is one wait in the queue of something. Whoever takes it out of the queue, under the
@@ -154,6 +155,12 @@ func (p *pool[T]) take(ctx context.Context, d *rt.Desc, o owner[T]) *waiter[T] {
 	w.Prepare(ctx, d)
 	w.at = o
 	return w
+}
+
+// enter is wait.Enter.
+func enter(ctx context.Context) (*rt.Desc, error) {
+	of, _ := ctx.(*task.Ctx)
+	return wait.Enter(ctx, (*rt.Desc)(of))
 }
 
 // callerUncancelled returns what take needs for a wait of the caller that only await(w, true) ends: the task that calls, or

@@ -5,7 +5,6 @@ import (
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
-	"github.com/heddle-go/heddle/internal/wait"
 )
 
 // WaitGroup waits for a number of things to be done, by tasks or goroutines. It has the methods of a sync.WaitGroup. The zero
@@ -71,7 +70,7 @@ func (g *WaitGroup) Wait() {
 
 // WaitContext is [WaitGroup.Wait], which gives up when ctx ends first, and returns the cause.
 func (g *WaitGroup) WaitContext(ctx context.Context) error {
-	d, err := wait.Enter(ctx)
+	d, err := enter(ctx)
 	if err != nil || g.state.Load()>>1 == 0 {
 		return err
 	}
