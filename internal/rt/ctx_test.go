@@ -16,7 +16,8 @@ func TestOfCtx(t *testing.T) {
 	c := (*task.Ctx)(d)
 	require.Same(t, d, rt.OfCtx(c))
 	require.Nil(t, rt.OfCtx((*task.Ctx)(nil)))
-	require.Nil(t, rt.OfCtx(nil))
+	var none context.Context
+	require.Nil(t, rt.OfCtx(none))
 	require.Nil(t, rt.OfCtx(context.Background()))
 	require.Nil(t, rt.OfCtx(struct{ *task.Ctx }{c}))
 	require.Nil(t, rt.OfCtx(struct{ context.Context }{c}))
