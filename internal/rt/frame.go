@@ -191,7 +191,7 @@ func (d *Desc) Settle() (n int) {
 	}
 	for _, f := range x.frames {
 		n++
-		d.endFrame(f)
+		_ = d.endFrame(f)
 	}
 	x.frames = nil
 	if j := x.left; j != nil {
@@ -208,12 +208,17 @@ func UnjoinedText(n int) string {
 	return fmt.Sprintf("parallel: a task returned with %d forked calls not joined: join each Fork before the function that forked it returns", n)
 }
 
-// endFrame sees to it that f, which is exposed, either is never started or has ended. It is not to be joined then.
-func (d *Desc) endFrame(f *Frame) {
-	if !f.Claim() && f.Await() {
-		d.AwaitWake() // d may be on another worker afterwards
+// endFrame sees to it that f, which is exposed, either is never started or has ended, and returns what it failed with. It is not to
+// be joined then.
+func (d *Desc) endFrame(f *Frame) (err error) {
+	if !f.Claim() {
+		if f.Await() {
+			d.AwaitWake() // d may be on another worker afterwards
+		}
+		err = f.Err
 	}
 	f.Parent = nil
+	return err
 }
 
 // AwaitWake parks d until the Wake that it is owed by a stolen call has come.

@@ -14,8 +14,9 @@ func (d *Desc) Exposed() int {
 }
 
 // SettleTo is [Desc.Settle] for all calls but the n oldest. It serves a caller that goes on after a panic
-// of a function which may have forked calls and, by the panic, never came to join them.
-func (d *Desc) SettleTo(n int) {
+// of a function which may have forked calls and, by the panic, never came to join them. It returns what the calls that others have
+// started failed with.
+func (d *Desc) SettleTo(n int) (failed []error) {
 	for d.Outstanding() > n {
 		if d.Worker().Forks.PopPrivate() != nil {
 			continue
@@ -25,8 +26,11 @@ func (d *Desc) SettleTo(n int) {
 		f := x.frames[last]
 		x.frames[last] = nil
 		x.frames = x.frames[:last]
-		d.endFrame(f)
+		if err := d.endFrame(f); err != nil {
+			failed = append(failed, err)
+		}
 	}
+	return failed
 }
 
 // AwaitStarted waits until all calls have ended that d forked and others have started. They are still to be joined, as are those

@@ -13,7 +13,8 @@ import (
 //
 // If a call panics, so does CallAll, with the [*task.PanicError] that Join would have panicked with, when all calls that others have
 // started have ended; calls that no worker has started are not made then. If a call is ended by runtime.Goexit, so is the calling
-// task. Cancelling the task does not keep calls from being made, nor end the wait for them.
+// task, unless another call that has been started panics: then the task fails with that. Cancelling the task does not keep calls
+// from being made, nor end the wait for them.
 //
 // CallAll must be called by the running task c. It parks the task while other workers make calls. It is for a few args, such as the
 // children of a node; for many, [Map] finds out how finely to split. Beside Fork and Join by hand it costs some 30 ns a call of

@@ -67,13 +67,27 @@ var fellName = runtime.FuncForPC(reflect.ValueOf(fell).Pointer()).Name()
 //
 //go:noinline
 func passing(c *task.Ctx, mark int) bool {
-	if why, by := rt.Unwinding(1); why != rt.Exiting && by != fellName {
+	why, by := rt.Unwinding(1)
+	switch {
+	case why == rt.Exiting:
+		exitTo(c, mark)
+	case by == fellName:
+		(*rt.Desc)(c).SettleTo(mark)
+	default:
 		return false
 	}
-	d := (*rt.Desc)(c)
-	d.SettleTo(mark)
-	d.AwaitStarted()
+	(*rt.Desc)(c).AwaitStarted()
 	return true
+}
+
+// exitTo ends the calls that the task has forked but for mark of them, during a Goexit which keeps them from being joined. If one has
+// panicked, the task fails with that.
+func exitTo(c *task.Ctx, mark int) {
+	for _, err := range (*rt.Desc)(c).SettleTo(mark) {
+		if pe, ok := err.(*task.PanicError); ok {
+			failWith(c, pe)
+		}
+	}
 }
 
 // panicErrorOf is the failure of a call that another worker made, as the joiner is told it.
@@ -105,7 +119,7 @@ func runClosure(c *task.Ctx, fn func(c *task.Ctx)) (failure *task.PanicError) {
 		switch {
 		case in == nil:
 		case exits():
-			(*rt.Desc)(in).SettleTo(mark)
+			exitTo(in, mark)
 		default:
 			failure = caught(in, mark, recover())
 		}
@@ -123,7 +137,7 @@ func runBefore(c *task.Ctx, fn func(c *task.Ctx), calls []*forked) (failure *tas
 		switch {
 		case in == nil:
 		case exits():
-			(*rt.Desc)(in).SettleTo(mark)
+			exitTo(in, mark)
 			failWith(in, joinAll(in, calls, nil))
 		default:
 			failure = caught(in, mark, recover())
