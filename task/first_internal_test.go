@@ -10,6 +10,9 @@ import (
 // Whoever loses interest in a result leaves nothing behind with it.
 func TestRaceWithdraws(t *testing.T) {
 	var slow, fast Future[int]
+	for _, f := range []*Future[int]{&slow, &fast} {
+		f.s.fn = func(*Ctx) (int, error) { return 0, nil } // as if by Submit
+	}
 	fast.s.p.Complete(1, nil)
 	for range 3 {
 		v, err := Race(context.Background(), &slow, &fast)
