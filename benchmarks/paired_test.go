@@ -30,18 +30,6 @@ func timed(name string, f func()) side {
 	}}
 }
 
-// sideNames joins the names of sides, as a row's name says what heddle is compared with.
-func sideNames(sides []side) string {
-	var names string
-	for i, s := range sides {
-		if i > 0 {
-			names += "+"
-		}
-		names += s.name
-	}
-	return names
-}
-
 // paired runs f and its baseline once a round, and reports f's median time and the ratios of the rounds: see versus.
 func paired(b *testing.B, baseline, f func()) {
 	versus(b, timed(heddle, f), timed(goroutines, baseline))

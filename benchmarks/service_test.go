@@ -343,7 +343,7 @@ func TestServicePlaces(t *testing.T) {
 			}
 			ctx, cancel := context.WithCancel(context.Background())
 			cancel()
-			if _, err := make(b, 1, 0, serviceJob{rounds: 1 << 40})(ctx); err == nil {
+			if _, err := make(b, 1, 0, serviceJob{rounds: 1 << 30})(ctx); err == nil {
 				b.Error("there is an answer after the end of the context")
 			}
 		})
