@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
-	"github.com/heddle-go/heddle/internal/wait"
 )
 
 // KeyedMutex is a [Mutex] for each key, for tasks and goroutines: it lets one caller at a time into the work for a key, and does not
@@ -49,7 +48,7 @@ func (k *KeyedMutex[K]) Lock(key K) {
 
 // LockContext is [KeyedMutex.Lock], which gives up when ctx ends first: it returns the cause, and key is not locked by this call.
 func (k *KeyedMutex[K]) LockContext(ctx context.Context, key K) error {
-	d, err := wait.Enter(ctx)
+	d, err := enter(ctx)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,86 @@
+package docs
+
+import (
+	"go/ast"
+	"go/doc"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// inside is what a reader of go doc cannot look up: a name of an internal package, a file of the source, or the document for those
+// who change heddle.
+var inside = regexp.MustCompile(`\b(rt|fiber|atomicx|explore|label|prefetch|wait|alarm)\.[A-Z]\w*|\b\w+\.go\b|internal/|ARCHITECTURE`)
+
+// What go doc shows of the public packages does not send its readers to what they cannot see there.
+func TestDocsStayOutside(t *testing.T) {
+	var found []string
+	texts := 0
+	for _, name := range public {
+		fset := token.NewFileSet()
+		paths, err := filepath.Glob(filepath.Join("../..", name, "*.go"))
+		require.NoError(t, err)
+		var files []*ast.File
+		for _, path := range paths {
+			if strings.HasSuffix(path, "_test.go") {
+				continue
+			}
+			f, err := parser.ParseFile(fset, path, nil, parser.ParseComments)
+			require.NoError(t, err)
+			files = append(files, f)
+		}
+		d, err := doc.NewFromFiles(fset, files, module+"/"+name)
+		require.NoError(t, err)
+		check := func(what, text string) {
+			texts++
+			for _, m := range inside.FindAllString(text, -1) {
+				found = append(found, name+", "+what+": "+m)
+			}
+		}
+		check("package", d.Doc)
+		values := func(vs []*doc.Value) {
+			for _, v := range vs {
+				check(strings.Join(v.Names, ", "), v.Doc)
+			}
+		}
+		funcs := func(fs []*doc.Func) {
+			for _, f := range fs {
+				check(f.Name, f.Doc)
+			}
+		}
+		values(d.Consts)
+		values(d.Vars)
+		funcs(d.Funcs)
+		for _, typ := range d.Types {
+			check(typ.Name, typ.Doc)
+			values(typ.Consts)
+			values(typ.Vars)
+			funcs(typ.Funcs)
+			funcs(typ.Methods)
+			for _, spec := range typ.Decl.Specs {
+				fields(spec.(*ast.TypeSpec), func(f *ast.Field) { check(typ.Name+"'s field", f.Doc.Text()+f.Comment.Text()) })
+			}
+		}
+	}
+	require.Greater(t, texts, 300, "texts looked at")
+	require.Empty(t, found)
+}
+
+// fields calls f for each field or method in the type's own text; go/doc has removed those that are not exported.
+func fields(spec *ast.TypeSpec, f func(*ast.Field)) {
+	switch typ := spec.Type.(type) {
+	case *ast.StructType:
+		for _, x := range typ.Fields.List {
+			f(x)
+		}
+	case *ast.InterfaceType:
+		for _, x := range typ.Methods.List {
+			f(x)
+		}
+	}
+}
