@@ -191,7 +191,7 @@ func quartiles(xs []float64) (q1, q3 float64) {
 // tableOf writes the lines as a Markdown table. Rows that heddle loses are bold.
 func tableOf(lines []line) string {
 	var b strings.Builder
-	fmt.Fprint(&b, "| scenario | workers | goroutines | which | heddle | ratio | quartiles | to the plain program | thread each |\n"+
+	fmt.Fprint(&b, "| scenario | workers | baseline | which | heddle | ratio | quartiles | to the plain program | thread each |\n"+
 		"| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, l := range lines {
 		ratio, spread := "", ""

@@ -167,6 +167,6 @@ func heading(machine string, set settings, rounds int) string {
 	if rounds < set.rounds {
 		early = fmt.Sprintf(", which was to do %d", set.rounds)
 	}
-	return fmt.Sprintf("%s. Medians of %d rounds of the command below%s. Ratios are heddle's to goroutines; bold is where heddle takes more.\n\n    %s\n",
+	return fmt.Sprintf("%s. Medians of %d rounds of the command below%s. Ratios are heddle's to the baseline; bold is where heddle takes more.\n\n    %s\n",
 		machine, rounds, early, command)
 }

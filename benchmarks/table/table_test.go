@@ -179,7 +179,7 @@ func TestTable(t *testing.T) {
 	var errs bytes.Buffer
 	require.NoError(t, collect(context.Background(), gs, settings{rounds: 3}, s.run, steady(&errs)))
 	require.Equal(t, 3, roundsOf(gs))
-	require.Equal(t, `| scenario | workers | goroutines | which | heddle | ratio | quartiles | to the plain program | thread each |
+	require.Equal(t, `| scenario | workers | baseline | which | heddle | ratio | quartiles | to the plain program | thread each |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 | **A** | 1 | 150 ns | style=pool | 200 ns | **2.00** | 0.10 to 2.00 | 2.00 | 5.0 ms |
 | **B/load=50** | 2 | 1.0 us | each | 3.0 us | **3.00** | 2.00 to 4.00 |  |  |
@@ -243,7 +243,7 @@ func TestBenchtime(t *testing.T) {
 }
 
 func TestHeading(t *testing.T) {
-	require.Equal(t, "CPU, 2 cores. Medians of 5 rounds of the command below. Ratios are heddle's to goroutines; bold is where heddle takes more.\n\n"+
+	require.Equal(t, "CPU, 2 cores. Medians of 5 rounds of the command below. Ratios are heddle's to the baseline; bold is where heddle takes more.\n\n"+
 		"    go run ./benchmarks/table -rows 'A|B' -rounds 5\n",
 		heading("CPU, 2 cores", settings{rounds: 5, args: []string{"-rows", "A|B", "-rounds", "5"}}, 5))
 }
