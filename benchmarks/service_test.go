@@ -24,6 +24,7 @@ const (
 	serviceClients  = 16                     // of the closed loop
 	serviceRound    = 300 * time.Millisecond // how long one side of a round is under load
 	serviceQueue    = 32                     // requests that wait at most, for each worker, under overload
+	serviceConns    = 256                    // connections of a client; further requests wait for one, and the wait counts
 )
 
 // BenchmarkService asks an HTTP service on the loopback interface for work of 200 us a request, under a deadline of 50 ms. The clients
@@ -233,7 +234,7 @@ func newServer(b *testing.B, place servicePlace, w serviceJob) *server {
 			http.Error(rw, err.Error(), http.StatusGatewayTimeout)
 		}
 	}))
-	t := &http.Transport{MaxIdleConnsPerHost: 4096}
+	t := &http.Transport{MaxConnsPerHost: serviceConns, MaxIdleConnsPerHost: serviceConns}
 	b.Cleanup(func() {
 		t.CloseIdleConnections()
 		h.Close()
