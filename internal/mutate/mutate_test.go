@@ -161,6 +161,29 @@ func TestMutated(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
+// The external test package is left out only if the entry's test is in the package itself.
+func TestSpare(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"a_test.go": "package p\n\nfunc TestInside(t *testing.T) {}\n",
+		"b_test.go": "package p_test\n\nfunc TestOutside(t *testing.T) {}\n",
+		"c_test.go": "// Package p_test is meant.\npackage p_test\n",
+	} {
+		require.NoError(t, os.MkdirAll(filepath.Join(dir, "p"), 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "p", name), []byte(text), 0o600))
+	}
+	outside := []string{filepath.Join(dir, "p", "b_test.go"), filepath.Join(dir, "p", "c_test.go")}
+	for run, want := range map[string][]string{
+		"-run ^TestInside$": outside, "-run ^TestInside$/sub": outside, "-run ^TestOutside$": nil, "-run ^Test": nil, "-run ^TestNone$": nil, "-short": nil,
+	} {
+		files, err := (&entry{test: append(strings.Fields(run), "./p")}).spare(dir)
+		require.NoError(t, err)
+		require.Equal(t, want, files, run)
+	}
+	_, err := (&entry{name: "m", at: "list:1", test: []string{"-run", "(", "./p"}}).spare(dir)
+	require.ErrorContains(t, err, "list:1: m: ")
+}
+
 // TestPlant plants in a module of its own: a killed mutant, and each way for one not to be.
 func TestPlant(t *testing.T) {
 	dir := t.TempDir()

@@ -130,8 +130,15 @@ func (p *planter) overlay(e *entry, text string) (file string, err error) {
 	if err := os.WriteFile(changed, []byte(text), 0o600); err != nil {
 		return "", err
 	}
-	real := filepath.Join(p.root, filepath.FromSlash(e.file))
-	b, err := json.Marshal(map[string]map[string]string{"Replace": {real: changed}})
+	replace := map[string]string{filepath.Join(p.root, filepath.FromSlash(e.file)): changed}
+	spare, err := e.spare(p.root)
+	if err != nil {
+		return "", err
+	}
+	for _, file := range spare {
+		replace[file] = "" // as if it were not there
+	}
+	b, err := json.Marshal(map[string]map[string]string{"Replace": replace})
 	if err != nil {
 		return "", err
 	}
