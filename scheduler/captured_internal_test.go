@@ -13,7 +13,7 @@ import (
 // A goroutine that has the Ctx of a task which runs is not that task: what it starts and wakes comes into the queue for what comes from
 // outside. Nor is the function of a call on the spot the task.
 func TestOthersAreNotTheTask(t *testing.T) {
-	s, err := New(WithWorkers(1), WithStallAfter(0))
+	s, err := New(WithWorkers(1), WithStallAfter(0), WithQuantum(MaxQuantum)) // no yield is asked
 	require.NoError(t, err)
 	defer s.Close()
 	var w task.Waiter
@@ -30,6 +30,7 @@ func TestOthersAreNotTheTask(t *testing.T) {
 		go func() {
 			defer close(done)
 			assert.False(t, d.Mine())
+			assert.False(t, d.Enters())
 			assert.Nil(t, rt.Current())
 			n := s.inj.n.Load()
 			task.Submit(c, func(*task.Ctx) (int, error) { return 0, nil })
@@ -40,9 +41,11 @@ func TestOthersAreNotTheTask(t *testing.T) {
 		}()
 		<-done // the worker is held
 		assert.True(t, d.Mine())
+		assert.True(t, d.Enters())
 		assert.Same(t, d, rt.Current())
 		assert.True(t, d.Host().Call(d, func() {
 			assert.False(t, d.Mine())
+			assert.False(t, d.Enters())
 			assert.Nil(t, rt.Current())
 		}, new(rt.CallKind)))
 	}).Wait())

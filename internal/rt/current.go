@@ -35,3 +35,14 @@ func (d *Desc) Mine() bool {
 	f := w.Fib.Load()
 	return f != nil && f.Here()
 }
+
+// Enters reports whether the caller runs as d, as Mine does, and neither a yield nor a cancellation is asked of d. It repeats
+// Mine because a call of it is a tenth of what a buffered channel takes for an item.
+func (d *Desc) Enters() bool {
+	w := d.worker.Load()
+	if w.Current.Load() != d {
+		return false
+	}
+	f := w.Fib.Load()
+	return f != nil && f.Here() && !d.Poll() && !d.Status().Cancelled()
+}

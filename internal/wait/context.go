@@ -46,7 +46,7 @@ func Enter(ctx context.Context, of *rt.Desc) (*rt.Desc, error) {
 
 // Enters is the part of [Enter] for operations that take only nanoseconds: true says that
 // Enter with the Ctx of d would return d and no error now, and is not needed.
-func Enters(d *rt.Desc) bool { return d.Mine() && !d.Poll() && !d.Status().Cancelled() }
+func Enters(d *rt.Desc) bool { return d.Enters() }
 
 // enterOther is Enter by d, or by a goroutine, under a context that is not d's Ctx.
 func enterOther(ctx context.Context, d *rt.Desc) (*rt.Desc, error) {
