@@ -49,12 +49,20 @@ func BenchmarkCalls(b *testing.B) {
 	}
 }
 
-const callers, callsEach, yieldsEach = 200, 20, 100
+const callsEach, yieldsEach = 20, 100
+
+// callers is how many units make calls.
+func callers() int {
+	if testing.Short() {
+		return 40
+	}
+	return 200
+}
 
 func callsHeddle(b *testing.B, s *scheduler.Scheduler, call func(i int)) {
 	err := s.Go(func(c *task.Ctx) {
 		g := task.NewGroup(c)
-		for i := range callers {
+		for i := range callers() {
 			g.Go(func(c *task.Ctx) error {
 				for j := range callsEach {
 					if err := c.Blocking(func() { call(i + j) }); err != nil {
@@ -74,7 +82,7 @@ func callsHeddle(b *testing.B, s *scheduler.Scheduler, call func(i int)) {
 
 func callsGoroutines(call func(i int)) {
 	var wg sync.WaitGroup
-	for i := range callers {
+	for i := range callers() {
 		wg.Go(func() {
 			for j := range callsEach {
 				call(i + j)

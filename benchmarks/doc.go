@@ -11,7 +11,8 @@
 //	benchstat -col '/impl@(goroutines heddle threads)' new.txt
 //
 // (benchstat is golang.org/x/perf/cmd/benchstat.) Each count takes about two and a half
-// minutes. With -short IdleCPU looks for half a second instead of five. Other questions:
+// minutes. With -short IdleCPU looks for half a second instead of five, Calls has a fifth of its units, and UTS has a
+// goroutine for each node of one tree only. Other questions:
 //
 //	benchstat -col '/impl@(goroutines heddle),/pinning' new.txt # other pinnings too
 //	benchstat -filter '/impl:heddle' old.txt new.txt
