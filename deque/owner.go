@@ -30,7 +30,7 @@ func (o *Owner[T]) Init(f Flavour, capacity int) { o.in().Init(deque.Flavour(f),
 // Thief returns the shared side of the deque, for others to steal from. It is part of o, and always the same.
 func (o *Owner[T]) Thief() *Thief[T] { return (*Thief[T])(o.in().Thief()) }
 
-// Len returns the number of elements, shared and private. Thieves may make it smaller at any time, nobody can make it larger.
+// Len returns the number of elements, shared and private. Thieves may make it smaller at any time; only the owner makes it larger.
 func (o *Owner[T]) Len() int { return o.in().Len() }
 
 // Cap returns the number of elements for which there is room until the ring grows.
@@ -55,7 +55,7 @@ func (o *Owner[T]) TryPushPrivate(x *T) bool { return o.in().TryPushPrivate(x) }
 
 // PushPrivate adds x, which must not be nil, as the newest element in the private tail, where thieves cannot take it until it
 // is exposed. If a thief has asked for work, it exposes half of the tail, rounded up, oldest first, and
-// reports true: that is the moment to wake somebody who went to sleep after asking. It allocates only to grow.
+// reports true: that is the moment to wake a thief that went to sleep after asking. It allocates only to grow.
 //
 // It panics in a FIFO deque, which has no private tail.
 func (o *Owner[T]) PushPrivate(x *T) (exposed bool) { return o.in().PushPrivate(x) }

@@ -10,7 +10,7 @@ const (
 	Empty = Outcome(deque.Empty)
 	// Retry: another thief or the owner was faster. There may be more; trying again at once is sensible.
 	Retry = Outcome(deque.Retry)
-	// Stolen: the caller now has what was stolen, and nobody else has.
+	// Stolen: the caller now has what was stolen, and no other thief has.
 	Stolen = Outcome(deque.Stolen)
 )
 

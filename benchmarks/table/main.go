@@ -62,7 +62,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	f.Usage = func() {
 		fmt.Fprint(stderr, "usage: table [flags]\n\n"+
 			"Runs the benchmarks in rounds and prints a Markdown table of the ratios of heddle to its baselines.\n"+
-			"Ctrl-C ends it early, and prints what there is.\n\n")
+			"Ctrl-C ends it early, and prints the rows that are complete.\n\n")
 		f.PrintDefaults()
 	}
 	if err := f.Parse(args); err != nil {

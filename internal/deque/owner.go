@@ -79,7 +79,7 @@ func (o *Owner[T]) Thief() *Thief[T] { return &o.thief }
 // Flavour returns the flavour given at Init.
 func (o *Owner[T]) Flavour() Flavour { return o.thief.flavour }
 
-// Len returns the number of elements, shared and private. Thieves may make it smaller at any time, nobody can make it larger.
+// Len returns the number of elements, shared and private. Thieves may make it smaller at any time; only the owner makes it larger.
 func (o *Owner[T]) Len() int { return int(max(0, o.bottom-o.thief.top.Load())) }
 
 // Cap returns the number of elements for which there is room until the ring grows.
@@ -122,7 +122,7 @@ func (o *Owner[T]) TryPushPrivate(x *T) bool {
 
 // PushPrivate adds x, which must not be nil, as the newest element in the private tail, where thieves cannot take it until it
 // is exposed. If a thief has asked for work, it exposes half of the tail, rounded up, oldest first, and
-// reports true: that is the moment to wake somebody who went to sleep after asking. It allocates only to grow.
+// reports true: that is the moment to wake a thief that went to sleep after asking. It allocates only to grow.
 //
 // It panics in a FIFO deque, which has no private tail.
 func (o *Owner[T]) PushPrivate(x *T) (exposed bool) {
@@ -287,7 +287,7 @@ func (o *Owner[T]) Expose() int {
 	if !o.Wanted() {
 		return 0
 	}
-	// Lower want first: who asks from now on asks for the rest, and is heard next time.
+	// Lower want first: a thief that asks from now on asks for the rest, and is heard next time.
 	if planted != askClearsAfterExpose {
 		o.thief.want.Store(wantNothing)
 	}
@@ -353,7 +353,7 @@ func (o *Owner[T]) Trim() {
 	o.install(newRing[T](o.first))
 }
 
-// Reserve makes sure that the next n pushes find room, at least if nobody else pushes in between.
+// Reserve makes sure that the next n pushes find room, unless there are other pushes in between.
 func (o *Owner[T]) Reserve(n int) { o.reserve(int64(n)) }
 
 func (o *Owner[T]) reserve(n int64) {

@@ -14,7 +14,7 @@ const (
 	Empty Outcome = iota
 	// Retry: another thief or the owner was faster. There may be more; trying again at once is sensible.
 	Retry
-	// Stolen: the caller now has what was stolen, and nobody else has.
+	// Stolen: the caller now has what was stolen, and no other thief has.
 	Stolen
 )
 
@@ -43,7 +43,7 @@ const (
 // A Thief is the shared side of a deque: what anyone may use, at any time, from any goroutine. It is obtained from
 // [Owner.Thief] and must not be copied.
 type Thief[T any] struct {
-	// top is the index of the oldest element. It only grows, by CompareAndSwap, by whoever takes that element.
+	// top is the index of the oldest element. It only grows, by CompareAndSwap, by the thread that takes that element.
 	top atomicx.Int64
 	_   cpu.CacheLinePad
 
@@ -139,7 +139,7 @@ func (v *Thief[T]) StealBatch(dst *Owner[T], limit int) (first *T, n int, out Ou
 // as long as it sees top well below: it could take an element from the middle of such a batch.)
 //
 // All slots are read before the CAS, since once top has passed them the owner may write there. They are read right into
-// dst's ring above its bottom, where nobody else looks, and published only if the claim holds.
+// dst's ring above its bottom, where no other thread looks, and published only if the claim holds.
 func (v *Thief[T]) stealRange(dst *Owner[T], limit int) (*T, int, Outcome) {
 	t := v.top.Load()
 	size := v.split.Load() - t

@@ -14,7 +14,7 @@ import (
 var update = flag.Bool("update", false, "write testdata/exported.txt anew")
 
 // testdata/exported.txt lists what the public packages export, a name a line: functions, types, their fields and methods, constants
-// and variables. A new name is a decision, and so is one that goes: whoever needs it inside the module only takes it from a
+// and variables. A new name is a decision, and so is one that goes: code inside the module takes it from a
 // package in internal/. To change the list, run
 //
 //	go test ./internal/docs -run TestExportedNames -update

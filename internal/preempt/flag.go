@@ -3,7 +3,7 @@ package preempt
 import "github.com/heddle-go/heddle/internal/atomicx"
 
 // A Flag is the word that a running unit polls at its yield points, and that
-// a [Monitor] (or anybody else) uses to ask it to give way. The zero Flag asks
+// a [Monitor] (or another caller) uses to ask it to give way. The zero Flag asks
 // for nothing and has no budget.
 //
 // It answers two questions with one load and one comparison: was the unit
@@ -12,8 +12,8 @@ import "github.com/heddle-go/heddle/internal/atomicx"
 // for tens of milliseconds, so the units must notice by themselves that their slice
 // is over. See [Slice].
 type Flag struct {
-	// mark is 0, or asked|id while somebody wants dispatch id to give way.
-	// Written by whoever asks, cleared by the owner in Asked.
+	// mark is 0, or asked|id while dispatch id is asked to give way.
+	// Written by the asking thread, cleared by the owner in Asked.
 	mark atomicx.Int32
 	// budget is the number of polls until the next look at the clock. Written by the owner. A loop that polls
 	// another unit's flag writes it as well, which makes that unit look at the clock earlier or later, and does no other harm.
@@ -55,6 +55,6 @@ func (f *Flag) Asked(id uint32) bool {
 func (f *Flag) Marked() bool { return f.mark.Load() != 0 }
 
 // Grant sets the budget: the number of polls until the next slow path. n must be
-// positive; it is cut at 2^20. Only the running unit, or whoever is about to run
+// positive; it is cut at 2^20. Only the running unit, or the thread that is about to run
 // it, may call it.
 func (f *Flag) Grant(n int32) { f.setBudget(min(n, maxBudget)) }

@@ -15,7 +15,7 @@ import (
 // do, and doubles the pause up to MaxTick while it has not. The ends are those of
 // the Go runtime's sysmon. That one stays at its shortest pause for a
 // millisecond first; this one does not, since its ticks are a goroutine's and disturb
-// whoever computes.
+// the units that compute.
 const (
 	MinTick = 20 * time.Microsecond
 	MaxTick = 10 * time.Millisecond
@@ -63,7 +63,7 @@ type Config struct {
 }
 
 // idleTicks is how many ticks in a row, the last ones MaxTick apart, must
-// find the units idle before the monitor sleeps. A second: whoever submits now
+// find the units idle before the monitor sleeps. A second: a caller that submits now
 // and then must not pay for waking the monitor each time.
 const idleTicks = 100
 

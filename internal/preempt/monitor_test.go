@@ -40,7 +40,7 @@ func watch(quantum, stall time.Duration, us ...*unit) *Monitor {
 	return NewMonitor(cfg)
 }
 
-// Who runs for a quantum is asked to give way, again at each tick, and nobody else.
+// A unit that runs for a quantum is asked to give way, again at each tick, and no other unit is.
 func TestLookAsksAfterTheQuantum(t *testing.T) {
 	var a, b, idle unit
 	m := watch(10, 0, &a, &b, &idle)

@@ -94,7 +94,7 @@ func (k *KeyedMutex[K]) enter(key K, stays bool) (e *keyed, locked bool) {
 	return e, locked
 }
 
-// release unlocks key if nobody waits for it. Otherwise it returns the mutex, which the caller unlocks and then leaves.
+// release unlocks key if no caller waits for it. Otherwise it returns the mutex, which the caller unlocks and then leaves.
 func (k *KeyedMutex[K]) release(key K) *keyed {
 	k.mu.Lock()
 	defer k.mu.Unlock()

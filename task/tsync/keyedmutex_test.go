@@ -88,7 +88,7 @@ func TestKeyedMutexExcludes(t *testing.T) {
 	})
 }
 
-// TestKeyedMutexFIFO: those who wait for a key get it in order, and it is freed by the last.
+// TestKeyedMutexFIFO: the tasks that wait for a key get it in order, and it is freed by the last.
 func TestKeyedMutexFIFO(t *testing.T) {
 	each(t, func(w *world) {
 		var k KeyedMutex[int]

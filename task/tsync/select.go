@@ -270,7 +270,7 @@ func (s *selection) random(n int) int {
 	return int(s.rng >> 33 % uint64(n))
 }
 
-// newSelection begins a select by the running task d, or by somebody else if that is nil.
+// newSelection begins a select by the running task d, or by a goroutine if that is nil.
 func newSelection(d *rt.Desc, cases []Case) *selection {
 	if len(cases) > 1<<16 {
 		panic("tsync: Select of more than 65536 cases")
