@@ -140,7 +140,8 @@ func TestGroupWaitIsCancelled(t *testing.T) {
 			ch := tsync.NewChan[int](0)
 			g := task.NewGroup(c)
 			for range 4 {
-				_ = g.GoContext(c, func(c *task.Ctx) error {
+				// Not GoContext(c): the first member may have cancelled c before the last is added.
+				g.Go(func(c *task.Ctx) error {
 					self.CancelCause(stop)
 					_, _, err := ch.Recv(c)
 					ended.Add(1)
