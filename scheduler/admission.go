@@ -58,7 +58,7 @@ func (a *admission) takeNew() bool {
 }
 
 // oldest takes the oldest submission of the lowest level out of the queue, if that is not above l.
-func (q *injector) oldest(l rt.Level) *rt.Desc {
+func (q *injector) oldest(l rt.Level) *rt.Task {
 	for _, at := range [...]rt.Level{rt.Low, rt.Normal, rt.High} {
 		if d := q.adm.waiting[at].pop(); d != nil {
 			q.count(at, -1)
@@ -94,7 +94,7 @@ func (q *injector) started() (let *blocked) {
 type blocked struct {
 	wait.Waiter
 	q          *injector
-	d          *rt.Desc
+	d          *rt.Task
 	in         bool // it is in the list
 	next, prev *blocked
 
@@ -189,8 +189,8 @@ func (s *Scheduler) exit() {
 
 // request submits a task from outside, which may have to wait for room: the way in for goroutines. The methods of users'
 // contexts that it calls may panic. Then nothing has been submitted.
-func (s *Scheduler) request(by context.Context, fn any, x *rt.Ext) (*rt.Desc, uint32, error) {
-	if x == nil || x.Under == nil {
+func (s *Scheduler) request(by context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
+	if x == nil || x.Parents == nil {
 		return s.enterRequest(by, fn, x)
 	}
 	s.cohorts.Hold(x)
@@ -206,7 +206,7 @@ func (s *Scheduler) request(by context.Context, fn any, x *rt.Ext) (*rt.Desc, ui
 }
 
 // enterRequest is request when the contexts of x are held.
-func (s *Scheduler) enterRequest(by context.Context, fn any, x *rt.Ext) (*rt.Desc, uint32, error) {
+func (s *Scheduler) enterRequest(by context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
 	if !s.enter() {
 		return nil, 0, task.ErrClosed
 	}
@@ -216,7 +216,7 @@ func (s *Scheduler) enterRequest(by context.Context, fn any, x *rt.Ext) (*rt.Des
 		q.mu.Unlock()
 		return s.overflow(by, fn, x)
 	}
-	if x != nil && x.Under != nil {
+	if x != nil && x.Parents != nil {
 		q.mu.Unlock()
 		d, gen := s.admit(fn, x)
 		return d, gen, nil
@@ -231,7 +231,7 @@ func (s *Scheduler) enterRequest(by context.Context, fn any, x *rt.Ext) (*rt.Des
 }
 
 // admit queues a submission that has been counted and reserved room.
-func (s *Scheduler) admit(fn any, x *rt.Ext) (*rt.Desc, uint32) {
+func (s *Scheduler) admit(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	d, gen := s.prepare(fn, x)
 	q := &s.inj
 	q.mu.Lock()
@@ -242,7 +242,7 @@ func (s *Scheduler) admit(fn any, x *rt.Ext) (*rt.Desc, uint32) {
 }
 
 // prepare makes a task that is not queued.
-func (s *Scheduler) prepare(fn any, x *rt.Ext) (*rt.Desc, uint32) {
+func (s *Scheduler) prepare(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	q := &s.inj
 	q.mu.Lock()
 	d := q.descs.take(&s.descs, x)
@@ -257,7 +257,7 @@ func (s *Scheduler) prepare(fn any, x *rt.Ext) (*rt.Desc, uint32) {
 }
 
 // overflow is request for a submission that has been counted and finds no room.
-func (s *Scheduler) overflow(by context.Context, fn any, x *rt.Ext) (*rt.Desc, uint32, error) {
+func (s *Scheduler) overflow(by context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
 	q := &s.inj
 	c, inside := s.submitter()
 	if inside {
@@ -292,26 +292,26 @@ func (s *Scheduler) overflow(by context.Context, fn any, x *rt.Ext) (*rt.Desc, u
 func (s *Scheduler) submitter() (c *task.Ctx, inside bool) {
 	c, ok := task.Current()
 	if ok {
-		return c, (*rt.Desc)(c).Home() == &s.home
+		return c, (*rt.Task)(c).Shared() == &s.home
 	}
 	return nil, s.handles()
 }
 
-func (s *Scheduler) reject() (*rt.Desc, uint32, error) {
+func (s *Scheduler) reject() (*rt.Task, uint32, error) {
 	s.inj.adm.rejected.Add(1)
 	s.exit()
 	return nil, 0, task.ErrQueueFull
 }
 
 // displace is overflow for DropOldest.
-func (s *Scheduler) displace(fn any, x *rt.Ext) (*rt.Desc, uint32, error) {
+func (s *Scheduler) displace(fn any, x *rt.Extra) (*rt.Task, uint32, error) {
 	l := rt.Normal
 	if x != nil {
 		l = x.Level
 	}
 	q := &s.inj
 	a := q.adm
-	var victim *rt.Desc
+	var victim *rt.Task
 	q.mu.Lock()
 	if !a.reserve() {
 		if victim = q.oldest(l); victim == nil {
@@ -335,9 +335,9 @@ func (s *Scheduler) displace(fn any, x *rt.Ext) (*rt.Desc, uint32, error) {
 }
 
 // endUnrun ends a cancelled task that is in no queue and has not started. Who calls it is not on a worker.
-func (s *Scheduler) endUnrun(d *rt.Desc) {
+func (s *Scheduler) endUnrun(d *rt.Task) {
 	waiters, _ := d.Finish(rt.Skipped) // cancelled, so the descriptor is not used again
-	if x := d.Ext(); x != nil {
+	if x := d.Extra(); x != nil {
 		x.Release()
 		x.CloseDone()
 	}
@@ -346,8 +346,8 @@ func (s *Scheduler) endUnrun(d *rt.Desc) {
 
 // awaitEnd makes a submitter wait until its task has ended (CallerRuns). The task is accepted by now, and has x. So a method of a user's
 // context that panics ends the wait as the context's end would, and the panic is dropped.
-func (s *Scheduler) awaitEnd(by context.Context, c *task.Ctx, t task.Task, x *rt.Ext) {
-	if by == nil && (x == nil || x.Under == nil) {
+func (s *Scheduler) awaitEnd(by context.Context, c *task.Ctx, t task.Task, x *rt.Extra) {
+	if by == nil && (x == nil || x.Parents == nil) {
 		if c != nil {
 			_ = t.WaitContext(c)
 		} else {
@@ -360,14 +360,14 @@ func (s *Scheduler) awaitEnd(by context.Context, c *task.Ctx, t task.Task, x *rt
 		_ = t.WaitContext(by)
 		return
 	}
-	by = x.Under.Context
+	by = x.Parents.Context
 	if _ = t.WaitContext(by); by.Err() != nil {
 		t.CancelCause(context.Cause(by)) // as it is bound to be in a moment: it is under by
 	}
 }
 
 // awaitRoom is overflow for Block. c is the task that waits, if the submitter is one.
-func (s *Scheduler) awaitRoom(by context.Context, c *task.Ctx, fn any, x *rt.Ext) (*rt.Desc, uint32, error) {
+func (s *Scheduler) awaitRoom(by context.Context, c *task.Ctx, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
 	q := &s.inj
 	a := q.adm
 	if by != nil {
@@ -386,7 +386,7 @@ func (s *Scheduler) awaitRoom(by context.Context, c *task.Ctx, fn any, x *rt.Ext
 			until = c
 		}
 	}
-	b.Prepare(until, (*rt.Desc)(c))
+	b.Prepare(until, (*rt.Task)(c))
 
 	if x != nil {
 		// Whatever cancels the task ends the wait: either this finds the submission in the list, or the cancellation is
@@ -462,7 +462,7 @@ func (s *Scheduler) waitIn(b *blocked, gen uint32) error {
 
 // giveUp ends a submission that has not been queued: for the error err, which is the submitter's and which it returns;
 // or since the task is cancelled; or since the scheduler is not open any more.
-func (s *Scheduler) giveUp(b *blocked, gen uint32, err error) (*rt.Desc, uint32, error) {
+func (s *Scheduler) giveUp(b *blocked, gen uint32, err error) (*rt.Task, uint32, error) {
 	d := b.d
 	if err != nil {
 		d.SetFn(nil) // whom the task would have belonged to learns it from the error

@@ -106,7 +106,7 @@ func admissions(limit, n int, stuck bool, others ...func(t *admissionBench)) fun
 			if a := t.inj.adm; int(t.live.Load()) != queued || a.n != queued || t.inj.len() != queued {
 				return fmt.Errorf("%d queued, but %d are live, %d have room, %d are in the queue", queued, t.live.Load(), a.n, t.inj.len())
 			}
-			if owed := t.home.Owed.Load(); owed != 0 {
+			if owed := t.home.ReadyGoroutines.Load(); owed != 0 {
 				return fmt.Errorf("%d submitters are owed a P", owed)
 			}
 			return nil

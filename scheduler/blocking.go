@@ -205,7 +205,7 @@ func (s *Scheduler) hand(j rt.Job, counted bool) {
 		p.mu.Unlock()
 		if !b.offer(j) {
 			if b.owed = counted; counted {
-				s.home.Owed.Add(1)
+				s.home.ReadyGoroutines.Add(1)
 			}
 			b.wake <- struct{}{}
 		}
@@ -218,7 +218,7 @@ func (s *Scheduler) hand(j rt.Job, counted bool) {
 	s.done.Add(1)
 	p.mu.Unlock()
 	if counted {
-		s.home.Owed.Add(1)
+		s.home.ReadyGoroutines.Add(1)
 	}
 	go s.runBlocker(b, j)
 }
@@ -228,10 +228,10 @@ func (s *Scheduler) hand(j rt.Job, counted bool) {
 func (s *Scheduler) assist(f func()) {
 	s.live.Add(1)
 	s.done.Add(1)
-	s.home.Owed.Add(1)
+	s.home.ReadyGoroutines.Add(1)
 	go func() {
 		defer s.done.Done()
-		s.home.Owed.Add(-1)
+		s.home.ReadyGoroutines.Add(-1)
 		f()
 		s.endJob()
 	}()
@@ -275,7 +275,7 @@ func (s *Scheduler) runBlocker(b *blocker, j rt.Job) {
 		label.Clear() // those of the task that started the blocker, or that the last job has left
 		if b.owed {
 			b.owed = false
-			s.home.Owed.Add(-1)
+			s.home.ReadyGoroutines.Add(-1)
 		}
 		switch j.(type) {
 		case nil:

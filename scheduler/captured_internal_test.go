@@ -25,12 +25,12 @@ func TestOthersAreNotTheTask(t *testing.T) {
 		for waits.State() != task.Waiting {
 			c.Yield()
 		}
-		d := (*rt.Desc)(c)
+		d := (*rt.Task)(c)
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			assert.False(t, d.Mine())
-			assert.False(t, d.Enters())
+			assert.False(t, d.IsCurrent())
+			assert.False(t, d.MayEnter())
 			assert.Nil(t, rt.Current())
 			n := s.inj.n.Load()
 			task.Submit(c, func(*task.Ctx) (int, error) { return 0, nil })
@@ -40,12 +40,12 @@ func TestOthersAreNotTheTask(t *testing.T) {
 			assert.EqualValues(t, n+2, s.inj.n.Load())
 		}()
 		<-done // the worker is held
-		assert.True(t, d.Mine())
-		assert.True(t, d.Enters())
+		assert.True(t, d.IsCurrent())
+		assert.True(t, d.MayEnter())
 		assert.Same(t, d, rt.Current())
 		assert.True(t, d.Host().Call(d, func() {
-			assert.False(t, d.Mine())
-			assert.False(t, d.Enters())
+			assert.False(t, d.IsCurrent())
+			assert.False(t, d.MayEnter())
 			assert.Nil(t, rt.Current())
 		}, new(rt.CallKind)))
 	}).Wait())

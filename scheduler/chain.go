@@ -68,7 +68,7 @@ func (w *worker) mayChain() bool {
 // mayHandOn reports whether the chain may have another dispatch without a look for work, and counts
 // it as one.
 func (w *worker) mayHandOn() bool {
-	if (w.tick+1)%fairTick == 0 || w.s.home.Owed.Load() != 0 || w.s.inj.ranked.Load() != 0 || !w.mayChain() {
+	if (w.tick+1)%fairTick == 0 || w.s.home.ReadyGoroutines.Load() != 0 || w.s.inj.ranked.Load() != 0 || !w.mayChain() {
 		return false
 	}
 	w.tick++
@@ -101,21 +101,21 @@ func (w *worker) mayRunNext() bool {
 // A wish is life gen of the task whose end the present task is about to wait for, if there is one
 // and it has not begun.
 type wish struct {
-	t   *rt.Desc
+	t   *rt.Task
 	gen uint32
 }
 
 // wishFor has the next look for work claim life gen of t, if that has not begun and is the
 // scheduler's.
-func (w *worker) wishFor(t *rt.Desc, gen uint32) {
-	if t.Home() == &w.s.home && t.Status().Fresh(gen) {
+func (w *worker) wishFor(t *rt.Task, gen uint32) {
+	if t.Shared() == &w.s.home && t.Status().Fresh(gen) {
 		w.wish = wish{t, gen}
 	}
 }
 
 // claim takes the task of the wish out of its queue and returns it, if it has not begun and the
 // chain may have it.
-func (w *worker) claim() *rt.Desc {
+func (w *worker) claim() *rt.Task {
 	t, gen := w.wish.t, w.wish.gen
 	w.wish.t = nil
 	if !w.mayChain() {
@@ -164,7 +164,7 @@ func (w *worker) dropStale() {
 // takeNext takes the task in the next slot. The entry of a task that was woken is not the stale
 // one, and so not the one to drop if there is another in a queue: that would have its turn too
 // late.
-func (w *worker) takeNext() *rt.Desc {
+func (w *worker) takeNext() *rt.Task {
 	child := w.next.fresh.Load() == newChild
 	d := w.next.take()
 	if child {
@@ -174,7 +174,7 @@ func (w *worker) takeNext() *rt.Desc {
 }
 
 // pop takes the oldest task of the worker's queue.
-func (w *worker) pop() *rt.Desc {
+func (w *worker) pop() *rt.Task {
 	for {
 		d := w.runq.Pop()
 		if d == nil {
@@ -190,14 +190,14 @@ func (w *worker) pop() *rt.Desc {
 
 // valid returns d, an entry that the caller has taken from a queue, if the caller now has the task,
 // and nil if the entry was stale. d may be nil.
-func (w *worker) valid(d *rt.Desc) *rt.Desc {
+func (w *worker) valid(d *rt.Task) *rt.Task {
 	if d == nil || d.Status().Begun() || d.TakenFresh() {
 		return d
 	}
 	return w.validSlow(d)
 }
 
-func (w *worker) validSlow(d *rt.Desc) *rt.Desc {
+func (w *worker) validSlow(d *rt.Task) *rt.Task {
 	ok, pool := d.Taken()
 	if ok {
 		return d

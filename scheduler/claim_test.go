@@ -420,7 +420,7 @@ func TestPreemptionEndsTheChain(t *testing.T) {
 		if links++; ran < older {
 			c.Go(link)
 		}
-		(*rt.Desc)(c).Flag().Ask((*rt.Desc)(c).Worker().Dispatch.Load())
+		(*rt.Task)(c).Flag().Ask((*rt.Task)(c).Worker().Dispatch.Load())
 		c.Checkpoint()
 	}
 	x := s.Go(func(c *task.Ctx) {
@@ -460,7 +460,7 @@ func TestPreemptionsLeaveTheChildItsTurn(t *testing.T) {
 		for range 2 {
 			c.Go(func(c *task.Ctx) {
 				for ; !ran && turns < 1000; turns++ {
-					(*rt.Desc)(c).Flag().Ask((*rt.Desc)(c).Worker().Dispatch.Load())
+					(*rt.Task)(c).Flag().Ask((*rt.Task)(c).Worker().Dispatch.Load())
 					c.Checkpoint()
 				}
 			})

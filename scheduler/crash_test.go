@@ -86,8 +86,8 @@ func init() {
 // badSkip panics on the worker, outside of any task's function.
 type badSkip struct{}
 
-func (badSkip) Run(*rt.Desc)  {}
-func (badSkip) Skip(*rt.Desc) { panickingFunction("in Skip") }
+func (badSkip) Run(*rt.Task)  {}
+func (badSkip) Skip(*rt.Task) { panickingFunction("in Skip") }
 
 // Whatever the value, an unhandled panic ends the process with the task's name and stack, whether workers are pinned or not, and no
 // other task sees anything of it.

@@ -34,7 +34,7 @@ func TestForkWhileCrowded(t *testing.T) {
 				soon(t, s.idle.asleep, "all sleep")
 				require.NoError(t, s.Go(func(c *task.Ctx) {
 					var ran atomic.Bool
-					(*rt.Desc)(c).Worker().Forks.Thief().Ask() // so the forks expose
+					(*rt.Task)(c).Worker().Forks.Thief().Ask() // so the forks expose
 					parallel.Do(c,
 						func(*task.Ctx) {
 							for !ran.Load() {
@@ -53,7 +53,7 @@ func TestSysmonWakesWhileCrowded(t *testing.T) {
 	s := onOneP(t, 2)
 	require.NoError(t, s.Go(func(c *task.Ctx) {
 		before := s.wakes.Load()
-		(*rt.Desc)(c).Worker().Forks.Thief().Ask() // so the fork exposes
+		(*rt.Task)(c).Worker().Forks.Thief().Ask() // so the fork exposes
 		parallel.Do(c,
 			func(*task.Ctx) {
 				s.freeForks()
@@ -68,7 +68,7 @@ func TestSysmonWakesWhileCrowded(t *testing.T) {
 func TestSysmonAsksWhileCrowded(t *testing.T) {
 	s := onOneP(t, 2)
 	require.NoError(t, s.Go(func(c *task.Ctx) {
-		forks := &(*rt.Desc)(c).Worker().Forks
+		forks := &(*rt.Task)(c).Worker().Forks
 		parallel.Do(c, func(*task.Ctx) {}, func(*task.Ctx) {}) // meets older requests
 		s.freeForks()
 		require.True(t, forks.Wanted())
@@ -79,7 +79,7 @@ func TestSysmonAsksWhileCrowded(t *testing.T) {
 func TestCrowdedForksWakeNoWorker(t *testing.T) {
 	s := onOneP(t, 8)
 	require.NoError(t, s.Go(func(c *task.Ctx) {
-		w := (*rt.Desc)(c).Host().(*worker)
+		w := (*rt.Task)(c).Host().(*worker)
 		before := s.wakes.Load()
 		for range 1000 {
 			w.Hungry()

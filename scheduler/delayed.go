@@ -13,7 +13,7 @@ import (
 
 // Launch implements rt.Timers: a task that a timer starts counts as started by the tasks there are. So it is accepted until
 // all have ended, after Shutdown too: one of them may wait for it.
-func (q *timers) Launch(fn any, x *rt.Ext) (*rt.Desc, uint32) {
+func (q *timers) Launch(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	s := q.sched
 	if x != nil {
 		s.cohorts.Hold(x)
@@ -45,7 +45,7 @@ func (s *Scheduler) enterLate() bool {
 }
 
 // admitDelayed makes a task that was let in, and does not queue it.
-func (s *Scheduler) admitDelayed(fn any, x *rt.Ext) (*rt.Desc, uint32) {
+func (s *Scheduler) admitDelayed(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	q := &s.inj
 	q.mu.Lock()
 	d := q.descs.take(&s.descs, x)
@@ -82,7 +82,7 @@ func (s *Scheduler) GoAfter(d time.Duration, fn func(c *task.Ctx), opts ...task.
 
 // enterDelayed is enter for a task that waits for its time, with the extension for it. The methods of users' contexts
 // come first, because they may panic.
-func (s *Scheduler) enterDelayed(opts []task.Option) (x *rt.Ext, ok bool) {
+func (s *Scheduler) enterDelayed(opts []task.Option) (x *rt.Extra, ok bool) {
 	x = delayedExt(opts)
 	s.cohorts.Hold(x)
 	if !s.enter() {
@@ -93,14 +93,14 @@ func (s *Scheduler) enterDelayed(opts []task.Option) (x *rt.Ext, ok bool) {
 }
 
 // delayedExt returns an extension that has a Limit, whether opts give a deadline or not.
-func delayedExt(opts []task.Option) *rt.Ext {
+func delayedExt(opts []task.Option) *rt.Extra {
 	var none context.Context
-	x := extOf(none, opts)
+	x := extraOf(none, opts)
 	if x == nil {
-		x = &rt.Ext{}
+		x = &rt.Extra{}
 	}
-	if x.Limit == nil {
-		x.Limit = &rt.Limit{}
+	if x.Deadline == nil {
+		x.Deadline = &rt.Deadline{}
 	}
 	return x
 }
@@ -115,8 +115,8 @@ func delayedExt(opts []task.Option) *rt.Ext {
 //	D2 disarm t                            A2 look at the task; if it has ended, disarm t
 //
 // Either D2 finds t armed, or A2 sees D1: no timer stays behind.
-func (s *Scheduler) delay(fn any, x *rt.Ext, t *rt.Timer, when int64, ended func()) task.Task {
-	x.Limit.Ended = ended
+func (s *Scheduler) delay(fn any, x *rt.Extra, t *rt.Timer, when int64, ended func()) task.Task {
+	x.Deadline.Ended = ended
 	d, gen := s.admitDelayed(fn, x)
 	h := handleOf(d, gen)
 	t.Task, t.Gen = d, gen
@@ -212,7 +212,7 @@ func (p *periodic) ended() {
 
 // run is the task's function.
 func (p *periodic) run(c *task.Ctx) {
-	d := (*rt.Desc)(c)
+	d := (*rt.Task)(c)
 	p.timer.Fresh = false
 	for p.s.phase.Load() == phaseOpen && !d.Status().Cancelled() {
 		if pe := p.call(c); pe != nil {
@@ -246,7 +246,7 @@ func (p *periodic) call(c *task.Ctx) (pe *task.PanicError) {
 }
 
 // wait parks the task until the next instant. It reports false if there is to be no further run.
-func (p *periodic) wait(d *rt.Desc) bool {
+func (p *periodic) wait(d *rt.Task) bool {
 	if d.Status().Cancelled() {
 		return false
 	}

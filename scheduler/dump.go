@@ -21,7 +21,7 @@ func (s *Scheduler) Dump(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	now := s.now()
 	var n census
-	s.descs.each(func(d *rt.Desc) {
+	s.descs.each(func(d *rt.Task) {
 		if v, ok := s.view(d); ok {
 			n.add(v)
 			v.print(b, now)
@@ -33,25 +33,25 @@ func (s *Scheduler) Dump(w io.Writer) error {
 
 // A view is what is seen of a task at one moment.
 type view struct {
-	d      *rt.Desc
+	d      *rt.Task
 	name   string
 	state  rt.State
-	worker int    // if running
-	why    rt.Why // if waiting
-	since  uint32 // in milliseconds of now, if timed
+	worker int           // if running
+	why    rt.WaitReason // if waiting
+	since  uint32        // in milliseconds of now, if timed
 	timed  bool
 }
 
 // view looks at a task until two readings of its status agree, so that what it has read in between
 // belongs together. A task that changes all the time is shown as it was when last seen.
-func (s *Scheduler) view(d *rt.Desc) (v view, ok bool) {
+func (s *Scheduler) view(d *rt.Task) (v view, ok bool) {
 	const tries = 8
 	for range tries {
 		st := d.Status()
 		if !st.InUse() {
 			return v, false
 		}
-		v = view{d: d, name: d.Name(st.Gen()), state: d.State(), why: st.Why()}
+		v = view{d: d, name: d.Name(st.Gen()), state: d.State(), why: st.WaitReason()}
 		switch v.state {
 		case rt.Running:
 			if w, ok := d.Worker().Host.(*worker); ok {

@@ -9,10 +9,10 @@ import (
 
 // endFrame ends a task that was a stolen call. Its parent gets the failure when it
 // joins.
-func (w *worker) endFrame(d *rt.Desc, f *rt.Frame, failure error) {
+func (w *worker) endFrame(d *rt.Task, f *rt.Frame, failure error) {
 	f.Err = failure
 	p := f.Parent
-	p.Ext().DropKid(d)
+	p.Extra().DropStolen(d)
 	w.finish(d, rt.Returned)
 	if f.Finish() && p.Wake() {
 		w.Local(p)
@@ -20,7 +20,7 @@ func (w *worker) endFrame(d *rt.Desc, f *rt.Frame, failure error) {
 }
 
 // end ends a task that ran on this worker.
-func (w *worker) end(d *rt.Desc, failure error) {
+func (w *worker) end(d *rt.Task, failure error) {
 	if f, ok := d.Fn().(*rt.Frame); ok {
 		w.endFrame(d, f, failure)
 		return
@@ -29,7 +29,7 @@ func (w *worker) end(d *rt.Desc, failure error) {
 		w.finish(d, rt.Returned)
 		return
 	}
-	d.NeedExt().Err = failure
+	d.NeedExtra().Err = failure
 	t := handleOf(d, d.Gen())
 	pe, panicked := failure.(*task.PanicError)
 	if panicked && w.s.cfg.onPanic == nil {
@@ -60,7 +60,7 @@ func (w *worker) handlePanic(t task.Task, pe *task.PanicError) {
 // skips reports whether d, which has not started, is to end without. A stolen call
 // is a part of its parent, which waits for its result; it sees at its yield points
 // that it is cancelled.
-func (w *worker) skips(d *rt.Desc) bool {
+func (w *worker) skips(d *rt.Task) bool {
 	if !d.Status().Cancelled() && w.s.phase.Load() < phaseClosed {
 		return false
 	}
@@ -69,21 +69,21 @@ func (w *worker) skips(d *rt.Desc) bool {
 }
 
 // skip ends a task that was cancelled before it started.
-func (w *worker) skip(d *rt.Desc) {
+func (w *worker) skip(d *rt.Task) {
 	d.Cancel(d.Gen(), rt.Closed) // for the closed scheduler; otherwise it is cancelled already
 	w.finish(d, rt.Skipped)
 }
 
 // finish makes d's end known and pools its descriptor if nobody needs it.
-func (w *worker) finish(d *rt.Desc, e rt.End) {
+func (w *worker) finish(d *rt.Task, e rt.End) {
 	w.Current.Store(nil)
-	x, gen := d.Ext(), d.Gen()
+	x, gen := d.Extra(), d.Gen()
 	waiters, free := d.Finish(e)
 	switch {
 	case free:
 		w.descs.put(&w.s.descs, d)
 	case d.Gen() == gen: // it is Done for good
-		x = d.Ext() // which may have come at the last moment
+		x = d.Extra() // which may have come at the last moment
 	}
 	w.live--
 	w.n.finished++
@@ -102,8 +102,8 @@ func (w *worker) finish(d *rt.Desc, e rt.End) {
 }
 
 // handOn is local for a worker that runs nothing and is about to look for work: t runs at once, if it may.
-func (w *worker) handOn(t *rt.Desc) bool {
-	if w.handoff == nil && t.Home() == &w.s.home && !isRanked(t) && w.mayHandOn() {
+func (w *worker) handOn(t *rt.Task) bool {
+	if w.handoff == nil && t.Shared() == &w.s.home && !isRanked(t) && w.mayHandOn() {
 		w.handoff = t
 		return true
 	}
@@ -111,8 +111,8 @@ func (w *worker) handOn(t *rt.Desc) bool {
 }
 
 // local queues t, which has just been made runnable, if it is of this scheduler.
-func (w *worker) local(t *rt.Desc) bool {
-	if t.Home() != &w.s.home {
+func (w *worker) local(t *rt.Task) bool {
+	if t.Shared() != &w.s.home {
 		return false
 	}
 	w.Local(t)

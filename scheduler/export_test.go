@@ -7,7 +7,7 @@ import (
 )
 
 // Admit is what package task submits by.
-func (s *Scheduler) Admit(by context.Context, fn any, x *rt.Ext) (*rt.Desc, uint32, error) {
+func (s *Scheduler) Admit(by context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
 	return (*gate)(s).Admit(by, fn, x)
 }
 
@@ -26,8 +26,8 @@ func (s *Scheduler) PendingTimers() (armed, queued int) {
 	return armed, len(q.heap)
 }
 
-// Owed returns how many goroutines workers owe a P, and Live how many tasks and jobs have not ended.
-func (s *Scheduler) Owed() int64 { return int64(s.home.Owed.Load()) }
+// ReadyGoroutines returns how many goroutines workers owe a P, and Live how many tasks and jobs have not ended.
+func (s *Scheduler) ReadyGoroutines() int64 { return int64(s.home.ReadyGoroutines.Load()) }
 
 func (s *Scheduler) Live() int64 { return s.live.Load() }
 

@@ -14,10 +14,10 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A looper is a fiber with the loop that runs tasks on it, one after the other. A
+// A loopFiber is a fiber with the loop that runs tasks on it, one after the other. A
 // task that never suspends is a plain call in that loop. When a task does suspend, the fiber
 // stays with it, and the worker goes on with another fiber.
-type looper struct {
+type loopFiber struct {
 	fiber.Fiber
 	w *worker // set by the worker that makes it or switches to the loop, and by the loop itself
 }
@@ -36,11 +36,11 @@ func exchange(pinned bool, self, to *fiber.Fiber) {
 	}
 }
 
-// newLooper makes a sleeping looper of w, which w's base has to switch to at once, because the body takes it from w.born.
-func (w *worker) newLooper() *looper {
-	l := &looper{w: w}
+// newLoopFiber makes a sleeping loopFiber of w, which w's base has to switch to at once, because the body takes it from w.born.
+func (w *worker) newLoopFiber() *loopFiber {
+	l := &loopFiber{w: w}
 	w.born = l
-	w.s.loopers.made.Add(1)
+	w.s.fiberPool.made.Add(1)
 	if w.pinned {
 		runtime.UnlockOSThread()
 		defer runtime.LockOSThread()
@@ -49,8 +49,8 @@ func (w *worker) newLooper() *looper {
 	return l
 }
 
-// loopBody returns the body of the fibers of w's loopers. It is one function for all of them, which finds its looper in
-// w.born, because a function value for each looper is another object that each waiting task keeps alive.
+// loopBody returns the body of the fibers of w's fiberPool. It is one function for all of them, which finds its loopFiber in
+// w.born, because a function value for each loopFiber is another object that each waiting task keeps alive.
 //
 // The garbage collector walks the stacks of all tasks that wait, and pays for each frame. So between iter.Pull and a task's
 // function there are two frames, and each is needed: a panic of the function is recovered in loop, which ends loop; a
@@ -64,7 +64,7 @@ func (w *worker) loopBody() func(yield func(struct{}) bool) {
 		if yield != nil {
 			defer l.End()
 		}
-		var cur *rt.Desc // the last fresh task of this stack
+		var cur *rt.Task // the last fresh task of this stack
 		over := false
 		defer func() {
 			if over {
@@ -84,8 +84,8 @@ func (w *worker) loopBody() func(yield func(struct{}) bool) {
 	}
 }
 
-// begin is what the looper's fiber does first, on the worker that has made it. It reports false if the fiber has to end.
-func (l *looper) begin(yield func(struct{}) bool) bool {
+// begin is what the loopFiber's fiber does first, on the worker that has made it. It reports false if the fiber has to end.
+func (l *loopFiber) begin(yield func(struct{}) bool) bool {
 	if !l.Start(yield) {
 		return false
 	}
@@ -97,12 +97,12 @@ func (l *looper) begin(yield func(struct{}) bool) bool {
 }
 
 // loop runs tasks until the fiber has to end, and returns false; if the worker quits, it sleeps until the reaper ends the
-// fiber. If the function of a fresh task panics, loop returns true: the failure is in the task's Ext, and the caller
+// fiber. If the function of a fresh task panics, loop returns true: the failure is in the task's Extra, and the caller
 // finishes the task and calls loop again. loop stores each fresh task in *cur.
 //
 // A Goexit passes through, and *cur ends by it; so does one in the course of which a deferred call panicked, although the
 // panic is recovered here. What recover returns does not tell them apart: see rt.Unwinding.
-func (l *looper) loop(cur **rt.Desc) (failed bool) {
+func (l *loopFiber) loop(cur **rt.Task) (failed bool) {
 	calling := false // a task's function
 	defer func() {
 		if !calling {
@@ -111,7 +111,7 @@ func (l *looper) loop(cur **rt.Desc) (failed bool) {
 		if why, _ := rt.Unwinding(0); why == rt.Exiting {
 			return
 		}
-		(*cur).NeedExt().Err = panicErrorOf(recover())
+		(*cur).NeedExtra().Err = panicErrorOf(recover())
 		failed = true
 	}()
 	for {
@@ -136,7 +136,7 @@ func (l *looper) loop(cur **rt.Desc) (failed bool) {
 			*cur = d
 			l.Data = unsafe.Pointer(d)
 			calling = true
-			if x := d.Ext(); x.HasContext() {
+			if x := d.Extra(); x.HasContext() {
 				setLabels(d, x)
 			}
 			switch fn := d.Fn().(type) {
@@ -161,7 +161,7 @@ func (l *looper) loop(cur **rt.Desc) (failed bool) {
 // fault ends the process after a panic v that came up outside of a task's function, with d or nil as the last fresh task of this stack.
 //
 //go:noinline
-func (l *looper) fault(d *rt.Desc, v any) {
+func (l *loopFiber) fault(d *rt.Task, v any) {
 	var t task.Task
 	if d != nil {
 		t = handleOf(d, d.Gen())
@@ -178,9 +178,9 @@ func (l *looper) fault(d *rt.Desc, v any) {
 // from here, inside the deferred call, until the fiber has to end anyway.
 //
 //go:noinline
-func (l *looper) goexit(d *rt.Desc) {
+func (l *loopFiber) goexit(d *rt.Task) {
 	l.Goexits++
-	if x := d.NeedExt(); x.Err == nil {
+	if x := d.NeedExtra(); x.Err == nil {
 		// Otherwise a deferred call of the task panicked meanwhile.
 		x.Err = task.ErrGoexit
 	}
@@ -191,33 +191,33 @@ func (l *looper) goexit(d *rt.Desc) {
 		return
 	}
 	w := l.w
-	l.switchTo(w, actRetire, w.takeLooper(w.handoff)) // what the end of d has handed on runs next
+	l.switchTo(w, actRetire, w.takeFiber(w.handoff)) // what the end of d has handed on runs next
 }
 
 // maxGoexits bounds how deep a fiber's stack gets by Goexits, at half a kilobyte each. A
 // fiber that has seen so many is retired: nothing runs on it any more.
 const maxGoexits = 64
 
-// here returns the worker that the caller runs on, as a task or between two, or nil.
-func here() *worker {
+// currentWorker returns the worker that the caller runs on, as a task or between two, or nil.
+func currentWorker() *worker {
 	f := fiber.Current()
 	if f == nil {
 		return nil
 	}
 	if f.Data == nil {
-		return (*looper)(unsafe.Pointer(f)).w // it embeds the fiber first, and all other fibers in the table have Data
+		return (*loopFiber)(unsafe.Pointer(f)).w // it embeds the fiber first, and all other fibers in the table have Data
 	}
-	if d := (*rt.Desc)(f.Data); d.Worker().Current.Load() == d {
+	if d := (*rt.Task)(f.Data); d.Worker().Current.Load() == d {
 		return d.Worker().Host.(*worker)
 	}
 	return nil // in the function of a call on the spot
 }
 
-// sleep pools the looper and switches to to. When it returns, somebody has taken the
-// looper from the pool, or it is dying.
-func (l *looper) sleep(w *worker, to *fiber.Fiber) { l.switchTo(w, actPool, to) }
+// sleep pools the loopFiber and switches to to. When it returns, somebody has taken the
+// loopFiber from the pool, or it is dying.
+func (l *loopFiber) sleep(w *worker, to *fiber.Fiber) { l.switchTo(w, actPool, to) }
 
-func (l *looper) switchTo(w *worker, act action, to *fiber.Fiber) {
+func (l *loopFiber) switchTo(w *worker, act action, to *fiber.Fiber) {
 	w.act, w.prevLooper = act, l
 	w.Fib.Store(to)
 	exchange(w.pinned, &l.Fiber, to)
@@ -239,11 +239,11 @@ func panicErrorOf(v any) *task.PanicError {
 
 // setLabels gives the fiber the labels of d's contexts, or of those of the task whose stolen call d is. If a
 // method of such a context panics, the task has no labels: they only show in profiles.
-func setLabels(d *rt.Desc, x *rt.Ext) {
+func setLabels(d *rt.Task, x *rt.Extra) {
 	defer func() { _ = recover() }()
 	for x != nil && x.Stolen {
 		d = d.Fn().(*rt.Frame).Parent
-		x = d.Ext()
+		x = d.Extra()
 	}
 	if x.HasContext() {
 		pprof.SetGoroutineLabels((*task.Ctx)(d))
@@ -251,9 +251,9 @@ func setLabels(d *rt.Desc, x *rt.Ext) {
 }
 
 // finish ends the task that ran here, on the worker that it ended on.
-func (l *looper) finish(d *rt.Desc) {
+func (l *loopFiber) finish(d *rt.Task) {
 	var failure error
-	if x := d.Ext(); x != nil {
+	if x := d.Extra(); x != nil {
 		failure = x.Err
 	}
 	w := d.Worker().Host.(*worker)
@@ -269,7 +269,7 @@ func (l *looper) finish(d *rt.Desc) {
 
 // settled waits for what d's function has begun and not waited for, and returns how d ends. If there are forked calls that a
 // function which returned did not join, that is a mistake in the program.
-func settled(d *rt.Desc, failure error) error {
+func settled(d *rt.Task, failure error) error {
 	n := d.Settle()
 	if failure != nil || n == 0 {
 		return failure
@@ -277,36 +277,36 @@ func settled(d *rt.Desc, failure error) error {
 	return &task.PanicError{Value: rt.UnjoinedText(n), Stack: debug.Stack()}
 }
 
-// keepLoopers is how many idle loopers a worker keeps to itself.
+// keepLoopers is how many idle fiberPool a worker keeps to itself.
 const keepLoopers = 32
 
-// loopers is the pool that workers share. What workers do not use for a while is ended: see trim.go.
-type loopers struct {
-	made atomicx.Uint64 // loopers made so far. Added to by workers, read by sysmon
+// fiberPool is the pool that workers share. What workers do not use for a while is ended: see trim.go.
+type fiberPool struct {
+	made atomicx.Uint64 // fiberPool made so far. Added to by workers, read by sysmon
 
 	mu      sync.Mutex
-	idle    []*looper // the last one in is the first one out
-	retired []*looper // those that must not be used any more
-	low     int       // the least number of idle loopers since the last review
-	over    int       // how many of the oldest may be ended until the next review
-	wanted  bool      // a worker found none; those that wait to be ended are to come back
+	idle    []*loopFiber // the last one in is the first one out
+	retired []*loopFiber // those that must not be used any more
+	low     int          // the least number of idle fiberPool since the last review
+	over    int          // how many of the oldest may be ended until the next review
+	wanted  bool         // a worker found none; those that wait to be ended are to come back
 
-	trimming sync.Mutex // held by the one that ends loopers: sysmon, tests
-	reaper   fiber.Reaper[*looper]
+	trimming sync.Mutex // held by the one that ends fiberPool: sysmon, tests
+	reaper   fiber.Reaper[*loopFiber]
 }
 
-// takeLooper returns the fiber to switch to for running pending, or for looking for something
-// if that is nil: an idle looper's, or else the worker's base, which makes a looper and
+// takeFiber returns the fiber to switch to for running pending, or for looking for something
+// if that is nil: an idle loopFiber's, or else the worker's base, which makes a loopFiber and
 // switches on to it. Making one takes more stack than a task that is about to park should
 // be left with: stacks grow by doubling.
-func (w *worker) takeLooper(pending *rt.Desc) *fiber.Fiber {
+func (w *worker) takeFiber(pending *rt.Task) *fiber.Fiber {
 	w.handoff = pending
-	var l *looper
+	var l *loopFiber
 	if n := len(w.idleLoopers); n > 0 {
 		l = w.idleLoopers[n-1]
 		w.idleLoopers[n-1] = nil
 		w.idleLoopers = w.idleLoopers[:n-1]
-	} else if l = w.s.loopers.get(); l == nil {
+	} else if l = w.s.fiberPool.get(); l == nil {
 		w.needLooper = true
 		return w.base
 	}
@@ -314,18 +314,18 @@ func (w *worker) takeLooper(pending *rt.Desc) *fiber.Fiber {
 	return &l.Fiber
 }
 
-func (w *worker) keepLooper(l *looper) {
+func (w *worker) keepFiber(l *loopFiber) {
 	if len(w.idleLoopers) == keepLoopers {
 		// The older half, so that the lock is taken for many at once when many tasks end.
 		const half = keepLoopers / 2
-		w.s.loopers.put(w.idleLoopers[:half]...)
+		w.s.fiberPool.put(w.idleLoopers[:half]...)
 		w.idleLoopers = append(w.idleLoopers[:0], w.idleLoopers[half:]...)
 		clear(w.idleLoopers[half:keepLoopers])
 	}
 	w.idleLoopers = append(w.idleLoopers, l)
 }
 
-func (p *loopers) get() *looper {
+func (p *fiberPool) get() *loopFiber {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := len(p.idle)
@@ -340,13 +340,13 @@ func (p *loopers) get() *looper {
 	return l
 }
 
-func (p *loopers) retire(l *looper) {
+func (p *fiberPool) retire(l *loopFiber) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.retired = append(p.retired, l)
 }
 
-func (p *loopers) put(ls ...*looper) {
+func (p *fiberPool) put(ls ...*loopFiber) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.idle = append(p.idle, ls...)

@@ -4,12 +4,12 @@ import "github.com/heddle-go/heddle/internal/rt"
 
 // A fifo is an unbounded queue of tasks. Its owner's lock guards it.
 type fifo struct {
-	ring []*rt.Desc // its length is a power of two, or 0
+	ring []*rt.Task // its length is a power of two, or 0
 	head int        // index of the oldest, mod len(ring)
 	n    int
 }
 
-func (q *fifo) push(d *rt.Desc) {
+func (q *fifo) push(d *rt.Task) {
 	if q.n == len(q.ring) {
 		q.grow()
 	}
@@ -18,14 +18,14 @@ func (q *fifo) push(d *rt.Desc) {
 }
 
 func (q *fifo) grow() {
-	ring := make([]*rt.Desc, max(64, 2*q.n))
+	ring := make([]*rt.Task, max(64, 2*q.n))
 	k := copy(ring, q.ring[q.head:])
 	copy(ring[k:], q.ring[:q.head])
 	q.ring, q.head = ring, 0
 }
 
 // pop takes the oldest, or returns nil.
-func (q *fifo) pop() *rt.Desc {
+func (q *fifo) pop() *rt.Task {
 	if q.n == 0 {
 		return nil
 	}

@@ -25,15 +25,15 @@ const maxDueRun = 15
 // pick returns the next task to run from what is at hand: next slot, own queue,
 // injector, timers. It takes the task from its queue, does not block and does not steal. Without a task, the
 // caller must not look elsewhere before it has seen that the worker does not halt.
-func (w *worker) pick() *rt.Desc {
+func (w *worker) pick() *rt.Task {
 	w.tick++
 	if w.tick%fairTick == 0 {
 		if d, stop := w.fair(); d != nil || stop {
 			return d
 		}
 	}
-	if w.s.home.Owed.Load() != 0 {
-		w.seeOwed()
+	if w.s.home.ReadyGoroutines.Load() != 0 {
+		w.seeReadyGoroutines()
 	}
 	if w.s.inj.ranked.Load() != 0 {
 		if d := w.takeRanked(); d != nil {
@@ -99,7 +99,7 @@ const longQueue = 256
 // pickFair is pick for the successor of a task that was preempted. Among tasks that use
 // up their quantum, every 61st dispatch may be a second away, so here the injector and the
 // calls that were forked on this worker have every other turn, one after the other.
-func (w *worker) pickFair() *rt.Desc {
+func (w *worker) pickFair() *rt.Task {
 	if w.halting() {
 		return nil
 	}
@@ -116,14 +116,14 @@ func (w *worker) pickFair() *rt.Desc {
 // pickDue is pick for the successor of a task that goes to sleep at now. A task that is due comes before the queue, which
 // may be full of tasks that have not started: one that has is closer to its end, and then its stack serves the
 // next. (At the back of that queue, each of 100,000 that sleep once would need a stack before the first ended.)
-func (w *worker) pickDue(now int64) (d *rt.Desc) {
+func (w *worker) pickDue(now int64) (d *rt.Task) {
 	q := &w.s.timers
 	if !q.due(now) || w.dueRun >= maxDueRun || w.s.inj.ranked.Load() != 0 || w.halting() || !q.mu.TryLock() {
 		w.dueRun = 0
 		return w.pick()
 	}
 	w.dueRun++
-	q.fire(now, w.ringing[:1], func(r *rt.Desc) {
+	q.fire(now, w.ringing[:1], func(r *rt.Task) {
 		if isRanked(r) {
 			w.push(r)
 		} else {
@@ -141,7 +141,7 @@ func (w *worker) pickDue(now int64) (d *rt.Desc) {
 
 // fair is what happens every fairTick-th time. stop says that the worker has to halt, so that nothing is to be
 // picked.
-func (w *worker) fair() (d *rt.Desc, stop bool) {
+func (w *worker) fair() (d *rt.Task, stop bool) {
 	w.flush()
 	if w.halting() {
 		return nil, true
@@ -157,7 +157,7 @@ func (w *worker) fair() (d *rt.Desc, stop bool) {
 
 // passedOver returns a task of what the worker's queue can starve, or nil: the oldest call that was forked here, and what
 // comes from outside. forks says which of the two has the turn; if it has nothing, the other has it.
-func (w *worker) passedOver(forks bool) *rt.Desc {
+func (w *worker) passedOver(forks bool) *rt.Task {
 	if forks {
 		if d := w.oldestFork(); d != nil {
 			return d
@@ -172,7 +172,7 @@ func (w *worker) passedOver(forks bool) *rt.Desc {
 // takeShare takes the injector's oldest task, and queues further ones here, as many as make the injector's tasks advance as fast
 // as those of the worker's own queue, by the turns that this has had. That delays nothing, since they queue at the end. Otherwise, of many that sysmon has
 // handed out behind a hog, only one in fairTick would have its turn wherever workers have enough of their own.
-func (w *worker) takeShare() *rt.Desc {
+func (w *worker) takeShare() *rt.Task {
 	turns := w.queueTurns
 	w.queueTurns = 0
 	n := int(w.s.inj.n.Load())
@@ -182,15 +182,15 @@ func (w *worker) takeShare() *rt.Desc {
 	return w.takeInjected(turns * n / (n + w.runq.Len()))
 }
 
-// seeOwed looks at the clock now and then while an outsider waits for a P.
-func (w *worker) seeOwed() {
+// seeReadyGoroutines looks at the clock now and then while an outsider waits for a P.
+func (w *worker) seeReadyGoroutines() {
 	if w.owedLook++; w.owedLook%8 == 0 {
 		w.letIn(w.s.now())
 	}
 }
 
 // takeInjected takes the injector's oldest task, and queues up to most-1 further ones.
-func (w *worker) takeInjected(most int) *rt.Desc {
+func (w *worker) takeInjected(most int) *rt.Task {
 	d, _ := w.s.inj.pop(most, w.runq.Push)
 	if d != nil && !w.runq.Thief().Empty() {
 		w.s.wakeOne()
@@ -221,11 +221,11 @@ const maxSteal = 4096
 
 // adopt makes a task of a frame that the worker has stolen or found. It returns nil if the frame's
 // parent has claimed it.
-func (w *worker) adopt(f *rt.Frame) *rt.Desc {
+func (w *worker) adopt(f *rt.Frame) *rt.Task {
 	if !f.Claim() {
 		return nil
 	}
-	x := stolenExt(f)
+	x := stolenExtra(f)
 	d := w.descs.take(&w.s.descs, x)
 	w.live++
 	w.n.spawned++
@@ -234,18 +234,18 @@ func (w *worker) adopt(f *rt.Frame) *rt.Desc {
 }
 
 // beginStolen starts in d the life of the call f, which the caller has claimed and counted.
-func beginStolen(d *rt.Desc, f *rt.Frame, x *rt.Ext) {
+func beginStolen(d *rt.Task, f *rt.Frame, x *rt.Extra) {
 	d.Start(f, x)
 	f.Parent.Adopt(d)
 }
 
-// stolenExt returns what is said of a stolen call before it starts.
-func stolenExt(f *rt.Frame) *rt.Ext {
-	return &rt.Ext{Parent: (*task.Ctx)(f.Parent), Level: f.Parent.Status().Level(), Stolen: true}
+// stolenExtra returns what is said of a stolen call before it starts.
+func stolenExtra(f *rt.Frame) *rt.Extra {
+	return &rt.Extra{Owner: (*task.Ctx)(f.Parent), Level: f.Parent.Status().Level(), Stolen: true}
 }
 
-// glance looks once into everybody's queue, of workers that have left too.
-func (w *worker) glance() *rt.Desc {
+// stealOnce looks once into everybody's queue, of workers that have left too.
+func (w *worker) stealOnce() *rt.Task {
 	ws := w.s.workers()
 	if len(ws) == 1 {
 		return nil
@@ -270,7 +270,7 @@ func (w *worker) glance() *rt.Desc {
 
 // stealFork takes the oldest forked call that v has exposed. If there is none it leaves a
 // request, which v's task meets at its next fork.
-func (w *worker) stealFork(v *worker) *rt.Desc {
+func (w *worker) stealFork(v *worker) *rt.Task {
 	for {
 		f, out := v.Forks.Thief().Steal()
 		switch out {
@@ -288,7 +288,7 @@ func (w *worker) stealFork(v *worker) *rt.Desc {
 
 // oldestFork takes the oldest call that was forked here. It is how forked calls get a turn beside a queue that is never
 // empty: takeFork, which comes behind that queue, takes the newest.
-func (w *worker) oldestFork() *rt.Desc {
+func (w *worker) oldestFork() *rt.Task {
 	// (A Steal that finds nothing asks for more, which would be the worker itself asking.)
 	for v := w.Forks.Thief(); !v.Empty(); {
 		if f, out := v.Steal(); out == deque.Stolen {
@@ -301,7 +301,7 @@ func (w *worker) oldestFork() *rt.Desc {
 }
 
 // takeFork takes a call that a task forked here before it went away.
-func (w *worker) takeFork() *rt.Desc {
+func (w *worker) takeFork() *rt.Task {
 	for {
 		f := w.Forks.Pop()
 		if f == nil {
@@ -313,7 +313,7 @@ func (w *worker) takeFork() *rt.Desc {
 	}
 }
 
-func (w *worker) stealFrom(v *worker) *rt.Desc {
+func (w *worker) stealFrom(v *worker) *rt.Task {
 	for {
 		d, n, out := v.runq.Thief().StealBatch(&w.runq, maxSteal)
 		switch out {
@@ -340,7 +340,7 @@ func (w *worker) stealFrom(v *worker) *rt.Desc {
 
 // stealNext takes what has been in somebody's next slot for the whole
 // time of grace.
-func (w *worker) stealNext() *rt.Desc {
+func (w *worker) stealNext() *rt.Task {
 	for _, v := range w.s.workers() {
 		if v == w {
 			continue

@@ -26,13 +26,13 @@ func init() {
 func (g *gate) of() *Scheduler { return (*Scheduler)(g) }
 
 // Inject implements rt.Scheduler.
-func (g *gate) Inject(d *rt.Desc) { g.of().inject(d) }
+func (g *gate) Inject(d *rt.Task) { g.of().inject(d) }
 
 // Handles implements rt.Scheduler.
 func (g *gate) Handles() bool { return g.of().handles() }
 
 // Admit implements rt.Scheduler.
-func (g *gate) Admit(by context.Context, fn any, x *rt.Ext) (*rt.Desc, uint32, error) {
+func (g *gate) Admit(by context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
 	return g.of().request(by, fn, x)
 }
 
@@ -46,15 +46,15 @@ func (g *gate) Assist(f func()) { g.of().assist(f) }
 func (g *gate) Timers() rt.Timers { return &g.timers }
 
 // handleOf returns the handle that users have of the task that d serves in life gen.
-func handleOf(d *rt.Desc, gen uint32) task.Task { return task.Task(rt.HandleOf(d, gen)) }
+func handleOf(d *rt.Task, gen uint32) task.Task { return task.Task(rt.HandleOf(d, gen)) }
 
 // refused returns a handle of a task that was not accepted for the reason err.
 func refused(err error) task.Task { return task.Task(rt.Tasks.Refused(err)) }
 
-// extOf returns what the options of a submission come to, or nil; parent, which may be nil, is as by task.Parent.
-func extOf(parent context.Context, opts []task.Option) *rt.Ext {
+// extraOf returns what the options of a submission come to, or nil; parent, which may be nil, is as by task.Parent.
+func extraOf(parent context.Context, opts []task.Option) *rt.Extra {
 	if parent == nil && len(opts) == 0 {
 		return nil
 	}
-	return rt.Tasks.Ext(parent, opts)
+	return rt.Tasks.Extra(parent, opts)
 }

@@ -20,7 +20,7 @@ type idleBench struct {
 	want  int // tasks
 	busy  int // other threads that have not ended
 	held  map[*worker]bool
-	taken map[*rt.Desc]int
+	taken map[*rt.Task]int
 }
 
 // work is a worker's life.
@@ -56,8 +56,8 @@ func (b *idleBench) quitWhenDone() {
 // sleepers is a model of workers, and of goroutines that submit as many tasks as producers says.
 func sleepers(workers int, producers []int, others ...func(b *idleBench)) func(*explore.Model) {
 	return func(m *explore.Model) {
-		b := &idleBench{Scheduler: newBare(workers), taken: map[*rt.Desc]int{}, held: map[*worker]bool{}}
-		b.home.Owed.Store(1) // so that a searcher looks around once only
+		b := &idleBench{Scheduler: newBare(workers), taken: map[*rt.Task]int{}, held: map[*worker]bool{}}
+		b.home.ReadyGoroutines.Store(1) // so that a searcher looks around once only
 		for _, n := range producers {
 			b.want += n
 		}

@@ -34,14 +34,14 @@ type injector struct {
 }
 
 // push appends d.
-func (q *injector) push(d *rt.Desc) {
+func (q *injector) push(d *rt.Task) {
 	q.mu.Lock()
 	q.append(d)
 	q.mu.Unlock()
 }
 
 // append is push for a caller that holds mu.
-func (q *injector) append(d *rt.Desc) {
+func (q *injector) append(d *rt.Task) {
 	switch l := d.Status().Level(); l {
 	case rt.Normal: // put, inlined
 		q.tasks.push(d)
@@ -55,7 +55,7 @@ func (q *injector) append(d *rt.Desc) {
 
 // put appends a task of level l to f, which is one of the injector's queues. The count comes last: it publishes for the
 // look of a worker that is about to sleep (P1).
-func (q *injector) put(f *fifo, l rt.Level, d *rt.Desc) {
+func (q *injector) put(f *fifo, l rt.Level, d *rt.Task) {
 	f.push(d)
 	q.count(l, 1)
 }
@@ -73,7 +73,7 @@ func (q *injector) count(l rt.Level, by int) {
 }
 
 // accept is append for a new task. If there is a limit it has been reserved room.
-func (q *injector) accept(d *rt.Desc) {
+func (q *injector) accept(d *rt.Task) {
 	q.accepted.Store(q.accepted.Load() + 1)
 	if q.adm == nil {
 		q.append(d)
@@ -101,7 +101,7 @@ const maxBatch = 128
 //
 // With a limit the further ones are no submissions: what has been moved to a worker's queue could not be counted as waiting
 // any more, nor be dropped.
-func (q *injector) pop(most int, more func(d *rt.Desc)) (d *rt.Desc, ok bool) {
+func (q *injector) pop(most int, more func(d *rt.Task)) (d *rt.Task, ok bool) {
 	if q.empty() {
 		return nil, true
 	}
@@ -123,7 +123,7 @@ func (q *injector) pop(most int, more func(d *rt.Desc)) (d *rt.Desc, ok bool) {
 
 // popLevel takes a task of level l: the oldest one, or with a limit in turn the oldest submission and the oldest of the others.
 // ok is false if somebody else holds the lock.
-func (q *injector) popLevel(l rt.Level) (d *rt.Desc, ok bool) {
+func (q *injector) popLevel(l rt.Level) (d *rt.Task, ok bool) {
 	if !q.mu.TryLock() {
 		return nil, false
 	}
@@ -134,7 +134,7 @@ func (q *injector) popLevel(l rt.Level) (d *rt.Desc, ok bool) {
 }
 
 // take is popLevel for a caller that holds mu, and has to call wakeLet without it.
-func (q *injector) take(l rt.Level) (d *rt.Desc, let *blocked) {
+func (q *injector) take(l rt.Level) (d *rt.Task, let *blocked) {
 	f := &q.tasks
 	switch l {
 	case rt.High:

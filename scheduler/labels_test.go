@@ -47,7 +47,7 @@ func TestWorkersHaveNoLabels(t *testing.T) {
 		_ = pprof.Lookup("goroutine").WriteTo(&b, 1)
 		for rec := range strings.SplitSeq(b.String(), "\n\n") {
 			if strings.Contains(rec, `"made-with":`) &&
-				(strings.Contains(rec, "(*looper)") || strings.Contains(rec, "(*worker)") ||
+				(strings.Contains(rec, "(*loopFiber)") || strings.Contains(rec, "(*worker)") ||
 					strings.Contains(rec, "(*Monitor)") || strings.Contains(rec, "runBlocker")) {
 				return false
 			}

@@ -81,7 +81,7 @@ func requireBalance(t testing.TB, s *scheduler.Scheduler) {
 	require.Zero(t, st.Stranded, "work was left beside a sleeping worker: %+v", st)
 	require.Zero(t, st.Queued, "%+v", st)
 	require.Zero(t, s.Live(), "tasks that have not ended are counted: %+v", st)
-	require.Zero(t, s.Owed(), "goroutines are owed a P: %+v", st)
+	require.Zero(t, s.ReadyGoroutines(), "goroutines are owed a P: %+v", st)
 }
 
 // finish fails the test if f does not return in time.

@@ -15,7 +15,7 @@ import (
 // through the write barrier's slow path: twice the price.)
 type nextSlot struct {
 	seq  atomicx.Uint32
-	task atomicx.Relaxed[rt.Desc]
+	task atomicx.Relaxed[rt.Task]
 	// fresh is newChild if the task was just started, and wokenTask if it was woken. The worker writes it while seq is even, so a reader
 	// that sees an odd seq reads what belongs to that task, or to one that was put later.
 	fresh atomicx.RelaxedUint32
@@ -29,7 +29,7 @@ func (s *nextSlot) child() bool { return s.full() && s.fresh.Load() == newChild 
 
 // put stores d, which fresh says to be a newChild or a wokenTask, and returns the
 // task that it displaces, or nil. Only the worker may call it.
-func (s *nextSlot) put(d *rt.Desc, fresh uint32) (old *rt.Desc) {
+func (s *nextSlot) put(d *rt.Task, fresh uint32) (old *rt.Task) {
 	v := s.seq.Load()
 	if v&1 != 0 {
 		if s.seq.CompareAndSwap(v, v+1) { // otherwise a thief was faster, with the same result
@@ -50,7 +50,7 @@ const (
 )
 
 // take returns the task, or nil. Only the worker may call it.
-func (s *nextSlot) take() *rt.Desc {
+func (s *nextSlot) take() *rt.Task {
 	v := s.seq.Load()
 	if v&1 == 0 || !s.seq.CompareAndSwap(v, v+1) {
 		return nil // a thief was faster
@@ -65,7 +65,7 @@ func (s *nextSlot) look() (seq uint32, ok bool) {
 }
 
 // steal takes the task that look saw, if it is still there.
-func (s *nextSlot) steal(seq uint32) *rt.Desc {
+func (s *nextSlot) steal(seq uint32) *rt.Task {
 	d := s.task.Load()
 	if !s.seq.CompareAndSwap(seq, seq+1) {
 		return nil

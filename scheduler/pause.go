@@ -138,7 +138,7 @@ func (s *Scheduler) rested() {
 // for itself.
 func (s *Scheduler) enterOutside(ctx context.Context, onTask error) error {
 	d, err := wait.Enter(ctx, rt.OfCtx(ctx))
-	if d == nil && s.handles() || d != nil && d.Home() == &s.home {
+	if d == nil && s.handles() || d != nil && d.Shared() == &s.home {
 		return onTask
 	}
 	return err

@@ -70,14 +70,14 @@ func TestMarkOfAnotherDispatchIsIgnored(t *testing.T) {
 	s := open(t, 1, scheduler.WithQuantum(scheduler.MaxQuantum), scheduler.WithStallAfter(0))
 	var log errlog
 	root := s.Go(func(c *task.Ctx) {
-		d := (*rt.Desc)(c)
+		d := (*rt.Task)(c)
 		for range 100 {
 			var ran atomic.Bool
 			c.Go(func(*task.Ctx) { ran.Store(true) })
-			(*rt.Desc)(c).Flag().Ask(d.Worker().Dispatch.Load() - 1)
+			(*rt.Task)(c).Flag().Ask(d.Worker().Dispatch.Load() - 1)
 			c.Checkpoint()
 			log.check(!ran.Load(), "gave way to a mark for the dispatch before")
-			(*rt.Desc)(c).Flag().Ask(d.Worker().Dispatch.Load())
+			(*rt.Task)(c).Flag().Ask(d.Worker().Dispatch.Load())
 			c.Checkpoint()
 			log.check(ran.Load(), "did not give way")
 		}

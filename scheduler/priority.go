@@ -15,7 +15,7 @@ import "github.com/heddle-go/heddle/internal/rt"
 // and while low ones are:
 //
 //	one dispatch from the low queue after lowSkips looks for work that have passed it over; at once if there
-//	is nothing else at hand and a glance into the others' queues finds nothing
+//	is nothing else at hand and a stealOnce into the others' queues finds nothing
 //
 // Both counts are each worker's own. So with any number of tasks of the other levels, a worker that gets to
 // look for work runs a low task at the latest at its 32nd look. A task that has got such a turn keeps its
@@ -43,10 +43,10 @@ type turns struct {
 }
 
 // isRanked reports whether d goes to the queues of high and low tasks.
-func isRanked(d *rt.Desc) bool { return d.Status().Level() != rt.Normal }
+func isRanked(d *rt.Task) bool { return d.Status().Level() != rt.Normal }
 
 // takeRanked returns a high or a low task if it is their turn. Called by pick when there are any.
-func (w *worker) takeRanked() *rt.Desc {
+func (w *worker) takeRanked() *rt.Task {
 	q, t := &w.s.inj, &w.turns
 	v := q.ranked.Load()
 	if v%oneHigh != 0 {
@@ -72,7 +72,7 @@ func (w *worker) takeRanked() *rt.Desc {
 	return w.takeHigh()
 }
 
-func (w *worker) takeHigh() *rt.Desc {
+func (w *worker) takeHigh() *rt.Task {
 	if w.s.inj.ranked.Load() < oneHigh {
 		return nil
 	}
@@ -85,7 +85,7 @@ func (w *worker) takeHigh() *rt.Desc {
 }
 
 // takeLow returns a low task.
-func (w *worker) takeLow() *rt.Desc {
+func (w *worker) takeLow() *rt.Task {
 	if w.s.inj.ranked.Load()%oneHigh == 0 {
 		return nil
 	}
@@ -97,19 +97,19 @@ func (w *worker) takeLow() *rt.Desc {
 }
 
 // takeLast is for when pick has found nothing: it returns a task that others would have taken soon, or a low one.
-func (w *worker) takeLast() *rt.Desc {
+func (w *worker) takeLast() *rt.Task {
 	if w.s.inj.ranked.Load() == 0 {
 		return nil
 	}
-	if d := w.glance(); d != nil {
+	if d := w.stealOnce(); d != nil {
 		return d
 	}
 	return w.takeLow()
 }
 
-// peer returns another low task to run instead of d, which gives way, if d is a low one. A normal one is not to wait behind
+// takeOtherLow returns another low task to run instead of d, which gives way, if d is a low one. A normal one is not to wait behind
 // low ones that are queued already.
-func (w *worker) peer(d *rt.Desc) *rt.Desc {
+func (w *worker) takeOtherLow(d *rt.Task) *rt.Task {
 	if w.s.inj.ranked.Load() == 0 || d.Status().Level() != rt.Low {
 		return nil
 	}
@@ -117,6 +117,6 @@ func (w *worker) peer(d *rt.Desc) *rt.Desc {
 }
 
 // outranked reports whether d, which runs, is to give way to a high task before its quantum is over.
-func (w *worker) outranked(d *rt.Desc) bool {
+func (w *worker) outranked(d *rt.Task) bool {
 	return w.s.inj.ranked.Load() >= oneHigh && w.turns.kept != w.tick && d.Status().Level() != rt.High
 }

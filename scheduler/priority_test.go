@@ -226,9 +226,9 @@ func TestLevelsLoseNothing(t *testing.T) {
 		ts := make([]task.Task, roots)
 		for i := range ts {
 			ts[i] = s.Go(func(c *task.Ctx) {
-				var kid []task.Task
+				var call []task.Task
 				for j := range kids {
-					kid = append(kid, c.Go(func(c *task.Ctx) {
+					call = append(call, c.Go(func(c *task.Ctx) {
 						switch j % 3 {
 						case 0:
 							c.Yield()
@@ -241,7 +241,7 @@ func TestLevelsLoseNothing(t *testing.T) {
 						ran.Add(1)
 					}, task.Priority(levels[(i+j)%3])))
 				}
-				for j, x := range kid {
+				for j, x := range call {
 					if j%3 == 2 {
 						c.Ready(x)
 					}
@@ -325,10 +325,10 @@ func TestStolenCallsHaveTheLevel(t *testing.T) {
 				for up.Load() < 2 {
 					c.Checkpoint() // here a thief's request is met
 				}
-				got := task.Level((*rt.Desc)(c).Status().Level())
+				got := task.Level((*rt.Task)(c).Status().Level())
 				log.check(got == l, "%v in a call of a %v task", got, l)
 				c.Go(func(c *task.Ctx) {
-					got := task.Level((*rt.Desc)(c).Status().Level())
+					got := task.Level((*rt.Task)(c).Status().Level())
 					log.check(got == task.Normal, "%v in a task that a %v one has started", got, l)
 				}).WaitContext(c)
 			}
@@ -454,14 +454,14 @@ func TestManyParents(t *testing.T) {
 // A task under another task's Ctx is cancelled with that.
 func TestParentIsATask(t *testing.T) {
 	s := open(t, 1)
-	var kid task.Task
+	var call task.Task
 	x := s.Go(func(c *task.Ctx) {
-		kid = c.Go(func(c *task.Ctx) { c.Park() }, task.Parent(c))
-		for kid.State() != task.Waiting {
+		call = c.Go(func(c *task.Ctx) { c.Park() }, task.Parent(c))
+		for call.State() != task.Waiting {
 			c.Yield()
 		}
 		c.Cancel()
 	})
 	require.Equal(t, context.Canceled, x.Wait())
-	require.Equal(t, context.Canceled, kid.Wait())
+	require.Equal(t, context.Canceled, call.Wait())
 }

@@ -73,10 +73,10 @@ func TestLoneTaskAtYieldPointsIsNotStalled(t *testing.T) {
 			s := open(t, 1, scheduler.WithQuantum(scheduler.MaxQuantum), scheduler.WithStallAfter(0))
 			var log errlog
 			x := s.Go(func(c *task.Ctx) {
-				dispatch := (*rt.Desc)(c).Worker().Dispatch.Load
+				dispatch := (*rt.Task)(c).Worker().Dispatch.Load
 				for range 100 {
 					id := dispatch()
-					(*rt.Desc)(c).Flag().Ask(id)
+					(*rt.Task)(c).Flag().Ask(id)
 					point(c)
 					log.check(dispatch() != id, "still in dispatch %d", id)
 				}

@@ -102,7 +102,7 @@ func (s *Scheduler) grow(n int) {
 		}
 	}
 	if s.mon.Asleep() { // as at the end of sleep: those who have just come may find something to do at once
-		s.setAbout(s.now())
+		s.setCoarse(s.now())
 		s.mon.Kick()
 	}
 }
@@ -110,7 +110,7 @@ func (s *Scheduler) grow(n int) {
 // newWorker makes a worker that has left, and that is not registered yet.
 func (s *Scheduler) newWorker(id int) *worker {
 	w := &worker{s: s, id: id, pinned: s.pinned(), fixed: s.cfg.pinning == Fixed, rng: rand.New(rand.NewPCG(uint64(id), 0x68656464)), ringing: new(dueBatch)}
-	w.Host, w.Home, w.body = w, &s.home, w.loopBody()
+	w.Host, w.Shared, w.body = w, &s.home, w.loopBody()
 	w.runq.Init(deque.FIFO, 0)
 	w.Forks.Init(deque.LIFO, 0)
 	// Dispatch numbers of different workers far apart, so that a mark for one worker's

@@ -44,7 +44,7 @@ func TestPauseWhileTheLastLeaves(t *testing.T) {
 	var on atomic.Int32
 	for range 2 {
 		s.Go(func(c *task.Ctx) {
-			id := (*rt.Desc)(c).Host().(*worker).id
+			id := (*rt.Task)(c).Host().(*worker).id
 			on.Add(1)
 			for !release[id].Load() {
 			}
@@ -126,7 +126,7 @@ func TestNobodyIsOwed(t *testing.T) {
 		<-done
 	}
 	require.NoError(t, s.Wait(within(t)))
-	soon(t, func() bool { return s.home.Owed.Load() == 0 }, "nobody is owed")
+	soon(t, func() bool { return s.home.ReadyGoroutines.Load() == 0 }, "nobody is owed")
 }
 
 // Wait returns when quiet is closed, whoever submits and is refused beside that.

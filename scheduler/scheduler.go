@@ -25,21 +25,21 @@ type Scheduler struct {
 	cpus  []int // those that workers are bound to; nil without CPUs pinning
 	start time.Time
 	mon   *preempt.Monitor
-	// about is the time of the last tick of sysmon in milliseconds of now: what a task's wait is dated with,
+	// coarse is the time of the last tick of sysmon in milliseconds of now: what a task's wait is dated with,
 	// since reading a clock at each park would cost as much as the park. Written by sysmon, and by workers that find it asleep.
-	about atomicx.RelaxedUint32
-	pool  workerPool
-	pause pauser
-	waits waits
+	coarse atomicx.RelaxedUint32
+	pool   workerPool
+	pause  pauser
+	waits  waits
 
-	home    rt.Home
-	inj     injector
-	idle    idleSet
-	timers  timers
-	descs   descPool
-	cohorts rt.Cohorts // tasks under contexts
-	loopers loopers
-	block   blockers
+	home      rt.Shared
+	inj       injector
+	idle      idleSet
+	timers    timers
+	descs     descPool
+	cohorts   rt.Cohorts // tasks under contexts
+	fiberPool fiberPool
+	block     blockers
 
 	// live counts tasks that were accepted and have not ended. Submissions from outside
 	// count at once; workers keep what happens on them to themselves
@@ -108,11 +108,11 @@ func newScheduler(cfg config) (s *Scheduler, err error) {
 	}
 	s.home.Sched = (*gate)(s)
 	s.home.Pinned = s.pinned()
-	s.cohorts.Cancel = func(d *rt.Desc, gen uint32, err, cause error) (queue bool) {
+	s.cohorts.Cancel = func(d *rt.Task, gen uint32, err, cause error) (queue bool) {
 		return rt.HandleOf(d, gen).CancelFor(err, cause)
 	}
 	s.cohorts.Queue = s.injectAll
-	s.descs.nobody = &rt.Worker{Home: &s.home}
+	s.descs.nobody = &rt.Worker{Shared: &s.home}
 	if cfg.queueLimit > 0 {
 		s.inj.adm = &admission{limit: cfg.queueLimit, policy: cfg.queuePolicy, wake: s.wakeBlocked}
 	}
@@ -154,8 +154,8 @@ func (s *Scheduler) pinned() bool { return s.cfg.pinning != None }
 // now is the scheduler's clock: monotonic nanoseconds since it was made, never 0.
 func (s *Scheduler) now() int64 { return int64(time.Since(s.start)) + 1 }
 
-// setAbout sets about.
-func (s *Scheduler) setAbout(now int64) { s.about.Store(uint32(now / int64(time.Millisecond))) }
+// setCoarse sets about.
+func (s *Scheduler) setCoarse(now int64) { s.coarse.Store(uint32(now / int64(time.Millisecond))) }
 
 func (s *Scheduler) logger() *slog.Logger {
 	if s.cfg.log != nil {
@@ -178,7 +178,7 @@ func (s *Scheduler) Go(fn func(c *task.Ctx), opts ...task.Option) task.Task {
 		panic("scheduler: Go with a nil function")
 	}
 	var none context.Context
-	return s.submit(fn, extOf(none, opts))
+	return s.submit(fn, extraOf(none, opts))
 }
 
 // GoContext is Go with the option [task.Parent]: the task is cancelled, with the context's cause, when ctx ends, and its
@@ -191,10 +191,10 @@ func (s *Scheduler) GoContext(ctx context.Context, fn func(c *task.Ctx), opts ..
 	if fn == nil {
 		panic("scheduler: GoContext with a nil function")
 	}
-	return s.submit(fn, extOf(ctx, opts))
+	return s.submit(fn, extraOf(ctx, opts))
 }
 
-func (s *Scheduler) submit(fn any, x *rt.Ext) task.Task {
+func (s *Scheduler) submit(fn any, x *rt.Extra) task.Task {
 	var by context.Context // none
 	d, gen, err := s.request(by, fn, x)
 	if err != nil {
@@ -204,8 +204,8 @@ func (s *Scheduler) submit(fn any, x *rt.Ext) task.Task {
 }
 
 // inject queues d, which the caller has just made runnable: on the worker that the caller runs on, if that can be told.
-func (s *Scheduler) inject(d *rt.Desc) {
-	if w := here(); w != nil && w.s == s {
+func (s *Scheduler) inject(d *rt.Task) {
+	if w := currentWorker(); w != nil && w.s == s {
 		w.Local(d)
 		return
 	}
@@ -215,7 +215,7 @@ func (s *Scheduler) inject(d *rt.Desc) {
 
 // injectAll is inject for tasks that a goroutine has made runnable, under one lock. One wake-up (P2, P3) is enough, because it
 // comes after P1 of all of them: a searcher that takes one of them wakes the next worker if there are more.
-func (s *Scheduler) injectAll(ds []*rt.Desc) {
+func (s *Scheduler) injectAll(ds []*rt.Task) {
 	s.inj.mu.Lock()
 	for _, d := range ds {
 		s.inj.append(d) // (P1)
@@ -254,8 +254,8 @@ const (
 	inCall // the function of a blocking call
 )
 
-// codes are the functions through which the stack of each handler, and of each function that a blocker calls, passes.
-var codes = [...]struct {
+// entryPoints are the functions through which the stack of each handler, and of each function that a blocker calls, passes.
+var entryPoints = [...]struct {
 	code
 	place
 }{{codeOf(handle), inHandler}, {codeOf(runJob), inCall}}
@@ -280,7 +280,7 @@ func onTask() bool { return caller() != elsewhere }
 // through. That takes a fraction of a microsecond on a stack of usual depth.
 func caller() place {
 	if fiber.Current() != nil {
-		if here() == nil {
+		if currentWorker() == nil {
 			return inCall // on the spot
 		}
 		return inTask
@@ -289,7 +289,7 @@ func caller() place {
 	for skip := 2; ; skip += len(pcs) {
 		n := runtime.Callers(skip, pcs[:])
 		for _, pc := range pcs[:n] {
-			for _, c := range codes {
+			for _, c := range entryPoints {
 				if c.from < pc && pc <= c.to {
 					return c.place
 				}

@@ -16,7 +16,7 @@ const (
 
 // find returns the next task to run. It searches, sleeps and wakes until there is
 // one, and returns nil when the scheduler quits or the worker has to leave.
-func (w *worker) find() *rt.Desc {
+func (w *worker) find() *rt.Task {
 	for {
 		if d := w.pick(); d != nil {
 			w.stopSearching()
@@ -66,15 +66,15 @@ func (w *worker) stopSearching() {
 }
 
 // search looks everywhere for a while.
-func (w *worker) search() *rt.Desc {
+func (w *worker) search() *rt.Task {
 	rounds := searchRounds
-	if w.s.procs.Load() == 1 || w.s.home.Owed.Load() != 0 && !(w.pinned && w.s.spareP()) {
+	if w.s.procs.Load() == 1 || w.s.home.ReadyGoroutines.Load() != 0 && !(w.pinned && w.s.spareP()) {
 		// Whoever could produce work needs the P that the search would hold. (With another one to spare it runs there. To a worker that is not
 		// pinned, sleeping and waking costs less than the search.)
 		rounds = 1
 	}
 	for i := range rounds {
-		if d := w.glance(); d != nil {
+		if d := w.stealOnce(); d != nil {
 			return d
 		}
 		if !w.s.inj.empty() || w.s.inj.ranked.Load() != 0 || w.s.quit.Load() || w.halting() {
@@ -120,7 +120,7 @@ func (w *worker) sleep() {
 	}
 	// The monitor may have seen all asleep, in either case.
 	if w.s.mon.Asleep() {
-		w.s.setAbout(w.s.now())
+		w.s.setCoarse(w.s.now())
 		w.s.mon.Kick()
 	}
 }
@@ -159,7 +159,7 @@ const keepQueue = 1 << 16
 // that such a thread does not use its P. With more of them, another P has fetched the
 // outsider by then.
 func (w *worker) letOutsiders() {
-	if w.s.procs.Load() == 1 && w.s.home.Owed.Load() != 0 {
+	if w.s.procs.Load() == 1 && w.s.home.ReadyGoroutines.Load() != 0 {
 		w.n.letIns++
 		runtime.Gosched()
 	}

@@ -104,7 +104,7 @@ func (s *Scheduler) Close() error {
 	s.check()
 	if s.phase.Swap(phaseClosed) != phaseClosed {
 		s.refuseBlocked()
-		s.descs.each(func(d *rt.Desc) {
+		s.descs.each(func(d *rt.Task) {
 			if d.Close() {
 				s.inject(d)
 			}
@@ -172,10 +172,10 @@ func (s *Scheduler) end() {
 		for _, w := range s.workers() {
 			indexes.give(w.Index)
 		}
-		s.loopers.endAll()
+		s.fiberPool.endAll()
 		close(s.closed)
 		if rt.AtEnd != nil {
-			rt.AtEnd(rt.Balance{Stranded: s.stranded.Load(), Live: s.live.Load, Owed: s.home.Owed.Load})
+			rt.AtEnd(rt.Balance{Stranded: s.stranded.Load(), Live: s.live.Load, ReadyGoroutines: s.home.ReadyGoroutines.Load})
 		}
 	})
 	<-s.closed
@@ -191,7 +191,7 @@ func (s *Scheduler) quitWorkers() {
 
 // unfinished returns the tasks that have not ended.
 func (s *Scheduler) unfinished() (ts []task.Task) {
-	s.descs.each(func(d *rt.Desc) {
+	s.descs.each(func(d *rt.Task) {
 		if st := d.Status(); st.InUse() {
 			ts = append(ts, handleOf(d, d.Gen()))
 		}

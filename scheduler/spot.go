@@ -22,7 +22,7 @@ import (
 //	E2 store the time in spot; count            are inside, and for work       and none searches
 //	   the worker as inside                  T1 CAS spot from that time     P3 wake one that sleeps, or else
 //	E3 look for work; if there is some,         to 0                           raise the alert
-//	   do as P2 and P3                       T2 switch to a looper of the
+//	   do as P2 and P3                       T2 switch to a loopFiber of the
 //	   call the function                        worker
 //	E4 CAS spot from that time to 0          T3 commit: note that the
 //	E5 if that fails, wait for T3               relief's fiber sleeps
@@ -36,7 +36,7 @@ import (
 //
 // The worker is one goroutine's at any time. E4 and T1 change the same word, so one of them is
 // first. Before that all of the worker is the task's, afterwards, if T1 was first, the relief's and
-// then its loopers'; the task keeps its own fiber and the spotCall, and touches the worker no more.
+// then its fiberPool'; the task keeps its own fiber and the spotCall, and touches the worker no more.
 // All calls of a worker have different times, also where the clock stands still. So neither E4 nor
 // T1 can meet another call than the one whose time it has read: a task that comes back late never
 // finds its time again, although others have made calls on its worker meanwhile.
@@ -74,7 +74,7 @@ func (p *spot) end(since int64) bool { return p.since.CompareAndSwap(since, 0) }
 
 // A spotCall is what the task and its relief tell each other.
 type spotCall struct {
-	d      *rt.Desc
+	d      *rt.Task
 	kind   *rt.CallKind
 	relief *fiber.Fiber // set by the relief, before it sets asleep
 	asleep atomicx.Bool // the relief's fiber sleeps (T3)
@@ -122,7 +122,7 @@ const longSpot = 20_000
 const manyLooks = 256
 
 // Call implements rt.Host.
-func (w *worker) Call(d *rt.Desc, fn func(), kind *rt.CallKind) bool {
+func (w *worker) Call(d *rt.Task, fn func(), kind *rt.CallKind) bool {
 	s := w.s
 	if w.fixed || s.cpus != nil || !s.block.enter() {
 		return false // the thread must not change; or too many calls
@@ -133,7 +133,7 @@ func (w *worker) Call(d *rt.Desc, fn func(), kind *rt.CallKind) bool {
 	c := w.call
 	c.d, c.kind = d, kind
 	self := w.Fib.Load()
-	self.Since.Store(s.about.Load())
+	self.Since.Store(s.coarse.Load())
 	d.SetFib(self)
 	d.CommitPark(rt.WaitBlocking.Park(rt.ForWakeOnly)) // (E1)
 	w.Current.Store(nil)
@@ -287,7 +287,7 @@ func (s *Scheduler) takeOver(w *worker) {
 	c.kind.Held()
 	w.roams = true
 	w.act, w.left = actTakeOver, c
-	to := w.takeLooper(nil)
+	to := w.takeFiber(nil)
 	w.Fib.Store(to)
 	fiber.Switch(c.relief, to) // (T2)
 	if c.d.Wake() {            // (T4)

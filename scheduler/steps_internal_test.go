@@ -28,7 +28,7 @@ func newStage(t testing.TB) *stage {
 		s.Close()
 		st := s.Stats()
 		require.Equal(t, st.Spawned, st.Finished)
-		require.Zero(t, s.home.Owed.Load())
+		require.Zero(t, s.home.ReadyGoroutines.Load())
 		require.Zero(t, s.live.Load())
 	})
 	g := &stage{s, t}
@@ -44,7 +44,7 @@ func (g *stage) awaitSleep() {
 }
 
 // tasks returns n tasks that were accepted and are in no queue.
-func (g *stage) tasks(n int) (ds []*rt.Desc) {
+func (g *stage) tasks(n int) (ds []*rt.Task) {
 	g.t.Helper()
 	for range n {
 		require.True(g.t, g.enter())
@@ -94,7 +94,7 @@ func TestChildInTheNextSlotIsSeen(t *testing.T) {
 }
 
 // spawn starts n tasks on w, in order.
-func (g *stage) spawn(w *worker, n int) (ds []*rt.Desc) {
+func (g *stage) spawn(w *worker, n int) (ds []*rt.Task) {
 	for range n {
 		d, _ := w.Spawn(func(*task.Ctx) {}, nil)
 		ds = append(ds, d)
@@ -105,7 +105,7 @@ func (g *stage) spawn(w *worker, n int) (ds []*rt.Desc) {
 }
 
 // end has the sleeping worker run ds, which are in no queue, and all that is in w's.
-func (g *stage) end(w *worker, ds ...*rt.Desc) {
+func (g *stage) end(w *worker, ds ...*rt.Task) {
 	if d := w.takeNext(); d != nil {
 		ds = append(ds, d)
 	}
@@ -124,7 +124,7 @@ func TestClaimsDropStaleEntries(t *testing.T) {
 	g := newStage(t)
 	w := g.newWorker(1)
 	g.spawn(w, 1) // the oldest one
-	var claimed []*rt.Desc
+	var claimed []*rt.Task
 	defer func() { g.end(w, claimed...) }()
 	most := 0
 	for range 1000 {
@@ -144,7 +144,7 @@ func TestDropStaleKeepsTheOrder(t *testing.T) {
 	g := newStage(t)
 	w := g.newWorker(1)
 	ds := g.spawn(w, 100)
-	var got, want, claimed []*rt.Desc
+	var got, want, claimed []*rt.Task
 	defer func() { g.end(w, append(got, claimed...)...) }()
 	for i, d := range ds[:99] {
 		if i%3 == 1 {
@@ -217,15 +217,15 @@ func TestCommitSeesThePhase(t *testing.T) {
 // before it sleeps must see it in one place or the other.
 func TestInjectorIsCountedDownLast(t *testing.T) {
 	q := &injector{}
-	q.tasks.ring = make([]*rt.Desc, 4)
+	q.tasks.ring = make([]*rt.Task, 4)
 	const n = 10
 	for range n {
-		d := &rt.Desc{}
+		d := &rt.Task{}
 		d.Start(nil, nil)
 		q.push(d)
 	}
 	moved := 0
-	d, ok := q.pop(n, func(*rt.Desc) {
+	d, ok := q.pop(n, func(*rt.Task) {
 		moved++
 		require.Equal(t, n-1, q.len(), "with %d moved; the first is the caller's", moved)
 	})
@@ -247,7 +247,7 @@ func TestBlockersOweNothing(t *testing.T) {
 			}
 		})
 		require.NoError(t, h.Wait())
-		if n := g.home.Owed.Swap(0); n != 0 { // 0, so that the end of the scheduler does not wait for it
+		if n := g.home.ReadyGoroutines.Swap(0); n != 0 { // 0, so that the end of the scheduler does not wait for it
 			t.Fatalf("%d goroutines are owed a P", n)
 		}
 	}
@@ -276,7 +276,7 @@ func TestCancelledSleepDisarms(t *testing.T) {
 }
 
 // bareTask returns a task that no queue holds, of a scheduler without goroutines.
-func bareTask(t *testing.T, s *Scheduler) *rt.Desc {
+func bareTask(t *testing.T, s *Scheduler) *rt.Task {
 	require.True(t, s.enter())
 	d, _ := s.admitDelayed(func(*task.Ctx) {}, nil)
 	return d
@@ -336,12 +336,12 @@ func TestAllBehindAHogIsHandedOut(t *testing.T) {
 	s := newBare(2)
 	s.workers()[0].announce()
 	hog := s.workers()[1]
-	want := []*rt.Desc{bareTask(t, s), bareTask(t, s), bareTask(t, s)}
+	want := []*rt.Task{bareTask(t, s), bareTask(t, s), bareTask(t, s)}
 	hog.next.put(want[0], wokenTask)
 	hog.runq.Push(want[1])
 	hog.runq.Push(want[2])
 	parent := bareTask(t, s)
-	parent.NeedExt()
+	parent.NeedExtra()
 	call := &rt.Frame{Parent: parent}
 	hog.Forks.Push(call)
 	require.True(t, s.freeBehind(hog))
@@ -363,7 +363,7 @@ func TestManyCallsBehindAHog(t *testing.T) {
 	s := newBare(2)
 	hog := s.workers()[1]
 	parent := bareTask(t, s)
-	parent.NeedExt()
+	parent.NeedExtra()
 	const calls = 3 * mostAdopted
 	for range calls {
 		hog.Forks.Push(&rt.Frame{Parent: parent})

@@ -49,7 +49,7 @@ func (w *worker) commit() {
 	case actPool:
 		l := w.prevLooper
 		w.prevLooper = nil
-		w.keepLooper(l)
+		w.keepFiber(l)
 	case actTakeOver:
 		c := w.left
 		w.left = nil
@@ -57,12 +57,12 @@ func (w *worker) commit() {
 	case actRetire:
 		l := w.prevLooper
 		w.prevLooper = nil
-		w.s.loopers.retire(l)
+		w.s.fiberPool.retire(l)
 	}
 }
 
 // push queues a runnable task at the back and sees to it that somebody runs it.
-func (w *worker) push(d *rt.Desc) {
+func (w *worker) push(d *rt.Task) {
 	if isRanked(d) {
 		w.s.inj.push(d) // (P1)
 	} else {
@@ -73,7 +73,7 @@ func (w *worker) push(d *rt.Desc) {
 
 // begin puts d on this worker: the last thing before its function is called or its
 // stack is switched to.
-func (w *worker) begin(d *rt.Desc) {
+func (w *worker) begin(d *rt.Task) {
 	d.Run(&w.Worker)
 	w.slice.Begin(d.Flag())
 	w.n.dispatches++
@@ -81,14 +81,14 @@ func (w *worker) begin(d *rt.Desc) {
 
 // again begins a new slice for d, which would have given way but is alone. For the
 // monitor it is a new dispatch.
-func (w *worker) again(d *rt.Desc) {
+func (w *worker) again(d *rt.Task) {
 	w.Dispatch.Store(w.Dispatch.Load() + 1)
 	w.slice.Begin(d.Flag())
 }
 
 // leave prepares the switch from the running task d to n, or to the search for
 // something if n is nil, and returns the fiber in whose slot to do it.
-func (w *worker) leave(d, n *rt.Desc, act action) *fiber.Fiber {
+func (w *worker) leave(d, n *rt.Task, act action) *fiber.Fiber {
 	self := w.Fib.Load()
 	self.Mark()
 	d.SetFib(self)
@@ -101,7 +101,7 @@ func (w *worker) leave(d, n *rt.Desc, act action) *fiber.Fiber {
 		w.begin(n)
 	} else {
 		w.Current.Store(nil)
-		to = w.takeLooper(n)
+		to = w.takeFiber(n)
 	}
 	w.Fib.Store(to)
 	s := self.Take(to)
@@ -117,7 +117,7 @@ func (w *worker) leave(d, n *rt.Desc, act action) *fiber.Fiber {
 
 // resume is what d does first when it runs again, maybe on another worker
 // than before.
-func resume(d *rt.Desc) {
+func resume(d *rt.Task) {
 	w := d.Worker().Host.(*worker)
 	if w.pinned {
 		runtime.LockOSThread()
@@ -127,14 +127,14 @@ func resume(d *rt.Desc) {
 
 // share exposes what d has forked, before it leaves the worker: it may come back on
 // another one, and what is private on this one is its running task's.
-func (w *worker) share(d *rt.Desc) {
+func (w *worker) share(d *rt.Task) {
 	w.Expose(d)
 	w.Hungry()
 }
 
 // Yield implements rt.Host.
-func (w *worker) Yield(d *rt.Desc) {
-	if !d.Mine() {
+func (w *worker) Yield(d *rt.Task) {
+	if !d.IsCurrent() {
 		if d = rt.Current(); d == nil {
 			runtime.Gosched()
 			return
@@ -146,8 +146,8 @@ func (w *worker) Yield(d *rt.Desc) {
 	}
 	n := w.pick()
 	if n == nil && !w.halting() {
-		if n = w.glance(); n == nil {
-			if n = w.peer(d); n == nil {
+		if n = w.stealOnce(); n == nil {
+			if n = w.takeOtherLow(d); n == nil {
 				w.again(d)
 				return
 			}
@@ -163,13 +163,13 @@ func (w *worker) Yield(d *rt.Desc) {
 }
 
 // Park implements rt.Host.
-func (w *worker) Park(d *rt.Desc, k rt.Park) {
+func (w *worker) Park(d *rt.Task, k rt.Park) {
 	if w.Forks.PrivateLen() > 0 {
 		w.share(d)
 	}
 	w.n.parks++
 	w.prevPark, w.prevGen = k, d.Gen()
-	w.Fib.Load().Since.Store(w.s.about.Load())
+	w.Fib.Load().Since.Store(w.s.coarse.Load())
 	if next, yield := w.leave(d, w.pick(), actPark).Turn(); next != nil {
 		next()
 	} else {
@@ -179,7 +179,7 @@ func (w *worker) Park(d *rt.Desc, k rt.Park) {
 }
 
 // ParkFor implements rt.Host.
-func (w *worker) ParkFor(d *rt.Desc, k rt.Park, t *rt.Desc, gen uint32) {
+func (w *worker) ParkFor(d *rt.Task, k rt.Park, t *rt.Task, gen uint32) {
 	w.wishFor(t, gen)
 	// As in Park, once more: each frame between here and the task's own code costs.
 	if w.Forks.PrivateLen() > 0 {
@@ -187,7 +187,7 @@ func (w *worker) ParkFor(d *rt.Desc, k rt.Park, t *rt.Desc, gen uint32) {
 	}
 	w.n.parks++
 	w.prevPark, w.prevGen = k, d.Gen()
-	w.Fib.Load().Since.Store(w.s.about.Load())
+	w.Fib.Load().Since.Store(w.s.coarse.Load())
 	n := w.pick()
 	w.wish.t = nil // what came first may have been another task
 	if next, yield := w.leave(d, n, actPark).Turn(); next != nil {
@@ -199,8 +199,8 @@ func (w *worker) ParkFor(d *rt.Desc, k rt.Park, t *rt.Desc, gen uint32) {
 }
 
 // ParkReady implements rt.Host.
-func (w *worker) ParkReady(d *rt.Desc) error {
-	if !d.Mine() {
+func (w *worker) ParkReady(d *rt.Task) error {
+	if !d.IsCurrent() {
 		if d = rt.Current(); d == nil {
 			panic("task: Park called by a goroutine that is no task, or a function of Blocking: only tasks have a token to wait for")
 		}
@@ -218,7 +218,7 @@ func (w *worker) ParkReady(d *rt.Desc) error {
 	}
 	w.n.parks++
 	w.prevPark, w.prevGen = rt.WaitReady.Park(rt.ForReady), d.Gen()
-	w.Fib.Load().Since.Store(w.s.about.Load())
+	w.Fib.Load().Since.Store(w.s.coarse.Load())
 	if next, yield := w.leave(d, w.pick(), actPark).Turn(); next != nil {
 		next()
 	} else {
@@ -232,7 +232,7 @@ func (w *worker) ParkReady(d *rt.Desc) error {
 }
 
 // Poll implements rt.Host: the slow path of a checkpoint.
-func (w *worker) Poll(d *rt.Desc) {
+func (w *worker) Poll(d *rt.Task) {
 	if w.over(d) {
 		w.preempt(d)
 	}
@@ -240,7 +240,7 @@ func (w *worker) Poll(d *rt.Desc) {
 
 // over does what is due when the flag says so, and reports whether d has to give
 // way.
-func (w *worker) over(d *rt.Desc) bool {
+func (w *worker) over(d *rt.Task) bool {
 	if d.Flag().Asked(w.Dispatch.Load()) {
 		return true
 	}
@@ -252,14 +252,14 @@ func (w *worker) over(d *rt.Desc) bool {
 	}
 	now := w.s.now()
 	w.expireTimers(now)
-	if w.s.home.Owed.Load() != 0 {
+	if w.s.home.ReadyGoroutines.Load() != 0 {
 		w.letIn(now)
 	}
 	return w.slice.Spent(d.Flag(), now, w.s.quantum.Load()) || w.outranked(d) || w.halting()
 }
 
 // preempt puts d at the back of the queue if there is anything else to run.
-func (w *worker) preempt(d *rt.Desc) {
+func (w *worker) preempt(d *rt.Task) {
 	w.checkThread()
 	if w.Forks.PrivateLen() > 0 {
 		w.share(d)
@@ -267,7 +267,7 @@ func (w *worker) preempt(d *rt.Desc) {
 	w.cutChain()
 	n := w.pickFair()
 	if n == nil && !w.halting() {
-		if n = w.peer(d); n == nil {
+		if n = w.takeOtherLow(d); n == nil {
 			w.again(d)
 			return
 		}

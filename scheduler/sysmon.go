@@ -56,7 +56,7 @@ func (u unit) Stalled(p preempt.Dispatch, age time.Duration) {
 
 // sysmonTick is what the monitor does at each tick besides looking at the workers.
 func (s *Scheduler) sysmonTick(now int64) (next int64, busy bool) {
-	s.setAbout(now)
+	s.setCoarse(now)
 	if s.timers.due(now - s.timerGrace()) {
 		// On behalf of workers that all are busy, or all sleep.
 		busy = s.timers.expire(now, &s.ringing, s.inject) > 0
@@ -166,7 +166,7 @@ func (s *Scheduler) freeQueues(now int64) (any bool) {
 // freeBehind moves to the injector what lies behind w's task, and reports whether there was anything. What the worker adds
 // meanwhile is left to the next time, and so are most of many calls.
 func (s *Scheduler) freeBehind(w *worker) (any bool) {
-	free := func(d *rt.Desc) {
+	free := func(d *rt.Task) {
 		s.inj.push(d) // (P1)
 		s.wakeOne()   // (P2, P3)
 		any = true
@@ -198,9 +198,9 @@ const (
 )
 
 // adopt is worker.adopt for sysmon, which has claimed f. Its parent waits for it, so it is counted in time.
-func (s *Scheduler) adopt(f *rt.Frame) *rt.Desc {
+func (s *Scheduler) adopt(f *rt.Frame) *rt.Task {
 	s.live.Add(1)
-	x := stolenExt(f)
+	x := stolenExtra(f)
 	q := &s.inj
 	q.mu.Lock()
 	d := q.descs.take(&s.descs, x)

@@ -148,7 +148,7 @@ type dueBatch [64]*rt.Timer
 
 // expire fires the timers that are due, a batch at a time, and passes the tasks that have to be queued to f. It gives up if
 // somebody else is at it.
-func (q *timers) expire(now int64, batch *dueBatch, f func(d *rt.Desc)) (n int) {
+func (q *timers) expire(now int64, batch *dueBatch, f func(d *rt.Task)) (n int) {
 	for q.due(now) {
 		if !q.mu.TryLock() {
 			return n
@@ -159,7 +159,7 @@ func (q *timers) expire(now int64, batch *dueBatch, f func(d *rt.Desc)) (n int) 
 }
 
 // fire fires as many as batch has room for. The caller holds the lock, which fire lets go of.
-func (q *timers) fire(now int64, batch []*rt.Timer, f func(d *rt.Desc)) (k int) {
+func (q *timers) fire(now int64, batch []*rt.Timer, f func(d *rt.Task)) (k int) {
 	q.drain()
 	n := 0
 	for n < len(batch) && len(q.heap) > 0 && q.heap[0].when <= now {
@@ -380,7 +380,7 @@ func (q *timers) down(i int) {
 }
 
 // newTimer returns an Idle timer that wakes d.
-func (q *timers) newTimer(d *rt.Desc) *rt.Timer {
+func (q *timers) newTimer(d *rt.Task) *rt.Timer {
 	t, _ := q.free.Get().(*rt.Timer)
 	if t == nil {
 		t = new(rt.Timer)

@@ -37,7 +37,7 @@ func newTimerBench() *timerBench {
 }
 
 func (b *timerBench) expire(now int64) {
-	b.timers.expire(now, new(dueBatch), func(*rt.Desc) { explore.Failf("there is no task") })
+	b.timers.expire(now, new(dueBatch), func(*rt.Task) { explore.Failf("there is no task") })
 }
 
 // sleep is the monitor on its way to sleep.

@@ -8,16 +8,16 @@ import (
 	"github.com/heddle-go/heddle/internal/fiber"
 )
 
-// What a burst of tasks leaves behind is given back: sysmon ends the loopers and drops the descriptors that no worker has needed
+// What a burst of tasks leaves behind is given back: sysmon ends the fiberPool and drops the descriptors that no worker has needed
 // for a while, and asks the workers for what only they may touch.
 //
 // A review says how much that is: what was idle at every moment since the review before. While nothing happens, reviews come
-// one window apart, so trimming begins one to two windows after the last burst. Between two reviews sysmon ends loopers in steps,
+// one window apart, so trimming begins one to two windows after the last burst. Between two reviews sysmon ends fiberPool in steps,
 // because ending one takes microseconds: in long steps that follow each other closely if all workers have slept since the
 // review before the last, otherwise in short ones that take a few per cent of a processor, and only half of what is
 // superfluous by each review.
 //
-// A pool in which bursts come regularly must not make the same loopers anew for each of them. So when many are made soon after many were
+// A pool in which bursts come regularly must not make the same fiberPool anew for each of them. So when many are made soon after many were
 // ended, the window doubles, until it is longer than the time between two bursts: then each window sees one, and nothing is superfluous.
 //
 // sysmon goes on ticking for this when all workers sleep, until everything that can be given back has been.
@@ -28,8 +28,8 @@ type trims struct {
 
 	quiet  bool   // all workers slept at the last review
 	wakes  uint64 // Scheduler.wakes then
-	made   uint64 // loopers.made then
-	had    int    // how many loopers it found superfluous
+	made   uint64 // fiberPool.made then
+	had    int    // how many fiberPool it found superfluous
 	all    bool   // that was all there were
 	gave   int    // how many have been ended since
 	ended  int    // how many have been ended since the window was last changed
@@ -43,7 +43,7 @@ const (
 	// is gone ten seconds after they have ended.
 	minWindow = int64(time.Second)
 	maxWindow = 32 * minWindow
-	// regretWithin is for how long after a looper was ended to make another one is a pity, and forgiveAfter after what
+	// regretWithin is for how long after a loopFiber was ended to make another one is a pity, and forgiveAfter after what
 	// time without it the window is the shortest again.
 	regretWithin = maxWindow
 	forgiveAfter = 4 * maxWindow
@@ -51,7 +51,7 @@ const (
 	fewLoopers = 64
 )
 
-// A pace is how many loopers a step ends at most, and how long it is until the next. A looper takes about 1.5 us
+// A pace is how many fiberPool a step ends at most, and how long it is until the next. A loopFiber takes about 1.5 us
 // (BenchmarkReap in internal/fiber).
 type pace struct {
 	most  int
@@ -74,15 +74,15 @@ func (s *Scheduler) trim(now int64) (next int64) {
 	if quiet {
 		pace = whileQuiet
 	}
-	more := s.loopers.superfluous()
+	more := s.fiberPool.superfluous()
 	if more && now >= t.step {
-		n := s.loopers.trim(pace.most)
+		n := s.fiberPool.trim(pace.most)
 		t.step = now + pace.pause
 		t.gave += n
 		if t.ended += n; n > 0 {
 			t.last = now
 		}
-		more = s.loopers.superfluous()
+		more = s.fiberPool.superfluous()
 	}
 	switch {
 	case more:
@@ -96,14 +96,14 @@ func (s *Scheduler) trim(now int64) (next int64) {
 // reviewPools begins a new window. quiet says whether all workers slept during the last one.
 func (s *Scheduler) reviewPools(now int64, quiet bool) {
 	t := &s.trims
-	made := s.loopers.made.Load()
+	made := s.fiberPool.made.Load()
 	if made-t.made > fewLoopers && t.ended > fewLoopers && now-t.last < regretWithin {
 		t.window = min(2*t.window, maxWindow)
 		t.regret, t.ended = now, 0
 	} else if t.window == 0 || now-t.regret > forgiveAfter {
 		t.window = minWindow
 	}
-	// If a quiet window did not end any, although all loopers were to be ended, the rest cannot be: strangers sleep in their slots.
+	// If a quiet window did not end any, although all fiberPool were to be ended, the rest cannot be: strangers sleep in their slots.
 	stuck := quiet && t.all && t.had > 0 && t.gave == 0
 	t.quiet, t.wakes = s.idle.asleep(), s.wakes.Load()
 	batches, more := s.descs.trim(quiet)
@@ -111,7 +111,7 @@ func (s *Scheduler) reviewPools(now int64, quiet bool) {
 	if quiet && s.ask(t.gave > 0 || batches > 0) {
 		more = true
 	}
-	free, had := s.loopers.review(quiet)
+	free, had := s.fiberPool.review(quiet)
 	t.more = !quiet || more || free > 0 && !stuck
 	t.review = now + t.window
 	t.made, t.had, t.all, t.gave = made, had, had == free, 0
@@ -167,14 +167,14 @@ func (w *worker) trimOwn() {
 
 // giveBack gives back what the worker has pooled for itself. Called between two tasks.
 func (w *worker) giveBack() {
-	w.s.loopers.put(w.idleLoopers...)
+	w.s.fiberPool.put(w.idleLoopers...)
 	w.idleLoopers = nil
 	w.descs = descList{}
 	w.Forget()
 }
 
-// review finds what is superfluous, all or half of it, and returns how many loopers there are, and how many of them are to be ended.
-func (p *loopers) review(all bool) (free, had int) {
+// review finds what is superfluous, all or half of it, and returns how many fiberPool there are, and how many of them are to be ended.
+func (p *fiberPool) review(all bool) (free, had int) {
 	p.trimming.Lock()
 	defer p.trimming.Unlock()
 	p.mu.Lock()
@@ -192,7 +192,7 @@ func (p *loopers) review(all bool) (free, had int) {
 }
 
 // superfluous reports whether trim has anything to do.
-func (p *loopers) superfluous() bool {
+func (p *fiberPool) superfluous() bool {
 	p.trimming.Lock()
 	defer p.trimming.Unlock()
 	p.mu.Lock()
@@ -200,15 +200,15 @@ func (p *loopers) superfluous() bool {
 	return p.most() > 0 || len(p.retired) > 0 || p.reaper.Len() > 0
 }
 
-// most is how many idle loopers may be ended now. Called under mu.
-func (p *loopers) most() int { return min(p.over, p.low) }
+// most is how many idle fiberPool may be ended now. Called under mu.
+func (p *fiberPool) most() int { return min(p.over, p.low) }
 
-// trim ends up to most superfluous loopers and returns how many. What cannot be ended, because a task that waits sleeps in its
+// trim ends up to most superfluous fiberPool and returns how many. What cannot be ended, because a task that waits sleeps in its
 // slot, goes back to the pool.
 //
-// The loopers to be ended belong to the reaper alone. If the pool runs empty, they too go back, at the next call:
+// The fiberPool to be ended belong to the reaper alone. If the pool runs empty, they too go back, at the next call:
 // until then workers make new ones.
-func (p *loopers) trim(most int) (n int) {
+func (p *fiberPool) trim(most int) (n int) {
 	p.trimming.Lock()
 	defer p.trimming.Unlock()
 	p.mu.Lock()
@@ -240,8 +240,8 @@ func (p *loopers) trim(most int) (n int) {
 }
 
 // takeBack puts what the reaper has back into the pool, in front, since it has been idle for longest. Called under trimming and mu.
-func (p *loopers) takeBack() {
-	var idle []*looper
+func (p *fiberPool) takeBack() {
+	var idle []*loopFiber
 	for _, l := range p.reaper.Left() {
 		if l.Goexits < maxGoexits {
 			idle = append(idle, l)
@@ -255,8 +255,8 @@ func (p *loopers) takeBack() {
 	}
 }
 
-// endAll ends all loopers. The workers and sysmon have ended.
-func (p *loopers) endAll() {
+// endAll ends all fiberPool. The workers and sysmon have ended.
+func (p *fiberPool) endAll() {
 	p.trimming.Lock()
 	defer p.trimming.Unlock()
 	p.takeBack()

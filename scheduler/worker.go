@@ -30,15 +30,15 @@ type worker struct {
 	// The worker's own: used by whatever runs on it.
 	base        *fiber.Fiber // the goroutine that the worker started as
 	act         action       // what commit has to do
-	prev        *rt.Desc     // with whom
+	prev        *rt.Task     // with whom
 	prevGen     uint32
 	prevPark    rt.Park
-	prevLooper  *looper
-	idleLoopers []*looper
-	born        *looper                         // whose body is about to begin
-	body        func(yield func(struct{}) bool) // of its loopers' fibers
-	needLooper  bool                            // the base is switched to for making a looper, not for ending
-	handoff     *rt.Desc                        // what the looper that is switched to has to run; nil: look for something
+	prevLooper  *loopFiber
+	idleLoopers []*loopFiber
+	born        *loopFiber                      // whose body is about to begin
+	body        func(yield func(struct{}) bool) // of its fiberPool' fibers
+	needLooper  bool                            // the base is switched to for making a loopFiber, not for ending
+	handoff     *rt.Task                        // what the loopFiber that is switched to has to run; nil: look for something
 	descs       descList
 	rng         *rand.Rand
 	tick        uint32 // counts looks for work
@@ -53,7 +53,7 @@ type worker struct {
 	ringing     *dueBatch
 	searching   bool // registered in idleSet as a searcher
 	slice       preempt.Slice
-	owedSince   int64 // when an outsider was first seen waiting for a P; 0: none is
+	readySince  int64 // when an outsider was first seen waiting for a P; 0: none is
 	owedLook    uint32
 	tid         int
 	lastNext    uint32 // sysmon's: the next slot's seq at its last tick
@@ -86,12 +86,12 @@ type worker struct {
 	_     cpu.CacheLinePad
 	shown shown                // counts, as of the last flush
 	holds atomicx.Bool         // it holds more than is worth keeping while it sleeps for long
-	runq  deque.Owner[rt.Desc] // FIFO
+	runq  deque.Owner[rt.Task] // FIFO
 	_     cpu.CacheLinePad
 }
 
 // Sleep implements rt.Host.
-func (w *worker) Sleep(d *rt.Desc, ns int64) {
+func (w *worker) Sleep(d *rt.Task, ns int64) {
 	q := &w.s.timers
 	t := q.newTimer(d)
 	t.Fib = w.Fib.Load()
@@ -103,7 +103,7 @@ func (w *worker) Sleep(d *rt.Desc, ns int64) {
 	}
 	w.n.parks++
 	w.prevPark, w.prevGen = rt.WaitSleep.Park(rt.ForWake), d.Gen()
-	w.Fib.Load().Since.Store(w.s.about.Load())
+	w.Fib.Load().Since.Store(w.s.coarse.Load())
 	if next, yield := w.leave(d, w.pickDue(now), actPark).Turn(); next != nil {
 		next()
 	} else {
@@ -122,11 +122,11 @@ func (w *worker) Sleep(d *rt.Desc, ns int64) {
 // Spawn implements rt.Host: the task goes to the next slot. What was there goes to the back of the queue. Other than a woken
 // task (see Local), a child in the slot is among what a worker looks at before it sleeps, since its parent may go on for
 // long.
-func (w *worker) Spawn(fn any, x *rt.Ext) (*rt.Desc, uint32) {
+func (w *worker) Spawn(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	if w.s.phase.Load() >= phaseClosed {
 		return nil, 0
 	}
-	under := x != nil && x.Under != nil
+	under := x != nil && x.Parents != nil
 	if under {
 		w.s.cohorts.Hold(x) // may panic
 	}
@@ -160,7 +160,7 @@ func (w *worker) Spawn(fn any, x *rt.Ext) (*rt.Desc, uint32) {
 // stuck, sysmon wakes a worker at its next tick (N3 of the protocol).
 //
 // A high or low task goes to its own queue.
-func (w *worker) Local(d *rt.Desc) {
+func (w *worker) Local(d *rt.Task) {
 	if isRanked(d) {
 		w.push(d)
 		return
@@ -202,14 +202,14 @@ func (w *worker) Hungry() {
 // microseconds, and there is nothing to do: giving up the P costs a pinned worker
 // two thread switches.
 func (w *worker) letIn(now int64) {
-	if w.owedSince == 0 {
-		w.owedSince = now
+	if w.readySince == 0 {
+		w.readySince = now
 		return
 	}
-	if now-w.owedSince < owedPatience {
+	if now-w.readySince < readyPatience {
 		return
 	}
-	w.owedSince = 0
+	w.readySince = 0
 	w.n.letIns++
 	if w.fixed {
 		runtime.Gosched()
@@ -220,9 +220,9 @@ func (w *worker) letIn(now int64) {
 	w.pin()
 }
 
-// owedPatience is twice the time that the Go runtime takes to wake a thread for a
+// readyPatience is twice the time that the Go runtime takes to wake a thread for a
 // goroutine that a running P has made ready, if there is another P.
-const owedPatience = int64(20 * time.Microsecond)
+const readyPatience = int64(20 * time.Microsecond)
 
 // pin locks the worker to the thread that it finds itself on, and binds that to the worker's CPU.
 func (w *worker) pin() {
@@ -283,7 +283,7 @@ func (w *worker) bind() {
 // main is the worker's goroutine.
 func (w *worker) main() {
 	defer w.s.done.Done()
-	label.Clear() // New or Resize may have been called with labels; loopers get those of this goroutine
+	label.Clear() // New or Resize may have been called with labels; fibers get those of this goroutine
 	for w.serve(); !w.depart(); {
 		w.serve() // Resize wants it back
 	}
@@ -317,7 +317,7 @@ func (w *worker) serve() {
 	w.fairNext()
 	for w.needLooper = true; w.needLooper; {
 		w.needLooper = false
-		l := w.newLooper() // Fib names it when it has entered the table of fibers: see Mine
+		l := w.newLoopFiber() // Fib names it when it has entered the table of fibers: see IsCurrent
 		exchange(w.pinned, w.base, &l.Fiber)
 		w.commit()
 	}

@@ -139,7 +139,7 @@ func (c *Ctx) blocking(kind *rt.CallKind, fn func()) error {
 		fn()
 		return nil
 	}
-	if d := me.desc(); !kind.Long() && d.Host().Call(d, fn, kind) {
+	if d := me.record(); !kind.Long() && d.Host().Call(d, fn, kind) {
 		return nil
 	}
 	return me.callElsewhere(c, &call{fn: fn, kind: kind})
@@ -148,11 +148,11 @@ func (c *Ctx) blocking(kind *rt.CallKind, fn func()) error {
 // callElsewhere has a goroutine that is no task make the call. c is the task that calls; the end of ctx ends the wait, if j allows for it.
 func (c *Ctx) callElsewhere(ctx context.Context, j *call) error {
 	j.task = c.Task()
-	j.Prepare(ctx, c.desc())
-	j.Why = rt.WaitBlocking
-	c.desc().Home().Sched.Block(j)
+	j.Prepare(ctx, c.record())
+	j.Reason = rt.WaitBlocking
+	c.record().Shared().Sched.Block(j)
 	if err := j.WaitIn(j); err != nil {
-		c.desc().LeaveCall(&j.Call)
+		c.record().LeaveCall(&j.Call)
 		return err
 	}
 	if pe, ok := j.failure.(*PanicError); ok {
@@ -225,7 +225,7 @@ func (j *call) End() {
 	if !j.Call.End() {
 		return
 	}
-	if d := j.task.desc(); d.Wake() {
-		d.Home().Sched.Inject(d)
+	if d := j.task.record(); d.Wake() {
+		d.Shared().Sched.Inject(d)
 	}
 }

@@ -71,7 +71,7 @@ func (q *arrivals) take(ctx context.Context) (i int, err error) {
 			return 0, err
 		}
 		w := q.waiter.push(&q.mu, ctx, c)
-		w.Why = rt.WaitResult
+		w.Reason = rt.WaitResult
 		q.mu.Unlock()
 		if err := w.wait(); err != nil {
 			return 0, err

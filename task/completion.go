@@ -83,7 +83,7 @@ func (p *Completion[T]) wait(ctx context.Context, t Task) (T, error) {
 	if err != nil {
 		return zero, err
 	}
-	if t.desc() != nil && t.awaitsItself(c) {
+	if t.record() != nil && t.awaitsItself(c) {
 		return zero, errOwnWait
 	}
 	p.mu.Lock()
@@ -92,7 +92,7 @@ func (p *Completion[T]) wait(ctx context.Context, t Task) (T, error) {
 		return p.v, p.err
 	}
 	w := p.queue.push(&p.mu, ctx, c)
-	w.Why, w.End = rt.WaitResult, rt.Handle(t)
+	w.Reason, w.End = rt.WaitResult, rt.Handle(t)
 	p.mu.Unlock()
 	if err := w.wait(); err != nil {
 		return zero, err
@@ -144,7 +144,7 @@ func (q *waitQueue) push(mu *atomicx.Mutex, ctx context.Context, c *Ctx) *queued
 		w = new(queued)
 	}
 	w.mu = mu
-	w.Prepare(ctx, c.desc())
+	w.Prepare(ctx, c.record())
 	q.append(w)
 	return w
 }
@@ -220,7 +220,7 @@ func wakeAll(list *queued, by *Ctx) {
 		if w.then != nil {
 			w.then(by)
 		} else {
-			w.Wake(by.desc())
+			w.Wake(by.record())
 		}
 	}
 }

@@ -31,14 +31,14 @@ import (
 // the user's), but its Err and Done may be those of the other task. So if
 // something keeps a context beyond the end, give it one that was derived by [context.WithCancel], or by
 // [WithTimeout]; these call the methods.
-type Ctx rt.Desc
+type Ctx rt.Task
 
 var _ context.Context = (*Ctx)(nil)
 
 // It is called before package scheduler is initialised, so before there is any task.
 var _ = func() bool { rt.KnowCtx((*Ctx)(nil)); return true }()
 
-func (c *Ctx) desc() *rt.Desc { return (*rt.Desc)(c) }
+func (c *Ctx) record() *rt.Task { return (*rt.Task)(c) }
 
 // Current returns the task on which the caller runs. ok is false if it runs on none: an ordinary goroutine, or a function of
 // [Ctx.Blocking]. It costs some nanoseconds, however many workers and schedulers there are. Any goroutine may call it.
@@ -55,12 +55,12 @@ var background = context.Background()
 // enter is wait.Enter.
 func enter(ctx context.Context) (*Ctx, error) {
 	of, _ := ctx.(*Ctx)
-	d, err := wait.Enter(ctx, (*rt.Desc)(of))
+	d, err := wait.Enter(ctx, (*rt.Task)(of))
 	return (*Ctx)(d), err
 }
 
 // Task returns the handle of the task.
-func (c *Ctx) Task() Task { return handle(c.desc(), c.desc().Gen()) }
+func (c *Ctx) Task() Task { return handle(c.record(), c.record().Gen()) }
 
 // Go starts fn as a new task on the same scheduler and returns its handle. The
 // task runs next on this worker, when the present one gives way, before older tasks and before children that were
@@ -77,10 +77,10 @@ func (c *Ctx) Go(fn func(c *Ctx), opts ...Option) Task {
 	if fn == nil {
 		panic("task: Ctx.Go with a nil function")
 	}
-	if !c.desc().Mine() {
+	if !c.record().IsCurrent() {
 		return c.goElsewhere(fn, opts)
 	}
-	d, gen := c.desc().Host().Spawn(fn, extOf(opts))
+	d, gen := c.record().Host().Spawn(fn, extraOf(opts))
 	if d == nil {
 		return closedTask
 	}
@@ -89,9 +89,9 @@ func (c *Ctx) Go(fn func(c *Ctx), opts ...Option) Task {
 
 // goElsewhere is Go for a caller that is not c's task.
 func (c *Ctx) goElsewhere(fn func(c *Ctx), opts []Option) Task {
-	home := c.desc().Home()
-	x := extOf(opts)
-	if me := rt.Current(); me != nil && me.Home() == home {
+	home := c.record().Shared()
+	x := extraOf(opts)
+	if me := rt.Current(); me != nil && me.Shared() == home {
 		if d, gen := me.Host().Spawn(fn, x); d != nil {
 			return handle(d, gen)
 		}
@@ -110,18 +110,18 @@ func (c *Ctx) goElsewhere(fn func(c *Ctx), opts []Option) Task {
 // quantum and another one is runnable, it goes to the back of the queue. Call it in
 // every loop that may run for long, on the c of the task that runs the loop: on another's it acts on the caller too, but is counted
 // there, and comes late.
-func (c *Ctx) Checkpoint() { (*rt.Desc)(c).Checkpoint() }
+func (c *Ctx) Checkpoint() { (*rt.Task)(c).Checkpoint() }
 
 // Yield puts the task at the back of its worker's queue and runs the next
 // runnable task. It returns at once if there is none.
-func (c *Ctx) Yield() { (*rt.Desc)(c).Worker().Host.Yield((*rt.Desc)(c)) } // the host looks up the caller; so this inlines
+func (c *Ctx) Yield() { (*rt.Task)(c).Worker().Host.Yield((*rt.Task)(c)) } // the host looks up the caller; so this inlines
 
 // Worker returns the index of the worker on which the caller runs, from 0 to the number of workers of its scheduler, exclusive; or
 // -1 if the caller runs on none. The task may be on another worker after anything that parks or yields, but until then no other
 // task runs on this one: so an element for each worker can be added to without a lock, and summed up in the end.
 func (c *Ctx) Worker() int {
-	d := c.desc()
-	if !d.Mine() {
+	d := c.record()
+	if !d.IsCurrent() {
 		if d = rt.Current(); d == nil {
 			return -1
 		}
@@ -134,26 +134,26 @@ func (c *Ctx) Worker() int {
 // earlier, since the last Park returned, makes it return at once: a task has
 // one token, which Ready gives and Park takes. Check the condition that is
 // waited for in a loop.
-func (c *Ctx) Park() error { return (*rt.Desc)(c).Worker().Host.ParkReady((*rt.Desc)(c)) }
+func (c *Ctx) Park() error { return (*rt.Task)(c).Worker().Host.ParkReady((*rt.Task)(c)) }
 
 // Ready is [Task.Ready] for callers that run on a task: t runs next on this worker, after
 // the present task gives way, which keeps its data in the caches. Idle workers may
 // take it earlier.
 func (c *Ctx) Ready(t Task) {
-	if t.desc() == nil || !t.desc().Ready(t.life()) {
+	if t.record() == nil || !t.record().Ready(t.life()) {
 		return
 	}
-	if home := t.desc().Home(); home != c.desc().Home() || !c.desc().Mine() {
-		home.Sched.Inject(t.desc()) // which looks up the caller
+	if home := t.record().Shared(); home != c.record().Shared() || !c.record().IsCurrent() {
+		home.Sched.Inject(t.record()) // which looks up the caller
 		return
 	}
-	c.desc().Host().Local(t.desc())
+	c.record().Host().Local(t.record())
 }
 
 // Sleep parks the task for at least d. It returns early, with the cause, if the task
 // is cancelled. If d is not positive it is a [Ctx.Yield].
 func (c *Ctx) Sleep(d time.Duration) error {
-	if !c.desc().Mine() {
+	if !c.record().IsCurrent() {
 		return Sleep(c, d)
 	}
 	return c.sleep(d)
@@ -164,12 +164,12 @@ func (c *Ctx) sleep(d time.Duration) error {
 	if err := c.Cause(); err != nil {
 		return err
 	}
-	h := c.desc().Host()
+	h := c.record().Host()
 	if d <= 0 {
-		h.Yield(c.desc())
+		h.Yield(c.record())
 		return c.Cause()
 	}
-	h.Sleep(c.desc(), int64(d))
+	h.Sleep(c.record(), int64(d))
 	return c.Cause()
 }
 
@@ -181,29 +181,29 @@ func (c *Ctx) Cancel() { c.Task().Cancel() }
 // a yield point like [Ctx.Checkpoint].
 func (c *Ctx) Cancelled() bool {
 	c.Checkpoint()
-	d := c.desc()
-	return d.Status().Cancelled() || d.Ext() != nil && d.Follow()
+	d := c.record()
+	return d.Status().Cancelled() || d.Extra() != nil && d.Follow()
 }
 
 // Deadline implements [context.Context]: the earliest of the task's own deadline, given with the options [Deadline] and
 // [Timeout], and the deadlines of its parent contexts.
 func (c *Ctx) Deadline() (deadline time.Time, ok bool) {
-	c.desc().Escape()
-	c.desc().EachParent(func(p context.Context) bool {
+	c.record().Escape()
+	c.record().EachParent(func(p context.Context) bool {
 		if t, has := p.Deadline(); has && (!ok || t.Before(deadline)) {
 			deadline, ok = t, true
 		}
 		return true
 	})
-	if x := c.desc().Ext(); x != nil && x.Limit != nil && !x.Limit.At.IsZero() && (!ok || x.Limit.At.Before(deadline)) {
-		return x.Limit.At, true
+	if x := c.record().Extra(); x != nil && x.Deadline != nil && !x.Deadline.At.IsZero() && (!ok || x.Deadline.At.Before(deadline)) {
+		return x.Deadline.At, true
 	}
 	return deadline, ok
 }
 
 // Done implements [context.Context]. The channel is closed when the task is cancelled, or
 // ends. Inside the task, prefer [Ctx.Cancelled]: a task whose Done was asked for is not pooled.
-func (c *Ctx) Done() <-chan struct{} { return c.desc().Done() }
+func (c *Ctx) Done() <-chan struct{} { return c.record().Done() }
 
 // Err implements [context.Context]: nil until the task is cancelled or has ended, then [context.DeadlineExceeded] if
 // that was since its deadline, or that of a context that it is under, has passed, else [context.Canceled]. When a
@@ -211,26 +211,26 @@ func (c *Ctx) Done() <-chan struct{} { return c.desc().Done() }
 //
 // Inside the task, prefer [Ctx.Cancelled] and Cause: the descriptor of a task whose Err was asked for is not pooled.
 func (c *Ctx) Err() error {
-	c.desc().Escape()
-	return c.desc().CtxErr()
+	c.record().Escape()
+	return c.record().CtxErr()
 }
 
 // Cause returns why the task is cancelled, or nil if it is not: what the operations that wait return. It is
 // [context.Canceled] after Cancel, what CancelCause was given, the [context.Cause] of the context that the task is under, or
 // [ErrClosed]. context.Cause(c) returns the same.
-func (c *Ctx) Cause() error { return c.desc().CtxCause() }
+func (c *Ctx) Cause() error { return c.record().CtxCause() }
 
 // Value implements [context.Context]: the value of the parent context, if the task
 // was given one.
 func (c *Ctx) Value(key any) (v any) {
-	c.desc().Escape()
+	c.record().Escape()
 	switch key {
 	case wait.TaskKey{}:
 		return c
 	case cancelCtxKey:
 		return c.family()
 	}
-	c.desc().EachParent(func(p context.Context) bool {
+	c.record().EachParent(func(p context.Context) bool {
 		v = p.Value(key)
 		return v == nil
 	})

@@ -17,7 +17,7 @@ func Deadline(t time.Time) Option {
 	if t.IsZero() {
 		return Option{}
 	}
-	return Option{func(x *rt.Ext) {
+	return Option{func(x *rt.Extra) {
 		l := limitOf(x)
 		if l.At.IsZero() || t.Before(l.At) {
 			l.At = t
@@ -27,7 +27,7 @@ func Deadline(t time.Time) Option {
 
 // Timeout is [Deadline] with a duration that is measured from the submission.
 func Timeout(d time.Duration) Option {
-	return Option{func(x *rt.Ext) {
+	return Option{func(x *rt.Extra) {
 		l := limitOf(x)
 		if !l.Timed || d < l.After {
 			l.After = d
@@ -36,14 +36,14 @@ func Timeout(d time.Duration) Option {
 	}}
 }
 
-func limitOf(x *rt.Ext) *rt.Limit {
-	if x.Limit == nil {
-		x.Limit = &rt.Limit{Expire: expire}
+func limitOf(x *rt.Extra) *rt.Deadline {
+	if x.Deadline == nil {
+		x.Deadline = &rt.Deadline{Expire: expire}
 	}
-	return x.Limit
+	return x.Deadline
 }
 
-func expire(d *rt.Desc, gen uint32) {
+func expire(d *rt.Task, gen uint32) {
 	handle(d, gen).cancel(context.DeadlineExceeded, context.DeadlineExceeded)
 }
 
@@ -66,7 +66,7 @@ func WithTimeout(ctx context.Context, d time.Duration) (_ context.Context, cance
 // WithTimeoutCause is [WithTimeout] with a cause, as for [context.WithTimeoutCause].
 func WithTimeoutCause(ctx context.Context, d time.Duration, cause error) (_ context.Context, cancel context.CancelFunc) {
 	if c := ofTask(ctx); c != nil {
-		timers := c.desc().Home().Sched.Timers()
+		timers := c.record().Shared().Sched.Timers()
 		return newTimed(ctx, timers, timers.Time().Add(d), d, cause)
 	}
 	return context.WithTimeoutCause(ctx, d, cause)
@@ -76,7 +76,7 @@ func WithTimeoutCause(ctx context.Context, d time.Duration, cause error) (_ cont
 // [context.WithDeadlineCause].
 func WithDeadlineCause(ctx context.Context, t time.Time, cause error) (_ context.Context, cancel context.CancelFunc) {
 	if c := ofTask(ctx); c != nil {
-		timers := c.desc().Home().Sched.Timers()
+		timers := c.record().Shared().Sched.Timers()
 		return newTimed(ctx, timers, t, t.Sub(timers.Time()), cause)
 	}
 	return context.WithDeadlineCause(ctx, t, cause)
@@ -154,14 +154,14 @@ func newTimed(parent context.Context, timers rt.Timers, at time.Time, left time.
 
 // above returns the context that the inner one of a timed context under parent is a child of.
 func above(parent context.Context) context.Context {
-	if c, ok := parent.(*Ctx); ok && !c.desc().Ext().HasContext() {
+	if c, ok := parent.(*Ctx); ok && !c.record().Extra().HasContext() {
 		return context.WithoutCancel(parent) // when c ends, so does the timed context, at once: see watch
 	}
 	if x, ok := parent.Value(wait.TellerKey{}).(*timed); ok && x.done == parent.Done() {
 		return within{parent, x.inner}
 	}
 	if c, ok := From(parent); ok {
-		if in := c.desc().Inner(); in != nil && in.Done() == parent.Done() {
+		if in := c.record().Inner(); in != nil && in.Done() == parent.Done() {
 			return within{parent, in}
 		}
 	}
@@ -297,7 +297,7 @@ func (x *timed) Register(f func()) (stop func() bool, ok bool) {
 // context looks for this method in a context that is not its own: with it, contexts derived from a Ctx need no
 // goroutine that waits for its end.
 func (c *Ctx) AfterFunc(f func()) (stop func() bool) {
-	if stop, ok := c.desc().AfterDone(atEnd(f)); ok {
+	if stop, ok := c.record().AfterDone(atEnd(f)); ok {
 		return stop
 	}
 	go f()
@@ -326,8 +326,8 @@ func Sleep(ctx context.Context, d time.Duration) error {
 		}
 		return nil
 	}
-	s := &sleeper{timers: c.desc().Home().Sched.Timers()}
-	s.Prepare(ctx, c.desc())
+	s := &sleeper{timers: c.record().Shared().Sched.Timers()}
+	s.Prepare(ctx, c.record())
 	s.timer.Do = s
 	s.timers.Arm(&s.timer, rt.After(s.timers.Now(), d))
 	err = s.Wait()

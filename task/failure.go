@@ -16,7 +16,7 @@ func failure(c *Ctx, v any) error {
 	if v == nil { // by Goexit, or by panic(nil) with GODEBUG=panicnil=1
 		if why, _ := rt.Unwinding(1); why != rt.Panicking {
 			if c != nil {
-				if err := c.desc().TakeFailure(); err != nil {
+				if err := c.record().TakeFailure(); err != nil {
 					return err
 				}
 			}

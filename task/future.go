@@ -39,14 +39,14 @@ func Submit[T any](on Starter, fn func(c *Ctx) (T, error), opts ...Option) *Futu
 	c, _ := Current()
 	var by context.Context // none
 	var err error
-	if f.task, err = l.start(by, c, s, extOf(opts), opts); err != nil {
+	if f.task, err = l.start(by, c, s, extraOf(opts), opts); err != nil {
 		s.skip(err)
 	}
 	return f
 }
 
 // Run implements rt.Runner.
-func (s *submitted[T]) Run(d *rt.Desc) {
+func (s *submitted[T]) Run(d *rt.Task) {
 	c := (*Ctx)(d)
 	var v T
 	returned := false
@@ -55,7 +55,7 @@ func (s *submitted[T]) Run(d *rt.Desc) {
 		if !returned {
 			err = failure(c, recover())
 		}
-		if n := settleTask(c); n > 0 && returned {
+		if n := unwindForks(c); n > 0 && returned {
 			err = &PanicError{Value: rt.UnjoinedText(n), Stack: debug.Stack()}
 		}
 		s.p.complete(c, v, err)
@@ -65,7 +65,7 @@ func (s *submitted[T]) Run(d *rt.Desc) {
 }
 
 // Skip implements rt.Runner.
-func (s *submitted[T]) Skip(d *rt.Desc) { s.skip(d.Cause(context.Canceled, ErrClosed)) }
+func (s *submitted[T]) Skip(d *rt.Task) { s.skip(d.Cause(context.Canceled, ErrClosed)) }
 
 func (s *submitted[T]) skip(cause error) {
 	var zero T

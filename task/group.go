@@ -47,7 +47,7 @@ type Group struct {
 	limit   int // if limited
 	joining bool
 
-	members headcount
+	members memberCount
 
 	// The task that made the group, or nil; of the zero Group, the first task that adds a member. The latest members that it has
 	// started are its own: see await.
@@ -63,7 +63,7 @@ type Group struct {
 	first   error       // the first member's that failed
 	errs    []error     // all, if joining
 	panic   *PanicError // the first
-	running *heir       // list of those that have started, if there is a context
+	running *ctxMember  // list of those that have started, if there is a context
 	ended   bool        // the members of the list are being cancelled; those that come have to do it themselves
 }
 
@@ -123,7 +123,7 @@ func (g *Group) Go(fn func(c *Ctx) error, opts ...Option) {
 		panic(nilMember)
 	}
 	c := g.maker.Load() // mostly the caller, which it can say faster than caller can
-	if c == nil || !c.desc().Mine() {
+	if c == nil || !c.record().IsCurrent() {
 		c = (*Ctx)(wait.Caller(background))
 	}
 	if c != nil {
@@ -168,7 +168,7 @@ func (g *Group) goLimited(ctx context.Context, c *Ctx, fn func(c *Ctx) error, op
 		return g.add(ctx, c, fn, opts)
 	}
 	w := g.more.push(&g.mu, ctx, c)
-	w.Why = rt.WaitPlace
+	w.Reason = rt.WaitPlace
 	g.mu.Unlock()
 	me := memberOf(c)
 	if me.lend(c) { // maybe to w
@@ -280,7 +280,7 @@ func (g *Group) await(ctx context.Context, c *Ctx) error {
 		return nil
 	}
 	w := g.waiters.push(&g.mu, ctx, c)
-	w.Why = rt.WaitMembers
+	w.Reason = rt.WaitMembers
 	g.mu.Unlock()
 	if me.lend(c) {
 		defer me.takeBack(c) // also if a method of ctx panics
@@ -300,7 +300,7 @@ type member struct {
 	asks  *queued // the one that waits in g.back, or nil
 }
 
-// members pools those that are no heirs and that the worker does not keep: a group is often all that a program allocates while it runs,
+// members pools those that are not bound to a context and that the worker does not keep: a group is often all that a program allocates while it runs,
 // and then much of its time went into the collector (BenchmarkGroup). Nobody but its task knows a member, and the task forgets it
 // at the end of run.
 var members = sync.Pool{New: func() any { return new(member) }}
@@ -308,22 +308,22 @@ var members = sync.Pool{New: func() any { return new(member) }}
 // spareMember returns a member that has run, or a new one. c is the running task, or nil.
 func spareMember(c *Ctx) *member {
 	if c != nil {
-		if m, ok := c.desc().Worker().Spare().(*member); ok {
+		if m, ok := c.record().Worker().Spare().(*member); ok {
 			return m
 		}
 	}
 	return members.Get().(*member)
 }
 
-// An heir is a member of a group with a context, which cancels it.
-type heir struct {
+// An ctxMember is a member of a group with a context, which cancels it.
+type ctxMember struct {
 	member
-	ext rt.Ext // the task's
+	extra rt.Extra // the task's
 
 	// Under the group's mu.
 	task       Task
 	listed     bool
-	next, prev *heir
+	next, prev *ctxMember
 }
 
 // launch counts a member and starts it. Its place, if there is a limit, has been taken. With an error it has not been started, and is
@@ -350,23 +350,23 @@ func (g *Group) enter(by context.Context, c *Ctx, fn func(c *Ctx) error, opts []
 		m := spareMember(c)
 		m.g, m.fn, m.place = g, fn, g.limited
 		if g.none() {
-			return g.enterZero(by, c, m, extOf(opts), opts)
+			return g.enterZero(by, c, m, extraOf(opts), opts)
 		}
-		t, err := g.start(by, c, m, extOf(opts), opts)
+		t, err := g.start(by, c, m, extraOf(opts), opts)
 		g.note(c, t)
 		return err
 	}
-	h := &heir{member: member{g: g, fn: fn, place: g.limited}}
-	h.ext.Parent = g.ctx
-	addTo(&h.ext, opts)
-	t, err := g.start(by, c, h, &h.ext, opts)
+	h := &ctxMember{member: member{g: g, fn: fn, place: g.limited}}
+	h.extra.Owner = g.ctx
+	addTo(&h.extra, opts)
+	t, err := g.start(by, c, h, &h.extra, opts)
 	g.note(c, t)
 	return err
 }
 
 // enterZero starts m, which has been counted, for the zero Group: on the scheduler of c.
-func (g *Group) enterZero(by context.Context, c *Ctx, m *member, x *rt.Ext, opts []Option) error {
-	on := launcher{sched: c.desc().Home().Sched}
+func (g *Group) enterZero(by context.Context, c *Ctx, m *member, x *rt.Extra, opts []Option) error {
+	on := launcher{sched: c.record().Shared().Sched}
 	if by == ended { // of TryGo
 		_, err := on.start(by, nil, m, x, opts)
 		return err
@@ -392,7 +392,7 @@ func (g *Group) note(c *Ctx, t Task) {
 func (g *Group) joinRecent(c *Ctx, k rt.Park) {
 	for i, t := range g.recent {
 		g.recent[i] = Task{}
-		if t.desc() != nil && t.desc().Status().Fresh(t.life()) {
+		if t.record() != nil && t.record().Status().Fresh(t.life()) {
 			_ = t.join(c, rt.WaitMembers, k) // the member's error is the group's; that of c, await meets again
 		}
 	}
@@ -429,30 +429,30 @@ func memberOf(c *Ctx) *member {
 	switch m := launchedOf(c).(type) {
 	case *member:
 		return m
-	case *heir:
+	case *ctxMember:
 		return &m.member
 	}
 	return nil
 }
 
 // Run implements rt.Runner.
-func (m *member) Run(d *rt.Desc) { m.run((*Ctx)(d), nil) }
+func (m *member) Run(d *rt.Task) { m.run((*Ctx)(d), nil) }
 
 // Run implements rt.Runner.
-func (h *heir) Run(d *rt.Desc) {
+func (h *ctxMember) Run(d *rt.Task) {
 	h.enlist((*Ctx)(d))
 	h.run((*Ctx)(d), h)
 }
 
-// run is the task's function. h is the heir that m is, or nil.
-func (m *member) run(c *Ctx, h *heir) {
+// run is the task's function. h is the ctxMember that m is, or nil.
+func (m *member) run(c *Ctx, h *ctxMember) {
 	returned := false
 	var err error
 	defer func() {
 		if !returned {
 			err = failure(c, recover())
 		}
-		if n := settleTask(c); n > 0 && returned {
+		if n := unwindForks(c); n > 0 && returned {
 			err = &PanicError{Value: rt.UnjoinedText(n), Stack: debug.Stack()}
 		}
 		if h != nil {
@@ -461,7 +461,7 @@ func (m *member) run(c *Ctx, h *heir) {
 		m.end(c, err)
 		if h == nil {
 			m.g, m.fn = nil, nil
-			if !c.desc().Worker().Keep(m) {
+			if !c.record().Worker().Keep(m) {
 				members.Put(m)
 			}
 		}
@@ -471,7 +471,7 @@ func (m *member) run(c *Ctx, h *heir) {
 }
 
 // Skip implements rt.Runner.
-func (m *member) Skip(d *rt.Desc) { m.skip(d.Cause(context.Canceled, ErrClosed)) }
+func (m *member) Skip(d *rt.Task) { m.skip(d.Cause(context.Canceled, ErrClosed)) }
 
 func (m *member) skip(cause error) { m.end(nil, cause) }
 
@@ -524,7 +524,7 @@ func (g *Group) leave(by *Ctx) {
 }
 
 // enlist enters a member that has started where cancelMembers finds it.
-func (h *heir) enlist(c *Ctx) {
+func (h *ctxMember) enlist(c *Ctx) {
 	g := h.g
 	g.mu.Lock()
 	h.task = c.Task()
@@ -544,7 +544,7 @@ func (h *heir) enlist(c *Ctx) {
 }
 
 // delist takes back enlist.
-func (h *heir) delist() {
+func (h *ctxMember) delist() {
 	g := h.g
 	g.mu.Lock()
 	defer g.mu.Unlock()

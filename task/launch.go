@@ -30,7 +30,7 @@ func launcherOf(who string, on Starter) launcher {
 		if on == nil {
 			panic(nilStarter(who))
 		}
-		return launcher{sched: on.desc().Home().Sched}
+		return launcher{sched: on.record().Shared().Sched}
 	}
 	if sched, ok := rt.SchedulerOf(on); ok {
 		return launcher{sched: sched}
@@ -48,12 +48,12 @@ func (l *launcher) none() bool { return l.sched == nil && l.on == nil }
 // start starts h's task on the worker of c, if that is a task of the same scheduler, and otherwise from outside, where it
 // may wait for room in the queue until by ends. It returns an error if the scheduler refuses. x is what opts and the parent
 // context come to, or nil.
-func (l *launcher) start(by context.Context, c *Ctx, h launched, x *rt.Ext, opts []Option) (Task, error) {
+func (l *launcher) start(by context.Context, c *Ctx, h launched, x *rt.Extra, opts []Option) (Task, error) {
 	if l.on != nil {
 		return l.startForeign(h, x, opts)
 	}
-	if c != nil && c.desc().Home().Sched == l.sched {
-		d, gen := c.desc().Host().Spawn(h, x)
+	if c != nil && c.record().Shared().Sched == l.sched {
+		d, gen := c.record().Host().Spawn(h, x)
 		if d == nil {
 			return closedTask, ErrClosed
 		}
@@ -68,7 +68,7 @@ func (l *launcher) start(by context.Context, c *Ctx, h launched, x *rt.Ext, opts
 
 // startForeign starts h's task by a Starter, which may put it under a context of its own. A goroutine
 // watches over such a task, to see if it never runs.
-func (l *launcher) startForeign(h launched, x *rt.Ext, opts []Option) (Task, error) {
+func (l *launcher) startForeign(h launched, x *rt.Extra, opts []Option) (Task, error) {
 	ran := new(atomicx.Bool)
 	started := false
 	defer func() {
@@ -81,13 +81,13 @@ func (l *launcher) startForeign(h launched, x *rt.Ext, opts []Option) (Task, err
 			return // the Starter has called it before
 		}
 		f := &foreign{Context: context.Background(), h: h}
-		if x != nil && x.Parent != nil {
-			f.Context = x.Parent
+		if x != nil && x.Owner != nil {
+			f.Context = x.Owner
 		}
-		c.desc().Escape()
-		c.desc().NeedExt().Parent = f
+		c.record().Escape()
+		c.record().NeedExtra().Owner = f
 		defer func() { f.h = nil }() // it may serve another task, and the Starter's function go on
-		h.Run(c.desc())
+		h.Run(c.record())
 	}, opts...)
 	started = true
 	if t == closedTask || t == fullTask {
@@ -115,7 +115,7 @@ func (f *foreign) String() string { return nameOf(f.Context) }
 
 // launchedOf returns what was started as the running task c, or as the task of which that is a stolen call, or nil.
 func launchedOf(c *Ctx) any {
-	d := c.desc()
+	d := c.record()
 	for {
 		f, stolen := d.Fn().(*rt.Frame)
 		if !stolen {
@@ -124,8 +124,8 @@ func launchedOf(c *Ctx) any {
 		d = f.Parent // which waits for the call, or will
 	}
 	if d.Fn() == nil { // a function, which has started
-		if x := d.Ext(); x != nil {
-			if f, ok := x.Parent.(*foreign); ok {
+		if x := d.Extra(); x != nil {
+			if f, ok := x.Owner.(*foreign); ok {
 				return f.h
 			}
 		}
@@ -134,10 +134,10 @@ func launchedOf(c *Ctx) any {
 	return d.Fn()
 }
 
-// settleTask waits for what the running task c has begun and its function has not waited for: calls that it forked, of which it returns the
+// unwindForks waits for what the running task c has begun and its function has not waited for: calls that it forked, of which it returns the
 // number, and a blocking call. The worker does so when the task ends, but that would be after a member's end has been told.
-func settleTask(c *Ctx) (unjoined int) {
-	d := c.desc()
+func unwindForks(c *Ctx) (unjoined int) {
+	d := c.record()
 	if !d.Worker().Unsettled(d) {
 		return 0
 	}

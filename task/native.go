@@ -32,8 +32,8 @@ func Receive[T any](ctx context.Context, ch <-chan T) (v T, ok bool, err error) 
 		}
 	}
 	r := &receipt[T]{stop: make(chan struct{})}
-	r.Prepare(ctx, c.desc())
-	c.desc().Home().Sched.Assist(func() { r.receive(ch) })
+	r.Prepare(ctx, c.record())
+	c.record().Shared().Sched.Assist(func() { r.receive(ch) })
 	broken, _ := r.WaitRecovering(r) // no error: Withdraw never takes the wait back
 	if r.received {
 		return r.v, r.ok, nil

@@ -9,13 +9,13 @@ import (
 
 // Option is an option of one submission.
 type Option struct {
-	apply func(x *rt.Ext)
+	apply func(x *rt.Extra)
 }
 
 // Name gives the task a name, which its handles, stall reports, panics and dumps show. It
 // costs an allocation of about 100 bytes, and the task's descriptor, 64 bytes, serves no other task afterwards.
 func Name(name string) Option {
-	return Option{func(x *rt.Ext) { x.Name = name }}
+	return Option{func(x *rt.Extra) { x.Name = name }}
 }
 
 // Level is a task's priority. The zero Level is Normal.
@@ -47,7 +47,7 @@ func (l Level) String() string {
 // The levels are no strict order, and none starves. While high tasks are runnable, a worker takes them first, in the
 // order in which they became so, but after 7 of them in a row it gives a turn to a normal task, if it has one. While
 // low tasks are runnable and it has others, it gives them one turn in 32; it takes them at once if neither it
-// nor, at a glance, another worker has anything else. A task keeps its worker for the whole quantum in such a turn; otherwise one
+// nor, at a stealOnce, another worker has anything else. A task keeps its worker for the whole quantum in such a turn; otherwise one
 // that is not high gives way to a high one at a checkpoint within about an eighth of the quantum.
 //
 // High and low tasks are queued in one place for all workers, under a lock, and do not stay with the worker that made them
@@ -57,7 +57,7 @@ func Priority(l Level) Option {
 	if l > Low {
 		panic(fmt.Sprintf("task: Priority(%d): want Normal (0), High (1) or Low (2)", uint8(l)))
 	}
-	return Option{func(x *rt.Ext) { x.Level = rt.Level(l) }}
+	return Option{func(x *rt.Extra) { x.Level = rt.Level(l) }}
 }
 
 // Parent puts the task under ctx: the task is cancelled, with the context's cause, when ctx ends, and its Ctx has
@@ -71,19 +71,19 @@ func Parent(ctx context.Context) Option {
 	if ctx == nil {
 		panic("task: Parent with a nil context: leave the option out, or use context.Background()")
 	}
-	return Option{func(x *rt.Ext) { x.Under = &rt.Under{Context: ctx, Next: x.Under} }}
+	return Option{func(x *rt.Extra) { x.Parents = &rt.ParentContext{Context: ctx, Next: x.Parents} }}
 }
 
-func extOf(opts []Option) *rt.Ext {
+func extraOf(opts []Option) *rt.Extra {
 	if len(opts) == 0 {
 		return nil
 	}
-	x := &rt.Ext{}
+	x := &rt.Extra{}
 	addTo(x, opts)
 	return x
 }
 
-func addTo(x *rt.Ext, opts []Option) {
+func addTo(x *rt.Extra, opts []Option) {
 	for _, o := range opts {
 		if o.apply != nil {
 			o.apply(x)
@@ -93,11 +93,11 @@ func addTo(x *rt.Ext, opts []Option) {
 
 // submission turns the options of a submission into what a scheduler attaches to the
 // task's descriptor. parent, which may be nil, is as by [Parent].
-func submission(parent context.Context, opts []Option) *rt.Ext {
+func submission(parent context.Context, opts []Option) *rt.Extra {
 	if parent == nil {
-		return extOf(opts)
+		return extraOf(opts)
 	}
-	x := &rt.Ext{Under: &rt.Under{Context: parent}}
+	x := &rt.Extra{Parents: &rt.ParentContext{Context: parent}}
 	addTo(x, opts)
 	return x
 }

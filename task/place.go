@@ -119,7 +119,7 @@ func (m *member) takeBack(c *Ctx) {
 		return
 	}
 	w := g.back.push(&g.mu, c, c)
-	w.Why = rt.WaitPlace
+	w.Reason = rt.WaitPlace
 	m.ask(w)
 	g.mu.Unlock()
 	_ = w.wait() // a part that is cancelled goes on without a place

@@ -28,9 +28,9 @@ func Pull[V any](c *Ctx, seq iter.Seq[V]) (next func() (V, bool), stop func()) {
 	if c == nil {
 		panic("task: Pull with a nil Ctx: pass the c of the task that runs")
 	}
-	pinned := c.desc().Home().Pinned
+	pinned := c.record().Shared().Pinned
 	swap := func(what func()) {
-		if rt.Current() != c.desc() {
+		if rt.Current() != c.record() {
 			panic("task: Pull, or its next or stop, called by another than the task c: each task uses the c that its own function was given")
 		}
 		if pinned {

@@ -72,11 +72,11 @@ func atEnd(f func()) func() {
 	}
 }
 
-// family returns what package context gets for its key: see rt.Desc.Family. When the task is cancelled, that has the
+// family returns what package context gets for its key: see rt.Task.Family. When the task is cancelled, that has the
 // task's cause.
 func (c *Ctx) family() any {
-	in := c.desc().Family()
-	if !c.desc().Status().Cancelled() {
+	in := c.record().Family()
+	if !c.record().Status().Cancelled() {
 		if in == nil {
 			return nil
 		}

@@ -15,24 +15,24 @@ import (
 // reporting Done. The zero Task is Done with no error.
 type Task rt.Handle
 
-func handle(d *rt.Desc, gen uint32) Task { return Task(rt.HandleOf(d, gen)) }
+func handle(d *rt.Task, gen uint32) Task { return Task(rt.HandleOf(d, gen)) }
 
-func (t Task) desc() *rt.Desc { return rt.Handle(t).Desc() }
+func (t Task) record() *rt.Task { return rt.Handle(t).Task() }
 
 // life is the generation of the descriptor.
 func (t Task) life() uint32 { return rt.Handle(t).Gen() }
 
 func init() {
 	rt.Tasks.Refused = func(err error) rt.Handle { return rt.Handle(refused(err)) }
-	rt.Tasks.Ext = func(parent context.Context, opts any) *rt.Ext { return submission(parent, opts.([]Option)) }
+	rt.Tasks.Extra = func(parent context.Context, opts any) *rt.Extra { return submission(parent, opts.([]Option)) }
 }
 
 // State returns what the task is doing at this moment.
 func (t Task) State() State {
-	if t.desc() == nil {
+	if t.record() == nil {
 		return Done
 	}
-	if s := State(t.desc().State()); t.desc().Status().Live(t.life()) {
+	if s := State(t.record().State()); t.record().Status().Live(t.life()) {
 		return s
 	}
 	return Done
@@ -47,10 +47,10 @@ func (t Task) State() State {
 //     the cause of the parent context, or [ErrClosed],
 //   - [ErrQueueFull] if it did not run since the scheduler's queue was full.
 func (t Task) Err() error {
-	if t.desc() == nil {
+	if t.record() == nil {
 		return nil
 	}
-	return t.desc().Err(t.life(), context.Canceled, ErrClosed)
+	return t.record().Err(t.life(), context.Canceled, ErrClosed)
 }
 
 // Cancel asks the task to end. If it is parked in an operation that returns an
@@ -71,8 +71,8 @@ func (t Task) cancel(err, cause error) { rt.Handle(t).Cancel(err, cause) }
 // may be called from anywhere, does not wait, and does nothing to a task that has ended.
 // From a task, [Ctx.Ready] is cheaper.
 func (t Task) Ready() {
-	if t.desc() != nil && t.desc().Ready(t.life()) {
-		t.desc().Home().Sched.Inject(t.desc())
+	if t.record() != nil && t.record().Ready(t.life()) {
+		t.record().Shared().Sched.Inject(t.record())
 	}
 }
 
@@ -88,7 +88,7 @@ func (t Task) Wait() error { return t.WaitContext(background) }
 func (t Task) WaitContext(ctx context.Context) error { return t.wait(ctx, rt.WaitJoin) }
 
 // wait is WaitContext. why is what Dump is to show.
-func (t Task) wait(ctx context.Context, why rt.Why) error {
+func (t Task) wait(ctx context.Context, why rt.WaitReason) error {
 	c, err := enter(ctx)
 	if t.State() == Done {
 		return t.Err()
@@ -110,8 +110,8 @@ func (t Task) wait(ctx context.Context, why rt.Why) error {
 		return t.join(c, why, rt.ForWakeOnly)
 	}
 	var w wait.Waiter
-	w.Prepare(ctx, c.desc())
-	w.Why, w.End = why, rt.Handle(t)
+	w.Prepare(ctx, c.record())
+	w.Reason, w.End = why, rt.Handle(t)
 	if !w.AwaitEnd() {
 		return t.Err()
 	}
@@ -129,11 +129,11 @@ var errOwnWait = errors.New("task: a task that waits for itself would wait for e
 // awaitsItself reports whether a wait for t by the caller would be one for the caller itself: the running task c, or a call that another
 // worker has stolen from it, or if c is nil, the function of a blocking call on its own stack. t has not ended.
 func (t Task) awaitsItself(c *Ctx) bool {
-	d := c.desc()
+	d := c.record()
 	if d == nil {
 		d = rt.Inside()
 	}
-	for d != nil && d != t.desc() {
+	for d != nil && d != t.record() {
 		f, stolen := d.Fn().(*rt.Frame)
 		if !stolen {
 			return false
@@ -146,16 +146,16 @@ func (t Task) awaitsItself(c *Ctx) bool {
 // block is WaitContext by an ordinary goroutine.
 func (t Task) block(ctx context.Context) error {
 	done := ctx.Done() // before the wait is known, because it may panic
-	home := t.desc().Home()
+	home := t.record().Shared()
 	if home.Sched.Handles() {
 		panic("task: Wait or WaitContext called by a handler of the task's scheduler, for which a worker waits: start a task, or a goroutine, that waits")
 	}
 	w, _ := home.Waiters.Get().(*rt.Waiter)
 	if w == nil {
-		w = &rt.Waiter{C: make(chan struct{}, 1), Home: home}
+		w = &rt.Waiter{C: make(chan struct{}, 1), Shared: home}
 	}
 	w.Reset()
-	if !t.desc().Await(w, t.life()) {
+	if !t.record().Await(w, t.life()) {
 		return t.Err() // w may still stand in a list; leave it to the collector
 	}
 	if done == nil {
@@ -170,20 +170,20 @@ func (t Task) block(ctx context.Context) error {
 			<-w.C
 		}
 	}
-	home.Owed.Add(-1)
+	home.ReadyGoroutines.Add(-1)
 	home.Waiters.Put(w)
 	return t.Err()
 }
 
 // join is wait by the task c under its own context, or with ForWakeOnly to the end. t is not c, and had not ended.
-func (t Task) join(c *Ctx, why rt.Why, k rt.Park) error {
-	d := c.desc()
+func (t Task) join(c *Ctx, why rt.WaitReason, k rt.Park) error {
+	d := c.record()
 	h := d.Host()
 	w := d.Worker().NewWaiter(d)
-	if !t.desc().Await(w, t.life()) {
+	if !t.record().Await(w, t.life()) {
 		return t.Err()
 	}
-	h.ParkFor(d, why.Park(k), t.desc(), t.life())
+	h.ParkFor(d, why.Park(k), t.record(), t.life())
 	if !d.Woken() { // cancelled, then
 		if k == rt.ForWake && w.Abandon() {
 			if t.State() == Done {
@@ -201,10 +201,10 @@ func (t Task) join(c *Ctx, why rt.Why, k rt.Park) error {
 // Name returns the name that the task was given with the option [Name], or "". It is right for as long as the handle is
 // kept, after the task's end too.
 func (t Task) Name() string {
-	if t.desc() == nil {
+	if t.record() == nil {
 		return ""
 	}
-	return t.desc().Name(t.life())
+	return t.record().Name(t.life())
 }
 
 // String returns name and state. A task without a name shows its address instead, the one that a scheduler's Dump shows; another
@@ -213,10 +213,10 @@ func (t Task) String() string {
 	if n := t.Name(); n != "" {
 		return fmt.Sprintf("task %q (%v)", n, t.State())
 	}
-	if t.desc() == nil {
+	if t.record() == nil {
 		return "task (done)"
 	}
-	return fmt.Sprintf("task (%p) (%v)", t.desc(), t.State())
+	return fmt.Sprintf("task (%p) (%v)", t.record(), t.State())
 }
 
 var (
@@ -237,7 +237,7 @@ func refused(err error) Task {
 }
 
 func refusedBy(why rt.Cause, cause error) Task {
-	d := &rt.Desc{}
+	d := &rt.Task{}
 	d.Start(nil, nil)
 	t := handle(d, d.Gen())
 	if cause != nil {

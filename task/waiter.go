@@ -32,7 +32,7 @@ func (w *Waiter) Claim() bool { return w.w.Claim() }
 
 // Wake wakes w, which the caller has claimed. It does not wait. If the caller is a task, and w is the wait of a task of the same
 // scheduler, that task runs next on the caller's worker. by is the caller's Ctx, which spares Wake to look up the caller, or nil.
-func (w *Waiter) Wake(by *Ctx) { w.w.Wake(by.desc()) }
+func (w *Waiter) Wake(by *Ctx) { w.w.Wake(by.record()) }
 
 // Wait parks the task, or blocks the goroutine, until w is woken, and returns nil; or until its context ends, and returns the cause.
 // If the context has ended but a claim came first, Wait returns nil. If a method of the context panics, so does Wait, and gives

@@ -21,7 +21,7 @@ func TestWhy(t *testing.T) {
 	defer close(hold)
 	hog := s.Go(func(*task.Ctx) { <-hold })
 	left := make(chan struct{}) // ends the call that the task of WaitBlocking leaves
-	for want, wait := range map[rt.Why]func(c *task.Ctx){
+	for want, wait := range map[rt.WaitReason]func(c *task.Ctx){
 		rt.WaitReady: func(c *task.Ctx) { _ = c.Park() },
 		rt.WaitJoin:  func(c *task.Ctx) { _ = hog.WaitContext(c) },
 		rt.WaitSleep: func(c *task.Ctx) { _ = c.Sleep(time.Hour) },
@@ -51,7 +51,7 @@ func TestWhy(t *testing.T) {
 			for waits.State() != task.Waiting {
 				runtime.Gosched()
 			}
-			require.Equal(t, want, (*rt.Desc)(c).Status().Why())
+			require.Equal(t, want, (*rt.Task)(c).Status().WaitReason())
 			waits.Cancel()
 			if want == rt.WaitBlocking {
 				close(left) // a task ends after the calls that it has left

@@ -19,9 +19,9 @@ func check(b rt.Balance) {
 	if b.Stranded != 0 {
 		panic(fmt.Sprintf("a scheduler has left work beside a sleeping worker %d times", b.Stranded))
 	}
-	for begin := time.Now(); b.Live() != 0 || b.Owed() != 0; runtime.Gosched() {
+	for begin := time.Now(); b.Live() != 0 || b.ReadyGoroutines() != 0; runtime.Gosched() {
 		if time.Since(begin) > patience {
-			panic(fmt.Sprintf("a scheduler has ended with %d live tasks, and owes a P to %d goroutines", b.Live(), b.Owed()))
+			panic(fmt.Sprintf("a scheduler has ended with %d live tasks, and owes a P to %d goroutines", b.Live(), b.ReadyGoroutines()))
 		}
 	}
 }

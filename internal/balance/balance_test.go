@@ -13,9 +13,9 @@ func TestWatch(t *testing.T) {
 	Watch()
 	defer func() { rt.AtEnd = nil }()
 	var live, owed atomic.Int64
-	b := rt.Balance{Live: live.Load, Owed: owed.Load}
+	b := rt.Balance{Live: live.Load, ReadyGoroutines: owed.Load}
 	require.NotPanics(t, func() { rt.AtEnd(b) })
-	require.Panics(t, func() { rt.AtEnd(rt.Balance{Stranded: 1, Live: live.Load, Owed: owed.Load}) })
+	require.Panics(t, func() { rt.AtEnd(rt.Balance{Stranded: 1, Live: live.Load, ReadyGoroutines: owed.Load}) })
 
 	// What has to be lowered by a goroutine may take a moment.
 	for _, n := range []*atomic.Int64{&live, &owed} {

@@ -161,8 +161,8 @@ func Current() *Fiber {
 	return f
 }
 
-// Here reports whether the caller runs on f. It may be wrong only if f has not begun or has ended.
-func (f *Fiber) Here() bool { return f.g == g() }
+// IsCurrent reports whether the caller runs on f. It may be wrong only if f has not begun or has ended.
+func (f *Fiber) IsCurrent() bool { return f.g == g() }
 
 // Stand has Current return, on the calling goroutine, a fiber with the given data until leave is called there. It is for
 // goroutines that run as a part of a fiber, such as those of iter.Pull.

@@ -80,4 +80,4 @@ func (j *Call) End() (wake bool) {
 
 // LeaveCall notes that d, which runs, has left j, and has to wait for it before it ends. There is only one such call in the life of a
 // task, because a task that is cancelled makes none.
-func (d *Desc) LeaveCall(j *Call) { d.NeedExt().left = j }
+func (d *Task) LeaveCall(j *Call) { d.NeedExtra().left = j }

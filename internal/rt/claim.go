@@ -38,33 +38,33 @@ package rt
 // taker could pool the descriptor before F2, and F2 would take the waiters of the next life.
 
 const (
-	flagFresh = 1 << (whyShift + 8) // the task has not begun, and may be claimed
-	flagStale = 1 << (whyShift + 9) // one more entry of the descriptor is in a queue than there should be
+	flagFresh = 1 << (waitReasonShift + 8) // the task has not begun, and may be claimed
+	flagStale = 1 << (waitReasonShift + 9) // one more entry of the descriptor is in a queue than there should be
 )
 
 // Spawned is Start for a task that goes to a worker's own queue. If it is of the normal level, a waiter may claim it.
-func (d *Desc) Spawned(fn any, x *Ext) {
+func (d *Task) Spawned(fn any, x *Extra) {
 	if x != nil {
 		d.start(fn, x, flagFresh)
 		return
 	}
 	d.fn = fn
-	if d.ext.Load() != nil { // left by a caller that came too late for the last life
-		d.ext.Store(nil)
+	if d.extra.Load() != nil { // left by a caller that came too late for the last life
+		d.extra.Store(nil)
 	}
 	d.status.Store(d.status.Load()&genMask | stActive | flagFresh)
 }
 
 // Claim takes life gen of d, if it is fresh, out of its queue for the caller to run (C1, C2). The entry stays behind: a worker
 // that takes it learns from Taken that it is stale.
-func (d *Desc) Claim(gen uint32) bool {
+func (d *Task) Claim(gen uint32) bool {
 	s := d.status.Load()
 	return Status(s).Fresh(gen) && d.status.CompareAndSwap(s, s&^flagFresh|flagStale)
 }
 
 // Taken is called by the worker that has taken an entry of d from a queue, before it does anything else with it. It reports whether
 // the caller has the task. If not, the entry was stale, and pool says whether the caller has to pool the descriptor.
-func (d *Desc) Taken() (ok, pool bool) {
+func (d *Task) Taken() (ok, pool bool) {
 	for {
 		s := d.status.Load() // (T1)
 		switch {
@@ -83,7 +83,7 @@ func (d *Desc) Taken() (ok, pool bool) {
 }
 
 // TakenFresh is the usual case of Taken, which inlines: it reports whether T3 has given the caller the task. If not, ask Taken.
-func (d *Desc) TakenFresh() bool {
+func (d *Task) TakenFresh() bool {
 	s := d.status.Load()
 	return s&flagStale == 0 && d.status.CompareAndSwap(s, s&^flagFresh)
 }
@@ -100,7 +100,7 @@ func (s Status) Fresh(gen uint32) bool {
 func (s Status) Stale() bool { return s&flagStale != 0 }
 
 // freeStale is F3. It reports whether the caller has to pool the descriptor.
-func (d *Desc) freeStale() (pool bool) {
+func (d *Task) freeStale() (pool bool) {
 	for {
 		s := d.status.Load()
 		if d.status.CompareAndSwap(s, s-stDone+stFree) {

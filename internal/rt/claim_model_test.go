@@ -13,13 +13,13 @@ import (
 
 // claimSteps are the production steps, or what a mutant puts in their place.
 type claimSteps struct {
-	claim  func(d *Desc, gen uint32) bool
-	taken  func(d *Desc) (ok, pool bool)
-	finish func(d *Desc) (w *Waiter, pool bool)
+	claim  func(d *Task, gen uint32) bool
+	taken  func(d *Task) (ok, pool bool)
+	finish func(d *Task) (w *Waiter, pool bool)
 }
 
 func realClaim() claimSteps {
-	return claimSteps{(*Desc).Claim, (*Desc).Taken, func(d *Desc) (*Waiter, bool) { return d.Finish(Returned) }}
+	return claimSteps{(*Task).Claim, (*Task).Taken, func(d *Task) (*Waiter, bool) { return d.Finish(Returned) }}
 }
 
 // claims is a descriptor with one entry in a queue, from which takers take; waiters for its end that may claim it; and a pool,
@@ -29,7 +29,7 @@ func realClaim() claimSteps {
 // Each life begins once, ends once and is pooled once; no entry is left in the end; and a waiter is woken when its life has ended.
 func claims(steps claimSteps, takers, waiters int, suspends bool) func(*explore.Model) {
 	return func(m *explore.Model) {
-		d := &Desc{}
+		d := &Task{}
 		d.Init(&Worker{})
 		const lives = 2
 		var (
@@ -151,7 +151,7 @@ func TestModelClaim(t *testing.T) {
 // A finisher that makes the descriptor Free at once takes the waiters of the next life.
 func TestModelClaimFreedAtOnce(t *testing.T) {
 	mutant := realClaim()
-	mutant.finish = func(d *Desc) (*Waiter, bool) {
+	mutant.finish = func(d *Task) (*Waiter, bool) {
 		for {
 			s := d.status.Load()
 			if d.status.CompareAndSwap(s, (s+genOne)&genMask|stFree|s&flagStale) {
@@ -166,7 +166,7 @@ func TestModelClaimFreedAtOnce(t *testing.T) {
 // A taker that does not look for a claim runs what a waiter runs.
 func TestModelClaimUnseen(t *testing.T) {
 	mutant := realClaim()
-	mutant.taken = func(d *Desc) (bool, bool) {
+	mutant.taken = func(d *Task) (bool, bool) {
 		if d.Status().Begun() {
 			return true, false
 		}

@@ -5,7 +5,7 @@ import (
 	"unsafe"
 )
 
-// A task's Ctx, as a context. The type task.Ctx belongs to package task, but a Ctx is a *Desc and its state is the descriptor's.
+// A task's Ctx, as a context. The type task.Ctx belongs to package task, but a Ctx is a *Task and its state is the descriptor's.
 
 // words is a context.Context in memory.
 type words struct {
@@ -28,37 +28,37 @@ func KnowCtx(ctx context.Context) { ctxTab = wordsOf(&ctx).tab }
 // It is a type assertion to a type that rt cannot name. A function of package task that does it, called through a variable, costs
 // nearly 2 ns more (BenchmarkOfCtx), and each wait asks at least once. As with ==, which compares the same two words, the runtime has
 // one first word for each type. The words have to be in memory, so where nothing waits a type assertion is faster still.
-func OfCtx(ctx context.Context) *Desc {
+func OfCtx(ctx context.Context) *Task {
 	if w := wordsOf(&ctx); w.tab == ctxTab {
-		return (*Desc)(w.data)
+		return (*Task)(w.data)
 	}
 	return nil
 }
 
 // EachParent calls f with the contexts that the task is under until f returns false: those of the submission's options,
 // the last one first, and then that of which the task is a part.
-func (d *Desc) EachParent(f func(p context.Context) bool) {
-	x := d.Ext()
+func (d *Task) EachParent(f func(p context.Context) bool) {
+	x := d.Extra()
 	if x == nil {
 		return
 	}
-	for u := x.Under; u != nil; u = u.Next {
+	for u := x.Parents; u != nil; u = u.Next {
 		if !f(u.Context) {
 			return
 		}
 	}
-	if x.Parent != nil {
-		f(x.Parent)
+	if x.Owner != nil {
+		f(x.Owner)
 	}
 }
 
 // CtxErr is task.Ctx.Err without the note that the Ctx is used as a context.
-func (d *Desc) CtxErr() error {
+func (d *Task) CtxErr() error {
 	if s := d.Status(); !s.Cancelled() {
 		if !s.InUse() {
 			return context.Canceled
 		}
-		if d.Ext() == nil || !d.Follow() {
+		if d.Extra() == nil || !d.Follow() {
 			return nil
 		}
 	}
@@ -66,7 +66,7 @@ func (d *Desc) CtxErr() error {
 }
 
 // CtxCause is task.Ctx.Cause.
-func (d *Desc) CtxCause() error {
+func (d *Task) CtxCause() error {
 	if d.CtxErr() == nil {
 		return nil
 	}
@@ -79,7 +79,7 @@ func (d *Desc) CtxCause() error {
 // Follow cancels the task if a context that it is under has ended, and reports whether one has. The cancellation that
 // follows the context's end comes on a goroutine; so the caller does not depend on when that runs. A user's context that
 // panics counts as one that has not ended, because the callers hold things that a panic would leave behind.
-func (d *Desc) Follow() (ended bool) {
+func (d *Task) Follow() (ended bool) {
 	defer func() { _ = recover() }()
 	d.EachParent(func(p context.Context) bool {
 		var err, cause error
@@ -119,7 +119,7 @@ func (h Handle) CancelFor(err, cause error) (queue bool) {
 	if !did {
 		return false
 	}
-	if x := d.Ext(); x != nil {
+	if x := d.Extra(); x != nil {
 		x.CloseDone()
 		d.CancelKids()
 	}
@@ -129,6 +129,6 @@ func (h Handle) CancelFor(err, cause error) (queue bool) {
 // Cancel is CancelFor, and queues the task. h may be the zero Handle.
 func (h Handle) Cancel(err, cause error) {
 	if h.d != nil && h.CancelFor(err, cause) {
-		h.d.Home().Sched.Inject(h.d)
+		h.d.Shared().Sched.Inject(h.d)
 	}
 }

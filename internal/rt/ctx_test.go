@@ -12,7 +12,7 @@ import (
 
 // OfCtx knows a task's Ctx, and nothing that only looks like one: above all not a type with one word that is the same pointer.
 func TestOfCtx(t *testing.T) {
-	d := new(rt.Desc)
+	d := new(rt.Task)
 	c := (*task.Ctx)(d)
 	require.Same(t, d, rt.OfCtx(c))
 	require.Nil(t, rt.OfCtx((*task.Ctx)(nil)))
@@ -30,14 +30,14 @@ func TestOfCtx(t *testing.T) {
 	require.Same(t, d, rt.OfCtx(boxed.(context.Context)), "by a conversion at run time")
 }
 
-var sink *rt.Desc
+var sink *rt.Task
 
 // BenchmarkOfCtx is OfCtx beside what it spares: a function of package task, called through a variable.
 func BenchmarkOfCtx(b *testing.B) {
-	var ctx context.Context = (*task.Ctx)(new(rt.Desc))
-	ofCtx := func(ctx context.Context) *rt.Desc {
+	var ctx context.Context = (*task.Ctx)(new(rt.Task))
+	ofCtx := func(ctx context.Context) *rt.Task {
 		c, _ := ctx.(*task.Ctx)
-		return (*rt.Desc)(c)
+		return (*rt.Task)(c)
 	}
 	variable := &ofCtx
 	b.Run("words", func(b *testing.B) {
@@ -53,7 +53,7 @@ func BenchmarkOfCtx(b *testing.B) {
 	b.Run("assertion", func(b *testing.B) {
 		for b.Loop() {
 			c, _ := ctx.(*task.Ctx)
-			sink = (*rt.Desc)(c)
+			sink = (*rt.Task)(c)
 		}
 	})
 }

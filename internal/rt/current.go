@@ -7,9 +7,9 @@ import "github.com/heddle-go/heddle/internal/fiber"
 //
 // A fiber's Data is the task whose function is on its stack; the fiber itself writes and reads it. While the function of a call on the
 // spot runs there, the task is on no worker (E1 in package scheduler's spot.go).
-func Current() *Desc {
+func Current() *Task {
 	if f := fiber.Current(); f != nil {
-		if d := (*Desc)(f.Data); d != nil && d.running() {
+		if d := (*Task)(f.Data); d != nil && d.running() {
 			return d
 		}
 	}
@@ -18,31 +18,31 @@ func Current() *Desc {
 
 // Inside returns the task whose function is on the calling goroutine's stack, or nil. It is Current for callers to which a blocking call
 // on the spot is a part of the task.
-func Inside() *Desc {
+func Inside() *Task {
 	if f := fiber.Current(); f != nil {
-		return (*Desc)(f.Data)
+		return (*Task)(f.Data)
 	}
 	return nil
 }
 
-// Mine reports whether the caller runs as d, as far as two loads and the caller's goroutine tell: it is false too if d has lent
+// IsCurrent reports whether the caller runs as d, as far as two loads and the caller's goroutine tell: it is false too if d has lent
 // itself to another goroutine, as task.Pull does. It is for operations that take nanoseconds; Current knows.
-func (d *Desc) Mine() bool {
+func (d *Task) IsCurrent() bool {
 	w := d.worker.Load()
 	if w.Current.Load() != d {
 		return false
 	}
 	f := w.Fib.Load()
-	return f != nil && f.Here()
+	return f != nil && f.IsCurrent()
 }
 
-// Enters reports whether the caller runs as d, as Mine does, and neither a yield nor a cancellation is asked of d. It repeats
-// Mine because a call of it is a tenth of what a buffered channel takes for an item.
-func (d *Desc) Enters() bool {
+// MayEnter reports whether the caller runs as d, as IsCurrent does, and neither a yield nor a cancellation is asked of d. It repeats
+// IsCurrent because a call of it is a tenth of what a buffered channel takes for an item.
+func (d *Task) MayEnter() bool {
 	w := d.worker.Load()
 	if w.Current.Load() != d {
 		return false
 	}
 	f := w.Fib.Load()
-	return f != nil && f.Here() && !d.Poll() && !d.Status().Cancelled()
+	return f != nil && f.IsCurrent() && !d.Poll() && !d.Status().Cancelled()
 }

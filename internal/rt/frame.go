@@ -31,7 +31,7 @@ type Frame struct {
 	Body  Body
 	state atomicx.Uint32
 
-	Parent *Desc // the task that forked it; set before others can see the frame, nil once it is joined
+	Parent *Task // the task that forked it; set before others can see the frame, nil once it is joined
 	Err    error // what the call failed with, when another ran it; set before Finish
 }
 
@@ -39,7 +39,7 @@ type Frame struct {
 type Body interface {
 	// RunStolen calls the function with d as its task and keeps the result in the frame. A
 	// panic is let out.
-	RunStolen(d *Desc)
+	RunStolen(d *Task)
 	// Displaced is called for a frame at rest that loses its place in w's fork deque.
 	Displaced(w *Worker)
 }
@@ -73,9 +73,9 @@ func (f *Frame) Rest() {
 // reports false if another has claimed it. pooled says whether the frame may be used again.
 //
 // What d has forked besides is exposed by that, which meets all requests: so the worker is told, even before d goes on.
-func (w *Worker) Take(d *Desc, f *Frame) (ok, pooled bool) {
+func (w *Worker) Take(d *Task, f *Frame) (ok, pooled bool) {
 	w.Expose(d)
-	d.Ext().dropFrame(f)
+	d.Extra().dropFrame(f)
 	for {
 		g := w.Forks.Pop()
 		switch {
@@ -98,7 +98,7 @@ func (w *Worker) Take(d *Desc, f *Frame) (ok, pooled bool) {
 
 // Expose lets thieves at all private frames, which are those of the running task d. It reports
 // whether there were any.
-func (w *Worker) Expose(d *Desc) bool {
+func (w *Worker) Expose(d *Task) bool {
 	n := w.Forks.PrivateLen()
 	if n == 0 {
 		return false
@@ -110,7 +110,7 @@ func (w *Worker) Expose(d *Desc) bool {
 
 // PushFrame queues a frame that d forked, by the slow path: there may be a thief that asked, or
 // no room. It reports whether frames were exposed, so that somebody should be woken.
-func (w *Worker) PushFrame(d *Desc, f *Frame) (exposed bool) {
+func (w *Worker) PushFrame(d *Task, f *Frame) (exposed bool) {
 	for !w.Forks.Wanted() {
 		w.Forks.Reserve(1)
 		if w.Forks.TryPushPrivate(f) {
@@ -122,14 +122,14 @@ func (w *Worker) PushFrame(d *Desc, f *Frame) (exposed bool) {
 	n := w.Forks.PrivateLen()
 	w.account(d, min(n, n/2+1))
 	if n == 0 {
-		d.NeedExt().addFrame(d, f)
+		d.NeedExtra().addFrame(d, f)
 	}
 	return w.Forks.PushPrivate(f)
 }
 
 // ExposeWanted lets thieves at half of the private frames of the running task d, rounded up, if one
 // has asked. It reports whether it did.
-func (w *Worker) ExposeWanted(d *Desc) bool {
+func (w *Worker) ExposeWanted(d *Task) bool {
 	n := w.Forks.PrivateLen()
 	if n == 0 || !w.Forks.Wanted() {
 		return false
@@ -147,17 +147,17 @@ func (w *Worker) Private(f *Frame) (found bool) {
 
 // account notes the n oldest private frames, which are about to be exposed, with their task: it
 // must not end before they have, and thieves need to know it.
-func (w *Worker) account(d *Desc, n int) {
-	x := d.NeedExt()
+func (w *Worker) account(d *Task, n int) {
+	x := d.NeedExtra()
 	w.Forks.EachPrivate(n, func(f *Frame) { x.addFrame(d, f) })
 }
 
-func (x *Ext) addFrame(d *Desc, f *Frame) {
+func (x *Extra) addFrame(d *Task, f *Frame) {
 	f.Parent = d
 	x.frames = append(x.frames, f)
 }
 
-func (x *Ext) dropFrame(f *Frame) {
+func (x *Extra) dropFrame(f *Frame) {
 	if x == nil {
 		return
 	}
@@ -171,21 +171,21 @@ func (x *Ext) dropFrame(f *Frame) {
 
 // Unsettled reports whether there are calls that d forked on w, where it runs, or earlier, and has not joined, or a blocking call
 // that it has left. It has to Settle before it ends.
-func (w *Worker) Unsettled(d *Desc) bool {
+func (w *Worker) Unsettled(d *Task) bool {
 	if w.Forks.PrivateLen() > 0 {
 		return true
 	}
-	x := d.Ext()
+	x := d.Extra()
 	return x != nil && (len(x.frames) > 0 || x.left != nil)
 }
 
 // Settle ends the calls that d forked and did not join, and returns their number. A call that has not started never
 // will. For one that has, d waits, and so it does for a blocking call that it has left.
-func (d *Desc) Settle() (n int) {
+func (d *Task) Settle() (n int) {
 	for w := d.Worker(); w.Forks.PopPrivate() != nil; {
 		n++
 	}
-	x := d.Ext()
+	x := d.Extra()
 	if x == nil {
 		return n
 	}
@@ -210,7 +210,7 @@ func UnjoinedText(n int) string {
 
 // endFrame sees to it that f, which is exposed, either is never started or has ended, and returns what it failed with. It is not to
 // be joined then.
-func (d *Desc) endFrame(f *Frame) (err error) {
+func (d *Task) endFrame(f *Frame) (err error) {
 	if !f.Claim() {
 		if f.Await() {
 			d.AwaitWake() // d may be on another worker afterwards
@@ -222,10 +222,10 @@ func (d *Desc) endFrame(f *Frame) (err error) {
 }
 
 // AwaitWake parks d until the Wake that it is owed by a stolen call has come.
-func (d *Desc) AwaitWake() { d.AwaitWakeFor(WaitFork) }
+func (d *Task) AwaitWake() { d.AwaitWakeFor(WaitFork) }
 
 // AwaitWakeFor parks d until the Wake that it is owed has come. It is waiting for y.
-func (d *Desc) AwaitWakeFor(y Why) {
+func (d *Task) AwaitWakeFor(y WaitReason) {
 	if d.take(flagWoken) {
 		return
 	}

@@ -4,15 +4,15 @@ import "context"
 
 // A Handle is a task: a descriptor in one life. It is what task.Task is. The zero Handle is of no task.
 type Handle struct {
-	d   *Desc
+	d   *Task
 	gen uint32
 }
 
 // HandleOf returns the handle of life gen of d.
-func HandleOf(d *Desc, gen uint32) Handle { return Handle{d, gen} }
+func HandleOf(d *Task, gen uint32) Handle { return Handle{d, gen} }
 
-// Desc returns the descriptor, which may serve another task by now, or nil.
-func (h Handle) Desc() *Desc { return h.d }
+// Task returns the descriptor, which may serve another task by now, or nil.
+func (h Handle) Task() *Task { return h.d }
 
 // Gen returns the life.
 func (h Handle) Gen() uint32 { return h.gen }
@@ -21,7 +21,7 @@ func (h Handle) Gen() uint32 { return h.gen }
 var Tasks struct {
 	// Refused returns a handle that is done with the given error: of a task that was not accepted.
 	Refused func(err error) Handle
-	// Ext turns the options of a submission, a []task.Option, into what the descriptor gets. parent, which may be nil, is as by
+	// Extra turns the options of a submission, a []task.Option, into what the descriptor gets. parent, which may be nil, is as by
 	// task.Parent.
-	Ext func(parent context.Context, opts any) *Ext
+	Extra func(parent context.Context, opts any) *Extra
 }

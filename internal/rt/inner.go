@@ -13,30 +13,30 @@ import "context"
 // and contexts that are derived from the Ctx are registered by AfterFunc.
 
 // faithful reports whether the inner context has the task's Err.
-func (x *Ext) faithful() bool {
+func (x *Extra) faithful() bool {
 	n := 0
-	for u := x.Under; u != nil; u = u.Next {
+	for u := x.Parents; u != nil; u = u.Next {
 		n++
 	}
-	if x.Parent != nil {
+	if x.Owner != nil {
 		n++
 	}
-	return n <= 1 && (x.Limit == nil || x.Limit.At.IsZero())
+	return n <= 1 && (x.Deadline == nil || x.Deadline.At.IsZero())
 }
 
 // above returns the context that the inner one is a child of.
-func (x *Ext) above() context.Context {
+func (x *Extra) above() context.Context {
 	switch {
-	case x.Under != nil:
-		return x.Under.Context
-	case x.Parent != nil:
-		return x.Parent
+	case x.Parents != nil:
+		return x.Parents.Context
+	case x.Owner != nil:
+		return x.Owner
 	}
 	return context.Background()
 }
 
 // Done returns the channel that is closed when the task is cancelled or ends.
-func (d *Desc) Done() <-chan struct{} {
+func (d *Task) Done() <-chan struct{} {
 	if x := d.needInner(); x != nil {
 		return x.inner.Done()
 	}
@@ -50,12 +50,12 @@ func (d *Desc) Done() <-chan struct{} {
 //	A2 under mu: load the status     E2 CloseDone: under mu, look for inner
 //
 // Either E2 comes after A1 and finds inner, or A2 comes after E1 and sees the change. Whichever side sets ended ends it.
-func (d *Desc) needInner() *Ext {
+func (d *Task) needInner() *Extra {
 	if !d.escape(d.Gen()) {
 		return nil
 	}
-	// From here on this life keeps its descriptor, and its Ext.
-	x := d.NeedExt()
+	// From here on this life keeps its descriptor, and its Extra.
+	x := d.NeedExtra()
 	x.mu.Lock()
 	if x.inner == nil {
 		x.mu.Unlock()
@@ -78,7 +78,7 @@ func (d *Desc) needInner() *Ext {
 }
 
 // endInner ends the inner context. The caller has set ended.
-func (x *Ext) endInner() {
+func (x *Extra) endInner() {
 	if x.own && x.hasExpired() {
 		return // the context above has passed its deadline: the inner one ends with it, and has its Err
 	}
@@ -87,7 +87,7 @@ func (x *Ext) endInner() {
 }
 
 // Inner returns the task's inner context, or nil if the task has ended and there is none.
-func (d *Desc) Inner() context.Context {
+func (d *Task) Inner() context.Context {
 	if x := d.needInner(); x != nil {
 		return x.inner
 	}
@@ -96,8 +96,8 @@ func (d *Desc) Inner() context.Context {
 
 // Family returns the inner context for package context, which looks there for the place where contexts that are derived
 // from the Ctx are to be registered, and for the cause of the end. It is nil if there is none, or it is not faithful.
-func (d *Desc) Family() context.Context {
-	x := d.Ext()
+func (d *Task) Family() context.Context {
+	x := d.Extra()
 	if x == nil || !d.Status().has(flagEscaped) {
 		return nil
 	}

@@ -14,7 +14,7 @@ import (
 // parks is a task that has left its stack and parks, and wakers who race with its successor. queued
 // counts who queued it. A task that is neither waiting nor queued is lost; one that is queued twice
 // would be resumed twice.
-func parks(k Park, commit func(d *Desc, k Park) bool, wakers ...func(d *Desc) bool) func(*explore.Model) {
+func parks(k Park, commit func(d *Task, k Park) bool, wakers ...func(d *Task) bool) func(*explore.Model) {
 	return func(m *explore.Model) {
 		d := fresh(1<<32 - 1)
 		queued := 0
@@ -46,11 +46,11 @@ func parks(k Park, commit func(d *Desc, k Park) bool, wakers ...func(d *Desc) bo
 	}
 }
 
-func ready(d *Desc) bool  { return d.Ready(d.Gen()) }
-func wake(d *Desc) bool   { return d.Wake() }
-func cancel(d *Desc) bool { _, q := d.Cancel(d.Gen(), Default); return q }
+func ready(d *Task) bool  { return d.Ready(d.Gen()) }
+func wake(d *Task) bool   { return d.Wake() }
+func cancel(d *Task) bool { _, q := d.Cancel(d.Gen(), Default); return q }
 
-func commit(d *Desc, k Park) bool { return d.CommitPark(k) }
+func commit(d *Task, k Park) bool { return d.CommitPark(k) }
 
 // The commit after the switch meets each combination of wake-ups, under all schedules.
 func TestModelCommit(t *testing.T) {
@@ -68,7 +68,7 @@ func TestModelCommit(t *testing.T) {
 // A successor that looks for the event and then stores, without CAS, loses a wake-up, and the
 // explorer sees it.
 func TestModelCommitWithoutCAS(t *testing.T) {
-	mutant := func(d *Desc, k Park) bool {
+	mutant := func(d *Task, k Park) bool {
 		s := d.status.Load()
 		if s&(k.token()|flagCancelled) != 0 {
 			return false
@@ -83,7 +83,7 @@ func TestModelCommitWithoutCAS(t *testing.T) {
 
 // A successor that makes the task wait and looks for the event only then wakes it twice.
 func TestModelCommitThatLooksLate(t *testing.T) {
-	mutant := func(d *Desc, k Park) bool {
+	mutant := func(d *Task, k Park) bool {
 		d.status.Add(stWaiting - stActive)
 		return d.status.Load()&(k.token()|flagCancelled) == 0
 	}
@@ -94,7 +94,7 @@ func TestModelCommitThatLooksLate(t *testing.T) {
 // tells is a task that parks while it is cancelled and, later or earlier, woken, and looks which it was. Each
 // time that it runs again, Woken must not be true unless the Wake has been given; and in the end it must
 // have been true once.
-func tells(commit func(d *Desc, k Park) bool) func(*explore.Model) {
+func tells(commit func(d *Task, k Park) bool) func(*explore.Model) {
 	return func(m *explore.Model) {
 		d := fresh(0)
 		queued, given, seen := 0, false, 0
@@ -142,7 +142,7 @@ func TestModelWoken(t *testing.T) {
 
 // A successor that finds the task cancelled and leaves the word as it is lets Woken take that for a Wake.
 func TestModelWokenByCancel(t *testing.T) {
-	mutant := func(d *Desc, k Park) bool {
+	mutant := func(d *Task, k Park) bool {
 		if s := d.status.Load(); Status(s).Cancelled() && k&flagHard == 0 && s&flagWoken == 0 {
 			return false
 		}
@@ -154,7 +154,7 @@ func TestModelWokenByCancel(t *testing.T) {
 }
 
 // awaits is a waiter who comes while the task ends, may give up, and comes back for the life after.
-func awaits(register func(d *Desc, w *Waiter, gen uint32) bool) func(*explore.Model) {
+func awaits(register func(d *Task, w *Waiter, gen uint32) bool) func(*explore.Model) {
 	return func(m *explore.Model) {
 		d := fresh(0)
 		var w [2]*Waiter
@@ -193,12 +193,12 @@ func awaits(register func(d *Desc, w *Waiter, gen uint32) bool) func(*explore.Mo
 }
 
 func TestModelAwait(t *testing.T) {
-	explore.Run(t, explore.Config{Preemptions: 4}, awaits((*Desc).Await))
+	explore.Run(t, explore.Config{Preemptions: 4}, awaits((*Task).Await))
 }
 
 // A waiter that looks whether the task has ended before it registers, not after, waits for ever.
 func TestModelAwaitThatLooksFirst(t *testing.T) {
-	mutant := func(d *Desc, w *Waiter, gen uint32) bool {
+	mutant := func(d *Task, w *Waiter, gen uint32) bool {
 		if !d.Status().Live(gen) {
 			return false
 		}

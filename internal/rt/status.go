@@ -38,11 +38,11 @@ const (
 	flagClosed    = 1 << 6  // ... by the scheduler's Close
 	flagInternal  = 1 << 7  // Waiting for Wake, not for Ready; when Active: that Wake has not ended the last such wait
 	flagHard      = 1 << 8  // Waiting that Cancel must not end
-	flagFailed    = 1 << 9  // Done with an error in Ext
+	flagFailed    = 1 << 9  // Done with an error in Extra
 	flagEscaped   = 1 << 10 // the Ctx, or the name, may be asked for after the task's end
 	flagSkipped   = 1 << 11 // Done without having been started
 
-	flagCaused = 1 << 12 // Cancelled with the cause in Ext
+	flagCaused = 1 << 12 // Cancelled with the cause in Extra
 
 	levelShift = 13 // the task's Level, two bits: set by Start, the same for the whole life
 	flagLevel  = 3 << levelShift
@@ -53,8 +53,8 @@ const (
 	genOne   = 1 << flagBits
 	genMask  = (1<<genBits - 1) << flagBits
 
-	whyShift = flagBits + genBits
-	whyMask  = 0xff << whyShift
+	waitReasonShift = flagBits + genBits
+	whyMask         = 0xff << waitReasonShift
 )
 
 // State is what a task is doing, as its handle shows it.

@@ -21,7 +21,7 @@ type Timers interface {
 	Disarm(t *Timer) bool
 	// Launch starts a task on behalf of a timer. It never waits, and no limit holds for it. It is refused, with a nil
 	// descriptor, when all tasks have ended and none can come.
-	Launch(fn any, x *Ext) (*Desc, uint32)
+	Launch(fn any, x *Extra) (*Task, uint32)
 }
 
 // A Timer is one thing that is to happen at one time: a task is woken, or a function called. The zero Timer is Idle.
@@ -35,7 +35,7 @@ type Timers interface {
 // fire it: Do does not change, and Task is woken once more only after the task has consumed this wake-up.
 type Timer struct {
 	// Set by the owner while Idle.
-	Task  *Desc // woken, by Wake, or if Fresh released for its first run in life Gen; or nil and
+	Task  *Task // woken, by Wake, or if Fresh released for its first run in life Gen; or nil and
 	Do    Fire  // called
 	Gen   uint32
 	Fresh bool
@@ -78,7 +78,7 @@ func (t *Timer) Spend() bool {
 func (t *Timer) Spent() bool { return t.state.Load() == timerSpent }
 
 // Ring fires t, which the caller has claimed. It returns a task that the caller has to queue, or nil.
-func (t *Timer) Ring(now int64) *Desc {
+func (t *Timer) Ring(now int64) *Task {
 	d := t.Task
 	switch {
 	case d == nil:
@@ -96,7 +96,7 @@ func (t *Timer) Ring(now int64) *Desc {
 // Release lets a task that has not started run: Waiting -> Active. It leaves no wake-up behind, unlike Wake, since
 // nobody is there to consume it. It reports whether the caller has to queue the task; if the task was cancelled, somebody
 // else has.
-func (d *Desc) Release(gen uint32) (queue bool) {
+func (d *Task) Release(gen uint32) (queue bool) {
 	for {
 		s := d.status.Load()
 		if !Status(s).Live(gen) || s&stateMask != stWaiting {
@@ -108,27 +108,27 @@ func (d *Desc) Release(gen uint32) (queue bool) {
 	}
 }
 
-// A Limit is a task's deadline: the submission sets At, After or both, and Expire. Or it only has Ended.
-type Limit struct {
+// A Deadline is a task's deadline: the submission sets At, After or both, and Expire. Or it only has Ended.
+type Deadline struct {
 	Ended  func()        // if not nil, called when the task has ended
 	At     time.Time     // if not zero
 	After  time.Duration // from the submission, if Timed
 	Timed  bool
-	Expire func(d *Desc, gen uint32) // cancels the task
+	Expire func(d *Task, gen uint32) // cancels the task
 
 	timer  Timer
 	timers Timers
-	d      *Desc
+	d      *Task
 	gen    uint32
 }
 
 // begin is called when the task's life begins, before it is queued. From then on At is the earlier one, if
 // both were set.
-func (l *Limit) begin(d *Desc) {
+func (l *Deadline) begin(d *Task) {
 	if l.At.IsZero() && !l.Timed {
 		return
 	}
-	l.d, l.gen, l.timers = d, d.Gen(), d.Home().Sched.Timers()
+	l.d, l.gen, l.timers = d, d.Gen(), d.Shared().Sched.Timers()
 	t := l.timers
 	left := l.After
 	if now := t.Time(); l.At.IsZero() {
@@ -147,7 +147,7 @@ func (l *Limit) begin(d *Desc) {
 }
 
 // release is called when the task has ended.
-func (l *Limit) release() {
+func (l *Deadline) release() {
 	if l.timers != nil {
 		l.timers.Disarm(&l.timer)
 	}
@@ -157,7 +157,7 @@ func (l *Limit) release() {
 }
 
 // Fire implements Fire.
-func (l *Limit) Fire(int64) { l.Expire(l.d, l.gen) }
+func (l *Deadline) Fire(int64) { l.Expire(l.d, l.gen) }
 
 // After returns the time d after now, or the last one there is.
 func After(now int64, d time.Duration) int64 {

@@ -10,9 +10,9 @@ type Waiter struct {
 	gen   uint32
 	depth atomicx.Uint32 // about how many are in the list from here on
 
-	Task *Desc         // the waiting task, or
-	C    chan struct{} // of capacity 1, for a goroutine, and
-	Home *Home         // where the goroutine is owed a P
+	Task   *Task         // the waiting task, or
+	C      chan struct{} // of capacity 1, for a goroutine, and
+	Shared *Shared       // where the goroutine is owed a P
 }
 
 const (
@@ -25,7 +25,7 @@ const (
 const maxJoins = 64
 
 // NewWaiter returns a waiter for d, which runs on w.
-func (w *Worker) NewWaiter(d *Desc) *Waiter {
+func (w *Worker) NewWaiter(d *Task) *Waiter {
 	x := w.joins
 	if x == nil {
 		return &Waiter{Task: d}
@@ -79,7 +79,7 @@ func (w *Waiter) Abandon() bool { return w.claim.CompareAndSwap(wtWaiting, wtAba
 //
 // Abandoned waiters stay in the list; now and then who registers sweeps them out, as if it
 // were the finisher, and puts the others back before W2.
-func (d *Desc) Await(w *Waiter, gen uint32) bool {
+func (d *Task) Await(w *Waiter, gen uint32) bool {
 	w.gen = gen
 	var depth uint32
 	for {
@@ -108,7 +108,7 @@ func (d *Desc) Await(w *Waiter, gen uint32) bool {
 const sweepDepth = 32
 
 // sweep removes abandoned waiters from the list.
-func (d *Desc) sweep(gen uint32) {
+func (d *Task) sweep(gen uint32) {
 	var keep *Waiter
 	n := uint32(0)
 	for w := d.takeWaiters(); w != nil; {
@@ -141,22 +141,22 @@ func (d *Desc) sweep(gen uint32) {
 
 // WakeAll wakes the waiters of a list. local queues a task of the caller's scheduler; without
 // it, and for others, the task's own scheduler does.
-func WakeAll(list *Waiter, local func(t *Desc) bool) {
+func WakeAll(list *Waiter, local func(t *Task) bool) {
 	for list != nil {
 		next := list.next
 		if list.Claim() {
 			if t := list.Task; t == nil {
-				list.Home.Owed.Add(1)
+				list.Shared.ReadyGoroutines.Add(1)
 				list.C <- struct{}{}
 			} else if t.Wake() && (local == nil || !local(t)) {
-				t.Home().Sched.Inject(t)
+				t.Shared().Sched.Inject(t)
 			}
 		}
 		list = next
 	}
 }
 
-func (d *Desc) takeWaiters() *Waiter {
+func (d *Task) takeWaiters() *Waiter {
 	if d.waiters.Load() == nil { // the usual case; ordered by the change of status before
 		return nil
 	}

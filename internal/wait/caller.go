@@ -9,7 +9,7 @@ import (
 )
 
 // Caller returns the task that waits when the calling code waits under ctx: the one that calls, or nil. It panics if ctx is nil.
-func Caller(ctx context.Context) *rt.Desc {
+func Caller(ctx context.Context) *rt.Task {
 	if ctx == nil {
 		panic(NilContext)
 	}

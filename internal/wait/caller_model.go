@@ -11,7 +11,7 @@ import (
 
 // Caller returns the task that waits when the calling code waits under ctx: the one that calls, or nil. It panics if ctx is nil.
 // The threads of a model are no fibers; there the context says which task a thread stands for.
-func Caller(ctx context.Context) *rt.Desc {
+func Caller(ctx context.Context) *rt.Task {
 	if ctx == nil {
 		panic(NilContext)
 	}

@@ -30,9 +30,9 @@ var background = context.Background()
 // it is a yield point, like task.Ctx.Checkpoint. It panics if ctx is nil.
 //
 // of is the task whose Ctx ctx is, or nil. The caller can tell by a type assertion, which is faster than rt.OfCtx.
-func Enter(ctx context.Context, of *rt.Desc) (*rt.Desc, error) {
+func Enter(ctx context.Context, of *rt.Task) (*rt.Task, error) {
 	d := of
-	if d == nil || !d.Mine() {
+	if d == nil || !d.IsCurrent() {
 		if d = Caller(ctx); d == nil || d != of {
 			return enterOther(ctx, d)
 		}
@@ -44,12 +44,12 @@ func Enter(ctx context.Context, of *rt.Desc) (*rt.Desc, error) {
 	return d, nil
 }
 
-// Enters is the part of [Enter] for operations that take only nanoseconds: true says that
+// MayEnter is the part of [Enter] for operations that take only nanoseconds: true says that
 // Enter with the Ctx of d would return d and no error now, and is not needed.
-func Enters(d *rt.Desc) bool { return d.Enters() }
+func MayEnter(d *rt.Task) bool { return d.MayEnter() }
 
 // enterOther is Enter by d, or by a goroutine, under a context that is not d's Ctx.
-func enterOther(ctx context.Context, d *rt.Desc) (*rt.Desc, error) {
+func enterOther(ctx context.Context, d *rt.Task) (*rt.Task, error) {
 	if d != nil {
 		d.Checkpoint()
 	}

@@ -21,15 +21,15 @@ import (
 // Reusable. The zero Waiter must be initialised by Init or Prepare.
 type Waiter struct {
 	// What the waiting side may set between Prepare or Init and the wait.
-	Why rt.Why    // what it waits for, for people to read
-	End rt.Handle // the task whose end brings the event, or none: if it has not begun, it runs next; see rt.Host.ParkFor
+	Reason rt.WaitReason // what it waits for, for people to read
+	End    rt.Handle     // the task whose end brings the event, or none: if it has not begun, it runs next; see rt.Host.ParkFor
 
 	w     rt.Waiter
 	ctx   context.Context
-	d     *rt.Desc
-	own   bool     // ctx is d's Ctx
-	home  *rt.Home // set by Wake: whose count of owed goroutines to lower
-	ended bool     // claimed by the end of ctx
+	d     *rt.Task
+	own   bool       // ctx is d's Ctx
+	home  *rt.Shared // set by Wake: whose count of owed goroutines to lower
+	ended bool       // claimed by the end of ctx
 }
 
 // Init prepares w for a wait under ctx by the caller, which has to call Wait.
@@ -40,7 +40,7 @@ func (w *Waiter) Init(ctx context.Context) {
 
 // Prepare is Init for a wait by d, which calls, or by a goroutine if that is nil: what [Enter] has returned. The caller has to call
 // WaitIn, WaitWoken, or Wait; for this w must be new.
-func (w *Waiter) Prepare(ctx context.Context, d *rt.Desc) {
+func (w *Waiter) Prepare(ctx context.Context, d *rt.Task) {
 	w.ctx, w.d, w.home, w.ended = ctx, d, nil, false
 	w.w.Task = d
 	if d != nil {
@@ -54,7 +54,7 @@ func (w *Waiter) Prepare(ctx context.Context, d *rt.Desc) {
 }
 
 // Task returns the task that waits, or nil if it is a goroutine.
-func (w *Waiter) Task() *rt.Desc { return w.d }
+func (w *Waiter) Task() *rt.Task { return w.d }
 
 // Own reports whether the wait is one of a task under its own Ctx.
 func (w *Waiter) Own() bool { return w.own }
@@ -65,17 +65,17 @@ func (w *Waiter) Claim() bool { return w.w.Claim() }
 
 // Wake wakes w, which the caller has claimed. A waiting task runs next on the caller's worker, if the caller is a task of the same
 // scheduler. by may be the caller, if that is a task, and then Wake need not look up the caller.
-func (w *Waiter) Wake(by *rt.Desc) {
+func (w *Waiter) Wake(by *rt.Task) {
 	d := w.w.Task
 	if d == nil {
 		// A goroutine that a worker makes ready needs a P; see rt.Home.
 		if by != nil {
-			w.home = by.Home()
+			w.home = by.Shared()
 		} else if me := rt.Current(); me != nil {
-			w.home = me.Home()
+			w.home = me.Shared()
 		}
 		if w.home != nil {
-			w.home.Owed.Add(1)
+			w.home.ReadyGoroutines.Add(1)
 		}
 		w.w.C <- struct{}{}
 		return
@@ -83,9 +83,9 @@ func (w *Waiter) Wake(by *rt.Desc) {
 	if !d.Wake() {
 		return
 	}
-	home := d.Home()
-	if by != nil && by.Mine() {
-		if on := by.Worker(); on.Home == home {
+	home := d.Shared()
+	if by != nil && by.IsCurrent() {
+		if on := by.Worker(); on.Shared == home {
 			on.Host.Local(d)
 			return
 		}
@@ -94,7 +94,7 @@ func (w *Waiter) Wake(by *rt.Desc) {
 }
 
 // WakeOwed is [Waiter.Wake] by a worker of home between two tasks: a waiting goroutine is owed a P.
-func (w *Waiter) WakeOwed(home *rt.Home) {
+func (w *Waiter) WakeOwed(home *rt.Shared) {
 	if w.w.Task == nil {
 		w.home = home // Wake counts
 	}
@@ -111,20 +111,20 @@ func (w *Waiter) Wait() error {
 		return err
 	}
 	d := w.d
-	d.Host().Park(d, w.Why.Park(rt.ForWake))
+	d.Host().Park(d, w.Reason.Park(rt.ForWake))
 	if d.Woken() {
 		return nil
 	}
 	if w.w.Abandon() { // cancelled, before a claim
 		return d.CtxCause()
 	}
-	d.AwaitWakeFor(w.Why) // of a claim that has been made
+	d.AwaitWakeFor(w.Reason) // of a claim that has been made
 	return nil
 }
 
 // AwaitEnd registers w, which is new and prepared for a Wait, with the task End. It reports false if that has ended already, and
 // then w must not wait. Otherwise the end of the task claims and wakes w.
-func (w *Waiter) AwaitEnd() bool { return w.End.Desc().Await(&w.w, w.End.Gen()) }
+func (w *Waiter) AwaitEnd() bool { return w.End.Task().Await(&w.w, w.End.Gen()) }
 
 // claims is the Withdrawer of a wait in which [Waiter.Claim] decides.
 type claims struct{ w *Waiter }
@@ -215,7 +215,7 @@ func (f *foreignWait) park() error {
 			w.quit(f.stop)
 			return err
 		}
-		d.AwaitWakeFor(w.Why)
+		d.AwaitWakeFor(w.Reason)
 	}
 	f.phase = woken
 	ended := w.ended
@@ -244,7 +244,7 @@ func (f *foreignWait) block() error {
 	}
 	f.phase = woken
 	if w.home != nil {
-		w.home.Owed.Add(-1)
+		w.home.ReadyGoroutines.Add(-1)
 	}
 	return nil
 }
@@ -296,23 +296,23 @@ func (w *Waiter) WaitIn(q Withdrawer) error {
 // park parks the task until an event of the kind k. If w waits for the end of a task that has not begun, that runs next.
 func (w *Waiter) park(k rt.Park) {
 	d := w.d
-	if w.End.Desc() != nil {
-		d.Host().ParkFor(d, w.Why.Park(k), w.End.Desc(), w.End.Gen())
+	if w.End.Task() != nil {
+		d.Host().ParkFor(d, w.Reason.Park(k), w.End.Task(), w.End.Gen())
 		return
 	}
-	d.Host().Park(d, w.Why.Park(k))
+	d.Host().Park(d, w.Reason.Park(k))
 }
 
 // awaitEvent parks the task until w is woken, whatever else happens.
 func (w *Waiter) awaitEvent() {
 	d := w.d
-	if w.End.Desc() != nil {
+	if w.End.Task() != nil {
 		w.park(rt.ForWakeOnly)
 		if d.Woken() {
 			return
 		}
 	}
-	d.AwaitWakeFor(w.Why)
+	d.AwaitWakeFor(w.Reason)
 }
 
 // WaitRecovering is WaitIn for a q whose Withdraw always reports false. broken is a panic of the context that was dropped.
@@ -325,10 +325,10 @@ func (w *Waiter) WaitRecovering(q Withdrawer) (broken any, err error) {
 		return w.waitForeign(q)
 	}
 	d := w.d
-	if w.End.Desc() != nil {
+	if w.End.Task() != nil {
 		w.park(rt.ForWake)
 	} else {
-		d.Worker().Host.Park(d, w.Why.Park(rt.ForWake)) // here, because each frame between here and the switch costs
+		d.Worker().Host.Park(d, w.Reason.Park(rt.ForWake)) // here, because each frame between here and the switch costs
 	}
 	if d.Woken() {
 		return nil, nil
@@ -336,19 +336,19 @@ func (w *Waiter) WaitRecovering(q Withdrawer) (broken any, err error) {
 	if q.Withdraw() {
 		return nil, d.CtxCause()
 	}
-	d.AwaitWakeFor(w.Why)
+	d.AwaitWakeFor(w.Reason)
 	return nil, nil
 }
 
 // WaitWoken is [Waiter.WaitIn] that the end of the context does not end.
 func (w *Waiter) WaitWoken() {
 	if w.d != nil {
-		w.d.AwaitWakeFor(w.Why)
+		w.d.AwaitWakeFor(w.Reason)
 		return
 	}
 	w.receive()
 	if w.home != nil {
-		w.home.Owed.Add(-1)
+		w.home.ReadyGoroutines.Add(-1)
 	}
 }
 

@@ -62,7 +62,7 @@ type accumulating[T, A any] struct {
 }
 
 func (p *accumulating[T, A]) step(c *task.Ctx, lo, hi int) int {
-	x := p.s.take((*rt.Desc)(c).Worker().Index)
+	x := p.s.take((*rt.Task)(c).Worker().Index)
 	x.acc = p.add(c, x.acc, p.xs[lo:hi])
 	p.s.put(x) // if add has panicked, the loop has no result
 	return hi

@@ -39,11 +39,11 @@ func (f *Func[A, R]) AppendAll(c *task.Ctx, dst []R, args []A) []R {
 	}
 	old := len(dst)
 	dst = slices.Grow(dst, len(args))[:old+len(args)]
-	mark := (*rt.Desc)(c).Outstanding()
+	mark := (*rt.Task)(c).Outstanding()
 	in := c // nil once all has returned: see Join
 	defer func() {
-		if in != nil && !passing(in, mark) {
-			fell(in, mark, recover())
+		if in != nil && !passesThrough(in, mark) {
+			raise(in, mark, recover())
 		}
 	}()
 	f.callAll(c, dst[old:], args)

@@ -187,7 +187,7 @@ type siteEnd struct {
 // runSite calls site and has its at-th call end by fault.
 func runSite(c *task.Ctx, at int64, fault func(), site func(f func())) (e siteEnd) {
 	before := fib.Fork(c, 10)
-	d := (*rt.Desc)(c)
+	d := (*rt.Task)(c)
 	mark := d.Outstanding()
 	var calls, running atomic.Int64
 	var over atomic.Bool

@@ -29,7 +29,7 @@ func panicError(v any) *task.PanicError {
 // A Goexit cannot be stopped, and what it passes must be as after a panic: the calls that were forked below have ended. A call that
 // another worker made ends by itself; the join then calls Goexit for the joiner. So a Goexit reaches the caller of an algorithm
 // whether the joiner made the call or a thief did. If another call has panicked, the task fails with that panic: see
-// rt.Desc.FailWith.
+// rt.Task.FailWith.
 //
 //go:noinline
 func exits() bool {
@@ -37,11 +37,11 @@ func exits() bool {
 	return why == rt.Exiting
 }
 
-// caught is what a deferred function calls with what it recovered: it ends the calls that were forked by what
+// unwindPanic is what a deferred function calls with what it recovered: it ends the calls that were forked by what
 // panicked, so that those that the task had forked before, mark of them, are the newest again.
-func caught(c *task.Ctx, mark int, v any) *task.PanicError {
+func unwindPanic(c *task.Ctx, mark int, v any) *task.PanicError {
 	pe := panicError(v)
-	(*rt.Desc)(c).SettleTo(mark)
+	(*rt.Task)(c).UnwindForks(mark)
 	return pe
 }
 
@@ -51,39 +51,39 @@ func caught(c *task.Ctx, mark int, v any) *task.PanicError {
 // search: quadratic in the depth of the recursion. The runtime does not show a panic's value to those who do not recover it, but
 // it shows who raised it.
 
-// fell raises the panic of a call that panicked with v, what recover returned, while the task had mark calls forked before it.
+// raise raises the panic of a call that panicked with v, what recover returned, while the task had mark calls forked before it.
 //
 //go:noinline
-func fell(c *task.Ctx, mark int, v any) {
-	pe := caught(c, mark, v)
-	(*rt.Desc)(c).AwaitStarted()
+func raise(c *task.Ctx, mark int, v any) {
+	pe := unwindPanic(c, mark, v)
+	(*rt.Task)(c).AwaitStarted()
 	panic(pe)
 }
 
-var fellName = runtime.FuncForPC(reflect.ValueOf(fell).Pointer()).Name()
+var raiseName = runtime.FuncForPC(reflect.ValueOf(raise).Pointer()).Name()
 
-// passing reports whether what has the present deferred call called is to pass the join: a panic that was raised by fell, or
-// a Goexit. It then does the rest of what fell does. Only the deferred function may call it.
+// passesThrough reports whether what has the present deferred call called is to pass the join: a panic that was raised by raise, or
+// a Goexit. It then does the rest of what raise does. Only the deferred function may call it.
 //
 //go:noinline
-func passing(c *task.Ctx, mark int) bool {
+func passesThrough(c *task.Ctx, mark int) bool {
 	why, by := rt.Unwinding(1)
 	switch {
 	case why == rt.Exiting:
 		exitTo(c, mark)
-	case by == fellName:
-		(*rt.Desc)(c).SettleTo(mark)
+	case by == raiseName:
+		(*rt.Task)(c).UnwindForks(mark)
 	default:
 		return false
 	}
-	(*rt.Desc)(c).AwaitStarted()
+	(*rt.Task)(c).AwaitStarted()
 	return true
 }
 
 // exitTo ends the calls that the task has forked but for mark of them, during a Goexit which keeps them from being joined. If one has
 // panicked, the task fails with that.
 func exitTo(c *task.Ctx, mark int) {
-	for _, err := range (*rt.Desc)(c).SettleTo(mark) {
+	for _, err := range (*rt.Task)(c).UnwindForks(mark) {
 		if pe, ok := err.(*task.PanicError); ok {
 			failWith(c, pe)
 		}
@@ -107,13 +107,13 @@ type forked = Call[func(c *task.Ctx), *task.PanicError]
 // failWith is for a failure, if there is one, that a Goexit keeps from being raised.
 func failWith(c *task.Ctx, failure *task.PanicError) {
 	if failure != nil {
-		(*rt.Desc)(c).FailWith(failure)
+		(*rt.Task)(c).FailWith(failure)
 	}
 }
 
 // runClosure calls fn and returns its panic.
 func runClosure(c *task.Ctx, fn func(c *task.Ctx)) (failure *task.PanicError) {
-	mark := (*rt.Desc)(c).Outstanding()
+	mark := (*rt.Task)(c).Outstanding()
 	in := c // nil once fn has returned: see Join
 	defer func() {
 		switch {
@@ -121,7 +121,7 @@ func runClosure(c *task.Ctx, fn func(c *task.Ctx)) (failure *task.PanicError) {
 		case exits():
 			exitTo(in, mark)
 		default:
-			failure = caught(in, mark, recover())
+			failure = unwindPanic(in, mark, recover())
 		}
 	}()
 	fn(c)
@@ -131,7 +131,7 @@ func runClosure(c *task.Ctx, fn func(c *task.Ctx)) (failure *task.PanicError) {
 
 // runBefore is runClosure for a caller that joins calls afterwards. If fn calls runtime.Goexit, runBefore joins them.
 func runBefore(c *task.Ctx, fn func(c *task.Ctx), calls []*forked) (failure *task.PanicError) {
-	mark := (*rt.Desc)(c).Outstanding()
+	mark := (*rt.Task)(c).Outstanding()
 	in := c
 	defer func() {
 		switch {
@@ -140,7 +140,7 @@ func runBefore(c *task.Ctx, fn func(c *task.Ctx), calls []*forked) (failure *tas
 			exitTo(in, mark)
 			failWith(in, joinAll(in, calls, nil))
 		default:
-			failure = caught(in, mark, recover())
+			failure = unwindPanic(in, mark, recover())
 		}
 	}()
 	fn(c)

@@ -26,7 +26,7 @@ func ForEachSeq[T any](c *task.Ctx, seq iter.Seq[T], body func(c *task.Ctx, x T)
 	c = callerOf(c)
 	o := optionsOf(opts)
 	f := &feed[T]{c: c, l: newLoop(options{}, 0), body: body, grain: min(max(o.grain, 1), maxBatch), fixed: o.grain != 0}
-	mark := (*rt.Desc)(c).Outstanding()
+	mark := (*rt.Task)(c).Outstanding()
 	whole := false
 	defer func() {
 		if !whole {
@@ -38,7 +38,7 @@ func ForEachSeq[T any](c *task.Ctx, seq iter.Seq[T], body func(c *task.Ctx, x T)
 		f.joinNewest()
 	}
 	whole = true
-	(*rt.Desc)(c).SettleTo(mark) // what seq forked and, by a panic, did not join
+	(*rt.Task)(c).UnwindForks(mark) // what seq forked and, by a panic, did not join
 	return f.l.result(c)
 }
 

@@ -119,7 +119,7 @@ func (f *Func[A, R]) Fork(c *task.Ctx, a A) *Call[A, R] {
 	if rt.Verify {
 		verify(c, "Fork")
 	}
-	d := (*rt.Desc)(c)
+	d := (*rt.Task)(c)
 	w := d.Worker()
 	if g := w.Forks.Leftover(); g != nil {
 		if x, ok := g.Body.(*body[A, R]); ok && x.f == f {
@@ -138,7 +138,7 @@ func verify(c *task.Ctx, op string) {
 	if c == nil {
 		panic(nilCtx)
 	}
-	if !(*rt.Desc)(c).Mine() {
+	if !(*rt.Task)(c).IsCurrent() {
 		if me, _ := task.Current(); me != c {
 			panic("parallel: " + op + " with the Ctx of another task than the caller: each task uses the c that its own function was given")
 		}
@@ -149,7 +149,7 @@ func verify(c *task.Ctx, op string) {
 // of a task that has outrun its quantum come here.
 //
 //go:noinline
-func push(d *rt.Desc, x *rt.Frame) {
+func push(d *rt.Task, x *rt.Frame) {
 	h := d.Host()
 	if d.Worker().PushFrame(d, x) {
 		h.Hungry()
@@ -162,7 +162,7 @@ func push(d *rt.Desc, x *rt.Frame) {
 //go:noinline
 func (f *Func[A, R]) forkSlow(c *task.Ctx, a A) *Call[A, R] {
 	verify(c, "Fork")
-	d := (*rt.Desc)(c)
+	d := (*rt.Task)(c)
 	w := d.Worker()
 	w.Forks.Reserve(1) // then what Leftover sees is one, or nil
 	x := f.take(w)
@@ -210,7 +210,7 @@ func (x *Call[A, R]) Join(c *task.Ctx) R {
 	if rt.Verify {
 		verify(c, "Join")
 	}
-	d := (*rt.Desc)(c)
+	d := (*rt.Task)(c)
 	w := d.Worker()
 	if !w.Forks.TakeBackIf(&x.frame) {
 		return x.joinSlow(c)
@@ -222,8 +222,8 @@ func (x *Call[A, R]) Join(c *task.Ctx) R {
 	// The deferred call costs a nanosecond; to call recover in it each time, rather than to look at in first, 5 more.
 	in := c // nil once the call has returned
 	defer func() {
-		if in != nil && !passing(in, mark) {
-			fell(in, mark, recover())
+		if in != nil && !passesThrough(in, mark) {
+			raise(in, mark, recover())
 		}
 	}()
 	r := x.fn(c, a)
@@ -234,7 +234,7 @@ func (x *Call[A, R]) Join(c *task.Ctx) R {
 // takeBack is the part of Join before the call, if nobody may have started that. It reports false, and has done nothing, if
 // there is more to do.
 func (x *Call[A, R]) takeBack(c *task.Ctx) (a A, ok bool) {
-	if !(*rt.Desc)(c).Worker().Forks.TakeBackIf(&x.frame) {
+	if !(*rt.Task)(c).Worker().Forks.TakeBackIf(&x.frame) {
 		return a, false
 	}
 	var zero A
@@ -245,7 +245,7 @@ func (x *Call[A, R]) takeBack(c *task.Ctx) (a A, ok bool) {
 //go:noinline
 func (x *Call[A, R]) joinSlow(c *task.Ctx) R {
 	verify(c, "Join")
-	d := (*rt.Desc)(c)
+	d := (*rt.Task)(c)
 	x.check(d)
 	if ok, pooled := d.Worker().Take(d, &x.frame); ok {
 		a := x.arg
@@ -279,11 +279,11 @@ func (x *Call[A, R]) joinSlow(c *task.Ctx) R {
 
 // call makes the call, as Join does where it has no time for a further function.
 func (x *Call[A, R]) call(c *task.Ctx, a A) R {
-	mark := (*rt.Desc)(c).Outstanding()
+	mark := (*rt.Task)(c).Outstanding()
 	in := c
 	defer func() {
-		if in != nil && !passing(in, mark) {
-			fell(in, mark, recover())
+		if in != nil && !passesThrough(in, mark) {
+			raise(in, mark, recover())
 		}
 	}()
 	r := x.fn(c, a)
@@ -293,7 +293,7 @@ func (x *Call[A, R]) call(c *task.Ctx, a A) R {
 
 // check panics if x is not a call that d has to join. A frame has a parent from when others may see it until it is joined.
 // Until then it is private, and so on the worker that runs its parent.
-func (x *Call[A, R]) check(d *rt.Desc) {
+func (x *Call[A, R]) check(d *rt.Task) {
 	switch {
 	case x.frame.Parent == d, x.frame.Parent == nil && d.Worker().Private(&x.frame):
 	case x.frame.Parent == nil:
@@ -326,7 +326,7 @@ func (p *pool[A, R]) Forget() { p.free = nil }
 const maxFree = 1 << 16
 
 // RunStolen implements rt.Body.
-func (x *body[A, R]) RunStolen(d *rt.Desc) { x.res = x.fn((*task.Ctx)(d), x.arg) }
+func (x *body[A, R]) RunStolen(d *rt.Task) { x.res = x.fn((*task.Ctx)(d), x.arg) }
 
 // Displaced implements rt.Body.
 func (x *body[A, R]) Displaced(w *rt.Worker) { (*Call[A, R])(x).giveBack(w) }

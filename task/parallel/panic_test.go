@@ -194,8 +194,8 @@ func TestPanicsOnTheWay(t *testing.T) {
 		for range scale(50) {
 			within(t, s, func(c *task.Ctx) error {
 				var err error
-				if fell := mustPanic("Join", 9, func() { err = down.Fork(c, 9).Join(c) }); fell != nil {
-					return fmt.Errorf("%v; %v", fell, err)
+				if raise := mustPanic("Join", 9, func() { err = down.Fork(c, 9).Join(c) }); raise != nil {
+					return fmt.Errorf("%v; %v", raise, err)
 				}
 				return nil
 			})

@@ -53,15 +53,15 @@ func (e *entry[R]) run(c *task.Ctx) {
 		switch {
 		case whole:
 		case exits():
-			e.failure, _ = (*rt.Desc)(c).TakeFailure().(*task.PanicError)
+			e.failure, _ = (*rt.Task)(c).TakeFailure().(*task.PanicError)
 		default:
-			e.failure = caught(c, 0, recover())
+			e.failure = unwindPanic(c, 0, recover())
 		}
 	}()
 	e.res, e.err = e.fn(c)
 	whole = true
 	// Found here, it is the caller's panic, as the others are, and not the program's end.
-	if n := (*rt.Desc)(c).Settle(); n > 0 {
+	if n := (*rt.Task)(c).Settle(); n > 0 {
 		e.failure = &task.PanicError{
 			Value: fmt.Sprintf("parallel: Run of a function that returned with %d forked calls not joined: join each Fork before the function that forked it returns", n),
 			Stack: debug.Stack(),

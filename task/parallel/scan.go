@@ -92,11 +92,11 @@ func (s *scan[T]) reduce(c *task.Ctx, lo, hi int) {
 
 // chain makes the sums those of all that lies before the block.
 func (s *scan[T]) chain(c *task.Ctx) {
-	mark := (*rt.Desc)(c).Outstanding()
+	mark := (*rt.Task)(c).Outstanding()
 	whole := false
 	defer func() {
 		if !whole && !exits() {
-			s.l.failed(0, caught(c, mark, recover()))
+			s.l.failed(0, unwindPanic(c, mark, recover()))
 		}
 	}()
 	acc := s.init

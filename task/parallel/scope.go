@@ -38,7 +38,7 @@ func InScope(c *task.Ctx, fn func(s *Scope)) {
 		panic("parallel: InScope with a nil function")
 	}
 	c = callerOf(c)
-	s := &Scope{c: c, mark: (*rt.Desc)(c).Outstanding()}
+	s := &Scope{c: c, mark: (*rt.Task)(c).Outstanding()}
 	s.end(s.open(fn), false)
 }
 
@@ -72,7 +72,7 @@ func (s *Scope) end(failure *task.PanicError, exiting bool) {
 	s.joinTo(0)
 	whole = true
 	s.closed = true
-	(*rt.Desc)(s.c).SettleTo(s.mark) // what the function forked and, by a panic, did not join
+	(*rt.Task)(s.c).UnwindForks(s.mark) // what the function forked and, by a panic, did not join
 	if failure == nil {
 		failure = s.failure
 	}

@@ -79,7 +79,7 @@ func (s *sorter[T]) run(c *task.Ctx, xs []T, opts []Option) error {
 	o := optionsOf(opts)
 	s.grain = o.grain
 	if s.grain == 0 {
-		workers := int((*rt.Desc)(c).Home().Workers.Load())
+		workers := int((*rt.Task)(c).Shared().Workers.Load())
 		s.grain = min(max(len(xs)/(8*workers), minLeaf), maxLeaf)
 	}
 	s.l = newLoop(o, len(xs)*s.passes(len(xs)))
@@ -87,7 +87,7 @@ func (s *sorter[T]) run(c *task.Ctx, xs []T, opts []Option) error {
 	if len(xs) > s.grain || len(xs) > insertionLen { // a stable leaf uses it too
 		buf = make([]T, len(xs))
 	}
-	mark := (*rt.Desc)(c).Outstanding()
+	mark := (*rt.Task)(c).Outstanding()
 	whole := false
 	defer func() {
 		if !whole {
@@ -182,7 +182,7 @@ func (s *sorter[T]) joinHere(c *task.Ctx, a, b, out []T) {
 
 // try calls f, which handles n elements, and keeps its panic.
 func (s *sorter[T]) try(c *task.Ctx, n int, f func()) {
-	mark := (*rt.Desc)(c).Outstanding()
+	mark := (*rt.Task)(c).Outstanding()
 	in := c // nil once all has returned: see Join
 	defer func() {
 		switch {
@@ -190,7 +190,7 @@ func (s *sorter[T]) try(c *task.Ctx, n int, f func()) {
 		case exits():
 			s.l.endAt(math.MinInt)
 		default:
-			s.l.failed(0, caught(in, mark, recover()))
+			s.l.failed(0, unwindPanic(in, mark, recover()))
 		}
 	}()
 	f()

@@ -71,13 +71,13 @@ func init() { spans = Define(runSpan) }
 // task was cancelled, the loop ends before i, or the quantum may be over. It is a yield point of which the driver takes the slow
 // path. It inlines.
 func (l *loop) look(c *task.Ctx, i int) bool {
-	return (*rt.Desc)(c).Disturbed() || int64(i) >= l.limit.Load()
+	return (*rt.Task)(c).Disturbed() || int64(i) >= l.limit.Load()
 }
 
 // givenUp is look for a function that cannot go on later: the task was cancelled, or the loop has failed. The result of the
 // loop is not used then.
 func (l *loop) givenUp(c *task.Ctx) bool {
-	if (*rt.Desc)(c).Status().Cancelled() {
+	if (*rt.Task)(c).Status().Cancelled() {
 		l.cancelled(c) // the driver would not ask again after its last step
 		return true
 	}
@@ -106,7 +106,7 @@ func callerOf(c *task.Ctx) *task.Ctx {
 	if c == nil {
 		panic(nilCtx)
 	}
-	if (*rt.Desc)(c).Mine() {
+	if (*rt.Task)(c).IsCurrent() {
 		return c
 	}
 	return otherCaller()
@@ -137,7 +137,7 @@ func (l *loop) pass(c *task.Ctx, lo, hi int, p part) {
 	if lo >= hi {
 		return
 	}
-	mark := (*rt.Desc)(c).Outstanding()
+	mark := (*rt.Task)(c).Outstanding()
 	whole := false
 	defer func() {
 		if !whole {
@@ -158,7 +158,7 @@ func (l *loop) exiting(c *task.Ctx, mark int) {
 		return
 	}
 	l.endAt(math.MinInt)
-	(*rt.Desc)(c).SettleTo(mark)
+	(*rt.Task)(c).UnwindForks(mark)
 	failWith(c, l.failure)
 }
 
@@ -259,7 +259,7 @@ func (l *loop) ended(c *task.Ctx, lo int) bool {
 
 // hungry reports whether the range should be split, so that there is something to steal.
 func hungry(c *task.Ctx) bool {
-	w := (*rt.Desc)(c).Worker()
+	w := (*rt.Task)(c).Worker()
 	return w.Forks.PrivateLen() == 0 && w.Forks.Thief().Empty()
 }
 
@@ -267,7 +267,7 @@ func hungry(c *task.Ctx) bool {
 // Forks alone are not shown until a thief asks. That is right for a fork that costs less than a theft, and not for one before
 // a long call: a worker may be asleep that has not asked, or has been forgotten when another one's request was met.
 func offer(c *task.Ctx) {
-	d := (*rt.Desc)(c)
+	d := (*rt.Task)(c)
 	if w := d.Worker(); w.Forks.PrivateLen() > 0 && w.Forks.Thief().Empty() {
 		show(c)
 	}
@@ -275,7 +275,7 @@ func offer(c *task.Ctx) {
 
 // show lets thieves at all that the task has forked, and wakes one if nobody looks.
 func show(c *task.Ctx) {
-	d := (*rt.Desc)(c)
+	d := (*rt.Task)(c)
 	w := d.Worker()
 	w.Expose(d)
 	w.Host.Hungry()
@@ -285,7 +285,7 @@ func show(c *task.Ctx) {
 // the driver handles nothing from lo on.
 func (l *loop) step(c *task.Ctx, p part, lo, hi int) (next int) {
 	next = hi
-	mark := (*rt.Desc)(c).Outstanding()
+	mark := (*rt.Task)(c).Outstanding()
 	in := c // nil once all has returned: see Join
 	defer func() {
 		switch {
@@ -293,7 +293,7 @@ func (l *loop) step(c *task.Ctx, p part, lo, hi int) (next int) {
 		case exits():
 			l.endAt(math.MinInt)
 		default:
-			l.failed(lo, caught(in, mark, recover()))
+			l.failed(lo, unwindPanic(in, mark, recover()))
 		}
 	}()
 	next = p.step(c, lo, hi)
@@ -305,7 +305,7 @@ func (l *loop) step(c *task.Ctx, p part, lo, hi int) (next int) {
 // join joins the span that begins at lo and appends its part, right, to left. That calls functions of the user's too: merge,
 // compare and the like. After a failure they are not called, since the parts are not what they expect.
 func (l *loop) join(c *task.Ctx, x *Call[span, struct{}], lo int, left, right part) {
-	mark := (*rt.Desc)(c).Outstanding() - 1 // x
+	mark := (*rt.Task)(c).Outstanding() - 1 // x
 	in := c
 	defer func() {
 		switch {
@@ -313,7 +313,7 @@ func (l *loop) join(c *task.Ctx, x *Call[span, struct{}], lo int, left, right pa
 		case exits():
 			l.endAt(math.MinInt)
 		default:
-			l.failed(lo, caught(in, mark, recover()))
+			l.failed(lo, unwindPanic(in, mark, recover()))
 		}
 	}()
 	x.Join(c)

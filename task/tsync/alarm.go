@@ -11,7 +11,7 @@ import (
 // timersOf returns the timers of the scheduler that on stands for.
 func timersOf(on task.Starter) rt.Timers {
 	if c, ok := on.(*task.Ctx); ok && c != nil {
-		return (*rt.Desc)(c).Home().Sched.Timers()
+		return (*rt.Task)(c).Shared().Sched.Timers()
 	} else if on == nil || ok {
 		panic("tsync: a timer with a nil Starter: pass a scheduler, or a task's Ctx")
 	}

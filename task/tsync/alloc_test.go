@@ -58,9 +58,9 @@ func TestKeptWaiterGivesWay(t *testing.T) {
 	require.NoError(t, err)
 	defer s.Close()
 	ch, end := NewChan[int](0), NewChan[int](0)
-	var first, second *rt.Desc
+	var first, second *rt.Task
 	a := s.Go(func(c *task.Ctx) {
-		first = (*rt.Desc)(c)
+		first = (*rt.Task)(c)
 		for range keepAfter + 1 {
 			_, _, _ = ch.Recv(c)
 		}
@@ -74,7 +74,7 @@ func TestKeptWaiterGivesWay(t *testing.T) {
 	require.Same(t, first, ch.kept[receiving].Load().of)
 	const n = firstLimit + 5
 	b := s.Go(func(c *task.Ctx) {
-		second = (*rt.Desc)(c)
+		second = (*rt.Task)(c)
 		for range n {
 			_, _, _ = ch.Recv(c)
 		}

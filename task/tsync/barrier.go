@@ -45,7 +45,7 @@ func (b *Barrier) WaitContext(ctx context.Context) (last bool, err error) {
 }
 
 // wait waits, which the end of ctx does not end if hard.
-func (b *Barrier) wait(ctx context.Context, d *rt.Desc, hard bool) (last bool, err error) {
+func (b *Barrier) wait(ctx context.Context, d *rt.Task, hard bool) (last bool, err error) {
 	if b.parties == 0 {
 		panic("tsync: Wait of the zero Barrier, which has no parties: make one with NewBarrier")
 	}
@@ -59,7 +59,7 @@ func (b *Barrier) wait(ctx context.Context, d *rt.Desc, hard bool) (last bool, e
 	}
 	b.waiting++
 	w := plainWaiters.take(ctx, d, b)
-	w.Why = rt.WaitBarrier
+	w.Reason = rt.WaitBarrier
 	b.queue.push(w)
 	b.mu.Unlock()
 	_, _, err = plainWaiters.await(w, hard)

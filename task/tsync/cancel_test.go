@@ -24,7 +24,7 @@ type waitable struct {
 	after func(t *testing.T, err error)
 	// waits reports whether the operation waits.
 	waits func() bool
-	why   rt.Why
+	why   rt.WaitReason
 }
 
 // queued makes a waits of a queue.
@@ -122,7 +122,7 @@ var waitables = map[string]func() waitable{
 	"Mutex.Lock behind another": func() waitable {
 		m := new(Mutex)
 		m.TryLock()
-		m.hands = handOvers
+		m.handoffs = handoffBurst
 		return waitable{
 			wait: m.LockContext, give: m.Unlock,
 			after: func(t *testing.T, err error) {
@@ -385,9 +385,9 @@ func TestWhy(t *testing.T) {
 					its <- c
 					_ = x.wait(ctx)
 				})
-				d := (*rt.Desc)(<-its)
+				d := (*rt.Task)(<-its)
 				until(func() bool { return d.State() == rt.Waiting })
-				require.Equal(w.t, x.why, d.Status().Why(), "%v", d.Status().Why())
+				require.Equal(w.t, x.why, d.Status().WaitReason(), "%v", d.Status().WaitReason())
 				u.cancel(errStop)
 				<-u.done
 				x.give()
@@ -405,9 +405,9 @@ func TestWhy(t *testing.T) {
 		} {
 			its := make(chan *task.Ctx, 1)
 			u := w.start(func(ctx context.Context) { its <- ctx.(*task.Ctx); wait(ctx) })
-			d := (*rt.Desc)(<-its)
+			d := (*rt.Task)(<-its)
 			until(func() bool { return d.State() == rt.Waiting })
-			require.Equal(w.t, rt.WaitNever, d.Status().Why())
+			require.Equal(w.t, rt.WaitNever, d.Status().WaitReason())
 			u.cancel(errStop)
 			<-u.done
 		}

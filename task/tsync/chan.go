@@ -33,9 +33,9 @@ type Chan[T any] struct {
 	// those in one belong to a single select that stands in the other as well.
 	recvq, sendq queue[T]
 	// kept are the waiters that stay with the channel, one a direction. See ownWaiter.
-	kept  [2]atomicx.Relaxed[waiter[T]]
-	usage [2]usage
-	calm  calm
+	kept    [2]atomicx.Relaxed[waiter[T]]
+	usage   [2]usage
+	pairing pairing
 
 	pool *pool[T]
 	id   atomicx.Uint64 // orders locking in Select; 0: none yet
@@ -97,16 +97,16 @@ func poolOf[T any]() *pool[T] {
 // sent. It panics if the channel is closed, also if that happens while it waits.
 func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 	of, own := ctx.(*task.Ctx)
-	d := (*rt.Desc)(of)
-	if !own || !wait.Enters(d) {
+	d := (*rt.Task)(of)
+	if !own || !wait.MayEnter(d) {
 		var err error
 		if d, err = wait.Enter(ctx, d); err != nil {
 			return err
 		}
-		own = d != nil && d == (*rt.Desc)(of)
+		own = d != nil && d == (*rt.Task)(of)
 	}
 	if ch == nil {
-		return never(ctx)
+		return waitForCancel(ctx)
 	}
 	if own {
 		switch s := ch.word.Load(); s & chState {
@@ -142,7 +142,7 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 	}
 	if w := ch.receiver(nil); w != nil {
 		w.v, w.ok = v, true
-		ch.met(w, own)
+		ch.countMeeting(w, own)
 		ch.mu.Unlock()
 		w.wake(d)
 		return nil
@@ -164,7 +164,7 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 	if w == nil {
 		w = ch.waiter(ctx, d, sending, own)
 	}
-	w.v, w.Why = v, rt.WaitSend
+	w.v, w.Reason = v, rt.WaitSend
 	ch.sendq.push(w)
 	ch.mu.Unlock()
 	var (
@@ -199,15 +199,15 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 // zero value and ok is false. When ctx ends first it returns the cause, and nothing has been received.
 func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
 	of, own := ctx.(*task.Ctx)
-	d := (*rt.Desc)(of)
-	if !own || !wait.Enters(d) {
+	d := (*rt.Task)(of)
+	if !own || !wait.MayEnter(d) {
 		if d, err = wait.Enter(ctx, d); err != nil {
 			return v, false, err
 		}
-		own = d != nil && d == (*rt.Desc)(of)
+		own = d != nil && d == (*rt.Task)(of)
 	}
 	if ch == nil {
-		return v, false, never(ctx)
+		return v, false, waitForCancel(ctx)
 	}
 	if own {
 		switch s := ch.word.Load(); s & chState {
@@ -243,7 +243,7 @@ func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
 	if w := ch.sender(nil); w != nil {
 		v = w.v
 		w.ok = true
-		ch.met(w, own)
+		ch.countMeeting(w, own)
 		ch.mu.Unlock()
 		w.wake(d)
 		return v, true, nil
@@ -259,7 +259,7 @@ func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
 	if w == nil {
 		w = ch.waiter(ctx, d, receiving, own)
 	}
-	w.Why = rt.WaitRecv
+	w.Reason = rt.WaitRecv
 	ch.recvq.push(w)
 	ch.mu.Unlock()
 	if !own {
@@ -377,7 +377,7 @@ func (ch *Chan[T]) All(ctx context.Context) iter.Seq[T] {
 
 // trySend sends v if it can; self is the select that tries, or nil. The channel is open.
 func (ch *Chan[T]) trySend(v T, self *selection) (done bool, w *waiter[T]) {
-	ch.calm.n = 0
+	ch.pairing.n = 0
 	if w := ch.receiver(self); w != nil {
 		w.v, w.ok = v, true
 		return true, w
@@ -395,7 +395,7 @@ func (ch *Chan[T]) trySend(v T, self *selection) (done bool, w *waiter[T]) {
 
 // tryRecv receives if it can.
 func (ch *Chan[T]) tryRecv(self *selection) (v T, ok, done bool, w *waiter[T]) {
-	ch.calm.n = 0
+	ch.pairing.n = 0
 	if ch.n > 0 {
 		v = ch.get()
 		return v, true, true, ch.refill()
@@ -487,7 +487,7 @@ func (q *queue[T]) claim(self *selection) *waiter[T] {
 // spares the usual case, one task at each end, the pool. A waiter whose task comes no more gives way
 // when enough others have come. Only for waits under the task's own
 // Ctx: the end of a derived one may come late, and must then not find another wait.
-func (ch *Chan[T]) ownWaiter(d *rt.Desc, dir direction) *waiter[T] {
+func (ch *Chan[T]) ownWaiter(d *rt.Task, dir direction) *waiter[T] {
 	w := ch.kept[dir].Load()
 	if w == nil || w.of != d {
 		return nil
@@ -497,18 +497,18 @@ func (ch *Chan[T]) ownWaiter(d *rt.Desc, dir direction) *waiter[T] {
 }
 
 // waiter returns a waiter where ownWaiter has none. own says that ctx is d's Ctx.
-func (ch *Chan[T]) waiter(ctx context.Context, d *rt.Desc, dir direction, own bool) *waiter[T] {
+func (ch *Chan[T]) waiter(ctx context.Context, d *rt.Task, dir direction, own bool) *waiter[T] {
 	if ch.pool == nil {
 		ch.pool = poolOf[T]()
 	}
-	ch.calm.n = 0
+	ch.pairing.n = 0
 	u := &ch.usage[dir]
 	u.misses++
 	if own && u.misses > max(u.limit, keepAfter) {
 		u.misses, u.limit = 0, max(2*u.limit, firstLimit)
 		w := &waiter[T]{at: ch, of: d, index: int(dir)}
 		w.Prepare(ctx, d)
-		w.Why = [...]rt.Why{receiving: rt.WaitRecv, sending: rt.WaitSend}[dir]
+		w.Reason = [...]rt.WaitReason{receiving: rt.WaitRecv, sending: rt.WaitSend}[dir]
 		ch.kept[dir].Store(w)
 		return w
 	}
@@ -528,10 +528,10 @@ func panicClosed(op string) {
 	panic("tsync: " + op + " on a closed Chan: close it only after the last send")
 }
 
-// never waits for the end of ctx.
-func never(ctx context.Context) error {
+// waitForCancel waits for the end of ctx.
+func waitForCancel(ctx context.Context) error {
 	var w wait.Waiter // no other party knows it, so nothing wakes it
 	w.Init(ctx)
-	w.Why = rt.WaitNever
+	w.Reason = rt.WaitNever
 	return w.Wait()
 }

@@ -52,12 +52,12 @@ func (c *Cond) WaitContext(ctx context.Context) error {
 }
 
 // wait waits, which the end of ctx does not end if hard.
-func (c *Cond) wait(ctx context.Context, d *rt.Desc, hard bool) error {
+func (c *Cond) wait(ctx context.Context, d *rt.Task, hard bool) error {
 	if c.L == nil {
 		panic("tsync: Wait of a Cond without a lock: make one with NewCond")
 	}
 	w := plainWaiters.take(ctx, d, c)
-	w.Why = rt.WaitCond
+	w.Reason = rt.WaitCond
 	c.mu.Lock()
 	c.queue.push(w)
 	c.mu.Unlock()

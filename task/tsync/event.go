@@ -41,7 +41,7 @@ func (e *Event) IsSet() bool { return e.set.Load() }
 // [Event.WaitContext].
 func (e *Event) Wait() { e.waitHard(rt.WaitEvent) }
 
-func (e *Event) waitHard(why rt.Why) {
+func (e *Event) waitHard(why rt.WaitReason) {
 	if !e.set.Load() {
 		ctx, d := callerUncancelled()
 		_ = e.wait(ctx, d, why, true)
@@ -58,14 +58,14 @@ func (e *Event) WaitContext(ctx context.Context) error {
 }
 
 // wait waits, which the end of ctx does not end if hard.
-func (e *Event) wait(ctx context.Context, d *rt.Desc, why rt.Why, hard bool) error {
+func (e *Event) wait(ctx context.Context, d *rt.Task, why rt.WaitReason, hard bool) error {
 	e.mu.Lock()
 	if e.set.Load() {
 		e.mu.Unlock()
 		return nil
 	}
 	w := plainWaiters.take(ctx, d, e)
-	w.Why = why
+	w.Reason = why
 	e.queue.push(w)
 	e.mu.Unlock()
 	_, _, err := plainWaiters.await(w, hard)

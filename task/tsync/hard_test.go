@@ -17,7 +17,7 @@ import (
 type hardWait struct {
 	wait, give func()
 	waits      func() bool
-	why        rt.Why
+	why        rt.WaitReason
 }
 
 // hardWaits has each operation of the package that waits without a context.
@@ -30,7 +30,7 @@ var hardWaits = map[string]func() hardWait{
 	"Mutex.Lock handed over": func() hardWait {
 		m := new(Mutex)
 		m.Lock()
-		m.hands = handOvers
+		m.handoffs = handoffBurst
 		return hardWait{m.Lock, m.Unlock, queued(&m.mu, &m.queue), rt.WaitMutex}
 	},
 	"RWMutex.Lock": func() hardWait {
@@ -112,9 +112,9 @@ func TestHardWaits(t *testing.T) {
 					close(begin)
 					until(x.waits)
 					if c := <-its; c != nil {
-						d := (*rt.Desc)(c)
+						d := (*rt.Task)(c)
 						until(func() bool { return d.State() == rt.Waiting })
-						require.Equal(w.t, x.why, d.Status().Why(), "%v", d.Status().Why())
+						require.Equal(w.t, x.why, d.Status().WaitReason(), "%v", d.Status().WaitReason())
 					}
 					u.cancel(errStop)
 					// Another task runs on the worker meanwhile: the wait parks.

@@ -18,7 +18,7 @@ import (
 // switch to another task, the model's thread blocks until its task has been queued.
 type stage struct {
 	rt.Scheduler
-	home  rt.Home
+	home  rt.Shared
 	tasks []*actor
 	help  func() // of the task that has asked for it, until a thread takes it
 }
@@ -28,7 +28,7 @@ type actor struct {
 	rt.Host
 	rt.Worker
 	s      *stage
-	d      *rt.Desc
+	d      *rt.Task
 	c      *task.Ctx
 	queued int // how often it has been queued and not run since
 }
@@ -37,8 +37,8 @@ func newStage(n int) *stage {
 	s := &stage{}
 	s.home.Sched = s
 	for i := range n {
-		a := &actor{s: s, d: &rt.Desc{}}
-		a.Worker.Host, a.Worker.Home, a.Worker.Index = a, &s.home, i
+		a := &actor{s: s, d: &rt.Task{}}
+		a.Worker.Host, a.Worker.Shared, a.Worker.Index = a, &s.home, i
 		a.d.Init(&a.Worker)
 		a.d.Start("fn", nil)
 		a.d.Run(&a.Worker)
@@ -50,7 +50,7 @@ func newStage(n int) *stage {
 }
 
 // Inject implements rt.Scheduler.
-func (s *stage) Inject(d *rt.Desc) {
+func (s *stage) Inject(d *rt.Task) {
 	for _, a := range s.tasks {
 		if a.d == d {
 			if a.queued++; a.queued > 1 {
@@ -64,10 +64,10 @@ func (s *stage) Inject(d *rt.Desc) {
 func (s *stage) Assist(f func()) { s.help = f }
 
 // Local implements rt.Host.
-func (a *actor) Local(d *rt.Desc) { a.s.Inject(d) }
+func (a *actor) Local(d *rt.Task) { a.s.Inject(d) }
 
 // Park implements rt.Host.
-func (a *actor) Park(d *rt.Desc, k rt.Park) {
+func (a *actor) Park(d *rt.Task, k rt.Park) {
 	if !d.CommitPark(k) {
 		return
 	}
@@ -181,9 +181,9 @@ func TestModelMutexQueuesWithoutLooking(t *testing.T) {
 			return nil
 		}
 		m.mu.Lock()
-		m.hands = 10
+		m.handoffs = 10
 		m.state.Or(mxQueued)
-		w := mutexWaiters.take(c, (*rt.Desc)(c), m)
+		w := mutexWaiters.take(c, (*rt.Task)(c), m)
 		m.queue.push(w)
 		m.mu.Unlock()
 		_, _, err := mutexWaiters.await(w, false)
@@ -204,12 +204,12 @@ func TestModelMutexGivesUpAfterHandOver(t *testing.T) {
 		l := rightLocking
 		l.lock = func(m *Mutex, c *task.Ctx) error {
 			m.mu.Lock()
-			m.hands = 10
+			m.handoffs = 10
 			if m.takeOrMark(mxQueued, 0) {
 				m.mu.Unlock()
 				return nil
 			}
-			w := mutexWaiters.take(c, (*rt.Desc)(c), withdraw(m))
+			w := mutexWaiters.take(c, (*rt.Task)(c), withdraw(m))
 			m.queue.push(w)
 			m.mu.Unlock()
 			_, _, err := mutexWaiters.await(w, false)
@@ -464,7 +464,7 @@ func TestModelChanMeetsWithoutCAS(t *testing.T) {
 			ch.word.Store(s - chSender)
 			v := w.v
 			w.ok = true
-			w.Wake((*rt.Desc)(c))
+			w.Wake((*rt.Task)(c))
 			return v, true, nil
 		}
 		return ch.Recv(c)
@@ -495,7 +495,7 @@ func TestModelChanUnpairForgets(t *testing.T) {
 func TestModelChanGivesUpAfterHandOver(t *testing.T) {
 	x := rightTalk
 	x.send = func(ch *Chan[int], c *task.Ctx, v int) error {
-		d := (*rt.Desc)(c)
+		d := (*rt.Task)(c)
 		ch.lock()
 		if w := ch.receiver(nil); w != nil {
 			w.v, w.ok = v, true
@@ -610,7 +610,7 @@ func TestModelSelect(t *testing.T) {
 
 // selectWith is Select, without what it does for special cases, and with other ways to lock and to win.
 func selectWith(c *task.Ctx, cases []Case, together bool) (int, error) {
-	d := (*rt.Desc)(c)
+	d := (*rt.Task)(c)
 	s := newSelection(d, cases)
 	defer func() { s.free(d) }()
 	s.Prepare(c, d)
@@ -679,7 +679,7 @@ func TestModelSelectOneByOne(t *testing.T) {
 func TestModelSelectStaysQueued(t *testing.T) {
 	defer func() { modelSeed = 0 }()
 	sel := func(c *task.Ctx, cases ...Case) (int, error) {
-		d := (*rt.Desc)(c)
+		d := (*rt.Task)(c)
 		s := newSelection(d, cases)
 		s.lock(d, cases)
 		i, w := s.try(d, cases)

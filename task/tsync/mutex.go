@@ -22,18 +22,18 @@ import (
 type Mutex struct {
 	// state has the bits below. mxLocked is set by whoever takes the mutex, by CAS, and cleared by Unlock; the others
 	// change under mu only.
-	state atomicx.Uint32
-	mu    atomicx.Mutex
-	queue queue[bool] // v says that the mutex was handed over
-	hands int         // to how many of those who follow it will be; under mu
+	state    atomicx.Uint32
+	mu       atomicx.Mutex
+	queue    queue[bool] // v says that the mutex was handed over
+	handoffs int         // to how many of those who follow it will be; under mu
 	// holder is the task that took the mutex while there was a queue, or nil if that was a goroutine. Written by who takes
 	// it, or hands it over; a guess for others.
-	holder atomicx.Relaxed[rt.Desc]
+	holder atomicx.Relaxed[rt.Task]
 }
 
-// handOvers is to how many waiters in a row the mutex is handed over after a holder was seen to have given way. Then one is
+// handoffBurst is to how many waiters in a row the mutex is handed over after a holder was seen to have given way. Then one is
 // woken to compete again: if that is still in vain, it costs a switch more.
-const handOvers = 64
+const handoffBurst = 64
 
 const (
 	mxLocked  = 1 << iota
@@ -57,8 +57,8 @@ func (m *Mutex) Lock() {
 // LockContext is [Mutex.Lock], which gives up when ctx ends first: it returns the cause, and m is not locked by this call.
 func (m *Mutex) LockContext(ctx context.Context) error {
 	of, ok := ctx.(*task.Ctx)
-	d := (*rt.Desc)(of)
-	if !ok || !wait.Enters(d) {
+	d := (*rt.Task)(of)
+	if !ok || !wait.MayEnter(d) {
 		var err error
 		if d, err = wait.Enter(ctx, d); err != nil {
 			return err
@@ -96,7 +96,7 @@ func (m *Mutex) Unlock() {
 
 func (m *Mutex) lockSlow() {
 	if m.TryLock() {
-		if h := m.holder.Load(); h == nil || !h.Mine() { // mostly the same task again: to look for it costs more
+		if h := m.holder.Load(); h == nil || !h.IsCurrent() { // mostly the same task again: to look for it costs more
 			m.holder.Store(rt.Current())
 		}
 		return
@@ -106,7 +106,7 @@ func (m *Mutex) lockSlow() {
 }
 
 // join takes the mutex, if need be after waiting, which the end of ctx does not end if hard.
-func (m *Mutex) join(ctx context.Context, d *rt.Desc, hard bool) error {
+func (m *Mutex) join(ctx context.Context, d *rt.Task, hard bool) error {
 	m.mu.Lock()
 	if m.takeOrMark(mxQueued, 0) {
 		m.holder.Store(d)
@@ -114,7 +114,7 @@ func (m *Mutex) join(ctx context.Context, d *rt.Desc, hard bool) error {
 		return nil
 	}
 	w := mutexWaiters.take(ctx, d, m)
-	w.Why = rt.WaitMutex
+	w.Reason = rt.WaitMutex
 	m.queue.push(w)
 	for {
 		m.mu.Unlock()
@@ -131,10 +131,10 @@ func (m *Mutex) join(ctx context.Context, d *rt.Desc, hard bool) error {
 			return nil
 		}
 		if h := m.holder.Load(); h != nil && h.State() != rt.Running {
-			m.hands = handOvers
+			m.handoffs = handoffBurst
 		}
 		w = mutexWaiters.take(ctx, d, m)
-		w.Why = rt.WaitMutex
+		w.Reason = rt.WaitMutex
 		m.queue.pushFront(w)
 	}
 }
@@ -183,9 +183,9 @@ func (m *Mutex) unlockSlow() {
 		return
 	}
 	w := m.queue.pop()
-	w.v = s&mxStarved != 0 || m.hands > 0
+	w.v = s&mxStarved != 0 || m.handoffs > 0
 	if w.v { // still locked, now by w
-		m.hands = max(m.hands-1, 0)
+		m.handoffs = max(m.handoffs-1, 0)
 		m.holder.Store(w.Task())
 		m.state.And(^uint32(mxStarved))
 		m.settle()

@@ -66,12 +66,12 @@ func (s *selection) helped(cases []Case) *nativeHelp {
 }
 
 // start starts the helper of a select by the running task d, or by a goroutine if that is nil.
-func (h *nativeHelp) start(d *rt.Desc) {
+func (h *nativeHelp) start(d *rt.Task) {
 	if d == nil {
 		go h.run()
 		return
 	}
-	d.Home().Sched.Assist(h.run)
+	d.Shared().Sched.Assist(h.run)
 }
 
 // run is the helper.

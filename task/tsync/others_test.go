@@ -175,7 +175,7 @@ func TestMisuse(t *testing.T) {
 	requirePanics(t, "NewSemaphore(-2)", func() { NewSemaphore(-2) })
 	eachOf(t, []int{2}, []flavour{tasks}, func(w *world) {
 		// A goroutine that waits under a task's Ctx, or under a context that is derived from it, waits itself.
-		var e, met Event
+		var e, countMeeting Event
 		var its *task.Ctx
 		w.start(func(ctx context.Context) {
 			its = ctx.(*task.Ctx)
@@ -197,10 +197,10 @@ func TestMisuse(t *testing.T) {
 		}
 		// And so does another task.
 		w.start(func(context.Context) {
-			w.check(met.WaitContext(its) == nil, "the wait has ended early")
+			w.check(countMeeting.WaitContext(its) == nil, "the wait has ended early")
 		})
-		untilWaiting(&met.mu, &met.queue, 1)
-		met.Set()
+		untilWaiting(&countMeeting.mu, &countMeeting.queue, 1)
+		countMeeting.Set()
 		w.start(func(context.Context) {
 			err := new(Event).WaitContext(its)
 			w.check(errors.Is(err, context.Canceled), "%v", err)

@@ -32,8 +32,8 @@ const (
 	chState    = chEpoch - 1
 )
 
-// calm says when a queued channel is paired.
-type calm struct {
+// pairing says when a queued channel is paired.
+type pairing struct {
 	// n counts the meetings of tasks with kept waiters since anything else happened; more than
 	// limit of them make the channel paired. limit doubles each time that it is queued
 	// again, so that a program which needs that now and then does not pay for the change all the time.
@@ -41,8 +41,8 @@ type calm struct {
 }
 
 const (
-	firstCalm = 4
-	lastCalm  = 1 << 16
+	firstPairing = 4
+	lastPairing  = 1 << 16
 )
 
 // lock locks the channel and makes it queued.
@@ -65,17 +65,17 @@ func (ch *Chan[T]) unpair() {
 	case chSender:
 		ch.sendq.push(ch.kept[sending].Load())
 	}
-	ch.calm.n, ch.calm.limit = 0, min(max(2*ch.calm.limit, firstCalm), lastCalm)
+	ch.pairing.n, ch.pairing.limit = 0, min(max(2*ch.pairing.limit, firstPairing), lastPairing)
 }
 
-// met is called under mu when w has been taken out of its queue by a task, which has passed its own Ctx if own. It may make
+// countMeeting is called under mu when w has been taken out of its queue by a task, which has passed its own Ctx if own. It may make
 // the channel paired.
-func (ch *Chan[T]) met(w *waiter[T], own bool) {
+func (ch *Chan[T]) countMeeting(w *waiter[T], own bool) {
 	if w.of == nil || !own {
-		ch.calm.n = 0
+		ch.pairing.n = 0
 		return
 	}
-	if ch.calm.n++; ch.calm.n > ch.calm.limit && len(ch.buf) == 0 && !ch.closed && ch.recvq.first == nil && ch.sendq.first == nil {
+	if ch.pairing.n++; ch.pairing.n > ch.pairing.limit && len(ch.buf) == 0 && !ch.closed && ch.recvq.first == nil && ch.sendq.first == nil {
 		ch.word.Store(ch.word.Load() &^ chQueued)
 	}
 }

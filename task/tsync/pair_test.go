@@ -13,7 +13,7 @@ import (
 
 // pairedRounds is how many values have to go from one task to another, each of which is waited for, before a new channel is
 // paired, and some more.
-const pairedRounds = 2*keepAfter + 8*firstCalm
+const pairedRounds = 2*keepAfter + 8*firstPairing
 
 // pair makes ch paired, with a task of w that waits for a value alone and passes on what it gets.
 func pair(w *world, ch *Chan[int]) (receiver task.Task, got chan func() (int, bool, error)) {
@@ -163,8 +163,8 @@ func TestChanPairsAndQueues(t *testing.T) {
 		})
 		w.start(func(ctx context.Context) {
 			c := ctx.(*task.Ctx)
-			never := NewChan[int](0)
-			x, y := never.RecvCase(), never.SendCase(1)
+			waitForCancel := NewChan[int](0)
+			x, y := waitForCancel.RecvCase(), waitForCancel.SendCase(1)
 			for !over.IsSet() {
 				for range 2000 {
 					c.Yield()
@@ -184,7 +184,7 @@ func TestChanPairsAndQueues(t *testing.T) {
 func TestUnpairingCountsTheEpoch(t *testing.T) {
 	for _, waits := range []uint32{0, chReceiver, chSender} {
 		ch := NewChan[int](0)
-		kept := &waiter[int]{at: ch, of: new(rt.Desc)}
+		kept := &waiter[int]{at: ch, of: new(rt.Task)}
 		for dir := range ch.kept {
 			ch.kept[dir].Store(kept)
 		}
@@ -201,7 +201,7 @@ func TestUnpairingCountsTheEpoch(t *testing.T) {
 				}
 			}
 			for ch.word.Load()&chQueued != 0 {
-				ch.met(kept, true)
+				ch.countMeeting(kept, true)
 			}
 			ch.word.Add(waits) // a task comes to wait
 			ch.mu.Unlock()

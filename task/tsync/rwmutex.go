@@ -107,9 +107,9 @@ func (rw *RWMutex) takeToRead() bool {
 }
 
 // await waits in q, which the end of ctx does not end if hard. Called after begin; ends the slow way.
-func (rw *RWMutex) await(ctx context.Context, d *rt.Desc, q *queue[struct{}], why rt.Why, hard bool) error {
+func (rw *RWMutex) await(ctx context.Context, d *rt.Task, q *queue[struct{}], why rt.WaitReason, hard bool) error {
 	w := plainWaiters.take(ctx, d, rw)
-	w.Why = why
+	w.Reason = why
 	q.push(w)
 	rw.mu.Unlock()
 	_, _, err := plainWaiters.await(w, hard)

@@ -37,7 +37,7 @@ type Case interface {
 }
 
 // A waker is a waiter of any type.
-type waker interface{ wake(by *rt.Desc) }
+type waker interface{ wake(by *rt.Task) }
 
 // An outcome is that of a try.
 type outcome int
@@ -119,11 +119,11 @@ func Select(ctx context.Context, cases ...Case) (chosen Case, err error) {
 }
 
 // decide is Select, but for what comes after the choice.
-func decide(ctx context.Context, d *rt.Desc, cases []Case) (index int, err error) {
+func decide(ctx context.Context, d *rt.Task, cases []Case) (index int, err error) {
 	s := newSelection(d, cases)
 	if len(s.order) == 0 {
 		s.free(d)
-		return -1, never(ctx)
+		return -1, waitForCancel(ctx)
 	}
 	s.lock(d, cases)
 	index, w := s.try(d, cases)
@@ -136,7 +136,7 @@ func decide(ctx context.Context, d *rt.Desc, cases []Case) (index int, err error
 		return index, nil
 	}
 	s.Prepare(ctx, d)
-	s.Why = rt.WaitSelect
+	s.Reason = rt.WaitSelect
 	for _, i := range s.poll { // in random order: of two cases with one channel, the first in its queue is chosen
 		cases[i].enqueue()
 	}
@@ -271,7 +271,7 @@ func (s *selection) random(n int) int {
 }
 
 // newSelection begins a select by the running task d, or by a goroutine if that is nil.
-func newSelection(d *rt.Desc, cases []Case) *selection {
+func newSelection(d *rt.Task, cases []Case) *selection {
 	if len(cases) > 1<<16 {
 		panic("tsync: Select of more than 65536 cases")
 	}
@@ -308,7 +308,7 @@ func newSelection(d *rt.Desc, cases []Case) *selection {
 // locked or attached, if a case is in use. d is the running task, or nil.
 //
 // Whether a case is in use stands under the lock of its channel, which each select takes anyway.
-func (s *selection) lock(d *rt.Desc, cases []Case) {
+func (s *selection) lock(d *rt.Task, cases []Case) {
 	last := uint64(0)
 	for k, o := range s.order {
 		x := cases[o.index]
@@ -353,7 +353,7 @@ func (s *selection) unlock(cases []Case) {
 
 // try does the first case in random order that can go on, and returns -1 if none can. All channels
 // are locked.
-func (s *selection) try(d *rt.Desc, cases []Case) (index int, w waker) {
+func (s *selection) try(d *rt.Task, cases []Case) (index int, w waker) {
 	for _, i := range s.poll {
 		switch o, w := cases[i].try(s); o {
 		case done:
@@ -367,7 +367,7 @@ func (s *selection) try(d *rt.Desc, cases []Case) (index int, w waker) {
 	return -1, nil
 }
 
-func takeSelection(d *rt.Desc) *selection {
+func takeSelection(d *rt.Task) *selection {
 	if d != nil {
 		if i := d.Worker().Index; uint(i) < maxPools {
 			if s := spare[i].s; s != nil {
@@ -380,7 +380,7 @@ func takeSelection(d *rt.Desc) *selection {
 }
 
 // free pools the selection, to which no case is attached any more. d is the running task, or nil.
-func (s *selection) free(d *rt.Desc) {
+func (s *selection) free(d *rt.Task) {
 	if s.won.Load() {
 		if !s.Reusable() {
 			return // the function that watches over the context may still look at it

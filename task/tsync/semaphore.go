@@ -48,10 +48,10 @@ func (s *Semaphore) Acquire(ctx context.Context, n int64) error {
 	}
 	if n > s.size {
 		s.mu.Unlock()
-		return never(ctx)
+		return waitForCancel(ctx)
 	}
 	w := semaphoreWaiters.take(ctx, d, s)
-	w.Why = rt.WaitSemaphore
+	w.Reason = rt.WaitSemaphore
 	w.v = n
 	s.queue.push(w)
 	s.mu.Unlock()

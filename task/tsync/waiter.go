@@ -28,7 +28,7 @@ type waiter[T any] struct {
 	// Of channels only.
 	sel   *selection // the select that it is a case of, or nil
 	index int        // of the case, or the direction of a waiter that its channel keeps
-	of    *rt.Desc   // the task for which its channel keeps it, or nil: see Chan.ownWaiter
+	of    *rt.Task   // the task for which its channel keeps it, or nil: see Chan.ownWaiter
 }
 
 // An owner is what has a queue of waiters.
@@ -42,7 +42,7 @@ func (w *waiter[T]) Withdraw() bool { return w.at.withdraw(w) }
 
 // wake wakes the waiter, which the caller has taken out of its queue. The caller holds no
 // lock. by is the running task, or nil.
-func (w *waiter[T]) wake(by *rt.Desc) {
+func (w *waiter[T]) wake(by *rt.Task) {
 	if w.sel != nil {
 		w.sel.Wake(by)
 		return
@@ -122,7 +122,7 @@ func (q *queue[T]) takeAll() (list *waiter[T]) {
 }
 
 // wakeList wakes all waiters of a list that takeAll returned.
-func wakeList[T any](list *waiter[T], by *rt.Desc) {
+func wakeList[T any](list *waiter[T], by *rt.Task) {
 	for list != nil {
 		// Once woken it may be used for another wait.
 		w, next := list, list.next
@@ -150,7 +150,7 @@ const (
 )
 
 // take returns a waiter for a wait of d under ctx at o.
-func (p *pool[T]) take(ctx context.Context, d *rt.Desc, o owner[T]) *waiter[T] {
+func (p *pool[T]) take(ctx context.Context, d *rt.Task, o owner[T]) *waiter[T] {
 	w := p.get(d)
 	w.Prepare(ctx, d)
 	w.at = o
@@ -158,14 +158,14 @@ func (p *pool[T]) take(ctx context.Context, d *rt.Desc, o owner[T]) *waiter[T] {
 }
 
 // enter is wait.Enter.
-func enter(ctx context.Context) (*rt.Desc, error) {
+func enter(ctx context.Context) (*rt.Task, error) {
 	of, _ := ctx.(*task.Ctx)
-	return wait.Enter(ctx, (*rt.Desc)(of))
+	return wait.Enter(ctx, (*rt.Task)(of))
 }
 
 // callerUncancelled returns what take needs for a wait of the caller that only await(w, true) ends: the task that calls, or
 // nil, and a context that never ends.
-func callerUncancelled() (context.Context, *rt.Desc) {
+func callerUncancelled() (context.Context, *rt.Task) {
 	return context.Background(), rt.Current()
 }
 
@@ -175,7 +175,7 @@ type noCopy struct{}
 func (*noCopy) Lock()   {}
 func (*noCopy) Unlock() {}
 
-func (p *pool[T]) get(d *rt.Desc) *waiter[T] {
+func (p *pool[T]) get(d *rt.Task) *waiter[T] {
 	if d != nil {
 		if i := d.Worker().Index; uint(i) < maxPools {
 			s := &p.workers[i]
@@ -223,7 +223,7 @@ func (p *pool[T]) await(w *waiter[T], hard bool) (v T, ok bool, err error) {
 	case w.Own():
 		// As WaitIn does it, once more: each frame between here and the switch costs.
 		d := w.Task()
-		d.Worker().Host.Park(d, w.Why.Park(rt.ForWake))
+		d.Worker().Host.Park(d, w.Reason.Park(rt.ForWake))
 		if !d.Woken() && w.cancelled() {
 			err = d.CtxCause()
 		}
@@ -241,7 +241,7 @@ func (w *waiter[T]) cancelled() bool {
 	if w.Withdraw() {
 		return true
 	}
-	w.Task().AwaitWakeFor(w.Why)
+	w.Task().AwaitWakeFor(w.Reason)
 	return false
 }
 

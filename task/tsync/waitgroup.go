@@ -78,7 +78,7 @@ func (g *WaitGroup) WaitContext(ctx context.Context) error {
 }
 
 // wait waits, which the end of ctx does not end if hard.
-func (g *WaitGroup) wait(ctx context.Context, d *rt.Desc, hard bool) error {
+func (g *WaitGroup) wait(ctx context.Context, d *rt.Task, hard bool) error {
 	g.mu.Lock()
 	for {
 		s := g.state.Load()
@@ -91,7 +91,7 @@ func (g *WaitGroup) wait(ctx context.Context, d *rt.Desc, hard bool) error {
 		}
 	}
 	w := plainWaiters.take(ctx, d, g)
-	w.Why = rt.WaitGroup
+	w.Reason = rt.WaitGroup
 	g.queue.push(w)
 	g.mu.Unlock()
 	_, _, err := plainWaiters.await(w, hard)
@@ -130,13 +130,13 @@ type member struct {
 var _ rt.Runner = (*member)(nil)
 
 // Run implements rt.Runner.
-func (m *member) Run(*rt.Desc) {
+func (m *member) Run(*rt.Task) {
 	defer m.g.Done()
 	m.f()
 }
 
 // Skip implements rt.Runner.
-func (m *member) Skip(*rt.Desc) { m.g.Done() }
+func (m *member) Skip(*rt.Task) { m.g.Done() }
 
 // run is Run on a goroutine. If f panics it must not let go the waiters, which could end the process before the panic has
 // been printed.

@@ -17,7 +17,7 @@ import (
 	"github.com/heddle-go/heddle/internal/preempt"
 )
 
-// Desc is a task's descriptor. Package task gives it to users as task.Ctx, a
+// Task is a task's descriptor. Package task gives it to users as task.Ctx, a
 // type with the same layout. It is one cache line: a switch between tasks that
 // have fallen out of the caches costs little but the lines it touches
 // (BenchmarkYield/tasks=10000), and a million queued tasks are to fit in little more than
@@ -25,7 +25,7 @@ import (
 //
 // Descriptors are pooled. A life of a descriptor is one generation; all that others
 // hold of it is a pointer and a generation.
-type Desc struct {
+type Task struct {
 	status atomicx.Uint64 // see status.go
 	flag   preempt.Flag   // polled by the task, marked by sysmon
 
@@ -43,20 +43,20 @@ type Desc struct {
 	worker atomicx.Relaxed[Worker]
 
 	waiters atomicx.Pointer[Waiter] // who waits for the end; see waiter.go
-	ext     atomicx.Pointer[Ext]    // what few tasks have; see ext.go
+	extra   atomicx.Pointer[Extra]  // what few tasks have; see ext.go
 }
 
-// Home is what every task of a scheduler knows of it.
-type Home struct {
+// Shared is the part of a scheduler that all of its tasks see.
+type Shared struct {
 	Sched Scheduler
 	// Pinned says whether workers are locked to their threads while they run tasks.
 	Pinned bool
 	// Workers is how many workers the scheduler has. Written by the scheduler.
 	Workers atomicx.Int64
-	// Owed counts goroutines outside of the scheduler that were made ready by a
+	// ReadyGoroutines counts goroutines outside of the scheduler that were made ready by a
 	// worker and have not run yet. Workers let the Go scheduler in while it
 	// is positive. Added to by workers, subtracted from by those goroutines.
-	Owed atomicx.Int64
+	ReadyGoroutines atomicx.Int64
 	// Waiters pools the waiters of goroutines. Their channels must not get from one
 	// synctest bubble into another, and a scheduler does not either.
 	Waiters sync.Pool
@@ -65,8 +65,8 @@ type Home struct {
 // Worker is the part of a worker that its tasks, and those who have a handle of
 // one, see.
 type Worker struct {
-	Host Host
-	Home *Home
+	Host   Host
+	Shared *Shared
 
 	// Index tells workers of all schedulers of the process apart. It is small, and
 	// used again when the worker has ended.
@@ -86,8 +86,8 @@ type Worker struct {
 
 	// Current is the task that the worker runs, or ran last, or nil. Written
 	// by the worker, at each dispatch.
-	Current atomicx.Relaxed[Desc]
-	// Fib is the fiber that runs. Written by the worker, or what runs on it, before each switch; see Mine.
+	Current atomicx.Relaxed[Task]
+	// Fib is the fiber that runs. Written by the worker, or what runs on it, before each switch; see IsCurrent.
 	Fib atomicx.Relaxed[fiber.Fiber]
 	// Dispatch counts dispatches; a preempt mark names one. Written by the worker.
 	Dispatch atomicx.RelaxedUint32
@@ -97,26 +97,26 @@ type Worker struct {
 // call its methods, and after those that suspend it may find itself on another
 // worker.
 type Host interface {
-	Yield(d *Desc)
+	Yield(d *Task)
 	// Poll is the slow path of a checkpoint.
-	Poll(d *Desc)
+	Poll(d *Task)
 	// Park suspends d until the event of its kind has happened.
-	Park(d *Desc, k Park)
+	Park(d *Task, k Park)
 	// ParkReady is the whole of task.Ctx.Park.
-	ParkReady(d *Desc) error
+	ParkReady(d *Task) error
 	// Sleep suspends d until the duration has passed or d is cancelled.
-	Sleep(d *Desc, ns int64)
+	Sleep(d *Task, ns int64)
 	// Spawn starts a task on this worker and returns its descriptor and its
 	// generation; the descriptor is nil if the scheduler is closed.
-	Spawn(fn any, x *Ext) (*Desc, uint32)
+	Spawn(fn any, x *Extra) (*Task, uint32)
 	// ParkFor is Park for a wait that the end of life gen of t will end. If t has not begun, it runs next on this worker.
-	ParkFor(d *Desc, k Park, t *Desc, gen uint32)
+	ParkFor(d *Task, k Park, t *Task, gen uint32)
 	// Local queues d, which the caller has just made runnable, to run next here.
-	Local(d *Desc)
+	Local(d *Task)
 	// Call calls fn, which may block its thread, on the task's own stack; k is what is known of it. It reports false, and has not called fn, if the call
 	// has to be made elsewhere. d comes back on another worker maybe, also in the middle of a panic or Goexit of fn; a panic's value is a
 	// *task.PanicError then.
-	Call(d *Desc, fn func(), k *CallKind) bool
+	Call(d *Task, fn func(), k *CallKind) bool
 	// Hungry is told that the worker has exposed frames.
 	Hungry()
 }
@@ -125,13 +125,13 @@ type Host interface {
 type Scheduler interface {
 	// Inject queues d, which the caller has just made runnable: as Local does if the caller runs on
 	// a worker of this scheduler, else in the queue for what comes from outside.
-	Inject(d *Desc)
+	Inject(d *Task)
 	// Handles reports whether the caller is a handler of this scheduler, which must not wait for tasks, because a worker waits for it.
 	Handles() bool
 	// Admit submits a task from outside and returns its descriptor and its generation. It may wait for
 	// room in the queue, parking the task or blocking the goroutine that by belongs to; when by ends first, it returns the
 	// cause. by may be nil. With an error, nothing has been submitted, and fn will not be called.
-	Admit(by context.Context, fn any, x *Ext) (*Desc, uint32, error)
+	Admit(by context.Context, fn any, x *Extra) (*Task, uint32, error)
 	// Block has a goroutine that is no task run j, at once or when one is free. The caller is a task.
 	Block(j Job)
 	// Assist calls f on a goroutine that is no task, now, whatever the limit on others; f ends soon when the task that calls is cancelled.
@@ -147,10 +147,10 @@ var SchedulerOf = func(on any) (s Scheduler, ok bool) { return nil, false }
 // stays in the descriptor until the function has returned.
 type Runner interface {
 	// Run is the function. A panic is let out.
-	Run(d *Desc)
+	Run(d *Task)
 	// Skip is called instead if the task ends without having run, before its end is known, by who ends it: a worker, or a
 	// goroutine whose submission has taken the task's place in the queue.
-	Skip(d *Desc)
+	Skip(d *Task)
 }
 
 // A Job is what a task has a goroutine do for it.
@@ -210,23 +210,23 @@ func (w *Worker) Forget() {
 func (w *Worker) Keeps() bool { return len(w.spares) > maxSpares/16 || len(w.keepers) > 0 }
 
 // Status reads the status word.
-func (d *Desc) Status() Status { return Status(d.status.Load()) }
+func (d *Task) Status() Status { return Status(d.status.Load()) }
 
 // Gen returns the generation of the present life.
-func (d *Desc) Gen() uint32 { return d.Status().gen() }
+func (d *Task) Gen() uint32 { return d.Status().gen() }
 
 // Worker returns the worker that the task runs on or ran on last.
-func (d *Desc) Worker() *Worker { return d.worker.Load() }
+func (d *Task) Worker() *Worker { return d.worker.Load() }
 
-// Home returns the home of the task's scheduler.
-func (d *Desc) Home() *Home { return d.worker.Load().Home }
+// Shared returns the shared part of the task's scheduler.
+func (d *Task) Shared() *Shared { return d.worker.Load().Shared }
 
 // Init prepares a new descriptor.
-func (d *Desc) Init(nobody *Worker) { d.worker.Store(nobody) }
+func (d *Task) Init(nobody *Worker) { d.worker.Store(nobody) }
 
 // State returns what the task is doing. A task that is neither waiting nor done is
 // running if its worker says so.
-func (d *Desc) State() State {
+func (d *Task) State() State {
 	s := d.Status()
 	if s.state() != stActive {
 		return s.State()
@@ -237,33 +237,33 @@ func (d *Desc) State() State {
 	return Runnable
 }
 
-func (d *Desc) running() bool { return d.worker.Load().Current.Load() == d }
+func (d *Task) running() bool { return d.worker.Load().Current.Load() == d }
 
 // Fn returns the function of the task, and SetFn sets it: see the field.
-func (d *Desc) Fn() any { return d.fn }
+func (d *Task) Fn() any { return d.fn }
 
 // SetFn is for the task's owner.
-func (d *Desc) SetFn(fn any) { d.fn = fn }
+func (d *Task) SetFn(fn any) { d.fn = fn }
 
 // Fib returns the fiber on which the task sleeps, or nil if it has not started.
-func (d *Desc) Fib() *fiber.Fiber { return d.fib.Load() }
+func (d *Task) Fib() *fiber.Fiber { return d.fib.Load() }
 
 // SetFib is called by the task before it leaves its worker.
-func (d *Desc) SetFib(f *fiber.Fiber) { d.fib.Store(f) }
+func (d *Task) SetFib(f *fiber.Fiber) { d.fib.Store(f) }
 
 // Flag is what the task polls, and sysmon marks.
-func (d *Desc) Flag() *preempt.Flag { return &d.flag }
+func (d *Task) Flag() *preempt.Flag { return &d.flag }
 
 // Checkpoint is task.Ctx's. It must inline, and so must what calls it.
-func (d *Desc) Checkpoint() {
+func (d *Task) Checkpoint() {
 	if d.flag.Poll() {
 		d.checkpoint()
 	}
 }
 
 //go:noinline
-func (d *Desc) checkpoint() {
-	if !d.Mine() {
+func (d *Task) checkpoint() {
+	if !d.IsCurrent() {
 		if d = Current(); d == nil {
 			return
 		}
@@ -272,14 +272,14 @@ func (d *Desc) checkpoint() {
 }
 
 // Poll is Flag().Poll().
-func (d *Desc) Poll() bool { return d.flag.Poll() }
+func (d *Task) Poll() bool { return d.flag.Poll() }
 
 // Disturbed reports whether the task was cancelled, or may have been asked to give way. Two loads of one cache line.
 // Only the running task may call it.
-func (d *Desc) Disturbed() bool { return d.flag.Marked() || d.status.Load()&flagCancelled != 0 }
+func (d *Task) Disturbed() bool { return d.flag.Marked() || d.status.Load()&flagCancelled != 0 }
 
 // Host returns the worker that the task runs on. It panics if the task does not run.
-func (d *Desc) Host() Host {
+func (d *Task) Host() Host {
 	w := d.worker.Load()
 	if w.Current.Load() != d {
 		d.misused()
@@ -288,20 +288,20 @@ func (d *Desc) Host() Host {
 }
 
 //go:noinline
-func (d *Desc) misused() {
+func (d *Task) misused() {
 	panic(fmt.Sprintf("task: a Ctx was used for what only its own task can do, while that task is %v: by another goroutine, another task, "+
 		"a function of Blocking, or after the task's end. Each task uses the c that its own function was given", d.State()))
 }
 
 // Start begins a life: Free -> Active. The caller owns the descriptor.
-func (d *Desc) Start(fn any, x *Ext) { d.start(fn, x, 0) }
+func (d *Task) Start(fn any, x *Extra) { d.start(fn, x, 0) }
 
 // start is Start for a word that also has the flags normal, if the level is the normal one. They come by the same store, because from then on a
 // timer may cancel the task.
-func (d *Desc) start(fn any, x *Ext, normal uint64) {
+func (d *Task) start(fn any, x *Extra, normal uint64) {
 	d.fn = fn
-	if x != nil || d.ext.Load() != nil { // left by who came too late for the last life
-		d.ext.Store(x)
+	if x != nil || d.extra.Load() != nil { // left by who came too late for the last life
+		d.extra.Store(x)
 	}
 	s := d.status.Load()&genMask | stActive
 	if x != nil {
@@ -315,13 +315,13 @@ func (d *Desc) start(fn any, x *Ext, normal uint64) {
 		s |= normal
 	}
 	d.status.Store(s)
-	if x != nil && x.Limit != nil {
-		x.Limit.begin(d)
+	if x != nil && x.Deadline != nil {
+		x.Deadline.begin(d)
 	}
 }
 
 // Run puts the task on w. Called by the worker that took it from a queue.
-func (d *Desc) Run(w *Worker) {
+func (d *Task) Run(w *Worker) {
 	d.worker.Store(w)
 	w.Dispatch.Store(w.Dispatch.Load() + 1)
 	w.Current.Store(d)
@@ -349,9 +349,9 @@ func (k Park) token() uint64 {
 
 // TakeToken takes the token of a Ready that no park has taken, and reports whether there was one. Only the running
 // task may call it.
-func (d *Desc) TakeToken() bool { return d.take(flagToken) }
+func (d *Task) TakeToken() bool { return d.take(flagToken) }
 
-func (d *Desc) take(flag uint64) bool {
+func (d *Task) take(flag uint64) bool {
 	for {
 		s := d.status.Load()
 		if s&flag == 0 {
@@ -368,7 +368,7 @@ func (d *Desc) take(flag uint64) bool {
 //
 // The Wake that finds its task Waiting, which is the usual case, leaves no token: it clears flagInternal, which
 // CommitPark has set and Cancel leaves alone. So to be woken costs no atomic operation but the waker's.
-func (d *Desc) Woken() bool {
+func (d *Task) Woken() bool {
 	if d.status.Load()&(flagWoken|flagInternal) == 0 {
 		return true
 	}
@@ -393,7 +393,7 @@ func (d *Desc) Woken() bool {
 // S2 makes it Waiting and only the successor runs S3.
 //
 // If it is Cancel that came first, S3 sets flagInternal, as Woken wants it.
-func (d *Desc) CommitPark(k Park) bool {
+func (d *Task) CommitPark(k Park) bool {
 	for {
 		s := d.status.Load()
 		if s&k.token() != 0 || s&flagCancelled != 0 && k&flagHard == 0 {
@@ -414,7 +414,7 @@ func (d *Desc) CommitPark(k Park) bool {
 
 // Ready gives the token of [ForReady] to life gen. It reports whether the caller
 // made the task runnable and so has to queue it.
-func (d *Desc) Ready(gen uint32) (queue bool) {
+func (d *Task) Ready(gen uint32) (queue bool) {
 	for {
 		s := d.status.Load()
 		if !Status(s).Live(gen) || s&flagToken != 0 {
@@ -433,7 +433,7 @@ func (d *Desc) Ready(gen uint32) (queue bool) {
 // Wake is the event of [ForWake]. The caller has made sure, by a claim of its own,
 // that it is the only one for this wait; the task can therefore not end meanwhile.
 // It reports whether the caller has to queue the task.
-func (d *Desc) Wake() (queue bool) {
+func (d *Task) Wake() (queue bool) {
 	for {
 		s := d.status.Load()
 		if s&(stateMask|flagInternal) == stWaiting|flagInternal {
@@ -449,7 +449,7 @@ func (d *Desc) Wake() (queue bool) {
 // A Cause says why a task is cancelled.
 type Cause uint64
 
-// The causes of a cancellation. A cause of the user's is in Ext, set there before.
+// The causes of a cancellation. A cause of the user's is in Extra, set there before.
 const (
 	Default Cause = 0
 	Closed  Cause = flagClosed
@@ -458,7 +458,7 @@ const (
 
 // Cancel asks life gen to end. It reports whether it was this call that cancelled,
 // and whether the caller has to queue the task.
-func (d *Desc) Cancel(gen uint32, why Cause) (did, queue bool) {
+func (d *Task) Cancel(gen uint32, why Cause) (did, queue bool) {
 	for {
 		s := d.status.Load()
 		if !Status(s).Live(gen) || s&flagCancelled != 0 {
@@ -496,11 +496,11 @@ func (d *Desc) Cancel(gen uint32, why Cause) (did, queue bool) {
 // In one case such a context may also show values of the other task: if a group or a future has started that one by a Starter
 // that is neither a scheduler nor a Ctx. That task gets its parent context when it runs (startForeign in package task), and the
 // Starter may have given it a descriptor that has served.
-func (d *Desc) Escape() { d.escape(d.Gen()) }
+func (d *Task) Escape() { d.escape(d.Gen()) }
 
 // escape notes that the Ctx may be used after the task has ended, so that the
 // descriptor must not serve another one. It reports false if life gen has ended.
-func (d *Desc) escape(gen uint32) bool {
+func (d *Task) escape(gen uint32) bool {
 	for {
 		s := d.status.Load()
 		if !Status(s).Live(gen) {
@@ -518,7 +518,7 @@ type End uint8
 // The ends of a task.
 const (
 	Returned End = iota
-	Failed       // by a panic or Goexit; the error is in Ext
+	Failed       // by a panic or Goexit; the error is in Extra
 	Skipped      // it was cancelled before it started
 )
 
@@ -526,7 +526,7 @@ const (
 // whether the caller has to pool the descriptor, and then its state is Free
 // in a new generation; otherwise it is Done for good, or another party pools it: see claim.go. Called by the worker that runs
 // the task, or by who took it from a queue.
-func (d *Desc) Finish(e End) (waiters *Waiter, free bool) {
+func (d *Task) Finish(e End) (waiters *Waiter, free bool) {
 	if e == Skipped {
 		if r, ok := d.fn.(Runner); ok {
 			r.Skip(d)
@@ -555,8 +555,8 @@ func (d *Desc) Finish(e End) (waiters *Waiter, free bool) {
 		if !d.status.CompareAndSwap(s, n) {
 			continue // a flag was set meanwhile; it may matter
 		}
-		if free = n&stateMask == stFree; (free || stale) && d.ext.Load() != nil {
-			d.ext.Store(nil)
+		if free = n&stateMask == stFree; (free || stale) && d.extra.Load() != nil {
+			d.extra.Store(nil)
 		}
 		waiters = d.takeWaiters() // (F2)
 		if stale {
@@ -569,13 +569,13 @@ func (d *Desc) Finish(e End) (waiters *Waiter, free bool) {
 // Err returns how life gen ended: nil if it has not, or returned normally. closed is
 // the error of tasks that the scheduler's Close ended, cancelled the one of tasks
 // that were cancelled without a cause.
-func (d *Desc) Err(gen uint32, cancelled, closed error) error {
+func (d *Task) Err(gen uint32, cancelled, closed error) error {
 	s := d.Status()
 	if s.gen() != gen || s.state() != stDone {
 		return nil
 	}
 	if s.has(flagFailed) {
-		return d.Ext().Err
+		return d.Extra().Err
 	}
 	if s.has(flagCancelled) {
 		return d.Cause(cancelled, closed)
@@ -584,7 +584,7 @@ func (d *Desc) Err(gen uint32, cancelled, closed error) error {
 }
 
 // Cause returns why the present life is cancelled, or nil if it is not.
-func (d *Desc) Cause(cancelled, closed error) error {
+func (d *Task) Cause(cancelled, closed error) error {
 	s := d.Status()
 	if !s.has(flagCancelled) {
 		return nil
@@ -593,14 +593,14 @@ func (d *Desc) Cause(cancelled, closed error) error {
 		return closed
 	}
 	if s.has(flagCaused) {
-		return d.Ext().getCause()
+		return d.Extra().getCause()
 	}
 	return cancelled
 }
 
 // Name returns the name that life gen was given, or "".
-func (d *Desc) Name(gen uint32) string {
-	x := d.Ext()
+func (d *Task) Name(gen uint32) string {
+	x := d.Extra()
 	if x == nil || d.Status().gen() != gen {
 		return ""
 	}

@@ -11,14 +11,14 @@ import (
 
 // thefts is a task of which a call is stolen, and of that another one, while cancellers are at it, with Close among them that
 // passes the calls' descriptors first. Whatever the order, all three are cancelled for the same reason.
-func thefts(cancellers ...func(all []*Desc)) func(*explore.Model) {
+func thefts(cancellers ...func(all []*Task)) func(*explore.Model) {
 	return func(m *explore.Model) {
-		p, kid := family()
+		p, call := family()
 		_, grandkid := family()
-		all := []*Desc{grandkid, kid, p}
+		all := []*Task{grandkid, call, p}
 		m.Thread("thief", func() {
-			steal(p, kid)
-			steal(kid, grandkid)
+			steal(p, call)
+			steal(call, grandkid)
 		})
 		for i, f := range cancellers {
 			m.Thread(fmt.Sprint("canceller", i), func() { f(all) })
@@ -38,19 +38,19 @@ func thefts(cancellers ...func(all []*Desc)) func(*explore.Model) {
 	}
 }
 
-func closeAll(all []*Desc) {
+func closeAll(all []*Task) {
 	for _, d := range all {
 		d.Close()
 	}
 }
 
-func cancelRoot(all []*Desc) { cancelWith(all[2], errWhy) }
+func cancelRoot(all []*Task) { cancelWith(all[2], errWhy) }
 
 func TestModelStolenCallsAreCancelled(t *testing.T) {
 	explore.Run(t, explore.Config{Preemptions: 4}, thefts(closeAll))
 	explore.Run(t, explore.Config{Preemptions: 4}, thefts(cancelRoot))
 	explore.Run(t, explore.Config{Preemptions: 2}, thefts(closeAll, cancelRoot))
-	explore.Run(t, explore.Config{Preemptions: 2}, thefts(closeAll, func(all []*Desc) {
+	explore.Run(t, explore.Config{Preemptions: 2}, thefts(closeAll, func(all []*Task) {
 		all[2].Cancel(all[2].Gen(), Closed) // as a park in a closed scheduler does
 	}))
 }

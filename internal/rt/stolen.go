@@ -26,50 +26,50 @@ package rt
 // kid, and a cancelled task's descriptor is never used again.
 
 // Stolen reports whether the present life is a stolen call. Anyone may ask; the caller has to check the generation itself.
-func (d *Desc) Stolen() bool {
-	x := d.Ext()
+func (d *Task) Stolen() bool {
+	x := d.Extra()
 	return x != nil && x.Stolen
 }
 
 // Adopt makes kid, which has been started and not queued, a part of d: a call that d has forked and waits for. It is
 // called by the thief.
-func (d *Desc) Adopt(kid *Desc) {
-	gen := kid.Gen()
-	d.Ext().AddKid(kid, gen) // (K1)
+func (d *Task) Adopt(call *Task) {
+	gen := call.Gen()
+	d.Extra().AddStolen(call, gen) // (K1)
 	if d.Status().Cancelled() {
-		kid.cancelAs(gen, d) // (K2)
+		call.cancelAs(gen, d) // (K2)
 	}
 }
 
 // CancelKids passes the cancellation of d on to its stolen calls (C2), and queues those that it wakes.
-func (d *Desc) CancelKids() {
-	x := d.Ext()
+func (d *Task) CancelKids() {
+	x := d.Extra()
 	if x == nil {
 		return
 	}
-	x.EachKid(func(kid *Desc, gen uint32) {
-		_, queue := kid.cancelAs(gen, d)
-		if s := kid.Status(); s.gen() != gen || !s.Cancelled() {
+	x.EachStolen(func(call *Task, gen uint32) {
+		_, queue := call.cancelAs(gen, d)
+		if s := call.Status(); s.gen() != gen || !s.Cancelled() {
 			return // it has ended
 		}
-		if x := kid.Ext(); x != nil {
+		if x := call.Extra(); x != nil {
 			x.CloseDone()
 		}
-		kid.CancelKids()
+		call.CancelKids()
 		if queue {
-			kid.Home().Sched.Inject(kid)
+			call.Shared().Sched.Inject(call)
 		}
 	})
 }
 
 // cancelAs is Cancel for the reason that p, which is cancelled, was cancelled for.
-func (d *Desc) cancelAs(gen uint32, p *Desc) (did, queue bool) {
+func (d *Task) cancelAs(gen uint32, p *Task) (did, queue bool) {
 	s := p.Status()
 	switch {
 	case s.has(flagClosed):
 		return d.Cancel(gen, Closed)
 	case s.has(flagCaused):
-		if !d.SetCause(gen, p.Ext().getCause(), p.Ext().hasExpired()) {
+		if !d.SetCause(gen, p.Extra().getCause(), p.Extra().hasExpired()) {
 			return false, false
 		}
 		return d.Cancel(gen, Custom)
@@ -79,7 +79,7 @@ func (d *Desc) cancelAs(gen uint32, p *Desc) (did, queue bool) {
 
 // Close is what the scheduler's Close does with each descriptor, after it has set the phase. It reports whether the caller
 // has to queue the task.
-func (d *Desc) Close() (queue bool) {
+func (d *Task) Close() (queue bool) {
 	s := d.Status()
 	if !s.InUse() {
 		return false
@@ -90,7 +90,7 @@ func (d *Desc) Close() (queue bool) {
 	// If the descriptor has come to serve another task since s was loaded, that one started in a closed scheduler. It is
 	// skipped, or it is a stolen call and ends with its parent.
 	_, queue = d.Cancel(s.Gen(), Closed) // (C1)
-	if x := d.Ext(); x != nil && d.Status().Cancelled() {
+	if x := d.Extra(); x != nil && d.Status().Cancelled() {
 		x.CloseDone()
 		d.CancelKids() // (C2)
 	}

@@ -16,8 +16,8 @@ func TestCohortBesideTheEnd(t *testing.T) {
 	why := errors.New("why")
 	for range 300 {
 		var mu sync.Mutex
-		got := map[*Desc]error{}
-		cs := &Cohorts{Cancel: func(d *Desc, gen uint32, err, cause error) bool {
+		got := map[*Task]error{}
+		cs := &Cohorts{Cancel: func(d *Task, gen uint32, err, cause error) bool {
 			mu.Lock()
 			defer mu.Unlock()
 			if err != context.Canceled || !d.Status().Live(gen) {
@@ -28,12 +28,12 @@ func TestCohortBesideTheEnd(t *testing.T) {
 		}}
 		ctx, cancel := context.WithCancelCause(context.Background())
 		const n = 8
-		xs := make([]*Ext, n)
-		ds := make([]*Desc, n)
+		xs := make([]*Extra, n)
+		ds := make([]*Task, n)
 		var wg sync.WaitGroup
 		for i := range n {
 			wg.Go(func() {
-				xs[i] = &Ext{Under: &Under{Context: ctx}}
+				xs[i] = &Extra{Parents: &ParentContext{Context: ctx}}
 				ds[i] = fresh(0)
 				cs.Hold(xs[i])
 				ds[i].Start("fn", xs[i])
@@ -60,19 +60,19 @@ func TestCohortBesideTheEnd(t *testing.T) {
 // The end of a context queues each task that it has woken once, however many there are.
 func TestCohortQueuesInBatches(t *testing.T) {
 	for _, n := range []int{1, cohortBatch - 1, cohortBatch, cohortBatch + 1, 3*cohortBatch + 7} {
-		queued := make(chan *Desc, 2*n)
+		queued := make(chan *Task, 2*n)
 		cs := &Cohorts{
-			Cancel: func(*Desc, uint32, error, error) bool { return true },
-			Queue: func(ds []*Desc) {
+			Cancel: func(*Task, uint32, error, error) bool { return true },
+			Queue: func(ds []*Task) {
 				for _, d := range ds {
 					queued <- d
 				}
 			},
 		}
 		ctx, cancel := context.WithCancel(context.Background())
-		all := map[*Desc]*Ext{}
+		all := map[*Task]*Extra{}
 		for range n {
-			x := &Ext{Under: &Under{Context: ctx}}
+			x := &Extra{Parents: &ParentContext{Context: ctx}}
 			d := fresh(0)
 			cs.Hold(x)
 			d.Start("fn", x)
@@ -97,12 +97,12 @@ func TestCohortLeaves(t *testing.T) {
 	defer cancel()
 	other, cancelOther := context.WithCancel(ctx)
 	defer cancelOther()
-	cancelled := make(chan *Desc, 8)
-	cs := &Cohorts{Cancel: func(d *Desc, _ uint32, _, _ error) bool { cancelled <- d; return false }}
-	var xs []*Ext
-	var ds []*Desc
+	cancelled := make(chan *Task, 8)
+	cs := &Cohorts{Cancel: func(d *Task, _ uint32, _, _ error) bool { cancelled <- d; return false }}
+	var xs []*Extra
+	var ds []*Task
 	for range 4 {
-		x := &Ext{Under: &Under{Context: context.WithValue(ctx, panics{}, 1), Next: &Under{Context: other, Next: &Under{Context: context.Background()}}}}
+		x := &Extra{Parents: &ParentContext{Context: context.WithValue(ctx, panics{}, 1), Next: &ParentContext{Context: other, Next: &ParentContext{Context: context.Background()}}}}
 		d := fresh(0)
 		cs.Hold(x)
 		d.Start("fn", x)
@@ -133,7 +133,7 @@ func TestHoldOfAContextThatPanics(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	cs := &Cohorts{}
-	x := &Ext{Under: &Under{Context: ctx, Next: &Under{Context: panics{ctx}}}}
+	x := &Extra{Parents: &ParentContext{Context: ctx, Next: &ParentContext{Context: panics{ctx}}}}
 	require.Panics(t, func() { cs.Hold(x) })
 	requireNoCohorts(t, cs)
 }
@@ -145,17 +145,17 @@ func (panics) Done() <-chan struct{} { panic("Done") }
 // A task that is attached after its context has ended is cancelled by the one who attaches it.
 func TestAttachAfterTheEnd(t *testing.T) {
 	why := errors.New("why")
-	var cancelled []*Desc
-	cs := &Cohorts{Cancel: func(d *Desc, _ uint32, err, cause error) (queue bool) {
+	var cancelled []*Task
+	cs := &Cohorts{Cancel: func(d *Task, _ uint32, err, cause error) (queue bool) {
 		require.Equal(t, context.Canceled, err)
 		require.Equal(t, why, cause)
 		cancelled = append(cancelled, d)
 		return false
 	}}
 	ctx, cancel := context.WithCancelCause(context.Background())
-	x := &Ext{Under: &Under{Context: ctx}}
+	x := &Extra{Parents: &ParentContext{Context: ctx}}
 	cs.Hold(x)
-	c := x.Under.cohort
+	c := x.Parents.cohort
 	cancel(why)
 	for ended := false; !ended; runtime.Gosched() { // package context tells the cohort on a goroutine
 		c.shard.mu.Lock()
@@ -165,7 +165,7 @@ func TestAttachAfterTheEnd(t *testing.T) {
 	d := fresh(0)
 	d.Start("fn", x)
 	cs.Attach(x, d, 0)
-	require.Equal(t, []*Desc{d}, cancelled)
+	require.Equal(t, []*Task{d}, cancelled)
 	x.Release()
 	requireNoCohorts(t, cs)
 }

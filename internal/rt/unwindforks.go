@@ -1,27 +1,27 @@
 package rt
 
 // Outstanding returns the number of calls that d, which runs, has forked and not joined.
-func (d *Desc) Outstanding() int {
+func (d *Task) Outstanding() int {
 	return d.Worker().Forks.PrivateLen() + d.Exposed()
 }
 
 // Exposed returns the number of those that others may have seen.
-func (d *Desc) Exposed() int {
-	if x := d.Ext(); x != nil {
+func (d *Task) Exposed() int {
+	if x := d.Extra(); x != nil {
 		return len(x.frames)
 	}
 	return 0
 }
 
-// SettleTo is [Desc.Settle] for all calls but the n oldest. It serves a caller that goes on after a panic
+// UnwindForks is [Task.Settle] for all calls but the n oldest. It serves a caller that goes on after a panic
 // of a function which may have forked calls and, by the panic, never came to join them. It returns what the calls that others have
 // started failed with.
-func (d *Desc) SettleTo(n int) (failed []error) {
+func (d *Task) UnwindForks(n int) (failed []error) {
 	for d.Outstanding() > n {
 		if d.Worker().Forks.PopPrivate() != nil {
 			continue
 		}
-		x := d.Ext()
+		x := d.Extra()
 		last := len(x.frames) - 1
 		f := x.frames[last]
 		x.frames[last] = nil
@@ -35,8 +35,8 @@ func (d *Desc) SettleTo(n int) (failed []error) {
 
 // AwaitStarted waits until all calls have ended that d forked and others have started. They are still to be joined, as are those
 // that nobody has started.
-func (d *Desc) AwaitStarted() {
-	x := d.Ext()
+func (d *Task) AwaitStarted() {
+	x := d.Extra()
 	if x == nil {
 		return
 	}
@@ -50,15 +50,15 @@ func (d *Desc) AwaitStarted() {
 // FailWith makes err what d, which runs, fails with although a Goexit unwinds its stack: the failure of a call that d has joined. It
 // cannot be raised as a panic. If a deferred call further out recovered that, the Goexit would go on there, and the
 // failure would be lost. The first one counts.
-func (d *Desc) FailWith(err error) {
-	if x := d.NeedExt(); x.Err == nil {
+func (d *Task) FailWith(err error) {
+	if x := d.NeedExtra(); x.Err == nil {
 		x.Err = err
 	}
 }
 
 // TakeFailure returns what FailWith was called with, or nil, and takes it back: the caller passes it on in another way.
-func (d *Desc) TakeFailure() (err error) {
-	if x := d.Ext(); x != nil {
+func (d *Task) TakeFailure() (err error) {
+	if x := d.Extra(); x != nil {
 		err, x.Err = x.Err, nil
 	}
 	return err

@@ -6,7 +6,7 @@ import (
 	"github.com/heddle-go/heddle/internal/atomicx"
 )
 
-// A headcount says whether a group has members. Those who come and those who go are counted in words of their own, on
+// A memberCount says whether a group has members. Those who come and those who go are counted in words of their own, on
 // cache lines of their own: while one worker adds members, others end them.
 //
 // Somebody who waits until there are none, under a lock, and one who goes:
@@ -24,7 +24,7 @@ import (
 // final values; it comes to B3, and that either before A1 took the lock, and then A2 sees what B1 did, or after A3.
 //
 // One that finds somebody else left at B2 may go: whoever that is has B1 still to come, and then B2.
-type headcount struct {
+type memberCount struct {
 	_   cpu.CacheLinePad
 	in  atomicx.Int64 // those who came
 	_   cpu.CacheLinePad
@@ -35,26 +35,26 @@ type headcount struct {
 const watched = 1
 
 // enter counts one who comes.
-func (h *headcount) enter() { h.in.Add(1) }
+func (h *memberCount) enter() { h.in.Add(1) }
 
 // leave counts one who goes (B1, B2). If it returns true, the caller has to look again under the lock (B3).
-func (h *headcount) leave() (last bool) { return h.out.Add(2)&watched != 0 && h.none() }
+func (h *memberCount) leave() (last bool) { return h.out.Add(2)&watched != 0 && h.none() }
 
 // none reports whether there was nobody at some moment during the call.
-func (h *headcount) none() bool {
+func (h *memberCount) none() bool {
 	out := h.out.Load() >> 1
 	return h.in.Load() == out
 }
 
 // watch has those who go look whether they are the last (A1). The caller holds the lock.
-func (h *headcount) watch() {
+func (h *memberCount) watch() {
 	if h.out.Load()&watched == 0 {
 		h.out.Add(watched)
 	}
 }
 
 // unwatch takes back watch. The caller holds the lock.
-func (h *headcount) unwatch() {
+func (h *memberCount) unwatch() {
 	if h.out.Load()&watched != 0 {
 		h.out.Add(-watched)
 	}

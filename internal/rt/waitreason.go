@@ -1,13 +1,13 @@
 package rt
 
-// Why is what a task waits for, for people to read: the last park left it in the status word. Nothing
+// A WaitReason is what a task waits for, for people to read: the last park left it in the status word. Nothing
 // depends on it.
-type Why uint8
+type WaitReason uint8
 
 // What tasks wait for.
 const (
-	WaitOther Why = iota // something that did not say
-	WaitReady            // Ctx.Park: a Ready
+	WaitOther WaitReason = iota // something that did not say
+	WaitReady                   // Ctx.Park: a Ready
 	WaitJoin
 	WaitFork // a forked call that was stolen
 	WaitSleep
@@ -29,10 +29,10 @@ const (
 	WaitMembers // a Group
 	WaitPlace   // a place in a Group that is full
 	WaitResult  // a Completion or a Future
-	whys
+	numWaitReasons
 )
 
-var whyText = [whys]string{
+var waitReasonText = [numWaitReasons]string{
 	WaitOther:     "an event",
 	WaitReady:     "ready",
 	WaitJoin:      "join",
@@ -59,15 +59,15 @@ var whyText = [whys]string{
 }
 
 // String returns it in a word or two.
-func (y Why) String() string {
-	if y < whys {
-		return whyText[y]
+func (y WaitReason) String() string {
+	if y < numWaitReasons {
+		return waitReasonText[y]
 	}
 	return "unknown"
 }
 
 // Park is a wait of kind k for y.
-func (y Why) Park(k Park) Park { return k | Park(y)<<whyShift }
+func (y WaitReason) Park(k Park) Park { return k | Park(y)<<waitReasonShift }
 
-// Why returns what a Waiting task waits for.
-func (s Status) Why() Why { return Why(s >> whyShift) }
+// WaitReason returns what a Waiting task waits for.
+func (s Status) WaitReason() WaitReason { return WaitReason(s >> waitReasonShift) }

@@ -26,9 +26,9 @@ const batchSize = 63
 type (
 	chunk struct {
 		_ [56]byte
-		d [batchSize]rt.Desc
+		d [batchSize]rt.Task
 	}
-	batch [batchSize]*rt.Desc
+	batch [batchSize]*rt.Task
 )
 
 type descPool struct {
@@ -43,7 +43,7 @@ type descPool struct {
 }
 
 // fill appends batchSize free descriptors to list. They may have served before.
-func (p *descPool) fill(list []*rt.Desc) []*rt.Desc {
+func (p *descPool) fill(list []*rt.Task) []*rt.Task {
 	p.mu.Lock()
 	if n := len(p.full) - 1; n >= 0 {
 		b := p.full[n]
@@ -60,7 +60,7 @@ func (p *descPool) fill(list []*rt.Desc) []*rt.Desc {
 }
 
 // grow is fill with descriptors that have not served.
-func (p *descPool) grow(list []*rt.Desc) []*rt.Desc {
+func (p *descPool) grow(list []*rt.Task) []*rt.Task {
 	c := new(chunk)
 	if p.nobody == nil {
 		panic(zeroScheduler)
@@ -87,7 +87,7 @@ func (p *descPool) grow(list []*rt.Desc) []*rt.Desc {
 }
 
 // put takes over batchSize free descriptors.
-func (p *descPool) put(ds []*rt.Desc) {
+func (p *descPool) put(ds []*rt.Task) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var b *batch
@@ -122,7 +122,7 @@ func (p *descPool) trim(all bool) (n int, more bool) {
 
 // each calls f with every descriptor there is, in whatever state. Tasks may
 // start, move and end meanwhile.
-func (p *descPool) each(f func(d *rt.Desc)) {
+func (p *descPool) each(f func(d *rt.Task)) {
 	p.mu.Lock()
 	chunks := append([]weak.Pointer[chunk](nil), p.chunks...)
 	p.mu.Unlock()
@@ -137,13 +137,13 @@ func (p *descPool) each(f func(d *rt.Desc)) {
 
 // A descList is one owner's list of free descriptors, at most two batches.
 type descList struct {
-	free  []*rt.Desc
-	fresh []*rt.Desc // those that have not served, for tasks under contexts
+	free  []*rt.Task
+	fresh []*rt.Task // those that have not served, for tasks under contexts
 }
 
 // take is get for a task with extension x, which may be nil. The descriptor of a task that is under a context serves
-// only once: see rt.Desc.Escape.
-func (l *descList) take(p *descPool, x *rt.Ext) *rt.Desc {
+// only once: see rt.Task.Escape.
+func (l *descList) take(p *descPool, x *rt.Extra) *rt.Task {
 	if !x.HasContext() {
 		return l.get(p)
 	}
@@ -157,10 +157,10 @@ func (l *descList) take(p *descPool, x *rt.Ext) *rt.Desc {
 	return d
 }
 
-func (l *descList) get(p *descPool) *rt.Desc {
+func (l *descList) get(p *descPool) *rt.Task {
 	if len(l.free) == 0 {
 		if l.free == nil {
-			l.free = make([]*rt.Desc, 0, 2*batchSize)
+			l.free = make([]*rt.Task, 0, 2*batchSize)
 		}
 		l.free = p.fill(l.free)
 	}
@@ -170,7 +170,7 @@ func (l *descList) get(p *descPool) *rt.Desc {
 	return d
 }
 
-func (l *descList) put(p *descPool, d *rt.Desc) {
+func (l *descList) put(p *descPool, d *rt.Task) {
 	if len(l.free) >= 2*batchSize {
 		p.put(l.free[batchSize:])
 		l.free = l.free[:batchSize]

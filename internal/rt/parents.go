@@ -7,11 +7,11 @@ import (
 	"github.com/heddle-go/heddle/internal/atomicx"
 )
 
-// An Under is a context that a submission has put its task under: the task is cancelled with it and has its
+// A ParentContext is a context that a submission has put its task under: the task is cancelled with it and has its
 // deadline and values.
-type Under struct {
+type ParentContext struct {
 	context.Context
-	Next *Under
+	Next *ParentContext
 
 	// Set by Hold, before the task is counted.
 	cohort *cohort // nil if the context cannot end, or had ended
@@ -19,10 +19,10 @@ type Under struct {
 	cause  error
 
 	// Under the lock of the cohort's shard.
-	d          *Desc // the task, set by Attach
+	d          *Task // the task, set by Attach
 	gen        uint32
 	listed     bool
-	prev, next *Under
+	prev, next *ParentContext
 }
 
 // Cohorts has tasks cancelled when contexts end that they are under. The tasks of one scheduler that are under
@@ -40,8 +40,8 @@ type Under struct {
 type Cohorts struct {
 	// Set before use. Cancel cancels a task with what Err and Cause of the context returned, and reports whether the
 	// caller has to queue the task. Queue queues such tasks.
-	Cancel func(d *Desc, gen uint32, err, cause error) (queue bool)
-	Queue  func(ds []*Desc)
+	Cancel func(d *Task, gen uint32, err, cause error) (queue bool)
+	Queue  func(ds []*Task)
 
 	shards [16]cohortShard
 }
@@ -66,27 +66,27 @@ type cohort struct {
 	ended bool
 	err   error // with ended
 	cause error
-	first *Under
+	first *ParentContext
 }
 
 var cohortSeed = maphash.MakeSeed()
 
 // Hold prepares for a task that is under the contexts of x. Attach or Drop has to follow, unless Hold panics, as the
 // methods of the contexts may.
-func (cs *Cohorts) Hold(x *Ext) {
+func (cs *Cohorts) Hold(x *Extra) {
 	held := false
 	defer func() {
 		if !held {
 			x.Drop()
 		}
 	}()
-	for u := x.Under; u != nil; u = u.Next {
+	for u := x.Parents; u != nil; u = u.Next {
 		cs.hold(u)
 	}
 	held = true
 }
 
-func (cs *Cohorts) hold(u *Under) {
+func (cs *Cohorts) hold(u *ParentContext) {
 	if u.err = u.Err(); u.err != nil {
 		u.cause = context.Cause(u.Context)
 		return
@@ -135,8 +135,8 @@ func (c *cohort) watch(ctx context.Context) {
 }
 
 // Attach puts life gen of d, which has been started and not been queued, under the contexts of x. It may cancel it.
-func (cs *Cohorts) Attach(x *Ext, d *Desc, gen uint32) {
-	for u := x.Under; u != nil; u = u.Next {
+func (cs *Cohorts) Attach(x *Extra, d *Task, gen uint32) {
+	for u := x.Parents; u != nil; u = u.Next {
 		c := u.cohort
 		if c == nil {
 			if u.err != nil {
@@ -161,9 +161,9 @@ func (cs *Cohorts) Attach(x *Ext, d *Desc, gen uint32) {
 	}
 }
 
-func (cs *Cohorts) cancel(d *Desc, gen uint32, err, cause error) {
+func (cs *Cohorts) cancel(d *Task, gen uint32, err, cause error) {
 	if cs.Cancel(d, gen, err, cause) {
-		cs.Queue([]*Desc{d})
+		cs.Queue([]*Task{d})
 	}
 }
 
@@ -183,7 +183,7 @@ func (c *cohort) end() {
 	u := c.first
 	c.first = nil
 	s.mu.Unlock()
-	batch := make([]*Desc, 0, cohortBatch)
+	batch := make([]*Task, 0, cohortBatch)
 	for u != nil { // the links are this goroutine's: Drop leaves those of an ended cohort alone
 		next := u.next
 		u.prev, u.next = nil, nil
@@ -201,11 +201,11 @@ func (c *cohort) end() {
 }
 
 // Drop ends the watch over the contexts of x: the task has ended, or there never was one.
-func (x *Ext) Drop() {
+func (x *Extra) Drop() {
 	if x == nil {
 		return
 	}
-	for u := x.Under; u != nil; u = u.Next {
+	for u := x.Parents; u != nil; u = u.Next {
 		if u.cohort != nil {
 			u.cohort.leave(u)
 			u.cohort = nil
@@ -213,7 +213,7 @@ func (x *Ext) Drop() {
 	}
 }
 
-func (c *cohort) leave(u *Under) {
+func (c *cohort) leave(u *ParentContext) {
 	s := c.shard
 	s.mu.Lock()
 	if u.listed && !c.ended {

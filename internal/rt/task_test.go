@@ -10,9 +10,9 @@ import (
 )
 
 // fresh returns a descriptor in the given generation, in state Active.
-func fresh(gen uint32) *Desc {
-	d := &Desc{}
-	d.Init(&Worker{Home: &Home{}})
+func fresh(gen uint32) *Task {
+	d := &Task{}
+	d.Init(&Worker{Shared: &Shared{}})
 	d.status.Store(uint64(gen) << flagBits)
 	d.Start("fn", nil)
 	return d
@@ -22,18 +22,18 @@ func fresh(gen uint32) *Desc {
 // the number wraps around.
 var gens = []uint32{0, 1<<32 - 1}
 
-func word(d *Desc) uint64 { return d.status.Load() & flagMask }
+func word(d *Task) uint64 { return d.status.Load() & flagMask }
 
 // Every event in every state of a wait, and what becomes of it: the table of
 // status.go.
 func TestEvents(t *testing.T) {
 	const active, waiting = stActive, stWaiting
 	kind := func(k Park) uint64 { return uint64(k) }
-	events := map[string]func(d *Desc) bool{
-		"Ready":  func(d *Desc) bool { return d.Ready(d.Gen()) },
-		"Wake":   func(d *Desc) bool { return d.Wake() },
-		"Cancel": func(d *Desc) bool { did, queue := d.Cancel(d.Gen(), Default); return did && queue },
-		"Close":  func(d *Desc) bool { did, queue := d.Cancel(d.Gen(), Closed); return did && queue },
+	events := map[string]func(d *Task) bool{
+		"Ready":  func(d *Task) bool { return d.Ready(d.Gen()) },
+		"Wake":   func(d *Task) bool { return d.Wake() },
+		"Cancel": func(d *Task) bool { did, queue := d.Cancel(d.Gen(), Default); return did && queue },
+		"Close":  func(d *Task) bool { did, queue := d.Cancel(d.Gen(), Closed); return did && queue },
 	}
 	for _, c := range []struct {
 		from  uint64
@@ -110,24 +110,24 @@ func TestTakeToken(t *testing.T) {
 
 // After a park, Woken tells a Wake, early or late, from a Cancel, whatever waits went before.
 func TestWoken(t *testing.T) {
-	early := func(k Park, event func(d *Desc) bool) func(d *Desc) bool {
-		return func(d *Desc) bool { return !event(d) && !d.CommitPark(k) }
+	early := func(k Park, event func(d *Task) bool) func(d *Task) bool {
+		return func(d *Task) bool { return !event(d) && !d.CommitPark(k) }
 	}
-	late := func(k Park, event func(d *Desc) bool) func(d *Desc) bool {
-		return func(d *Desc) bool { return d.CommitPark(k) && event(d) }
+	late := func(k Park, event func(d *Task) bool) func(d *Task) bool {
+		return func(d *Task) bool { return d.CommitPark(k) && event(d) }
 	}
 	type wait struct {
 		name string
-		run  func(d *Desc) bool
+		run  func(d *Task) bool
 		want bool
 	}
 	waits := []wait{
-		{"early Wake", early(ForWake, (*Desc).Wake), true},
-		{"late Wake", late(ForWake, (*Desc).Wake), true},
-		{"early Wake alone", early(ForWakeOnly, (*Desc).Wake), true},
-		{"late Wake alone", late(ForWakeOnly, (*Desc).Wake), true},
+		{"early Wake", early(ForWake, (*Task).Wake), true},
+		{"late Wake", late(ForWake, (*Task).Wake), true},
+		{"early Wake alone", early(ForWakeOnly, (*Task).Wake), true},
+		{"late Wake alone", late(ForWakeOnly, (*Task).Wake), true},
 	}
-	cancel := func(d *Desc) bool { _, queue := d.Cancel(0, Default); return queue }
+	cancel := func(d *Task) bool { _, queue := d.Cancel(0, Default); return queue }
 	ends := append(slices.Clone(waits), wait{"early Cancel", early(ForWake, cancel), false}, wait{"late Cancel", late(ForWake, cancel), false})
 	for _, last := range ends {
 		for _, first := range append(slices.Clone(waits), wait{name: "nothing"}) {
@@ -147,29 +147,29 @@ func TestWhy(t *testing.T) {
 	for _, gen := range gens {
 		d := fresh(gen)
 		require.True(t, d.CommitPark(WaitSend.Park(ForWake)))
-		require.Equal(t, WaitSend, d.Status().Why())
+		require.Equal(t, WaitSend, d.Status().WaitReason())
 		require.Equal(t, Waiting, d.Status().State())
 		require.Equal(t, gen, d.Gen())
 		require.True(t, d.Wake())
 		require.True(t, d.Woken())
 		require.True(t, d.CommitPark(WaitReady.Park(ForReady)))
-		require.Equal(t, WaitReady, d.Status().Why())
+		require.Equal(t, WaitReady, d.Status().WaitReason())
 		require.True(t, d.Ready(gen))
 		_, free := d.Finish(Returned)
 		require.True(t, free)
 		require.Equal(t, Status(uint64(gen+1)<<flagBits), d.Status())
 		d.Start("fn", nil)
-		require.True(t, d.CommitPark(whys.Park(ForWakeOnly)-1<<whyShift))
+		require.True(t, d.CommitPark(numWaitReasons.Park(ForWakeOnly)-1<<waitReasonShift))
 		require.True(t, d.Wake())
 		d.Finish(Failed)
 		require.Equal(t, Done, d.Status().State())
 		require.Equal(t, gen+1, d.Gen())
-		require.Zero(t, d.Status().Why())
+		require.Zero(t, d.Status().WaitReason())
 	}
-	for y := range whys {
+	for y := range numWaitReasons {
 		require.NotEmpty(t, y.String(), "%d", y)
 	}
-	require.Equal(t, "unknown", whys.String())
+	require.Equal(t, "unknown", numWaitReasons.String())
 }
 
 // An end: Free in the next generation if nobody can know the descriptor any more, else Done for good.
@@ -188,7 +188,7 @@ func TestFinish(t *testing.T) {
 			{Skipped, flagCancelled, false},
 		} {
 			d := fresh(gen)
-			d.NeedExt().Err = errors.New("failed")
+			d.NeedExtra().Err = errors.New("failed")
 			d.status.Store(d.status.Load() | c.flags)
 			w := &Waiter{C: make(chan struct{}, 1)}
 			require.True(t, d.Await(w, gen))
@@ -203,7 +203,7 @@ func TestFinish(t *testing.T) {
 			case c.free:
 				require.Equal(t, gen+1, d.Gen(), "wraps around")
 				require.Zero(t, word(d))
-				require.Nil(t, d.Ext())
+				require.Nil(t, d.Extra())
 				require.NoError(t, err)
 			case c.end == Failed:
 				require.EqualError(t, err, "failed")
@@ -267,8 +267,8 @@ func TestDoneChannel(t *testing.T) {
 	d := fresh(0)
 	require.False(t, closed(d.Done()))
 	d.Cancel(0, Default)
-	d.Ext().CloseDone()
-	d.Ext().CloseDone()
+	d.Extra().CloseDone()
+	d.Extra().CloseDone()
 	require.True(t, closed(d.Done()))
 
 	d = fresh(0)
@@ -279,17 +279,17 @@ func TestDoneChannel(t *testing.T) {
 	c := d.Done()
 	_, free := d.Finish(Returned)
 	require.False(t, free, "a Ctx that may be kept is not used again")
-	d.Ext().CloseDone()
+	d.Extra().CloseDone()
 	require.True(t, closed(d.Done()))
 	require.True(t, closed(c))
 }
 
 func TestExt(t *testing.T) {
-	x := &Ext{Name: "n", Parent: context.Background()}
+	x := &Extra{Name: "n", Owner: context.Background()}
 	d := fresh(0)
 	d.Start("fn", x)
-	require.Same(t, x, d.Ext())
-	require.Same(t, x, d.NeedExt())
+	require.Same(t, x, d.Extra())
+	require.Same(t, x, d.NeedExtra())
 	require.Equal(t, "n", d.Name(0))
 	require.Empty(t, d.Name(1))
 	first := errors.New("first")
@@ -299,27 +299,27 @@ func TestExt(t *testing.T) {
 	require.Equal(t, first, x.getCause())
 	require.False(t, x.hasExpired(), "that is the second's")
 	stopped := 0
-	x.Limit = &Limit{Ended: func() { stopped++ }}
+	x.Deadline = &Deadline{Ended: func() { stopped++ }}
 	x.Release()
 	require.Equal(t, 1, stopped)
 }
 
 // The descriptor of a task that has a name, or is under a context, serves no other task, even if nothing was asked of it.
 func TestDescriptorsThatServeOnce(t *testing.T) {
-	under := &Under{Context: context.Background()}
+	under := &ParentContext{Context: context.Background()}
 	for _, c := range []struct {
 		what string
-		x    *Ext
+		x    *Extra
 		free bool
 	}{
 		{"no extension", nil, true},
-		{"a level", &Ext{Level: High}, true},
-		{"a name", &Ext{Name: "name"}, false},
-		{"a context", &Ext{Under: under}, false},
-		{"a group's context", &Ext{Parent: context.Background()}, false},
+		{"a level", &Extra{Level: High}, true},
+		{"a name", &Extra{Name: "name"}, false},
+		{"a context", &Extra{Parents: under}, false},
+		{"a group's context", &Extra{Owner: context.Background()}, false},
 	} {
-		d := &Desc{}
-		d.Init(&Worker{Home: &Home{}})
+		d := &Task{}
+		d.Init(&Worker{Shared: &Shared{}})
 		d.Start("fn", c.x)
 		_, free := d.Finish(Returned)
 		require.Equal(t, c.free, free, c.what)
@@ -329,24 +329,24 @@ func TestDescriptorsThatServeOnce(t *testing.T) {
 // Package context sees the inner context of a task only if that has the task's Err.
 func TestFamily(t *testing.T) {
 	ctx := context.Background()
-	one := &Under{Context: ctx}
+	one := &ParentContext{Context: ctx}
 	for _, c := range []struct {
 		what  string
-		x     *Ext
+		x     *Extra
 		shown bool
 	}{
-		{"one context", &Ext{Under: one}, true},
-		{"a group's context", &Ext{Parent: ctx}, true},
-		{"two contexts", &Ext{Under: &Under{Context: ctx, Next: one}}, false},
-		{"a context and a group's", &Ext{Under: one, Parent: ctx}, false},
+		{"one context", &Extra{Parents: one}, true},
+		{"a group's context", &Extra{Owner: ctx}, true},
+		{"two contexts", &Extra{Parents: &ParentContext{Context: ctx, Next: one}}, false},
+		{"a context and a group's", &Extra{Parents: one, Owner: ctx}, false},
 	} {
-		d := &Desc{}
-		d.Init(&Worker{Home: &Home{}})
+		d := &Task{}
+		d.Init(&Worker{Shared: &Shared{}})
 		d.Start("fn", c.x)
 		require.Nil(t, d.Family(), "%s: nothing was asked for yet", c.what)
 		d.Done()
 		require.Equal(t, c.shown, d.Family() != nil, c.what)
 		d.Finish(Returned)
-		d.Ext().CloseDone()
+		d.Extra().CloseDone()
 	}
 }

@@ -7,16 +7,16 @@ import (
 	"sync"
 )
 
-// Ext holds what few tasks have. It is attached to a descriptor when it is first
+// Extra holds what few tasks have. It is attached to a descriptor when it is first
 // needed, and stays for the rest of that life.
-type Ext struct {
+type Extra struct {
 	// Set before the task is queued.
-	Name   string
-	Level  Level
-	Stolen bool            // it is a stolen call, which is cancelled with Parent: see kids.go
-	Parent context.Context // what the task is a part of: a group's context, or the Ctx whose stolen call it is
-	Under  *Under          // the contexts that the submission has put it under, the last one first
-	Limit  *Limit          // the deadline, if there is one
+	Name     string
+	Level    Level
+	Stolen   bool            // it is a stolen call, which is cancelled with Owner: see stolen.go
+	Owner    context.Context // what the task is a part of: a group's context, or the Ctx whose stolen call it is
+	Parents  *ParentContext  // the contexts that the submission has put it under, the last one first
+	Deadline *Deadline       // the deadline, if there is one
 
 	// Set by the worker that ends the task, before Finish.
 	Err error
@@ -27,10 +27,10 @@ type Ext struct {
 	left   *Call // of Blocking, which the cancelled task has left; it waits for that before it ends. The running task's own
 
 	mu      sync.Mutex
-	kids    map[*Desc]uint32 // stolen calls of this task, to be cancelled with it
+	stolen  map[*Task]uint32 // stolen calls of this task, to be cancelled with it
 	inner   context.Context  // see inner.go; nil until it is needed
 	end     context.CancelCauseFunc
-	of      *Desc // the task; set with inner
+	of      *Task // the task; set with inner
 	own     bool  // inner is faithful; set with it
 	ended   bool  // end was called, or is about to be
 	cause   error // of the cancellation, if it is the user's
@@ -46,48 +46,48 @@ type closedError struct{}
 func (closedError) Error() string        { return "task: scheduler closed" }
 func (closedError) Is(target error) bool { return target == context.Canceled }
 
-// Ext returns the extension, or nil.
-func (d *Desc) Ext() *Ext { return d.ext.Load() }
+// Extra returns the extension, or nil.
+func (d *Task) Extra() *Extra { return d.extra.Load() }
 
-// NeedExt returns the extension, and makes one if there is none.
-func (d *Desc) NeedExt() *Ext {
+// NeedExtra returns the extension, and makes one if there is none.
+func (d *Task) NeedExtra() *Extra {
 	for {
-		if x := d.ext.Load(); x != nil {
+		if x := d.extra.Load(); x != nil {
 			return x
 		}
-		d.ext.CompareAndSwap(nil, &Ext{})
+		d.extra.CompareAndSwap(nil, &Extra{})
 	}
 }
 
-// AddKid notes kid as a stolen call of the task of x (K1 in kids.go).
-func (x *Ext) AddKid(kid *Desc, gen uint32) {
+// AddStolen notes kid as a stolen call of the task of x (K1 in kids.go).
+func (x *Extra) AddStolen(call *Task, gen uint32) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.kids == nil {
-		x.kids = make(map[*Desc]uint32)
+	if x.stolen == nil {
+		x.stolen = make(map[*Task]uint32)
 	}
-	x.kids[kid] = gen
+	x.stolen[call] = gen
 }
 
-// DropKid takes back AddKid.
-func (x *Ext) DropKid(kid *Desc) {
+// DropStolen takes back AddStolen.
+func (x *Extra) DropStolen(call *Task) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	delete(x.kids, kid)
+	delete(x.stolen, call)
 }
 
-// EachKid calls f for each kid that was added and not dropped. f runs without the lock.
-func (x *Ext) EachKid(f func(kid *Desc, gen uint32)) {
+// EachStolen calls f for each kid that was added and not dropped. f runs without the lock.
+func (x *Extra) EachStolen(f func(call *Task, gen uint32)) {
 	x.mu.Lock()
-	kids := maps.Clone(x.kids)
+	stolen := maps.Clone(x.stolen)
 	x.mu.Unlock()
-	for k, gen := range kids {
+	for k, gen := range stolen {
 		f(k, gen)
 	}
 }
 
 // CloseDone closes the channel of Done, if there is one, and calls the functions of AfterDone.
-func (x *Ext) CloseDone() {
+func (x *Extra) CloseDone() {
 	x.mu.Lock()
 	after := x.after
 	x.after = nil
@@ -105,11 +105,11 @@ func (x *Ext) CloseDone() {
 // AfterDone has f called, once, when the task is cancelled or ends, by the goroutine that cancels or ends it. f must
 // return, and must not wait. AfterDone reports false, and will not call f, if that has happened. The argument is that of
 // Done.
-func (d *Desc) AfterDone(f func()) (stop func() bool, ok bool) {
+func (d *Task) AfterDone(f func()) (stop func() bool, ok bool) {
 	if !d.escape(d.Gen()) {
 		return nil, false
 	}
-	x := d.NeedExt()
+	x := d.NeedExtra()
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if s := d.Status(); x.ended || s.Cancelled() || !s.InUse() {
@@ -131,11 +131,11 @@ func (d *Desc) AfterDone(f func()) (stop func() bool, ok bool) {
 // SetCause records why life gen is about to be cancelled, unless a reason is known already. expired says that a
 // deadline has passed. SetCause reports false if that life has ended. The descriptor is then kept for it, so that the
 // cause cannot become another life's.
-func (d *Desc) SetCause(gen uint32, err error, expired bool) bool {
+func (d *Task) SetCause(gen uint32, err error, expired bool) bool {
 	if !d.escape(gen) {
 		return false
 	}
-	x := d.NeedExt()
+	x := d.NeedExtra()
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.cause == nil {
@@ -145,16 +145,16 @@ func (d *Desc) SetCause(gen uint32, err error, expired bool) bool {
 }
 
 // CancelErr returns what context.Context's Err says of the present life, which is cancelled.
-func (d *Desc) CancelErr() error {
+func (d *Task) CancelErr() error {
 	if d.Status().has(flagCaused) {
-		if x := d.Ext(); x != nil && x.hasExpired() {
+		if x := d.Extra(); x != nil && x.hasExpired() {
 			return context.DeadlineExceeded
 		}
 	}
 	return context.Canceled
 }
 
-func (x *Ext) hasExpired() bool {
+func (x *Extra) hasExpired() bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.expired
@@ -163,19 +163,19 @@ func (x *Ext) hasExpired() bool {
 // Expired reports whether err, of a context, says that a deadline has passed.
 func Expired(err error) bool { return errors.Is(err, context.DeadlineExceeded) }
 
-func (x *Ext) getCause() error {
+func (x *Extra) getCause() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.cause
 }
 
 // Release ends the watch over the contexts that the task is under, and over the deadline.
-func (x *Ext) Release() {
-	if x.Limit != nil {
-		x.Limit.release()
+func (x *Extra) Release() {
+	if x.Deadline != nil {
+		x.Deadline.release()
 	}
 	x.Drop()
 }
 
 // HasContext reports whether the task is under a context, so that its Ctx has values. x may be nil.
-func (x *Ext) HasContext() bool { return x != nil && (x.Under != nil || x.Parent != nil) }
+func (x *Extra) HasContext() bool { return x != nil && (x.Parents != nil || x.Owner != nil) }

@@ -12,11 +12,11 @@ import (
 	"github.com/heddle-go/heddle/internal/explore"
 )
 
-// counts are a group's use of its headcount: members that go, of which the first adds another before it does, and
+// counts are a group's use of its memberCount: members that go, of which the first adds another before it does, and
 // waiters. No waiter may go on while a member is left, and none may wait for ever.
-func counts(members, waiters int, leave func(h *headcount) bool, watch func(h *headcount)) func(*explore.Model) {
+func counts(members, waiters int, leave func(h *memberCount) bool, watch func(h *memberCount)) func(*explore.Model) {
 	return func(m *explore.Model) {
-		h := new(headcount)
+		h := new(memberCount)
 		var mu atomicx.Mutex
 		queued, woken := 0, 0
 		gone := 0
@@ -76,17 +76,17 @@ func counts(members, waiters int, leave func(h *headcount) bool, watch func(h *h
 
 func TestModelHeadcount(t *testing.T) {
 	c := explore.Config{Preemptions: 3}
-	explore.Run(t, c, counts(1, 1, (*headcount).leave, (*headcount).watch))
-	explore.Run(t, c, counts(2, 1, (*headcount).leave, (*headcount).watch))
+	explore.Run(t, c, counts(1, 1, (*memberCount).leave, (*memberCount).watch))
+	explore.Run(t, c, counts(2, 1, (*memberCount).leave, (*memberCount).watch))
 	c.Preemptions = 2
-	explore.Run(t, c, counts(2, 2, (*headcount).leave, (*headcount).watch))
-	explore.Run(t, c, counts(3, 1, (*headcount).leave, (*headcount).watch))
+	explore.Run(t, c, counts(2, 2, (*memberCount).leave, (*memberCount).watch))
+	explore.Run(t, c, counts(3, 1, (*memberCount).leave, (*memberCount).watch))
 }
 
 // comesAndGoes is a member that stays while another one comes and goes.
-func comesAndGoes(none func(h *headcount) bool) func(*explore.Model) {
+func comesAndGoes(none func(h *memberCount) bool) func(*explore.Model) {
 	return func(m *explore.Model) {
-		h := new(headcount)
+		h := new(memberCount)
 		h.enter()
 		m.Thread("another", func() {
 			h.enter()
@@ -103,8 +103,8 @@ func comesAndGoes(none func(h *headcount) bool) func(*explore.Model) {
 // Loading in before out takes one that stays and one that comes and goes for nobody.
 func TestModelHeadcountOrder(t *testing.T) {
 	c := explore.Config{Preemptions: 3}
-	explore.Run(t, c, comesAndGoes((*headcount).none))
-	_, failure := explore.Check(c, comesAndGoes(func(h *headcount) bool {
+	explore.Run(t, c, comesAndGoes((*memberCount).none))
+	_, failure := explore.Check(c, comesAndGoes(func(h *memberCount) bool {
 		in := h.in.Load()
 		return h.out.Load()>>1 == in
 	}))
@@ -115,7 +115,7 @@ func TestModelHeadcountOrder(t *testing.T) {
 // A waiter that does not make itself known waits for ever.
 func TestModelHeadcountUnwatched(t *testing.T) {
 	c := explore.Config{Preemptions: 2}
-	_, failure := explore.Check(c, counts(1, 1, (*headcount).leave, func(*headcount) {}))
+	_, failure := explore.Check(c, counts(1, 1, (*memberCount).leave, func(*memberCount) {}))
 	require.NotNil(t, failure)
 	require.Contains(t, failure.Message, "blocked for ever")
 }

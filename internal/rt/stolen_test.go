@@ -10,20 +10,20 @@ import (
 var errWhy, errShut = errors.New("why"), errors.New("closed")
 
 // family returns a task that runs, and a free descriptor.
-func family() (p, free *Desc) {
+func family() (p, free *Task) {
 	p, free = fresh(1), fresh(1)
-	p.NeedExt()
+	p.NeedExtra()
 	free.status.Store(1<<flagBits | stFree)
 	return p, free
 }
 
 // steal starts a stolen call of p in kid.
-func steal(p, kid *Desc) {
-	kid.Start(nil, &Ext{Stolen: true})
-	p.Adopt(kid)
+func steal(p, call *Task) {
+	call.Start(nil, &Extra{Stolen: true})
+	p.Adopt(call)
 }
 
-func cancelWith(d *Desc, err error) {
+func cancelWith(d *Task, err error) {
 	d.SetCause(d.Gen(), err, false)
 	d.Cancel(d.Gen(), Custom)
 	d.CancelKids()
@@ -31,14 +31,14 @@ func cancelWith(d *Desc, err error) {
 
 // Close passes a free descriptor by, a call starts in it, and Close comes to its parent: the call hears of it.
 func TestCloseFindsACallBehindIt(t *testing.T) {
-	p, kid := family()
-	require.False(t, kid.Close())
-	steal(p, kid)
+	p, call := family()
+	require.False(t, call.Close())
+	steal(p, call)
 	grandkid := fresh(2)
-	steal(kid, grandkid)
-	require.Nil(t, kid.Cause(nil, errShut))
+	steal(call, grandkid)
+	require.Nil(t, call.Cause(nil, errShut))
 	p.Close()
-	for _, d := range []*Desc{p, kid, grandkid} {
+	for _, d := range []*Task{p, call, grandkid} {
 		require.Equal(t, errShut, d.Cause(nil, errShut))
 	}
 }
@@ -47,30 +47,30 @@ func TestCloseFindsACallBehindIt(t *testing.T) {
 // comes later.
 func TestStolenCallHasItsParentsCause(t *testing.T) {
 	ways := map[string]struct {
-		cancel func(p *Desc)
+		cancel func(p *Task)
 		want   error
 	}{
-		"Cancel":       {func(p *Desc) { p.Cancel(p.Gen(), Default); p.CancelKids() }, errors.ErrUnsupported},
-		"cause":        {func(p *Desc) { cancelWith(p, errWhy) }, errWhy},
-		"Close":        {func(p *Desc) { p.Close() }, errShut},
-		"cause, Close": {func(p *Desc) { cancelWith(p, errWhy); p.Close() }, errWhy},
+		"Cancel":       {func(p *Task) { p.Cancel(p.Gen(), Default); p.CancelKids() }, errors.ErrUnsupported},
+		"cause":        {func(p *Task) { cancelWith(p, errWhy) }, errWhy},
+		"Close":        {func(p *Task) { p.Close() }, errShut},
+		"cause, Close": {func(p *Task) { cancelWith(p, errWhy); p.Close() }, errWhy},
 		// The task has parked in a closed scheduler, and Close comes by later.
-		"commit, Close": {func(p *Desc) { p.Cancel(p.Gen(), Closed); p.Close() }, errShut},
+		"commit, Close": {func(p *Task) { p.Cancel(p.Gen(), Closed); p.Close() }, errShut},
 	}
 	for name, w := range ways {
 		for _, late := range []bool{false, true} {
-			p, kid := family()
+			p, call := family()
 			if late {
 				w.cancel(p)
 			}
-			steal(p, kid)
-			kid.Close()
+			steal(p, call)
+			call.Close()
 			if !late {
-				require.Nil(t, kid.Cause(errors.ErrUnsupported, errShut), name)
+				require.Nil(t, call.Cause(errors.ErrUnsupported, errShut), name)
 				w.cancel(p)
 			}
 			require.Equal(t, w.want, p.Cause(errors.ErrUnsupported, errShut), name)
-			require.Equal(t, w.want, kid.Cause(errors.ErrUnsupported, errShut), "%s, stolen afterwards: %v", name, late)
+			require.Equal(t, w.want, call.Cause(errors.ErrUnsupported, errShut), "%s, stolen afterwards: %v", name, late)
 		}
 	}
 }
@@ -78,12 +78,12 @@ func TestStolenCallHasItsParentsCause(t *testing.T) {
 // A call has found its parent cancelled and has cancelled itself, but has not come to its own calls. The canceller of the parent
 // does not rely on it.
 func TestCancellationGoesOnBelowACallThatCancelsItself(t *testing.T) {
-	p, kid := family()
+	p, call := family()
 	grandkid := fresh(2)
-	steal(p, kid)
-	steal(kid, grandkid)
+	steal(p, call)
+	steal(call, grandkid)
 	p.Cancel(p.Gen(), Default)
-	kid.Cancel(kid.Gen(), Default)
+	call.Cancel(call.Gen(), Default)
 	p.CancelKids()
 	require.True(t, grandkid.Status().Cancelled())
 }
