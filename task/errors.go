@@ -8,34 +8,36 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// ErrClosed is the error of a task that the scheduler's Close ended, or that
-// was submitted after the scheduler was closed, and of the operations that such a task was parked in.
-// It is a cancellation: errors.Is(ErrClosed, context.Canceled) holds.
+// ErrClosed is the error of a task that the scheduler's Close ended, and of a task that was
+// submitted after Close. Operations that a task was parked in when Close ended it return ErrClosed
+// too. It counts as a cancellation: errors.Is(ErrClosed, context.Canceled) holds.
 var ErrClosed = rt.ErrClosed
 
-// ErrQueueFull is the error of a task that did not run since the queue for submissions from outside
-// was at its limit: see scheduler.WithQueueLimit.
+// ErrQueueFull is the error of a task that did not run because the queue for submissions from
+// outside was at its limit. See scheduler.WithQueueLimit.
 var ErrQueueFull = errors.New("task: queue full")
 
-// ErrGoexit is the error of a task whose function called runtime.Goexit, directly or
-// through testing.T.FailNow and the like.
+// ErrGoexit is the error of a task whose function called runtime.Goexit, either directly or through
+// testing.T.FailNow and the like.
 var ErrGoexit = errors.New("task: function called runtime.Goexit")
 
-// PanicError is the error of a task whose function panicked. Printed with %+v it has the stack; see Format.
+// PanicError is the error of a task whose function panicked. The verb %+v prints it with the stack:
+// see Format.
 type PanicError struct {
 	Value any    // what was passed to panic; *runtime.PanicNilError for panic(nil)
 	Stack []byte // the stack of the panic, as from debug.Stack
 }
 
-// Error returns the value in one line: line breaks in its text are written as \n. The stack is not part of it.
+// Error returns the value as one line, without the stack. Line breaks in the value's text appear as
+// \n.
 func (e *PanicError) Error() string {
 	return "task: panic: " + oneLine.Replace(fmt.Sprint(e.Value))
 }
 
 var oneLine = strings.NewReplacer("\n", `\n`, "\r", `\r`)
 
-// Format implements fmt.Formatter. %+v writes the value, as it is, and the stack. All else formats the text of Error, but for %#v,
-// which writes the fields.
+// Format implements fmt.Formatter. %+v writes the value unchanged, followed by the stack. %#v
+// writes the fields. Every other verb formats the text of Error.
 func (e *PanicError) Format(f fmt.State, verb rune) {
 	switch {
 	case verb == 'v' && f.Flag('+'):
@@ -47,7 +49,7 @@ func (e *PanicError) Format(f fmt.State, verb rune) {
 	}
 }
 
-// Unwrap returns the value if it is an error.
+// Unwrap returns the value if it is an error, and otherwise nil.
 func (e *PanicError) Unwrap() error {
 	err, _ := e.Value.(error)
 	return err

@@ -7,13 +7,13 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// failure returns the error of a function of the user's that has not returned. The deferred
-// function of its caller calls it with what it recovered. c is the task on which the function ran,
-// or nil if it was none.
+// failure returns the error for a user's function that has not returned. Its caller is the deferred
+// function of the function that called the user's, and v is what that deferred function recovered.
+// c is the task on which the user's function ran, or nil if it ran on no task.
 //
 //go:noinline
 func failure(c *Ctx, v any) error {
-	if v == nil { // by Goexit, or by panic(nil) with GODEBUG=panicnil=1
+	if v == nil { // a Goexit, or a panic(nil) with GODEBUG=panicnil=1
 		if why, _ := rt.Unwinding(1); why != rt.Panicking {
 			if c != nil {
 				if err := c.record().TakeFailure(); err != nil {
@@ -25,7 +25,7 @@ func failure(c *Ctx, v any) error {
 		v = new(runtime.PanicNilError)
 	}
 	if e, ok := v.(*PanicError); ok {
-		return e // it comes from a Wait or a join, and has the stack of its origin
+		return e // a Wait or a join raised it, and it has the original stack
 	}
 	return &PanicError{Value: v, Stack: debug.Stack()}
 }

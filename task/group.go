@@ -11,65 +11,73 @@ import (
 	"github.com/heddle-go/heddle/internal/wait"
 )
 
-// A Starter starts tasks: a scheduler, or a running task's [Ctx]. It can be another type that wraps one of these, to
-// use GoContext for instance; then each task of a group or a future costs an extra goroutine.
+// A Starter starts tasks. It is a scheduler or a running task's [Ctx]. It can also be a type that
+// wraps one of these, for example to call GoContext. In that case each task of a group or a future
+// costs an extra goroutine.
 type Starter interface {
 	Go(fn func(c *Ctx), opts ...Option) Task
 }
 
-// A Group is golang.org/x/sync/errgroup for tasks: a number of tasks, its members, that work on parts of one thing. Wait returns when
-// all members have ended, with the first error; a group that was made with a context cancels it when a member fails; SetLimit bounds
-// how many members are active.
+// A Group is golang.org/x/sync/errgroup for tasks: a number of tasks, its members, that work on
+// parts of one job. Wait returns when all members have ended, with the first error. A group that
+// was made with a context cancels the context when a member fails. SetLimit bounds how many members
+// are active.
 //
-// The zero Group is ready for use by tasks: it has no context and no limit, and starts each member on the scheduler of the task that
-// calls Go. Its Go and TryGo panic in a goroutine that is no task; there use [NewGroup]. A Group must not be copied. It can be used
-// again after Wait, but an error that it returned once it goes on returning.
+// The zero Group is ready for use by tasks. It has no context and no limit, and starts each member
+// on the scheduler of the task that calls Go. Its Go and TryGo panic if the caller is a goroutine
+// that is not a task: use [NewGroup] there. A Group must not be copied. It can be used again after
+// Wait, but an error that Wait has returned once is returned by every later Wait.
 //
-// Tasks and goroutines may call the methods, members included. A wait parks the calling task or blocks the calling goroutine.
+// Tasks and goroutines may call the methods, and so may the members themselves. A wait parks the
+// calling task or blocks the calling goroutine.
 //
-// A member is active from Go until its function returns, except while it, or a call that it has forked, waits in Go or Wait of a
-// group: meanwhile its place under the limit is lent to another member, and what else of the member runs goes on. So groups can be
-// nested, members can fork, and a member can add members, at any limit, without a deadlock. (Members that wait for each other by other
-// means need a limit that lets all of them in.) Coming back, the member waits for a place, before those that are yet to start; but
-// a member that is cancelled goes on without one.
+// A member is active from Go until its function returns, except while it, or a call that it forked,
+// waits in Go or Wait of a group. During such a wait the member lends its place under the limit to
+// another member, and the rest of the member keeps running. So groups can be nested, members can
+// fork, and a member can add members, at any limit, without a deadlock. (Members that wait for each
+// other in other ways need a limit that lets all of them in.) After the wait, the member waits for
+// a place, ahead of the members that have not started. A member that is cancelled goes on without a
+// place.
 //
-// Every function that Go has accepted is called, even if the group's context has ended, unless the scheduler is closed
-// first or the member is cancelled from outside before it starts: then the member fails with that cause.
+// The group calls every function that Go has accepted, even if the group's context has ended. There
+// are two exceptions: the scheduler is closed first, or the member is cancelled from outside before
+// it starts. Then the member fails with that cause.
 type Group struct {
-	launcher // none in the zero Group: see enterZero
+	launcher // empty in the zero Group: see enterZero
 
-	ctx    context.Context // nil, or, of a group with a context:
+	ctx    context.Context // nil in a group without a context, as are the next two
 	cancel context.CancelCauseFunc
-	stop   func() bool // ends the watch over ctx
+	stop   func() bool // stops watching ctx
 
-	// Changed only while there are no members.
+	// Changed only while the group has no members.
 	limited bool
-	limit   int // if limited
+	limit   int // valid if limited
 	joining bool
 
 	members memberCount
 
-	// The task that made the group, or nil; of the zero Group, the first task that adds a member. The latest members that it has
-	// started are its own: see await.
+	// The task that made the group, or nil. For the zero Group, the first task that added a member.
+	// Only the maker writes recent and nth: the latest members that it has started. See await.
 	maker  atomicx.Pointer[Ctx]
 	recent [8]Task
-	nth    uint8 // of recent
+	nth    uint8 // number of members noted in recent, modulo 256
 
 	mu      atomicx.Mutex
-	waiters waitQueue   // of Wait
-	active  int         // members that have a place; counted if there is a limit
-	back    waitQueue   // of members that want the place back that they have lent, a part of each
-	more    waitQueue   // of Go
-	first   error       // the first member's that failed
-	errs    []error     // all, if joining
-	panic   *PanicError // the first
-	running *ctxMember  // list of those that have started, if there is a context
-	ended   bool        // the members of the list are being cancelled; those that come have to do it themselves
+	waiters waitQueue   // callers of Wait
+	active  int         // members that have a place; counted only if there is a limit
+	back    waitQueue   // one part of each member that wants the place back that it has lent
+	more    waitQueue   // callers of Go
+	first   error       // error of the first member that failed
+	errs    []error     // errors of all members that failed, if joining
+	panic   *PanicError // the first panic of a member
+	running *ctxMember  // list of the members that have started, if there is a context
+	ended   bool        // set before the list is cancelled; a member that starts later cancels itself
 }
 
-// NewGroup returns a group whose members are started by on. An error of a member does not cancel the others.
+// NewGroup returns a group whose members are started by on. An error of a member does not cancel
+// the others.
 //
-// If on is a task, the group may outlive it; it stands for the task's scheduler.
+// If on is a task's Ctx, it stands for the task's scheduler, and the group may outlive the task.
 func NewGroup(on Starter) *Group {
 	g := &Group{launcher: launcherOf("NewGroup", on)}
 	if maker, ok := on.(*Ctx); ok {
@@ -78,10 +86,11 @@ func NewGroup(on Starter) *Group {
 	return g
 }
 
-// NewGroupContext returns a group and a context derived from ctx, which ends when a member fails, with that error as
-// its cause, or when Wait has seen all members end, whichever is first. When the context ends, the members
-// are cancelled with its cause; they have its values and its deadline. Members may wait under the context or under
-// their own Ctx, which is cheaper: both end together.
+// NewGroupContext returns a group and a context derived from ctx. The context ends when a member
+// fails, with the member's error as its cause, or when Wait has seen all members end, whichever
+// happens first. When the context ends, the members are cancelled with its cause. They have its
+// values and its deadline. A member may wait under the context or under its own Ctx, which is
+// cheaper: both end together.
 func NewGroupContext(ctx context.Context, on Starter) (*Group, context.Context) {
 	if ctx == nil {
 		panic("task: NewGroupContext with a nil context: use NewGroup, or context.Background()")
@@ -92,8 +101,8 @@ func NewGroupContext(ctx context.Context, on Starter) (*Group, context.Context) 
 	return g, g.ctx
 }
 
-// SetLimit bounds the number of active members to n. A negative n means no limit, which is the default; 0 lets
-// no member in. SetLimit panics if the group has members.
+// SetLimit bounds the number of active members to n. A negative n means no limit, which is the
+// default. 0 lets no member in. SetLimit panics if the group has members.
 func (g *Group) SetLimit(n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -103,8 +112,8 @@ func (g *Group) SetLimit(n int) {
 	g.limited, g.limit = n >= 0, n
 }
 
-// JoinErrors makes Wait return the errors of all members that fail, as by errors.Join, in the order in which they came,
-// instead of the first. It panics if the group has members.
+// JoinErrors makes Wait return the errors of all members that fail, joined as by errors.Join in the
+// order in which they failed, instead of the first error. It panics if the group has members.
 func (g *Group) JoinErrors() {
 	if !g.members.none() {
 		panic("task: Group.JoinErrors while the group has members: call it before the first Go")
@@ -112,17 +121,19 @@ func (g *Group) JoinErrors() {
 	g.joining = true
 }
 
-// Go adds a member that calls fn. If the group is at its limit, Go waits for a place, parking the task or blocking the goroutine.
-// It waits likewise for room in the scheduler's queue, if that is limited and the caller is not one of its tasks. Nothing else ends
-// these waits, not even the caller's cancellation: see [Group.GoContext].
+// Go adds a member that calls fn. If the group is at its limit, Go waits for a place, parking the
+// task or blocking the goroutine. It also waits for room in the scheduler's queue, if the queue is
+// limited and the caller is not a task of the scheduler. Nothing else ends these waits, not even
+// the caller's cancellation: see [Group.GoContext].
 //
-// Called by a task of the group's scheduler, it queues the member on the task's own worker. If the scheduler is closed
-// the member fails with [ErrClosed], and if the scheduler's queue is full and does not wait, with [ErrQueueFull]; Wait returns that.
+// If the caller is a task of the group's scheduler, Go queues the member on the task's own worker.
+// If the scheduler is closed, the member fails with [ErrClosed]. If the scheduler's queue is full
+// and its policy is not to wait, the member fails with [ErrQueueFull]. Wait returns these errors.
 func (g *Group) Go(fn func(c *Ctx) error, opts ...Option) {
 	if fn == nil {
 		panic(nilMember)
 	}
-	c := g.maker.Load() // mostly the caller, which it can say faster than caller can
+	c := g.maker.Load() // usually the caller, and IsCurrent is faster than wait.Caller
 	if c == nil || !c.record().IsCurrent() {
 		c = (*Ctx)(wait.Caller(background))
 	}
@@ -134,8 +145,9 @@ func (g *Group) Go(fn func(c *Ctx) error, opts ...Option) {
 
 const nilMember = "task: Group.Go with a nil function"
 
-// GoContext is [Group.Go] that waits only until ctx ends: then it returns the cause, and fn will not be called. A ctx
-// that has ended before GoContext is called counts as first. With a nil error the member has been added.
+// GoContext is [Group.Go], but it waits only until ctx ends. If ctx ends first, GoContext returns
+// the cause, and fn will not be called. This includes a ctx that had ended before the call. If
+// GoContext returns nil, the member has been added.
 func (g *Group) GoContext(ctx context.Context, fn func(c *Ctx) error, opts ...Option) error {
 	if fn == nil {
 		panic(nilMember)
@@ -147,7 +159,7 @@ func (g *Group) GoContext(ctx context.Context, fn func(c *Ctx) error, opts ...Op
 	return g.goUntil(ctx, c, fn, opts)
 }
 
-// goUntil is GoContext by c, or by a goroutine if that is nil.
+// goUntil is GoContext for the calling task c, or for a goroutine if c is nil.
 func (g *Group) goUntil(ctx context.Context, c *Ctx, fn func(c *Ctx) error, opts []Option) error {
 	if c == nil && g.none() {
 		panic(zeroGroup)
@@ -171,8 +183,8 @@ func (g *Group) goLimited(ctx context.Context, c *Ctx, fn func(c *Ctx) error, op
 	w.Reason = rt.WaitPlace
 	g.mu.Unlock()
 	me := memberOf(c)
-	if me.lend(c) { // maybe to w
-		defer me.takeBack(c) // also if a method of ctx panics
+	if me.lend(c) { // the place may go to w
+		defer me.takeBack(c) // deferred because a method of ctx may panic
 	}
 	if err := w.wait(); err != nil {
 		return err
@@ -180,8 +192,9 @@ func (g *Group) goLimited(ctx context.Context, c *Ctx, fn func(c *Ctx) error, op
 	return g.add(ctx, c, fn, opts)
 }
 
-// TryGo is Go that does not wait: it reports false, and has done nothing, if the group is at its limit, the
-// scheduler takes no submissions from outside any more, or its queue is full. The member is queued as one from outside.
+// TryGo is [Group.Go] without waiting. It returns false, and has done nothing, if the group is at
+// its limit, if the scheduler takes no more submissions from outside, or if the scheduler's queue
+// is full. The member is queued like a submission from outside, even if the caller is a task.
 func (g *Group) TryGo(fn func(c *Ctx) error, opts ...Option) bool {
 	if fn == nil {
 		panic("task: Group.TryGo with a nil function")
@@ -195,7 +208,7 @@ func (g *Group) TryGo(fn func(c *Ctx) error, opts ...Option) bool {
 	return g.tryGo(nil, fn, opts)
 }
 
-// tryGo is TryGo. c is the caller if the group is a zero Group.
+// tryGo is TryGo. c is the caller if the group is a zero Group, and otherwise nil.
 func (g *Group) tryGo(c *Ctx, fn func(c *Ctx) error, opts []Option) bool {
 	if g.limited && !g.tryPlace() {
 		return false
@@ -207,28 +220,33 @@ func (g *Group) tryGo(c *Ctx, fn func(c *Ctx) error, opts []Option) bool {
 	return false
 }
 
-// ended is a context that has: under it nothing waits.
+// ended is a context that has ended, so no operation waits under it.
 var ended = func() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	return ctx
 }()
 
-// Wait waits until all members have ended, parking the task or blocking the goroutine. Nothing else ends the wait, not even the
-// caller's cancellation; so what only members used is free after it. Then it ends the group's context, and
+// Wait waits until all members have ended, parking the task or blocking the goroutine. Nothing else
+// ends the wait, not even the caller's cancellation. So after Wait the caller may release what only
+// the members used. Wait then ends the group's context, and
 //
-//   - if a member has panicked, panics with the first one's [*PanicError]; with that member's own, if it
-//     was waiting for a group itself;
-//   - otherwise returns the first error of a member, or all of them after [Group.JoinErrors], or nil.
+//   - if a member has panicked, panics with the first member's [*PanicError]. If that member
+//     panicked because it waited for another group, the PanicError is that of the other group's
+//     member.
+//   - otherwise returns the first error of a member, or after [Group.JoinErrors] the errors of all
+//     members, or nil.
 //
-// The error of a member whose function called runtime.Goexit is [ErrGoexit].
+// A member whose function called runtime.Goexit has the error [ErrGoexit].
 //
-// If the caller is the task that made the group, and there is no limit, then those of the last few members which have not begun
-// run next on this worker. A member that waits for its own group would wait for itself: that panics.
+// If the caller is the task that made the group, and there is no limit, Wait runs those of the last
+// few members that have not begun next on the caller's worker. Wait panics if the caller is a
+// member of the group, because it would wait for itself.
 func (g *Group) Wait() error { return g.WaitContext(background) }
 
-// WaitContext is [Group.Wait] that gives up when ctx ends: then it returns the cause and changes nothing. The members go on, unless
-// ctx was the group's context, and use what they use; WaitContext and Wait can be called again.
+// WaitContext is [Group.Wait], but it gives up when ctx ends. Then it returns the cause and changes
+// nothing: the members go on, and keep using what they use, unless ctx was the group's context. The
+// caller can call WaitContext and Wait again.
 func (g *Group) WaitContext(ctx context.Context) error {
 	c, err := enter(ctx)
 	if !g.members.none() {
@@ -256,13 +274,13 @@ func (g *Group) WaitContext(ctx context.Context) error {
 	return err
 }
 
-// await waits until there are no members.
+// await waits until the group has no members.
 func (g *Group) await(ctx context.Context, c *Ctx) error {
 	me := memberOf(c)
 	if me != nil && me.g == g {
 		panic("task: Group.Wait called by a member of the group, which would wait for itself: let the member return, and Wait outside of it")
 	}
-	if c != nil && c == g.maker.Load() && (me == nil || !me.g.limited) { // a member of a group with a limit has to lend its place first
+	if c != nil && c == g.maker.Load() && (me == nil || !me.g.limited) { // a member with a place must lend it first
 		switch ctx {
 		case context.Context(c):
 			g.joinRecent(c, rt.ForWake)
@@ -283,29 +301,30 @@ func (g *Group) await(ctx context.Context, c *Ctx) error {
 	w.Reason = rt.WaitMembers
 	g.mu.Unlock()
 	if me.lend(c) {
-		defer me.takeBack(c) // also if a method of ctx panics
+		defer me.takeBack(c) // deferred because a method of ctx may panic
 	}
 	return w.wait()
 }
 
-// A member is the function of one Go, and its place.
+// A member is the function of one Go, and its place under the limit.
 type member struct {
 	g  *Group
 	fn func(c *Ctx) error
 
-	// Its place under the limit, which its task shares with the calls that were stolen from it: see place.go. Under g.mu once
-	// the member runs.
-	place bool    // it has one
-	waits int32   // how many of those wait in operations of a group
-	asks  *queued // the one that waits in g.back, or nil
+	// The member's place under the limit. Its task and the calls stolen from the task share the
+	// place: see place.go. Under g.mu once the member runs.
+	place bool    // the member has a place
+	waits int32   // how many of the task and its calls wait in operations of a group
+	asks  *queued // the wait in g.back, or nil
 }
 
-// members pools those that are not bound to a context and that the worker does not keep: a group is often all that a program allocates while it runs,
-// and then much of its time went into the collector (BenchmarkGroup). Nobody but its task knows a member, and the task forgets it
-// at the end of run.
+// members pools the members that have no context and that the worker does not keep. A group is
+// often all that a program allocates while it runs, and without the pool much of the time went into
+// the garbage collector (BenchmarkGroup). Pooling is safe because only the member's task refers to
+// the member, and the task forgets it at the end of run.
 var members = sync.Pool{New: func() any { return new(member) }}
 
-// spareMember returns a member that has run, or a new one. c is the running task, or nil.
+// spareMember returns a member that has ended, or a new one. c is the running task, or nil.
 func spareMember(c *Ctx) *member {
 	if c != nil {
 		if m, ok := c.record().Worker().Spare().(*member); ok {
@@ -315,10 +334,10 @@ func spareMember(c *Ctx) *member {
 	return members.Get().(*member)
 }
 
-// An ctxMember is a member of a group with a context, which cancels it.
+// A ctxMember is a member of a group with a context. The end of the context cancels it.
 type ctxMember struct {
 	member
-	extra rt.Extra // the task's
+	extra rt.Extra // the task's extension
 
 	// Under the group's mu.
 	task       Task
@@ -326,10 +345,11 @@ type ctxMember struct {
 	next, prev *ctxMember
 }
 
-// launch counts a member and starts it. Its place, if there is a limit, has been taken. With an error it has not been started, and is
-// to be taken back. If a method of a user's context panics, launch takes it back itself.
+// launch counts a member and starts its task. If there is a limit, the caller has taken the
+// member's place. If launch returns an error, the task was not started and the caller must call
+// undo. If a method of a user's context panics, launch itself calls undo.
 func (g *Group) launch(by context.Context, c *Ctx, fn func(c *Ctx) error, opts []Option) error {
-	if _, own := by.(*Ctx); (own || by == background) && len(opts) == 0 || g.on != nil { // startForeign skips the member itself
+	if _, own := by.(*Ctx); (own || by == background) && len(opts) == 0 || g.on != nil { // startForeign skips the member on its own
 		return g.enter(by, c, fn, opts)
 	}
 	returned := false
@@ -343,7 +363,7 @@ func (g *Group) launch(by context.Context, c *Ctx, fn func(c *Ctx) error, opts [
 	return err
 }
 
-// enter is launch, without a care for panics.
+// enter is launch without the protection against panics.
 func (g *Group) enter(by context.Context, c *Ctx, fn func(c *Ctx) error, opts []Option) error {
 	g.members.enter()
 	if g.cancel == nil {
@@ -367,7 +387,7 @@ func (g *Group) enter(by context.Context, c *Ctx, fn func(c *Ctx) error, opts []
 // enterZero starts m, which has been counted, for the zero Group: on the scheduler of c.
 func (g *Group) enterZero(by context.Context, c *Ctx, m *member, x *rt.Extra, opts []Option) error {
 	on := launcher{sched: c.record().Shared().Sched}
-	if by == ended { // of TryGo
+	if by == ended { // the caller is TryGo
 		_, err := on.start(by, nil, m, x, opts)
 		return err
 	}
@@ -379,7 +399,7 @@ func (g *Group) enterZero(by context.Context, c *Ctx, m *member, x *rt.Extra, op
 	return err
 }
 
-// note notes t, which c has started, for await.
+// note remembers t for await, if c, which started t, is the maker of the group.
 func (g *Group) note(c *Ctx, t Task) {
 	if c != nil && c == g.maker.Load() {
 		g.recent[g.nth%uint8(len(g.recent))] = t
@@ -387,19 +407,20 @@ func (g *Group) note(c *Ctx, t Task) {
 	}
 }
 
-// joinRecent waits for those of the latest members that have not begun, one after the other, so that each runs next. k is what
-// ends the waits.
+// joinRecent waits for those of the latest members that have not begun, one after the other, so
+// that each of them runs next. k says what ends the waits.
 func (g *Group) joinRecent(c *Ctx, k rt.Park) {
 	for i, t := range g.recent {
 		g.recent[i] = Task{}
 		if t.record() != nil && t.record().Status().Fresh(t.life()) {
-			_ = t.join(c, rt.WaitMembers, k) // the member's error is the group's; that of c, await meets again
+			_ = t.join(c, rt.WaitMembers, k) // the group has a member's error, and await will see c's cancellation
 		}
 	}
 }
 
-// add adds a member, which fails if the scheduler refuses it. It returns an error, and has not added it, if ctx, the
-// caller's, has ended before the scheduler had room.
+// add adds a member. If the scheduler refuses the member, the member fails. add returns an error,
+// and has not added the member, if ctx ended before the scheduler had room. ctx is the caller's
+// context.
 func (g *Group) add(ctx context.Context, c *Ctx, fn func(c *Ctx) error, opts []Option) error {
 	err := g.launch(ctx, c, fn, opts)
 	if err == nil {
@@ -413,7 +434,7 @@ func (g *Group) add(ctx context.Context, c *Ctx, fn func(c *Ctx) error, opts []O
 	return err
 }
 
-// undo takes back a member that was not started. by is the running task, or nil.
+// undo takes back a member that was counted but not started. by is the running task, or nil.
 func (g *Group) undo(by *Ctx) {
 	if g.limited {
 		g.release(by)
@@ -421,7 +442,8 @@ func (g *Group) undo(by *Ctx) {
 	g.leave(by)
 }
 
-// memberOf returns the member that a task is, or nil.
+// memberOf returns the member that c runs, also if c is a call stolen from the member's task. It
+// returns nil if c is nil or no member.
 func memberOf(c *Ctx) *member {
 	if c == nil {
 		return nil
@@ -444,7 +466,7 @@ func (h *ctxMember) Run(d *rt.Task) {
 	h.run((*Ctx)(d), h)
 }
 
-// run is the task's function. h is the ctxMember that m is, or nil.
+// run is the function of the member's task. h is the ctxMember that contains m, or nil.
 func (m *member) run(c *Ctx, h *ctxMember) {
 	returned := false
 	var err error
@@ -475,7 +497,7 @@ func (m *member) Skip(d *rt.Task) { m.skip(d.Cause(context.Canceled, ErrClosed))
 
 func (m *member) skip(cause error) { m.end(nil, cause) }
 
-// end is a member's end. c is its task, if that has run.
+// end ends the member. c is the member's task, or nil if it has not run.
 func (m *member) end(c *Ctx, err error) {
 	g := m.g
 	if err != nil {
@@ -487,7 +509,8 @@ func (m *member) end(c *Ctx, err error) {
 	g.leave(c)
 }
 
-// fail records a member's error, and cancels if it is the first.
+// fail records a member's error. If it is the first error, fail ends the group's context, if there
+// is one, and cancels the members.
 func (g *Group) fail(err error) {
 	g.mu.Lock()
 	first := g.first == nil
@@ -508,7 +531,8 @@ func (g *Group) fail(err error) {
 	}
 }
 
-// leave takes one off the number of members. by is the running task, or nil.
+// leave removes one member from the count. If it was the last one, leave wakes the waiters. by is
+// the running task, or nil.
 func (g *Group) leave(by *Ctx) {
 	if !g.members.leave() {
 		return
@@ -523,7 +547,7 @@ func (g *Group) leave(by *Ctx) {
 	wakeAll(list, by)
 }
 
-// enlist enters a member that has started where cancelMembers finds it.
+// enlist puts a member that has started into the list that cancelMembers reads.
 func (h *ctxMember) enlist(c *Ctx) {
 	g := h.g
 	g.mu.Lock()
@@ -538,12 +562,12 @@ func (h *ctxMember) enlist(c *Ctx) {
 		g.running = h
 	}
 	g.mu.Unlock()
-	if ended || g.ctx.Err() != nil { // who ends the context comes to cancelMembers only afterwards
+	if ended || g.ctx.Err() != nil { // the context may have ended before cancelMembers is called
 		h.task.cancel(g.ctx.Err(), context.Cause(g.ctx))
 	}
 }
 
-// delist takes back enlist.
+// delist takes the member out of the list again.
 func (h *ctxMember) delist() {
 	g := h.g
 	g.mu.Lock()
@@ -563,8 +587,8 @@ func (h *ctxMember) delist() {
 	h.next, h.prev = nil, nil
 }
 
-// cancelMembers cancels the members when the group's context has ended. Either it finds a member in the list, or
-// the member finds ended set.
+// cancelMembers cancels the members when the group's context has ended. Either cancelMembers finds
+// a member in the list, or the member finds ended set, because both happen under mu.
 func (g *Group) cancelMembers() {
 	g.mu.Lock()
 	g.ended = true

@@ -8,18 +8,19 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// A launched is the function of a task that belongs to a group or a future. It is kept in the descriptor, which saves the closure,
-// and by which the task is recognised.
+// A launched is the function of a task that belongs to a group or a future. The descriptor stores
+// it in place of a func, which saves the closure. launchedOf recognises the task by it.
 type launched interface {
 	rt.Runner
-	// skip is Skip when there never was a task.
+	// skip does what Skip does, if there never was a task.
 	skip(cause error)
 }
 
-// A launcher starts tasks for a group or a future.
+// A launcher starts tasks for a group or a future. Exactly one of its fields is set, unless it is
+// empty.
 type launcher struct {
-	sched rt.Scheduler // or, of a Starter from elsewhere,
-	on    Starter
+	sched rt.Scheduler // if the Starter is a scheduler of ours, or a Ctx
+	on    Starter      // if it is any other Starter
 }
 
 func launcherOf(who string, on Starter) launcher {
@@ -42,12 +43,13 @@ func nilStarter(who string) string {
 	return "task: " + who + " with a nil Starter: pass a scheduler, or a task's Ctx"
 }
 
-// none reports whether l was not made by launcherOf.
+// none reports whether l is empty, that is, was not made by launcherOf.
 func (l *launcher) none() bool { return l.sched == nil && l.on == nil }
 
-// start starts h's task on the worker of c, if that is a task of the same scheduler, and otherwise from outside, where it
-// may wait for room in the queue until by ends. It returns an error if the scheduler refuses. x is what opts and the parent
-// context come to, or nil.
+// start starts the task of h. If c is a task of the same scheduler, the new task goes to c's
+// worker. Otherwise it is submitted from outside, and may have to wait for room in the queue until
+// by ends. start returns an error if the scheduler refuses the task. x is the extension made from
+// opts and the parent context, or nil.
 func (l *launcher) start(by context.Context, c *Ctx, h launched, x *rt.Extra, opts []Option) (Task, error) {
 	if l.on != nil {
 		return l.startForeign(h, x, opts)
@@ -66,19 +68,19 @@ func (l *launcher) start(by context.Context, c *Ctx, h launched, x *rt.Extra, op
 	return handle(d, gen), nil
 }
 
-// startForeign starts h's task by a Starter, which may put it under a context of its own. A goroutine
-// watches over such a task, to see if it never runs.
+// startForeign starts the task of h by a Starter of the user's, which may put the task under a
+// context of its own. A goroutine watches the task, because the Starter may never run it.
 func (l *launcher) startForeign(h launched, x *rt.Extra, opts []Option) (Task, error) {
 	ran := new(atomicx.Bool)
 	started := false
 	defer func() {
-		if !started && ran.CompareAndSwap(false, true) { // Go has panicked: from now on it is too late to call the function
+		if !started && ran.CompareAndSwap(false, true) { // Go has panicked, so a later call of the function does nothing
 			h.skip(errStarterPanicked)
 		}
 	}()
 	t := l.on.Go(func(c *Ctx) {
 		if !ran.CompareAndSwap(false, true) {
-			return // the Starter has called it before
+			return // the Starter has already called the function
 		}
 		f := &foreign{Context: context.Background(), h: h}
 		if x != nil && x.Owner != nil {
@@ -86,7 +88,7 @@ func (l *launcher) startForeign(h launched, x *rt.Extra, opts []Option) (Task, e
 		}
 		c.record().Escape()
 		c.record().NeedExtra().Owner = f
-		defer func() { f.h = nil }() // it may serve another task, and the Starter's function go on
+		defer func() { f.h = nil }() // h may serve another task while the Starter's function goes on
 		h.Run(c.record())
 	}, opts...)
 	started = true
@@ -103,17 +105,18 @@ func (l *launcher) startForeign(h launched, x *rt.Extra, opts []Option) (Task, e
 
 var errStarterPanicked = errors.New("task: Go of the Starter panicked and has not called the function")
 
-// A foreign is the parent context of a task that a Starter from elsewhere has started: by this the task is recognised, since
-// its function is the Starter's.
+// A foreign is the parent context of a task that a Starter of the user's has started. launchedOf
+// recognises the task by it, because the task's function is the Starter's.
 type foreign struct {
 	context.Context
-	h launched // nil after it has run. The task's own
+	h launched // nil once it has run; only the task uses it
 }
 
 // String returns the name of the context.
 func (f *foreign) String() string { return nameOf(f.Context) }
 
-// launchedOf returns what was started as the running task c, or as the task of which that is a stolen call, or nil.
+// launchedOf returns the launched that the running task c was started with. If c is a stolen call,
+// launchedOf returns that of the task it was stolen from. It returns nil if there is none.
 func launchedOf(c *Ctx) any {
 	d := c.record()
 	for {
@@ -121,9 +124,9 @@ func launchedOf(c *Ctx) any {
 		if !stolen {
 			break
 		}
-		d = f.Parent // which waits for the call, or will
+		d = f.Parent // the parent waits for the call, or will
 	}
-	if d.Fn() == nil { // a function, which has started
+	if d.Fn() == nil { // the task has a func, which has started
 		if x := d.Extra(); x != nil {
 			if f, ok := x.Owner.(*foreign); ok {
 				return f.h
@@ -134,8 +137,10 @@ func launchedOf(c *Ctx) any {
 	return d.Fn()
 }
 
-// unwindForks waits for what the running task c has begun and its function has not waited for: calls that it forked, of which it returns the
-// number, and a blocking call. The worker does so when the task ends, but that would be after a member's end has been told.
+// unwindForks waits for what the running task c has begun and not waited for: calls that it forked,
+// and a blocking call that it left behind. It returns the number of those calls that c had not
+// joined. The worker does the same when the task ends, but by then the member's waiters would have
+// been woken.
 func unwindForks(c *Ctx) (unjoined int) {
 	d := c.record()
 	if !d.Worker().Unsettled(d) {

@@ -12,8 +12,9 @@ type Option struct {
 	apply func(x *rt.Extra)
 }
 
-// Name gives the task a name, which its handles, stall reports, panics and dumps show. It
-// costs an allocation of about 100 bytes, and the task's descriptor, 64 bytes, serves no other task afterwards.
+// Name gives the task a name. The task's handles, stall reports, panics and dumps show it. The
+// option allocates about 100 bytes, and the task's descriptor of 64 bytes serves no other task
+// afterwards.
 func Name(name string) Option {
 	return Option{func(x *rt.Extra) { x.Name = name }}
 }
@@ -23,9 +24,9 @@ type Level uint8
 
 // The levels.
 const (
-	Normal = Level(rt.Normal) // what a task has without an option
-	High   = Level(rt.High)   // before normal ones
-	Low    = Level(rt.Low)    // when there is nothing else to do
+	Normal = Level(rt.Normal) // the default
+	High   = Level(rt.High)   // runs before Normal
+	Low    = Level(rt.Low)    // runs when a worker has nothing else to do
 )
 
 // String returns "normal", "high" or "low".
@@ -41,18 +42,21 @@ func (l Level) String() string {
 	return fmt.Sprintf("Level(%d)", uint8(l))
 }
 
-// Priority gives the task a level, for life: it holds when the task is submitted and each time that it becomes
-// runnable again. Tasks that it starts do not inherit it; the calls that it forks are a part of it and do.
+// Priority gives the task a level for its whole life: at its submission, and each time it becomes
+// runnable again. Tasks that it starts do not inherit the level. Calls that it forks do, because
+// they are part of the task.
 //
-// The levels are no strict order, and none starves. While high tasks are runnable, a worker takes them first, in the
-// order in which they became so, but after 7 of them in a row it gives a turn to a normal task, if it has one. While
-// low tasks are runnable and it has others, it gives them one turn in 32; it takes them at once if neither it
-// nor, at a stealOnce, another worker has anything else. A task keeps its worker for the whole quantum in such a turn; otherwise one
-// that is not high gives way to a high one at a checkpoint within about an eighth of the quantum.
+// The levels are not a strict order, so no level starves. While high tasks are runnable, a worker
+// takes them first, in the order in which they became runnable. After 7 high tasks in a row it
+// takes one normal task, if it has one. While low tasks are runnable and the worker has other
+// tasks, it gives the low ones one turn in 32. It takes a low task at once if it has nothing else,
+// and finds nothing else on the other workers. A task that runs in a turn of its level keeps the
+// worker for the whole quantum. Otherwise, a task that is not high gives way to a high one at a
+// checkpoint within about an eighth of the quantum.
 //
-// High and low tasks are queued in one place for all workers, under a lock, and do not stay with the worker that made them
-// runnable: the levels are for a minority of tasks that are not tiny. The option costs an allocation of about 150 bytes. It
-// panics if l is none of the levels.
+// High and low tasks wait in one place for all workers, under a lock. They do not stay with the
+// worker that made them runnable. So use levels for a minority of the tasks, and not for tiny ones.
+// The option allocates about 150 bytes. It panics if l is not one of the levels.
 func Priority(l Level) Option {
 	if l > Low {
 		panic(fmt.Sprintf("task: Priority(%d): want Normal (0), High (1) or Low (2)", uint8(l)))
@@ -60,13 +64,15 @@ func Priority(l Level) Option {
 	return Option{func(x *rt.Extra) { x.Level = rt.Level(l) }}
 }
 
-// Parent puts the task under ctx: the task is cancelled, with the context's cause, when ctx ends, and its Ctx has
-// ctx's deadline and values, and begins with ctx's profiler labels (see [runtime/pprof.WithLabels]); a task without a
-// context begins with none. If ctx has ended already, the function does not run. The task does not keep ctx from
-// ending, and ctx does not wait for it.
+// Parent puts the task under ctx. When ctx ends, the task is cancelled with the cause of ctx. The
+// task's Ctx has the deadline and the values of ctx. The task begins with the profiler labels of
+// ctx (see [runtime/pprof.WithLabels]), while a task without a context begins without labels. If
+// ctx has already ended, the task's function does not run. The task does not keep ctx from ending,
+// and ctx does not wait for the task.
 //
-// Given more than once, also by GoContext or by a group's context, the task belongs to all of them: the first that ends cancels it, the
-// earliest deadline counts, and the last one given is the first to be asked for a value. A nil ctx panics.
+// A task can have several parents, for example from two Parent options, from GoContext and from a
+// group's context. The first parent that ends cancels the task, the earliest deadline counts, and
+// the parent given last is asked first for a value. Parent panics if ctx is nil.
 func Parent(ctx context.Context) Option {
 	if ctx == nil {
 		panic("task: Parent with a nil context: leave the option out, or use context.Background()")
@@ -91,8 +97,8 @@ func addTo(x *rt.Extra, opts []Option) {
 	}
 }
 
-// submission turns the options of a submission into what a scheduler attaches to the
-// task's descriptor. parent, which may be nil, is as by [Parent].
+// submission turns the options of a submission into the extension that a scheduler attaches to the
+// task's descriptor. parent acts like the ctx of [Parent]. It may be nil.
 func submission(parent context.Context, opts []Option) *rt.Extra {
 	if parent == nil {
 		return extraOf(opts)

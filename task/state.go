@@ -5,13 +5,13 @@ import "github.com/heddle-go/heddle/internal/rt"
 // State is what a task is doing.
 type State uint8
 
-// The states of a task. Every task goes from Runnable to Running, from there back
-// or to Waiting as often as it gives way or waits, and ends as Done.
+// The states of a task. Every task starts as Runnable. It goes from Runnable to Running, and from
+// there back to Runnable each time it gives way, or to Waiting each time it waits. It ends as Done.
 const (
 	Runnable = State(rt.Runnable) // queued, waiting for a worker
 	Running  = State(rt.Running)  // on a worker
-	Waiting  = State(rt.Waiting)  // parked until something wakes it
-	Done     = State(rt.Done)     // ended, in whatever way
+	Waiting  = State(rt.Waiting)  // parked until it is woken
+	Done     = State(rt.Done)     // ended, by a return, a panic, a Goexit or a cancellation
 )
 
 // String returns "runnable", "running", "waiting" or "done".

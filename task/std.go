@@ -5,17 +5,20 @@ import (
 	"reflect"
 )
 
-// What package context does with a context that is not its own, and how a Ctx uses it.
+// How package context treats a context that is not its own, and how a Ctx makes use of it.
 //
-// To register a context that is derived from p, it asks p.Value for a key of its own. If that yields a context of its own
-// with p's Done channel, it registers the derived one there. Otherwise it calls p.AfterFunc, if there is one, with a
-// function that ends the derived context. Otherwise it starts a goroutine. [context.Cause] asks for the same key, and takes
-// the cause of the context that it gets.
+// To register a context derived from p, package context asks p.Value for a key of its own. If that
+// returns a context of package context with p's Done channel, it registers the derived context
+// there. Otherwise, if p has a method AfterFunc, it calls AfterFunc with a function that ends the
+// derived context. Otherwise it starts a goroutine. [context.Cause] asks for the same key, and
+// returns the cause of the context that it gets.
 //
-// The key is found once, by deriving from a context that notes what it is asked for. If a later package context asks for
-// nothing, derived contexts are registered by AfterFunc, and context.Cause returns Err.
+// We find the key once, by deriving a context from a probe that notes what it is asked for. If a
+// later version of package context asks for no key, derived contexts are registered by AfterFunc,
+// and context.Cause returns Err.
 
-// cancelCtxKey is that key, and propagation the code of that function.
+// cancelCtxKey is package context's key. propagation is the code address of the function that
+// package context passes to AfterFunc.
 var cancelCtxKey, propagation = func() (any, uintptr) {
 	p := &probe{Context: context.Background(), done: make(chan struct{})}
 	_, cancel := context.WithCancel(p)
@@ -29,7 +32,7 @@ var cancelCtxKey, propagation = func() (any, uintptr) {
 	return p.key, reflect.ValueOf(p.f).Pointer()
 }()
 
-// A probe notes what it is asked for.
+// A probe notes the key and the function that package context passes to it.
 type probe struct {
 	context.Context
 	done chan struct{}
@@ -46,23 +49,28 @@ func (p *probe) Value(key any) any {
 	return nil
 }
 
-// AfterFunc is what package context looks for.
+// AfterFunc is the method that package context looks for.
 func (p *probe) AfterFunc(f func()) func() bool {
 	p.f = f
 	return func() bool { return true }
 }
 
-// atEnd returns the function to call at a context's end for f, which AfterFunc was given: f itself if it is package context's,
-// which ends derived contexts. They have to have ended when the cancellation of this one returns, so it is called by the goroutine
-// that cancels. Any other f is a user's, which may panic, call runtime.Goexit, or wait. The canceller still has to wake the
-// task, or to end it, so f gets a goroutine of its own, as context.AfterFunc gives it one: a panic there ends the program,
-// and leaves no task half cancelled.
+// atEnd returns the function to call at a context's end, given the argument f of AfterFunc.
+//
+// If f is package context's function, which ends derived contexts, atEnd returns f itself with a
+// guard against panics. The derived contexts must have ended when the cancellation of this context
+// returns, so the cancelling goroutine calls f.
+//
+// Any other f comes from a user, and may panic, call runtime.Goexit or wait. The canceller still
+// has to wake the task or end it. So f gets a goroutine of its own, as context.AfterFunc does it. A
+// panic there ends the program, and leaves no task half cancelled.
 func atEnd(f func()) func() {
 	if reflect.ValueOf(f).Pointer() != propagation {
 		return func() { go f() }
 	}
 	return func() {
-		// It calls Err of the context that was derived from. If that is a user's type around one of ours, it may panic.
+		// f calls Err of the parent of the derived context. If the parent is a user's type that
+		// wraps one of our contexts, Err may panic.
 		defer func() {
 			if v := recover(); v != nil {
 				go panic(v)
@@ -72,8 +80,8 @@ func atEnd(f func()) func() {
 	}
 }
 
-// family returns what package context gets for its key: see rt.Task.Family. When the task is cancelled, that has the
-// task's cause.
+// family returns the value for package context's key: see rt.Task.Family. If the task is cancelled,
+// the returned context has the task's cause.
 func (c *Ctx) family() any {
 	in := c.record().Family()
 	if !c.record().Status().Cancelled() {
@@ -85,7 +93,8 @@ func (c *Ctx) family() any {
 	return withCause(in, c.Cause())
 }
 
-// withCause returns for package context's key an ended context that has the cause: that of ctx, if it fits. ctx may be nil.
+// withCause returns, as the value for package context's key, an ended context that has the given
+// cause. This is ctx if ctx has that cause, and otherwise a new context. ctx may be nil.
 func withCause(ctx context.Context, cause error) any {
 	if ctx == nil || context.Cause(ctx) != cause {
 		var end context.CancelCauseFunc
@@ -95,7 +104,7 @@ func withCause(ctx context.Context, cause error) any {
 	return ctx.Value(cancelCtxKey)
 }
 
-// nameOf is how package context shows a context in the name of one that is derived from it.
+// nameOf returns the name that package context shows for ctx in the name of a derived context.
 func nameOf(ctx context.Context) string {
 	if s, ok := ctx.(interface{ String() string }); ok {
 		return s.String()

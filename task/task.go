@@ -9,17 +9,17 @@ import (
 	"github.com/heddle-go/heddle/internal/wait"
 )
 
-// Task is a handle of a task: a small value that costs no allocation and can be copied,
-// compared, kept for as long as one likes and used from anywhere. The descriptor behind it
-// may serve another task after this one has ended; the handle knows, and goes on
-// reporting Done. The zero Task is Done with no error.
+// Task is a handle of a task: a small value that needs no allocation, and that the program may
+// copy, compare, keep indefinitely and use from any goroutine or task. After the task has ended,
+// its descriptor may serve another task. The handle notices, and keeps reporting Done. The zero
+// Task is Done and has no error.
 type Task rt.Handle
 
 func handle(d *rt.Task, gen uint32) Task { return Task(rt.HandleOf(d, gen)) }
 
 func (t Task) record() *rt.Task { return rt.Handle(t).Task() }
 
-// life is the generation of the descriptor.
+// life returns the generation of the descriptor that t refers to.
 func (t Task) life() uint32 { return rt.Handle(t).Gen() }
 
 func init() {
@@ -27,7 +27,7 @@ func init() {
 	rt.Tasks.Extra = func(parent context.Context, opts any) *rt.Extra { return submission(parent, opts.([]Option)) }
 }
 
-// State returns what the task is doing at this moment.
+// State returns what the task is doing now. The state may have changed by the time State returns.
 func (t Task) State() State {
 	if t.record() == nil {
 		return Done
@@ -38,14 +38,14 @@ func (t Task) State() State {
 	return Done
 }
 
-// Err returns how the task ended. It is nil while the task has not ended, and when
-// its function returned without the task having been cancelled; otherwise it is
+// Err returns how the task ended. It is nil while the task has not ended, and also if the function
+// returned before the task was cancelled. Otherwise it is
 //
 //   - a [*PanicError] if the function panicked,
 //   - [ErrGoexit] if it called runtime.Goexit (as testing.T.FailNow does),
-//   - the cause if the task was cancelled before its function returned: [context.Canceled],
-//     the cause of the parent context, or [ErrClosed],
-//   - [ErrQueueFull] if it did not run since the scheduler's queue was full.
+//   - the cause if the task was cancelled before its function returned: [context.Canceled], the
+//     cause that [Task.CancelCause] was given, the cause of the parent context, or [ErrClosed],
+//   - [ErrQueueFull] if the task did not run because the scheduler's queue was full.
 func (t Task) Err() error {
 	if t.record() == nil {
 		return nil
@@ -53,23 +53,23 @@ func (t Task) Err() error {
 	return t.record().Err(t.life(), context.Canceled, ErrClosed)
 }
 
-// Cancel asks the task to end. If it is parked in an operation that returns an
-// error, that returns [context.Canceled] now; such operations do not park any
-// more; [Ctx.Cancelled] reports true and the channel of [Ctx.Done] is closed. A task
-// that has not started never will. Cancel does not wait, and does nothing to a task
-// that has ended.
+// Cancel asks the task to end. If the task is parked in an operation that returns an error, the
+// operation returns [context.Canceled] now. Such operations do not park any more, [Ctx.Cancelled]
+// reports true, and the channel of [Ctx.Done] is closed. If the task has not started, it never
+// will. Cancel does not wait. It does nothing to a task that has ended.
 func (t Task) Cancel() { t.CancelCause(nil) }
 
-// CancelCause is Cancel with a cause, which the operations return, and [Task.Err] and [Ctx.Cause] report. A
-// nil cause means [context.Canceled]. The first cancellation sets the cause.
+// CancelCause is Cancel with a cause, which the task's operations, [Task.Err] and [Ctx.Cause]
+// return. A nil cause means [context.Canceled]. If the task has been cancelled before, its cause
+// does not change.
 func (t Task) CancelCause(cause error) { t.cancel(context.Canceled, cause) }
 
-// cancel is CancelCause with what Err of the Ctx is to return.
+// cancel is CancelCause. err is what [Ctx.Err] returns from then on.
 func (t Task) cancel(err, cause error) { rt.Handle(t).Cancel(err, cause) }
 
-// Ready lets a task that is in [Ctx.Park] go on, or the next Park return at once. It
-// may be called from anywhere, does not wait, and does nothing to a task that has ended.
-// From a task, [Ctx.Ready] is cheaper.
+// Ready resumes a task that waits in [Ctx.Park]. If the task is not in Park, its next Park returns
+// at once. Any goroutine or task may call Ready. It does not wait, and does nothing to a task that
+// has ended. In a task, [Ctx.Ready] is cheaper.
 func (t Task) Ready() {
 	if t.record() != nil && t.record().Ready(t.life()) {
 		t.record().Shared().Sched.Inject(t.record())
@@ -77,17 +77,19 @@ func (t Task) Ready() {
 }
 
 // Wait waits until t has ended, parking the calling task or blocking the calling goroutine, and
-// returns Err. Nothing else ends the wait, not even the cancellation of the task that waits. If a
-// task waits for one that has not begun, that runs next on this worker. A task that waits for itself
-// gets an error at once, in a call that it has forked too, and in a function of its [Ctx.Blocking] if that runs on the spot.
+// returns Err. Nothing else ends the wait, not even the cancellation of the calling task. If a task
+// waits for t before t has started, t runs next on the caller's worker.
+//
+// A task that waits for itself gets an error at once. So does a call that the task forked, and a
+// function of its [Ctx.Blocking] that runs on the task's own stack.
 func (t Task) Wait() error { return t.WaitContext(background) }
 
-// WaitContext is [Task.Wait] that gives up when ctx ends, and then returns its cause; t is not
-// affected. t.WaitContext(c) ends with the cancellation of the calling task. If t has ended already,
-// WaitContext returns Err even if ctx has ended.
+// WaitContext is [Task.Wait], but it gives up when ctx ends and then returns the cause of ctx.
+// Giving up does not affect t. t.WaitContext(c) gives up when the calling task is cancelled. If t
+// has already ended, WaitContext returns Err even if ctx has ended too.
 func (t Task) WaitContext(ctx context.Context) error { return t.wait(ctx, rt.WaitJoin) }
 
-// wait is WaitContext. why is what Dump is to show.
+// wait is WaitContext. why is the reason for the wait that Dump shows.
 func (t Task) wait(ctx context.Context, why rt.WaitReason) error {
 	c, err := enter(ctx)
 	if t.State() == Done {
@@ -126,8 +128,9 @@ func (t Task) wait(ctx context.Context, why rt.WaitReason) error {
 
 var errOwnWait = errors.New("task: a task that waits for itself would wait for ever")
 
-// awaitsItself reports whether a wait for t by the caller would be one for the caller itself: the running task c, or a call that another
-// worker has stolen from it, or if c is nil, the function of a blocking call on its own stack. t has not ended.
+// awaitsItself reports whether the caller would wait for itself by waiting for t. It would if t is
+// the running task c, or if c is a call that another worker stole from t. If c is nil, it would if
+// the caller is a function of Blocking that runs on t's stack. t has not ended.
 func (t Task) awaitsItself(c *Ctx) bool {
 	d := c.record()
 	if d == nil {
@@ -138,14 +141,14 @@ func (t Task) awaitsItself(c *Ctx) bool {
 		if !stolen {
 			return false
 		}
-		d = f.Parent // which waits for the call, or will
+		d = f.Parent // the parent waits for the call, or will
 	}
 	return d != nil
 }
 
-// block is WaitContext by an ordinary goroutine.
+// block is WaitContext for a goroutine that is not a task.
 func (t Task) block(ctx context.Context) error {
-	done := ctx.Done() // before the wait is known, because it may panic
+	done := ctx.Done() // may panic, so call it before the waiter is in a list
 	home := t.record().Shared()
 	if home.Sched.Handles() {
 		panic("task: Wait or WaitContext called by a handler of the task's scheduler, for which a worker waits: start a task, or a goroutine, that waits")
@@ -156,7 +159,7 @@ func (t Task) block(ctx context.Context) error {
 	}
 	w.Reset()
 	if !t.record().Await(w, t.life()) {
-		return t.Err() // w may still stand in a list; leave it to the collector
+		return t.Err() // w may still be in a list, so leave it to the collector
 	}
 	if done == nil {
 		<-w.C
@@ -175,7 +178,8 @@ func (t Task) block(ctx context.Context) error {
 	return t.Err()
 }
 
-// join is wait by the task c under its own context, or with ForWakeOnly to the end. t is not c, and had not ended.
+// join is wait for the running task c, under c's own context; with ForWakeOnly only the end of t
+// ends it. t is not c, and had not ended when the caller looked.
 func (t Task) join(c *Ctx, why rt.WaitReason, k rt.Park) error {
 	d := c.record()
 	h := d.Host()
@@ -184,22 +188,22 @@ func (t Task) join(c *Ctx, why rt.WaitReason, k rt.Park) error {
 		return t.Err()
 	}
 	h.ParkFor(d, why.Park(k), t.record(), t.life())
-	if !d.Woken() { // cancelled, then
+	if !d.Woken() { // so c was cancelled
 		if k == rt.ForWake && w.Abandon() {
 			if t.State() == Done {
 				return t.Err()
 			}
 			return c.Cause()
 		}
-		// t ended at the same time, and its wake-up is on its way to us.
+		// t ended at the same time, and its finisher is about to wake us.
 		d.AwaitWakeFor(why)
 	}
 	d.Worker().KeepWaiter(w)
 	return t.Err()
 }
 
-// Name returns the name that the task was given with the option [Name], or "". It is right for as long as the handle is
-// kept, after the task's end too.
+// Name returns the name that the option [Name] gave the task, or "". It stays right for as long as
+// the handle is kept, even after the task's end.
 func (t Task) Name() string {
 	if t.record() == nil {
 		return ""
@@ -207,8 +211,8 @@ func (t Task) Name() string {
 	return t.record().Name(t.life())
 }
 
-// String returns name and state. A task without a name shows its address instead, the one that a scheduler's Dump shows; another
-// task may have it once this one has ended.
+// String returns the task's name and state. A task without a name shows its address instead, as the
+// scheduler's Dump does. After the task's end, another task may have the same address.
 func (t Task) String() string {
 	if n := t.Name(); n != "" {
 		return fmt.Sprintf("task %q (%v)", n, t.State())
@@ -224,8 +228,8 @@ var (
 	fullTask   = refusedBy(rt.Custom, ErrQueueFull)
 )
 
-// refused returns a handle of a task that was not accepted for the reason err: it is Done and its Err is
-// err.
+// refused returns a handle of a task that the scheduler did not accept because of err. The handle
+// is Done, and its Err is err.
 func refused(err error) Task {
 	switch err {
 	case ErrClosed:

@@ -2,7 +2,7 @@ package task
 
 import "encoding"
 
-// Logs and JSON show tasks, contexts, states and levels as their String does.
+// Logs and JSON show tasks, contexts, states and levels in the form that String returns.
 var (
 	_ encoding.TextMarshaler = Task{}
 	_ encoding.TextMarshaler = (*Ctx)(nil)
