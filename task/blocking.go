@@ -10,30 +10,34 @@ import (
 	"github.com/heddle-go/heddle/internal/wait"
 )
 
-// Blocking calls fn, which may block its thread, and returns nil when fn has returned; the worker's
-// other tasks run meanwhile. It is for system calls, files, cgo, native locks; for native channels
-// see [Receive].
+// Blocking calls fn, which may block its thread, and returns nil when fn has returned. Meanwhile
+// the worker's other tasks run. Use Blocking for system calls, files, cgo and native locks. For
+// native channels see [Receive].
 //
-// Usually the task calls fn itself, on the spot, which costs about 100 ns. If that lasts and others
-// wait for the worker, another goroutine goes on as the worker. If the calls of fn were long
-// lately, another goroutine calls fn, and the task is parked meanwhile. With the pinning modes
-// Fixed and CPUs that is always so, since there workers keep their threads.
+// Usually the task calls fn itself, on its own stack, which costs about 100 ns. If such a call
+// lasts and other tasks wait for the worker, another goroutine takes over as the worker. If recent
+// calls of fn were long, another goroutine calls fn and the task is parked meanwhile. With the
+// pinning modes Fixed and CPUs another goroutine always calls fn, because workers keep their
+// threads in these modes.
 //
-// If the task has been cancelled, Blocking returns the cause and does not call fn. Once it has
-// called fn, it waits for fn, also if the task is cancelled: see [Ctx.BlockingOrAbandon].
+// If the task has been cancelled, Blocking returns the cause and does not call fn. Once Blocking
+// has called fn, it waits until fn returns, even if the task is cancelled: see
+// [Ctx.BlockingOrAbandon].
 //
-// At most so many functions run at once as scheduler.WithBlockingLimit says; calls beyond it queue,
-// parked, first come first served, and there the task's cancellation ends them. Called by fn, the
-// scheduler's Close does not wait, and Shutdown returns an error.
+// scheduler.WithBlockingLimit bounds how many functions run at once. Further calls wait in a queue,
+// first come first served, with their tasks parked. The cancellation of a task ends its wait in
+// that queue. If fn calls the scheduler's Close, Close does not wait. If fn calls Shutdown,
+// Shutdown returns an error.
 //
 // If fn panics, Blocking panics with a [*PanicError] that has the value and fn's stack. If fn calls
 // runtime.Goexit, so does Blocking.
 //
-// On the spot fn has the profiler labels of its task, and what it sets stays; elsewhere it begins
-// without, and what it sets ends with it. To label it, call pprof.Do inside fn.
+// On the task's own stack, fn has the profiler labels of the task, and the labels it sets remain
+// after it. On another goroutine, fn begins without labels, and the labels it sets end with it. To
+// label fn, call pprof.Do inside it.
 //
-// Inside fn, which is no task, operations that can wait block fn's goroutine. If fn locks its goroutine to a thread, by
-// runtime.LockOSThread, it has to unlock it before it returns.
+// fn does not count as a task, so an operation that waits inside fn blocks fn's goroutine. If fn
+// locks its goroutine to a thread with runtime.LockOSThread, fn must unlock it before it returns.
 func (c *Ctx) Blocking(fn func()) error {
 	if fn == nil {
 		panic("task: Ctx.Blocking with a nil function")
@@ -41,8 +45,8 @@ func (c *Ctx) Blocking(fn func()) error {
 	return c.blocking(kindOf(fn), fn)
 }
 
-// BlockingValue is [Ctx.Blocking] for a function that returns a value and an error, and returns
-// these.
+// BlockingValue is [Ctx.Blocking] for a function that returns a value and an error. It returns
+// both, or if fn was not called, the cause.
 func BlockingValue[T any](c *Ctx, fn func() (T, error)) (v T, err error) {
 	if fn == nil {
 		panic("task: BlockingValue with a nil function")
@@ -53,18 +57,18 @@ func BlockingValue[T any](c *Ctx, fn func() (T, error)) (v T, err error) {
 	return v, err
 }
 
-// BlockingOrAbandon is [Ctx.Blocking] that does not wait for fn when the task is cancelled: it
-// returns the cause at once. A function that has begun goes on, and its result is dropped: so it
-// should not write to what the task still uses; see [BlockingValueOrAbandon]. One that has not
-// begun is not called. fn is always called on another goroutine, which takes a microsecond or two,
-// and the task parked.
+// BlockingOrAbandon is [Ctx.Blocking], but it does not wait for fn when the task is cancelled: it
+// returns the cause at once. If fn has begun, it goes on and its result is dropped. So fn should
+// not write to data that the task still uses: see [BlockingValueOrAbandon]. If fn has not begun, it
+// is never called. fn always runs on another goroutine, which costs a microsecond or two, and the
+// task is parked meanwhile.
 //
-// The task ends only when fn has returned, although its own function may return before that: so do
-// [Task.Wait] and the Wait of a [Group] or a [Future]. What fn uses can be let go of
-// when one of these has returned. fn must not wait for the task's end.
+// The task does not end before fn has returned, even if the task's own function returns earlier.
+// The same holds for [Task.Wait] and for the Wait of a [Group] or a [Future]: once one of these has
+// returned, the caller may release what fn uses. fn must not wait for the end of the task.
 //
-// If fn panics after the task has gone on, that goes to the scheduler's panic handler with the
-// handle of the task, or ends the process if there is none. If fn calls runtime.Goexit,
+// If fn panics after the task has gone on, the panic goes to the scheduler's panic handler with the
+// task's handle. Without a handler it ends the process. If fn calls runtime.Goexit,
 // BlockingOrAbandon returns [ErrGoexit].
 func (c *Ctx) BlockingOrAbandon(fn func()) error {
 	if fn == nil {
@@ -80,7 +84,7 @@ func (c *Ctx) BlockingOrAbandon(fn func()) error {
 	return me.callElsewhere(c, &call{fn: fn})
 }
 
-// abandonable is BlockingOrAbandon by a goroutine that is no task, under ctx.
+// abandonable is BlockingOrAbandon for a goroutine that is not a task. It gives up when ctx ends.
 func abandonable(ctx context.Context, fn func()) error {
 	ended := make(chan error, 1)
 	go func() {
@@ -106,12 +110,12 @@ func abandonable(ctx context.Context, fn func()) error {
 }
 
 // BlockingValueOrAbandon is [Ctx.BlockingOrAbandon] for a function that returns a value and an
-// error, and returns these. If the task does not wait for them they are dropped.
+// error. It returns both. If the task does not wait for fn, they are dropped.
 func BlockingValueOrAbandon[T any](c *Ctx, fn func() (T, error)) (T, error) {
 	if fn == nil {
 		panic("task: BlockingValueOrAbandon with a nil function")
 	}
-	r := new(struct { // fn's alone, until BlockingOrAbandon returns nil
+	r := new(struct { // only fn uses it until BlockingOrAbandon returns nil
 		v   T
 		err error
 	})
@@ -122,8 +126,8 @@ func BlockingValueOrAbandon[T any](c *Ctx, fn func() (T, error)) (T, error) {
 	return r.v, r.err
 }
 
-// kinds has what is known of functions, by their code. Two that fall on one another mislead each
-// other, which costs time only.
+// kinds records how long the calls of functions took, by the functions' code addresses. Two
+// functions may share an entry and mislead each other. That costs only time.
 var kinds [256]rt.CallKind
 
 func kindOf[F any](fn F) *rt.CallKind {
@@ -145,7 +149,8 @@ func (c *Ctx) blocking(kind *rt.CallKind, fn func()) error {
 	return me.callElsewhere(c, &call{fn: fn, kind: kind})
 }
 
-// callElsewhere has a goroutine that is no task make the call. c is the task that calls; the end of ctx ends the wait, if j allows for it.
+// callElsewhere has a goroutine that is no task make the call j. c is the calling task. The end of
+// ctx ends the wait if the task may leave j, that is, if j.kind is nil or j is still in the queue.
 func (c *Ctx) callElsewhere(ctx context.Context, j *call) error {
 	j.task = c.Task()
 	j.Prepare(ctx, c.record())
@@ -164,13 +169,13 @@ func (c *Ctx) callElsewhere(ctx context.Context, j *call) error {
 	return j.failure
 }
 
-// A call is one call on another goroutine. Its state is the [rt.Call]; the other fields are the
-// task's until Block, and the goroutine's until the call has returned.
+// A call is one call on another goroutine. The [rt.Call] has its state. The task owns the other
+// fields until it calls Block. From then on the goroutine owns them until the call has returned.
 type call struct {
 	wait.Waiter
 	rt.Call
 	fn      func()
-	kind    *rt.CallKind // nil: the task leaves the call when it is cancelled
+	kind    *rt.CallKind // nil if the task leaves the call when it is cancelled
 	task    Task
 	failure error // *PanicError, ErrGoexit or nil
 }
@@ -207,7 +212,8 @@ func (j *call) Run() (stray error) {
 	return nil
 }
 
-// settle gives the result to the task, or returns a panic that the task does not wait for.
+// settle passes the result to the task. If the task does not wait any more and the call panicked,
+// settle returns the panic.
 func (j *call) settle() (stray error) {
 	pe, panicked := j.failure.(*PanicError)
 	if j.Return() {

@@ -8,9 +8,11 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// Completed yields the results of the futures as they come, each once, the earliest first; those that are there already come in the
-// order of the arguments. Between two of them it waits, parking the task or blocking the goroutine. If ctx ends meanwhile, Completed
-// yields the cause as its last error. The tasks are not affected, also if the loop is left before the end.
+// Completed yields the result of each future once, in the order in which the results come. Results
+// that are there at the start come first, in the order of the arguments. If no result is there,
+// Completed waits, parking the task or blocking the goroutine. If ctx ends meanwhile, Completed
+// yields the cause as its last error. The tasks of the futures are not affected, even if the caller
+// leaves the loop early.
 //
 //	for v, err := range task.Completed(c, fs...) {
 //		...
@@ -40,14 +42,14 @@ func Completed[T any](ctx context.Context, fs ...*Future[T]) iter.Seq2[T, error]
 	}
 }
 
-// arrivals are the indexes of futures that have a result, which one task or goroutine takes.
+// arrivals holds the indexes of the futures that have a result. One task or goroutine takes them.
 type arrivals struct {
 	mu     atomicx.Mutex
 	come   []int
-	waiter waitQueue // the one that takes, if it waits
+	waiter waitQueue // the taker, if it waits
 }
 
-// put adds an index. by is the running task, or nil. It does not wait.
+// put adds an index. by is the running task, or nil. put does not wait.
 func (q *arrivals) put(i int, by *Ctx) {
 	q.mu.Lock()
 	q.come = append(q.come, i)
@@ -56,7 +58,8 @@ func (q *arrivals) put(i int, by *Ctx) {
 	wakeAll(w, by)
 }
 
-// take takes the oldest index. If there is none, it waits until ctx ends, and then returns the cause.
+// take takes the oldest index. If there is none, take waits for one until ctx ends, and then
+// returns the cause.
 func (q *arrivals) take(ctx context.Context) (i int, err error) {
 	for {
 		c, err := enter(ctx)

@@ -9,8 +9,8 @@ import (
 	"github.com/heddle-go/heddle/internal/wait"
 )
 
-// A Completion is a result that is not there yet: tasks and goroutines wait for it, and somebody completes it,
-// once. It joins heddle to whatever reports by a callback:
+// A Completion is a result that will be set later, once. Tasks and goroutines wait for it, and any
+// of them may complete it. Use it to connect heddle to code that reports by a callback:
 //
 //	var done task.Completion[int]
 //	device.Read(buf, func(n int, err error) { done.Complete(n, err) })
@@ -18,7 +18,7 @@ import (
 //
 // The zero Completion is ready for use. It must not be copied.
 type Completion[T any] struct {
-	set   atomicx.Bool // written under mu, with v and err before it: who sees true may read those
+	set   atomicx.Bool // written under mu after v and err; a reader that sees true may read both
 	v     T
 	err   error
 	mu    atomicx.Mutex
@@ -26,11 +26,12 @@ type Completion[T any] struct {
 	done  chan struct{} // under mu; nil unless Done was called
 }
 
-// Complete sets the result and wakes all that wait for it. It reports false, and changes nothing, if there is a
-// result already. It never waits, and any goroutine or task may call it.
+// Complete sets the result, wakes all tasks and goroutines that wait for it, and returns true. If
+// there already is a result, it returns false and changes nothing. It never waits. Any goroutine or
+// task may call it.
 func (p *Completion[T]) Complete(v T, err error) bool { return p.complete(nil, v, err) }
 
-// complete is Complete by a running task, or by anybody else if that is nil.
+// complete is Complete. by is the running task that calls, or nil if the caller is no task.
 func (p *Completion[T]) complete(by *Ctx, v T, err error) bool {
 	p.mu.Lock()
 	if p.set.Load() {
@@ -48,11 +49,12 @@ func (p *Completion[T]) complete(by *Ctx, v T, err error) bool {
 	return true
 }
 
-// Ready reports whether there is a result, so that Wait would return it at once.
+// Ready reports whether there is a result, so that Wait would return at once.
 func (p *Completion[T]) Ready() bool { return p.set.Load() }
 
-// Done returns a channel that is closed when there is a result, for use in a native select. The channel is made by
-// the first call. A task that receives from it blocks its thread; tasks use Wait.
+// Done returns a channel that is closed when there is a result, for use in a native select. The
+// first call makes the channel. A task that receives from it blocks its thread, so tasks should use
+// Wait.
 func (p *Completion[T]) Done() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -65,15 +67,15 @@ func (p *Completion[T]) Done() <-chan struct{} {
 	return p.done
 }
 
-// Wait waits for the result, parking the task or blocking the goroutine, and returns it. Nothing else ends the wait. Any
-// number may wait, any number of times.
+// Wait waits for the result, parking the task or blocking the goroutine, and returns it. Nothing
+// else ends the wait. Any number of tasks and goroutines may call Wait, any number of times.
 func (p *Completion[T]) Wait() (T, error) { return p.wait(background, Task{}) }
 
-// WaitContext is [Completion.Wait] that gives up when ctx ends, and then returns its cause. A result that is there already is
-// returned even if ctx has ended.
+// WaitContext is [Completion.Wait], but it gives up when ctx ends and then returns the cause. If
+// there already is a result, WaitContext returns it even if ctx has ended.
 func (p *Completion[T]) WaitContext(ctx context.Context) (T, error) { return p.wait(ctx, Task{}) }
 
-// wait is WaitContext for what the end of t completes, if t is a task.
+// wait is WaitContext. t is the task whose end completes p, or the zero Task.
 func (p *Completion[T]) wait(ctx context.Context, t Task) (T, error) {
 	c, err := enter(ctx)
 	if p.set.Load() {
@@ -100,8 +102,9 @@ func (p *Completion[T]) wait(ctx context.Context, t Task) (T, error) {
 	return p.v, p.err
 }
 
-// watch has then called by who completes p. The caller withdraws what it returns when it has lost interest. It returns nil, and
-// then is not called, if there is a result already.
+// watch registers then, which the completer of p calls. It returns the registration, which the
+// caller withdraws when it is no longer interested. If there already is a result, watch returns nil
+// and then is never called.
 func (p *Completion[T]) watch(then func(by *Ctx)) *queued {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -113,8 +116,9 @@ func (p *Completion[T]) watch(then func(by *Ctx)) *queued {
 	return w
 }
 
-// A waitQueue is a first-in-first-out list of waiters, under the lock of its owner. To take a waiter out is to
-// claim it: the waker then calls Wake, without the lock; the waiter itself gives up.
+// A waitQueue is a first-in-first-out list of waiters, under its owner's lock. Taking a waiter out
+// of the queue claims it. A waker that has taken a waiter out calls Wake without the lock. A waiter
+// that takes itself out gives up its wait.
 type waitQueue struct {
 	first, last *queued
 }
@@ -122,20 +126,20 @@ type waitQueue struct {
 // A queued is one wait in a waitQueue.
 type queued struct {
 	wait.Waiter
-	mu         *atomicx.Mutex // of the queue's owner
-	in         *waitQueue     // nil when taken out; under mu, as the links are
+	mu         *atomicx.Mutex // the lock of the queue's owner
+	in         *waitQueue     // nil when taken out; under mu, like next and prev
 	next, prev *queued
 
-	member *member // whose place this is the wait for, in the back of a group; under mu. See place.go
+	member *member // the member that waits for its place, if in is a group's back; under mu. See place.go
 
-	// then, if it is not nil, is called by who takes the whole list out, instead of waking anybody. by is the running task that does so, or
-	// nil. It must not wait.
+	// then, if not nil, is called instead of waking a waiter, by the waker that takes the whole
+	// list out. by is the waker's running task, or nil. then must not wait.
 	then func(by *Ctx)
 }
 
 var _ wait.Withdrawer = (*queued)(nil)
 
-// push queues a wait of c under ctx. The caller holds mu.
+// push queues a wait of the task c, or of a goroutine if c is nil, under ctx. The caller holds mu.
 func (q *waitQueue) push(mu *atomicx.Mutex, ctx context.Context, c *Ctx) *queued {
 	var w *queued
 	if c != nil {
@@ -149,7 +153,7 @@ func (q *waitQueue) push(mu *atomicx.Mutex, ctx context.Context, c *Ctx) *queued
 	return w
 }
 
-// append puts w at the end. The caller holds mu.
+// append puts w at the end of the queue. The caller holds mu.
 func (q *waitQueue) append(w *queued) {
 	w.in, w.prev = q, q.last
 	if q.last == nil {
@@ -160,11 +164,12 @@ func (q *waitQueue) append(w *queued) {
 	q.last = w
 }
 
-// queuedPool pools what tasks have waited in. What goroutines have waited in has a channel, which must not get from one
-// synctest bubble into another.
+// queuedPool pools the waits of tasks. The waits of goroutines are not pooled, because each has a
+// channel, which must not move from one synctest bubble to another.
 var queuedPool = sync.Pool{New: func() any { return new(queued) }}
 
-// wait waits until w is taken out, and returns nil, or until its context ends. Nobody may use w afterwards.
+// wait returns nil when a waker has taken w out and woken it, or the cause when the context has
+// ended. Nothing may use w afterwards.
 func (w *queued) wait() error {
 	err := w.WaitIn(w)
 	if w.Task() != nil && w.Reusable() {
@@ -174,7 +179,7 @@ func (w *queued) wait() error {
 	return err
 }
 
-// pop takes out the first waiter, or returns nil. The caller holds mu.
+// pop takes out the first waiter and returns it, or nil if there is none. The caller holds mu.
 func (q *waitQueue) pop() *queued {
 	w := q.first
 	if w != nil {
@@ -183,7 +188,7 @@ func (q *waitQueue) pop() *queued {
 	return w
 }
 
-// leave takes w out of its queue, in which it must be. The caller holds mu.
+// leave takes w out of its queue. w must be in one. The caller holds mu.
 func (w *queued) leave() {
 	q := w.in
 	if w.prev == nil {
@@ -202,7 +207,7 @@ func (w *queued) leave() {
 	}
 }
 
-// takeAll empties the queue and returns what was in it as a list. The caller holds mu.
+// takeAll empties the queue and returns its waiters as a list. The caller holds mu.
 func (q *waitQueue) takeAll() (list *queued) {
 	list = q.first
 	for w := list; w != nil; w = w.next {
@@ -212,7 +217,7 @@ func (q *waitQueue) takeAll() (list *queued) {
 	return list
 }
 
-// wakeAll wakes the waiters of a list that takeAll returned.
+// wakeAll wakes the waiters of a list that takeAll or pop returned.
 func wakeAll(list *queued, by *Ctx) {
 	for list != nil {
 		w := list

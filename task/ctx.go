@@ -8,51 +8,58 @@ import (
 	"github.com/heddle-go/heddle/internal/wait"
 )
 
-// Ctx is a running task as its own function sees it. It is also a
-// [context.Context]: it is cancelled when the task is ([Task.Cancel], a parent
-// context, the scheduler's Close), so pass it on to any API that takes a context.
+// Ctx is a running task as its own function sees it. It is also a [context.Context]. It is
+// cancelled when the task is cancelled ([Task.Cancel], a parent context, the scheduler's Close), so
+// pass it to any API that takes a context.
 //
-// Each task uses the c that its function was given. A method that is called by another task acts on that one: Yield, Sleep and Park
-// suspend the caller, Go starts a task on the caller's worker. A goroutine that is no task blocks in Sleep; in Park, where that can
-// mean nothing, it panics. Operations that wait under c, or under a context derived from it, park the task that calls, or block the
-// goroutine that calls, until c is cancelled at the latest. So a goroutine that is to end with the task waits under a context
-// that the task has derived from c.
+// Each task uses the c that its function was given. If another task calls a method of c, the method
+// acts on that other task: Yield, Sleep and Park suspend the caller, and Go starts a task on the
+// caller's worker. If a goroutine that is not a task calls, Sleep blocks the goroutine, and Park
+// panics because a goroutine has no token to wait for. An operation that waits under c, or under a
+// context derived from c, parks the calling task or blocks the calling goroutine, at the latest
+// until c is cancelled. So a goroutine that should end with the task waits under a context that the
+// task has derived from c.
 //
-// In a cancelled task, what waits under c returns the cause at once. To clean up, use what takes no context, such as [Task.Wait] or
-// [Group.Wait], or wait under [context.WithoutCancel](c): nothing but the event ends these waits, neither [Task.Cancel] nor the
-// scheduler's Close, which waits for the task. [WithTimeout] bounds them.
+// In a cancelled task, an operation that waits under c returns the cause at once. To clean up, use
+// operations that take no context, such as [Task.Wait] or [Group.Wait], or wait under
+// [context.WithoutCancel](c). Only the event itself ends these waits. [Task.Cancel] does not, and
+// the scheduler's Close waits for the task. Use [WithTimeout] to bound such a wait.
 //
-// The methods of context.Context may be called also after the task's end: then Err is [context.Canceled], unless the task was
-// cancelled as by a deadline, Done is closed, and Value finds what it found before. The same holds for contexts that are derived from c.
+// The methods of context.Context may be called even after the task's end. Then Err is
+// [context.Canceled], or [context.DeadlineExceeded] if a deadline cancelled the task. Done is
+// closed, and Value finds the same values as before. The same holds for contexts derived from c.
 //
-// There is one exception. If the task is under no context ([Parent], scheduler.GoContext, a group's context), and none
-// of the four methods was called before the task's end, directly or through a derived context, then the Ctx may serve
-// another such task afterwards: it has no values then either (unless a [Group] or a [Future] has started that task by a [Starter] of
-// the user's), but its Err and Done may be those of the other task. So if
-// something keeps a context beyond the end, give it one that was derived by [context.WithCancel], or by
-// [WithTimeout]; these call the methods.
+// There is one exception. It concerns a task that is under no context ([Parent],
+// scheduler.GoContext, a group's context), if none of the four methods was called before the task's
+// end, neither directly nor through a derived context. Afterwards the Ctx may serve another such
+// task. It still has no values (unless a [Group] or a [Future] started the other task by a
+// [Starter] of the user's), but its Err and Done may be those of the other task. So code that keeps
+// a context beyond the task's end should keep one that was derived with [context.WithCancel] or
+// [WithTimeout], because these call the methods.
 type Ctx rt.Task
 
 var _ context.Context = (*Ctx)(nil)
 
-// It is called before package scheduler is initialised, so before there is any task.
+// This initialiser runs before package scheduler is initialised, and so before there is any task.
 var _ = func() bool { rt.KnowCtx((*Ctx)(nil)); return true }()
 
 func (c *Ctx) record() *rt.Task { return (*rt.Task)(c) }
 
-// Current returns the task on which the caller runs. ok is false if it runs on none: an ordinary goroutine, or a function of
-// [Ctx.Blocking]. It costs some nanoseconds, however many workers and schedulers there are. Any goroutine may call it.
+// Current returns the task that the caller runs on. ok is false if the caller runs on no task: it
+// is an ordinary goroutine, or a function of [Ctx.Blocking]. The call costs a few nanoseconds, for
+// any number of workers and schedulers. Any goroutine may call it.
 //
-// A fiber, the stack of a task, is a goroutine of its own, which the address of the Go runtime's record of it tells apart.
+// A task's stack, its fiber, is a goroutine of its own. Current recognises the fiber by the address
+// of the Go runtime's record of the goroutine.
 func Current() (c *Ctx, ok bool) {
 	d := rt.Current()
 	return (*Ctx)(d), d != nil
 }
 
-// background is the context of the waits that nothing but their event ends.
+// background is the context of a wait that only its event ends.
 var background = context.Background()
 
-// enter is wait.Enter.
+// enter is wait.Enter with the types of this package.
 func enter(ctx context.Context) (*Ctx, error) {
 	of, _ := ctx.(*Ctx)
 	d, err := wait.Enter(ctx, (*rt.Task)(of))
@@ -62,17 +69,19 @@ func enter(ctx context.Context) (*Ctx, error) {
 // Task returns the handle of the task.
 func (c *Ctx) Task() Task { return handle(c.record(), c.record().Gen()) }
 
-// Go starts fn as a new task on the same scheduler and returns its handle. The
-// task runs next on this worker, when the present one gives way, before older tasks and before children that were
-// started earlier, which go to the back of the queue. Idle workers can steal all of them at once. Go never
-// blocks, whatever limits apply to submissions from outside.
+// Go starts fn as a new task on the same scheduler and returns the task's handle. The new task runs
+// next on this worker, when the present task gives way. It runs before older tasks and before
+// children that were started earlier, which move to the back of the queue. Idle workers can steal
+// any of them at once. Called by the task itself, or by another task of its scheduler, Go never
+// waits, whatever limits apply to submissions from outside. Any other caller submits from outside.
 //
-// The new task is independent: it may outlive this one and is not cancelled with it.
-// If the scheduler is closed, fn does not run and the handle's Err is [ErrClosed].
+// The new task is independent: it may outlive the present task, and is not cancelled with it. If
+// the scheduler is closed, fn does not run and the handle's Err is [ErrClosed]. Go panics if fn is
+// nil.
 //
-// Unlike a go statement, Go does not pass on the profiler labels that the caller has. The new task begins with the labels of
-// the context that it is under, or without labels. So pass labels on with [Parent]: pprof.Do(c, labels, func(ctx) ...) gives
-// its function a context that has them.
+// Unlike a go statement, Go does not pass on the caller's profiler labels. The new task begins with
+// the labels of the context that it is under, or without labels. To pass labels on, use [Parent]
+// with the context that pprof.Do(c, labels, func(ctx) ...) gives to its function.
 func (c *Ctx) Go(fn func(c *Ctx), opts ...Option) Task {
 	if fn == nil {
 		panic("task: Ctx.Go with a nil function")
@@ -87,7 +96,7 @@ func (c *Ctx) Go(fn func(c *Ctx), opts ...Option) Task {
 	return handle(d, gen)
 }
 
-// goElsewhere is Go for a caller that is not c's task.
+// goElsewhere is Go for a caller other than c's task.
 func (c *Ctx) goElsewhere(fn func(c *Ctx), opts []Option) Task {
 	home := c.record().Shared()
 	x := extraOf(opts)
@@ -97,7 +106,7 @@ func (c *Ctx) goElsewhere(fn func(c *Ctx), opts []Option) Task {
 		}
 		return closedTask
 	}
-	var by context.Context // none
+	var by context.Context // nil: no context ends the wait for room in the queue
 	d, gen, err := home.Sched.Admit(by, fn, x)
 	if err != nil {
 		return refused(err)
@@ -105,20 +114,22 @@ func (c *Ctx) goElsewhere(fn func(c *Ctx), opts []Option) Task {
 	return handle(d, gen)
 }
 
-// Checkpoint is a yield point that is nearly free: as long as the task is not asked to give
-// way it costs a load, a decrement and a branch. When the task has used up its
-// quantum and another one is runnable, it goes to the back of the queue. Call it in
-// every loop that may run for long, on the c of the task that runs the loop: on another's it acts on the caller too, but is counted
-// there, and comes late.
+// Checkpoint is a yield point that is nearly free. If the scheduler has not asked the task to give
+// way, a checkpoint costs a load, a decrement and a branch. If the task has used up its quantum and
+// another task is runnable, the task goes to the back of the queue. Call Checkpoint in every loop
+// that may run for long, on the c of the task that runs the loop. Called on another task's c it
+// also acts on the caller, but it counts its calls there, and so may act late.
 func (c *Ctx) Checkpoint() { (*rt.Task)(c).Checkpoint() }
 
-// Yield puts the task at the back of its worker's queue and runs the next
-// runnable task. It returns at once if there is none.
-func (c *Ctx) Yield() { (*rt.Task)(c).Worker().Host.Yield((*rt.Task)(c)) } // the host looks up the caller; so this inlines
+// Yield puts the task at the back of its worker's queue, and the worker runs the next runnable
+// task. If there is none, Yield returns at once.
+func (c *Ctx) Yield() { (*rt.Task)(c).Worker().Host.Yield((*rt.Task)(c)) } // the host looks up the caller, so that Yield inlines
 
-// Worker returns the index of the worker on which the caller runs, from 0 to the number of workers of its scheduler, exclusive; or
-// -1 if the caller runs on none. The task may be on another worker after anything that parks or yields, but until then no other
-// task runs on this one: so an element for each worker can be added to without a lock, and summed up in the end.
+// Worker returns the index of the worker that the caller runs on, from 0 up to but not including
+// the number of workers of the caller's scheduler. It returns -1 if the caller does not run on a
+// worker. After anything that parks or yields, the task may be on another worker. Until then no
+// other task runs on this worker, so a task can add to a per-worker element without a lock, and the
+// program can sum the elements at the end.
 func (c *Ctx) Worker() int {
 	d := c.record()
 	if !d.IsCurrent() {
@@ -129,29 +140,28 @@ func (c *Ctx) Worker() int {
 	return d.Worker().At
 }
 
-// Park suspends the task until [Task.Ready] or [Ctx.Ready] is called on it, and
-// returns nil; or until it is cancelled, and returns the cause. A Ready that came
-// earlier, since the last Park returned, makes it return at once: a task has
-// one token, which Ready gives and Park takes. Check the condition that is
-// waited for in a loop.
+// Park suspends the task until [Task.Ready] or [Ctx.Ready] is called on it, and returns nil. If the
+// task is cancelled first, Park returns the cause. A task has one token: Ready gives it, and Park
+// takes it. So if Ready was called since the last Park returned, Park returns at once. Call Park in
+// a loop that checks the condition the task waits for. Park panics if the caller is a goroutine
+// that is not a task.
 func (c *Ctx) Park() error { return (*rt.Task)(c).Worker().Host.ParkReady((*rt.Task)(c)) }
 
-// Ready is [Task.Ready] for callers that run on a task: t runs next on this worker, after
-// the present task gives way, which keeps its data in the caches. Idle workers may
-// take it earlier.
+// Ready is [Task.Ready] for a caller that is a task. t runs next on this worker, when the present
+// task gives way, so that its data is still in the caches. An idle worker may take t earlier.
 func (c *Ctx) Ready(t Task) {
 	if t.record() == nil || !t.record().Ready(t.life()) {
 		return
 	}
 	if home := t.record().Shared(); home != c.record().Shared() || !c.record().IsCurrent() {
-		home.Sched.Inject(t.record()) // which looks up the caller
+		home.Sched.Inject(t.record()) // Inject looks up the caller
 		return
 	}
 	c.record().Host().Local(t.record())
 }
 
-// Sleep parks the task for at least d. It returns early, with the cause, if the task
-// is cancelled. If d is not positive it is a [Ctx.Yield].
+// Sleep parks the task for at least d. If the task is cancelled, Sleep returns early with the
+// cause. If d is not positive, Sleep acts like [Ctx.Yield].
 func (c *Ctx) Sleep(d time.Duration) error {
 	if !c.record().IsCurrent() {
 		return Sleep(c, d)
@@ -159,7 +169,7 @@ func (c *Ctx) Sleep(d time.Duration) error {
 	return c.sleep(d)
 }
 
-// sleep is Sleep by the task itself.
+// sleep is Sleep for the running task c.
 func (c *Ctx) sleep(d time.Duration) error {
 	if err := c.Cause(); err != nil {
 		return err
@@ -173,20 +183,20 @@ func (c *Ctx) sleep(d time.Duration) error {
 	return c.Cause()
 }
 
-// Cancel cancels the task itself, as [Task.Cancel] does: operations that park
-// return an error from now on. The function runs on until it returns.
+// Cancel cancels the task itself, as [Task.Cancel] does. From then on, operations that park return
+// an error. The task's function keeps running until it returns.
 func (c *Ctx) Cancel() { c.Task().Cancel() }
 
-// Cancelled reports whether the task was asked to end. It is cheaper than Err, and
-// a yield point like [Ctx.Checkpoint].
+// Cancelled reports whether the task was asked to end. It is cheaper than Err, and it is a yield
+// point like [Ctx.Checkpoint].
 func (c *Ctx) Cancelled() bool {
 	c.Checkpoint()
 	d := c.record()
 	return d.Status().Cancelled() || d.Extra() != nil && d.Follow()
 }
 
-// Deadline implements [context.Context]: the earliest of the task's own deadline, given with the options [Deadline] and
-// [Timeout], and the deadlines of its parent contexts.
+// Deadline implements [context.Context]. It returns the earliest of the task's own deadline, from
+// the options [Deadline] and [Timeout], and the deadlines of its parent contexts.
 func (c *Ctx) Deadline() (deadline time.Time, ok bool) {
 	c.record().Escape()
 	c.record().EachParent(func(p context.Context) bool {
@@ -201,27 +211,31 @@ func (c *Ctx) Deadline() (deadline time.Time, ok bool) {
 	return deadline, ok
 }
 
-// Done implements [context.Context]. The channel is closed when the task is cancelled, or
-// ends. Inside the task, prefer [Ctx.Cancelled]: a task whose Done was asked for is not pooled.
+// Done implements [context.Context]. The channel is closed when the task is cancelled or ends. In
+// the task itself, prefer [Ctx.Cancelled], because the descriptor of a task whose Done was called
+// serves no other task.
 func (c *Ctx) Done() <-chan struct{} { return c.record().Done() }
 
-// Err implements [context.Context]: nil until the task is cancelled or has ended, then [context.DeadlineExceeded] if
-// that was since its deadline, or that of a context that it is under, has passed, else [context.Canceled]. When a
-// context that the task is under has ended, Err says so from then on. [Ctx.Cause] says why.
+// Err implements [context.Context]. It returns nil until the task is cancelled or ends. Then it
+// returns [context.DeadlineExceeded] if the task was cancelled by its own deadline or by the
+// deadline of a context it is under, and otherwise [context.Canceled]. If a context that the task
+// is under has ended, Err reports that at once. [Ctx.Cause] returns the reason.
 //
-// Inside the task, prefer [Ctx.Cancelled] and Cause: the descriptor of a task whose Err was asked for is not pooled.
+// In the task itself, prefer [Ctx.Cancelled] and Cause, because the descriptor of a task whose Err
+// was called serves no other task.
 func (c *Ctx) Err() error {
 	c.record().Escape()
 	return c.record().CtxErr()
 }
 
-// Cause returns why the task is cancelled, or nil if it is not: what the operations that wait return. It is
-// [context.Canceled] after Cancel, what CancelCause was given, the [context.Cause] of the context that the task is under, or
-// [ErrClosed]. context.Cause(c) returns the same.
+// Cause returns the reason for the task's cancellation, or nil if the task is not cancelled.
+// Operations that wait return the same error. It is [context.Canceled] after Cancel, the argument
+// of CancelCause, the [context.Cause] of the context that the task is under, or [ErrClosed].
+// context.Cause(c) returns the same.
 func (c *Ctx) Cause() error { return c.record().CtxCause() }
 
-// Value implements [context.Context]: the value of the parent context, if the task
-// was given one.
+// Value implements [context.Context]. It returns the value of the task's parent contexts for key,
+// or nil.
 func (c *Ctx) Value(key any) (v any) {
 	c.record().Escape()
 	switch key {
@@ -237,8 +251,8 @@ func (c *Ctx) Value(key any) (v any) {
 	return v
 }
 
-// From returns the task that ctx belongs to: ctx itself or the nearest one that it was
-// derived from. It panics if ctx is nil.
+// From returns the task that ctx belongs to: ctx itself if it is a Ctx, or the nearest Ctx that ctx
+// was derived from. ok is false if there is none. From panics if ctx is nil.
 func From(ctx context.Context) (c *Ctx, ok bool) {
 	if ctx == nil {
 		panic(wait.NilContext)

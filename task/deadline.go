@@ -9,10 +9,12 @@ import (
 	"github.com/heddle-go/heddle/internal/wait"
 )
 
-// Deadline has the task cancelled, with the cause [context.DeadlineExceeded], at t on the scheduler's clock, if it has not
-// ended by then. If it has not started, it never will. [Ctx.Deadline] reports it, unless the parent's is earlier. With
-// more than one Deadline or [Timeout] the earliest counts. The zero Time is no deadline, as where context.Context.Deadline
-// reports none: the option then does nothing. It costs an allocation of about 200 bytes.
+// Deadline cancels the task at t, on the scheduler's clock, with the cause
+// [context.DeadlineExceeded], if the task has not ended by then. If the task has not started, it
+// never will. [Ctx.Deadline] reports t, unless a parent's deadline is earlier. If a task has more
+// than one Deadline or [Timeout], the earliest counts. The zero Time means no deadline, as it does
+// where context.Context.Deadline reports none, so the option then does nothing. The option
+// allocates about 200 bytes.
 func Deadline(t time.Time) Option {
 	if t.IsZero() {
 		return Option{}
@@ -25,7 +27,7 @@ func Deadline(t time.Time) Option {
 	}}
 }
 
-// Timeout is [Deadline] with a duration that is measured from the submission.
+// Timeout is [Deadline] with a duration, which begins at the submission.
 func Timeout(d time.Duration) Option {
 	return Option{func(x *rt.Extra) {
 		l := limitOf(x)
@@ -47,23 +49,25 @@ func expire(d *rt.Task, gen uint32) {
 	handle(d, gen).cancel(context.DeadlineExceeded, context.DeadlineExceeded)
 }
 
-// WithDeadline is [context.WithDeadline] by the clock and the timers of heddle: it returns a context derived from ctx that
-// ends at t, if ctx does not end first. ctx is a task's Ctx or derived from one; the context so keeps its time where goroutines
-// and their timers wait for a processor, beside tasks that compute, and goes by the clock of the task's scheduler. Given any other ctx, it
-// is context.WithDeadline.
+// WithDeadline is [context.WithDeadline] with heddle's clock and timers. It returns a context that
+// is derived from ctx and ends at t, if ctx does not end first. ctx is a task's Ctx, or derived
+// from one. The context goes by the clock of the task's scheduler. It ends on time even beside
+// tasks that compute, where goroutines and their timers would wait for a processor. If ctx belongs
+// to no task, WithDeadline is context.WithDeadline.
 //
-// At its time the context's Err is [context.DeadlineExceeded], and so is that of contexts derived from it. cancel
-// ends the context and frees its timer; call it when the work is done. Any goroutine may call it.
+// When the context reaches t, its Err is [context.DeadlineExceeded], and so is the Err of contexts
+// derived from it. cancel ends the context and frees its timer: call it when the work is done. Any
+// goroutine may call cancel.
 func WithDeadline(ctx context.Context, t time.Time) (_ context.Context, cancel context.CancelFunc) {
 	return WithDeadlineCause(ctx, t, nil)
 }
 
-// WithTimeout is [WithDeadline] with a time that is d from now.
+// WithTimeout is [WithDeadline] with a deadline that is d from now.
 func WithTimeout(ctx context.Context, d time.Duration) (_ context.Context, cancel context.CancelFunc) {
 	return WithTimeoutCause(ctx, d, nil)
 }
 
-// WithTimeoutCause is [WithTimeout] with a cause, as for [context.WithTimeoutCause].
+// WithTimeoutCause is [WithTimeout] with a cause, like [context.WithTimeoutCause].
 func WithTimeoutCause(ctx context.Context, d time.Duration, cause error) (_ context.Context, cancel context.CancelFunc) {
 	if c := ofTask(ctx); c != nil {
 		timers := c.record().Shared().Sched.Timers()
@@ -72,8 +76,8 @@ func WithTimeoutCause(ctx context.Context, d time.Duration, cause error) (_ cont
 	return context.WithTimeoutCause(ctx, d, cause)
 }
 
-// WithDeadlineCause is [WithDeadline] with a cause, which [context.Cause] returns when the time has come, as for
-// [context.WithDeadlineCause].
+// WithDeadlineCause is [WithDeadline] with a cause, which [context.Cause] returns once the deadline
+// has passed, like [context.WithDeadlineCause].
 func WithDeadlineCause(ctx context.Context, t time.Time, cause error) (_ context.Context, cancel context.CancelFunc) {
 	if c := ofTask(ctx); c != nil {
 		timers := c.record().Shared().Sched.Timers()
@@ -87,37 +91,39 @@ func ofTask(ctx context.Context) *Ctx {
 	return c
 }
 
-// A timed is a context with a deadline, by heddle's timers.
+// A timed is a context whose deadline is one of heddle's timers.
 //
-// It has an inner context of package context's, whose Done channel it shows. That is a child of the context above, so the
-// channel is closed when the cancel function of a context above returns. The inner context's own cancel function would make
-// its Err Canceled, and so that of its children. So it is not shown to package context (see Value), which then
-// registers contexts that are derived from the timed one by AfterFunc. After the end context.Cause finds the cause there.
+// It has an inner context, made by package context, and its Done returns the inner context's
+// channel. The inner context is a child of the context above, so the channel is closed when the
+// cancel function of a context above returns. But the inner context's own cancel function would set
+// the Err of the inner context and its children to Canceled. So Value hides the inner context from
+// package context, which then registers contexts derived from the timed one by AfterFunc. After the
+// end, Value shows package context an ended context, so that context.Cause finds the cause.
 type timed struct {
 	parent context.Context
 	inner  context.Context
-	end    context.CancelCauseFunc // of inner
+	end    context.CancelCauseFunc // ends inner
 	at     time.Time
-	cause  error // of the deadline
+	cause  error // the cause if the deadline passes
 	timers rt.Timers
 	timer  rt.Timer
-	done   <-chan struct{} // of inner
+	done   <-chan struct{} // inner.Done()
 
 	mu    atomicx.Mutex
 	err   error
 	why   error // the cause of the end
 	after map[*afterFunc]struct{}
-	stop  func() bool // ends the watch over the parent
+	stop  func() bool // stops watching the parent
 }
 
-// An afterFunc is one registration.
+// An afterFunc is one function registered with a timed.
 type afterFunc struct{ f func() }
 
 var _ wait.Teller = (*timed)(nil)
 
 func newTimed(parent context.Context, timers rt.Timers, at time.Time, left time.Duration, cause error) (context.Context, context.CancelFunc) {
 	if t, ok := parent.Deadline(); ok && t.Before(at) {
-		return context.WithCancel(parent) // whose time comes first
+		return context.WithCancel(parent) // the parent's deadline comes first
 	}
 	x := &timed{parent: parent, at: at, cause: cause, timers: timers}
 	if cause == nil {
@@ -146,16 +152,16 @@ func newTimed(parent context.Context, timers rt.Timers, at time.Time, left time.
 	} else if x.Err() == nil {
 		timers.Arm(&x.timer, rt.After(timers.Now(), left))
 		if x.Err() != nil {
-			timers.Disarm(&x.timer) // finish came before
+			timers.Disarm(&x.timer) // finish may have disarmed before Arm
 		}
 	}
 	return x, func() { x.finish(context.Canceled, context.Canceled) }
 }
 
-// above returns the context that the inner one of a timed context under parent is a child of.
+// above returns the context to derive the inner context from, for a timed context under parent.
 func above(parent context.Context) context.Context {
 	if c, ok := parent.(*Ctx); ok && !c.record().Extra().HasContext() {
-		return context.WithoutCancel(parent) // when c ends, so does the timed context, at once: see watch
+		return context.WithoutCancel(parent) // c's end ends the timed context at once: see wait.Watch in newTimed
 	}
 	if x, ok := parent.Value(wait.TellerKey{}).(*timed); ok && x.done == parent.Done() {
 		return within{parent, x.inner}
@@ -185,7 +191,7 @@ func (w within) Value(key any) any {
 // Fire implements rt.Fire.
 func (x *timed) Fire(int64) { x.finish(context.DeadlineExceeded, x.cause) }
 
-// finish ends the context, if it has not ended.
+// finish ends the context with err and cause, unless it has ended before.
 func (x *timed) finish(err, cause error) {
 	x.mu.Lock()
 	if x.err != nil {
@@ -207,8 +213,8 @@ func (x *timed) finish(err, cause error) {
 	}
 }
 
-// close ends the inner context. A method of a user's context above it may panic when it is told; the inner one has ended
-// then.
+// close ends the inner context. If a context above is of a user's type, its methods are called and
+// may panic. By then the inner context has ended, so close drops the panic.
 func (x *timed) close(cause error) {
 	defer func() { _ = recover() }()
 	x.end(cause)
@@ -224,25 +230,25 @@ func (x *timed) Done() <-chan struct{} { return x.done }
 func (x *timed) Err() error {
 	err, _ := x.state()
 	if err == nil {
-		if above := x.parent.Err(); above != nil { // the goroutine that follows its end has not come yet
+		if above := x.parent.Err(); above != nil { // the goroutine that reports its end has not run yet
 			x.finish(above, context.Cause(x.parent))
 			err, _ = x.state()
 		}
 	}
 	if err != nil {
-		<-x.done // it is being closed; as package context does
+		<-x.done // is about to be closed; package context waits for its channel too
 	}
 	return err
 }
 
-// state returns Err and the cause as far as x itself has ended.
+// state returns the error and the cause of x's own end, or nil if x itself has not ended.
 func (x *timed) state() (err, cause error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.err, x.why
 }
 
-// String returns the names of the contexts above, and the deadline.
+// String returns the name of the parent context and the deadline.
 func (x *timed) String() string {
 	return nameOf(x.parent) + ".WithDeadline(" + x.at.String() + ")"
 }
@@ -261,8 +267,9 @@ func (x *timed) Value(key any) any {
 	return x.inner.Value(key)
 }
 
-// AfterFunc is what package context looks for in a context that is not its own: see atEnd. If the context has ended
-// already, f is called by a goroutine, because package context holds a lock here.
+// AfterFunc is the method that package context looks for in a context that is not its own: see
+// atEnd. If x has already ended, AfterFunc starts a goroutine to call f, because package context
+// calls AfterFunc with a lock held.
 func (x *timed) AfterFunc(f func()) (stop func() bool) {
 	if stop, ok := x.Register(atEnd(f)); ok {
 		return stop
@@ -292,10 +299,12 @@ func (x *timed) Register(f func()) (stop func() bool, ok bool) {
 	}, true
 }
 
-// AfterFunc has f called when the task is cancelled or ends, on a goroutine of its own, as [context.AfterFunc] does; at once
-// if that has happened already. A panic of f ends the program. stop reports whether it has kept f from being called. Package
-// context looks for this method in a context that is not its own: with it, contexts derived from a Ctx need no
-// goroutine that waits for its end.
+// AfterFunc arranges for f to be called in a goroutine of its own when the task is cancelled or
+// ends, as [context.AfterFunc] does. If that has already happened, f is called at once. A panic of
+// f ends the program. stop reports whether it has kept f from being called.
+//
+// Package context looks for this method in a context that is not its own. Because a Ctx has it,
+// contexts derived from a Ctx need no goroutine that waits for the task's end.
 func (c *Ctx) AfterFunc(f func()) (stop func() bool) {
 	if stop, ok := c.record().AfterDone(atEnd(f)); ok {
 		return stop
@@ -304,10 +313,11 @@ func (c *Ctx) AfterFunc(f func()) (stop func() bool) {
 	return func() bool { return false }
 }
 
-// Sleep waits until d has passed, parking the task or blocking the goroutine. When ctx ends first it returns the
-// cause. If d is not positive it returns at once, for a task after a [Ctx.Yield].
+// Sleep waits for the duration d, parking the task or blocking the goroutine. If ctx ends first,
+// Sleep returns the cause. If d is not positive, Sleep returns at once; a task first does a
+// [Ctx.Yield].
 //
-// A task sleeps by the clock of its scheduler, a goroutine by real time.
+// A task sleeps by its scheduler's clock, a goroutine by real time.
 func Sleep(ctx context.Context, d time.Duration) error {
 	c, err := enter(ctx)
 	if err != nil {
@@ -335,7 +345,7 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	return err
 }
 
-// A sleeper is a task that sleeps under another context than its own.
+// A sleeper is a task that sleeps under a context other than its own Ctx.
 type sleeper struct {
 	wait.Waiter
 	timers rt.Timers

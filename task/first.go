@@ -7,22 +7,26 @@ import (
 	"github.com/heddle-go/heddle/internal/atomicx"
 )
 
-// Race waits for the first of the futures to get a result, parking the task or blocking the goroutine, and returns that result, be it a
-// value or an error, like JavaScript's Promise.race. If several are there already, it is the first in the order of the
-// arguments. The other tasks are not affected, and their results can be waited for as ever.
+// Race waits until one of the futures has a result, parking the task or blocking the goroutine, and
+// returns that result, whether it is a value or an error. JavaScript's Promise.race does the same.
+// If several results are there already, Race returns the first in the order of the arguments. The
+// tasks of the other futures are not affected, and callers can still wait for their results.
 //
-// If ctx ends first, Race returns the cause. It panics without futures, for which it would wait for ever.
+// If ctx ends first, Race returns the cause. Race panics if there are no futures, because it would
+// wait for ever.
 func Race[T any](ctx context.Context, fs ...*Future[T]) (T, error) {
 	return settle("Race", ctx, fs, func(_ int, v T, err error) (T, error, bool) { return v, err, true })
 }
 
-// First waits for the first of the futures to succeed, parking the task or blocking the goroutine, returns its value, and cancels
-// the tasks of all others that have no result yet, like Java's ExecutorService.invokeAny; Promise.any chooses the
-// same one and leaves the others alone. Cancelling does not wait: a task that has begun ends when its function heeds it, and the
-// future then has what the function returns.
+// First waits until one of the futures succeeds, parking the task or blocking the goroutine. It
+// returns that future's value and cancels the tasks of all futures that have no result yet, like
+// Java's ExecutorService.invokeAny. (Promise.any picks the same future, but does not cancel the
+// others.) First does not wait for the cancelled tasks. A task that has begun ends when its
+// function heeds the cancellation, and its future then has the function's result.
 //
-// If all fail, First returns their errors, joined in the order of the arguments as by errors.Join. If ctx ends first it returns the
-// cause, and no task is cancelled. It panics without futures.
+// If all futures fail, First returns their errors, joined as by errors.Join in the order of the
+// arguments. If ctx ends first, First returns the cause and cancels no task. First panics if there
+// are no futures.
 func First[T any](ctx context.Context, fs ...*Future[T]) (T, error) {
 	var mu atomicx.Mutex
 	errs := make([]error, len(fs))
@@ -50,8 +54,9 @@ func First[T any](ctx context.Context, fs ...*Future[T]) (T, error) {
 	return v, err
 }
 
-// settle passes the results of the futures to add, each once, as they come, until it says that what it returns is the result of them
-// all, and returns that. add may be called by several at once.
+// settle passes the result of each future to add, once, as the results come. When add reports true,
+// its other two results are the result of settle. Several goroutines and tasks may call add at the
+// same time.
 func settle[T any](who string, ctx context.Context, fs []*Future[T], add func(i int, v T, err error) (T, error, bool)) (T, error) {
 	if len(fs) == 0 {
 		panic("task: " + who + " without futures would wait for ever")

@@ -7,12 +7,14 @@ import (
 	"github.com/heddle-go/heddle/internal/wait"
 )
 
-// Receive receives from a native channel, parking the task or blocking the goroutine: ok is false if ch is closed, and a nil
-// channel never yields anything. If ctx ends first it returns the cause, and has taken nothing from ch. A value that comes together
-// with the end of ctx is either left in ch, or returned with a nil error; it is never lost. An ended ctx takes nothing, even if
-// there is a value.
+// Receive receives from a native channel, parking the task or blocking the goroutine. ok is false
+// if ch is closed. A nil channel never yields a value. If ctx ends first, Receive returns the cause
+// and has taken nothing from ch. If a value arrives at the same time as the end of ctx, Receive
+// either leaves the value in ch or returns it with a nil error, so no value is lost. If ctx has
+// ended before the call, Receive takes nothing, even if there is a value.
 //
-// What is there already is taken at once. To wait, a task costs a goroutine for as long; tsync.Chan has no such cost.
+// If a value is already there, Receive takes it at once. Otherwise a waiting task costs a goroutine
+// for as long as it waits. tsync.Chan has no such cost.
 func Receive[T any](ctx context.Context, ch <-chan T) (v T, ok bool, err error) {
 	c, err := enter(ctx)
 	if err != nil {
@@ -34,49 +36,53 @@ func Receive[T any](ctx context.Context, ch <-chan T) (v T, ok bool, err error) 
 	r := &receipt[T]{stop: make(chan struct{})}
 	r.Prepare(ctx, c.record())
 	c.record().Shared().Sched.Assist(func() { r.receive(ch) })
-	broken, _ := r.WaitRecovering(r) // no error: Withdraw never takes the wait back
+	broken, _ := r.WaitRecovering(r) // never an error, because Withdraw never takes the wait back
 	if r.received {
 		return r.v, r.ok, nil
 	}
 	if broken != nil {
-		panic(broken) // of a method of ctx, while the task waited
+		panic(broken) // a method of ctx has panicked while the task waited
 	}
-	if err = context.Cause(ctx); err == nil { // the cause of a context above has not been set, as the task ended by itself
+	if err = context.Cause(ctx); err == nil { // ctx has no cause yet: only the task itself was cancelled
 		err = c.Cause()
 	}
 	return v, false, err
 }
 
-// AwaitDone waits until done is closed, or yields a value, which it takes, parking the task or blocking the goroutine. It is [Receive] for
-// channels that say nothing but that something has happened, such as another context's Done.
+// AwaitDone waits until done is closed or yields a value, parking the task or blocking the
+// goroutine. It takes the value. AwaitDone is [Receive] for channels that only signal an event,
+// such as the Done channel of another context.
 func AwaitDone(ctx context.Context, done <-chan struct{}) error {
 	_, _, err := Receive(ctx, done)
 	return err
 }
 
-// A receipt is one wait of a task for a native channel, and the wait.Withdrawer of that wait.
+// A receipt is one wait of a task for a native channel. It is also the wait.Withdrawer of that
+// wait. The Receipt protocol runs between the task and the helper, a goroutine:
 //
-//	task                                  helper, a goroutine
-//	T1 park until woken                   H1 select: receive from ch, or stop is closed
-//	T2 cancelled: close stop, and park    H2 received: keep the value
-//	   until woken, uncancellably         H3 wake the task
-//	T3 received? return it
-//	   else return the cause
+//	task                                     helper
+//	Receipt-T1 park until woken              Receipt-H1 select: receive from ch, or stop is closed
+//	Receipt-T2 if cancelled: close stop,     Receipt-H2 if it received: keep the value
+//	           park until woken, without
+//	           heeding cancellation          Receipt-H3 wake the task
+//	Receipt-T3 if received: return the value,
+//	           otherwise the cause
 //
-// The select of H1 alone decides. So whatever the helper has taken from ch gets to the task, and that goes on only when
-// it is known that nothing will be taken any more.
+// The select of Receipt-H1 alone decides. So every value that the helper takes from ch reaches the
+// task. The task goes on only after Receipt-H3, when the helper can take nothing more.
 type receipt[T any] struct {
 	wait.Waiter
 	stopped atomicx.Bool
 	stop    chan struct{}
 
-	// The helper's until it wakes the task.
+	// The helper owns these until it wakes the task.
 	v        T
 	ok       bool
 	received bool
 }
 
-// Withdraw implements wait.Withdrawer. It never takes back the wait itself, but has the helper end it.
+// Withdraw implements wait.Withdrawer. It never takes back the wait itself. It makes the helper end
+// the wait (Receipt-T2).
 func (r *receipt[T]) Withdraw() bool {
 	if r.stopped.CompareAndSwap(false, true) {
 		close(r.stop)

@@ -4,53 +4,62 @@ import "github.com/heddle-go/heddle/internal/rt"
 
 // Places under the limit of a Group.
 //
-// A member has one place, which all of its parts share. The parts are the member's task and the tasks of the calls that it has
-// forked, as far as other workers have taken them, with the calls that those have forked. Under the group's mu a member is in one of
-// four states:
+// A member has one place, which all its parts share. The parts are the member's task, the calls
+// that the task has forked and other workers have stolen, and the calls stolen from those. Under
+// the group's mu, a member is in one of four states:
 //
-//	has      It has a place, which counts in active.
-//	lent     At least one part waits in Go or Wait of a group (waits > 0). The place is another member's.
+//	has      The member has a place, which counts in active.
+//	lent     At least one part waits in Go or Wait of a group (waits > 0). Another member may use the place.
 //	asks     No part waits in a group. One part waits in back for the place (asks).
 //	without  None of these: the part that waited in back was cancelled, and went on.
 //
-// and these are the steps:
+// The Place protocol has four steps:
 //
-//	P1 lend    A part is about to wait in a group: it counts itself in waits.
-//	           has -> lent: it passes the place on (P3).
-//	           asks -> lent: the part that waits in back goes on. It leaves asking to the last part that waits.
-//	P2 return  A part has waited in a group: it leaves waits. If other parts still wait in groups, it goes on. The last one
-//	           lent -> has if a place is free; otherwise lent -> asks, and the part waits in back.
-//	P3 pass    A place has become free. It goes to the first member in back: asks -> has, and its part goes on. If there is none,
-//	           it goes to the first caller of Go in more. If there is none, active is lowered.
-//	P4 quit    The part in back is cancelled, leaves back and goes on: asks -> without.
+//	Place-P1 lend    A part is about to wait in a group: it counts itself in waits.
+//	                 has -> lent: it passes the place on (Place-P3).
+//	                 asks -> lent: the part that waits in back goes on. From now on, the last part
+//	                 that waits in a group asks for the place.
+//	Place-P2 return  A part has waited in a group: it leaves waits. If other parts still wait in
+//	                 groups, it goes on. If it is the last one and a place is free, lent -> has.
+//	                 If no place is free, lent -> asks, and the part waits in back.
+//	Place-P3 pass    A place has become free. The first member in back gets it: asks -> has, and its
+//	                 part goes on. If back is empty, the first caller of Go in more gets it. If more
+//	                 is empty too, active goes down by one.
+//	Place-P4 quit    The part in back is cancelled. It leaves back and goes on: asks -> without.
 //
-// A member so has a place only while none of its parts waits for anything that depends on a place:
+// So a member has a place only while none of its parts waits for anything that depends on a place:
 //
 //	place  =>  waits = 0 and no part is in back
 //
-// Only P2 and P3 set place, and both find waits = 0 and leave back empty; P1 clears place before a part waits.
+// The invariant holds because only Place-P2 and Place-P3 set place. Both find waits = 0, and leave
+// no part of the member in back. Place-P1 clears place before a part waits.
 //
 // # No deadlock
 //
-// Suppose that functions wait only in groups and for the calls that they have forked, and that no member waits, directly or through
-// groups and members in between, for a group that it belongs to. (That would never end, whatever the limit.)
+// Suppose that functions wait only in groups and for calls that they have forked. Suppose also that
+// no member waits, directly or through other groups and members, for a group that it belongs to.
+// (Such a wait would never end, whatever the limit.)
 //
-// 1. A member with a place can run. By the invariant each of its parts runs, or joins a call that another part makes. These joins
-// form a tree, because a part joins only what it has forked, and the parts at the leaves run.
+// 1. A member with a place can run. By the invariant each of its parts runs, or joins a call that
+// another part makes. These joins form a tree, because a part joins only calls that it has forked.
+// The parts at the leaves run.
 //
-// 2. So every place becomes free: the member ends, or a part of it gets to P1.
+// 2. So every place becomes free: the member ends, or one of its parts reaches Place-P1.
 //
-// 3. So every part in back goes on, because P3 serves back first, and in order. Every caller of Go in more gets a place, because only
-// members that have started come to back, and these end. Until the new member has started, its place is the caller's, who runs, or
-// waits for room in the scheduler's queue. Workers empty that queue whichever members have the places.
+// 3. So every part in back goes on, because Place-P3 serves back first and in order. Every caller
+// of Go in more gets a place too, because only members that have started enter back, and these
+// members end. Until the new member has started, the caller of Go holds its place. The caller runs,
+// or waits for room in the scheduler's queue, and workers empty that queue whichever members have
+// the places.
 //
-// 4. A part in Wait waits for members. By 1 and 3 each of these runs on to its end or to a Wait of another group. A chain of Waits
-// never comes back to a group in it, so it ends at one whose members end.
+// 4. A part in Wait waits for members. By 1 and 3 each of these members runs on to its end, or to a
+// Wait of another group. A chain of Waits never returns to a group that is already in it, so the
+// chain ends at a group whose members end.
 //
-// Two parts of one member must never wait in back: the first would get the place, might join the second, and this one would wait for
-// the place that its own member has.
+// Two parts of one member must never wait in back at the same time. The first would get the place
+// and might then join the second, which would wait for the place that its own member has.
 
-// tryPlace takes a place under the limit if one is free.
+// tryPlace takes a place under the limit if one is free, and reports whether it did.
 func (g *Group) tryPlace() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -69,7 +78,7 @@ func (g *Group) release(by *Ctx) {
 	wakeAll(w, by)
 }
 
-// pass is P3. It returns the waiter that the caller has to wake, or nil. The caller holds mu.
+// pass is Place-P3. It returns the waiter that the caller must wake, or nil. The caller holds mu.
 func (g *Group) pass() *queued {
 	if w := g.back.pop(); w != nil {
 		w.member.place = true
@@ -82,8 +91,8 @@ func (g *Group) pass() *queued {
 	return nil
 }
 
-// lend gives up the member's place while its part c waits in an operation of a group. It reports whether c has to call takeBack
-// afterwards. m may be nil.
+// lend gives up the member's place while its part c waits in an operation of a group. It reports
+// whether c must call takeBack afterwards. m may be nil.
 func (m *member) lend(c *Ctx) bool {
 	if m == nil || !m.g.limited {
 		return false
@@ -96,7 +105,8 @@ func (m *member) lend(c *Ctx) bool {
 	return true
 }
 
-// lendPlace is P1. It returns the waiter that the caller has to wake, or nil. The caller holds the group's mu.
+// lendPlace is Place-P1. It returns the waiter that the caller must wake, or nil. The caller holds
+// the group's mu.
 func (m *member) lendPlace() *queued {
 	m.waits++
 	if m.place {
@@ -110,7 +120,8 @@ func (m *member) lendPlace() *queued {
 	return w
 }
 
-// takeBack waits for the member's place if its part c is the one that needs it, until c is cancelled.
+// takeBack ends the loan of the member's place for part c. If c is the last part that has waited in
+// a group, takeBack waits for a place until c is cancelled.
 func (m *member) takeBack(c *Ctx) {
 	g := m.g
 	g.mu.Lock()
@@ -125,7 +136,8 @@ func (m *member) takeBack(c *Ctx) {
 	_ = w.wait() // a part that is cancelled goes on without a place
 }
 
-// takePlace is P2. It reports whether the part can go on; otherwise it has to wait in back. The caller holds the group's mu.
+// takePlace is Place-P2. It reports whether the part can go on. If it returns false, the part must
+// wait in back. The caller holds the group's mu.
 func (m *member) takePlace() bool {
 	if m.waits--; m.waits > 0 {
 		return true
@@ -139,6 +151,6 @@ func (m *member) takePlace() bool {
 	return true
 }
 
-// ask makes w, which is in back, the wait for the member's place. When w leaves back, it asks no more. The caller holds the
-// group's mu.
+// ask records w, which is in back, as the wait for the member's place. When w leaves back, leave
+// removes the record. The caller holds the group's mu.
 func (m *member) ask(w *queued) { m.asks, w.member = w, m }

@@ -9,18 +9,20 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// Pull is [iter.Pull] for tasks: next returns one value of seq after the other, and stop ends the sequence. Between two
-// calls the task may suspend and so come to another thread. With iter.Pull itself that ends the process where workers
-// are pinned ("coro: OS thread locking must match locking at coroutine creation"), because the coroutine belongs to the thread that
-// was locked when it was made. Pull, next and stop therefore give up the thread's lock while they create, enter and leave the
-// sequence, which costs some 2 ns. And a sequence of
-// iter.Pull counts as no task: what waits in it blocks the worker.
+// Pull is [iter.Pull] for tasks. next returns the values of seq one by one, and stop ends the
+// sequence. Between two calls the task may suspend, and so move to another thread. With iter.Pull
+// that would end the process where workers are pinned ("coro: OS thread locking must match locking
+// at coroutine creation"), because the coroutine belongs to the thread that was locked when it was
+// made. Pull, next and stop therefore unlock the thread while they create, enter and leave the
+// sequence, which costs about 2 ns. Another difference is that a sequence of iter.Pull does not
+// count as a task, so an operation that waits in it blocks the worker.
 //
-// Only the task c may call Pull, next and stop; they panic if it does not run. The task must call stop, unless next has returned
-// false: the sequence is never collected otherwise.
+// Only the task c may call Pull, next and stop. They panic if another task or a goroutine calls
+// them. The task must call stop unless next has returned false, because otherwise the sequence is
+// never collected.
 //
-// seq runs as a part of the task, on a stack of its own: it may suspend the task by c. A panic of seq comes up in next
-// or stop, as does a runtime.Goexit; the sequence has ended then.
+// seq runs as part of the task, on a stack of its own, and may suspend the task by c. If seq panics
+// or calls runtime.Goexit, so does next or stop, and the sequence has ended.
 func Pull[V any](c *Ctx, seq iter.Seq[V]) (next func() (V, bool), stop func()) {
 	if seq == nil {
 		panic("task: Pull with a nil sequence")
@@ -63,7 +65,7 @@ func Pull[V any](c *Ctx, seq iter.Seq[V]) (next func() (V, bool), stop func()) {
 	}, func() { swap(s) }
 }
 
-// Pull2 is [Pull] for sequences of pairs, as [iter.Pull2] is.
+// Pull2 is [Pull] for sequences of pairs, like [iter.Pull2].
 func Pull2[K, V any](c *Ctx, seq iter.Seq2[K, V]) (next func() (K, V, bool), stop func()) {
 	if seq == nil {
 		panic("task: Pull2 with a nil sequence")
