@@ -11,8 +11,8 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A group under a limit allocates nothing for a member, although Go waits for a place nearly each time. (Under the race detector
-// a sync.Pool forgets at random.)
+// A group under a limit allocates nothing for a member, although Go waits for a place nearly every
+// time. (Not under the race detector, where a sync.Pool drops values at random.)
 func TestLimitedGroupDoesNotAllocate(t *testing.T) {
 	s, err := scheduler.New(scheduler.WithWorkers(1))
 	require.NoError(t, err)

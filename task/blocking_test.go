@@ -31,7 +31,7 @@ func TestBlocking(t *testing.T) {
 			assert.Equal(t, 7, v)
 			assert.Equal(t, errStop, err)
 
-			// The worker serves others, on whom fn may wait.
+			// The worker runs other tasks, and fn may wait for them.
 			var met task.Completion[int]
 			c.Go(func(*task.Ctx) { met.Complete(1, nil) })
 			assert.NoError(t, c.Blocking(func() { <-met.Done() }))
@@ -45,7 +45,7 @@ func TestBlocking(t *testing.T) {
 			assert.Equal(t, task.ErrGoexit, c.Go(func(c *task.Ctx) { c.Blocking(runtime.Goexit) }).WaitContext(c))
 			assert.NoError(t, c.Blocking(func() {}))
 
-			// What waits there blocks the goroutine, and what starts does so from outside.
+			// In these functions a wait blocks the goroutine, and a task is started from outside.
 			for _, blocking := range []func(func()) error{c.Blocking, c.BlockingOrAbandon} {
 				var later task.Completion[int]
 				c.Go(func(*task.Ctx) { later.Complete(1, nil) })
@@ -72,7 +72,7 @@ func TestBlocking(t *testing.T) {
 	})
 }
 
-// At most as many functions run at once as the limit says, and all run.
+// At most as many functions run at once as the limit allows, and all of them run.
 func TestBlockingLimit(t *testing.T) {
 	const limit = 3
 	guarded(t, []scheduler.Option{scheduler.WithBlockingLimit(limit)}, func(t *testing.T, s *scheduler.Scheduler) {
@@ -106,8 +106,8 @@ func TestBlockingLimitRange(t *testing.T) {
 	}
 }
 
-// A cancelled task goes on at once: with its function running, and with it in the queue, where it then is not called. It ends
-// when its function has returned.
+// A cancelled task goes on at once, both while its function runs and while its function is in the
+// queue. In the queue the function is never called. The task ends when its function has returned.
 func TestBlockingCancel(t *testing.T) {
 	guarded(t, []scheduler.Option{scheduler.WithBlockingLimit(1)}, func(t *testing.T, s *scheduler.Scheduler) {
 		begun, end, left := make(chan struct{}), make(chan struct{}), make(chan struct{})
@@ -145,7 +145,7 @@ func awaitState(x task.Task, want task.State) {
 	}
 }
 
-// Shutdown and Close wait for functions that nobody else waits for.
+// Shutdown and Close wait for functions that no task waits for.
 func TestBlockingClose(t *testing.T) {
 	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
 		begun, end := make(chan struct{}), make(chan struct{})
@@ -174,8 +174,8 @@ func TestBlockingClose(t *testing.T) {
 	})
 }
 
-// However a task ends after it has left a call, it ends after the function: for those that wait for it, for its group, and for its
-// future.
+// However a task ends after it has left a call, it ends only after the call's function has
+// returned. The waiters of the task, of its group and of its future all see that.
 func TestBlockingOutlastsNoTask(t *testing.T) {
 	ways := []struct {
 		name string
@@ -187,7 +187,7 @@ func TestBlockingOutlastsNoTask(t *testing.T) {
 	}
 	starts := []struct {
 		name string
-		// start starts f, and returns what cancels it and what waits for its end.
+		// start starts f, and returns a function that cancels it and one that waits for its end.
 		start func(s *scheduler.Scheduler, f func(c *task.Ctx)) (cancel func(), wait func())
 	}{
 		{"Wait", func(s *scheduler.Scheduler, f func(c *task.Ctx)) (cancel, wait func()) {
@@ -250,13 +250,13 @@ func TestBlockingOutlastsNoTask(t *testing.T) {
 	})
 }
 
-// Functions that have panicked or called Goexit after their tasks have left them have ended as well, and one that never came to be
-// called is not waited for.
+// A task's end also comes after the end of a left function that panics or calls Goexit. If the
+// function was never called, the task does not wait for it.
 func TestBlockingLeftCallsEnd(t *testing.T) {
 	var panics atomic.Int32
 	handler := scheduler.WithPanicHandler(func(task.Task, *task.PanicError) {
 		for range 10_000 {
-			runtime.Gosched() // the task would end meanwhile
+			runtime.Gosched() // time for the task to end too early
 		}
 		panics.Add(1)
 	})
@@ -282,7 +282,7 @@ func TestBlockingLeftCallsEnd(t *testing.T) {
 	})
 }
 
-// A function that ends the scheduler does not wait for itself; it may wait for tasks.
+// A function that closes the scheduler does not wait for itself. It may wait for tasks.
 func TestBlockingEnds(t *testing.T) {
 	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
 		x := s.Go(func(c *task.Ctx) {
@@ -301,7 +301,7 @@ func TestBlockingEnds(t *testing.T) {
 	})
 }
 
-// A panic that comes when the task has gone on is not lost.
+// A panic that comes after the task has gone on is not lost.
 func TestBlockingStrayPanic(t *testing.T) {
 	type report struct {
 		t task.Task
@@ -327,7 +327,7 @@ func TestBlockingStrayPanic(t *testing.T) {
 	})
 }
 
-// Cancellation at any point: each call ends, and the counts balance.
+// Each call ends and the counts balance, whenever the task is cancelled.
 func TestBlockingCancelStress(t *testing.T) {
 	guarded(t, []scheduler.Option{scheduler.WithBlockingLimit(2)}, func(t *testing.T, s *scheduler.Scheduler) {
 		rounds := 1000

@@ -16,11 +16,12 @@ import (
 	"github.com/heddle-go/heddle/task/tsync"
 )
 
-// What waits parks the task that calls, whatever context it is given. These are the mistakes that programs make with contexts: each
-// program must end, with the right result.
+// An operation that waits parks the calling task, whatever context it is given. The tests in this
+// file make the mistakes that programs make with contexts. Each program must end with the right
+// result.
 
-// outerUses are what a function does with the c of a function around it. If c's task has ended, they may return
-// context.Canceled; otherwise they return nil.
+// outerUses are the uses that a function may make of the c of an enclosing function. If the task of
+// c has ended, they may return context.Canceled. Otherwise they return nil.
 var outerUses = map[string]func(c *task.Ctx, u *outerUse) error{
 	"lock": func(c *task.Ctx, u *outerUse) error {
 		if err := u.lock(c); err != nil {
@@ -94,7 +95,7 @@ var outerUses = map[string]func(c *task.Ctx, u *outerUse) error{
 	},
 }
 
-// An outerUse is what the users of one c share.
+// An outerUse is the state that the users of one c share.
 type outerUse struct {
 	mu           tsync.Mutex
 	inside, most int // under mu
@@ -108,14 +109,14 @@ func newOuterUse() *outerUse {
 
 func (u *outerUse) lock(ctx context.Context) error { return u.mu.LockContext(ctx) }
 
-// drain receives what is sent on ch until that is closed.
+// drain receives from ch until it is closed.
 func (u *outerUse) drain(c *task.Ctx) {
 	for range u.ch.All(c) {
 		u.received++
 	}
 }
 
-// TestOuterCtxInAChild: children that use their parent's c, while the parent runs, waits, or has ended.
+// TestOuterCtxInAChild: children use their parent's c while the parent runs, waits or has ended.
 func TestOuterCtxInAChild(t *testing.T) {
 	const children = 20
 	for name, use := range outerUses {
@@ -204,7 +205,8 @@ func TestOuterCtxInALoop(t *testing.T) {
 	}
 }
 
-// TestGroupContextInMembers: members wait under the group's context, as with errgroup, while what made the group waits or runs.
+// TestGroupContextInMembers: members wait under the group's context, as with errgroup, while the
+// maker of the group waits or runs.
 func TestGroupContextInMembers(t *testing.T) {
 	for _, parked := range []bool{true, false} {
 		for _, fails := range []bool{true, false} {
@@ -286,8 +288,9 @@ func TestBackgroundInTasks(t *testing.T) {
 	})
 }
 
-// TestStaleContexts: contexts derived from the Ctx of a task that has ended are used by another task, which may have its descriptor,
-// and by a goroutine. The ended ones end the wait with their cause; those without a cancellation do not.
+// TestStaleContexts: contexts are derived from the Ctx of a task that has ended. Another task,
+// which may have the same descriptor, uses them, and so does a goroutine. A context that has ended
+// ends the wait with its cause. A context without a cancellation does not end the wait.
 func TestStaleContexts(t *testing.T) {
 	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
 		for range 50 {

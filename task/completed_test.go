@@ -49,7 +49,8 @@ func TestCompleted(t *testing.T) {
 		}
 		is.Equal(-1, at)
 
-		// Those that are there come in the order of the arguments, also under a context that has ended, and again.
+		// Results that are already there come in the order of the arguments, even under a context
+		// that has ended, and again in a second loop.
 		over, cancel := context.WithCancelCause(ctx)
 		cancel(errStop)
 		for range 2 {
@@ -61,7 +62,7 @@ func TestCompleted(t *testing.T) {
 			is.Equal(n, i)
 		}
 
-		// The end of the context ends the sequence; leaving the loop leaves nothing behind.
+		// The end of the context ends the sequence. Leaving the loop leaves nothing behind.
 		slow := new(task.Completion[int])
 		fs = []*task.Future[int]{
 			task.Submit(s, func(*task.Ctx) (int, error) { return slow.Wait() }),

@@ -130,7 +130,7 @@ type queued struct {
 	in         *waitQueue     // nil when taken out; under mu, like next and prev
 	next, prev *queued
 
-	member *member // the member that waits for its place, if in is a group's back; under mu. See place.go
+	member *member // in a group's back, the member that waits for its place; under mu. See place.go
 
 	// then, if not nil, is called instead of waking a waiter, by the waker that takes the whole
 	// list out. by is the waker's running task, or nil. then must not wait.

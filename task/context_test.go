@@ -25,8 +25,8 @@ func isDone(ctx context.Context) bool {
 	}
 }
 
-// A context that was derived from a task's goes on showing that task after its end, and no other, although many
-// tasks come after it.
+// A context derived from a task's Ctx still shows that task after its end, and no other task,
+// although many tasks come after it.
 func TestContextAfterTheEnd(t *testing.T) {
 	type user struct{}
 	derive := map[string]func(c context.Context) context.Context{
@@ -79,7 +79,8 @@ func TestContextAfterTheEnd(t *testing.T) {
 	})
 }
 
-// A task without contexts: a context of it that was used in its life shows its end, and never another task's values.
+// For a task without contexts: a context derived from its Ctx and used during its life shows the
+// task's end, and never another task's values.
 func TestContextOfAPlainTaskAfterTheEnd(t *testing.T) {
 	type user struct{}
 	use := map[string]func(c *task.Ctx, ctx context.Context){
@@ -127,7 +128,8 @@ func TestContextOfAPlainTaskAfterTheEnd(t *testing.T) {
 	})
 }
 
-// Err is Canceled or DeadlineExceeded, and context.Cause says why, for a task's Ctx and what is derived from it.
+// Err is Canceled or DeadlineExceeded, and context.Cause returns the reason, for a task's Ctx and
+// for the contexts derived from it.
 func TestErrAndCauseOfCtx(t *testing.T) {
 	type how struct {
 		opts []task.Option
@@ -174,7 +176,8 @@ func TestErrAndCauseOfCtx(t *testing.T) {
 				s, err := scheduler.New(scheduler.WithWorkers(2))
 				require.NoError(t, err)
 				defer s.Close()
-				// What ends by itself may end before the task has started, which then never does: again, with more time.
+				// A context with a timeout may end before the task has started. Then the task never
+				// starts, so try again with a longer timeout.
 				for d := 10 * time.Millisecond; ; d *= 2 {
 					ready, goOn := make(chan *task.Ctx, 1), make(chan struct{})
 					h := x.make(d)
@@ -216,7 +219,7 @@ func TestErrAndCauseOfCtx(t *testing.T) {
 					}
 					for i, ctx := range all {
 						for ctx.Err() == nil {
-							runtime.Gosched() // package context may leave it to a goroutine
+							runtime.Gosched() // package context may end ctx on a goroutine
 						}
 						assert.Equal(t, x.err, ctx.Err(), "context %d", i)
 						assert.Equal(t, x.cause, context.Cause(ctx), "context %d", i)
@@ -232,7 +235,8 @@ func TestErrAndCauseOfCtx(t *testing.T) {
 	}
 }
 
-// When a cancel function has returned, the contexts below say so: task.WithTimeout's, a task's, and what is below them.
+// When a cancel function has returned, the contexts below report the end: those of
+// task.WithTimeout, a task's Ctx, and contexts derived from these.
 func TestCancellingIsSynchronous(t *testing.T) {
 	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
 		for range 20 {
@@ -306,7 +310,7 @@ func TestPrintingContexts(t *testing.T) {
 				for _, ctx := range []context.Context{c, x} {
 					assert.Contains(t, fmt.Sprintf("%v %+v", ctx, ctx), "task (")
 				}
-				for _, ctx := range []context.Context{x, z} { // y is named after what package context puts above it
+				for _, ctx := range []context.Context{x, z} { // package context names y after the context above it
 					assert.Contains(t, fmt.Sprintf("%v %+v", ctx, ctx), ".WithDeadline(")
 				}
 				_ = fmt.Sprint(y)
@@ -316,7 +320,8 @@ func TestPrintingContexts(t *testing.T) {
 	})
 }
 
-// A function that was given to AfterFunc and ends its goroutine leaves the task's cancellation and end complete.
+// If a function given to AfterFunc ends its goroutine, the task's cancellation and end are still
+// complete.
 func TestAfterFuncGoexit(t *testing.T) {
 	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
 		for i := range 8 {
@@ -345,7 +350,7 @@ func TestAfterFuncGoexit(t *testing.T) {
 	})
 }
 
-// errCtx is a context of a user's, one of whose methods panics from its n-th call on.
+// errCtx is a context of a user's type. One of its methods panics from its n-th call on.
 type errCtx struct {
 	context.Context
 	method string
@@ -363,8 +368,8 @@ func (x errCtx) Err() error            { x.call("Err"); return x.Context.Err() }
 func (x errCtx) Done() <-chan struct{} { x.call("Done"); return x.Context.Done() }
 func (x errCtx) Value(key any) any     { x.call("Value"); return x.Context.Value(key) }
 
-// A context that panics while a task is submitted under it, or by it, leaves nothing behind: Wait, group's Wait and Close
-// return.
+// A context that panics while a task is submitted under it, or by it, leaves nothing behind: Wait,
+// group's Wait and Close return.
 func TestContextThatPanics(t *testing.T) {
 	fn := func(*task.Ctx) {}
 	ways := map[string]func(s *scheduler.Scheduler, ctx context.Context){

@@ -161,7 +161,7 @@ func newTimed(parent context.Context, timers rt.Timers, at time.Time, left time.
 // above returns the context to derive the inner context from, for a timed context under parent.
 func above(parent context.Context) context.Context {
 	if c, ok := parent.(*Ctx); ok && !c.record().Extra().HasContext() {
-		return context.WithoutCancel(parent) // c's end ends the timed context at once: see wait.Watch in newTimed
+		return context.WithoutCancel(parent) // newTimed's wait.Watch ends the context as soon as c ends
 	}
 	if x, ok := parent.Value(wait.TellerKey{}).(*timed); ok && x.done == parent.Done() {
 		return within{parent, x.inner}

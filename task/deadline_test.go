@@ -17,7 +17,7 @@ import (
 	"github.com/heddle-go/heddle/task/tsync"
 )
 
-// onClock runs f as a task of a scheduler whose clock f can turn.
+// onClock runs f as a task of a scheduler whose clock f can advance.
 func onClock(t *testing.T, f func(c *task.Ctx, clock *handclock.Clock)) {
 	t.Helper()
 	clock := handclock.New()
@@ -29,7 +29,7 @@ func onClock(t *testing.T, f func(c *task.Ctx, clock *handclock.Clock)) {
 	require.NoError(t, s.Close())
 }
 
-// A maker makes contexts, those of the standard library or ours.
+// A maker makes contexts, either those of the standard library or ours.
 type maker struct {
 	deadline      func(ctx context.Context, t time.Time) (context.Context, context.CancelFunc)
 	timeout       func(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc)
@@ -42,10 +42,10 @@ var (
 	ours = maker{task.WithDeadline, task.WithTimeout, task.WithDeadlineCause, task.WithTimeoutCause}
 )
 
-// keyOfTest is a key of context values.
+// keyOfTest is the key of a context value.
 type keyOfTest struct{}
 
-// seen is what can be seen of a context.
+// seen is the observable state of a context.
 type seen struct {
 	err, cause error
 	done       bool
@@ -67,11 +67,12 @@ var (
 	errTimer  = errors.New("of the deadline")
 )
 
-// keep drops cancel: the end of the test's task, or the standard library's Background, does without.
+// keep drops cancel. The contexts end with the test's task, and those under the standard library's
+// Background need no end.
 func keep(ctx context.Context, _ context.CancelFunc) context.Context { return ctx }
 
-// contextCases are scenes in which a context is made under parent and ended in some way, and
-// expire lets a millisecond pass. They return the contexts to look at.
+// contextCases are scenes. Each makes a context under parent and ends it in some way. expire lets a
+// millisecond pass. A scene returns the contexts to look at.
 var contextCases = []struct {
 	name string
 	f    func(m maker, parent context.Context, expire func()) []context.Context
@@ -155,7 +156,8 @@ var contextCases = []struct {
 	}},
 }
 
-// settle waits until a context whose end has come knows it: the standard library may leave that to a goroutine.
+// settle waits until each context that should have ended reports its end. The standard library may
+// end a context on a goroutine.
 func settle(want []seen, ctxs []context.Context) {
 	for i, ctx := range ctxs {
 		for want[i].done && ctx.Err() == nil {
@@ -225,7 +227,7 @@ func TestWithDeadlineValues(t *testing.T) {
 		if _, ok := clock.Next(); ok {
 			t.Error("a timer is left")
 		}
-		// The end of the task is the end of the context.
+		// The end of the task ends the context.
 		var inner context.Context
 		x := c.Go(func(c *task.Ctx) { inner, _ = task.WithTimeout(c, time.Hour) })
 		_ = x.WaitContext(c)
@@ -238,13 +240,14 @@ func TestWithDeadlineValues(t *testing.T) {
 	})
 	var none context.Context
 	require.Panics(t, func() { task.WithTimeout(none, 1) })
-	// Without a task it is the standard library's.
+	// Without a task, WithTimeout returns the standard library's context.
 	ctx, cancel := task.WithTimeout(context.Background(), 0)
 	defer cancel()
 	require.Equal(t, context.DeadlineExceeded, ctx.Err())
 }
 
-// Sleep of tasks and goroutines, ended by its time, by its context, and by a context that has ended before.
+// Sleep of tasks and goroutines ends by its time, by its context, and at once under a context that
+// has ended before.
 func TestSleep(t *testing.T) {
 	asEach(t, func(t *testing.T, s *scheduler.Scheduler, ctx context.Context) {
 		for _, d := range []time.Duration{-1, 0, 1, 100 * time.Microsecond} {
@@ -266,7 +269,7 @@ func TestSleep(t *testing.T) {
 	})
 }
 
-// The options, on every way to submit.
+// The deadline options, with every way to submit.
 func TestDeadlineOptions(t *testing.T) {
 	submit := map[string]func(s *scheduler.Scheduler, c *task.Ctx, fn func(c *task.Ctx), opts ...task.Option) (end func() error){
 		"Scheduler.Go": func(s *scheduler.Scheduler, c *task.Ctx, fn func(c *task.Ctx), opts ...task.Option) func() error {
@@ -310,7 +313,7 @@ func TestDeadlineOptions(t *testing.T) {
 					deadline, _ = c.Deadline()
 					c.Park()
 				}
-				// It runs, and is cancelled at its time.
+				// The task runs, and is cancelled at its deadline.
 				for i, opts := range []func(at time.Time) []task.Option{
 					func(at time.Time) []task.Option { return []task.Option{task.Deadline(at)} },
 					func(time.Time) []task.Option { return []task.Option{task.Timeout(time.Minute)} },
@@ -338,7 +341,7 @@ func TestDeadlineOptions(t *testing.T) {
 						t.Errorf("%d: Deadline is %v, want %v", i, deadline, at)
 					}
 				}
-				// It has not started: it never does.
+				// The task has not started, and so never does.
 				ran = 0
 				end := submit(s, c, parks, task.Timeout(time.Minute))
 				clock.Advance(time.Minute)
@@ -353,7 +356,7 @@ func TestDeadlineOptions(t *testing.T) {
 				if err := end(); err != context.DeadlineExceeded || ran != 0 {
 					t.Errorf("over before: %v, ran %d times", err, ran)
 				}
-				// It ends in time: nothing is left.
+				// The task ends in time, and nothing is left.
 				end = submit(s, c, func(*task.Ctx) {}, task.Timeout(time.Minute))
 				if err := end(); err != nil {
 					t.Errorf("in time: %v", err)
@@ -370,7 +373,7 @@ func TestDeadlineOptions(t *testing.T) {
 	}
 }
 
-// The deadline that a task shows is the earlier one of its own and its parent's.
+// A task shows the earlier one of its own deadline and its parent's.
 func TestDeadlineOfParent(t *testing.T) {
 	onClock(t, func(c *task.Ctx, _ *handclock.Clock) {
 		s, err := scheduler.New(scheduler.WithWorkers(1))
@@ -397,8 +400,9 @@ func TestDeadlineOfParent(t *testing.T) {
 	})
 }
 
-// A context's end wakes a task that is parked under it while hogs that checkpoint have all workers, and hogs that do not all but
-// one: nobody's timers are with a worker. (That it is on time is BenchmarkTimerLateness's business.)
+// A context's end wakes a task that is parked under it, even while hogs that checkpoint have all
+// workers, and while hogs that do not checkpoint have all workers but one, because no timer belongs
+// to a worker. (BenchmarkTimerLateness measures how late the wake-up is.)
 func TestTimeBesideHogs(t *testing.T) {
 	for _, workers := range []int{1, 2, 4} {
 		s, err := scheduler.New(scheduler.WithWorkers(workers), scheduler.WithQuantum(time.Millisecond), scheduler.WithStallAfter(0))

@@ -15,7 +15,7 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A native is what errgroup.Group offers.
+// A native is the interface of errgroup.Group.
 type native interface {
 	Go(f func() error)
 	TryGo(f func() error) bool
@@ -23,7 +23,7 @@ type native interface {
 	Wait() error
 }
 
-// asNative is a task.Group whose functions are given no Ctx.
+// asNative is a task.Group for functions without a Ctx.
 type asNative struct{ *task.Group }
 
 func (g asNative) Go(f func() error) { g.Group.Go(func(*task.Ctx) error { return f() }) }
@@ -32,14 +32,14 @@ func (g asNative) TryGo(f func() error) bool {
 	return g.Group.TryGo(func(*task.Ctx) error { return f() })
 }
 
-// A grouping makes groups: a plain one, as errgroup's zero value, and one under a context.
+// A grouping makes groups: a plain one, like errgroup's zero value, and one under a context.
 type grouping struct {
 	plain func() native
 	under func(ctx context.Context) (native, context.Context)
 }
 
-// withErrgroup runs body on errgroup itself, which shows that the test means what it says, and on task.Group, used by goroutines and
-// by tasks.
+// withErrgroup runs body on errgroup itself, which checks the test, and on task.Group, used by
+// goroutines and by tasks.
 func withErrgroup(t *testing.T, body func(t *assert.Assertions, ctx context.Context, mk grouping)) {
 	t.Run("errgroup", func(t *testing.T) {
 		body(assert.New(t), context.Background(), grouping{
@@ -47,7 +47,8 @@ func withErrgroup(t *testing.T, body func(t *assert.Assertions, ctx context.Cont
 			under: func(ctx context.Context) (native, context.Context) { return errgroup.WithContext(ctx) },
 		})
 	})
-	// Functions that hold their thread need workers of their own, and one for the task that uses the group.
+	// Functions that hold their thread need a worker each, and so does the task that uses the
+	// group.
 	for _, workers := range []int{3, 4, 8} {
 		s, err := scheduler.New(scheduler.WithWorkers(workers))
 		if !assert.NoError(t, err) {
@@ -77,29 +78,30 @@ func withErrgroup(t *testing.T, body func(t *assert.Assertions, ctx context.Cont
 	}
 }
 
-// What errgroup documents, point by point, holds for errgroup itself, which shows that the test means what it says, and for
-// task.Group.
+// Each statement of errgroup's documentation holds for errgroup itself, which checks the test, and
+// for task.Group.
 func TestErrgroup(t *testing.T) {
 	withErrgroup(t, func(t *assert.Assertions, ctx context.Context, mk grouping) {
 		fail := func(err error) func() error { return func() error { return err } }
 		fine := fail(nil)
 
-		// A plain group, errgroup's zero value, has no limit and cancels nobody.
+		// A plain group, like errgroup's zero value, has no limit and cancels no member.
 		g := mk.plain()
 		t.NoError(g.Wait())
 		var n atomic.Int32
 		gate := make(chan struct{})
 		for range 3 {
-			// Go does not wait for the functions; without a limit TryGo always adds one.
+			// Go does not wait for the functions. Without a limit, TryGo always adds a member.
 			g.Go(func() error { n.Add(1); return nil })
 			t.True(g.TryGo(func() error { n.Add(1); return errStop }))
 		}
-		// Wait waits for all, those of TryGo too, and returns an error if there was one.
+		// Wait waits for all functions, including those of TryGo, and returns an error if there was
+		// one.
 		t.Equal(errStop, g.Wait())
 		t.EqualValues(6, n.Load())
 		t.Equal(errStop, g.Wait(), "and again")
 
-		// If there were several, it is the first in time.
+		// If there were several errors, Wait returns the first in time.
 		g = mk.plain()
 		g.SetLimit(1)
 		g.Go(fine)
@@ -127,7 +129,7 @@ func TestErrgroup(t *testing.T) {
 		t.NoError(g.Wait())
 		t.ErrorIs(gctx.Err(), context.Canceled)
 		t.Equal(context.Canceled, context.Cause(gctx))
-		// The end of the given context is the derived one's, and no error of the group.
+		// The end of the given context ends the derived one, and is no error of the group.
 		parent, cancel := context.WithCancelCause(ctx)
 		g, gctx = mk.under(parent)
 		cancel(errStop)
@@ -136,14 +138,15 @@ func TestErrgroup(t *testing.T) {
 		t.NoError(g.Wait())
 		t.Equal(errStop, context.Cause(gctx))
 
-		// TryGo starts the function only if there is room under the limit, and says whether.
+		// TryGo starts the function only if there is room under the limit, and returns whether it
+		// did.
 		g = mk.plain()
 		g.SetLimit(2)
 		hold := func() error { <-gate; return nil }
 		t.True(g.TryGo(hold))
 		t.True(g.TryGo(hold))
 		t.False(g.TryGo(func() error { panic("it was not started") }))
-		// The limit stays as it is while anybody is active.
+		// The limit cannot be changed while any function is active.
 		t.Panics(func() { g.SetLimit(3) })
 		close(gate)
 		t.NoError(g.Wait())
@@ -194,10 +197,10 @@ func TestErrgroupTables(t *testing.T) {
 				}
 				t.Equal(first, g.Wait(), "%v", results)
 			}
-			// After it the context has ended, with the first error or none.
+			// After Wait the context has ended, with the first error or with none.
 			for _, try := range []bool{false, true} {
 				g, gctx := mk.under(ctx)
-				g.SetLimit(1) // the errors come in order
+				g.SetLimit(1) // so that the errors come in order
 				for _, err := range results {
 					f := func() error { return err }
 					if !try {
@@ -205,7 +208,7 @@ func TestErrgroupTables(t *testing.T) {
 						continue
 					}
 					for !g.TryGo(f) {
-						runtime.Gosched() // the place is freed when the function before has ended
+						runtime.Gosched() // the place is free once the previous function has ended
 					}
 				}
 				t.Equal(first, g.Wait(), "%v", results)
@@ -220,7 +223,8 @@ func TestErrgroupTables(t *testing.T) {
 	})
 }
 
-// TestErrgroupTryGo: a limit lets exactly so many in, again after Wait, and can be changed then.
+// TestErrgroupTryGo: a limit lets in exactly as many functions as it says. That holds again after
+// Wait, and the limit can be changed then.
 func TestErrgroupTryGo(t *testing.T) {
 	withErrgroup(t, func(t *assert.Assertions, _ context.Context, mk grouping) {
 		g := mk.plain()
@@ -249,7 +253,7 @@ func TestErrgroupTryGo(t *testing.T) {
 	})
 }
 
-// TestErrgroupGoLimit: never more functions run at once than the limit says, however they give way.
+// TestErrgroupGoLimit: no more functions run at once than the limit says, however they give way.
 func TestErrgroupGoLimit(t *testing.T) {
 	withErrgroup(t, func(t *assert.Assertions, _ context.Context, mk grouping) {
 		const limit = 5
@@ -275,7 +279,8 @@ func TestErrgroupGoLimit(t *testing.T) {
 	})
 }
 
-// TestErrgroupPipeline: functions that wait under the group's context, for native channels, end with the first error.
+// TestErrgroupPipeline: functions that wait for native channels, under the group's context, end
+// with the first error.
 func TestErrgroupPipeline(t *testing.T) {
 	withErrgroup(t, func(t *assert.Assertions, ctx context.Context, mk grouping) {
 		for _, fails := range []bool{false, true} {

@@ -14,7 +14,7 @@ type nilError struct{ text string }
 
 func (e *nilError) Error() string { return e.text }
 
-// The text of a panic is one line, whatever the value. The stack comes with %+v.
+// The text of a panic is one line, for any value. %+v adds the stack.
 func TestPanicErrorFormats(t *testing.T) {
 	stack := []byte("goroutine 7 [running]:\nmain.f()\n")
 	e := &task.PanicError{Value: "boom", Stack: stack}

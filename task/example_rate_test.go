@@ -10,8 +10,9 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// limited calls f when the limiter lets it. The task is parked meanwhile: rate.Limiter.Wait would block its worker. If the task is
-// cancelled while it waits, it gives its turn back.
+// limited waits until the limiter allows a call, and then calls f. The task is parked meanwhile,
+// whereas rate.Limiter.Wait would block its worker. If the task is cancelled while it waits, it
+// returns its reservation to the limiter.
 func limited(c *task.Ctx, l *rate.Limiter, f func()) error {
 	r := l.Reserve()
 	if !r.OK() {
@@ -25,7 +26,7 @@ func limited(c *task.Ctx, l *rate.Limiter, f func()) error {
 	return nil
 }
 
-// A rate.Limiter of golang.org/x/time says how long to wait; the task sleeps.
+// A rate.Limiter of golang.org/x/time says how long to wait, and the task sleeps that long.
 func Example_rateLimit() {
 	s, err := scheduler.New(scheduler.WithWorkers(1))
 	if err != nil {

@@ -10,7 +10,8 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// The context can be passed on to anything that takes one, and ends on time also while all processors compute.
+// The context can be passed to any function that takes one. It ends on time even while all
+// processors compute.
 func ExampleWithTimeout() {
 	sched, err := scheduler.New()
 	if err != nil {
@@ -29,7 +30,7 @@ func ExampleWithTimeout() {
 	// true <nil>
 }
 
-// A task that takes too long is cancelled, and sees that wherever it waits.
+// A task that takes too long is cancelled, and notices it wherever it waits.
 func ExampleTimeout() {
 	sched, err := scheduler.New()
 	if err != nil {
@@ -46,7 +47,7 @@ func ExampleTimeout() {
 	// Output: context deadline exceeded
 }
 
-// Sleep serves goroutines as well, which stop waiting when their context ends.
+// Sleep also serves goroutines. It returns early when their context ends.
 func ExampleSleep() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 	defer cancel()

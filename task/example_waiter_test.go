@@ -11,11 +11,12 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A Mailbox is a queue of letters without a bound: Put never waits. Tasks and goroutines may use it together.
+// A Mailbox is an unbounded queue of letters: Put never waits. Tasks and goroutines may use it
+// together.
 type Mailbox struct {
-	mu      sync.Mutex // held for a moment only, so it may be one of package sync
+	mu      sync.Mutex // held only for a moment, so a mutex of package sync is fine
 	letters []string
-	takers  []*taker // first come, first served; those that have given up may stand among them
+	takers  []*taker // first come, first served; may contain takers that have given up
 }
 
 // A taker is one wait in Take.
@@ -30,7 +31,7 @@ func (m *Mailbox) Put(letter string) {
 		t := m.takers[0]
 		m.takers = m.takers[1:]
 		if !t.w.Claim() {
-			continue // it has given up
+			continue // the taker has given up
 		}
 		t.letter = letter
 		m.mu.Unlock()
@@ -41,7 +42,8 @@ func (m *Mailbox) Put(letter string) {
 	m.mu.Unlock()
 }
 
-// Take waits for a letter, parking the task or blocking the goroutine. If ctx ends first, it returns the cause and has taken none.
+// Take waits for a letter, parking the task or blocking the goroutine. If ctx ends first, Take
+// returns the cause and has taken no letter.
 func (m *Mailbox) Take(ctx context.Context) (string, error) {
 	t := new(taker)
 	t.w.Init(ctx)
@@ -63,7 +65,7 @@ func (m *Mailbox) Take(ctx context.Context) (string, error) {
 	return t.letter, nil
 }
 
-// A primitive of one's own: a mailbox, in which tasks wait by parking.
+// A user's own primitive: a mailbox in which tasks wait by parking.
 func ExampleWaiter() {
 	sched, err := scheduler.New()
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Whoever loses interest in a result leaves nothing behind with it.
+// A caller that no longer waits for a result leaves nothing in the future's queue.
 func TestRaceWithdraws(t *testing.T) {
 	var slow, fast Future[int]
 	for _, f := range []*Future[int]{&slow, &fast} {

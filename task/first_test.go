@@ -67,7 +67,7 @@ func TestFirst(t *testing.T) {
 		}
 		other := errors.New("other")
 
-		// A success beats failures that came before it, and cancels the rest.
+		// A success wins over failures that came before it, and cancels the other tasks.
 		var a, b task.Completion[int]
 		fs := []*task.Future[int]{never(), after(&a, 1, errStop), after(&b, 2, nil), never()}
 		a.Complete(0, nil)
@@ -83,7 +83,7 @@ func TestFirst(t *testing.T) {
 		_, err = fs[1].WaitContext(ctx)
 		assert.Equal(t, errStop, err)
 
-		// All fail, the last argument first: the errors are joined in order.
+		// All fail, the last argument first. The errors are joined in the order of the arguments.
 		var gates [3]task.Completion[int]
 		errs := []error{errStop, other, errors.New("third")}
 		fs = nil
@@ -97,7 +97,7 @@ func TestFirst(t *testing.T) {
 		assert.EqualError(t, err, "stop\nother\nthird")
 		assert.ErrorIs(t, err, other)
 
-		// Given up, it leaves everything as it was.
+		// If First gives up, it leaves everything as it was.
 		f := never()
 		short, cancel := context.WithCancelCause(ctx)
 		time.AfterFunc(time.Millisecond, func() { cancel(errStop) })
@@ -111,7 +111,7 @@ func TestFirst(t *testing.T) {
 	})
 }
 
-// Results that come together, from all workers: there is one winner, and nothing hangs.
+// Results come from all workers at the same time. There is one winner, and nothing hangs.
 func TestFirstStress(t *testing.T) {
 	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
 		rounds := 300

@@ -15,7 +15,8 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// Callers that come while a call is under way share its result, and there is one call at a time for each key.
+// Callers that come while a call is under way share its result. There is one call at a time for
+// each key.
 func TestFlight(t *testing.T) {
 	asEach(t, func(t *testing.T, s *scheduler.Scheduler, ctx context.Context) {
 		is := assert.New(t)
@@ -42,7 +43,8 @@ func TestFlight(t *testing.T) {
 				runtime.Gosched()
 			}
 		}
-		// Another key has a call of its own meanwhile, and a context ends the wait, or the call before it begins.
+		// Meanwhile another key has a call of its own. The end of a context ends the wait, or
+		// prevents the call.
 		v, err := f.DoContext(ctx, 2, func() (string, error) { return "two", nil })
 		is.Equal("two", v)
 		is.NoError(err)
@@ -59,14 +61,14 @@ func TestFlight(t *testing.T) {
 		if n := calls.Load(); n < 1 || n > 20 {
 			t.Errorf("%d calls", n)
 		}
-		// What is over is forgotten.
+		// A Flight forgets a call that has ended.
 		v, err = f.Do(1, func() (string, error) { return "again", nil })
 		is.Equal("again", v)
 		is.NoError(err)
 	})
 }
 
-// A call that has begun is the only one: with the first caller inside, the others wait.
+// Only one call is made: while the first caller is in it, the others wait.
 func TestFlightShares(t *testing.T) {
 	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
 		var f task.Flight[string, int]
@@ -80,7 +82,7 @@ func TestFlightShares(t *testing.T) {
 		for range 10 {
 			fs = append(fs, task.Submit(s, func(*task.Ctx) (int, error) { return f.Do("a", never) }))
 		}
-		// All of them wait before the gate opens, or there would be a second call.
+		// All of them must wait before the gate opens. Otherwise there would be a second call.
 		for _, x := range fs {
 			for x.Task().State() != task.Waiting {
 				runtime.Gosched()
@@ -100,7 +102,7 @@ func TestFlightShares(t *testing.T) {
 	})
 }
 
-// Others get a panic and a Goexit as errors.
+// The other callers get a panic and a Goexit as errors.
 func TestFlightFails(t *testing.T) {
 	guarded(t, []scheduler.Option{scheduler.WithPanicHandler(func(task.Task, *task.PanicError) {})}, func(t *testing.T, s *scheduler.Scheduler) {
 		for _, end := range []func(){func() { panic("fell") }, runtime.Goexit} {
@@ -138,7 +140,7 @@ func ExampleFlight() {
 	defer s.Close()
 	var pages task.Flight[string, string]
 	get := func(c *task.Ctx, url string) (string, error) {
-		return pages.DoContext(c, url, func() (string, error) { // called once for all that ask meanwhile
+		return pages.DoContext(c, url, func() (string, error) { // called once for all concurrent callers
 			_ = c.Sleep(0) // asks the server
 			return "the page at " + url, nil
 		})

@@ -79,7 +79,7 @@ func TestFutureClosed(t *testing.T) {
 	})
 }
 
-// Many complete, many wait, and some give up.
+// Many tasks complete, many wait, and some give up.
 func TestCompletion(t *testing.T) {
 	asEach(t, func(t *testing.T, s *scheduler.Scheduler, ctx context.Context) {
 		for range 50 {

@@ -280,7 +280,8 @@ func (g *Group) await(ctx context.Context, c *Ctx) error {
 	if me != nil && me.g == g {
 		panic("task: Group.Wait called by a member of the group, which would wait for itself: let the member return, and Wait outside of it")
 	}
-	if c != nil && c == g.maker.Load() && (me == nil || !me.g.limited) { // a member with a place must lend it first
+	// A member with a place must lend the place before it waits.
+	if c != nil && c == g.maker.Load() && (me == nil || !me.g.limited) {
 		switch ctx {
 		case context.Context(c):
 			g.joinRecent(c, rt.ForWake)
@@ -349,7 +350,8 @@ type ctxMember struct {
 // member's place. If launch returns an error, the task was not started and the caller must call
 // undo. If a method of a user's context panics, launch itself calls undo.
 func (g *Group) launch(by context.Context, c *Ctx, fn func(c *Ctx) error, opts []Option) error {
-	if _, own := by.(*Ctx); (own || by == background) && len(opts) == 0 || g.on != nil { // startForeign skips the member on its own
+	// Either no method of a user's context is called, or startForeign skips the member itself.
+	if _, own := by.(*Ctx); (own || by == background) && len(opts) == 0 || g.on != nil {
 		return g.enter(by, c, fn, opts)
 	}
 	returned := false
@@ -413,7 +415,7 @@ func (g *Group) joinRecent(c *Ctx, k rt.Park) {
 	for i, t := range g.recent {
 		g.recent[i] = Task{}
 		if t.record() != nil && t.record().Status().Fresh(t.life()) {
-			_ = t.join(c, rt.WaitMembers, k) // the group has a member's error, and await will see c's cancellation
+			_ = t.join(c, rt.WaitMembers, k) // the group has the error; await sees c's cancellation
 		}
 	}
 }

@@ -20,8 +20,8 @@ import (
 
 var errStop = errors.New("stop")
 
-// guarded runs a test with 1, 2 and 4 workers. A hang ends the process with all stacks; at the end the scheduler
-// must balance.
+// guarded runs a test with 1, 2 and 4 workers. A hang ends the process and prints all stacks. At
+// the end the scheduler must balance.
 func guarded(t *testing.T, opts []scheduler.Option, test func(t *testing.T, s *scheduler.Scheduler)) {
 	for _, n := range []int{1, 2, 4} {
 		t.Run(fmt.Sprintf("workers=%d", n), func(t *testing.T) {
@@ -41,8 +41,8 @@ func guarded(t *testing.T, opts []scheduler.Option, test func(t *testing.T, s *s
 	}
 }
 
-// asEach is guarded with the body called by a task, by a task that passes a context derived from its own, and by a
-// goroutine. Bodies use assert: FailNow is not for tasks.
+// asEach is guarded. It calls body three times: by a task, by a task that passes a context derived
+// from its own, and by a goroutine. Bodies use assert, because a task must not call FailNow.
 func asEach(t *testing.T, body func(t *testing.T, s *scheduler.Scheduler, ctx context.Context)) {
 	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
 		t.Run("task", func(t *testing.T) {
@@ -59,7 +59,7 @@ func asEach(t *testing.T, body func(t *testing.T, s *scheduler.Scheduler, ctx co
 	})
 }
 
-// starter is the task of ctx if there is one.
+// starter returns the task of ctx if there is one.
 func starter(s *scheduler.Scheduler, ctx context.Context) task.Starter {
 	if c, ok := task.From(ctx); ok {
 		return c
@@ -69,17 +69,17 @@ func starter(s *scheduler.Scheduler, ctx context.Context) task.Starter {
 
 func ok(*task.Ctx) error { return nil }
 
-// untilCancelled is a member that ends when it is cancelled.
+// untilCancelled is the function of a member that ends when it is cancelled.
 func untilCancelled(c *task.Ctx) error { return c.Sleep(time.Hour) }
 
-// recovered returns what f panics with.
+// recovered returns the value that f panics with.
 func recovered(f func()) (v any) {
 	defer func() { v = recover() }()
 	f()
 	return nil
 }
 
-// What errgroup documents, one by one.
+// The statements of errgroup's documentation, one by one.
 func TestGroup(t *testing.T) {
 	asEach(t, func(t *testing.T, s *scheduler.Scheduler, ctx context.Context) {
 		on := starter(s, ctx)
@@ -105,7 +105,7 @@ func TestGroup(t *testing.T) {
 			}},
 			{"Wait returns the first error, and without a context nobody is cancelled", func(t *assert.Assertions) {
 				g := task.NewGroup(on)
-				g.SetLimit(1) // one after the other
+				g.SetLimit(1) // so that members run one after the other
 				t.NoError(g.GoContext(ctx, ok))
 				t.NoError(g.GoContext(ctx, func(*task.Ctx) error { return errStop }))
 				t.NoError(g.GoContext(ctx, func(c *task.Ctx) error { t.NoError(c.Err()); return errors.New("second") }))
@@ -311,7 +311,7 @@ func TestGroup(t *testing.T) {
 			}},
 		}
 		for _, tc := range cases {
-			// Not a subtest: the body has to stay on its task.
+			// Not a subtest, because the body must stay on its task.
 			if a := assert.New(t); !a.NotPanics(func() { tc.test(a) }) || t.Failed() {
 				t.Errorf("in: %s", tc.name)
 				return
@@ -320,7 +320,7 @@ func TestGroup(t *testing.T) {
 	})
 }
 
-// foreign is a Starter of somebody else's, under a context.
+// foreign is a user's Starter, which starts tasks under a context.
 type foreign struct {
 	s   *scheduler.Scheduler
 	ctx context.Context
@@ -330,7 +330,7 @@ func (f foreign) Go(fn func(*task.Ctx), opts ...task.Option) task.Task {
 	return f.s.GoContext(f.ctx, fn, opts...)
 }
 
-// wrapper embeds a scheduler, and has a Go of its own.
+// wrapper embeds a scheduler and has its own Go.
 type wrapper struct {
 	*scheduler.Scheduler
 	started *atomic.Int32
@@ -341,7 +341,7 @@ func (w wrapper) Go(fn func(*task.Ctx), opts ...task.Option) task.Task {
 	return w.Scheduler.Go(fn, opts...)
 }
 
-// What embeds a scheduler is not taken for it.
+// A type that embeds a scheduler is not mistaken for the scheduler.
 func TestGroupOnAWrapper(t *testing.T) {
 	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
 		w := wrapper{s, new(atomic.Int32)}
@@ -354,7 +354,7 @@ func TestGroupOnAWrapper(t *testing.T) {
 	})
 }
 
-// A member that never runs fails with the cause, and gives back its place.
+// A member that never runs fails with the cause, and gives its place back.
 func TestGroupSkipped(t *testing.T) {
 	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
 		ctx, cancel := context.WithCancelCause(context.Background())
@@ -413,7 +413,7 @@ func TestGroupClose(t *testing.T) {
 	})
 }
 
-// Members and callers are cancelled at any point; no place is lost and none is given twice.
+// Members and callers are cancelled at any point. No place is lost, and none is given twice.
 func TestGroupCancelStress(t *testing.T) {
 	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
 		rounds := 100
@@ -527,7 +527,7 @@ func ExampleGroup() {
 	// Output: <nil> [0 1 4 9]
 }
 
-// after is a Starter whose tasks go on when fn has returned.
+// after is a Starter whose tasks go on after fn has returned.
 type after struct {
 	s    *scheduler.Scheduler
 	then func(c *task.Ctx)
@@ -536,12 +536,12 @@ type after struct {
 func (a after) Go(fn func(*task.Ctx), opts ...task.Option) task.Task {
 	return a.s.Go(func(c *task.Ctx) {
 		fn(c)
-		fn(c) // is not called again
+		fn(c) // does not call the member again
 		a.then(c)
 	}, opts...)
 }
 
-// A member on a foreign Starter is over when its function is, although the task goes on.
+// A member on a foreign Starter ends when its function returns, although its task goes on.
 func TestGroupOnAStarterThatGoesOn(t *testing.T) {
 	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
 		var calls, went atomic.Int32
@@ -563,7 +563,8 @@ func TestGroupOnAStarterThatGoesOn(t *testing.T) {
 	})
 }
 
-// A call that a member has forked, and that another worker has taken, lends the member's place as the member does.
+// A call that a member has forked and another worker has stolen lends the member's place, as the
+// member itself does.
 func TestGroupInAStolenCall(t *testing.T) {
 	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
 		for range 20 {
@@ -573,7 +574,7 @@ func TestGroupInAStolenCall(t *testing.T) {
 			many := s.Workers() > 1
 			require.NoError(t, g.GoContext(context.Background(), func(c *task.Ctx) error {
 				parallel.Do(c, func(c *task.Ctx) {
-					for many && begun.Load() == 0 { // until the other one was stolen
+					for many && begun.Load() == 0 { // until the other call has been stolen
 						c.Checkpoint()
 					}
 				}, func(c *task.Ctx) {

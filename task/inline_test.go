@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Checkpoint costs a load, a decrement and a branch only where it is inlined. The go command keeps the
-// compiler's remarks with the build, so that this compiles the package once.
+// Checkpoint costs a load, a decrement and a branch only where it is inlined. The go command caches
+// the compiler's diagnostics with the build, so the test compiles the package only once.
 func TestCheckpointInlines(t *testing.T) {
 	if _, err := exec.LookPath("go"); err != nil {
 		t.Skip("no go command")

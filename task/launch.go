@@ -74,7 +74,8 @@ func (l *launcher) startForeign(h launched, x *rt.Extra, opts []Option) (Task, e
 	ran := new(atomicx.Bool)
 	started := false
 	defer func() {
-		if !started && ran.CompareAndSwap(false, true) { // Go has panicked, so a later call of the function does nothing
+		// If Go has panicked, a later call of the function does nothing.
+		if !started && ran.CompareAndSwap(false, true) {
 			h.skip(errStarterPanicked)
 		}
 	}()

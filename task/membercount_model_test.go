@@ -12,8 +12,9 @@ import (
 	"github.com/heddle-go/heddle/internal/explore"
 )
 
-// counts are a group's use of its memberCount: members that go, of which the first adds another before it does, and
-// waiters. No waiter may go on while a member is left, and none may wait for ever.
+// counts models how a group uses its memberCount. There are members that leave, the first of which
+// adds another member before it leaves, and waiters. No waiter may go on while a member is left,
+// and none may wait for ever.
 func counts(members, waiters int, leave func(h *memberCount) bool, watch func(h *memberCount)) func(*explore.Model) {
 	return func(m *explore.Model) {
 		h := new(memberCount)
@@ -83,7 +84,7 @@ func TestModelHeadcount(t *testing.T) {
 	explore.Run(t, c, counts(3, 1, (*memberCount).leave, (*memberCount).watch))
 }
 
-// comesAndGoes is a member that stays while another one comes and goes.
+// comesAndGoes models a member that stays while another member enters and leaves.
 func comesAndGoes(none func(h *memberCount) bool) func(*explore.Model) {
 	return func(m *explore.Model) {
 		h := new(memberCount)
@@ -100,7 +101,8 @@ func comesAndGoes(none func(h *memberCount) bool) func(*explore.Model) {
 	}
 }
 
-// Loading in before out takes one that stays and one that comes and goes for nobody.
+// If in were loaded before out, one member that stays and one that enters and leaves would look
+// like no members.
 func TestModelHeadcountOrder(t *testing.T) {
 	c := explore.Config{Preemptions: 3}
 	explore.Run(t, c, comesAndGoes((*memberCount).none))
@@ -112,7 +114,7 @@ func TestModelHeadcountOrder(t *testing.T) {
 	require.Contains(t, failure.Message, "taken for nobody")
 }
 
-// A waiter that does not make itself known waits for ever.
+// A waiter that skips Count-A1 waits for ever.
 func TestModelHeadcountUnwatched(t *testing.T) {
 	c := explore.Config{Preemptions: 2}
 	_, failure := explore.Check(c, counts(1, 1, (*memberCount).leave, func(*memberCount) {}))

@@ -43,7 +43,7 @@ func Receive[T any](ctx context.Context, ch <-chan T) (v T, ok bool, err error) 
 	if broken != nil {
 		panic(broken) // a method of ctx has panicked while the task waited
 	}
-	if err = context.Cause(ctx); err == nil { // ctx has no cause yet: only the task itself was cancelled
+	if err = context.Cause(ctx); err == nil { // so far only the task has been cancelled, not ctx
 		err = c.Cause()
 	}
 	return v, false, err
@@ -60,13 +60,12 @@ func AwaitDone(ctx context.Context, done <-chan struct{}) error {
 // A receipt is one wait of a task for a native channel. It is also the wait.Withdrawer of that
 // wait. The Receipt protocol runs between the task and the helper, a goroutine:
 //
-//	task                                     helper
-//	Receipt-T1 park until woken              Receipt-H1 select: receive from ch, or stop is closed
-//	Receipt-T2 if cancelled: close stop,     Receipt-H2 if it received: keep the value
-//	           park until woken, without
-//	           heeding cancellation          Receipt-H3 wake the task
-//	Receipt-T3 if received: return the value,
-//	           otherwise the cause
+//	task                                         helper
+//	Receipt-T1 park until woken                  Receipt-H1 select: receive, or stop is closed
+//	Receipt-T2 if cancelled: close stop, and     Receipt-H2 if it received: keep the value
+//	           park until woken, uncancellably   Receipt-H3 wake the task
+//	Receipt-T3 if it received: return the value,
+//	           otherwise return the cause
 //
 // The select of Receipt-H1 alone decides. So every value that the helper takes from ch reaches the
 // task. The task goes on only after Receipt-H3, when the helper can take nothing more.

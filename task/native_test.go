@@ -43,7 +43,7 @@ func TestReceive(t *testing.T) {
 		}
 		got(0, false, unbuffered)
 
-		// Given up: the cause, and nothing is taken.
+		// If Receive gives up, it returns the cause and takes nothing.
 		ch := make(chan int, 1)
 		for _, c := range []chan int{ch, nil} {
 			short, cancel := context.WithCancelCause(ctx)
@@ -93,7 +93,8 @@ func TestReceiveHoldsNoWorker(t *testing.T) {
 	})
 }
 
-// Each value that is sent is received once, whoever is cancelled meanwhile: by its handle, by a context, or by both.
+// Each value that is sent is received once, whichever task is cancelled meanwhile: by its handle,
+// by a context, or by both.
 func TestReceiveCancelStress(t *testing.T) {
 	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
 		values := 2000
@@ -136,7 +137,7 @@ func TestReceiveCancelStress(t *testing.T) {
 					go cancel()
 				}
 			}
-			all.Add(1) // a successor
+			all.Add(1) // the new receiver
 			c.Go(receiver)
 		}
 		for range 4 {

@@ -13,7 +13,7 @@ import (
 	"github.com/heddle-go/heddle/task/tsync"
 )
 
-// panic(nil) is told from a Goexit also where recover returns nil for both.
+// panic(nil) is distinguished from a Goexit even where recover returns nil for both.
 func TestPanicNilIsNoGoexit(t *testing.T) {
 	t.Setenv("GODEBUG", "panicnil=1")
 	s, err := scheduler.New(scheduler.WithWorkers(2))
@@ -62,7 +62,7 @@ func TestPanicNilIsNoGoexit(t *testing.T) {
 				_ = get()
 			}()
 			<-done
-			if err == nil { // what later calls get
+			if err == nil { // later calls get the panic
 				func() {
 					defer func() { err = &task.PanicError{Value: recover()} }()
 					_ = get()
@@ -82,7 +82,7 @@ func TestPanicNilIsNoGoexit(t *testing.T) {
 	}
 }
 
-// brokenAt is a context whose Done panics from a moment on.
+// brokenAt is a context whose Done panics once broken is set.
 type brokenAt struct {
 	context.Context
 	broken bool
@@ -95,8 +95,8 @@ func (x *brokenAt) Done() <-chan struct{} {
 	return x.Context.Done()
 }
 
-// A member that waits for a place in another group has lent its own, and has it again when the wait ends by a
-// panic of the context: with a limit of 1 two members never run at once.
+// A member that waits for a place in another group has lent its own place. It has the place again
+// when the wait ends by a panic of the context: with a limit of 1, two members never run at once.
 func TestPlaceIsTakenBackAfterAPanic(t *testing.T) {
 	s, err := scheduler.New(scheduler.WithWorkers(2))
 	require.NoError(t, err)

@@ -11,14 +11,16 @@ import (
 	"github.com/heddle-go/heddle/internal/explore"
 )
 
-// A placeModel takes the steps of place.go in place of tasks: what waits blocks on the explorer instead of parking.
+// A placeModel takes the steps of place.go without tasks. Where a task would park, it blocks on the
+// explorer.
 type placeModel struct {
 	g       *Group
 	members []*member
 	lend    func(m *member) *queued
 }
 
-// waiter puts a wait into q, and returns what blocks until it has been woken.
+// waiter puts a wait into q, and returns the wait and a function that blocks until it has been
+// woken.
 func (p *placeModel) waiter(q *waitQueue) (w *queued, wait func()) {
 	woken := false
 	w = &queued{mu: &p.g.mu, then: func(*Ctx) { woken = true }}
@@ -26,7 +28,7 @@ func (p *placeModel) waiter(q *waitQueue) (w *queued, wait func()) {
 	return w, func() { explore.Block("woken", func() bool { return woken }) }
 }
 
-// check is called with mu held.
+// check checks the invariant of place.go. The caller holds mu.
 func (p *placeModel) check() {
 	places, asks := 0, 0
 	for i, m := range p.members {
@@ -49,8 +51,8 @@ func (p *placeModel) check() {
 	}
 }
 
-// wait is an operation of a group that m's part waits in, and for nothing. A cancelled part gives up when it has not been
-// woken yet.
+// wait is an operation of a group in which a part of m waits. The wait itself is empty: only the
+// place matters. A cancelled part gives up (Place-P4) if it has not been woken.
 func (p *placeModel) wait(m *member, cancelled bool) {
 	g := p.g
 	g.mu.Lock()
@@ -74,7 +76,7 @@ func (p *placeModel) wait(m *member, cancelled bool) {
 	}
 }
 
-// end is the end of m.
+// end ends m.
 func (p *placeModel) end(m *member) {
 	if m.place {
 		m.place = false
@@ -82,8 +84,8 @@ func (p *placeModel) end(m *member) {
 	}
 }
 
-// forks is a group of limit 1 with a member whose parts wait in groups, the first of which joins the others, and with members of one
-// part that come after it.
+// forks models a group of limit 1. Its first member has several parts that wait in groups, and the
+// first part joins the others. The other members have one part each, and start later.
 func forks(parts, others int, cancelled bool, lend func(m *member) *queued) func(*explore.Model) {
 	return func(x *explore.Model) {
 		g := &Group{limited: true, limit: 1, active: 1}
@@ -139,8 +141,9 @@ func TestModelPlaces(t *testing.T) {
 	explore.Run(t, c, forks(2, 2, true, (*member).lendPlace))
 }
 
-// If a part that waits for the place stays in back when another one lends, there come to be two of one member. The first one gets
-// the place and joins the second, which waits for the place that its member has.
+// Suppose that a part that waits for the place stayed in back when another part lends. Then two
+// parts of one member would wait in back. The first would get the place and join the second, which
+// would wait for the place that its own member has.
 func TestModelPlacesTwoOfOneMember(t *testing.T) {
 	_, failure := explore.Check(explore.Config{Preemptions: 3}, forks(2, 1, false, func(m *member) *queued {
 		m.waits++

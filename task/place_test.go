@@ -16,8 +16,8 @@ import (
 	"github.com/heddle-go/heddle/task/parallel"
 )
 
-// crossed runs f for 1, 2, 4 and 8 workers, and limits from 1 to 4. A hang ends the process with the state of all tasks and
-// goroutines.
+// crossed runs f with 1, 2, 4 and 8 workers and limits from 1 to 4. A hang ends the process and
+// prints the state of all tasks and goroutines.
 func crossed(t *testing.T, f func(t *testing.T, s *scheduler.Scheduler, limit int)) {
 	for _, workers := range []int{1, 2, 4, 8} {
 		for limit := 1; limit <= 4; limit++ {
@@ -41,7 +41,7 @@ func crossed(t *testing.T, f func(t *testing.T, s *scheduler.Scheduler, limit in
 	}
 }
 
-// dumped is an io.Writer that keeps what is written.
+// dumped is an io.Writer that keeps everything written to it.
 type dumped []byte
 
 func (d *dumped) Write(p []byte) (int, error) {
@@ -49,7 +49,8 @@ func (d *dumped) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// rounds is how often the stress tests of places go through their shapes. Repeat a test with -count to run it for minutes.
+// rounds returns how often the stress tests of places go through their shapes. To run a test for
+// minutes, repeat it with -count.
 func rounds() int {
 	if testing.Short() {
 		return 3
@@ -57,8 +58,8 @@ func rounds() int {
 	return 10
 }
 
-// Each member loops in parallel, and each iteration waits for a group of its own: several parts of one member want its place
-// back at a time.
+// Each member runs a parallel loop, and each iteration waits for a group of its own. So several
+// parts of one member want its place back at the same time.
 func TestForksOfMembersWaitInGroups(t *testing.T) {
 	crossed(t, func(t *testing.T, s *scheduler.Scheduler, limit int) {
 		for range rounds() {
@@ -82,7 +83,8 @@ func TestForksOfMembersWaitInGroups(t *testing.T) {
 	})
 }
 
-// Groups with a limit, nested five deep, and beside each a call that is forked and goes as deep.
+// Groups with a limit are nested five deep, and beside each of them a forked call goes equally
+// deep.
 func TestNestedGroupsBesideForks(t *testing.T) {
 	crossed(t, func(t *testing.T, s *scheduler.Scheduler, limit int) {
 		for range rounds() {
@@ -108,7 +110,8 @@ func TestNestedGroupsBesideForks(t *testing.T) {
 	})
 }
 
-// Forked calls add members to the groups of all levels above them, and wait for those of their own.
+// Forked calls add members to the groups of all levels above them, and wait for the groups of their
+// own.
 func TestForksOfMembersAddToGroupsAbove(t *testing.T) {
 	crossed(t, func(t *testing.T, s *scheduler.Scheduler, limit int) {
 		for range rounds() {
@@ -140,7 +143,8 @@ func TestForksOfMembersAddToGroupsAbove(t *testing.T) {
 				return nil
 			}))
 			require.NoError(t, g.WaitContext(context.Background()))
-			// 2^k calls of rec at level k, 0 to 5, and of each of the first five two iterations that add 1 to 5 members.
+			// There are 2^k calls of rec at level k, for k from 0 to 5. Each call of the first five
+			// levels has two iterations, which add 1 to 5 members.
 			want := 0
 			for k := range 6 {
 				want += 1 << k
@@ -153,7 +157,8 @@ func TestForksOfMembersAddToGroupsAbove(t *testing.T) {
 	})
 }
 
-// A member, and the task of a future, that return without having joined a forked call end when that has ended, and fail.
+// If a member, or the task of a future, returns without having joined a forked call, it ends only
+// after the call has ended, and it fails.
 func TestUnjoinedForksOutlastNoMember(t *testing.T) {
 	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
 		if s.Workers() == 1 {
@@ -191,8 +196,9 @@ func TestUnjoinedForksOutlastNoMember(t *testing.T) {
 	})
 }
 
-// Members on two schedulers that are cancelled at any time, call Goexit and panic in forked calls that wait in groups. Goroutines and
-// members add members, and TryGo does. Everything ends, and the places are all there again.
+// Members on two schedulers are cancelled at any time, call Goexit, and panic in forked calls that
+// wait in groups. Goroutines and members add members, also with TryGo. Everything ends, and no
+// place is lost.
 func TestPlacesOfMembersThatFail(t *testing.T) {
 	crossed(t, func(t *testing.T, s *scheduler.Scheduler, limit int) {
 		other, err := scheduler.New(scheduler.WithWorkers(2))
@@ -253,7 +259,8 @@ func TestPlacesOfMembersThatFail(t *testing.T) {
 	})
 }
 
-// A member of a group with a limit waits for a group without one, whose member needs the place that the first one has to lend.
+// A member of a group with a limit waits for a group without one, whose member needs the place that
+// the first member has to lend.
 func TestMemberOfALimitedGroupMakesAnother(t *testing.T) {
 	for _, n := range []int{1, 2, 4} {
 		s, err := scheduler.New(scheduler.WithWorkers(n))
@@ -275,9 +282,10 @@ func TestMemberOfALimitedGroupMakesAnother(t *testing.T) {
 	}
 }
 
-// TestPlacesUnderWaitsThatNothingEnds: members of nested groups wait by Go and Wait, which their cancellation does not end, while
-// the tree is cancelled from outside or by a failure inside. Wait sees every member's end, each accepted function is called or skipped with a
-// cause, and members that are not cancelled keep to the limit.
+// TestPlacesUnderWaitsThatNothingEnds: members of nested groups wait in Go and Wait, which their
+// cancellation does not end, while the tree is cancelled from outside or by a failure inside. Wait
+// sees every member's end, each accepted function is called or skipped with a cause, and members
+// that are not cancelled keep to the limit.
 func TestPlacesUnderWaitsThatNothingEnds(t *testing.T) {
 	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
 		for round := range 40 {
@@ -336,7 +344,8 @@ func TestPlacesUnderWaitsThatNothingEnds(t *testing.T) {
 	})
 }
 
-// TestPlaceIsWaitedForByACancelledTask: Go without a context waits on in a cancelled task, GoContext does not.
+// TestPlaceIsWaitedForByACancelledTask: in a cancelled task, Go without a context keeps waiting,
+// and GoContext does not.
 func TestPlaceIsWaitedForByACancelledTask(t *testing.T) {
 	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
 		var gate task.Completion[int]

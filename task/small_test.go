@@ -18,7 +18,7 @@ import (
 	"github.com/heddle-go/heddle/task/tsync"
 )
 
-// panicOf returns the text of the panic of f, or "".
+// panicOf returns the text of f's panic, or "" if f returns.
 func panicOf(f func()) (text string) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -29,7 +29,7 @@ func panicOf(f func()) (text string) {
 	return ""
 }
 
-// TestNameAfterTheEnd: handles keep the name, whatever becomes of the descriptor.
+// TestNameAfterTheEnd: handles keep the name, whatever their descriptor does after the task's end.
 func TestNameAfterTheEnd(t *testing.T) {
 	s, err := scheduler.New(scheduler.WithWorkers(1))
 	require.NoError(t, err)
@@ -49,7 +49,7 @@ func TestNameAfterTheEnd(t *testing.T) {
 	}
 }
 
-// TestLogged: structured logs show what people can read.
+// TestLogged: structured logs show tasks in a form that people can read.
 func TestLogged(t *testing.T) {
 	s, err := scheduler.New(scheduler.WithWorkers(1))
 	require.NoError(t, err)
@@ -67,7 +67,7 @@ func TestLogged(t *testing.T) {
 		[]any{m["task"], m["ctx"], m["state"], m["level"], m["policy"], m["pinning"], m["stall"].(map[string]any)["Task"]})
 }
 
-// A panickingStarter panics, before or after it has called the function.
+// A panickingStarter panics before or after it has called the function.
 type panickingStarter struct {
 	on  task.Starter
 	ran bool
@@ -82,8 +82,8 @@ func (p panickingStarter) Go(fn func(c *task.Ctx), opts ...task.Option) task.Tas
 	panic("no")
 }
 
-// TestGroupOfAPanickingStarter: a member whose Starter panics, before or after it has called the function, does not stay
-// counted.
+// TestGroupOfAPanickingStarter: if a member's Starter panics, before or after it has called the
+// function, the member does not remain counted.
 func TestGroupOfAPanickingStarter(t *testing.T) {
 	s, err := scheduler.New(scheduler.WithWorkers(2))
 	require.NoError(t, err)
@@ -102,7 +102,7 @@ func TestGroupOfAPanickingStarter(t *testing.T) {
 	}
 }
 
-// TestNilSchedulers: a nil *Scheduler is named, wherever it is passed.
+// TestNilSchedulers: a panic names the nil *Scheduler, wherever it was passed.
 func TestNilSchedulers(t *testing.T) {
 	var none *scheduler.Scheduler
 	fn := func(c *task.Ctx) {}
@@ -133,7 +133,7 @@ func TestNilSchedulers(t *testing.T) {
 	require.Contains(t, panicOf(func() { new(scheduler.Scheduler).Stats() }), "zero Scheduler")
 }
 
-// TestNilContexts: each operation that takes a context says what to pass instead of none.
+// TestNilContexts: each operation that takes a context panics on nil and says what to pass instead.
 func TestNilContexts(t *testing.T) {
 	var none context.Context
 	var (
@@ -166,8 +166,8 @@ func TestNilContexts(t *testing.T) {
 	require.Contains(t, panicOf(func() { _ = task.Task{}.WaitContext(none) }), "nil context")
 }
 
-// TestZeroGroup: a goroutine that is no task cannot add members to the zero Group, and takes no place of it. Its members run on
-// the scheduler of the task that adds them.
+// TestZeroGroup: a goroutine that is no task cannot add members to the zero Group, and takes none
+// of its places. Members run on the scheduler of the task that adds them.
 func TestZeroGroup(t *testing.T) {
 	var g task.Group
 	fn := func(c *task.Ctx) error { return nil }
@@ -183,7 +183,7 @@ func TestZeroGroup(t *testing.T) {
 		require.NoError(t, err)
 		for _, limit := range []int{-1, 1} {
 			g.SetLimit(limit)
-			ran := 0 // by members that never run at once: on one worker, or under the limit
+			ran := 0 // not atomic: members run one at a time, on one worker or under the limit
 			add := func(c *task.Ctx) {
 				g.Go(func(c *task.Ctx) error { ran++; return nil })
 				if err := g.Wait(); err != nil {
@@ -204,7 +204,7 @@ func TestZeroGroup(t *testing.T) {
 	})
 }
 
-// TestZeroDeadline: the zero Time is no deadline, and replaces none.
+// TestZeroDeadline: the zero Time is no deadline, and does not replace one.
 func TestZeroDeadline(t *testing.T) {
 	s, err := scheduler.New(scheduler.WithWorkers(1))
 	require.NoError(t, err)
@@ -221,7 +221,8 @@ func TestZeroDeadline(t *testing.T) {
 	}
 }
 
-// TestWorker: the index is the worker's on which the caller runs, whichever c it asks, and -1 where there is none.
+// TestWorker: the result is the index of the worker that the caller runs on, whichever c it asks,
+// and -1 if the caller runs on none.
 func TestWorker(t *testing.T) {
 	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
 		n := s.Workers()
@@ -231,7 +232,7 @@ func TestWorker(t *testing.T) {
 		var bad atomic.Int64
 		require.NoError(t, s.Go(func(c *task.Ctx) {
 			outer = c
-			var inside [64]int // by worker: how many tasks are between two yields there
+			var inside [64]int // by worker: the number of tasks there between two yields
 			var g task.Group
 			for range 40 {
 				g.Go(func(mine *task.Ctx) error {
@@ -280,13 +281,13 @@ func ExampleCtx_Worker() {
 	defer s.Close()
 	type padded struct {
 		n int
-		_ [120]byte // two workers never write to one cache line
+		_ [120]byte // so that two workers never write to one cache line
 	}
 	counts := make([]padded, s.Workers())
 	g := task.NewGroup(s)
 	for range 1000 {
 		g.Go(func(c *task.Ctx) error {
-			counts[c.Worker()].n++ // without a lock: only one task runs on a worker at a time
+			counts[c.Worker()].n++ // needs no lock: a worker runs only one task at a time
 			return nil
 		})
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// TestWhy: a task that waits says for what.
+// TestWhy: a task that waits reports what it waits for.
 func TestWhy(t *testing.T) {
 	s, err := scheduler.New(scheduler.WithWorkers(2))
 	require.NoError(t, err)
@@ -20,7 +20,7 @@ func TestWhy(t *testing.T) {
 	hold := make(chan struct{})
 	defer close(hold)
 	hog := s.Go(func(*task.Ctx) { <-hold })
-	left := make(chan struct{}) // ends the call that the task of WaitBlocking leaves
+	left := make(chan struct{}) // ends the call that the WaitBlocking task leaves behind
 	for want, wait := range map[rt.WaitReason]func(c *task.Ctx){
 		rt.WaitReady: func(c *task.Ctx) { _ = c.Park() },
 		rt.WaitJoin:  func(c *task.Ctx) { _ = hog.WaitContext(c) },
@@ -54,7 +54,7 @@ func TestWhy(t *testing.T) {
 			require.Equal(t, want, (*rt.Task)(c).Status().WaitReason())
 			waits.Cancel()
 			if want == rt.WaitBlocking {
-				close(left) // a task ends after the calls that it has left
+				close(left) // because a task ends only after the calls it has left behind
 			}
 			require.Error(t, waits.Wait())
 		})
