@@ -257,7 +257,8 @@ func TestGroupContextInMembers(t *testing.T) {
 	}
 }
 
-// TestBackgroundInTasks: waits under context.Background() park. There are more of them than workers.
+// TestBackgroundInTasks: waits under context.Background() park. There are more waiting tasks than
+// workers.
 func TestBackgroundInTasks(t *testing.T) {
 	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
 		ch := tsync.NewChan[int](0)

@@ -310,7 +310,8 @@ func TestPrintingContexts(t *testing.T) {
 				for _, ctx := range []context.Context{c, x} {
 					assert.Contains(t, fmt.Sprintf("%v %+v", ctx, ctx), "task (")
 				}
-				for _, ctx := range []context.Context{x, z} { // package context names y after the context above it
+				// Not y: package context names y after the context above it.
+				for _, ctx := range []context.Context{x, z} {
 					assert.Contains(t, fmt.Sprintf("%v %+v", ctx, ctx), ".WithDeadline(")
 				}
 				_ = fmt.Sprint(y)

@@ -182,7 +182,8 @@ func TestErrgroup(t *testing.T) {
 	})
 }
 
-// TestErrgroupTables: what Wait returns after each Go, and what the contexts report, for several sequences of results.
+// TestErrgroupTables: for several sequences of results, the test checks what Wait returns after
+// each Go, and what the contexts report.
 func TestErrgroupTables(t *testing.T) {
 	errOther := errors.New("other")
 	withErrgroup(t, func(t *assert.Assertions, ctx context.Context, mk grouping) {

@@ -8,12 +8,14 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// Accumulate adds all of xs to accumulators, of which it makes about one for each worker, and merges those. It is [Fold] for large
-// accumulators, such as histograms, maps and matrices, where the order in which the elements are added makes no difference.
+// Accumulate adds all of xs to accumulators, of which it makes about one for each worker, and
+// merges the accumulators. Use it in place of [Fold] if the accumulators are large, such as
+// histograms, maps and matrices, and the order in which the elements are added makes no difference.
 //
-// fresh makes an empty accumulator. add adds a stretch of xs to acc, which it may change and return. merge adds b to a, which it
-// may change and return, and may keep b. Stretches are added in any order, so the result is that of a loop over xs only if it does not
-// depend on the order. If xs is empty, the result is what fresh returns.
+// fresh makes an empty accumulator. add adds a stretch of xs to acc. It may change acc and return
+// it. merge adds b to a. It may change a and return it, and may keep b. Stretches are added in any
+// order, so the result equals that of a loop over xs only if it does not depend on the order. If xs
+// is empty, the result is what fresh returns.
 //
 //	words, err := parallel.Accumulate(c, texts, func() map[string]int { return map[string]int{} },
 //		func(_ *task.Ctx, acc map[string]int, texts []string) map[string]int {
@@ -29,15 +31,17 @@ import (
 //			return a
 //		})
 //
-// A call of add has its accumulator to itself until it returns, also if it is suspended and goes on on another worker; calls that
-// begin on its worker meanwhile use others. As long as no call of add is suspended, there is at most one accumulator for each
-// worker. fresh and add run on several workers at a time. merge is called by the calling task alone, once less than there are
-// accumulators.
+// A call of add has its accumulator to itself until it returns, even if it is suspended and
+// continues on another worker. Calls that begin on its worker meanwhile use other accumulators. As
+// long as no call of add is suspended, there is at most one accumulator for each worker. fresh and
+// add run on several workers at the same time. Only the calling task calls merge, once less often
+// than there are accumulators.
 //
-// If the task is cancelled in the middle, the result is the zero value and the error is the cause. Panics are as with [For]. add cannot
-// be interrupted, so stretches are as short as the ranges of [ForRange].
+// If the task is cancelled in the middle, the result is the zero value and the error is the cause.
+// Panics are as with [For]. Accumulate cannot interrupt add, so it keeps the stretches as short as
+// the ranges of [ForRange].
 //
-// Work is that of the calls, span O(log n) plus the largest grain and the calls of merge.
+// Work is that of the calls. Span is O(log n) plus the largest grain and the calls of merge.
 func Accumulate[T, A any](c *task.Ctx, xs []T, fresh func() A, add func(c *task.Ctx, acc A, xs []T) A, merge func(a, b A) A, opts ...Option) (A, error) {
 	if fresh == nil || add == nil || merge == nil {
 		panic("parallel: Accumulate with a nil function")
@@ -64,16 +68,18 @@ type accumulating[T, A any] struct {
 func (p *accumulating[T, A]) step(c *task.Ctx, lo, hi int) int {
 	x := p.s.take((*rt.Task)(c).Worker().Index)
 	x.acc = p.add(c, x.acc, p.xs[lo:hi])
-	p.s.put(x) // if add has panicked, the loop has no result
+	p.s.put(x) // not deferred: if add panics, the loop has no result
 	return hi
 }
 
 func (p *accumulating[T, A]) split() part { return p }
 func (p *accumulating[T, A]) append(part) {}
 
-// shards are the accumulators of a loop. A step takes one, so that no other step finds it, and puts it back. Its home is the worker
-// on which it was made: that worker finds it there, in its cache as a rule, and makes no other one while it is there. Those which
-// cannot go home, because another one is there, are in the list of all workers, where a worker looks before it makes one.
+// shards holds the accumulators of a loop. A step takes one, so that no other step finds it, and
+// puts it back afterwards. An accumulator's home is the worker on which it was made. While it is
+// there, the worker finds it, usually in its cache, and makes no other one. If an accumulator comes
+// back while another one is at its home, it goes into rest, a list for all workers. A worker looks
+// there before it makes a new accumulator.
 type shards[A any] struct {
 	fresh func() A
 	home  [maxPools]atomic.Pointer[shard[A]]
@@ -87,10 +93,11 @@ type shard[A any] struct {
 	home int // a worker's index
 }
 
-// take takes an accumulator for a step on the worker with this index.
+// take takes an accumulator for a step on the worker with the given index. It makes one if it finds
+// none.
 func (s *shards[A]) take(worker int) *shard[A] {
 	if worker < maxPools {
-		if x := s.home[worker].Swap(nil); x != nil { // pairs with put: the step before has left acc
+		if x := s.home[worker].Swap(nil); x != nil { // pairs with the CAS in put, which publishes acc
 			return x
 		}
 	}
@@ -106,7 +113,7 @@ func (s *shards[A]) take(worker int) *shard[A] {
 	return &shard[A]{acc: s.fresh(), home: worker}
 }
 
-// put puts x back.
+// put puts x back: to its home if that is empty, and otherwise into rest.
 func (s *shards[A]) put(x *shard[A]) {
 	if x.home < maxPools && s.home[x.home].CompareAndSwap(nil, x) {
 		return
@@ -116,7 +123,7 @@ func (s *shards[A]) put(x *shard[A]) {
 	s.mu.Unlock()
 }
 
-// merged merges all accumulators, when none is taken.
+// merged merges all accumulators. No step may hold one. It returns a fresh one if there are none.
 func (s *shards[A]) merged(merge func(a, b A) A) A {
 	all := s.rest
 	for i := range s.home {

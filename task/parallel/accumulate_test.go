@@ -12,13 +12,13 @@ import (
 	"github.com/heddle-go/heddle/task/parallel"
 )
 
-// A tally is an accumulator that notices when two calls use it at a time.
+// A tally is an accumulator that detects two calls using it at the same time.
 type tally struct {
 	inUse atomic.Bool
 	n     int
 }
 
-// One accumulator for each worker is enough for calls that are not suspended, however many stretches there are.
+// If no call is suspended, one accumulator for each worker is enough for any number of stretches.
 func TestAccumulatorsOfWorkers(t *testing.T) {
 	each(t, func(t *testing.T, s *scheduler.Scheduler) {
 		workers := s.Stats().Workers
@@ -49,7 +49,7 @@ func TestAccumulatorsOfWorkers(t *testing.T) {
 	})
 }
 
-// Calls that yield and park in the middle keep their accumulators, wherever they go on.
+// A call that yields or parks in the middle keeps its accumulator, wherever it continues.
 func TestAccumulatorsOfSuspendedCalls(t *testing.T) {
 	each(t, func(t *testing.T, s *scheduler.Scheduler) {
 		within(t, s, func(c *task.Ctx) error {
@@ -95,7 +95,7 @@ func TestAccumulatorsOfSuspendedCalls(t *testing.T) {
 	})
 }
 
-// The accumulator of no element is a fresh one.
+// Without elements, the result is a fresh accumulator.
 func TestAccumulateNothing(t *testing.T) {
 	s := open(t, 2)
 	got, err := parallel.Run(s, func(c *task.Ctx) (string, error) {
@@ -106,7 +106,8 @@ func TestAccumulateNothing(t *testing.T) {
 	require.Equal(t, "fresh", got)
 }
 
-// BenchmarkAccumulate counts values into a histogram of 256 KB. Fold makes one for each span, Accumulate for each worker.
+// BenchmarkAccumulate counts values into a histogram of 256 KB. Fold makes a histogram for each
+// span, Accumulate makes one for each worker.
 func BenchmarkAccumulate(b *testing.B) {
 	xs := make([]uint16, 1<<20)
 	for i := range xs {

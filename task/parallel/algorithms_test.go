@@ -16,7 +16,7 @@ import (
 	"github.com/heddle-go/heddle/task/parallel"
 )
 
-// A pair can be told apart from others that compare equal.
+// A pair can be told apart from other pairs that compare equal to it.
 type pair struct{ key, at int }
 
 func byKey(a, b pair) int { return cmp.Compare(a.key, b.key) }
@@ -31,7 +31,7 @@ func mergeCounts(a, b map[int]int) map[int]int {
 	return a
 }
 
-// check compares every algorithm with its sequential meaning.
+// check compares the result of every algorithm with that of a sequential loop.
 func check(c *task.Ctx, xs []int, opts ...parallel.Option) error {
 	n := len(xs)
 	var wrong []string
@@ -170,7 +170,7 @@ func check(c *task.Ctx, xs []int, opts ...parallel.Option) error {
 	return nil
 }
 
-// short bounds what is scanned, as the strings grow with each element.
+// short limits the input of a scan, because the strings grow with each element.
 func short[T any](xs []T) []T { return xs[:min(len(xs), 300)] }
 
 func numbers(n int, seed uint64) []int {
@@ -202,7 +202,7 @@ func FuzzAlgorithms(f *testing.F) {
 	s := open(f, 4)
 	f.Fuzz(func(t *testing.T, data []byte, grain uint16) {
 		if len(data) > 2000 {
-			return // what is put together of strings takes quadratic time
+			return // because joining strings takes quadratic time
 		}
 		xs := make([]int, len(data))
 		for i, b := range data {

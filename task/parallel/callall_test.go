@@ -14,7 +14,8 @@ import (
 	"github.com/heddle-go/heddle/task/parallel"
 )
 
-// The results are in the order of the arguments, however many there are, and wherever the calls are made.
+// The results are in the order of the arguments, for any number of arguments and wherever the calls
+// are made.
 func TestCallAll(t *testing.T) {
 	triple := parallel.Define(func(c *task.Ctx, n int) int {
 		if n%3 == 0 {
@@ -47,7 +48,7 @@ func TestCallAll(t *testing.T) {
 	})
 }
 
-// Calls are made in a task that is cancelled, and see it.
+// In a cancelled task the calls are made, and see the cancellation.
 func TestCallAllCancelled(t *testing.T) {
 	cause := parallel.Define(func(c *task.Ctx, n int) error {
 		if n == 3 {

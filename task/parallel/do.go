@@ -3,20 +3,22 @@ package parallel
 import "github.com/heddle-go/heddle/task"
 
 // Do runs the functions, in parallel where workers are idle, and returns when all of them have
-// returned. Each gets the Ctx of the task that it runs on, which need not be c.
+// returned. Each function gets the Ctx of the task that it runs on, which may differ from c.
 //
-// The calling task runs the first function itself and offers the others to thieves; those that nobody
-// took it runs too, in order. So without idle workers Do is a sequence of calls. While a function that was stolen runs
-// on, Do parks the task. The functions may wait for each other, but not for what the
-// caller does after Do.
+// The calling task runs the first function itself and offers the others to thieves. It then runs,
+// in order, those that no thief took. So without idle workers, Do is a sequence of calls. While a
+// stolen function is still running, Do parks the task. The functions may wait for each other, but
+// not for anything that the caller does after Do.
 //
-// If functions panic, Do panics after all have ended, with the *task.PanicError of the first of them in the
-// order of the arguments: its value and its stack. If functions call runtime.Goexit, the calling task does after all have
-// ended, and so ends with [task.ErrGoexit]; a panic of another goes before. Cancelling the task does not keep functions from being called;
-// they see it in their Ctx.
+// If functions panic, Do panics after all functions have ended, with the *task.PanicError of the
+// first one in the order of the arguments. The PanicError has the panic's value and stack. If
+// functions call runtime.Goexit, so does the calling task after all functions have ended, and it
+// ends with [task.ErrGoexit]. If another function panics, the panic takes precedence. Cancelling
+// the task does not prevent the functions from being called. They see the cancellation in their
+// Ctx.
 //
-// Work is the sum of the functions', span the largest. With two functions, Do costs about as much as the two closures
-// that the caller allocates.
+// Work is the sum of the functions' work, and span is the largest span. With two functions, Do
+// costs about as much as the two closures that the caller allocates.
 func Do(c *task.Ctx, fns ...func(c *task.Ctx)) {
 	for _, fn := range fns {
 		if fn == nil {
@@ -40,7 +42,8 @@ func Do(c *task.Ctx, fns ...func(c *task.Ctx)) {
 	}
 	var few [8]*forked
 	calls := few[:0]
-	// The last is forked first, so that the second is the newest and is taken back first.
+	// Fork the last function first. Then the second function is the newest, and is taken back
+	// first.
 	for i := len(fns) - 1; i > 0; i-- {
 		calls = append(calls, closures.Fork(c, fns[i]))
 	}

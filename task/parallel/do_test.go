@@ -49,7 +49,7 @@ func TestDoOrder(t *testing.T) {
 	})
 }
 
-// A panic reaches the caller after the siblings have ended, whoever ran which.
+// A panic reaches the caller after the siblings have ended, whichever worker ran each of them.
 func TestDoPanics(t *testing.T) {
 	each(t, func(t *testing.T, s *scheduler.Scheduler) {
 		for range scale(40) {
@@ -99,8 +99,8 @@ func TestDoReportsTheFirst(t *testing.T) {
 	})
 }
 
-// What a function forked and, by its panic, did not join, is over when Do panics: the
-// caller may go on.
+// If a function forks calls and panics before it joins them, the calls have ended when Do panics,
+// and the caller may go on.
 func TestDoAfterForksThatAreLost(t *testing.T) {
 	each(t, func(t *testing.T, s *scheduler.Scheduler) {
 		for range scale(100) {
@@ -110,7 +110,7 @@ func TestDoAfterForksThatAreLost(t *testing.T) {
 					for i := range 5 {
 						fib.Fork(c, i)
 						if i == 2 {
-							c.Yield() // exposes them
+							c.Yield() // exposes the forked calls
 						}
 					}
 					panic(errOops)
@@ -132,7 +132,7 @@ func TestDoAfterForksThatAreLost(t *testing.T) {
 func TestDoGoexit(t *testing.T) {
 	each(t, func(t *testing.T, s *scheduler.Scheduler) {
 		for range scale(50) {
-			// Whoever runs it: its own task ends, or it is reported as the panic of a stolen call.
+			// Whichever worker runs the second function, its Goexit ends the calling task.
 			task := s.Go(func(c *task.Ctx) {
 				defer func() { recover() }()
 				parallel.Do(c, func(*task.Ctx) { linger(5000) }, func(*task.Ctx) { runtime.Goexit() }, func(*task.Ctx) {})

@@ -1,9 +1,11 @@
-// Package parallel is fork-join parallelism on heddle's tasks: calls that cost a few nanoseconds to fork, and the everyday
-// algorithms over index ranges and slices built on them.
+// Package parallel is fork-join parallelism on heddle's tasks. It offers calls that cost a few
+// nanoseconds to fork, and common algorithms over index ranges and slices that are built on such
+// calls.
 //
 // # The way in
 //
-// Everything here is called by a task. [Run] makes one, for ordinary goroutines, and waits for its result:
+// A task must make every call into this package. For an ordinary goroutine, [Run] starts a task and
+// waits for its result:
 //
 //	sum, err := parallel.Run(sched, func(c *task.Ctx) (int, error) {
 //		return parallel.Reduce(c, xs, 0, func(a, b int) int { return a + b })
@@ -11,36 +13,47 @@
 //
 // # What to use
 //
-//   - [For], [ForRange], [ForEach], [ForEachSeq], [Map], [Filter], [Reduce], [Fold], [Accumulate], [ScanInclusive],
-//     [ScanExclusive], [MinMax], [Find], [Sort] and their kin, where one fits. They find out by themselves how finely to split.
-//   - [MapSeq] for calls that wait, so many at a time, with their results in order.
-//   - [Do] for a few functions at a time, and [InScope] where their number is not known beforehand.
-//   - [Define], with Fork and Join, for recursions: no closure, no allocation, and the cheapest by far. CallAll forks and joins
-//     any number of calls, and [Recursive] needs no package variable.
+//   - [For], [ForRange], [ForEach], [ForEachSeq], [Map], [Filter], [Reduce], [Fold], [Accumulate],
+//     [ScanInclusive], [ScanExclusive], [MinMax], [Find], [Sort] and their variants, where one of
+//     them fits. They work out by themselves how finely to split.
+//   - [MapSeq] for calls that wait. It bounds the number of calls under way and keeps the results
+//     in order.
+//   - [Do] for a few functions at a time, and [InScope] if their number is not known in advance.
+//   - [Define], with Fork and Join, for recursions. This is by far the cheapest way, with no
+//     closure and no allocation. CallAll forks and joins any number of calls. [Recursive] needs no
+//     package variable.
 //
 // # What a fork is
 //
-// A fork is an offer. An idle worker may take it, and then it runs as a task of its own, on that worker; otherwise the parent
-// makes the call itself when it joins. So nothing here is started that nobody has time for, and parallel code runs on one worker
-// at nearly the speed of sequential code. A function that is called in parallel is given the Ctx of the task that it
-// happens to run on, and uses that one: its parent's acts on the caller too, but is slower.
+// A fork is an offer. If an idle worker takes it, the call runs on that worker as a task of its
+// own. Otherwise the parent makes the call itself when it joins. So no task is started unless a
+// worker has time for it, and on one worker parallel code runs at nearly the speed of sequential
+// code. A function that is called in parallel gets the Ctx of the task that it runs on, and should
+// use that one. The parent's Ctx would also act on the caller, but more slowly.
 //
 // # Guarantees
 //
-//   - Every call is made exactly once, and has ended when the join, or the algorithm, returns or panics.
-//   - A parent waits only for its own children, parked, and meanwhile runs nothing else on its stack.
-//   - Results are those of the sequential loop if the operation is associative; it need not be commutative.
-//   - A panic is not lost: Join, Do, InScope, Run and the algorithms panic with a [*task.PanicError] that has the value and the stack
-//     of the function that panicked, after all that they started has ended. Of several panics, one is reported.
-//   - Cancelling a task cancels what was stolen from it. Calls are made all the same, and see it in their
-//     Ctx; the algorithms stop at the next grain and return the cause.
+//   - Every call is made exactly once, and has ended when the join or the algorithm returns or
+//     panics.
+//   - A parent waits only for its own children. It waits parked, and nothing else runs on its stack
+//     meanwhile.
+//   - If the operation is associative, the results are those of the sequential loop. The operation
+//     need not be commutative.
+//   - A panic is not lost. Join, Do, InScope, Run and the algorithms panic with a
+//     [*task.PanicError] that has the value and the stack of the function that panicked, after
+//     everything that they started has ended. If several functions panic, one of the panics is
+//     reported.
+//   - Cancelling a task also cancels the calls that were stolen from it. Calls are still made, and
+//     see the cancellation in their Ctx. The algorithms stop at the next grain and return the
+//     cause.
 //
 // # Not guaranteed
 //
-//   - That a fork runs in parallel, or before its join. Code that needs that wants tasks ([task.Ctx.Go]). In particular, a forked
-//     function must not wait for what its parent does between the fork and the join.
-//   - The order in which forks run. They may be joined in any order; the cheap one is last forked, first joined.
+//   - That a fork runs in parallel, or before its join. Code that needs that should use tasks
+//     ([task.Ctx.Go]). In particular, a forked function must not wait for anything that its parent
+//     does between the fork and the join.
+//   - The order in which forks run. Join forks in any order. Joining the newest first is cheapest.
 //
-// Work, in the documentation, is the time of all calls on one worker, and span the time on infinitely many. On p workers a
-// computation takes about work/p + span.
+// In this documentation, work is the time that all calls take on one worker, and span is the time
+// that they take on infinitely many workers. On p workers a computation takes about work/p + span.
 package parallel

@@ -20,8 +20,8 @@ import (
 	"github.com/heddle-go/heddle/task/parallel"
 )
 
-// sites are all the functions of the user's that the package calls, each by a call of what takes it: that calls f in each call of the
-// function.
+// sites are all the places at which the package calls a user's function. Each calls an algorithm
+// that takes such a function, and calls f in each call of the function.
 var sites = map[string]func(c *task.Ctx, xs []int, f func(), opts ...parallel.Option){
 	"Fold.merge": func(c *task.Ctx, xs []int, f func(), opts ...parallel.Option) {
 		parallel.Fold(c, xs, 0, func(acc int, xs []int) int { linger(20 * len(xs)); return acc + len(xs) },
@@ -41,7 +41,7 @@ var sites = map[string]func(c *task.Ctx, xs []int, f func(), opts ...parallel.Op
 		last := xs[len(xs)-1]
 		parallel.Reduce(c, xs, -1, func(a, b int) int {
 			if a == -1 {
-				f() // init is only combined when all are joined
+				f() // op sees init only after all parts have been joined
 			}
 			return last
 		}, opts...)
@@ -143,7 +143,8 @@ func init() {
 	}
 }
 
-// everySite runs each site with a fault in one of the calls of the user's function, the first ones and some later ones.
+// everySite runs each site with a fault in one call of the user's function: in the first ones, and
+// in some later ones.
 func everySite(t *testing.T, try func(s *scheduler.Scheduler, run func(c *task.Ctx, fault func()) siteEnd) error) {
 	for name, site := range sites {
 		t.Run(name, func(t *testing.T) {
@@ -177,14 +178,14 @@ func everySite(t *testing.T, try func(s *scheduler.Scheduler, run func(c *task.C
 	}
 }
 
-// A siteEnd is what is known when a site has ended, in whatever way.
+// A siteEnd is the state when a site has ended, by a return, a panic or a Goexit.
 type siteEnd struct {
-	reached bool // the call at which the fault was to be
-	v       any  // what recover returned
+	reached bool // whether the call with the fault was made
+	v       any  // the recovered value
 	err     error
 }
 
-// runSite calls site and has its at-th call end by fault.
+// runSite calls site and makes its at-th call end by fault.
 func runSite(c *task.Ctx, at int64, fault func(), site func(f func())) (e siteEnd) {
 	before := fib.Fork(c, 10)
 	d := (*rt.Task)(c)
@@ -228,7 +229,7 @@ func runSite(c *task.Ctx, at int64, fault func(), site func(f func())) (e siteEn
 	return e
 }
 
-// ends tells the test how a site ended: after a Goexit runSite does not return.
+// ends tells the test how a site ended, because after a Goexit runSite does not return.
 func ends(c *task.Ctx, e siteEnd) {
 	if p, ok := c.Value(endKey{}).(*siteEnd); ok {
 		*p = e
@@ -237,8 +238,8 @@ func ends(c *task.Ctx, e siteEnd) {
 
 type endKey struct{}
 
-// Whatever function panics in whatever call: all calls have ended when the caller sees it, nothing stays forked, and the
-// caller gets the value and the stack.
+// Whichever function panics in whichever call, all calls have ended when the caller sees the panic,
+// nothing stays forked, and the caller gets the value and the stack.
 func TestPanicAtEverySite(t *testing.T) {
 	everySite(t, func(s *scheduler.Scheduler, run func(c *task.Ctx, fault func()) siteEnd) error {
 		var e siteEnd
@@ -256,7 +257,8 @@ func TestPanicAtEverySite(t *testing.T) {
 	})
 }
 
-// The same for runtime.Goexit, which ends the task with ErrGoexit, whether the joiner made the call or a thief did.
+// The same holds for runtime.Goexit. It ends the task with ErrGoexit, whether the joiner or a thief
+// made the call.
 func TestGoexitAtEverySite(t *testing.T) {
 	everySite(t, func(s *scheduler.Scheduler, run func(c *task.Ctx, fault func()) siteEnd) error {
 		e, err := exitOf(s, func(c *task.Ctx) { run(c, runtime.Goexit) })
@@ -272,27 +274,29 @@ func TestGoexitAtEverySite(t *testing.T) {
 	})
 }
 
-// exitOf runs f as a task and returns how the site that it runs ended, and the task's error.
+// exitOf runs f as a task. It returns how the site in f ended, and the task's error.
 func exitOf(s *scheduler.Scheduler, f func(c *task.Ctx)) (e siteEnd, err error) {
 	err = s.Go(f, task.Parent(contextWith(&e))).Wait()
 	return e, err
 }
 
-// A meet is a pair of calls, of which one is stolen, that is, made by a task of its own, before the other goes on.
+// A meet is a pair of calls. One is stolen, that is, a task of its own makes it, before the other
+// goes on.
 type meet struct {
 	own    *task.Ctx   // the Ctx of the caller
-	under  atomic.Bool // the caller's has started
-	stolen atomic.Bool // the other has
+	under  atomic.Bool // the caller's call has started
+	stolen atomic.Bool // the other call has started
 }
 
-// call is one of the two calls. fault is what the stolen one does if that is asked for, or the other one.
+// call is one of the two calls. The stolen one calls fault if inStolen is set, and otherwise the
+// caller's one does.
 func (m *meet) call(c *task.Ctx, inStolen bool, fault func(), under *atomic.Int32) {
 	under.Add(1)
 	defer under.Add(-1)
 	if c == m.own {
 		m.under.Store(true)
 		for !m.stolen.Load() {
-			c.Yield() // exposes the other call; this worker may make it, as a task of its own
+			c.Yield() // exposes the other call, which this worker may run as a task of its own
 		}
 		if !inStolen {
 			fault()
@@ -312,7 +316,7 @@ func (m *meet) call(c *task.Ctx, inStolen bool, fault func(), under *atomic.Int3
 	}
 }
 
-// pairs make two calls of f in parallel, at the caller's leisure.
+// pairs make two calls of f in parallel. The calls may wait for each other.
 var pairs = map[string]func(c *task.Ctx, f func(c *task.Ctx)){
 	"Do": func(c *task.Ctx, f func(c *task.Ctx)) { parallel.Do(c, f, f) },
 	"Do of 4": func(c *task.Ctx, f func(c *task.Ctx)) {
@@ -337,7 +341,7 @@ var pairs = map[string]func(c *task.Ctx, f func(c *task.Ctx)){
 	"Func": func(c *task.Ctx, f func(c *task.Ctx)) {
 		g := parallel.Define(func(c *task.Ctx, _ int) int { f(c); return 0 })
 		x := g.Fork(c, 0)
-		c.Yield() // exposes it
+		c.Yield() // exposes x
 		f(c)
 		x.Join(c)
 	},
@@ -351,8 +355,8 @@ var pairs = map[string]func(c *task.Ctx, f func(c *task.Ctx)){
 	},
 }
 
-// A Goexit, such as testify's require calls, ends the task with ErrGoexit when all calls have ended, whether the call was made by the
-// task or was stolen.
+// A Goexit, for example by testify's require, ends the task with ErrGoexit after all calls have
+// ended, whether the call was stolen or not.
 func TestGoexitStolenOrNot(t *testing.T) {
 	for name, pair := range pairs {
 		for _, workers := range []int{1, 2, 4} {
@@ -383,13 +387,14 @@ func TestGoexitStolenOrNot(t *testing.T) {
 	}
 }
 
-// failing is a testing.T that is failed.
+// failing is a testing.T that records a failure.
 type failing struct{ failed atomic.Bool }
 
 func (f *failing) Errorf(string, ...any) { f.failed.Store(true) }
 func (f *failing) FailNow()              { runtime.Goexit() }
 
-// Do and InScope call all their functions, although some call Goexit, and if one panics the task has that panic.
+// Do and InScope call all their functions even if some call Goexit. If one panics, the task has its
+// panic.
 func TestGoexitAndPanicTogether(t *testing.T) {
 	for _, workers := range []int{1, 2, 4} {
 		s, handled := openHandled(t, workers)
@@ -420,7 +425,7 @@ func TestGoexitAndPanicTogether(t *testing.T) {
 				},
 				"For": func(c *task.Ctx) {
 					parallel.For(c, 4, func(c *task.Ctx, i int) { body(i)(c) })
-					ran.Store(4) // a loop need not go on
+					ran.Store(4) // a loop need not call the rest
 				},
 			} {
 				ran.Store(0)
@@ -443,7 +448,8 @@ func TestGoexitAndPanicTogether(t *testing.T) {
 	}
 }
 
-// A panic in one call and a Goexit in a stolen one, or the other way round: the panic is not lost.
+// One call panics and another one, which is stolen, calls Goexit, or the other way round. The panic
+// is not lost.
 func TestPanicBesideGoexit(t *testing.T) {
 	for name, pair := range pairs {
 		for _, panics := range []string{"own", "stolen"} {
@@ -459,10 +465,10 @@ func TestPanicBesideGoexit(t *testing.T) {
 								fault = runtime.Goexit
 							}
 							m.call(c, true, fault, &under)
-							fault() // of the own call
+							fault() // the caller's own call gets here
 						})
 					}).Wait()
-					if name == "Func" && panics == "stolen" { // it is not joined
+					if name == "Func" && panics == "stolen" { // the Goexit prevents the join
 						require.Error(t, err)
 					} else {
 						require.ErrorIs(t, err, errOops)
@@ -476,7 +482,7 @@ func TestPanicBesideGoexit(t *testing.T) {
 	}
 }
 
-// Elements are not lost when compare calls Goexit.
+// A sort loses no elements if compare calls Goexit.
 func TestGoexitInSortKeepsTheElements(t *testing.T) {
 	each(t, func(t *testing.T, s *scheduler.Scheduler) {
 		for round := range max(scale(60), 10) {
@@ -502,7 +508,7 @@ func TestGoexitInSortKeepsTheElements(t *testing.T) {
 	})
 }
 
-// contextWith is a context whose task tells e how its site ended.
+// contextWith returns a context whose task reports to e how its site ended.
 func contextWith(e *siteEnd) context.Context {
 	return context.WithValue(context.Background(), endKey{}, e)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/heddle-go/heddle/task/parallel"
 )
 
-// newScheduler is for examples about something else.
+// newScheduler is for examples whose subject is not the scheduler.
 func newScheduler() *scheduler.Scheduler {
 	s, err := scheduler.New()
 	if err != nil {
@@ -38,7 +38,7 @@ func ExampleRun() {
 	// Output: [1 4 9] <nil>
 }
 
-// A tree that knows only its neighbours.
+// A tree whose nodes know only their neighbours.
 type branch struct {
 	value       int
 	left, right *branch
@@ -93,7 +93,7 @@ func ExampleFunc_CallAll() {
 	// Output: 14 <nil>
 }
 
-// A function that does not refer to its own Func needs no init, and need not be global.
+// A function that does not refer to its own Func needs no init, and can be local.
 func ExampleDefine_local() {
 	sched := newScheduler()
 	defer sched.Close()
@@ -224,7 +224,7 @@ func ExampleFold() {
 	// Output: 10 <nil>
 }
 
-// A histogram is made once for each worker, and not once for each stretch.
+// Each worker makes one histogram, instead of one for each stretch.
 func ExampleAccumulate() {
 	sched := newScheduler()
 	defer sched.Close()
@@ -285,7 +285,7 @@ func ExampleSortStableFunc() {
 	// Output: [warp weft shed reed beam pick heddle] <nil> 6
 }
 
-// The panic of a function that ran in parallel comes to whoever waits for it.
+// The panic of a function that ran in parallel reaches the task or goroutine that waits for it.
 func ExampleDo_panic() {
 	sched := newScheduler()
 	defer sched.Close()
@@ -301,7 +301,7 @@ func ExampleDo_panic() {
 	// Output: a thread broke
 }
 
-// An algorithm that is cancelled in the middle says so.
+// An algorithm that is cancelled in the middle returns the cause.
 func ExampleMap_cancelled() {
 	sched := newScheduler()
 	defer sched.Close()

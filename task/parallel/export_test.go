@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// TurnClock has the time of steps told by now, in nanoseconds, until the test ends.
+// TurnClock replaces the clock of steps by now, which returns nanoseconds, until the test ends.
 func TurnClock(t *testing.T, now func() int64) {
 	old := clock
 	clock = func() time.Duration { return time.Duration(now()) }

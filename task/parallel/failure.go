@@ -10,9 +10,11 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// panicError makes v, which was recovered, a *task.PanicError with the present stack. It must be called by the
-// deferred function, while the stack of the panic is still there. What came up from a
-// parallel call further in has the stack of its origin already. v is nil if panic(nil) was called with GODEBUG=panicnil=1.
+// panicError returns a *task.PanicError for v, a recovered value, with the current stack. The
+// deferred function must call it, because the stack of the panic is there only until the deferred
+// function returns. If v is a PanicError of a parallel call further in, it has the stack of its
+// origin, and panicError returns it unchanged. v is nil if panic(nil) was called with
+// GODEBUG=panicnil=1.
 func panicError(v any) *task.PanicError {
 	if pe, ok := v.(*task.PanicError); ok {
 		return pe
@@ -23,12 +25,14 @@ func panicError(v any) *task.PanicError {
 	return &task.PanicError{Value: v, Stack: debug.Stack()}
 }
 
-// exits reports whether runtime.Goexit is what has the present deferred call called, whose function has not returned. It is
-// to be called by the deferred function.
+// exits reports whether runtime.Goexit is the reason why the current deferred function runs. Only
+// the deferred function may call it, and only if the function that deferred it has not returned
+// normally.
 //
-// A Goexit cannot be stopped, and what it passes must be as after a panic: the calls that were forked below have ended. A call that
-// another worker made ends by itself; the join then calls Goexit for the joiner. So a Goexit reaches the caller of an algorithm
-// whether the joiner made the call or a thief did. If another call has panicked, the task fails with that panic: see
+// A Goexit cannot be stopped. After it has passed, things must be as after a panic: the calls
+// forked below have ended. A call that another worker makes ends by itself, and then its join calls
+// Goexit for the joiner. So a Goexit reaches the caller of an algorithm, whether the joiner or a
+// thief made the call. If another call has panicked, the task fails with that panic: see
 // rt.Task.FailWith.
 //
 //go:noinline
@@ -37,21 +41,24 @@ func exits() bool {
 	return why == rt.Exiting
 }
 
-// unwindPanic is what a deferred function calls with what it recovered: it ends the calls that were forked by what
-// panicked, so that those that the task had forked before, mark of them, are the newest again.
+// unwindPanic is for a deferred function, with the value v that it recovered. It ends the calls
+// that the panicking function has forked, so that the mark calls that the task had forked before
+// are the newest again. It returns the panic as a *task.PanicError.
 func unwindPanic(c *task.Ctx, mark int, v any) *task.PanicError {
 	pe := panicError(v)
 	(*rt.Task)(c).UnwindForks(mark)
 	return pe
 }
 
-// A call that a join makes itself is on the joiner's stack, and its panic would come to the joiner as it is. So the join defers
-// what makes it a *task.PanicError. What there is to make is made once, by the innermost join; the joins further out let
-// it pass, since to recover and to panic again in each would put a panic on the stack for each, which all the later ones have to
-// search: quadratic in the depth of the recursion. The runtime does not show a panic's value to those who do not recover it, but
-// it shows who raised it.
+// If a join makes the call itself, the call is on the joiner's stack, and its panic would reach the
+// joiner unchanged. So the join defers a function that turns the panic into a *task.PanicError.
+// Only the innermost join does that, and the joins further out let the panic pass. If each join
+// recovered and panicked again, each would add a panic to the stack, and all later ones would have
+// to search through it: quadratic in the depth of the recursion. The runtime shows a panic's value
+// only to a function that recovers it, but it shows which function raised it.
 
-// raise raises the panic of a call that panicked with v, what recover returned, while the task had mark calls forked before it.
+// raise raises the panic of a call as a *task.PanicError. v is the value that recover returned, and
+// the task had forked mark calls before the call.
 //
 //go:noinline
 func raise(c *task.Ctx, mark int, v any) {
@@ -62,8 +69,9 @@ func raise(c *task.Ctx, mark int, v any) {
 
 var raiseName = runtime.FuncForPC(reflect.ValueOf(raise).Pointer()).Name()
 
-// passesThrough reports whether what has the present deferred call called is to pass the join: a panic that was raised by raise, or
-// a Goexit. It then does the rest of what raise does. Only the deferred function may call it.
+// passesThrough reports whether the cause of the current deferred call should pass the join: a
+// panic that raise has raised, or a Goexit. In that case it also does the remaining work of raise.
+// Only the deferred function may call it.
 //
 //go:noinline
 func passesThrough(c *task.Ctx, mark int) bool {
@@ -80,8 +88,8 @@ func passesThrough(c *task.Ctx, mark int) bool {
 	return true
 }
 
-// exitTo ends the calls that the task has forked but for mark of them, during a Goexit which keeps them from being joined. If one has
-// panicked, the task fails with that.
+// exitTo ends the calls that the task has forked, except for the oldest mark ones, during a Goexit
+// that prevents their joins. If one of them has panicked, the task fails with the panic.
 func exitTo(c *task.Ctx, mark int) {
 	for _, err := range (*rt.Task)(c).UnwindForks(mark) {
 		if pe, ok := err.(*task.PanicError); ok {
@@ -90,7 +98,8 @@ func exitTo(c *task.Ctx, mark int) {
 	}
 }
 
-// panicErrorOf is the failure of a call that another worker made, as the joiner is told it.
+// panicErrorOf returns the panic for the joiner of a call that another worker made and that ended
+// with err.
 func panicErrorOf(err error) *task.PanicError {
 	if pe, ok := err.(*task.PanicError); ok {
 		return pe
@@ -98,20 +107,21 @@ func panicErrorOf(err error) *task.PanicError {
 	return &task.PanicError{Value: err, Stack: []byte(fmt.Sprintf("[the call ended with %v]\n", err))}
 }
 
-// closures are the calls of Do and of Scope.
+// closures is the Func of the calls of Do and of Scope.
 var closures = Define(runClosure)
 
-// A forked is a call of a closure, whose result is how it failed.
+// A forked is a call of a closure. Its result is the closure's panic, or nil.
 type forked = Call[func(c *task.Ctx), *task.PanicError]
 
-// failWith is for a failure, if there is one, that a Goexit keeps from being raised.
+// failWith makes the task fail with failure, if that is not nil, because a Goexit prevents it from
+// being raised.
 func failWith(c *task.Ctx, failure *task.PanicError) {
 	if failure != nil {
 		(*rt.Task)(c).FailWith(failure)
 	}
 }
 
-// runClosure calls fn and returns its panic.
+// runClosure calls fn and returns its panic, or nil.
 func runClosure(c *task.Ctx, fn func(c *task.Ctx)) (failure *task.PanicError) {
 	mark := (*rt.Task)(c).Outstanding()
 	in := c // nil once fn has returned: see Join
@@ -129,7 +139,8 @@ func runClosure(c *task.Ctx, fn func(c *task.Ctx)) (failure *task.PanicError) {
 	return nil
 }
 
-// runBefore is runClosure for a caller that joins calls afterwards. If fn calls runtime.Goexit, runBefore joins them.
+// runBefore is runClosure for a caller that joins calls afterwards. If fn calls runtime.Goexit,
+// runBefore joins the calls itself.
 func runBefore(c *task.Ctx, fn func(c *task.Ctx), calls []*forked) (failure *task.PanicError) {
 	mark := (*rt.Task)(c).Outstanding()
 	in := c
@@ -148,9 +159,9 @@ func runBefore(c *task.Ctx, fn func(c *task.Ctx), calls []*forked) (failure *tas
 	return nil
 }
 
-// joinAll joins calls from the last to the first. It returns failure, or if that is nil, the failure of the call that it joined first
-// of those that panicked. If a call ends by runtime.Goexit, the others are joined before that goes on, and the task fails with what
-// joinAll would have returned.
+// joinAll joins calls from the last to the first. It returns failure, or if failure is nil, the
+// first panic that it meets. If a call ends by runtime.Goexit, joinAll joins the other calls before
+// the Goexit goes on, and the task fails with what joinAll would have returned.
 func joinAll(c *task.Ctx, calls []*forked, failure *task.PanicError) *task.PanicError {
 	whole := false
 	defer func() {
@@ -171,7 +182,8 @@ func joinAll(c *task.Ctx, calls []*forked, failure *task.PanicError) *task.Panic
 	return failure
 }
 
-// joined joins a call that returns its own panic. If nobody has started it, that is all there is to catch.
+// joined joins a call that returns its own panic. If no worker has started the call, no other panic
+// is possible.
 func joined(c *task.Ctx, x *forked) *task.PanicError {
 	if fn, ok := x.takeBack(c); ok {
 		return runClosure(c, fn)

@@ -6,11 +6,13 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// Filter returns a new slice with the elements of xs for which keep returns true, in their order. keep is called exactly once for
-// each, unless the task is cancelled in the middle: then the slice is nil and the error is the cause. Panics
-// are as with [For].
+// Filter returns a new slice with the elements of xs for which keep returns true, in their order.
+// It calls keep exactly once for each element, unless the task is cancelled in the middle. Then the
+// slice is nil and the error is the cause. Panics are as with [For]. keep must be short, because it
+// cannot park.
 //
-// Work is that of the calls and O(n) to copy what is kept; span is that of the copying, plus O(log n).
+// Work is that of the calls, plus O(n) to copy the elements that are kept. Span is that of the
+// copying, plus O(log n).
 func Filter[T any](c *task.Ctx, xs []T, keep func(x T) bool, opts ...Option) ([]T, error) {
 	if keep == nil {
 		panic("parallel: Filter with a nil function")
@@ -22,8 +24,8 @@ func Filter[T any](c *task.Ctx, xs []T, keep func(x T) bool, opts ...Option) ([]
 	return slices.Concat(append(k.full, k.last)...), nil
 }
 
-// kept is what a stretch of the slice yields: the pieces stay apart till the end, so that each element is copied
-// once more, and not at each level of the splitting.
+// kept is the result of a stretch of the slice. The pieces of several stretches stay separate until
+// the end. So each element is copied once more, and not once at each level of the splitting.
 type kept[T any] struct {
 	l    *loop
 	xs   []T

@@ -2,15 +2,16 @@ package parallel
 
 import "github.com/heddle-go/heddle/task"
 
-// Find returns the lowest index of an element of xs for which match returns true, or -1. match is called at most once for
-// each element: for all before the one that is found, and for some behind it, since work on these stops at
-// the next grain. match must be short: it cannot park.
+// Find returns the lowest index of an element of xs for which match returns true, or -1 if there is
+// none. It calls match at most once for each element: for every element before the match, and for
+// some elements behind it, because the work there stops at the next grain. match must be short,
+// because it cannot park.
 //
-// If the task is cancelled before that is known, the index is -1 and the error is the cause. If match panics for an element before
-// the first match, Find panics as [For] does.
+// If the task is cancelled before the result is known, the index is -1 and the error is the cause.
+// If match panics for an element before the first match, Find panics as [For] does.
 //
-// Work is O(n) calls at most; with p workers about p times as many elements are looked at as lie before the first
-// match, if that many there are. Span is O(log n) plus the largest grain.
+// Work is at most O(n) calls. If the first match is behind k elements, p workers look at about p*k
+// elements, or at all n if that is less. Span is O(log n) plus the largest grain.
 func Find[T any](c *task.Ctx, xs []T, match func(x T) bool, opts ...Option) (int, error) {
 	if match == nil {
 		panic("parallel: Find with a nil function")
@@ -34,7 +35,7 @@ func (f *finding[T]) step(c *task.Ctx, lo, hi int) int {
 	for i, x := range f.xs[lo:hi] {
 		if f.match(x) {
 			f.at = lo + i
-			f.l.endAt(lo) // nothing from here on
+			f.l.endAt(lo) // the loop needs nothing from lo on
 			return lo + i + 1
 		}
 		if f.l.look(c, lo+i+1) {

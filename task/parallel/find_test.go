@@ -10,12 +10,12 @@ import (
 	"github.com/heddle-go/heddle/task/parallel"
 )
 
-// Find stops work behind the match.
+// Find stops the work behind the match.
 func TestFindStops(t *testing.T) {
 	each(t, func(t *testing.T, s *scheduler.Scheduler) {
 		within(t, s, func(c *task.Ctx) error {
 			var looks atomic.Int64
-			const n = 1 << 30 // more than anyone looks at in time
+			const n = 1 << 30 // too many to look at all of them in time
 			at, err := parallel.Find(c, make([]struct{}, n), func(struct{}) bool { return looks.Add(1) > 1000 })
 			if err != nil || at < 0 || looks.Load() > n/4 {
 				return fmt.Errorf("at %d, %v, %d looks", at, err, looks.Load())
@@ -25,7 +25,7 @@ func TestFindStops(t *testing.T) {
 	})
 }
 
-// A match comes before the panic of a later element.
+// A match takes precedence over the panic of a later element.
 func TestFindBeforePanic(t *testing.T) {
 	each(t, func(t *testing.T, s *scheduler.Scheduler) {
 		within(t, s, func(c *task.Ctx) error {

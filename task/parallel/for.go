@@ -6,16 +6,21 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// For calls body with each index from 0 to n-1, in parallel where workers are idle. body gets the Ctx of the task that
-// it runs on, which need not be c. [ForRange] saves the call for each index.
+// For calls body with each index from 0 to n-1, in parallel where workers are idle. body gets the
+// Ctx of the task that it runs on, which may differ from c. [ForRange] avoids the call for each
+// index.
 //
-// Every index is handled exactly once, unless the task is cancelled in the middle: then For returns the cause, after
-// each index has been handled once or not at all. If body panics, For panics with the *task.PanicError of the lowest
-// index that did; all indexes below have then been handled, and some of those above.
+// For handles every index exactly once, unless the task is cancelled in the middle. Then it returns
+// the cause, and each index has been handled once or not at all. If body panics, For panics with
+// the *task.PanicError of the lowest index that panicked. By then all indexes below it have been
+// handled, and some of those above.
 //
-// Between two calls For looks whether the task is cancelled, and gives way if the task has outrun its quantum, however slow
-// the calls become. It parks while others work on what they have stolen. If n is not positive, nothing is called. Work is that of the calls, and a few nanoseconds for each; span is O(log n)
-// plus the largest grain.
+// Between two calls, For checks whether the task is cancelled, and gives way if the task has used
+// up its quantum, however slow the calls become. For parks the task while other workers handle
+// indexes that they have stolen. If n is not positive, For calls nothing.
+//
+// Work is that of the calls, plus a few nanoseconds for each. Span is O(log n) plus the largest
+// grain.
 func For(c *task.Ctx, n int, body func(c *task.Ctx, i int), opts ...Option) error {
 	if body == nil {
 		panic("parallel: For with a nil function")
@@ -23,12 +28,18 @@ func For(c *task.Ctx, n int, body func(c *task.Ctx, i int), opts ...Option) erro
 	return forRange(c, 0, n, opts, func(l *loop) part { return indexes{l, body} })
 }
 
-// ForRange calls body with ranges [lo, hi) that together make up the given one, and that body loops over. A range is as much as
-// is handled before the next look around, see [WithGrain]: ForRange cannot interrupt a call. It makes ranges so short that a
-// call takes some 20 microseconds at the speed of the calls before. If one call takes longer, because its indexes are slower, the
-// next range is shorter in proportion. Otherwise ForRange is as [For]: every index is handed out exactly once, or once at most
-// if the task is cancelled. Every lo and hi is allowed: if hi is not above lo, nothing is called. If the range has more than
-// math.MaxInt indexes, [WithProgress] shows counts that stop there.
+// ForRange calls body with ranges [lo, hi), which together make up the given range. body loops over
+// each.
+//
+// ForRange cannot interrupt a call, so it checks for cancellation and for the end of the quantum
+// only between two ranges: see [WithGrain]. It chooses the length of a range so that a call takes
+// about 20 microseconds at the speed of the previous calls. If a call takes longer because its
+// indexes are slower, the next range is shorter in proportion.
+//
+// Otherwise ForRange behaves like [For]: it hands out every index exactly once, or at most once if
+// the task is cancelled. It accepts every lo and hi. If hi is not above lo, it calls nothing. If
+// the range has more than math.MaxInt indexes, the counts that [WithProgress] shows stop at
+// math.MaxInt.
 func ForRange(c *task.Ctx, lo, hi int, body func(c *task.Ctx, lo, hi int), opts ...Option) error {
 	if body == nil {
 		panic("parallel: ForRange with a nil function")
@@ -36,8 +47,8 @@ func ForRange(c *task.Ctx, lo, hi int, body func(c *task.Ctx, lo, hi int), opts 
 	return forRange(c, lo, hi, opts, func(*loop) part { return ranges(body) })
 }
 
-// ForEach calls body with a pointer to each element of xs, which may be changed through it. It is [For] over the
-// elements.
+// ForEach calls body with a pointer to each element of xs, through which body may change the
+// element. Otherwise it behaves like [For] over the indexes of xs.
 func ForEach[T any](c *task.Ctx, xs []T, body func(c *task.Ctx, x *T), opts ...Option) error {
 	if body == nil {
 		panic("parallel: ForEach with a nil function")
@@ -45,9 +56,9 @@ func ForEach[T any](c *task.Ctx, xs []T, body func(c *task.Ctx, x *T), opts ...O
 	return forRange(c, 0, len(xs), opts, func(l *loop) part { return elements[T]{l, xs, body} })
 }
 
-// forRange runs a loop over [lo, hi) with the part that of returns for it.
+// forRange runs a loop over [lo, hi) with the part that of returns for the loop.
 func forRange(c *task.Ctx, lo, hi int, opts []Option, of func(l *loop) part) error {
-	total := 0 // what WithProgress shows, which is an int
+	total := 0 // for WithProgress, which shows an int
 	if lo < hi {
 		total = int(min(length(lo, hi), math.MaxInt))
 	}

@@ -7,18 +7,19 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// ForEachSeq calls body with each value of seq, in parallel where workers are idle. The sequence is run by the calling task
-// alone, one value after the other; batches of values go to idle workers, and otherwise the calling task
-// handles them itself before it asks for more. So a sequence without end takes bounded memory, and one that is slow to
-// produce bounds the speed. A batch has 4096 values at most, whatever [WithGrain] says.
+// ForEachSeq calls body with each value of seq, in parallel where workers are idle. Only the
+// calling task runs the sequence, one value after the other. Batches of values go to idle workers.
+// If no worker is idle, the calling task handles a batch itself before it asks for more values. So
+// an endless sequence takes bounded memory, and a sequence that produces values slowly bounds the
+// speed. A batch has at most 4096 values, whatever [WithGrain] says.
 //
-// Every value that seq yields is handled exactly once, unless the task is cancelled or body panics: then no more values
-// are asked for, and batches that are on their way end early. ForEachSeq returns the cause, or panics with the *task.PanicError of
-// the earliest value that is known to have panicked, after all calls have ended. It parks while others work on what they have
-// stolen. [WithProgress] shows nothing here,
-// since nobody knows the total.
+// ForEachSeq handles every value of seq exactly once, unless the task is cancelled or body panics.
+// Then it asks for no more values, and the batches under way end early. After all calls have ended,
+// ForEachSeq returns the cause, or panics with the *task.PanicError of the earliest value that is
+// known to have panicked. It parks the task while other workers handle batches that they have
+// stolen. [WithProgress] shows nothing here, because the total is unknown.
 //
-// Work is that of seq and of the calls; span is that of seq plus the largest batch.
+// Work is that of seq and of the calls. Span is that of seq plus the largest batch.
 func ForEachSeq[T any](c *task.Ctx, seq iter.Seq[T], body func(c *task.Ctx, x T), opts ...Option) error {
 	if seq == nil || body == nil {
 		panic("parallel: ForEachSeq with a nil function")
@@ -38,12 +39,12 @@ func ForEachSeq[T any](c *task.Ctx, seq iter.Seq[T], body func(c *task.Ctx, x T)
 		f.joinNewest()
 	}
 	whole = true
-	(*rt.Task)(c).UnwindForks(mark) // what seq forked and, by a panic, did not join
+	(*rt.Task)(c).UnwindForks(mark) // calls that seq forked and, because it panicked, did not join
 	return f.l.result(c)
 }
 
-// maxBatch bounds a batch, and maxBatches how many of them are under way: enough for any number of thieves that a sequence
-// of its own can feed.
+// maxBatch bounds the length of a batch. maxBatches bounds the number of batches under way. It is
+// enough for as many thieves as one sequence can feed.
 const (
 	maxBatch   = 4096
 	maxBatches = 256
@@ -56,12 +57,12 @@ type feed[T any] struct {
 	body  func(c *task.Ctx, x T)
 	grain int
 	fixed bool
-	at    int // index of the first value in batch
+	at    int // index in the sequence of the first value in batch
 	batch []T
 	calls []*forked // oldest first
 }
 
-// pull runs the sequence. Its panics are kept.
+// pull runs the sequence. If the sequence panics, pull keeps the panic as the loop's failure.
 func (f *feed[T]) pull(seq iter.Seq[T]) {
 	whole := false
 	defer func() {
@@ -83,7 +84,7 @@ func (f *feed[T]) pull(seq iter.Seq[T]) {
 	whole = true
 }
 
-// flush sees to the batch that has been gathered, and reports whether to go on.
+// flush handles the gathered batch, or forks it if a worker is idle. It reports whether to go on.
 func (f *feed[T]) flush() bool {
 	c, l, at, xs := f.c, f.l, f.at, f.batch
 	if len(xs) == 0 {
@@ -118,7 +119,8 @@ func (f *feed[T]) flush() bool {
 	return true
 }
 
-// handle has p handle [lo, hi) without offering any of it to thieves, unless the loop ends before.
+// handle makes p handle [lo, hi) without offering any of it to thieves. It stops if the loop ends
+// earlier.
 func (l *loop) handle(c *task.Ctx, p part, lo, hi int) {
 	for lo < hi && !l.ended(c, lo) {
 		offer(c)
@@ -136,7 +138,7 @@ func (f *feed[T]) joinNewest() {
 	}
 }
 
-// A batch is values that the sequence yielded, from index at on.
+// A batch is a number of values that the sequence yielded. at is the index of the first one.
 type batch[T any] struct {
 	l    *loop
 	body func(c *task.Ctx, x T)

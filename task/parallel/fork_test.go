@@ -16,8 +16,8 @@ import (
 	"github.com/heddle-go/heddle/task/parallel"
 )
 
-// Random trees of forks with everything in between that makes a task leave its worker: each node is
-// run once, whatever happens.
+// Random trees of forks, with everything in between that makes a task leave its worker. Each node
+// is run exactly once.
 
 type node struct {
 	seed  uint64
@@ -29,7 +29,7 @@ var tree *parallel.Func[node, int]
 
 func init() { tree = parallel.Define(treeBody) }
 
-// treeBody returns the number of nodes below and with n.
+// treeBody returns the number of nodes in the subtree of n, n included.
 func treeBody(c *task.Ctx, n node) int {
 	n.ran.Add(1)
 	shape, rng := rand.New(rand.NewPCG(n.seed, 1)), rand.New(rand.NewPCG(n.seed, 2))
@@ -45,7 +45,7 @@ func treeBody(c *task.Ctx, n node) int {
 		disturb(c, rng)
 	}
 	if rng.IntN(8) == 0 {
-		// Joins in any order are legal, if slow.
+		// Joins in any order are legal, but slow.
 		rng.Shuffle(len(calls), func(i, j int) { calls[i], calls[j] = calls[j], calls[i] })
 	}
 	sum := 1
@@ -105,7 +105,7 @@ func TestTrees(t *testing.T) {
 	})
 }
 
-// Several trees at a time, on one scheduler.
+// Several trees run at the same time on one scheduler.
 func TestForest(t *testing.T) {
 	each(t, func(t *testing.T, s *scheduler.Scheduler) {
 		within(t, s, func(c *task.Ctx) error {
@@ -132,7 +132,7 @@ func TestForest(t *testing.T) {
 	})
 }
 
-// Large arguments and results arrive whole.
+// Large arguments and results arrive complete.
 type large struct{ at [64]uint64 }
 
 var largeFunc = parallel.Define(func(c *task.Ctx, a large) large {
@@ -166,7 +166,7 @@ func TestLarge(t *testing.T) {
 	})
 }
 
-// Functions that call each other.
+// Two functions call each other.
 var isEven, isOdd *parallel.Func[int, bool]
 
 func init() {
@@ -185,7 +185,7 @@ func TestMutualRecursion(t *testing.T) {
 	})
 }
 
-// Misuse. A panic handler keeps the process alive.
+// Misuse panics. A panic handler keeps the process alive.
 
 func openHandled(t *testing.T, workers int) (*scheduler.Scheduler, chan *task.PanicError) {
 	ch := make(chan *task.PanicError, 16)
@@ -208,7 +208,7 @@ func TestForkWithoutJoin(t *testing.T) {
 		})
 		x := s.Go(func(c *task.Ctx) {
 			slow.Fork(c, 1)
-			c.Sleep(time.Millisecond) // where it is stolen, or found by the worker
+			c.Sleep(time.Millisecond) // meanwhile a thief steals the call, or the worker finds it
 			<-started
 		})
 		require.Error(t, x.Wait())
@@ -252,7 +252,7 @@ func TestJoinTwice(t *testing.T) {
 			if pe == nil || !strings.Contains(fmt.Sprint(pe.Value), "joined before") {
 				return fmt.Errorf("got %v", pe)
 			}
-			// The pool is as it was.
+			// The pool is undamaged.
 			if n := fib.Call(c, 15); n != 610 {
 				return fmt.Errorf("afterwards: %d", n)
 			}
@@ -265,7 +265,7 @@ func TestJoinByAnother(t *testing.T) {
 	each(t, func(t *testing.T, s *scheduler.Scheduler) {
 		within(t, s, func(c *task.Ctx) error {
 			x := fib.Fork(c, 5)
-			c.Yield() // exposes x, from where on the frame knows its task
+			c.Yield() // exposes x, so that the frame knows its task
 			var pe *task.PanicError
 			other := c.Go(func(c *task.Ctx) { pe = panicText(func() { x.Join(c) }) })
 			if err := other.WaitContext(c); err != nil {
@@ -290,15 +290,15 @@ func TestForkOutsideOfTheTask(t *testing.T) {
 	require.NotNil(t, pe, "Fork with the Ctx of a task that has ended")
 }
 
-// A stolen call's panic comes to the joiner, with its stack.
+// The panic of a stolen call reaches the joiner, with its stack.
 func TestStolenPanic(t *testing.T) {
 	s := open(t, 2)
 	stolen := make(chan struct{})
 	bad := parallel.Define(func(c *task.Ctx, _ int) int { close(stolen); panicHere(); return 0 })
 	within(t, s, func(c *task.Ctx) error {
 		x := bad.Fork(c, 0)
-		c.Yield() // exposes it
-		<-stolen  // holds this worker, so the other one took it
+		c.Yield() // exposes the call
+		<-stolen  // holds this worker, so the other one takes the call
 		pe := panicOf(func() { x.Join(c) })
 		if pe == nil || pe.Value != errOops || !strings.Contains(string(pe.Stack), "panicHere") {
 			return fmt.Errorf("got %v", pe)
@@ -307,7 +307,7 @@ func TestStolenPanic(t *testing.T) {
 	})
 }
 
-// Cancelling the parent reaches a stolen call at its yield points.
+// The cancellation of the parent reaches a stolen call at its yield points.
 func TestCancelReachesStolen(t *testing.T) {
 	s := open(t, 2)
 	stolen := make(chan struct{})
@@ -329,7 +329,7 @@ func TestCancelReachesStolen(t *testing.T) {
 	})
 }
 
-// Depth.
+// Deep recursions.
 
 var deep *parallel.Func[int, int]
 
@@ -345,7 +345,8 @@ func init() {
 
 var leaf = parallel.Define(func(c *task.Ctx, n int) int { return n })
 
-// nest forks at each level before it goes one deeper, so that all are outstanding at the deepest.
+// nest forks at each level before it goes one level deeper, so all calls are outstanding at the
+// deepest level.
 func nest(c *task.Ctx, n int) int {
 	if n == 0 {
 		return 0
@@ -373,8 +374,9 @@ func TestMillionNestedForks(t *testing.T) {
 	}
 }
 
-// An outstanding call is held by its frame, and by two pointers more if it has been exposed to thieves. A theft allocates what
-// the call needs as a task. So the thief is held while the frames are measured: what it allocates during a collection survives that.
+// An outstanding call needs its frame, and two more pointers if it has been exposed to thieves. A
+// theft allocates a task for the call. So the test holds the thief while it measures the frames,
+// because memory that the thief allocates during a collection survives the collection.
 func TestTenMillionForksInALoop(t *testing.T) {
 	if testing.Short() || raceEnabled {
 		t.Skip("takes 2 GB")
@@ -392,7 +394,7 @@ func TestTenMillionForksInALoop(t *testing.T) {
 		})
 		s := open(t, workers)
 		var before, during, after runtime.MemStats
-		var exposed, stolen float64 // at most
+		var exposed, stolen float64 // upper bounds
 		within(t, s, func(c *task.Ctx) error {
 			calls := make([]*parallel.Call[int, int], n)
 			runtime.GC()
@@ -402,8 +404,8 @@ func TestTenMillionForksInALoop(t *testing.T) {
 			}
 			if workers > 1 {
 				hold.Store(true)
-				c.Yield() // exposes a call at least
-				<-held    // holds this worker, so the other one took it
+				c.Yield() // exposes at least one call
+				<-held    // holds this worker, so the other one takes the call
 				exposed = float64(n - s.Stats().Finished)
 			}
 			runtime.GC()
@@ -442,7 +444,7 @@ func TestForkDoesNotAllocate(t *testing.T) {
 				return fmt.Errorf("%d workers: %v allocations for a fork", workers, avg)
 			}
 			if workers > 1 {
-				return nil // a theft allocates
+				return nil // because a theft allocates
 			}
 			if avg := testing.AllocsPerRun(10, func() { fib.Call(c, 15) }); avg != 0 {
 				return fmt.Errorf("%v allocations for 986 forks", avg)
@@ -452,7 +454,7 @@ func TestForkDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// A call that is still private can be joined by its parent only, wherever the other task runs.
+// Only its parent can join a call that is still private, wherever the other task runs.
 func TestJoinOfAPrivateCallByAnother(t *testing.T) {
 	for range 50 {
 		s := open(t, 4)
@@ -465,7 +467,7 @@ func TestJoinOfAPrivateCallByAnother(t *testing.T) {
 				defer func() { other = recover() }()
 				x.Join(c)
 			})
-			for !tried.Load() { // another worker steals it; this one keeps its frame
+			for !tried.Load() { // another worker steals o, while this one keeps the frame of x
 				runtime.Gosched()
 			}
 			if x.Join(c) != 5 || o.WaitContext(c) != nil {
@@ -477,7 +479,8 @@ func TestJoinOfAPrivateCallByAnother(t *testing.T) {
 	}
 }
 
-// Forks of two functions in turn take each other's place in the deque, and go back to their pools.
+// Forks of two functions in turn displace each other's frames in the deque. The displaced frames
+// return to their pools.
 func TestForksInTurnDoNotAllocate(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
@@ -504,7 +507,8 @@ func TestForksInTurnDoNotAllocate(t *testing.T) {
 	})
 }
 
-// waitFor is two calls, of which the one waits, on its thread, until the other has begun.
+// waitFor is the argument of a pair of calls, one of which waits on its thread until the other has
+// begun.
 type waitFor struct{ mine, other *atomic.Bool }
 
 var waitForFunc = parallel.Define(func(c *task.Ctx, w waitFor) bool {
@@ -517,9 +521,10 @@ var waitForFunc = parallel.Define(func(c *task.Ctx, w waitFor) bool {
 	return true
 })
 
-// A join out of order lets others at what else the task has forked, and a sleeping worker hears of it.
+// A join out of order exposes the other calls that the task has forked, and wakes a sleeping
+// worker.
 func TestJoinOutOfOrderWakesAThief(t *testing.T) {
-	// A quantum that is over would make a fork give way, here to one that spins until the forks are done.
+	// If the quantum ended, a fork would give way to the task that spins until the forks are done.
 	s, err := scheduler.New(scheduler.WithWorkers(2), scheduler.WithQuantum(scheduler.MaxQuantum))
 	require.NoError(t, err)
 	defer s.Close()
@@ -531,14 +536,15 @@ func TestJoinOutOfOrderWakesAThief(t *testing.T) {
 			}
 		})
 		ok, err := parallel.Run(s, func(c *task.Ctx) (bool, error) {
-			for !busy.Load() { // so that nobody asks while the calls are forked
+			for !busy.Load() { // so that the other worker does not ask while the calls are forked
 				runtime.Gosched()
 			}
 			var a, b atomic.Bool
 			x := waitForFunc.Fork(c, waitFor{&a, &b})
 			y := waitForFunc.Fork(c, waitFor{&b, nil})
 			release.Store(true)
-			for !a.Load() && (other.State() != task.Done || s.Stats().Sleeping == 0) { // unless it was stolen after all
+			// Until the other worker sleeps, or x was stolen after all.
+			for !a.Load() && (other.State() != task.Done || s.Stats().Sleeping == 0) {
 				runtime.Gosched()
 			}
 			ok := x.Join(c)

@@ -7,24 +7,21 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// Func is a function that can be forked, with the frames for its calls, pooled for each worker.
-// Make one with [Define], once for each function, and keep it in a package variable; or see [Recursive]. It must not be copied.
-//
-// Frames at rest are in two places. Where a join has just taken one back from the fork deque, it is left
-// lying above the deque's bottom, and the next fork at that depth finds it there: so a recursion needs no pool. The pools have
-// the others: those of stolen calls, and those that a call of another Func has displaced.
+// Func is a function that can be forked, together with the frames for its calls, which are pooled
+// for each worker. Make one Func for each function with [Define], and keep it in a package
+// variable. Or see [Recursive]. A Func must not be copied.
 type Func[A, R any] struct {
 	_  noCopy
 	fn func(c *task.Ctx, a A) R
-	_  [120]byte // all workers read fn, each writes its pool
+	_  [120]byte // keeps fn, which all workers read, away from the pools, which they write
 
-	// pools has one pool for each worker, by rt.Worker.Index. That is nobody else's, so
-	// the pool needs no synchronisation. Workers beyond have none: their frames are
-	// left to the garbage collector.
+	// pools has one pool for each worker, by rt.Worker.Index. Only that worker uses the pool, so it
+	// needs no synchronisation. Workers with a higher index have no pool, and leave their frames to
+	// the garbage collector.
 	pools [maxPools]pool[A, R]
 }
 
-// noCopy has go vet report copies of what has it as a field.
+// noCopy makes go vet report copies of a struct that has it as a field.
 type noCopy struct{}
 
 func (*noCopy) Lock()   {}
@@ -35,14 +32,14 @@ const maxPools = 64
 // A pool is a stack of free frames, for one worker.
 type pool[A, R any] struct {
 	free []*Call[A, R]
-	_    [104]byte // two cache lines in all, as processors fetch them in pairs
+	_    [104]byte // fills two cache lines, because processors fetch lines in pairs
 }
 
-// Call is one forked call of a [Func], to be joined by the task that forked it.
+// Call is one forked call of a [Func]. The task that forked it must join it.
 type Call[A, R any] struct {
 	frame rt.Frame
 	f     *Func[A, R]
-	fn    func(c *task.Ctx, a A) R // f.fn
+	fn    func(c *task.Ctx, a A) R // a copy of f.fn
 	arg   A
 	res   R
 }
@@ -50,13 +47,14 @@ type Call[A, R any] struct {
 // A body is a Call as its frame sees it.
 type body[A, R any] Call[A, R]
 
-// Define makes fn forkable. If fn does not refer to the Func, that can be made where it is declared, as a package variable or a
-// local one:
+// Define makes fn forkable. If fn does not refer to the Func, the Func can be declared and defined
+// in one place, as a package variable or a local one:
 //
 //	var render = parallel.Define(func(c *task.Ctx, t tile) image.Image { ... })
 //
-// A recursive function refers to the Func that Define returns. Go does not let the declaration of a package variable refer to
-// itself in this way, so the Func has to be assigned in an init function; or use [Recursive].
+// A recursive function refers to the Func that Define returns. Go does not allow a package
+// variable's declaration to refer to itself in this way. So either assign the Func in an init
+// function, or use [Recursive].
 //
 //	var fib *parallel.Func[int, int]
 //
@@ -77,8 +75,8 @@ func Define[A, R any](fn func(c *task.Ctx, a A) R) *Func[A, R] {
 	return &Func[A, R]{fn: fn}
 }
 
-// Recursive is [Define] for a recursion that needs neither a package variable nor init. It calls of once, which is given the Func and
-// returns its function:
+// Recursive is [Define] for a recursion that needs neither a package variable nor init. It calls of
+// once, with the Func. of returns the Func's function:
 //
 //	fib := parallel.Recursive(func(fib *parallel.Func[int, int]) func(c *task.Ctx, n int) int {
 //		return func(c *task.Ctx, n int) int {
@@ -91,30 +89,33 @@ func Define[A, R any](fn func(c *task.Ctx, a A) R) *Func[A, R] {
 //		}
 //	})
 //
-// A call costs about a nanosecond more than with Define, because the function is a closure that reaches itself through the Func: a
-// fork of this fib takes 12.9 ns, that of Define's 11.3 (BenchmarkRecursive). of must not call or fork the Func.
+// A call costs about a nanosecond more than with Define, because the function is a closure that
+// reaches itself through the Func. A fork of this fib takes 12.9 ns, and a fork of Define's fib
+// 11.3 ns (BenchmarkRecursive). of must not call or fork the Func.
 func Recursive[A, R any](of func(f *Func[A, R]) func(c *task.Ctx, a A) R) *Func[A, R] {
 	if of == nil {
 		panic("parallel: Recursive with a nil function")
 	}
 	f := new(Func[A, R])
-	// Rejected: of as a function of three arguments, the Func, c and a. It would be called through a closure each time, for 15.0 ns.
+	// Rejected: to make of a function of three arguments, the Func, c and a. Each call would go
+	// through a closure, and a fork would take 15.0 ns.
 	if f.fn = of(f); f.fn == nil {
 		panic("parallel: Recursive with a function that returns nil")
 	}
 	return f
 }
 
-// Call calls the function, as the task c, without forking. It is a plain call, so its panics come as they are.
+// Call calls the function as part of the task c, without forking. It is a plain call, so panics
+// pass through unchanged.
 func (f *Func[A, R]) Call(c *task.Ctx, a A) R { return f.fn(c, a) }
 
-// Fork offers the call of the function with a to idle workers and returns at once. Join gets
-// its result. If nobody takes the call in the meantime, Join makes it itself. Fork must be called
-// by the running task c, which must join the call before it ends.
+// Fork offers the call of the function with the argument a to idle workers and returns at once.
+// Join returns the call's result. If no worker takes the call in the meantime, Join makes it
+// itself. Only the running task c may call Fork, and it must join the call before it ends.
 //
-// Fork neither parks the task nor blocks. It costs a few nanoseconds and, once the
-// worker's pool of frames has grown to the depth of the recursion, no allocation. a is copied
-// once; make it a pointer if it is large.
+// Fork neither parks the task nor blocks. It costs a few nanoseconds, and no allocation once the
+// worker's pool of frames has grown to the depth of the recursion. Fork copies a once. If the
+// argument is large, use a pointer.
 func (f *Func[A, R]) Fork(c *task.Ctx, a A) *Call[A, R] {
 	if rt.Verify {
 		verify(c, "Fork")
@@ -133,7 +134,7 @@ func (f *Func[A, R]) Fork(c *task.Ctx, a A) *Call[A, R] {
 	return f.forkSlow(c, a)
 }
 
-// verify panics if the caller does not run as c.
+// verify panics if the caller does not run as the task c.
 func verify(c *task.Ctx, op string) {
 	if c == nil {
 		panic(nilCtx)
@@ -145,8 +146,8 @@ func verify(c *task.Ctx, op string) {
 	}
 }
 
-// push is the slow path of the queue. It is a yield point: the monitor makes the fork
-// of a task that has outrun its quantum come here.
+// push is the slow path of a fork. It is a yield point: sysmon makes the forks of a task that has
+// used up its quantum take this path.
 //
 //go:noinline
 func push(d *rt.Task, x *rt.Frame) {
@@ -164,14 +165,19 @@ func (f *Func[A, R]) forkSlow(c *task.Ctx, a A) *Call[A, R] {
 	verify(c, "Fork")
 	d := (*rt.Task)(c)
 	w := d.Worker()
-	w.Forks.Reserve(1) // then what Leftover sees is one, or nil
+	w.Forks.Reserve(1) // so that Leftover returns a frame at rest, or nil
 	x := f.take(w)
 	x.arg = a
 	push(d, &x.frame)
 	return x
 }
 
-// take gets a frame at rest, or a new one, to be pushed next on w.
+// take returns a frame at rest, or a new one. The caller pushes it next on w.
+//
+// Frames at rest are in two places. A join that takes its frame back from the fork deque leaves it
+// there, above the deque's bottom, and the next fork at that depth finds it. So a recursion needs
+// no pool. The other frames are in the pools: those of stolen calls, and those displaced by a call
+// of another Func.
 func (f *Func[A, R]) take(w *rt.Worker) *Call[A, R] {
 	if g := w.Forks.Leftover(); g != nil {
 		if x, ok := g.Body.(*body[A, R]); ok && x.f == f {
@@ -193,19 +199,21 @@ func (f *Func[A, R]) take(w *rt.Worker) *Call[A, R] {
 	return x
 }
 
-// Join returns the result of the call. If nobody has started it, Join makes the call itself,
-// as part of the task; if another worker is at it, Join parks the task until that is done.
-// Cancellation does not end the wait: the call may use what its parent has on its stack.
+// Join returns the result of the call. If no worker has started the call, Join makes it itself, as
+// part of the task. If another worker is making the call, Join parks the task until the call has
+// ended. Cancellation does not end that wait, because the call may use data on its parent's stack.
 //
-// If the call panicked, wherever it was made, Join panics with a [*task.PanicError] that has the value and the
-// stack. By then what the call had forked has ended, and so has whatever else the task has forked and others
-// had started when the panic came. What nobody had started stays forked: a task that recovers may join it.
+// If the call panicked, on any worker, Join panics with a [*task.PanicError] that has the value and
+// the stack. By then the calls forked by the call have ended. So have all other calls that the task
+// has forked and other workers had started when the panic came. Calls that no worker had started
+// stay forked, and a task that recovers may join them.
 //
-// If the call was ended by runtime.Goexit, so is the joining task, wherever the call was made, after the same calls have ended.
-// So testing.T.FailNow, and testify's require, may be used in it.
+// If runtime.Goexit ended the call, it also ends the joining task, on whatever worker the call was
+// made, after the same calls have ended. So the call may use testing.T.FailNow and testify's
+// require.
 //
-// Each call is to be joined exactly once, by the task that forked it. Join panics if it sees
-// that it is not.
+// The task that forked a call must join it exactly once. Join panics if it sees that this is
+// violated.
 func (x *Call[A, R]) Join(c *task.Ctx) R {
 	if rt.Verify {
 		verify(c, "Join")
@@ -219,7 +227,8 @@ func (x *Call[A, R]) Join(c *task.Ctx) R {
 	a := x.arg
 	var zero A
 	x.arg = zero // a frame at rest keeps nothing alive
-	// The deferred call costs a nanosecond; to call recover in it each time, rather than to look at in first, 5 more.
+	// The deferred call costs a nanosecond. Calling recover in it each time, instead of checking in
+	// first, would cost 5 more.
 	in := c // nil once the call has returned
 	defer func() {
 		if in != nil && !passesThrough(in, mark) {
@@ -231,8 +240,8 @@ func (x *Call[A, R]) Join(c *task.Ctx) R {
 	return r
 }
 
-// takeBack is the part of Join before the call, if nobody may have started that. It reports false, and has done nothing, if
-// there is more to do.
+// takeBack is the first half of Join, for a call that no other worker can have started. If it
+// returns false, it has done nothing, and the caller must use Join.
 func (x *Call[A, R]) takeBack(c *task.Ctx) (a A, ok bool) {
 	if !(*rt.Task)(c).Worker().Forks.TakeBackIf(&x.frame) {
 		return a, false
@@ -270,14 +279,15 @@ func (x *Call[A, R]) joinSlow(c *task.Ctx) R {
 	if err != nil {
 		d.AwaitStarted()
 		if err == task.ErrGoexit {
-			runtime.Goexit() // as if the call had been made here
+			runtime.Goexit() // as if the joiner had made the call
 		}
 		panic(panicErrorOf(err))
 	}
 	return r
 }
 
-// call makes the call, as Join does where it has no time for a further function.
+// call makes the call. Join contains the same code, because another function call would cost it too
+// much time.
 func (x *Call[A, R]) call(c *task.Ctx, a A) R {
 	mark := (*rt.Task)(c).Outstanding()
 	in := c
@@ -291,8 +301,9 @@ func (x *Call[A, R]) call(c *task.Ctx, a A) R {
 	return r
 }
 
-// check panics if x is not a call that d has to join. A frame has a parent from when others may see it until it is joined.
-// Until then it is private, and so on the worker that runs its parent.
+// check panics if x is not a call that d has to join. A frame has a parent from the time when other
+// workers may see it until it is joined. Before that it is private, and so it is on the worker that
+// runs its parent.
 func (x *Call[A, R]) check(d *rt.Task) {
 	switch {
 	case x.frame.Parent == d, x.frame.Parent == nil && d.Worker().Private(&x.frame):
@@ -321,8 +332,9 @@ func (x *Call[A, R]) giveBack(w *rt.Worker) {
 // Forget implements rt.Keeper.
 func (p *pool[A, R]) Forget() { p.free = nil }
 
-// maxFree bounds what a worker pools: where calls are forked on one worker and joined on another, time and again, one makes what the
-// other is given.
+// maxFree bounds how many frames a worker pools. If calls are forked on one worker and joined on
+// another time after time, the first worker keeps making frames and the second keeps receiving
+// them.
 const maxFree = 1 << 16
 
 // RunStolen implements rt.Body.

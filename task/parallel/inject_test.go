@@ -15,7 +15,7 @@ import (
 	"github.com/heddle-go/heddle/task/parallel"
 )
 
-// every algorithm calls f once for each element, and some more often.
+// algorithms has an entry for each algorithm, which calls f once for each element, or more often.
 var algorithms = map[string]func(c *task.Ctx, xs []int, f func(), opts ...parallel.Option) error{
 	"For": func(c *task.Ctx, xs []int, f func(), opts ...parallel.Option) error {
 		return parallel.For(c, len(xs), func(*task.Ctx, int) { f() }, opts...)
@@ -96,7 +96,7 @@ func noneWith(none bool, err error) error {
 	return err
 }
 
-// injected runs every algorithm with f in the middle of it, at random times.
+// injected runs every algorithm and calls f in the middle, at random times.
 func injected(t *testing.T, run func(s *scheduler.Scheduler, c *task.Ctx, alg func(f func()) error, at int64) error) {
 	for name, alg := range algorithms {
 		t.Run(name, func(t *testing.T) {
@@ -154,7 +154,7 @@ func TestCancelInTheMiddle(t *testing.T) {
 				t.CancelCause(errOops)
 			}
 		})
-		// It may have been too late to matter.
+		// The cancellation may have come too late to matter.
 		if err != nil && !errors.Is(err, errOops) {
 			return err
 		}
@@ -165,7 +165,7 @@ func TestCancelInTheMiddle(t *testing.T) {
 	})
 }
 
-// With the shortest quantum and another task that wants to run, tasks are preempted all the time.
+// With the shortest quantum and another runnable task, tasks are preempted all the time.
 func TestPreemptionInTheMiddle(t *testing.T) {
 	for _, workers := range workerCounts {
 		t.Run(fmt.Sprintf("workers=%d", workers), func(t *testing.T) {
@@ -185,7 +185,7 @@ func TestPreemptionInTheMiddle(t *testing.T) {
 	}
 }
 
-// What parks in the middle moves spans between workers.
+// A task that parks in the middle moves spans between workers.
 func TestParkingInTheMiddle(t *testing.T) {
 	each(t, func(t *testing.T, s *scheduler.Scheduler) {
 		n := scale(4000)

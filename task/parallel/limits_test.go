@@ -18,14 +18,15 @@ import (
 	"github.com/heddle-go/heddle/task/parallel"
 )
 
-// A call for each element is followed by a look, however long the grain has become before: with one worker there is no call
-// after the cancellation, and with more each worker may be in the middle of one.
+// A step looks for the cancellation after the call for each element, however long the grain has
+// become. So with one worker there is no call after the cancellation. With more workers, each of
+// the others may be in the middle of one call.
 func TestNoCallAfterTheCancellation(t *testing.T) {
 	each(t, func(t *testing.T, s *scheduler.Scheduler) {
 		workers := int64(s.Stats().Workers)
 		for name, alg := range algorithms {
 			switch name {
-			case "ForRange", "Fold", "Accumulate": // these hand out stretches
+			case "ForRange", "Fold", "Accumulate": // they pass stretches to the user's function
 				continue
 			case "MinMaxFunc", "Sort", "SortFunc", "SortStableFunc":
 				continue // compare must be short
@@ -35,7 +36,7 @@ func TestNoCallAfterTheCancellation(t *testing.T) {
 				var cancelled atomic.Bool
 				err := alg(c, numbers(200_000, 3), func() {
 					switch n := calls.Add(1); {
-					case n == 150_000: // the calls were short until now
+					case n == 150_000: // all calls so far were short
 						c.Task().Cancel()
 						cancelled.Store(true)
 					case cancelled.Load():
@@ -44,7 +45,7 @@ func TestNoCallAfterTheCancellation(t *testing.T) {
 				})
 				most := workers - 1
 				if name == "Reduce" {
-					most += 100 // what the stretches have yielded is put together: a call for each split
+					most += 100 // for the calls that combine the results of stretches, one for each split
 				}
 				if n := after.Load(); n > most {
 					return fmt.Errorf("%s: %d calls after the cancellation, with %d workers", name, n, workers)
@@ -58,11 +59,11 @@ func TestNoCallAfterTheCancellation(t *testing.T) {
 	})
 }
 
-// ForRange cannot end a call, but after one that was too long the next ones are as short as they have to be. The clock is turned
-// by the work that the calls stand for.
+// ForRange cannot end a call. But after a call that was too long, the next ones are as short as
+// necessary. The test advances the clock by the work that each call stands for.
 func TestStretchesFollowTheSpeed(t *testing.T) {
-	const fast, slow = 1, 100_000           // nanoseconds for an index
-	const n, turn = 1 << 20, 1<<19 + 60_000 // in the middle of a span, where the grain has grown
+	const fast, slow = 1, 100_000           // nanoseconds for each index
+	const n, turn = 1 << 20, 1<<19 + 60_000 // turn is where the grain of a span has grown
 	for _, grains := range []bool{true, false} {
 		var now atomic.Int64
 		parallel.TurnClock(t, now.Load)
@@ -106,14 +107,15 @@ func TestStretchesFollowTheSpeed(t *testing.T) {
 
 var extremes = []int{math.MinInt, math.MinInt + 1, -2, -1, 0, 1, 2, math.MaxInt - 1, math.MaxInt}
 
-// Every range and every grain gives each index once, in ranges that are not empty.
+// With every range and every grain, ForRange hands out each index once, in ranges that are not
+// empty.
 func TestRangeExtremes(t *testing.T) {
 	s := open(t, 2)
 	for _, lo := range extremes {
 		for _, hi := range extremes {
 			for _, grain := range []int{0, 1, math.MaxInt/2 + 1, math.MaxInt - 1, math.MaxInt} {
 				if grain == 1 && lo < hi && uint(hi)-uint(lo) > 100 {
-					continue // for ever
+					continue // would take for ever
 				}
 				within(t, s, func(c *task.Ctx) error { return checkRange(c, lo, hi, grain) })
 			}
@@ -121,7 +123,7 @@ func TestRangeExtremes(t *testing.T) {
 	}
 }
 
-// checkRange compares the ranges that ForRange hands out with the one that it was given.
+// checkRange compares the ranges that ForRange hands out with the range that it was given.
 func checkRange(c *task.Ctx, lo, hi, grain int) error {
 	var opts []parallel.Option
 	if grain != 0 {
@@ -167,7 +169,7 @@ func checkRange(c *task.Ctx, lo, hi, grain int) error {
 	return nil
 }
 
-// A range of more than MaxInt indexes can be cancelled as any other.
+// A range of more than MaxInt indexes can be cancelled like any other.
 func TestCancelAHugeRange(t *testing.T) {
 	for _, grain := range []int{1, 1000} {
 		within(t, open(t, 1), func(c *task.Ctx) error {
@@ -203,7 +205,7 @@ func FuzzRange(f *testing.F) {
 	})
 }
 
-// Whatever the grain, the results are those of the plain loop.
+// For every grain, the results are those of the plain loop.
 func TestGrainExtremes(t *testing.T) {
 	each(t, func(t *testing.T, s *scheduler.Scheduler) {
 		for _, n := range []int{0, 1, 2, 3, 17, 1000, 10_000} {

@@ -13,7 +13,8 @@ import (
 	"github.com/heddle-go/heddle/task/parallel"
 )
 
-// The panic of a loop is that of the lowest index, as in a plain loop, and all below have been handled.
+// A loop panics with the panic of the lowest index, as a plain loop does, after it has handled all
+// lower indexes.
 func TestLowestPanicWins(t *testing.T) {
 	each(t, func(t *testing.T, s *scheduler.Scheduler) {
 		for range scale(40) {
@@ -70,7 +71,7 @@ func TestProgressPanics(t *testing.T) {
 	})
 }
 
-// A sequence without end takes no more than what its consumers need.
+// An endless sequence yields no more values than its consumers need.
 func TestForEachSeqIsLazy(t *testing.T) {
 	each(t, func(t *testing.T, s *scheduler.Scheduler) {
 		within(t, s, func(c *task.Ctx) error {
@@ -112,7 +113,7 @@ func TestSeqPanics(t *testing.T) {
 func TestForUsesWorkers(t *testing.T) {
 	s := open(t, 4)
 	within(t, s, func(c *task.Ctx) error {
-		// Each waits for all four: this ends only if every worker gets one.
+		// Each element waits for all four, so the test ends only if every worker gets one.
 		var inFor, inDo atomic.Int32
 		meet := func(c *task.Ctx, at *atomic.Int32) {
 			at.Add(1)

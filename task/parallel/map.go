@@ -2,11 +2,11 @@ package parallel
 
 import "github.com/heddle-go/heddle/task"
 
-// Map returns a slice with f of each element of xs, in their order. f gets the Ctx of the task that it runs on, which
-// need not be c. Panics and cancellation are as with [For]; if the task is cancelled in the middle, the
-// slice is nil and the error is the cause.
+// Map returns a slice with the result of f for each element of xs, in their order. f gets the Ctx
+// of the task that it runs on, which may differ from c. Panics and cancellation are as with [For].
+// If the task is cancelled in the middle, the slice is nil and the error is the cause.
 //
-// Work is that of the calls, span O(log n) plus the largest grain.
+// Work is that of the calls. Span is O(log n) plus the largest grain.
 func Map[T, R any](c *task.Ctx, xs []T, f func(c *task.Ctx, x T) R, opts ...Option) ([]R, error) {
 	if f == nil {
 		panic("parallel: Map with a nil function")

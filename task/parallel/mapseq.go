@@ -7,19 +7,22 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// MapSeq yields the results of fn for the values of seq, in their order, while at most limit calls are under way: begun, or their
-// result not yet asked for. Unlike in the other functions of this package, each call is a task of its own, so fn may wait as it
-// likes: limit bounds requests to a server, say. The caller runs seq, and parks while the next result is not there; seq and the loop
-// over MapSeq must not wait for calls that limit does not let in. MapSeq panics if limit is less than 1.
+// MapSeq yields the results of fn for the values of seq, in their order, with at most limit calls
+// under way. A call is under way from its start until the loop asks for its result. Unlike in the
+// other functions of this package, each call is a task of its own, so fn may wait in any way. For
+// example, limit bounds the requests to a server. The caller runs seq, and parks while the next
+// result is not there. Neither seq nor the loop over MapSeq may wait for a call that limit does not
+// let in. MapSeq panics if limit is less than 1.
 //
 //	for page, err := range parallel.MapSeq(c, urls, 8, fetch) {
 //		...
 //	}
 //
-// The calls are cancelled with the caller, and when the loop is left before its end, and have all ended when the loop has. If the
-// caller is cancelled, MapSeq asks seq for no more, yields the results of the calls so far, and then the cause as its last
-// error. If fn panics, MapSeq panics with the *task.PanicError instead of yielding that result; if it calls runtime.Goexit, the error is
-// [task.ErrGoexit].
+// The calls are cancelled if the caller is cancelled, and if the loop is left early. All of them
+// have ended when the loop has ended. If the caller is cancelled, MapSeq asks seq for no more
+// values. It yields the results of the calls that were started, and then the cause as its last
+// error. If fn panics, MapSeq panics with the *task.PanicError instead of yielding that result. If
+// fn calls runtime.Goexit, the error is [task.ErrGoexit].
 func MapSeq[T, R any](c *task.Ctx, seq iter.Seq[T], limit int, fn func(c *task.Ctx, x T) (R, error)) iter.Seq2[R, error] {
 	if seq == nil || fn == nil {
 		panic("parallel: MapSeq with a nil function")
@@ -63,7 +66,7 @@ func MapSeq[T, R any](c *task.Ctx, seq iter.Seq[T], limit int, fn func(c *task.C
 	}
 }
 
-// A window is the calls of one MapSeq that are under way, the oldest first.
+// A window holds the calls of one MapSeq that are under way, the oldest first.
 type window[R any] struct {
 	c     *task.Ctx
 	yield func(R, error) bool
@@ -82,7 +85,7 @@ func (w *window[R]) next() bool {
 	return w.yield(v, err)
 }
 
-// end waits for the calls that are left, and returns the first panic of them, or nil.
+// end waits for the remaining calls, and returns their first panic, or nil.
 func (w *window[R]) end() (first *task.PanicError) {
 	for _, f := range w.calls {
 		if _, err := f.Wait(); first == nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/heddle-go/heddle/task/parallel"
 )
 
-// count yields 0 to n-1 and counts in asked how many were asked for.
+// count yields 0 to n-1, and counts in asked how many values were asked for.
 func count(n int, asked *int) func(yield func(int) bool) {
 	return func(yield func(int) bool) {
 		for i := range n {
@@ -28,7 +28,7 @@ func count(n int, asked *int) func(yield func(int) bool) {
 	}
 }
 
-// Results come in order, whatever order the calls end in, and no more than limit calls are under way.
+// Results come in order, in whatever order the calls end, and at most limit calls are under way.
 func TestMapSeq(t *testing.T) {
 	each(t, func(t *testing.T, s *scheduler.Scheduler) {
 		within(t, s, func(c *task.Ctx) error {
@@ -69,7 +69,7 @@ func TestMapSeq(t *testing.T) {
 	})
 }
 
-// When the loop is left, the calls under way are cancelled and have ended.
+// When the loop is left, the calls under way have been cancelled and have ended.
 func TestMapSeqLeft(t *testing.T) {
 	each(t, func(t *testing.T, s *scheduler.Scheduler) {
 		within(t, s, func(c *task.Ctx) error {
@@ -101,7 +101,7 @@ func TestMapSeqLeft(t *testing.T) {
 	})
 }
 
-// The cancellation of the caller ends the calls and the sequence, with the cause at last.
+// The cancellation of the caller ends the calls and the sequence. The last error is the cause.
 func TestMapSeqCancelled(t *testing.T) {
 	errStop := errors.New("stop")
 	each(t, func(t *testing.T, s *scheduler.Scheduler) {
@@ -134,7 +134,8 @@ func TestMapSeqCancelled(t *testing.T) {
 	})
 }
 
-// A panic of a call, of the sequence or of the loop's body comes up when all calls have ended; so does a Goexit of the latter two.
+// A panic of a call, of the sequence or of the loop's body reaches the caller after all calls have
+// ended. So does a Goexit of the sequence or of the loop's body.
 func TestMapSeqPanics(t *testing.T) {
 	each(t, func(t *testing.T, s *scheduler.Scheduler) {
 		within(t, s, func(c *task.Ctx) error {
@@ -175,7 +176,7 @@ func TestMapSeqPanics(t *testing.T) {
 					}
 				})
 				if place == "left" && begun.Load() == 4 {
-					pe = &task.PanicError{Value: place} // the calls that would panic had not begun
+					pe = &task.PanicError{Value: place} // no call that panics has begun
 				}
 				if pe == nil || !strings.Contains(fmt.Sprint(pe.Value), place) {
 					return fmt.Errorf("%s: panicked with %v", place, pe)
@@ -213,7 +214,7 @@ func ExampleMapSeq() {
 
 	urls := slices.Values([]string{"/a", "/b", "/c", "/d"})
 	fetch := func(c *task.Ctx, url string) (string, error) {
-		if err := c.Sleep(0); err != nil { // waits for the server
+		if err := c.Sleep(0); err != nil { // stands for the wait for the server
 			return "", err
 		}
 		return "page of " + url, nil

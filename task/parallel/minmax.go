@@ -6,10 +6,11 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// MinMax returns the smallest and the largest element of xs, as slices.Min and slices.Max do: NaN if there is one. It panics
-// if xs is empty. If the task is cancelled in the middle, the error is the cause.
+// MinMax returns the smallest and the largest element of xs, as slices.Min and slices.Max do: both
+// are NaN if xs has a NaN. It panics if xs is empty. If the task is cancelled in the middle, the
+// error is the cause.
 //
-// Work is O(n), span O(log n) plus the largest grain.
+// Work is O(n). Span is O(log n) plus the largest grain.
 func MinMax[T cmp.Ordered](c *task.Ctx, xs []T, opts ...Option) (least, most T, err error) {
 	if len(xs) == 0 {
 		panic("parallel: MinMax of an empty slice: look at its length first")
@@ -34,11 +35,12 @@ func MinMax[T cmp.Ordered](c *task.Ctx, xs []T, opts ...Option) (least, most T, 
 	return r.least, r.most, err
 }
 
-// MinMaxFunc returns the first smallest and the first largest element of xs by compare, as slices.MinFunc and slices.MaxFunc
-// do. It panics if xs is empty. compare is as for [SortFunc]. If the task is cancelled in the middle, the
-// error is the cause; if compare panics, so does MinMaxFunc, with a *task.PanicError.
+// MinMaxFunc returns the first smallest and the first largest element of xs by compare, as
+// slices.MinFunc and slices.MaxFunc do. It panics if xs is empty. The rules for compare are as for
+// [SortFunc]. If the task is cancelled in the middle, the error is the cause. If compare panics,
+// MinMaxFunc panics with a *task.PanicError.
 //
-// Work is 2n calls of compare, span O(log n) plus the largest grain.
+// Work is 2n calls of compare. Span is O(log n) plus the largest grain.
 func MinMaxFunc[T any](c *task.Ctx, xs []T, compare func(a, b T) int, opts ...Option) (least, most T, err error) {
 	if compare == nil {
 		panic("parallel: MinMaxFunc with a nil function")

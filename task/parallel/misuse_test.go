@@ -12,7 +12,7 @@ import (
 	"github.com/heddle-go/heddle/task/parallel"
 )
 
-// A nil Ctx and nil functions are named.
+// A panic names a nil Ctx and a nil function.
 func TestNil(t *testing.T) {
 	s, err := scheduler.New(scheduler.WithWorkers(1))
 	require.NoError(t, err)
@@ -76,7 +76,8 @@ func TestNil(t *testing.T) {
 	}).Wait())
 }
 
-// A sort runs as its caller, whatever Ctx it is given: that of a task that was cancelled does not end it.
+// A sort runs as its caller, whatever Ctx it is given. The Ctx of a task that was cancelled does
+// not end it.
 func TestSortByAnother(t *testing.T) {
 	s, err := scheduler.New(scheduler.WithWorkers(2))
 	require.NoError(t, err)
@@ -90,7 +91,8 @@ func TestSortByAnother(t *testing.T) {
 	}).Wait())
 }
 
-// Fork and Join with the Ctx of another task say so, where they look: always if the worker has no frame at rest.
+// Fork and Join panic on the Ctx of another task wherever they check, which they always do if the
+// worker has no frame at rest.
 func TestForkOfAnother(t *testing.T) {
 	s, err := scheduler.New(scheduler.WithWorkers(2))
 	require.NoError(t, err)
@@ -109,7 +111,7 @@ func TestForkOfAnother(t *testing.T) {
 			refused(func() { f.CallAll(c, []int{1, 2}) })
 		}()
 		<-done
-		next, stop := task.Pull(c, func(yield func(int) bool) { // which is a part of the task
+		next, stop := task.Pull(c, func(yield func(int) bool) { // the sequence is a part of the task
 			x := f.Fork(c, 2)
 			yield(x.Join(c))
 		})
@@ -120,7 +122,7 @@ func TestForkOfAnother(t *testing.T) {
 		if raceEnabled {
 			go func() {
 				refused(func() { x.Join(c) })
-				refused(func() { f.Fork(c, 1) }) // although there is a frame at rest
+				refused(func() { f.Fork(c, 1) }) // even though there is a frame at rest
 				c.Task().Ready()
 			}()
 			assert.NoError(t, c.Park())

@@ -16,12 +16,13 @@ type options struct {
 	show  func(done, total int)
 }
 
-// WithGrain fixes how many elements are handled between two looks at who is hungry, whether the task has to give way and
-// whether it is cancelled; ranges of that size or less are not split. n is at least 1.
+// WithGrain fixes the grain to n elements. After each grain, a worker checks whether the task is
+// cancelled, whether it must give way, and whether other workers want work. A range of at most n
+// elements is not split. WithGrain panics if n is less than 1.
 //
-// By default the grain is found while running: it starts at 1 and follows the time that the elements take, towards
-// about 20 microseconds. Fix it where that is wrong: 1 for few and very uneven elements, or the length where a loop is
-// so short that it should stay on one worker.
+// By default the grain is found at run time. It starts at 1 and follows the time that the elements
+// take, towards about 20 microseconds. Fix it where that is wrong: to 1 for few and very uneven
+// elements, or to the length of the loop if the loop is so short that it should stay on one worker.
 func WithGrain(n int) Option {
 	if n < 1 {
 		panic(fmt.Sprintf("parallel: WithGrain(%d): want 1 or more", n))
@@ -29,10 +30,13 @@ func WithGrain(n int) Option {
 	return Option{func(o *options) { o.grain = n }}
 }
 
-// WithProgress has show called with how many of the elements are done, at most once in each interval of every, and once
-// more with done == total if the algorithm runs to the end. Algorithms that pass over the elements more than once count
-// each pass. show is called by whatever task notices that it is due, one call at a time, and delays that: it should be
-// quick. A panic of show is treated as one of the function that the algorithm was given.
+// WithProgress makes the algorithm call show with the number of elements that are done: at most
+// once in each interval of length every, and once more with done == total if the algorithm runs to
+// the end. An algorithm that passes over the elements more than once counts each pass.
+//
+// Calls of show do not overlap. The task that notices that a call is due makes the call and is
+// delayed by it, so show should be quick. A panic of show is treated like a panic of the function
+// that the algorithm was given. WithProgress panics if show is nil or every is negative.
 func WithProgress(every time.Duration, show func(done, total int)) Option {
 	if show == nil {
 		panic("parallel: WithProgress with a nil function: leave the option out for none")

@@ -12,14 +12,15 @@ import (
 	"github.com/heddle-go/heddle/task/parallel"
 )
 
-// Panics of forked calls, made by the join itself or by others: the joiner sees the same.
+// Panics of forked calls. The joiner sees the same panic whether the join or another worker made
+// the call.
 
-// A fall is a tree of calls of which one panics: path says which child to go to at each level. Each call
-// forks three children, does disturbing things, and joins them.
+// A fall is a tree of calls, one of which panics. path gives the child to go to at each level. Each
+// call forks three children, does disturbing things, and joins them.
 type fall struct {
-	path    []int           // of the call that panics; nil: none below
-	rng     uint64          // disturbs
-	running []*atomic.Int32 // by depth: children of the calls on the path that run
+	path    []int           // path to the call that panics, or nil if no call below panics
+	rng     uint64          // decides when to disturb
+	running []*atomic.Int32 // by depth: number of running calls whose parent is on the path
 	depth   int
 }
 
@@ -32,7 +33,7 @@ func fallBody(c *task.Ctx, f fall) int {
 	n.Add(1)
 	defer n.Add(-1)
 	if f.path != nil && len(f.path) == 0 {
-		falls.Fork(c, fall{nil, f.rng, f.running, f.depth + 1}) // lost by the panic
+		falls.Fork(c, fall{nil, f.rng, f.running, f.depth + 1}) // never joined, because of the panic
 		if f.rng%2 == 0 {
 			c.Yield()
 		}
@@ -60,8 +61,9 @@ func fallBody(c *task.Ctx, f fall) int {
 	return sum
 }
 
-// Whoever makes the call, the joiner gets a *task.PanicError with the value and the stack of the call that panicked, and nothing
-// that was forked below the joined call runs any more. Calls that the joiner forked before are not touched.
+// Whichever worker makes the call, the joiner gets a *task.PanicError with the value and the stack
+// of the call that panicked, and no call forked below the joined one runs any more. Calls that the
+// joiner forked before are not touched.
 func TestPanicOfAForkedCall(t *testing.T) {
 	each(t, func(t *testing.T, s *scheduler.Scheduler) {
 		for round := range scale(120) {
@@ -100,7 +102,8 @@ func TestPanicOfAForkedCall(t *testing.T) {
 	})
 }
 
-// Siblings that others have started have ended when the joiner sees a panic, and can be joined.
+// Siblings that other workers have started have ended when the joiner sees a panic, and can be
+// joined.
 func TestPanicAwaitsStartedSiblings(t *testing.T) {
 	for _, n := range workerCounts[1:] {
 		s := open(t, n)
@@ -119,8 +122,8 @@ func TestPanicAwaitsStartedSiblings(t *testing.T) {
 				})
 				bad := parallel.Define(func(*task.Ctx, int) int { panic(errOops) })
 				sibling := slow.Fork(c, 0)
-				c.Yield() // exposes it
-				<-started // holds this worker, so another one took it
+				c.Yield() // exposes the call
+				<-started // holds this worker, so another one takes the call
 				x := bad.Fork(c, 0)
 				pe := panicOf(func() { x.Join(c) })
 				switch {
@@ -137,8 +140,8 @@ func TestPanicAwaitsStartedSiblings(t *testing.T) {
 	}
 }
 
-// A panic on its way through many joins is made a *task.PanicError once, and does not make the stack longer: the
-// time that it takes is linear in the depth.
+// A panic on its way through many joins becomes a *task.PanicError once, and does not make the
+// stack longer. The time is linear in the depth.
 func TestPanicThroughManyJoins(t *testing.T) {
 	n := 100_000
 	if raceEnabled || testing.Short() {
@@ -162,7 +165,7 @@ func TestPanicThroughManyJoins(t *testing.T) {
 	})
 }
 
-// Functions on the way may recover, panic again with something else, or with the same.
+// Functions on the way may recover, and may panic again with the same value or another one.
 func TestPanicsOnTheWay(t *testing.T) {
 	var down *parallel.Func[int, error]
 	down = parallel.Define(func(c *task.Ctx, k int) (err error) {
@@ -177,15 +180,15 @@ func TestPanicsOnTheWay(t *testing.T) {
 			}
 			switch k % 3 {
 			case 0:
-				panic(k) // replaces it
+				panic(k) // replaces the panic
 			case 1:
 				func() {
 					defer func() { recover() }()
-					down.Fork(c, 0).Join(c) // one that comes to nothing
+					down.Fork(c, 0).Join(c) // a panic that is recovered at once
 				}()
 				panic(&task.PanicError{Value: k, Stack: pe.Stack})
 			}
-			defer panic(k) // while another panic is on its way
+			defer panic(k) // panics during another panic
 			panic("lost")
 		}()
 		return down.Fork(c, k-1).Join(c)
@@ -203,7 +206,8 @@ func TestPanicsOnTheWay(t *testing.T) {
 	})
 }
 
-// A panic that no one recovers is the task's error, as it was raised, and its value is not wrapped twice.
+// A panic that no function recovers is the task's error, as it was raised. Its value is not wrapped
+// twice.
 func TestPanicEndsTheTask(t *testing.T) {
 	bad := parallel.Define(func(*task.Ctx, int) int { panicHere(); return 0 })
 	for _, n := range workerCounts {
@@ -236,7 +240,7 @@ func TestGoexitOfAForkedCall(t *testing.T) {
 	}
 }
 
-// A call that was settled after a panic cannot be joined, and says so.
+// A call that a panic has unwound cannot be joined any more: Join panics.
 func TestJoinOfALostCall(t *testing.T) {
 	each(t, func(t *testing.T, s *scheduler.Scheduler) {
 		for _, yields := range []bool{false, true} {

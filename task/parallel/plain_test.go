@@ -15,9 +15,10 @@ import (
 	"github.com/heddle-go/heddle/task/parallel"
 )
 
-// Sort and MinMax call nothing of the user's, so what happens in the middle of them comes from outside.
+// Sort and MinMax call no function of the user's, so these tests interfere from outside.
 
-// plain has each run once on xs, and reports what is wrong with the result or with xs; sorted are its elements in order.
+// plain runs each of the two once on xs. It reports what is wrong with the result or with xs.
+// sorted has the elements of xs in order.
 var plain = map[string]func(c *task.Ctx, xs, sorted []int, opts ...parallel.Option) (error, error){
 	"Sort": func(c *task.Ctx, xs, sorted []int, opts ...parallel.Option) (err, wrong error) {
 		err = parallel.Sort(c, xs, opts...)
@@ -41,8 +42,9 @@ var plain = map[string]func(c *task.Ctx, xs, sorted []int, opts ...parallel.Opti
 	},
 }
 
-// eachPlain runs each of them many times, as tasks of their own, beside hogs that use up quanta of the shortest length. Some of the runs, or none, are
-// cancelled by a hog, some time after they began.
+// eachPlain runs each of them many times, each time as a task, beside hogs that use up quanta of
+// the minimum length. If cancels is set, a hog cancels some of the runs, some time after they
+// began.
 func eachPlain(t *testing.T, cancels bool) {
 	for name, alg := range plain {
 		for _, workers := range workerCounts {
@@ -78,7 +80,7 @@ func eachPlain(t *testing.T, cancels bool) {
 						if cancels {
 							target.Store(&run)
 						}
-						run.WaitContext(c) // its error is the cause, also when the cancellation came too late
+						run.WaitContext(c) // may return the cause even if the cancellation came too late
 						target.Store(nil)
 						switch {
 						case wrong != nil:
@@ -97,7 +99,8 @@ func eachPlain(t *testing.T, cancels bool) {
 func TestPlainCancelInTheMiddle(t *testing.T)     { eachPlain(t, true) }
 func TestPlainPreemptionInTheMiddle(t *testing.T) { eachPlain(t, false) }
 
-// The progress is told between two grains, wherever those are: the task is cancelled there, in the middle for certain.
+// The progress is shown between two grains. There the test cancels the task, which is certain to be
+// in the middle of the algorithm.
 func TestPlainCancelAtAGrain(t *testing.T) {
 	for name, alg := range plain {
 		t.Run(name, func(t *testing.T) {
@@ -115,7 +118,7 @@ func TestPlainCancelAtAGrain(t *testing.T) {
 						if wrong != nil {
 							return wrong
 						}
-						// On many workers all grains may have been begun by then.
+						// With several workers, all grains may have begun by then.
 						if err == nil && s.Workers() == 1 || err != nil && !errors.Is(err, errOops) {
 							return fmt.Errorf("round %d: got %v", round, err)
 						}
@@ -127,7 +130,7 @@ func TestPlainCancelAtAGrain(t *testing.T) {
 	}
 }
 
-// How finely a sort is cut depends on the workers there are, not on GOMAXPROCS.
+// The number of pieces of a sort depends on the number of workers, not on GOMAXPROCS.
 func TestSortLeavesFollowTheWorkers(t *testing.T) {
 	passes := func(workers, procs int) (total int) {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))

@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// A progress counts elements that are done and shows the count now and then.
+// A progress counts the elements that are done, and shows the count from time to time.
 type progress struct {
 	total int
 	every time.Duration
 	show  func(done, total int)
 
 	done atomic.Uint64 // may be more than an int holds: see ForRange
-	next atomic.Int64  // when to show it again, in nanoseconds since start
+	next atomic.Int64  // when to show the count again, in nanoseconds since epoch
 	mu   sync.Mutex    // held while show runs; guards last
 	last int
 }
@@ -28,7 +28,7 @@ func newProgress(o options, total int) *progress {
 	return p
 }
 
-// add counts n elements. Called at grain boundaries.
+// add counts n elements. A step calls it at a grain's end.
 func (p *progress) add(n int) {
 	if p == nil {
 		return
@@ -38,8 +38,8 @@ func (p *progress) add(n int) {
 	if now < next || !p.next.CompareAndSwap(next, now+int64(p.every)) {
 		return
 	}
-	// Who does not get the lock leaves the news to the next one. A lock must not be waited for here, where that
-	// would hold a worker.
+	// If the lock is taken, the next call of add shows the count. Waiting for the lock here could
+	// hold up a worker.
 	if p.mu.TryLock() {
 		defer p.mu.Unlock()
 		if done := int(min(p.done.Load(), math.MaxInt)); done < p.total && done > p.last {
@@ -49,7 +49,7 @@ func (p *progress) add(n int) {
 	}
 }
 
-// end shows that all is done. Called when nobody else adds any more.
+// end shows that all elements are done. The caller makes sure that add is not called any more.
 func (p *progress) end() {
 	if p != nil {
 		p.show(p.total, p.total)

@@ -20,7 +20,7 @@ var fibRecursive = parallel.Recursive(func(fib *parallel.Func[int, int]) func(c 
 	}
 })
 
-// A Recursive is what Define makes of the same function, also a local one.
+// A Func made by Recursive behaves like one made by Define, and may be local.
 func TestRecursive(t *testing.T) {
 	each(t, func(t *testing.T, s *scheduler.Scheduler) {
 		within(t, s, func(c *task.Ctx) error {
@@ -48,7 +48,7 @@ func TestRecursive(t *testing.T) {
 	})
 }
 
-// BenchmarkRecursive compares the two forms of a recursion.
+// BenchmarkRecursive compares Recursive with Define.
 func BenchmarkRecursive(b *testing.B) {
 	const n, forks = 27, 317810
 	s := open(b, 1)

@@ -2,14 +2,15 @@ package parallel
 
 import "github.com/heddle-go/heddle/task"
 
-// Reduce returns init op x0 op x1 op ... op xn-1. op must be associative and need not be commutative; then the result is
-// that of a loop over xs. Sums of floating point numbers are associative only about: they may differ in the last digits from
-// run to run. op must be short: it cannot park.
+// Reduce returns init op x0 op x1 op ... op xn-1. op must be associative, but need not be
+// commutative. Then the result is that of a loop over xs. Sums of floating point numbers are only
+// approximately associative, so their last digits may differ from run to run. op must be short,
+// because it cannot park.
 //
-// If the task is cancelled in the middle, the result is the zero value and the error is the cause. Panics are as with [For].
-// [Fold] saves the call of op for each element.
+// If the task is cancelled in the middle, the result is the zero value and the error is the cause.
+// Panics are as with [For]. [Fold] avoids the call of op for each element.
 //
-// Work is n calls of op, span O(log n) plus the largest grain.
+// Work is n calls of op. Span is O(log n) plus the largest grain.
 func Reduce[T any](c *task.Ctx, xs []T, init T, op func(a, b T) T, opts ...Option) (T, error) {
 	if op == nil {
 		panic("parallel: Reduce with a nil function")
@@ -29,7 +30,7 @@ func Reduce[T any](c *task.Ctx, xs []T, init T, op func(a, b T) T, opts ...Optio
 	return all, nil
 }
 
-// A reduction starts with its first element, so that op need not have an identity.
+// A reduction starts with its first element, so op needs no identity.
 type reduction[T any] struct {
 	l    *loop
 	xs   []T
@@ -59,7 +60,7 @@ func (r *reduction[T]) split() part { return &reduction[T]{l: r.l, xs: r.xs, op:
 
 func (r *reduction[T]) append(right part) {
 	switch q := right.(*reduction[T]); {
-	case !q.some: // the loop ended early
+	case !q.some: // the loop ended before q's first element
 	case !r.some:
 		r.acc, r.some = q.acc, true
 	default:
@@ -67,9 +68,10 @@ func (r *reduction[T]) append(right part) {
 	}
 }
 
-// Fold is [Reduce] by stretches: fold adds a stretch of xs to an accumulator, and merge adds the accumulator of the stretch behind
-// it. Each accumulator starts as zero, which has to be neutral for merge. The results of the two have to fit: fold of two
-// stretches one after the other must be merge of the fold of each. Then the result is fold(zero, xs).
+// Fold is [Reduce] by stretches. fold adds a stretch of xs to an accumulator. merge adds to an
+// accumulator the accumulator of the stretch that follows. Each accumulator starts as zero, which
+// must be neutral for merge. fold and merge must agree: fold over two adjacent stretches must equal
+// merge of the fold over each. Then the result is fold(zero, xs).
 //
 //	sum, err := parallel.Fold(c, xs, 0.0, func(acc float64, xs []float64) float64 {
 //		for _, x := range xs {
@@ -78,8 +80,12 @@ func (r *reduction[T]) append(right part) {
 //		return acc
 //	}, func(a, b float64) float64 { return a + b })
 //
-// If A has a pointer in it, as a map has, all accumulators start with the same one: let zero be nil, and make it in fold. There
-// is an accumulator for each span of the loop that is stolen, and a few more; where they are large, use [Accumulate].
+// If A contains a pointer, as a map does, all accumulators start with the same one. In that case
+// let zero be nil, and create the value in fold. There is an accumulator for each span of the loop
+// that is stolen, and a few more. If accumulators are large, use [Accumulate].
+//
+// Errors and panics are as with [Reduce]. Span is O(log n) plus the largest grain and the calls of
+// merge.
 func Fold[T, A any](c *task.Ctx, xs []T, zero A, fold func(acc A, xs []T) A, merge func(a, b A) A, opts ...Option) (A, error) {
 	if fold == nil || merge == nil {
 		panic("parallel: Fold with a nil function")

@@ -8,18 +8,19 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// Run calls fn as a task that on starts and waits until it has returned, parking the calling task or blocking the calling goroutine. It is the
-// way into parallel code for ordinary goroutines:
+// Run calls fn in a new task, which on starts, and waits until fn has returned, parking the calling
+// task or blocking the calling goroutine. An ordinary goroutine enters parallel code with it:
 //
 //	n, err := parallel.Run(sched, func(c *task.Ctx) (int, error) { return fib.Call(c, 40), nil })
 //	squares, err := parallel.Run(sched, func(c *task.Ctx) ([]int, error) { return parallel.Map(c, xs, square) })
 //
-// It returns what fn returned. If fn did not run, since the scheduler is closed or the task was cancelled before it
-// started, the error is [task.ErrClosed] or the cause; if its queue is full, it may be [task.ErrQueueFull]; if fn called runtime.Goexit, it is [task.ErrGoexit].
-// If fn panicked, Run panics with a [*task.PanicError] that has the value and the stack, after the calls that fn had
-// forked have ended.
+// Run returns the results of fn. If fn did not run because the scheduler is closed, the error is
+// [task.ErrClosed]. If fn did not run because the task was cancelled before it started, the error
+// is the cause. If the scheduler's queue is full, the error may be [task.ErrQueueFull]. If fn
+// called runtime.Goexit, the error is [task.ErrGoexit]. If fn panicked, Run panics with a
+// [*task.PanicError] that has the value and the stack, after the calls that fn forked have ended.
 //
-// A task of the same scheduler need not call Run: it calls fn.
+// A task of the same scheduler need not call Run. It can call fn itself.
 func Run[R any](on task.Starter, fn func(c *task.Ctx) (R, error), opts ...task.Option) (R, error) {
 	if fn == nil {
 		panic("parallel: Run with a nil function")
@@ -60,7 +61,8 @@ func (e *entry[R]) run(c *task.Ctx) {
 	}()
 	e.res, e.err = e.fn(c)
 	whole = true
-	// Found here, it is the caller's panic, as the others are, and not the program's end.
+	// Checking here, and not at the task's end, gives the panic to the caller of Run, like fn's
+	// other panics. At the task's end it would end the process.
 	if n := (*rt.Task)(c).Settle(); n > 0 {
 		e.failure = &task.PanicError{
 			Value: fmt.Sprintf("parallel: Run of a function that returned with %d forked calls not joined: join each Fork before the function that forked it returns", n),

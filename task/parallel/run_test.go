@@ -29,7 +29,7 @@ func TestRunPanics(t *testing.T) {
 	var pe *task.PanicError
 	pe = panicOf(func() {
 		parallel.Run(s, func(c *task.Ctx) (int, error) {
-			fib.Fork(c, 20) // never joined, by the panic
+			fib.Fork(c, 20) // never joined, because of the panic
 			panicHere()
 			return 0, nil
 		})
@@ -94,7 +94,8 @@ func TestRunInTask(t *testing.T) {
 	require.Equal(t, 1, n)
 }
 
-// A call that was stolen while its parent is cancelled is run all the same: its parent needs the result.
+// A call that is stolen while its parent is cancelled still runs, because its parent needs the
+// result.
 func TestCancelledParentJoins(t *testing.T) {
 	each(t, func(t *testing.T, s *scheduler.Scheduler) {
 		for range scale(300) {
@@ -109,7 +110,7 @@ func TestCancelledParentJoins(t *testing.T) {
 	})
 }
 
-// The same for calls that are stolen while the scheduler closes.
+// The same holds for calls that are stolen while the scheduler closes.
 func TestCloseWhileForking(t *testing.T) {
 	for range scale(100) {
 		s, err := scheduler.New(scheduler.WithWorkers(4))

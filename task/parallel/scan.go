@@ -7,15 +7,17 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// ScanInclusive returns a slice with x0, x0 op x1, x0 op x1 op x2 and so on: element i is the reduction of xs[:i+1]. op must be
-// associative and need not be commutative. The blocks in which it works depend on the length of xs alone, so sums of
-// floating point numbers are the same in every run too, if not those of a plain loop.
+// ScanInclusive returns a slice with x0, x0 op x1, x0 op x1 op x2 and so on: element i is the
+// reduction of xs[:i+1]. op must be associative, but need not be commutative. ScanInclusive works
+// in blocks whose boundaries depend only on the length of xs. So sums of floating point numbers are
+// the same in every run, although they may differ from those of a plain loop.
 //
-// If the task is cancelled in the middle, the slice is nil and the error is the cause. Panics are as with [For], except that
-// the one reported need not be that of the lowest index.
+// If the task is cancelled in the middle, the slice is nil and the error is the cause. Panics are
+// as with [For], except that the reported panic need not be that of the lowest index.
 //
-// Work is 2n calls of op, where a loop takes n; span is O(n/B + B) for blocks of B = 8192 elements, or as
-// many as [WithGrain] says. So it pays with more than two workers, or where op takes long.
+// Work is 2n calls of op, where a loop takes n. Span is O(n/B + B), where a block has B = 8192
+// elements, or as many as [WithGrain] says. So ScanInclusive pays off with more than two workers,
+// or if op takes long.
 func ScanInclusive[T any](c *task.Ctx, xs []T, op func(a, b T) T, opts ...Option) ([]T, error) {
 	if op == nil {
 		panic("parallel: ScanInclusive with a nil function")
@@ -24,8 +26,8 @@ func ScanInclusive[T any](c *task.Ctx, xs []T, op func(a, b T) T, opts ...Option
 	return s.run(c, opts)
 }
 
-// ScanExclusive returns a slice with init, init op x0, init op x0 op x1 and so on: element i is the reduction of init and
-// xs[:i]. Everything else is as with [ScanInclusive].
+// ScanExclusive returns a slice with init, init op x0, init op x0 op x1 and so on: element i is the
+// reduction of init and xs[:i]. Otherwise it behaves like [ScanInclusive].
 func ScanExclusive[T any](c *task.Ctx, xs []T, init T, op func(a, b T) T, opts ...Option) ([]T, error) {
 	if op == nil {
 		panic("parallel: ScanExclusive with a nil function")
@@ -34,8 +36,9 @@ func ScanExclusive[T any](c *task.Ctx, xs []T, init T, op func(a, b T) T, opts .
 	return s.run(c, opts)
 }
 
-// scanBlock is the number of elements in a block. Large enough that the pass over the blocks does not count, and small
-// enough that a block stays in the second-level cache between the passes when there are few.
+// scanBlock is the number of elements in a block. It is large enough that the pass over the blocks
+// takes negligible time. It is small enough that a block stays in the second-level cache between
+// the passes, if there are few blocks.
 const scanBlock = 8192
 
 type scan[T any] struct {
@@ -45,7 +48,7 @@ type scan[T any] struct {
 	init      T
 	exclusive bool
 	block     int
-	sums      []T // of each block; then of all before it
+	sums      []T // by block: first the sum of the block, after chain that of all blocks before it
 }
 
 func (s *scan[T]) run(c *task.Ctx, opts []Option) ([]T, error) {
@@ -56,13 +59,13 @@ func (s *scan[T]) run(c *task.Ctx, opts []Option) ([]T, error) {
 		s.block = o.grain
 	}
 	n := len(s.xs)
-	s.block = min(s.block, max(n, 1)) // then no sum of an index and a block's length overflows before its end
+	s.block = min(s.block, max(n, 1)) // so that an index plus a block's length does not overflow
 	blocks := n / s.block
 	if n%s.block != 0 {
 		blocks++
 	}
 	s.sums = make([]T, blocks)
-	// Both passes count as one loop, so that the progress goes from one end to the other.
+	// Both passes count as one loop, so that the progress goes from one end to the other only once.
 	l := newLoop(options{grain: 1, every: o.every, show: o.show}, int(min(2*uint(blocks), math.MaxInt)))
 	s.l = l
 	l.pass(c, 0, blocks, ranges(s.reduce))
@@ -76,7 +79,8 @@ func (s *scan[T]) run(c *task.Ctx, opts []Option) ([]T, error) {
 	return s.out, nil
 }
 
-// reduce gets the sums of blocks. That of the last one is not needed.
+// reduce computes the sum of each block in [lo, hi), except for the last block of all, whose sum is
+// not needed.
 func (s *scan[T]) reduce(c *task.Ctx, lo, hi int) {
 	for b := lo; b < min(hi, len(s.sums)-1); b++ {
 		xs := s.xs[b*s.block : (b+1)*s.block]
@@ -90,7 +94,7 @@ func (s *scan[T]) reduce(c *task.Ctx, lo, hi int) {
 	}
 }
 
-// chain makes the sums those of all that lies before the block.
+// chain replaces the sum of each block by the sum of everything before the block.
 func (s *scan[T]) chain(c *task.Ctx) {
 	mark := (*rt.Task)(c).Outstanding()
 	whole := false
@@ -115,7 +119,7 @@ func (s *scan[T]) chain(c *task.Ctx) {
 	whole = true
 }
 
-// expand writes the blocks.
+// expand writes the results of the blocks in [lo, hi).
 func (s *scan[T]) expand(c *task.Ctx, lo, hi int) {
 	for b := lo; b < hi; b++ {
 		from := b * s.block

@@ -5,23 +5,24 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A Scope is what children are started in whose number is not known beforehand. See [InScope]. It must not be copied.
+// A Scope collects children whose number is not known in advance. See [InScope]. It must not be
+// copied.
 type Scope struct {
 	_       noCopy
 	c       *task.Ctx
-	mark    int       // calls that the task had forked before
+	mark    int       // number of calls that the task had forked before the scope
 	calls   []*forked // oldest first
 	failure *task.PanicError
 	closed  bool
 }
 
-// maxPending is how many children a scope keeps before the caller of Go helps: enough for any
-// number of thieves, few enough to stay in the caches. Not tuned.
+// maxPending is how many children a scope keeps before the caller of Go helps to run them. It is
+// enough for any number of thieves, and few enough that the children stay in the caches. Not tuned.
 const maxPending = 1024
 
-// InScope calls fn with a new scope, and returns when fn and all functions that were started in the scope have
-// returned. fn runs as part of the task c; the children run in parallel to it where workers are idle,
-// and otherwise as part of c when fn has returned, newest first.
+// InScope calls fn with a new scope, and returns when fn and all functions started in the scope
+// have returned. fn runs as part of the task c. The children run in parallel with fn where workers
+// are idle. The remaining children run as part of c after fn has returned, newest first.
 //
 //	parallel.InScope(c, func(s *parallel.Scope) {
 //		for n := list; n != nil; n = n.next {
@@ -29,10 +30,13 @@ const maxPending = 1024
 //		}
 //	})
 //
-// If fn or a child panics, InScope panics after all have ended, with the *task.PanicError of fn or, if that returned, of
-// one of the children. If one of them calls runtime.Goexit, so does the task c after all have ended, unless one panicked. Cancelling the task does not keep children from being called; they see it in their Ctx.
+// If fn or a child panics, InScope panics after all of them have ended, with the *task.PanicError
+// of fn, or if fn returned, with that of a child. If one of them calls runtime.Goexit, so does the
+// task c after all of them have ended, unless one panicked. Cancelling the task does not prevent
+// children from being called. They see the cancellation in their Ctx.
 //
-// Work is the sum of what runs in the scope; span is that of fn, plus the largest of a child.
+// Work is the sum of the work of everything that runs in the scope. Span is that of fn plus the
+// largest span of a child.
 func InScope(c *task.Ctx, fn func(s *Scope)) {
 	if fn == nil {
 		panic("parallel: InScope with a nil function")
@@ -42,8 +46,9 @@ func InScope(c *task.Ctx, fn func(s *Scope)) {
 	s.end(s.open(fn), false)
 }
 
-// open calls fn and returns its panic. The children that there are by then are still to be run. If fn calls runtime.Goexit, or
-// a child that Go runs does, open ends the scope.
+// open calls fn and returns its panic, or nil. The caller must then end the scope, which runs the
+// remaining children. If fn calls runtime.Goexit, or a child that Go runs does, open itself ends
+// the scope.
 func (s *Scope) open(fn func(s *Scope)) (failure *task.PanicError) {
 	whole := false
 	defer func() {
@@ -60,8 +65,9 @@ func (s *Scope) open(fn func(s *Scope)) (failure *task.PanicError) {
 	return nil
 }
 
-// end ends the scope when its function has ended, and raises failure, the panic of that, or else one of a child. If a child calls
-// runtime.Goexit, that goes on when all the others have ended. exiting tells that one goes on already.
+// end ends the scope after its function has ended. It raises failure, the panic of the function, or
+// if that is nil, the panic of a child. If a child calls runtime.Goexit, the Goexit goes on after
+// all other children have ended. exiting says that a Goexit is under way already.
 func (s *Scope) end(failure *task.PanicError, exiting bool) {
 	whole := false
 	defer func() {
@@ -72,7 +78,7 @@ func (s *Scope) end(failure *task.PanicError, exiting bool) {
 	s.joinTo(0)
 	whole = true
 	s.closed = true
-	(*rt.Task)(s.c).UnwindForks(s.mark) // what the function forked and, by a panic, did not join
+	(*rt.Task)(s.c).UnwindForks(s.mark) // calls that fn forked and, because it panicked, did not join
 	if failure == nil {
 		failure = s.failure
 	}
@@ -84,13 +90,14 @@ func (s *Scope) end(failure *task.PanicError, exiting bool) {
 	}
 }
 
-// Go offers fn to idle workers. It must be called by the task that the scope was opened in, before
-// the function of InScope returns; a child that has children opens a scope of its own.
+// Go offers fn to idle workers. Only the task that opened the scope may call Go, and only before
+// the function of InScope returns. Otherwise Go panics. A child that has children of its own opens
+// a scope for them.
 //
-// Go neither parks nor blocks while there are fewer than about a thousand children that have not ended. With more, it runs
-// some of them itself, and may park until others that were stolen have ended: so a scope takes bounded memory. A
-// child must therefore not wait for what the scope's own function does later. It panics when called by another task,
-// or too late.
+// While fewer than about a thousand children have not ended, Go neither parks nor blocks. With
+// more, Go runs some of them itself, and may park the task until stolen ones have ended. So a scope
+// takes bounded memory. A child must therefore not wait for anything that the scope's function does
+// later.
 func (s *Scope) Go(c *task.Ctx, fn func(c *task.Ctx)) {
 	if fn == nil {
 		panic("parallel: Scope.Go with a nil function")
@@ -117,7 +124,7 @@ func (s *Scope) joinTo(n int) {
 		s.calls[last] = nil
 		s.calls = s.calls[:last]
 		if failure := joined(s.c, x); failure != nil {
-			s.failure = failure // in the end that of the oldest
+			s.failure = failure // the last one kept is the oldest child's
 		}
 	}
 }

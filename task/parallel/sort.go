@@ -9,14 +9,14 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// Sort sorts xs in ascending order, as slices.Sort does: NaN comes first. It takes a second slice of the same length for
-// the time of the call.
+// Sort sorts xs in ascending order, as slices.Sort does: NaN comes first. During the call it uses a
+// second slice of the same length.
 //
-// If the task is cancelled in the middle, Sort returns the cause; xs has all its elements then, in some order. The grain of
-// [WithGrain] is the length of what is sorted at a stretch.
+// If the task is cancelled in the middle, Sort returns the cause, and xs has all its elements, in
+// some order. [WithGrain] sets the length of the pieces that are sorted sequentially.
 //
-// It is a merge sort with parallel merges (Cormen, Leiserson, Rivest and Stein, "Multithreaded algorithms"): work is O(n log n),
-// span O(log^3 n) plus that of sorting one grain.
+// Sort is a merge sort with parallel merges (Cormen, Leiserson, Rivest and Stein, "Multithreaded
+// algorithms"). Work is O(n log n). Span is O(log^3 n) plus that of sorting one grain.
 func Sort[T cmp.Ordered](c *task.Ctx, xs []T, opts ...Option) error {
 	s := &sorter[T]{
 		leaf:  func(xs, _ []T) { slices.Sort(xs) },
@@ -26,9 +26,10 @@ func Sort[T cmp.Ordered](c *task.Ctx, xs []T, opts ...Option) error {
 	return s.run(c, xs, opts)
 }
 
-// SortFunc sorts xs by compare, which returns a negative number if a comes before b, a positive one if it comes after it, and
-// must be a strict weak ordering. It is not stable. compare must be short: it cannot park. If it panics, SortFunc panics with the
-// *task.PanicError; xs has all its elements then, in some order. Everything else is as with [Sort].
+// SortFunc sorts xs by compare, which returns a negative number if a comes before b and a positive
+// number if a comes after b. compare must be a strict weak ordering, and must be short, because it
+// cannot park. The sort is not stable. If compare panics, SortFunc panics with the
+// *task.PanicError, and xs has all its elements, in some order. Otherwise it behaves like [Sort].
 func SortFunc[T any](c *task.Ctx, xs []T, compare func(a, b T) int, opts ...Option) error {
 	if compare == nil {
 		panic("parallel: SortFunc with a nil function")
@@ -40,7 +41,7 @@ func SortFunc[T any](c *task.Ctx, xs []T, compare func(a, b T) int, opts ...Opti
 	return s.run(c, xs, opts)
 }
 
-// SortStableFunc is [SortFunc] that keeps equal elements in their order.
+// SortStableFunc is [SortFunc], but equal elements keep their order.
 func SortStableFunc[T any](c *task.Ctx, xs []T, compare func(a, b T) int, opts ...Option) error {
 	if compare == nil {
 		panic("parallel: SortStableFunc with a nil function")
@@ -57,7 +58,7 @@ type sorter[T any] struct {
 	grain int
 
 	leaf  func(xs, buf []T)   // sorts xs; buf is scratch
-	merge func(a, b, out []T) // merges two sorted slices, and takes equal elements from a first
+	merge func(a, b, out []T) // merges two sorted slices; of equal elements, those of a come first
 	less  func(a, b T) bool
 }
 
@@ -66,8 +67,10 @@ func (s *sorter[T]) compare(compare func(a, b T) int) {
 	s.less = func(a, b T) bool { return compare(a, b) < 0 }
 }
 
-// The sizes of what one task handles at a stretch: eight leaves for each worker, within limits. A leaf of 16K to 64K elements takes up to a few milliseconds, which is what
-// a quantum allows; below, forks and merges would cost more than they bring. BenchmarkSort shows the effect.
+// The sizes of the pieces that one task handles sequentially. There are eight leaves for each
+// worker, within limits. A leaf of 16K to 64K elements takes up to a few milliseconds, which a
+// quantum allows. With smaller leaves, forks and merges would cost more than they gain.
+// BenchmarkSort shows the effect.
 const (
 	minLeaf  = 1 << 12
 	maxLeaf  = 1 << 16
@@ -84,7 +87,7 @@ func (s *sorter[T]) run(c *task.Ctx, xs []T, opts []Option) error {
 	}
 	s.l = newLoop(o, len(xs)*s.passes(len(xs)))
 	buf := []T(nil)
-	if len(xs) > s.grain || len(xs) > insertionLen { // a stable leaf uses it too
+	if len(xs) > s.grain || len(xs) > insertionLen { // a stable leaf uses buf too
 		buf = make([]T, len(xs))
 	}
 	mark := (*rt.Task)(c).Outstanding()
@@ -102,7 +105,7 @@ func (s *sorter[T]) run(c *task.Ctx, xs []T, opts []Option) error {
 	return s.l.result(c)
 }
 
-// passes returns how often each of n elements is handled.
+// passes returns how many times each of n elements is handled.
 func (s *sorter[T]) passes(n int) int {
 	k := 1
 	for ; n > s.grain; n = (n + 1) / 2 {
@@ -111,13 +114,14 @@ func (s *sorter[T]) passes(n int) int {
 	return k
 }
 
-// sort sorts xs; the result is in buf if there is set, and otherwise in xs. Even if compare panics or calls runtime.Goexit, no
-// element is lost. After a Goexit both halves are whole where they were sorted and, because Do has ended their calls, no call writes to them,
-// so sort copies them to where the result belongs.
+// sort sorts xs. If there is set the result is in buf, and otherwise in xs. Even if compare panics
+// or calls runtime.Goexit, no element is lost. After a Goexit, both halves are complete where they
+// were sorted. Do has ended their calls, so no call still writes to them, and sort copies them to
+// where the result belongs.
 func (s *sorter[T]) sort(c *task.Ctx, xs, buf []T, there bool) {
 	if len(xs) <= s.grain {
 		if there {
-			defer copy(buf, xs) // whether it gets sorted or not
+			defer copy(buf, xs) // even if xs does not get sorted
 		}
 		if !s.l.ended(c, 0) {
 			s.try(c, len(xs), func() { s.leaf(xs, buf) })
@@ -145,7 +149,8 @@ func (s *sorter[T]) sort(c *task.Ctx, xs, buf []T, there bool) {
 	whole = true
 }
 
-// join merges a and b into out, in parallel: the larger one is cut in the middle, the other where that element belongs.
+// join merges a and b into out, in parallel. It cuts the larger one in the middle, and the other
+// one where the middle element belongs.
 func (s *sorter[T]) join(c *task.Ctx, a, b, out []T) {
 	if len(out) <= max(mergeLen, s.grain) || s.l.ended(c, 0) {
 		s.joinHere(c, a, b, out)
@@ -163,13 +168,14 @@ func (s *sorter[T]) join(c *task.Ctx, a, b, out []T) {
 		func(c *task.Ctx) { s.join(c, a[i:], b[j:], out[i+j:]) })
 }
 
-// joinHere merges, or if the sort has been given up, copies: so the elements stay together.
+// joinHere merges a and b into out sequentially. If the sort has been given up, it copies instead,
+// so that no element is lost.
 func (s *sorter[T]) joinHere(c *task.Ctx, a, b, out []T) {
 	merged := false
 	if !s.l.ended(c, 0) {
 		s.try(c, len(out), func() {
 			if len(a) == 0 || len(b) == 0 || !s.less(b[0], a[len(a)-1]) {
-				return // in order as they are
+				return // a and b are in order, so copying is enough
 			}
 			s.merge(a, b, out)
 			merged = true
@@ -180,10 +186,10 @@ func (s *sorter[T]) joinHere(c *task.Ctx, a, b, out []T) {
 	}
 }
 
-// try calls f, which handles n elements, and keeps its panic.
+// try calls f, which handles n elements. If f panics, try keeps the panic as the loop's failure.
 func (s *sorter[T]) try(c *task.Ctx, n int, f func()) {
 	mark := (*rt.Task)(c).Outstanding()
-	in := c // nil once all has returned: see Join
+	in := c // nil once f has returned: see Join
 	defer func() {
 		switch {
 		case in == nil:
@@ -198,7 +204,8 @@ func (s *sorter[T]) try(c *task.Ctx, n int, f func()) {
 	in = nil
 }
 
-// lower returns how many elements at the start of the sorted xs come before x, upper how many do not come after it.
+// lower returns how many elements at the start of the sorted xs come before x. upper returns how
+// many do not come after x.
 func lower[T any](xs []T, x T, less func(a, b T) bool) int {
 	return search(len(xs), func(i int) bool { return less(xs[i], x) })
 }
@@ -207,7 +214,8 @@ func upper[T any](xs []T, x T, less func(a, b T) bool) int {
 	return search(len(xs), func(i int) bool { return !less(x, xs[i]) })
 }
 
-// search returns how many of the first n indexes in a row are in.
+// search returns how many of the indexes from 0 to n-1 are in. in must be true for these and false
+// for all later ones.
 func search(n int, in func(i int) bool) int {
 	lo := 0
 	for lo < n {
@@ -220,11 +228,11 @@ func search(n int, in func(i int) bool) int {
 	return lo
 }
 
-// insertionLen is up to where the stable leaf sorts by insertion.
+// insertionLen is the length up to which the stable leaf sorts by insertion.
 const insertionLen = 16
 
-// stable sorts xs by merging, bottom up. All that happens to xs itself is swaps and merges of a copy, so that a panic of compare
-// leaves all elements there.
+// stable sorts xs by merging, bottom up. It changes xs only by swaps and by merges of a copy, so
+// that xs keeps all its elements even if compare panics.
 func (s *sorter[T]) stable(xs, buf []T, compare func(a, b T) int) {
 	for lo := 0; lo < len(xs); lo += insertionLen {
 		insertion(xs[lo:min(lo+insertionLen, len(xs))], compare)
@@ -239,7 +247,7 @@ func (s *sorter[T]) stable(xs, buf []T, compare func(a, b T) int) {
 	}
 }
 
-// mergeInPlace merges xs[:mid] and xs[mid:] by way of buf.
+// mergeInPlace merges xs[:mid] and xs[mid:], using buf as scratch.
 func (s *sorter[T]) mergeInPlace(xs []T, mid int, buf []T) {
 	tmp := buf[:len(xs)]
 	copy(tmp, xs)

@@ -13,7 +13,7 @@ import (
 	"github.com/heddle-go/heddle/task/parallel"
 )
 
-// Sorts of sizes that merge in parallel, in the orders that sorts trip over.
+// Sorts of sizes that merge in parallel, and in orders that are difficult for sorts.
 func TestSortLarge(t *testing.T) {
 	n := scale(400_000)
 	orders := map[string]func(i int) int{

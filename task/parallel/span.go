@@ -12,85 +12,91 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// The algorithms over index ranges share one driver: lazy binary splitting (Tzannes, Caragea, Barua and Vishkin, 2010). A
-// task works through its range in steps of a grain. Between two steps it looks at its fork deque, and only if
-// that is empty does it fork the upper half of what is left, for all to see. (At the start it does so anyway, a few times.) So a range is split about
-// log2(n) times, plus that many times for each theft, whatever the grain.
+// The algorithms over index ranges share one driver: lazy binary splitting (Tzannes, Caragea, Barua
+// and Vishkin, 2010). A task works through its range in steps of one grain. Between two steps the
+// task looks at its fork deque. Only if the deque is empty does the task fork the upper half of the
+// remaining range and expose it to thieves. (At the start it does so a few times in any case.) So a
+// range is split about log2(n) times, plus about log2(n) times for each theft, whatever the grain.
 //
-// The halves are put together again in the order of the indexes, so an operation has to be associative and need
-// not be commutative.
+// The halves are combined in the order of the indexes. So an operation must be associative, but
+// need not be commutative.
 
-// A part is what a stretch of the range has yielded so far.
+// A part is the result of a stretch of the range so far.
 type part interface {
-	// step handles the indexes [lo, next), which follow those handled before, with lo < next <= hi. A part
-	// that calls a function of the user's for each index returns early when look says so.
+	// step handles the indexes [lo, next), which follow those handled before, with lo < next <= hi.
+	// A part that calls a user's function for each index returns early when look says so.
 	step(c *task.Ctx, lo, hi int) (next int)
-	// split returns an empty part for what comes after the present range.
+	// split returns an empty part for the stretch after this one.
 	split() part
-	// append adds what a later stretch, right behind this one, has yielded.
+	// append adds the result of right, the part of the stretch that follows directly.
 	append(right part)
 }
 
 // A loop is one run of an algorithm.
 type loop struct {
-	grain int // fixed; 0: automatic
+	grain int // the fixed grain, or 0 for an automatic one
 	prog  *progress
 
-	// limit is the index at which the loop ends: what lies at or above it need not be handled any
-	// more. Lowered by anybody.
+	// limit is the index at which the loop ends. Indexes at or above it need not be handled any
+	// more. Any task of the loop may lower it.
 	limit atomic.Int64
 
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards the fields below
 	failure *task.PanicError
 	failAt  int
-	cause   error // of the cancellation that kept the loop from its end
+	cause   error // cause of the cancellation that stopped the loop
 }
 
-// A span is a stretch of a loop, and the part that it adds to.
+// A span is a stretch of a loop, and the part that collects its result.
 type span struct {
 	l      *loop
 	p      part
 	lo, hi int
 	grain  int
-	eager  int // levels to split whether somebody is hungry or not
+	eager  int // levels to split even if no worker wants work
 }
 
 var spans *Func[span, struct{}]
 
 func init() { spans = Define(runSpan) }
 
-// The automatic grain has a bound in time, however slow the elements become from one to the next:
+// The time between two checks is bounded with an automatic grain too, however abruptly the elements
+// become slower:
 //
-//   - A step that calls the user's function for each index asks look after each call, and ends early. A clock
-//     would cost as much as 30 short calls; look reads three words that are in the cache. So a worker makes
-//     no further call after it can see a cancellation, a failure, or the mark by which sysmon ends the quantum.
-//   - A step that hands a stretch to the user's function cannot end early. The driver measures it. After
-//     a step that was too long the grain falls at once to what grainTime allows at that speed, so only one step is.
+//   - A step that calls the user's function for each index calls look after each call, and ends
+//     early if look says so. Reading a clock would cost as much as 30 short calls. look reads three
+//     words that are in the cache. So a worker makes no further call once it can see a
+//     cancellation, a failure, or the mark by which sysmon ends the quantum.
+//   - A step that hands a stretch to the user's function cannot end early. The driver measures it.
+//     After a step that was too long, the grain falls at once to what grainTime allows at that
+//     speed, so only one step is too long.
 
-// look reports whether a step, which handles index i next, should end here, because the driver has something to do: the
-// task was cancelled, the loop ends before i, or the quantum may be over. It is a yield point of which the driver takes the slow
-// path. It inlines.
+// look reports whether a step that handles index i next should end here, because the driver has
+// something to do: the task was cancelled, the loop ends before i, or the quantum may be over. look
+// is the fast path of a yield point whose slow path the driver takes. It inlines.
 func (l *loop) look(c *task.Ctx, i int) bool {
 	return (*rt.Task)(c).Disturbed() || int64(i) >= l.limit.Load()
 }
 
-// givenUp is look for a function that cannot go on later: the task was cancelled, or the loop has failed. The result of the
-// loop is not used then.
+// givenUp is look for a function that cannot be resumed. It reports whether the task was cancelled
+// or the loop has failed. In either case the result of the loop is not used.
 func (l *loop) givenUp(c *task.Ctx) bool {
 	if (*rt.Task)(c).Status().Cancelled() {
-		l.cancelled(c) // the driver would not ask again after its last step
+		l.cancelled(c) // because the driver does not check again after its last step
 		return true
 	}
 	return l.limit.Load() != math.MaxInt64
 }
 
-// grainTime is what the automatic grain aims at, in nanoseconds. A step costs some 100 ns beside its elements, half a percent of
-// this; and this is a fraction of a percent of a quantum, which a task that has to give way may come too late.
-// BenchmarkFor would show a change.
+// grainTime is the time that the automatic grain aims at, in nanoseconds. A step costs about 100 ns
+// besides its elements, which is half a percent of grainTime. And grainTime is a fraction of a
+// percent of a quantum, so it hardly delays a task that must give way. BenchmarkFor would show a
+// change.
 const grainTime = 20_000
 
-// eagerLevels makes at least four spans for each CPU at the start, before anything is known about the elements: a few long ones
-// must not wait for each other in one span. A split costs about 100 ns.
+// eagerLevels makes at least four spans for each CPU at the start, when the speed of the elements
+// is still unknown. Otherwise a few long elements could wait for each other in one span. A split
+// costs about 100 ns.
 var eagerLevels = bits.Len(uint(4*runtime.NumCPU() - 1))
 
 func newLoop(o options, total int) *loop {
@@ -101,7 +107,7 @@ func newLoop(o options, total int) *loop {
 
 const nilCtx = "parallel: nil Ctx: pass the c of the task that runs; an ordinary goroutine enters by Run"
 
-// callerOf returns the Ctx of the task that calls, for which c stands, mostly because it is that.
+// callerOf returns the Ctx of the calling task. Usually that is c.
 func callerOf(c *task.Ctx) *task.Ctx {
 	if c == nil {
 		panic(nilCtx)
@@ -121,8 +127,9 @@ func otherCaller() *task.Ctx {
 	return c
 }
 
-// run has p handle [lo, hi). It returns the cause if the task was cancelled before that was done, and panics as
-// the first step that panicked, in the order of the indexes: all below have been handled then.
+// run makes p handle [lo, hi). If the task was cancelled before that was done, run returns the
+// cause. If steps panicked, run panics with the panic of the lowest index. By then all indexes
+// below it have been handled.
 func (l *loop) run(c *task.Ctx, lo, hi int, p part) error {
 	c = callerOf(c)
 	l.pass(c, lo, hi, p)
@@ -132,7 +139,7 @@ func (l *loop) run(c *task.Ctx, lo, hi int, p part) error {
 	return l.result(c)
 }
 
-// pass is the part of run in which the work is done. The failure, if there is one, is kept.
+// pass does the work of run. It keeps the failure, if there is one, and does not raise it.
 func (l *loop) pass(c *task.Ctx, lo, hi int, p part) {
 	if lo >= hi {
 		return
@@ -148,9 +155,10 @@ func (l *loop) pass(c *task.Ctx, lo, hi int, p part) {
 	whole = true
 }
 
-// exiting is what an algorithm's deferred function calls if the algorithm has not returned, while the task had mark calls forked before.
-// If that is by runtime.Goexit, which any function of the user's can call, it ends what the algorithm has forked. If a call has
-// panicked, the task fails with that.
+// exiting is for an algorithm's deferred function, if the algorithm has not returned. The task had
+// forked mark calls before the algorithm. If the reason is a runtime.Goexit, which any of the
+// user's functions can call, exiting ends the calls that the algorithm has forked. If a call has
+// panicked, the task fails with the panic.
 //
 //go:noinline
 func (l *loop) exiting(c *task.Ctx, mark int) {
@@ -162,10 +170,11 @@ func (l *loop) exiting(c *task.Ctx, mark int) {
 	failWith(c, l.failure)
 }
 
-// failedInTime reports whether there is a failure that a loop would have come to. One above the limit is not: see Find.
+// failedInTime reports whether the loop has a failure that a sequential loop would have reached. A
+// failure above the limit does not count: see Find.
 func (l *loop) failedInTime() bool { return l.failure != nil && int64(l.failAt) <= l.limit.Load() }
 
-// result is what the algorithm returns, or its panic.
+// result returns the algorithm's error, or raises its panic.
 func (l *loop) result(c *task.Ctx) error {
 	switch err := c.Cause(); {
 	case l.failedInTime() || l.failure != nil && l.cause != nil:
@@ -173,12 +182,12 @@ func (l *loop) result(c *task.Ctx) error {
 	case l.cause == nil:
 		return nil
 	case err != nil:
-		return err // the task knows the cause, those of stolen spans do not
+		return err // this task knows the cause, while the tasks of stolen spans may not
 	}
 	return l.cause
 }
 
-// end shows the end.
+// end shows the progress for the last time. It keeps a panic of show as the loop's failure.
 func (l *loop) end() {
 	whole := false
 	defer func() {
@@ -190,8 +199,8 @@ func (l *loop) end() {
 	whole = true
 }
 
-// runSpan works through a span, and returns when all of it is done. It does not panic. A Goexit passes: what is forked by then is
-// left to exiting, or to the end of the stolen call.
+// runSpan works through a span and returns when all of it is done. It does not panic. It lets a
+// Goexit pass. Then exiting, or the end of the stolen call, ends the calls that were forked.
 func runSpan(c *task.Ctx, s span) struct{} {
 	l := s.l
 	var last time.Duration // when the last step ended; 0 before the first
@@ -226,11 +235,12 @@ func runSpan(c *task.Ctx, s span) struct{} {
 	return struct{}{}
 }
 
-// length returns hi - lo, which may be more than an int holds. lo <= hi.
+// length returns hi - lo, which an int may not be able to hold. lo <= hi.
 func length(lo, hi int) uint { return uint(hi) - uint(lo) }
 
-// adapt returns the grain that follows grain after a step that handled n elements. It grows twofold at most, because a
-// few short elements say little of the next ones, and falls at once. grain is at least 1, and so is the result.
+// adapt returns the grain to use after a step that handled n elements with the given grain. The
+// grain at most doubles, because a few short elements say little about the next ones, and it falls
+// at once. Both grain and the result are at least 1.
 func adapt(grain, n int, took time.Duration) int {
 	switch {
 	case took > grainTime*2:
@@ -241,10 +251,10 @@ func adapt(grain, n int, took time.Duration) int {
 	return grain
 }
 
-// clock is the time that steps are measured by. Tests turn it by hand.
+// clock returns the time by which steps are measured. Tests replace it.
 var clock = func() time.Duration { return time.Since(epoch) }
 
-// ended reports whether the index lo need not be handled any more. It is a yield point.
+// ended reports whether the loop ends before index lo. It is a yield point.
 func (l *loop) ended(c *task.Ctx, lo int) bool {
 	c.Checkpoint()
 	if int64(lo) >= l.limit.Load() {
@@ -257,15 +267,17 @@ func (l *loop) ended(c *task.Ctx, lo int) bool {
 	return false
 }
 
-// hungry reports whether the range should be split, so that there is something to steal.
+// hungry reports whether the task should split its range, because it has nothing left that thieves
+// could take.
 func hungry(c *task.Ctx) bool {
 	w := (*rt.Task)(c).Worker()
 	return w.Forks.PrivateLen() == 0 && w.Forks.Thief().Empty()
 }
 
-// offer sees to it that thieves can take something, if the task has anything to take, and that somebody comes for it.
-// Forks alone are not shown until a thief asks. That is right for a fork that costs less than a theft, and not for one before
-// a long call: a worker may be asleep that has not asked, or has been forgotten when another one's request was met.
+// offer makes sure that thieves can take something, if the task has anything to take, and that one
+// comes for it. Fork alone exposes nothing until a thief asks. That is right for a fork that costs
+// less than a theft, but not before a long call, because a sleeping worker may not have asked, or
+// its request may have been dropped when another one was met.
 func offer(c *task.Ctx) {
 	d := (*rt.Task)(c)
 	if w := d.Worker(); w.Forks.PrivateLen() > 0 && w.Forks.Thief().Empty() {
@@ -273,7 +285,8 @@ func offer(c *task.Ctx) {
 	}
 }
 
-// show lets thieves at all that the task has forked, and wakes one if nobody looks.
+// show exposes to thieves everything that the task has forked, and wakes a worker if none is
+// searching.
 func show(c *task.Ctx) {
 	d := (*rt.Task)(c)
 	w := d.Worker()
@@ -281,12 +294,12 @@ func show(c *task.Ctx) {
 	w.Host.Hungry()
 }
 
-// step has p handle [lo, hi), or some of it, and returns the first index that is left. It keeps the panic of p; then
-// the driver handles nothing from lo on.
+// step makes p handle [lo, hi), or a part of it, and returns the first index that is left. If p
+// panics, step keeps the panic as the loop's failure, and the driver handles nothing from lo on.
 func (l *loop) step(c *task.Ctx, p part, lo, hi int) (next int) {
 	next = hi
 	mark := (*rt.Task)(c).Outstanding()
-	in := c // nil once all has returned: see Join
+	in := c // nil once p.step has returned: see Join
 	defer func() {
 		switch {
 		case in == nil:
@@ -302,10 +315,11 @@ func (l *loop) step(c *task.Ctx, p part, lo, hi int) (next int) {
 	return next
 }
 
-// join joins the span that begins at lo and appends its part, right, to left. That calls functions of the user's too: merge,
-// compare and the like. After a failure they are not called, since the parts are not what they expect.
+// join joins the span that begins at lo and appends its part, right, to left. append calls the
+// user's functions too (merge, compare and the like). After a failure join does not call append,
+// because the parts may be incomplete.
 func (l *loop) join(c *task.Ctx, x *Call[span, struct{}], lo int, left, right part) {
-	mark := (*rt.Task)(c).Outstanding() - 1 // x
+	mark := (*rt.Task)(c).Outstanding() - 1 // without x
 	in := c
 	defer func() {
 		switch {
@@ -323,15 +337,17 @@ func (l *loop) join(c *task.Ctx, x *Call[span, struct{}], lo int, left, right pa
 	in = nil
 }
 
-// sound reports whether nothing has happened that keeps the loop from having a result. If Find has found something below a failure,
-// the result still counts; that was found, and the limit lowered, before the part with it is joined.
+// sound reports whether nothing prevents the loop from having a result. If Find has found an
+// element below a failure, the result still counts. Find lowers the limit when it finds the
+// element, before the part with the element is joined.
 func (l *loop) sound() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return !l.failedInTime() && l.cause == nil
 }
 
-// failed keeps the failure of a step that began at lo, unless an earlier one failed too.
+// failed keeps the failure of a step that began at lo, unless a step with a lower index has failed
+// before.
 func (l *loop) failed(lo int, failure *task.PanicError) {
 	l.mu.Lock()
 	if l.failure == nil || lo < l.failAt {
@@ -350,7 +366,7 @@ func (l *loop) cancelled(c *task.Ctx) {
 	l.endAt(math.MinInt)
 }
 
-// endAt lowers the limit to i.
+// endAt lowers the limit to i, if it is higher.
 func (l *loop) endAt(i int) {
 	for {
 		old := l.limit.Load()

@@ -13,11 +13,13 @@ import (
 	"github.com/heddle-go/heddle/task/tsync"
 )
 
-// turnsOfForks is how many dispatches a forked call waits for at most beside a queue that is never empty, if it is the
-// only one: two fair ticks, and some to begin with.
+// turnsOfForks is an upper bound of the dispatches that a forked call waits for beside a queue that
+// is never empty, if it is the only forked call: two fair turns of 61 dispatches, and 61 more at
+// the start.
 const turnsOfForks = 2*61 + 61
 
-// A function of Do that another one waits for runs although the only worker's queue is never empty.
+// A function of Do for which another one waits runs, although the only worker's queue is never
+// empty.
 func TestForkedCallBesideYielders(t *testing.T) {
 	s, err := scheduler.New(scheduler.WithWorkers(1), scheduler.WithStallAfter(0))
 	require.NoError(t, err)
@@ -29,7 +31,7 @@ func TestForkedCallBesideYielders(t *testing.T) {
 		for range 2 {
 			c.Go(func(c *task.Ctx) {
 				for !stop.Load() {
-					// The second function never comes, and the first one ends all the same.
+					// Gives up if the second function never runs, so that the first one ends.
 					if turns.Add(1) > 100*turnsOfForks {
 						gaveUp.Store(true)
 						return
@@ -64,7 +66,7 @@ func TestForkedCallBesidePreempted(t *testing.T) {
 	defer s.Close()
 	const dispatches = 2 * (4 + 4)
 	var stop atomic.Bool
-	var turns atomic.Int64 // of the others: one is counted where another one, or itself, ran before
+	var turns atomic.Int64 // turns of the other tasks, counted when the running one changes
 	var last atomic.Int64
 	var waited int64
 	root := s.Go(func(c *task.Ctx) {
@@ -93,7 +95,7 @@ func TestForkedCallBesidePreempted(t *testing.T) {
 	require.LessOrEqual(t, waited, int64(dispatches))
 }
 
-// The oldest forked call has its turn, although new ones come all the time.
+// The oldest forked call has its turn, although newer calls keep coming.
 func TestOldestForkBesideNewOnes(t *testing.T) {
 	s, err := scheduler.New(scheduler.WithWorkers(1), scheduler.WithStallAfter(0))
 	require.NoError(t, err)
@@ -102,7 +104,7 @@ func TestOldestForkBesideNewOnes(t *testing.T) {
 	var turns atomic.Int64
 	root := s.Go(func(c *task.Ctx) {
 		ch := tsync.NewChan[int](0)
-		chain := func(c *task.Ctx) { // there is always a newer call than that of the outermost Do
+		chain := func(c *task.Ctx) { // makes calls that are newer than that of the outermost Do
 			if stop.Load() {
 				return
 			}
@@ -128,13 +130,13 @@ func TestOldestForkBesideNewOnes(t *testing.T) {
 	require.False(t, gaveUp.Load(), "the oldest call ran only when no newer one came")
 }
 
-// A call that was exposed on a worker whose task then goes on for long without a yield point is handed out, although every
-// other worker always has something of its own.
+// A call is exposed on a worker whose task then runs for long without a yield point. It is handed
+// to another worker, although every other worker always has tasks of its own.
 func TestForkedCallBehindAHog(t *testing.T) {
 	s, err := scheduler.New(scheduler.WithWorkers(2), scheduler.WithQuantum(time.Millisecond), scheduler.WithStallAfter(0))
 	require.NoError(t, err)
 	defer s.Close()
-	const enough = 20_000_000 // turns of the others while sysmon ticks a few times
+	const enough = 20_000_000 // turns of the other tasks, enough for sysmon to tick a few times
 	var stop, ran, gaveUp atomic.Bool
 	var turns atomic.Int64
 	yielder := func(c *task.Ctx) {
@@ -163,7 +165,8 @@ func TestForkedCallBehindAHog(t *testing.T) {
 		}
 		parallel.Do(c,
 			func(c *task.Ctx) {
-				// The hog runs when this function waits, on the worker where the second one is exposed by that.
+				// When this function waits, its worker exposes the second function and then runs
+				// the hog.
 				c.Ready(hog)
 				_ = c.Park()
 			},

@@ -18,10 +18,11 @@ import (
 
 var workerCounts = []int{1, 2, 4, 8, 64}
 
-// patience is how long something may take before a test calls it hung. Nothing waits for it to pass.
+// patience is how long an operation may take before a test calls it hung. No test waits for it to
+// pass.
 const patience = 5 * time.Minute
 
-// open starts a scheduler that is closed when the test ends.
+// open starts a scheduler and closes it when the test ends.
 func open(t testing.TB, workers int, opts ...scheduler.Option) *scheduler.Scheduler {
 	t.Helper()
 	s, err := scheduler.New(append([]scheduler.Option{scheduler.WithWorkers(workers)}, opts...)...)
@@ -37,7 +38,7 @@ func open(t testing.TB, workers int, opts ...scheduler.Option) *scheduler.Schedu
 	return s
 }
 
-// hung ends the process with all stacks: what hangs would hang Cleanup too.
+// hung ends the process and prints all stacks, because a hang would make Cleanup hang too.
 func hung(t testing.TB, what string) {
 	buf := make([]byte, 1<<20)
 	fmt.Fprintf(os.Stderr, "--- FAIL: %s: %s hangs\n%s\n", t.Name(), what, buf[:runtime.Stack(buf, true)])
@@ -51,8 +52,8 @@ func each(t *testing.T, test func(t *testing.T, s *scheduler.Scheduler)) {
 	}
 }
 
-// within runs f as a task and fails the test if it does not end. Failures inside are returned as errors: FailNow
-// would end the task and not the test.
+// within runs f as a task and fails the test if the task does not end. f returns its failures as
+// errors, because FailNow would end the task and not the test.
 func within(t testing.TB, s *scheduler.Scheduler, f func(c *task.Ctx) error) {
 	t.Helper()
 	alarm := time.AfterFunc(patience, func() { hung(t, "the task") })
@@ -94,7 +95,7 @@ func mustPanic(what string, value any, f func()) error {
 
 var errOops = errors.New("oops")
 
-// scale reduces the size of a test where time is dear.
+// scale reduces the size of a test where time is scarce.
 func scale(n int) int {
 	if raceEnabled {
 		n /= 10
@@ -105,7 +106,7 @@ func scale(n int) int {
 	return max(n, 1)
 }
 
-// linger makes a piece of work long enough for thieves to come, without a yield point.
+// linger works for long enough that thieves come, without a yield point.
 func linger(n int) {
 	x := 0
 	for i := range n {
@@ -114,4 +115,4 @@ func linger(n int) {
 	lingered.Store(int64(x))
 }
 
-var lingered atomic.Int64 // so that the loop has a purpose
+var lingered atomic.Int64 // keeps the compiler from removing the loop
