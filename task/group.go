@@ -231,7 +231,7 @@ var ended = func() context.Context {
 // ends the wait, not even the caller's cancellation. So after Wait the caller may release what only
 // the members used. Wait then ends the group's context, and
 //
-//   - if a member has panicked, panics with the first member's [*PanicError]. If that member
+//   - if a member has panicked, panics with the first such member's [*PanicError]. If that member
 //     panicked because it waited for another group, the PanicError is that of the other group's
 //     member.
 //   - otherwise returns the first error of a member, or after [Group.JoinErrors] the errors of all
@@ -239,14 +239,15 @@ var ended = func() context.Context {
 //
 // A member whose function called runtime.Goexit has the error [ErrGoexit].
 //
-// If the caller is the task that made the group, and there is no limit, Wait runs those of the last
-// few members that have not begun next on the caller's worker. Wait panics if the caller is a
-// member of the group, because it would wait for itself.
+// If the caller is the task that made the group, or that added the first member of a zero Group,
+// the caller's worker next runs those of the last few members that have not begun. This does not
+// apply to a caller that is itself a member of a group with a limit. Wait panics if the caller is a
+// member of this group, because it would wait for itself.
 func (g *Group) Wait() error { return g.WaitContext(background) }
 
 // WaitContext is [Group.Wait], but it gives up when ctx ends. Then it returns the cause and changes
-// nothing: the members go on, and keep using what they use, unless ctx was the group's context. The
-// caller can call WaitContext and Wait again.
+// nothing. The members go on and keep using their data. (If ctx is the group's context, they have
+// been cancelled.) The caller can call WaitContext and Wait again.
 func (g *Group) WaitContext(ctx context.Context) error {
 	c, err := enter(ctx)
 	if !g.members.none() {

@@ -89,7 +89,7 @@ func (r *receipt[T]) Withdraw() bool {
 	return false
 }
 
-// receive is the helper.
+// receive is the function of the helper.
 func (r *receipt[T]) receive(ch <-chan T) {
 	select {
 	case r.v, r.ok = <-ch:

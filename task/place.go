@@ -9,7 +9,7 @@ import "github.com/heddle-go/heddle/internal/rt"
 // the group's mu, a member is in one of four states:
 //
 //	has      The member has a place, which counts in active.
-//	lent     At least one part waits in Go or Wait of a group (waits > 0). The place is lent.
+//	lent     At least one part waits in Go or Wait of a group (waits > 0). Its place is passed on.
 //	asks     No part waits in a group. One part waits in back for the place (asks).
 //	without  None of these: the part that waited in back was cancelled, and went on.
 //

@@ -2,7 +2,7 @@ package task
 
 import "github.com/heddle-go/heddle/internal/rt"
 
-// State is what a task is doing.
+// A State says what a task is doing.
 type State uint8
 
 // The states of a task. Every task starts as Runnable. It goes from Runnable to Running, and from

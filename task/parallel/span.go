@@ -60,8 +60,8 @@ var spans *Func[span, struct{}]
 
 func init() { spans = Define(runSpan) }
 
-// The time between two checks is bounded with an automatic grain too, however abruptly the elements
-// become slower:
+// With an automatic grain, the time between two checks is bounded too, however abruptly the
+// elements become slower:
 //
 //   - A step that calls the user's function for each index calls look after each call, and ends
 //     early if look says so. Reading a clock would cost as much as 30 short calls. look reads three
