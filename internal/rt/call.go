@@ -2,19 +2,22 @@ package rt
 
 import "github.com/heddle-go/heddle/internal/atomicx"
 
-// A Call is the state of a function that a goroutine calls for a task. A task that is cancelled leaves the call alone, and waits for it
-// only before it ends.
+// A Call is the state of a blocking function that a goroutine calls for a task. If the task is
+// cancelled, it leaves the call behind, and waits for it only before the task ends.
 //
-//	queued  -> running            Begin   by the goroutine, which then calls the function
-//	queued  -> dropped            Leave   by the task: the function is not called
-//	running -> returned           Return  by the goroutine, which then has to wake the task from its wait for the call
-//	running -> left               Leave   by the task: it goes on, and keeps the call for its end
-//	left    -> awaited            Await   by the task: it parks until it is woken
-//	running, left, awaited -> ended  End  by the goroutine; it wakes the task if that was awaited
+//	queued  -> running     Begin   the goroutine, which then calls the function
+//	queued  -> dropped     Leave   the task; the function is not called
+//	running -> returned    Return  the goroutine, which then wakes the task from its wait
+//	running -> left        Leave   the task, which goes on and keeps the call for its end
+//	left    -> awaited     Await   the task, which then parks until it is woken
+//	running -> ended       End     the goroutine
+//	left    -> ended       End     the goroutine
+//	awaited -> ended       End     the goroutine, which then wakes the task
 //
-// All of them are CASes of one word. So either Return comes before Leave, and the task takes the result; or Leave comes first, and
-// then either Await comes before End, and End wakes the task, or Await finds the call ended and the task need not wait. End follows a
-// Return that has failed, and a Begin after which the function was not called.
+// Each transition is a CAS of one word. If Return comes before Leave, the task takes the result. If
+// Leave comes first, then either Await comes before End, and End wakes the task, or Await finds the
+// call ended, and the task need not wait. The goroutine calls End after a Return that failed, and
+// after a Begin if it did not call the function.
 type Call struct {
 	state atomicx.Uint32
 }
@@ -29,17 +32,19 @@ const (
 	clEnded
 )
 
-// Begin reports whether the goroutine is to go on with the call.
+// Begin reports whether the goroutine should go on with the call.
 func (j *Call) Begin() bool { return j.state.CompareAndSwap(clQueued, clRunning) }
 
-// Waited reports whether the task waits for the result of a call that has begun and not returned.
+// Waited reports whether the call has begun, has not returned, and the task waits for the result.
 func (j *Call) Waited() bool { return j.state.Load() == clRunning }
 
-// Return reports whether the task takes the result. If so, the caller has to wake it, and the task owns the call.
+// Return reports whether the task takes the result. If so, the caller has to wake the task, which
+// owns the call from then on.
 func (j *Call) Return() bool { return j.state.CompareAndSwap(clRunning, clReturned) }
 
-// Leave reports whether the task that waits for the result may go on without it. If not, it is being woken, or will be when the function
-// has returned: with stays, a call that runs is not left.
+// Leave reports whether the task that waits for the result may go on without it. It may not if the
+// function has returned, because the goroutine is about to wake the task. If stays is set, it also
+// may not while the function runs; the goroutine wakes the task afterwards.
 func (j *Call) Leave(stays bool) bool {
 	for {
 		s := j.state.Load()
@@ -65,7 +70,8 @@ func (j *Call) Leave(stays bool) bool {
 // Await reports whether the task has to park until End wakes it.
 func (j *Call) Await() bool { return j.state.CompareAndSwap(clLeft, clAwaited) }
 
-// End is the last thing that the goroutine does with the call. It reports whether the caller has to wake the task.
+// End is the last thing that the goroutine does with the call. It reports whether the caller has to
+// wake the task.
 func (j *Call) End() (wake bool) {
 	for {
 		s := j.state.Load()
@@ -78,6 +84,6 @@ func (j *Call) End() (wake bool) {
 	}
 }
 
-// LeaveCall notes that d, which runs, has left j, and has to wait for it before it ends. There is only one such call in the life of a
-// task, because a task that is cancelled makes none.
+// LeaveCall notes that the running task d has left j and has to wait for it before d ends. There is
+// at most one such call in the life of a task, because a cancelled task makes no more calls.
 func (d *Task) LeaveCall(j *Call) { d.NeedExtra().left = j }

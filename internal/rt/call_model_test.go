@@ -11,7 +11,8 @@ import (
 	"github.com/heddle-go/heddle/internal/explore"
 )
 
-// called is one call whose task is cancelled at any time, and ends. await is Await or a mutant of it. stays is Leave's.
+// called is one call whose task is cancelled at any time and then ends. stays is Leave's argument.
+// await is Await or a mutant of it.
 func called(stays bool, await func(j *Call) bool) func(*explore.Model) {
 	return func(m *explore.Model) {
 		j := new(Call)
@@ -71,7 +72,8 @@ func TestModelCall(t *testing.T) {
 	explore.Run(t, explore.Config{Preemptions: explore.Unbounded}, called(true, (*Call).Await))
 }
 
-// A task that looks whether the call has ended, and then makes known that it waits, waits for ever or goes on too early.
+// A task that first checks whether the call has ended, and then announces its wait without a CAS,
+// waits for ever. A task that does not wait goes on too early.
 func TestModelCallWithoutAwait(t *testing.T) {
 	_, failure := explore.Check(explore.Config{Preemptions: 2}, called(false, func(*Call) bool { return false }))
 	require.NotNil(t, failure)

@@ -2,17 +2,17 @@ package rt
 
 import "sync/atomic"
 
-// A CallKind is what is known of the calls of one function that blocks: whether they are long. It
-// decides only how the next one is made, so its words are no part of any protocol.
+// A CallKind records whether the calls of one blocking function tend to be long. It decides only
+// how the next call is made, so its word is part of no protocol.
 type CallKind struct{ long atomic.Int32 }
 
-// LongCall is what a call takes at least to be long, in nanoseconds: some times what it costs to
-// make it elsewhere. On Linux the shortest sleep is longer, and a read from the file cache is
-// shorter.
+// LongCall is the least duration of a long call, in nanoseconds. It is several times the cost of
+// making a call elsewhere. On Linux the shortest sleep takes longer, and a read from the file cache
+// takes less.
 const LongCall = 30_000
 
-// The system may take the thread away from a short call, so one that takes long says little: it
-// needs two of them within three.
+// One call that takes long says little, because the system may have taken the thread away during a
+// short one. So a function counts as long after two long calls out of three.
 const (
 	fewLong  = 2
 	mostLong = 3
@@ -33,6 +33,6 @@ func (k *CallKind) Took(ns int64) {
 	}
 }
 
-// Held notes that a call has been holding up others for so long that another goroutine took its
-// worker over.
+// Held notes that a call held up its worker for so long that another goroutine took the worker
+// over.
 func (k *CallKind) Held() { k.long.Store(mostLong) }

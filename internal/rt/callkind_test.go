@@ -6,8 +6,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// One long call among short ones, from which the system may have taken the thread, changes nothing; two of three do, and so
-// do two short ones afterwards.
+// One long call among short ones changes nothing, because the system may have taken the thread
+// away. Two long calls out of three do, and so do two short ones afterwards.
 func TestCallKind(t *testing.T) {
 	var k CallKind
 	took := func(ns ...int64) {

@@ -1,105 +1,125 @@
 package rt
 
-// A task that a worker has started with Spawn and that has not begun is fresh: flagFresh is set. A waiter for its end may take
-// it from its queue, wherever that is, and has its own worker run it at once, because the waiter could do nothing else
-// anyway. Two kinds of parties meet, of which any number may try:
+// A task that was started with Spawned and has not begun is fresh: flagFresh is set. A waiter for
+// its end may take it out of the queue that holds it, whichever that is, and have its own worker
+// run it at once, because the waiter could do nothing else anyway. Takers and waiters meet, any
+// number of each:
 //
-//	taker (took d's entry from a queue)     waiter (wants d's end)
-//	T1 load the word                        C1 load the word; fresh, and the right life?
-//	T2 stale: CAS the flag out; the entry   C2 CAS fresh to stale: d is the waiter's
-//	   is dropped                              to run; its entry stays in the queue
-//	T3 fresh: CAS the flag out; d is the
-//	   taker's to run
-//	T4 neither: d is the taker's to run
+//	taker (took d's entry from a queue)      waiter (waits for d's end)
+//	Claim-T1  load the word                  Claim-C1  load the word; go on if it is
+//	Claim-T2  stale: CAS the flag out,                 fresh and of the right life
+//	          drop the entry                 Claim-C2  CAS fresh to stale: the waiter
+//	Claim-T3  fresh: CAS the flag out,                 runs d; the entry stays in the
+//	          the taker runs d                         queue
+//	Claim-T4  neither: the taker runs d
 //
-// fresh leaves the word once in a life, by the CAS of T3 or by that of C2, so one party gets the task. Queues hold as many
-// entries of a descriptor as it is runnable and not on its way to a worker, plus one if stale is set:
+// fresh leaves the word once in a life, by the CAS of Claim-T3 or of Claim-C2, so one party gets
+// the task. The number of entries of a descriptor in all queues is
 //
 //	entries(d) = queued(d) + stale(d)
 //
-// Spawn makes queued 1; T3 and T4 take an entry away and lower queued; C2 lowers queued and raises stale; T2 takes an entry
-// away and lowers stale; to queue d again, when it has suspended, raises entries and queued. So when a taker finds stale set
-// with two entries in queues, it may drop either: the other one then stands for d. Both are in queues that searchers see, so
-// the task is no less visible than the producer's steps P1 to P3 have made it. For the same reason a taker that knows its
-// entry to be the one of a task that was queued again may leave out T1 to T4: d is its to run, and stale stays for the other.
+// where queued(d) is 1 while d is runnable and not on its way to a worker, and stale(d) is 1 while
+// flagStale is set. Every step keeps the equation:
 //
-// A descriptor must not serve another life while an entry of it is stale: T1 would take the entry for the new life's. So
-// the descriptor of a task that has ended goes to the pool when the last of two parties is done with it:
+//   - Spawn sets entries and queued to 1.
+//   - Claim-T3 and Claim-T4 lower entries and queued.
+//   - Claim-C2 lowers queued and raises stale.
+//   - Claim-T2 lowers entries and stale.
+//   - Queueing d again, after it has suspended, raises entries and queued.
 //
-//	finisher                                taker
-//	F1 CAS Active to Done, one generation   T2 CAS stale out; if the state is Free,
-//	   on, because stale is set                the taker pools the descriptor
-//	F2 take the waiters
-//	F3 CAS Done to Free; if stale is out by
-//	   then, the finisher pools it
+// If a taker finds stale set while two entries are queued, it may drop either one, because the
+// other then stands for d. Both are in queues that searchers look at, so the task stays as visible
+// as the producer's steps have made it (ARCHITECTURE.md, "Sleeping and waking"). For the same
+// reason a taker may leave out Claim-T1 to Claim-T4 if it knows that its entry is the one of a task
+// that was queued again. It runs d, and stale stays for the other entry.
 //
-// Both CASes change the same word. If F3 comes first, T2 finds Free; otherwise F3 finds stale out. Between F1 and F3 the
-// descriptor is Done for every handle, and only the finisher touches its waiters. Without F1 as a state of its own, the
-// taker could pool the descriptor before F2, and F2 would take the waiters of the next life.
+// A descriptor must not serve another life while it has a stale entry, because Claim-T1 would take
+// that entry for the new life's. So the later of two parties pools the descriptor of a task that
+// has ended:
+//
+//	finisher                                 taker
+//	Claim-F1  CAS Active to Done, and raise  Claim-T2  CAS stale out; if the state is
+//	          the generation, because                  Free, the taker pools the
+//	          stale is set                             descriptor
+//	Claim-F2  take the waiters
+//	Claim-F3  CAS Done to Free; if stale is
+//	          out by then, the finisher
+//	          pools the descriptor
+//
+// Both CASes change the same word. If Claim-F3 comes first, Claim-T2 finds Free; otherwise Claim-F3
+// finds stale cleared. Between Claim-F1 and Claim-F3 the descriptor is Done for every handle, and
+// only the finisher touches its waiters. Without the state Done in between, the taker could pool
+// the descriptor before Claim-F2, and Claim-F2 would take the waiters of the next life.
 
 const (
-	flagFresh = 1 << (waitReasonShift + 8) // the task has not begun, and may be claimed
-	flagStale = 1 << (waitReasonShift + 9) // one more entry of the descriptor is in a queue than there should be
+	flagFresh = 1 << (waitReasonShift + 8) // the task has not begun, and a waiter may claim it
+	flagStale = 1 << (waitReasonShift + 9) // a queue holds one entry of the descriptor too many
 )
 
-// Spawned is Start for a task that goes to a worker's own queue. If it is of the normal level, a waiter may claim it.
+// Spawned is Start for a task that goes to a worker's own queue. If the task is of the normal
+// level, a waiter may claim it.
 func (d *Task) Spawned(fn any, x *Extra) {
 	if x != nil {
 		d.start(fn, x, flagFresh)
 		return
 	}
 	d.fn = fn
-	if d.extra.Load() != nil { // left by a caller that came too late for the last life
+	if d.extra.Load() != nil { // a caller that came too late for the last life may have left one
 		d.extra.Store(nil)
 	}
 	d.status.Store(d.status.Load()&genMask | stActive | flagFresh)
 }
 
-// Claim takes life gen of d, if it is fresh, out of its queue for the caller to run (C1, C2). The entry stays behind: a worker
-// that takes it learns from Taken that it is stale.
+// Claim takes life gen of d out of its queue for the caller to run, if the task is fresh (Claim-C1,
+// Claim-C2). The entry stays in the queue. The worker that takes it learns from Taken that the
+// entry is stale.
 func (d *Task) Claim(gen uint32) bool {
 	s := d.status.Load()
 	return Status(s).Fresh(gen) && d.status.CompareAndSwap(s, s&^flagFresh|flagStale)
 }
 
-// Taken is called by the worker that has taken an entry of d from a queue, before it does anything else with it. It reports whether
-// the caller has the task. If not, the entry was stale, and pool says whether the caller has to pool the descriptor.
+// Taken is called by the worker that has taken an entry of d from a queue, before it does anything
+// else with d. ok reports whether the caller has the task. If not, the entry was stale, and pool
+// reports whether the caller has to pool the descriptor.
 func (d *Task) Taken() (ok, pool bool) {
 	for {
-		s := d.status.Load() // (T1)
+		s := d.status.Load() // (Claim-T1)
 		switch {
 		case s&flagStale != 0:
-			if d.status.CompareAndSwap(s, s&^flagStale) { // (T2)
+			if d.status.CompareAndSwap(s, s&^flagStale) { // (Claim-T2)
 				return false, s&stateMask == stFree
 			}
 		case s&flagFresh != 0:
-			if d.status.CompareAndSwap(s, s&^flagFresh) { // (T3)
+			if d.status.CompareAndSwap(s, s&^flagFresh) { // (Claim-T3)
 				return true, false
 			}
 		default:
-			return true, false // (T4)
+			return true, false // (Claim-T4)
 		}
 	}
 }
 
-// TakenFresh is the usual case of Taken, which inlines: it reports whether T3 has given the caller the task. If not, ask Taken.
+// TakenFresh is the usual case of Taken, short enough to inline. It returns true if the caller got
+// the task by Claim-T3. Otherwise the caller has to call Taken.
 func (d *Task) TakenFresh() bool {
 	s := d.status.Load()
 	return s&flagStale == 0 && d.status.CompareAndSwap(s, s&^flagFresh)
 }
 
-// Begun reports that Taken need not be called: the task has begun before, and no entry of it is stale.
+// Begun reports whether the task has begun and no entry of it is stale. Then Taken need not be
+// called.
 func (s Status) Begun() bool { return s&(flagFresh|flagStale) == 0 }
 
-// Fresh reports whether the word belongs to life gen, and that may be claimed.
+// Fresh reports whether the word belongs to life gen and a waiter may claim that life.
 func (s Status) Fresh(gen uint32) bool {
 	return s.gen() == gen && uint64(s)&(stateMask|flagFresh) == stActive|flagFresh
 }
 
-// Stale reports whether a queue holds an entry of the task that the worker which takes it will drop.
+// Stale reports whether a queue holds a stale entry of the task, which the worker that takes it
+// will drop.
 func (s Status) Stale() bool { return s&flagStale != 0 }
 
-// freeStale is F3. It reports whether the caller has to pool the descriptor.
+// freeStale is Claim-F3. It reports whether the caller has to pool the descriptor.
 func (d *Task) freeStale() (pool bool) {
 	for {
 		s := d.status.Load()

@@ -11,7 +11,7 @@ import (
 	"github.com/heddle-go/heddle/internal/explore"
 )
 
-// claimSteps are the production steps, or what a mutant puts in their place.
+// claimSteps are the production steps, or a mutant's replacements.
 type claimSteps struct {
 	claim  func(d *Task, gen uint32) bool
 	taken  func(d *Task) (ok, pool bool)
@@ -22,11 +22,13 @@ func realClaim() claimSteps {
 	return claimSteps{(*Task).Claim, (*Task).Taken, func(d *Task) (*Waiter, bool) { return d.Finish(Returned) }}
 }
 
-// claims is a descriptor with one entry in a queue, from which takers take; waiters for its end that may claim it; and a pool,
-// from which the descriptor comes for a second life, with an entry of its own. The party that has the task suspends it first, if suspends is set, which
-// queues it again, and ends it the next time.
+// claims models a descriptor with one entry in a queue, takers that take entries, and waiters for
+// the task's end that may claim it. From the pool the descriptor comes back for a second life, with
+// a new entry. If suspends is set, the party that has the task first suspends it, which queues it
+// again, and ends it the next time.
 //
-// Each life begins once, ends once and is pooled once; no entry is left in the end; and a waiter is woken when its life has ended.
+// The model checks that each life begins, ends and is pooled exactly once, that no entry is left
+// over, and that a waiter is woken only after its life has ended.
 func claims(steps claimSteps, takers, waiters int, suspends bool) func(*explore.Model) {
 	return func(m *explore.Model) {
 		d := &Task{}
@@ -37,7 +39,7 @@ func claims(steps claimSteps, takers, waiters int, suspends bool) func(*explore.
 			life            = -1
 			began, ended    [lives]int
 			suspended       [lives]bool
-			has             int // parties that have the task
+			has             int // number of parties that have the task
 		)
 		start := func() {
 			life++
@@ -61,7 +63,7 @@ func claims(steps claimSteps, takers, waiters int, suspends bool) func(*explore.
 			if !suspended[now] {
 				began[now]++
 			}
-			explore.Block("runs", func() bool { return true }) // others may move here
+			explore.Block("runs", func() bool { return true }) // other threads may move here
 			if life != now {
 				explore.Failf("the descriptor serves another life while the task runs")
 			}
@@ -138,8 +140,8 @@ func claims(steps claimSteps, takers, waiters int, suspends bool) func(*explore.
 	}
 }
 
-// A task that has not begun is claimed by waiters while workers take its entry, suspends, and ends, under all schedules
-// with a few preemptions.
+// Waiters claim a task that has not begun while workers take its entry. The task may suspend before
+// it ends. The explorer runs all schedules with a few preemptions.
 func TestModelClaim(t *testing.T) {
 	explore.Run(t, explore.Config{Preemptions: 3}, claims(realClaim(), 1, 1, false))
 	explore.Run(t, explore.Config{Preemptions: 3}, claims(realClaim(), 1, 1, true))
@@ -163,7 +165,7 @@ func TestModelClaimFreedAtOnce(t *testing.T) {
 	require.NotNil(t, failure)
 }
 
-// A taker that does not look for a claim runs what a waiter runs.
+// A taker that does not check for a claim runs the task that a waiter runs.
 func TestModelClaimUnseen(t *testing.T) {
 	mutant := realClaim()
 	mutant.taken = func(d *Task) (bool, bool) {

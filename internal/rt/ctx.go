@@ -5,12 +5,13 @@ import (
 	"unsafe"
 )
 
-// A task's Ctx, as a context. The type task.Ctx belongs to package task, but a Ctx is a *Task and its state is the descriptor's.
+// This file holds what task.Ctx does as a context.Context. The type belongs to package task, but a
+// Ctx is a *Task and its state is in the descriptor.
 
-// words is a context.Context in memory.
+// words is the memory layout of a context.Context.
 type words struct {
-	tab  unsafe.Pointer // says which type it holds
-	data unsafe.Pointer // the value, if the type is a pointer
+	tab  unsafe.Pointer // identifies the dynamic type
+	data unsafe.Pointer // the value, if the dynamic type is a pointer
 }
 
 func wordsOf(ctx *context.Context) *words { return (*words)(unsafe.Pointer(ctx)) }
@@ -18,16 +19,18 @@ func wordsOf(ctx *context.Context) *words { return (*words)(unsafe.Pointer(ctx))
 // ctxTab is the first word of a context.Context that holds a *task.Ctx.
 var ctxTab unsafe.Pointer
 
-// KnowCtx tells OfCtx which type task.Ctx is: ctx is any *task.Ctx. Package task calls it while its variables are initialised, so
-// before anything can wait.
+// KnowCtx tells OfCtx the type task.Ctx; ctx is any *task.Ctx. Package task calls it while its
+// variables are initialised, before any task can wait.
 func KnowCtx(ctx context.Context) { ctxTab = wordsOf(&ctx).tab }
 
-// OfCtx returns the task whose Ctx ctx is, or nil if ctx is another context; also one that was derived from a Ctx, or has one
-// embedded.
+// OfCtx returns the task whose Ctx ctx is. It returns nil for any other context, also for one that
+// was derived from a Ctx or that embeds one.
 //
-// It is a type assertion to a type that rt cannot name. A function of package task that does it, called through a variable, costs
-// nearly 2 ns more (BenchmarkOfCtx), and each wait asks at least once. As with ==, which compares the same two words, the runtime has
-// one first word for each type. The words have to be in memory, so where nothing waits a type assertion is faster still.
+// OfCtx is a type assertion to a type that rt cannot name. It compares the first of the interface's
+// two words; == compares both, because the runtime has one such first word for each type. The
+// alternative, a function of package task called through a variable, costs nearly 2 ns more
+// (BenchmarkOfCtx), and each wait asks at least once. The two words have to be in memory, so a type
+// assertion in package task is faster still where nothing waits.
 func OfCtx(ctx context.Context) *Task {
 	if w := wordsOf(&ctx); w.tab == ctxTab {
 		return (*Task)(w.data)
@@ -35,8 +38,8 @@ func OfCtx(ctx context.Context) *Task {
 	return nil
 }
 
-// EachParent calls f with the contexts that the task is under until f returns false: those of the submission's options,
-// the last one first, and then that of which the task is a part.
+// EachParent calls f with each context that the task is under until f returns false: first those of
+// the submission's options, the last option first, then Extra.Owner.
 func (d *Task) EachParent(f func(p context.Context) bool) {
 	x := d.Extra()
 	if x == nil {
@@ -52,7 +55,7 @@ func (d *Task) EachParent(f func(p context.Context) bool) {
 	}
 }
 
-// CtxErr is task.Ctx.Err without the note that the Ctx is used as a context.
+// CtxErr is task.Ctx.Err, except that it does not note that the Ctx is used as a context.
 func (d *Task) CtxErr() error {
 	if s := d.Status(); !s.Cancelled() {
 		if !s.InUse() {
@@ -65,7 +68,7 @@ func (d *Task) CtxErr() error {
 	return d.CancelErr()
 }
 
-// CtxCause is task.Ctx.Cause.
+// CtxCause implements task.Ctx.Cause.
 func (d *Task) CtxCause() error {
 	if d.CtxErr() == nil {
 		return nil
@@ -73,12 +76,13 @@ func (d *Task) CtxCause() error {
 	if cause := d.Cause(context.Canceled, ErrClosed); cause != nil {
 		return cause
 	}
-	return context.Canceled // it has ended
+	return context.Canceled // the task has ended
 }
 
-// Follow cancels the task if a context that it is under has ended, and reports whether one has. The cancellation that
-// follows the context's end comes on a goroutine; so the caller does not depend on when that runs. A user's context that
-// panics counts as one that has not ended, because the callers hold things that a panic would leave behind.
+// Follow cancels the task if a context that it is under has ended, and reports whether one has.
+// Without Follow the caller would depend on the goroutine that passes the context's end on, which
+// may run later. A user's context that panics counts as one that has not ended, because the callers
+// hold resources that a panic would not release.
 func (d *Task) Follow() (ended bool) {
 	defer func() { _ = recover() }()
 	d.EachParent(func(p context.Context) bool {
@@ -98,8 +102,9 @@ func (d *Task) Follow() (ended bool) {
 	return ended
 }
 
-// CancelFor cancels the task, if it has not ended, for a context that has ended with err and cause, but for the queue: it reports
-// whether the caller has to queue the task, which this has woken. A nil cause stands for err.
+// CancelFor cancels the task because a context ended with err and cause. If cause is nil, err
+// stands for it. It does nothing if the task has ended. It reports whether it woke the task; if so,
+// the caller has to queue it.
 func (h Handle) CancelFor(err, cause error) (queue bool) {
 	d := h.d
 	if !d.Status().Live(h.gen) {
@@ -126,7 +131,7 @@ func (h Handle) CancelFor(err, cause error) (queue bool) {
 	return queue
 }
 
-// Cancel is CancelFor, and queues the task. h may be the zero Handle.
+// Cancel is CancelFor, and also queues the task if needed. h may be the zero Handle.
 func (h Handle) Cancel(err, cause error) {
 	if h.d != nil && h.CancelFor(err, cause) {
 		h.d.Shared().Sched.Inject(h.d)

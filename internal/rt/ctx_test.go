@@ -10,7 +10,8 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// OfCtx knows a task's Ctx, and nothing that only looks like one: above all not a type with one word that is the same pointer.
+// OfCtx recognises a task's Ctx, and rejects types that only look like one, above all a type of one
+// word that holds the same pointer.
 func TestOfCtx(t *testing.T) {
 	d := new(rt.Task)
 	c := (*task.Ctx)(d)
@@ -32,7 +33,8 @@ func TestOfCtx(t *testing.T) {
 
 var sink *rt.Task
 
-// BenchmarkOfCtx is OfCtx beside what it spares: a function of package task, called through a variable.
+// BenchmarkOfCtx measures OfCtx beside two alternatives: a function of package task called through
+// a variable, and a type assertion.
 func BenchmarkOfCtx(b *testing.B) {
 	var ctx context.Context = (*task.Ctx)(new(rt.Task))
 	ofCtx := func(ctx context.Context) *rt.Task {

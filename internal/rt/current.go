@@ -2,11 +2,13 @@ package rt
 
 import "github.com/heddle-go/heddle/internal/fiber"
 
-// Current returns the task that the caller runs as, or nil if it is none: an ordinary goroutine, or the function of a blocking
-// call, also of one that is made on the task's own stack. It costs some nanoseconds; any goroutine may call it.
+// Current returns the task that the caller runs as. It returns nil on an ordinary goroutine and in
+// the function of a blocking call, also if that runs on the task's own stack. It takes some
+// nanoseconds. Any goroutine may call it.
 //
-// A fiber's Data is the task whose function is on its stack; the fiber itself writes and reads it. While the function of a call on the
-// spot runs there, the task is on no worker (E1 in package scheduler's spot.go).
+// A fiber's Data is the task whose function is on the fiber's stack; only the fiber itself reads
+// and writes it. While a blocking call runs on the task's own stack, the task is on no worker (step
+// E1 in package scheduler's spot.go), so Current returns nil.
 func Current() *Task {
 	if f := fiber.Current(); f != nil {
 		if d := (*Task)(f.Data); d != nil && d.running() {
@@ -16,8 +18,8 @@ func Current() *Task {
 	return nil
 }
 
-// Inside returns the task whose function is on the calling goroutine's stack, or nil. It is Current for callers to which a blocking call
-// on the spot is a part of the task.
+// Inside returns the task whose function is on the calling goroutine's stack, or nil. Unlike
+// Current it also returns the task inside a blocking call on the task's own stack.
 func Inside() *Task {
 	if f := fiber.Current(); f != nil {
 		return (*Task)(f.Data)
@@ -25,8 +27,9 @@ func Inside() *Task {
 	return nil
 }
 
-// IsCurrent reports whether the caller runs as d, as far as two loads and the caller's goroutine tell: it is false too if d has lent
-// itself to another goroutine, as task.Pull does. It is for operations that take nanoseconds; Current knows.
+// IsCurrent reports whether the caller runs as d. It takes two loads and a look at the caller's
+// goroutine, so it is for operations that take nanoseconds. It returns false if d has lent itself
+// to another goroutine, as task.Pull does; Current finds d then.
 func (d *Task) IsCurrent() bool {
 	w := d.worker.Load()
 	if w.Current.Load() != d {
@@ -36,8 +39,9 @@ func (d *Task) IsCurrent() bool {
 	return f != nil && f.IsCurrent()
 }
 
-// MayEnter reports whether the caller runs as d, as IsCurrent does, and neither a yield nor a cancellation is asked of d. It repeats
-// IsCurrent because a call of it is a tenth of what a buffered channel takes for an item.
+// MayEnter reports whether the caller runs as d, as IsCurrent does, and d is neither marked to
+// yield nor cancelled. It repeats the body of IsCurrent because a call would cost a tenth of what a
+// buffered channel takes for an item.
 func (d *Task) MayEnter() bool {
 	w := d.worker.Load()
 	if w.Current.Load() != d {

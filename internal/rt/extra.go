@@ -7,34 +7,39 @@ import (
 	"sync"
 )
 
-// Extra holds what few tasks have. It is attached to a descriptor when it is first
-// needed, and stays for the rest of that life.
+// Extra holds what few tasks have. It is attached to a descriptor when it is first needed, and
+// stays for the rest of that life.
 type Extra struct {
-	// Set before the task is queued.
-	Name     string
-	Level    Level
-	Stolen   bool            // it is a stolen call, which is cancelled with Owner: see stolen.go
-	Owner    context.Context // what the task is a part of: a group's context, or the Ctx whose stolen call it is
-	Parents  *ParentContext  // the contexts that the submission has put it under, the last one first
-	Deadline *Deadline       // the deadline, if there is one
+	// These are set before the task is queued.
+	Name  string
+	Level Level
+	// Stolen is set if the task is a stolen call, which is cancelled with Owner: see stolen.go.
+	Stolen bool
+	// Owner is the context of the group that the task is a member of, or the Ctx of the task whose
+	// stolen call it is, or nil.
+	Owner    context.Context
+	Parents  *ParentContext // the contexts of the submission's options, the last option first
+	Deadline *Deadline      // nil if there is none
 
-	// Set by the worker that ends the task, before Finish.
+	// Err is set by the worker that ends the task, before Finish.
 	Err error
 
-	// frames are the task's forked calls that were exposed to thieves and have not
-	// been joined. The running task's own.
+	// frames are the task's forked calls that were exposed to thieves and have not been joined.
+	// Only the running task touches them.
 	frames []*Frame
-	left   *Call // of Blocking, which the cancelled task has left; it waits for that before it ends. The running task's own
+	// left is the call of Blocking that the task left when it was cancelled. The task waits for it
+	// before it ends. Only the running task touches it.
+	left *Call
 
 	mu      sync.Mutex
 	stolen  map[*Task]uint32 // stolen calls of this task, to be cancelled with it
 	inner   context.Context  // see inner.go; nil until it is needed
 	end     context.CancelCauseFunc
-	of      *Task // the task; set with inner
-	own     bool  // inner is faithful; set with it
+	of      *Task // the task; set together with inner
+	own     bool  // whether inner is faithful; set together with inner
 	ended   bool  // end was called, or is about to be
-	cause   error // of the cancellation, if it is the user's
-	expired bool  // with cause: a deadline passed
+	cause   error // the user's cause of the cancellation, or nil
+	expired bool  // the cause is a passed deadline; set together with cause
 	after   map[*func()]struct{}
 }
 
@@ -46,10 +51,10 @@ type closedError struct{}
 func (closedError) Error() string        { return "task: scheduler closed" }
 func (closedError) Is(target error) bool { return target == context.Canceled }
 
-// Extra returns the extension, or nil.
+// Extra returns the extension, or nil if this life has none.
 func (d *Task) Extra() *Extra { return d.extra.Load() }
 
-// NeedExtra returns the extension, and makes one if there is none.
+// NeedExtra returns the extension, and attaches one if this life has none.
 func (d *Task) NeedExtra() *Extra {
 	for {
 		if x := d.extra.Load(); x != nil {
@@ -59,7 +64,7 @@ func (d *Task) NeedExtra() *Extra {
 	}
 }
 
-// AddStolen notes kid as a stolen call of the task of x (K1 in kids.go).
+// AddStolen notes call, in life gen, as a stolen call of the task of x (Stolen-K1 in stolen.go).
 func (x *Extra) AddStolen(call *Task, gen uint32) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -69,14 +74,14 @@ func (x *Extra) AddStolen(call *Task, gen uint32) {
 	x.stolen[call] = gen
 }
 
-// DropStolen takes back AddStolen.
+// DropStolen undoes AddStolen.
 func (x *Extra) DropStolen(call *Task) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	delete(x.stolen, call)
 }
 
-// EachStolen calls f for each kid that was added and not dropped. f runs without the lock.
+// EachStolen calls f for each call that was added and not dropped. It calls f without the lock.
 func (x *Extra) EachStolen(f func(call *Task, gen uint32)) {
 	x.mu.Lock()
 	stolen := maps.Clone(x.stolen)
@@ -102,9 +107,11 @@ func (x *Extra) CloseDone() {
 	}
 }
 
-// AfterDone has f called, once, when the task is cancelled or ends, by the goroutine that cancels or ends it. f must
-// return, and must not wait. AfterDone reports false, and will not call f, if that has happened. The argument is that of
-// Done.
+// AfterDone registers f to be called once, when the task is cancelled or ends. The goroutine that
+// cancels or ends the task calls f, so f must return soon and must not wait. stop takes f back, and
+// reports whether it did so in time. If the task has been cancelled or has ended already, ok is
+// false and f will not be called. That f is neither lost nor called twice follows by the argument
+// of needInner in inner.go, because both act under mu.
 func (d *Task) AfterDone(f func()) (stop func() bool, ok bool) {
 	if !d.escape(d.Gen()) {
 		return nil, false
@@ -128,9 +135,10 @@ func (d *Task) AfterDone(f func()) (stop func() bool, ok bool) {
 	}, true
 }
 
-// SetCause records why life gen is about to be cancelled, unless a reason is known already. expired says that a
-// deadline has passed. SetCause reports false if that life has ended. The descriptor is then kept for it, so that the
-// cause cannot become another life's.
+// SetCause records the cause of the cancellation of life gen that the caller is about to make. It
+// keeps an earlier cause. expired says that a deadline has passed. SetCause returns false if life
+// gen has ended. The descriptor then serves no later life, so that the cause cannot become another
+// life's.
 func (d *Task) SetCause(gen uint32, err error, expired bool) bool {
 	if !d.escape(gen) {
 		return false
@@ -144,7 +152,8 @@ func (d *Task) SetCause(gen uint32, err error, expired bool) bool {
 	return true
 }
 
-// CancelErr returns what context.Context's Err says of the present life, which is cancelled.
+// CancelErr returns the result of context.Context's Err for the present life, which must be
+// cancelled.
 func (d *Task) CancelErr() error {
 	if d.Status().has(flagCaused) {
 		if x := d.Extra(); x != nil && x.hasExpired() {
@@ -160,7 +169,7 @@ func (x *Extra) hasExpired() bool {
 	return x.expired
 }
 
-// Expired reports whether err, of a context, says that a deadline has passed.
+// Expired reports whether err, the Err of a context, says that a deadline has passed.
 func Expired(err error) bool { return errors.Is(err, context.DeadlineExceeded) }
 
 func (x *Extra) getCause() error {
@@ -169,7 +178,7 @@ func (x *Extra) getCause() error {
 	return x.cause
 }
 
-// Release ends the watch over the contexts that the task is under, and over the deadline.
+// Release stops watching the contexts that the task is under, and its deadline.
 func (x *Extra) Release() {
 	if x.Deadline != nil {
 		x.Deadline.release()

@@ -7,38 +7,43 @@ import (
 	"github.com/heddle-go/heddle/internal/atomicx"
 )
 
-// A Frame is one forked call that has not been joined. It lies in the fork deque of the
-// worker that it was forked on, where its parent takes it back and thieves take it.
+// A Frame is one forked call that has not been joined. It lies in the fork deque of the worker that
+// it was forked on. Its parent takes it back from there, and thieves steal it.
 //
 // # Who runs it
 //
-// While a frame is private, only the worker it lies on can take it, and that runs the frame's
-// parent: private frames are exposed before their task leaves the worker. So a parent
-// that pops its frame from the private tail owns it without further ado. Once it was exposed,
-// there are up to two who may want it: a thief that takes it from the deque, and a
+// While a frame is private, only the worker whose deque holds it can take it, and that worker runs
+// the frame's parent, because private frames are exposed before their task leaves the worker. So a
+// parent that pops its frame from the private tail owns it.
+//
+// Once a frame was exposed, two parties may want it: a thief that takes it from the deque, and a
 // parent that has migrated and cannot reach that deque any more. The claim decides:
 //
-//	queued -> claimed            by who runs it: CAS (Claim)
-//	claimed -> done              by who ran it: Swap (Finish)
-//	claimed -> waiting -> done   if the parent comes to wait in between: CAS (Await), Swap
+//	queued  -> claimed   Claim   a CAS by the party that runs the call
+//	claimed -> done      Finish  a swap by the party that ran the call
+//	claimed -> waiting   Await   a CAS by the parent before it parks
+//	waiting -> done      Finish  a swap by the party that ran the call, which wakes the parent
 //
-// Await and Finish change the same word, so one is first: either Await fails, and the parent
-// goes on, or Finish sees waiting, and wakes it.
+// Await and Finish change the same word, so one comes first. Either Await fails, and the parent
+// goes on, or Finish sees waiting, and its caller wakes the parent.
 //
-// A parent that claims a frame without having taken it from the deque leaves a pointer there.
-// Whoever takes that finds the frame claimed and drops it. Such a frame must never be used again.
+// A parent that claims a frame without having taken it from the deque leaves a pointer there. The
+// party that takes this pointer finds the frame claimed and drops it. Such a frame must never be
+// used again.
 type Frame struct {
 	Body  Body
 	state atomicx.Uint32
 
-	Parent *Task // the task that forked it; set before others can see the frame, nil once it is joined
-	Err    error // what the call failed with, when another ran it; set before Finish
+	// Parent is the task that forked the call. It is set before others can see the frame, and nil
+	// once the call is joined.
+	Parent *Task
+	Err    error // Err is the call's failure if another party ran it. It is set before Finish.
 }
 
 // Body is the function and the data of a frame.
 type Body interface {
-	// RunStolen calls the function with d as its task and keeps the result in the frame. A
-	// panic is let out.
+	// RunStolen calls the function with d as its task and keeps the result in the frame. It lets
+	// panics out.
 	RunStolen(d *Task)
 	// Displaced is called for a frame at rest that loses its place in w's fork deque.
 	Displaced(w *Worker)
@@ -51,28 +56,30 @@ const (
 	frDone    = 3
 )
 
-// Claim makes the caller the one to run the frame.
+// Claim reports whether the caller won the right to run the call.
 func (f *Frame) Claim() bool { return f.state.CompareAndSwap(frQueued, frClaimed) }
 
-// Finish is called by who claimed and ran the frame. It reports whether Parent
-// waits, and then the caller has to Wake it.
+// Finish is called by the party that claimed the frame and ran the call. It reports whether Parent
+// waits; if so, the caller has to Wake it.
 func (f *Frame) Finish() (wake bool) { return f.state.Swap(frDone) == frWaiting }
 
-// Await is called by the parent before it parks until Finish. It reports false if the frame
-// is done.
+// Await is called by the parent before it parks to wait for Finish. It returns false if the call is
+// done.
 func (f *Frame) Await() bool { return f.state.CompareAndSwap(frClaimed, frWaiting) }
 
-// Rest makes a frame that another ran ready to be used again. Only its parent may call
-// it, after Finish, and only if who ran it took it from the deque.
+// Rest makes a frame usable again after another party ran the call. Only its parent may call it,
+// after Finish, and only if the party that ran the call took the frame from the deque.
 func (f *Frame) Rest() {
 	f.Parent, f.Err = nil, nil
 	f.state.Store(frQueued)
 }
 
-// Take gets a frame that is not the newest private one back, for its parent d to run. It
-// reports false if another has claimed it. pooled says whether the frame may be used again.
+// Take gets back a frame that is not the newest private one, for its parent d to run the call. It
+// returns ok false if another party has claimed the call. pooled reports whether the frame may be
+// used again.
 //
-// What d has forked besides is exposed by that, which meets all requests: so the worker is told, even before d goes on.
+// Take exposes all other calls that d has forked, which meets all requests of thieves. So it tells
+// the worker to wake another one, even before d goes on.
 func (w *Worker) Take(d *Task, f *Frame) (ok, pooled bool) {
 	w.Expose(d)
 	d.Extra().dropFrame(f)
@@ -96,7 +103,7 @@ func (w *Worker) Take(d *Task, f *Frame) (ok, pooled bool) {
 	}
 }
 
-// Expose lets thieves at all private frames, which are those of the running task d. It reports
+// Expose opens all private frames, which belong to the running task d, to thieves. It reports
 // whether there were any.
 func (w *Worker) Expose(d *Task) bool {
 	n := w.Forks.PrivateLen()
@@ -108,8 +115,8 @@ func (w *Worker) Expose(d *Task) bool {
 	return true
 }
 
-// PushFrame queues a frame that d forked, by the slow path: there may be a thief that asked, or
-// no room. It reports whether frames were exposed, so that somebody should be woken.
+// PushFrame is the slow path of forking f by d: a thief may have asked for frames, or the ring may
+// be full. It reports whether it exposed frames; if so, the caller should wake a worker.
 func (w *Worker) PushFrame(d *Task, f *Frame) (exposed bool) {
 	for !w.Forks.Wanted() {
 		w.Forks.Reserve(1)
@@ -117,8 +124,8 @@ func (w *Worker) PushFrame(d *Task, f *Frame) (exposed bool) {
 			return false
 		}
 	}
-	// The request stands until the owner meets it, so PushPrivate exposes just
-	// this: half of what there is then, rounded up.
+	// The request stands until the owner meets it, so PushPrivate exposes exactly half of the
+	// private frames at that moment, rounded up.
 	n := w.Forks.PrivateLen()
 	w.account(d, min(n, n/2+1))
 	if n == 0 {
@@ -127,8 +134,8 @@ func (w *Worker) PushFrame(d *Task, f *Frame) (exposed bool) {
 	return w.Forks.PushPrivate(f)
 }
 
-// ExposeWanted lets thieves at half of the private frames of the running task d, rounded up, if one
-// has asked. It reports whether it did.
+// ExposeWanted opens half of the private frames of the running task d, rounded up, to thieves if a
+// thief has asked. It reports whether it did.
 func (w *Worker) ExposeWanted(d *Task) bool {
 	n := w.Forks.PrivateLen()
 	if n == 0 || !w.Forks.Wanted() {
@@ -139,14 +146,14 @@ func (w *Worker) ExposeWanted(d *Task) bool {
 	return true
 }
 
-// Private reports whether f is among the private frames, which are the running task's.
+// Private reports whether f is among the private frames, which belong to the running task.
 func (w *Worker) Private(f *Frame) (found bool) {
 	w.Forks.EachPrivate(w.Forks.PrivateLen(), func(g *Frame) { found = found || f == g })
 	return found
 }
 
-// account notes the n oldest private frames, which are about to be exposed, with their task: it
-// must not end before they have, and thieves need to know it.
+// account notes the n oldest private frames, which are about to be exposed, with their task d,
+// because d must not end before these calls have, and thieves need to know d.
 func (w *Worker) account(d *Task, n int) {
 	x := d.NeedExtra()
 	w.Forks.EachPrivate(n, func(f *Frame) { x.addFrame(d, f) })
@@ -169,8 +176,8 @@ func (x *Extra) dropFrame(f *Frame) {
 	}
 }
 
-// Unsettled reports whether there are calls that d forked on w, where it runs, or earlier, and has not joined, or a blocking call
-// that it has left. It has to Settle before it ends.
+// Unsettled reports whether d, which runs on w, has forked calls that it has not joined, on w or
+// earlier on other workers, or has left a blocking call. Then d has to call Settle before it ends.
 func (w *Worker) Unsettled(d *Task) bool {
 	if w.Forks.PrivateLen() > 0 {
 		return true
@@ -179,8 +186,9 @@ func (w *Worker) Unsettled(d *Task) bool {
 	return x != nil && (len(x.frames) > 0 || x.left != nil)
 }
 
-// Settle ends the calls that d forked and did not join, and returns their number. A call that has not started never
-// will. For one that has, d waits, and so it does for a blocking call that it has left.
+// Settle ends the calls that d forked and did not join, and returns their number. It drops a call
+// that has not started. If a call has started, d parks until it ends, and d also waits for the
+// blocking call that it left.
 func (d *Task) Settle() (n int) {
 	for w := d.Worker(); w.Forks.PopPrivate() != nil; {
 		n++
@@ -203,13 +211,14 @@ func (d *Task) Settle() (n int) {
 	return n
 }
 
-// UnjoinedText says what is wrong with a task whose function has returned without having joined n calls.
+// UnjoinedText returns the text of the panic for a task whose function returned without having
+// joined n calls.
 func UnjoinedText(n int) string {
 	return fmt.Sprintf("parallel: a task returned with %d forked calls not joined: join each Fork before the function that forked it returns", n)
 }
 
-// endFrame sees to it that f, which is exposed, either is never started or has ended, and returns what it failed with. It is not to
-// be joined then.
+// endFrame makes sure that the exposed call f either never starts or has ended, and returns its
+// failure. It parks d while another party runs the call. f must not be joined afterwards.
 func (d *Task) endFrame(f *Frame) (err error) {
 	if !f.Claim() {
 		if f.Await() {
@@ -221,10 +230,11 @@ func (d *Task) endFrame(f *Frame) (err error) {
 	return err
 }
 
-// AwaitWake parks d until the Wake that it is owed by a stolen call has come.
+// AwaitWake parks d until a stolen call that d waits for has woken it.
 func (d *Task) AwaitWake() { d.AwaitWakeFor(WaitFork) }
 
-// AwaitWakeFor parks d until the Wake that it is owed has come. It is waiting for y.
+// AwaitWakeFor parks d until the Wake that another party owes it has come. y is the reason that
+// Dump shows.
 func (d *Task) AwaitWakeFor(y WaitReason) {
 	if d.take(flagWoken) {
 		return

@@ -12,16 +12,19 @@ import (
 	"github.com/heddle-go/heddle/internal/explore"
 )
 
-// alone is the host of a worker with nobody to tell.
+// alone is the host of a worker that has no other worker to wake.
 type alone struct{ Host }
 
 func (alone) Hungry() {}
 
-// forks is a parent that forks two calls on worker 0, exposes what a thief asks for, and joins in reverse order, as package
-// parallel does; and thieves. If migrates is set, the parent leaves the worker after forking, which exposes
-// everything, and joins from worker 1, whose deque is empty. Each call must be made exactly once, and the parent
-// must never wait for a wake-up that does not come. A call that was taken back from the private tail is forked once more, in the frame that
-// is left there, while thieves may still look at it.
+// forks models a parent and some thieves. The parent forks two calls on worker 0, exposes as many
+// as a thief asks for, and joins in reverse order, as package parallel does. If migrates is set,
+// the parent leaves worker 0 after forking, which exposes everything, and joins from worker 1,
+// whose deque is empty. A call that the parent took back from the private tail is forked once more,
+// in the frame that lies there, while thieves may still look at it.
+//
+// The model checks that each call is made exactly once and that the parent never waits for a
+// wake-up that does not come.
 func forks(thieves int, migrates bool, claim func(f *Frame) bool, await func(f *Frame) bool) func(*explore.Model) {
 	return func(m *explore.Model) {
 		d := fresh(0)
@@ -103,7 +106,8 @@ func TestModelForks(t *testing.T) {
 	explore.Run(t, c, forks(2, true, (*Frame).Claim, (*Frame).Await))
 }
 
-// A thief that does not claim what it took from the deque makes a call that the migrated parent makes too.
+// A thief that takes a frame from the deque without claiming it makes a call that the migrated
+// parent makes too.
 func TestModelThiefWithoutClaim(t *testing.T) {
 	mutant := func(f *Frame) bool {
 		f.state.Store(frClaimed)
@@ -114,7 +118,8 @@ func TestModelThiefWithoutClaim(t *testing.T) {
 	require.Contains(t, failure.Message, "made 2 times")
 }
 
-// A parent that looks whether the call is done and then announces itself, without CAS, waits for ever.
+// A parent that checks whether the call is done, and then announces itself without a CAS, waits for
+// ever.
 func TestModelAwaitWithoutCAS(t *testing.T) {
 	mutant := func(f *Frame) bool {
 		if f.state.Load() == frDone {

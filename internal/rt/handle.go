@@ -2,7 +2,8 @@ package rt
 
 import "context"
 
-// A Handle is a task: a descriptor in one life. It is what task.Task is. The zero Handle is of no task.
+// A Handle refers to a task: a descriptor in one life. task.Task is a Handle. The zero Handle
+// refers to no task.
 type Handle struct {
 	d   *Task
 	gen uint32
@@ -11,17 +12,18 @@ type Handle struct {
 // HandleOf returns the handle of life gen of d.
 func HandleOf(d *Task, gen uint32) Handle { return Handle{d, gen} }
 
-// Task returns the descriptor, which may serve another task by now, or nil.
+// Task returns the descriptor, which may serve another task by now, or nil for the zero Handle.
 func (h Handle) Task() *Task { return h.d }
 
-// Gen returns the life.
+// Gen returns the generation.
 func (h Handle) Gen() uint32 { return h.gen }
 
-// Tasks is what package task has for package scheduler, and sets.
+// Tasks holds the functions of package task that package scheduler calls. Package task sets them.
 var Tasks struct {
-	// Refused returns a handle that is done with the given error: of a task that was not accepted.
+	// Refused returns a handle for a task that was not accepted. The handle is done, with the given
+	// error.
 	Refused func(err error) Handle
-	// Extra turns the options of a submission, a []task.Option, into what the descriptor gets. parent, which may be nil, is as by
-	// task.Parent.
+	// Extra turns the options of a submission, a []task.Option, into an extension. parent may be
+	// nil; otherwise it acts like the option task.Parent.
 	Extra func(parent context.Context, opts any) *Extra
 }

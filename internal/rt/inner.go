@@ -2,15 +2,17 @@ package rt
 
 import "context"
 
-// The inner context of a task is one of package context's. Its Done channel is the one that the task's Ctx shows. It is
-// made when it is first asked for, as a child of the context that the task is under, and is ended when the task is
-// cancelled or ends. So package context closes the channel itself, before the cancel function of the context above has
-// returned. The contexts that are derived from the Ctx become children of the inner context, as far as it is faithful.
+// A task's inner context is one of package context's own. Its Done channel is the one that the
+// task's Ctx shows. The first caller that needs it makes it, as a child of the context that the
+// task is under, and it ends when the task is cancelled or ends. So package context itself closes
+// the channel, before the cancel function of the context above returns. Contexts that are derived
+// from the Ctx become children of the inner context if it is faithful.
 //
-// An inner context can end in two ways: with the context above it, and then it has that one's Err; or by its own cancel
-// function, and then its Err is Canceled. It is faithful if the task's Err cannot differ from that: the task is under one
-// context at most, and has no deadline of its own. An inner context that is not faithful shows nothing but its channel,
-// and contexts that are derived from the Ctx are registered by AfterFunc.
+// An inner context can end in two ways. If the context above it ends, it gets that one's Err. If
+// its own cancel function is called, its Err is Canceled. It is faithful if the task's Err cannot
+// differ from this: the task is under at most one context and has no deadline of its own. An inner
+// context that is not faithful shows only its channel, and contexts that are derived from the Ctx
+// are registered by AfterFunc.
 
 // faithful reports whether the inner context has the task's Err.
 func (x *Extra) faithful() bool {
@@ -24,7 +26,7 @@ func (x *Extra) faithful() bool {
 	return n <= 1 && (x.Deadline == nil || x.Deadline.At.IsZero())
 }
 
-// above returns the context that the inner one is a child of.
+// above returns the parent of the inner context.
 func (x *Extra) above() context.Context {
 	switch {
 	case x.Parents != nil:
@@ -43,23 +45,25 @@ func (d *Task) Done() <-chan struct{} {
 	return closedChan
 }
 
-// needInner returns the extension, with an inner context; or nil if the task has ended and there is none.
+// needInner returns the extension with an inner context. It returns nil if the task has ended and
+// has no inner context.
 //
-//	asks for the inner context       cancels or ends the task
-//	A1 under mu: set inner           E1 change the status
-//	A2 under mu: load the status     E2 CloseDone: under mu, look for inner
+//	caller that needs the inner context     party that cancels or ends the task
+//	Inner-A1  under mu: set inner           Inner-E1  change the status
+//	Inner-A2  under mu: load the status     Inner-E2  CloseDone: under mu, look for inner
 //
-// Either E2 comes after A1 and finds inner, or A2 comes after E1 and sees the change. Whichever side sets ended ends it.
+// Either Inner-E2 comes after Inner-A1 and finds inner, or Inner-A2 comes after Inner-E1 and sees
+// the change. The side that sets ended ends the inner context.
 func (d *Task) needInner() *Extra {
 	if !d.escape(d.Gen()) {
 		return nil
 	}
-	// From here on this life keeps its descriptor, and its Extra.
+	// From here on this life keeps its descriptor and its Extra.
 	x := d.NeedExtra()
 	x.mu.Lock()
 	if x.inner == nil {
 		x.mu.Unlock()
-		inner, end := context.WithCancelCause(x.above()) // without mu, because it calls methods of a user's context
+		inner, end := context.WithCancelCause(x.above()) // without mu: it calls a user's context
 		x.mu.Lock()
 		if x.inner == nil {
 			x.inner, x.end, x.of, x.own = inner, end, d, x.faithful()
@@ -80,13 +84,16 @@ func (d *Task) needInner() *Extra {
 // endInner ends the inner context. The caller has set ended.
 func (x *Extra) endInner() {
 	if x.own && x.hasExpired() {
-		return // the context above has passed its deadline: the inner one ends with it, and has its Err
+		// The context above has passed its deadline. The inner context ends with it and has its
+		// Err.
+		return
 	}
-	cause := x.of.Cause(context.Canceled, ErrClosed) // nil, if the task has just ended: that is Canceled
+	// cause is nil if the task has just ended; package context makes that Canceled.
+	cause := x.of.Cause(context.Canceled, ErrClosed)
 	quietly(func() { x.end(cause) })
 }
 
-// Inner returns the task's inner context, or nil if the task has ended and there is none.
+// Inner returns the task's inner context, or nil if the task has ended and has none.
 func (d *Task) Inner() context.Context {
 	if x := d.needInner(); x != nil {
 		return x.inner
@@ -94,8 +101,9 @@ func (d *Task) Inner() context.Context {
 	return nil
 }
 
-// Family returns the inner context for package context, which looks there for the place where contexts that are derived
-// from the Ctx are to be registered, and for the cause of the end. It is nil if there is none, or it is not faithful.
+// Family returns the inner context for package context, or nil if there is none or it is not
+// faithful. Package context registers derived contexts there, and takes the cause of the end from
+// it.
 func (d *Task) Family() context.Context {
 	x := d.Extra()
 	if x == nil || !d.Status().has(flagEscaped) {

@@ -11,9 +11,9 @@ import (
 	"github.com/heddle-go/heddle/internal/explore"
 )
 
-// parks is a task that has left its stack and parks, and wakers who race with its successor. queued
-// counts who queued it. A task that is neither waiting nor queued is lost; one that is queued twice
-// would be resumed twice.
+// parks models a task that has left its stack and parks, and wakers that race with its successor.
+// queued counts how often the task was queued. A task that is neither waiting nor queued is lost,
+// and one that is queued twice would be resumed twice.
 func parks(k Park, commit func(d *Task, k Park) bool, wakers ...func(d *Task) bool) func(*explore.Model) {
 	return func(m *explore.Model) {
 		d := fresh(1<<32 - 1)
@@ -52,7 +52,7 @@ func cancel(d *Task) bool { _, q := d.Cancel(d.Gen(), Default); return q }
 
 func commit(d *Task, k Park) bool { return d.CommitPark(k) }
 
-// The commit after the switch meets each combination of wake-ups, under all schedules.
+// The commit after the switch races with each combination of wake-ups, under all schedules.
 func TestModelCommit(t *testing.T) {
 	all := explore.Config{Preemptions: explore.Unbounded}
 	explore.Run(t, all, parks(ForReady, commit, ready))
@@ -65,8 +65,8 @@ func TestModelCommit(t *testing.T) {
 	explore.Run(t, all, parks(ForWakeOnly, commit, wake, ready))
 }
 
-// A successor that looks for the event and then stores, without CAS, loses a wake-up, and the
-// explorer sees it.
+// A successor that looks for the event and then stores, without a CAS, loses a wake-up. The
+// explorer must see it.
 func TestModelCommitWithoutCAS(t *testing.T) {
 	mutant := func(d *Task, k Park) bool {
 		s := d.status.Load()
@@ -81,7 +81,7 @@ func TestModelCommitWithoutCAS(t *testing.T) {
 	require.Contains(t, failure.Message, "lost")
 }
 
-// A successor that makes the task wait and looks for the event only then wakes it twice.
+// A successor that makes the task wait before it looks for the event lets it be woken twice.
 func TestModelCommitThatLooksLate(t *testing.T) {
 	mutant := func(d *Task, k Park) bool {
 		d.status.Add(stWaiting - stActive)
@@ -91,9 +91,9 @@ func TestModelCommitThatLooksLate(t *testing.T) {
 	require.NotNil(t, failure)
 }
 
-// tells is a task that parks while it is cancelled and, later or earlier, woken, and looks which it was. Each
-// time that it runs again, Woken must not be true unless the Wake has been given; and in the end it must
-// have been true once.
+// tells models a task that parks while one thread cancels it and another wakes it, and that asks
+// Woken which it was. Each time that the task runs again, Woken must be false unless the Wake has
+// been given. At the end it must have been true once.
 func tells(commit func(d *Task, k Park) bool) func(*explore.Model) {
 	return func(m *explore.Model) {
 		d := fresh(0)
@@ -140,7 +140,8 @@ func TestModelWoken(t *testing.T) {
 	explore.Run(t, explore.Config{Preemptions: 4}, tells(commit))
 }
 
-// A successor that finds the task cancelled and leaves the word as it is lets Woken take that for a Wake.
+// If a successor finds the task cancelled and leaves the word as it is, Woken takes the
+// cancellation for a Wake.
 func TestModelWokenByCancel(t *testing.T) {
 	mutant := func(d *Task, k Park) bool {
 		if s := d.status.Load(); Status(s).Cancelled() && k&flagHard == 0 && s&flagWoken == 0 {
@@ -153,7 +154,7 @@ func TestModelWokenByCancel(t *testing.T) {
 	require.Contains(t, failure.Message, "nobody had given")
 }
 
-// awaits is a waiter who comes while the task ends, may give up, and comes back for the life after.
+// awaits models two waiters that register while the task ends. One of them may give up.
 func awaits(register func(d *Task, w *Waiter, gen uint32) bool) func(*explore.Model) {
 	return func(m *explore.Model) {
 		d := fresh(0)
@@ -196,7 +197,8 @@ func TestModelAwait(t *testing.T) {
 	explore.Run(t, explore.Config{Preemptions: 4}, awaits((*Task).Await))
 }
 
-// A waiter that looks whether the task has ended before it registers, not after, waits for ever.
+// A waiter that checks whether the task has ended before it registers, and not after, waits for
+// ever.
 func TestModelAwaitThatLooksFirst(t *testing.T) {
 	mutant := func(d *Task, w *Waiter, gen uint32) bool {
 		if !d.Status().Live(gen) {

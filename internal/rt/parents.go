@@ -7,39 +7,42 @@ import (
 	"github.com/heddle-go/heddle/internal/atomicx"
 )
 
-// A ParentContext is a context that a submission has put its task under: the task is cancelled with it and has its
-// deadline and values.
+// A ParentContext is a context that a submission puts its task under. The task is cancelled with it
+// and has its deadline and values.
 type ParentContext struct {
 	context.Context
 	Next *ParentContext
 
-	// Set by Hold, before the task is counted.
+	// Hold sets these, before the task is counted.
 	cohort *cohort // nil if the context cannot end, or had ended
-	err    error   // the context had ended, with
+	err    error   // what the context had ended with, or nil
 	cause  error
 
-	// Under the lock of the cohort's shard.
+	// These are guarded by the lock of the cohort's shard.
 	d          *Task // the task, set by Attach
 	gen        uint32
 	listed     bool
 	prev, next *ParentContext
 }
 
-// Cohorts has tasks cancelled when contexts end that they are under. The tasks of one scheduler that are under
-// contexts with the same Done channel are one cohort. It is registered with the context once, so the end of a context
-// costs one goroutine, and not one for each task.
+// Cohorts cancels tasks when contexts end that they are under. The tasks of one scheduler under
+// contexts with the same Done channel form one cohort. A cohort is registered with the context
+// once, so the end of a context costs one goroutine, and not one for each task.
 //
-//	submitter                            goroutine of the context's end
-//	H1 Hold: find or make the cohort     E1 under the lock: set ended, take the list
-//	H2 count and start the task          E2 cancel the tasks of the list, and queue
-//	H3 Attach: under the lock: look at      those that this wakes, batch by batch
-//	   ended, else enter the list
+//	submitter                               goroutine of the context's end
+//	Cohort-H1  Hold: find or make the       Cohort-E1  under the lock: set ended,
+//	           cohort                                  take the list
+//	Cohort-H2  count and start the task     Cohort-E2  cancel the tasks of the list,
+//	Cohort-H3  Attach, under the lock: if              and queue those that this
+//	           ended is unset, enter the               wakes, batch by batch
+//	           list
 //
-// Either H3 comes before E1, and E2 cancels the task; or H3 sees ended, and the submitter cancels it. Hold calls all
-// methods of the user's contexts. They may panic: then the task has not been counted.
+// Either Cohort-H3 comes before Cohort-E1, and Cohort-E2 cancels the task, or Cohort-H3 sees ended,
+// and the submitter cancels the task. Hold makes all calls of methods of the user's contexts,
+// because they may panic and the task has not been counted then.
 type Cohorts struct {
-	// Set before use. Cancel cancels a task with what Err and Cause of the context returned, and reports whether the
-	// caller has to queue the task. Queue queues such tasks.
+	// Set before use. Cancel cancels a task for a context that ended with err and cause, and
+	// reports whether the caller has to queue the task. Queue queues such tasks.
 	Cancel func(d *Task, gen uint32, err, cause error) (queue bool)
 	Queue  func(ds []*Task)
 
@@ -49,7 +52,7 @@ type Cohorts struct {
 type cohortShard struct {
 	mu  atomicx.Mutex
 	all map[<-chan struct{}]*cohort
-	_   [48]byte // a cache line each
+	_   [48]byte // one cache line for each shard
 }
 
 type cohort struct {
@@ -57,22 +60,24 @@ type cohort struct {
 	shard *cohortShard
 	done  <-chan struct{}
 
-	// Set before others see the cohort.
-	inner context.Context // below the first context that had this channel. It is package context's, so it does not panic
-	stop  func()          // ends the watch
+	// These are set before others see the cohort.
+	// inner is a child of the first context that had this channel. It is one of package context's
+	// own, so its methods do not panic.
+	inner context.Context
+	stop  func() // ends the watch
 
-	// Under the shard's lock.
-	held  int // how many Unders hold it
+	// These are guarded by the shard's lock.
+	held  int // the number of ParentContexts that hold it
 	ended bool
-	err   error // with ended
+	err   error // set together with ended
 	cause error
 	first *ParentContext
 }
 
 var cohortSeed = maphash.MakeSeed()
 
-// Hold prepares for a task that is under the contexts of x. Attach or Drop has to follow, unless Hold panics, as the
-// methods of the contexts may.
+// Hold prepares for a task that will be under the contexts of x. The caller has to call Attach or
+// Drop afterwards, unless Hold panics because a method of the contexts does.
 func (cs *Cohorts) Hold(x *Extra) {
 	held := false
 	defer func() {
@@ -134,7 +139,8 @@ func (c *cohort) watch(ctx context.Context) {
 	}
 }
 
-// Attach puts life gen of d, which has been started and not been queued, under the contexts of x. It may cancel it.
+// Attach puts life gen of d under the contexts of x. d has been started and not been queued. Attach
+// may cancel it.
 func (cs *Cohorts) Attach(x *Extra, d *Task, gen uint32) {
 	for u := x.Parents; u != nil; u = u.Next {
 		c := u.cohort
@@ -167,16 +173,17 @@ func (cs *Cohorts) cancel(d *Task, gen uint32, err, cause error) {
 	}
 }
 
-// cohortBatch is how many tasks the end of a context queues at once: enough to make the injector's lock cheap, few enough that
-// the workers begin while the goroutine still cancels.
+// cohortBatch is the number of tasks that the end of a context queues at once. It is large enough
+// to make the injector's lock cheap, and small enough for the workers to begin while the goroutine
+// still cancels.
 const cohortBatch = 64
 
-// end is called when the context has ended, by a goroutine of its own.
+// end is called when the context has ended, on a goroutine of its own.
 func (c *cohort) end() {
 	err, cause := c.inner.Err(), context.Cause(c.inner)
 	s := c.shard
 	s.mu.Lock()
-	c.ended, c.err, c.cause = true, err, cause // (E1)
+	c.ended, c.err, c.cause = true, err, cause // (Cohort-E1)
 	if s.all[c.done] == c {
 		delete(s.all, c.done)
 	}
@@ -184,10 +191,10 @@ func (c *cohort) end() {
 	c.first = nil
 	s.mu.Unlock()
 	batch := make([]*Task, 0, cohortBatch)
-	for u != nil { // the links are this goroutine's: Drop leaves those of an ended cohort alone
+	for u != nil { // this goroutine owns the links: Drop leaves those of an ended cohort alone
 		next := u.next
 		u.prev, u.next = nil, nil
-		if c.of.Cancel(u.d, u.gen, err, cause) { // (E2)
+		if c.of.Cancel(u.d, u.gen, err, cause) { // (Cohort-E2)
 			if batch = append(batch, u.d); len(batch) == cohortBatch {
 				c.of.Queue(batch)
 				batch = batch[:0]
@@ -200,7 +207,8 @@ func (c *cohort) end() {
 	}
 }
 
-// Drop ends the watch over the contexts of x: the task has ended, or there never was one.
+// Drop stops watching the contexts of x, because the task has ended or was never started. x may be
+// nil.
 func (x *Extra) Drop() {
 	if x == nil {
 		return
@@ -238,9 +246,9 @@ func (c *cohort) leave(u *ParentContext) {
 	}
 }
 
-// quietly calls f, which takes back what is registered with a context above, and so may call methods of a user's context. The
-// caller ends or cancels a task, and must not panic. If such a method does, the entry stays until that context ends, and
-// has no effect.
+// quietly calls f, which unregisters from a context above and so may call methods of a user's
+// context. If such a method panics, the entry stays until that context ends, and has no effect. The
+// panic must not reach the caller, which is ending or cancelling a task.
 func quietly(f func()) {
 	defer func() { _ = recover() }()
 	f()

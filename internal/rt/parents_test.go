@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Tasks that are put under a context beside its end are cancelled, each, with its Err and cause; and when all tasks
-// have ended, nothing is left.
+// Tasks are put under a context while it ends. Each of them is cancelled with its Err and cause,
+// and nothing is left when all of them have ended.
 func TestCohortBesideTheEnd(t *testing.T) {
 	why := errors.New("why")
 	for range 300 {
@@ -128,7 +128,7 @@ func requireNoCohorts(t *testing.T, cs *Cohorts) {
 	}
 }
 
-// A context that panics while its watch is begun leaves nothing behind.
+// A context that panics while its watch begins leaves nothing behind.
 func TestHoldOfAContextThatPanics(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -142,7 +142,7 @@ type panics struct{ context.Context }
 
 func (panics) Done() <-chan struct{} { panic("Done") }
 
-// A task that is attached after its context has ended is cancelled by the one who attaches it.
+// A task that is attached after its context has ended is cancelled by the caller of Attach.
 func TestAttachAfterTheEnd(t *testing.T) {
 	why := errors.New("why")
 	var cancelled []*Task
@@ -157,7 +157,8 @@ func TestAttachAfterTheEnd(t *testing.T) {
 	cs.Hold(x)
 	c := x.Parents.cohort
 	cancel(why)
-	for ended := false; !ended; runtime.Gosched() { // package context tells the cohort on a goroutine
+	// package context tells the cohort on a goroutine
+	for ended := false; !ended; runtime.Gosched() {
 		c.shard.mu.Lock()
 		ended = c.ended
 		c.shard.mu.Unlock()

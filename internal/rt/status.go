@@ -1,29 +1,28 @@
 package rt
 
-// A task's status is one 64-bit word, so that every transition is one atomic
-// operation and a handle from an earlier life can never act on a later one:
+// A task's status is one 64-bit word, so that every transition is one atomic operation and a handle
+// of an earlier life can never act on a later one:
 //
 //	63    58 57    56 55    48 47        16 15       0
 //	+--------+--------+--------+------------+---------+
-//	| unused | queue  |  why   | generation | flags   |
+//	| unused | queue  | reason | generation | flags   |
 //	+--------+--------+--------+------------+---------+
 //
-// queue is two flags of a task that was started from inside and of its entry in a queue: see claim.go.
-// generation counts the lives of the descriptor (mod 2^32). why is what the task waits for, or waited for
-// last; it is for people only, see Why.
+// queue is the two flags flagFresh and flagStale of a task that was started from inside: see
+// claim.go. reason is the WaitReason of the present wait or the last one; it is for people only.
+// generation counts the lives of the descriptor, mod 2^32.
 //
-// Legal transitions, and who makes them:
+// These are the legal transitions, and the parties that make them:
 //
-//	Free    -> Active   Start      whoever took the descriptor from a pool
-//	Active  -> Waiting  CommitPark the successor, after the switch
-//	Waiting -> Active   Ready, Wake, Cancel   anybody; the winner enqueues
-//	Active  -> Done     Finish     the worker that runs it, or who took it from a queue
-//	Active  -> Free     Finish     the worker that runs it, by way of Done if an entry of it is stale
+//	Free    -> Active   Start       the party that took the descriptor from a pool
+//	Active  -> Waiting  CommitPark  the successor, after the switch
+//	Waiting -> Active   Ready, Wake, Cancel, Release  any party; the winner queues the task
+//	Active  -> Done     Finish      the worker that runs it, or the party that took it from a queue
+//	Active  -> Free     Finish      the worker that runs it; by way of Done if an entry is stale
 //
-// Active covers what handles show as Runnable and Running. The difference is no
-// transition: a task is running if the worker that it was put on last says that it is its
-// current one. So giving way and being put on a worker, which is what tasks do most
-// often, change nothing that others write.
+// Active covers Runnable and Running as handles show them. The difference is not a transition: a
+// task is running if the worker that it was put on last names it as its current task. So yielding
+// and dispatching, the most frequent operations of tasks, write no word that other parties write.
 const (
 	stFree    = 0
 	stActive  = 1
@@ -32,19 +31,22 @@ const (
 
 	stateMask = 7
 
-	flagToken     = 1 << 3  // a Ready that no Park has consumed
-	flagWoken     = 1 << 4  // a Wake that no internal wait has consumed
-	flagCancelled = 1 << 5  // Cancel was called
-	flagClosed    = 1 << 6  // ... by the scheduler's Close
-	flagInternal  = 1 << 7  // Waiting for Wake, not for Ready; when Active: that Wake has not ended the last such wait
-	flagHard      = 1 << 8  // Waiting that Cancel must not end
-	flagFailed    = 1 << 9  // Done with an error in Extra
-	flagEscaped   = 1 << 10 // the Ctx, or the name, may be asked for after the task's end
-	flagSkipped   = 1 << 11 // Done without having been started
+	flagToken     = 1 << 3 // a Ready that no Park has consumed
+	flagWoken     = 1 << 4 // a Wake that no internal wait has consumed
+	flagCancelled = 1 << 5 // Cancel was called
+	flagClosed    = 1 << 6 // ... by the scheduler's Close
+	// With Waiting: the task waits for Wake, not for Ready. With Active: the last such wait was not
+	// ended by Wake.
+	flagInternal = 1 << 7
+	flagHard     = 1 << 8 // Cancel must not end this wait
+	flagFailed   = 1 << 9 // with Done: the error is in Extra
+	// The task's Ctx or name may be used after its end, so the descriptor serves no other task.
+	flagEscaped = 1 << 10
+	flagSkipped = 1 << 11 // with Done: the task ended without having started
 
-	flagCaused = 1 << 12 // Cancelled with the cause in Extra
+	flagCaused = 1 << 12 // cancelled with the cause in Extra
 
-	levelShift = 13 // the task's Level, two bits: set by Start, the same for the whole life
+	levelShift = 13 // the task's Level, two bits; set by Start for the whole life
 	flagLevel  = 3 << levelShift
 
 	flagBits = 16
@@ -64,7 +66,7 @@ type State uint8
 const (
 	Runnable State = iota + 1 // queued, waiting for a worker
 	Running                   // on a worker
-	Waiting                   // parked until something wakes it
+	Waiting                   // parked until another party wakes it
 	Done                      // ended, in whatever way
 )
 
@@ -102,8 +104,7 @@ func (s Status) has(f uint64) bool {
 	return uint64(s)&f != 0
 }
 
-// Live reports whether the word belongs to life gen and that life has not
-// ended.
+// Live reports whether the word belongs to life gen and that life has not ended.
 func (s Status) Live(gen uint32) bool {
 	return s.gen() == gen && s.state() != stDone && s.state() != stFree
 }
@@ -114,7 +115,7 @@ func (s Status) InUse() bool {
 	return st == stActive || st == stWaiting
 }
 
-// Cancelled reports whether the task was asked to end.
+// Cancelled reports whether the task was cancelled.
 func (s Status) Cancelled() bool { return s.has(flagCancelled) }
 
 // Level returns the task's priority.
@@ -123,7 +124,7 @@ func (s Status) Level() Level { return Level(s >> levelShift & 3) }
 // Gen returns the generation.
 func (s Status) Gen() uint32 { return s.gen() }
 
-// State translates the word, as far as it tells: Active is Runnable.
+// State returns the state as far as the word tells it: Active counts as Runnable, and Free as Done.
 func (s Status) State() State {
 	if st := State(s.state()); st != stFree {
 		return st

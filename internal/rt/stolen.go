@@ -1,47 +1,55 @@
 package rt
 
-// Stolen calls are cancelled with the task that they are a part of, and by nothing else but themselves: neither Close nor a
-// park in a closed scheduler cancels one directly. So a call reports the cause that its parent was cancelled with, and it
-// does not matter in which order Close comes by the two descriptors. Two threads meet:
+// A stolen call is cancelled only by the cancellation of its parent, the task that forked it, or by
+// itself, if it finds its parent cancelled. Neither Close nor a park in a closed scheduler cancels a
+// stolen call directly. So a call reports the cause that its parent was cancelled with, and the
+// order in which Close meets the two descriptors does not matter. Two threads meet:
 //
-//	canceller                                  thief
-//	C1 CAS the flag into the parent's word     K1 note the kid with its parent, under mu
-//	C2 read the parent's kids, under mu, and   K2 load the parent's word; if it is cancelled,
-//	   cancel each as the parent was              cancel the kid as the parent was
+//	canceller                                   thief
+//	Stolen-C1  CAS the flag into the parent's   Stolen-K1  under mu: note the call with
+//	           word                                        its parent
+//	Stolen-C2  under mu: read the parent's      Stolen-K2  load the parent's word; if it
+//	           calls; cancel each as the                   is cancelled, cancel the call
+//	           parent was                                  as the parent was
 //
-// If K1 comes before C2, C2 finds the kid. Otherwise C1 comes before C2, C2 before K1 and K1 before K2, so K2 sees the
-// flag. If both happen, the second finds the kid cancelled and does nothing. A kid's own kids follow by the same steps,
-// with the kid in the parent's place.
+// If Stolen-K1 comes before Stolen-C2, Stolen-C2 finds the call. Otherwise the order is Stolen-C1,
+// Stolen-C2, Stolen-K1, Stolen-K2, and Stolen-K2 sees the flag. If both cancel the call, the second
+// finds it cancelled and does nothing. Calls that were stolen from a stolen call follow by the same
+// steps, with that call in the parent's place.
 //
-// Several cancellers may be at work below one task, because a call that asks for its own state looks at its parent and then
-// cancels itself. So C2 goes on below a kid that another has cancelled: that other one may still be before its own C2, and
-// a caller of Cancel may rely on all kids being cancelled. The word tells that the kid's life is the one that C2
-// read. After that the descriptor serves no other life, since it is cancelled.
+// Several cancellers may be at work below one task, because a call that asks for its own state
+// looks at its parent and then cancels itself. So Stolen-C2 goes on below a call that another
+// canceller has cancelled. That other one may not have reached its own Stolen-C2 yet, and a caller
+// of Cancel may rely on all stolen calls being cancelled when it returns. The word shows that the
+// call is still in the life that Stolen-C2 read. A cancelled descriptor serves no later life.
 //
-// C2 follows each successful C1. Close does both, and does C2 also for a task that was cancelled before, because a task
-// that parks in a closed scheduler does C1 alone. Close meets every task that is no stolen call and has started: such
-// a task was alive before the phase changed, or it would have been skipped. From there C2 leads to all stolen calls.
+// Stolen-C2 follows each successful Stolen-C1. Close does both. It does Stolen-C2 also for a task
+// that was cancelled before, because a task that parks in a closed scheduler does only Stolen-C1.
+// Close meets every started task that is not a stolen call: such a task was live before the phase
+// changed, or it would have been skipped. From there Stolen-C2 reaches all stolen calls.
 //
-// The parent's descriptor does not serve another task meanwhile: K2 comes before the parent's join, which waits for the
-// kid, and a cancelled task's descriptor is never used again.
+// The parent's descriptor does not serve another task meanwhile. Stolen-K2 comes before the
+// parent's join, which waits for the call, and a cancelled task's descriptor is never used again.
 
-// Stolen reports whether the present life is a stolen call. Anyone may ask; the caller has to check the generation itself.
+// Stolen reports whether the present life is a stolen call. Any goroutine may call it, and has to
+// check the generation itself.
 func (d *Task) Stolen() bool {
 	x := d.Extra()
 	return x != nil && x.Stolen
 }
 
-// Adopt makes kid, which has been started and not queued, a part of d: a call that d has forked and waits for. It is
-// called by the thief.
+// Adopt makes call a part of d, which has forked it and waits for it. call has been started and not
+// been queued. The thief calls Adopt.
 func (d *Task) Adopt(call *Task) {
 	gen := call.Gen()
-	d.Extra().AddStolen(call, gen) // (K1)
+	d.Extra().AddStolen(call, gen) // (Stolen-K1)
 	if d.Status().Cancelled() {
-		call.cancelAs(gen, d) // (K2)
+		call.cancelAs(gen, d) // (Stolen-K2)
 	}
 }
 
-// CancelKids passes the cancellation of d on to its stolen calls (C2), and queues those that it wakes.
+// CancelKids passes the cancellation of d on to its stolen calls (Stolen-C2), and queues the calls
+// that this wakes.
 func (d *Task) CancelKids() {
 	x := d.Extra()
 	if x == nil {
@@ -50,7 +58,7 @@ func (d *Task) CancelKids() {
 	x.EachStolen(func(call *Task, gen uint32) {
 		_, queue := call.cancelAs(gen, d)
 		if s := call.Status(); s.gen() != gen || !s.Cancelled() {
-			return // it has ended
+			return // the call has ended
 		}
 		if x := call.Extra(); x != nil {
 			x.CloseDone()
@@ -62,7 +70,7 @@ func (d *Task) CancelKids() {
 	})
 }
 
-// cancelAs is Cancel for the reason that p, which is cancelled, was cancelled for.
+// cancelAs cancels life gen of d for the cause of p, which is cancelled.
 func (d *Task) cancelAs(gen uint32, p *Task) (did, queue bool) {
 	s := p.Status()
 	switch {
@@ -77,22 +85,22 @@ func (d *Task) cancelAs(gen uint32, p *Task) (did, queue bool) {
 	return d.Cancel(gen, Default)
 }
 
-// Close is what the scheduler's Close does with each descriptor, after it has set the phase. It reports whether the caller
-// has to queue the task.
+// Close is called by the scheduler's Close for each descriptor, after it has set the phase. It
+// reports whether the caller has to queue the task.
 func (d *Task) Close() (queue bool) {
 	s := d.Status()
 	if !s.InUse() {
 		return false
 	}
 	if d.Stolen() {
-		return false // its parent is, or will be, cancelled
+		return false // its parent is cancelled, or will be
 	}
-	// If the descriptor has come to serve another task since s was loaded, that one started in a closed scheduler. It is
-	// skipped, or it is a stolen call and ends with its parent.
-	_, queue = d.Cancel(s.Gen(), Closed) // (C1)
+	// If the descriptor has come to serve another task since s was loaded, that task started in a
+	// closed scheduler. It is skipped, or it is a stolen call and ends with its parent.
+	_, queue = d.Cancel(s.Gen(), Closed) // (Stolen-C1)
 	if x := d.Extra(); x != nil && d.Status().Cancelled() {
 		x.CloseDone()
-		d.CancelKids() // (C2)
+		d.CancelKids() // (Stolen-C2)
 	}
 	return queue
 }

@@ -9,8 +9,9 @@ import (
 	"github.com/heddle-go/heddle/internal/explore"
 )
 
-// thefts is a task of which a call is stolen, and of that another one, while cancellers are at it, with Close among them that
-// passes the calls' descriptors first. Whatever the order, all three are cancelled for the same reason.
+// thefts models a task of which a call is stolen, and another call is stolen from that one, while
+// cancellers are at work. One of them may be Close, which passes the calls' descriptors first. In
+// any order, all three are cancelled for the same reason.
 func thefts(cancellers ...func(all []*Task)) func(*explore.Model) {
 	return func(m *explore.Model) {
 		p, call := family()

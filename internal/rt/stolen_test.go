@@ -9,7 +9,7 @@ import (
 
 var errWhy, errShut = errors.New("why"), errors.New("closed")
 
-// family returns a task that runs, and a free descriptor.
+// family returns a running task and a free descriptor.
 func family() (p, free *Task) {
 	p, free = fresh(1), fresh(1)
 	p.NeedExtra()
@@ -17,7 +17,7 @@ func family() (p, free *Task) {
 	return p, free
 }
 
-// steal starts a stolen call of p in kid.
+// steal starts a stolen call of p in call.
 func steal(p, call *Task) {
 	call.Start(nil, &Extra{Stolen: true})
 	p.Adopt(call)
@@ -29,7 +29,8 @@ func cancelWith(d *Task, err error) {
 	d.CancelKids()
 }
 
-// Close passes a free descriptor by, a call starts in it, and Close comes to its parent: the call hears of it.
+// Close passes a free descriptor, a call starts in it, and Close comes to its parent. The call must
+// be cancelled.
 func TestCloseFindsACallBehindIt(t *testing.T) {
 	p, call := family()
 	require.False(t, call.Close())
@@ -43,8 +44,8 @@ func TestCloseFindsACallBehindIt(t *testing.T) {
 	}
 }
 
-// A stolen call reports the cause that its parent was cancelled with: whether that came first or the theft, and whatever
-// comes later.
+// A stolen call reports the cause that its parent was cancelled with, whether it was stolen before
+// or after, and whatever comes later.
 func TestStolenCallHasItsParentsCause(t *testing.T) {
 	ways := map[string]struct {
 		cancel func(p *Task)
@@ -54,7 +55,7 @@ func TestStolenCallHasItsParentsCause(t *testing.T) {
 		"cause":        {func(p *Task) { cancelWith(p, errWhy) }, errWhy},
 		"Close":        {func(p *Task) { p.Close() }, errShut},
 		"cause, Close": {func(p *Task) { cancelWith(p, errWhy); p.Close() }, errWhy},
-		// The task has parked in a closed scheduler, and Close comes by later.
+		// The task has parked in a closed scheduler, and Close comes to it later.
 		"commit, Close": {func(p *Task) { p.Cancel(p.Gen(), Closed); p.Close() }, errShut},
 	}
 	for name, w := range ways {
@@ -75,8 +76,8 @@ func TestStolenCallHasItsParentsCause(t *testing.T) {
 	}
 }
 
-// A call has found its parent cancelled and has cancelled itself, but has not come to its own calls. The canceller of the parent
-// does not rely on it.
+// A call has found its parent cancelled and has cancelled itself, but has not come to its own
+// stolen calls. The canceller of the parent does not rely on that call.
 func TestCancellationGoesOnBelowACallThatCancelsItself(t *testing.T) {
 	p, call := family()
 	grandkid := fresh(2)

@@ -1,9 +1,9 @@
-// Package rt is the ground that package task and package scheduler share: the
-// task descriptor and its state machine, the waiters of a task, and the two
-// small interfaces through which a task talks to the worker it runs on and to the
-// scheduler it belongs to.
+// Package rt holds what package task and package scheduler share: the task descriptor and its state
+// machine, the waiters of a task, and two small interfaces. Through Host a task talks to the worker
+// that it runs on, through Scheduler any caller talks to the scheduler that the task belongs to.
 //
-// Nothing here decides what runs next, and nothing here blocks.
+// Nothing here decides which task runs next, and only a few methods, which say so, park the calling
+// task.
 package rt
 
 import (
@@ -17,155 +17,169 @@ import (
 	"github.com/heddle-go/heddle/internal/preempt"
 )
 
-// Task is a task's descriptor. Package task gives it to users as task.Ctx, a
-// type with the same layout. It is one cache line: a switch between tasks that
-// have fallen out of the caches costs little but the lines it touches
-// (BenchmarkYield/tasks=10000), and a million queued tasks are to fit in little more than
-// their closures take.
+// Task is a task's descriptor. Package task gives it to users as task.Ctx, a type with the same
+// layout.
 //
-// Descriptors are pooled. A life of a descriptor is one generation; all that others
-// hold of it is a pointer and a generation.
+// A descriptor is exactly one cache line, because the lines that a switch touches make up most of
+// its cost once the tasks have fallen out of the caches (BenchmarkYield/tasks=10000). A million
+// queued tasks also need little more memory than their closures.
+//
+// Descriptors are pooled and serve one task after the other. Each life has its own generation.
+// Other parties refer to a task by the descriptor's address and the generation.
 type Task struct {
 	status atomicx.Uint64 // see status.go
-	flag   preempt.Flag   // polled by the task, marked by sysmon
+	flag   preempt.Flag   // the task polls it, sysmon marks it
 
-	// Owned with the task: by the spawner until it is queued, then by
-	// whoever takes it from the queue. Handing over orders memory.
+	// fn belongs to the owner of the task: the spawner until the task is queued, then the worker
+	// that takes it from the queue. Queueing orders memory.
 	//
-	// fn is a func(*task.Ctx), kept as any since rt does not know Ctx, and nil once that has been called; a Runner; or a *Frame.
+	// It is a func(*task.Ctx), kept as any because rt does not know task.Ctx, or a Runner, or a
+	// *Frame. It is nil once a func(*task.Ctx) has been called.
 	fn any
-	// fib is where the task sleeps; nil if it has not started. Others may look, to
-	// prefetch.
+	// fib is the fiber that the task sleeps on, or nil if the task has not started. The task's
+	// owner writes it. Any worker may read it to prefetch the fiber's cache lines.
 	fib atomicx.Relaxed[fiber.Fiber]
 
-	// worker is the worker the task runs on, or ran on last; before, the scheduler's
-	// Nobody. Written by that worker, read by anybody.
+	// worker is the worker that the task runs on or ran on last. Before the first run it is a
+	// placeholder without a Host; see Init. The worker that runs the task writes it; any goroutine
+	// may read it.
 	worker atomicx.Relaxed[Worker]
 
-	waiters atomicx.Pointer[Waiter] // who waits for the end; see waiter.go
-	extra   atomicx.Pointer[Extra]  // what few tasks have; see ext.go
+	waiters atomicx.Pointer[Waiter] // wait for the task's end; see waiter.go
+	extra   atomicx.Pointer[Extra]  // what few tasks have; see extra.go
 }
 
 // Shared is the part of a scheduler that all of its tasks see.
 type Shared struct {
 	Sched Scheduler
-	// Pinned says whether workers are locked to their threads while they run tasks.
+	// Pinned reports whether workers are locked to their threads while they run tasks.
 	Pinned bool
-	// Workers is how many workers the scheduler has. Written by the scheduler.
+	// Workers is the number of workers. The scheduler writes it.
 	Workers atomicx.Int64
-	// ReadyGoroutines counts goroutines outside of the scheduler that were made ready by a
-	// worker and have not run yet. Workers let the Go scheduler in while it
-	// is positive. Added to by workers, subtracted from by those goroutines.
+	// ReadyGoroutines counts the goroutines outside of the scheduler that a worker has made ready
+	// and that have not run since. Workers call runtime.Gosched now and then while it is positive.
+	// The worker adds one, the goroutine subtracts one.
 	ReadyGoroutines atomicx.Int64
-	// Waiters pools the waiters of goroutines. Their channels must not get from one
-	// synctest bubble into another, and a scheduler does not either.
+	// Waiters pools the waiters of goroutines. The pool belongs to one scheduler because a waiter's
+	// channel must not move from one synctest bubble to another, and a scheduler never does.
 	Waiters sync.Pool
 }
 
-// Worker is the part of a worker that its tasks, and those who have a handle of
-// one, see.
+// Worker is the part of a worker that its tasks see, and any holder of a task's handle.
 type Worker struct {
 	Host   Host
 	Shared *Shared
 
-	// Index tells workers of all schedulers of the process apart. It is small, and
-	// used again when the worker has ended.
+	// Index is a small number that no two running workers of the process share. A later worker gets
+	// the number again after this one has ended.
 	Index int
 	// At is the worker's index in its scheduler.
 	At int
 
-	// Forks holds the frames that tasks forked on this worker.
+	// Forks holds the frames of the calls that tasks forked on this worker.
 	Forks deque.Owner[Frame]
 
-	// Spares are runners that have run and can be used again, for the tasks that run on this worker; see Spare. The
-	// running task's own.
+	// spares holds Runners that have run and can serve again; see Spare. Only the running task
+	// touches it.
 	spares  []Runner
-	keepers []Keeper // see Trims. The running task's own
-	joins   *Waiter  // free waiters of the tasks that run on this worker, linked by next; see NewWaiter. The running task's own
-	njoins  int
+	keepers []Keeper // see Trims; only the running task touches it
+	// joins lists free waiters, linked by next, and njoins counts them; see NewWaiter. Only the
+	// running task touches them.
+	joins  *Waiter
+	njoins int
 
-	// Current is the task that the worker runs, or ran last, or nil. Written
-	// by the worker, at each dispatch.
+	// Current is the task that the worker runs or ran last, or nil. The worker writes it at each
+	// dispatch.
 	Current atomicx.Relaxed[Task]
-	// Fib is the fiber that runs. Written by the worker, or what runs on it, before each switch; see IsCurrent.
+	// Fib is the fiber that runs. The worker, or the task on it, writes it before each switch; see
+	// IsCurrent.
 	Fib atomicx.Relaxed[fiber.Fiber]
-	// Dispatch counts dispatches; a preempt mark names one. Written by the worker.
+	// Dispatch counts dispatches. A preempt mark names one of them. The worker writes it.
 	Dispatch atomicx.RelaxedUint32
 }
 
-// Host is a worker, as the task that runs on it sees it. Only that task may
-// call its methods, and after those that suspend it may find itself on another
-// worker.
+// Host is a worker as seen by the task that runs on it. Only that task may call the methods. After
+// a method that suspends it, the task may be on another worker.
 type Host interface {
 	Yield(d *Task)
 	// Poll is the slow path of a checkpoint.
 	Poll(d *Task)
-	// Park suspends d until the event of its kind has happened.
+	// Park suspends d until the event that k names has happened.
 	Park(d *Task, k Park)
-	// ParkReady is the whole of task.Ctx.Park.
+	// ParkReady implements task.Ctx.Park.
 	ParkReady(d *Task) error
-	// Sleep suspends d until the duration has passed or d is cancelled.
+	// Sleep suspends d until ns nanoseconds have passed or d is cancelled.
 	Sleep(d *Task, ns int64)
-	// Spawn starts a task on this worker and returns its descriptor and its
-	// generation; the descriptor is nil if the scheduler is closed.
+	// Spawn starts a task on this worker and returns its descriptor and generation. The descriptor
+	// is nil if the scheduler is closed.
 	Spawn(fn any, x *Extra) (*Task, uint32)
-	// ParkFor is Park for a wait that the end of life gen of t will end. If t has not begun, it runs next on this worker.
+	// ParkFor is Park for a wait that ends with life gen of t. If t has not begun, t runs next on
+	// this worker.
 	ParkFor(d *Task, k Park, t *Task, gen uint32)
-	// Local queues d, which the caller has just made runnable, to run next here.
+	// Local queues d, which the caller has just made runnable, to run next on this worker.
 	Local(d *Task)
-	// Call calls fn, which may block its thread, on the task's own stack; k is what is known of it. It reports false, and has not called fn, if the call
-	// has to be made elsewhere. d comes back on another worker maybe, also in the middle of a panic or Goexit of fn; a panic's value is a
-	// *task.PanicError then.
+	// Call calls fn, which may block its thread, on the task's own stack. k is the record of earlier
+	// calls of the same function. Call returns false, without having called fn, if the call has to
+	// be made elsewhere. d may come back on another worker, also in the middle of a panic or Goexit
+	// of fn. If it does in the middle of a panic, the panic's value is a *task.PanicError.
 	Call(d *Task, fn func(), k *CallKind) bool
-	// Hungry is told that the worker has exposed frames.
+	// Hungry tells the worker that the task has exposed frames, so that it wakes another worker.
 	Hungry()
 }
 
-// Scheduler is the scheduler of a task, as anyone may call it.
+// Scheduler is a task's scheduler, as any goroutine may call it.
 type Scheduler interface {
-	// Inject queues d, which the caller has just made runnable: as Local does if the caller runs on
-	// a worker of this scheduler, else in the queue for what comes from outside.
+	// Inject queues d, which the caller has just made runnable. If the caller runs on a worker of
+	// this scheduler, d goes where Local puts it, otherwise into the injector.
 	Inject(d *Task)
-	// Handles reports whether the caller is a handler of this scheduler, which must not wait for tasks, because a worker waits for it.
+	// Handles reports whether the caller is a handler of this scheduler. A handler must not wait
+	// for tasks, because a worker waits for the handler.
 	Handles() bool
-	// Admit submits a task from outside and returns its descriptor and its generation. It may wait for
-	// room in the queue, parking the task or blocking the goroutine that by belongs to; when by ends first, it returns the
-	// cause. by may be nil. With an error, nothing has been submitted, and fn will not be called.
+	// Admit submits a task from outside and returns its descriptor and generation. It may wait for
+	// room in the queue: it parks the task, or blocks the goroutine, that by belongs to. If by ends
+	// first, Admit returns by's cause. by may be nil. After an error, nothing has been submitted
+	// and fn will not be called.
 	Admit(by context.Context, fn any, x *Extra) (*Task, uint32, error)
-	// Block has a goroutine that is no task run j, at once or when one is free. The caller is a task.
+	// Block hands j to a goroutine that is not a task, at once or when one is free. The caller must
+	// be a task.
 	Block(j Job)
-	// Assist calls f on a goroutine that is no task, now, whatever the limit on others; f ends soon when the task that calls is cancelled.
+	// Assist calls f at once on a goroutine that is not a task, outside of the limit on blocking
+	// calls. f must end soon after the calling task is cancelled.
 	Assist(f func())
 	// Timers returns the scheduler's timers.
 	Timers() Timers
 }
 
-// SchedulerOf returns what users know as on, if that is a scheduler. It panics if on is a nil or zero one. Package scheduler sets it.
+// SchedulerOf returns the Scheduler inside on, which users know as a *scheduler.Scheduler. ok is
+// false if on is anything else. SchedulerOf panics if on is a nil or zero scheduler. Package
+// scheduler sets it.
 var SchedulerOf = func(on any) (s Scheduler, ok bool) { return nil, false }
 
-// A Runner is a task's function together with what it needs, as one allocation: the members of groups, for instance. It
-// stays in the descriptor until the function has returned.
+// A Runner is a task's function together with its data, in one allocation. Members of groups are
+// Runners. The descriptor holds the Runner until Run has returned.
 type Runner interface {
-	// Run is the function. A panic is let out.
+	// Run is the task's function. It lets panics out.
 	Run(d *Task)
-	// Skip is called instead if the task ends without having run, before its end is known, by who ends it: a worker, or a
-	// goroutine whose submission has taken the task's place in the queue.
+	// Skip is called in place of Run if the task ends without having run. It runs before the end
+	// becomes visible, on the party that ends the task: a worker, or the goroutine whose submission
+	// took the task's place in a full queue.
 	Skip(d *Task)
 }
 
-// A Job is what a task has a goroutine do for it.
+// A Job is work that a goroutine does for a task.
 type Job interface {
-	// Run does it and wakes the task. It returns a panic for which the task has not waited, or nil; it does not
-	// return if the job calls runtime.Goexit.
+	// Run does the work and wakes the task. It returns the panic of the work if the task no longer
+	// waits for it, otherwise nil. Run does not return if the work calls runtime.Goexit.
 	Run() (stray error)
-	// End is called last, after the panic has been handled: from here on the task may end.
+	// End is called last, after a returned panic has been handled. The task may end from then on.
 	End()
 }
 
-// maxSpares bounds what a worker keeps: 16 KB of pointers.
+// maxSpares bounds the number of Runners that a worker keeps: 16 KB of interface values on a 64-bit
+// machine.
 const maxSpares = 1024
 
-// Spare returns what Keep has kept, or nil. Only the running task may call it.
+// Spare returns a Runner that Keep has stored, or nil. Only the running task may call it.
 func (w *Worker) Spare() Runner {
 	n := len(w.spares) - 1
 	if n < 0 {
@@ -177,7 +191,8 @@ func (w *Worker) Spare() Runner {
 	return r
 }
 
-// Keep keeps r for Spare, or reports false if there are enough. Only the running task may call it.
+// Keep stores r for Spare. It returns false, and does not store r, if the worker holds enough
+// Runners. Only the running task may call it.
 func (w *Worker) Keep(r Runner) bool {
 	if len(w.spares) == maxSpares {
 		return false
@@ -186,17 +201,18 @@ func (w *Worker) Keep(r Runner) bool {
 	return true
 }
 
-// A Keeper keeps things for the tasks of one worker.
+// A Keeper holds spare objects for the tasks of one worker.
 type Keeper interface {
-	// Forget gives all of it to the garbage collector. Called on the worker, between two tasks.
+	// Forget drops all of them for the garbage collector. The worker calls it between two tasks.
 	Forget()
 }
 
-// Trims has k forget what it keeps when the worker gives memory back. Only the running task may call it; k has to call it again
-// when it keeps something anew.
+// Trims registers k: the next Worker.Forget calls k.Forget, once. k has to register again when it
+// stores something new. Only the running task may call Trims.
 func (w *Worker) Trims(k Keeper) { w.keepers = append(w.keepers, k) }
 
-// Forget drops what Keep has kept, and what the Keepers have. Called by the worker, between two tasks.
+// Forget drops what Keep has stored and what the registered Keepers hold. The worker calls it
+// between two tasks.
 func (w *Worker) Forget() {
 	w.spares = nil
 	w.joins, w.njoins = nil, 0
@@ -206,7 +222,7 @@ func (w *Worker) Forget() {
 	w.keepers = nil
 }
 
-// Keeps reports whether Forget has more than a little to drop.
+// Keeps reports whether Forget has more than a few objects to drop.
 func (w *Worker) Keeps() bool { return len(w.spares) > maxSpares/16 || len(w.keepers) > 0 }
 
 // Status reads the status word.
@@ -221,11 +237,12 @@ func (d *Task) Worker() *Worker { return d.worker.Load() }
 // Shared returns the shared part of the task's scheduler.
 func (d *Task) Shared() *Shared { return d.worker.Load().Shared }
 
-// Init prepares a new descriptor.
+// Init prepares a new descriptor. nobody is a placeholder Worker that carries the scheduler's
+// Shared.
 func (d *Task) Init(nobody *Worker) { d.worker.Store(nobody) }
 
-// State returns what the task is doing. A task that is neither waiting nor done is
-// running if its worker says so.
+// State returns what the task is doing. A task that is neither waiting nor done is Running if its
+// worker names it as the current task, otherwise Runnable.
 func (d *Task) State() State {
 	s := d.Status()
 	if s.state() != stActive {
@@ -239,22 +256,23 @@ func (d *Task) State() State {
 
 func (d *Task) running() bool { return d.worker.Load().Current.Load() == d }
 
-// Fn returns the function of the task, and SetFn sets it: see the field.
+// Fn returns the task's function in one of the forms that the field fn lists. Only the task's owner
+// may call it.
 func (d *Task) Fn() any { return d.fn }
 
-// SetFn is for the task's owner.
+// SetFn sets the task's function. Only the task's owner may call it.
 func (d *Task) SetFn(fn any) { d.fn = fn }
 
-// Fib returns the fiber on which the task sleeps, or nil if it has not started.
+// Fib returns the fiber that the task sleeps on, or nil if the task has not started.
 func (d *Task) Fib() *fiber.Fiber { return d.fib.Load() }
 
-// SetFib is called by the task before it leaves its worker.
+// SetFib sets the fiber that the task will sleep on. The task calls it before it leaves its worker.
 func (d *Task) SetFib(f *fiber.Fiber) { d.fib.Store(f) }
 
-// Flag is what the task polls, and sysmon marks.
+// Flag returns the flag that the task polls and sysmon marks.
 func (d *Task) Flag() *preempt.Flag { return &d.flag }
 
-// Checkpoint is task.Ctx's. It must inline, and so must what calls it.
+// Checkpoint implements task.Ctx.Checkpoint. It must inline, and so must its caller.
 func (d *Task) Checkpoint() {
 	if d.flag.Poll() {
 		d.checkpoint()
@@ -271,14 +289,14 @@ func (d *Task) checkpoint() {
 	d.Host().Poll(d)
 }
 
-// Poll is Flag().Poll().
+// Poll polls the task's flag; see [preempt.Flag.Poll].
 func (d *Task) Poll() bool { return d.flag.Poll() }
 
-// Disturbed reports whether the task was cancelled, or may have been asked to give way. Two loads of one cache line.
-// Only the running task may call it.
+// Disturbed reports whether the task was cancelled or may have been asked to yield. It costs two
+// loads of one cache line. Only the running task may call it.
 func (d *Task) Disturbed() bool { return d.flag.Marked() || d.status.Load()&flagCancelled != 0 }
 
-// Host returns the worker that the task runs on. It panics if the task does not run.
+// Host returns the worker that the task runs on. It panics if the task is not running.
 func (d *Task) Host() Host {
 	w := d.worker.Load()
 	if w.Current.Load() != d {
@@ -296,18 +314,20 @@ func (d *Task) misused() {
 // Start begins a life: Free -> Active. The caller owns the descriptor.
 func (d *Task) Start(fn any, x *Extra) { d.start(fn, x, 0) }
 
-// start is Start for a word that also has the flags normal, if the level is the normal one. They come by the same store, because from then on a
-// timer may cancel the task.
+// start is Start for a status word that also gets the flags in normal if the task is of the normal
+// level. The same store sets the flags, because from then on a timer may cancel the task.
 func (d *Task) start(fn any, x *Extra, normal uint64) {
 	d.fn = fn
-	if x != nil || d.extra.Load() != nil { // left by who came too late for the last life
+	// a party that came too late for the last life may have left one
+	if x != nil || d.extra.Load() != nil {
 		d.extra.Store(x)
 	}
 	s := d.status.Load()&genMask | stActive
 	if x != nil {
 		s |= uint64(x.Level) << levelShift
 		if x.Name != "" || x.HasContext() {
-			// Keeps the descriptor for this life: handles show the name after its end, and see Escape.
+			// The descriptor serves no other task: handles show the name after the task's end, and
+			// Escape explains why a Ctx with a context needs this.
 			s |= flagEscaped
 		}
 	}
@@ -320,14 +340,14 @@ func (d *Task) start(fn any, x *Extra, normal uint64) {
 	}
 }
 
-// Run puts the task on w. Called by the worker that took it from a queue.
+// Run puts the task on w. The worker that took the task from a queue calls it.
 func (d *Task) Run(w *Worker) {
 	d.worker.Store(w)
 	w.Dispatch.Store(w.Dispatch.Load() + 1)
 	w.Current.Store(d)
 }
 
-// Park says what ends a wait, and what it is for: see Why.Park.
+// Park names the event that ends a wait. WaitReason.Park adds the reason of the wait.
 type Park uint64
 
 // The kinds of park.
@@ -347,8 +367,8 @@ func (k Park) token() uint64 {
 	return flagToken
 }
 
-// TakeToken takes the token of a Ready that no park has taken, and reports whether there was one. Only the running
-// task may call it.
+// TakeToken consumes the token that a Ready left because the task was not parked for it, and
+// reports whether there was one. Only the running task may call it.
 func (d *Task) TakeToken() bool { return d.take(flagToken) }
 
 func (d *Task) take(flag uint64) bool {
@@ -363,11 +383,12 @@ func (d *Task) take(flag uint64) bool {
 	}
 }
 
-// Woken reports whether a Wake has ended the park ForWake or ForWakeOnly from which the running task, the only one that
-// may call it, has just returned. If not, that was Cancel, and the Wake may still be on its way.
+// Woken reports whether a Wake ended the park ForWake or ForWakeOnly that has just returned. If
+// not, Cancel ended it, and the Wake may still come. Only the task that was parked may call it.
 //
-// The Wake that finds its task Waiting, which is the usual case, leaves no token: it clears flagInternal, which
-// CommitPark has set and Cancel leaves alone. So to be woken costs no atomic operation but the waker's.
+// A Wake that finds the task Waiting, the usual case, leaves no token. It clears flagInternal,
+// which CommitPark has set and Cancel leaves alone. So the wake-up costs the woken task no atomic
+// read-modify-write operation.
 func (d *Task) Woken() bool {
 	if d.status.Load()&(flagWoken|flagInternal) == 0 {
 		return true
@@ -375,24 +396,25 @@ func (d *Task) Woken() bool {
 	return d.take(flagWoken)
 }
 
-// CommitPark makes a task that has left its stack wait, or reports false: the
-// event came first, the task is Runnable and the caller has to queue it. Called
-// by the task's successor, as the first thing after the switch.
+// CommitPark makes a task Waiting after it has left its stack. It returns false if the event came
+// first: the task is Runnable, and the caller has to queue it. The task's successor calls it as the
+// first thing after the switch.
 //
-// This is the one place where a wake-up could be lost. The two sides:
+// This is the one place where a wake-up could be lost. The two sides are the successor, and the
+// waker in Ready, Wake or Cancel:
 //
-//	successor                          waker (Ready, Wake, Cancel)
-//	S1 the task has left its stack     W1 load the word
-//	S2 CAS Active -> Waiting, only if  W2a Waiting for this: CAS -> Active,
-//	   the event's flag is not set         then queue the task
-//	S3 else queue the task             W2b else: CAS the event's flag in
+//	successor                               waker
+//	Park-S1  the task has left its stack    Park-W1   load the word
+//	Park-S2  CAS Active -> Waiting, only    Park-W2a  if it is Waiting for this event:
+//	         if the event's flag is unset             CAS -> Active, then queue the task
+//	Park-S3  otherwise queue the task       Park-W2b  otherwise CAS the event's flag in
 //
-// Both sides change the same word by CAS, so one of them is first. If S2 is, W2a
-// sees Waiting and queues, exactly once, since only one CAS from Waiting succeeds. If
-// W2b is, S2 fails and S3 queues. Nobody queues the task before S1, since only
-// S2 makes it Waiting and only the successor runs S3.
+// Both sides change the same word by CAS, so one comes first. If Park-S2 does, Park-W2a sees
+// Waiting and queues the task. It does so exactly once, because only one CAS away from Waiting
+// succeeds. If Park-W2b does, Park-S2 fails and Park-S3 queues the task. No party queues the task
+// before Park-S1, because only Park-S2 makes it Waiting and only the successor runs Park-S3.
 //
-// If it is Cancel that came first, S3 sets flagInternal, as Woken wants it.
+// If Cancel came first, CommitPark sets flagInternal before Park-S3, because Woken relies on it.
 func (d *Task) CommitPark(k Park) bool {
 	for {
 		s := d.status.Load()
@@ -412,8 +434,8 @@ func (d *Task) CommitPark(k Park) bool {
 	}
 }
 
-// Ready gives the token of [ForReady] to life gen. It reports whether the caller
-// made the task runnable and so has to queue it.
+// Ready gives the token of [ForReady] to life gen. It reports whether this made the task runnable;
+// if so, the caller has to queue it.
 func (d *Task) Ready(gen uint32) (queue bool) {
 	for {
 		s := d.status.Load()
@@ -430,9 +452,9 @@ func (d *Task) Ready(gen uint32) (queue bool) {
 	}
 }
 
-// Wake is the event of [ForWake]. The caller has made sure, by a claim of its own,
-// that it is the only one for this wait; the task can therefore not end meanwhile.
-// It reports whether the caller has to queue the task.
+// Wake is the event of [ForWake] and [ForWakeOnly]. The caller has claimed the wait before, so no
+// other party wakes the task for it, and the task cannot end meanwhile. Wake reports whether the
+// caller has to queue the task.
 func (d *Task) Wake() (queue bool) {
 	for {
 		s := d.status.Load()
@@ -446,18 +468,18 @@ func (d *Task) Wake() (queue bool) {
 	}
 }
 
-// A Cause says why a task is cancelled.
+// A Cause is the reason of a cancellation.
 type Cause uint64
 
-// The causes of a cancellation. A cause of the user's is in Extra, set there before.
+// The reasons. With Custom, the caller has stored the user's cause in Extra by SetCause.
 const (
 	Default Cause = 0
 	Closed  Cause = flagClosed
 	Custom  Cause = flagCaused
 )
 
-// Cancel asks life gen to end. It reports whether it was this call that cancelled,
-// and whether the caller has to queue the task.
+// Cancel asks life gen to end. did reports whether this call cancelled the task, queue whether the
+// caller has to queue it.
 func (d *Task) Cancel(gen uint32, why Cause) (did, queue bool) {
 	for {
 		s := d.status.Load()
@@ -475,31 +497,37 @@ func (d *Task) Cancel(gen uint32, why Cause) (did, queue bool) {
 	}
 }
 
-// Escape notes that the Ctx is used as a context.Context, and so may be used after the task has ended.
+// Escape notes that the Ctx is used as a context.Context and so may be used after the task has
+// ended.
 //
-// A context that was derived from a Ctx keeps the descriptor's address, and cannot know that the descriptor serves
-// another task. So that it never shows another task's values, or another task's end:
+// A derived context keeps the descriptor's address and cannot know that the descriptor serves
+// another task by now. It must never show that task's values or end. Two rules ensure this:
 //
-//   - The descriptor of a task that is under a context, so that its Ctx has values, has served no task before and
-//     serves none after. Start sets the flag.
-//   - The descriptor of a task whose Ctx was asked for anything that context.Context has, by the task or through a
-//     derived context, serves no task after. Escape sets the flag.
+//   - If a task is under a context, so that its Ctx has values, the descriptor has served no task
+//     before and serves none after. Start sets the flag.
+//   - If any method of context.Context was called on the Ctx, by the task or through a derived
+//     context, the descriptor serves no task after. Escape sets the flag.
 //
-// What remains is a Ctx without values that was asked for nothing before its task ended: to derive a context by
-// context.WithValue or WithoutCancel calls no method of the parent. Such a context has no values but its own, for ever;
-// its Err and Done may later be those of another task without values. To rule that out every descriptor would have to
-// serve once only, and then a spawn costs a third more (BenchmarkSpawn). A Ctx that is an object of its own, with the
-// descriptor's address and the generation, would be such an allocation too. To use a descriptor again only after a garbage
-// collection has shown that no context points to it saves nothing: a pool between two collections would take as much new
-// memory as one that uses no descriptor again.
+// One case remains. context.WithValue and WithoutCancel call no method of the parent, so a Ctx
+// without values may have a child although none of its methods was called before its task ended.
+// The child has only its own values for ever, but its Err and Done may later be those of another
+// task without values. To rule that out, every descriptor would have to serve only once, and a
+// spawn would cost a third more (BenchmarkSpawn). Two other mends were rejected because they save
+// nothing:
 //
-// In one case such a context may also show values of the other task: if a group or a future has started that one by a Starter
-// that is neither a scheduler nor a Ctx. That task gets its parent context when it runs (startForeign in package task), and the
-// Starter may have given it a descriptor that has served.
+//   - Making the Ctx an object of its own, with the descriptor's address and the generation, is an
+//     allocation of the same cost.
+//   - Using a descriptor again only after a garbage collection has shown that no context points to
+//     it takes as much new memory between two collections as using each descriptor once.
+//
+// In one case such a child may also show values of the other task: if a group or a future started
+// that task by a Starter that is neither a scheduler nor a Ctx. That task gets its parent context
+// when it runs (startForeign in package task), and the Starter may have given it a descriptor that
+// had served before.
 func (d *Task) Escape() { d.escape(d.Gen()) }
 
-// escape notes that the Ctx may be used after the task has ended, so that the
-// descriptor must not serve another one. It reports false if life gen has ended.
+// escape sets the flag that keeps the descriptor from serving another task. It returns false if
+// life gen has ended.
 func (d *Task) escape(gen uint32) bool {
 	for {
 		s := d.status.Load()
@@ -519,13 +547,13 @@ type End uint8
 const (
 	Returned End = iota
 	Failed       // by a panic or Goexit; the error is in Extra
-	Skipped      // it was cancelled before it started
+	Skipped      // the task was cancelled before it started
 )
 
-// Finish ends the present life and returns those who wait for that. It reports
-// whether the caller has to pool the descriptor, and then its state is Free
-// in a new generation; otherwise it is Done for good, or another party pools it: see claim.go. Called by the worker that runs
-// the task, or by who took it from a queue.
+// Finish ends the present life and returns the waiters for its end. free reports whether the caller
+// has to pool the descriptor; its state is then Free, in a new generation. Otherwise the state is
+// Done for good, or another party pools the descriptor: see claim.go. The worker that runs the task
+// calls Finish, or the party that took the task from a queue.
 func (d *Task) Finish(e End) (waiters *Waiter, free bool) {
 	if e == Skipped {
 		if r, ok := d.fn.(Runner); ok {
@@ -541,7 +569,7 @@ func (d *Task) Finish(e End) (waiters *Waiter, free bool) {
 		if e == Returned && s&(flagCancelled|flagEscaped) == 0 {
 			n = (s+genOne)&genMask | stFree
 			if stale = s&flagStale != 0; stale {
-				n = n - stFree + stDone | flagStale // (F1), see claim.go
+				n = n - stFree + stDone | flagStale // (Claim-F1), see claim.go
 			}
 		} else {
 			n = s&^(stateMask|whyMask) | stDone
@@ -553,22 +581,22 @@ func (d *Task) Finish(e End) (waiters *Waiter, free bool) {
 			}
 		}
 		if !d.status.CompareAndSwap(s, n) {
-			continue // a flag was set meanwhile; it may matter
+			continue // a flag was set meanwhile, and may matter
 		}
 		if free = n&stateMask == stFree; (free || stale) && d.extra.Load() != nil {
 			d.extra.Store(nil)
 		}
-		waiters = d.takeWaiters() // (F2)
+		waiters = d.takeWaiters() // (End-F2), see Await; (Claim-F2)
 		if stale {
-			free = d.freeStale() // (F3)
+			free = d.freeStale() // (Claim-F3)
 		}
 		return waiters, free
 	}
 }
 
-// Err returns how life gen ended: nil if it has not, or returned normally. closed is
-// the error of tasks that the scheduler's Close ended, cancelled the one of tasks
-// that were cancelled without a cause.
+// Err returns the error that life gen ended with. It is nil if that life has not ended, or returned
+// normally without having been cancelled. The error is closed if the scheduler's Close cancelled
+// the task, and cancelled if the task was cancelled without a cause.
 func (d *Task) Err(gen uint32, cancelled, closed error) error {
 	s := d.Status()
 	if s.gen() != gen || s.state() != stDone {
@@ -583,7 +611,8 @@ func (d *Task) Err(gen uint32, cancelled, closed error) error {
 	return nil
 }
 
-// Cause returns why the present life is cancelled, or nil if it is not.
+// Cause returns the cause of the present life's cancellation, or nil if that life is not cancelled.
+// cancelled and closed are as for Err.
 func (d *Task) Cause(cancelled, closed error) error {
 	s := d.Status()
 	if !s.has(flagCancelled) {
@@ -598,7 +627,7 @@ func (d *Task) Cause(cancelled, closed error) error {
 	return cancelled
 }
 
-// Name returns the name that life gen was given, or "".
+// Name returns the name of life gen, or "".
 func (d *Task) Name(gen uint32) string {
 	x := d.Extra()
 	if x == nil || d.Status().gen() != gen {

@@ -18,14 +18,13 @@ func fresh(gen uint32) *Task {
 	return d
 }
 
-// gens are the generations at which tests begin: the first, and the last before
-// the number wraps around.
+// gens are the generations at which tests begin: the first one, and the last one before the number
+// wraps around.
 var gens = []uint32{0, 1<<32 - 1}
 
 func word(d *Task) uint64 { return d.status.Load() & flagMask }
 
-// Every event in every state of a wait, and what becomes of it: the table of
-// status.go.
+// TestEvents is the table of status.go: every event in every state of a wait, and its result.
 func TestEvents(t *testing.T) {
 	const active, waiting = stActive, stWaiting
 	kind := func(k Park) uint64 { return uint64(k) }
@@ -71,14 +70,14 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// CommitPark in every state that it can meet.
+// CommitPark is called in every state that it can meet.
 func TestCommitPark(t *testing.T) {
 	for _, k := range []Park{ForReady, ForWake, ForWakeOnly} {
 		for flags := uint64(0); flags < 16; flags++ {
 			from := uint64(stActive)
 			for i, f := range []uint64{flagToken, flagWoken, flagCancelled, flagInternal | flagHard} {
 				if flags&(1<<i) != 0 {
-					from |= f // the last: left over from an earlier wait
+					from |= f // the last one is left over from an earlier wait
 				}
 			}
 			d := fresh(7)
@@ -108,7 +107,8 @@ func TestTakeToken(t *testing.T) {
 	require.False(t, d.TakeToken(), "one token")
 }
 
-// After a park, Woken tells a Wake, early or late, from a Cancel, whatever waits went before.
+// After a park, Woken distinguishes a Wake, early or late, from a Cancel, whatever waits came
+// before.
 func TestWoken(t *testing.T) {
 	early := func(k Park, event func(d *Task) bool) func(d *Task) bool {
 		return func(d *Task) bool { return !event(d) && !d.CommitPark(k) }
@@ -142,7 +142,8 @@ func TestWoken(t *testing.T) {
 	}
 }
 
-// What a task waits for is there while it waits, in any generation, and disturbs nothing else in the word.
+// The reason of a wait can be read while the task waits, in any generation, and disturbs no other
+// part of the word.
 func TestWhy(t *testing.T) {
 	for _, gen := range gens {
 		d := fresh(gen)
@@ -172,7 +173,8 @@ func TestWhy(t *testing.T) {
 	require.Equal(t, "unknown", numWaitReasons.String())
 }
 
-// An end: Free in the next generation if nobody can know the descriptor any more, else Done for good.
+// A descriptor that ends is Free in the next generation if no party can refer to the old life any
+// more, otherwise Done for good.
 func TestFinish(t *testing.T) {
 	for _, gen := range gens {
 		for _, c := range []struct {
@@ -219,7 +221,7 @@ func TestFinish(t *testing.T) {
 	}
 }
 
-// An abandoned waiter is dropped when the next one comes.
+// An abandoned waiter is dropped when later ones come.
 func TestAbandonedWaitersAreDropped(t *testing.T) {
 	d := fresh(0)
 	for range 1000 {
@@ -234,8 +236,8 @@ func TestAbandonedWaitersAreDropped(t *testing.T) {
 	require.LessOrEqual(t, n, 2*sweepDepth)
 }
 
-// So is one that stands under another that still waits: two that take turns in giving up, each after the
-// other has come, must not fill the list.
+// Two waiters take turns: each gives up after the next one has come, so an abandoned waiter always
+// stands under a waiting one. They must not fill the list.
 func TestAbandonedWaitersDoNotPileUpUnderOthers(t *testing.T) {
 	d := fresh(0)
 	last := &Waiter{}
@@ -253,8 +255,8 @@ func TestAbandonedWaitersDoNotPileUpUnderOthers(t *testing.T) {
 	require.LessOrEqual(t, n, 100)
 }
 
-// The channel of Done is closed by the first of cancellation and end, whether it is asked for before or
-// after.
+// The channel of Done is closed by the cancellation or the end, whichever comes first, and whether
+// the channel was asked for before or after.
 func TestDoneChannel(t *testing.T) {
 	closed := func(c <-chan struct{}) bool {
 		select {
@@ -304,7 +306,8 @@ func TestExt(t *testing.T) {
 	require.Equal(t, 1, stopped)
 }
 
-// The descriptor of a task that has a name, or is under a context, serves no other task, even if nothing was asked of it.
+// The descriptor of a task that has a name, or is under a context, serves no other task, even if no
+// method of its Ctx was called.
 func TestDescriptorsThatServeOnce(t *testing.T) {
 	under := &ParentContext{Context: context.Background()}
 	for _, c := range []struct {

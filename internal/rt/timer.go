@@ -7,45 +7,50 @@ import (
 	"github.com/heddle-go/heddle/internal/fiber"
 )
 
-// Timers is the clock of a scheduler and what is to happen by it. Its methods may be called from anywhere: by
-// tasks, goroutines, the monitor, and from within Fire. None of them waits.
+// Timers is the clock of a scheduler and its queue of timers. Any goroutine may call its methods: a
+// task, a goroutine, sysmon, and a Fire. None of them waits.
 type Timers interface {
-	// Now is the time as timers know it: nanoseconds, never 0, never going back.
+	// Now returns the time of the timers in nanoseconds. It is never 0 and never goes back.
 	Now() int64
-	// Time is the same moment for users.
+	// Time returns the same moment as a time for users.
 	Time() time.Time
-	// Arm has t fire at when. The caller owns t, which is Idle.
+	// Arm makes t fire at when. The caller owns t, which must be Idle.
 	Arm(t *Timer, when int64)
-	// Disarm takes Arm back. If it reports true, t will not fire, and must not be armed again. If it reports
-	// false, t was not armed, or has fired, or is about to.
+	// Disarm undoes Arm. If it returns true, t will not fire, and must not be armed again. If it
+	// returns false, t was not armed, or has fired, or is about to fire.
 	Disarm(t *Timer) bool
-	// Launch starts a task on behalf of a timer. It never waits, and no limit holds for it. It is refused, with a nil
-	// descriptor, when all tasks have ended and none can come.
+	// Launch starts a task on behalf of a timer. It never waits and is subject to no queue limit.
+	// It returns a nil descriptor if all tasks have ended and none can come.
 	Launch(fn any, x *Extra) (*Task, uint32)
 }
 
-// A Timer is one thing that is to happen at one time: a task is woken, or a function called. The zero Timer is Idle.
+// A Timer wakes a task or calls a function at one time. The zero Timer is Idle.
 //
-//	Idle  -> Armed  by Arm, which also queues it
-//	Armed -> Idle   by whoever finds it due and has taken it out of the queue: Claim
-//	Armed -> Spent  by Disarm: it stays in the queue, and is dropped there when it is met
+//	Idle  -> Armed  Arm, which also queues it
+//	Armed -> Idle   Claim, by the party that found it due and took it out of the queue
+//	Armed -> Spent  Disarm; the entry stays in the queue and is dropped when it is met
 //
-// Both ways out of Armed are a CAS, so for each Arm there is one Claim or one Disarm that succeeds, never both. Whoever
-// has claimed it fires it. A timer that is Idle is in no queue, and can be armed again even while who claimed it has yet to
-// fire it: Do does not change, and Task is woken once more only after the task has consumed this wake-up.
+// Both ways out of Armed are a CAS, so for each Arm either one Claim or one Disarm succeeds. The
+// party that has claimed a timer fires it. An Idle timer is in no queue. It can be armed again even
+// before that party has fired it: Do does not change, and Task is woken once more only after the
+// task has consumed this wake-up.
 type Timer struct {
-	// Set by the owner while Idle.
-	Task  *Task // woken, by Wake, or if Fresh released for its first run in life Gen; or nil and
-	Do    Fire  // called
+	// The owner sets these while the timer is Idle.
+	// Task is woken by Wake, or, if Fresh is set, released for its first run in life Gen. If Task
+	// is nil, Do is called.
+	Task  *Task
+	Do    Fire
 	Gen   uint32
 	Fresh bool
 
 	state atomicx.Uint32
 
-	Fib *fiber.Fiber // where Task sleeps, if anybody may look ahead for it. Set like Task
+	// Fib is the fiber that Task sleeps on, if other workers may prefetch it. The owner sets it
+	// like Task.
+	Fib *fiber.Fiber
 
-	// The queue's.
-	Deep atomicx.RelaxedUint32 // about how many there are from here on
+	// These belong to the queue.
+	Deep atomicx.RelaxedUint32 // about how many timers there are from here on
 	Next *Timer
 	When int64
 }
@@ -56,20 +61,21 @@ const (
 	timerSpent
 )
 
-// Fire is what a timer does. Fire is called on a worker between two tasks or at a checkpoint of one, on the monitor's
-// goroutine, or on that which turned a clock. It must not wait for anything but short locks.
+// Fire is the function of a timer. It is called on a worker, between two tasks or at a checkpoint
+// of one, on sysmon, or on the goroutine that turned a clock. It may wait only for short locks.
 type Fire interface{ Fire(now int64) }
 
-// Arm is the queue's part of arming.
+// Arm is the part of arming that concerns the timer itself.
 func (t *Timer) Arm(when int64) {
 	t.When = when
 	t.state.Store(timerArmed)
 }
 
-// Claim is called by who found t due, after taking it out of the queue. If it reports true the caller has to fire t.
+// Claim is called by the party that found t due, after it took t out of the queue. If it returns
+// true, the caller has to fire t.
 func (t *Timer) Claim() bool { return t.state.CompareAndSwap(timerArmed, timerIdle) }
 
-// Spend is the queue's part of disarming.
+// Spend is the part of disarming that concerns the timer itself. It reports whether t was armed.
 func (t *Timer) Spend() bool {
 	return t.state.Load() == timerArmed && t.state.CompareAndSwap(timerArmed, timerSpent)
 }
@@ -77,7 +83,8 @@ func (t *Timer) Spend() bool {
 // Spent reports whether t was disarmed.
 func (t *Timer) Spent() bool { return t.state.Load() == timerSpent }
 
-// Ring fires t, which the caller has claimed. It returns a task that the caller has to queue, or nil.
+// Ring fires t, which the caller has claimed. It returns a task that the caller has to queue, or
+// nil.
 func (t *Timer) Ring(now int64) *Task {
 	d := t.Task
 	switch {
@@ -93,9 +100,9 @@ func (t *Timer) Ring(now int64) *Task {
 	return nil
 }
 
-// Release lets a task that has not started run: Waiting -> Active. It leaves no wake-up behind, unlike Wake, since
-// nobody is there to consume it. It reports whether the caller has to queue the task; if the task was cancelled, somebody
-// else has.
+// Release lets a task that has not started run: Waiting -> Active. Unlike Wake it leaves no token,
+// because the task has no wait that would consume it. Release reports whether the caller has to
+// queue the task. If the task was cancelled, its canceller has queued it.
 func (d *Task) Release(gen uint32) (queue bool) {
 	for {
 		s := d.status.Load()
@@ -108,10 +115,11 @@ func (d *Task) Release(gen uint32) (queue bool) {
 	}
 }
 
-// A Deadline is a task's deadline: the submission sets At, After or both, and Expire. Or it only has Ended.
+// A Deadline is a task's deadline. The submission sets Expire, and At, After or both. If neither is
+// set, the Deadline only carries Ended.
 type Deadline struct {
 	Ended  func()        // if not nil, called when the task has ended
-	At     time.Time     // if not zero
+	At     time.Time     // the deadline, if not zero
 	After  time.Duration // from the submission, if Timed
 	Timed  bool
 	Expire func(d *Task, gen uint32) // cancels the task
@@ -122,8 +130,8 @@ type Deadline struct {
 	gen    uint32
 }
 
-// begin is called when the task's life begins, before it is queued. From then on At is the earlier one, if
-// both were set.
+// begin is called when the task's life begins, before it is queued. If both At and After were set,
+// it sets At to the earlier time.
 func (l *Deadline) begin(d *Task) {
 	if l.At.IsZero() && !l.Timed {
 		return
@@ -159,7 +167,7 @@ func (l *Deadline) release() {
 // Fire implements Fire.
 func (l *Deadline) Fire(int64) { l.Expire(l.d, l.gen) }
 
-// After returns the time d after now, or the last one there is.
+// After returns the time d after now, or the latest time if that overflows.
 func After(now int64, d time.Duration) int64 {
 	if when := now + int64(d); when >= now || d < 0 {
 		return max(when, 1)

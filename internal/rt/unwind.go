@@ -2,28 +2,31 @@ package rt
 
 import "runtime"
 
-// An Unwind says why a deferred function runs.
+// An Unwind is the reason why a deferred function runs.
 type Unwind uint8
 
 // The reasons.
 const (
-	NoUnwind  Unwind = iota // its function returns
+	NoUnwind  Unwind = iota // the function that deferred it returns
 	Panicking               // a panic unwinds the stack
-	Exiting                 // runtime.Goexit does
+	Exiting                 // runtime.Goexit unwinds the stack
 )
 
-// Unwinding tells why a deferred function runs, and by is the name of the function that called panic. That recover returns nil is
-// no evidence of a Goexit: with GODEBUG=panicnil=1 it also returns nil for panic(nil). The evidence is the runtime function
-// that calls the deferred one.
+// Unwinding returns the reason why a deferred function runs. For a panic, by is the name of the
+// function that called panic.
 //
-// The deferred function calls Unwinding with skip 0, or calls it by way of skip other functions, which must not be inlined. It
-// must know already that its function has not returned: a return has nothing on the stack to be told by, and Unwinding would find
-// a panic further up. Unwinding walks a few frames, which takes some hundred nanoseconds, so it is for slow paths.
+// That recover returns nil is no evidence of a Goexit, because with GODEBUG=panicnil=1 it also
+// returns nil for panic(nil). Unwinding looks for the runtime function that calls the deferred one.
+//
+// The deferred function calls Unwinding with skip 0, or calls it through skip other functions,
+// which must not be inlined. It must know already that the deferring function has not returned,
+// because a return leaves no mark on the stack, and Unwinding would find a panic further up.
+// Unwinding walks a few frames, which takes some hundred nanoseconds, so it is for slow paths.
 //
 //go:noinline
 func Unwinding(skip int) (why Unwind, by string) {
 	var pcs [8]uintptr
-	// Callers and Unwinding are left out, and so is the deferred function.
+	// Callers, Unwinding and the deferred function are left out.
 	stack := runtime.CallersFrames(pcs[:runtime.Callers(3+skip, pcs[:])])
 	for {
 		f, more := stack.Next()

@@ -13,7 +13,7 @@ func raise(v any) { panic(v) }
 //go:noinline
 func through() (Unwind, string) { return Unwinding(1) }
 
-// A deferred function is told by evidence what unwinds its stack, also where recover returns nil for both.
+// A deferred function learns what unwinds its stack, also where recover returns nil for both.
 func TestUnwinding(t *testing.T) {
 	t.Setenv("GODEBUG", "panicnil=1")
 	var p *int

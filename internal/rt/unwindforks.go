@@ -1,11 +1,11 @@
 package rt
 
-// Outstanding returns the number of calls that d, which runs, has forked and not joined.
+// Outstanding returns the number of calls that the running task d has forked and not joined.
 func (d *Task) Outstanding() int {
 	return d.Worker().Forks.PrivateLen() + d.Exposed()
 }
 
-// Exposed returns the number of those that others may have seen.
+// Exposed returns how many of the outstanding calls other workers may have seen.
 func (d *Task) Exposed() int {
 	if x := d.Extra(); x != nil {
 		return len(x.frames)
@@ -13,9 +13,10 @@ func (d *Task) Exposed() int {
 	return 0
 }
 
-// UnwindForks is [Task.Settle] for all calls but the n oldest. It serves a caller that goes on after a panic
-// of a function which may have forked calls and, by the panic, never came to join them. It returns what the calls that others have
-// started failed with.
+// UnwindForks ends all forked calls of the running task d except the n oldest, as [Task.Settle]
+// does. It serves a caller that goes on after a panic of a function that may have forked calls and,
+// because of the panic, did not join them. It returns the failures of the calls that others have
+// started. It may park d.
 func (d *Task) UnwindForks(n int) (failed []error) {
 	for d.Outstanding() > n {
 		if d.Worker().Forks.PopPrivate() != nil {
@@ -33,30 +34,32 @@ func (d *Task) UnwindForks(n int) (failed []error) {
 	return failed
 }
 
-// AwaitStarted waits until all calls have ended that d forked and others have started. They are still to be joined, as are those
-// that nobody has started.
+// AwaitStarted parks d until all forked calls that others have started have ended. d still has to
+// join them, as well as the calls that have not been started.
 func (d *Task) AwaitStarted() {
 	x := d.Extra()
 	if x == nil {
 		return
 	}
 	for _, f := range x.frames {
-		if f.Await() { // false if it is queued, or done
+		if f.Await() { // false if the call is queued or done
 			d.AwaitWake()
 		}
 	}
 }
 
-// FailWith makes err what d, which runs, fails with although a Goexit unwinds its stack: the failure of a call that d has joined. It
-// cannot be raised as a panic. If a deferred call further out recovered that, the Goexit would go on there, and the
-// failure would be lost. The first one counts.
+// FailWith makes err the failure of the running task d although a Goexit unwinds its stack. err is
+// the failure of a call that d has joined. It cannot be raised as a panic, because a deferred call
+// further out could recover it; then the Goexit would go on from there, and the failure would be
+// lost. Only the first err counts.
 func (d *Task) FailWith(err error) {
 	if x := d.NeedExtra(); x.Err == nil {
 		x.Err = err
 	}
 }
 
-// TakeFailure returns what FailWith was called with, or nil, and takes it back: the caller passes it on in another way.
+// TakeFailure returns the error that FailWith has stored, or nil, and removes it. The caller passes
+// it on in another way.
 func (d *Task) TakeFailure() (err error) {
 	if x := d.Extra(); x != nil {
 		err, x.Err = x.Err, nil

@@ -2,7 +2,9 @@
 
 package rt
 
-// Verify has operations that take only a few nanoseconds, and whose misuse corrupts the worker, look up their caller. That is left to
-// race detector builds, where such a call is a race anyway, since it would cost a fork and its join two calls of some nanoseconds. Their
-// slow paths look in all builds. The threads of a model are no fibers.
+// If Verify is true, operations look up their caller that take only a few nanoseconds and corrupt
+// the worker if misused. Only builds with the race detector do so, where such a misuse is a race
+// anyway, because the check would cost a fork and its join two calls of some nanoseconds. The slow
+// paths of these operations check in all builds. In builds for the model checker Verify is false,
+// because a model's threads are not fibers.
 const Verify = false

@@ -2,26 +2,26 @@ package rt
 
 import "github.com/heddle-go/heddle/internal/atomicx"
 
-// A Waiter waits for the end of a task: either a task, which is parked, or an
-// ordinary goroutine, which blocks on a channel.
+// A Waiter waits for the end of a task. It belongs to a task, which is parked, or to an ordinary
+// goroutine, which blocks on a channel.
 type Waiter struct {
 	next  *Waiter
 	claim atomicx.Uint32
 	gen   uint32
-	depth atomicx.Uint32 // about how many are in the list from here on
+	depth atomicx.Uint32 // about how many waiters the list has from here on
 
-	Task   *Task         // the waiting task, or
-	C      chan struct{} // of capacity 1, for a goroutine, and
-	Shared *Shared       // where the goroutine is owed a P
+	Task   *Task         // the waiting task, or nil for a goroutine
+	C      chan struct{} // of capacity 1, for a goroutine
+	Shared *Shared       // the scheduler to count a goroutine in, as ready
 }
 
 const (
 	wtWaiting   = 0
-	wtWoken     = 1 // whoever made it so owes the wake-up
+	wtWoken     = 1 // the party that set it owes the wake-up
 	wtAbandoned = 2 // the waiter has gone
 )
 
-// maxJoins is how many free waiters a worker keeps.
+// maxJoins is the number of free waiters that a worker keeps.
 const maxJoins = 64
 
 // NewWaiter returns a waiter for d, which runs on w.
@@ -37,8 +37,8 @@ func (w *Worker) NewWaiter(d *Task) *Waiter {
 	return x
 }
 
-// KeepWaiter keeps x, which belonged to the task that runs on w and was woken, for NewWaiter: it is in no list, because who
-// wakes a waiter has taken it out, and its waker does not look at it any more.
+// KeepWaiter keeps x for NewWaiter. x must have been woken and belong to the task that runs on w.
+// It is in no list, because its waker took it out, and the waker does not look at it any more.
 func (w *Worker) KeepWaiter(x *Waiter) {
 	if w.njoins == maxJoins {
 		return
@@ -49,36 +49,36 @@ func (w *Worker) KeepWaiter(x *Waiter) {
 	w.njoins++
 }
 
-// Reset makes a waiter that was woken ready for another wait.
+// Reset prepares a woken waiter for another wait.
 func (w *Waiter) Reset() {
 	w.next = nil
 	w.claim.Store(wtWaiting)
 }
 
-// Claim is called by the waker of a list: if it reports true, the caller has
-// to wake w, and nobody else does.
+// Claim is called by the waker for each waiter of a list. If it returns true, the caller has to
+// wake w, and no other party does.
 func (w *Waiter) Claim() bool { return w.claim.CompareAndSwap(wtWaiting, wtWoken) }
 
-// Abandon is called by the waiter when it wants to go. If it reports false, a
-// wake-up has come or is coming, and the waiter has to take it.
+// Abandon is called by the waiter to give up. If it returns false, a wake-up has come or is coming,
+// and the waiter has to take it.
 func (w *Waiter) Abandon() bool { return w.claim.CompareAndSwap(wtWaiting, wtAbandoned) }
 
-// Await registers w for the end of life gen. It reports false if that has come
-// already, and then w will not be woken.
+// Await registers w for the end of life gen. It returns false if that end has come already; w will
+// not be woken then.
 //
 //	waiter                            finisher (Finish and its caller)
-//	W1 push w on the list             F1 change the status word
-//	W2 load the status word           F2 take the list
-//	   ended: Abandon                 F3 Claim each, and wake it
+//	End-W1  push w on the list        End-F1  change the status word
+//	End-W2  load the status word; if  End-F2  take the list
+//	        ended, Abandon            End-F3  Claim each waiter, and wake it
 //
-// The operations are sequentially consistent. If W1 comes before F2, F3 finds w;
-// otherwise F1 comes before W2, and W2 sees the end. If both hold, the CAS in
-// Abandon and Claim lets one of them win. A waiter that came so late that it stands in the
-// list of a later life is abandoned by W2, or is woken by that life's end after
-// it has seen that its own task ended, which is no less true.
+// All operations are sequentially consistent. If End-W1 comes before End-F2, End-F3 finds w.
+// Otherwise End-F1 comes before End-W2, and End-W2 sees the end. If both hold, the CAS of Abandon
+// and Claim lets one of them win. A waiter may come so late that it enters the list of a later
+// life. Then End-W2 abandons it, or the end of that life wakes it, which is just as true, because
+// its own task has ended too.
 //
-// Abandoned waiters stay in the list; now and then who registers sweeps them out, as if it
-// were the finisher, and puts the others back before W2.
+// Abandoned waiters stay in the list. Now and then a caller of Await sweeps them out: it takes the
+// list as the finisher would, and puts the other waiters back before End-W2.
 func (d *Task) Await(w *Waiter, gen uint32) bool {
 	w.gen = gen
 	var depth uint32
@@ -103,8 +103,8 @@ func (d *Task) Await(w *Waiter, gen uint32) bool {
 	return !w.Abandon()
 }
 
-// sweepDepth is the length of a list that is not worth sweeping. From there on each
-// doubling of the length, as far as the waiters know it, is.
+// A list shorter than sweepDepth is not worth sweeping. From that length on, Await sweeps each time
+// the length has doubled, as far as the waiters know it.
 const sweepDepth = 32
 
 // sweep removes abandoned waiters from the list.
@@ -139,8 +139,8 @@ func (d *Task) sweep(gen uint32) {
 	}
 }
 
-// WakeAll wakes the waiters of a list. local queues a task of the caller's scheduler; without
-// it, and for others, the task's own scheduler does.
+// WakeAll wakes the waiters of a list. local queues a task of the caller's scheduler and returns
+// false for other tasks. If local is nil or returns false, the task's own scheduler queues it.
 func WakeAll(list *Waiter, local func(t *Task) bool) {
 	for list != nil {
 		next := list.next
@@ -157,7 +157,7 @@ func WakeAll(list *Waiter, local func(t *Task) bool) {
 }
 
 func (d *Task) takeWaiters() *Waiter {
-	if d.waiters.Load() == nil { // the usual case; ordered by the change of status before
+	if d.waiters.Load() == nil { // usually empty; the change of status before orders this load
 		return nil
 	}
 	return d.waiters.Swap(nil)

@@ -1,15 +1,15 @@
 package rt
 
-// A WaitReason is what a task waits for, for people to read: the last park left it in the status word. Nothing
-// depends on it.
+// A WaitReason says what a task waits for, for people to read. The last park stored it in the
+// status word. No code depends on it.
 type WaitReason uint8
 
-// What tasks wait for.
+// The reasons. Those without a comment are named after the operation.
 const (
-	WaitOther WaitReason = iota // something that did not say
-	WaitReady                   // Ctx.Park: a Ready
+	WaitOther WaitReason = iota // an unnamed event
+	WaitReady                   // a Ready, in Ctx.Park
 	WaitJoin
-	WaitFork // a forked call that was stolen
+	WaitFork // a stolen call
 	WaitSleep
 	WaitTimer
 	WaitSend
@@ -21,12 +21,12 @@ const (
 	WaitWLock
 	WaitCond
 	WaitSemaphore
-	WaitGroup // a WaitGroup
+	WaitGroup // a tsync.WaitGroup
 	WaitEvent
 	WaitBarrier
 	WaitOnce
 	WaitBlocking
-	WaitMembers // a Group
+	WaitMembers // the members of a task.Group
 	WaitPlace   // a place in a Group that is full
 	WaitResult  // a Completion or a Future
 	numWaitReasons
@@ -58,7 +58,7 @@ var waitReasonText = [numWaitReasons]string{
 	WaitResult:    "future",
 }
 
-// String returns it in a word or two.
+// String returns the reason in a word or two.
 func (y WaitReason) String() string {
 	if y < numWaitReasons {
 		return waitReasonText[y]
@@ -66,8 +66,8 @@ func (y WaitReason) String() string {
 	return "unknown"
 }
 
-// Park is a wait of kind k for y.
+// Park returns the park of kind k with reason y.
 func (y WaitReason) Park(k Park) Park { return k | Park(y)<<waitReasonShift }
 
-// WaitReason returns what a Waiting task waits for.
+// WaitReason returns the reason of the wait of a Waiting task.
 func (s Status) WaitReason() WaitReason { return WaitReason(s >> waitReasonShift) }
