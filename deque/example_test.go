@@ -54,7 +54,8 @@ type worker struct {
 	victims []*deque.Thief[span]
 }
 
-// find looks for work: at home first, then at the others' as long as there may be some.
+// find looks for work: in the worker's own deque first, then in the others' while a theft ends in
+// Retry.
 func (w *worker) find() *span {
 	if s := w.own.Pop(); s != nil {
 		return s
@@ -74,7 +75,8 @@ func (w *worker) find() *span {
 	return nil
 }
 
-// Three workers add up the numbers below a million. Large spans are halved, and one half is left for whoever has nothing to do.
+// Three workers add up the numbers below a million. A worker halves a large span, goes on with one
+// half and leaves the other for workers that are idle.
 func Example_findWork() {
 	const n = 1_000_000
 	var sum, left atomic.Int64

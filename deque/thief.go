@@ -2,53 +2,59 @@ package deque
 
 import "github.com/heddle-go/heddle/internal/deque"
 
-// An Outcome says how an attempt to steal ended.
+// An Outcome is the result of an attempt to steal.
 type Outcome deque.Outcome
 
 const (
-	// Empty: there was nothing to steal at some moment during the call.
+	// Empty means that there was nothing to steal at some moment during the call.
 	Empty = Outcome(deque.Empty)
-	// Retry: another thief or the owner was faster. There may be more; trying again at once is sensible.
+	// Retry means that another thief or the owner was faster. There may be more elements, so it is
+	// sensible to try again at once.
 	Retry = Outcome(deque.Retry)
-	// Stolen: the caller now has what was stolen, and no other thief has.
+	// Stolen means that the caller now has the stolen elements and no other party has them.
 	Stolen = Outcome(deque.Stolen)
 )
 
 // String returns "Empty", "Retry" or "Stolen".
 func (o Outcome) String() string { return deque.Outcome(o).String() }
 
-// A Thief is the shared side of a deque: what anyone may use, at any time, from any goroutine. It is obtained from
-// [Owner.Thief] and must not be copied.
+// A Thief is the shared side of a deque. Any goroutine may use it at any time. [Owner.Thief]
+// returns it. A Thief must not be copied.
 type Thief[T any] deque.Thief[T]
 
 func (v *Thief[T]) in() *deque.Thief[T] { return (*deque.Thief[T])(v) }
 
-// Steal takes the oldest shared element. It returns the element only with [Stolen], otherwise nil. If it finds nothing shared
-// in a LIFO deque, it asks the owner to expose half of its private tail, if there is one: worth another try soon.
+// Steal takes the oldest shared element. It returns the element with [Stolen], and nil with the
+// other outcomes. If nothing is shared in a LIFO deque, Steal asks the owner to expose half of its
+// private tail, so another attempt soon may succeed.
 //
-// Steal never blocks: some call on the deque succeeds each time one returns [Retry].
+// Steal never blocks. Each time that it returns [Retry], another call on the deque has succeeded.
 func (v *Thief[T]) Steal() (*T, Outcome) {
 	x, out := v.in().Steal()
 	return x, Outcome(out)
 }
 
-// StealBatch takes up to half, rounded up, of the shared elements, but at most limit, oldest first. The oldest is returned, to
-// be run at once; the others are pushed on dst in their order, as if by [Owner.Push]. n counts all of them and is 0
-// unless the outcome is [Stolen]. Empty and Retry mean what they mean for [Thief.Steal], and leave dst unchanged.
+// StealBatch takes up to half, rounded up, of the shared elements, oldest first, and at most limit.
+// It returns the oldest, for the caller to run at once, and pushes the others on dst in their
+// order, as if by [Owner.Push]. n counts all of them and is 0 unless the outcome is [Stolen]. Empty
+// and Retry are as for [Thief.Steal], and leave dst unchanged.
 //
-// The caller must own dst. StealBatch panics if dst is the owner of the victim itself, or limit is less than 1.
+// The caller must own dst. StealBatch panics if dst is the owner of the victim itself or if limit
+// is less than 1.
 func (v *Thief[T]) StealBatch(dst *Owner[T], limit int) (first *T, n int, out Outcome) {
 	first, n, o := v.in().StealBatch(dst.in(), limit)
 	return first, n, Outcome(o)
 }
 
-// Len returns the number of shared elements at about this moment: never less than those that were pushed before the call and
-// are not taken until it returns. Private elements do not count.
+// Len estimates the number of shared elements. It never returns less than the number of those that
+// were pushed before the call and are not taken before it returns. Private elements do not count.
 func (v *Thief[T]) Len() int { return v.in().Len() }
 
-// Empty reports whether there was nothing to steal at one moment during the call. Private elements do not count.
+// Empty reports whether there was nothing to steal at one moment during the call. Private elements
+// do not count.
 //
-// It serves as the re-check of a worker that is about to sleep. The operations are sequentially consistent, so
-// if a pusher first pushes and then looks for sleepers, and the worker first announces that it sleeps and then calls Empty, then
-// either the pusher sees the sleeper, or Empty returns false unless the element has been taken or is being taken by the owner.
+// A worker that is about to sleep uses Empty for its last look. All operations are sequentially
+// consistent. If a pusher first pushes and then looks for sleepers, and the worker first announces
+// that it sleeps and then calls Empty, then the pusher sees the sleeper, or Empty returns false, or
+// the element has been taken or is being taken by the owner.
 func (v *Thief[T]) Empty() bool { return v.in().Empty() }

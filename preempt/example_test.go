@@ -9,12 +9,13 @@ import (
 	"github.com/heddle-go/heddle/preempt"
 )
 
-// A unit of work measures by itself when its quantum is over: it polls its flag, and looks at the clock only when the budget is spent.
+// A unit of work finds out by itself when its quantum is over. It polls its flag, and reads the
+// clock only when the budget is spent.
 func ExampleSlice() {
 	var (
 		flag  preempt.Flag
 		slice preempt.Slice
-		now   int64 // a clock by which each step of work takes 1 µs
+		now   int64 // a clock that each step of work moves by 1 µs
 	)
 	const quantum = 10 * time.Millisecond
 	steps, looks := 0, 0
@@ -37,7 +38,8 @@ func ExampleSlice() {
 	// fewer than 1 look in 500 steps: true
 }
 
-// A worker runs pieces of work one after the other. A monitor asks those that run for too long to give way.
+// A worker runs pieces of work one after the other. A monitor asks those that run for too long to
+// give way.
 type worker struct {
 	flag    preempt.Flag
 	id      atomic.Uint32 // of the present piece, or 0
@@ -50,7 +52,7 @@ func (w *worker) Dispatch() (preempt.Dispatch, bool) {
 	return preempt.Dispatch{Flag: &w.flag, ID: id}, id != 0
 }
 
-// Stalled is told of a piece that does not poll.
+// Stalled is called for a piece that does not poll.
 func (w *worker) Stalled(d preempt.Dispatch, _ time.Duration) { w.stalled <- d.ID }
 
 func ExampleMonitor() {

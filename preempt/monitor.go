@@ -9,41 +9,42 @@ import (
 // A Dispatch is one stay of a unit of work on a processor.
 type Dispatch struct {
 	Flag *Flag  // the unit's flag
-	Life uint64 // changes when the flag comes to serve another unit
+	Life uint64 // changes when the flag begins to serve another unit
 	ID   uint32 // the number of the stay, as [Flag.Ask] names it
 }
 
-// A Unit is something that runs dispatches one after the other, such as a
-// worker. Its methods are called by the monitor's goroutine only.
+// A Unit runs dispatches one after the other, as a worker does. Only the monitor's goroutine calls
+// its methods.
 type Unit interface {
-	// Dispatch returns the present dispatch, or false if there is none.
+	// Dispatch returns the present dispatch, or false if none is running.
 	Dispatch() (Dispatch, bool)
-	// Stalled is told, once, of a dispatch that has passed no yield point for
-	// that long although it was asked to.
+	// Stalled is called, once, for a dispatch that has run for age and has passed no yield point
+	// although it was asked to give way.
 	Stalled(d Dispatch, age time.Duration)
 }
 
-// Config is what a [Monitor] watches.
+// Config is the configuration of a [Monitor].
 type Config struct {
 	Units   []Unit        // watched from the start; see [Monitor.Watch]
 	Quantum time.Duration // see [Monitor.SetQuantum]
 	Stall   time.Duration // see [Monitor.SetStall]
 
-	// Idle reports whether there is nothing to watch. When it has been true for
-	// about a second, the monitor sleeps until Kick. A nil Idle never is.
+	// Idle reports whether there is nothing to watch. After it has returned true for about a
+	// second, the monitor sleeps until Kick. A nil Idle means that there is always something to
+	// watch.
 	Idle func() bool
-	// Now is a monotonic clock, in nanoseconds. Nil means that of the process.
+	// Now is a monotonic clock, in nanoseconds. Nil means the clock of the process.
 	Now func() int64
 }
 
-// A Monitor watches units and asks those that overrun their quantum to give
-// way: Go's sysmon, as a goroutine. It looks again after 20 µs when it had to ask, and doubles the pause up to 10 ms, or to the quantum
-// if that is shorter, while it has not.
+// A Monitor watches units and asks those that overrun their quantum to give way, like sysmon of the
+// Go runtime, but as a goroutine. After a tick at which it had to ask, it ticks again after 20 µs.
+// Otherwise it doubles the pause, up to 10 ms or to the quantum if that is shorter.
 type Monitor preempt.Monitor
 
 func (m *Monitor) in() *preempt.Monitor { return (*preempt.Monitor)(m) }
 
-// NewMonitor returns a monitor that runs until Stop. It is not started.
+// NewMonitor returns a monitor that is not started.
 func NewMonitor(cfg Config) *Monitor {
 	in := preempt.Config{
 		Units:   inner(cfg.Units),
@@ -63,32 +64,33 @@ func NewMonitor(cfg Config) *Monitor {
 	return (*Monitor)(preempt.NewMonitor(in))
 }
 
-// SetQuantum has dispatches that are older asked to give way, from the next tick on. It must be positive. Any goroutine may call it.
+// SetQuantum sets the age at which dispatches are asked to give way, from the next tick on. d must
+// be positive. Any goroutine may call SetQuantum.
 func (m *Monitor) SetQuantum(d time.Duration) { m.in().SetQuantum(d) }
 
-// SetStall has dispatches reported as stalled that are older and have not heard that they were asked, from the next tick on; 0 for
-// never. Any goroutine may call it.
+// SetStall sets the age at which dispatches that have not noticed a request are reported as
+// stalled, from the next tick on. 0 means never. Any goroutine may call SetStall.
 func (m *Monitor) SetStall(d time.Duration) { m.in().SetStall(d) }
 
-// Watch has the monitor watch further units from its next tick on. Any goroutine may call it, also
-// from within a callback.
+// Watch adds units that the monitor watches from its next tick on. Any goroutine may call it, also
+// from a callback.
 func (m *Monitor) Watch(us ...Unit) { m.in().Watch(inner(us)...) }
 
-// Start starts the monitor's goroutine. Call it once.
+// Start starts the monitor's goroutine. It must be called only once.
 func (m *Monitor) Start() { m.in().Start() }
 
-// Stop ends the monitor and blocks until its goroutine has ended. It may be called more than once, but
-// not from within a callback, nor before Start.
+// Stop ends the monitor and blocks until its goroutine has ended. It may be called more than once,
+// but not from a callback and not before Start.
 func (m *Monitor) Stop() { m.in().Stop() }
 
-// Asleep reports whether the monitor sleeps without an end. The goroutine that makes the units
-// busy then has to Kick it.
+// Asleep reports whether the monitor sleeps until it is kicked. A goroutine that makes units busy
+// then has to call Kick.
 func (m *Monitor) Asleep() bool { return m.in().Asleep() }
 
 // Kick makes the monitor tick soon. It never blocks.
 func (m *Monitor) Kick() { m.in().Kick() }
 
-// A unit is a Unit as the inner monitor sees it.
+// unit adapts a Unit to the inner monitor.
 type unit struct{ u Unit }
 
 func inner(us []Unit) []preempt.Unit {

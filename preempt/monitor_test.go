@@ -11,11 +11,11 @@ import (
 	"github.com/heddle-go/heddle/preempt"
 )
 
-// Units that come later are watched, a new quantum holds, and an idle monitor sleeps until it is kicked. The clock is the test's: it
-// goes on by an hour at each look.
+// Units that are added later are watched, a new quantum takes effect, and an idle monitor sleeps
+// until it is kicked. The test's clock goes on by an hour each time that the monitor reads it.
 func TestMonitorOfManyUnits(t *testing.T) {
 	first, later := &worker{stalled: make(chan uint32, 1)}, &worker{stalled: make(chan uint32, 1)}
-	now := int64(0) // the monitor's
+	now := int64(0) // the monitor's clock
 	m := preempt.NewMonitor(preempt.Config{
 		Units:   []preempt.Unit{first},
 		Quantum: math.MaxInt64,

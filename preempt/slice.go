@@ -6,26 +6,24 @@ import (
 	"github.com/heddle-go/heddle/internal/preempt"
 )
 
-// A Slice measures, on the worker itself, how long the present dispatch has been
-// running, without reading a clock at each yield point: the clock is read when the
-// [Flag]'s budget is spent, and the budget adapts to how long the work between two
-// polls takes. The owner calls Begin at each dispatch and Spent each time the budget is
-// spent.
+// A Slice measures how long the present dispatch has been running, on the worker itself and without
+// reading a clock at each yield point. The clock is read only when the budget of the [Flag] is
+// spent, and the budget adapts to the length of the work between two polls. The owner calls Begin
+// at each dispatch, and Spent each time that the budget is spent.
 //
 // The zero Slice is ready for use.
 type Slice preempt.Slice
 
 func (s *Slice) in() *preempt.Slice { return (*preempt.Slice)(s) }
 
-// Begin starts a new slice and grants the first budget, 64 polls.
+// Begin starts a new slice and grants the first budget of 64 polls.
 func (s *Slice) Begin(f *Flag) { s.in().Begin(f.in()) }
 
-// Spent is called when the budget is spent, with the present time in nanoseconds
-// of any monotonic clock. It reports whether the quantum is over, and grants
-// the next budget.
+// Spent must be called when the budget is spent. now is the present time in nanoseconds of any
+// monotonic clock. Spent reports whether the quantum is over, and grants the next budget.
 func (s *Slice) Spent(f *Flag, now int64, quantum time.Duration) (over bool) {
 	return s.in().Spent(f.in(), now, quantum)
 }
 
-// Age returns how long the dispatch has been running as far as it is known: since the first call of Spent.
+// Age returns how long the dispatch has been running, counted from the first call of Spent.
 func (s *Slice) Age(now int64) time.Duration { return s.in().Age(now) }

@@ -7,14 +7,16 @@ import (
 	"testing"
 )
 
-// item is an element of tests and benchmarks. The pointer keeps it out of the allocator's blocks of tiny objects, which live and die together.
+// item is an element of tests and benchmarks. The pointer field keeps it out of the allocator's
+// blocks of tiny objects, whose members live and die together.
 type item struct {
 	id int
 	_  *item
 }
 
-// BenchmarkPushPop reports one push and one pop by the owner, with nobody else about. depth is the number of elements pushed
-// before they are popped again. The loops count to b.N in steps of depth, so that an op is one element at every depth.
+// BenchmarkPushPop reports one push and one pop by the owner, without thieves. depth is the number
+// of elements that are pushed before they are popped. The loops count to b.N in steps of depth, so
+// that an op is one element at every depth.
 func BenchmarkPushPop(b *testing.B) {
 	x := new(item)
 	for _, depth := range []int{1, 32} {
@@ -86,7 +88,8 @@ func BenchmarkPushPop(b *testing.B) {
 	}
 }
 
-// BenchmarkSteal reports one element stolen by a thief on the owner's goroutine, so without contention, and pushed again.
+// BenchmarkSteal reports one element that is pushed and then stolen. The thief runs on the owner's
+// goroutine, so there is no contention.
 func BenchmarkSteal(b *testing.B) {
 	x := new(item)
 	for _, f := range []Flavour{LIFO, FIFO} {
@@ -118,7 +121,8 @@ func BenchmarkSteal(b *testing.B) {
 	}
 }
 
-// BenchmarkContended reports one element pushed by the owner and taken by the owner or one thief that steals without pause.
+// BenchmarkContended reports one element that the owner pushes and that the owner or one thief
+// takes. The thief steals without pause.
 func BenchmarkContended(b *testing.B) {
 	x := new(item)
 	for _, f := range []Flavour{LIFO, FIFO} {
@@ -149,7 +153,8 @@ func BenchmarkContended(b *testing.B) {
 	}
 }
 
-// BenchmarkGrow reports the pushes and pops of 10,000 elements, by one who starts at the given capacity.
+// BenchmarkGrow reports the pushes and pops of 10,000 elements on a deque that starts with the
+// given capacity.
 func BenchmarkGrow(b *testing.B) {
 	x := new(item)
 	const elements = 10_000

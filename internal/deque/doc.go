@@ -1,3 +1,5 @@
-// Package deque is the deque of the public package of that name, which tells how it is used, together with what only workers need:
-// looking ahead, pooled elements, and an account of what is exposed. invariant.go has the argument.
+// Package deque implements the public package of the same name, whose doc explains how to use it.
+// It adds what only workers need: looking ahead ([Owner.Peek]), elements that stay in their slots
+// to be used again ([Owner.TakeBackIf]), and an account of what an exposure shows to thieves
+// ([Owner.EachPrivate]). invariant.go argues for its correctness.
 package deque

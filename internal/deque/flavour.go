@@ -2,14 +2,15 @@ package deque
 
 import "fmt"
 
-// A Flavour says which end the owner pops from. Thieves always take the oldest element.
+// A Flavour decides which end the owner pops from. Thieves always take the oldest element.
 type Flavour uint8
 
 const (
-	// LIFO deques give the owner its newest element: depth first, hot in the cache. For the frames of fork-join.
+	// LIFO deques give the owner the newest element: it goes depth first, with data that is hot in
+	// the cache. Use LIFO for the frames of fork-join.
 	LIFO Flavour = iota
-	// FIFO deques give the owner the oldest element, as they give it to thieves. For run queues, in which an element that is
-	// pushed again and again must not starve the others.
+	// FIFO deques give the owner the oldest element, as they give it to thieves. Use FIFO for run
+	// queues, in which an element that is pushed again and again must not starve the others.
 	FIFO
 )
 

@@ -8,12 +8,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// reference is a deque made of two slices: what Owner and Thief do when nobody interferes.
+// reference is a deque made of two slices: it does what Owner and Thief do without races.
 type reference struct {
 	flavour         Flavour
 	shared, private []*item
 	wanted          bool
-	left            map[*item]bool // taken back, and not pushed again
+	left            map[*item]bool // taken back and not pushed again
 }
 
 func (r *reference) expose(n int) {
@@ -74,8 +74,9 @@ func popLast(s *[]*item) *item {
 	return x
 }
 
-// FuzzDeque decodes operations on two deques from bytes and compares each result with the references'. The first byte gives the flavours
-// and the start; of the others, the low bits are the operation and the high ones its parameter.
+// FuzzDeque decodes operations on two deques from bytes and compares each result with those of the
+// references. The first byte gives the flavours and the start. In each other byte, the low bits are
+// the operation and the high bits its parameter.
 func FuzzDeque(f *testing.F) {
 	f.Add([]byte{})
 	for config := range byte(12) {

@@ -4,58 +4,75 @@ package deque
 //
 // # Invariant
 //
-// With o an Owner and v its Thief, all differences signed so that the indexes may wrap around, at the end of each operation
-// of the owner, whatever thieves do meanwhile:
+// Let o be an Owner and v its Thief. All differences are signed, so that the indexes may wrap
+// around. At the end of each operation of the owner, whatever thieves do meanwhile:
 //
 //	(1) o.swept <= v.top <= o.split <= o.bottom <= o.limit <= o.swept + len(o.slots)
 //	(2) v.split == o.split and v.ring.slots == o.slots
-//	(3) for i in [v.top, o.bottom): slot i holds element i, which nobody has been given
-//	(4) for i in [o.swept, v.top): slot i may hold a dead pointer; for i in [o.bottom, o.swept + len(o.slots)): slot i is nil, or holds
-//	    what TakeBackIf took from there, which has not been pushed again
+//	(3) for i in [v.top, o.bottom): slot i holds element i, which has not been given out
+//	(4) for i in [o.swept, v.top): slot i may hold a dead pointer
+//	    for i in [o.bottom, o.swept + len(o.slots)): slot i is nil, or holds an element
+//	    that TakeBackIf took from there and that has not been pushed again
 //	(5) FIFO: o.split == o.bottom
 //
-// top may rise at any moment, and only while below v.split; nothing else is changed by thieves, so (1) to (5) are stable
-// under them. Each transition of the owner keeps them:
+// Thieves change only top. It may rise at any moment, and only while it is below v.split, so
+// thieves keep (1) to (5). Each transition of the owner keeps them too:
 //
-//   - Push: bottom < limit beforehand, by makeRoom if need be; the slot written is dead and swept, by (1) and (4). bottom and split both become
-//     the old bottom+1.
+//   - Push: beforehand bottom < limit, by makeRoom if need be. The slot written is dead and swept,
+//     by (1) and (4). bottom and split both become the old bottom+1.
 //   - TryPushPrivate, PushPrivate: the same, but split stays.
 //   - Expose, ExposeAll: split rises, to bottom at most. limit may fall, but stays above bottom.
-//   - PopPrivate, PopPrivateIf, TakeBackIf: bottom falls, from above split. Thieves cannot see the slot.
-//   - PushLeftover: as TryPushPrivate of what the slot holds by (4). It is no dead element, which sweep could clear yet: bottom < limit, and
-//     so by (1) what the slot held a ring's length ago has been swept.
-//   - takeNewest: below. In between, v.split may be o.split-1 and even top-1, and thieves then find the deque empty; in the end (1) to (5)
-//     hold with bottom == split == old split-1, or == top.
-//   - takeOldest: top rises by one, by CAS, while below split.
-//   - sweep(t), for a t that was loaded from top: swept rises to t <= top. The slots cleared are those of dead elements by (4), and by (1) none of
-//     them also is the slot of a live one.
-//   - makeRoom: limit becomes swept + len(slots) at most, and bottom + n at least.
-//   - grow: the new ring holds [t, bottom) for a t that was loaded from top, swept becomes t (it did in makeRoom), and the length grows.
-//   - Trim: only with top == bottom, so there is nothing to be moved; swept == bottom == limit.
-//   - publish in StealBatch, dst being the thief's own: as that many Pushes.
+//   - PopPrivate, PopPrivateIf, TakeBackIf: bottom falls, from above split. Thieves cannot see the
+//     slot.
+//   - PushLeftover: like TryPushPrivate of the element that the slot holds by (4). sweep cannot
+//     clear it later as a dead element, because bottom < limit, and so by (1) the element that the
+//     slot held a ring's length ago has been swept.
+//   - takeNewest: see below. In between, v.split may be o.split-1 and even top-1, and thieves then
+//     find the deque empty. At the end (1) to (5) hold with bottom == split == old split-1, or ==
+//     top.
+//   - takeOldest: top rises by one, by CAS, while it is below split.
+//   - sweep(t), for a t that was loaded from top: swept rises to t <= top. By (4) the slots that it
+//     clears hold dead elements, and by (1) none of them is also the slot of a live one.
+//   - makeRoom: limit becomes at most swept + len(slots), and at least bottom + n.
+//   - grow: the new ring holds [t, bottom) for a t that was loaded from top, swept becomes t (in
+//     makeRoom), and the length grows.
+//   - Trim: only with top == bottom, so no element has to be moved. swept == bottom == limit
+//     afterwards.
+//   - publish in StealBatch, where dst is the thief's own deque: like as many Pushes.
 //
 // # Owner against thief
 //
 // The owner takes element b = split-1 (takeNewest), a thief takes element t = top (steal).
 //
-//	(O1) v.split.Store(b)                         (T1) t := v.top.Load()
-//	(O2) t := v.top.Load()                        (T2) s := v.split.Load(); Empty unless t < s
-//	(O3) t <  b: the owner has b                  (T3) x := slot t of v.ring
-//	     t == b: the owner has b if it gets       (T4) the thief has t if it gets
-//	             v.top.CAS(b, b+1)                     v.top.CAS(t, t+1)
-//	     t >  b: nothing is left
+//	owner                                       thief
+//	Take-O1  v.split.Store(b)                   Take-T1  t := v.top.Load()
+//	Take-O2  t := v.top.Load()                  Take-T2  s := v.split.Load(); Empty
+//	Take-O3  t <  b: the owner has b                     unless t < s
+//	         t == b: the owner has b if         Take-T3  x := slot t of v.ring
+//	                 v.top.CAS(b, b+1)          Take-T4  the thief has t if
+//	                 succeeds                            v.top.CAS(t, t+1) succeeds
+//	         t >  b: nothing is left
 //
-// Two thieves never have the same element: both would have to move top from t, which never falls. Nor do owner and thief have
-// the same b. If the owner has it by CAS, that is the same argument. If it has it by t < b, top was below b at O2. A thief that
-// gets b read top == b at T1, so T1 is later than O2, T2 later still, and O1 earlier than both: T2 reads s <= b, unless
-// the owner has pushed since, and then element b is another one. And with t == s == b the thief finds Empty. Storing split before
-// loading top is what this rests on, and why O1 must be a sequentially consistent store.
+// Two thieves never get the same element, because both would have to move top from t, and top never
+// falls.
 //
-// No element is lost: what is below split and at or above top can be taken by whoever comes next; what is above split is taken by
-// the owner, or exposed.
+// Owner and thief never get the same b. If the owner gets it by CAS, the same argument holds. If
+// the owner gets it by t < b, top was below b at Take-O2. A thief that gets b reads top == b at
+// Take-T1. So Take-T1 comes after Take-O2, Take-T2 comes later still, and Take-O1 comes before all
+// of them. Take-T2 then reads s <= b, unless the owner has pushed since, and then element b is
+// another one. With t == b and s <= b the thief finds Empty. This rests on storing split before
+// loading top, so Take-O1 must be a sequentially consistent store.
 //
-// The slot that the thief reads at T3 is the right one whenever its CAS succeeds. Element t was published by a store of split
-// that T2 or an earlier load saw, so its slot was written before; the ring of T3 is not older than that store. If that ring has been
-// replaced since, it still holds element t, because a ring is not written once it is replaced, and one is replaced either by grow, which
-// leaves the old one as it is, or by Trim, when top is beyond t. If it has not been replaced, slot t is written again only after the owner
-// has loaded a top beyond t (swept > t, by (1)), and then the CAS fails. If the ring is newer than a grow that saw top beyond t, the same.
+// No element is lost. The owner or any thief can take the elements in [top, split). The owner takes
+// the elements above split, or exposes them.
+//
+// If the CAS of Take-T4 succeeds, Take-T3 has read the right element. A store of split that Take-T2
+// or an earlier load saw published element t. So its slot had been written before, and the ring of
+// Take-T3 is not older than that store. There are three cases:
+//
+//   - That ring has been replaced since. It still holds element t, because a ring is never written
+//     after it was replaced. grow leaves the old ring as it is, and Trim replaces a ring only when
+//     top is beyond t.
+//   - That ring has not been replaced. Slot t is written again only after the owner has loaded a
+//     top beyond t (swept > t, by (1)), and then the CAS fails.
+//   - That ring is newer than a grow that saw top beyond t. Then the CAS fails too.

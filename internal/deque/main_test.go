@@ -11,8 +11,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// starts are the indexes at which tests begin: the usual one, one from which an index soon overflows as a signed number,
-// and one from which it soon would as an unsigned one.
+// starts are the indexes at which tests begin: the usual one, one that soon overflows as a signed
+// number, and one that soon overflows as an unsigned number.
 var starts = []int64{0, math.MaxInt64 - 2, -3}
 
 // each runs a test for both flavours and from all starts, on a deque of the smallest capacity.
@@ -33,8 +33,8 @@ func eachOf(t *testing.T, f Flavour, test func(t *testing.T, o *Owner[item])) {
 	}
 }
 
-// requireInvariant checks (1) to (5) of invariant.go, of a deque that nobody uses meanwhile. left are the elements that
-// TakeBackIf took and that have not been pushed again.
+// requireInvariant checks (1) to (5) of invariant.go on a deque that no other goroutine uses
+// meanwhile. left are the elements that TakeBackIf took and that have not been pushed again.
 func requireInvariant(t require.TestingT, o *Owner[item], left ...*item) {
 	v := &o.thief
 	top, capacity := v.top.Load(), int64(len(o.slots))
@@ -58,7 +58,7 @@ func requireInvariant(t require.TestingT, o *Owner[item], left ...*item) {
 	}
 }
 
-// items returns n elements that are numbered from 0.
+// items returns n elements, numbered from 0.
 func items(n int) []*item {
 	all := make([]*item, n)
 	for i := range all {
@@ -67,14 +67,14 @@ func items(n int) []*item {
 	return all
 }
 
-// pushPrivate is the way forks push.
+// pushPrivate pushes in the same way as a fork.
 func pushPrivate(o *Owner[item], x *item) {
 	if !o.TryPushPrivate(x) {
 		o.PushPrivate(x)
 	}
 }
 
-// drain pops everything and returns the numbers.
+// drain pops all elements and returns their numbers.
 func drain(o *Owner[item]) []int {
 	ids := []int{}
 	for x := o.Pop(); x != nil; x = o.Pop() {

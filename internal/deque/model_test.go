@@ -11,8 +11,8 @@ import (
 	"github.com/heddle-go/heddle/internal/explore"
 )
 
-// A bench is the state of one run of a model: a deque of the smallest capacity whose indexes are about to wrap around, its
-// elements, and who was given what.
+// A bench is the state of one run of a model: a deque of the smallest capacity whose indexes are
+// about to wrap around, its elements, and the elements that were given out.
 type bench struct {
 	o      *Owner[item]
 	v      *Thief[item]
@@ -74,7 +74,8 @@ func (b *bench) stealBatch(dst *Owner[item], limit int) {
 	}
 }
 
-// check requires, when all threads are done, that each element is left in the deque or was given out, and the invariant.
+// check runs when all threads are done. It requires that each element was given out or is still in
+// the deque, and that the invariant holds.
 func (b *bench) check() error {
 	var t collector
 	func() {
@@ -105,9 +106,9 @@ type collector struct{ err error }
 func (c *collector) Errorf(format string, args ...any) { c.err = fmt.Errorf(format, args...) }
 func (c *collector) FailNow()                          { panic(c) }
 
-// The models. Each is explored as it is in TestModels, and with bugs planted in TestMutants.
+// The models follow. TestModels explores each of them as it is, and TestMutants with bugs planted.
 
-// takes: the owner pops what thieves are after, down to the last element.
+// takes: the owner pops elements while thieves steal, down to the last one.
 func takes(f Flavour) func(*explore.Model) {
 	return func(m *explore.Model) {
 		b := newBench(f, 3)
@@ -120,7 +121,7 @@ func takes(f Flavour) func(*explore.Model) {
 	}
 }
 
-// last: the owner, a thief and one element.
+// last: the owner and a thief compete for one element.
 func last(f Flavour) func(*explore.Model) {
 	return func(m *explore.Model) {
 		b := newBench(f, 2)
@@ -131,7 +132,7 @@ func last(f Flavour) func(*explore.Model) {
 	}
 }
 
-// pushes: the owner pushes into an empty deque.
+// pushes: the owner pushes on an empty deque.
 func pushes(f Flavour) func(*explore.Model) {
 	return func(m *explore.Model) {
 		b := newBench(f, 2)
@@ -141,7 +142,8 @@ func pushes(f Flavour) func(*explore.Model) {
 	}
 }
 
-// grows: the owner fills the ring and grows it, re-using slots that thieves may still be reading.
+// grows: the owner fills the ring and grows it, and uses slots again that thieves may still be
+// reading.
 func grows(f Flavour) func(*explore.Model) {
 	return func(m *explore.Model) {
 		b := newBench(f, 5)
@@ -154,7 +156,7 @@ func grows(f Flavour) func(*explore.Model) {
 	}
 }
 
-// trims: the ring is replaced by a smaller one as thieves look for elements.
+// trims: the owner replaces the ring by a smaller one while thieves look for elements.
 func trims(f Flavour) func(*explore.Model) {
 	return func(m *explore.Model) {
 		b := newBench(f, 4)
@@ -170,7 +172,7 @@ func trims(f Flavour) func(*explore.Model) {
 	}
 }
 
-// exposes: a private tail of which thieves ask for a part, and which the owner takes back from them as it can.
+// exposes: thieves ask for part of a private tail, and the owner takes back as much as it can.
 func exposes(m *explore.Model) {
 	b := newBench(LIFO, 4)
 	b.pushPrivate()
@@ -187,7 +189,8 @@ func exposes(m *explore.Model) {
 	m.Check(b.check)
 }
 
-// asks: a request is not forgotten. In the end a thief whose last attempt found nothing has asked, or could try again and succeed.
+// asks: no request is forgotten. If a thief's last attempt found nothing, then in the end its
+// request stands, or another attempt would succeed.
 func asks(m *explore.Model) {
 	b := newBench(LIFO, 3)
 	b.pushPrivate()
@@ -208,7 +211,8 @@ func asks(m *explore.Model) {
 	})
 }
 
-// batches: one thief takes several, another one, and the owner pops and pushes over what they take.
+// batches: one thief takes several elements and another takes one, while the owner pops and pushes
+// over the slots that they take.
 func batches(f Flavour) func(*explore.Model) {
 	return func(m *explore.Model) {
 		b := newBench(f, 6)
@@ -224,7 +228,8 @@ func batches(f Flavour) func(*explore.Model) {
 	}
 }
 
-// sleeps: a worker that finds the deque empty after it announced to sleep is seen by whoever pushes.
+// sleeps: if a worker finds the deque empty after it has announced that it sleeps, a later pusher
+// sees the sleeper.
 func sleeps(f Flavour) func(*explore.Model) {
 	return func(m *explore.Model) {
 		b := newBench(f, 3)
@@ -250,7 +255,7 @@ func sleeps(f Flavour) func(*explore.Model) {
 	}
 }
 
-// models are those that hold, with the preemptions up to which they are explored.
+// models are the models that hold, each with the number of preemptions up to which it is explored.
 var models = []struct {
 	name        string
 	preemptions int

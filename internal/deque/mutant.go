@@ -1,6 +1,7 @@
 package deque
 
-// A mutant names a bug that the model tests plant in the protocol, to prove that they would see it.
+// A mutant names a bug that the model tests plant in the protocol, to prove that they would find
+// it.
 type mutant uint8
 
 const (
@@ -10,7 +11,7 @@ const (
 	pushPublishesFirst          // Push stores split before the slot
 	exposeOvershoots            // Expose publishes one element too many for a moment
 	growPublishesFirst          // grow stores the ring before it has copied the elements
-	growTooLate                 // the ring is taken to be one larger than it is
+	growTooLate                 // the owner takes the ring to be one slot larger than it is
 	stealLoadsRingFirst         // a thief loads the ring before split
 	batchReadsAfterCAS          // a FIFO batch reads its slots after the CAS
 	batchClaimsLIFO             // a LIFO batch claims all its elements with one CAS

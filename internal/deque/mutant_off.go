@@ -2,5 +2,6 @@
 
 package deque
 
-// planted is the bug to run with. Here it is a constant, so every branch on it is compiled away.
+// planted is the bug to run with. In this build it is a constant, so the compiler removes every
+// branch on it.
 const planted = sound

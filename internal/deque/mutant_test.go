@@ -10,8 +10,8 @@ import (
 	"github.com/heddle-go/heddle/internal/explore"
 )
 
-// caught requires that exploring the model finds a fault in the deque with the bug planted, and that the schedule it finds is harmless, as the
-// whole model is, without the bug.
+// caught requires that exploring the model finds a fault while the bug is planted, and no fault
+// without the bug.
 func caught(t *testing.T, bug mutant, message string, preemptions int, setup func(*explore.Model)) {
 	defer func() { planted = sound }()
 	planted = bug

@@ -6,46 +6,52 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
-// DefaultCapacity is the capacity, in elements, of a deque that is made with capacity 0: 2 KB of slots. Deep enough for the
-// forks of a balanced recursion and for a run queue that keeps up; BenchmarkGrow shows what a deque that starts smaller pays.
+// DefaultCapacity is the capacity, in elements, of a deque that is made with capacity 0. Its slots
+// take 2 KB on a 64-bit machine. That is enough for the forks of a balanced recursion and for a run
+// queue whose worker keeps up. BenchmarkGrow shows the cost of starting smaller.
 const DefaultCapacity = 256
 
 const minCapacity = 2
 
-// sweepEvery is the number of pushes between two looks at what thieves have taken. The look costs a load of top, a cache miss when
-// thieves are active. 32 is a guess that this then no longer matters; it has not been tuned, and BenchmarkContended at other values would
-// change it. As a LIFO owner that pops gets away from the next look again, Push and Expose bring it nearer once it is twice as far.
+// sweepEvery is the number of pushes between two looks at the elements that thieves have taken. A
+// look costs a load of top, which is a cache miss while thieves are active. 32 is a guess that this
+// no longer matters. It has not been tuned; BenchmarkContended at other values would show a better
+// one. A LIFO owner that pops moves away from its next look, so Push and Expose bring the look
+// nearer once it is twice as far away.
 const sweepEvery = 32
 
-// An Owner is the owner's side of a deque: one goroutine at a time may use it, or hand it over with a
-// happens-before edge. Everybody else uses its [Thief].
+// An Owner is the owner's side of a deque. Only one goroutine at a time may use it, and passing it
+// to another goroutine must establish a happens-before edge. All other goroutines use its [Thief].
+// No method blocks.
 //
-// An Owner may be embedded by value, which saves its user a pointer hop; the struct around it should keep words that others
-// write at a cache line's distance. It must be initialised by [Owner.Init] (or made by [New]) and must not be copied.
-// The zero Owner is an empty deque that nothing can be pushed on.
+// An Owner may be embedded by value, which saves its user a pointer indirection. The struct around
+// it should keep words that other goroutines write at least a cache line away. An Owner must be
+// initialised by [Owner.Init] or made by [New], and must not be copied. The zero Owner is an empty
+// deque on which a push panics.
 type Owner[T any] struct {
-	// Owner only. "Invariant" in invariant.go ties these to the words of the thief.
+	// Only the owner uses these. "Invariant" in invariant.go ties them to the words of the thief.
 	bottom int64     // one past the newest element
-	split  int64     // the owner's copy of thief.split: its loads need not be atomic
+	split  int64     // the owner's copy of thief.split, for plain loads
 	limit  int64     // pushes call makeRoom when bottom gets here
-	slots  []slot[T] // those of thief.ring
+	slots  []slot[T] // the slots of thief.ring
 	swept  int64     // all slots below this index have been cleared
-	first  int       // capacity given at Init, to which Trim returns
+	first  int       // the capacity given to Init, to which Trim returns
 	_      cpu.CacheLinePad
 
 	thief Thief[T]
 }
 
-// New returns an empty deque; see [Owner.Init] for the parameters.
+// New returns an empty deque. The parameters are those of [Owner.Init].
 func New[T any](f Flavour, capacity int) *Owner[T] {
 	o := new(Owner[T])
 	o.Init(f, capacity)
 	return o
 }
 
-// Init makes o an empty deque of the given flavour. capacity is the number of elements it can hold before it first grows,
-// rounded up to a power of two; 0 means [DefaultCapacity]. Init must not be called while others use the deque's Thief.
-// It panics if capacity is negative or f is no flavour.
+// Init makes o an empty deque of flavour f. capacity is the number of elements that the deque can
+// hold before it first grows, rounded up to a power of two; 0 means [DefaultCapacity]. No goroutine
+// may use the deque's Thief during the call. Init panics if capacity is negative or f is not LIFO
+// or FIFO.
 func (o *Owner[T]) Init(f Flavour, capacity int) {
 	if capacity < 0 {
 		panic("deque: Init with a negative capacity: give 0 for the default")
@@ -66,32 +72,34 @@ func (o *Owner[T]) Init(f Flavour, capacity int) {
 	o.rebase(0)
 }
 
-// rebase makes the deque empty with its indexes at i. Tests start just below the wrap-around.
+// rebase empties the deque and sets its indexes to i. Tests start just below the wrap-around.
 func (o *Owner[T]) rebase(i int64) {
 	o.bottom, o.split, o.limit, o.swept = i, i, i, i
 	o.thief.top.Store(i)
 	o.thief.split.Store(i)
 }
 
-// Thief returns the shared side of the deque, for others to steal from. It is part of o, and always the same.
+// Thief returns the shared side of the deque. It is part of o and always the same.
 func (o *Owner[T]) Thief() *Thief[T] { return &o.thief }
 
-// Flavour returns the flavour given at Init.
+// Flavour returns the flavour that was given to Init.
 func (o *Owner[T]) Flavour() Flavour { return o.thief.flavour }
 
-// Len returns the number of elements, shared and private. Thieves may make it smaller at any time; only the owner makes it larger.
+// Len returns the number of elements, shared and private. Thieves may lower it at any time, and
+// only the owner raises it.
 func (o *Owner[T]) Len() int { return int(max(0, o.bottom-o.thief.top.Load())) }
 
-// Cap returns the number of elements for which there is room until the ring grows.
+// Cap returns the number of elements that fit before the ring grows.
 func (o *Owner[T]) Cap() int { return len(o.slots) }
 
-// PrivateLen returns the number of elements in the private tail, which no thief can take.
+// PrivateLen returns the number of elements in the private tail, which thieves cannot take.
 func (o *Owner[T]) PrivateLen() int { return int(o.bottom - o.split) }
 
-// Push adds x, which must not be nil, as the newest element. Thieves can take it as soon as Push has
-// stored it. In a LIFO deque Push also exposes all private elements, since those are older. It allocates only to grow.
+// Push adds x, which must not be nil, as the newest element. Thieves can take x once Push has
+// stored it. In a LIFO deque Push also exposes all private elements, because they are older. It
+// allocates only to grow.
 func (o *Owner[T]) Push(x *T) {
-	if uint64(o.limit-o.bottom-1) >= 2*sweepEvery { // there is no room, or the next look is too far off
+	if uint64(o.limit-o.bottom-1) >= 2*sweepEvery { // no room, or the next look is too far off
 		o.makeRoom(1)
 	}
 	b := o.bottom
@@ -102,10 +110,13 @@ func (o *Owner[T]) Push(x *T) {
 	o.publish(b + 1)
 }
 
-// TryPushPrivate adds x, which must not be nil, as the newest element in the private tail, where thieves cannot take it until it is
-// exposed. It reports false, and has done nothing, if there is more to do than that: then call [Owner.PushPrivate], which
-// does it all. TryPushPrivate is the fast path of a fork and is inlined; with the call of its slow path
-// inside, it would be too large for the compiler to inline, which is why its caller makes that call:
+// TryPushPrivate adds x, which must not be nil, as the newest element of the private tail. Thieves
+// cannot take x until it is exposed. If the ring is full or a thief has asked for work,
+// TryPushPrivate changes nothing and returns false; then call [Owner.PushPrivate], which handles
+// these cases.
+//
+// TryPushPrivate is the inlined fast path of a fork. If it called the slow path itself it would be
+// too large to inline, so its caller makes that call:
 //
 //	if !o.TryPushPrivate(x) {
 //		o.PushPrivate(x)
@@ -120,11 +131,12 @@ func (o *Owner[T]) TryPushPrivate(x *T) bool {
 	return true
 }
 
-// PushPrivate adds x, which must not be nil, as the newest element in the private tail, where thieves cannot take it until it
-// is exposed. If a thief has asked for work, it exposes half of the tail, rounded up, oldest first, and
-// reports true: that is the moment to wake a thief that went to sleep after asking. It allocates only to grow.
+// PushPrivate adds x, which must not be nil, as the newest element of the private tail. Thieves
+// cannot take x until it is exposed. If a thief has asked for work, PushPrivate exposes half of the
+// tail, rounded up, oldest first, and returns true. The caller should then wake a thief that went
+// to sleep after asking. PushPrivate allocates only to grow.
 //
-// It panics in a FIFO deque, which has no private tail.
+// It panics on a FIFO deque, which has no private tail.
 func (o *Owner[T]) PushPrivate(x *T) (exposed bool) {
 	if o.thief.flavour == FIFO {
 		panic("deque: PushPrivate on a FIFO deque, which has no private tail: use Push")
@@ -137,8 +149,8 @@ func (o *Owner[T]) PushPrivate(x *T) (exposed bool) {
 	return o.Expose() > 0
 }
 
-// PopPrivate removes the newest element if it is private, and returns it, or nil. Meant as the inlined fast path of
-// a caller that goes on with [Owner.Pop].
+// PopPrivate removes and returns the newest element if it is private; otherwise it returns nil. It
+// is the inlined fast path of a caller that goes on with [Owner.Pop].
 func (o *Owner[T]) PopPrivate() *T {
 	b := o.bottom - 1
 	if b-o.split < 0 {
@@ -151,8 +163,8 @@ func (o *Owner[T]) PopPrivate() *T {
 	return x
 }
 
-// PopPrivateIf removes the newest element if it is private and is x, and reports whether it did. Meant as the inlined fast
-// path of a join, which wants its own frame or none.
+// PopPrivateIf removes the newest element if it is private and equal to x, and reports whether it
+// did. It is the inlined fast path of a join, which wants either its own frame or none.
 func (o *Owner[T]) PopPrivateIf(x *T) bool {
 	b := o.bottom - 1
 	if b-o.split < 0 {
@@ -167,8 +179,9 @@ func (o *Owner[T]) PopPrivateIf(x *T) bool {
 	return true
 }
 
-// TakeBackIf is PopPrivateIf for an owner that pools its elements: it leaves the pointer in its slot, above bottom, until
-// something else is pushed there, which saves a store for each pair of push and pop (BenchmarkFib).
+// TakeBackIf is PopPrivateIf for an owner that uses its elements again. It leaves the pointer in
+// its slot, above bottom, until another element is pushed there. This saves a store for each pair
+// of push and pop (BenchmarkFib).
 func (o *Owner[T]) TakeBackIf(x *T) bool {
 	b := o.bottom - 1
 	if b-o.split < 0 || o.slots[b&int64(len(o.slots)-1)].load() != x {
@@ -178,8 +191,9 @@ func (o *Owner[T]) TakeBackIf(x *T) bool {
 	return true
 }
 
-// Leftover returns the element that TakeBackIf left in the slot of the next push, or nil: it left none there, or the next push
-// has to make room first. Every other way to take an element clears its slot, at the latest when room is made for another.
+// Leftover returns the element that TakeBackIf left in the slot of the next push. It returns nil if
+// there is none, or if the next push has to make room first. All other ways to take an element
+// clear its slot, at the latest when makeRoom sweeps.
 func (o *Owner[T]) Leftover() *T {
 	b := o.bottom
 	if b == o.limit {
@@ -188,8 +202,8 @@ func (o *Owner[T]) Leftover() *T {
 	return o.slots[b&int64(len(o.slots)-1)].load()
 }
 
-// PushLeftover is TryPushPrivate of what Leftover has just returned, without the store. It reports false, and has done nothing,
-// if a thief has asked.
+// PushLeftover pushes the element that Leftover has just returned, like TryPushPrivate, but without
+// the store. If a thief has asked for work, PushLeftover changes nothing and returns false.
 func (o *Owner[T]) PushLeftover() bool {
 	if o.thief.want.Load() != wantNothing { // pairs with the store in ask
 		return false
@@ -198,7 +212,8 @@ func (o *Owner[T]) PushLeftover() bool {
 	return true
 }
 
-// Pop removes an element and returns it, or nil if there is none: the newest in a LIFO deque, the oldest in a FIFO one.
+// Pop removes and returns an element, or returns nil if the deque is empty. It takes the newest
+// element of a LIFO deque and the oldest of a FIFO deque.
 func (o *Owner[T]) Pop() *T {
 	if x := o.PopPrivate(); x != nil {
 		return x
@@ -209,32 +224,34 @@ func (o *Owner[T]) Pop() *T {
 	return o.takeNewest()
 }
 
-// takeNewest takes the newest shared element of a LIFO deque whose private tail is empty: the owner's side of
-// "Owner against thief" in invariant.go. It takes one element and leaves the others shared: moving split down for several at once
-// would make the next pops cheaper, but hide elements that were promised to be visible.
+// takeNewest takes the newest shared element of a LIFO deque whose private tail is empty. It is the
+// owner's side of "Owner against thief" in invariant.go. It takes one element and leaves the others
+// shared. Moving split down for several at once would make the next pops cheaper, but would hide
+// elements that thieves have been promised.
 func (o *Owner[T]) takeNewest() *T {
 	v := &o.thief
-	// Often there is nothing left; that is known without a store, since top never falls.
+	// Often nothing is left. A load shows that without a store, because top never falls.
 	t := v.top.Load()
 	o.sweep(t)
 	if o.split-t <= 0 {
 		return nil
 	}
 	b := o.split - 1
-	v.split.Store(b) // (O1) pairs with the load of split in steal
+	v.split.Store(b) // (Take-O1) pairs with the load of split in steal
 	if planted != takeLoadsTopFirst {
-		t = v.top.Load() // (O2) pairs with the CAS in steal
+		t = v.top.Load() // (Take-O2) pairs with the CAS in steal
 	}
 	if b-t > 0 || planted == takeSkipsCAS && b == t {
-		// No thief can claim b: it would have to see top at b, later than now, and then sees split at b too.
+		// No thief can claim b. It would have to read top == b, later than now, and would then read
+		// split == b too.
 		s := o.slot(b)
 		x := s.load()
 		s.store(nil)
 		o.bottom, o.split = b, b
 		return x
 	}
-	// Either b is the last element, and the CAS decides between the owner and the thieves, or it is gone. In both cases
-	// the deque is empty with top at b+1 afterwards, and split goes back there.
+	// Either b is the last element, and the CAS decides between the owner and the thieves, or it is
+	// gone. In both cases the deque is empty afterwards with top at b+1, and split goes back there.
 	var x *T
 	if s := o.slot(b); b == t {
 		x = s.load()
@@ -247,8 +264,9 @@ func (o *Owner[T]) takeNewest() *T {
 	return x
 }
 
-// Peek returns the i-th oldest element, from 0, of a FIFO deque without removing it, or nil if there are no more than i. Thieves
-// may have it before the caller does anything about it: it is for looking ahead.
+// Peek returns the i-th oldest element of a FIFO deque, counted from 0, without removing it. It
+// returns nil if there are no more than i elements. A thief may take the element at any moment, so
+// Peek is only for looking ahead.
 func (o *Owner[T]) Peek(i int) *T {
 	t := o.thief.top.Load()
 	if o.split-t <= int64(i) {
@@ -257,7 +275,7 @@ func (o *Owner[T]) Peek(i int) *T {
 	return o.slot(t + int64(i)).load()
 }
 
-// takeOldest takes the oldest element of a FIFO deque, by the same CAS as thieves.
+// takeOldest takes the oldest element of a FIFO deque by the same CAS as a thief.
 func (o *Owner[T]) takeOldest() *T {
 	v := &o.thief
 	for {
@@ -278,20 +296,23 @@ func (o *Owner[T]) takeOldest() *T {
 	}
 }
 
-// Wanted reports whether a thief has asked for private elements since they were last exposed. One load.
+// Wanted reports whether a thief has asked for private elements since the owner last exposed some.
+// It costs one load.
 func (o *Owner[T]) Wanted() bool { return o.thief.want.Load() == wantHalf }
 
-// Expose lets thieves at half of the private tail, rounded up, oldest first, if a thief has asked for it, and returns the number of
-// elements exposed. The request is then met, even if there was nothing to expose.
+// Expose opens half of the private tail, rounded up, oldest first, to thieves if a thief has asked
+// for it, and returns the number of elements that it exposed. It ends the request even if the tail
+// was empty.
 func (o *Owner[T]) Expose() int {
 	if !o.Wanted() {
 		return 0
 	}
-	// Lower want first: a thief that asks from now on asks for the rest, and is heard next time.
+	// Lower want first. A thief that asks from now on asks for the rest, and the owner meets that
+	// request next time.
 	if planted != askClearsAfterExpose {
 		o.thief.want.Store(wantNothing)
 	}
-	o.sweep(o.thief.top.Load()) // an owner that stays in its private tail would not come to it otherwise
+	o.sweep(o.thief.top.Load()) // an owner that stays in its private tail does not sweep elsewhere
 	n := (o.bottom - o.split + 1) / 2
 	o.shareTo(o.split + n)
 	if planted == askClearsAfterExpose {
@@ -300,8 +321,8 @@ func (o *Owner[T]) Expose() int {
 	return int(n)
 }
 
-// ExposeAll lets thieves at the whole private tail, asked or not, and returns the number of elements exposed. It is for
-// an owner that is about to go away for a while.
+// ExposeAll opens the whole private tail to thieves, whether or not a thief has asked, and returns
+// the number of elements that it exposed. It is for an owner that is about to go away for a while.
 func (o *Owner[T]) ExposeAll() int {
 	n := o.bottom - o.split
 	if o.Wanted() {
@@ -311,8 +332,8 @@ func (o *Owner[T]) ExposeAll() int {
 	return int(n)
 }
 
-// EachPrivate calls f for the n oldest private elements, oldest first: those that exposing n makes visible.
-// It serves an owner that keeps account of what it exposes.
+// EachPrivate calls f for the n oldest private elements, oldest first. These are the elements that
+// exposing n of them shows to thieves. It is for an owner that keeps account of what it exposes.
 func (o *Owner[T]) EachPrivate(n int, f func(x *T)) {
 	for i := o.split; i != o.split+int64(n); i++ {
 		f(o.slot(i).load())
@@ -334,26 +355,28 @@ func (o *Owner[T]) shareTo(s int64) {
 	}
 }
 
-// publish makes everything below b visible, after the slots up to b have been written.
+// publish makes all elements below b visible. Their slots have been written before.
 func (o *Owner[T]) publish(b int64) {
 	o.bottom, o.split = b, b
 	o.thief.split.Store(b) // pairs with the load in steal: publishes the slots below b
 }
 
-// Trim gives back the memory of a ring that has grown, if the deque is empty: its capacity returns to what it was at Init.
-// It is for an owner that goes to sleep. Trim allocates the small ring, and does nothing if the deque has not grown.
+// Trim frees the memory of a ring that has grown if the deque is empty. The capacity returns to
+// that of Init. It is for an owner that goes to sleep. Trim allocates the small ring. If the deque
+// is not empty or has not grown, it does nothing.
 func (o *Owner[T]) Trim() {
 	if o.Len() > 0 || len(o.slots) <= o.first {
 		return
 	}
-	// A thief that still works on an element of the old ring finds something else in the new one, and its CAS fails:
-	// top has passed that element.
+	// A thief may still work on an element of the old ring. It reads another value from the new
+	// ring, and its CAS fails, because top has passed that element.
 	o.swept = o.bottom
 	o.limit = o.bottom
 	o.install(newRing[T](o.first))
 }
 
-// Reserve makes sure that the next n pushes find room, unless there are other pushes in between.
+// Reserve makes room for n pushes. It holds for the next n pushes only if no other pushes come
+// between.
 func (o *Owner[T]) Reserve(n int) { o.reserve(int64(n)) }
 
 func (o *Owner[T]) reserve(n int64) {
@@ -362,14 +385,16 @@ func (o *Owner[T]) reserve(n int64) {
 	}
 }
 
-// makeRoom sweeps, grows if n more elements do not fit, and sets a new limit, at least n above bottom.
+// makeRoom sweeps, grows the ring if n more elements do not fit, and sets a new limit, at least n
+// above bottom.
 //
 //go:noinline
 func (o *Owner[T]) makeRoom(n int64) {
 	if len(o.slots) == 0 {
 		panic("deque: push on an Owner that was not initialised: call Init or New first")
 	}
-	t := o.thief.top.Load() // pairs with the CAS in steal: slots below t may be written from here on
+	// pairs with the CAS in steal: slots below t may be written from here on
+	t := o.thief.top.Load()
 	o.sweep(t)
 	capacity := int64(len(o.slots))
 	if planted == growTooLate {
@@ -400,8 +425,9 @@ func (o *Owner[T]) install(r *ring[T]) {
 	o.thief.ring.Store(r) // pairs with the load in steal: publishes the slots of the new ring
 }
 
-// sweep clears the slots below t, all of which have been taken, so that the ring does not keep their elements alive.
-// Each slot is cleared once for each element it held, so a sweep is paid for by the pushes before it.
+// sweep clears the slots below t, whose elements have all been taken, so that the ring does not
+// keep those elements alive. Each slot is cleared once for each element that it held, so the pushes
+// before a sweep pay for it.
 func (o *Owner[T]) sweep(t int64) {
 	if planted == sweepOvershoots && t != o.bottom {
 		t++
@@ -415,7 +441,7 @@ func (o *Owner[T]) slot(i int64) *slot[T] {
 	return &o.slots[i&int64(len(o.slots)-1)]
 }
 
-// roundUp returns the least power of two that is neither below n nor below minCapacity.
+// roundUp returns the least power of two that is at least n and at least minCapacity.
 func roundUp(n int) int {
 	return 1 << bits.Len(uint(max(n, minCapacity)-1))
 }

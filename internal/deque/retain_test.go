@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// pushTracked pushes n elements that nothing else refers to.
+// pushTracked pushes n elements to which only the deque refers.
 func pushTracked(o *Owner[item], n int, push func(*Owner[item], *item)) []weak.Pointer[item] {
 	refs := make([]weak.Pointer[item], n)
 	for i := range refs {
@@ -19,7 +19,7 @@ func pushTracked(o *Owner[item], n int, push func(*Owner[item], *item)) []weak.P
 	return refs
 }
 
-// alive collects garbage and counts those that are left.
+// alive runs the garbage collector and returns the number of elements that survive.
 func alive(refs []weak.Pointer[item]) int {
 	runtime.GC()
 	n := 0
@@ -76,7 +76,8 @@ func TestStolenElementsAreReleasedWhenTheOwnerFindsItEmpty(t *testing.T) {
 
 func TestStolenElementsAreReleasedWhilePushing(t *testing.T) {
 	each(t, func(t *testing.T, o *Owner[item]) {
-		keep := pushTracked(o, 1000, (*Owner[item]).Push) // a large ring, which takes long to come round
+		// a large ring, which takes long to come round
+		keep := pushTracked(o, 1000, (*Owner[item]).Push)
 		drain(o)
 		require.Zero(t, alive(keep))
 
@@ -105,7 +106,7 @@ func TestStolenElementsAreReleasedWhilePushingPrivately(t *testing.T) {
 	})
 }
 
-// An owner whose bottom only goes up and down by one still releases what thieves took.
+// An owner whose bottom only goes up and down by one still releases the elements that thieves took.
 func TestStolenElementsAreReleasedWithoutProgress(t *testing.T) {
 	eachOf(t, LIFO, func(t *testing.T, o *Owner[item]) {
 		refs := pushTracked(o, 100, (*Owner[item]).Push)

@@ -1,8 +1,9 @@
 package deque
 
-// A ring maps the element index i to slots[i mod len(slots)]. The length is a power of two, so that the mapping survives the
-// wrap-around of the indexes themselves. The header is immutable; the slots are written by the owner alone.
-// A ring that was replaced is never written again: thieves that still hold it read what it held.
+// A ring maps the element index i to slots[i mod len(slots)]. The length is a power of two, so that
+// the mapping survives the wrap-around of the indexes. The header is immutable, and only the owner
+// writes the slots. A ring is never written after it was replaced, so thieves that still hold it
+// read its old elements.
 type ring[T any] struct{ slots []slot[T] }
 
 func newRing[T any](capacity int) *ring[T] {

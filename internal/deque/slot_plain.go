@@ -4,16 +4,20 @@ package deque
 
 // A slot is one place of a ring. In this build it is a plain word.
 //
-// One pair of accesses is unordered: a thief that has fallen behind may read slot i while the owner, having
-// seen top > i, clears it or writes element i+capacity there. By the Go memory model the read of a single word gives
-// some value that was really written, never a torn one, and the compiler may not read it a second time. The thief
-// drops that value: it was read before the thief's CompareAndSwap of top from i, and a top that has passed i never comes
-// back to it, so the CAS fails. Conversely a CAS that succeeds proves that top was still i when it ran; the owner
-// touches slot i only after it loaded a top beyond i, hence after this CAS, hence after this read.
-// Atomic slots would say the same at the cost of an XCHG for each push and another for each pop.
+// One pair of accesses is unordered. A thief that has fallen behind may read slot i while the
+// owner, which has seen top > i, clears it or writes element i+capacity there. By the Go memory
+// model the read of a single word gives a value that was really written, never a torn one, and the
+// compiler may not read it a second time. The thief drops that value: it read the slot before its
+// CompareAndSwap of top from i, and a top that has passed i never returns to it, so the CAS fails.
 //
-// The race detector knows happens-before only and not this argument, so it gets the atomic slots of
-// slot_atomic.go, and so do the schedule explorer's builds, where each access must be a scheduling point.
+// Conversely, a CAS that succeeds proves that top was still i at that moment. The owner touches
+// slot i only after it has loaded a top beyond i, which comes after this CAS and so after this
+// read.
+//
+// Atomic slots would say the same at the cost of an XCHG for each push and another for each pop.
+// The race detector knows only happens-before and not this argument, so its builds use the atomic
+// slots of slot_atomic.go. The schedule explorer's builds use them too, because each access must be
+// a scheduling point there.
 type slot[T any] struct{ p *T }
 
 func (s *slot[T]) load() *T   { return s.p }

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A tally counts how often each element is given out, and lets thieves know when all are.
+// A tally counts how often each element is given out, and tells thieves when all of them are.
 type tally struct {
 	given []atomic.Int32
 	left  atomic.Int64
@@ -45,7 +45,7 @@ func elements(t *testing.T) int {
 	return 20_000
 }
 
-// The owner pushes, one thief takes: in order.
+// The owner pushes, and one thief takes the elements in order.
 func TestSPSC(t *testing.T) {
 	each(t, func(t *testing.T, o *Owner[item]) {
 		all := items(elements(t))
@@ -72,7 +72,8 @@ func TestSPSC(t *testing.T) {
 	})
 }
 
-// All fall upon a full deque. Thieves see elements in rising order, and so does a FIFO owner; a LIFO owner sees them fall.
+// All thieves and the owner start on a full deque. Thieves see elements in rising order, and so
+// does a FIFO owner. A LIFO owner sees them fall.
 func TestStampede(t *testing.T) {
 	each(t, func(t *testing.T, o *Owner[item]) {
 		all := items(elements(t))
@@ -114,7 +115,7 @@ func TestStampede(t *testing.T) {
 	})
 }
 
-// Everybody does everything they may, and each element is given out exactly once.
+// Owner and thieves use all operations that they may, and each element is given out exactly once.
 func TestExactlyOnce(t *testing.T) {
 	for _, thieves := range []int{1, 3} {
 		t.Run(fmt.Sprintf("thieves=%d", thieves), func(t *testing.T) {
@@ -187,7 +188,8 @@ func TestExactlyOnce(t *testing.T) {
 	}
 }
 
-// As long as the owner goes on pushing, each thief comes to something, also in the face of an owner that pops and of private tails.
+// While the owner goes on pushing, each thief gets elements, even if the owner also pops and keeps
+// private tails.
 func TestNoStarvation(t *testing.T) {
 	each(t, func(t *testing.T, o *Owner[item]) {
 		const thieves, each = 4, 20

@@ -6,15 +6,16 @@ import (
 	"github.com/heddle-go/heddle/internal/atomicx"
 )
 
-// An Outcome says how an attempt to steal ended.
+// An Outcome is the result of an attempt to steal.
 type Outcome uint8
 
 const (
-	// Empty: there was nothing to steal at some moment during the call.
+	// Empty means that there was nothing to steal at some moment during the call.
 	Empty Outcome = iota
-	// Retry: another thief or the owner was faster. There may be more; trying again at once is sensible.
+	// Retry means that another thief or the owner was faster. There may be more elements, so it is
+	// sensible to try again at once.
 	Retry
-	// Stolen: the caller now has what was stolen, and no other thief has.
+	// Stolen means that the caller now has the stolen elements and no other party has them.
 	Stolen
 )
 
@@ -31,43 +32,50 @@ func (o Outcome) String() string {
 	return "Outcome(?)"
 }
 
-// Values of Thief.want.
+// These are the values of Thief.want.
 const (
 	wantNothing uint32 = iota
-	wantHalf           // a LIFO deque: a thief found nothing and asks for half of the private tail
-	// A FIFO deque, for good: it has no private tail to ask for. As it is not wantNothing, TryPushPrivate leaves
-	// everything to PushPrivate, which panics, and need not look at the flavour.
+	wantHalf           // a thief found nothing shared and asks for half of the private tail
+	// wantNever stays in a FIFO deque, which has no private tail to ask for. It differs from
+	// wantNothing, so TryPushPrivate leaves all pushes to PushPrivate, which panics. So
+	// TryPushPrivate need not look at the flavour.
 	wantNever
 )
 
-// A Thief is the shared side of a deque: what anyone may use, at any time, from any goroutine. It is obtained from
-// [Owner.Thief] and must not be copied.
+// A Thief is the shared side of a deque. Any goroutine may use it at any time. [Owner.Thief]
+// returns it. A Thief must not be copied.
 type Thief[T any] struct {
-	// top is the index of the oldest element. It only grows, by CompareAndSwap, by the thread that takes that element.
+	// top is the index of the oldest element. It only grows. The thread that takes that element
+	// raises it, by CompareAndSwap.
 	top atomicx.Int64
 	_   cpu.CacheLinePad
 
-	// Written by the owner, read by thieves, who read both in turn: one line.
+	// The owner writes split and ring, and thieves read both one after the other, so they share a
+	// cache line.
 	//
-	// split ends the shared part. A store publishes the slots below it and pairs with the load in Steal; in take it pairs
-	// with the load of top there ("Owner against thief").
+	// split ends the shared part. A store publishes the slots below it and pairs with the load in
+	// steal. In takeNewest the store pairs with the load of top there; see "Owner against thief" in
+	// invariant.go.
 	split atomicx.Int64
-	// ring holds the elements. A store pairs with the load in Steal, which comes after that of split: a thief that
-	// sees index i published finds it in the ring it then loads, or else no longer needs it.
+	// ring holds the elements. A store pairs with the load in steal, which comes after that of
+	// split. A thief that sees index i published finds element i in the ring that it then loads,
+	// unless its CAS is going to fail.
 	ring    atomicx.Pointer[ring[T]]
 	flavour Flavour // immutable after Init
 	_       cpu.CacheLinePad
 
-	// want is raised by a thief that finds nothing shared, lowered by the owner in Expose. Apart from split, so that a push does
-	// not take away the line that TryPushPrivate polls.
+	// want is raised by a thief that finds nothing shared, and lowered by the owner when it exposes
+	// elements. It is on another cache line than split, so that a push does not invalidate the line
+	// that TryPushPrivate polls.
 	want atomicx.Uint32
 	_    cpu.CacheLinePad
 }
 
-// Steal takes the oldest shared element. It returns the element only with [Stolen], otherwise nil. If it finds nothing shared
-// in a LIFO deque, it asks the owner to expose half of its private tail, if there is one: worth another try soon.
+// Steal takes the oldest shared element. It returns the element with [Stolen], and nil with the
+// other outcomes. If nothing is shared in a LIFO deque, Steal asks the owner to expose half of its
+// private tail, so another attempt soon may succeed.
 //
-// Steal never blocks: some call on the deque succeeds each time one returns [Retry].
+// Steal never blocks. Each time that it returns [Retry], another call on the deque has succeeded.
 func (v *Thief[T]) Steal() (*T, Outcome) {
 	x, out := v.steal()
 	if out == Empty {
@@ -76,9 +84,10 @@ func (v *Thief[T]) Steal() (*T, Outcome) {
 	return x, out
 }
 
-// steal is the thief's side of "Owner against thief". The order of the three loads matters:
-// top before split, so that a top below split proves an element at top (split is read when top is already at least t);
-// split before ring, so that the ring is at least as new as the publication of the element.
+// steal is the thief's side of "Owner against thief" in invariant.go. The order of the three loads
+// matters. top comes before split, so that a top below split proves that there is an element at
+// top: when split is read, top is already at least t. split comes before ring, so that the ring is
+// at least as new as the publication of the element.
 func (v *Thief[T]) steal() (*T, Outcome) {
 	var early *ring[T]
 	if planted == stealLoadsRingFirst {
@@ -92,29 +101,33 @@ func (v *Thief[T]) steal() (*T, Outcome) {
 	if planted == stealLoadsRingFirst {
 		r = early
 	}
-	x := r.at(t).load() // may be anything if top has moved on: then the CAS fails
+	x := r.at(t).load() // arbitrary if top has moved on; then the CAS fails
 	if !v.top.CompareAndSwap(t, t+1) {
 		return nil, Retry
 	}
 	return x, Stolen
 }
 
-// Ask requests what a Steal that finds nothing requests: that the owner of a LIFO deque expose half of its private tail
-// at its next slow path.
+// Ask makes the same request as a Steal that finds nothing: the owner of a LIFO deque should expose
+// half of its private tail at its next slow path.
 func (v *Thief[T]) Ask() { v.ask() }
 
-// ask raises want. It looks first: want stays in the caches of the thieves and of the owner until there is news.
+// ask raises want. It loads want first, so that want stays in the caches of the thieves and the
+// owner until it changes.
 func (v *Thief[T]) ask() {
 	if v.want.Load() == wantNothing {
-		v.want.Store(wantHalf) // pairs with the loads in TryPushPrivate and Wanted; publishes nothing
+		// pairs with the loads in TryPushPrivate and Wanted; publishes nothing
+		v.want.Store(wantHalf)
 	}
 }
 
-// StealBatch takes up to half, rounded up, of the shared elements, but at most limit, oldest first. The oldest is returned, to
-// be run at once; the others are pushed on dst in their order, as if by [Owner.Push]. n counts all of them and is 0
-// unless the outcome is [Stolen]. Empty and Retry mean what they mean for [Thief.Steal], and leave dst unchanged.
+// StealBatch takes up to half, rounded up, of the shared elements, oldest first, and at most limit.
+// It returns the oldest, for the caller to run at once, and pushes the others on dst in their
+// order, as if by [Owner.Push]. n counts all of them and is 0 unless the outcome is [Stolen]. Empty
+// and Retry are as for [Thief.Steal], and leave dst unchanged.
 //
-// The caller must own dst. StealBatch panics if dst is the owner of the victim itself, or limit is less than 1.
+// The caller must own dst. StealBatch panics if dst is the owner of the victim itself or if limit
+// is less than 1.
 func (v *Thief[T]) StealBatch(dst *Owner[T], limit int) (first *T, n int, out Outcome) {
 	if v == &dst.thief {
 		panic("deque: StealBatch from a deque to itself: give the Owner of another deque as dst")
@@ -133,13 +146,16 @@ func (v *Thief[T]) StealBatch(dst *Owner[T], limit int) (first *T, n int, out Ou
 	return first, n, out
 }
 
-// stealRange claims a whole batch with one CAS. This is sound in the FIFO flavour because every consumer, the owner too, goes
-// through top, and split never falls: the elements [t, s) can leave only by a top that leaves t, so a CAS from t
-// proves that all of them were still there. (An owner that pops at split takes the newest without touching top
-// as long as it sees top well below: it could take an element from the middle of such a batch.)
+// stealRange claims a whole batch with one CAS. This is sound in the FIFO flavour, because every
+// consumer, the owner too, goes through top, and split never falls. The elements [t, s) can leave
+// only if top leaves t, so a CAS from t proves that all of them were still there. It would be
+// unsound in the LIFO flavour: an owner that pops at split takes the newest element without
+// touching top as long as it sees top well below, so it could take an element from the middle of
+// such a batch.
 //
-// All slots are read before the CAS, since once top has passed them the owner may write there. They are read right into
-// dst's ring above its bottom, where no other thread looks, and published only if the claim holds.
+// All slots are read before the CAS, because the owner may write them once top has passed them.
+// stealRange reads them right into dst's ring above its bottom, where no other thread looks, and
+// publishes them only if the CAS succeeds.
 func (v *Thief[T]) stealRange(dst *Owner[T], limit int) (*T, int, Outcome) {
 	t := v.top.Load()
 	size := v.split.Load() - t
@@ -158,7 +174,7 @@ func (v *Thief[T]) stealRange(dst *Owner[T], limit int) (*T, int, Outcome) {
 	}
 	if planted != batchReadsAfterCAS && !v.top.CompareAndSwap(t, t+n) {
 		for i := range n - 1 {
-			dst.slot(dst.bottom + i).store(nil) // not ours to keep alive
+			dst.slot(dst.bottom + i).store(nil) // this deque must not keep them alive
 		}
 		return nil, 0, Retry
 	}
@@ -168,7 +184,8 @@ func (v *Thief[T]) stealRange(dst *Owner[T], limit int) (*T, int, Outcome) {
 	return first, int(n), Stolen
 }
 
-// stealEach takes a batch with one CAS an element, and is content with what it has when it meets a rival.
+// stealEach takes a batch with one CAS for each element. When it loses a race, it stops and keeps
+// the elements that it has.
 func (v *Thief[T]) stealEach(dst *Owner[T], limit int) (*T, int, Outcome) {
 	size := v.split.Load() - v.top.Load()
 	first, out := v.steal()
@@ -193,22 +210,24 @@ func (v *Thief[T]) stealEach(dst *Owner[T], limit int) (*T, int, Outcome) {
 	return first, int(got) + 1, Stolen
 }
 
-// batchSize is half of size, rounded up, within [1, limit].
+// batchSize returns half of size, rounded up, within [1, limit].
 func batchSize(size int64, limit int) int64 {
 	return max(1, min((size+1)/2, int64(limit)))
 }
 
-// Len returns the number of shared elements at about this moment: never less than those that were pushed before the call and
-// are not taken until it returns. Private elements do not count.
+// Len estimates the number of shared elements. It never returns less than the number of those that
+// were pushed before the call and are not taken before it returns. Private elements do not count.
 func (v *Thief[T]) Len() int {
 	t := v.top.Load()
-	// An owner that is just taking the last element may have put split one below top.
+	// While an owner takes the last element, split may be one below top.
 	return int(max(0, v.split.Load()-t))
 }
 
-// Empty reports whether there was nothing to steal at one moment during the call. Private elements do not count.
+// Empty reports whether there was nothing to steal at one moment during the call. Private elements
+// do not count.
 //
-// It serves as the re-check of a worker that is about to sleep. The operations are sequentially consistent, so
-// if a pusher first pushes and then looks for sleepers, and the worker first announces that it sleeps and then calls Empty, then
-// either the pusher sees the sleeper, or Empty returns false unless the element has been taken or is being taken by the owner.
+// A worker that is about to sleep uses Empty for its last look. All operations are sequentially
+// consistent. If a pusher first pushes and then looks for sleepers, and the worker first announces
+// that it sleeps and then calls Empty, then the pusher sees the sleeper, or Empty returns false, or
+// the element has been taken or is being taken by the owner.
 func (v *Thief[T]) Empty() bool { return v.Len() == 0 }

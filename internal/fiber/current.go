@@ -6,39 +6,43 @@ import (
 	"github.com/heddle-go/heddle/internal/atomicx"
 )
 
-// A fiber is a goroutine of its own. So the address of the Go runtime's record of the calling
-// goroutine tells which fiber it is. The address is compared and never followed.
+// A fiber is a goroutine of its own, so the address of the Go runtime's record of the calling
+// goroutine tells which fiber the caller runs on. That address is compared and never followed.
 //
-// The table is read by all and seldom written. Its argument:
+// All goroutines read the table, and few write it. The steps are:
 //
-//	fiber, as the goroutine with record g            others
-//	B1 lock; enter (g, fiber) in the table, or       B and E of other fibers, under
-//	   in a larger copy and publish that; unlock     the lock; they leave this entry alone,
-//	R1 load the table                                and a copy has it too
-//	R2 look for g
-//	E1 lock; replace the entry by a tombstone;
-//	   unlock
+//	the goroutine of the fiber, with record g     other goroutines
+//	Current-B1  lock; enter (g, fiber) in the     Current-B1 and Current-E1 of other
+//	            table, or in a larger copy and    fibers, under the lock; they leave
+//	            publish the copy; unlock          this entry alone, and a copy of the
+//	Current-R1  load the table                    table has it too
+//	Current-R2  look for g
+//	Current-E1  lock; replace the entry by a
+//	            tombstone; unlock
 //
-// A fiber finds itself: B1 comes before R1 on the same goroutine, and each table that is published
-// from then on until E1 has the entry, at one place, with no empty slot before it: entries only
-// become tombstones. Another goroutine does not find it: while the fiber lives, no other goroutine
-// has the record g, and E1 has come before it ends. A goroutine that gets the record afterwards
-// was made ready by the Go scheduler after that, so R1 sees E1's table or a later one.
+// A fiber finds itself. Current-B1 comes before Current-R1 on the same goroutine. Each table that
+// is published from then until Current-E1 has the entry at one place, with no empty slot before it,
+// because entries only become tombstones.
 //
-// The explorer goes through the steps in current_model_test.go.
+// Another goroutine does not find the fiber. While the fiber lives, no other goroutine has the
+// record g, and Current-E1 comes before the fiber's goroutine ends. The Go scheduler makes a
+// goroutine that gets the record later ready after that, so its Current-R1 sees the table of
+// Current-E1 or a later one.
+//
+// current_model_test.go explores these steps.
 var current = currentFibers{least: 6}
 
 type currentFibers struct {
 	table atomicx.Pointer[table]
 
 	mu    atomicx.Mutex
-	live  int  // entries
-	used  int  // entries and tombstones
+	live  int  // number of entries
+	used  int  // number of entries and tombstones
 	least uint // a table has at least 1<<least slots; 2 in models
 }
 
-// A table is a hash table with linear probing. Tags are apart from fibers, so that a goroutine that is no fiber touches
-// no other's memory.
+// A table is a hash table with linear probing. Tags are stored apart from fibers, so that a
+// goroutine that is not a fiber touches no fiber's memory.
 type table struct {
 	shift  uint
 	tags   []atomicx.Uint32
@@ -47,15 +51,15 @@ type table struct {
 
 const (
 	noTag   = 0 // the slot is empty
-	goneTag = 1 // a tombstone
-	aTag    = 2 // set in all others
+	goneTag = 1 // the slot holds a tombstone
+	aTag    = 2 // set in all other tags
 )
 
 func newTable(bits uint) *table {
 	return &table{64 - bits, make([]atomicx.Uint32, 1<<bits), make([]atomicx.Pointer[Fiber], 1<<bits)}
 }
 
-// place returns the first slot for g, and its tag.
+// place returns the index of the first slot for g, and the tag of g.
 func (t *table) place(g uintptr) (i uint64, tag uint32) {
 	h := uint64(g) * 0x9e3779b97f4a7c15
 	return h >> t.shift, uint32(h) | aTag
@@ -73,7 +77,7 @@ func (t *table) put(f *Fiber) {
 	}
 }
 
-// find is R2. i is where it has ended.
+// find is Current-R2. i is the slot at which it ended.
 func (t *table) find(g uintptr) (f *Fiber, i uint64) {
 	i, tag := t.place(g)
 	for ; ; i++ {
@@ -89,7 +93,7 @@ func (t *table) find(g uintptr) (f *Fiber, i uint64) {
 	}
 }
 
-// enter is B1. f is the running fiber, and f.g its goroutine's record.
+// enter is Current-B1. f is the running fiber, and f.g its goroutine's record.
 func (c *currentFibers) enter(f *Fiber) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -103,7 +107,7 @@ func (c *currentFibers) enter(f *Fiber) {
 	c.used++
 }
 
-// leave is E1. f is the running fiber.
+// leave is Current-E1. f is the running fiber.
 func (c *currentFibers) leave(f *Fiber) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -119,7 +123,8 @@ func (c *currentFibers) leave(f *Fiber) {
 	}
 }
 
-// rebuild returns a table with the entries of t, which may be nil, and room for at least as many again.
+// rebuild returns a table with the entries of t, which may be nil, and room for at least as many
+// more.
 func (c *currentFibers) rebuild(t *table) *table {
 	size := c.least
 	for 1<<size < 2*(c.live+1) {
@@ -143,17 +148,18 @@ func (f *Fiber) enter() {
 	current.enter(f)
 }
 
-// leave takes f, the running fiber, out of the table.
+// leave removes f, the running fiber, from the table.
 func (f *Fiber) leave() { current.leave(f) }
 
-// Current returns the fiber on which the caller runs, or nil if that is none. It costs some nanoseconds, however many
-// fibers there are. Any goroutine may call it. The threads of a model are no fibers, and do not look: the explorer could not
-// repeat a search that depends on the addresses of records.
+// Current returns the fiber that the caller runs on, or nil if the caller does not run on a fiber.
+// It takes some nanoseconds, however many fibers there are. Any goroutine may call it. In a model
+// it returns nil, because a model's threads are not fibers and the explorer could not repeat a
+// search that depends on the addresses of records.
 func Current() *Fiber {
 	if atomicx.Exploring() {
 		return nil
 	}
-	t := current.table.Load() // (R1)
+	t := current.table.Load() // (Current-R1)
 	if t == nil {
 		return nil
 	}
@@ -161,11 +167,12 @@ func Current() *Fiber {
 	return f
 }
 
-// IsCurrent reports whether the caller runs on f. It may be wrong only if f has not begun or has ended.
+// IsCurrent reports whether the caller runs on f. f must have begun and not ended; otherwise the
+// answer may be wrong.
 func (f *Fiber) IsCurrent() bool { return f.g == g() }
 
-// Stand has Current return, on the calling goroutine, a fiber with the given data until leave is called there. It is for
-// goroutines that run as a part of a fiber, such as those of iter.Pull.
+// Stand makes Current return, on the calling goroutine, a fiber with the given data until leave is
+// called there. It is for goroutines that run as a part of a fiber, such as those of iter.Pull.
 func Stand(data unsafe.Pointer) (leave func()) {
 	f := &Fiber{Data: data}
 	f.enter()

@@ -11,11 +11,11 @@ import (
 	"github.com/heddle-go/heddle/internal/explore"
 )
 
-// A finder is a table of fibers in a model, whose threads have records that the model chooses.
+// A finder is a table of fibers in a model, which chooses the records of its threads.
 type finder struct {
 	currentFibers
 	leaveAs func(c *currentFibers, f *Fiber)
-	held    map[uintptr]bool // the records that a thread has
+	held    map[uintptr]bool // the records that threads hold
 }
 
 func newFinder(m *explore.Model) *finder {
@@ -36,7 +36,8 @@ func newFinder(m *explore.Model) *finder {
 	return c
 }
 
-// expect states that the goroutine with record g is the fiber f, or none. It takes the steps of Current.
+// expect fails unless Current would return f on a goroutine with record g. It takes the steps of
+// Current.
 func (c *finder) expect(g uintptr, f *Fiber) {
 	var found *Fiber
 	if t := c.table.Load(); t != nil {
@@ -47,13 +48,15 @@ func (c *finder) expect(g uintptr, f *Fiber) {
 	}
 }
 
-// acquire waits until no other thread has the record g, as the Go runtime gives a new goroutine the record of one that has ended.
+// acquire waits until no other thread holds the record g. In the same way the Go runtime gives a
+// new goroutine the record of one that has ended.
 func (c *finder) acquire(g uintptr) {
 	explore.Block("the record is free", func() bool { return !c.held[g] })
 	c.held[g] = true
 }
 
-// goroutine is the life of a goroutine with record g: it is no fiber, then one, and then none.
+// goroutine is the life of a goroutine with record g: it is not a fiber, then it is one, and then
+// it is not a fiber again.
 func (c *finder) goroutine(g uintptr) {
 	c.acquire(g)
 	defer delete(c.held, g)
@@ -65,7 +68,7 @@ func (c *finder) goroutine(g uintptr) {
 	c.expect(g, nil)
 }
 
-// collide returns n records that have the same first slot in tables with up to 1<<bits slots.
+// collide returns n records that have the same first slot in tables of up to 1<<bits slots.
 func collide(n int, bits uint) (gs []uintptr) {
 	at := func(g uintptr) uint64 { i, _ := (&table{shift: 64 - bits}).place(g); return i }
 	for g := uintptr(1 << 20); len(gs) < n; g += 64 {
@@ -76,13 +79,17 @@ func collide(n int, bits uint) (gs []uintptr) {
 	return gs
 }
 
-// A story is a model of the table: goroutines with the records come, one after the other where a record stands twice, beside fibers with
-// the records stay, which are in the table until all others have ended. The first of these looks itself up meanwhile.
+// A story is a model of the table. The fibers with the records stay remain in the table until all
+// other threads have ended. Beside them, goroutines with the records come enter and leave, one
+// after the other where a record occurs twice. The first of the fibers that stay looks itself up
+// lookups times meanwhile.
 type story struct {
 	lookups    int
 	stay, come []uintptr
-	goes       []uintptr // fibers that were there before; all but one have left, and when that leaves, the table shrinks
-	plant      func(c *finder)
+	// goes are fibers that were in the table before. All but one have left, and when the last one
+	// leaves, the table shrinks.
+	goes  []uintptr
+	plant func(c *finder)
 }
 
 func (x story) model(m *explore.Model) {
@@ -140,16 +147,20 @@ func TestModelCurrent(t *testing.T) {
 		preemptions int
 		story
 	}{
-		{3, story{lookups: 2, stay: g[:1], come: g[1:2]}},    // beside a reader
-		{2, story{lookups: 2, stay: g[:1], come: g[1:3]}},    // tombstones
-		{2, story{lookups: 1, stay: g[:3], come: g[3:4]}},    // the table grows from 4 slots to 8
-		{2, story{lookups: 1, stay: g[:3], come: g[3:5]}},    // beside one that has entered, or left
-		{2, story{stay: g[:3], come: []uintptr{g[3], g[3]}}}, // a record again, beside the growth
-		{2, story{come: []uintptr{g[0], g[0]}}},              // from no table
+		{3, story{lookups: 2, stay: g[:1], come: g[1:2]}}, // beside a reader
+		{2, story{lookups: 2, stay: g[:1], come: g[1:3]}}, // with tombstones
+		{2, story{lookups: 1, stay: g[:3], come: g[3:4]}}, // the table grows from 4 slots to 8
+		// beside a fiber that enters or leaves
+		{2, story{lookups: 1, stay: g[:3], come: g[3:5]}},
+		// a record is used again while the table grows
+		{2, story{stay: g[:3], come: []uintptr{g[3], g[3]}}},
+		{2, story{come: []uintptr{g[0], g[0]}}}, // beginning without a table
 		{1, story{come: []uintptr{g[0], g[0], g[1]}}},
-		{3, story{lookups: 2, stay: g[:1], goes: g[5:12]}},               // it shrinks from 16 slots
-		{2, story{lookups: 1, stay: g[:1], goes: g[5:12], come: g[1:2]}}, // or not
-		{2, story{stay: g[:1], goes: g[5:12], come: g[5:6]}},             // a record again, beside that
+		// the table shrinks from 16 slots
+		{3, story{lookups: 2, stay: g[:1], goes: g[5:12]}},
+		{2, story{lookups: 1, stay: g[:1], goes: g[5:12], come: g[1:2]}}, // or does not shrink
+		// a record is used again while the table shrinks
+		{2, story{stay: g[:1], goes: g[5:12], come: g[5:6]}},
 	} {
 		explore.Run(t, explore.Config{Preemptions: x.preemptions}, x.model)
 	}
@@ -158,8 +169,8 @@ func TestModelCurrent(t *testing.T) {
 	}.model)
 }
 
-// If the table is looked for before the lock is taken, a fiber leaves a table of which there is a copy, and the goroutine that gets its record
-// is taken for it.
+// If leave loads the table before it takes the lock, a fiber may leave a table that has been
+// copied. Then the goroutine that gets its record is taken for that fiber.
 func TestModelCurrentLeavesAnOldTable(t *testing.T) {
 	g := collide(5, 6)
 	x := story{stay: g[:2], come: []uintptr{g[2], g[3], g[2]}, plant: func(c *finder) {
@@ -178,7 +189,8 @@ func TestModelCurrentLeavesAnOldTable(t *testing.T) {
 	require.Contains(t, failure.Message, "want 0x0")
 }
 
-// If an entry leaves an empty slot behind, a fiber behind it does not find itself.
+// If leave makes the slot empty instead of leaving a tombstone, a fiber in a later slot does not
+// find itself.
 func TestModelCurrentLeavesAnEmptySlot(t *testing.T) {
 	g := collide(3, 6)
 	x := story{lookups: 1, stay: g[:1], come: g[1:3], plant: func(c *finder) {

@@ -1,35 +1,34 @@
-// Package fiber gives symmetric coroutines: a running fiber exchanges itself
-// with any sleeping one, in one switch, without a scheduler in between.
+// Package fiber provides symmetric coroutines. A running fiber exchanges itself with any sleeping
+// fiber in one switch, without a scheduler in between.
 //
 // # Slots
 //
-// The only supported door to the Go runtime's coroutine switch is [iter.Pull].
-// A Pull holds exactly one sleeping goroutine at any time, and its next and
-// yield both mean "exchange me with the one it holds". They must alternate,
-// but it does not matter who calls them. So a Pull is used here as a slot:
+// [iter.Pull] is the only supported way to the Go runtime's coroutine switch. A Pull holds exactly
+// one sleeping goroutine at any time. Its next and its yield both exchange the caller with the
+// goroutine that it holds. Calls of the two must alternate, but any goroutine may make them. So
+// this package uses a Pull as a slot:
 //
-//   - every sleeping fiber sleeps in exactly one slot, that of Fiber.at, and every
-//     slot holds exactly one sleeping fiber;
-//   - to switch from self to to, self takes to's place: it calls next or
-//     yield, whichever is due, on the slot in which to sleeps.
+//   - Every sleeping fiber sleeps in exactly one slot, that of Fiber.at, and every slot holds
+//     exactly one sleeping fiber.
+//   - To switch from self to to, self takes the place of to: it calls next or yield, whichever is
+//     due, on the slot that to sleeps in.
 //
-// A fiber therefore wanders from slot to slot. The slot of its own Pull
-// matters again only when it ends: the function given to
-// Pull returns, and the Go runtime then resumes whoever sleeps in that slot.
-// [Reaper] deals with that.
+// A fiber therefore wanders from slot to slot. The slot of its own Pull matters again only when it
+// ends. Then the function given to Pull returns, and the Go runtime resumes the fiber that sleeps
+// in that slot. [Reaper] deals with that.
 //
 // # Threads
 //
-// A coroutine created by a goroutine that is locked to its thread can only
-// be exchanged on that thread with that lock. Fibers are to migrate, so [New]
-// and [Switch] must be called while the goroutine is not locked.
+// A coroutine that was created by a goroutine locked to its thread can only be exchanged on that
+// thread and with that lock. Fibers must be able to migrate, so [New] and [Switch] must be called
+// while the goroutine is not locked.
 //
 // # Ownership
 //
-// A sleeping fiber has one owner: whoever is entitled to switch to it. The
-// caller of [Switch] must own to and is, from the moment of the exchange, owned
-// by whoever the woken fiber hands it to. This package does not synchronise
-// owners; handing a fiber over must order memory.
+// A sleeping fiber has one owner, the party that is entitled to switch to it. The caller of
+// [Switch] must own to. From the moment of the exchange, the caller's own fiber belongs to the
+// party that the woken fiber hands it to. This package does not synchronise owners. Handing a fiber
+// over must order memory.
 package fiber
 
 import (
@@ -41,50 +40,52 @@ import (
 	"github.com/heddle-go/heddle/internal/prefetch"
 )
 
-// Fiber is a goroutine that can be exchanged with other fibers, together with the slot
-// that its iter.Pull is. Each started task that waits has one, so it is small.
+// Fiber is a goroutine that can be exchanged with other fibers, together with the slot of its
+// iter.Pull. Each started task that waits has one, so it is small.
 type Fiber struct {
-	at *Fiber // in whose slot it sleeps; nil while it runs
+	at *Fiber // the fiber in whose slot it sleeps; nil while it runs
 
-	// The slot. Whoever switches through it owns the fiber that sleeps there.
+	// These form the slot. The party that switches through it owns the fiber that sleeps there.
 	next   func() (struct{}, bool)
 	yield  func(struct{}) bool
 	inNext bool // the sleeper sleeps in next, so yield is due
 
-	relayed bool // when woken: do nothing but switch on, to relays[f]
+	relayed bool // when woken: only switch on, to relays[f]
 	dying   bool // when woken: return from the body
 
-	// Goexits is how many runtime.Goexits its stack is in the deferred calls of. When such a body ends, iter.Pull raises the
-	// Goexit again in the fiber that sleeps in this one's slot, so the Reaper resumes it for the last time from a goroutine of its own.
-	// The running fiber's own.
+	// Goexits is the number of runtime.Goexits that the body has gone on after, inside a deferred
+	// call of each. When such a body ends, iter.Pull raises the Goexit again in the fiber that
+	// sleeps in this one's slot. So the Reaper resumes it for the last time from a throw-away
+	// goroutine. Only the running fiber writes Goexits.
 	Goexits uint8
 
-	// Since is for the fiber's owner to use, and others may read it: when the fiber began to wait.
+	// Since is for the fiber's owner, to note when the fiber began to wait. Others may read it.
 	Since atomicx.RelaxedUint32
 
-	g uintptr // the Go runtime's record of the goroutine: see current.go. Set by Start
+	g uintptr // g is the Go runtime's record of the goroutine, set by Start: see current.go.
 
-	// Data is for the running fiber to use, and for a caller that gets that fiber from Current.
+	// Data is for the running fiber, and for a caller that got this fiber from Current.
 	Data unsafe.Pointer
 
 	place prefetch.Place
 }
 
-// relays says to whom relayed fibers switch on. Only a Reaper makes any.
-var relays sync.Map // of *Fiber to *Fiber
+// relays holds the fibers that relayed fibers switch on to. Only a Reaper adds any.
+var relays sync.Map // from *Fiber to *Fiber
 
-// Init makes f a sleeping fiber whose body is switched to for the first time by calling body.
-// That must begin with [Fiber.Start] and do nothing more if this returns false; it must return when
-// [Fiber.Dying] is true after a switch, and at no other time. The caller must not be locked
-// to its thread. (Body is handed to iter.Pull as it is, which saves a closure for each fiber.)
+// Init makes f a sleeping fiber with the given body. The first switch to f calls body, which must
+// begin with [Fiber.Start] and return at once if that returns false. body must return when
+// [Fiber.Dying] is true after a switch, and at no other time. The caller must not be locked to its
+// thread.
+//
+// Init hands body to iter.Pull as it is, which saves a closure for each fiber.
 func (f *Fiber) Init(body func(yield func(struct{}) bool)) {
 	f.next, _ = iter.Pull(body)
 	f.at = f
 }
 
-// Start is the first thing that the body of f calls, with its argument. It reports whether
-// there is anything to do: a fiber that is ended before it began has nothing. The last thing that the body calls is
-// End.
+// Start must be the first call of f's body, with the body's argument. It returns false if the fiber
+// is being ended before it began; then the body must return. The body's last call must be End.
 func (f *Fiber) Start(yield func(struct{}) bool) bool {
 	f.yield = yield
 	if f.relayed {
@@ -97,16 +98,16 @@ func (f *Fiber) Start(yield func(struct{}) bool) bool {
 	return true
 }
 
-// End is called by the body of f, the last thing. If the body may end by a runtime.Goexit, it is the first call that the body defers:
-// a second Goexit, in a deferred call of the first, goes on with the deferred calls that are older than that.
-// If Start has reported false, End does nothing.
+// End must be the last call of f's body. If the body may end by a runtime.Goexit, the body must
+// defer End before all other calls, because a second Goexit, in a deferred call of the first, goes
+// on with the deferred calls that are older. If Start has returned false, End does nothing.
 func (f *Fiber) End() {
 	if f.g != 0 {
 		f.leave()
 	}
 }
 
-// New returns a new fiber that runs body.
+// New returns a new sleeping fiber that runs body at the first switch to it.
 func New(body func(f *Fiber)) *Fiber {
 	f := &Fiber{}
 	f.Init(func(yield func(struct{}) bool) {
@@ -118,16 +119,16 @@ func New(body func(f *Fiber)) *Fiber {
 	return f
 }
 
-// Adopt makes a fiber of the calling goroutine, so that it can switch to
-// others. An adopted fiber ends as any goroutine does, while it runs; by then
-// no slot may hold it, which is so whenever it runs.
+// Adopt makes a fiber of the calling goroutine, so that it can switch to others. The goroutine may
+// end like any other while it runs, because no slot holds it then.
 func Adopt() *Fiber { return &Fiber{} }
 
-// Take puts f, which runs, in the place of to, and returns the fiber whose slot that is. The caller
-// must now call what that one's Turn returns. Most callers use [Switch]. Take and Turn
-// are apart, and inline, because each frame between the switch and the code that asked for it costs
-// several nanoseconds: the processor cannot predict the returns on the other stack. They are for
-// fibers that are never given to a [Reaper] while they sleep so.
+// Take puts the running fiber f in the place of to and returns the fiber whose slot that is. The
+// caller must then call the function that slot.Turn returns. Most callers use [Switch] instead.
+//
+// Take and Turn are separate and inline because each frame between the switch and the code that
+// asked for it costs several nanoseconds: the processor cannot predict the returns on the other
+// stack. They are only for fibers that are never given to a [Reaper] while they sleep in this way.
 func (f *Fiber) Take(to *Fiber) (slot *Fiber) {
 	slot = to.at
 	to.at = nil
@@ -135,9 +136,9 @@ func (f *Fiber) Take(to *Fiber) (slot *Fiber) {
 	return slot
 }
 
-// Turn returns the function to call for the exchange in f's slot: next, or else yield with an
-// empty struct. Calling it puts the running fiber, which has taken its place there, to
-// sleep and wakes the one that slept.
+// Turn returns the function to call for the exchange in f's slot: either next, or yield, to be
+// called with an empty struct. The running fiber must have taken its place in that slot before. The
+// call puts it to sleep and wakes the fiber that slept there.
 func (f *Fiber) Turn() (next func() (struct{}, bool), yield func(struct{}) bool) {
 	f.inNext = !f.inNext
 	if f.inNext {
@@ -154,9 +155,9 @@ func (f *Fiber) exchange() {
 	}
 }
 
-// Switch puts self to sleep and wakes to. It returns when somebody switches to
-// self. self must be the running fiber; to must be asleep and owned by the
-// caller, whose thread must not be locked.
+// Switch puts self to sleep and wakes to. It returns when another fiber switches to self. self must
+// be the running fiber. to must be asleep, and the caller must own it. The caller must not be
+// locked to its thread.
 func Switch(self, to *Fiber) {
 	self.Take(to).exchange()
 	if self.relayed {
@@ -164,8 +165,7 @@ func Switch(self, to *Fiber) {
 	}
 }
 
-// forward switches on for as long as the fiber is woken only to pass the
-// processor on.
+// forward switches on while the fiber is woken only to pass the processor on.
 func (f *Fiber) forward() {
 	for f.relayed {
 		f.relayed = false
@@ -174,7 +174,7 @@ func (f *Fiber) forward() {
 	}
 }
 
-// Self returns f. It makes a [Sleeper] of every type that embeds a Fiber.
+// Self returns f. It makes every type that embeds a Fiber a [Sleeper].
 func (f *Fiber) Self() *Fiber { return f }
 
 func (f *Fiber) relay(to *Fiber) {
@@ -182,12 +182,13 @@ func (f *Fiber) relay(to *Fiber) {
 	relays.Store(f, to)
 }
 
-// Dying reports whether the body has to return. Only the running fiber may
-// ask.
+// Dying reports whether the body has to return. Only the running fiber may call it.
 func (f *Fiber) Dying() bool { return f.dying }
 
-// Mark notes where the stack of the calling goroutine is. The running fiber calls it before it sleeps.
+// Mark notes the position of the calling goroutine's stack. The running fiber calls it before it
+// sleeps.
 func (f *Fiber) Mark() { f.place.Mark() }
 
-// Warm has the processor fetch what f, which sleeps, touches first when it is woken.
+// Warm makes the processor fetch the memory that the sleeping fiber f touches first when it is
+// woken.
 func (f *Fiber) Warm() { f.place.Warm(f.g) }

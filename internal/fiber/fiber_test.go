@@ -152,7 +152,7 @@ func BenchmarkSwitch(b *testing.B) {
 	Reap([]*Fiber{f})
 }
 
-// shuffle makes n fibers that sleep anywhere among each other.
+// shuffle returns n fibers that sleep in each other's slots at random.
 func shuffle(n int) []*Fiber {
 	main := Adopt()
 	all := make([]*Fiber, n)
@@ -173,8 +173,8 @@ func shuffle(n int) []*Fiber {
 	return all
 }
 
-// A Reaper that is given fibers little by little ends them all, however far they have wandered: it remembers those whose slots
-// hold fibers that come later.
+// A Reaper that gets fibers a few at a time ends all of them, however far they have wandered,
+// because it remembers the fibers whose slots hold later ones.
 func TestReaperLittleByLittle(t *testing.T) {
 	const n, step = 1000, 10
 	all := shuffle(n)
@@ -206,11 +206,12 @@ func BenchmarkReap(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/fiber")
 }
 
-// leastSlots is the size of the smallest table.
+// leastSlots is the number of slots of the smallest table.
 var leastSlots = 1 << current.least
 
-// Each fiber is found on its own goroutine, also after switches and Goexits, and on no other; what has ended is in no table, so
-// that a goroutine that gets its record is no fiber.
+// Each fiber is found on its own goroutine, also after switches and Goexits, and on no other. A
+// fiber that has ended is in no table, so a goroutine that gets its record is not taken for a
+// fiber.
 func TestCurrent(t *testing.T) {
 	is := func(want *Fiber) {
 		if f := Current(); f != want {
@@ -268,7 +269,7 @@ func TestCurrent(t *testing.T) {
 	require.LessOrEqual(t, len(current.table.Load().tags), max(leastSlots, 8*before))
 }
 
-// The fallback for ports without assembly: the number is the caller's alone.
+// The number, which ports without assembly use, belongs to the calling goroutine alone.
 func TestGoroutineNumber(t *testing.T) {
 	n := number()
 	require.NotZero(t, n)
@@ -307,12 +308,11 @@ func BenchmarkCurrent(b *testing.B) {
 	}
 }
 
-// An entry is found behind tombstones, and behind those of others with its tag.
+// An entry is found behind tombstones and behind other entries with the same tag.
 func TestFindGoesOn(t *testing.T) {
 	table := newTable(6)
 	at := func(g uintptr) uint64 { i, _ := table.place(g); return i }
-	// Records whose first slot is that of the first one, and one of them with the same tag: 2^32 times an odd number apart, h has the
-	// same lower half.
+	// The records of a and b have the same first slot.
 	a := &Fiber{g: 1 << 20}
 	var b *Fiber
 	for g := a.g; b == nil; g += 64 {
@@ -331,7 +331,7 @@ func TestFindGoesOn(t *testing.T) {
 	f, _ = table.find(a.g)
 	require.Nil(t, f)
 
-	// A slot that has the tag of c, with another fiber.
+	// A slot has the tag of c and holds another fiber.
 	c := &Fiber{g: b.g + 64}
 	_, tag := table.place(c.g)
 	j := at(c.g)
@@ -347,11 +347,12 @@ func TestFindGoesOn(t *testing.T) {
 	require.Same(t, c, f)
 }
 
-// Entries that come and go fill no table with tombstones: there is always an empty slot, at which find ends.
+// Entries that come and go do not fill a table with tombstones: there is always an empty slot, at
+// which find ends.
 func TestTombstones(t *testing.T) {
 	done := make(chan struct{})
 	for range 8 * leastSlots {
-		go func() { // a goroutine each, so that the records differ
+		go func() { // one goroutine for each, so that the records differ
 			Stand(nil)()
 			done <- struct{}{}
 		}()

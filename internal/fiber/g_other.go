@@ -2,5 +2,5 @@
 
 package fiber
 
-// g returns what tells the calling goroutine from others.
+// g returns a number that identifies the calling goroutine.
 func g() uintptr { return number() }

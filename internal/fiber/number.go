@@ -6,7 +6,8 @@ import (
 	"strconv"
 )
 
-// number returns the number of the calling goroutine, which no other goroutine of the process has. It takes a microsecond.
+// number returns the number of the calling goroutine, which is unique in the process. It takes a
+// microsecond.
 func number() uintptr {
 	var buf [64]byte
 	head := buf[:runtime.Stack(buf[:], false)] // "goroutine 12 [running]: ..."

@@ -1,26 +1,29 @@
 package fiber
 
-// A Sleeper is a fiber, or has one embedded.
+// A Sleeper is a fiber or a type that embeds one.
 type Sleeper interface{ Self() *Fiber }
 
-// A Reaper ends fibers, as many at a time as its user likes. It owns the fibers that it was given with Add, and each must be
-// asleep outside of any work, so that it returns when it sees Dying. The zero Reaper has none. One goroutine at a time
-// may use it, an ordinary one.
+// A Reaper ends fibers, as many at a time as its caller asks for. It owns the fibers that Add gave
+// it. Each of them must sleep outside of any work, so that it returns when it sees Dying. The zero
+// Reaper has no fibers. Only one goroutine at a time may use a Reaper, and it must not be a fiber.
 //
-// A fiber ends by returning, and that wakes the fiber that sleeps in its own slot. So the Reaper first brings it home: the
-// Reaper takes the occupant's place, the occupant takes the fiber's, and the fiber its own. That needs an occupant that nothing
-// else can wake meanwhile, so one of the Reaper's own. If a stranger sleeps in a fiber's slot, the fiber has to stay until
-// the stranger is added too, or until all have been taken back with Left, and the fiber has slept elsewhere.
+// A fiber ends by returning, which wakes the fiber that sleeps in its own slot. So the Reaper first
+// brings the fiber home: the Reaper takes the occupant's place, the occupant takes the fiber's
+// place, and the fiber its own. The occupant must be one of the Reaper's own fibers, because no
+// other party may wake it meanwhile. If a stranger sleeps in a fiber's slot, the fiber has to stay
+// until the stranger is added too, or until the caller has taken all fibers back with Left and the
+// fiber has slept elsewhere.
 //
-// Fibers wander, so after some time the occupant of a slot can be any fiber of the pool. Therefore a Reaper that is given
-// the fibers of a large pool little by little must remember those that it could not end. Once the occupant of a fiber's slot is the
-// Reaper's, the slot's occupant always will be: an occupant that ends leaves its place to the one that slept in its own slot.
+// Fibers wander, so after some time any fiber of a pool may be the occupant of a slot. Therefore a
+// Reaper that gets the fibers of a large pool a few at a time must remember the fibers that it
+// could not end. Once the occupant of a fiber's slot belongs to the Reaper, this stays so, because
+// an occupant that ends leaves its place to the fiber that slept in its own slot.
 type Reaper[S Sleeper] struct {
-	todo []S          // not ended, in the order in which End looks at them
-	in   map[*Fiber]S // by the slot's fiber: which of todo sleeps in the slot
+	todo []S          // not ended, in the order in which End tries them
+	in   map[*Fiber]S // by a slot's fiber: the fiber of todo that sleeps in the slot
 }
 
-// Add gives the Reaper fibers.
+// Add gives fs to the Reaper.
 func (r *Reaper[S]) Add(fs ...S) {
 	if len(fs) == 0 {
 		return
@@ -34,12 +37,13 @@ func (r *Reaper[S]) Add(fs ...S) {
 	r.todo = append(r.todo, fs...)
 }
 
-// looksPerEnd is at how many fibers End looks for each that it may end. A look costs about a tenth of ending a fiber
-// (BenchmarkReap), so this doubles the time of a call at most, and goes through what wandered far in few calls.
+// looksPerEnd is the number of fibers that End tries for each one that it may end. A try costs
+// about a tenth of ending a fiber (BenchmarkReap). So 8 at most doubles the time of a call, and few
+// calls suffice to get through fibers that have wandered far.
 const looksPerEnd = 8
 
-// End ends up to most fibers and returns how many it has ended. It reports whether it has found that strangers sleep in the slots
-// of all others.
+// End ends at most most fibers and returns the number that it has ended. stuck reports whether it
+// found strangers in the slots of all the others.
 func (r *Reaper[S]) End(most int) (n int, stuck bool) {
 	self := Adopt()
 	stuck = len(r.todo) <= looksPerEnd*most
@@ -65,17 +69,17 @@ func (r *Reaper[S]) End(most int) (n int, stuck bool) {
 	return n, stuck
 }
 
-// Len returns the number of fibers that have been added and have not ended.
+// Len returns the number of added fibers that have not ended.
 func (r *Reaper[S]) Len() int { return len(r.todo) }
 
-// Left takes back the fibers that have not ended.
+// Left takes back the fibers that have not ended and returns them.
 func (r *Reaper[S]) Left() []S {
 	left := r.todo
 	*r = Reaper[S]{}
 	return left
 }
 
-// end ends f, or reports false if a stranger sleeps in f's slot. self is the calling goroutine.
+// end ends f. It returns false if a stranger sleeps in f's slot. self is the calling goroutine.
 func (r *Reaper[S]) end(self, f *Fiber) bool {
 	if at := f.at; at != f {
 		s, ok := r.in[f]
@@ -83,7 +87,8 @@ func (r *Reaper[S]) end(self, f *Fiber) bool {
 			return false
 		}
 		h := s.Self()
-		// self sleeps in f's slot, h where f did; then f in its own, and self runs.
+		// After this, self sleeps in f's slot and h where f slept. Then f sleeps in its own slot,
+		// and self runs.
 		h.relay(f)
 		f.relay(self)
 		Switch(self, h)
@@ -104,7 +109,7 @@ func (r *Reaper[S]) end(self, f *Fiber) bool {
 	return true
 }
 
-// Reap ends fibers and returns those that it had to leave; see [Reaper].
+// Reap ends fibers and returns those that it could not end; see [Reaper].
 func Reap[S Sleeper](fibers []S) (left []S) {
 	var r Reaper[S]
 	r.Add(fibers...)

@@ -2,9 +2,9 @@
 
 package preempt
 
-// Poll charges one unit of budget and reports whether there is a reason to
-// take the slow path: somebody asked, or the budget is spent. It inlines; it costs a
-// load, a decrement and a branch. Only the running unit may call it.
+// Poll takes one poll from the budget. It reports whether the unit should take the slow path,
+// because it was asked to give way or the budget is spent. Poll inlines to a load, a decrement and
+// a branch. Only the running unit may call it.
 func (f *Flag) Poll() bool {
 	f.budget--
 	return f.budget < f.mark.Load()
@@ -12,5 +12,5 @@ func (f *Flag) Poll() bool {
 
 func (f *Flag) setBudget(n int32) { f.budget = n }
 
-// Budget returns what is left of the last Grant; negative when overdrawn.
+// Budget returns the rest of the last Grant. It is negative when overdrawn.
 func (f *Flag) Budget() int32 { return f.budget }

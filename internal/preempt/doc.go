@@ -1,4 +1,4 @@
-// Package preempt is the flag, the slice and the monitor of the public package of that name, which tells how they are used, together
-// with what only the scheduler needs: the timers that the monitor drives, a second way to reach a unit, and a look at a flag that
-// charges nothing.
+// Package preempt implements the public package of the same name, whose doc explains how to use it.
+// It adds what only the scheduler needs: the monitor calls a Tick for timers, [Nudger] is a second
+// way to reach a unit, and [Flag.Marked] looks at a flag without charging its budget.
 package preempt

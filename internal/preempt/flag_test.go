@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A zero Flag takes the slow path at once: it has no budget.
+// A zero Flag takes the slow path at once, because it has no budget.
 func TestZeroFlagHasNoBudget(t *testing.T) {
 	var f Flag
 	require.True(t, f.Poll())
@@ -36,7 +36,7 @@ func TestGrantIsCut(t *testing.T) {
 	require.True(t, f.Poll(), "no budget hides a mark")
 }
 
-// A mark reaches the dispatch it names and no other; whichever looks clears it.
+// A mark reaches only the dispatch that it names. Any dispatch that calls Asked clears it.
 func TestMarkNamesItsDispatch(t *testing.T) {
 	for _, id := range []uint32{0, 1, MaxID, MaxID + 1, 1<<32 - 1} {
 		var f Flag
@@ -56,7 +56,7 @@ func TestMarkNamesItsDispatch(t *testing.T) {
 	}
 }
 
-// The last mark counts.
+// A later mark replaces an earlier one.
 func TestMarksOverwrite(t *testing.T) {
 	var f Flag
 	f.Grant(1)

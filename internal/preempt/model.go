@@ -2,8 +2,9 @@
 
 package preempt
 
-// Doze is the monitor's way to sleep (M1 and M2 of [Monitor.KickBefore]), for models in other packages: next is what Tick has
-// returned. It returns until when the monitor would sleep if nothing kicked it, and false if it has to tick again first.
+// Doze makes the monitor's decision to sleep (Kick-M1 and Kick-M2 of [Monitor.KickBefore]) for
+// models in other packages. next is the result of Tick. until is the time until which the monitor
+// would sleep without a kick, and sleeps is false if it has to tick again first.
 func (m *Monitor) Doze(now, next int64) (until int64, sleeps bool) {
 	if until = never; next != 0 {
 		until = next

@@ -11,11 +11,10 @@ import (
 	"github.com/heddle-go/heddle/internal/label"
 )
 
-// The back-off of a monitor: it looks again after MinTick when it had something to
-// do, and doubles the pause up to MaxTick while it has not. The ends are those of
-// the Go runtime's sysmon. That one stays at its shortest pause for a
-// millisecond first; this one does not, since its ticks are a goroutine's and disturb
-// the units that compute.
+// The monitor ticks again MinTick after it had something to do. Otherwise it doubles the pause, up
+// to MaxTick. These two values are those of the Go runtime's sysmon. Unlike that one, this monitor
+// does not stay at its shortest pause for a millisecond first, because a goroutine runs its ticks
+// and disturbs the units that compute.
 const (
 	MinTick = 20 * time.Microsecond
 	MaxTick = 10 * time.Millisecond
@@ -24,76 +23,74 @@ const (
 // A Dispatch is one stay of a unit of work on a processor.
 type Dispatch struct {
 	Flag *Flag  // the unit's flag
-	Life uint64 // changes when the flag comes to serve another unit
+	Life uint64 // changes when the flag begins to serve another unit
 	ID   uint32 // the number of the stay, as [Flag.Ask] names it
 }
 
-// A Unit is something that runs dispatches one after the other, such as a
-// worker. Its methods are called by the monitor's goroutine only.
+// A Unit runs dispatches one after the other, as a worker does. Only the monitor's goroutine calls
+// its methods.
 type Unit interface {
-	// Dispatch returns the present dispatch, or false if there is none.
+	// Dispatch returns the present dispatch, or false if none is running.
 	Dispatch() (Dispatch, bool)
-	// Stalled is told, once, of a dispatch that has passed no yield point for
-	// that long although it was asked to.
+	// Stalled is called, once, for a dispatch that has run for age and has passed no yield point
+	// although it was asked to give way.
 	Stalled(d Dispatch, age time.Duration)
 }
 
-// A Nudger is a [Unit] that has other means, besides the flag, to make a dispatch come to its
-// slow path. Nudge is called after each Ask, by the monitor's goroutine.
+// A Nudger is a [Unit] that, besides the flag, has another way to bring a dispatch to its slow
+// path. The monitor's goroutine calls Nudge after each Ask.
 type Nudger interface {
 	Nudge()
 }
 
-// Config is what a [Monitor] watches and does.
+// Config is the configuration of a [Monitor].
 type Config struct {
 	Units   []Unit        // watched from the start; see [Monitor.Watch]
 	Quantum time.Duration // see [Monitor.SetQuantum]
 	Stall   time.Duration // see [Monitor.SetStall]
 
-	// Tick is called at each tick. It returns the time at which the monitor has to
-	// tick again at the latest, in nanoseconds of Now, or 0; and whether
-	// there was something to do.
+	// Tick is called at each tick. next is the time by which the monitor has to tick again, in
+	// nanoseconds of Now, or 0 for no such time. busy reports whether there was something to do.
 	Tick func(now int64) (next int64, busy bool)
-	// Idle reports whether there is nothing to watch. When it has been true for
-	// some ticks, the monitor sleeps until Kick, or until the time that Tick
-	// returned.
+	// Idle reports whether there is nothing to watch. After it has returned true for idleTicks
+	// ticks in a row, the monitor sleeps until Kick or until the time that Tick returned.
 	Idle func() bool
 	// Now is the clock, in nanoseconds.
 	Now func() int64
 }
 
-// idleTicks is how many ticks in a row, the last ones MaxTick apart, must
-// find the units idle before the monitor sleeps. A second: a caller that submits now
-// and then must not pay for waking the monitor each time.
+// idleTicks is the number of ticks in a row that must find the units idle before the monitor
+// sleeps. The last ones are MaxTick apart, so this takes about a second. A shorter time would make
+// a caller that submits now and then pay for waking the monitor each time.
 const idleTicks = 100
 
-// A Monitor watches units and asks those that overrun their quantum to give
-// way: Go's sysmon, as a goroutine.
+// A Monitor watches units and asks those that overrun their quantum to give way, like sysmon of the
+// Go runtime, but as a goroutine.
 type Monitor struct {
 	cfg     Config
 	quantum atomic.Duration
 	stall   atomic.Duration
 
-	units atomicx.Pointer[[]Unit] // copied to change it, under mu
+	units atomicx.Pointer[[]Unit] // copied on change, under mu
 	mu    sync.Mutex
-	seen  []seen // of the unit with the same index
+	seen  []seen // for the unit with the same index
 	kick  chan struct{}
 	quit  chan struct{}
 	done  chan struct{}
 	once  sync.Once
-	until atomicx.Int64 // when it ticks next; never while it sleeps without an end
+	until atomicx.Int64 // time of the next tick; never while it sleeps until Kick
 }
 
 type seen struct {
 	d        Dispatch
-	since    int64 // first tick that saw it
-	asked    int64 // first tick that asked it; 0: none
+	since    int64 // the first tick that saw it
+	asked    int64 // the first tick that asked it, or 0
 	reported bool
 }
 
 const never = 1<<63 - 1
 
-// NewMonitor returns a monitor that runs until Stop. It is not started.
+// NewMonitor returns a monitor that is not started.
 func NewMonitor(cfg Config) *Monitor {
 	m := &Monitor{
 		cfg:  cfg,
@@ -107,15 +104,16 @@ func NewMonitor(cfg Config) *Monitor {
 	return m
 }
 
-// SetQuantum has dispatches that are older asked to give way, from the next tick on. It must be positive. Any goroutine may call it.
+// SetQuantum sets the age at which dispatches are asked to give way, from the next tick on. d must
+// be positive. Any goroutine may call SetQuantum.
 func (m *Monitor) SetQuantum(d time.Duration) { m.quantum.Store(d) }
 
-// SetStall has dispatches reported as stalled that are older and have not heard that they were asked, from the next tick on; 0 for
-// never. Any goroutine may call it.
+// SetStall sets the age at which dispatches that have not noticed a request are reported as
+// stalled, from the next tick on. 0 means never. Any goroutine may call SetStall.
 func (m *Monitor) SetStall(d time.Duration) { m.stall.Store(d) }
 
-// Watch has the monitor watch further units from its next tick on. Anybody may call it, also
-// from within a callback.
+// Watch adds units that the monitor watches from its next tick on. Any goroutine may call it, also
+// from a callback.
 func (m *Monitor) Watch(us ...Unit) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -126,18 +124,18 @@ func (m *Monitor) Watch(us ...Unit) {
 	m.units.Store(&all)
 }
 
-// Start starts the monitor's goroutine. Call it once.
+// Start starts the monitor's goroutine. It must be called only once.
 func (m *Monitor) Start() { go m.run() }
 
-// Stop ends the monitor and waits for its goroutine. It may be called more than once, but
-// not from within a callback.
+// Stop ends the monitor and blocks until its goroutine has ended. It may be called more than once,
+// but not from a callback and not before Start.
 func (m *Monitor) Stop() {
 	m.once.Do(func() { close(m.quit) })
 	<-m.done
 }
 
-// Asleep reports whether the monitor sleeps without an end. Whoever makes the units
-// busy then has to Kick it.
+// Asleep reports whether the monitor sleeps until it is kicked. A goroutine that makes units busy
+// then has to call Kick.
 func (m *Monitor) Asleep() bool { return m.until.Load() == never }
 
 // Kick makes the monitor tick soon. It never blocks.
@@ -148,14 +146,15 @@ func (m *Monitor) Kick() {
 	}
 }
 
-// KickBefore kicks the monitor if it would not tick by the given time. The caller
-// has first made known, where Tick looks, what is due then:
+// KickBefore kicks the monitor if it would not tick by time t. Before the call, the caller has
+// published, where Tick looks, that something is due at t:
 //
-//	caller                             monitor
-//	C1 publish what is due at t        M1 store until
-//	C2 load until; kick if after t     M2 ask Tick again for what is due first
+//	caller                                  monitor
+//	Kick-C1  publish what is due at t       Kick-M1  store until
+//	Kick-C2  load until; kick if it is      Kick-M2  call Tick again for the earliest
+//	         after t                                 time that is due
 //
-// Either C2 sees the until of M1, or M2 sees what C1 published.
+// Either Kick-C2 sees the until of Kick-M1, or Kick-M2 sees what Kick-C1 published.
 func (m *Monitor) KickBefore(t int64) {
 	if m.until.Load() > t {
 		m.Kick()
@@ -163,7 +162,7 @@ func (m *Monitor) KickBefore(t int64) {
 }
 
 func (m *Monitor) run() {
-	label.Clear() // those of the caller of Start
+	label.Clear() // the caller of Start may have set labels
 	defer close(m.done)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -208,10 +207,10 @@ func (m *Monitor) run() {
 	}
 }
 
-// doze makes known until when the monitor sleeps, and reports false if it must not.
+// doze publishes until when the monitor will sleep. It returns false if the monitor must not sleep.
 func (m *Monitor) doze(now, until int64) bool {
-	m.until.Store(until) // (M1)
-	// (M2); and Idle again, for Asleep.
+	m.until.Store(until) // (Kick-M1)
+	// (Kick-M2). Idle is asked again for callers that look at Asleep.
 	if n, did := m.cfg.Tick(now); did || n != 0 && n < until || until == never && !m.cfg.Idle() {
 		m.until.Store(now)
 		return false
@@ -223,7 +222,7 @@ func (m *Monitor) longest() time.Duration {
 	return max(MinTick, min(MaxTick, m.quantum.Load()))
 }
 
-// look visits the units and reports whether it had to ask one.
+// look visits the units and reports whether it had to ask one that it had not asked before.
 func (m *Monitor) look(now int64) (busy bool) {
 	units := *m.units.Load()
 	quantum, stall := m.quantum.Load(), m.stall.Load()
@@ -243,8 +242,8 @@ func (m *Monitor) look(now int64) (busy bool) {
 		}
 		age := time.Duration(now - s.since)
 		if age >= quantum {
-			// Ask each time: a mark may have been consumed when nobody else
-			// was there to take over.
+			// Ask at each tick, because the dispatch may have consumed an earlier mark at a moment
+			// when no other unit of work was waiting for its place.
 			d.Flag.Ask(d.ID)
 			if n, ok := u.(Nudger); ok {
 				n.Nudge()
@@ -254,7 +253,8 @@ func (m *Monitor) look(now int64) (busy bool) {
 				busy = true
 			}
 		}
-		// It must have had time to hear the request, if the quantum is the longer one.
+		// If the quantum is longer than stall, the dispatch must have had time to notice the
+		// request.
 		if stall > 0 && age >= stall && s.asked != 0 && now-s.asked >= int64(stall)/2 && !s.reported {
 			s.reported = true
 			u.Stalled(d, age)

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// unit is a worker of which a test says what it does.
+// unit is a worker whose dispatches the test sets.
 type unit struct {
 	flag     Flag
 	now      Dispatch
@@ -31,7 +31,7 @@ func (u *unit) run(id uint32) {
 	u.now = Dispatch{Flag: &u.flag, Life: u.now.Life, ID: id}
 }
 
-// watch returns a monitor, to be driven by hand through look.
+// watch returns a monitor that the test drives by calling look.
 func watch(quantum, stall time.Duration, us ...*unit) *Monitor {
 	cfg := Config{Quantum: quantum, Stall: stall}
 	for _, u := range us {
@@ -40,7 +40,8 @@ func watch(quantum, stall time.Duration, us ...*unit) *Monitor {
 	return NewMonitor(cfg)
 }
 
-// A unit that runs for a quantum is asked to give way, again at each tick, and no other unit is.
+// A unit that has run for a quantum is asked to give way, again at each tick, and no other unit is
+// asked.
 func TestLookAsksAfterTheQuantum(t *testing.T) {
 	var a, b, idle unit
 	m := watch(10, 0, &a, &b, &idle)
@@ -59,7 +60,7 @@ func TestLookAsksAfterTheQuantum(t *testing.T) {
 	require.False(t, idle.flag.Asked(0))
 }
 
-// The same number in another life of the flag is another dispatch.
+// The same dispatch number in another life of the flag is another dispatch.
 func TestLookTellsLivesApart(t *testing.T) {
 	var a unit
 	m := watch(10, 0, &a)
@@ -71,7 +72,7 @@ func TestLookTellsLivesApart(t *testing.T) {
 	require.True(t, m.look(120))
 }
 
-// A stall is reported once a dispatch, with its age; the next dispatch may stall again.
+// A stall is reported once for each dispatch, with its age. The next dispatch may stall again.
 func TestStallIsReportedOnce(t *testing.T) {
 	var a unit
 	m := watch(10, 100, &a)
@@ -96,8 +97,8 @@ func TestStallIsReportedOnce(t *testing.T) {
 	require.Len(t, a.stalls, 2, "it was off meanwhile, as far as is known")
 }
 
-// A quantum longer than the limit for stalls does not make stalls of units that pass yield points: how long they have for that
-// counts from when they were asked.
+// If the quantum is longer than the limit for stalls, units that pass yield points are not
+// reported: the limit counts from the moment when they were asked.
 func TestLongQuantumIsNoStall(t *testing.T) {
 	var a unit
 	m := watch(1000, 100, &a)
@@ -127,7 +128,7 @@ func bubble(t *testing.T, change func(c *Config), test func(t *testing.T, m *Mon
 		start := time.Now()
 		var mu sync.Mutex
 		var ticks []time.Duration
-		looked := false // Tick is called twice in each round: note the first
+		looked := false // Tick is called twice in each round: note the first call
 		cfg := Config{
 			Quantum: time.Hour,
 			Now:     func() int64 { looked = false; return int64(time.Since(start)) + 1 },
@@ -172,7 +173,7 @@ func TestBackOff(t *testing.T) {
 	})
 }
 
-// With a quantum shorter than MaxTick, pauses grow to the quantum only.
+// With a quantum shorter than MaxTick, pauses grow only to the quantum.
 func TestBackOffStopsAtTheQuantum(t *testing.T) {
 	bubble(t, func(c *Config) { c.Quantum = time.Millisecond }, func(t *testing.T, m *Monitor, ticks func() []time.Duration) {
 		time.Sleep(100 * time.Millisecond)
@@ -186,7 +187,7 @@ func TestBackOffStopsAtTheQuantum(t *testing.T) {
 func TestBusyShortensThePause(t *testing.T) {
 	n := 0
 	bubble(t, func(c *Config) {
-		c.Tick = func(int64) (int64, bool) { n++; return 0, n == 101 } // a first call of a round
+		c.Tick = func(int64) (int64, bool) { n++; return 0, n == 101 } // the first call of a round
 	}, func(t *testing.T, m *Monitor, ticks func() []time.Duration) {
 		time.Sleep(time.Second)
 		synctest.Wait()
@@ -196,8 +197,8 @@ func TestBusyShortensThePause(t *testing.T) {
 	})
 }
 
-// A monitor with nothing to watch goes to sleep for good after idleTicks, and a kick
-// wakes it.
+// A monitor with nothing to watch goes to sleep until Kick after idleTicks ticks, and a kick wakes
+// it.
 func TestSleepsWhenIdleUntilKicked(t *testing.T) {
 	var idle atomic.Bool
 	idle.Store(true)
@@ -216,8 +217,8 @@ func TestSleepsWhenIdleUntilKicked(t *testing.T) {
 	})
 }
 
-// The monitor is there at the time that Tick has named, asleep or not, and KickBefore moves that forward only
-// where need be.
+// The monitor ticks at the time that Tick has named, whether or not it sleeps, and KickBefore
+// brings the tick forward only if it would come too late.
 func TestTicksInTime(t *testing.T) {
 	var due atomic.Int64
 	bubble(t, func(c *Config) {
@@ -250,7 +251,7 @@ func TestTicksInTime(t *testing.T) {
 	})
 }
 
-// What becomes due between Tick and the monitor's decision to sleep is seen by M2.
+// Kick-M2 sees what becomes due between Tick and the monitor's decision to sleep.
 func TestNothingIsMissedOnTheWayToSleep(t *testing.T) {
 	n := 0
 	bubble(t, func(c *Config) {
@@ -268,7 +269,7 @@ func TestNothingIsMissedOnTheWayToSleep(t *testing.T) {
 	})
 }
 
-// A unit that comes later is watched from then on.
+// A unit that is added later is watched from then on.
 func TestWatchMore(t *testing.T) {
 	var a, b unit
 	m := watch(10, 0, &a)

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// drive polls with step nanoseconds of work between two polls until the quantum is
-// over, and returns how long that took by the clock and how often the clock was read.
+// drive polls with step nanoseconds of work between two polls until the quantum is over. It returns
+// how long that took by the clock, and how often the clock was read.
 func drive(s *Slice, f *Flag, now *int64, step int64, quantum time.Duration) (took int64, reads int) {
 	s.Begin(f)
 	start := *now
@@ -24,8 +24,8 @@ func drive(s *Slice, f *Flag, now *int64, step int64, quantum time.Duration) (to
 	}
 }
 
-// Whatever the work between two polls takes, the slice is over soon after its quantum, and the clock is not
-// read at every poll where polls are cheap.
+// Whatever the length of the work between two polls, the slice is over soon after its quantum, and
+// cheap polls do not read the clock each time.
 func TestSliceEndsSoonAfterItsQuantum(t *testing.T) {
 	const quantum = 10 * time.Millisecond
 	for _, step := range []int64{1, 10, 100, 1_000, 10_000} {
@@ -33,21 +33,22 @@ func TestSliceEndsSoonAfterItsQuantum(t *testing.T) {
 		var f Flag
 		now := int64(1)
 		took, reads := drive(&s, &f, &now, step, quantum)
-		first := int64(FirstBudget+1) * step // before the clock is read at all
+		first := int64(FirstBudget+1) * step // the polls before the clock is first read
 		require.GreaterOrEqual(t, took, int64(quantum), "step %d", step)
 		require.LessOrEqual(t, took, int64(quantum)*5/4+first, "step %d", step)
 		require.Less(t, reads, 64, "step %d", step)
 	}
 }
 
-// Polls that become slow after a cheap stretch cost one budget at most, and the next is smaller.
+// If polls become slow after a cheap stretch, this costs one budget at most, and the next budget is
+// smaller.
 func TestSliceAdaptsToSlowerPolls(t *testing.T) {
 	const quantum = 8 * time.Millisecond
 	var s Slice
 	var f Flag
 	s.Begin(&f)
 	now := int64(1)
-	for range 4 { // cheap
+	for range 4 { // cheap polls
 		for !f.Poll() {
 			now++
 		}
@@ -87,7 +88,7 @@ func TestBeginStartsAnew(t *testing.T) {
 	require.False(t, s.Spent(&f, 1<<40, time.Millisecond))
 }
 
-// A clock that stands still, and a quantum of a nanosecond, do no harm.
+// A clock that stands still and a quantum of a nanosecond do no harm.
 func TestSliceExtremes(t *testing.T) {
 	var s Slice
 	var f Flag

@@ -8,7 +8,8 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// Caller returns the task that waits when the calling code waits under ctx: the one that calls, or nil. It panics if ctx is nil.
+// Caller returns the task that waits if the calling code waits under ctx: the task that the caller
+// runs as, or nil on an ordinary goroutine. It panics if ctx is nil.
 func Caller(ctx context.Context) *rt.Task {
 	if ctx == nil {
 		panic(NilContext)

@@ -9,8 +9,11 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// Caller returns the task that waits when the calling code waits under ctx: the one that calls, or nil. It panics if ctx is nil.
-// The threads of a model are no fibers; there the context says which task a thread stands for.
+// Caller returns the task that waits if the calling code waits under ctx: the task that the caller
+// runs as, or nil on an ordinary goroutine. It panics if ctx is nil.
+//
+// A model's threads are not fibers, so in a model the context names the task that a thread stands
+// for.
 func Caller(ctx context.Context) *rt.Task {
 	if ctx == nil {
 		panic(NilContext)

@@ -6,30 +6,34 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// TaskKey is the key under which a task.Ctx, and a context derived from one, has that Ctx as its value.
+// TaskKey is the key of a Ctx: Value(TaskKey{}) of a task.Ctx, or of a context derived from one, is
+// that Ctx.
 type TaskKey struct{}
 
-// TellerKey is the key under which a Teller, and a context derived from one, has that Teller as its value.
+// TellerKey is the key of a Teller: Value(TellerKey{}) of a Teller, or of a context derived from
+// one, is that Teller.
 type TellerKey struct{}
 
-// A Teller is a context of package task that is no Ctx: one with a deadline.
+// A Teller is a context of package task that is not a Ctx: a context with a deadline.
 type Teller interface {
 	Done() <-chan struct{}
-	// Register has f called when the context ends, by the goroutine that ends it. It reports false if the context has ended.
+	// Register makes the goroutine that ends the context call f then. stop takes f back. If the
+	// context has ended, ok is false and f will not be called.
 	Register(f func()) (stop func() bool, ok bool)
 }
 
 // NilContext is the panic of an operation that was given a nil context.
 const NilContext = "task: nil context: pass the task's Ctx, or context.Background() if nothing is to end the wait"
 
-// background is the context of the waits that nothing but their event ends.
+// background is the context of a wait that only its event ends.
 var background = context.Background()
 
-// Enter begins an operation that can wait until ctx ends. It returns the task that calls, or nil if that is an
-// ordinary goroutine, and the cause if ctx has ended already. For a task
-// it is a yield point, like task.Ctx.Checkpoint. It panics if ctx is nil.
+// Enter begins an operation that can wait until ctx ends. It returns the calling task, or nil if
+// the caller is an ordinary goroutine. If ctx has ended already, Enter returns its cause. For a
+// task it is a yield point, like task.Ctx.Checkpoint. It panics if ctx is nil.
 //
-// of is the task whose Ctx ctx is, or nil. The caller can tell by a type assertion, which is faster than rt.OfCtx.
+// of is the task whose Ctx ctx is, or nil. The caller finds it by a type assertion, which is faster
+// than rt.OfCtx.
 func Enter(ctx context.Context, of *rt.Task) (*rt.Task, error) {
 	d := of
 	if d == nil || !d.IsCurrent() {
@@ -44,11 +48,11 @@ func Enter(ctx context.Context, of *rt.Task) (*rt.Task, error) {
 	return d, nil
 }
 
-// MayEnter is the part of [Enter] for operations that take only nanoseconds: true says that
-// Enter with the Ctx of d would return d and no error now, and is not needed.
+// MayEnter is the part of [Enter] for operations that take only nanoseconds. If it returns true,
+// Enter with the Ctx of d would return d and no error now, so the caller need not call Enter.
 func MayEnter(d *rt.Task) bool { return d.MayEnter() }
 
-// enterOther is Enter by d, or by a goroutine, under a context that is not d's Ctx.
+// enterOther is Enter by d, or by a goroutine if d is nil, under a context that is not d's Ctx.
 func enterOther(ctx context.Context, d *rt.Task) (*rt.Task, error) {
 	if d != nil {
 		d.Checkpoint()
@@ -59,8 +63,9 @@ func enterOther(ctx context.Context, d *rt.Task) (*rt.Task, error) {
 	return d, nil
 }
 
-// CauseOf returns the cause of ctx, which has ended, and never nil. A wait under the Ctx of another task hears of its end a moment
-// before it can be asked for the cause; without one it would report an event that has not happened.
+// CauseOf returns the cause of ctx, which has ended; it never returns nil. A wait under the Ctx of
+// another task may learn of the end a moment before that Ctx can tell the cause. If the wait
+// returned nil then, it would report an event that has not happened.
 func CauseOf(ctx context.Context) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
@@ -68,8 +73,8 @@ func CauseOf(ctx context.Context) error {
 	return context.Canceled
 }
 
-// Watch is context.AfterFunc for functions that do not wait. If ctx ends by a timer of heddle's, f is called by the goroutine that
-// found the timer due, and not by one of its own, which would have to wait for a processor.
+// Watch is context.AfterFunc for functions that do not wait. If a timer of heddle ends ctx, the
+// goroutine that found the timer due calls f. A goroutine of f's own would have to wait for a P.
 func Watch(ctx context.Context, f func()) (stop func() bool) {
 	if d := rt.OfCtx(ctx); d != nil {
 		if stop, ok := d.AfterDone(f); ok {
@@ -77,7 +82,8 @@ func Watch(ctx context.Context, f func()) (stop func() bool) {
 		}
 		return context.AfterFunc(ctx, f)
 	}
-	// As the standard library does: what has the same channel ends at the same time.
+	// The standard library reasons in the same way: contexts with the same channel end at the same
+	// time.
 	if x, ok := ctx.Value(TellerKey{}).(Teller); ok && x.Done() == ctx.Done() {
 		if stop, ok := x.Register(f); ok {
 			return stop

@@ -7,39 +7,47 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// A Waiter is one wait for one event, by a task or by an ordinary goroutine. The waiting side makes it known to those that may
-// bring the event about, and waits; one of them claims it and wakes it. There are two ways to claim:
+// A Waiter is one wait for one event, by a task or by an ordinary goroutine. The waiting side makes
+// the Waiter known to the parties that may bring about the event, and waits. One of these parties
+// claims the Waiter and wakes it. There are two ways to claim:
 //
-//   - by Init, Claim and Wait, as task.Waiter documents them: a CAS in the Waiter decides;
-//   - by Prepare and WaitIn: a [Withdrawer] decides, a queue under a lock for instance. The party that takes the waiter out of the queue
-//     has claimed it. A lock that both sides hold anyway saves three atomic operations a wait.
+//   - With Init, Claim and Wait, as task.Waiter documents them, a CAS in the Waiter decides.
+//   - With Prepare and WaitIn, a [Withdrawer] decides, for example a queue under a lock. The party
+//     that takes the waiter out of the queue has claimed it. If both sides hold the lock anyway,
+//     this saves three atomic operations a wait.
 //
-// Exactly one claim succeeds, or none if the wait gives up first; so when a wait returns an error, its waiter has not been given
-// the event and never will be. The party that has claimed a waiter has to call Wake, once.
+// Exactly one claim succeeds, or none if the wait gives up first. So if a wait returns an error,
+// its waiter has not been given the event and never will be. The party that has claimed a waiter
+// has to call Wake, once.
 //
-// A Waiter may be used again, by the same or another side, once the wait has returned and no other side knows it any more: see
-// Reusable. The zero Waiter must be initialised by Init or Prepare.
+// The same side or another may use a Waiter again after the wait has returned and no other party
+// knows it any more: see Reusable. The zero Waiter must be initialised by Init or Prepare.
 type Waiter struct {
-	// What the waiting side may set between Prepare or Init and the wait.
+	// The waiting side may set these between Prepare or Init and the wait.
 	Reason rt.WaitReason // what it waits for, for people to read
-	End    rt.Handle     // the task whose end brings the event, or none: if it has not begun, it runs next; see rt.Host.ParkFor
+	// End is the task whose end is the event, or the zero Handle. If that task has not begun, the
+	// wait runs it next; see rt.Host.ParkFor.
+	End rt.Handle
 
-	w     rt.Waiter
-	ctx   context.Context
-	d     *rt.Task
-	own   bool       // ctx is d's Ctx
-	home  *rt.Shared // set by Wake: whose count of owed goroutines to lower
-	ended bool       // claimed by the end of ctx
+	w   rt.Waiter
+	ctx context.Context
+	d   *rt.Task
+	own bool // ctx is d's Ctx
+	// home is set by Wake: the Shared whose ReadyGoroutines the waiting goroutine has to lower.
+	home  *rt.Shared
+	ended bool // the end of ctx has claimed the waiter
 }
 
-// Init prepares w for a wait under ctx by the caller, which has to call Wait.
+// Init prepares w for a wait by the caller under ctx. The caller has to call Wait afterwards. Init
+// panics if ctx is nil.
 func (w *Waiter) Init(ctx context.Context) {
 	w.w.Reset()
 	w.Prepare(ctx, Caller(ctx))
 }
 
-// Prepare is Init for a wait by d, which calls, or by a goroutine if that is nil: what [Enter] has returned. The caller has to call
-// WaitIn, WaitWoken, or Wait; for this w must be new.
+// Prepare is Init for a wait by d, which must be the caller, or by the calling goroutine if d is
+// nil; d is the result of [Enter]. The caller has to call WaitIn, WaitWoken or Wait afterwards. For
+// Wait, w must be new.
 func (w *Waiter) Prepare(ctx context.Context, d *rt.Task) {
 	w.ctx, w.d, w.home, w.ended = ctx, d, nil, false
 	w.w.Task = d
@@ -53,22 +61,23 @@ func (w *Waiter) Prepare(ctx context.Context, d *rt.Task) {
 	}
 }
 
-// Task returns the task that waits, or nil if it is a goroutine.
+// Task returns the task that waits, or nil for a goroutine.
 func (w *Waiter) Task() *rt.Task { return w.d }
 
-// Own reports whether the wait is one of a task under its own Ctx.
+// Own reports whether a task waits under its own Ctx.
 func (w *Waiter) Own() bool { return w.own }
 
-// Claim gives the event to w: if it returns true, the caller must call Wake. Any goroutine or task may
-// call it. It returns false if w was claimed already or has given up.
+// Claim gives the event to w. If it returns true, the caller must call Wake. It returns false if w
+// was claimed before or has given up. Any task or goroutine may call it.
 func (w *Waiter) Claim() bool { return w.w.Claim() }
 
-// Wake wakes w, which the caller has claimed. A waiting task runs next on the caller's worker, if the caller is a task of the same
-// scheduler. by may be the caller, if that is a task, and then Wake need not look up the caller.
+// Wake wakes w, which the caller has claimed. If w belongs to a task of the caller's scheduler, and
+// the caller is a task, the woken task runs next on the caller's worker. by may be the caller, if
+// that is a task, so that Wake need not look it up. Otherwise by is nil.
 func (w *Waiter) Wake(by *rt.Task) {
 	d := w.w.Task
 	if d == nil {
-		// A goroutine that a worker makes ready needs a P; see rt.Home.
+		// A goroutine that a worker makes ready needs a P; see rt.Shared.ReadyGoroutines.
 		if by != nil {
 			w.home = by.Shared()
 		} else if me := rt.Current(); me != nil {
@@ -93,18 +102,21 @@ func (w *Waiter) Wake(by *rt.Task) {
 	home.Sched.Inject(d)
 }
 
-// WakeOwed is [Waiter.Wake] by a worker of home between two tasks: a waiting goroutine is owed a P.
+// WakeOwed is [Waiter.Wake] by a worker of home between two tasks. It counts a waiting goroutine in
+// home.ReadyGoroutines.
 func (w *Waiter) WakeOwed(home *rt.Shared) {
 	if w.w.Task == nil {
-		w.home = home // Wake counts
+		w.home = home // Wake raises its count
 	}
 	w.Wake(nil)
 }
 
-// Wait parks the task, or blocks the goroutine, until w is woken, and returns nil; or until
-// its context ends, and returns the cause. If the context has ended but a claim came first, Wait
-// returns nil. If a method of the context panics, so does Wait, and gives up; unless a claim came first: then
-// it returns nil, and the panic is dropped, because it no longer matters when the context ends.
+// Wait parks the task, or blocks the goroutine, until w is woken, and then returns nil. If the
+// context ends first, Wait gives up and returns the cause. If the context has ended but a claim
+// came first, Wait returns nil.
+//
+// If a method of the context panics, Wait gives up and lets the panic through. If a claim came
+// first, Wait drops the panic and returns nil, because the end of the context no longer matters.
 func (w *Waiter) Wait() error {
 	if !w.own {
 		_, err := w.waitForeign(claims{w})
@@ -115,15 +127,16 @@ func (w *Waiter) Wait() error {
 	if d.Woken() {
 		return nil
 	}
-	if w.w.Abandon() { // cancelled, before a claim
+	if w.w.Abandon() { // cancelled before a claim
 		return d.CtxCause()
 	}
-	d.AwaitWakeFor(w.Reason) // of a claim that has been made
+	d.AwaitWakeFor(w.Reason) // the claim has been made, so its Wake will come
 	return nil
 }
 
-// AwaitEnd registers w, which is new and prepared for a Wait, with the task End. It reports false if that has ended already, and
-// then w must not wait. Otherwise the end of the task claims and wakes w.
+// AwaitEnd registers w, which must be new and prepared for Wait, with the task End. It returns
+// false if that task has ended already; then w must not wait. Otherwise the end of that task claims
+// and wakes w.
 func (w *Waiter) AwaitEnd() bool { return w.End.Task().Await(&w.w, w.End.Gen()) }
 
 // claims is the Withdrawer of a wait in which [Waiter.Claim] decides.
@@ -132,19 +145,23 @@ type claims struct{ w *Waiter }
 // Withdraw implements Withdrawer.
 func (q claims) Withdraw() bool { return q.w.w.Abandon() }
 
-// A foreignWait is a wait under a context that is not the task's own Ctx, and whose methods can therefore be the user's
-// code. While the waiter is in q, a method that panics or calls runtime.Goexit must not get between the waiter and its
-// event. What is due then, in the deferred call, depends on the phase:
+// A foreignWait is a wait under a context that is not the task's own Ctx. Its methods may be the
+// user's code. While the waiter is in q, a method that panics or calls runtime.Goexit must not
+// separate the waiter from its event. The deferred call of waitForeign acts by the phase of the
+// wait:
 //
-//	waiting    F1 Withdraw the waiter. If that succeeds, the phase is withdrawn.
-//	           F2 Otherwise another party has claimed it. Wait for its Wake, uncancellably: left alone, the Wake would
-//	              end whatever the task waits for next. Now the phase is woken.
-//	withdrawn  The panic goes on: nothing has changed, and no other party knows the waiter.
-//	woken      If the end of the context has claimed the waiter, likewise. Otherwise the event has happened and belongs
-//	           to this wait, and it does not matter any more when the context ends. So
-//	           F3 the panic is dropped.
+//	waiting    Foreign-F1  Withdraw the waiter. If that succeeds, the phase is withdrawn.
+//	           Foreign-F2  Otherwise another party has claimed it. Wait uncancellably for its
+//	                       Wake, because that Wake would otherwise end the task's next wait.
+//	                       The phase is now woken.
+//	withdrawn              Let the panic through: nothing has changed, and no other party
+//	                       knows the waiter.
+//	woken                  If the end of the context has claimed the waiter, do as if it were
+//	                       withdrawn. Otherwise the event has happened and belongs to this
+//	                       wait, and the end of the context no longer matters.
+//	           Foreign-F3  So drop the panic.
 //
-// The function of the watch may still hold the waiter, which is therefore never used again.
+// The function given to Watch may still hold the waiter, so the waiter is never used again.
 type foreignWait struct {
 	w     *Waiter
 	q     Withdrawer
@@ -160,7 +177,7 @@ const (
 	woken
 )
 
-// waitForeign waits as foreignWait says. broken is a panic that was dropped.
+// waitForeign waits as foreignWait describes. broken is the value of a dropped panic.
 func (w *Waiter) waitForeign(q Withdrawer) (broken any, err error) {
 	f := foreignWait{w: w, q: q}
 	returned := false
@@ -170,14 +187,14 @@ func (w *Waiter) waitForeign(q Withdrawer) (broken any, err error) {
 		}
 		w.spent()
 		if f.phase == waiting {
-			if f.phase = withdrawn; !q.Withdraw() { // (F1)
-				w.WaitWoken() // (F2)
+			if f.phase = withdrawn; !q.Withdraw() { // (Foreign-F1)
+				w.WaitWoken() // (Foreign-F2)
 				f.phase = woken
 			}
 		}
 		f.forget()
 		if f.phase == woken && !w.ended {
-			broken, err = recover(), nil // (F3)
+			broken, err = recover(), nil // (Foreign-F3)
 		}
 	}()
 	if w.d == nil {
@@ -189,11 +206,14 @@ func (w *Waiter) waitForeign(q Withdrawer) (broken any, err error) {
 	return nil, err
 }
 
-// park parks under a context that is not the task's own: its end wakes
-// the task as one of the parties that may claim. The task's own cancellation ends the park too, so
-// that the task need not wait for the goroutine of the watch; but it ends the wait only if the context has ended
-// as well, which it has not if there is a [context.WithoutCancel] between the two. Then, and if the cancellation is still on
-// its way to the context, the claim of the event or of the watch is yet to come, and is waited for.
+// park parks the task under a context that is not its own Ctx. The end of that context wakes the
+// task as one of the parties that may claim.
+//
+// The task's own cancellation ends the park too, so that the task need not wait for the goroutine
+// of the watch. It ends the wait only if the context has ended as well. The context may not have
+// ended, because a [context.WithoutCancel] stands between the two or because the cancellation has
+// not reached it yet. Then the event or the watch has still to claim the waiter, and the task waits
+// for that.
 func (f *foreignWait) park() error {
 	w, q := f.w, f.q
 	d, ctx := w.d, w.ctx
@@ -226,7 +246,7 @@ func (f *foreignWait) park() error {
 	return nil
 }
 
-// block blocks the goroutine that waits.
+// block blocks the waiting goroutine.
 func (f *foreignWait) block() error {
 	w := f.w
 	if done := w.ctx.Done(); done == nil {
@@ -249,7 +269,8 @@ func (f *foreignWait) block() error {
 	return nil
 }
 
-// forget ends the watch after a panic. If that panics too, the first panic is the one to show.
+// forget ends the watch after a panic. If stop panics too, forget drops that panic in favour of the
+// first.
 func (f *foreignWait) forget() {
 	if f.stop == nil {
 		return
@@ -258,10 +279,10 @@ func (f *foreignWait) forget() {
 	f.stop()
 }
 
-// quit ends the watch over the context. If it could not be stopped, its function may still
-// hold w, so w must not be used again: the fields that Init sets are all the function
-// touches, and the claim is spent, so leaving it alone is enough for this
-// wait; Reusable tells the owner of a pool of waiters.
+// quit ends the watch over the context. If the watch could not be stopped, its function may still
+// hold w, so w must not be used again. For this wait that is harmless, because the function touches
+// only fields that Init sets, and the claim is spent. Reusable tells the owner of a pool of
+// waiters.
 func (w *Waiter) quit(stop func() bool) {
 	if !stop() && !w.ended {
 		w.spent()
@@ -270,30 +291,31 @@ func (w *Waiter) quit(stop func() bool) {
 
 func (w *Waiter) spent() { w.ctx = nil }
 
-// Reusable reports whether w may be used for another wait after Wait has returned. It is false
-// in the rare case that the end of the context came together with the event.
-//
-// Nor may a waiter of a goroutine be: its channel must not get from one synctest bubble into another.
+// Reusable reports whether w may be used for another wait after Wait has returned. It returns false
+// in the rare case that the end of the context came together with the event. It also returns false
+// for a goroutine's waiter, because its channel must not move from one synctest bubble to another.
 func (w *Waiter) Reusable() bool { return w.ctx != nil && w.w.C == nil }
 
-// A Withdrawer is where a waiter waits when that place, and not [Waiter.Claim], decides
-// which party gets it: a queue under a lock, say, from which it can be taken only once.
+// A Withdrawer is the place where a waiter waits, if that place decides which party gets the waiter
+// instead of [Waiter.Claim]. An example is a queue under a lock, from which a waiter can be taken
+// only once.
 type Withdrawer interface {
-	// Withdraw takes the waiter back and reports true; or reports false if it has been
-	// taken by a waker, which has called Wake or is about to. It may be called by any
-	// goroutine, and also after the wait is over, and then reports false.
+	// Withdraw takes the waiter back and returns true. It returns false if a waker has taken the
+	// waiter; that waker has called Wake or is about to. Any goroutine may call Withdraw. After the
+	// wait is over, it returns false.
 	Withdraw() bool
 }
 
-// WaitIn is [Waiter.Wait] with the claim left to q: the waker that takes the waiter out of q has to
-// call Wake, once. It returns nil when woken so. When the context ends first, it withdraws
-// the waiter, and if that succeeds returns the cause. A context that panics is dealt with as in Wait.
+// WaitIn is [Waiter.Wait] for a waiter in q. The waker that takes the waiter out of q has to call
+// Wake, once, and WaitIn then returns nil. If the context ends first, WaitIn withdraws the waiter,
+// and if that succeeds it returns the cause. It treats a context that panics as Wait does.
 func (w *Waiter) WaitIn(q Withdrawer) error {
 	_, err := w.WaitRecovering(q)
 	return err
 }
 
-// park parks the task until an event of the kind k. If w waits for the end of a task that has not begun, that runs next.
+// park parks the task until an event of kind k. If w waits for the end of a task that has not
+// begun, that task runs next.
 func (w *Waiter) park(k rt.Park) {
 	d := w.d
 	if w.End.Task() != nil {
@@ -303,7 +325,7 @@ func (w *Waiter) park(k rt.Park) {
 	d.Host().Park(d, w.Reason.Park(k))
 }
 
-// awaitEvent parks the task until w is woken, whatever else happens.
+// awaitEvent parks the task until w is woken. Nothing else ends the park.
 func (w *Waiter) awaitEvent() {
 	d := w.d
 	if w.End.Task() != nil {
@@ -315,7 +337,8 @@ func (w *Waiter) awaitEvent() {
 	d.AwaitWakeFor(w.Reason)
 }
 
-// WaitRecovering is WaitIn for a q whose Withdraw always reports false. broken is a panic of the context that was dropped.
+// WaitRecovering is WaitIn, and also returns, in broken, the value of a panic of the context that
+// it dropped.
 func (w *Waiter) WaitRecovering(q Withdrawer) (broken any, err error) {
 	if !w.own {
 		if w.d != nil && w.ctx == background {
@@ -328,7 +351,8 @@ func (w *Waiter) WaitRecovering(q Withdrawer) (broken any, err error) {
 	if w.End.Task() != nil {
 		w.park(rt.ForWake)
 	} else {
-		d.Worker().Host.Park(d, w.Reason.Park(rt.ForWake)) // here, because each frame between here and the switch costs
+		// The park is written out here because each frame between here and the switch costs time.
+		d.Worker().Host.Park(d, w.Reason.Park(rt.ForWake))
 	}
 	if d.Woken() {
 		return nil, nil
@@ -340,7 +364,7 @@ func (w *Waiter) WaitRecovering(q Withdrawer) (broken any, err error) {
 	return nil, nil
 }
 
-// WaitWoken is [Waiter.WaitIn] that the end of the context does not end.
+// WaitWoken is [Waiter.WaitIn] for a wait that the end of the context does not end.
 func (w *Waiter) WaitWoken() {
 	if w.d != nil {
 		w.d.AwaitWakeFor(w.Reason)
@@ -352,7 +376,7 @@ func (w *Waiter) WaitWoken() {
 	}
 }
 
-// receive blocks the goroutine that waits until the wake-up comes.
+// receive blocks the waiting goroutine until the wake-up comes.
 func (w *Waiter) receive() {
 	atomicx.Await("wake-up", func() bool { return len(w.w.C) > 0 })
 	<-w.w.C
