@@ -38,8 +38,8 @@ func ExampleSlice() {
 	// fewer than 1 look in 500 steps: true
 }
 
-// A worker runs pieces of work one after the other. A monitor asks those that run for too long to
-// give way.
+// A worker runs pieces of work one after the other. A monitor asks a piece that runs for too long
+// to give way.
 type worker struct {
 	flag    preempt.Flag
 	id      atomic.Uint32 // of the present piece, or 0

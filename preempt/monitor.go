@@ -37,9 +37,9 @@ type Config struct {
 	Now func() int64
 }
 
-// A Monitor watches units and asks those that overrun their quantum to give way, like sysmon of the
-// Go runtime, but as a goroutine. After a tick at which it had to ask, it ticks again after 20 µs.
-// Otherwise it doubles the pause, up to 10 ms or to the quantum if that is shorter.
+// A Monitor watches units and asks a dispatch that overruns its quantum to give way, like sysmon of
+// the Go runtime, but as a goroutine. After a tick at which it had to ask, it ticks again after 20
+// µs. Otherwise it doubles the pause, up to 10 ms or to the quantum if that is shorter.
 type Monitor preempt.Monitor
 
 func (m *Monitor) in() *preempt.Monitor { return (*preempt.Monitor)(m) }

@@ -7,13 +7,13 @@ import (
 	"sync/atomic"
 )
 
-// Modelled says whether the words are those of the schedule explorer.
+// Modelled reports whether the words of this build are those of the schedule explorer.
 const Modelled = false
 
-// Exploring reports whether the schedule explorer is at work.
+// Exploring reports whether the schedule explorer is running a model.
 func Exploring() bool { return false }
 
-// The words that sync/atomic offers, under the same names.
+// These are the words of sync/atomic, under the same names.
 type (
 	Bool   = atomic.Bool
 	Int32  = atomic.Int32
@@ -28,6 +28,7 @@ type Pointer[T any] = atomic.Pointer[T]
 // Mutex is sync.Mutex.
 type Mutex = sync.Mutex
 
-// Await does nothing. It stands before an operation that waits, for example a receive, and says when that will go through:
-// with the tag heddle_model, the schedule explorer holds the thread until ready reports true.
+// Await does nothing in this build. It stands before an operation that waits, for example a
+// receive, and states when that operation will go through. With the build tag heddle_model, the
+// schedule explorer holds the thread until ready returns true.
 func Await(what string, ready func() bool) {}

@@ -9,10 +9,10 @@ import (
 	"github.com/heddle-go/heddle/internal/explore"
 )
 
-// Modelled says whether the words are those of the schedule explorer.
+// Modelled reports whether the words of this build are those of the schedule explorer.
 const Modelled = true
 
-// Exploring reports whether the schedule explorer is at work.
+// Exploring reports whether the schedule explorer is running a model.
 func Exploring() bool { return explore.Active() }
 
 // Int32 is atomic.Int32 with a scheduling point before each operation.
@@ -249,16 +249,19 @@ func (x *Pointer[T]) CompareAndSwap(old, new *T) (swapped bool) {
 	return x.v.CompareAndSwap(old, new)
 }
 
-// Await is a scheduling point that passes when ready reports true: see the other build. Outside an exploration it does nothing.
+// Await is a scheduling point that passes when ready returns true; see the other build. Outside an
+// exploration it does nothing.
 func Await(what string, ready func() bool) { explore.Block(what, ready) }
 
-// Mutex is sync.Mutex with a scheduling point before each operation. In an exploration Lock disables the model
-// thread until the mutex is free, so that a deadlock is seen and named rather than hung in.
+// Mutex is sync.Mutex with a scheduling point before each operation. In an exploration Lock
+// disables the model thread until the mutex is free, so that the explorer reports a deadlock by
+// name instead of hanging in it.
 type Mutex struct{ mu sync.Mutex }
 
 // Lock is sync.Mutex.Lock.
 func (m *Mutex) Lock() {
-	// Only one model thread runs at a time, so a mutex found free by Block is still free at the line below.
+	// Only one model thread runs at a time, so a mutex that Block has found free is still free at
+	// the next line.
 	explore.Block("Mutex.Lock", m.free)
 	m.mu.Lock()
 }

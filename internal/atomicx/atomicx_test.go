@@ -10,7 +10,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// integer is what Int32, Int64, Uint32 and Uint64 have in common, in either build.
+// integer holds the methods that Int32, Int64, Uint32 and Uint64 share in both builds.
 type integer[V any] interface {
 	Load() V
 	Store(V)

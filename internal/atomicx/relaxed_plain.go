@@ -2,14 +2,14 @@
 
 package atomicx
 
-// Relaxed is a pointer with one writer at a time and any number of readers, for
-// which nothing but the pointer itself is published: a reader may see an old value, and
-// must not conclude anything about other memory from what it sees.
+// Relaxed is a pointer with one writer at a time and any number of readers that publishes nothing
+// but itself. A reader may see an old value, and must not conclude anything about other memory from
+// the value that it sees.
 //
-// In this build it is a plain word. By the Go memory model the read of a single word
-// gives some value that was really written. An atomic store would cost an XCHG, 2.5 to 5 ns,
-// on the path of each task switch. The race detector, which knows only
-// happens-before, and the schedule explorer get an atomic word: see relaxed_atomic.go.
+// In this build it is a plain word. By the Go memory model the read of a single word gives a value
+// that was really written. An atomic store would cost an XCHG, 2.5 to 5 ns, on the path of each
+// task switch. The race detector, which knows only happens-before, and the schedule explorer get an
+// atomic word: see relaxed_atomic.go.
 type Relaxed[T any] struct{ p *T }
 
 // Load returns the pointer.
@@ -18,7 +18,7 @@ func (r *Relaxed[T]) Load() *T { return r.p }
 // Store sets the pointer.
 func (r *Relaxed[T]) Store(x *T) { r.p = x }
 
-// RelaxedUint32 is to a uint32 what [Relaxed] is to a pointer.
+// RelaxedUint32 is a uint32 in the same way as [Relaxed] is a pointer.
 type RelaxedUint32 struct{ v uint32 }
 
 // Load returns the value.

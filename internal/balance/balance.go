@@ -1,4 +1,5 @@
-// Package balance checks what has to be even when a scheduler has ended, for the tests of all packages that use schedulers.
+// Package balance checks that a scheduler that has ended has left nothing over. The tests of all
+// packages that use schedulers call it.
 package balance
 
 import (
@@ -9,10 +10,11 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// Watch has each scheduler that ends with anything left over panic. It is called by TestMain.
+// Watch makes each scheduler that ends with anything left over panic. TestMain calls it.
 func Watch() { rt.AtEnd = check }
 
-// patience is how long a goroutine may take to run before a count that it has to lower is called wrong. Nothing waits for it to pass.
+// patience is the longest time that check gives a goroutine to lower a count before it panics. A
+// test that passes does not wait for it.
 const patience = 5 * time.Minute
 
 func check(b rt.Balance) {

@@ -17,7 +17,7 @@ func TestWatch(t *testing.T) {
 	require.NotPanics(t, func() { rt.AtEnd(b) })
 	require.Panics(t, func() { rt.AtEnd(rt.Balance{Stranded: 1, Live: live.Load, ReadyGoroutines: owed.Load}) })
 
-	// What has to be lowered by a goroutine may take a moment.
+	// A count that a goroutine has to lower may take a moment.
 	for _, n := range []*atomic.Int64{&live, &owed} {
 		n.Store(1)
 		go n.Add(-1)

@@ -24,21 +24,22 @@ import (
 
 var goBlock = regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
 
-// A snippet is a ```go block of a document, as a program.
+// A snippet is a program made of a ```go block of a document.
 type snippet struct {
 	from    string // file:line
 	pkg     string // its folder below internal/docs, which exists only in the overlay
 	program string
-	output  string // what it has to print, if it says so; see wantOutput
+	output  string // the output that the block promises, or ""; see wantOutput
 }
 
 // TestCodeInDocuments compiles and runs the Go code in every Markdown file. A block that starts
-// with "package" is a program. Any other is the inside of a task's function: sched is a scheduler, c is its
-// *task.Ctx, ctx a context, and the packages of imports need not be imported. A comment at the end of a block
-// that starts with "// Output:" says what it prints, as in Go's examples.
+// with "package" is a program. Any other block is the body of a task's function, in which sched is
+// a scheduler, c its *task.Ctx and ctx a context, and which may use the packages of imports without
+// importing them. As in Go's examples, a comment "// Output:" at the end of a block states the
+// output.
 //
-// The programs are laid over the module by the go command's -overlay, so that they
-// are built offline with the module's own dependencies and nothing is written into the tree.
+// The go command's -overlay lays the programs over the module. So they are built offline with the
+// module's own dependencies, and the test writes nothing into the tree.
 func TestCodeInDocuments(t *testing.T) {
 	var all []snippet
 	for _, file := range sources(t, ".md") {
@@ -122,7 +123,7 @@ var imports = map[string]string{
 	"tsync": module + "/task/tsync", "parallel": module + "/task/parallel",
 }
 
-// program makes a program of a block.
+// program makes a program from a block.
 func program(code string) (string, error) {
 	if strings.HasPrefix(strings.TrimSpace(code), "package ") {
 		return code, nil

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestExportedSymbolsHaveComments looks at every package that users can import, in all
-// files whatever their build constraints.
+// TestExportedSymbolsHaveComments checks every package that users can import, in all files whatever
+// their build constraints.
 func TestExportedSymbolsHaveComments(t *testing.T) {
 	files := map[string][]*ast.File{}
 	fset := token.NewFileSet()
@@ -59,13 +59,13 @@ func TestExportedSymbolsHaveComments(t *testing.T) {
 func funcs(t *testing.T, in string, fs []*doc.Func) {
 	t.Helper()
 	for _, f := range fs {
-		if f.Doc == "" && f.Level == 0 { // a promoted method has its comment at home
+		if f.Doc == "" && f.Level == 0 { // a promoted method has its comment where it is declared
 			t.Errorf("%s.%s has no comment", in, f.Name)
 		}
 	}
 }
 
-// values takes the comment of a group, one before a name and one behind it as good.
+// values accepts the comment of a group, one before a name, or one behind it.
 func values(t *testing.T, pkg string, vs []*doc.Value) {
 	t.Helper()
 	for _, v := range vs {

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// mayBeCopied are the structs of the public packages that are values.
+// mayBeCopied are the structs of the public packages that users may copy.
 var mayBeCopied = map[string]bool{
 	"parallel.Option":        true,
 	"preempt.Config":         true,
@@ -31,8 +31,8 @@ var mayBeCopied = map[string]bool{
 	"task.Task":              true,
 }
 
-// TestCopies has go vet look at a program that copies each struct of the public packages: its copylocks check has to find all copies
-// but those of the structs in mayBeCopied.
+// TestCopies runs go vet on a program that copies each struct of the public packages. Its copylocks
+// check has to find all of these copies, except those of the structs in mayBeCopied.
 func TestCopies(t *testing.T) {
 	if _, err := exec.LookPath("go"); err != nil {
 		t.Skip("there is no go command")
@@ -78,9 +78,9 @@ func TestCopies(t *testing.T) {
 	}
 }
 
-// vetCopies returns what the copylocks check finds in a program, by line.
+// vetCopies returns the messages of the copylocks check for a program, by line.
 func vetCopies(t *testing.T, src string) map[int]string {
-	here, err := os.Getwd() // vet goes to the folder of the package, so that has to exist
+	here, err := os.Getwd() // vet changes to the package's folder, which therefore has to exist
 	require.NoError(t, err)
 	dir := t.TempDir()
 	file, overlay := filepath.Join(dir, "copies.go"), filepath.Join(dir, "overlay.json")

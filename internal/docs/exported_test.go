@@ -20,8 +20,8 @@ import (
 // public are the packages that users import.
 var public = []string{"deque", "preempt", "scheduler", "task", "task/parallel", "task/tsync"}
 
-// Nothing that users can name, reach by a field or call mentions a type of an internal package: not in a signature, a field, an
-// embedded type, or a method promoted from one.
+// No name that users can use, reach through a field or call mentions a type of an internal package,
+// in a signature, a field, an embedded type or a promoted method.
 func TestExportedNamesNoInternalType(t *testing.T) {
 	imp := exportData(t)
 	var found []string
@@ -39,7 +39,7 @@ func TestExportedNamesNoInternalType(t *testing.T) {
 	require.Empty(t, found)
 }
 
-// exportData imports the module's packages as the compiler sees them.
+// exportData imports the module's packages in the form that the compiler sees.
 func exportData(t *testing.T) types.Importer {
 	cmd := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Export", "./...")
 	cmd.Dir = "../.."
@@ -64,7 +64,7 @@ func exportData(t *testing.T) types.Importer {
 	})
 }
 
-// leaks finds types of internal packages in what is exported.
+// leaks finds types of internal packages in exported names.
 type leaks struct {
 	seen  map[types.Type]bool
 	found []string
@@ -82,7 +82,8 @@ func (l *leaks) object(at string, obj types.Object) {
 	l.typ(at, obj.Type())
 }
 
-// named looks at what a type of a public package shows: its exported fields, and all exported methods, the promoted ones too.
+// named checks the visible part of a type of a public package: its exported fields and all of its
+// exported methods, also promoted ones.
 func (l *leaks) named(at string, n *types.Named) {
 	for p := range n.TypeParams().TypeParams() {
 		l.typ(at+"[...]", p.Constraint())
@@ -101,7 +102,7 @@ func (l *leaks) named(at string, n *types.Named) {
 	}
 }
 
-// typ looks at a type that is shown at a place.
+// typ checks a type that users see at a place.
 func (l *leaks) typ(at string, t types.Type) {
 	switch t := t.(type) {
 	case *types.Named:
@@ -146,7 +147,8 @@ func (l *leaks) typ(at string, t types.Type) {
 	}
 }
 
-// promotes reports whether an embedded field of an unexported type promotes something that is exported.
+// promotes reports whether an embedded field of an unexported type promotes an exported field or
+// method.
 func promotes(f *types.Var) bool {
 	ms := types.NewMethodSet(types.NewPointer(f.Type()))
 	for m := range ms.Methods() {

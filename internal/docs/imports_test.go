@@ -14,9 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// arrows says which packages of the module each package may import, besides
-// itself. An entry that ends in /... stands for all packages below. ARCHITECTURE.md has the map and
-// the reasons. Tests are free.
+// arrows lists the packages of the module that each package may import, besides itself. An entry
+// that ends in /... stands for all packages below. ARCHITECTURE.md has the map and the reasons.
+// Tests may import any package.
 var arrows = map[string][]string{
 	"scheduler":           {"task", "internal/..."},
 	"scheduler/schedtest": {"scheduler", "task", "internal/..."},
@@ -44,7 +44,8 @@ var arrows = map[string][]string{
 	"benchmarks/...":      {"scheduler", "scheduler/...", "task", "task/...", "deque", "preempt", "benchmarks/..."},
 }
 
-// others are what the module may import from elsewhere, besides the standard library.
+// others are the packages outside of the module and the standard library that the module may
+// import.
 var others = []string{"golang.org/x/sys/...", "go.uber.org/atomic"}
 
 func matches(pattern, pkg string) bool {
@@ -90,7 +91,8 @@ func TestArrows(t *testing.T) {
 	}
 }
 
-// TestOnlyFiberPulls: iter may be imported for its types anywhere, but coroutines come from internal/fiber.
+// TestOnlyFiberPulls checks that coroutines come only from internal/fiber. Any package may import
+// iter for its types.
 func TestOnlyFiberPulls(t *testing.T) {
 	pulls := 0
 	for _, file := range sources(t, ".go") {
@@ -101,7 +103,8 @@ func TestOnlyFiberPulls(t *testing.T) {
 			}
 			if x, ok := sel.X.(*ast.Ident); ok && x.Name == "iter" && strings.HasPrefix(sel.Sel.Name, "Pull") {
 				pulls++
-				// task.Pull gives it to tasks, and its test shows what happens without.
+				// task.Pull offers it to tasks, and the test of task.Pull shows what happens
+				// without.
 				if path.Dir(file) != "internal/fiber" && file != "task/pull.go" && file != "scheduler/pull_test.go" {
 					t.Errorf("%s uses iter.%s: only internal/fiber and task.Pull may", file, sel.Sel.Name)
 				}
@@ -112,7 +115,7 @@ func TestOnlyFiberPulls(t *testing.T) {
 	require.Positive(t, pulls, "the test does not see internal/fiber's own")
 }
 
-// TestMatches keeps the test above honest.
+// TestMatches tests the helpers of TestArrows.
 func TestMatches(t *testing.T) {
 	require.True(t, allowed([]string{"internal/..."}, "internal/rt"))
 	require.True(t, allowed([]string{"task"}, "task"))

@@ -19,8 +19,8 @@ var (
 	noID  = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 )
 
-// TestLinks checks that links to files lead to a file, and links to headings to a heading.
-// Those to other sites are not followed.
+// TestLinks checks that links to files lead to a file, and links to headings to a heading. It does
+// not follow links to other sites.
 func TestLinks(t *testing.T) {
 	for _, file := range sources(t, ".md") {
 		text := fence.ReplaceAllString(read(t, file), "")
@@ -45,7 +45,7 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// anchors returns the names under which a document's headings can be linked to.
+// anchors returns the names by which links refer to a document's headings.
 func anchors(text string) map[string]bool {
 	ids := map[string]bool{}
 	for _, m := range head.FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
@@ -60,7 +60,7 @@ func TestAnchors(t *testing.T) {
 	require.False(t, anchors("```\n# not a heading\n```\n")["not-a-heading"])
 }
 
-// sections are the places in ARCHITECTURE.md that comments in the code refer to by title.
+// sections matches the references of comments to a section of ARCHITECTURE.md by its title.
 var sections = regexp.MustCompile(`ARCHITECTURE\.md,\s*(?://\s*)?"([^"]+)"`)
 
 func TestSectionsNamedInCode(t *testing.T) {

@@ -15,11 +15,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const module = "github.com/heddle-go/heddle"
 
-// top is the module's folder, as seen from here.
+// top is the module's folder, relative to this one.
 var top = filepath.Join("..", "..")
 
-// sources returns the module's files with the given ending, as slash-separated paths below top. Folders
-// that hold modules of their own, and those that the go command ignores, are left out.
+// sources returns the module's files with the given ending, as slash-separated paths below top. It
+// leaves out folders that hold modules of their own, and those that the go command ignores.
 func sources(t *testing.T, ending string) (paths []string) {
 	t.Helper()
 	err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {

@@ -13,8 +13,9 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/exported.txt anew")
 
-// testdata/exported.txt lists what the public packages export, a name a line: functions, types, their fields and methods, constants
-// and variables. A new name is a decision, and so is one that goes: code inside the module takes it from a
+// testdata/exported.txt lists what the public packages export, one name a line: functions, types,
+// their fields and methods, constants and variables. Adding a name is a decision, and so is
+// removing one, because users rely on the names. Code inside the module gets what it needs from a
 // package in internal/. To change the list, run
 //
 //	go test ./internal/docs -run TestExportedNames -update
@@ -42,7 +43,8 @@ func TestExportedNames(t *testing.T) {
 	require.Equal(t, string(want), have, "the exported names have changed; if that is meant, run the test with -update")
 }
 
-// exported returns the name of obj, and if it is a type, those of its exported fields and methods, the promoted ones too.
+// exported returns name and, if obj is a type, also the names of its exported fields and methods,
+// the promoted ones too.
 func exported(name string, obj types.Object) []string {
 	names := []string{name}
 	tn, ok := obj.(*types.TypeName)

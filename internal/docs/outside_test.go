@@ -13,11 +13,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// inside is what a reader of go doc cannot look up: a name of an internal package, a file of the source, or the document for those
-// who change heddle.
+// inside matches what a reader of go doc cannot look up: a name of an internal package, a file of
+// the source, or the document for contributors.
 var inside = regexp.MustCompile(`\b(rt|fiber|atomicx|explore|label|prefetch|wait|alarm)\.[A-Z]\w*|\b\w+\.go\b|internal/|ARCHITECTURE`)
 
-// What go doc shows of the public packages does not send its readers to what they cannot see there.
+// The docs that go doc shows of the public packages must not refer their readers to things that go
+// doc does not show.
 func TestDocsStayOutside(t *testing.T) {
 	var found []string
 	texts := 0
@@ -71,7 +72,8 @@ func TestDocsStayOutside(t *testing.T) {
 	require.Empty(t, found)
 }
 
-// fields calls f for each field or method in the type's own text; go/doc has removed those that are not exported.
+// fields calls f for each field or method in the type's own text. go/doc has removed the unexported
+// ones.
 func fields(spec *ast.TypeSpec, f func(*ast.Field)) {
 	switch typ := spec.Type.(type) {
 	case *ast.StructType:

@@ -10,27 +10,30 @@ import (
 	"sync/atomic"
 )
 
-const maxThreads = 64 // sets of threads are the bits of a word
+const maxThreads = 64 // a set of threads is a word of bits
 
-// A thread is a goroutine that runs only when it has the turn. Its fields are touched by whoever has the turn.
+// A thread is a goroutine that runs only while it has the turn. Only the goroutine that has the
+// turn touches its fields.
 type thread struct {
-	id     int
-	name   string
-	run    func()
-	resume chan struct{} // receives the turn; buffered, so that handing it over does not wait
+	id   int
+	name string
+	run  func()
+	// resume receives the turn. It is buffered, so that handing the turn over does not wait.
+	resume chan struct{}
 
-	what     string      // the operation it will do with its next turn
-	where    string      // and its place in the source, when tracing
-	cond     func() bool // it has nothing to do until cond holds; nil if it is not blocked
+	what     string      // the operation that its next turn begins with
+	where    string      // where that operation is in the source; set when tracing
+	cond     func() bool // if not nil, the thread cannot go on until cond holds
 	started  bool
 	finished bool
-	behind   uint64 // after a Yield: the threads that must have a turn before it has another
+	behind   uint64 // after a Yield: the threads that must have a turn first
 }
 
 // An execution is one run of a model under one schedule.
 //
-// The turn goes from thread to thread without a referee in between: whoever has it and comes to a point asks the strategy
-// for the successor and hands over, by its resume channel. The turn starts and ends with the goroutine that called execute.
+// The turn goes from thread to thread without a referee in between. When the thread that has the
+// turn comes to a point, it asks the strategy for its successor and hands the turn over through the
+// successor's resume channel. The turn starts and ends with the goroutine that called execute.
 type execution struct {
 	threads  []*thread
 	strategy strategy
@@ -39,7 +42,7 @@ type execution struct {
 	tracing  bool
 
 	running  *thread
-	row      int // how many turns it has had one after the other
+	row      int // number of turns in a row that it has had
 	schedule Schedule
 	trace    []Step
 	failure  *Failure
@@ -50,7 +53,7 @@ type execution struct {
 	options  []int // scratch space of hand
 }
 
-// active is the execution whose threads are running, if any.
+// active is the execution whose threads are running, or nil.
 var active atomic.Pointer[execution]
 
 // execute runs the model once.
@@ -102,8 +105,8 @@ func (x *execution) runThread(t *thread) {
 	t.run()
 }
 
-// unwind ends the threads that are still under way, one after the other, after a failure. They exit by Goexit rather than
-// by a panic, so that code that recovers from panics does not hold them up.
+// unwind ends the threads that have not finished, one after the other, after a failure. They exit
+// by Goexit and not by a panic, so that code that recovers from panics does not stop them.
 func (x *execution) unwind() {
 	x.over = true
 	for _, t := range x.threads {
@@ -117,13 +120,15 @@ func (x *execution) unwind() {
 	}
 }
 
-// point gives the turn away before the operation what, and returns with the turn.
+// point gives up the turn before the operation what, and returns when the thread has the turn
+// again.
 func (x *execution) point(what string, cond func() bool, yield bool) {
 	if x.quiet {
 		return
 	}
 	if x.failure != nil {
-		// Deferred calls of a thread that is being unwound. They may finish, but not wait.
+		// This is a deferred call of a thread that is being unwound. It may finish, but must not
+		// wait.
 		if cond != nil && !x.holds(cond) {
 			runtime.Goexit()
 		}
@@ -146,7 +151,7 @@ func (x *execution) point(what string, cond func() bool, yield bool) {
 	}
 }
 
-// enabled returns the set of the threads that could run.
+// enabled returns the set of the threads that can run.
 func (x *execution) enabled() uint64 {
 	var set uint64
 	for _, t := range x.threads {
@@ -163,7 +168,8 @@ func (x *execution) holds(cond func() bool) bool {
 	return cond()
 }
 
-// hand decides who has the next turn and gives it to them, unless that is the caller, t, itself. t is nil in the beginning.
+// hand chooses the thread that has the next turn and passes the turn on, unless that thread is the
+// caller t itself. t is nil for the first turn.
 func (x *execution) hand(t *thread) *thread {
 	enabled := x.enabled()
 	if enabled == 0 {
@@ -176,7 +182,8 @@ func (x *execution) hand(t *thread) *thread {
 		return nil
 	}
 
-	// Threads that yielded stand back for the others, but not for ever and not for each other.
+	// A thread that has yielded lets the others go first, but not for ever, and not if all of them
+	// have yielded.
 	ready := enabled
 	for _, u := range x.threads {
 		if u.behind&enabled != 0 {
@@ -187,10 +194,10 @@ func (x *execution) hand(t *thread) *thread {
 		ready = enabled
 	}
 
-	// The options in a fixed order, the thread that has the turn first: a depth-first search then begins with the schedule
-	// that has no preemptions.
+	// The options have a fixed order, with the thread that has the turn first. So a depth-first
+	// search begins with the schedule that has no preemptions.
 	x.options = x.options[:0]
-	free := t == nil || ready&(1<<t.id) == 0 // nobody would be preempted
+	free := t == nil || ready&(1<<t.id) == 0 // the choice preempts no thread
 	if !free {
 		x.options = append(x.options, t.id)
 		ready &^= 1 << t.id
@@ -225,7 +232,7 @@ func (x *execution) hand(t *thread) *thread {
 	return next
 }
 
-// finish ends an execution in which nobody can go on.
+// finish ends an execution in which no thread can go on.
 func (x *execution) finish() {
 	var stuck []string
 	for _, t := range x.threads {
@@ -239,14 +246,14 @@ func (x *execution) finish() {
 	x.done <- struct{}{}
 }
 
-// fail notes the first failure.
+// fail records a failure if it is the first.
 func (x *execution) fail(k Kind, message string) {
 	if x.failure == nil {
 		x.failure = &Failure{Kind: k, Message: message, Schedule: x.schedule, Trace: x.trace}
 	}
 }
 
-// caller returns the place of the innermost call outside this package and atomicx.
+// caller returns the source line of the innermost call outside this package and atomicx.
 func caller() string {
 	var pcs [16]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])

@@ -1,21 +1,27 @@
-// Package explore runs small concurrent programs under every schedule, or under many random ones, and reports the first that fails.
+// Package explore runs small concurrent programs under every schedule, or under many random ones,
+// and reports the first schedule that fails.
 //
-// A model is a handful of threads and a final check. The threads are goroutines, but only one of them runs at any time: each
-// time it comes to a scheduling point ([Point], or an operation of a type in package atomicx under the tag heddle_model) the explorer
-// decides who runs next. Everything between two points is atomic, and what one thread does is seen by the next to run; so the
-// memory model is sequential consistency, which is what Go's atomics promise. Plain accesses that race are not
-// seen as races (the race detector is for that), only as far as points stand around them.
+// A model consists of a few threads and a final check. The threads are goroutines, but only one of
+// them runs at any time. Each time that it comes to a scheduling point ([Point], or an operation of
+// a type in package atomicx under the build tag heddle_model), the explorer decides which thread
+// runs next. The code between two points is atomic, and the next thread to run sees everything that
+// the last one did. So the memory model is sequential consistency, which is what Go's atomics
+// promise. The explorer does not find races of plain accesses as such, because the race detector is
+// for that. It finds their effects as far as points stand around them.
 //
-// The search is stateless, as in Musuvathi and Qadeer, "Iterative context bounding for systematic testing of multithreaded programs" (PLDI 2007): the
-// setup is called anew for every schedule, and a schedule is nothing but the list of the threads chosen. Therefore setup and threads must be
-// deterministic: no clocks, no randomness of their own, no ranging over maps. The explorer checks that a prefix of choices meets
-// the same options again, and fails if not.
+// The search is stateless, as in Musuvathi and Qadeer, "Iterative context bounding for systematic
+// testing of multithreaded programs" (PLDI 2007). The explorer calls the setup anew for every
+// schedule, and a schedule is just the list of the threads chosen. Therefore setup and threads must
+// be deterministic: they must not use clocks or their own randomness, or range over maps. The
+// explorer checks that the same choices lead to the same options again, and fails if they do not.
 //
 // # What a model must observe
 //
-// While threads run, no other goroutine of the process may come to a point: tests that explore must not be parallel with others of
-// their package that use atomicx. A thread that starts goroutines, or waits for something by other means than [Block], is outside the model
-// and will hang or race. A loop that waits for another thread to make progress must call [Yield] (or better, Block) in each turn, or the search never ends.
+// While threads run, no other goroutine of the process may come to a point. So tests that explore
+// must not run in parallel with other tests of their package that use atomicx. A thread must not
+// start goroutines, and must not wait other than by [Block], because the model would hang or race.
+// A loop that waits for another thread to make progress must call [Yield], or better Block, in each
+// turn, because otherwise the search never ends.
 package explore
 
 import (
@@ -23,64 +29,75 @@ import (
 	"sync"
 )
 
-// Mode is how schedules are chosen.
+// Mode selects how schedules are chosen.
 type Mode uint8
 
 const (
-	// DFS goes through all schedules with at most Config.Preemptions preemptions, depth first.
+	// DFS tries all schedules with at most Config.Preemptions preemptions, depth first.
 	DFS Mode = iota
 	// Uniform chooses uniformly among the enabled threads at each point.
 	Uniform
-	// PCT gives the threads random priorities, which change at a few random steps: Burckhardt et al., "A randomized scheduler
-	// with probabilistic guarantees of finding bugs" (ASPLOS 2010). Better than Uniform at bugs that need a thread to be held up for long.
+	// PCT gives the threads random priorities, which change at a few random steps: Burckhardt et
+	// al., "A randomized scheduler with probabilistic guarantees of finding bugs" (ASPLOS 2010). It
+	// is better than Uniform at bugs that need a thread to be held up for long.
 	PCT
 )
 
-// Unbounded as Config.Preemptions lifts the bound.
+// Unbounded, as Config.Preemptions, removes the bound.
 const Unbounded = -1
 
-// Config bounds an exploration. The zero Config explores, depth first, all schedules without preemption.
+// Config bounds an exploration. The zero Config explores, depth first, all schedules without
+// preemption.
 type Config struct {
 	Mode Mode
 
-	// Preemptions is how often a schedule may take the turn from a thread that could have gone on. DFS only. Nearly all
-	// known bugs need no more than 2; the number of schedules grows with steps^Preemptions.
+	// Preemptions is how often a schedule may take the turn from a thread that could have gone on.
+	// It applies only to DFS. Nearly all known bugs need no more than 2. The number of schedules
+	// grows with steps^Preemptions.
 	Preemptions int
 
-	// MaxSchedules is the number of schedules to try. In DFS it is a budget, by default 1,000,000, and running out of it
-	// makes Run fail, since the search is then not complete. In the random modes, by default 1,000, it is the work to be done.
+	// MaxSchedules is the number of schedules to try. For DFS it is a budget, by default 1,000,000.
+	// If the budget runs out, Run fails, because the search is not complete. For the random modes
+	// it is the amount of work, by default 1,000.
 	MaxSchedules int
 
-	// MaxSteps is the length of one schedule, in points, that counts as a failure: a livelock, or a model that is too large. Default 10,000.
+	// MaxSteps is the number of points at which a schedule counts as a failure, because of a
+	// livelock or a model that is too large. The default is 10,000.
 	MaxSteps int
 
-	// Patience is after how many steps in a row a thread yields to the others that could run, as if it had called Yield; 0 is
-	// never. It is for code that looks again and again until another thread has gone on, and cannot be given a Yield. It must be
-	// longer than any run of steps that is of interest by itself.
+	// Patience is the number of steps in a row after which a thread yields to the others that could
+	// run, as if it had called Yield. 0 means never. It is for code that polls until another thread
+	// has gone on and cannot be given a Yield. It must be longer than any run of steps that is of
+	// interest by itself.
 	Patience int
 
 	// Seed selects the random choices. The same seed and model give the same schedules.
 	Seed uint64
 
-	// Changes is the number of steps in a schedule at which PCT changes priorities. Default 3.
+	// Changes is the number of steps in a schedule at which PCT changes priorities. The default is
+	// 3.
 	Changes int
 }
 
-// Stats says what an exploration has done.
+// Stats reports the extent of an exploration.
 type Stats struct {
-	Schedules int  // schedules run
-	Steps     int  // points passed, in all of them
-	Longest   int  // points in the longest one
-	Complete  bool // all schedules within the bounds were run; always false in the random modes
+	Schedules int // number of schedules run
+	Steps     int // points passed, in all schedules
+	Longest   int // points passed in the longest schedule
+	// Complete reports whether all schedules within the bounds were run. It is always false in the
+	// random modes.
+	Complete bool
 }
 
-// A Model collects the threads of one run. The function given to Check or Run fills it in, together with fresh shared state.
+// A Model collects the threads of one run. The function given to Check or Run fills it in, and
+// makes fresh shared state.
 type Model struct {
 	threads []*thread
 	check   func() error
 }
 
-// Thread adds a thread. Names appear in the report of a failure.
+// Thread adds a thread. The report of a failure shows its name. Thread panics if the model has 64
+// threads already.
 func (m *Model) Thread(name string, run func()) {
 	if len(m.threads) == maxThreads {
 		panic(fmt.Sprintf("explore: more than %d threads in a model: leave some out", maxThreads))
@@ -90,14 +107,16 @@ func (m *Model) Thread(name string, run func()) {
 	})
 }
 
-// Check sets the function that judges the state after all threads have finished. It may use the shared state freely: points
-// mean nothing there, nor do they in the setup.
+// Check sets the function that checks the state after all threads have finished. It may use the
+// shared state freely, because points do nothing there, as in the setup.
 func (m *Model) Check(check func() error) { m.check = check }
 
-// exploring admits one exploration at a time: threads find theirs through one global variable.
+// exploring admits one exploration at a time, because threads find their exploration through one
+// global variable.
 var exploring sync.Mutex
 
-// Check explores the model within the bounds of cfg and stops at the first failure, which is nil if there was none.
+// Check explores the model within the bounds of cfg and stops at the first failure. It returns nil
+// if no schedule failed.
 func Check(cfg Config, setup func(*Model)) (Stats, *Failure) {
 	exploring.Lock()
 	defer exploring.Unlock()
@@ -144,7 +163,7 @@ func orDefault(n, def int) int {
 	return n
 }
 
-// explain runs a failing schedule once more, now noting each step and where it is in the source.
+// explain runs a failing schedule again and records each step and its place in the source.
 func explain(f *Failure, maxSteps int, setup func(*Model)) *Failure {
 	if f.Kind == Diverged {
 		return f
@@ -157,22 +176,24 @@ func explain(f *Failure, maxSteps int, setup func(*Model)) *Failure {
 	return again.failure
 }
 
-// Replay runs the model under one schedule, as found in a Failure, and returns the failure that results, or nil. Where the schedule
-// ends before the threads do, each of them runs on to its end.
+// Replay runs the model under one schedule, as found in a Failure, and returns the resulting
+// failure, or nil. If the schedule ends before the threads do, each thread runs to its end without
+// preemption.
 func Replay(s Schedule, setup func(*Model)) *Failure {
 	exploring.Lock()
 	defer exploring.Unlock()
 	return execute(&replay{schedule: s}, 10*len(s)+10_000, 0, true, setup).failure
 }
 
-// TB is the part of testing.TB that Run needs.
+// TB is the part of testing.TB that Run uses.
 type TB interface {
 	Helper()
 	Logf(format string, args ...any)
 	Fatalf(format string, args ...any)
 }
 
-// Run explores the model and ends the test if a schedule fails, or if the budget of schedules does not suffice for a complete search.
+// Run explores the model. It ends the test if a schedule fails, or if the budget of schedules does
+// not suffice for a complete search.
 func Run(t TB, cfg Config, setup func(*Model)) Stats {
 	t.Helper()
 	stats, failure := Check(cfg, setup)

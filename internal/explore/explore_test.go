@@ -92,7 +92,8 @@ func TestReplayOfAForeignScheduleDiverges(t *testing.T) {
 	require.Equal(t, Diverged, failure.Kind)
 }
 
-// lockByFlags is mutual exclusion by two flags: right if each thread raises its own before it looks at the other's.
+// lockByFlags is mutual exclusion by two flags. It is right if each thread raises its own flag
+// before it looks at the other's.
 func lockByFlags(lookFirst bool) func(*Model) {
 	return func(m *Model) {
 		var flags [2]word
@@ -132,7 +133,7 @@ func TestStoreBufferLock(t *testing.T) {
 	require.Nil(t, Replay(nil, lockByFlags(false)))
 }
 
-// mutex is a lock of the model.
+// mutex is a lock for models.
 type mutex struct{ held bool }
 
 func (m *mutex) lock() {
@@ -208,12 +209,15 @@ func TestSchedulesAreCounted(t *testing.T) {
 		want        int
 	}{
 		{Unbounded, []int{0}, 1},
-		{Unbounded, []int{2, 2}, int(new(big.Int).Binomial(6, 3).Int64())}, // n points make n+1 turns
+		// n points make n+1 turns
+		{Unbounded, []int{2, 2}, int(new(big.Int).Binomial(6, 3).Int64())},
 		{Unbounded, []int{4, 3}, int(new(big.Int).Binomial(9, 4).Int64())},
 		{Unbounded, []int{1, 1, 1}, 90}, // 6! / (2! 2! 2!)
 		{0, []int{2, 2}, 2},
 		{0, []int{5, 5, 5}, 6},
-		{1, []int{2, 2}, 6}, // 2, and 2 more where the first is interrupted after its first or second turn
+		// There are 2 schedules without a preemption, and 2 more for each, in which the first
+		// thread is interrupted after its first or second turn.
+		{1, []int{2, 2}, 6},
 	} {
 		stats := Run(t, Config{Preemptions: c.preemptions}, points(c.points...))
 		require.Equal(t, c.want, stats.Schedules, "%+v", c)
@@ -351,7 +355,8 @@ func TestSameSeedSameSchedules(t *testing.T) {
 	}
 }
 
-// A bug that shows only if one thread is held up while another passes many points: PCT's domain.
+// The bug shows only if one thread is held up while another passes many points. PCT is made for
+// this.
 func TestPCTHoldsAThreadUp(t *testing.T) {
 	_, failure := Check(Config{Mode: PCT, Seed: 1, Changes: 1}, func(m *Model) {
 		var n word
@@ -413,7 +418,8 @@ func TestLongTraceIsCut(t *testing.T) {
 	require.Equal(t, "Kind(99)", Kind(99).String())
 }
 
-// A thread that looks until another has gone on, without a Yield, runs for ever; with Patience the other has its turn.
+// A thread that polls until another has gone on, without a Yield, runs for ever. With Patience the
+// other thread gets a turn.
 func TestPatience(t *testing.T) {
 	spin := func(m *Model) {
 		set := false

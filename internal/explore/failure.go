@@ -13,9 +13,9 @@ const (
 	CheckFailed  Kind = iota + 1 // the final check returned an error
 	AssertFailed                 // a thread called Failf
 	Panicked                     // a thread panicked
-	Deadlock                     // threads are left, none of which can go on
+	Deadlock                     // some threads have not finished, and none of them can go on
 	TooLong                      // more steps than Config.MaxSteps
-	Diverged                     // the model did not do the same under the same choices
+	Diverged                     // the model behaved differently under the same choices
 )
 
 var kinds = [...]string{
@@ -39,14 +39,15 @@ type Failure struct {
 	Trace    []Step
 }
 
-// A Step is one turn of a thread: the operation that it begins with, and where that stands in the source.
+// A Step is one turn of a thread: the operation that the turn begins with, and where that is in the
+// source.
 type Step struct{ Thread, What, Where string }
 
-// Error tells what failed, the schedule in the form that ParseSchedule reads, and the steps.
+// Error returns the failure, the schedule in the form that ParseSchedule reads, and the steps.
 func (f *Failure) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%v: %s\nschedule %q", f.Kind, f.Message, f.Schedule)
-	const most = 400 // a livelock has thousands; its end is what says something
+	const most = 400 // a livelock has thousands, and its last ones matter
 	steps := f.Trace
 	if len(steps) > most {
 		fmt.Fprintf(&b, "\n  ... %d steps", len(steps)-most)
@@ -58,10 +59,11 @@ func (f *Failure) Error() string {
 	return b.String()
 }
 
-// A Schedule is the list of the threads that have the turn, each by its place in the order in which the model added them.
+// A Schedule is the list of the threads that have the turn, one after the other. Each number is the
+// thread's index in the order in which the model added the threads.
 type Schedule []int
 
-// String returns the schedule with the turns in a row counted: "0x3 1 0x2" means 0 0 0 1 0 0.
+// String returns the schedule with repeated turns counted: "0x3 1 0x2" means 0 0 0 1 0 0.
 func (s Schedule) String() string {
 	var b strings.Builder
 	for i := 0; i < len(s); {
@@ -81,7 +83,8 @@ func (s Schedule) String() string {
 	return b.String()
 }
 
-// ParseSchedule reads what Schedule.String writes.
+// ParseSchedule parses the result of Schedule.String. It returns an error if text has another form
+// or names a thread above 63.
 func ParseSchedule(text string) (Schedule, error) {
 	var s Schedule
 	for _, field := range strings.Fields(text) {

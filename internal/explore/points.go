@@ -5,25 +5,27 @@ import (
 	"runtime"
 )
 
-// Point is a scheduling point: a model thread calls it before each operation that other threads can observe, and what names the
-// operation. Other threads may run before Point returns. Outside an exploration it does nothing.
+// Point is a scheduling point. A model thread calls it before each operation that other threads can
+// observe; what names the operation. Other threads may run before Point returns. Outside an
+// exploration it does nothing.
 func Point(what string) {
 	if x := active.Load(); x != nil {
 		x.point(what, nil, false)
 	}
 }
 
-// Yield is a Point of a thread that waits for the others: each of those that can run has a turn before it has another. Giving the turn away
-// there is not a preemption.
+// Yield is a Point for a thread that waits for other threads. Each thread that can run has a turn
+// before the caller has another. Giving up the turn in this way is not a preemption.
 func Yield(what string) {
 	if x := active.Load(); x != nil {
 		x.point(what, nil, true)
 	}
 }
 
-// Block is a Point that returns only when cond holds, and does so with no other thread running in between. cond is evaluated often, on any
-// thread: it must have no effects. If no thread can go on any more, the exploration fails with a deadlock. Outside an exploration Block
-// does nothing: the operation that follows must be one that waits by itself.
+// Block is a Point that returns only when cond holds, and no other thread runs between the last
+// evaluation of cond and the return. The explorer evaluates cond often, and on any thread, so cond
+// must have no effects. If no thread can go on, the exploration fails with a deadlock. Outside an
+// exploration Block does nothing, so the operation after it must wait by itself.
 func Block(what string, cond func() bool) {
 	if x := active.Load(); x != nil {
 		x.point(what, cond, false)
@@ -33,10 +35,10 @@ func Block(what string, cond func() bool) {
 // Active reports whether a model is being explored.
 func Active() bool { return active.Load() != nil }
 
-// Failf fails the schedule under way and ends the calling thread. Outside an exploration it panics.
+// Failf fails the present schedule and ends the calling thread. Outside an exploration it panics.
 //
-// It is what a thread should use to state what must hold: the FailNow of a test belongs to the test's goroutine, and would
-// fail the test also where a failure is what the test is looking for.
+// A thread must use Failf, and not the FailNow of a test, to check what must hold. FailNow belongs
+// to the test's goroutine, and would fail the test also if the test looks for a failure.
 func Failf(format string, args ...any) {
 	x := active.Load()
 	if x == nil {

@@ -11,21 +11,23 @@ type strategy interface {
 	// begin is called before each execution.
 	begin(threads int)
 
-	// choose returns the index in options of the thread to run next. options[0] is the thread that has the turn, if free is
-	// false: any other choice then preempts it. options is valid during the call. A text says that the model did
-	// not behave as in earlier executions.
+	// choose returns the index in options of the thread to run next. If free is false, options[0]
+	// is the thread that has the turn, and any other choice preempts it. options is valid only
+	// during the call. diverged is not empty if the model did not behave as in earlier executions.
 	choose(options []int, free bool, step int) (index int, diverged string)
 
-	// next prepares for another execution after one of the given length, and reports whether there is one to be tried.
+	// next prepares for another execution after one with the given number of steps. It returns
+	// false if no schedule is left.
 	next(steps int) bool
 }
 
-// depthFirst goes through all schedules with at most bound preemptions. path holds the decisions of the latest execution where there was a choice.
+// depthFirst tries all schedules with at most bound preemptions. path holds the decisions of the
+// latest execution at which there was a choice.
 type depthFirst struct {
 	bound int
 
 	path        []decision
-	depth       int // decisions taken in this execution
+	depth       int // number of decisions taken in this execution
 	preemptions int
 }
 
@@ -80,16 +82,16 @@ func (s *uniform) choose(options []int, _ bool, _ int) (int, string) {
 	return s.rng.IntN(len(options)), ""
 }
 
-// priorities is PCT: the option of the highest priority runs, and at each of a few steps chosen beforehand the thread that has the turn
-// falls behind all others.
+// priorities implements PCT. The option with the highest priority runs. At each of a few steps
+// chosen in advance, the thread that has the turn falls behind all others.
 type priorities struct {
 	rng     *rand.Rand
 	changes int
 
-	length   int   // steps to expect: the longest execution so far
-	priority []int // of each thread
+	length   int   // expected number of steps: the longest execution so far
+	priority []int // for each thread
 	lowest   int
-	at       []int // steps of the changes
+	at       []int // the steps at which priorities change
 	latest   int   // the thread that has the turn
 }
 
@@ -126,7 +128,7 @@ func (s *priorities) next(steps int) bool {
 	return true
 }
 
-// replay follows a schedule, and after its end lets each thread run on.
+// replay follows a schedule, and lets each thread run on after its end.
 type replay struct{ schedule Schedule }
 
 func (s *replay) begin(int)     {}

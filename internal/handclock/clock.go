@@ -1,5 +1,5 @@
-// Package handclock has a clock that is turned by hand, for the tests of what waits for a time. It is a
-// scheduler.Clock.
+// Package handclock provides a clock that a test turns by hand, for tests of operations that wait
+// for a time. It is a scheduler.Clock.
 package handclock
 
 import (
@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// Start is when a new clock stands.
+// Start is the time that a new clock shows.
 var Start = time.Date(2001, 2, 3, 4, 5, 6, 7, time.UTC)
 
-// A Clock stands still until it is turned.
+// A Clock stands still until Advance turns it.
 type Clock struct {
-	turning sync.Mutex // by Advance
+	turning sync.Mutex // held by Advance
 
 	mu     sync.Mutex
 	now    time.Time
@@ -22,7 +22,7 @@ type Clock struct {
 
 type alarm struct {
 	ring func()
-	at   time.Time // zero: not set
+	at   time.Time // zero if not set
 }
 
 // New returns a clock that shows Start.
@@ -35,7 +35,7 @@ func (c *Clock) Now() time.Time {
 	return c.now
 }
 
-// Since returns by how much the clock was turned.
+// Since returns the time by which the clock has been turned.
 func (c *Clock) Since() time.Duration { return c.Now().Sub(Start) }
 
 // Alarm implements scheduler.Clock.
@@ -51,7 +51,7 @@ func (c *Clock) Alarm(ring func()) (set func(at time.Time)) {
 	}
 }
 
-// Next returns how long it is to the next alarm, or false if none is set.
+// Next returns the time until the next alarm, or false if none is set.
 func (c *Clock) Next() (d time.Duration, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -70,8 +70,8 @@ func (c *Clock) first() (first *alarm) {
 	return first
 }
 
-// Advance turns the clock by d, and stops at each time in between at which an alarm has to ring. When it returns, all that
-// was due has been fired.
+// Advance turns the clock by d. On its way it stops at each time at which an alarm has to ring.
+// When Advance returns, everything that was due has been fired.
 func (c *Clock) Advance(d time.Duration) {
 	c.turning.Lock()
 	defer c.turning.Unlock()

@@ -1,9 +1,10 @@
-// Package label takes the profiler labels off goroutines that serve many tasks.
+// Package label removes profiler labels from goroutines that serve many tasks.
 //
-// A goroutine gets the labels of the one that starts it, and keeps what is set on it. Package pprof can
-// replace labels but not tell whether there are any without a context, and replacing them after each task
-// costs more than looking. The two functions of the Go runtime that are linked to here are what pprof itself
-// calls; the runtime keeps their names and types for users such as this one (go.dev/issue/67401).
+// A goroutine inherits the labels of the goroutine that starts it, and keeps the labels that are
+// set on it. Without a context, package pprof can replace labels but not tell whether there are
+// any, and replacing them after each task costs more than looking. This package links to the two
+// functions of the Go runtime that pprof itself calls. The runtime keeps their names and types for
+// packages such as this one (go.dev/issue/67401).
 package label
 
 import "unsafe"
@@ -14,7 +15,8 @@ func get() unsafe.Pointer
 //go:linkname set runtime/pprof.runtime_setProfLabel
 func set(labels unsafe.Pointer)
 
-// Clear takes the labels off the calling goroutine. Without labels, that is a load and a branch.
+// Clear removes the labels of the calling goroutine. If there are none, it costs a load and a
+// branch.
 func Clear() {
 	if get() != nil {
 		set(nil)

@@ -11,12 +11,14 @@ import (
 
 // An entry is one planted bug.
 type entry struct {
-	name string   // unique over all lists
-	file string   // the file to change, below the module's folder, with slashes
-	test []string // the arguments of go test, after -count 1: flags, -run and one package
-	fast bool     // the test takes less than about ten seconds
-	hang bool     // the test may be killed by its time limit: the bug makes something wait for ever
-	old  string   // the text that is replaced, which stands in the file exactly once
+	name string // unique in all lists
+	file string // the file to change, a slash-separated path below the module's folder
+	// test holds the arguments of go test after -count 1: flags, -run and one package.
+	test []string
+	fast bool // the test takes less than about ten seconds
+	// hang permits the time limit to kill the test, because the bug makes something wait for ever.
+	hang bool
+	old  string // the text to replace, which occurs exactly once in the file
 	new  string
 
 	at string // list and line, for messages
@@ -25,7 +27,7 @@ type entry struct {
 // pkg returns the package of the entry's test.
 func (e *entry) pkg() string { return e.test[len(e.test)-1] }
 
-// split divides the arguments of the test: build is what go test -c has to know, run is for the binary.
+// split divides the arguments of the test: build are those of go test -c, run those of the binary.
 func (e *entry) split() (build, run []string) {
 	for i := 0; i < len(e.test)-1; i++ {
 		flag := e.test[i]
@@ -42,15 +44,16 @@ func (e *entry) split() (build, run []string) {
 	return append(build, e.pkg()), run
 }
 
-// testFlags are the flags that an entry may have: true for those of the build.
+// testFlags are the flags that an entry may have. The value is true for flags of the build.
 var testFlags = map[string]bool{
 	"-race": true, "-tags": true, "-run": false, "-short": false, "-timeout": false, "-cpu": false,
 }
 
-// aloneFlags are those without a value.
+// aloneFlags are the flags without a value.
 var aloneFlags = map[string]bool{"-race": true, "-short": true}
 
-// mutated returns the content of the entry's file with the bug in it. root is the module's folder.
+// mutated returns the content of the entry's file with the bug planted. root is the module's
+// folder.
 func (e *entry) mutated(root string) (string, error) {
 	b, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(e.file)))
 	if err != nil {
@@ -68,7 +71,8 @@ var (
 	tests  = regexp.MustCompile(`(?m)^func (Test\w+)\(`)
 )
 
-// spare returns the files of the external test package, which to compile takes a third of the time, if the entry's test is not in it.
+// spare returns the files of the external test package if the entry's test is not in it. Leaving
+// them out saves a third of the time to compile.
 func (e *entry) spare(root string) (files []string, err error) {
 	at := slices.Index(e.test, "-run")
 	if at < 0 {
@@ -83,7 +87,7 @@ func (e *entry) spare(root string) (files []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	inside := false // the test is in a file of the package itself
+	inside := false // a file of the package itself has the test
 	for _, file := range all {
 		b, err := os.ReadFile(file)
 		if err != nil {
@@ -104,12 +108,12 @@ func (e *entry) spare(root string) (files []string, err error) {
 		}
 	}
 	if !inside {
-		return nil, nil // what is wrong will be told by the run
+		return nil, nil // the run will report what is wrong
 	}
 	return files, nil
 }
 
-// readLists returns the entries of all lists, in the order of the files' names.
+// readLists returns the entries of all lists, in the order of files.
 func readLists(files []string) (all []*entry, err error) {
 	seen := map[string]string{}
 	for _, file := range files {
@@ -140,7 +144,7 @@ func readList(file string) (es []*entry, err error) {
 	return es, nil
 }
 
-// parse reads a list. Between entries, empty lines and lines that begin with # are ignored.
+// parse parses a list. Between entries it ignores empty lines and lines that begin with #.
 func parse(name, list string) (es []*entry, err error) {
 	lines := strings.Split(strings.TrimSuffix(list, "\n"), "\n")
 	number := 0
@@ -151,7 +155,7 @@ func parse(name, list string) (es []*entry, err error) {
 	fail := func(format string, args ...any) error {
 		return fmt.Errorf("%s:%d: %s", name, number, fmt.Sprintf(format, args...))
 	}
-	// block reads up to the line that ends it.
+	// block reads lines up to the line end and returns those before it.
 	block := func(end string) (string, error) {
 		start := number
 		for number < len(lines) {
@@ -211,7 +215,7 @@ func parse(name, list string) (es []*entry, err error) {
 	return es, nil
 }
 
-// complete reports what the entry lacks.
+// complete returns an error if the entry lacks something.
 func (e *entry) complete() error {
 	switch {
 	case e.name == "" || strings.ContainsAny(e.name, " \t"):

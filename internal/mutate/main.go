@@ -1,14 +1,14 @@
-// Command mutate plants the bugs of the lists in .ci/mutants, each by itself, and demands that the
-// test that an entry names fails with the bug and passes without it.
+// Command mutate plants the bugs of the lists in .ci/mutants, one at a time. For each entry, the
+// test that it names must fail with the bug and pass without it.
 //
 //	go run ./internal/mutate              every mutant of every list
-//	go run ./internal/mutate -fast        those whose test takes less than about ten seconds
-//	go run ./internal/mutate -run 'G1|W'  those whose name matches
-//	go run ./internal/mutate list.txt     those of these lists
+//	go run ./internal/mutate -fast        only mutants whose test takes less than about 10 s
+//	go run ./internal/mutate -run 'G1|W'  only mutants whose name matches
+//	go run ./internal/mutate list.txt     only mutants of these lists
 //
 // It prints a line for each mutant and a summary. It exits with 1 if a mutant survives or an entry
-// is wrong: the old text does not stand in the file exactly once, the mutant does not compile, the
-// test does not exist or fails without the bug.
+// is wrong. An entry is wrong if the old text does not occur exactly once in the file, if the
+// mutant does not compile, or if the test does not exist or fails without the bug.
 //
 // An entry of a list is
 //
@@ -23,12 +23,14 @@
 //	exact new lines
 //	--- end
 //
-// test is what follows go test -count 1, of the flags -run, -race, -tags, -short, -timeout and -cpu; speed is fast or
-// slow. A test that is ended by its time limit counts as killing the mutant only if the entry has the line kills. Lines
-// between entries that begin with # are comments.
+// The line test has the arguments of go test after -count 1; the flags may be -run, -race, -tags,
+// -short, -timeout and -cpu. speed is fast or slow. If its time limit ends the test, this kills the
+// mutant only if the entry has the line kills. Lines between entries that begin with # are
+// comments.
 //
-// Files are changed by the overlay of the go command, so the tree is never touched. As many mutants are planted at once as
-// there are CPUs, since compiling is most of the work; -jobs 1 plants one at a time.
+// The go command's overlay replaces the changed files, so mutate never touches the tree. It plants
+// as many mutants at once as there are CPUs, because most of the work is compiling. With -jobs 1 it
+// plants one at a time.
 package main
 
 import (
@@ -59,7 +61,7 @@ func main() {
 	}
 }
 
-// mutate plants the mutants that are asked for, and reports whether all are killed.
+// mutate plants the mutants that the arguments select and reports whether all of them are killed.
 func mutate(lists []string, run string, fast, verbose bool, jobs int) (ok bool, err error) {
 	name, err := regexp.Compile(run)
 	if err != nil {
@@ -108,14 +110,14 @@ func mutate(lists []string, run string, fast, verbose bool, jobs int) (ok bool, 
 	return n == count[killed], nil
 }
 
-// A result is what became of one entry.
+// A result is the outcome of one entry.
 type result struct {
 	verdict verdict
 	why     string
 	took    time.Duration
 }
 
-// plantAll plants the entries, several at once, and calls report for each in their order.
+// plantAll plants the entries, jobs at once, and calls report for each in their order.
 func plantAll(p *planter, es []*entry, jobs int, report func(*entry, result)) {
 	results := make([]chan result, len(es))
 	for i := range results {
@@ -140,7 +142,7 @@ func plantAll(p *planter, es []*entry, jobs int, report func(*entry, result)) {
 	}
 }
 
-// moduleRoot returns the folder of the go.mod file.
+// moduleRoot returns the folder of the module's go.mod file.
 func moduleRoot() (string, error) {
 	out, err := exec.Command("go", "env", "GOMOD").Output()
 	if err != nil {
@@ -153,7 +155,7 @@ func moduleRoot() (string, error) {
 	return filepath.Dir(mod), nil
 }
 
-// indent sets text off from the lines of the mutants, and shortens it.
+// indent indents text below the line of its mutant, and shortens it to 30 lines.
 func indent(text string) string {
 	const most = 30
 	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")

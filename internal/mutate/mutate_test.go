@@ -17,10 +17,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// root is the module's folder, as seen from here.
+// root is the module's folder, relative to this one.
 var root = filepath.Join("..", "..")
 
-// TestLists: a list that the code has run away from fails here, long before a mutant is compiled.
+// TestLists fails if the code has changed so that a list no longer applies. It takes seconds,
+// because it compiles no mutant.
 func TestLists(t *testing.T) {
 	lists, err := filepath.Glob(filepath.Join(root, ".ci", "mutants", "*.txt"))
 	require.NoError(t, err)
@@ -42,7 +43,7 @@ func TestLists(t *testing.T) {
 
 var aTest = regexp.MustCompile(`\b(Test|Fuzz|Example)\w*`)
 
-// requireTests checks that the tests that e names are in its package.
+// requireTests checks that the package of e has the tests that e names.
 func requireTests(t *testing.T, e *entry) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(e.pkg()), "*_test.go"))
@@ -130,7 +131,7 @@ func TestSplit(t *testing.T) {
 	require.Equal(t, strings.Fields("-test.run ^TestX$ -test.short -test.timeout 5s -test.cpu 1"), run)
 }
 
-// Several mutants that are planted at once are reported in the order of the list.
+// If several mutants are planted at once, they are reported in the order of the list.
 func TestPlantAllInOrder(t *testing.T) {
 	var es []*entry
 	for i := range 20 {
@@ -184,7 +185,7 @@ func TestSpare(t *testing.T) {
 	require.ErrorContains(t, err, "list:1: m: ")
 }
 
-// TestPlant plants in a module of its own: a killed mutant, and each way for one not to be.
+// TestPlant plants bugs in a module of its own: one that is killed, and one for each other outcome.
 func TestPlant(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) {
@@ -225,7 +226,8 @@ func TestBroken(t *testing.T) { t.Fatal() }
 		require.Equal(t, c.want, got, "%+v: %s", c, why)
 	}
 
-	// A hang needs the permission of the entry. Here it is certain, so the limit can be short.
+	// A hang kills a mutant only if the entry permits it. In this test the hang is certain, so the
+	// limit can be short.
 	p.limit, p.limitHang = 100*time.Millisecond, 100*time.Millisecond
 	e := &entry{name: "m", file: "m.go", test: []string{"-run", "TestF", "./"}, old: "return 1", new: "return 3"}
 	got, why := p.plant(e)

@@ -14,16 +14,17 @@ import (
 	"time"
 )
 
-// A verdict says what became of a mutant.
+// A verdict is the outcome for a mutant.
 type verdict string
 
 const (
 	killed   verdict = "killed"
 	survived verdict = "SURVIVED"
-	wrong    verdict = "WRONG" // the entry, not the code
+	wrong    verdict = "WRONG" // the entry is wrong, not the code
 )
 
-// Time limits of one run of a test binary. No verdict depends on them, but for those entries that expect a hang.
+// These limit the time of one run of a test binary. A verdict depends on them only if the entry
+// expects a hang.
 const (
 	limit     = 3 * time.Minute
 	limitHang = 20 * time.Second
@@ -33,13 +34,16 @@ const (
 // A planter runs tests with one file of the module replaced. Several goroutines may use it at once.
 type planter struct {
 	root string // the module's folder
-	dir  string // for the changed files and the test binaries
+	dir  string // holds the changed files and the test binaries
 
-	limit, limitHang time.Duration // of a test, and of one that is expected to hang
+	// These limit the time of a test, and of a test that is expected to hang.
+	limit, limitHang time.Duration
 
-	mu       sync.Mutex
-	binaries map[string]func() (string, error) // the test binaries without a bug, by the arguments of go test -c
-	sound    map[string]func() error           // what the tests say without a bug, by their arguments
+	mu sync.Mutex
+	// binaries returns the test binaries without a bug, by the arguments of go test -c.
+	binaries map[string]func() (string, error)
+	// sound returns the results of the tests without a bug, by their arguments.
+	sound map[string]func() error
 }
 
 func newPlanter(root, dir string) *planter {
@@ -49,7 +53,7 @@ func newPlanter(root, dir string) *planter {
 	}
 }
 
-// plant runs the test of e with its bug, and says what it found.
+// plant runs the test of e with its bug, and returns the verdict and its reason.
 func (p *planter) plant(e *entry) (v verdict, why string) {
 	text, err := e.mutated(p.root)
 	if err != nil {
@@ -84,8 +88,8 @@ func (p *planter) plant(e *entry) (v verdict, why string) {
 	return killed, out
 }
 
-// isSound returns an error unless the test of e runs and passes without the bug. Each test runs once, and the tests that
-// need the same binary share it.
+// isSound returns an error unless the test of e runs and passes without the bug. Each test runs
+// once, and tests that need the same binary share it.
 func (p *planter) isSound(e *entry) error {
 	build, args := e.split()
 	p.mu.Lock()
@@ -124,7 +128,8 @@ func (p *planter) passes(e *entry, binary string, args []string) error {
 	return nil
 }
 
-// overlay writes the changed file and what tells the go command to compile it instead of e's.
+// overlay writes the changed file, and the file that makes the go command compile it in place of
+// e's file.
 func (p *planter) overlay(e *entry, text string) (file string, err error) {
 	changed := filepath.Join(p.dir, e.name+".go")
 	if err := os.WriteFile(changed, []byte(text), 0o600); err != nil {
@@ -136,7 +141,7 @@ func (p *planter) overlay(e *entry, text string) (file string, err error) {
 		return "", err
 	}
 	for _, file := range spare {
-		replace[file] = "" // as if it were not there
+		replace[file] = "" // as if the file did not exist
 	}
 	b, err := json.Marshal(map[string]map[string]string{"Replace": replace})
 	if err != nil {
@@ -146,12 +151,12 @@ func (p *planter) overlay(e *entry, text string) (file string, err error) {
 	return file, os.WriteFile(file, b, 0o600)
 }
 
-// build compiles a test binary, as go test would.
+// build compiles a test binary in the same way as go test.
 func (p *planter) build(name string, args []string) (binary string, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), limitGo)
 	defer cancel()
 	binary = filepath.Join(p.dir, name+".test")
-	// Without debugging information, which takes a third of the time.
+	// It leaves out debugging information, which would take a third of the time.
 	out, err := p.output(ctx, p.root, "go", append([]string{"test", "-c", "-o", binary, "-vet", "off", "-ldflags", "-s -w", "-gcflags", "-dwarf=false"}, args...))
 	if err != nil {
 		return "", fmt.Errorf("%w\n%s", err, out)
@@ -162,9 +167,9 @@ func (p *planter) build(name string, args []string) (binary string, err error) {
 	return binary, nil
 }
 
-// run runs a test binary in the folder of e's package, and returns what it wrote.
+// run runs a test binary in the folder of e's package, and returns its output.
 func (p *planter) run(e *entry, binary string, limit time.Duration, args []string) (string, error) {
-	// The binary ends itself at its limit; this is for one that cannot.
+	// The binary ends itself at its limit. The longer limit is for a binary that cannot.
 	ctx, cancel := context.WithTimeout(context.Background(), limit+time.Minute)
 	defer cancel()
 	args = append([]string{"-test.paniconexit0", "-test.count=1", "-test.timeout=" + limit.String()}, args...)

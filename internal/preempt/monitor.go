@@ -64,8 +64,8 @@ type Config struct {
 // a caller that submits now and then pay for waking the monitor each time.
 const idleTicks = 100
 
-// A Monitor watches units and asks those that overrun their quantum to give way, like sysmon of the
-// Go runtime, but as a goroutine.
+// A Monitor watches units and asks a dispatch that overruns its quantum to give way, like sysmon of
+// the Go runtime, but as a goroutine.
 type Monitor struct {
 	cfg     Config
 	quantum atomic.Duration

@@ -2,7 +2,7 @@
 
 package prefetch
 
-// lines requests n cache lines from p on; n > 0.
+// lines requests n cache lines from address p on; n must be positive.
 func lines(p uintptr, n int)
 
 // stack returns the stack pointer.

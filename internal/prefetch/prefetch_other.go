@@ -2,11 +2,11 @@
 
 package prefetch
 
-// Of does nothing here.
+// Of does nothing in this build.
 func Of[T any](*T) {}
 
-// Mark does nothing here.
+// Mark does nothing in this build.
 func (p *Place) Mark() {}
 
-// Warm does nothing here.
+// Warm does nothing in this build.
 func (p *Place) Warm(uintptr) {}

@@ -91,9 +91,9 @@ func TestModelCommitThatLooksLate(t *testing.T) {
 	require.NotNil(t, failure)
 }
 
-// tells models a task that parks while one thread cancels it and another wakes it, and that asks
-// Woken which it was. Each time that the task runs again, Woken must be false unless the Wake has
-// been given. At the end it must have been true once.
+// tells models a task that parks while one thread cancels it and another wakes it. After each park
+// the task asks Woken which it was: Woken must be false unless the Wake has been given. At the end
+// it must have been true once.
 func tells(commit func(d *Task, k Park) bool) func(*explore.Model) {
 	return func(m *explore.Model) {
 		d := fresh(0)

@@ -1,8 +1,8 @@
 package rt
 
 // A stolen call is cancelled only by the cancellation of its parent, the task that forked it, or by
-// itself, if it finds its parent cancelled. Neither Close nor a park in a closed scheduler cancels a
-// stolen call directly. So a call reports the cause that its parent was cancelled with, and the
+// itself, if it finds its parent cancelled. Neither Close nor a park in a closed scheduler cancels
+// a stolen call directly. So a call reports the cause that its parent was cancelled with, and the
 // order in which Close meets the two descriptors does not matter. Two threads meet:
 //
 //	canceller                                   thief

@@ -9,9 +9,9 @@ import (
 	"github.com/heddle-go/heddle/internal/explore"
 )
 
-// thefts models a task of which a call is stolen, and another call is stolen from that one, while
-// cancellers are at work. One of them may be Close, which passes the calls' descriptors first. In
-// any order, all three are cancelled for the same reason.
+// thefts models a task from which a call is stolen. From that call another call is stolen.
+// Meanwhile cancellers are at work, and one of them may be Close, which passes the calls'
+// descriptors first. In any order, all three are cancelled for the same reason.
 func thefts(cancellers ...func(all []*Task)) func(*explore.Model) {
 	return func(m *explore.Model) {
 		p, call := family()

@@ -1,5 +1,5 @@
-// Package selfexec starts the running test binary again as a subprocess, for tests of what ends
-// the process. Only tests import it.
+// Package selfexec starts the running test binary again as a subprocess, for tests of code that
+// ends the process. Only tests import it.
 package selfexec
 
 import (
@@ -9,16 +9,17 @@ import (
 	"strings"
 )
 
-// Wrapper is the environment variable with the command, its words separated by spaces, that runs
-// the test binary: the same that go test -exec has. A machine cannot start a binary of another
-// architecture by itself. If the variable is empty, the binary is started directly.
+// Wrapper is the environment variable that holds the command that runs the test binary, with its
+// words separated by spaces. It is the command that go test -exec was given. A machine needs it to
+// start a binary of another architecture. If the variable is empty, Command starts the binary
+// directly.
 const Wrapper = "HEDDLE_TEST_EXEC"
 
-// Emulated reports whether the test binary runs under an emulator, which takes ten to thirty times as long. Tests of
-// what is the same on all architectures, only more of it, then do less.
+// Emulated reports whether the test binary runs under an emulator, which takes ten to thirty times
+// as long. Tests that do the same work on all architectures then do less of it.
 func Emulated() bool { return os.Getenv(Wrapper) != "" }
 
-// Command returns a command that starts the running test binary with args. When ctx ends, the
+// Command returns a command that starts the running test binary with args. If ctx ends, the
 // subprocess is killed.
 func Command(ctx context.Context, args ...string) *exec.Cmd {
 	words := append(strings.Fields(os.Getenv(Wrapper)), os.Args[0])

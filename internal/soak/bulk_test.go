@@ -9,7 +9,7 @@ import (
 	"github.com/heddle-go/heddle/task/tsync"
 )
 
-// These are the cheap operations, of which one draw does hundreds.
+// This file has the cheap operations. One draw does hundreds of them.
 
 var fibFunc *parallel.Func[int, int]
 
@@ -24,7 +24,7 @@ func fib(c *task.Ctx, n int) int {
 	return x.Join(c) + y
 }
 
-// fibs has the results of fib, and forked how many calls it forks for them.
+// fibs holds the results of fib, and forked the number of calls that each forks.
 var fibs, forked = func() (fibs, forked [20]int) {
 	fibs[1] = 1
 	for n := 2; n < len(fibs); n++ {
@@ -51,7 +51,7 @@ func (p *party) yields() {
 	p.add(n)
 }
 
-// stream passes values to the party by a channel. They come in order, and none is missing.
+// stream passes values to the party through a channel. They arrive in order and none is missing.
 func (p *party) stream() {
 	n := 50 + p.rng.IntN(300)
 	ch := tsync.NewChan[int](p.rng.IntN(3) * p.rng.IntN(20))
@@ -80,7 +80,7 @@ func (p *party) stream() {
 	p.add(2 * next)
 }
 
-// spawns starts tasks by one of the ways, and looks that each was called once.
+// spawns starts tasks in one of several ways, and checks that each was called once.
 func (p *party) spawns() {
 	n := 20 + p.rng.IntN(200)
 	calls := make([]atomic.Int32, n)
@@ -148,7 +148,7 @@ func (p *party) spawns() {
 	p.add(n)
 }
 
-// locks takes the common lock again and again, each time without giving way.
+// locks takes the common lock again and again, each time without yielding.
 func (p *party) locks() {
 	n := 20 + p.rng.IntN(200)
 	ctx := p.ctx
@@ -167,7 +167,7 @@ func (p *party) locks() {
 	p.add(n)
 }
 
-// pingPong has two tasks that wake each other.
+// pingPong makes two tasks wake each other.
 func (p *party) pingPong() {
 	n := 20 + p.rng.IntN(150)
 	me := p.c.Task()

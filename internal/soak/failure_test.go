@@ -14,10 +14,11 @@ import (
 	"github.com/heddle-go/heddle/task/tsync"
 )
 
-// errCancelled is the cause of cancellations that say why.
+// errCancelled is the cause of cancellations that have a cause.
 var errCancelled = fmt.Errorf("planted by the soak test: %w", context.Canceled)
 
-// recovered calls f and reports whether it has panicked with planted, be that as it is or as a PanicError. There is no other panic.
+// recovered calls f and reports whether f panicked with planted, as it is or in a PanicError. Any
+// other panic fails the test.
 func recovered(f func()) (yes bool) {
 	returned := false
 	defer func() {
@@ -26,7 +27,7 @@ func recovered(f func()) (yes bool) {
 		}
 		v := recover()
 		if v == nil {
-			return // Goexit goes on
+			return // a Goexit goes on
 		}
 		if pe, ok := v.(*task.PanicError); ok {
 			v = pe.Value
@@ -54,15 +55,16 @@ func (p *party) fail() {
 	})
 }
 
-// A crew counts the functions that are under way.
+// A crew counts the functions that are running.
 type crew struct{ n atomic.Int64 }
 
 func (k *crew) enter() { k.n.Add(1) }
 func (k *crew) leave() { k.n.Add(-1) }
 func (k *crew) gone()  { check(k.n.Load() == 0, "a function is still under way after all have ended") }
 
-// fails waits, in one of several ways, for functions the one of which with the number bad panics or calls runtime.Goexit, by calling last.
-// When fails returns, panics or exits, all of them have ended.
+// fails waits, in one of several ways, for some functions. The function with the number bad calls
+// last, which panics or calls runtime.Goexit. When fails returns, panics or exits, all functions
+// have ended.
 func fails(c *task.Ctx, how, bad int, last func()) {
 	var k crew
 	defer k.gone()
@@ -91,7 +93,8 @@ func fails(c *task.Ctx, how, bad int, last func()) {
 			body(c, 4)
 		})
 	case 3:
-		// A panic that comes out of one join leaves the calls that no worker has started to be joined.
+		// After a panic comes out of one join, the calls that no worker has started still have to
+		// be joined.
 		var xs [3]*parallel.Call[failArg, bool]
 		for i := range xs {
 			xs[i] = failFunc.Fork(c, failArg{body, i})
@@ -135,7 +138,7 @@ func fails(c *task.Ctx, how, bad int, last func()) {
 	}
 }
 
-// A failArg is a function and what it is called with.
+// A failArg holds a function and its argument.
 type failArg struct {
 	body func(c *task.Ctx, i int)
 	i    int
@@ -146,13 +149,14 @@ var failFunc = parallel.Define(func(c *task.Ctx, a failArg) bool {
 	return true
 })
 
-const ways = 6 // of fails
+const ways = 6 // the number of values of how in fails
 
-// recovers takes a panic where it waits for the function that has panicked, and goes on.
+// recovers recovers a panic at the place where it waits for the function that panicked, and goes
+// on.
 func (p *party) recovers() {
 	how, bad := p.rng.IntN(ways), p.rng.IntN(3)
 	switch p.rng.IntN(4) {
-	case 0: // operators, called while results are joined
+	case 0: // operators, which are called while results are joined
 		n := 1 + p.rng.IntN(500)
 		at := p.rng.IntN(2 * n)
 		var calls atomic.Int64
@@ -194,7 +198,7 @@ func (p *party) recovers() {
 	}
 }
 
-// waitsInDefer has a task that panics, waits in a deferred function, and goes on.
+// waitsInDefer starts a task that panics, waits in a deferred function, and goes on.
 func (p *party) waitsInDefer() {
 	w := p.world
 	f := task.Submit(p.s, func(c *task.Ctx) (n int, err error) {
@@ -221,7 +225,7 @@ func (p *party) waitsInDefer() {
 	}
 }
 
-// exits has a task that ends by runtime.Goexit, its own or that of a function that it waits for.
+// exits starts a task that ends by runtime.Goexit, its own or that of a function that it waits for.
 func (p *party) exits() {
 	how, bad := p.rng.IntN(ways+2), p.rng.IntN(3)
 	x := p.spawn(func(p *party) {
@@ -255,8 +259,9 @@ func (p *party) block() {
 	}
 }
 
-// abandon cancels a task while a function of BlockingOrAbandon, or of Blocking, runs. The task ends when that has returned, and if the function panics, the
-// panic goes to the handler, because the task no longer waits for it.
+// abandon cancels a task while a function of BlockingOrAbandon or of Blocking runs. The task ends
+// after that function has returned. If the function panics, the handler gets the panic, because the
+// task no longer waits for it.
 func (p *party) abandon() {
 	var k crew
 	turns, bad, stays := p.rng.IntN(50), p.rng.IntN(6), p.rng.IntN(2) == 0
@@ -301,8 +306,8 @@ func (p *party) abandon() {
 	}
 }
 
-// blockingMembers has a group whose members wait for functions of Blocking when one of them fails, so that the others are cancelled. When
-// Wait returns, the functions have returned.
+// blockingMembers makes a group whose members wait for functions of Blocking while one member
+// fails, so that the others are cancelled. When Wait returns, the functions have returned.
 func (p *party) blockingMembers() {
 	var k crew
 	g, _ := task.NewGroupContext(p.ctx, p.s)
@@ -372,7 +377,8 @@ func (p *party) cancel() {
 	}
 }
 
-// afterEnd has functions called at the end of a task. Each is called once, or was stopped.
+// afterEnd registers functions to be called at the end of a task. Each of them is called once, or
+// was stopped.
 func (p *party) afterEnd() {
 	end := p.rng.IntN(3)
 	n := 1 + p.rng.IntN(3)
@@ -399,7 +405,7 @@ func (p *party) afterEnd() {
 	}
 }
 
-// atEnd registers a function with the party's own context, or one derived from it.
+// atEnd registers a function with the party's own context or with one derived from it.
 func (p *party) atEnd() {
 	w := p.world
 	w.called.Add(1)
@@ -420,7 +426,7 @@ func (p *party) atEnd() {
 		if p.rng.IntN(2) == 0 {
 			cancel()
 		}
-		_ = cancel // the end of the task does it
+		_ = cancel // the end of the task calls it
 	case 3:
 		ctx, cancel := task.WithTimeout(p.c, time.Hour)
 		stop = context.AfterFunc(ctx, f)
@@ -442,7 +448,8 @@ type ownKey struct{}
 
 type otherKey struct{}
 
-// escape keeps a context of a task beyond its end: then it has ended, and still shows the task's values.
+// escape keeps contexts of a task beyond its end. They have ended then, and still show the task's
+// values.
 func (p *party) escape() {
 	id := p.rng.Uint64()
 	under := context.WithValue(context.Background(), ownKey{}, id)
@@ -470,7 +477,8 @@ func (p *party) escape() {
 	}
 }
 
-// A brokenCtx is a context of which one method panics from its nth call on, in the functions that provoke calls.
+// A brokenCtx is a context with one method that panics from its nth call on, but only inside
+// functions that provoke calls.
 type brokenCtx struct {
 	context.Context
 	method string
@@ -493,13 +501,13 @@ func (x *brokenCtx) call(method string) {
 	}
 }
 
-// provoke calls f, and reports whether it has panicked with planted.
+// provoke calls f and reports whether f panicked with planted.
 //
 //go:noinline
 func provoke(f func()) bool { return recovered(f) }
 
-// provoked reports whether provoke is on the stack. Package context and heddle call a context on other goroutines too, and a panic there
-// ends the program, rightly.
+// provoked reports whether provoke is on the stack. Package context and heddle also call a
+// context's methods on other goroutines. A panic there rightly ends the program.
 func provoked() bool {
 	var pcs [64]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
@@ -514,8 +522,8 @@ func provoked() bool {
 	}
 }
 
-// submitBroken submits a task under a context that panics. Then either the submission has panicked and the task never runs, or it has
-// been accepted.
+// submitBroken submits a task under a context that panics. If the submission panics, the task never
+// runs; otherwise it has been accepted.
 func (p *party) submitBroken() {
 	under, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -555,7 +563,8 @@ func (p *party) submitBroken() {
 		return
 	}
 	if g != nil {
-		// g's context is derived from bad. A panic of that while Wait ends it leaves the members ended all the same.
+		// g's context is derived from bad. If that panics while Wait ends it, the members have
+		// ended nevertheless.
 		recovered(func() { ended(g.WaitContext(p.ctx)) })
 		return
 	}
@@ -564,7 +573,8 @@ func (p *party) submitBroken() {
 	}
 }
 
-// waitBroken waits under a context that panics. Then nothing has changed, and the primitive goes on working.
+// waitBroken waits under a context that panics. If the wait panics, nothing has changed, and the
+// primitive goes on working.
 func (p *party) waitBroken() {
 	bad := p.broken(p.ctx)
 	switch p.rng.IntN(5) {
@@ -648,7 +658,7 @@ func (p *party) waitBroken() {
 	}
 }
 
-// misuse does what panics, and then uses the same things.
+// misuse makes calls that panic, and then uses the same objects.
 func (p *party) misuse() {
 	var mu tsync.Mutex
 	cond := tsync.NewCond(&mu)

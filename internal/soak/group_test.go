@@ -32,7 +32,7 @@ func (p *party) group() {
 			}
 			return nil
 		})
-		if err != nil { // this party is cancelled: it has to see its members out all the same
+		if err != nil { // this party is cancelled, and has to wait for its members nevertheless
 			check(ended(err), "Group.Go has failed")
 			n = i
 			break
@@ -50,7 +50,8 @@ func (p *party) group() {
 	check((err != nil) == (bad < n), "a member's error is lost, or invented")
 }
 
-// nested has groups with limits whose members fork, and wait in further groups inside, some levels deep.
+// nested makes groups with limits, some levels deep. Their members fork calls and wait in further
+// groups inside.
 func (p *party) nested() {
 	depth := 1 + p.rng.IntN(3)
 	if p.rng.IntN(8) == 0 {
@@ -59,7 +60,8 @@ func (p *party) nested() {
 	p.nest(p.c, p.rng.Uint64(), depth)
 }
 
-// nest opens a group as a part of the task c. It reports false if what it has started may not have been called.
+// nest makes a group as a part of the task c. It returns false if some functions that it started
+// may not have been called.
 func (w *world) nest(c *task.Ctx, seed uint64, depth int) bool {
 	rng := rand.New(rand.NewPCG(seed, uint64(depth)))
 	on := task.Starter(c)
@@ -102,7 +104,7 @@ func (w *world) nest(c *task.Ctx, seed uint64, depth int) bool {
 	return true
 }
 
-// branch is what a member does: it forks calls, each of which opens a group, as long as there is depth.
+// branch is the work of a member. While there is depth left, it forks calls that make groups.
 func (w *world) branch(c *task.Ctx, seed uint64, depth int) {
 	rng := rand.New(rand.NewPCG(seed, uint64(depth)))
 	if depth == 0 || rng.IntN(8) == 0 {
@@ -153,7 +155,7 @@ func (w *world) branch(c *task.Ctx, seed uint64, depth int) {
 	}
 }
 
-// A nestArg is what a forked call of nest gets.
+// A nestArg holds the arguments of a forked call of nest.
 type nestArg struct {
 	w     *world
 	seed  uint64
@@ -166,7 +168,7 @@ func init() {
 	nestFunc = parallel.Define(func(c *task.Ctx, a nestArg) bool { return a.w.nest(c, a.seed, a.depth) })
 }
 
-// leaf is the work of a member, which may wait by other means than groups.
+// leaf is the work of a member at the bottom. It may wait by other means than groups.
 func (w *world) leaf(c *task.Ctx, rng *rand.Rand) {
 	switch rng.IntN(6) {
 	case 0:
@@ -188,7 +190,7 @@ func (w *world) leaf(c *task.Ctx, rng *rand.Rand) {
 	}
 }
 
-// loop calls one of the algorithms and compares with what a loop gives.
+// loop calls one of the algorithms of package parallel and compares its result with that of a loop.
 func (p *party) loop() {
 	n := p.rng.IntN(3000)
 	xs := make([]int, n)

@@ -25,19 +25,19 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// seed chooses everything that is left to chance. Whatever fails names it.
+// seed determines all random choices. Each failure prints it.
 var seed uint64
 
-// patience is how long something may take before it is called hung. Nothing waits for it to pass.
+// patience is the time after which a wait counts as hung. A test that passes does not wait for it.
 const patience = 10 * time.Minute
 
-// A bound says when a part is over.
+// A bound determines when a part of the test is over.
 type bound struct {
 	start    time.Time
 	duration time.Duration // 0: none
-	ops      int64         // done, of all parts; 0: none
-	rounds   int           // if there is neither
-	parties  int           // that take part in a round
+	ops      int64         // operations done by all parts; 0: none
+	rounds   int           // used if there is neither
+	parties  int           // number of parties in a round
 }
 
 func (b *bound) reached() bool {
@@ -48,7 +48,7 @@ func (b *bound) reached() bool {
 	return b.duration != 0 && time.Since(b.start) >= b.duration || b.ops != 0 && done.Load() >= b.ops
 }
 
-// settings reads the environment.
+// settings reads the environment variables that doc.go lists.
 func settings(t *testing.T) (duration time.Duration, ops int64) {
 	if v := os.Getenv("HEDDLE_SOAK"); v != "" {
 		d, err := time.ParseDuration(v)
@@ -106,7 +106,8 @@ func TestSoak(t *testing.T) {
 		seed, time.Since(start).Round(time.Millisecond), peakMemory(), table())
 }
 
-// live is the life of one scheduler: some rounds, the last of which its end may cut short. It reports whether b is reached.
+// live is the life of one scheduler. It runs some rounds, and the scheduler's end may cut the last
+// one short. It reports whether b is reached.
 func live(t *testing.T, workers int, pinning scheduler.Pinning, rng *rand.Rand, b *bound) (over bool) {
 	var panics atomic.Int64
 	opts := []scheduler.Option{
@@ -122,7 +123,8 @@ func live(t *testing.T, workers int, pinning scheduler.Pinning, rng *rand.Rand, 
 			panics.Add(1)
 		}),
 	}
-	switch rng.IntN(3) { // under the other policies a task that was left out could not be waited for
+	// The other policies are left out, because a refused or displaced task could not be waited for.
+	switch rng.IntN(3) {
 	case 0:
 		opts = append(opts, scheduler.WithQueueLimit(4, scheduler.Block))
 	case 1:
@@ -146,7 +148,7 @@ func live(t *testing.T, workers int, pinning scheduler.Pinning, rng *rand.Rand, 
 		require.NoError(t, s.Close())
 	}
 
-	// That no task is counted as live and no goroutine as owed a P is checked by package balance.
+	// Package balance checks that no task counts as live and that no goroutine is owed a P.
 	w.within(t, "functions that are called at the end of tasks", w.called.Wait)
 	w.balance(t)
 	st := s.Stats()
@@ -159,8 +161,8 @@ func live(t *testing.T, workers int, pinning scheduler.Pinning, rng *rand.Rand, 
 	return over
 }
 
-// noneLeft waits until all goroutines have ended. One that is about to end has half a second for it in goleak, and on a busy machine
-// that can be too little.
+// noneLeft waits until all goroutines have ended. goleak itself gives a goroutine half a second to
+// end, and on a busy machine that can be too little.
 func noneLeft() {
 	for begin := time.Now(); ; {
 		err := goleak.Find()
@@ -171,7 +173,7 @@ func noneLeft() {
 	}
 }
 
-// reported is when a long run has last said how far it is.
+// reported is the time of the last progress report of a long run.
 var reported = time.Now()
 
 func report(b *bound) {
@@ -181,8 +183,8 @@ func report(b *bound) {
 	}
 }
 
-// fail ends the program: a party is not the test's goroutine, whatever it panics with may be recovered, and nothing is worth
-// going on with.
+// fail ends the program. A test's FailNow would not do, because a party is not the test's
+// goroutine. A panic would not do either, because it may be recovered.
 func fail(what string) {
 	buf := make([]byte, 1<<20)
 	fmt.Fprintf(os.Stderr, "--- FAIL: soak: %s; HEDDLE_SOAK_SEED=%d\n%s\n", what, seed, buf[:runtime.Stack(buf, true)])
@@ -195,13 +197,13 @@ func check(ok bool, what string) {
 	}
 }
 
-// A party is a task or a goroutine that takes part.
+// A party is a task or a goroutine that takes part in the test.
 type party struct {
 	*world
 	ctx   context.Context
 	c     *task.Ctx // nil for a goroutine
 	rng   *rand.Rand
-	kind  int // what it is at
+	kind  int // the kind of its present operation
 	tally tally
 }
 
@@ -228,8 +230,8 @@ func (p *party) spawn(fn func(p *party), opts ...task.Option) task.Task {
 	return p.s.Go(body, opts...)
 }
 
-// aside is spawn for a task that may wait for what the party does next. A submission by Go may wait for room in the queue, or for the
-// task's end; one by GoAfter does not.
+// aside is spawn for a task that may wait for the next action of the party. A submission by Go may
+// wait for room in the queue or for the task's end; one by GoAfter does not.
 func (p *party) aside(fn func(p *party)) task.Task {
 	if p.c != nil {
 		return p.c.Go(p.body(fn))
@@ -237,7 +239,7 @@ func (p *party) aside(fn func(p *party)) task.Task {
 	return p.s.GoAfter(0, p.body(fn))
 }
 
-// body makes fn the function of a task that is started once.
+// body turns fn into the function of a task, and checks that it is called at most once.
 func (p *party) body(fn func(p *party)) func(c *task.Ctx) {
 	w, seed := p.world, p.rng.Uint64()
 	var began atomic.Bool
@@ -249,7 +251,7 @@ func (p *party) body(fn func(p *party)) func(c *task.Ctx) {
 	}
 }
 
-// brief returns a context for one wait, which ends soon, because what is waited for may never come.
+// brief returns a context for one wait. It ends soon, because the event of the wait may never come.
 func (p *party) brief() (context.Context, context.CancelFunc) {
 	d := time.Duration(p.rng.Int64N(int64(100 * time.Microsecond)))
 	if p.rng.IntN(2) == 0 {
@@ -261,8 +263,8 @@ func (p *party) brief() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(p.ctx, d)
 }
 
-// round lets parties of both kinds loose, and a goroutine that changes the scheduler beneath them. It returns when all is quiet
-// again. If cut is set, the scheduler is ended in the middle.
+// round starts parties of both kinds and a goroutine that changes the scheduler beneath them. It
+// returns when all is quiet again. If cut is set, it ends the scheduler in the middle.
 func (w *world) round(t *testing.T, parties int, seed uint64, cut bool) {
 	const draws = 50
 	rng := rand.New(rand.NewPCG(seed, 2))
@@ -277,10 +279,10 @@ func (w *world) round(t *testing.T, parties int, seed uint64, cut bool) {
 		p := w.party(w.ctx, nil, rng.Uint64())
 		go func() {
 			if i%6 == 0 {
-				p.run(draws / 3) // of rarer kinds, and goroutines wait for longer
+				p.run(draws / 3) // of rarer kinds, and goroutines wait longer
 				p.flush()
 			} else {
-				p.spawn(func(p *party) { p.run(draws) }) // waits, if the queue has a limit
+				p.spawn(func(p *party) { p.run(draws) }) // waits if the queue has a limit
 			}
 			outside <- struct{}{}
 		}()
@@ -302,9 +304,10 @@ func (w *world) round(t *testing.T, parties int, seed uint64, cut bool) {
 	w.await(t, "the goroutine that changes the scheduler", meddler)
 }
 
-// cutShort ends the scheduler at a time when anything may be under way.
+// cutShort ends the scheduler while any operation may be under way.
 func (w *world) cutShort(t *testing.T, rng *rand.Rand) {
-	time.Sleep(time.Duration(rng.Int64N(1 << (20 + rng.IntN(10))))) // any moment up to 0.5 s will do
+	// any moment up to 0.5 s will do
+	time.Sleep(time.Duration(rng.Int64N(1 << (20 + rng.IntN(10)))))
 	how := rng.IntN(3)
 	w.within(t, "the scheduler's end", func() {
 		w.cut.Store(true)
@@ -315,15 +318,15 @@ func (w *world) cutShort(t *testing.T, rng *rand.Rand) {
 			if err := w.s.Shutdown(ctx); err != nil {
 				check(errors.As(err, new(*scheduler.RunningError)), "Shutdown has failed otherwise than by its time")
 			}
-		case 1: // Close by a task does not wait
+		case 1: // Close does not wait if a task calls it
 			w.s.Go(func(c *task.Ctx) { _ = w.s.Close() })
 		}
-		w.leave() // goroutines that take part must not wait for tasks that never ran
+		w.leave() // the goroutines must not wait for tasks that never ran
 		check(w.s.Close() == nil, "Close has failed")
 	})
 }
 
-// within fails if f does not return.
+// within fails the test if f does not return.
 func (w *world) within(t *testing.T, what string, f func()) {
 	t.Helper()
 	returned := make(chan struct{})
@@ -334,7 +337,7 @@ func (w *world) within(t *testing.T, what string, f func()) {
 	w.await(t, what, returned)
 }
 
-// await fails with what the scheduler's tasks wait for if c does not come.
+// await waits for c. If c does not come, await dumps the tasks of the scheduler and fails the test.
 func (w *world) await(t *testing.T, what string, c <-chan struct{}) {
 	t.Helper()
 	select {
@@ -376,7 +379,7 @@ func (w *world) meddle(rng *rand.Rand, over chan struct{}) {
 	}
 }
 
-// uncut checks that an operation has not failed, unless by the scheduler's end.
+// uncut checks that an operation has not failed, except because of the scheduler's end.
 func (w *world) uncut(err error) {
 	if err != nil {
 		check(w.cut.Load() && errors.Is(err, task.ErrClosed), err.Error())

@@ -11,19 +11,19 @@ import (
 type kind struct {
 	name   string
 	weight int  // how often a party draws it, relative to the others
-	tasks  bool // goroutines cannot do it
-	many   bool // do adds what it has done by add; otherwise one call of it is one operation
+	tasks  bool // only tasks can do it
+	many   bool // do counts its operations by add; otherwise one call is one operation
 	do     func(p *party)
 }
 
-// kinds has all kinds. The cheap ones, of which one draw does hundreds, make up nearly all of the count, and still each of the others
-// happens some hundred times in a million.
+// kinds lists all kinds. One draw does hundreds of the cheap ones, so these make up nearly all of
+// the count. Each of the others still happens some hundred times in a million.
 var kinds []kind
 
-// lots is the sum of their weights.
+// lots is the sum of the weights.
 var lots int
 
-func init() { // the functions refer to kinds
+func init() { // an init function, because the functions refer to kinds
 	const both, inTasks, one, many = false, true, false, true
 	kinds = []kind{
 		{"fork and join", 24, inTasks, many, (*party).forks},
@@ -89,16 +89,17 @@ func init() { // the functions refer to kinds
 	counted = make([]atomic.Int64, len(kinds))
 }
 
-// A tally is a number of operations for each kind.
+// A tally holds a number of operations for each kind.
 type tally []int64
 
-// counted is the sum of what parties that have ended have counted; done is the sum over all kinds.
+// counted is the sum of the counts of parties that have ended, and done the sum of that over all
+// kinds.
 var (
 	counted []atomic.Int64
 	done    atomic.Int64
 )
 
-// add counts n operations of the kind that the party is at.
+// add counts n operations of the party's present kind.
 func (p *party) add(n int) { p.tally[p.kind] += int64(n) }
 
 // flush adds the party's counts to the sum.
@@ -114,7 +115,7 @@ func (p *party) flush() {
 	done.Add(sum)
 }
 
-// draw does one operation at random, or for cheap kinds many.
+// draw does one random operation, or many if it is a cheap one.
 func (p *party) draw() {
 	for {
 		lot := p.rng.IntN(lots)
@@ -135,7 +136,7 @@ func (p *party) draw() {
 	}
 }
 
-// table lists the operations by kind.
+// table lists the number of operations of each kind.
 func table() string {
 	var b strings.Builder
 	for k := range kinds {
@@ -145,7 +146,7 @@ func table() string {
 	return b.String()
 }
 
-// peakMemory says how much memory the process had at most, where the system tells.
+// peakMemory returns the largest amount of memory that the process had, if the system reports it.
 func peakMemory() string {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {

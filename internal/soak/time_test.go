@@ -10,12 +10,12 @@ import (
 	"github.com/heddle-go/heddle/task/tsync"
 )
 
-// soon is a time within which things may or may not happen.
+// soon returns a time within which an event may or may not happen.
 func (p *party) soon() time.Duration {
 	return time.Duration(p.rng.Int64N(int64(200 * time.Microsecond)))
 }
 
-// wait waits for the end of x. It reports false if this party was cancelled meanwhile.
+// wait waits for the end of x. It returns false if this party was cancelled meanwhile.
 func (p *party) wait(x task.Task) (error, bool) {
 	if p.c == nil {
 		return x.Wait(), true
@@ -79,7 +79,8 @@ func (p *party) later() {
 	}
 }
 
-// periodic has a run that panics, which the handler takes, so that the next one follows.
+// periodic starts a periodic task. One of its runs may panic. The handler gets that panic, so the
+// next run follows.
 func (p *party) periodic() {
 	w := p.world
 	var runs atomic.Int64
@@ -109,7 +110,8 @@ func (p *party) deadline() {
 
 func (p *party) under() {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	// Not after spawn: a caller that has to wait for the task's end could not do it.
+	// This must come before spawn, because a caller that has to wait for the task's end could not
+	// do it afterwards.
 	time.AfterFunc(p.soon(), func() { cancel(errPlanted) })
 	x := p.spawn(func(p *party) { _ = p.c.Park() }, task.Parent(ctx))
 	if err, ok := p.wait(x); ok {
@@ -137,5 +139,5 @@ func (p *party) first() {
 	}
 }
 
-// level is a priority at random.
+// level returns a random priority.
 func (p *party) level() task.Option { return task.Priority(task.Level(p.rng.IntN(3))) }

@@ -16,47 +16,48 @@ import (
 	"github.com/heddle-go/heddle/task/tsync"
 )
 
-// planted is what tasks panic with on purpose.
+// planted is the value of all panics on purpose.
 const planted = "planted by the soak test"
 
 var errPlanted = errors.New("planted by the soak test")
 
-// A world is what the parties share, and the accounts of it.
+// A world holds what the parties share, and the accounts of it.
 type world struct {
 	s *scheduler.Scheduler
 
-	// The goroutines that take part wait under ctx, which leave ends after the scheduler was ended in the middle.
+	// The goroutines that take part wait under ctx. leave ends it after the scheduler was ended in
+	// the middle.
 	ctx   context.Context
 	leave context.CancelFunc
 	cut   atomic.Bool // the scheduler is being ended in the middle
 
-	planted atomic.Int64 // panics that the handler has to get
+	planted atomic.Int64 // number of panics that the handler has to get
 
 	chans          [4]*tsync.Chan[int64]
 	sent, received atomic.Int64 // sums of values
 
 	mu      tsync.Mutex
-	guarded int64 // by mu
+	guarded int64 // guarded by mu
 	locked  atomic.Int64
 
 	rw         tsync.RWMutex
-	left, both int64 // by rw: always equal
+	left, both int64 // guarded by rw; always equal
 	written    atomic.Int64
 
 	sem   *tsync.Semaphore
 	taken atomic.Int64
 
 	cond     *tsync.Cond
-	signals  int64 // by mu: announced and not consumed
+	signals  int64 // guarded by mu: announced and not consumed
 	given    atomic.Int64
 	consumed atomic.Int64
 
 	set     tsync.Event
 	barrier *tsync.Barrier
 
-	blocked atomic.Int64   // functions of Blocking that are under way
+	blocked atomic.Int64   // number of functions of Blocking that are running
 	armed   sync.WaitGroup // functions of tsync.AfterFunc that were neither called nor stopped
-	called  sync.WaitGroup // the same of those that are called at the end of tasks
+	called  sync.WaitGroup // in the same way, functions to be called at the end of tasks
 }
 
 const permits = 5
@@ -71,7 +72,7 @@ func newWorld(s *scheduler.Scheduler) *world {
 	return w
 }
 
-// ended reports whether an operation was ended by its context, and checks that nothing else has.
+// ended reports whether its context ended an operation, and checks that nothing else ended it.
 func ended(err error) bool {
 	if err == nil {
 		return false
@@ -137,7 +138,7 @@ func (p *party) lock() {
 	p.mu.Unlock()
 }
 
-// pass gives others a chance in the middle of something.
+// pass sometimes lets others run in the middle of an operation.
 func (p *party) pass() {
 	if p.rng.IntN(4) != 0 {
 		return
@@ -297,7 +298,7 @@ func (p *party) complete() {
 	}
 }
 
-// balance checks the accounts, when all is quiet.
+// balance checks the accounts while all is quiet.
 func (w *world) balance(t *testing.T) {
 	rest := int64(0)
 	for _, ch := range w.chans {
