@@ -5,7 +5,8 @@ package deque
 // # Invariant
 //
 // Let o be an Owner and v its Thief. All differences are signed, so that the indexes may wrap
-// around. At the end of each operation of the owner, whatever thieves do meanwhile:
+// around. The following holds at the end of each operation of the owner, whatever thieves do
+// meanwhile:
 //
 //	(1) o.swept <= v.top <= o.split <= o.bottom <= o.limit <= o.swept + len(o.slots)
 //	(2) v.split == o.split and v.ring.slots == o.slots
@@ -15,8 +16,8 @@ package deque
 //	    that TakeBackIf took from there and that has not been pushed again
 //	(5) FIFO: o.split == o.bottom
 //
-// Thieves change only top. It may rise at any moment, and only while it is below v.split, so
-// thieves keep (1) to (5). Each transition of the owner keeps them too:
+// Of these words, thieves change only top. It may rise at any moment, and only while it is below
+// v.split, so thieves keep (1) to (5). Each transition of the owner keeps them too:
 //
 //   - Push: beforehand bottom < limit, by makeRoom if need be. The slot written is dead and swept,
 //     by (1) and (4). bottom and split both become the old bottom+1.

@@ -25,9 +25,9 @@ import (
 // because entries only become tombstones.
 //
 // Another goroutine does not find the fiber. While the fiber lives, no other goroutine has the
-// record g, and Current-E1 comes before the fiber's goroutine ends. The Go scheduler makes a
-// goroutine that gets the record later ready after that, so its Current-R1 sees the table of
-// Current-E1 or a later one.
+// record g, and Current-E1 comes before the fiber's goroutine ends. A goroutine that gets the
+// record later becomes ready only after that, so its Current-R1 sees the table of Current-E1 or a
+// later one.
 //
 // current_model_test.go explores these steps.
 var current = currentFibers{least: 6}

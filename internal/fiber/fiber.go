@@ -53,16 +53,16 @@ type Fiber struct {
 	relayed bool // when woken: only switch on, to relays[f]
 	dying   bool // when woken: return from the body
 
-	// Goexits is the number of runtime.Goexits that the body has gone on after, inside a deferred
-	// call of each. When such a body ends, iter.Pull raises the Goexit again in the fiber that
-	// sleeps in this one's slot. So the Reaper resumes it for the last time from a throw-away
-	// goroutine. Only the running fiber writes Goexits.
+	// Goexits counts the runtime.Goexits after which the body has gone on, inside a deferred call.
+	// When such a body ends, iter.Pull raises the Goexit again in the fiber that sleeps in this
+	// one's slot. So the Reaper resumes it for the last time from a throw-away goroutine. Only the
+	// running fiber writes Goexits.
 	Goexits uint8
 
 	// Since is for the fiber's owner, to note when the fiber began to wait. Others may read it.
 	Since atomicx.RelaxedUint32
 
-	g uintptr // g is the Go runtime's record of the goroutine, set by Start: see current.go.
+	g uintptr // the Go runtime's record of the goroutine, set by Start; see current.go
 
 	// Data is for the running fiber, and for a caller that got this fiber from Current.
 	Data unsafe.Pointer

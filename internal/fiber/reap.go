@@ -38,11 +38,11 @@ func (r *Reaper[S]) Add(fs ...S) {
 }
 
 // looksPerEnd is the number of fibers that End tries for each one that it may end. A try costs
-// about a tenth of ending a fiber (BenchmarkReap). So 8 at most doubles the time of a call, and few
-// calls suffice to get through fibers that have wandered far.
+// about a tenth of ending a fiber (BenchmarkReap). So a value of 8 at most doubles the time of a
+// call, and few calls suffice to get through fibers that have wandered far.
 const looksPerEnd = 8
 
-// End ends at most most fibers and returns the number that it has ended. stuck reports whether it
+// End ends up to most fibers and returns the number that it has ended. stuck reports whether it
 // found strangers in the slots of all the others.
 func (r *Reaper[S]) End(most int) (n int, stuck bool) {
 	self := Adopt()

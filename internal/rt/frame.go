@@ -24,8 +24,9 @@ import (
 //	claimed -> waiting   Await   a CAS by the parent before it parks
 //	waiting -> done      Finish  a swap by the party that ran the call, which wakes the parent
 //
-// Await and Finish change the same word, so one comes first. Either Await fails, and the parent
-// goes on, or Finish sees waiting, and its caller wakes the parent.
+// Await (step Join-A1 in ARCHITECTURE.md, "Fork and join") and Finish (Join-B2) change the same
+// word, so one comes first. Either Await fails, and the parent goes on, or Finish sees waiting, and
+// its caller wakes the parent.
 //
 // A parent that claims a frame without having taken it from the deque leaves a pointer there. The
 // party that takes this pointer finds the frame claimed and drops it. Such a frame must never be
@@ -37,7 +38,7 @@ type Frame struct {
 	// Parent is the task that forked the call. It is set before others can see the frame, and nil
 	// once the call is joined.
 	Parent *Task
-	Err    error // Err is the call's failure if another party ran it. It is set before Finish.
+	Err    error // the call's failure if another party ran it; set before Finish
 }
 
 // Body is the function and the data of a frame.

@@ -25,9 +25,9 @@ type ParentContext struct {
 	prev, next *ParentContext
 }
 
-// Cohorts cancels tasks when contexts end that they are under. The tasks of one scheduler under
-// contexts with the same Done channel form one cohort. A cohort is registered with the context
-// once, so the end of a context costs one goroutine, and not one for each task.
+// Cohorts cancels the tasks under a context when that context ends. The tasks of one scheduler
+// under contexts with the same Done channel form one cohort. A cohort is registered with the
+// context once, so the end of a context costs one goroutine, and not one for each task.
 //
 //	submitter                               goroutine of the context's end
 //	Cohort-H1  Hold: find or make the       Cohort-E1  under the lock: set ended,
@@ -38,8 +38,8 @@ type ParentContext struct {
 //	           list
 //
 // Either Cohort-H3 comes before Cohort-E1, and Cohort-E2 cancels the task, or Cohort-H3 sees ended,
-// and the submitter cancels the task. Hold makes all calls of methods of the user's contexts,
-// because they may panic and the task has not been counted then.
+// and the submitter cancels the task. All methods of the user's contexts are called in Hold,
+// because they may panic and the task has not been counted yet at that point.
 type Cohorts struct {
 	// Set before use. Cancel cancels a task for a context that ended with err and cause, and
 	// reports whether the caller has to queue the task. Queue queues such tasks.
@@ -61,6 +61,7 @@ type cohort struct {
 	done  <-chan struct{}
 
 	// These are set before others see the cohort.
+	//
 	// inner is a child of the first context that had this channel. It is one of package context's
 	// own, so its methods do not panic.
 	inner context.Context

@@ -16,7 +16,8 @@ package rt
 //
 //	Free    -> Active   Start       the party that took the descriptor from a pool
 //	Active  -> Waiting  CommitPark  the successor, after the switch
-//	Waiting -> Active   Ready, Wake, Cancel, Release  any party; the winner queues the task
+//	Waiting -> Active   Ready, Wake, Cancel, Release
+//	                                any party; the winner queues the task
 //	Active  -> Done     Finish      the worker that runs it, or the party that took it from a queue
 //	Active  -> Free     Finish      the worker that runs it; by way of Done if an entry is stale
 //
@@ -35,12 +36,13 @@ const (
 	flagWoken     = 1 << 4 // a Wake that no internal wait has consumed
 	flagCancelled = 1 << 5 // Cancel was called
 	flagClosed    = 1 << 6 // ... by the scheduler's Close
-	// With Waiting: the task waits for Wake, not for Ready. With Active: the last such wait was not
-	// ended by Wake.
+	// flagInternal: with Waiting, the task waits for Wake and not for Ready. With Active, no Wake has
+	// ended the last such wait.
 	flagInternal = 1 << 7
 	flagHard     = 1 << 8 // Cancel must not end this wait
 	flagFailed   = 1 << 9 // with Done: the error is in Extra
-	// The task's Ctx or name may be used after its end, so the descriptor serves no other task.
+	// flagEscaped: the task's Ctx or name may be used after its end, so the descriptor serves no
+	// other task.
 	flagEscaped = 1 << 10
 	flagSkipped = 1 << 11 // with Done: the task ended without having started
 

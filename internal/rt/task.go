@@ -101,6 +101,7 @@ type Worker struct {
 // Host is a worker as seen by the task that runs on it. Only that task may call the methods. After
 // a method that suspends it, the task may be on another worker.
 type Host interface {
+	// Yield implements task.Ctx.Yield.
 	Yield(d *Task)
 	// Poll is the slow path of a checkpoint.
 	Poll(d *Task)
@@ -160,9 +161,9 @@ var SchedulerOf = func(on any) (s Scheduler, ok bool) { return nil, false }
 type Runner interface {
 	// Run is the task's function. It lets panics out.
 	Run(d *Task)
-	// Skip is called in place of Run if the task ends without having run. It runs before the end
-	// becomes visible, on the party that ends the task: a worker, or the goroutine whose submission
-	// took the task's place in a full queue.
+	// Skip is called in place of Run if the task ends without having run. The party that ends the
+	// task calls it, before the end becomes visible. That is a worker, or the goroutine whose
+	// submission took the task's place in a full queue.
 	Skip(d *Task)
 }
 

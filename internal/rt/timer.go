@@ -36,6 +36,7 @@ type Timers interface {
 // task has consumed this wake-up.
 type Timer struct {
 	// The owner sets these while the timer is Idle.
+	//
 	// Task is woken by Wake, or, if Fresh is set, released for its first run in life Gen. If Task
 	// is nil, Do is called.
 	Task  *Task
