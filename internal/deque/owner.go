@@ -393,7 +393,7 @@ func (o *Owner[T]) makeRoom(n int64) {
 	if len(o.slots) == 0 {
 		panic("deque: push on an Owner that was not initialised: call Init or New first")
 	}
-	// pairs with the CAS in steal: slots below t may be written from here on
+	// This pairs with the CAS in steal: slots below t may be written from here on.
 	t := o.thief.top.Load()
 	o.sweep(t)
 	capacity := int64(len(o.slots))

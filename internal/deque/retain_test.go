@@ -76,7 +76,7 @@ func TestStolenElementsAreReleasedWhenTheOwnerFindsItEmpty(t *testing.T) {
 
 func TestStolenElementsAreReleasedWhilePushing(t *testing.T) {
 	each(t, func(t *testing.T, o *Owner[item]) {
-		// a large ring, which takes long to come round
+		// The ring is large, so it takes long to come round.
 		keep := pushTracked(o, 1000, (*Owner[item]).Push)
 		drain(o)
 		require.Zero(t, alive(keep))

@@ -116,7 +116,7 @@ func (v *Thief[T]) Ask() { v.ask() }
 // owner until it changes.
 func (v *Thief[T]) ask() {
 	if v.want.Load() == wantNothing {
-		// pairs with the loads in TryPushPrivate and Wanted; publishes nothing
+		// This pairs with the loads in TryPushPrivate and Wanted. It publishes nothing.
 		v.want.Store(wantHalf)
 	}
 }

@@ -209,7 +209,7 @@ func TestSchedulesAreCounted(t *testing.T) {
 		want        int
 	}{
 		{Unbounded, []int{0}, 1},
-		// n points make n+1 turns
+		// n points make n+1 turns.
 		{Unbounded, []int{2, 2}, int(new(big.Int).Binomial(6, 3).Int64())},
 		{Unbounded, []int{4, 3}, int(new(big.Int).Binomial(9, 4).Int64())},
 		{Unbounded, []int{1, 1, 1}, 90}, // 6! / (2! 2! 2!)

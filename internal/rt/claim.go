@@ -64,7 +64,7 @@ func (d *Task) Spawned(fn any, x *Extra) {
 		return
 	}
 	d.fn = fn
-	if d.extra.Load() != nil { // a caller that came too late for the last life may have left one
+	if d.extra.Load() != nil { // left by a party that came too late for the last life
 		d.extra.Store(nil)
 	}
 	d.status.Store(d.status.Load()&genMask | stActive | flagFresh)

@@ -157,7 +157,7 @@ func TestAttachAfterTheEnd(t *testing.T) {
 	cs.Hold(x)
 	c := x.Parents.cohort
 	cancel(why)
-	// package context tells the cohort on a goroutine
+	// Package context tells the cohort on a goroutine.
 	for ended := false; !ended; runtime.Gosched() {
 		c.shard.mu.Lock()
 		ended = c.ended

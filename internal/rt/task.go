@@ -319,7 +319,7 @@ func (d *Task) Start(fn any, x *Extra) { d.start(fn, x, 0) }
 // level. The same store sets the flags, because from then on a timer may cancel the task.
 func (d *Task) start(fn any, x *Extra, normal uint64) {
 	d.fn = fn
-	// a party that came too late for the last life may have left one
+	// A party that came too late for the last life may have left an extension.
 	if x != nil || d.extra.Load() != nil {
 		d.extra.Store(x)
 	}

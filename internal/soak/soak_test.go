@@ -306,7 +306,7 @@ func (w *world) round(t *testing.T, parties int, seed uint64, cut bool) {
 
 // cutShort ends the scheduler while any operation may be under way.
 func (w *world) cutShort(t *testing.T, rng *rand.Rand) {
-	// any moment up to 0.5 s will do
+	// Any moment up to 0.5 s will do.
 	time.Sleep(time.Duration(rng.Int64N(1 << (20 + rng.IntN(10)))))
 	how := rng.IntN(3)
 	w.within(t, "the scheduler's end", func() {
