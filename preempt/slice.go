@@ -6,10 +6,11 @@ import (
 	"github.com/heddle-go/heddle/internal/preempt"
 )
 
-// A Slice measures how long the present dispatch has been running, on the worker itself and without
-// reading a clock at each yield point. The clock is read only when the budget of the [Flag] is
-// spent, and the budget adapts to the length of the work between two polls. The owner calls Begin
-// at each dispatch, and Spent each time that the budget is spent.
+// A Slice measures how long the present dispatch has been running, on the goroutine that runs it
+// and without reading a clock at each yield point. The clock is read only when the budget of the
+// [Flag] is spent, and the budget adapts to the length of the work between two polls. The goroutine
+// that runs the unit calls Begin at each dispatch, and Spent each time that the budget is spent.
+// Other goroutines must not use the Slice.
 //
 // The zero Slice is ready for use.
 type Slice preempt.Slice

@@ -41,7 +41,7 @@ type Owner[T any] struct {
 	thief Thief[T]
 }
 
-// New returns an empty deque. The parameters are those of [Owner.Init].
+// New returns an empty deque. The parameters and the panics are those of [Owner.Init].
 func New[T any](f Flavour, capacity int) *Owner[T] {
 	o := new(Owner[T])
 	o.Init(f, capacity)

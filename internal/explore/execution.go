@@ -120,7 +120,7 @@ func (x *execution) unwind() {
 	}
 }
 
-// point gives up the turn before the operation what, and returns when the thread has the turn
+// point gives up the turn before the operation named what, and returns when the thread has the turn
 // again.
 func (x *execution) point(what string, cond func() bool, yield bool) {
 	if x.quiet {

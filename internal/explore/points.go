@@ -6,8 +6,8 @@ import (
 )
 
 // Point is a scheduling point. A model thread calls it before each operation that other threads can
-// observe; what names the operation. Other threads may run before Point returns. Outside an
-// exploration it does nothing.
+// observe. The argument what names the operation. Other threads may run before Point returns.
+// Outside an exploration it does nothing.
 func Point(what string) {
 	if x := active.Load(); x != nil {
 		x.point(what, nil, false)

@@ -22,7 +22,7 @@ type strategy interface {
 }
 
 // depthFirst tries all schedules with at most bound preemptions. path holds the decisions of the
-// latest execution at which there was a choice.
+// latest execution, except those that had only one option.
 type depthFirst struct {
 	bound int
 

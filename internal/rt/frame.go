@@ -46,7 +46,9 @@ type Body interface {
 	// RunStolen calls the function with d as its task and keeps the result in the frame. It lets
 	// panics out.
 	RunStolen(d *Task)
-	// Displaced is called for a frame at rest that loses its place in w's fork deque.
+	// Displaced is called for a frame at rest that loses its place in w's fork deque to another
+	// frame. A frame at rest belongs to no call: it was joined, and lies where it was forked, to be
+	// used again.
 	Displaced(w *Worker)
 }
 

@@ -45,8 +45,7 @@ func (d *Task) Done() <-chan struct{} {
 	return closedChan
 }
 
-// needInner returns the extension with an inner context. It returns nil if the task has ended and
-// has no inner context.
+// needInner returns the extension with an inner context. It returns nil if the task has ended.
 //
 //	caller that needs the inner context     party that cancels or ends the task
 //	Inner-A1  under mu: set inner           Inner-E1  change the status
@@ -93,7 +92,7 @@ func (x *Extra) endInner() {
 	quietly(func() { x.end(cause) })
 }
 
-// Inner returns the task's inner context, or nil if the task has ended and has none.
+// Inner returns the task's inner context, or nil if the task has ended.
 func (d *Task) Inner() context.Context {
 	if x := d.needInner(); x != nil {
 		return x.inner
