@@ -2,71 +2,110 @@ package scheduler
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
+	"maps"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
 )
 
 // Dump writes, for people to read, a line for each task that has not ended: its name if it was given one, its address,
-// its state, and if it waits, for what and for how long, to the accuracy of sysmon's ticks (10 ms). A summary follows. If
+// its state, and if it waits, for what and for how long, to the accuracy of the monitor's tick (10 ms). A summary follows. If
 // every task waits, and no timer is pending and no blocking call under way, it says so: then only something outside of the
 // scheduler can wake one, and if nothing does, that is a deadlock.
 //
 // Nothing is stopped for it: each line is true of a moment during the call, not all of the same one. It may be called
-// at any time, from anywhere, and blocks the calling goroutine as long as w does. It returns the error of w, if any.
+// at any time, from anywhere, and blocks the calling goroutine as long as w does. It returns the error of w, if any. For programs,
+// [Scheduler.Tasks] has the same; for very many tasks, use [Scheduler.DumpGroups].
 func (s *Scheduler) Dump(w io.Writer) error {
 	s.check()
 	b := bufio.NewWriter(w)
 	now := s.now()
 	var n census
-	s.descs.each(func(d *rt.Task) {
+	for d := range s.descs.all() {
 		if v, ok := s.view(d); ok {
 			n.add(v)
 			v.print(b, now)
 		}
-	})
+	}
 	n.print(b, s)
 	return b.Flush() // keeps the first error
 }
 
-// A view is what is seen of a task at one moment.
-type view struct {
-	d      *rt.Task
-	name   string
-	state  rt.State
-	worker int           // if running
-	why    rt.WaitReason // if waiting
-	since  uint32        // in milliseconds of now, if timed
-	timed  bool
+// DumpGroups is [Scheduler.Dump] with one line for all tasks that have the name, the state, the
+// level and what they wait for in common, the largest group first: how many they are, and between
+// what times they have waited.
+func (s *Scheduler) DumpGroups(w io.Writer) error {
+	s.check()
+	now := s.now()
+	var n census
+	groups := map[groupKey]*group{}
+	for d := range s.descs.all() {
+		v, ok := s.view(d)
+		if !ok {
+			continue
+		}
+		n.add(v)
+		k := groupKey{name: v.name, state: v.state, level: v.level}
+		if v.state == rt.Waiting {
+			k.reason = v.reason
+		}
+		g := groups[k]
+		if g == nil {
+			g = &group{groupKey: k, least: math.MaxInt64}
+			groups[k] = g
+		}
+		g.add(v.waited(now))
+	}
+	list := slices.SortedFunc(maps.Values(groups), func(a, b *group) int {
+		return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(a.name, b.name), cmp.Compare(a.state, b.state),
+			cmp.Compare(a.reason, b.reason), cmp.Compare(a.level, b.level))
+	})
+	b := bufio.NewWriter(w)
+	for _, g := range list {
+		g.print(b)
+	}
+	n.print(b, s)
+	return b.Flush()
 }
 
-// view looks at a task until two readings of its status agree, so that what it has read in between
-// belongs together. A task that changes all the time is shown as it was when last seen.
-func (s *Scheduler) view(d *rt.Task) (v view, ok bool) {
-	const tries = 8
-	for range tries {
-		st := d.Status()
-		if !st.InUse() {
-			return v, false
-		}
-		v = view{d: d, name: d.Name(st.Gen()), state: d.State(), why: st.WaitReason()}
-		switch v.state {
-		case rt.Running:
-			if w, ok := d.Worker().Host.(*worker); ok {
-				v.worker = w.id
-			}
-		case rt.Waiting:
-			if f := d.Fib(); f != nil {
-				v.since, v.timed = f.Since.Load(), true
-			}
-		}
-		if d.Status() == st {
-			break
-		}
+// A groupKey is what the tasks of a line of DumpGroups have in common.
+type groupKey struct {
+	name   string
+	state  rt.State
+	level  rt.Level
+	reason rt.WaitReason // if waiting
+}
+
+type group struct {
+	groupKey
+	n           int
+	least, most time.Duration // how long they have waited
+}
+
+func (g *group) add(waited time.Duration) {
+	g.n++
+	g.least, g.most = min(g.least, waited), max(g.most, waited)
+}
+
+func (g *group) print(b *bufio.Writer) {
+	fmt.Fprintf(b, "%d tasks ", g.n)
+	if g.name != "" {
+		fmt.Fprintf(b, "%q ", g.name)
 	}
-	return v, v.state != rt.Done
+	if g.level != rt.Normal {
+		fmt.Fprintf(b, "(%v) ", task.Level(g.level))
+	}
+	b.WriteString(g.state.String())
+	if g.state == rt.Waiting {
+		fmt.Fprintf(b, " for %v, %v to %v", g.reason, g.least, g.most)
+	}
+	b.WriteByte('\n')
 }
 
 func (v view) print(b *bufio.Writer, now int64) {
@@ -79,10 +118,9 @@ func (v view) print(b *bufio.Writer, now int64) {
 	case rt.Running:
 		fmt.Fprintf(b, " on worker %d", v.worker)
 	case rt.Waiting:
-		fmt.Fprintf(b, " for %v", v.why)
+		fmt.Fprintf(b, " for %v", v.reason)
 		if v.timed {
-			ms := int32(uint32(now/int64(time.Millisecond)) - v.since) // mod 2^32
-			fmt.Fprintf(b, ", %v", time.Duration(max(0, ms))*time.Millisecond)
+			fmt.Fprintf(b, ", %v", v.waited(now))
 		}
 	}
 	b.WriteByte('\n')
@@ -102,7 +140,7 @@ func (n *census) add(v view) {
 		n.runnable++
 	case rt.Waiting:
 		n.waiting++
-		if v.why == rt.WaitBlocking {
+		if v.reason == rt.WaitBlocking {
 			n.blocking++
 		}
 	}

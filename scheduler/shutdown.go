@@ -104,11 +104,11 @@ func (s *Scheduler) Close() error {
 	s.check()
 	if s.phase.Swap(phaseClosed) != phaseClosed {
 		s.refuseBlocked()
-		s.descs.each(func(d *rt.Task) {
+		for d := range s.descs.all() {
 			if d.Close() {
 				s.inject(d)
 			}
-		})
+		}
 		s.endPause(task.ErrClosed)
 		s.quiesce()
 		if onTask() {
@@ -191,10 +191,10 @@ func (s *Scheduler) quitWorkers() {
 
 // unfinished returns the tasks that have not ended.
 func (s *Scheduler) unfinished() (ts []task.Task) {
-	s.descs.each(func(d *rt.Task) {
+	for d := range s.descs.all() {
 		if st := d.Status(); st.InUse() {
 			ts = append(ts, handleOf(d, d.Gen()))
 		}
-	})
+	}
 	return ts
 }

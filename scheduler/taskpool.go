@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"iter"
 	"slices"
 	"sync"
 	"weak"
@@ -120,16 +121,22 @@ func (p *descPool) trim(all bool) (n int, more bool) {
 	return n, p.low > 0
 }
 
-// each calls f with every descriptor there is, in whatever state. Tasks may
-// start, move and end meanwhile.
-func (p *descPool) each(f func(d *rt.Task)) {
-	p.mu.Lock()
-	chunks := append([]weak.Pointer[chunk](nil), p.chunks...)
-	p.mu.Unlock()
-	for _, w := range chunks {
-		if c := w.Value(); c != nil {
+// all returns an iterator over every record there is, in whatever state. Tasks may start, move and
+// end meanwhile.
+func (p *descPool) all() iter.Seq[*rt.Task] {
+	return func(yield func(d *rt.Task) bool) {
+		p.mu.Lock()
+		chunks := append([]weak.Pointer[chunk](nil), p.chunks...)
+		p.mu.Unlock()
+		for _, w := range chunks {
+			c := w.Value()
+			if c == nil {
+				continue
+			}
 			for i := range c.d {
-				f(&c.d[i])
+				if !yield(&c.d[i]) {
+					return
+				}
 			}
 		}
 	}

@@ -1,0 +1,120 @@
+package scheduler
+
+import (
+	"iter"
+	"time"
+
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
+)
+
+// A TaskInfo describes a task as [Scheduler.Tasks] saw it at one moment.
+type TaskInfo struct {
+	Task  task.Task  // the handle, also the identity: handles can be compared
+	Name  string     // what the option [task.Name] gave it, or ""
+	State task.State // never task.Done
+	Level task.Level
+
+	// Worker is the index of the worker that runs the task, or ran it last. It is -1 before the
+	// task first runs.
+	Worker int
+
+	// WaitsFor says what a Waiting task waits for, in the words of Dump: "chan receive", "mutex",
+	// "sleep". It is "" in other states.
+	WaitsFor string
+
+	// Waited is how long a Waiting task has waited, to the accuracy of the monitor's tick (10 ms).
+	// It is 0 in other states.
+	Waited time.Duration
+
+	// Parent is the task that forked this one, if this is a forked call that another worker took.
+	// Otherwise it is the zero Task.
+	Parent task.Task
+}
+
+// Tasks returns an iterator over the tasks that have not ended, in no particular order.
+//
+// Nothing stops for it: a task that starts or ends during the iteration may be missed, each
+// TaskInfo is true of its own moment, and all of them together of none. Each task is seen at most
+// once. A step costs about as much as the cache misses that it takes to read the task, and the
+// iterator needs memory for the list of the scheduler's chunks of 63 tasks, not for the tasks.
+//
+// Any goroutine or task may call it, at any time, also after Close. It neither parks nor blocks.
+func (s *Scheduler) Tasks() iter.Seq[TaskInfo] {
+	s.check()
+	return func(yield func(TaskInfo) bool) {
+		now := s.now()
+		for d := range s.descs.all() {
+			if v, ok := s.view(d); ok && !yield(v.info(now)) {
+				return
+			}
+		}
+	}
+}
+
+// A view is what a reader has seen of a task at one moment.
+type view struct {
+	d      *rt.Task
+	gen    uint32
+	name   string
+	state  rt.State
+	level  rt.Level
+	worker int           // -1 before the task first runs
+	reason rt.WaitReason // if waiting
+	since  uint32        // in milliseconds of now, if timed
+	timed  bool
+	parent rt.Handle
+}
+
+// view reads a task until two readings of its status agree, so that what it has read in between
+// belongs together. If the task changes all the time, view returns the last reading. It reports
+// false for a record that no task uses.
+func (s *Scheduler) view(d *rt.Task) (v view, ok bool) {
+	const tries = 8
+	for range tries {
+		st := d.Status()
+		if !st.InUse() {
+			return v, false
+		}
+		v = view{
+			d: d, gen: st.Gen(), name: d.Name(st.Gen()), level: st.Level(),
+			state: d.State(), reason: st.WaitReason(), worker: -1,
+		}
+		f := d.Fib() // nil before the task first runs, and while it runs on its first worker
+		if w, ok := d.Worker().Host.(*worker); ok && (f != nil || v.state != rt.Runnable) {
+			v.worker = w.id // otherwise that of the task that the record served before
+		}
+		if v.state == rt.Waiting && f != nil {
+			v.since, v.timed = f.Since.Load(), true
+		}
+		if x := d.Extra(); x != nil && x.Stolen {
+			if p, ok := x.Owner.(*task.Ctx); ok {
+				v.parent = rt.HandleOf((*rt.Task)(p), (*rt.Task)(p).Gen())
+			}
+		}
+		if d.Status() == st {
+			break
+		}
+	}
+	return v, v.state != rt.Done
+}
+
+// waited returns how long the task had waited at the time now.
+func (v *view) waited(now int64) time.Duration {
+	if !v.timed {
+		return 0
+	}
+	ms := int32(uint32(now/int64(time.Millisecond)) - v.since) // mod 2^32
+	return time.Duration(max(0, ms)) * time.Millisecond
+}
+
+func (v *view) info(now int64) TaskInfo {
+	i := TaskInfo{
+		Task: handleOf(v.d, v.gen), Name: v.name, State: task.State(v.state), Level: task.Level(v.level),
+		Worker: v.worker, Waited: v.waited(now), Parent: task.Task(v.parent),
+	}
+	if v.state == rt.Waiting {
+		i.WaitsFor = v.reason.String()
+	}
+	return i
+}
