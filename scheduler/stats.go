@@ -1,17 +1,28 @@
 package scheduler
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
+)
 
 // Stats is a reading of a scheduler's counters. Workers publish theirs every few dozen
 // dispatches and before they sleep, so that a reading costs them nothing; while
 // they are busy it lags behind by that much.
 type Stats struct {
-	Workers  int // number of workers
-	Sleeping int // of those, how many sleep
+	Workers  int  // number of workers
+	Sleeping int  // of those, how many sleep
+	Paused   bool // [Scheduler.Pause] is in force, or waits for the workers
 
-	Spawned  uint64 // tasks accepted
-	Finished uint64 // tasks ended, in whatever way
-	Queued   int    // tasks in queues at about this moment
+	Spawned               uint64 // tasks accepted
+	Finished              uint64 // tasks ended, in whatever way
+	Queued                int    // tasks in queues at about this moment
+	QueuedHigh, QueuedLow int    // of those, how many are high and low ones; workers have none of these
+
+	Timers       int // pending timers, of sleeping and delayed tasks and of package tsync
+	CallsRunning int // functions of [task.Ctx.Blocking] under way on goroutines of their own
+	CallsQueued  int // such functions that wait for their turn, by WithBlockingLimit
 
 	// Of submissions from outside, with [WithQueueLimit].
 	Delayed   uint64 // had to wait, for room (Block) or for the task's end (CallerRuns)
@@ -43,10 +54,11 @@ type Stats struct {
 
 // WorkerStats is the part of one worker.
 type WorkerStats struct {
-	Dispatches uint64 // times a task was put on it
-	Finished   uint64 // tasks that ended on it
-	Stolen     uint64 // tasks that it stole
-	Queued     int    // tasks in its queue
+	Dispatches uint64    // times a task was put on it
+	Finished   uint64    // tasks that ended on it
+	Stolen     uint64    // tasks that it stole
+	Queued     int       // tasks in its queue
+	Task       task.Task // the task that it runs at this moment, or the zero Task
 }
 
 // counts are a worker's own counters.
@@ -95,13 +107,20 @@ func (s *Scheduler) Stats() Stats {
 	st := Stats{
 		Workers:  s.Workers(),
 		Sleeping: s.idle.sleeping(),
+		Paused:   s.pause.on.Load(),
 		Spawned:  s.inj.accepted.Load(),
 		Queued:   s.inj.len(),
 		Panics:   s.strays.Load(),
 		Stalls:   s.stalls.Load(),
 		Wakes:    s.wakes.Load(),
 		Stranded: s.stranded.Load(),
+		Timers:   s.timers.len(),
+
+		CallsRunning: int(s.block.calls.Load()),
+		CallsQueued:  int(s.block.queued.Load()),
 	}
+	ranked := s.inj.ranked.Load()
+	st.QueuedHigh, st.QueuedLow = int(ranked/oneHigh), int(ranked%oneHigh/oneLow)
 	if a := s.inj.adm; a != nil {
 		st.Delayed = a.delayed.Load()
 		st.Abandoned = a.abandoned.Load()
@@ -115,6 +134,7 @@ func (s *Scheduler) Stats() Stats {
 			Finished:   w.shown.finished.Load(),
 			Stolen:     w.shown.stolen.Load(),
 			Queued:     w.runq.Thief().Len(),
+			Task:       w.running(),
 		}
 		if w.next.full() {
 			ws.Queued++
@@ -135,4 +155,17 @@ func (s *Scheduler) Stats() Stats {
 		st.SleepMoves += w.shown.sleepMoves.Load()
 	}
 	return st
+}
+
+// running returns the task that the worker runs, or the zero Task. Any goroutine may call it.
+func (w *worker) running() task.Task {
+	d := w.Current.Load()
+	if d == nil {
+		return task.Task{}
+	}
+	st := d.Status()
+	if !st.InUse() || d.State() != rt.Running || d.Worker() != &w.Worker {
+		return task.Task{} // it ran last, and waits, has ended or runs elsewhere
+	}
+	return handleOf(d, st.Gen())
 }

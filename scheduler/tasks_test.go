@@ -38,6 +38,12 @@ func TestTasks(t *testing.T) {
 	}, task.Name("hogs"))
 	eventually(t, "it runs", func() bool { return hogs.State() == task.Running })
 	queued := s.Go(func(*task.Ctx) {}, task.Name("queued"), task.Priority(task.Low))
+	st := s.Stats()
+	assert.Equal(t, hogs, st.PerWorker[0].Task)
+	assert.Equal(t, 1, st.Queued)
+	assert.Equal(t, 1, st.QueuedLow)
+	assert.Equal(t, 0, st.QueuedHigh)
+	assert.False(t, st.Paused)
 
 	all := infos(s)
 	require.Len(t, all, 3)
@@ -56,6 +62,27 @@ func TestTasks(t *testing.T) {
 	ch.Close()
 	require.NoError(t, s.Shutdown(t.Context()))
 	require.Empty(t, infos(s))
+	require.Equal(t, task.Task{}, s.Stats().PerWorker[0].Task)
+}
+
+// Stats counts what else is pending.
+func TestStatsOfTimersAndCalls(t *testing.T) {
+	s := open(t, 1, scheduler.WithBlockingLimit(1))
+	release := make(chan struct{})
+	for range 3 {
+		s.Go(func(c *task.Ctx) { _ = c.BlockingOrAbandon(func() { <-release }) })
+	}
+	sleeps := s.Go(func(c *task.Ctx) { _ = c.Sleep(time.Hour) })
+	eventually(t, "one call runs and two wait, beside a timer", func() bool {
+		st := s.Stats()
+		return st.CallsRunning == 1 && st.CallsQueued == 2 && st.Timers == 1
+	})
+	require.NoError(t, s.Pause(t.Context()))
+	require.True(t, s.Stats().Paused)
+	s.Resume()
+	require.False(t, s.Stats().Paused)
+	close(release)
+	sleeps.Cancel()
 }
 
 // A record that has served before shows no worker until its next task has run.

@@ -1,0 +1,303 @@
+package schedhttp
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"runtime/pprof"
+	"runtime/trace"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/heddle-go/heddle/scheduler"
+)
+
+//go:embed page.html
+var page []byte
+
+// An Option configures [Handler].
+type Option struct{ apply func(h *handler) }
+
+// Name names the scheduler that Handler was given. The default is "main".
+func Name(name string) Option { return Option{func(h *handler) { h.sources[0].name = name }} }
+
+// Also shows a further scheduler under a name of its own. Handler panics if two schedulers have the
+// same name, or s is nil.
+func Also(name string, s *scheduler.Scheduler) Option {
+	return Option{func(h *handler) { h.sources = append(h.sources, source{name, s}) }}
+}
+
+// AllowPause lets viewers pause and resume the schedulers.
+func AllowPause() Option { return Option{func(h *handler) { h.mayPause = true }} }
+
+// A source is a scheduler that the page shows.
+type source struct {
+	name string
+	s    *scheduler.Scheduler
+}
+
+type handler struct {
+	sources  []source
+	mayPause bool
+	feed     feed
+	listing  chan struct{} // holds a token while tasks are listed
+	tracing  chan struct{} // holds a token while a profile or a trace is written
+}
+
+// Handler returns a handler that serves the page about s and the paths below it. It may be mounted
+// under any path that ends in a slash. It goes on serving after s was closed.
+func Handler(s *scheduler.Scheduler, opts ...Option) http.Handler {
+	h := &handler{
+		sources: []source{{"main", s}},
+		listing: make(chan struct{}, 1),
+		tracing: make(chan struct{}, 1),
+	}
+	for _, o := range opts {
+		if o.apply != nil {
+			o.apply(h)
+		}
+	}
+	seen := make(map[string]bool)
+	for _, src := range h.sources {
+		switch {
+		case src.s == nil:
+			panic(fmt.Sprintf("schedhttp: the scheduler %q is nil", src.name))
+		case seen[src.name]:
+			panic(fmt.Sprintf("schedhttp: two schedulers are called %q: give each a name of its own", src.name))
+		}
+		seen[src.name] = true
+	}
+	h.feed.read = h.sample
+	return h
+}
+
+// routes are the paths below api/v1/.
+var routes = map[string]struct {
+	method string
+	serve  func(h *handler, w http.ResponseWriter, r *http.Request) error
+}{
+	"sample":  {http.MethodGet, (*handler).serveSample},
+	"events":  {http.MethodGet, (*handler).serveEvents},
+	"tasks":   {http.MethodGet, (*handler).serveTasks},
+	"groups":  {http.MethodGet, (*handler).serveGroups},
+	"dump":    {http.MethodGet, (*handler).serveDump},
+	"profile": {http.MethodGet, (*handler).serveProfile},
+	"trace":   {http.MethodGet, (*handler).serveTrace},
+	"pause":   {http.MethodPost, (*handler).servePause},
+	"resume":  {http.MethodPost, (*handler).serveResume},
+}
+
+const api = "/api/v1/"
+
+// ServeHTTP implements [http.Handler].
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	head := w.Header()
+	head.Set("X-Content-Type-Options", "nosniff")
+	head.Set("Cache-Control", "no-store")
+	at := strings.LastIndex(r.URL.Path, api)
+	if at < 0 {
+		h.servePage(w, r)
+		return
+	}
+	name := r.URL.Path[at+len(api):]
+	route, ok := routes[name]
+	switch {
+	case !ok:
+		http.Error(w, fmt.Sprintf("schedhttp: there is no path %s%s", api[1:], strconv.Quote(name)), http.StatusNotFound)
+		return
+	case r.Method != route.method && !(route.method == http.MethodGet && r.Method == http.MethodHead):
+		head.Set("Allow", route.method)
+		http.Error(w, fmt.Sprintf("schedhttp: %s takes %s, not %s", name, route.method, r.Method), http.StatusMethodNotAllowed)
+		return
+	}
+	if err := route.serve(h, w, r); err != nil {
+		code := http.StatusBadRequest
+		if e, ok := err.(statusError); ok {
+			code = e.code
+		}
+		http.Error(w, "schedhttp: "+err.Error(), code)
+	}
+}
+
+// A statusError is an error with the HTTP status to answer with, if that is not 400.
+type statusError struct {
+	code int
+	text string
+}
+
+func (e statusError) Error() string { return e.text }
+
+func (h *handler) servePage(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case !strings.HasSuffix(r.URL.Path, "/"):
+		http.NotFound(w, r)
+		return
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		w.Header().Set("Allow", http.MethodGet)
+		http.Error(w, "schedhttp: the page takes GET", http.StatusMethodNotAllowed)
+		return
+	}
+	head := w.Header()
+	head.Set("Content-Type", "text/html; charset=utf-8")
+	// The page brings its style and script along, and may talk to nothing but this handler.
+	head.Set("Content-Security-Policy",
+		"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:; "+
+			"base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	_, _ = w.Write(page)
+}
+
+// source returns the scheduler that the parameter s names.
+func (h *handler) source(r *http.Request) (source, error) {
+	name := r.FormValue("s")
+	if name == "" {
+		return h.sources[0], nil
+	}
+	for _, src := range h.sources {
+		if src.name == name {
+			return src, nil
+		}
+	}
+	return source{}, statusError{http.StatusNotFound, fmt.Sprintf("there is no scheduler %q", name)}
+}
+
+// number returns the parameter name, or def if it is absent.
+func number(r *http.Request, name string, least, most, def int) (int, error) {
+	text := r.FormValue(name)
+	if text == "" {
+		return def, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < least || n > most {
+		return 0, fmt.Errorf("%s=%q: want a number from %d to %d", name, text, least, most)
+	}
+	return n, nil
+}
+
+// enter takes the token of gate, or gives up when the request ends.
+func enter(ctx context.Context, gate chan struct{}) error {
+	select {
+	case gate <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func writeJSON(w http.ResponseWriter, v any) error {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v) // fails only if the client has gone
+	return nil
+}
+
+func (h *handler) serveSample(w http.ResponseWriter, _ *http.Request) error {
+	return writeJSON(w, h.sample())
+}
+
+func (h *handler) serveDump(w http.ResponseWriter, r *http.Request) error {
+	src, err := h.source(r)
+	if err != nil {
+		return err
+	}
+	if err := enter(r.Context(), h.listing); err != nil {
+		return nil // the client has gone
+	}
+	defer func() { <-h.listing }()
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	dump := src.s.Dump
+	if r.FormValue("groups") == "1" {
+		dump = src.s.DumpGroups
+	}
+	_ = dump(slow{w, http.NewResponseController(w)}) // fails only if the client has gone
+	return nil
+}
+
+// slow sets a deadline for each write, so that a client that reads nothing holds no goroutine.
+type slow struct {
+	w http.ResponseWriter
+	c *http.ResponseController
+}
+
+func (s slow) Write(b []byte) (int, error) {
+	_ = s.c.SetWriteDeadline(time.Now().Add(patience)) // not all writers have one
+	return s.w.Write(b)
+}
+
+// patience is how long a write to a client may take.
+const patience = 10 * time.Second
+
+func (h *handler) serveProfile(w http.ResponseWriter, r *http.Request) error {
+	return h.record(w, r, "heddle.cpu.pprof", func() error { return pprof.StartCPUProfile(w) }, pprof.StopCPUProfile)
+}
+
+func (h *handler) serveTrace(w http.ResponseWriter, r *http.Request) error {
+	return h.record(w, r, "heddle.trace", func() error { return trace.Start(w) }, trace.Stop)
+}
+
+// record records what start and stop begin and end, for as many seconds as the request says.
+func (h *handler) record(w http.ResponseWriter, r *http.Request, file string, start func() error, stop func()) error {
+	seconds, err := number(r, "seconds", 1, 60, 5)
+	if err != nil {
+		return err
+	}
+	select {
+	case h.tracing <- struct{}{}:
+		defer func() { <-h.tracing }()
+	default:
+		return statusError{http.StatusConflict, "another profile or trace is being recorded: try again later"}
+	}
+	d := time.Duration(seconds) * time.Second
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(d + patience))
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Content-Disposition", `attachment; filename="`+file+`"`)
+	if err := start(); err != nil {
+		w.Header().Del("Content-Disposition")
+		return statusError{http.StatusConflict, err.Error()}
+	}
+	defer stop()
+	select {
+	case <-time.After(d):
+	case <-r.Context().Done():
+	}
+	return nil
+}
+
+func (h *handler) servePause(w http.ResponseWriter, r *http.Request) error {
+	src, err := h.control(r)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), pauseWait)
+	defer cancel()
+	if err := src.s.Pause(ctx); err != nil {
+		return statusError{http.StatusConflict, err.Error()}
+	}
+	return writeJSON(w, map[string]bool{"paused": true})
+}
+
+// pauseWait is how long a request to pause waits for the tasks to give way. After that they go on.
+const pauseWait = 2 * time.Second
+
+func (h *handler) serveResume(w http.ResponseWriter, r *http.Request) error {
+	src, err := h.control(r)
+	if err != nil {
+		return err
+	}
+	src.s.Resume()
+	return writeJSON(w, map[string]bool{"paused": false})
+}
+
+// control returns the scheduler to pause or resume, if the request may do that. A page from
+// elsewhere cannot set the header without the server's consent, so it cannot pause anything behind
+// the back of a viewer.
+func (h *handler) control(r *http.Request) (source, error) {
+	switch {
+	case !h.mayPause:
+		return source{}, statusError{http.StatusForbidden, "pausing is not allowed: pass the option AllowPause to Handler"}
+	case r.Header.Get("Heddle-Control") == "":
+		return source{}, statusError{http.StatusForbidden, "the header Heddle-Control is missing"}
+	}
+	return h.source(r)
+}

@@ -1,0 +1,251 @@
+package schedhttp
+
+import (
+	"cmp"
+	"container/heap"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/task"
+)
+
+// A TaskList is the answer of api/v1/tasks.
+type TaskList struct {
+	Scheduler string `json:"scheduler"`
+	Total     int    `json:"total"`   // tasks that have not ended
+	Matched   int    `json:"matched"` // of those, how many the parameters match
+	Tasks     []Task `json:"tasks"`   // of those, the first ones in the order that the parameters ask for
+}
+
+// A Task is one task in a [TaskList]: see [scheduler.TaskInfo].
+type Task struct {
+	Name     string  `json:"name"`
+	Text     string  `json:"text"` // its name, or if it has none its address
+	State    string  `json:"state"`
+	Level    string  `json:"level"`
+	Worker   int     `json:"worker"` // -1 before it first runs
+	WaitsFor string  `json:"waitsFor"`
+	WaitedMS float64 `json:"waitedMs"`
+	Parent   string  `json:"parent"` // the task that forked it, or ""
+}
+
+// A GroupList is the answer of api/v1/groups.
+type GroupList struct {
+	Scheduler string  `json:"scheduler"`
+	Total     int     `json:"total"` // tasks that have not ended
+	Groups    []Group `json:"groups"`
+	// Deadlock says that every task waits, no timer is pending and no blocking call is under way: only
+	// something outside of the scheduler can wake one.
+	Deadlock bool `json:"deadlock"`
+}
+
+// A Group is all tasks with the same name, state, level and reason to wait.
+type Group struct {
+	Name     string  `json:"name"`
+	State    string  `json:"state"`
+	Level    string  `json:"level"`
+	WaitsFor string  `json:"waitsFor"`
+	Count    int     `json:"count"`
+	LeastMS  float64 `json:"leastMs"` // the shortest wait of one of them
+	MostMS   float64 `json:"mostMs"`  // the longest
+}
+
+const (
+	defaultLimit = 100
+	maxLimit     = 1000
+)
+
+// orders are what the parameter sort may say: functions that compare in the order of the list.
+var orders = map[string]func(a, b *scheduler.TaskInfo) int{
+	"waited": func(a, b *scheduler.TaskInfo) int { return cmp.Compare(b.Waited, a.Waited) },
+	"name":   func(a, b *scheduler.TaskInfo) int { return cmp.Compare(a.Name, b.Name) },
+	"state":  func(a, b *scheduler.TaskInfo) int { return cmp.Compare(a.State, b.State) },
+	"worker": func(a, b *scheduler.TaskInfo) int { return cmp.Compare(a.Worker, b.Worker) },
+}
+
+// states are what the parameter state may say.
+var states = map[string]task.State{"runnable": task.Runnable, "running": task.Running, "waiting": task.Waiting}
+
+// A query is what the parameters of api/v1/tasks ask for.
+type query struct {
+	name, waits string
+	state       task.State
+	anyState    bool
+	order       func(a, b *scheduler.TaskInfo) int
+	limit       int
+}
+
+func queryOf(r *http.Request) (q query, err error) {
+	q.name, q.waits = r.FormValue("name"), r.FormValue("waits")
+	if q.limit, err = number(r, "limit", 1, maxLimit, defaultLimit); err != nil {
+		return q, err
+	}
+	var ok bool
+	if text := r.FormValue("state"); text == "" {
+		q.anyState = true
+	} else if q.state, ok = states[text]; !ok {
+		return q, fmt.Errorf("state=%q: want %s", text, strings.Join(slices.Sorted(maps.Keys(states)), ", "))
+	}
+	if q.order, ok = orders[cmp.Or(r.FormValue("sort"), "waited")]; !ok {
+		return q, fmt.Errorf("sort=%q: want %s", r.FormValue("sort"), strings.Join(slices.Sorted(maps.Keys(orders)), ", "))
+	}
+	return q, nil
+}
+
+func (q *query) matches(t *scheduler.TaskInfo) bool {
+	return (q.anyState || t.State == q.state) && strings.Contains(t.Name, q.name) && strings.Contains(t.WaitsFor, q.waits)
+}
+
+// A top is a heap of the first tasks in an order, the last of them on top. It implements
+// [heap.Interface].
+type top struct {
+	tasks []scheduler.TaskInfo
+	order func(a, b *scheduler.TaskInfo) int
+}
+
+func (t *top) Len() int           { return len(t.tasks) }
+func (t *top) Less(i, j int) bool { return t.order(&t.tasks[i], &t.tasks[j]) > 0 }
+func (t *top) Swap(i, j int)      { t.tasks[i], t.tasks[j] = t.tasks[j], t.tasks[i] }
+func (t *top) Push(x any)         { t.tasks = append(t.tasks, x.(scheduler.TaskInfo)) }
+func (t *top) Pop() any {
+	last := len(t.tasks) - 1
+	x := t.tasks[last]
+	t.tasks = t.tasks[:last]
+	return x
+}
+
+// add keeps x if it is one of the first limit tasks so far.
+func (t *top) add(x scheduler.TaskInfo, limit int) {
+	switch {
+	case len(t.tasks) < limit:
+		heap.Push(t, x)
+	case t.order(&x, &t.tasks[0]) < 0:
+		t.tasks[0] = x
+		heap.Fix(t, 0)
+	}
+}
+
+func (h *handler) serveTasks(w http.ResponseWriter, r *http.Request) error {
+	src, err := h.source(r)
+	if err != nil {
+		return err
+	}
+	q, err := queryOf(r)
+	if err != nil {
+		return err
+	}
+	if err := enter(r.Context(), h.listing); err != nil {
+		return nil // the client has gone
+	}
+	list := TaskList{Scheduler: src.name, Tasks: []Task{}}
+	first := &top{order: q.order}
+	for t := range src.s.Tasks() {
+		if list.Total++; list.Total%1024 == 0 && r.Context().Err() != nil {
+			break
+		}
+		if q.matches(&t) {
+			list.Matched++
+			first.add(t, q.limit)
+		}
+	}
+	<-h.listing
+	slices.SortFunc(first.tasks, func(a, b scheduler.TaskInfo) int {
+		return cmp.Or(q.order(&a, &b), cmp.Compare(a.Name, b.Name))
+	})
+	for _, t := range first.tasks {
+		list.Tasks = append(list.Tasks, taskOf(t))
+	}
+	return writeJSON(w, list)
+}
+
+func taskOf(t scheduler.TaskInfo) Task {
+	out := Task{
+		Name: t.Name, Text: label(t.Task), State: t.State.String(), Level: t.Level.String(),
+		Worker: t.Worker, WaitsFor: t.WaitsFor, WaitedMS: float64(t.Waited.Milliseconds()),
+	}
+	if t.Parent != (task.Task{}) {
+		out.Parent = label(t.Parent)
+	}
+	return out
+}
+
+// label returns a task's name, or its address.
+func label(t task.Task) string {
+	if n := t.Name(); n != "" {
+		return n
+	}
+	_, text, _ := strings.Cut(t.String(), "(")
+	text, _, _ = strings.Cut(text, ")")
+	return text
+}
+
+func (h *handler) serveGroups(w http.ResponseWriter, r *http.Request) error {
+	src, err := h.source(r)
+	if err != nil {
+		return err
+	}
+	limit, err := number(r, "limit", 1, maxLimit, defaultLimit)
+	if err != nil {
+		return err
+	}
+	if err := enter(r.Context(), h.listing); err != nil {
+		return nil // the client has gone
+	}
+	list, groups := groupsOf(r, src)
+	<-h.listing
+	slices.SortFunc(groups, func(a, b *Group) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name),
+			cmp.Compare(a.State, b.State), cmp.Compare(a.WaitsFor, b.WaitsFor), cmp.Compare(a.Level, b.Level))
+	})
+	for _, g := range groups[:min(limit, len(groups))] {
+		list.Groups = append(list.Groups, *g)
+	}
+	return writeJSON(w, list)
+}
+
+// maxGroups bounds the memory of a list of groups: of names that are all different, the page shows
+// the first ones.
+const maxGroups = 100_000
+
+func groupsOf(r *http.Request, src source) (list GroupList, groups []*Group) {
+	list = GroupList{Scheduler: src.name, Groups: []Group{}}
+	type key struct {
+		name, waits string
+		state       task.State
+		level       task.Level
+	}
+	by := make(map[key]*Group)
+	waiting, calls := 0, 0
+	for t := range src.s.Tasks() {
+		if list.Total++; list.Total%1024 == 0 && r.Context().Err() != nil {
+			break
+		}
+		if t.State == task.Waiting {
+			waiting++
+			if t.WaitsFor == "blocking call" {
+				calls++
+			}
+		}
+		k := key{t.Name, t.WaitsFor, t.State, t.Level}
+		ms := float64(t.Waited.Milliseconds())
+		g := by[k]
+		switch {
+		case g == nil && len(by) == maxGroups:
+			continue
+		case g == nil:
+			g = &Group{Name: t.Name, State: t.State.String(), Level: t.Level.String(), WaitsFor: t.WaitsFor, LeastMS: ms}
+			by[k] = g
+			groups = append(groups, g)
+		}
+		g.Count++
+		g.LeastMS, g.MostMS = min(g.LeastMS, ms), max(g.MostMS, ms)
+	}
+	st := src.s.Stats()
+	list.Deadlock = waiting > 0 && waiting == list.Total && st.Timers == 0 && calls+st.CallsRunning+st.CallsQueued == 0 &&
+		st.Queued == 0 && st.Sleeping == st.Workers && !st.Paused
+	return list, groups
+}

@@ -1,0 +1,224 @@
+// Top shows in a terminal what the page of package schedhttp shows, and redraws it in place:
+//
+//	go run github.com/heddle-go/heddle/scheduler/schedhttp/top [-n] [-name scheduler] URL
+//
+// URL is where the handler is mounted, such as http://localhost:6060/debug/heddle/. With -n it
+// prints once, without control characters, and exits; it does so too if its output is a file.
+// Ctrl-C ends it.
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/signal"
+	"strings"
+	"time"
+
+	"github.com/heddle-go/heddle/scheduler/schedhttp"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	info, err := os.Stdout.Stat()
+	terminal := err == nil && info.Mode()&os.ModeCharDevice != 0
+	if err := run(ctx, os.Args[1:], terminal, os.Stdout, os.Stderr); err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "top:", err)
+		os.Exit(1)
+	}
+}
+
+// run is main with its surroundings passed in.
+func run(ctx context.Context, args []string, terminal bool, stdout, stderr io.Writer) error {
+	f := flag.NewFlagSet("top", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	once := f.Bool("n", false, "print once and exit")
+	name := f.String("name", "", "`scheduler` to show (default: the first one)")
+	f.Usage = func() {
+		fmt.Fprintln(stderr, "usage: top [flags] URL\n\nURL is where schedhttp.Handler is mounted, such as http://localhost:6060/debug/heddle/.")
+		f.PrintDefaults()
+	}
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	if f.NArg() != 1 {
+		f.Usage()
+		return fmt.Errorf("want one URL, not %d arguments", f.NArg())
+	}
+	base, err := url.Parse(f.Arg(0))
+	if err != nil || base.Host == "" {
+		return fmt.Errorf("%q is no URL such as http://localhost:6060/debug/heddle/", f.Arg(0))
+	}
+	if !strings.HasSuffix(base.Path, "/") {
+		base.Path += "/"
+	}
+	c := client{base: base, name: *name}
+	var before schedhttp.Scheduler
+	at := int64(0)
+	return c.events(ctx, func(s schedhttp.Sample) (more bool, err error) {
+		now, err := c.pick(s)
+		if err != nil {
+			return false, err
+		}
+		if at == 0 || s.At-at < 1000 && !*once && terminal {
+			if at == 0 {
+				before, at = now, s.At
+			}
+			return true, nil // a rate needs a second
+		}
+		groups, err := c.groups(ctx, now.Name)
+		if err != nil {
+			return false, err
+		}
+		text := render(now, before, time.Duration(s.At-at)*time.Millisecond, groups)
+		if *once || !terminal {
+			_, err := io.WriteString(stdout, text)
+			return false, err
+		}
+		before, at = now, s.At
+		// Home, then each line with the rest of the old one erased, then the rest of the screen.
+		_, err = io.WriteString(stdout, "\x1b[H"+strings.ReplaceAll(text, "\n", "\x1b[K\n")+"\x1b[J")
+		return true, err
+	})
+}
+
+// A client reads from one handler.
+type client struct {
+	base *url.URL
+	name string
+}
+
+func (c client) get(ctx context.Context, path string) (*http.Response, error) {
+	at, err := c.base.Parse(path)
+	if err != nil {
+		return nil, err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != http.StatusOK {
+		defer resp.Body.Close()
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1000))
+		return nil, fmt.Errorf("%s: %s: %s", at, resp.Status, strings.TrimSpace(string(text)))
+	}
+	return resp, nil
+}
+
+// events calls f with each sample until it reports false, fails, or ctx ends.
+func (c client) events(ctx context.Context, f func(s schedhttp.Sample) (more bool, err error)) error {
+	resp, err := c.get(ctx, "api/v1/events")
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	in := bufio.NewScanner(resp.Body)
+	in.Buffer(nil, 16<<20)
+	for in.Scan() {
+		data, ok := strings.CutPrefix(in.Text(), "data: ")
+		if !ok {
+			continue
+		}
+		var s schedhttp.Sample
+		if err := json.Unmarshal([]byte(data), &s); err != nil {
+			return fmt.Errorf("a sample: %w", err)
+		}
+		if more, err := f(s); err != nil || !more {
+			return err
+		}
+	}
+	if ctx.Err() != nil {
+		return nil // Ctrl-C
+	}
+	if err := in.Err(); err != nil {
+		return err
+	}
+	return errors.New("the process has gone")
+}
+
+func (c client) pick(s schedhttp.Sample) (schedhttp.Scheduler, error) {
+	var names []string
+	for _, one := range s.Schedulers {
+		if c.name == "" || one.Name == c.name {
+			return one, nil
+		}
+		names = append(names, one.Name)
+	}
+	return schedhttp.Scheduler{}, fmt.Errorf("-name %s: the schedulers are %s", c.name, strings.Join(names, ", "))
+}
+
+func (c client) groups(ctx context.Context, name string) (list schedhttp.GroupList, err error) {
+	resp, err := c.get(ctx, "api/v1/groups?limit=15&s="+url.QueryEscape(name))
+	if err != nil {
+		return list, err
+	}
+	defer resp.Body.Close()
+	return list, json.NewDecoder(resp.Body).Decode(&list)
+}
+
+// render writes what is shown: s, with the rates since before, which is older by d.
+func render(s, before schedhttp.Scheduler, d time.Duration, groups schedhttp.GroupList) string {
+	var b strings.Builder
+	rate := func(now, then uint64) float64 { return float64(now-then) / max(d.Seconds(), 1e-3) }
+	paused := ""
+	if s.Paused {
+		paused = ", paused"
+	}
+	fmt.Fprintf(&b, "%s: %d tasks, %d running, %d queued; %d of %d workers asleep%s\n",
+		s.Name, s.Live, s.Running, s.Queued, s.Sleeping, len(s.Workers), paused)
+	fmt.Fprintf(&b, "a second: %.0f dispatches, %.0f finished, %.0f parks, %.0f stolen; %d timers, %d blocking calls\n",
+		rate(s.Dispatches, before.Dispatches), rate(s.Finished, before.Finished), rate(s.Parks, before.Parks),
+		rate(s.Stolen, before.Stolen), s.Timers, s.CallsRunning)
+	if groups.Deadlock {
+		b.WriteString("EVERY TASK WAITS: only something outside can wake one\n")
+	}
+	b.WriteString("\n")
+	for i, w := range s.Workers[:min(len(s.Workers), 16)] {
+		runs := "idle"
+		if w.Runs {
+			runs = orNone(w.Task)
+		}
+		fmt.Fprintf(&b, "worker %-3d %5d queued  %.60s\n", i, w.Queued, clean(runs))
+	}
+	if n := len(s.Workers) - 16; n > 0 {
+		fmt.Fprintf(&b, "and %d workers more\n", n)
+	}
+	b.WriteString("\n  tasks  state     waits for             waited        name\n")
+	for _, g := range groups.Groups {
+		waited := ""
+		if g.State == "waiting" {
+			waited = (time.Duration(g.MostMS) * time.Millisecond).String()
+		}
+		fmt.Fprintf(&b, "%7d  %-8s  %-20s  %-12s  %.60s\n", g.Count, g.State, g.WaitsFor, waited, clean(orNone(g.Name)))
+	}
+	return b.String()
+}
+
+func orNone(name string) string {
+	if name == "" {
+		return "(no name)"
+	}
+	return name
+}
+
+// clean replaces control characters, which a name could move the cursor with.
+func clean(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			return '?'
+		}
+		return r
+	}, name)
+}
