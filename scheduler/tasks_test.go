@@ -32,6 +32,7 @@ func TestTasks(t *testing.T) {
 	var stop atomic.Bool
 	receives := s.Go(func(c *task.Ctx) { _, _, _ = ch.Recv(c) }, task.Name("receives"), task.Priority(task.High))
 	eventually(t, "it waits", func() bool { return receives.State() == task.Waiting })
+	assert.Equal(t, task.Task{}, s.Stats().PerWorker[0].Task, "it ran last, and waits")
 	hogs := s.Go(func(c *task.Ctx) {
 		for !stop.Load() {
 		}
