@@ -8,7 +8,8 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// timersOf returns the timers of the scheduler that on stands for.
+// timersOf returns the timers of the scheduler that on stands for: on is a scheduler or a task's
+// Ctx. It panics if on is anything else.
 func timersOf(on task.Starter) rt.Timers {
 	if c, ok := on.(*task.Ctx); ok && c != nil {
 		return (*rt.Task)(c).Shared().Sched.Timers()
@@ -21,33 +22,36 @@ func timersOf(on task.Starter) rt.Timers {
 	panic("tsync: a timer needs a scheduler or a task's Ctx, whose clock it goes by: a Starter that wraps one has none")
 }
 
-// An alarm calls a function when its time has come, on the clock of a scheduler: a Timer or a Ticker has one. Its methods
-// may be called from anywhere, by several at once, and never wait.
+// An alarm calls its function ring at a set time, by the clock of a scheduler. Each Timer and each
+// Ticker has one. Any task or goroutine may call an alarm's methods, also several at the same time.
+// They never wait.
 //
-// ring is told how late it is. ring and undo are called under the alarm's lock, so they must not call its methods, nor wait for
-// anything but short locks: ring is called on a worker, between two tasks or at a checkpoint of one, or on the goroutine that
-// watches over the workers.
+// The argument of ring says how late the call is. The alarm calls ring and undo with mu locked. So
+// these two must not call the alarm's methods, and must not wait for anything but short locks. The
+// caller of ring is a worker, between two tasks or at a checkpoint of one, or sysmon, the goroutine
+// that watches the workers, or the goroutine that turns a clock of the user's.
 type alarm struct {
 	timers rt.Timers
 	ring   func(late time.Duration)
 	undo   func() bool
 
 	mu     atomicx.Mutex
-	t      *rt.Timer // the one in use
-	when   int64     // when it is to ring; 0: not set
-	period int64     // 0: once
+	t      *rt.Timer // the timer in use, or nil
+	when   int64     // the time at which to ring, or 0 if the alarm is not set
+	period int64     // the time between two rings, or 0 to ring once
 }
 
-// newAlarm returns an alarm that is not set. undo is called when a set alarm, or one that has rung, is stopped or set anew:
-// it takes back what the last ring did, and reports whether there was anything left of that. It may be nil. newAlarm
-// panics if on is neither a scheduler nor a task's Ctx.
+// newAlarm returns an alarm that is not set. The alarm calls undo each time it is stopped or set
+// anew. undo takes back what the last ring did and reports whether anything of that was left to
+// take back. It may be nil. newAlarm panics if on is neither a scheduler nor a task's Ctx.
 func newAlarm(on task.Starter, ring func(late time.Duration), undo func() bool) *alarm {
 	return &alarm{timers: timersOf(on), ring: ring, undo: undo}
 }
 
-// set has the alarm ring when d has passed, and if every is positive, again each time that every has passed since; an instant
-// that has passed before it could ring is left out. It replaces what was set before, and reports what stop would have.
-// After the scheduler is closed it never rings.
+// set makes the alarm ring when d has passed. If every is positive, the alarm then rings again each
+// time every has passed, and skips the times that had already passed when it could ring. set
+// replaces the previous setting and reports what stop would have reported. After the scheduler is
+// closed, the alarm never rings.
 func (a *alarm) set(d, every time.Duration) (was bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -57,7 +61,8 @@ func (a *alarm) set(d, every time.Duration) (was bool) {
 	return was
 }
 
-// stop has the alarm not ring. It reports whether it was set, or undo took back its last ring.
+// stop keeps the alarm from ringing. It reports whether the alarm was set, or undo took back its
+// last ring.
 func (a *alarm) stop() (was bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -67,16 +72,17 @@ func (a *alarm) stop() (was bool) {
 // now returns the time of the alarm's clock.
 func (a *alarm) now() time.Time { return a.timers.Time() }
 
-// start starts fn as a task, for the alarm's function to call: it does not wait, whatever limits there are for
-// submissions. It is accepted as long as the scheduler has tasks that have not ended, after Shutdown too.
+// start starts fn as a task. It is meant to be called by ring, because it never waits: limits on
+// submissions do not apply. While the scheduler has tasks that have not ended, it accepts fn, even
+// after Shutdown.
 func (a *alarm) start(fn func(c *task.Ctx)) { a.timers.Launch(fn, nil) }
 
-// unset is stop under mu.
+// unset does the work of stop. The caller holds mu.
 func (a *alarm) unset() (was bool) {
 	if was = a.when != 0; was {
 		a.when = 0
 		if a.timers.Disarm(a.t) {
-			a.t = nil // it is spent
+			a.t = nil // a disarmed timer cannot be armed again
 		}
 	}
 	if a.undo != nil && a.undo() {
@@ -85,7 +91,8 @@ func (a *alarm) unset() (was bool) {
 	return was
 }
 
-// arm sets the alarm. The timer in use is Idle, although its last ring may be on its way; see Fire.
+// arm sets the alarm to ring at when. The caller holds mu. a.t is nil or Idle, even if the firing
+// of its last arming has yet to call Fire: Fire deals with that.
 func (a *alarm) arm(when int64) {
 	a.when = when
 	if a.t == nil {
@@ -94,9 +101,11 @@ func (a *alarm) arm(when int64) {
 	a.timers.Arm(a.t, when)
 }
 
-// Fire implements rt.Fire. The timer was claimed before a.mu was locked; in between the alarm may have been stopped, or
-// set anew. Then either it is due anyway, or it is not the time yet. In both cases it rings once for each
-// time that it was set: what came for the other finds it unset.
+// Fire implements rt.Fire. The caller claimed the timer before Fire locked mu, so the alarm may
+// have been stopped or set anew in between. Fire therefore decides by the present setting: it rings
+// if that time has come, and otherwise does nothing. If it rings early for the new arming, it also
+// unsets the alarm, so that arming's own firing finds nothing to do. Either way the alarm rings
+// once for each time it was set.
 func (a *alarm) Fire(now int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -7,8 +7,8 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// Barrier is where a fixed number of parties, tasks or goroutines, wait for each other, round after
-// round. Make one with [NewBarrier].
+// Barrier lets a fixed number of parties, each a task or a goroutine, wait for each other, round
+// after round. Make one with [NewBarrier].
 type Barrier struct {
 	_       noCopy
 	mu      atomicx.Mutex
@@ -25,17 +25,19 @@ func NewBarrier(n int) *Barrier {
 	return &Barrier{parties: n}
 }
 
-// Wait arrives at the barrier and waits, parking the task or blocking the goroutine, until all parties have arrived. The
-// party that arrives last does not wait, and gets last as true. What any party did before happens before what
-// any does after. Nothing else ends the wait: see [Barrier.WaitContext].
+// Wait arrives at the barrier and waits until all parties have arrived, parking the calling task or
+// blocking the calling goroutine. The last party to arrive does not wait, and Wait returns true to
+// it alone. What each party did before its Wait happens before what any party does after its Wait.
+// Cancelling the task does not end the wait; use [Barrier.WaitContext] if it should. Wait panics if
+// the barrier was not made by NewBarrier.
 func (b *Barrier) Wait() (last bool) {
 	ctx, d := callerUncancelled()
 	last, _ = b.wait(ctx, d, true)
 	return last
 }
 
-// WaitContext is [Barrier.Wait], which gives up when ctx ends first: it returns the cause, and the party counts as not having
-// arrived.
+// WaitContext is like [Barrier.Wait], but gives up if ctx ends first. Then it returns the context's
+// cause, and the party does not count as having arrived.
 func (b *Barrier) WaitContext(ctx context.Context) (last bool, err error) {
 	d, err := enter(ctx)
 	if err != nil {
@@ -44,7 +46,7 @@ func (b *Barrier) WaitContext(ctx context.Context) (last bool, err error) {
 	return b.wait(ctx, d, false)
 }
 
-// wait waits, which the end of ctx does not end if hard.
+// wait does the work of Wait and WaitContext. If hard is set, the end of ctx does not end the wait.
 func (b *Barrier) wait(ctx context.Context, d *rt.Task, hard bool) (last bool, err error) {
 	if b.parties == 0 {
 		panic("tsync: Wait of the zero Barrier, which has no parties: make one with NewBarrier")

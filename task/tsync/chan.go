@@ -13,38 +13,40 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// Chan is a channel of values of type T, with the semantics of Go's own, between tasks, between
-// goroutines and between both. Make one with [NewChan] or [NewUnbounded]; the zero Chan is an unbuffered channel, and
-// a nil *Chan is never ready, as a nil channel is not. A Chan must not be copied.
+// Chan is a channel of values of type T with the semantics of a Go channel. It connects tasks,
+// goroutines, or both. Make one with [NewChan] or [NewUnbounded]. The zero Chan is an unbuffered
+// channel. A nil *Chan is never ready, like a nil Go channel. A Chan must not be copied.
 //
-// Senders and receivers that wait are served first-in-first-out. A value that was sent is
-// received exactly once, and sending it happens before the receipt; receiving from an unbuffered
-// channel happens before the send has returned.
+// Waiting senders and waiting receivers are served first-in-first-out. Each value that was sent is
+// received exactly once. A send happens before the receive of its value. On an unbuffered channel,
+// the receive happens before the send returns.
 type Chan[T any] struct {
 	word atomicx.Uint32 // see pair.go
 	mu   atomicx.Mutex
 
-	// The rest is under mu, but for what pair.go says.
+	// The fields below are under mu, with the exceptions that pair.go lists.
 	closed bool
-	// The buffer is a ring: n values from head on.
+	// buf is a ring that holds n values, the oldest at head.
 	buf     []T
 	head, n int
-	// Receivers wait only while n is 0, senders only while n is len(buf). Both queues have waiters only if all of
-	// those in one belong to a single select that stands in the other as well.
+	// Receivers wait only while n is 0, and senders only while n is len(buf). Both queues can have
+	// waiters at the same time only if a single select owns all waiters of one of them and also
+	// stands in the other.
 	recvq, sendq queue[T]
-	// kept are the waiters that stay with the channel, one a direction. See ownWaiter.
+	// kept holds one waiter for each direction, which stays with the channel between waits. See
+	// ownWaiter.
 	kept    [2]atomicx.Relaxed[waiter[T]]
 	usage   [2]usage
 	pairing pairing
 
 	pool *pool[T]
-	id   atomicx.Uint64 // orders locking in Select; 0: none yet
-	over *overflow[T]   // of an unbounded channel; otherwise nil
+	id   atomicx.Uint64 // the channel's place in Select's order of locking, or 0 if it has none yet
+	over *overflow[T]   // values beyond the ring of an unbounded channel, otherwise nil
 
-	hidden bool // the buffer is a timer's and not to be seen; see newTimeChan
+	hidden bool // set for a timer's channel: Len and Cap do not show the buffer; see newTimeChan
 }
 
-// A direction says what a waiter waits for.
+// A direction says whether a waiter waits to receive or to send.
 type direction int
 
 const (
@@ -52,22 +54,24 @@ const (
 	sending
 )
 
-// usage says when the waiter that is kept for one task goes to another.
+// usage decides when the channel gives the waiter that it keeps for one task to another task.
 type usage struct {
-	// misses counts waits of others since the last one of this task; more than limit of them
-	// replace it.
+	// misses counts the waits by other tasks since the last wait by the task that owns the kept
+	// waiter. When misses exceeds limit, the waiting task gets a kept waiter in its place.
 	misses, limit uint
 }
 
-// keepAfter is how many waits there must have been before a waiter is kept at all: a channel that is used a few times
-// is not worth the memory.
+// keepAfter is the number of waits after which a channel starts to keep a waiter. A channel that is
+// used only a few times is not worth the memory.
 const keepAfter = 16
 
-// firstLimit is the limit of the first task that is replaced, which doubles each time: a few hundred tasks
-// that take turns, as in BenchmarkChanFanIn, leave it alone.
+// firstLimit is the limit while the first task's waiter is kept. It doubles at each replacement, so
+// that a few hundred tasks that take turns, as in BenchmarkChanFanIn, do not replace the waiter
+// again and again.
 const firstLimit = 256
 
-// NewChan makes a channel with a buffer for capacity values. It panics if capacity is negative.
+// NewChan makes a channel whose buffer has room for capacity values. With a capacity of 0 the
+// channel is unbuffered. NewChan panics if capacity is negative.
 func NewChan[T any](capacity int) *Chan[T] {
 	if capacity < 0 {
 		panic("tsync: NewChan with a negative capacity: 0 makes an unbuffered channel")
@@ -75,12 +79,12 @@ func NewChan[T any](capacity int) *Chan[T] {
 	ch := &Chan[T]{}
 	if capacity > 0 {
 		ch.buf = make([]T, capacity)
-		ch.word.Store(chQueued) // for good
+		ch.word.Store(chQueued) // a buffered channel stays queued for good
 	}
 	return ch
 }
 
-// pools has a *pool[T] for each T.
+// pools maps each T, as a reflect.Type, to its *pool[T].
 var pools sync.Map
 
 func poolOf[T any]() *pool[T] {
@@ -92,9 +96,9 @@ func poolOf[T any]() *pool[T] {
 	return p.(*pool[T])
 }
 
-// Send sends v. It waits, parking the task or blocking the goroutine, until a receiver takes v or
-// the buffer has room for it. When ctx ends first it returns the cause, and v has not been
-// sent. It panics if the channel is closed, also if that happens while it waits.
+// Send sends v. It waits until a receiver takes v or the buffer has room for v, parking the calling
+// task or blocking the calling goroutine. If ctx ends first, Send returns the context's cause, and
+// v has not been sent. Send panics if the channel is closed, also if Close comes while Send waits.
 func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 	of, own := ctx.(*task.Ctx)
 	d := (*rt.Task)(of)
@@ -110,17 +114,19 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 	}
 	if own {
 		switch s := ch.word.Load(); s & chState {
-		case chReceiver: // (C1, C2)
+		case chReceiver: // (Pair-C1, Pair-C2)
 			if w := ch.kept[receiving].Load(); ch.word.CompareAndSwap(s, s-chReceiver) {
 				w.v, w.ok = v, true
 				w.Wake(d)
 				return nil
 			}
-		case 0: // (W1, W2)
+		case 0: // (Pair-W1, Pair-W2)
 			if w := ch.kept[sending].Load(); w != nil && w.of == d {
 				w.v = v
 				if ch.word.CompareAndSwap(s, s+chSender) {
-					d.Worker().Host.Park(d, rt.WaitSend.Park(rt.ForWake)) // here and not in a function: see Park in package scheduler
+					// Park is called here and not in a helper, because each frame between here and
+					// the switch costs.
+					d.Worker().Host.Park(d, rt.WaitSend.Park(rt.ForWake))
 					if !d.Woken() && w.cancelled() {
 						w.reset()
 						return d.CtxCause()
@@ -194,9 +200,10 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 	return nil
 }
 
-// Recv receives a value. It waits, parking the task or blocking the goroutine, until there is one;
-// ok is true then. When the channel is closed and all that was sent has been received, it returns the
-// zero value and ok is false. When ctx ends first it returns the cause, and nothing has been received.
+// Recv receives a value. It waits until there is one, parking the calling task or blocking the
+// calling goroutine, and then ok is true. If the channel is closed and all values have been
+// received, Recv returns the zero value with ok false. If ctx ends first, Recv returns the
+// context's cause, and nothing has been received.
 func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
 	of, own := ctx.(*task.Ctx)
 	d := (*rt.Task)(of)
@@ -211,16 +218,18 @@ func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
 	}
 	if own {
 		switch s := ch.word.Load(); s & chState {
-		case chSender: // (C1, C2)
+		case chSender: // (Pair-C1, Pair-C2)
 			if w := ch.kept[sending].Load(); ch.word.CompareAndSwap(s, s-chSender) {
 				v = w.v
 				w.ok = true
 				w.Wake(d)
 				return v, true, nil
 			}
-		case 0: // (W1, W2)
+		case 0: // (Pair-W1, Pair-W2)
 			if w := ch.kept[receiving].Load(); w != nil && w.of == d && ch.word.CompareAndSwap(s, s+chReceiver) {
-				d.Worker().Host.Park(d, rt.WaitRecv.Park(rt.ForWake)) // here and not in a function: see Park in package scheduler
+				// Park is called here and not in a helper, because each frame between here and the
+				// switch costs.
+				d.Worker().Host.Park(d, rt.WaitRecv.Park(rt.ForWake))
 				if !d.Woken() && w.cancelled() {
 					return v, false, d.CtxCause()
 				}
@@ -278,7 +287,7 @@ func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
 	return v, ok, err
 }
 
-// TrySend sends v if that is possible without waiting, and reports whether it did. It panics if the
+// TrySend sends v if it can do so without waiting, and reports whether it did. It panics if the
 // channel is closed.
 func (ch *Chan[T]) TrySend(v T) bool {
 	if ch == nil {
@@ -297,8 +306,9 @@ func (ch *Chan[T]) TrySend(v T) bool {
 	return done
 }
 
-// TryRecv receives a value if that is possible without waiting, and reports in done whether it did. On
-// a channel that is closed and drained, it is: v is the zero value and ok is false.
+// TryRecv receives a value if it can do so without waiting, and done reports whether it did. If the
+// channel is closed and all values have been received, done is true, v is the zero value and ok is
+// false.
 func (ch *Chan[T]) TryRecv() (v T, ok, done bool) {
 	if ch == nil {
 		return v, false, false
@@ -312,9 +322,10 @@ func (ch *Chan[T]) TryRecv() (v T, ok, done bool) {
 	return v, ok, done
 }
 
-// Close closes the channel: sends panic from now on, receives return what is in the buffer and then the
-// zero value with ok false. Whoever waits in Recv returns so now; whoever waits in Send panics. Close
-// panics if the channel is nil or closed already.
+// Close closes the channel. From now on every send panics, and receives return the values in the
+// buffer first and then the zero value with ok false. Close ends all present waits too: each
+// waiting Recv returns with ok false, and each waiting Send panics. Close panics if the channel is
+// nil or already closed.
 func (ch *Chan[T]) Close() {
 	if ch == nil {
 		panic("tsync: Close of a nil Chan")
@@ -349,7 +360,7 @@ func (ch *Chan[T]) Len() int {
 	return ch.n
 }
 
-// Cap returns the size of the buffer. That of an unbounded channel is math.MaxInt.
+// Cap returns the size of the buffer. For an unbounded channel it returns math.MaxInt.
 func (ch *Chan[T]) Cap() int {
 	if ch == nil || ch.hidden {
 		return 0
@@ -360,8 +371,9 @@ func (ch *Chan[T]) Cap() int {
 	return len(ch.buf)
 }
 
-// All returns an iterator over the values that it receives, as range over a Go channel does. It ends when the channel
-// is closed and drained, and when ctx ends; look at ctx.Err to tell.
+// All returns an iterator that receives values, as range over a Go channel does. It ends when the
+// channel is closed and all values have been received, or when ctx ends. Call ctx.Err after the
+// loop to tell which.
 func (ch *Chan[T]) All(ctx context.Context) iter.Seq[T] {
 	return func(yield func(T) bool) {
 		for {
@@ -373,9 +385,11 @@ func (ch *Chan[T]) All(ctx context.Context) iter.Seq[T] {
 	}
 }
 
-// What follows is called under mu. The waiters that are returned are to be woken after it was released.
+// The caller of each function below holds mu. If the function returns a waiter, the caller must
+// wake it after unlocking mu.
 
-// trySend sends v if it can; self is the select that tries, or nil. The channel is open.
+// trySend sends v if it can do so without waiting. The channel must be open. self is the select on
+// whose behalf the caller tries, or nil.
 func (ch *Chan[T]) trySend(v T, self *selection) (done bool, w *waiter[T]) {
 	ch.pairing.n = 0
 	if w := ch.receiver(self); w != nil {
@@ -393,7 +407,7 @@ func (ch *Chan[T]) trySend(v T, self *selection) (done bool, w *waiter[T]) {
 	return false, nil
 }
 
-// tryRecv receives if it can.
+// tryRecv receives a value if it can do so without waiting. self is as for trySend.
 func (ch *Chan[T]) tryRecv(self *selection) (v T, ok, done bool, w *waiter[T]) {
 	ch.pairing.n = 0
 	if ch.n > 0 {
@@ -428,8 +442,9 @@ func (ch *Chan[T]) get() T {
 	return v
 }
 
-// refill moves the value of the first sender into the room that get has made, and returns that sender. An unbounded channel has
-// no senders that wait, but may have an overflow.
+// refill moves the value of the first waiting sender into the room that get has made, and returns
+// that sender. An unbounded channel never has a waiting sender, so there refill moves the oldest
+// value of the overflow, if it has any.
 func (ch *Chan[T]) refill() *waiter[T] {
 	w := ch.sender(nil)
 	if w != nil {
@@ -441,7 +456,8 @@ func (ch *Chan[T]) refill() *waiter[T] {
 	return w
 }
 
-// receiver takes the first receiver out of its queue, or returns nil.
+// receiver claims the first waiting receiver and takes it out of its queue, or returns nil if there
+// is none.
 func (ch *Chan[T]) receiver(self *selection) *waiter[T] {
 	if ch.recvq.first == nil {
 		return nil
@@ -449,7 +465,8 @@ func (ch *Chan[T]) receiver(self *selection) *waiter[T] {
 	return ch.recvq.claim(self)
 }
 
-// sender takes the first sender out of its queue, or returns nil.
+// sender claims the first waiting sender and takes it out of its queue, or returns nil if there is
+// none.
 func (ch *Chan[T]) sender(self *selection) *waiter[T] {
 	if ch.sendq.first == nil {
 		return nil
@@ -457,8 +474,9 @@ func (ch *Chan[T]) sender(self *selection) *waiter[T] {
 	return ch.sendq.claim(self)
 }
 
-// claim pops the first waiter that still waits. Those of selects have to be won, since they
-// stand in other queues as well; the cases of self are left alone.
+// claim takes the first waiter that still waits out of the queue, and returns it. A select's waiter
+// also stands in the queues of other channels, so claim has to win the select first. claim skips
+// the waiters of the select self.
 func (q *queue[T]) claim(self *selection) *waiter[T] {
 	for w := q.first; w != nil; {
 		if w.sel == nil {
@@ -480,23 +498,27 @@ func (q *queue[T]) claim(self *selection) *waiter[T] {
 	return nil
 }
 
-// ownWaiter returns the waiter that is kept for the task d in the direction dir, or nil.
+// ownWaiter returns the waiter that the channel keeps for the task d in the direction dir, or nil
+// if it keeps none for d. The caller is d, under its own Ctx.
 //
-// Each direction keeps one waiter for the task that used it first: when that task comes again, it is
-// here and so does not wait, and the waiter is free, which nobody else could know without asking. That
-// spares the usual case, one task at each end, the pool. A waiter whose task comes no more gives way
-// when enough others have come. Only for waits under the task's own
-// Ctx: the end of a derived one may come late, and must then not find another wait.
+// Each direction keeps a waiter for one task, at first the task that used the direction first.
+// Since d calls, d does not wait, so its waiter is free; for any other task the channel could not
+// know that without asking. The kept waiter spares the usual case, one task at each end, the pool.
+// When enough other tasks have waited, the waiter is replaced by one for a task that still comes
+// (see waiter). Waiters are kept only for waits under the task's own Ctx, because the end of a
+// derived context may come late and must not find the next wait.
 func (ch *Chan[T]) ownWaiter(d *rt.Task, dir direction) *waiter[T] {
 	w := ch.kept[dir].Load()
 	if w == nil || w.of != d {
 		return nil
 	}
 	ch.usage[dir].misses = 0
-	return w // prepared already, for a wait of the same kind
+	return w // it is prepared already, because each of its waits is of the same kind
 }
 
-// waiter returns a waiter where ownWaiter has none. own says that ctx is d's Ctx.
+// waiter returns a waiter for a wait by d in the direction dir, if ownWaiter has returned nil. own
+// says that ctx is d's own Ctx. If enough other tasks have waited since the last wait with the kept
+// waiter, waiter keeps a new one for d.
 func (ch *Chan[T]) waiter(ctx context.Context, d *rt.Task, dir direction, own bool) *waiter[T] {
 	if ch.pool == nil {
 		ch.pool = poolOf[T]()
@@ -528,9 +550,9 @@ func panicClosed(op string) {
 	panic("tsync: " + op + " on a closed Chan: close it only after the last send")
 }
 
-// waitForCancel waits for the end of ctx.
+// waitForCancel waits for the end of ctx and returns its cause.
 func waitForCancel(ctx context.Context) error {
-	var w wait.Waiter // no other party knows it, so nothing wakes it
+	var w wait.Waiter // no other party knows w, so nothing wakes it
 	w.Init(ctx)
 	w.Reason = rt.WaitNever
 	return w.Wait()

@@ -8,16 +8,18 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// Locker is sync.Locker, so that a program which names it ports from sync too.
+// Locker is sync.Locker. A program that names sync.Locker can therefore be ported by changing the
+// import.
 type Locker = sync.Locker
 
-// Cond is a place where tasks and goroutines wait for a condition that others announce, with the methods of a sync.Cond. Make
-// one with [NewCond]. It must not be copied.
+// Cond is a condition variable, with the methods of sync.Cond: tasks and goroutines wait until
+// another one announces that the condition may have changed. Make one with [NewCond]. A Cond must
+// not be copied.
 type Cond struct {
 	_ noCopy
 
-	// L is held while the condition is looked at or changed. With a lock that does not park, such as a sync.Mutex, a task
-	// that is woken blocks the thread of its worker until it has L again.
+	// L must be held to look at the condition or to change it. If L is a lock that does not park,
+	// such as a sync.Mutex, a woken task blocks its worker's thread until it has L again.
 	L sync.Locker
 
 	mu    atomicx.Mutex
@@ -27,11 +29,12 @@ type Cond struct {
 // NewCond makes a Cond with the lock l.
 func NewCond(l sync.Locker) *Cond { return &Cond{L: l} }
 
-// Wait unlocks L, waits, parking the task or blocking the goroutine, until Signal or Broadcast wakes it, and locks
-// L again. The caller holds L. Nothing else ends the wait: see [Cond.WaitContext]. If L is not locked, Wait panics as L.Unlock
-// does, and waits for nothing; one that does not panic but ends the process, as a sync.Mutex does, ends it.
+// Wait unlocks L, waits until Signal or Broadcast wakes it, parking the calling task or blocking
+// the calling goroutine, and locks L again. The caller must hold L. Cancelling the task does not
+// end the wait; use [Cond.WaitContext] if it should. If L is not locked, Wait does not wait and
+// panics as L.Unlock does. (A sync.Mutex does not panic then, but ends the process.)
 //
-// The condition need not hold when Wait returns: look at it in a loop.
+// The condition need not hold when Wait returns, so check it in a loop:
 //
 //	for !condition() {
 //		cond.Wait()
@@ -41,8 +44,9 @@ func (c *Cond) Wait() {
 	_ = c.wait(ctx, d, true)
 }
 
-// WaitContext is [Cond.Wait], which gives up when ctx ends first, and returns the cause; then no Signal was used up. L is held
-// when it returns, also with an error. For that it may have to wait beyond the end of ctx.
+// WaitContext is like [Cond.Wait], but gives up if ctx ends first. Then it returns the context's
+// cause, and it has used up no Signal. WaitContext always holds L when it returns, with an error
+// too, and may have to wait for L beyond the end of ctx.
 func (c *Cond) WaitContext(ctx context.Context) error {
 	d, err := enter(ctx)
 	if err != nil {
@@ -51,7 +55,7 @@ func (c *Cond) WaitContext(ctx context.Context) error {
 	return c.wait(ctx, d, false)
 }
 
-// wait waits, which the end of ctx does not end if hard.
+// wait does the work of Wait and WaitContext. If hard is set, the end of ctx does not end the wait.
 func (c *Cond) wait(ctx context.Context, d *rt.Task, hard bool) error {
 	if c.L == nil {
 		panic("tsync: Wait of a Cond without a lock: make one with NewCond")
@@ -65,8 +69,9 @@ func (c *Cond) wait(ctx context.Context, d *rt.Task, hard bool) error {
 	return c.await(w, hard)
 }
 
-// unlock unlocks L, after w was queued: a Signal that comes as soon as L is free must find it. If L is not locked, Unlock
-// panics, and w must not stay behind: the next Signal would end whatever its task waits for by then.
+// unlock unlocks L. w is already queued, because a Signal that comes as soon as L is free must find
+// it. If L is not locked, Unlock panics, and unlock takes w out of the queue again. If w stayed,
+// the next Signal would end some later wait of the same task.
 func (c *Cond) unlock(w *waiter[struct{}]) {
 	unlocked := false
 	defer func() {
@@ -78,7 +83,8 @@ func (c *Cond) unlock(w *waiter[struct{}]) {
 	unlocked = true
 }
 
-// retract ends the wait of w, which has not begun. If a Signal has come already, it goes to the next waiter.
+// retract takes back w, whose wait has not begun. If a Signal has already claimed w, retract passes
+// the Signal on to the next waiter.
 func (c *Cond) retract(w *waiter[struct{}]) {
 	if !c.withdraw(w) {
 		w.WaitWoken()
@@ -87,14 +93,15 @@ func (c *Cond) retract(w *waiter[struct{}]) {
 	plainWaiters.put(w)
 }
 
-// await waits for w and locks L again, even if the context panics.
+// await waits for w and then locks L again, even if a method of the context panics.
 func (c *Cond) await(w *waiter[struct{}], hard bool) error {
 	defer c.L.Lock()
 	_, _, err := plainWaiters.await(w, hard)
 	return err
 }
 
-// Signal wakes the waiter that has been waiting longest, if there is one. The caller may hold L, but need not.
+// Signal wakes the longest-waiting task or goroutine, if any waits. The caller may hold L, but need
+// not.
 func (c *Cond) Signal() {
 	c.mu.Lock()
 	var w *waiter[struct{}]
@@ -107,7 +114,7 @@ func (c *Cond) Signal() {
 	}
 }
 
-// Broadcast wakes all that wait. The caller may hold L, but need not.
+// Broadcast wakes all waiting tasks and goroutines. The caller may hold L, but need not.
 func (c *Cond) Broadcast() {
 	c.mu.Lock()
 	list := c.queue.takeAll()

@@ -1,5 +1,5 @@
-// Package tsync has channels, locks, timers and the like for tasks: where Go's own would block the thread of
-// a worker, these park the task, and its worker goes on with another one.
+// Package tsync provides channels, locks, timers and other synchronisation for tasks. Where Go's
+// own would block a worker's thread, these park the task, and the worker goes on with another task.
 //
 //	var mu tsync.Mutex
 //	ch := tsync.NewChan[int](0)
@@ -10,41 +10,47 @@
 //
 // # One rule
 //
-// An operation that waits parks the task that calls it, or blocks the goroutine if the caller is no task. So tasks, of
-// one scheduler or several, and ordinary goroutines meet at the same channel or lock. In the function of a task's Blocking the
-// caller is a goroutine.
+// An operation that waits parks the calling task. If the caller is not a task, the operation blocks
+// the calling goroutine. So tasks of one or several schedulers and ordinary goroutines can share a
+// channel or a lock. A function that a task passes to Blocking counts as a goroutine.
 //
-// Mutex, RWMutex, WaitGroup, Once, OnceFunc, OnceValue, OnceValues and Cond are those of package sync: porting is a change of
-// the import. Nothing but its event ends a wait for them, so a task that waits so cannot be cancelled.
+// Mutex, RWMutex, WaitGroup, Once, OnceFunc, OnceValue, OnceValues and Cond have the methods of
+// their counterparts in package sync, so that porting means changing the import. Their operations
+// without a context wait until the event comes. Cancelling the task does not end such a wait.
 //
-// Operations that take a context give up when it ends: LockContext, RLockContext and WaitContext, Semaphore.Acquire, the
-// channels and Select. Any context will do; it says only how long. Then the operation returns its cause (see context.Cause), and
-// nothing has changed: no value is lost or received, no unit taken, no lock held. If the context has ended at the call, the
-// operation does nothing, whether it would have had to wait or not. An operation that another party has completed just before
-// the context ended returns nil.
+// Operations that take a context give up when the context ends: LockContext, RLockContext,
+// WaitContext, Semaphore.Acquire, the operations of channels, and Select. Any context will do,
+// because it only says how long to wait. When the context ends, the operation returns its cause
+// (see context.Cause) and has had no effect: no value is lost or received, no unit is taken, no
+// lock is held. If the context has already ended at the call, the operation has no effect even if
+// it need not have waited. If another party completed the operation just before the context ended,
+// the operation returns nil.
 //
-// If a method of the context panics, the operation panics and nothing has changed, as if the context had ended. If another
-// party has completed the operation just before, the operation returns nil and the panic is dropped.
+// If a method of the context panics, the operation panics too and has had no effect, as if the
+// context had ended. If another party completed the operation just before, the operation returns
+// nil and drops the panic.
 //
-// In a task that is cancelled, operations under its Ctx return the cause. To clean up, or to wait for something nevertheless,
-// call the form without a context or pass context.WithoutCancel(c).
+// In a cancelled task, operations under its own Ctx return the cause. To clean up or to wait
+// regardless, call the form without a context or pass context.WithoutCancel(c).
 //
-// For a task, an operation that takes a context is a yield point, like task.Ctx.Checkpoint. One without gives way only to
-// wait.
+// For a task, an operation that takes a context is a yield point, like task.Ctx.Checkpoint. An
+// operation without a context gives way only when it has to wait.
 //
 // # Guarantees
 //
-//   - Everything here orders memory as its counterpart in Go does: what comes before a send, an Unlock, a
-//     Release, a Done, a Set happens before what comes after the operation that it lets go on.
-//   - Queues are first-in-first-out. Exceptions, where strict order would cost a task switch at
-//     each operation, are stated with the type; each is bounded.
-//   - Nothing allocates in the steady state, except that a wait under another context than the task's own Ctx allocates the
-//     watch over that context, that the cases of a Select are allocated when they are made, and that an unbounded channel
-//     allocates room for a long backlog.
-//   - A task that is woken by another one on the same scheduler runs next on the waker's worker.
-//   - No type may be copied, which go vet checks.
+//   - Everything here orders memory as its counterpart in Go does. What comes before a send, an
+//     Unlock, a Release, a Done or a Set happens before what comes after the operation that it
+//     completes.
+//   - Queues are first-in-first-out. A type that departs from strict order, because strict order
+//     would cost a task switch at each operation, documents the exception, and each exception is
+//     bounded.
+//   - Nothing allocates in the steady state, with three exceptions. A wait under a context other
+//     than the task's own Ctx allocates the watch on that context. Making a case for Select
+//     allocates. An unbounded channel allocates room for a long backlog.
+//   - A task that is woken by another task of the same scheduler runs next on the waker's worker.
+//   - No type here may be copied. go vet reports copies.
 //
 // # Not guaranteed
 //
-//   - Detection of deadlocks.
+//   - Deadlocks are not detected.
 package tsync

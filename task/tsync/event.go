@@ -7,8 +7,8 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// Event is a condition that is set or not, and that tasks and goroutines can wait for. The zero
-// Event is not set. It must not be copied.
+// Event is a flag that is set or not set, and that tasks and goroutines can wait for. The zero
+// Event is not set. An Event must not be copied.
 type Event struct {
 	_ noCopy
 	// set is written under mu.
@@ -17,8 +17,8 @@ type Event struct {
 	queue queue[struct{}]
 }
 
-// Set sets the event and wakes all that wait. What comes before Set happens before what comes after a Wait that it
-// lets go. Setting an event that is set does nothing.
+// Set sets the event and wakes all waiting tasks and goroutines. What comes before Set happens
+// before what comes after each Wait that Set ends. If the event is already set, Set does nothing.
 func (e *Event) Set() {
 	e.mu.Lock()
 	e.set.Store(true)
@@ -27,7 +27,7 @@ func (e *Event) Set() {
 	wakeList(list, nil)
 }
 
-// Reset makes the event not set. Whoever was woken by an earlier Set stays so.
+// Reset makes the event not set. Waits that an earlier Set has ended stay ended.
 func (e *Event) Reset() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -37,8 +37,8 @@ func (e *Event) Reset() {
 // IsSet reports whether the event is set.
 func (e *Event) IsSet() bool { return e.set.Load() }
 
-// Wait waits, parking the task or blocking the goroutine, until the event is set. Nothing else ends the wait: see
-// [Event.WaitContext].
+// Wait waits until the event is set, parking the calling task or blocking the calling goroutine.
+// Cancelling the task does not end the wait; use [Event.WaitContext] if it should.
 func (e *Event) Wait() { e.waitHard(rt.WaitEvent) }
 
 func (e *Event) waitHard(why rt.WaitReason) {
@@ -48,7 +48,8 @@ func (e *Event) waitHard(why rt.WaitReason) {
 	}
 }
 
-// WaitContext is [Event.Wait], which gives up when ctx ends first, and returns the cause.
+// WaitContext is like [Event.Wait], but gives up if ctx ends first, and returns the context's
+// cause.
 func (e *Event) WaitContext(ctx context.Context) error {
 	d, err := enter(ctx)
 	if err != nil || e.set.Load() {
@@ -57,7 +58,7 @@ func (e *Event) WaitContext(ctx context.Context) error {
 	return e.wait(ctx, d, rt.WaitEvent, false)
 }
 
-// wait waits, which the end of ctx does not end if hard.
+// wait does the work of Wait and WaitContext. If hard is set, the end of ctx does not end the wait.
 func (e *Event) wait(ctx context.Context, d *rt.Task, why rt.WaitReason, hard bool) error {
 	e.mu.Lock()
 	if e.set.Load() {

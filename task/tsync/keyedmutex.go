@@ -6,47 +6,56 @@ import (
 	"github.com/heddle-go/heddle/internal/atomicx"
 )
 
-// KeyedMutex is a [Mutex] for each key, for tasks and goroutines: it lets one caller at a time into the work for a key, and does not
-// hold up the work for other keys. The zero KeyedMutex has no key locked. It must not be copied. It has no owner: one task may lock
-// a key and another unlock it. To make one call for all that ask at the same time, use [task.Flight].
+// KeyedMutex is a [Mutex] for each key, for tasks and goroutines. One caller at a time holds the
+// lock of a key, and callers with other keys do not wait for it. The zero KeyedMutex has no key
+// locked. A KeyedMutex must not be copied. Locks have no owner: one task may lock a key and another
+// may unlock it. If all callers that come at the same time should share the result of one call, use
+// [task.Flight] instead.
 //
-// Callers that wait for a key are served as those of a Mutex. A KeyedMutex keeps memory for the keys that are locked or waited for,
-// and for a few dozen more, which spare it allocations. Each operation looks the key up in a map, under one short lock for all keys.
+// Callers that wait for the same key are served in the order that Mutex documents. A KeyedMutex
+// keeps memory for the keys that are locked or waited for, and for a few dozen more, so that most
+// operations do not allocate. Each operation looks up its key in a map, under one short lock for
+// all keys.
 //
-// A caller that locks several keys at a time must lock them in an order that all callers keep to, as with any lock.
+// A caller that holds several keys at a time must lock them in an order that all callers keep to,
+// as with any lock.
 type KeyedMutex[K comparable] struct {
 	mu   atomicx.Mutex
-	keys map[K]*keyed // those that are locked or waited for
+	keys map[K]*keyed // the keys that are locked or waited for
 	peak int          // the largest len(keys) since keys was made
 
-	// free are entries for keys to come, spare of them.
+	// free is a list of entries for keys to come, and spare is its length.
 	free  *keyed
 	spare int
 }
 
-// A keyed is the mutex of one key. It stays with the key while it has users, so all of them use the same one.
+// A keyed is the mutex of one key. It stays with the key while it has users, so all users of a key
+// share one mutex.
 type keyed struct {
 	m     Mutex
-	users int    // that have it locked, or try to; under mu of the KeyedMutex
-	next  *keyed // in the list of those that are free
+	users int    // callers that hold m or try to lock it; under mu of the KeyedMutex
+	next  *keyed // in the list free
 }
 
 const (
-	maxSpare = 32 // entries of 64 bytes
-	// largeMap is the size from which a map is replaced when most of its keys are gone: a map of Go's never shrinks.
+	maxSpare = 32 // entries, of 64 bytes each
+	// largeMap is the smallest size at which drop replaces a map once most of its keys are gone.
+	// The replacement is needed because a Go map never shrinks.
 	largeMap = 64
 )
 
-// Lock locks key. If it is locked already, Lock waits, parking the task or blocking the goroutine, until key is its own. Nothing
-// else ends the wait, not even the task's cancellation: see [KeyedMutex.LockContext]. Lock panics if key cannot be hashed, or does
-// not equal itself, as NaN does not.
+// Lock locks key. If key is already locked, Lock waits until the caller gets it, parking the
+// calling task or blocking the calling goroutine. Cancelling the task does not end the wait; use
+// [KeyedMutex.LockContext] if it should. Lock panics if key cannot be hashed, or does not equal
+// itself, like NaN.
 func (k *KeyedMutex[K]) Lock(key K) {
 	if e, locked := k.enter(key, true); !locked {
 		e.m.lockSlow()
 	}
 }
 
-// LockContext is [KeyedMutex.Lock], which gives up when ctx ends first: it returns the cause, and key is not locked by this call.
+// LockContext is like [KeyedMutex.Lock], but gives up if ctx ends first. Then it returns the
+// context's cause, and this call has not locked key.
 func (k *KeyedMutex[K]) LockContext(ctx context.Context, key K) error {
 	d, err := enter(ctx)
 	if err != nil {
@@ -56,7 +65,7 @@ func (k *KeyedMutex[K]) LockContext(ctx context.Context, key K) error {
 	if locked {
 		return nil
 	}
-	defer func() { // also if a method of ctx panics
+	defer func() { // deferred, because a method of ctx may panic
 		if !locked {
 			k.leave(key, e)
 		}
@@ -66,24 +75,26 @@ func (k *KeyedMutex[K]) LockContext(ctx context.Context, key K) error {
 	return err
 }
 
-// TryLock locks key if it is free, and reports whether it did.
+// TryLock locks key if it is free, and reports whether it did. It never waits. It panics as Lock
+// does.
 func (k *KeyedMutex[K]) TryLock(key K) bool {
 	_, locked := k.enter(key, false)
 	return locked
 }
 
-// Unlock unlocks key, and panics if it is not locked.
+// Unlock unlocks key. It panics if key is not locked.
 func (k *KeyedMutex[K]) Unlock(key K) {
 	if e := k.release(key); e != nil {
-		e.m.Unlock() // before leave: until then e is the key's
+		e.m.Unlock() // before leave, because e may serve another key after that
 		k.leave(key, e)
 	}
 }
 
-// enter makes the caller a user of key's mutex if it can lock that at once, or stays to wait for it.
+// enter locks key's mutex if it is free. If it locks it, or if stays is set, the caller becomes a
+// user of the mutex. The caller that stays without the lock then waits for it.
 func (k *KeyedMutex[K]) enter(key K, stays bool) (e *keyed, locked bool) {
 	k.mu.Lock()
-	defer k.mu.Unlock() // a key that cannot be hashed panics
+	defer k.mu.Unlock() // deferred, because a key that cannot be hashed panics
 	if e = k.keys[key]; e == nil {
 		e = k.add(key)
 	}
@@ -94,7 +105,8 @@ func (k *KeyedMutex[K]) enter(key K, stays bool) (e *keyed, locked bool) {
 	return e, locked
 }
 
-// release unlocks key if no caller waits for it. Otherwise it returns the mutex, which the caller unlocks and then leaves.
+// release unlocks key and returns nil if no other caller waits for it. Otherwise it returns the
+// mutex, and the caller must unlock it and then call leave.
 func (k *KeyedMutex[K]) release(key K) *keyed {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -110,7 +122,7 @@ func (k *KeyedMutex[K]) release(key K) *keyed {
 	return nil
 }
 
-// leave ends the caller's use of e, which is key's mutex.
+// leave ends the caller's use of e, which is the mutex of key.
 func (k *KeyedMutex[K]) leave(key K, e *keyed) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -121,7 +133,7 @@ func (k *KeyedMutex[K]) leave(key K, e *keyed) {
 	k.drop(key, e)
 }
 
-// add enters an entry without users for key. Called under mu.
+// add adds an entry for key, with no users yet. The caller holds mu.
 func (k *KeyedMutex[K]) add(key K) *keyed {
 	if key != key {
 		panic("tsync: Lock of a key of a KeyedMutex that does not equal itself, such as NaN: no Unlock would find it")
@@ -141,7 +153,7 @@ func (k *KeyedMutex[K]) add(key K) *keyed {
 	return e
 }
 
-// drop removes key, whose mutex e has lost its last user. Called under mu.
+// drop removes key, whose mutex e has lost its last user. The caller holds mu.
 func (k *KeyedMutex[K]) drop(key K, e *keyed) {
 	e.users = 0
 	delete(k.keys, key)

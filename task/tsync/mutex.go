@@ -10,51 +10,57 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// Mutex is a lock for tasks and goroutines, with the methods of a sync.Mutex. The zero Mutex is unlocked. It must not be
-// copied. A Mutex has no owner: one task may lock it and another unlock it.
+// Mutex is a mutual exclusion lock for tasks and goroutines, with the methods of sync.Mutex. The
+// zero Mutex is unlocked. A Mutex must not be copied. It has no owner: one task may lock it and
+// another may unlock it.
 //
-// Those who wait do so in a first-in-first-out queue. Who comes while the mutex happens to be free
-// takes it, and need not wait for the first of the queue to get going, which would make everybody wait
-// for a task switch at each Unlock; but when the first of the queue has been woken and
-// finds that it was overtaken, the next Unlock hands the mutex to it directly. So each waiter is overtaken
-// only for as long as it takes to wake it, and then by one holder more. And while holders give way before they
-// unlock, so that there is nothing to be gained by overtaking, the mutex is handed from one to the next.
+// Waiters stand in a first-in-first-out queue. If the mutex is free when Lock is called, the caller
+// takes it at once, even if an older waiter has been woken and is still on its way. Strict order
+// would make every caller wait for a task switch at each Unlock. Two rules bound the overtaking. If
+// the first waiter wakes up and finds that it was overtaken, the next Unlock hands the mutex
+// directly to it. So a waiter can be overtaken only until it has woken up, and by one more holder.
+// And if holders give way while they hold the mutex, overtaking saves nothing, and Unlock hands the
+// mutex from one waiter to the next.
 type Mutex struct {
-	// state has the bits below. mxLocked is set by whoever takes the mutex, by CAS, and cleared by Unlock; the others
-	// change under mu only.
+	// state has the bits below. The caller that takes the mutex sets mxLocked by CAS, and Unlock
+	// clears it. The other bits change under mu only.
 	state    atomicx.Uint32
 	mu       atomicx.Mutex
-	queue    queue[bool] // v says that the mutex was handed over
-	handoffs int         // to how many of those who follow it will be; under mu
-	// holder is the task that took the mutex while there was a queue, or nil if that was a goroutine. Written by who takes
-	// it, or hands it over; a guess for others.
+	queue    queue[bool] // v says that Unlock handed the mutex over
+	handoffs int         // how many more times Unlock will hand over; under mu
+	// holder is the task that took the mutex while there was a queue, or nil if a goroutine took
+	// it. The taker writes it, or the Unlock that hands over. Other readers may only use it as a
+	// hint.
 	holder atomicx.Relaxed[rt.Task]
 }
 
-// handoffBurst is to how many waiters in a row the mutex is handed over after a holder was seen to have given way. Then one is
-// woken to compete again: if that is still in vain, it costs a switch more.
+// handoffBurst is the number of times in a row that Unlock hands the mutex over, after a waiter has
+// seen that the holder gave way while it held the mutex. After that Unlock wakes one waiter to
+// compete again. If the waiter loses, that has cost one switch.
 const handoffBurst = 64
 
 const (
 	mxLocked  = 1 << iota
-	mxQueued  // the queue is not empty, or a woken waiter is about: Unlock has to look
-	mxWoken   // a waiter was woken and has not taken the mutex yet: no need for another
-	mxStarved // the first of the queue was overtaken: hand over
+	mxQueued  // a waiter is queued, or woken and on its way: Unlock must take the slow path
+	mxWoken   // a woken waiter has not taken the mutex yet: Unlock need not wake another
+	mxStarved // the first waiter was overtaken: the next Unlock hands over
 )
 
 var mutexWaiters pool[bool]
 
 var _ sync.Locker = (*Mutex)(nil)
 
-// Lock locks m. If it is locked already, Lock waits, parking the task or blocking the goroutine, until m is its own. Nothing
-// else ends the wait, not even the task's cancellation: see [Mutex.LockContext].
+// Lock locks m. If m is already locked, Lock waits until the caller gets it, parking the calling
+// task or blocking the calling goroutine. Cancelling the task does not end the wait; use
+// [Mutex.LockContext] if it should.
 func (m *Mutex) Lock() {
 	if !m.state.CompareAndSwap(0, mxLocked) {
 		m.lockSlow()
 	}
 }
 
-// LockContext is [Mutex.Lock], which gives up when ctx ends first: it returns the cause, and m is not locked by this call.
+// LockContext is like [Mutex.Lock], but gives up if ctx ends first. Then it returns the context's
+// cause, and this call has not locked m.
 func (m *Mutex) LockContext(ctx context.Context) error {
 	of, ok := ctx.(*task.Ctx)
 	d := (*rt.Task)(of)
@@ -74,7 +80,7 @@ func (m *Mutex) LockContext(ctx context.Context) error {
 	return m.join(ctx, d, false)
 }
 
-// TryLock locks m if it is free, and reports whether it did.
+// TryLock locks m if it is free, and reports whether it did. It never waits.
 func (m *Mutex) TryLock() bool {
 	for {
 		s := m.state.Load()
@@ -87,7 +93,7 @@ func (m *Mutex) TryLock() bool {
 	}
 }
 
-// Unlock unlocks m, and panics if it is not locked.
+// Unlock unlocks m. It panics if m is not locked.
 func (m *Mutex) Unlock() {
 	if !m.state.CompareAndSwap(mxLocked, 0) {
 		m.unlockSlow()
@@ -96,16 +102,18 @@ func (m *Mutex) Unlock() {
 
 func (m *Mutex) lockSlow() {
 	if m.TryLock() {
-		if h := m.holder.Load(); h == nil || !h.IsCurrent() { // mostly the same task again: to look for it costs more
+		// The holder is usually the same task again, and looking the caller up costs more.
+		if h := m.holder.Load(); h == nil || !h.IsCurrent() {
 			m.holder.Store(rt.Current())
 		}
 		return
 	}
 	ctx, d := callerUncancelled()
-	_ = m.join(ctx, d, true) // no error: it is hard
+	_ = m.join(ctx, d, true) // a hard wait returns no error
 }
 
-// join takes the mutex, if need be after waiting, which the end of ctx does not end if hard.
+// join takes the mutex for d, or for a goroutine if d is nil, and waits if it must. If hard is set,
+// the end of ctx does not end the wait.
 func (m *Mutex) join(ctx context.Context, d *rt.Task, hard bool) error {
 	m.mu.Lock()
 	if m.takeOrMark(mxQueued, 0) {
@@ -122,7 +130,7 @@ func (m *Mutex) join(ctx context.Context, d *rt.Task, hard bool) error {
 		if err != nil || handed {
 			return err
 		}
-		// Woken, to compete with those who run already.
+		// Unlock woke this waiter without the mutex, so it competes with running callers.
 		m.mu.Lock()
 		if m.takeOrMark(mxStarved|mxQueued, mxWoken) {
 			m.holder.Store(d)
@@ -139,9 +147,10 @@ func (m *Mutex) join(ctx context.Context, d *rt.Task, hard bool) error {
 	}
 }
 
-// takeOrMark takes the mutex, or, if it is locked, sets the bits of set, so that Unlock will look; either
-// way it clears those of clear. Called under mu. Unlock without mu succeeds only while nothing but mxLocked is set, so either the
-// mark is seen by the Unlock of the present holder or the mutex is found free here.
+// takeOrMark takes the mutex and returns true, or, if it is locked, sets the bits set, so that
+// Unlock takes its slow path, and returns false. Either way it clears the bits clear. The caller
+// holds mu. Unlock's fast path succeeds only while mxLocked is the only bit. So either the present
+// holder's Unlock sees the mark, or takeOrMark finds the mutex free.
 func (m *Mutex) takeOrMark(set, clear uint32) bool {
 	for {
 		s := m.state.Load()
@@ -155,7 +164,8 @@ func (m *Mutex) takeOrMark(set, clear uint32) bool {
 	}
 }
 
-// settle clears mxQueued if there is no reason for it. Called under mu.
+// settle clears mxQueued and mxStarved if no waiter is queued and none is on its way. The caller
+// holds mu.
 func (m *Mutex) settle() {
 	if m.queue.first == nil && m.state.Load()&mxWoken == 0 {
 		m.state.And(^uint32(mxQueued | mxStarved))
@@ -163,15 +173,16 @@ func (m *Mutex) settle() {
 }
 
 func (m *Mutex) unlockSlow() {
-	// While a woken waiter is on its way nothing is to be done for the queue. It marks the state, or finds m free, by CAS: so
-	// either this CAS fails, or that waiter sees it.
+	// While a woken waiter is on its way, Unlock has nothing to do for the queue. That waiter
+	// changes state by CAS, either to mark it or to take m. So either this CAS fails, or the waiter
+	// sees that m is free.
 	for s := m.state.Load(); s&(mxLocked|mxWoken) == mxLocked|mxWoken; s = m.state.Load() {
 		if m.state.CompareAndSwap(s, s&^mxLocked) {
 			return
 		}
 	}
 	m.mu.Lock()
-	s := m.state.Load() // nothing but mxLocked changes now, and only if this call is one too many
+	s := m.state.Load() // from here on only mxLocked can change, and only by an Unlock too many
 	switch {
 	case s&mxLocked == 0:
 		m.mu.Unlock()
@@ -184,7 +195,7 @@ func (m *Mutex) unlockSlow() {
 	}
 	w := m.queue.pop()
 	w.v = s&mxStarved != 0 || m.handoffs > 0
-	if w.v { // still locked, now by w
+	if w.v { // the mutex stays locked and now belongs to w
 		m.handoffs = max(m.handoffs-1, 0)
 		m.holder.Store(w.Task())
 		m.state.And(^uint32(mxStarved))

@@ -8,44 +8,51 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// A select that waits and has native cases has a helper, a goroutine, wait for their channels. What the helper has taken from a
-// channel cannot be put back, so from then on the select must not choose another case:
+// A native case is a case of a select that receives from a Go channel. If a select has native cases
+// and has to wait, a *helper*, a goroutine, waits for their channels. What the helper has received
+// cannot be put back, so after that the select must not choose another case. The other parties that
+// may end the wait are a waker, which serves another case, and the end of the context. Both are
+// called a *winner* here. The steps of both sides, called Native-P1 to Native-H4 in other places:
 //
 //	winner: a waker, or the end of the context    helper
-//	P1 CAS won; if that fails, another party      H1 reflect.Select: the native channels, or stop
-//	   has it                                     H2 stop: answer that nothing was done. The end
-//	P2 close stop                                 H3 a channel: CAS won; if that fails, a winner is
-//	P3 wait for the answer. Nothing was done:        at P2 or P3: answer that a case was done
-//	   the select is the winner's                 H4 write the index, wake the select
-//	P4 otherwise, as if the CAS had failed
+//	P1 CAS won; if that fails, another party      H1 reflect.Select on the native channels
+//	   has the select                                and on stop
+//	P2 close stop                                 H2 if stop was chosen: answer "not done", return
+//	P3 wait for the answer; if it is "not done",  H3 otherwise CAS won; if that fails, a winner is
+//	   the winner has the select                     at P2 or P3: answer "done"
+//	P4 if it is "done", go on as if the CAS of    H4 write the index and wake the select
+//	   P1 had failed
 //
-// Only one CAS succeeds. If it is the helper's (H3), its case is the chosen one, and no winner gets past P1. If it is a winner's,
-// the select of H1 alone decides between that winner and the helper: it is the winner's only if the helper has done nothing and,
-// as its select has ended, will do nothing. Otherwise the helper wakes the select (H4), and the winner leaves it alone. So
-// exactly one party chooses, and exactly one wakes.
+// Only one CAS of won succeeds. If it is the helper's (H3), the helper's case is the chosen one,
+// and no winner gets past P1. If it is a winner's, the reflect.Select of H1 decides between that
+// winner and the helper. If it chose stop, the helper has received nothing and never will, and the
+// winner has the select. Otherwise the helper wakes the select (H4), and the winner leaves the
+// select alone. So exactly one party chooses the case, and exactly one wakes the select.
 //
-// The winner waits at P3 with the lock of its channel held, and blocks its thread. That is short: H1 does not wait once stop is
-// closed, and from there to the answer the helper takes no lock. Nor does the select go on before the helper has ended its
-// part: it is woken by H4, or after P3.
+// The winner waits at P3 with its channel's lock held, and blocks its thread. The wait is short,
+// because H1 does not wait once stop is closed, and the helper takes no lock between H1 and its
+// answer. The select does not go on before the helper has finished with it, because either H4 wakes
+// it, or the winner does after P3.
 type nativeHelp struct {
 	s      *selection
 	stop   chan struct{}
-	answer chan bool // whether a native case was done
-	index  []int     // of the cases, in the order of the reflect cases
+	answer chan bool // whether the helper has done a native case
+	index  []int     // for each reflect case, which case of the select it is
 	cases  []reflect.SelectCase
 	of     []nativeCase
 }
 
-// A nativeCase is a case of a native channel.
+// A nativeCase is a case of a Go channel.
 type nativeCase interface {
 	Case
-	// native returns the operation.
+	// native returns the operation, for reflect.Select.
 	native() reflect.SelectCase
-	// took keeps what the helper has received.
+	// took keeps the value that the helper has received.
 	took(v reflect.Value, ok bool)
 }
 
-// helped makes the helper of a select that has native cases, or returns nil. Called while all channels are locked.
+// helped makes the helper for a select with native cases. It returns nil if there are none. The
+// caller holds the locks of all channels.
 func (s *selection) helped(cases []Case) *nativeHelp {
 	if s.order[len(s.order)-1].order != nativeOrder {
 		return nil
@@ -65,7 +72,7 @@ func (s *selection) helped(cases []Case) *nativeHelp {
 	return h
 }
 
-// start starts the helper of a select by the running task d, or by a goroutine if that is nil.
+// start starts the helper. The select's caller is the running task d, or a goroutine if d is nil.
 func (h *nativeHelp) start(d *rt.Task) {
 	if d == nil {
 		go h.run()
@@ -74,22 +81,22 @@ func (h *nativeHelp) start(d *rt.Task) {
 	d.Shared().Sched.Assist(h.run)
 }
 
-// run is the helper.
+// run is the body of the helper's goroutine.
 func (h *nativeHelp) run() {
-	k, v, ok := h.choose() // (H1)
+	k, v, ok := h.choose() // (Native-H1)
 	if k == 0 {
-		h.answer <- false // (H2)
+		h.answer <- false // (Native-H2)
 		return
 	}
 	h.of[k-1].took(v, ok)
-	if !h.s.won.CompareAndSwap(false, true) { // (H3)
+	if !h.s.won.CompareAndSwap(false, true) { // (Native-H3)
 		h.answer <- true
 	}
-	h.s.index = h.index[k-1] // (H4)
+	h.s.index = h.index[k-1] // (Native-H4)
 	h.s.Wake(nil)
 }
 
-// choose is the select of H1. k is 0 for stop.
+// choose does the reflect.Select of Native-H1. k is 0 if it chose stop.
 func (h *nativeHelp) choose() (k int, v reflect.Value, ok bool) {
 	if atomicx.Modelled && modelSeed != 0 {
 		return h.chooseModelled()
@@ -97,8 +104,9 @@ func (h *nativeHelp) choose() (k int, v reflect.Value, ok bool) {
 	return reflect.Select(h.cases)
 }
 
-// chooseModelled is choose in a model, which can only repeat what is not chosen at random: if several cases can go on, the first or the
-// last of them, as modelSeed says. The native channels of a model have room for all that is sent.
+// chooseModelled is choose for the model checker. A model can be replayed only if nothing is
+// random. So if several channels are ready, chooseModelled takes the first or the last of them, as
+// modelSeed says. In a model, native channels must have room for all the values that are sent.
 func (h *nativeHelp) chooseModelled() (k int, v reflect.Value, ok bool) {
 	var can []int
 	atomicx.Await("H1", func() bool {
@@ -106,7 +114,7 @@ func (h *nativeHelp) chooseModelled() (k int, v reflect.Value, ok bool) {
 		for i, x := range h.cases {
 			if x.Chan.Len() > 0 {
 				can = append(can, i)
-			} else if v, _ := x.Chan.TryRecv(); v.IsValid() { // it is closed
+			} else if v, _ := x.Chan.TryRecv(); v.IsValid() { // the channel is closed
 				can = append(can, i)
 			}
 		}
@@ -120,35 +128,37 @@ func (h *nativeHelp) chooseModelled() (k int, v reflect.Value, ok bool) {
 	return k, v, ok
 }
 
-// settle is P2 to P4. It reports whether the select is the winner's.
+// settle does Native-P2 to Native-P4. It reports whether the winner, which calls, has the select.
 func (h *nativeHelp) settle() bool {
 	close(h.stop)
 	atomicx.Await("P3", func() bool { return len(h.answer) > 0 })
 	return !<-h.answer
 }
 
-// NativeCase is the case of a select that receives from a native channel. Value and OK are set when it was chosen, to what the
-// receipt has yielded. Make one with [RecvNative] or [OnRecvNative].
+// NativeCase is a case of a select that receives from a Go channel. When a select has chosen it,
+// Value and OK hold what it received. Make one with [RecvNative] or [OnRecvNative].
 //
-// A select that has to wait costs a goroutine for as long if one of its cases is native; those of a [Chan] have no such cost.
+// While a select with a native case waits, it occupies a goroutine. Selects with cases of a [Chan]
+// only do not.
 type NativeCase[T any] struct {
 	Value T
 	OK    bool
 
 	ch   <-chan T
 	f    func(v T, ok bool)
-	used atomicx.Bool // by a select
+	used atomicx.Bool // set while a select uses the case
 }
 
-// RecvNative makes a case that receives from the native channel ch.
+// RecvNative makes a case that receives from the Go channel ch.
 func RecvNative[T any](ch <-chan T) *NativeCase[T] { return &NativeCase[T]{ch: ch} }
 
-// OnRecvNative is [OnRecv] for the native channel ch.
+// OnRecvNative is like [OnRecv], for the Go channel ch.
 func OnRecvNative[T any](ch <-chan T, f func(v T, ok bool)) *NativeCase[T] {
 	return &NativeCase[T]{ch: ch, f: f}
 }
 
-// nativeOrder is the place of native channels, which need no lock, in the order of locking: the last.
+// nativeOrder is the place of Go channels in the order of locking. They come last because they need
+// no lock.
 const nativeOrder = math.MaxUint64
 
 func (x *NativeCase[T]) order() uint64 {

@@ -7,17 +7,21 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// Once does something once, as a sync.Once does. The zero Once has not done it. It must not be copied.
+// Once runs one function once, like sync.Once. The zero Once has run none. A Once must not be
+// copied.
 type Once struct {
 	_     noCopy
 	begun atomicx.Bool
 	done  Event
 }
 
-// Do calls f if it is the first call of Do, on any f. The other callers wait, parking the task or blocking the goroutine,
-// until that call has ended. Nothing else ends their wait, so a Do inside f waits for itself for ever.
+// Do calls f if this is the first call of Do, whatever functions the calls pass. All other callers
+// wait until that call of f has ended, parking the calling task or blocking the calling goroutine.
+// Cancelling a task does not end its wait. If f calls Do on the same Once, it waits for itself for
+// ever.
 //
-// If f panics, Do counts it as done, and the panic goes to the first caller alone.
+// If f panics, the panic goes to the first caller alone, and for later calls f counts as done. Do
+// panics if f is nil, unless an earlier call has already ended.
 func (o *Once) Do(f func()) {
 	if !o.done.IsSet() {
 		o.doSlow(f)
@@ -36,9 +40,10 @@ func (o *Once) doSlow(f func()) {
 	f()
 }
 
-// OnceFunc returns a function that calls f at its first call only. Calls that come while f runs wait for its end, parking the
-// task or blocking the goroutine. If f panics, every call panics with the same value; if it calls runtime.Goexit, every later
-// call panics.
+// OnceFunc returns a function that calls f only when it is called for the first time. Calls that
+// come while f runs wait until f ends, parking the calling task or blocking the calling goroutine.
+// If f panics, every call panics with the same value. If f calls runtime.Goexit, every later call
+// panics. OnceFunc panics if f is nil.
 func OnceFunc(f func()) func() {
 	if f == nil {
 		panic("tsync: OnceFunc with a nil function")
@@ -47,7 +52,7 @@ func OnceFunc(f func()) func() {
 	return func() { o.do(o) }
 }
 
-// OnceValue is [OnceFunc] for a function with a value, which every call returns.
+// OnceValue is like [OnceFunc], for a function that returns a value. Every call returns that value.
 func OnceValue[T any](f func() T) func() T {
 	if f == nil {
 		panic("tsync: OnceValue with a nil function")
@@ -59,7 +64,7 @@ func OnceValue[T any](f func() T) func() T {
 	}
 }
 
-// OnceValues is [OnceFunc] for a function with two values, which every call returns.
+// OnceValues is like [OnceFunc], for a function that returns two values. Every call returns them.
 func OnceValues[T1, T2 any](f func() (T1, T2)) func() (T1, T2) {
 	if f == nil {
 		panic("tsync: OnceValues with a nil function")
@@ -71,10 +76,10 @@ func OnceValues[T1, T2 any](f func() (T1, T2)) func() (T1, T2) {
 	}
 }
 
-// An onceBody is what is called once.
+// An onceBody is the function that an onceCall calls once.
 type onceBody interface {
 	run()
-	// drop forgets the function, so that what it holds can be collected.
+	// drop forgets the function, so that the garbage collector can free what it refers to.
 	drop()
 }
 
@@ -105,11 +110,12 @@ type onceValues[T1, T2 any] struct {
 func (o *onceValues[T1, T2]) run()  { o.v1, o.v2 = o.f() }
 func (o *onceValues[T1, T2]) drop() { o.f = nil }
 
-// An onceCall is the call of an onceBody. The call that once lets in writes the fields; all read them after it.
+// An onceCall is the one call of an onceBody. The call that once lets in writes valid and p. All
+// other calls read them after it.
 type onceCall struct {
 	once  Once
 	valid bool // the function has returned
-	p     any  // what it has panicked with
+	p     any  // the value that the function has panicked with
 }
 
 func (o *onceCall) do(b onceBody) {

@@ -1,29 +1,31 @@
 package tsync
 
-// An unbuffered channel that has one task at each end, as most have, does without its lock: it is *paired*. Then nobody
-// waits but, maybe, the task of one of the two waiters that the channel keeps, and the channel's word says whether. In
-// every other case the channel is *queued*: who waits stands in a queue, under the lock.
+// An unbuffered channel usually has one task at each end. Such a channel is *paired* and works
+// without its lock. While it is paired, at most one task waits, with one of the two waiters in
+// kept, and the channel's word says which. In every other case the channel is *queued*: waiters
+// stand in the queues, under the lock.
 //
 //	31          3 2        1      0
 //	+------------+--------+------+----------+
 //	| epoch      | queued | sender receiver |
 //	+------------+--------+------+----------+
 //
-// While the channel is paired, its word changes by CAS only. A task that finds nobody there, and a task that does, with
-// nobody in between:
+// While the channel is paired, its word changes by CAS only. The steps of a task that finds no
+// other waiting, and of the task that meets it, called Pair-W1 to Pair-C3 in other places:
 //
 //	waiting task                            meeting task
-//	W1 load the word: nobody waits; load    C1 load the word: somebody waits; load
-//	   kept[its direction]: it is its own      kept[that direction]
+//	W1 load the word: no task waits; load   C1 load the word: a task waits; load
+//	   kept[its direction]: it is its own      kept[that task's direction]
 //	W2 CAS its bit in                       C2 CAS the bit out: the waiter is claimed
 //	W3 park                                 C3 fill in the waiter, and wake it
 //
-// Only one CAS removes a bit, so a waiter is claimed once: by C2; by unpublish, when its task is cancelled;
-// or by unpair, which puts it into a queue. Who is to be woken need not have parked yet: a Wake that
-// comes before the park ends it at once.
+// Only one CAS removes a bit, so each waiter is claimed once: by C2, by unpublish if its task is
+// cancelled, or by unpair, which moves it to a queue. The meeting task may reach C3 before the
+// waiting task has parked, because a Wake that comes before the park ends the park at once.
 //
-// What kept says must not change between C1 and C2, nor between W1 and W2. It changes only while the channel is
-// queued, and unpair, which makes it so, counts the epoch up. So a CAS from a word of before fails.
+// kept must not change between C1 and C2, nor between W1 and W2. It changes only while the channel
+// is queued, and unpair, which makes the channel queued, raises the epoch. So after a change of
+// kept, a CAS from a word loaded before fails.
 const (
 	chReceiver = 1 << receiving
 	chSender   = 1 << sending
@@ -32,11 +34,12 @@ const (
 	chState    = chEpoch - 1
 )
 
-// pairing says when a queued channel is paired.
+// pairing decides when a queued channel becomes paired.
 type pairing struct {
-	// n counts the meetings of tasks with kept waiters since anything else happened; more than
-	// limit of them make the channel paired. limit doubles each time that it is queued
-	// again, so that a program which needs that now and then does not pay for the change all the time.
+	// n counts the successive meetings of tasks with kept waiters. Any other use of the channel
+	// sets it back to 0. When n exceeds limit, the channel becomes paired. limit doubles each time
+	// the channel becomes queued again, so that a program that often needs the queues does not pay
+	// for the change each time.
 	n, limit uint
 }
 
@@ -53,7 +56,7 @@ func (ch *Chan[T]) lock() {
 	}
 }
 
-// unpair makes a paired channel queued. Called under mu.
+// unpair makes a paired channel queued. The caller holds mu.
 func (ch *Chan[T]) unpair() {
 	s := ch.word.Load()
 	for !ch.word.CompareAndSwap(s, s&^chState+chEpoch+chQueued) {
@@ -68,8 +71,9 @@ func (ch *Chan[T]) unpair() {
 	ch.pairing.n, ch.pairing.limit = 0, min(max(2*ch.pairing.limit, firstPairing), lastPairing)
 }
 
-// countMeeting is called under mu when w has been taken out of its queue by a task, which has passed its own Ctx if own. It may make
-// the channel paired.
+// countMeeting counts the meeting of the calling task, or goroutine, with the waiter w, which it
+// has just taken out of its queue. own says that the caller is a task under its own Ctx.
+// countMeeting may make the channel paired. The caller holds mu.
 func (ch *Chan[T]) countMeeting(w *waiter[T], own bool) {
 	if w.of == nil || !own {
 		ch.pairing.n = 0
@@ -80,7 +84,8 @@ func (ch *Chan[T]) countMeeting(w *waiter[T], own bool) {
 	}
 }
 
-// unpublish takes the waiter of a cancelled task back. It reports false if the waiter has been claimed. Called under mu.
+// unpublish takes back the waiter w of a cancelled task while the channel is paired. It reports
+// false if another party has claimed w, or w does not wait that way. The caller holds mu.
 func (ch *Chan[T]) unpublish(w *waiter[T]) bool {
 	bit := uint32(1) << w.index
 	for {

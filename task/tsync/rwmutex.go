@@ -8,25 +8,28 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// RWMutex is a lock that any number of readers may hold, or one writer; for tasks and goroutines. It has the methods of a
-// sync.RWMutex. The zero RWMutex is unlocked. It must not be copied.
+// RWMutex is a reader/writer lock for tasks and goroutines, with the methods of sync.RWMutex: any
+// number of readers may hold it, or one writer. The zero RWMutex is unlocked. An RWMutex must not
+// be copied.
 //
-// Readers and writers that both wait take turns: a writer that waits keeps new readers out, and
-// when a writer unlocks, all readers that wait by then come before the next writer. So neither
-// starves. A reader that already holds the lock must not take it again: with a writer waiting between, both would
-// wait for ever. Writers are served first-in-first-out.
+// If readers and writers both wait, they take turns. A waiting writer keeps new readers out. When a
+// writer unlocks, all readers that wait by then get the lock before the next writer does. So
+// neither side starves. Writers are served first-in-first-out. A reader that holds the lock must
+// not lock it for reading again: if a writer waits in between, both wait for ever.
 type RWMutex struct {
-	// state is rwWriting, rwQueued and the number of readers times rwReader. There are two ways to change it:
+	// state holds rwWriting, rwQueued, and the number of readers times rwReader. It changes in two
+	// ways:
 	//
 	//	fast, without mu                           slow
 	//	F1 load it; if rwQueued is set, go slow    S1 lock mu
-	//	F2 CAS, from what F1 has seen              S2 set rwQueued
+	//	F2 CAS from the value that F1 loaded       S2 set rwQueued
 	//	                                           S3 change it, or queue
 	//	                                           S4 if both queues are empty, clear rwQueued
 	//	                                           S5 unlock mu
 	//
-	// Between S2 and S4 each F2 fails or is never tried, so the holder of mu alone changes the word. While a waiter is queued
-	// rwQueued stays set. So each unlock comes before S2, and S3 finds the lock free, or is slow, and sees the queues.
+	// Between S2 and S4 every F2 fails or is not tried, so only the holder of mu changes the word.
+	// rwQueued stays set while a waiter is queued. So an unlock either comes before S2, and S3
+	// finds the lock free, or it takes the slow way and sees the queues.
 	state atomicx.Uint64
 
 	mu     atomicx.Mutex
@@ -36,14 +39,15 @@ type RWMutex struct {
 
 const (
 	rwWriting = 1 << iota // a writer holds the lock
-	rwQueued              // all go the slow way
+	rwQueued              // every operation must take the slow way
 	rwReader              // one reader
 )
 
 var _ sync.Locker = (*RWMutex)(nil)
 
-// Lock locks rw for writing. It waits, parking the task or blocking the goroutine, until no reader or writer holds rw.
-// Nothing else ends the wait: see [RWMutex.LockContext].
+// Lock locks rw for writing. It waits until no reader and no writer holds rw, parking the calling
+// task or blocking the calling goroutine. Cancelling the task does not end the wait; use
+// [RWMutex.LockContext] if it should.
 func (rw *RWMutex) Lock() {
 	if rw.state.CompareAndSwap(0, rwWriting) {
 		return
@@ -56,7 +60,8 @@ func (rw *RWMutex) Lock() {
 	_ = rw.await(ctx, d, &rw.writeq, rt.WaitWLock, true)
 }
 
-// LockContext is [RWMutex.Lock], which gives up when ctx ends first: it returns the cause, and has locked nothing.
+// LockContext is like [RWMutex.Lock], but gives up if ctx ends first. Then it returns the context's
+// cause, and this call has not locked rw.
 func (rw *RWMutex) LockContext(ctx context.Context) error {
 	d, err := enter(ctx)
 	if err != nil {
@@ -72,13 +77,13 @@ func (rw *RWMutex) LockContext(ctx context.Context) error {
 	return rw.await(ctx, d, &rw.writeq, rt.WaitWLock, false)
 }
 
-// begin starts the slow way (S1, S2).
+// begin begins the slow way (steps S1 and S2 at RWMutex.state).
 func (rw *RWMutex) begin() {
 	rw.mu.Lock()
 	rw.state.Or(rwQueued)
 }
 
-// end ends it (S4, S5).
+// end ends the slow way (steps S4 and S5).
 func (rw *RWMutex) end() {
 	if rw.readq.first == nil && rw.writeq.first == nil {
 		rw.state.And(^uint64(rwQueued))
@@ -86,7 +91,8 @@ func (rw *RWMutex) end() {
 	rw.mu.Unlock()
 }
 
-// takeToWrite locks rw for writing and ends the slow way, or does neither and reports false. Called after begin.
+// takeToWrite locks rw for writing and ends the slow way. If rw is not free, it does neither and
+// reports false. Call it after begin.
 func (rw *RWMutex) takeToWrite() bool {
 	if rw.state.Load() != rwQueued {
 		return false
@@ -96,7 +102,7 @@ func (rw *RWMutex) takeToWrite() bool {
 	return true
 }
 
-// takeToRead is takeToWrite for reading.
+// takeToRead is like takeToWrite, for reading. It also reports false if a writer waits.
 func (rw *RWMutex) takeToRead() bool {
 	if rw.state.Load()&rwWriting != 0 || rw.writeq.first != nil {
 		return false
@@ -106,7 +112,8 @@ func (rw *RWMutex) takeToRead() bool {
 	return true
 }
 
-// await waits in q, which the end of ctx does not end if hard. Called after begin; ends the slow way.
+// await queues the caller in q, ends the slow way, and waits. Call it after begin. If hard is set,
+// the end of ctx does not end the wait.
 func (rw *RWMutex) await(ctx context.Context, d *rt.Task, q *queue[struct{}], why rt.WaitReason, hard bool) error {
 	w := plainWaiters.take(ctx, d, rw)
 	w.Reason = why
@@ -116,7 +123,8 @@ func (rw *RWMutex) await(ctx context.Context, d *rt.Task, q *queue[struct{}], wh
 	return err
 }
 
-// TryLock locks rw for writing if no reader or writer holds it, and reports whether it did.
+// TryLock locks rw for writing if no reader and no writer holds it, and reports whether it did. It
+// never waits.
 func (rw *RWMutex) TryLock() bool {
 	if rw.state.CompareAndSwap(0, rwWriting) {
 		return true
@@ -132,7 +140,7 @@ func (rw *RWMutex) TryLock() bool {
 	return false
 }
 
-// Unlock ends writing. It panics if rw is not locked for writing.
+// Unlock unlocks rw for writing. It panics if rw is not locked for writing.
 func (rw *RWMutex) Unlock() {
 	if !rw.state.CompareAndSwap(rwWriting, 0) {
 		rw.unlockSlow()
@@ -155,8 +163,9 @@ func (rw *RWMutex) unlockSlow() {
 	wakeList(list, nil)
 }
 
-// RLock locks rw for reading. It waits, parking the task or blocking the goroutine, while a writer holds rw or
-// waits for it. Nothing else ends the wait: see [RWMutex.RLockContext].
+// RLock locks rw for reading. It waits while a writer holds rw or waits for it, parking the calling
+// task or blocking the calling goroutine. Cancelling the task does not end the wait; use
+// [RWMutex.RLockContext] if it should.
 func (rw *RWMutex) RLock() {
 	if rw.tryRead() {
 		return
@@ -169,7 +178,8 @@ func (rw *RWMutex) RLock() {
 	_ = rw.await(ctx, d, &rw.readq, rt.WaitRLock, true)
 }
 
-// RLockContext is [RWMutex.RLock], which gives up when ctx ends first: it returns the cause, and has locked nothing.
+// RLockContext is like [RWMutex.RLock], but gives up if ctx ends first. Then it returns the
+// context's cause, and this call has not locked rw.
 func (rw *RWMutex) RLockContext(ctx context.Context) error {
 	d, err := enter(ctx)
 	if err != nil {
@@ -185,7 +195,8 @@ func (rw *RWMutex) RLockContext(ctx context.Context) error {
 	return rw.await(ctx, d, &rw.readq, rt.WaitRLock, false)
 }
 
-// tryRead locks rw for reading the fast way (F1, F2), or reports that it has to go slow.
+// tryRead locks rw for reading the fast way (steps F1 and F2 at RWMutex.state). It reports false if
+// the caller must take the slow way.
 func (rw *RWMutex) tryRead() bool {
 	for {
 		s := rw.state.Load()
@@ -198,7 +209,7 @@ func (rw *RWMutex) tryRead() bool {
 	}
 }
 
-// RLocker returns a sync.Locker whose Lock and Unlock are rw.RLock and rw.RUnlock.
+// RLocker returns a sync.Locker whose Lock and Unlock call rw.RLock and rw.RUnlock.
 func (rw *RWMutex) RLocker() sync.Locker { return (*readLocker)(rw) }
 
 type readLocker RWMutex
@@ -207,6 +218,7 @@ func (l *readLocker) Lock()   { (*RWMutex)(l).RLock() }
 func (l *readLocker) Unlock() { (*RWMutex)(l).RUnlock() }
 
 // TryRLock locks rw for reading if no writer holds it or waits for it, and reports whether it did.
+// It never waits.
 func (rw *RWMutex) TryRLock() bool {
 	if rw.tryRead() {
 		return true
@@ -222,7 +234,7 @@ func (rw *RWMutex) TryRLock() bool {
 	return false
 }
 
-// RUnlock ends one reading. It panics if rw is not locked for reading.
+// RUnlock undoes one RLock. It panics if rw is not locked for reading.
 func (rw *RWMutex) RUnlock() {
 	for {
 		s := rw.state.Load()
@@ -249,7 +261,8 @@ func (rw *RWMutex) runlockSlow() {
 	wakeList(list, nil)
 }
 
-// admit lets all readers in that wait, and returns them to be woken. Called on the slow way, when there is no writer.
+// admit lets in all waiting readers and returns them. The caller wakes them. It is called on the
+// slow way, while no writer holds rw.
 func (rw *RWMutex) admit() (list *waiter[struct{}]) {
 	list = rw.readq.takeAll()
 	for w := list; w != nil; w = w.next {
@@ -258,7 +271,8 @@ func (rw *RWMutex) admit() (list *waiter[struct{}]) {
 	return list
 }
 
-// promote hands rw to the first writer that waits, if no reader or writer holds it. Called on the slow way.
+// promote hands rw to the first waiting writer, if no reader and no writer holds rw. It returns
+// that writer, which the caller wakes, or nil. It is called on the slow way.
 func (rw *RWMutex) promote() *waiter[struct{}] {
 	if rw.state.Load() != rwQueued || rw.writeq.first == nil {
 		return nil
@@ -269,7 +283,8 @@ func (rw *RWMutex) promote() *waiter[struct{}] {
 
 var _ owner[struct{}] = (*RWMutex)(nil)
 
-// withdraw implements owner. Readers may have waited for w only.
+// withdraw implements owner. If w is the last waiting writer, the readers that wait only because of
+// w get in.
 func (rw *RWMutex) withdraw(w *waiter[struct{}]) bool {
 	rw.begin()
 	if !w.leave() {

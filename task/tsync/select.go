@@ -12,34 +12,40 @@ import (
 	"github.com/heddle-go/heddle/internal/wait"
 )
 
-// A Case is one operation that [Select] may choose: a [RecvCase] or a [SendCase], of channels of
-// any types, or a [NativeCase]. [OnRecv], [OnSend] and [OnRecvNative] make cases with a function. A Case can be used for any number of selects, one after the other.
+// A Case is one operation that [Select] may choose: a [RecvCase] or a [SendCase] of a channel of
+// any type, or a [NativeCase]. [OnRecv], [OnSend] and [OnRecvNative] make cases that call a
+// function. A Case may serve in any number of selects, one after the other.
 type Case interface {
-	// order returns the place of the case's channel in the order of locking, or 0 if that is nil.
+	// order returns the place of the case's channel in the order of locking, or 0 if the channel is
+	// nil.
 	order() uint64
 	lock()
 	unlock()
-	// attach makes the case one of s, under the lock. It reports false if a select uses the case already.
+	// attach makes the case part of s. It reports false if a select already uses the case. The
+	// caller holds the channel's lock.
 	attach(s *selection, index int) bool
-	// detach is the opposite, under the lock.
+	// detach undoes attach. The caller holds the channel's lock.
 	detach()
-	// try does the operation if it can, under the lock. w is to be woken afterwards.
+	// try does the operation if it can do so without waiting. The caller holds the channel's lock,
+	// and wakes w, unless it is nil, after unlocking.
 	try(s *selection) (o outcome, w waker)
-	// enqueue makes the case known to others, under the lock.
+	// enqueue puts the case into its channel's queue. The caller holds the channel's lock.
 	enqueue()
-	// dequeue takes the case back if it is still queued, and detaches it. It locks.
+	// dequeue takes the case out of the queue, if it is still there, and detaches it. It locks the
+	// channel.
 	dequeue()
-	// finish takes what a waker has handed over, and detaches the case. It locks. It reports false for a send on a channel
-	// that was closed.
+	// finish takes the value that a waker has handed over, and detaches the case. It locks the
+	// channel. It reports false if the case is a send and the channel was closed.
 	finish() bool
-	// then calls the case's function, if it has one. Nothing is locked, and the case is free for another select.
+	// then calls the case's function, if it has one. The caller holds no lock, and the case is free
+	// for another select.
 	then()
 }
 
 // A waker is a waiter of any type.
 type waker interface{ wake(by *rt.Task) }
 
-// An outcome is that of a try.
+// An outcome is the result of Case.try.
 type outcome int
 
 const (
@@ -48,8 +54,8 @@ const (
 	sendOnClosed
 )
 
-// RecvCase is the case of a select that receives from a channel. Value and OK are set when it was chosen,
-// to what Recv would have returned. Make one with [Chan.RecvCase].
+// RecvCase is a case of a select that receives from a channel. When a select has chosen it, Value
+// and OK hold what Recv would have returned. Make one with [Chan.RecvCase].
 type RecvCase[T any] struct {
 	Value T
 	OK    bool
@@ -59,8 +65,8 @@ type RecvCase[T any] struct {
 	f  func(v T, ok bool)
 }
 
-// SendCase is the case of a select that sends Value, which may be changed between two
-// selects. Make one with [Chan.SendCase].
+// SendCase is a case of a select that sends Value. Value may be changed between two selects. Make
+// one with [Chan.SendCase].
 type SendCase[T any] struct {
 	Value T
 
@@ -69,26 +75,29 @@ type SendCase[T any] struct {
 	f  func()
 }
 
-// RecvCase makes a case that receives from ch. It allocates; make it once, before a loop of selects.
+// RecvCase makes a case that receives from ch. It allocates, so make cases once, before a loop of
+// selects.
 func (ch *Chan[T]) RecvCase() *RecvCase[T] { return &RecvCase[T]{ch: ch} }
 
-// SendCase makes a case that sends v to ch. It allocates; make it once, before a loop of selects, and set
-// its Value there.
+// SendCase makes a case that sends v to ch. It allocates, so make cases once, before a loop of
+// selects, and set Value in the loop.
 func (ch *Chan[T]) SendCase(v T) *SendCase[T] { return &SendCase[T]{Value: v, ch: ch} }
 
-// OnRecv makes a case that receives from ch. When a select has chosen it, the select calls f, which may be nil, with what
-// Recv would have returned, on the caller's stack. f may do anything, such as select with the same case.
+// OnRecv makes a case that receives from ch. When a select has chosen it, the select calls f with
+// what Recv would have returned, on the caller's stack. f may be nil. It may do anything, even
+// select with the same case.
 func OnRecv[T any](ch *Chan[T], f func(v T, ok bool)) *RecvCase[T] { return &RecvCase[T]{ch: ch, f: f} }
 
-// OnSend makes a case that sends v to ch. When a select has chosen it, the select calls f, which may be nil, on the caller's
-// stack.
+// OnSend makes a case that sends v to ch. When a select has chosen it, the select calls f on the
+// caller's stack. f may be nil.
 func OnSend[T any](ch *Chan[T], v T, f func()) *SendCase[T] {
 	return &SendCase[T]{Value: v, ch: ch, f: f}
 }
 
-// Select waits, parking the task or blocking the goroutine, until one of the cases can go on, does that one and returns
-// it. If several can, it chooses one at random, all with the same probability. Cases that are nil, or of
-// a nil channel, are never chosen. When ctx ends first it returns nil and the cause, and no case was done.
+// Select waits until one of the cases can go on, does that case and returns it. It parks the
+// calling task or blocks the calling goroutine. If several cases can go on, Select chooses one of
+// them at random, all with the same probability. It never chooses a nil case or a case of a nil
+// channel. If ctx ends first, Select returns nil and the context's cause, and has done no case.
 //
 //	numbers, quit := tsync.NewChan[int](0), tsync.NewChan[string](0)
 //	number, end := numbers.RecvCase(), quit.RecvCase()
@@ -101,10 +110,11 @@ func OnSend[T any](ch *Chan[T], v T, f func()) *SendCase[T] {
 //		return err
 //	}
 //
-// A case that was made by [OnRecv] or [OnSend] has its function called before Select returns.
+// If [OnRecv] or [OnSend] made the chosen case, its function is called before Select returns.
 //
-// It panics if the chosen case sends on a closed channel, and if a case is passed twice, or while another select uses it.
-// Then no case was done, and all of them can be used again, that of the other select when it has returned.
+// Select panics if the chosen case sends on a closed channel, if a case is passed twice, and if
+// another select is using one of the cases. Then it has done no case, and all cases can be used
+// again, a case of the other select after that has returned.
 func Select(ctx context.Context, cases ...Case) (chosen Case, err error) {
 	d, err := enter(ctx)
 	if err != nil {
@@ -118,7 +128,7 @@ func Select(ctx context.Context, cases ...Case) (chosen Case, err error) {
 	return cases[index], nil
 }
 
-// decide is Select, but for what comes after the choice.
+// decide does all of Select except calling the chosen case's function.
 func decide(ctx context.Context, d *rt.Task, cases []Case) (index int, err error) {
 	s := newSelection(d, cases)
 	if len(s.order) == 0 {
@@ -137,7 +147,8 @@ func decide(ctx context.Context, d *rt.Task, cases []Case) (index int, err error
 	}
 	s.Prepare(ctx, d)
 	s.Reason = rt.WaitSelect
-	for _, i := range s.poll { // in random order: of two cases with one channel, the first in its queue is chosen
+	// The order is random: if two cases have the same channel, the first in its queue is chosen.
+	for _, i := range s.poll {
 		cases[i].enqueue()
 	}
 	h := s.helped(cases)
@@ -147,7 +158,7 @@ func decide(ctx context.Context, d *rt.Task, cases []Case) (index int, err error
 		h.start(d)
 	}
 	if s.Own() {
-		// As WaitIn does it, once more: each frame between here and the switch costs.
+		// This repeats WaitIn, because each frame between here and the switch costs.
 		d.Worker().Host.Park(d, rt.WaitSelect.Park(rt.ForWake))
 		if !d.Woken() {
 			if s.Withdraw() {
@@ -174,8 +185,9 @@ func decide(ctx context.Context, d *rt.Task, cases []Case) (index int, err error
 	return index, nil
 }
 
-// waitForeign waits under a context that is not the task's own Ctx. If it panics, which WaitIn lets through only when no
-// case was or will be done, the cases leave their queues.
+// waitForeign waits under a context that is not the task's own Ctx. WaitIn lets a panic of the
+// context through only if no case was or will be done. Then waitForeign takes the cases out of
+// their queues.
 func (s *selection) waitForeign(cases []Case) error {
 	returned := false
 	defer func() {
@@ -188,7 +200,7 @@ func (s *selection) waitForeign(cases []Case) error {
 	return err
 }
 
-// leave takes all cases but the one at index out of their queues.
+// leave takes all cases except the case at index out of their queues.
 func (s *selection) leave(cases []Case, index int) {
 	for _, o := range s.order {
 		if int(o.index) != index {
@@ -197,9 +209,9 @@ func (s *selection) leave(cases []Case, index int) {
 	}
 }
 
-// TrySelect does one of the cases if that is possible without waiting, as a Go select with a
-// default clause does. It returns the case and true, or nil and false if there was a moment
-// at which none was possible. Its panics are those of [Select].
+// TrySelect does one of the cases if it can do so without waiting, like a Go select with a default
+// clause. It returns that case and true. If at some moment none of the cases could go on, it
+// returns nil and false. It panics as [Select] does.
 func TrySelect(cases ...Case) (chosen Case, ok bool) {
 	s := newSelection(nil, cases)
 	s.lock(nil, cases)
@@ -216,27 +228,28 @@ func TrySelect(cases ...Case) (chosen Case, ok bool) {
 	return cases[index], true
 }
 
-// A selection is one run of Select. Its cases stand in the queues of all their channels; who wants to
-// serve one has to win the selection, which only one can. Until it waits it holds the locks of all channels, so
-// that nobody can win it while it tries to win another one.
+// A selection is one run of Select. Its cases stand in the queues of all their channels. To serve a
+// case, a waker has to win the selection, and only one waker can. The select holds the locks of all
+// channels until it waits, so no waker can win it while it tries to win another selection.
 type selection struct {
 	wait.Waiter
 	won   atomicx.Bool
-	index int // of the case that was won; written by the winner
+	index int // which case was won; the winner writes it
 
-	order []ordered   // the cases, sorted by their channel's order
+	order []ordered   // the cases, sorted by the order of their channels
 	poll  []uint16    // the cases in random order
-	help  *nativeHelp // of a select that waits and has native cases, or nil; see there
+	help  *nativeHelp // the helper, if the select waits and has native cases; see nativeHelp
 	rng   uint64
 }
 
-// An ordered is a case, and the place of its channel in the order of locking.
+// An ordered is a case and the place of its channel in the order of locking.
 type ordered struct {
 	order uint64
 	index uint16
 }
 
-// spare has a selection that is free for each worker, as waiters are kept in a pool.
+// spare holds one free selection for each worker. The worker's running task alone touches it, as in
+// a pool.
 var spare [maxPools]struct {
 	s *selection
 	_ [64 - 8]byte
@@ -244,10 +257,11 @@ var spare [maxPools]struct {
 
 var selections = sync.Pool{New: func() any { return &selection{rng: rand.Uint64() | 1} }}
 
-// modelSeed, unless 0, makes each select of a model choose in the same way every time.
+// modelSeed, if not 0, makes every select of a model choose in the same way each time.
 var modelSeed uint64
 
-// win is called under the lock of the case's channel.
+// win claims the selection for a waker that wants to serve the case at index, and reports whether
+// it succeeded. The caller holds the lock of the case's channel.
 func (s *selection) win(index int) bool {
 	if !s.won.CompareAndSwap(false, true) || s.help != nil && !s.help.settle() {
 		return false
@@ -263,14 +277,14 @@ func (s *selection) Withdraw() bool {
 
 // random returns a number below n.
 func (s *selection) random(n int) int {
-	// Marsaglia's xorshift64.
+	// This is Marsaglia's xorshift64.
 	s.rng ^= s.rng << 13
 	s.rng ^= s.rng >> 7
 	s.rng ^= s.rng << 17
 	return int(s.rng >> 33 % uint64(n))
 }
 
-// newSelection begins a select by the running task d, or by a goroutine if that is nil.
+// newSelection begins a select by the running task d, or by a goroutine if d is nil.
 func newSelection(d *rt.Task, cases []Case) *selection {
 	if len(cases) > 1<<16 {
 		panic("tsync: Select of more than 65536 cases")
@@ -304,10 +318,12 @@ func newSelection(d *rt.Task, cases []Case) *selection {
 	return s
 }
 
-// lock locks all channels, each once, in the order that all selects keep to, and attaches the cases. It panics, with nothing
-// locked or attached, if a case is in use. d is the running task, or nil.
+// lock locks all channels, each once, in the order that all selects keep to, and attaches the
+// cases. If a case is already in use, lock panics, with nothing locked or attached. d is the
+// running task, or nil.
 //
-// Whether a case is in use stands under the lock of its channel, which each select takes anyway.
+// Each case records under its channel's lock whether it is in use, because every select takes that
+// lock anyway.
 func (s *selection) lock(d *rt.Task, cases []Case) {
 	last := uint64(0)
 	for k, o := range s.order {
@@ -324,7 +340,8 @@ func (s *selection) lock(d *rt.Task, cases []Case) {
 	}
 }
 
-// undo takes back lock when the case at place k is in use, and those behind have not been looked at.
+// undo undoes lock if the case at place k is already in use. The cases after k are not yet
+// attached.
 func (s *selection) undo(cases []Case, k int) {
 	for _, o := range s.order[:k] {
 		cases[o.index].detach()
@@ -351,8 +368,8 @@ func (s *selection) unlock(cases []Case) {
 	}
 }
 
-// try does the first case in random order that can go on, and returns -1 if none can. All channels
-// are locked.
+// try does the first case, in random order, that can go on, and returns its index and the waiter to
+// wake, if any. It returns -1 if no case can go on. The caller holds the locks of all channels.
 func (s *selection) try(d *rt.Task, cases []Case) (index int, w waker) {
 	for _, i := range s.poll {
 		switch o, w := cases[i].try(s); o {
@@ -379,11 +396,12 @@ func takeSelection(d *rt.Task) *selection {
 	return selections.Get().(*selection)
 }
 
-// free pools the selection, to which no case is attached any more. d is the running task, or nil.
+// free puts the selection, to which no case is attached any more, into the pool. d is the running
+// task, or nil.
 func (s *selection) free(d *rt.Task) {
 	if s.won.Load() {
 		if !s.Reusable() {
-			return // the function that watches over the context may still look at it
+			return // the function that watches the context may still look at s
 		}
 		s.won.Store(false)
 	}
@@ -399,7 +417,7 @@ func (s *selection) free(d *rt.Task) {
 
 var lastOrder atomicx.Uint64
 
-// order returns the place of the channel in the order of locking.
+// order returns the place of the channel in the order of locking. The first call chooses it.
 func (ch *Chan[T]) order() uint64 {
 	for {
 		if id := ch.id.Load(); id != 0 {
@@ -409,7 +427,7 @@ func (ch *Chan[T]) order() uint64 {
 	}
 }
 
-// attach implements Case, but for w being that of a case.
+// attach implements Case.attach. w is the waiter in the case.
 func (w *waiter[T]) attach(s *selection, index int) bool {
 	if w.sel != nil {
 		return false
@@ -418,7 +436,8 @@ func (w *waiter[T]) attach(s *selection, index int) bool {
 	return true
 }
 
-// end takes the waiter of a case out of its queue, if it is still there, and detaches it. Called under the lock.
+// end takes w, the waiter in a case, out of its queue if it is still there, and detaches the case.
+// The caller holds the channel's lock.
 func (w *waiter[T]) end() {
 	w.leave()
 	w.reset()
@@ -515,7 +534,7 @@ func (x *SendCase[T]) finish() bool {
 	return ok
 }
 
-// orNil makes a nil interface of a nil pointer.
+// orNil returns w as a waker, and a nil interface if w is nil.
 func orNil[T any](w *waiter[T]) waker {
 	if w == nil {
 		return nil

@@ -8,20 +8,21 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// Semaphore bounds concurrent use of something that comes in units: a weighted semaphore, for tasks and
-// goroutines. Make one with [NewSemaphore]. Those who wait are served first-in-first-out, so one that wants many
-// units is not starved by others that want few. Its methods are those of golang.org/x/sync/semaphore.
+// Semaphore is a weighted semaphore for tasks and goroutines. It bounds the concurrent use of a
+// resource that comes in units. It has the methods of golang.org/x/sync/semaphore. Make one with
+// [NewSemaphore]. Waiters are served first-in-first-out, so callers that want few units do not
+// starve one that wants many.
 type Semaphore struct {
 	_     noCopy
 	mu    atomicx.Mutex
 	size  int64
 	used  int64
-	queue queue[int64] // v is the number of units
+	queue queue[int64] // v is the number of units that the waiter wants
 }
 
 var semaphoreWaiters pool[int64]
 
-// NewSemaphore makes a semaphore of n units, all of them free. It panics if n is negative.
+// NewSemaphore makes a semaphore of n units, all free. It panics if n is negative.
 func NewSemaphore(n int64) *Semaphore {
 	if n < 0 {
 		panic(fmt.Sprintf("tsync: NewSemaphore(%d): want a number of units of 0 or more", n))
@@ -29,10 +30,10 @@ func NewSemaphore(n int64) *Semaphore {
 	return &Semaphore{size: n}
 }
 
-// Acquire takes n units. It waits, parking the task or blocking the goroutine, until they are free and
-// everybody who came earlier has been served. When ctx ends first it returns the cause, and has taken
-// nothing. More units than the semaphore has are never free: Acquire then waits for the end of ctx, and keeps
-// nobody else waiting. It panics if n is negative.
+// Acquire takes n units. It waits until n units are free and all earlier waiters have been served,
+// parking the calling task or blocking the calling goroutine. If ctx ends first, Acquire returns
+// the context's cause and has taken no unit. If n is more than the semaphore's size, Acquire waits
+// for the end of ctx and holds up no other waiter. Acquire panics if n is negative.
 func (s *Semaphore) Acquire(ctx context.Context, n int64) error {
 	d, err := enter(ctx)
 	if err != nil {
@@ -61,8 +62,9 @@ func (s *Semaphore) Acquire(ctx context.Context, n int64) error {
 	return s.confirm(ctx, n)
 }
 
-// confirm gives n units back that Acquire has waited for, if ctx has ended meanwhile, or a method of ctx panics. As in x/sync, an
-// Acquire whose context ended before the units were free never succeeds.
+// confirm gives back the n units that Acquire has waited for, if ctx has ended meanwhile or a
+// method of ctx panics. As in x/sync, an Acquire whose context ends before the units are free never
+// succeeds.
 func (s *Semaphore) confirm(ctx context.Context, n int64) (err error) {
 	confirmed := false
 	defer func() {
@@ -77,8 +79,8 @@ func (s *Semaphore) confirm(ctx context.Context, n int64) (err error) {
 	return nil
 }
 
-// TryAcquire takes n units if they are free and nobody waits, and reports whether it did. It panics if
-// n is negative.
+// TryAcquire takes n units if they are free and no caller waits, and reports whether it did. It
+// never waits. It panics if n is negative.
 func (s *Semaphore) TryAcquire(n int64) bool {
 	if n < 0 {
 		panic("tsync: TryAcquire of a negative number of units of a Semaphore")
@@ -88,7 +90,8 @@ func (s *Semaphore) TryAcquire(n int64) bool {
 	return s.take(n)
 }
 
-// take takes n units if they are free and nobody waits. Called under mu.
+// take takes n units if they are free and no caller waits, and reports whether it did. The caller
+// holds mu.
 func (s *Semaphore) take(n int64) bool {
 	if s.size-s.used < n || s.queue.first != nil {
 		return false
@@ -97,7 +100,8 @@ func (s *Semaphore) take(n int64) bool {
 	return true
 }
 
-// Release gives n units back. It panics if n is negative or more than are taken.
+// Release gives n units back. It never waits. It panics if n is negative or more units than are
+// taken.
 func (s *Semaphore) Release(n int64) {
 	if n < 0 {
 		panic("tsync: Release of a negative number of units of a Semaphore")
@@ -113,7 +117,8 @@ func (s *Semaphore) Release(n int64) {
 	wakeList(list, nil)
 }
 
-// grant serves those at the head of the queue whose units are free, and returns them to be woken.
+// grant serves waiters from the head of the queue while there are enough free units, and returns
+// them. The caller holds mu, and wakes them after unlocking it.
 func (s *Semaphore) grant() (list *waiter[int64]) {
 	last := &list
 	for w := s.queue.first; w != nil && s.size-s.used >= w.v; w = s.queue.first {
@@ -126,7 +131,7 @@ func (s *Semaphore) grant() (list *waiter[int64]) {
 
 var _ owner[int64] = (*Semaphore)(nil)
 
-// withdraw implements owner. Those behind w may have waited for it only.
+// withdraw implements owner. It serves the waiters behind w that had to wait only because of w.
 func (s *Semaphore) withdraw(w *waiter[int64]) bool {
 	s.mu.Lock()
 	if !w.leave() {

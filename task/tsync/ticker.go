@@ -7,9 +7,9 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A Ticker sends the time on C again and again, with the semantics of Go's time.Ticker, on the clock of a scheduler. Ticks
-// that a slow receiver has no time for are dropped: at most one waits to be received. For the rest C is as that of a
-// [Timer].
+// A Ticker sends the time on C again and again, with the semantics of Go's time.Ticker, by the
+// clock of a scheduler. It drops ticks that a slow receiver has no time for, so at most one tick
+// waits to be received. In all else C behaves as the channel of a [Timer] does.
 //
 // A ticker that is not stopped stays until the scheduler is closed.
 type Ticker struct {
@@ -20,8 +20,9 @@ type Ticker struct {
 	a *alarm
 }
 
-// NewTicker makes a ticker whose ticks come when d, 2d, 3d and so on have passed since now. on is a scheduler or a task's
-// Ctx; the ticker may outlive the task. NewTicker panics if on is anything else, and if d is not positive.
+// NewTicker makes a ticker that ticks when d, 2d, 3d and so on have passed from now. on is a
+// scheduler or a task's Ctx. The ticker may outlive the task. NewTicker panics if on is anything
+// else, or if d is not positive.
 func NewTicker(on task.Starter, d time.Duration) *Ticker {
 	if d <= 0 {
 		panic(fmt.Sprintf("tsync: NewTicker(%v): want an interval above 0", d))
@@ -32,16 +33,17 @@ func NewTicker(on task.Starter, d time.Duration) *Ticker {
 	return t
 }
 
-// Stop turns the ticker off: no tick can be received any more. It does not close C. It never waits and may be called from
-// anywhere.
+// Stop turns the ticker off. After Stop has returned, no tick can be received. Stop does not close
+// C. It never waits, and any task or goroutine may call it.
 func (t *Ticker) Stop() {
-	if t.a != nil { // as Go's
+	if t.a != nil { // Go's Stop does nothing either
 		t.a.stop()
 	}
 }
 
-// Reset stops the ticker and has ticks come when d, 2d and so on have passed since now. It panics if d is not
-// positive, or the ticker was not made by NewTicker.
+// Reset stops the ticker and makes it tick when d, 2d and so on have passed from now. It never
+// waits, and any task or goroutine may call it. Reset panics if d is not positive, or if the ticker
+// was not made by NewTicker.
 func (t *Ticker) Reset(d time.Duration) {
 	if d <= 0 {
 		panic(fmt.Sprintf("tsync: Ticker.Reset(%v): want an interval above 0", d))

@@ -6,15 +6,18 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A Timer is one event in the future, with the semantics of Go's time.Timer, on the clock of a scheduler. When it
-// expires the time at which it was to do so is sent on C, or the function is called that was given to [AfterFunc].
+// A Timer is a single event in the future, with the semantics of Go's time.Timer, by the clock of a
+// scheduler. When a timer of [NewTimer] expires, it sends the time at which it was due on C. When a
+// timer of [AfterFunc] expires, it starts its function as a task.
 //
-// C behaves as an unbuffered channel that somebody sends to from the moment of expiry until a value was received or the timer
-// stopped or reset. So after Stop or Reset has returned no value of before can be received, and Len and Cap of C are
-// 0. Receive from it only, in [Chan.Recv], [Select] and the rest; a C that was closed gets no value any more.
+// C behaves as an unbuffered channel with a sender that waits from the moment of expiry until its
+// value is received, or the timer is stopped or reset. So after Stop or Reset has returned, no old
+// value can be received, and Len and Cap of C are 0. Only receive from C, with [Chan.Recv],
+// [Select] and so on. If the program closes C, the timer sends nothing more.
 //
-// Timers expire on time also while all workers compute, as long as the tasks checkpoint. When the scheduler is closed, those that
-// are pending never expire, and hold nothing: wait for C under a context. Shutdown does not wait for a timer.
+// Timers expire on time even if all workers compute, as long as the tasks reach checkpoints. When
+// the scheduler is closed, pending timers never expire, and they hold no resources. So wait for C
+// under a context. Shutdown does not wait for timers.
 type Timer struct {
 	_ noCopy
 
@@ -23,8 +26,9 @@ type Timer struct {
 	a *alarm
 }
 
-// NewTimer makes a timer that expires when d has passed, at once if d is not positive. on is a scheduler or a task's Ctx;
-// the timer may outlive the task. NewTimer panics if it is anything else.
+// NewTimer makes a timer that expires when d has passed, or at once if d is not positive. on is a
+// scheduler or a task's Ctx. The timer may outlive the task. NewTimer panics if on is anything
+// else.
 func NewTimer(on task.Starter, d time.Duration) *Timer {
 	t := &Timer{C: newTimeChan()}
 	t.a = newAlarm(on, func(late time.Duration) { t.C.offer(t.a.now().Add(-late)) }, t.C.withhold)
@@ -32,12 +36,14 @@ func NewTimer(on task.Starter, d time.Duration) *Timer {
 	return t
 }
 
-// After returns a channel on which the time is sent when d has passed. It is NewTimer(on, d).C: use that if the timer is to be
-// stopped.
+// After returns a channel on which the time is sent when d has passed. It is short for NewTimer(on,
+// d).C; use NewTimer if the timer may have to be stopped.
 func After(on task.Starter, d time.Duration) *Chan[time.Time] { return NewTimer(on, d).C }
 
-// AfterFunc makes a timer that, when d has passed, starts f as a task of the scheduler that on stands for. Its C is
-// nil. While the scheduler shuts down, f is still started as long as there are tasks that have not ended.
+// AfterFunc makes a timer that starts f as a task when d has passed. on is a scheduler or a task's
+// Ctx, and f runs as a task of that scheduler. C of the timer is nil. During Shutdown f is still
+// started if there are tasks that have not ended. AfterFunc panics if f is nil, or if on is
+// anything else.
 func AfterFunc(on task.Starter, d time.Duration, f func(c *task.Ctx)) *Timer {
 	if f == nil {
 		panic("tsync: AfterFunc with a nil function")
@@ -48,9 +54,10 @@ func AfterFunc(on task.Starter, d time.Duration, f func(c *task.Ctx)) *Timer {
 	return t
 }
 
-// Stop prevents the timer from expiring. It reports true if it does so, also if the timer has expired but its value was not
-// received and now cannot be any more; false if the value was received, the function's task was started, or the timer was stopped
-// before. It does not wait for the function of AfterFunc. It never waits and may be called from anywhere. It
+// Stop keeps the timer from expiring. It returns true if the timer had not expired, or had expired
+// but its value was not yet received, which now cannot happen. It returns false if the value was
+// received, if the task of AfterFunc was started, or if the timer was already stopped. Stop does
+// not wait for the function of AfterFunc. It never waits, and any task or goroutine may call it. It
 // panics if the timer was not made by NewTimer or AfterFunc.
 func (t *Timer) Stop() bool {
 	if t.a == nil {
@@ -59,8 +66,10 @@ func (t *Timer) Stop() bool {
 	return t.a.stop()
 }
 
-// Reset has the timer expire when d has passed from now, whatever state it is in. It reports what Stop would have. A function
-// of AfterFunc may so be started while an earlier one still runs.
+// Reset makes the timer expire when d has passed from now, whether or not it has expired or was
+// stopped. It returns what Stop would have returned. If the timer is from AfterFunc, f may be
+// started while an earlier f still runs. Reset never waits, and any task or goroutine may call it.
+// It panics if the timer was not made by NewTimer or AfterFunc.
 func (t *Timer) Reset(d time.Duration) bool {
 	if t.a == nil {
 		panic("tsync: Reset of a Timer that was not made by NewTimer or AfterFunc")
@@ -68,14 +77,16 @@ func (t *Timer) Reset(d time.Duration) bool {
 	return t.a.set(d, 0)
 }
 
-// newTimeChan makes the channel of a timer.
+// newTimeChan makes the channel of a timer or a ticker. It has room for one value that Len and Cap
+// do not show.
 func newTimeChan() *Chan[time.Time] {
 	ch := NewChan[time.Time](1)
 	ch.hidden = true
 	return ch
 }
 
-// offer sends v if somebody receives, or keeps it for who comes, unless there is one already.
+// offer sends v to a waiting receiver, or keeps v for the next one. It drops v if a value is
+// already there, or if the channel is closed.
 func (ch *Chan[T]) offer(v T) {
 	ch.mu.Lock()
 	if ch.closed {
@@ -89,7 +100,7 @@ func (ch *Chan[T]) offer(v T) {
 	}
 }
 
-// withhold takes back what was offered, and reports whether there was anything.
+// withhold takes back the value that offer has kept, and reports whether there was one.
 func (ch *Chan[T]) withhold() bool {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()

@@ -1,40 +1,45 @@
 package tsync
 
-// NewUnbounded makes a channel whose buffer grows as needed: a mailbox. Send never waits, so TrySend, which takes no context, always
-// sends. All the rest is as with the channels of [NewChan]: receivers wait, Close lets them have what was sent before, and the
-// channel can be in a [Select]. It is a Chan and not a type of its own so that whatever takes one, cases and loops over All among
-// them, takes a mailbox too.
+// NewUnbounded makes a channel whose buffer grows as needed: a mailbox. Send never waits for room,
+// so TrySend always sends. In all else the channel behaves as one from [NewChan]: receivers wait,
+// Close lets them receive what was sent before, and the channel can be part of a [Select]. A
+// mailbox has the type Chan, so all code that takes a Chan takes a mailbox too, for example cases
+// and loops over All.
 //
-// Nothing keeps senders that are faster than the receivers from filling the memory: use it where another limit bounds what is
-// under way, or where a sender must not wait, as when two tasks send each other what they have to do. The buffer gives its
-// memory back as it is emptied, but for that of a few values, and grows without copying what is in it. Where few values wait at a
-// time, nothing is allocated.
+// If senders are faster than receivers, the backlog grows until memory runs out. Use a mailbox if
+// something else bounds the number of values, or if a sender must not wait, for example if two
+// tasks send work to each other. As the backlog shrinks, the buffer frees its memory, except for a
+// few values' worth. It grows without copying values. While only a few values wait at a time, sends
+// do not allocate.
 func NewUnbounded[T any]() *Chan[T] {
 	ch := NewChan[T](ringSize)
 	ch.over = new(overflow[T])
 	return ch
 }
 
-// ringSize is the size of an unbounded channel's ring. It is small because a program may have a mailbox a task.
+// ringSize is the number of values in an unbounded channel's ring. It is small because a program
+// may have one mailbox for each task.
 const ringSize = 16
 
-// An overflow has the values of an unbounded channel that have found its ring full, the oldest first, in a list of chunks. While
-// there are any, the ring stays full: refill moves one into the room that a receiver has made. So a value in the ring is older than
-// any in the overflow. Used under mu of the channel.
+// An overflow holds the values of an unbounded channel that did not fit into its ring, oldest
+// first, in a list of chunks. While the overflow has values, the ring stays full: refill moves one
+// value into the room that a receiver has made. So every value in the ring is older than every
+// value in the overflow. An overflow is used under the channel's mu.
 type overflow[T any] struct {
-	n           int // values
+	n           int // number of values
 	first, last *chunk[T]
-	at          int       // the place in first of the oldest value
-	spare       *chunk[T] // is empty, or nil: a backlog that goes up and down by the size of a chunk does not allocate
+	at          int       // index of the oldest value in first
+	spare       *chunk[T] // empty, or nil; a backlog that rises and falls by one chunk reuses it
 }
 
-// A chunk has as many values as there have been sent since it was made, up to its capacity.
+// A chunk holds values in the order in which they were sent, up to its capacity.
 type chunk[T any] struct {
 	values []T
 	next   *chunk[T]
 }
 
-// Chunks grow with the overflow, so that a small one takes little memory, and a large one few allocations.
+// Chunks grow with the overflow, so that a short backlog takes little memory, and a long one few
+// allocations.
 const (
 	minChunk = 16
 	maxChunk = 1024
@@ -59,7 +64,7 @@ func (o *overflow[T]) push(v T) {
 	o.n++
 }
 
-// pop takes the oldest value out. There must be one.
+// pop takes the oldest value out. The overflow must not be empty.
 func (o *overflow[T]) pop() T {
 	var zero T
 	f := o.first
@@ -69,10 +74,10 @@ func (o *overflow[T]) pop() T {
 	o.at++
 	switch o.n--; {
 	case o.n == 0 && cap(f.values) == minChunk:
-		f.values, o.at, o.spare = f.values[:0], 0, nil // stays: it is no larger than the ring
+		f.values, o.at, o.spare = f.values[:0], 0, nil // no larger than the ring, so it stays
 	case o.n == 0:
 		o.first, o.last, o.at, o.spare = nil, nil, 0, nil
-	case o.at == len(f.values): // full, since there are chunks behind it
+	case o.at == len(f.values): // the chunk was full, because other chunks follow it
 		o.first, o.at = f.next, 0
 		f.values, f.next = f.values[:0], nil
 		o.spare = f

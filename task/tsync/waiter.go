@@ -9,39 +9,40 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A waiter is one wait in the queue of something. Whoever takes it out of the queue, under the
-// lock of its owner, has it: if that is a waker, it fills in v and ok, lets go of the
-// lock and calls wake; if it is the waiter itself, it gives up. So the lock that both sides
-// need anyway is the claim.
+// A waiter is one wait, by a task or a goroutine, in the queue of a channel or a lock. The party
+// that takes the waiter out of the queue, under the lock of its owner, has claimed it. If that is a
+// waker, it fills in v and ok, unlocks, and calls wake. If it is the waiting side itself, it gives
+// up the wait. So the lock that both sides need anyway decides.
 type waiter[T any] struct {
 	wait.Waiter
-	at owner[T] // where it waits
+	at owner[T] // the channel or lock that w waits for
 
 	// Under the lock of at.
 	next, prev *waiter[T]
-	in         *queue[T] // the queue that it stands in, or nil
+	in         *queue[T] // the queue that w stands in, or nil
 
-	// Set before the waiter is queued, or by the waker before it wakes.
+	// Set before the waiter is queued, or by the waker before it calls wake.
 	v  T
 	ok bool
 
-	// Of channels only.
-	sel   *selection // the select that it is a case of, or nil
-	index int        // of the case, or the direction of a waiter that its channel keeps
-	of    *rt.Task   // the task for which its channel keeps it, or nil: see Chan.ownWaiter
+	// Only channels use these.
+	sel   *selection // the select that w is a case of, or nil
+	index int        // index of the case, or the direction of a kept waiter
+	of    *rt.Task   // the task for which the channel keeps w, or nil; see Chan.ownWaiter
 }
 
-// An owner is what has a queue of waiters.
+// An owner has queues of waiters and the lock that guards them.
 type owner[T any] interface {
-	// withdraw takes w out of the queue. It reports false if w is not in it.
+	// withdraw takes w out of its queue. It reports false if w is in none, because a waker has
+	// claimed it.
 	withdraw(w *waiter[T]) bool
 }
 
 // Withdraw implements wait.Withdrawer.
 func (w *waiter[T]) Withdraw() bool { return w.at.withdraw(w) }
 
-// wake wakes the waiter, which the caller has taken out of its queue. The caller holds no
-// lock. by is the running task, or nil.
+// wake wakes the waiter, which the caller has taken out of its queue. The caller holds no lock of
+// an owner. by is the running task, or nil if the caller does not know it.
 func (w *waiter[T]) wake(by *rt.Task) {
 	if w.sel != nil {
 		w.sel.Wake(by)
@@ -50,7 +51,7 @@ func (w *waiter[T]) wake(by *rt.Task) {
 	w.Wake(by)
 }
 
-// A queue is a first-in-first-out list of waiters.
+// A queue is a first-in-first-out list of waiters. Its owner's lock guards it.
 type queue[T any] struct {
 	first, last *waiter[T]
 }
@@ -66,7 +67,7 @@ func (q *queue[T]) push(w *waiter[T]) {
 	q.last = w
 }
 
-// pushFront puts w before all others.
+// pushFront puts w in front of all others.
 func (q *queue[T]) pushFront(w *waiter[T]) {
 	w.in = q
 	w.next, w.prev = q.first, nil
@@ -91,7 +92,7 @@ func (q *queue[T]) pop() *waiter[T] {
 	return w
 }
 
-// leave takes w out of its queue and reports true, or reports false if it is in none.
+// leave takes w out of its queue. It reports false if w is in none.
 func (w *waiter[T]) leave() bool {
 	q := w.in
 	if q == nil {
@@ -111,7 +112,7 @@ func (w *waiter[T]) leave() bool {
 	return true
 }
 
-// takeAll empties the queue and returns what was in it as a list.
+// takeAll empties the queue and returns its waiters as a list, linked by next.
 func (q *queue[T]) takeAll() (list *waiter[T]) {
 	list = q.first
 	for w := list; w != nil; w = w.next {
@@ -121,10 +122,11 @@ func (q *queue[T]) takeAll() (list *waiter[T]) {
 	return list
 }
 
-// wakeList wakes all waiters of a list that takeAll returned.
+// wakeList wakes all waiters of a list, linked by next, that the caller has taken out of their
+// queues.
 func wakeList[T any](list *waiter[T], by *rt.Task) {
 	for list != nil {
-		// Once woken it may be used for another wait.
+		// A woken waiter may serve another wait at once, so read next before.
 		w, next := list, list.next
 		w.next = nil
 		w.wake(by)
@@ -132,24 +134,26 @@ func wakeList[T any](list *waiter[T], by *rt.Task) {
 	}
 }
 
-// A pool has waiters that are free.
+// A pool holds free waiters.
 type pool[T any] struct {
-	// Those of tasks are kept by the worker, as its index says; its running task alone touches them. With sync.Pool a
-	// wait took 20 ns longer.
+	// workers holds the waiters for tasks, one list for each worker, by the worker's index. Only
+	// the worker's running task touches its list. With sync.Pool a wait took 20 ns longer.
 	workers [maxPools]struct {
 		free *waiter[T]
 		n    int
 		_    [64 - 2*8]byte
 	}
-	p sync.Pool // of goroutines, and what the workers have too many of
+	p sync.Pool // waiters for goroutines, and the surplus of the workers
 }
 
 const (
-	maxPools  = 32  // how many workers keep waiters
-	maxPooled = 128 // how many they keep: of more tasks that wait in turn (BenchmarkChanFanIn) the switch is dearer
+	maxPools = 32 // the number of workers that have a list
+	// maxPooled is the length of a list. If more tasks than that wait in turn, as in
+	// BenchmarkChanFanIn, the task switch costs more than the access to p.
+	maxPooled = 128
 )
 
-// take returns a waiter for a wait of d under ctx at o.
+// take returns a waiter for a wait at o by d, or by a goroutine if d is nil, under ctx.
 func (p *pool[T]) take(ctx context.Context, d *rt.Task, o owner[T]) *waiter[T] {
 	w := p.get(d)
 	w.Prepare(ctx, d)
@@ -157,19 +161,20 @@ func (p *pool[T]) take(ctx context.Context, d *rt.Task, o owner[T]) *waiter[T] {
 	return w
 }
 
-// enter is wait.Enter.
+// enter calls wait.Enter: it returns the calling task, or nil for a goroutine, or an error if ctx
+// has ended.
 func enter(ctx context.Context) (*rt.Task, error) {
 	of, _ := ctx.(*task.Ctx)
 	return wait.Enter(ctx, (*rt.Task)(of))
 }
 
-// callerUncancelled returns what take needs for a wait of the caller that only await(w, true) ends: the task that calls, or
-// nil, and a context that never ends.
+// callerUncancelled returns the arguments of take for a hard wait by the caller: a context that
+// never ends, and the calling task, or nil for a goroutine.
 func callerUncancelled() (context.Context, *rt.Task) {
 	return context.Background(), rt.Current()
 }
 
-// noCopy has go vet report copies of what embeds it.
+// noCopy, as a field, has go vet report copies of the struct.
 type noCopy struct{}
 
 func (*noCopy) Lock()   {}
@@ -192,7 +197,8 @@ func (p *pool[T]) get(d *rt.Task) *waiter[T] {
 	return new(waiter[T])
 }
 
-// put takes back a waiter of take, for a task or a goroutine that runs. It must not be used any more.
+// put puts back a waiter that take has returned. The caller is the task or goroutine for which it
+// was taken, and must not use w any more.
 func (p *pool[T]) put(w *waiter[T]) {
 	if !w.Reusable() {
 		return
@@ -211,17 +217,17 @@ func (p *pool[T]) put(w *waiter[T]) {
 	p.p.Put(w)
 }
 
-// wait waits until w is woken or its context ends, and returns what the waker has given it. w
-// must not be used any more.
+// wait waits until a waker wakes w or its context ends, and returns what the waker has filled in.
+// The caller must not use w any more.
 func (p *pool[T]) wait(w *waiter[T]) (v T, ok bool, err error) { return p.await(w, false) }
 
-// await is wait, which the end of the context does not end if hard.
+// await is like wait, but if hard is set, the end of the context does not end the wait.
 func (p *pool[T]) await(w *waiter[T], hard bool) (v T, ok bool, err error) {
 	switch {
 	case hard:
 		w.WaitWoken()
 	case w.Own():
-		// As WaitIn does it, once more: each frame between here and the switch costs.
+		// This repeats WaitIn, because each frame between here and the switch costs.
 		d := w.Task()
 		d.Worker().Host.Park(d, w.Reason.Park(rt.ForWake))
 		if !d.Woken() && w.cancelled() {
@@ -235,8 +241,9 @@ func (p *pool[T]) await(w *waiter[T], hard bool) (v T, ok bool, err error) {
 	return v, ok, err
 }
 
-// cancelled is called by a task that waits under its own Ctx, when something else than a Wake has ended the park. It takes the
-// waiter back and reports true, or waits for whoever has claimed it.
+// cancelled is called by a task that waits under its own Ctx, if its park ended without a Wake. It
+// withdraws w and reports true. If a waker has already claimed w, it waits for the Wake instead and
+// reports false.
 func (w *waiter[T]) cancelled() bool {
 	if w.Withdraw() {
 		return true

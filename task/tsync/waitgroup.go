@@ -7,14 +7,16 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// WaitGroup waits for a number of things to be done, by tasks or goroutines. It has the methods of a sync.WaitGroup. The zero
-// WaitGroup waits for none. It must not be copied. As with sync.WaitGroup, an Add that brings the counter up from zero must happen before the Wait that is to
-// see it, and a WaitGroup may serve again when every Wait of the round before has returned.
+// WaitGroup waits until a number of tasks or goroutines have finished, with the methods of
+// sync.WaitGroup. The zero WaitGroup waits for none. A WaitGroup must not be copied. As with
+// sync.WaitGroup, an Add that raises the counter from zero must happen before the Wait that should
+// see it. A WaitGroup can be used again when every Wait of the previous round has returned.
 type WaitGroup struct {
 	_ noCopy
-	// state is the counter times two, plus one while somebody waits. It changes under mu when that
-	// bit does, and when the counter falls to zero while it is set; so that those who wait are taken from the queue together
-	// with the fall that they wait for.
+	// state is twice the counter, plus one (wgWaited) while a waiter is queued. It changes under mu
+	// if the change sets or clears wgWaited, as when the counter falls to zero while wgWaited is
+	// set. So the fall to zero and the removal of the waiters from the queue are one step for
+	// others.
 	state atomicx.Int64
 	mu    atomicx.Mutex
 	queue queue[struct{}]
@@ -24,8 +26,8 @@ const wgWaited = 1
 
 var plainWaiters pool[struct{}]
 
-// Add adds delta, which may be negative, to the counter. When that becomes zero, all that wait
-// are woken. It panics if the counter becomes negative.
+// Add adds delta, which may be negative, to the counter. If the counter becomes zero, Add wakes all
+// waiters. It panics if the counter becomes negative.
 func (g *WaitGroup) Add(delta int) {
 	d := int64(delta) * 2
 	for {
@@ -43,10 +45,11 @@ func (g *WaitGroup) Add(delta int) {
 	}
 }
 
-// Done takes one off the counter.
+// Done lowers the counter by one. It panics if the counter is zero.
 func (g *WaitGroup) Done() { g.Add(-1) }
 
-// addSlow brings the counter to zero, unless it is no longer at s.
+// addSlow sets the counter to zero and wakes the waiters, unless state is no longer s. It reports
+// whether it did.
 func (g *WaitGroup) addSlow(s, d int64) bool {
 	g.mu.Lock()
 	if !g.state.CompareAndSwap(s, 0) {
@@ -59,8 +62,8 @@ func (g *WaitGroup) addSlow(s, d int64) bool {
 	return true
 }
 
-// Wait waits, parking the task or blocking the goroutine, until the counter is zero. Nothing else ends the wait: see
-// [WaitGroup.WaitContext].
+// Wait waits until the counter is zero, parking the calling task or blocking the calling goroutine.
+// Cancelling the task does not end the wait; use [WaitGroup.WaitContext] if it should.
 func (g *WaitGroup) Wait() {
 	if g.state.Load()>>1 != 0 {
 		ctx, d := callerUncancelled()
@@ -68,7 +71,8 @@ func (g *WaitGroup) Wait() {
 	}
 }
 
-// WaitContext is [WaitGroup.Wait], which gives up when ctx ends first, and returns the cause.
+// WaitContext is like [WaitGroup.Wait], but gives up if ctx ends first, and returns the context's
+// cause.
 func (g *WaitGroup) WaitContext(ctx context.Context) error {
 	d, err := enter(ctx)
 	if err != nil || g.state.Load()>>1 == 0 {
@@ -77,7 +81,7 @@ func (g *WaitGroup) WaitContext(ctx context.Context) error {
 	return g.wait(ctx, d, false)
 }
 
-// wait waits, which the end of ctx does not end if hard.
+// wait does the work of Wait and WaitContext. If hard is set, the end of ctx does not end the wait.
 func (g *WaitGroup) wait(ctx context.Context, d *rt.Task, hard bool) error {
 	g.mu.Lock()
 	for {
@@ -98,13 +102,14 @@ func (g *WaitGroup) wait(ctx context.Context, d *rt.Task, hard bool) error {
 	return err
 }
 
-// Go adds one to the counter and runs f at the same time as the caller: if that is a task, in a new task of its scheduler,
-// on its worker at first; if it is a goroutine, in a new goroutine. When f has returned, the counter goes down again. f can
-// find its task with [task.Current].
+// Go raises the counter by one and runs f concurrently. If the caller is a task, f runs as a new
+// task of the same scheduler, at first on the same worker. If the caller is a goroutine, f runs on
+// a new goroutine. When f returns, the counter falls by one. Inside f, [task.Current] returns its
+// task.
 //
-// If f calls runtime.Goexit, or panics in a task, the counter goes down too; a panic in a goroutine ends the process before
-// that. Closing the scheduler cancels tasks: if it does so before f has begun, f never runs and the counter goes down. If f is
-// nil Go panics, and the counter is as before.
+// If f calls runtime.Goexit, or panics in a task, the counter falls too. A panic on a goroutine
+// ends the process before the counter falls. If the scheduler is closed before f has begun, f never
+// runs, and the counter falls. Go panics if f is nil, and then the counter has not changed.
 func (g *WaitGroup) Go(f func()) {
 	if f == nil {
 		panic("tsync: WaitGroup.Go with a nil function")
@@ -116,12 +121,12 @@ func (g *WaitGroup) Go(f func()) {
 		go m.run()
 		return
 	}
-	if t, _ := d.Host().Spawn(m, nil); t == nil { // closed
+	if t, _ := d.Host().Spawn(m, nil); t == nil { // the scheduler is closed
 		g.Done()
 	}
 }
 
-// A member is a function that Go has been given.
+// A member is a function that was passed to Go.
 type member struct {
 	g *WaitGroup
 	f func()
@@ -138,8 +143,8 @@ func (m *member) Run(*rt.Task) {
 // Skip implements rt.Runner.
 func (m *member) Skip(*rt.Task) { m.g.Done() }
 
-// run is Run on a goroutine. If f panics it must not let go the waiters, which could end the process before the panic has
-// been printed.
+// run is Run for a goroutine. If f panics, run must not release the waiters, because they could end
+// the process before the runtime has printed the panic.
 func (m *member) run() {
 	returned := false
 	defer func() {
@@ -156,7 +161,7 @@ func (m *member) run() {
 
 var _ owner[struct{}] = (*WaitGroup)(nil)
 
-// withdraw implements owner. The bit that says that somebody waits may stay: it costs one slow Add.
+// withdraw implements owner. It may leave wgWaited set without a waiter, which costs one slow Add.
 func (g *WaitGroup) withdraw(w *waiter[struct{}]) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
