@@ -12,7 +12,8 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// TestSteadyStateDoesNotAllocate lets two tasks wait for each other in all ways that the package promises to be free.
+// TestSteadyStateDoesNotAllocate lets two tasks wait for each other in each way that the package
+// documents as free of allocations.
 func TestSteadyStateDoesNotAllocate(t *testing.T) {
 	if raceEnabled || atomicx.Modelled {
 		t.Skip("the race detector makes sync.Pool forget at random; the explorer's mutexes allocate")
@@ -26,7 +27,7 @@ func TestSteadyStateDoesNotAllocate(t *testing.T) {
 	use := func(ctx context.Context) {
 		_ = m.LockContext(ctx)
 		_ = sem.Acquire(ctx, 1)
-		yield(ctx) // so that the other one queues
+		yield(ctx) // so that the other task queues
 		sem.Release(1)
 		m.Unlock()
 	}
@@ -52,7 +53,8 @@ func TestSteadyStateDoesNotAllocate(t *testing.T) {
 	require.Less(t, allocs, 1.0)
 }
 
-// TestKeptWaiterGivesWay: a channel does not hold on for ever to the waiter of a task that comes no more.
+// TestKeptWaiterGivesWay checks that a channel replaces the waiter it keeps for a task that no
+// longer comes.
 func TestKeptWaiterGivesWay(t *testing.T) {
 	s, err := scheduler.New(scheduler.WithWorkers(1))
 	require.NoError(t, err)
@@ -64,7 +66,7 @@ func TestKeptWaiterGivesWay(t *testing.T) {
 		for range keepAfter + 1 {
 			_, _, _ = ch.Recv(c)
 		}
-		_, _, _ = end.Recv(c) // the descriptor must not serve the other one
+		_, _, _ = end.Recv(c) // keeps a alive, so that b gets a descriptor of its own
 	})
 	for range keepAfter + 1 {
 		untilWaiting(&ch.mu, &ch.recvq, 1)

@@ -13,11 +13,12 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A brokenCtx is a context whose method panics from its nth call on, counted from when it was armed.
+// A brokenCtx is a context whose method panics from its nth call on. The count begins when the
+// context is armed.
 type brokenCtx struct {
 	context.Context
 	method string
-	left   atomic.Int64 // calls that do not panic; negative while it is not armed
+	left   atomic.Int64 // calls that do not panic yet; negative if not armed
 }
 
 func newBroken(ctx context.Context, method string) *brokenCtx {
@@ -50,14 +51,14 @@ func (x *brokenCtx) Done() <-chan struct{} { x.call("Done"); return x.Context.Do
 func (x *brokenCtx) Err() error            { x.call("Err"); return x.Context.Err() }
 func (x *brokenCtx) Value(key any) any     { x.call("Value"); return x.Context.Value(key) }
 
-// recovered returns what f panics with, or nil.
+// recovered calls f and returns the value that f panics with, or nil if it does not panic.
 func recovered(f func()) (v any) {
 	defer func() { v = recover() }()
 	f()
 	return nil
 }
 
-// A bench is a primitive that has been brought into a state in which wait waits.
+// A bench is a primitive in a state in which the operation wait has to wait.
 type bench struct {
 	name string
 	make func(w *world) (wait func(ctx context.Context) error, check func(ctx context.Context) error)
@@ -70,7 +71,8 @@ func errIf(bad bool, format string, args ...any) error {
 	return nil
 }
 
-// benches has each operation that waits. check fails if the wait that did not come about has left anything behind.
+// benches has one entry for each operation that waits. check fails if the wait that was given up
+// has left anything behind.
 var benches = []bench{
 	{"Mutex", func(w *world) (wait, check func(ctx context.Context) error) {
 		m := new(Mutex)
@@ -94,7 +96,7 @@ var benches = []bench{
 		m := new(RWMutex)
 		m.TryRLock()
 		return m.LockContext, func(ctx context.Context) error {
-			ok := m.TryRLock() // no writer waits
+			ok := m.TryRLock() // fails if a writer is still queued
 			m.RUnlock()
 			m.RUnlock()
 			return errIf(!ok || !m.TryLock(), "a writer was left")
@@ -180,7 +182,7 @@ var benches = []bench{
 		r, s := a.RecvCase(), b.SendCase(1)
 		return func(ctx context.Context) error { _, err := Select(ctx, r, s); return err }, func(ctx context.Context) error {
 			_, _, got := b.TryRecv()
-			_, ok := TrySelect(r, s) // are free to be used
+			_, ok := TrySelect(r, s) // panics if a case is still in use
 			return errIf(a.TrySend(1) || got || ok, "a case was left")
 		}
 	}},
@@ -232,8 +234,9 @@ var benches = []bench{
 	}},
 }
 
-// TestBrokenContextWhileWaiting: a context whose methods panic at every point of a wait. Once the panic is recovered, the
-// primitive is as if the wait had not been, and the task's next waits end by nothing but their events.
+// TestBrokenContextWhileWaiting panics in a method of the context at each point of a wait. After
+// the panic is recovered, the primitive must be as before the wait, and only their events may end
+// the task's next waits.
 func TestBrokenContextWhileWaiting(t *testing.T) {
 	for _, b := range benches {
 		t.Run(b.name, func(t *testing.T) {
@@ -264,7 +267,7 @@ func TestBrokenContextWhileWaiting(t *testing.T) {
 							w.check(nextWaits(ctx) == nil, "%s %d: a later wait has ended early", method, n)
 							cancel(nil)
 							if v == nil && n > 0 {
-								break // it does not call the method as often as that
+								break // the operation calls the method fewer times
 							}
 						}
 					}
@@ -274,7 +277,8 @@ func TestBrokenContextWhileWaiting(t *testing.T) {
 	}
 }
 
-// nextWaits waits for an event, uncancellably and otherwise, and reports an error if the wait ends without it.
+// nextWaits waits for two events in turn, first under ctx and then under a context that never ends.
+// It returns an error if a wait ends before its event.
 func nextWaits(ctx context.Context) error {
 	for i := range 2 {
 		var set atomic.Bool
@@ -297,7 +301,8 @@ func nextWaits(ctx context.Context) error {
 	return nil
 }
 
-// TestBrokenContextAfterTheEvent: the event has come before the context panics. It counts, and the panic does not.
+// TestBrokenContextAfterTheEvent lets the context panic after the event has come. The wait must
+// succeed and drop the panic.
 func TestBrokenContextAfterTheEvent(t *testing.T) {
 	eachOf(t, []int{1, 2}, []flavour{tasks, goroutines}, func(w *world) {
 		w.do(func(ctx context.Context) {
@@ -336,7 +341,7 @@ func TestBrokenContextAfterTheEvent(t *testing.T) {
 	})
 }
 
-// A callbackCtx is a context that calls a function in Done.
+// A callbackCtx is a context whose Done calls a function.
 type callbackCtx struct {
 	context.Context
 	done func()
@@ -349,7 +354,8 @@ func (x *callbackCtx) Done() <-chan struct{} {
 	return x.Context.Done()
 }
 
-// TestCondWaitWithoutTheLock: it panics, and no Signal ends a later wait for that.
+// TestCondWaitWithoutTheLock calls Wait without holding the lock. It must panic, and no Signal may
+// end a later wait of the task because of it.
 func TestCondWaitWithoutTheLock(t *testing.T) {
 	for _, l := range []sync.Locker{new(Mutex), new(RWMutex)} {
 		each(t, func(w *world) {
@@ -366,13 +372,13 @@ func TestCondWaitWithoutTheLock(t *testing.T) {
 			d.Broadcast()
 			require.True(w.t, ch.TrySend(7))
 			<-u.done
-			// The Cond works.
+			// The Cond still works.
 			u = w.start(func(ctx context.Context) {
 				w.check(d.L.(lockerContext).LockContext(ctx) == nil && d.WaitContext(ctx) == nil, "Wait")
 				d.L.Unlock()
 			})
 			untilWaiting(&d.mu, &d.queue, 1)
-			d.L.Lock() // by now it waits
+			d.L.Lock() // u waits by the time the lock is free
 			//lint:ignore SA2001 the lock was all that was wanted
 			d.L.Unlock()
 			d.Signal()
@@ -381,7 +387,7 @@ func TestCondWaitWithoutTheLock(t *testing.T) {
 	}
 }
 
-// A signalLock is a lock whose Unlock signals its Cond, and then panics.
+// A signalLock is a lock whose Unlock signals its Cond and then panics.
 type signalLock struct {
 	Mutex
 	d *Cond
@@ -392,7 +398,8 @@ func (l *signalLock) Unlock() {
 	panic(brokenPanic)
 }
 
-// TestCondSignalAtThePanic: a Signal has come before the Unlock of Wait panics.
+// TestCondSignalAtThePanic lets a Signal come before the Unlock inside Wait panics. The Signal must
+// go to the next waiter.
 func TestCondSignalAtThePanic(t *testing.T) {
 	each(t, func(w *world) {
 		l := &signalLock{}
@@ -407,8 +414,8 @@ func TestCondSignalAtThePanic(t *testing.T) {
 	})
 }
 
-// TestNeverEndsOnce: a wait on a nil channel under a derived context is ended by the task's cancellation or by the
-// context's, and by one of the two only.
+// TestNeverEndsOnce waits on a nil channel under a derived context, and lets the cancellation of
+// the task race with that of the context. Exactly one of the two must end the wait.
 func TestNeverEndsOnce(t *testing.T) {
 	eachOf(t, []int{1, 2, 8}, []flavour{tasks}, func(w *world) {
 		for range scale(1000) {

@@ -14,25 +14,26 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A waitable is an operation that has to wait, in a state of its own.
+// A waitable is an operation on a primitive of its own, in a state in which the operation has to
+// wait.
 type waitable struct {
 	wait func(ctx context.Context) error
-	// give is what lets it go, unless it has given up.
+	// give brings about the event that the operation waits for, unless the operation has given up.
 	give func()
-	// after judges the state when both are over and the operation has returned err, and so says what must be so
-	// if "nothing has changed". It may be nil.
+	// after checks the primitive once both sides are over and the operation has returned err. If
+	// err is not nil, it checks that the operation has had no effect. It may be nil.
 	after func(t *testing.T, err error)
 	// waits reports whether the operation waits.
 	waits func() bool
 	why   rt.WaitReason
 }
 
-// queued makes a waits of a queue.
+// queued returns a waits function for a queue.
 func queued[T any](mu sync.Locker, q *queue[T]) func() bool {
 	return func() bool { return length(mu, q) == 1 }
 }
 
-// waitables has every operation of the package that can wait.
+// waitables has every operation of the package that can wait under a context.
 var waitables = map[string]func() waitable{
 	"Chan.Recv": func() waitable {
 		ch := NewChan[int](0)
@@ -186,7 +187,7 @@ var waitables = map[string]func() waitable{
 				if err := m.LockContext(ctx); err != nil {
 					return err
 				}
-				defer m.Unlock() // held in any case
+				defer m.Unlock() // WaitContext holds m even if it has failed
 				for !signalled {
 					if err := d.WaitContext(ctx); err != nil {
 						return err
@@ -234,7 +235,7 @@ var waitables = map[string]func() waitable{
 				go func() { _, err := b.WaitContext(ended); arrived <- err }()
 			},
 			after: func(t *testing.T, err error) {
-				if err != nil { // the other one is alone
+				if err != nil { // the other party waits alone
 					end(errStop)
 				}
 				require.Equal(t, err, <-arrived)
@@ -246,8 +247,8 @@ var waitables = map[string]func() waitable{
 	},
 }
 
-// TestCancelAtEveryPoint cancels every operation that waits, before, while and after what it waits for happens: either it has
-// happened to it, or to nobody.
+// TestCancelAtEveryPoint cancels every operation that waits, before, during and after its event.
+// Either the operation gets the event, or the event has had no effect.
 func TestCancelAtEveryPoint(t *testing.T) {
 	for name, fresh := range waitables {
 		t.Run(name, func(t *testing.T) {
@@ -290,7 +291,8 @@ func TestCancelAtEveryPoint(t *testing.T) {
 	}
 }
 
-// TestCancelFirst: with an ended context, nothing happens; alone, a wait ends by its cancellation.
+// TestCancelFirst cancels a wait before its event, and then tries the operation under a context
+// that has already ended. Neither may have an effect.
 func TestCancelFirst(t *testing.T) {
 	for name, fresh := range waitables {
 		t.Run(name, func(t *testing.T) {
@@ -303,7 +305,7 @@ func TestCancelFirst(t *testing.T) {
 				<-u.done
 				require.ErrorIs(w.t, result, errStop)
 				require.False(w.t, x.waits())
-				// Nor does a second try under the same context do anything.
+				// A second try under a context that has ended must not wait either.
 				ended, cancel := context.WithCancelCause(bg)
 				cancel(errStop)
 				require.ErrorIs(w.t, x.wait(ended), errStop)
@@ -315,8 +317,9 @@ func TestCancelFirst(t *testing.T) {
 	}
 }
 
-// TestWithoutCancel: under a context between which and the task there is a context.WithoutCancel, the task's cancellation ends no
-// wait, be it that the task is cancelled before the operation or while it waits. The end of a context below that one does.
+// TestWithoutCancel waits under a context that is separated from the task by context.WithoutCancel.
+// Cancelling the task before or during the wait must not end the wait. The end of a context derived
+// from that one must end it.
 func TestWithoutCancel(t *testing.T) {
 	ofTask := errors.New("of the task")
 	type ends int
@@ -373,7 +376,7 @@ func TestWithoutCancel(t *testing.T) {
 	}
 }
 
-// TestWhy: a task that waits says for what.
+// TestWhy checks that a waiting task shows what it waits for.
 func TestWhy(t *testing.T) {
 	for name, fresh := range waitables {
 		t.Run(name, func(t *testing.T) {
@@ -414,7 +417,8 @@ func TestWhy(t *testing.T) {
 	})
 }
 
-// TestNobodyStarves: what is wanted exclusively, or in bulk, is got although others want a part of it all the time.
+// TestNobodyStarves checks that a caller that wants all of a resource gets it although other
+// callers always hold a part of it.
 func TestNobodyStarves(t *testing.T) {
 	for name, fresh := range map[string]func() (big, small func(ctx context.Context) error, endBig, endSmall func()){
 		"RWMutex": func() (big, small func(ctx context.Context) error, endBig, endSmall func()) {
@@ -435,7 +439,7 @@ func TestNobodyStarves(t *testing.T) {
 				var over Event
 				for range 4 {
 					w.start(func(ctx context.Context) {
-						for !over.IsSet() { // somebody has a part nearly all the time
+						for !over.IsSet() { // so one of the four nearly always holds a part
 							w.check(small(ctx) == nil, "small")
 							yield(ctx)
 							endSmall()

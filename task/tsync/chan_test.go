@@ -25,7 +25,7 @@ func TestChanWithoutWaiting(t *testing.T) {
 	v, ok, done := ch.TryRecv()
 	require.Equal(t, []any{1, true, true}, []any{v, ok, done})
 	ch.Close()
-	v, ok, err := ch.Recv(bg) // drains first
+	v, ok, err := ch.Recv(bg) // the buffered value comes before the end
 	require.Equal(t, []any{2, true, nil}, []any{v, ok, err})
 	v, ok, err = ch.Recv(bg)
 	require.Equal(t, []any{0, false, nil}, []any{v, ok, err})
@@ -72,7 +72,7 @@ func TestChanZeroValue(t *testing.T) {
 	})
 }
 
-// TestChanFIFO: those who wait are served in order, in both directions.
+// TestChanFIFO checks that waiters are served in order, in both directions.
 func TestChanFIFO(t *testing.T) {
 	for _, capacity := range []int{0, 1, 3} {
 		each(t, func(w *world) {
@@ -165,7 +165,8 @@ func TestChanAll(t *testing.T) {
 	})
 }
 
-// TestChanCancelBefore: with an ended context nothing happens, even if it could.
+// TestChanCancelBefore checks that an operation under a context that has ended has no effect, even
+// if it need not wait.
 func TestChanCancelBefore(t *testing.T) {
 	each(t, func(w *world) {
 		ch := NewChan[int](1)
@@ -184,7 +185,8 @@ func TestChanCancelBefore(t *testing.T) {
 	})
 }
 
-// TestChanCancelQueued: one that gives up leaves the queue, and the others their places.
+// TestChanCancelQueued checks that a waiter that gives up leaves the queue and the others keep
+// their places.
 func TestChanCancelQueued(t *testing.T) {
 	each(t, func(w *world) {
 		ch := NewChan[int](0)
@@ -224,7 +226,8 @@ func TestChanCancelQueued(t *testing.T) {
 	})
 }
 
-// TestChanCancelRaces: cancellation against hand-over; what was sent is received, once, and nothing else.
+// TestChanCancelRaces lets cancellations race with hand-overs. Each value that was sent must be
+// received once, and nothing else.
 func TestChanCancelRaces(t *testing.T) {
 	for _, capacity := range []int{0, 2} {
 		each(t, func(w *world) {
@@ -259,7 +262,7 @@ func TestChanCancelRaces(t *testing.T) {
 					r.cancel(errStop)
 				}
 			}
-			// Senders that are left over are served here, receivers by Close.
+			// This loop serves the senders that are left over. Close serves the receivers.
 			for open.state.Load() != 0 {
 				if v, ok, done := ch.TryRecv(); done && ok {
 					received.Add(int64(v))
@@ -277,7 +280,7 @@ func TestChanCancelRaces(t *testing.T) {
 	}
 }
 
-// What goroutines wait with in one synctest bubble does not get into another, or out of it.
+// Waiters of goroutines must not move from one synctest bubble to another, or out of a bubble.
 func TestGoroutinesWaitInBubbles(t *testing.T) {
 	wait := func(t *testing.T) {
 		ch := NewChan[int](0)

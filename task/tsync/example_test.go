@@ -10,7 +10,7 @@ import (
 	"github.com/heddle-go/heddle/task/tsync"
 )
 
-// Tasks produce; an ordinary goroutine, which has a context that is no task's, consumes.
+// Tasks produce values. An ordinary goroutine, with a context of its own, consumes them.
 func ExampleChan() {
 	sched, err := scheduler.New()
 	if err != nil {
@@ -77,7 +77,7 @@ func ExampleSelect() {
 	// enough
 }
 
-// The functions of the cases get what was received.
+// The function of the chosen case gets what the case received.
 func ExampleOnRecv() {
 	sched, err := scheduler.New()
 	if err != nil {
@@ -127,7 +127,7 @@ func ExampleMutex() {
 	)
 	err = sched.Go(func(c *task.Ctx) {
 		for i := range 100 {
-			all.Go(func() { // a task, since a task calls
+			all.Go(func() { // runs as a task, because a task calls Go
 				m.Lock()
 				defer m.Unlock()
 				total += i
@@ -145,7 +145,8 @@ func ExampleMutex() {
 	// Output: 4950
 }
 
-// One task at a time works for each account; those of different accounts do not wait for each other.
+// One task at a time works on each account. Tasks for different accounts do not wait for each
+// other.
 func ExampleKeyedMutex() {
 	sched, err := scheduler.New()
 	if err != nil {
@@ -160,11 +161,11 @@ func ExampleKeyedMutex() {
 		name := [...]string{"warp", "weft"}[i%2]
 		g.Go(func(c *task.Ctx) error {
 			if err := accounts.LockContext(c, name); err != nil {
-				return err // the task was cancelled; the account is not locked
+				return err // the task was cancelled, and the account is not locked
 			}
 			defer accounts.Unlock(name)
 			old := *balance[name]
-			c.Yield() // asks a server, say
+			c.Yield() // for example, while it asks a server
 			*balance[name] = old + i
 			return nil
 		})
@@ -174,7 +175,8 @@ func ExampleKeyedMutex() {
 	// Output: 2450 2500 <nil>
 }
 
-// Two tasks send each other what they have to do. With a bound on both channels, each could wait for the other.
+// Two tasks send work to each other. If both channels were bounded, each task could wait for room
+// in the other's channel.
 func ExampleNewUnbounded() {
 	sched, err := scheduler.New()
 	if err != nil {
@@ -186,7 +188,7 @@ func ExampleNewUnbounded() {
 	sched.Go(func(c *task.Ctx) {
 		defer receipts.Close()
 		for n := range orders.All(c) {
-			receipts.TrySend(fmt.Sprint("order ", n)) // never waits, and always sends
+			receipts.TrySend(fmt.Sprint("order ", n)) // never waits and always sends
 		}
 	})
 	err = sched.Go(func(c *task.Ctx) {

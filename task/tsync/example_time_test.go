@@ -10,7 +10,7 @@ import (
 	"github.com/heddle-go/heddle/task/tsync"
 )
 
-// A timer's C is a case of a select as any channel is.
+// A timer's C can be a case of a select like any other channel.
 func ExampleNewTimer() {
 	sched, err := scheduler.New()
 	if err != nil {
@@ -32,7 +32,7 @@ func ExampleNewTimer() {
 	// Output: too late
 }
 
-// The function is a task of its own, which may wait.
+// The function runs as a task of its own, which may wait.
 func ExampleAfterFunc() {
 	sched, err := scheduler.New()
 	if err != nil {

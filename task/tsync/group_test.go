@@ -18,7 +18,7 @@ func TestWaitGroup(t *testing.T) {
 		var g WaitGroup
 		require.NoError(w.t, g.WaitContext(bg))
 		requirePanics(w.t, "negative counter", g.Done)
-		for range 3 { // it serves again
+		for range 3 { // the WaitGroup can be used again
 			g.Add(5)
 			var done atomic.Int32
 			for range 3 {
@@ -53,7 +53,7 @@ func TestWaitGroupCancel(t *testing.T) {
 	})
 }
 
-// TestWaitGroupRounds: a Done of one round never lets go the Wait of the next.
+// TestWaitGroupRounds checks that a Done of one round never ends a Wait of the next.
 func TestWaitGroupRounds(t *testing.T) {
 	each(t, func(w *world) {
 		var g WaitGroup
@@ -92,7 +92,7 @@ func TestWaitGroupGo(t *testing.T) {
 	require.NoError(t, s.Go(func(c *task.Ctx) {
 		g.Go(func() {
 			count()
-			g.Go(count) // the caller is a task again
+			g.Go(count) // here a task calls Go again
 		})
 		g.Go(func() { panic("counts as done") })
 		g.Go(runtime.Goexit)
@@ -117,7 +117,8 @@ func TestWaitGroupGo(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-// TestWaitGroupGoNeverRun: a function that Close keeps from running does not stay counted, nor one that comes after.
+// TestWaitGroupGoNeverRun checks that a function that Close keeps from running does not stay
+// counted, nor one passed to Go after Close.
 func TestWaitGroupGoNeverRun(t *testing.T) {
 	s, err := scheduler.New(scheduler.WithWorkers(1))
 	require.NoError(t, err)
@@ -128,7 +129,7 @@ func TestWaitGroupGoNeverRun(t *testing.T) {
 	s.Go(func(c *task.Ctx) {
 		g.Go(func() { ran.Add(1) })
 		close(started)
-		<-c.Done() // holds the only worker until Close
+		<-c.Done() // occupies the only worker until Close
 		after.Go(func() { ran.Add(1) })
 	})
 	<-started

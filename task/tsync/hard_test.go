@@ -13,7 +13,7 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A hardWait is an operation that nothing but its event ends, in a state in which it has to wait.
+// A hardWait is an operation that only its event can end, in a state in which it has to wait.
 type hardWait struct {
 	wait, give func()
 	waits      func() bool
@@ -83,8 +83,9 @@ var hardWaits = map[string]func() hardWait{
 	},
 }
 
-// TestHardWaits: an operation without a context parks the task, or blocks the goroutine, that calls it. A cancellation before
-// or during the wait does not end it; its event does, and the next wait of the task is as if nothing had been.
+// TestHardWaits checks that an operation without a context parks the calling task or blocks the
+// calling goroutine, and that a cancellation before or during the wait does not end it. The event
+// does end it, and the task's next wait works as usual.
 func TestHardWaits(t *testing.T) {
 	for name, fresh := range hardWaits {
 		t.Run(name, func(t *testing.T) {
@@ -117,7 +118,8 @@ func TestHardWaits(t *testing.T) {
 						require.Equal(w.t, x.why, d.Status().WaitReason(), "%v", d.Status().WaitReason())
 					}
 					u.cancel(errStop)
-					// Another task runs on the worker meanwhile: the wait parks.
+					// Another task can run on the worker meanwhile, because the wait parks its
+					// task.
 					if w.f == tasks {
 						require.NoError(w.t, w.s.Go(func(*task.Ctx) {}).Wait())
 					}
@@ -131,7 +133,8 @@ func TestHardWaits(t *testing.T) {
 	}
 }
 
-// TestUncontendedIsNoYield: what does not wait does not look at the task, which may have been cancelled.
+// TestUncontendedIsNoYield checks that an operation without a context that need not wait ignores
+// the task's cancellation.
 func TestUncontendedIsNoYield(t *testing.T) {
 	eachOf(t, []int{1}, []flavour{tasks}, func(w *world) {
 		w.do(func(ctx context.Context) {
@@ -164,7 +167,7 @@ func TestUncontendedIsNoYield(t *testing.T) {
 	})
 }
 
-// TestCondOfNativeLocks: a Cond works with any sync.Locker.
+// TestCondOfNativeLocks checks that a Cond works with any sync.Locker.
 func TestCondOfNativeLocks(t *testing.T) {
 	var rw RWMutex
 	var native sync.Mutex
@@ -192,7 +195,7 @@ func TestCondOfNativeLocks(t *testing.T) {
 	}
 }
 
-// TestLockersMeet: the forms with and without a context are one lock.
+// TestLockersMeet checks that the forms with and without a context lock the same lock.
 func TestLockersMeet(t *testing.T) {
 	each(t, func(w *world) {
 		var m Mutex
@@ -258,7 +261,8 @@ func TestOnce(t *testing.T) {
 		o.Do(func() { n++ })
 		require.Equal(w.t, 1, n)
 
-		// The panic of the function is its caller's alone; the others wait for its end.
+		// The panic of the function goes to its own caller alone. The other callers wait until the
+		// function has ended.
 		var p Once
 		hold := NewChan[int](0)
 		w.start(func(ctx context.Context) {

@@ -29,7 +29,8 @@ func TestKeyedMutexWithoutWaiting(t *testing.T) {
 	require.Empty(t, k.keys)
 }
 
-// TestKeyedMutexKeys: a key that cannot be hashed or found again is refused, and leaves nothing behind.
+// TestKeyedMutexKeys checks that Lock refuses a key that cannot be hashed or found again, and
+// leaves nothing behind.
 func TestKeyedMutexKeys(t *testing.T) {
 	var k KeyedMutex[any]
 	for _, f := range []func(key any){k.Lock, func(key any) { k.TryLock(key) }, func(key any) { _ = k.LockContext(bg, key) }} {
@@ -43,7 +44,8 @@ func TestKeyedMutexKeys(t *testing.T) {
 	require.Len(t, k.keys, 2)
 }
 
-// TestKeyedMutexExcludes: one at a time for each key, also while others give up.
+// TestKeyedMutexExcludes checks that one caller at a time holds a key, also while other callers
+// give up.
 func TestKeyedMutexExcludes(t *testing.T) {
 	each(t, func(w *world) {
 		const keys = 3
@@ -88,7 +90,8 @@ func TestKeyedMutexExcludes(t *testing.T) {
 	})
 }
 
-// TestKeyedMutexFIFO: the tasks that wait for a key get it in order, and it is freed by the last.
+// TestKeyedMutexFIFO checks that tasks get a key in the order in which they wait, and that the last
+// one frees the entry.
 func TestKeyedMutexFIFO(t *testing.T) {
 	each(t, func(w *world) {
 		var k KeyedMutex[int]
@@ -110,7 +113,7 @@ func TestKeyedMutexFIFO(t *testing.T) {
 	})
 }
 
-// TestKeyedMutexGivesBack: the keys that were locked take no memory any more.
+// TestKeyedMutexGivesBack checks that keys that are no longer locked take no memory.
 func TestKeyedMutexGivesBack(t *testing.T) {
 	var k KeyedMutex[int]
 	const n = 10_000

@@ -13,14 +13,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A history is what the units of a test did, and when.
+// A history records what the units of a test did, and when.
 type history struct {
 	mu    sync.Mutex
 	begun time.Time
 	ops   []porcupine.Operation
 }
 
-// do runs f, whose result is what it did, and records it.
+// do runs f and records the operation in with the result of f.
 func (h *history) do(client int, in any, f func() any) {
 	call := time.Since(h.begun).Nanoseconds()
 	out := f()
@@ -40,7 +40,8 @@ func (h *history) require(t *testing.T, m porcupine.Model) {
 	}
 }
 
-// histories runs random histories in each flavour. client does one client's part.
+// histories checks random histories against the model, in each flavour. client does the operations
+// of one client.
 func histories(t *testing.T, model func(w *world) porcupine.Model, client func(w *world, h *history, ctx context.Context, id int, r *rand.Rand)) {
 	eachOf(t, []int{1, 2, 8}, []flavour{tasks, derived, goroutines, mixture}, func(w *world) {
 		for seed := range uint64(scale(20)) {
@@ -52,7 +53,7 @@ func histories(t *testing.T, model func(w *world) porcupine.Model, client func(w
 					client(w, h, ctx, id, rand.New(rand.NewPCG(seed, uint64(id))))
 				}))
 			}
-			// Those that are left waiting are cancelled, by and by.
+			// Units that still wait are cancelled one after the other.
 			for i := 0; ; i++ {
 				if i%2 == 1 {
 					us[i/2%len(us)].cancel(errStop)
@@ -60,7 +61,7 @@ func histories(t *testing.T, model func(w *world) porcupine.Model, client func(w
 				if allDone(us) {
 					break
 				}
-				time.Sleep(50 * time.Microsecond) // a pause between cancellations, on which nothing depends
+				time.Sleep(50 * time.Microsecond) // the next cancellation comes later; nothing depends on this pause
 			}
 			w.wait()
 			h.require(w.t, m)
@@ -87,8 +88,8 @@ type chanIn struct {
 type chanOut struct {
 	v      int
 	ok     bool
-	done   bool // it happened
-	closed bool // it panicked
+	done   bool // the operation succeeded
+	closed bool // the operation panicked because the channel was closed
 }
 
 type chanState struct {
@@ -96,9 +97,9 @@ type chanState struct {
 	closed bool
 }
 
-// chanModel is a queue. An unbuffered channel is taken for one that may hold a single value between its
-// send and its receipt, and its tries may fail at any time: what the model cannot see of a
-// rendezvous, TestChanRendezvous checks.
+// chanModel is a queue. It models an unbuffered channel as one that holds a single value between
+// its send and its receive, and lets TrySend and TryRecv fail at any time. TestChanRendezvous
+// checks what this model cannot see of a rendezvous.
 func chanModel(capacity int) porcupine.Model {
 	limit := max(capacity, 1)
 	return porcupine.Model{
@@ -114,7 +115,7 @@ func chanModel(capacity int) porcupine.Model {
 				if out.closed {
 					return s.closed, s
 				}
-				if !out.done { // cancelled, or not possible
+				if !out.done { // cancelled, or not possible without waiting
 					return in.op == "send" || capacity == 0 || !s.closed && len(s.buf) == limit, s
 				}
 				return !s.closed && len(s.buf) < limit, chanState{append(slices.Clone(s.buf), in.v), s.closed}
@@ -188,12 +189,13 @@ func TestChanLinearizable(t *testing.T) {
 	}
 }
 
-// TestChanRendezvous: a Send on an unbuffered channel returns only after the Recv that it met has begun.
+// TestChanRendezvous checks that a Send on an unbuffered channel returns only after the Recv that
+// takes its value has begun.
 func TestChanRendezvous(t *testing.T) {
 	each(t, func(w *world) {
 		ch := NewChan[int](0)
 		n := scale(1000)
-		begun := 0 // written before each Recv, read after each Send: ordered by the channel
+		begun := 0 // written before each Recv and read after each Send: the channel orders the accesses
 		w.start(func(ctx context.Context) {
 			for i := range n {
 				w.check(ch.Send(ctx, i) == nil && begun >= i+1, "Send %d returned with %d Recvs", i, begun)
@@ -225,7 +227,7 @@ func TestSemaphoreLinearizable(t *testing.T) {
 			switch {
 			case in.op == "release":
 				return used >= in.n, used - in.n
-			case !ok: // cancelled, or not tried since others wait
+			case !ok: // cancelled, or not taken because others wait
 				return true, used
 			}
 			return used+in.n <= size, used + in.n
@@ -268,7 +270,7 @@ func TestRWMutexLinearizable(t *testing.T) {
 				return !ok || free, write(s, ok)
 			case "tryLock":
 				return ok == free, write(s, ok)
-			case "rlock", "tryRLock": // the latter fails also while a writer waits
+			case "rlock", "tryRLock": // TryRLock fails also while a writer waits
 				if ok {
 					return !s.writing, rwState{s.readers + 1, false}
 				}
@@ -308,7 +310,7 @@ func TestRWMutexLinearizable(t *testing.T) {
 	})
 }
 
-// write is the state after a Lock that did or did not succeed.
+// write returns the state after a Lock that has succeeded if ok.
 func write(s rwState, ok bool) rwState {
 	if ok {
 		return rwState{writing: true}
@@ -316,7 +318,7 @@ func write(s rwState, ok bool) rwState {
 	return s
 }
 
-// TestCheckerRejects: a history that loses a value is seen as one.
+// TestCheckerRejects checks that the checker rejects a history that loses a value.
 func TestCheckerRejects(t *testing.T) {
 	op := func(client int, in chanIn, call int64, out chanOut) porcupine.Operation {
 		return porcupine.Operation{ClientId: client, Input: in, Call: call, Output: out, Return: call + 1}

@@ -24,23 +24,23 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// patience is how long something may take before a test calls it hung. Nothing waits for it to pass.
+// patience is the time after which a test reports that it hangs. No test waits for it to pass.
 const patience = 5 * time.Minute
 
 // errStop is the cause of the tests' cancellations.
 var errStop = errors.New("stop")
 
-// A flavour says who runs a test.
+// A flavour says whether tasks or goroutines do the operations of a test.
 type flavour string
 
 const (
 	tasks      flavour = "tasks"
-	derived    flavour = "derived" // tasks that pass a context derived from theirs
+	derived    flavour = "derived" // tasks that pass a context derived from their Ctx
 	goroutines flavour = "goroutines"
 	mixture    flavour = "mixture"
 )
 
-// A world runs the units of a test: tasks or goroutines.
+// A world runs the units of a test.
 type world struct {
 	t     *testing.T
 	s     *scheduler.Scheduler
@@ -68,7 +68,7 @@ func eachOf(t *testing.T, counts []int, fs []flavour, test func(w *world)) {
 	for _, f := range fs {
 		for _, n := range counts {
 			if f == goroutines && n != counts[0] {
-				continue // it makes no difference
+				continue // for goroutines the number of workers makes no difference
 			}
 			t.Run(fmt.Sprintf("%s/workers=%d", f, n), func(t *testing.T) {
 				s, err := scheduler.New(scheduler.WithWorkers(n))
@@ -97,7 +97,7 @@ func (w *world) start(f func(ctx context.Context)) *unit {
 	w.units++
 	u := &unit{done: make(chan struct{})}
 	w.wg.Add(1)
-	started := make(chan struct{}) // a task that is cancelled before it starts never does
+	started := make(chan struct{}) // waited for, because a task cancelled before it starts never runs
 	run := func(ctx context.Context) {
 		close(started)
 		defer w.wg.Done()
@@ -141,7 +141,7 @@ func (w *world) start(f func(ctx context.Context)) *unit {
 // do runs f in a unit and waits for it.
 func (w *world) do(f func(ctx context.Context)) { <-w.start(f).done }
 
-// wait waits for all units and reports what they found.
+// wait waits for all units and fails the test if a check has failed.
 func (w *world) wait() {
 	w.t.Helper()
 	w.wg.Wait()
@@ -169,7 +169,7 @@ type lockerContext interface {
 	LockContext(ctx context.Context) error
 }
 
-// length returns how many wait in q.
+// length returns the number of waiters in q.
 func length[T any](mu sync.Locker, q *queue[T]) int {
 	mu.Lock()
 	defer mu.Unlock()
@@ -180,19 +180,19 @@ func length[T any](mu sync.Locker, q *queue[T]) int {
 	return n
 }
 
-// until spins until f holds. A test that hangs here is ended by its world.
+// until spins until f holds. If it never does, the world that runs the test ends it.
 func until(f func() bool) {
 	for !f() {
 		runtime.Gosched()
 	}
 }
 
-// untilWaiting waits until n wait in q.
+// untilWaiting waits until n waiters stand in q.
 func untilWaiting[T any](mu sync.Locker, q *queue[T], n int) {
 	until(func() bool { return length(mu, q) == n })
 }
 
-// scale makes n smaller where time is dear.
+// scale reduces n where the tests run slowly.
 func scale(n int) int {
 	if raceEnabled {
 		n /= 5
@@ -234,7 +234,7 @@ func indexOf(cases []Case, chosen Case) int {
 	return slices.Index(cases, chosen)
 }
 
-// yield lets others run, if the caller is a task or not.
+// yield lets others run, whether the caller is a task or a goroutine.
 func yield(ctx context.Context) {
 	if c, ok := task.From(ctx); ok {
 		c.Yield()

@@ -14,23 +14,24 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A stage has tasks for a model: real descriptors, each alone on a worker that only parks. Where a scheduler would
-// switch to another task, the model's thread blocks until its task has been queued.
+// A stage provides the tasks of a model. They are real descriptors, each alone on a worker that can
+// only park. Where a scheduler would switch to another task, the model's thread blocks until its
+// task is queued.
 type stage struct {
 	rt.Scheduler
 	home  rt.Shared
 	tasks []*actor
-	help  func() // of the task that has asked for it, until a thread takes it
+	help  func() // the function of Assist, until a thread of the model takes it
 }
 
-// An actor is a task, and the worker it runs on.
+// An actor is a task and the worker that it runs on.
 type actor struct {
 	rt.Host
 	rt.Worker
 	s      *stage
 	d      *rt.Task
 	c      *task.Ctx
-	queued int // how often it has been queued and not run since
+	queued int // how often the task has been queued since it last ran
 }
 
 func newStage(n int) *stage {
@@ -81,10 +82,11 @@ func (a *actor) cancel() {
 	}
 }
 
-// random explores what is too large for a complete search, and what that does not reach.
+// random explores schedules at random. It is for models that are too large for a complete search,
+// and for schedules beyond the bound of one.
 var random = explore.Config{Mode: explore.PCT, MaxSchedules: 5_000, Seed: 1}
 
-// exploreBoth explores all schedules with so many preemptions, and random ones.
+// exploreBoth explores all schedules with at most the given number of preemptions, and random ones.
 func exploreBoth(t *testing.T, preemptions int, setup func(*explore.Model)) {
 	t.Helper()
 	explore.Run(t, explore.Config{Preemptions: preemptions}, setup)
@@ -101,7 +103,7 @@ func requireCaught(t *testing.T, setup func(*explore.Model)) *explore.Failure {
 
 // ---- Mutex
 
-// A locking is how tasks of a model lock and unlock.
+// A locking says how the tasks of a model lock and unlock.
 type locking struct {
 	lock   func(m *Mutex, c *task.Ctx) error
 	unlock func(m *Mutex)
@@ -112,8 +114,8 @@ var rightLocking = locking{
 	unlock: (*Mutex).Unlock,
 }
 
-// excludes is n tasks that lock a mutex each, of which the last is cancelled meanwhile if cancels is set. A task that is lost in the queue is
-// a deadlock.
+// excludes is a model of n tasks that each lock and unlock one mutex. If cancels is set, the last
+// task is cancelled meanwhile. A task that is forgotten in the queue shows as a deadlock.
 func excludes(n int, cancels bool, l locking) func(*explore.Model) {
 	return func(m *explore.Model) {
 		s := newStage(n)
@@ -159,7 +161,8 @@ func TestModelMutex(t *testing.T) {
 	explore.Run(t, random, excludes(3, true, rightLocking))
 }
 
-// An Unlock that does not see, in the same step in which it unlocks, that somebody has queued, leaves him there.
+// The planted Unlock looks for waiters and unlocks in two steps. It leaves a task that queues in
+// between waiting for ever.
 func TestModelMutexUnlockWithoutCAS(t *testing.T) {
 	l := rightLocking
 	l.unlock = func(m *Mutex) {
@@ -173,7 +176,8 @@ func TestModelMutexUnlockWithoutCAS(t *testing.T) {
 	require.Equal(t, explore.Deadlock, f.Kind)
 }
 
-// So does a Lock that queues without looking again whether the mutex is free.
+// The planted Lock queues without looking again whether the mutex is free. It waits for ever if an
+// Unlock came in between.
 func TestModelMutexQueuesWithoutLooking(t *testing.T) {
 	l := rightLocking
 	l.lock = func(m *Mutex, c *task.Ctx) error {
@@ -193,12 +197,14 @@ func TestModelMutexQueuesWithoutLooking(t *testing.T) {
 	require.Equal(t, explore.Deadlock, f.Kind)
 }
 
-// careless is a place that lets a waiter go without looking whether it has been taken.
+// careless is an owner whose withdraw always succeeds, even if a waker has already claimed the
+// waiter.
 type careless struct{ m *Mutex }
 
 func (o careless) withdraw(w *waiter[bool]) bool { o.m.withdraw(w); return true }
 
-// A cancelled Lock that leaves although the mutex has been handed to it takes that with it. (The mutant hands over always.)
+// A cancelled Lock that gives up although Unlock has handed it the mutex leaves the mutex locked
+// for ever. Both variants always hand over, and the planted one has a careless owner.
 func TestModelMutexGivesUpAfterHandOver(t *testing.T) {
 	with := func(withdraw func(m *Mutex) owner[bool]) locking {
 		l := rightLocking
@@ -223,14 +229,15 @@ func TestModelMutexGivesUpAfterHandOver(t *testing.T) {
 
 // ---- RWMutex
 
-// A library is readers and writers of a model, and how they unlock.
+// A library says how many readers and writers a model has, and how they unlock.
 type library struct {
 	readers, writers int
-	cancels          bool // the first writer
+	cancels          bool // the first writer is cancelled
 	runlock, unlock  func(rw *RWMutex)
 }
 
-// model checks that a writer is alone, and that in the end the lock is free and no waiter has been left in a queue.
+// model checks that a writer is always alone inside, and that at the end the lock is free and both
+// queues are empty.
 func (l library) model(m *explore.Model) {
 	s := newStage(l.readers + l.writers)
 	var rw RWMutex
@@ -297,7 +304,8 @@ func TestModelRWMutex(t *testing.T) {
 	}
 }
 
-// An unlock that looks for waiters first, and then unlocks, leaves those that come in between.
+// The planted unlocks look for waiters first and then unlock in a second step. They leave a waiter
+// that queues in between waiting for ever.
 func TestModelRWMutexUnlockWithoutCAS(t *testing.T) {
 	l := library{readers: 1, writers: 1, runlock: func(rw *RWMutex) {
 		if s := rw.state.Load(); s&rwQueued == 0 {
@@ -319,7 +327,7 @@ func TestModelRWMutexUnlockWithoutCAS(t *testing.T) {
 
 // ---- Chan
 
-// A talk is what the tasks of a model do with a channel.
+// A talk says how the tasks of a model use a channel.
 type talk struct {
 	send  func(ch *Chan[int], c *task.Ctx, v int) error
 	recv  func(ch *Chan[int], c *task.Ctx) (int, bool, error)
@@ -332,21 +340,22 @@ var rightTalk = talk{
 	close: func(ch *Chan[int]) { ch.Close() },
 }
 
-// A chat is a model of a channel: how many send and receive, how often each, and what else happens.
+// A chat is a model of a channel with senders and receivers, and other parties that interfere.
 type chat struct {
 	talk
 	capacity           int
 	senders, receivers int
 	each               int
-	paired             bool // the channel begins so, between the first sender and the first receiver
-	cancelSender       bool // the first
-	cancelReceiver     bool // the first
-	closes             bool // while they send and receive
-	sweeps             bool // who is left over is cancelled
+	paired             bool // the channel begins paired, between the first sender and receiver
+	cancelSender       bool // the first sender is cancelled
+	cancelReceiver     bool // the first receiver is cancelled
+	closes             bool // another thread closes the channel meanwhile
+	sweeps             bool // tasks that wait at the end are cancelled
 }
 
-// model checks that what was sent has been received, once, and nothing else; what is left waiting when all others are
-// through is cancelled, or let go by Close.
+// model checks that each value that was sent has been received once, or is still in the buffer, and
+// that nothing else has been received. When all other threads are through, the sweeper cancels the
+// tasks that still wait, or Close has ended their waits.
 func (x chat) model(m *explore.Model) {
 	s := newStage(x.senders + x.receivers)
 	ch := NewChan[int](x.capacity)
@@ -357,7 +366,7 @@ func (x chat) model(m *explore.Model) {
 			ch.kept[dir].Store(w)
 		}
 	} else {
-		ch.lock() // which makes it queued
+		ch.lock() // makes the channel queued
 		ch.mu.Unlock()
 	}
 	var sent, got []int
@@ -401,7 +410,7 @@ func (x chat) model(m *explore.Model) {
 	if x.closes {
 		m.Thread("closer", func() { x.close(ch) })
 	} else if x.sweeps || x.cancelSender || x.cancelReceiver {
-		// Who has lost his partner is let go when nobody else can go on.
+		// The sweeper cancels the tasks whose partners are gone, when no other thread can go on.
 		m.Thread("sweeper", func() {
 			for _, a := range s.tasks {
 				explore.Block("rest", func() bool {
@@ -455,7 +464,8 @@ func TestModelChan(t *testing.T) {
 	explore.Run(t, random, chat{talk: rightTalk, capacity: 1, senders: 2, receivers: 1, each: 2, cancelSender: true}.model)
 }
 
-// Two tasks that both find a lone sender, and take its bit out without CAS, both get its value.
+// The planted Recv takes the bit of a waiting sender out without a CAS. Two receivers can then both
+// get its value.
 func TestModelChanMeetsWithoutCAS(t *testing.T) {
 	x := rightTalk
 	x.recv = func(ch *Chan[int], c *task.Ctx) (int, bool, error) {
@@ -476,7 +486,8 @@ func TestModelChanMeetsWithoutCAS(t *testing.T) {
 	require.NotEqual(t, explore.Deadlock, f.Kind)
 }
 
-// A lone waiter that is not put into the queue when the channel becomes queued is never found again.
+// The planted unpair does not queue the waiter of a paired channel. No party finds that waiter any
+// more.
 func TestModelChanUnpairForgets(t *testing.T) {
 	x := rightTalk
 	x.close = func(ch *Chan[int]) {
@@ -491,7 +502,8 @@ func TestModelChanUnpairForgets(t *testing.T) {
 	require.Equal(t, explore.Deadlock, f.Kind)
 }
 
-// A cancelled sender that leaves without taking its waiter back says that it has not sent what is received.
+// The planted Send gives up when it is cancelled, without taking its waiter back. It then reports
+// that nothing was sent, although a receiver gets its value.
 func TestModelChanGivesUpAfterHandOver(t *testing.T) {
 	x := rightTalk
 	x.send = func(ch *Chan[int], c *task.Ctx, v int) error {
@@ -519,11 +531,13 @@ func TestModelChanGivesUpAfterHandOver(t *testing.T) {
 
 // ---- Select
 
-// A choice is how the tasks of a model select.
+// A choice says how the tasks of a model select.
 type choice func(c *task.Ctx, cases ...Case) (int, error)
 
-// choose is two tasks that each send on one of two channels and receive on the other, in opposite directions if crossed, so that
-// either of them can serve the other in two ways; and maybe somebody who closes, cancels or just receives.
+// choose is a model of two tasks that each select between a send on one channel and a receive on
+// the other, in opposite directions. So each can serve the other in two ways. If set, cancels adds
+// a thread that cancels the first task, and closes one that closes both channels. others is the
+// number of additional receivers.
 func choose(sel choice, cancels, closes bool, others int) func(*explore.Model) {
 	return func(m *explore.Model) {
 		modelSeed = 1
@@ -608,7 +622,8 @@ func TestModelSelect(t *testing.T) {
 	explore.Run(t, random, choose(rightSelect, true, false, 2))
 }
 
-// selectWith is Select, without what it does for special cases, and with other ways to lock and to win.
+// selectWith is Select without its special cases. If together is false, it locks the channels one
+// at a time instead of all together.
 func selectWith(c *task.Ctx, cases []Case, together bool) (int, error) {
 	d := (*rt.Task)(c)
 	s := newSelection(d, cases)
@@ -666,8 +681,8 @@ func selectWith(c *task.Ctx, cases []Case, together bool) (int, error) {
 	return s.index, nil
 }
 
-// The copy is right; if it looks at the channels one by one, and then stands in the queues one by one, two that do so
-// miss each other.
+// Select is right with all channels locked together. If two selects try the channels one by one,
+// and then queue on them one by one, they can miss each other.
 func TestModelSelectOneByOne(t *testing.T) {
 	defer func() { modelSeed = 0 }()
 	exploreBoth(t, 2, choose(func(c *task.Ctx, cases ...Case) (int, error) { return selectWith(c, cases, true) }, false, false, 0))
@@ -675,7 +690,8 @@ func TestModelSelectOneByOne(t *testing.T) {
 	require.Equal(t, explore.Deadlock, f.Kind)
 }
 
-// A select that does not leave the queues of the cases which it did not choose takes from others what they are sent.
+// The planted select stays in the queues of the cases that it did not choose. It takes values that
+// others should receive.
 func TestModelSelectStaysQueued(t *testing.T) {
 	defer func() { modelSeed = 0 }()
 	sel := func(c *task.Ctx, cases ...Case) (int, error) {
@@ -716,16 +732,17 @@ func TestModelSelectStaysQueued(t *testing.T) {
 
 // ---- Select with native channels
 
-// A hybrid is a model of a task that selects over a native channel, a Chan from which it receives, and one to which it sends, and of what happens
-// meanwhile.
+// A hybrid is a model of a task that selects between a native channel, a Chan that it receives
+// from, and a Chan that it sends to, and of other parties that interfere.
 type hybrid struct {
 	rounds                  int
-	native, closes          bool // a value comes on the native channel; it is closed
-	sends, receives, cancel bool // another party sends on the one Chan; receives from the other; the task is cancelled
+	native, closes          bool // a value is sent on the native channel; the native channel is closed
+	sends, receives, cancel bool // another party sends on in; receives from out; cancels the task
 	sel                     choice
 }
 
-// model checks that each select does one case, and that what was sent on any channel is received or is still there.
+// model checks that each select does exactly one case, and that each value that was sent is
+// received once or is still there.
 func (x hybrid) model(m *explore.Model) {
 	s := newStage(1)
 	a := s.tasks[0]
@@ -736,7 +753,7 @@ func (x hybrid) model(m *explore.Model) {
 		defer func() { over = true }()
 		n, r, t := RecvNative(native), in.RecvCase(), out.SendCase(100)
 		for range x.rounds {
-			n.Value, r.Value = -1, -1 // not those of a round before
+			n.Value, r.Value = -1, -1 // forgets the values of the previous round
 			k, err := x.sel(a.c, n, r, t)
 			switch {
 			case err != nil:

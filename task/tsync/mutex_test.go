@@ -50,7 +50,7 @@ func TestMutexExcludes(t *testing.T) {
 	})
 }
 
-// TestMutexFIFO: with nobody to overtake them, those who wait get the mutex in order.
+// TestMutexFIFO checks that waiters get the mutex in order if no other caller overtakes them.
 func TestMutexFIFO(t *testing.T) {
 	each(t, func(w *world) {
 		var m Mutex
@@ -71,8 +71,8 @@ func TestMutexFIFO(t *testing.T) {
 	})
 }
 
-// TestMutexHandsOver: a waiter that was overtaken gets the mutex from the next Unlock, and nobody else can come
-// between.
+// TestMutexHandsOver checks that the next Unlock hands the mutex to a waiter that was overtaken,
+// and that no other caller can take it in between.
 func TestMutexHandsOver(t *testing.T) {
 	each(t, func(w *world) {
 		handed := false
@@ -82,7 +82,7 @@ func TestMutexHandsOver(t *testing.T) {
 			u := w.start(func(ctx context.Context) { w.check(m.LockContext(ctx) == nil, "Lock") })
 			untilWaiting(&m.mu, &m.queue, 1)
 			m.Unlock()
-			if !m.TryLock() { // it was faster
+			if !m.TryLock() { // the waiter was faster
 				<-u.done
 				continue
 			}
@@ -127,7 +127,7 @@ func TestMutexCancelQueued(t *testing.T) {
 	})
 }
 
-// TestMutexCancelRaces: cancellation against Unlock; afterwards the mutex is free.
+// TestMutexCancelRaces lets cancellations race with Unlock. At the end the mutex must be free.
 func TestMutexCancelRaces(t *testing.T) {
 	each(t, func(w *world) {
 		var m Mutex

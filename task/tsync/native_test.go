@@ -65,8 +65,8 @@ func TestSelectNativeWaits(t *testing.T) {
 	})
 }
 
-// TestSelectNativeExactlyOnce: selects on native channels and on those of this package, some of them cancelled. What was sent is
-// received once, whichever party is faster.
+// TestSelectNativeExactlyOnce runs selects on native channels and channels of this package, and
+// cancels some of them. Each value that was sent must be received once, whichever party is faster.
 func TestSelectNativeExactlyOnce(t *testing.T) {
 	each(t, func(w *world) {
 		native, second, ch := make(chan int64), make(chan int64, 2), NewChan[int64](0)
@@ -103,7 +103,7 @@ func TestSelectNativeExactlyOnce(t *testing.T) {
 					case 1:
 						second <- i
 					default:
-						// Many of these give up.
+						// Many of these sends give up.
 						ctx, cancel := context.WithCancel(over)
 						if i%2 == 0 {
 							go cancel()
@@ -118,7 +118,7 @@ func TestSelectNativeExactlyOnce(t *testing.T) {
 				}
 			})
 		}
-		// Half of the receivers are cancelled while they are served.
+		// Half of the receivers are cancelled while they are being served.
 		until(func() bool { return sent.Load() > 0 })
 		us[0].cancel(errStop)
 		us[1].cancel(errStop)
@@ -133,8 +133,9 @@ func TestSelectNativeExactlyOnce(t *testing.T) {
 	})
 }
 
-// TestSelectNativeClosedBesideOthers: a native channel is closed, in half of the rounds after a value was sent, while another party sends to the
-// other case. Each select does one case, and the value of the native channel is received by the select or still there.
+// TestSelectNativeClosedBesideOthers closes a native channel, in half of the rounds after a value
+// was sent on it, while another party sends to the other case. Each select must do one case, and
+// must receive the value of the native channel or leave it there.
 func TestSelectNativeClosedBesideOthers(t *testing.T) {
 	each(t, func(w *world) {
 		n := scale(500)

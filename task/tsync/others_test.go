@@ -18,7 +18,7 @@ func TestCond(t *testing.T) {
 		each(t, func(w *world) {
 			l := l()
 			d := NewCond(l)
-			d.Signal() // nobody waits: nothing
+			d.Signal() // no waiter, so this has no effect
 			d.Broadcast()
 			tokens, order := 0, []int(nil)
 			wait := func(i int) *unit {
@@ -31,7 +31,7 @@ func TestCond(t *testing.T) {
 					for tokens == 0 {
 						if err := d.WaitContext(ctx); err != nil {
 							w.check(errors.Is(err, errStop), "%v", err)
-							order = append(order, -i) // L is held
+							order = append(order, -i) // Wait has locked L
 							return
 						}
 					}
@@ -60,7 +60,7 @@ func TestCond(t *testing.T) {
 			d.Broadcast()
 			<-c.done
 			require.Equal(w.t, []int{-2, 1, 3}, order)
-			// A cancelled Wait waits for L.
+			// A cancelled Wait still waits for L.
 			u := wait(4)
 			untilWaiting(&d.mu, &d.queue, 1)
 			d.L.Lock()
@@ -74,7 +74,7 @@ func TestCond(t *testing.T) {
 	}
 }
 
-// TestCondCancelRaces: a Signal that a Wait with an error was offered goes to another one.
+// TestCondCancelRaces checks that a Signal whose waiter gives up goes to another waiter.
 func TestCondCancelRaces(t *testing.T) {
 	each(t, func(w *world) {
 		var m Mutex
@@ -98,7 +98,7 @@ func TestCondCancelRaces(t *testing.T) {
 			go a.cancel(errStop)
 			d.Signal()
 			<-a.done
-			if cancelled.Load() == 0 { // a took it
+			if cancelled.Load() == 0 { // a took the Signal
 				d.Signal()
 			}
 			<-b.done
@@ -137,7 +137,7 @@ func TestBarrier(t *testing.T) {
 	each(t, func(w *world) {
 		const n = 4
 		b := NewBarrier(n)
-		// One that gives up has not arrived.
+		// A party that gives up does not count as having arrived.
 		u := w.start(func(ctx context.Context) {
 			_, err := b.WaitContext(ctx)
 			w.check(errors.Is(err, errStop), "%v", err)
@@ -165,7 +165,8 @@ func TestBarrier(t *testing.T) {
 	})
 }
 
-// TestMisuse: what the state of a task shows.
+// TestMisuse calls operations wrongly, in ways that they can detect, and checks who waits under
+// another task's Ctx.
 func TestMisuse(t *testing.T) {
 	var none context.Context
 	requirePanics(t, "nil context", func() { _ = new(Mutex).LockContext(none) })
@@ -174,7 +175,8 @@ func TestMisuse(t *testing.T) {
 	requirePanics(t, "NewTicker(-1ns)", func() { NewTicker(nil, -1) })
 	requirePanics(t, "NewSemaphore(-2)", func() { NewSemaphore(-2) })
 	eachOf(t, []int{2}, []flavour{tasks}, func(w *world) {
-		// A goroutine that waits under a task's Ctx, or under a context that is derived from it, waits itself.
+		// A goroutine that passes a task's Ctx, or a context derived from it, blocks itself and not
+		// the task.
 		var e, countMeeting Event
 		var its *task.Ctx
 		w.start(func(ctx context.Context) {
@@ -195,7 +197,7 @@ func TestMisuse(t *testing.T) {
 			require.NoError(w.t, m.LockContext(ctx))
 			m.Unlock()
 		}
-		// And so does another task.
+		// Another task that passes the Ctx parks itself, too.
 		w.start(func(context.Context) {
 			w.check(countMeeting.WaitContext(its) == nil, "the wait has ended early")
 		})
@@ -209,7 +211,8 @@ func TestMisuse(t *testing.T) {
 	})
 }
 
-// TestDerivedAfterTheEnd: the Ctx of a task that has ended has, and so have contexts that are derived from it.
+// TestDerivedAfterTheEnd checks that the Ctx of a task that has ended has ended, as have the
+// contexts derived from it.
 func TestDerivedAfterTheEnd(t *testing.T) {
 	eachOf(t, []int{2}, []flavour{tasks}, func(w *world) {
 		var its, derived, detached context.Context
@@ -218,7 +221,7 @@ func TestDerivedAfterTheEnd(t *testing.T) {
 			its, detached = ctx, context.WithoutCancel(ctx)
 			derived, stop = context.WithCancel(ctx)
 		})
-		defer stop() // the task's end does it before
+		defer stop() // the task's end has called it already
 		<-derived.Done()
 		until(func() bool { return its.(*task.Ctx).Task().State() == task.Done })
 		require.ErrorIs(w.t, new(Mutex).LockContext(derived), context.Canceled)
@@ -227,7 +230,8 @@ func TestDerivedAfterTheEnd(t *testing.T) {
 	})
 }
 
-// TestAllWorkerCounts runs a little of everything with the numbers of workers that other tests leave out.
+// TestAllWorkerCounts runs a little of everything with the numbers of workers that the other tests
+// leave out.
 func TestAllWorkerCounts(t *testing.T) {
 	eachOf(t, []int{4, 64}, []flavour{tasks, mixture}, func(w *world) {
 		ch, back := NewChan[int](0), NewChan[int](4)

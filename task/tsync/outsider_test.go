@@ -11,8 +11,9 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// TestDoneLetsOutsidersIn: a goroutine that a task wakes by an operation which is told nothing of its caller is let in on the
-// task's only P, before the Go runtime would take that away.
+// TestDoneLetsOutsidersIn checks that a worker lets in a goroutine that its task has woken by Done,
+// which is not told its caller. The worker must do so on the only P before the Go runtime would
+// preempt the task.
 func TestDoneLetsOutsidersIn(t *testing.T) {
 	if raceEnabled || runtime.GOARCH != "amd64" {
 		t.Skip("the caller of Done cannot be found out here")
@@ -21,7 +22,7 @@ func TestDoneLetsOutsidersIn(t *testing.T) {
 	s, err := scheduler.New(scheduler.WithWorkers(1))
 	require.NoError(t, err)
 	defer s.Close()
-	for range 100 { // the runtime may be faster, now and then
+	for range 100 { // the runtime may be faster now and then
 		var g WaitGroup
 		g.Add(1)
 		var in atomic.Bool
@@ -36,7 +37,7 @@ func TestDoneLetsOutsidersIn(t *testing.T) {
 		})
 		require.NoError(t, g.WaitContext(bg))
 		in.Store(true)
-		for t1.State() != task.Done { // Wait would be one more outsider
+		for t1.State() != task.Done { // Wait would make this goroutine one more outsider
 			runtime.Gosched()
 		}
 	}

@@ -11,11 +11,12 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// pairedRounds is how many values have to go from one task to another, each of which is waited for, before a new channel is
-// paired, and some more.
+// pairedRounds is a number of values that is large enough to make a new channel paired. They must
+// go from one task to another that waits for each.
 const pairedRounds = 2*keepAfter + 8*firstPairing
 
-// pair makes ch paired, with a task of w that waits for a value alone and passes on what it gets.
+// pair makes ch paired. On return, one task of w waits in Recv for one more value, and got passes
+// on what it receives.
 func pair(w *world, ch *Chan[int]) (receiver task.Task, got chan func() (int, bool, error)) {
 	got = make(chan func() (int, bool, error), 1)
 	receiver = w.s.Go(func(c *task.Ctx) {
@@ -48,7 +49,7 @@ func pair(w *world, ch *Chan[int]) (receiver task.Task, got chan func() (int, bo
 	return receiver, got
 }
 
-// TestChanPaired: what others do with a channel on which one task has come to wait without the lock.
+// TestChanPaired uses a channel in all ways while one task waits on it as on a paired channel.
 func TestChanPaired(t *testing.T) {
 	type fate struct {
 		v   int
@@ -97,7 +98,7 @@ func TestChanPaired(t *testing.T) {
 				w.check(v == 8 && ok && err == nil, "%d %v %v", v, ok, err)
 			})
 			untilWaiting(&ch.mu, &ch.recvq, 2)
-			require.True(w.t, ch.TrySend(7)) // first come, first served
+			require.True(w.t, ch.TrySend(7)) // the receiver that came first gets the first value
 			require.True(w.t, ch.TrySend(8))
 			require.NoError(w.t, second.Wait())
 		}, fate{7, true, nil}},
@@ -136,7 +137,8 @@ func TestChanPaired(t *testing.T) {
 	}
 }
 
-// TestChanPairsAndQueues: two tasks send each other values while a third one keeps interfering, now and then; all arrive in order.
+// TestChanPairsAndQueues lets two tasks send values to each other while a third keeps making the
+// channel queued. All values must arrive in order.
 func TestChanPairsAndQueues(t *testing.T) {
 	eachOf(t, []int{1, 2, 8}, []flavour{tasks}, func(w *world) {
 		there, back := NewChan[int](0), NewChan[int](0)
@@ -169,7 +171,7 @@ func TestChanPairsAndQueues(t *testing.T) {
 				for range 2000 {
 					c.Yield()
 				}
-				there.lock() // makes it queued
+				there.lock() // makes the channel queued
 				there.mu.Unlock()
 				_, _ = TrySelect(x, y)
 			}
@@ -179,8 +181,9 @@ func TestChanPairsAndQueues(t *testing.T) {
 	})
 }
 
-// A word of before the channel was queued never comes back: a task that read it, and then the waiter that was kept, fails to
-// claim that waiter although the channel is paired again, with another one.
+// TestUnpairingCountsTheEpoch checks that no value of the channel's word comes back after the
+// channel was queued. So a task that loaded the word and then the kept waiter fails to claim that
+// waiter, even if the channel is paired again with another one.
 func TestUnpairingCountsTheEpoch(t *testing.T) {
 	for _, waits := range []uint32{0, chReceiver, chSender} {
 		ch := NewChan[int](0)
@@ -194,7 +197,7 @@ func TestUnpairingCountsTheEpoch(t *testing.T) {
 			s := ch.word.Load()
 			require.False(t, seen[s], "the word %#x comes back", s)
 			seen[s] = true
-			ch.lock() // (unpair)
+			ch.lock() // calls unpair
 			for _, q := range []*queue[int]{&ch.recvq, &ch.sendq} {
 				for q.first != nil {
 					q.pop()
@@ -203,7 +206,7 @@ func TestUnpairingCountsTheEpoch(t *testing.T) {
 			for ch.word.Load()&chQueued != 0 {
 				ch.countMeeting(kept, true)
 			}
-			ch.word.Add(waits) // a task comes to wait
+			ch.word.Add(waits) // as if a task began to wait
 			ch.mu.Unlock()
 		}
 	}

@@ -18,8 +18,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// leftOut has the tests of package sync that do not run here, and why. What uses package internal/testenv or the hooks into the
-// runtime's semaphores is left out as well: neither can be had outside of the standard library.
+// leftOut maps the tests of package sync that do not run here to the reason. Tests that use package
+// internal/testenv or the hooks into the runtime's semaphores are left out too, because only the
+// standard library can import those.
 var leftOut = map[string]string{
 	"TestCondCopy":        "only go vet finds a copy of a Cond here",
 	"TestWaitGroupMisuse": "it compares the text of the panic",
@@ -27,11 +28,12 @@ var leftOut = map[string]string{
 	"TestSemaphore":       "it tests the runtime's semaphores",
 }
 
-// helpers are what only tests that are left out use.
+// helpers are functions that only the tests in leftOut use.
 var helpers = []string{"runCleanups", "runtime_blockUntilEmptyCleanupQueue", "HammerSemaphore", "misuseTests", "init"}
 
-// TestPortedFromSync runs the tests of Go's package sync with the import changed to this package: as they are, in goroutines;
-// and so that each test, and each of its go statements, is a task.
+// TestPortedFromSync runs the tests of Go's package sync with the import changed to this package.
+// It runs them twice: unchanged, in goroutines, and with each test and each of its go statements as
+// a task.
 func TestPortedFromSync(t *testing.T) {
 	goroot, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {
@@ -58,7 +60,8 @@ func TestPortedFromSync(t *testing.T) {
 	}
 }
 
-// TestPortedFromSemaphore runs the tests of golang.org/x/sync/semaphore on Semaphore in the same way.
+// TestPortedFromSemaphore runs the tests of golang.org/x/sync/semaphore against Semaphore in the
+// same way.
 func TestPortedFromSemaphore(t *testing.T) {
 	dir := xsync(t)
 	for _, inTasks := range []bool{false, true} {
@@ -127,7 +130,7 @@ func (m *module) write(name string, text any) {
 	require.NoError(m.t, os.WriteFile(path, text.([]byte), 0o644))
 }
 
-// main writes what the ported tests need: inTask runs a test, and spawn a go statement.
+// main writes the helpers of the ported tests: inTask runs a test, and spawn runs a go statement.
 func (m *module) main(inTasks bool) {
 	if !inTasks {
 		return
@@ -168,7 +171,7 @@ func spawn(f func()) {
 `)
 }
 
-// test runs n tests.
+// test runs the module's n tests.
 func (m *module) test(n int) {
 	m.t.Helper()
 	args := []string{"test", "-mod=mod", "-v", "-count=1", "-timeout=5m", "."}
@@ -184,8 +187,8 @@ func (m *module) test(n int) {
 	require.Equal(m.t, n, passed, "%s", out)
 }
 
-// port returns the source with the imports of from changed, without benchmarks and what leftOut names, and how many tests it
-// has.
+// port returns the source with its imports changed as from says, and without benchmarks and the
+// tests in leftOut. tests is the number of tests that remain.
 func port(t *testing.T, name string, src []byte, inTasks bool, from map[string]string) (text []byte, tests int) {
 	fset := token.NewFileSet()
 	f, err := parser.ParseFile(fset, name, src, 0)
@@ -243,13 +246,13 @@ func port(t *testing.T, name string, src []byte, inTasks bool, from map[string]s
 	return b.Bytes(), tests
 }
 
-// call is the call of a function that is given one with that body.
+// call returns a call of the function name with a function literal of that body.
 func call(name string, body *ast.BlockStmt) *ast.CallExpr {
 	return &ast.CallExpr{Fun: ast.NewIdent(name), Args: []ast.Expr{&ast.FuncLit{Type: &ast.FuncType{Params: &ast.FieldList{}}, Body: body}}}
 }
 
-// spawned turns each go statement into a call of spawn. The arguments are evaluated later than by a go statement; those of the
-// ported tests do not change.
+// spawned turns each go statement into a call of spawn. A go statement would evaluate the arguments
+// earlier, but those of the ported tests do not change in between.
 func spawned(f *ast.File) {
 	ast.Inspect(f, func(n ast.Node) bool {
 		var list []ast.Stmt
@@ -270,7 +273,7 @@ func spawned(f *ast.File) {
 	})
 }
 
-// uses reports whether n has an identifier of that name.
+// uses reports whether n contains an identifier of that name.
 func uses(n ast.Node, name string) (found bool) {
 	ast.Inspect(n, func(n ast.Node) bool {
 		if s, ok := n.(*ast.SelectorExpr); ok {

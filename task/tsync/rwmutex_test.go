@@ -29,7 +29,8 @@ func TestRWMutexWithoutWaiting(t *testing.T) {
 	require.True(t, rw.TryLock())
 }
 
-// TestRWMutexTurns: a waiting writer keeps readers out; after it, those come before the next writer.
+// TestRWMutexTurns checks that a waiting writer keeps new readers out, and that after it the
+// readers come before the next writer.
 func TestRWMutexTurns(t *testing.T) {
 	each(t, func(w *world) {
 		var rw RWMutex
@@ -67,7 +68,8 @@ func TestRWMutexTurns(t *testing.T) {
 	})
 }
 
-// TestRWMutexCancelledWriter: when the writer that keeps readers out gives up, they come in.
+// TestRWMutexCancelledWriter checks that waiting readers get in when the writer that keeps them out
+// gives up.
 func TestRWMutexCancelledWriter(t *testing.T) {
 	each(t, func(w *world) {
 		var rw RWMutex

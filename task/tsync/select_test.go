@@ -41,13 +41,13 @@ func TestSelectWithoutWaiting(t *testing.T) {
 	require.Zero(t, i)
 }
 
-// TestSelectFair: of several cases that can go on, each is chosen equally often.
+// TestSelectFair checks that each of several ready cases is chosen equally often.
 func TestSelectFair(t *testing.T) {
 	var cases []Case
 	for range 3 {
 		ch := NewChan[int](0)
 		ch.Close()
-		cases = append(cases, NewChan[int](0).RecvCase(), ch.RecvCase()) // every other one can
+		cases = append(cases, NewChan[int](0).RecvCase(), ch.RecvCase()) // every second case is ready
 	}
 	const n = 6000
 	var hits [6]int
@@ -82,7 +82,7 @@ func TestSelectManyCases(t *testing.T) {
 	require.Equal(t, 40, i/2)
 }
 
-// TestSelectSameChannel: the cases of a select do not serve each other.
+// TestSelectSameChannel checks that the cases of one select do not serve each other.
 func TestSelectSameChannel(t *testing.T) {
 	each(t, func(w *world) {
 		ch := NewChan[int](0)
@@ -95,7 +95,7 @@ func TestSelectSameChannel(t *testing.T) {
 		u.cancel(errStop)
 		<-u.done
 		require.Zero(w.t, length(&ch.mu, &ch.recvq)+length(&ch.mu, &ch.sendq))
-		// Two such selects do.
+		// Two such selects do serve each other.
 		for range 2 {
 			w.start(func(ctx context.Context) {
 				r, s := ch.RecvCase(), ch.SendCase(1)
@@ -116,7 +116,7 @@ func TestSelectWaits(t *testing.T) {
 				w.check(err == nil && i == k%2, "%d: %d %v", k, i, err)
 				w.check(i != 0 || r.OK && r.Value == k, "%d: %v", k, r.Value)
 			}
-			i, err := selectAt(ctx, r, s) // Close
+			i, err := selectAt(ctx, r, s) // ended by Close
 			w.check(err == nil && i == 0 && !r.OK && r.Value == 0, "%d %v", i, err)
 			defer func() { w.check(recover() != nil, "no panic") }()
 			_, _ = Select(ctx, s)
@@ -150,8 +150,8 @@ func TestSelectNothing(t *testing.T) {
 	})
 }
 
-// TestSelectExactlyOnce: selects on both sides of several channels, some of them cancelled; what was
-// sent is received, once.
+// TestSelectExactlyOnce runs selects on both sides of several channels, and cancels some of them.
+// Each value that was sent must be received once.
 func TestSelectExactlyOnce(t *testing.T) {
 	each(t, func(w *world) {
 		chs := []*Chan[int]{NewChan[int](0), NewChan[int](1), NewChan[int](3)}
@@ -206,7 +206,8 @@ func TestSelectExactlyOnce(t *testing.T) {
 	})
 }
 
-// TestSelectFunctions: the function of the chosen case is called, once, with nothing locked, and may use the case again.
+// TestSelectFunctions checks that the function of the chosen case is called once, with nothing
+// locked, and may use the case again.
 func TestSelectFunctions(t *testing.T) {
 	each(t, func(w *world) {
 		a, b := NewChan[int](0), NewChan[string](0)

@@ -11,7 +11,8 @@ import (
 	"github.com/heddle-go/heddle/internal/selfexec"
 )
 
-// even checks that hits, of n draws with the same probability, are about equally many: within six standard deviations.
+// even checks that n draws have hit each entry of hits about equally often: each count is within
+// six standard deviations of the mean.
 func even(t *testing.T, n int, hits []int) {
 	t.Helper()
 	k := len(hits)
@@ -22,8 +23,9 @@ func even(t *testing.T, n int, hits []int) {
 	}
 }
 
-// TestSelectSameChannelRandom: of several cases with one channel each is chosen equally often, also when the select has to
-// wait: then the other party takes the first of them in the queue.
+// TestSelectSameChannelRandom checks that each of several cases with the same channel is chosen
+// equally often. That holds for a select that waits, too, although the other party takes the first
+// of the cases in the queue.
 func TestSelectSameChannelRandom(t *testing.T) {
 	each(t, func(w *world) {
 		const k = 3
@@ -80,8 +82,8 @@ func untilYielding(ctx context.Context, f func() bool) {
 	}
 }
 
-// TestSelectCaseUsedTwice: of selects that share a case at most one goes on, the others panic; all without a data race.
-// Afterwards nothing is locked or attached.
+// TestSelectCaseUsedTwice runs selects that share a case. At most one of them goes on, the others
+// panic, and there is no data race. Afterwards nothing is locked or attached.
 func TestSelectCaseUsedTwice(t *testing.T) {
 	r := NewChan[int](0).RecvCase()
 	requirePanics(t, "in use twice", func() { TrySelect(r, r) })
@@ -90,7 +92,7 @@ func TestSelectCaseUsedTwice(t *testing.T) {
 	require.False(t, ok)
 	p, q := NewChan[int](0), NewChan[int](0)
 	first, twice := p.RecvCase(), q.RecvCase()
-	_, _ = TrySelect(first, twice) // puts them in order
+	_, _ = TrySelect(first, twice) // gives the channels their places in the order of locking
 	requirePanics(t, "in use twice", func() { TrySelect(first, twice, twice) })
 	_, ok = TrySelect(first, twice)
 	require.False(t, ok)
@@ -112,13 +114,13 @@ func TestSelectCaseUsedTwice(t *testing.T) {
 			_, ok := TrySelect(other, last)
 			w.check(!ok, "TrySelect")
 		})
-		require.True(w.t, b.TrySend(7)) // to the one that waits
+		require.True(w.t, b.TrySend(7)) // goes to the select that waits
 		<-u.done
 		require.True(w.t, c.TrySend(8))
 		i, ok := trySelectAt(other, shared, last)
 		require.Equal(w.t, []any{2, true, 8}, []any{i, ok, last.Value})
 
-		// Many at once.
+		// Now many selects at once.
 		var chosen, refused atomic.Int64
 		var wg sync.WaitGroup
 		for range 4 {

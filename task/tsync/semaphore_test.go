@@ -28,7 +28,8 @@ func TestSemaphoreWithoutWaiting(t *testing.T) {
 	require.Zero(t, s.used)
 }
 
-// TestSemaphoreFIFO: a big request is not overtaken by small ones, but by those behind it once it gives up.
+// TestSemaphoreFIFO checks that small requests do not overtake a big one, and that they go on when
+// the big one gives up.
 func TestSemaphoreFIFO(t *testing.T) {
 	each(t, func(w *world) {
 		s := NewSemaphore(3)

@@ -17,13 +17,13 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A stopwatch is a timer or a ticker, Go's or ours, as a script sees it.
+// A stopwatch is a timer or a ticker, of Go's or of this package, as a script sees it.
 type stopwatch interface {
 	stop() string
 	reset(d time.Duration) string
-	recv() string // without waiting
+	recv() string // does not wait
 	size() string // len and cap
-	runs() int    // of the function, when all that were started have ended
+	runs() int    // the number of runs of the function, after all that were started have ended
 }
 
 type goTimer struct {
@@ -95,7 +95,7 @@ func recvOurs(c *Chan[time.Time]) string {
 	return "none"
 }
 
-// A script is a sequence of steps; each has an operation and a duration.
+// A script is a sequence of steps. Each step is an operation with a duration.
 type script []struct {
 	op byte // p(ass time), s(top), r(eset), v(alue), l(en)
 	d  time.Duration
@@ -108,7 +108,7 @@ func (sc script) String() (out string) {
 	return out
 }
 
-// run returns what is seen on the way.
+// run does the steps and returns what it has seen on the way.
 func (sc script) run(x stopwatch, pass func(d time.Duration), fn bool) (seen []string) {
 	for i, step := range sc {
 		what := ""
@@ -136,7 +136,8 @@ func (sc script) run(x stopwatch, pass func(d time.Duration), fn bool) (seen []s
 	return seen
 }
 
-// Timers, functions and tickers do what those of package time do, step by step, in all orders of steps.
+// TestTimersAsGos checks that timers, functions and tickers do what those of package time do, step
+// by step, in all orders of steps.
 func TestTimersAsGos(t *testing.T) {
 	s, err := scheduler.New(scheduler.WithWorkers(1))
 	require.NoError(t, err)
@@ -168,7 +169,7 @@ func TestTimersAsGos(t *testing.T) {
 				case "ticker":
 					x = goTicker{time.NewTicker(first + 1), start}
 				}
-				// What happens at this very instant is over before the next step.
+				// All that happens at this instant must be over before the next step.
 				pass := func(d time.Duration) { time.Sleep(d); synctest.Wait() }
 				want = sc.run(x, pass, kind == "func")
 				x.stop()
@@ -194,7 +195,7 @@ func TestTimersAsGos(t *testing.T) {
 	}
 }
 
-// watch returns a scheduler whose clock the test turns.
+// watch returns a scheduler and the clock that it goes by, which the test turns.
 func watch(t *testing.T, workers int) (*scheduler.Scheduler, *handclock.Clock) {
 	t.Helper()
 	clock := handclock.New()
@@ -213,7 +214,7 @@ func TestTimerMisuse(t *testing.T) {
 	require.Panics(t, func() { NewTicker(s, 0) })
 	require.Panics(t, func() { NewTicker(s, 1).Reset(0) })
 	require.Panics(t, func() { new(Ticker).Reset(1) })
-	new(Ticker).Stop() // as Go's
+	new(Ticker).Stop() // Go's does nothing either
 	require.PanicsWithValue(t, "tsync: a timer with a nil Starter: pass a scheduler, or a task's Ctx", func() { NewTimer(nil, 1) })
 	type wrapped struct{ task.Starter }
 	defer func() {
@@ -222,7 +223,8 @@ func TestTimerMisuse(t *testing.T) {
 	NewTimer(wrapped{}, 1)
 }
 
-// A C that was closed by mistake takes no value, and nothing panics where the timer fires.
+// TestTimerClosedC checks that a timer sends nothing on a C that was closed by mistake, and that
+// nothing panics where the timer fires.
 func TestTimerClosedC(t *testing.T) {
 	s, clock := watch(t, 1)
 	x := NewTimer(s, 1)
@@ -234,7 +236,7 @@ func TestTimerClosedC(t *testing.T) {
 	require.False(t, x.Stop())
 }
 
-// Ticks for a receiver that is slow are dropped, all but the first.
+// TestTickerDrops checks that a ticker drops all ticks but the first if the receiver is slow.
 func TestTickerDrops(t *testing.T) {
 	s, clock := watch(t, 2)
 	x := NewTicker(s, time.Second)
@@ -253,8 +255,8 @@ func TestTickerDrops(t *testing.T) {
 	require.False(t, more)
 }
 
-// Stop and Reset by several goroutines while the clock runs: each arming comes to an end in exactly one way, a value that was
-// received or a Stop or Reset that reports true.
+// TestTimerExactlyOnce lets several goroutines call Stop and Reset while the clock runs. Each
+// arming must end in exactly one way: its value is received, or a Stop or a Reset returns true.
 func TestTimerExactlyOnce(t *testing.T) {
 	for _, workers := range []int{1, 2, 8} {
 		s, clock := watch(t, workers)
@@ -262,7 +264,7 @@ func TestTimerExactlyOnce(t *testing.T) {
 		armed, ended := 1, 0
 		stop := make(chan struct{})
 		done := make(chan int)
-		go func() { // the clock
+		go func() { // turns the clock
 			for {
 				select {
 				case <-stop:
@@ -320,7 +322,8 @@ func TestTimerExactlyOnce(t *testing.T) {
 	}
 }
 
-// The function of an AfterFunc is a task: it can wait, and stop or reset its timer.
+// TestAfterFuncIsATask checks that the function of an AfterFunc is a task, which can wait, and can
+// stop or reset its timer.
 func TestAfterFuncIsATask(t *testing.T) {
 	s, clock := watch(t, 1)
 	runs := NewChan[time.Duration](10)
@@ -348,7 +351,8 @@ func TestAfterFuncIsATask(t *testing.T) {
 	}
 }
 
-// Timers that are pending when the scheduler ends never fire, and those made later neither.
+// TestTimersAfterClose checks that timers that are pending when the scheduler is closed never fire,
+// nor do timers made later.
 func TestTimersAfterClose(t *testing.T) {
 	for _, end := range []func(s *scheduler.Scheduler) error{
 		(*scheduler.Scheduler).Close,
@@ -374,7 +378,8 @@ func TestTimersAfterClose(t *testing.T) {
 	}
 }
 
-// A task that Shutdown waits for may itself wait for an AfterFunc.
+// TestAfterFuncWhileDraining checks that a task that Shutdown waits for may itself wait for an
+// AfterFunc.
 func TestAfterFuncWhileDraining(t *testing.T) {
 	s, clock := watch(t, 2)
 	var done Event
@@ -393,7 +398,7 @@ func TestAfterFuncWhileDraining(t *testing.T) {
 	require.NoError(t, x.Err())
 }
 
-// With the real clock, and by tasks and goroutines: what is to happen does.
+// TestTimersOnRealTime checks timers on the real clock, used by tasks and by goroutines.
 func TestTimersOnRealTime(t *testing.T) {
 	each(t, func(w *world) {
 		tick := NewTicker(w.s, 100*time.Microsecond)

@@ -14,7 +14,8 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// chunks returns how many chunks the overflow has, the spare one too, and for how many values.
+// chunks returns the number of chunks of the overflow, with the spare one, and the number of values
+// they have room for.
 func (o *overflow[T]) chunks() (n, values int) {
 	for x := o.first; x != nil; x = x.next {
 		n++
@@ -27,7 +28,7 @@ func (o *overflow[T]) chunks() (n, values int) {
 	return n, values
 }
 
-// TestUnboundedOrder compares the buffer with a slice, while it grows and shrinks.
+// TestUnboundedOrder compares the buffer with a slice while it grows and shrinks.
 func TestUnboundedOrder(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	ch := NewUnbounded[int]()
@@ -52,7 +53,7 @@ func TestUnboundedOrder(t *testing.T) {
 			want = want[1:]
 		}
 	}
-	// What is left is received after Close.
+	// The values that are left can be received after Close.
 	ch.Close()
 	for v := range ch.All(bg) {
 		require.Equal(t, want[0], v)
@@ -64,7 +65,8 @@ func TestUnboundedOrder(t *testing.T) {
 	requirePanics(t, "Close of a Chan that is closed already", ch.Close)
 }
 
-// TestUnboundedGivesBack: after a burst, the buffer is small, and it holds on to no value.
+// TestUnboundedGivesBack checks that after a burst the buffer is small again and refers to no
+// value.
 func TestUnboundedGivesBack(t *testing.T) {
 	const n = 100_000
 	ch := NewUnbounded[*int]()
@@ -89,7 +91,8 @@ func TestUnboundedGivesBack(t *testing.T) {
 	}
 }
 
-// TestUnboundedSends: senders and receivers of all kinds; what was sent is received once, and in the order of its sender.
+// TestUnboundedSends runs senders and receivers of all kinds. Each value that was sent must be
+// received once, and in the order of its sender.
 func TestUnboundedSends(t *testing.T) {
 	each(t, func(w *world) {
 		const senders = 6
@@ -148,7 +151,8 @@ func TestUnboundedSends(t *testing.T) {
 	})
 }
 
-// TestUnboundedCancelled: a receiver gives up; a sender under an ended context has sent nothing.
+// TestUnboundedCancelled checks that a receiver can give up, and that a sender under a context that
+// has ended has sent nothing.
 func TestUnboundedCancelled(t *testing.T) {
 	each(t, func(w *world) {
 		ch := NewUnbounded[int]()
