@@ -15,7 +15,7 @@ import (
 
 const quantum = time.Millisecond
 
-// onHeddle runs hogs and short tasks as tasks, and returns the stalls that were reported, in words.
+// onHeddle runs hogs and short tasks as tasks. It also returns the reported stalls, in words.
 func onHeddle(length time.Duration, checkpoints bool) (outcome, []string, error) {
 	var mu sync.Mutex
 	var stalls []string
@@ -25,11 +25,12 @@ func onHeddle(length time.Duration, checkpoints bool) (outcome, []string, error)
 		scheduler.WithStallHandler(func(s scheduler.Stall) {
 			mu.Lock()
 			defer mu.Unlock()
-			// Now, while the task is there: a handle forgets the name when its task has ended.
+			// Read the name while the task runs, because a handle forgets the name when its task
+			// has ended.
 			stalls = append(stalls, fmt.Sprintf("worker %d: task %q has passed no yield point for %v",
 				s.Worker, s.Task.Name(), s.Age.Round(time.Millisecond)))
 		}),
-		// The handler prints them; without this, the log would too.
+		// The stall handler prints stalls. Without this option the log would print them too.
 		scheduler.WithLogger(slog.New(slog.NewTextHandler(io.Discard, nil))),
 	)
 	if err != nil {
@@ -52,13 +53,13 @@ func onHeddle(length time.Duration, checkpoints bool) (outcome, []string, error)
 		}
 		for i := range r.took {
 			if d := time.Until(r.due(i)); d > 0 {
-				_ = c.Sleep(d) // parks the task; its error is a cancellation, which does not happen here
+				_ = c.Sleep(d) // parks the task; it returns an error only if the task is cancelled, and none is
 			}
 			c.Go(func(*task.Ctx) { r.short(i) })
 		}
 	}, task.Name("metronome"))
 
-	// Shutdown waits for all of them.
+	// Shutdown waits for all tasks.
 	if err := sched.Shutdown(context.Background()); err != nil {
 		return outcome{}, nil, err
 	}

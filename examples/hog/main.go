@@ -1,11 +1,11 @@
-// Hog shows what a task that computes for long does to short ones beside it, with and
-// without checkpoints, and what the Go runtime does with goroutines in the same place.
+// Hog shows how a task that computes for a long time delays short tasks beside it, with and without
+// checkpoints, and how the Go runtime treats goroutines in the same situation.
 //
 //	go run ./examples/hog [-for duration]
 //
-// Every worker gets a hog. Beside them a metronome starts a short task every few milliseconds; its
-// latency counts from when it was due to when it has ended, so that a metronome that is
-// itself kept waiting hides nothing.
+// Each worker gets a hog. Beside the hogs a metronome starts a short task every few milliseconds. A
+// short task's latency runs from the time at which it was due to its end. So if the metronome
+// itself is delayed, the latencies show that too.
 package main
 
 import (
@@ -51,7 +51,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// period is how often the metronome starts a short task.
+// period is the time between two short tasks.
 const period = 4 * time.Millisecond
 
 func show(length time.Duration, w io.Writer) error {
@@ -81,10 +81,10 @@ func show(length time.Duration, w io.Writer) error {
 	return nil
 }
 
-// An outcome is what one part has measured.
+// An outcome is the result of one part.
 type outcome struct {
-	latencies []time.Duration // of the short tasks
-	chunks    int64           // of work that the hogs did
+	latencies []time.Duration // latencies of the short tasks
+	chunks    int64           // chunks of work that the hogs did
 }
 
 func (o outcome) print(w io.Writer, name string) {
@@ -99,8 +99,8 @@ func (o outcome) print(w io.Writer, name string) {
 	fmt.Fprintf(w, "%-42s %10s %10s %10s %8d  %.1f million chunks\n", name, at(0.5), at(0.99), at(1), len(o.latencies), float64(o.chunks)/1e6)
 }
 
-// A recorder collects the latencies of short tasks. Each has a place of its own, so there is
-// nothing to lock.
+// A recorder collects the latencies of short tasks. Each task has an element of its own, so no lock
+// is needed.
 type recorder struct {
 	start time.Time
 	took  []time.Duration
@@ -110,17 +110,18 @@ func newRecorder(length time.Duration) *recorder {
 	return &recorder{start: time.Now(), took: make([]time.Duration, length/period)}
 }
 
-// due returns when short task i has to start.
+// due returns the time at which short task i has to start.
 func (r *recorder) due(i int) time.Time { return r.start.Add(time.Duration(i+1) * period) }
 
-// short is the short task itself.
+// short is the body of short task i.
 func (r *recorder) short(i int) {
 	var x uint32
 	chunk(&x)
 	r.took[i] = time.Since(r.due(i))
 }
 
-// hog computes until end and returns how many chunks it did. It calls giveWay after each.
+// hog computes until end and returns the number of chunks it did. It calls giveWay after each
+// chunk.
 func hog(end time.Time, giveWay func()) (chunks int64) {
 	var x uint32
 	for {
@@ -135,8 +136,8 @@ func hog(end time.Time, giveWay func()) (chunks int64) {
 	}
 }
 
-// chunk is about half a microsecond of work on x, which its caller keeps, so that the compiler
-// does not leave it out.
+// chunk does about half a microsecond of work on x. The caller uses x afterwards, so the compiler
+// cannot drop the work.
 //
 //go:noinline
 func chunk(x *uint32) {

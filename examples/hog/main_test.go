@@ -16,8 +16,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// The test asserts what was run and reported, not how long it took: that is for the reader
-// of the output.
+// The test checks the outcomes and the report, but no times. Times are for the reader of the
+// output.
 func TestRun(t *testing.T) {
 	var out, errs bytes.Buffer
 	require.Equal(t, 0, run([]string{"-for", "150ms"}, &out, &errs), errs.String())

@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// A bar shows on a terminal how far a side has got, in one line that is written over. Elsewhere it shows nothing.
+// A bar shows on a terminal how far a side is, in one line that it overwrites. If the output is not
+// a terminal, it shows nothing.
 type bar struct {
-	out   io.Writer // nil: not a terminal
+	out   io.Writer // nil if not a terminal
 	label string
 	next  time.Time
 }
@@ -22,7 +23,7 @@ func newBar(out io.Writer, label string) *bar {
 	return &bar{out: out, label: label}
 }
 
-// show is called by one goroutine or task at a time.
+// show shows that done of total rows are done. Only one goroutine or task may call it at a time.
 func (b *bar) show(done, total int) {
 	if b.out == nil || time.Now().Before(b.next) {
 		return
@@ -33,7 +34,7 @@ func (b *bar) show(done, total int) {
 	fmt.Fprintf(b.out, "\r%-11s [%s%s] %3d %%", b.label, strings.Repeat("#", full), strings.Repeat(".", width-full), 100*done/max(total, 1))
 }
 
-// end wipes the line.
+// end clears the line.
 func (b *bar) end() {
 	if b.out != nil {
 		fmt.Fprintf(b.out, "\r%-70s\r", "")

@@ -9,7 +9,8 @@ import (
 	"github.com/heddle-go/heddle/task/parallel"
 )
 
-// onHeddle renders the rows by parallel.For, which splits the image where workers are idle.
+// onHeddle renders the rows with parallel.For, which splits the rows among the workers as they
+// become idle.
 func onHeddle(v view, img *image.RGBA, workers int, show func(done, total int)) error {
 	sched, err := scheduler.New(scheduler.WithWorkers(workers))
 	if err != nil {

@@ -1,13 +1,13 @@
-// Mandelbrot renders the Mandelbrot set three times, sequentially, with goroutines and with parallel.For, writes the image as
-// a PNG file, and prints how long each took and how much faster than the first that is.
+// Mandelbrot renders the Mandelbrot set three times: sequentially, with goroutines and with
+// parallel.For. It writes the image as a PNG file and prints the time and the speed-up of each way.
 //
 // It needs no set-up:
 //
 //	go run ./examples/mandelbrot [-workers n] [-width n] [-height n] [-depth n] [-o file]
 //
-// The rows of the image take very different times: those that cross the set a hundred times as long as those at the
-// edge. So equal shares would leave workers idle, and a scheduler has something to do. It is used in heddle.go and
-// nowhere else.
+// Rows that cross the set take a hundred times as long as rows at the edge. With equal shares,
+// workers would be idle, so the image is a fair test of a scheduler. Only heddle.go uses the
+// scheduler.
 package main
 
 import (
@@ -27,22 +27,22 @@ import (
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// settings are what the command line says.
+// settings holds the values of the command line.
 type settings struct {
 	view
 	workers int
 	out     string
 }
 
-// run is main with its surroundings passed in. It returns the exit code: 0, 1 when something failed, 2 when the command line
-// was wrong.
+// run is main with its surroundings as arguments. It returns the exit code: 0, or 1 if something
+// failed, or 2 if the command line was wrong.
 func run(args []string, stdout, stderr io.Writer) int {
 	set, err := parse(args, stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case err != nil:
-		return 2 // parse has said why
+		return 2 // parse has printed the reason
 	}
 	if err := render(set, stdout, stderr); err != nil {
 		fmt.Fprintf(stderr, "mandelbrot: %v\n", err)
@@ -89,16 +89,16 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	return set, nil
 }
 
-// render does the work: it renders the image by each side in turn, compares the pixels, reports and writes the file, which
-// it opens first: who has mistyped its name is to know before a long rendering.
+// render renders the image by each side in turn, compares the pixels, prints the report and writes
+// the file. It opens the file first, so that a wrong name shows before the long rendering.
 func render(set settings, stdout, stderr io.Writer) error {
-	// Without O_TRUNC: a rendering that fails leaves in the file what was there.
+	// O_TRUNC is left out, so that a failed rendering leaves the old content in the file.
 	file, err := os.OpenFile(set.out, os.O_WRONLY|os.O_CREATE, 0o666)
 	if err != nil {
 		return err
 	}
-	defer file.Close() // again, after success, which does no harm
-	// Equal parallelism: no side computes on more CPUs than there are workers.
+	defer file.Close() // after success this is a second Close, which does no harm
+	// For a fair comparison, no side may compute on more CPUs than there are workers.
 	if procs := runtime.GOMAXPROCS(0); set.workers < procs {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(set.workers))
 	}
@@ -129,7 +129,7 @@ func render(set settings, stdout, stderr io.Writer) error {
 	return nil
 }
 
-// write replaces what is in f by the image, and closes it.
+// write replaces the content of f by the image and closes f.
 func write(f *os.File, img image.Image) error {
 	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
 		if err := f.Truncate(0); err != nil {

@@ -37,7 +37,7 @@ func TestSidesAgree(t *testing.T) {
 			require.Equal(t, first, img.Pix, "%s, %d workers", side.name, workers)
 		}
 	}
-	// Something is to be seen: points in the set and colours around it.
+	// The image must show something: points of the set, and colours around it.
 	img := image.NewRGBA(image.Rect(0, 0, v.width, v.height))
 	require.NoError(t, sequential(v, img, 1, func(int, int) {}))
 	require.Equal(t, uint8(0), img.RGBAAt(v.width*2/3, v.height/2).G, "the middle of the set is black")

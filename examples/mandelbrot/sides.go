@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 )
 
-// sides are the ways to render. show is told how many rows are done.
+// sides are the ways to render the image. Each calls show with the number of rows that are done.
 var sides = []struct {
 	name   string
 	render func(v view, img *image.RGBA, workers int, show func(done, total int)) error
@@ -24,7 +24,8 @@ func sequential(v view, img *image.RGBA, _ int, show func(done, total int)) erro
 	return nil
 }
 
-// onGoroutines starts as many goroutines as there are workers, which take the next row each time.
+// onGoroutines renders with as many goroutines as workers. Each takes the next row when it has
+// finished one.
 func onGoroutines(v view, img *image.RGBA, workers int, show func(done, total int)) error {
 	var next, done atomic.Int64
 	var mu sync.Mutex

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// onGoroutines is the same pipeline on goroutines and native channels.
+// onGoroutines runs the same pipeline on goroutines and native channels.
 func onGoroutines(ctx context.Context, set settings, bar *progress) (*pass, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -72,7 +72,7 @@ func onGoroutines(ctx context.Context, set settings, bar *progress) (*pass, erro
 	return p, context.Cause(ctx)
 }
 
-// send sends v unless ctx ends first.
+// send sends v, unless ctx ends first.
 func send[T any](ctx context.Context, ch chan<- T, v T) error {
 	select {
 	case ch <- v:

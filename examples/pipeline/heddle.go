@@ -11,8 +11,8 @@ import (
 	"github.com/heddle-go/heddle/task/tsync"
 )
 
-// onHeddle runs the pipeline on tasks. Each stage is a group of its own, inside one group for all: whatever fails, or ends ctx, cancels
-// them all.
+// onHeddle runs the pipeline on tasks. Each stage is a group of its own, and one outer group holds
+// all of them. So a failure in one stage, or the end of ctx, cancels all stages.
 func onHeddle(ctx context.Context, set settings, bar *progress) (*pass, error) {
 	sched, err := scheduler.New(scheduler.WithWorkers(set.workers), scheduler.WithPinning(set.pinning))
 	if err != nil {
@@ -33,9 +33,9 @@ func onHeddle(ctx context.Context, set settings, bar *progress) (*pass, error) {
 				g.Go(work, task.Name(s.name))
 			}
 			if err := g.Wait(); err != nil {
-				return err // the channel stays open: who receives from it is cancelled too
+				return err // the channel stays open, because its receivers are cancelled too
 			}
-			done() // nobody sends any more
+			done() // no task sends any more
 			return nil
 		})
 	}

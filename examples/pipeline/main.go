@@ -1,13 +1,15 @@
-// Pipeline hashes a tree of files in four stages that work at once and pass files on through bounded channels: walk, read,
-// hash, collect. Then it does the same with goroutines and native channels with the same bounds, and compares.
+// Pipeline hashes the files of a tree in four concurrent stages: walk, read, hash, collect. Bounded
+// channels connect the stages. Then it does the same with goroutines and native channels with the
+// same bounds, and compares the two.
 //
-// It needs no set-up: without arguments it reads the source of the Go toolchain that it runs under. It prints progress while it
-// works, and then the largest files, files that are there more than once, how busy each stage was and which one held up the others,
-// and both times side by side. Ctrl-C ends it in the middle, cleanly.
+// It needs no set-up: without arguments it reads the source of the Go toolchain. It prints progress
+// while it works. At the end it prints the largest files, duplicate files, how busy each stage was,
+// the stage that held up the others, and the times of both sides. Ctrl-C stops it cleanly at any
+// moment.
 //
 //	go run ./examples/pipeline [-workers n] [-readers n] [-bound n] [-rounds n] [-pinning mode] [-dir folder]
 //
-// The scheduler is used in heddle.go and nowhere else.
+// Only heddle.go uses the scheduler.
 package main
 
 import (
@@ -30,25 +32,25 @@ func main() {
 	os.Exit(code)
 }
 
-// settings are what the command line says.
+// settings holds the values of the command line.
 type settings struct {
 	root    string
 	workers int // also the number of hashers
 	readers int
-	bound   int // of each channel
+	bound   int // capacity of each channel
 	rounds  int
 	pinning scheduler.Pinning
 }
 
-// run is main with its surroundings passed in. It returns the exit code: 0, 1 when something failed, 2 when the command line
-// was wrong, 130 when ctx ended, as it does by Ctrl-C.
+// run is main with its surroundings as arguments. It returns the exit code: 0, or 1 if something
+// failed, or 2 if the command line was wrong, or 130 if ctx ended, for example by Ctrl-C.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	set, err := parse(args, stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case err != nil:
-		return 2 // parse has said why
+		return 2 // parse has printed the reason
 	}
 	switch err := compare(ctx, set, stdout, stderr); {
 	case err == nil:
@@ -110,14 +112,15 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	return set, nil
 }
 
-// compare does the work: it runs both sides in turn, once for the system's file cache and then timed, and reports.
+// compare runs both sides in turn and prints the report. The first run of each side only fills the
+// system's file cache; the others are timed.
 func compare(ctx context.Context, set settings, stdout, stderr io.Writer) error {
 	root, err := sourceTree(set.root)
 	if err != nil {
 		return err
 	}
 	set.root = root
-	// Equal parallelism: neither side computes on more CPUs than there are workers.
+	// For a fair comparison, no side may compute on more CPUs than there are workers.
 	if procs := runtime.GOMAXPROCS(0); set.workers < procs {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(set.workers))
 	}
@@ -130,7 +133,7 @@ func compare(ctx context.Context, set settings, stdout, stderr io.Writer) error 
 	var first *pass
 	for round := range set.rounds + 1 {
 		for i := range sides {
-			side := &sides[(round+i)%len(sides)] // who goes first changes from round to round
+			side := &sides[(round+i)%len(sides)] // another side goes first in each round
 			label := fmt.Sprintf("%s (round %d of %d)", side.name, round, set.rounds)
 			if round == 0 {
 				label = side.name + " (to fill the file cache)"

@@ -23,7 +23,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// tree makes folders with some files: empty ones, alike ones, one of more than a step of the hash, and a link, which does not count.
+// tree makes folders with some files: empty files, equal files, one file that is longer than a step
+// of the hash, and a link, which the pipeline must skip.
 func tree(t *testing.T, files int) (root string) {
 	root = t.TempDir()
 	write := func(name string, data []byte) {
@@ -36,11 +37,11 @@ func tree(t *testing.T, files int) (root string) {
 	}
 	write("large", bytes.Repeat([]byte("heddle"), 50_000))
 	require.NoError(t, os.MkdirAll(filepath.Join(root, "empty", "folder"), 0o755))
-	_ = os.Symlink(root, filepath.Join(root, "link")) // some systems have none
+	_ = os.Symlink(root, filepath.Join(root, "link")) // some systems have no links
 	return root
 }
 
-// naive hashes the tree in the most obvious way.
+// naive hashes the tree in the simplest way.
 func naive(t *testing.T, root string) (sums []sum) {
 	require.NoError(t, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
@@ -88,7 +89,8 @@ func TestSums(t *testing.T) {
 	}
 }
 
-// Whenever the context ends, all stages do, with its cause, and nothing is left behind: see TestMain.
+// TestInterrupted ends the context at various moments. All stages must end with the context's
+// cause, and no goroutine may be left behind, which TestMain checks.
 func TestInterrupted(t *testing.T) {
 	stop := errors.New("stop")
 	root := tree(t, 300)
@@ -115,7 +117,7 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// One stage that fails ends the others.
+// TestRootGone checks that a failure in one stage ends the others.
 func TestRootGone(t *testing.T) {
 	for name, run := range sides {
 		bar := newProgress(&bytes.Buffer{}, "")

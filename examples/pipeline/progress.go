@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// A progress shows how many files have come through: on a terminal in one line that is written over, and elsewhere in a line every
-// few seconds.
+// A progress shows how many files have gone through all stages: on a terminal in one line that it
+// overwrites, and otherwise in a new line every few seconds.
 type progress struct {
-	done  atomic.Int64  // files
-	each  func(n int64) // called with the number of files so far after each; may be nil
+	done  atomic.Int64  // number of files so far
+	each  func(n int64) // called after each file with the number of files so far; may be nil
 	label string
 	out   io.Writer
-	line  bool // out is a terminal
+	line  bool // whether out is a terminal
 	quit  chan struct{}
 	wg    sync.WaitGroup
 }
@@ -61,7 +61,7 @@ func (p *progress) print() {
 	}
 }
 
-// stop ends the display. On a terminal the line is wiped, elsewhere the last state is printed.
+// stop ends the display. On a terminal it clears the line, and otherwise it prints the last state.
 func (p *progress) stop() {
 	close(p.quit)
 	p.wg.Wait()

@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// most is how many files of a kind the report names.
+// most is the maximum number of files of a kind that the report names.
 const most = 5
 
-// tell prints the problems, the first few of them.
+// tell prints the first few problems.
 func tell(w io.Writer, problems []error) {
 	texts := make([]string, len(problems))
 	for i, err := range problems {
@@ -69,7 +69,7 @@ func report(w io.Writer, set settings, heddle, native []*pass) {
 		p.took.Seconds()/median(native).took.Seconds())
 }
 
-// files prints the largest files, and those that are there more than once.
+// files prints the largest files and the duplicate files.
 func files(w io.Writer, root string, p *pass) {
 	name := func(s sum) string {
 		if rel, err := filepath.Rel(root, s.path); err == nil {
@@ -107,7 +107,7 @@ func files(w io.Writer, root string, p *pass) {
 	}
 }
 
-// median returns the pass in the middle, by time; the faster one of two.
+// median returns the median pass by time. Of the two middle passes it returns the faster one.
 func median(ps []*pass) *pass {
 	s := slices.Clone(ps)
 	slices.SortFunc(s, func(a, b *pass) int { return cmp.Compare(a.took, b.took) })

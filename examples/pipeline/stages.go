@@ -32,15 +32,16 @@ type sum struct {
 	hash [sha256.Size]byte
 }
 
-// A stage is what is measured of one: the work itself, without the waits for its neighbours.
+// A stage holds the measurements of one stage. They cover the work itself, without the waits for
+// the neighbouring stages.
 type stage struct {
 	name         string
-	units        int // how many do it at once
+	units        int // how many goroutines or tasks work in the stage
 	files, bytes atomic.Int64
 	busy         uatomic.Duration
 }
 
-// note counts work on one file, or folder, that has begun at start.
+// note counts the work on one file or folder that began at start.
 func (s *stage) note(start time.Time, size int) {
 	s.busy.Add(time.Since(start))
 	s.files.Add(1)
@@ -51,12 +52,12 @@ func (s *stage) note(start time.Time, size int) {
 type pass struct {
 	walk, read, hash, collect stage
 
-	sums   []sum // collect's; by path after seal
+	sums   []sum // written by collect; sorted by path after seal
 	took   time.Duration
 	digest [sha256.Size]byte
 
 	mu       sync.Mutex
-	problems []error // files and folders that could not be read
+	problems []error // errors about files and folders that could not be read
 }
 
 func newPass(set settings) *pass {
@@ -83,7 +84,8 @@ func (p *pass) problem(path string, err error) {
 	p.problems = append(p.problems, fmt.Errorf("cannot read %s: %w", path, err))
 }
 
-// each walks the tree under root, folder by folder, and passes the regular files on. What it cannot read is a problem, but for the root.
+// each walks the tree under root, folder by folder, and passes the regular files to emit. If it
+// cannot read a folder, it records a problem and goes on; only for the root it fails.
 func (p *pass) each(root string, readDir func(dir string) ([]fs.DirEntry, error), emit func(path string) error) error {
 	dirs := []string{root}
 	for len(dirs) > 0 {
@@ -114,9 +116,9 @@ func (p *pass) each(root string, readDir func(dir string) ([]fs.DirEntry, error)
 	return nil
 }
 
-// hashOf hashes a file. It calls checkpoint every now and then.
+// hashOf returns the hash of data. It calls checkpoint after each step.
 func hashOf(data []byte, checkpoint func()) (sum [sha256.Size]byte) {
-	const step = 64 << 10 // some 50 us
+	const step = 64 << 10 // about 50 us of hashing
 	h := sha256.New()
 	for len(data) > 0 {
 		n := min(step, len(data))
@@ -128,7 +130,7 @@ func hashOf(data []byte, checkpoint func()) (sum [sha256.Size]byte) {
 	return sum
 }
 
-// keep is what the last stage does with a file.
+// keep adds a file to the result. It is the work of the last stage.
 func (p *pass) keep(s sum, bar *progress) {
 	start := time.Now()
 	p.sums = append(p.sums, s)
@@ -136,7 +138,8 @@ func (p *pass) keep(s sum, bar *progress) {
 	bar.add()
 }
 
-// seal puts the files in order, whatever the order in which they came, and hashes paths and hashes.
+// seal sorts the files by path, whatever order they came in, and hashes all paths and hashes into
+// one.
 func (p *pass) seal() {
 	slices.SortFunc(p.sums, func(a, b sum) int { return strings.Compare(a.path, b.path) })
 	h := sha256.New()
@@ -158,12 +161,12 @@ func (p *pass) slowest() *stage {
 	return slices.MaxFunc(p.stages(), func(a, b *stage) int { return cmp.Compare(a.load(p), b.load(p)) })
 }
 
-// load is the part of a pass for which a unit of the stage was busy.
+// load returns the fraction of the pass for which one goroutine or task of the stage was busy.
 func (s *stage) load(p *pass) float64 {
 	return float64(s.busy.Load()) / float64(s.units) / float64(max(1, p.took))
 }
 
-// sourceTree returns the folder to hash: the one that was given, or the source of the Go toolchain.
+// sourceTree returns the given folder, or the source of the Go toolchain if none is given.
 func sourceTree(given string) (string, error) {
 	if given != "" {
 		switch info, err := os.Stat(given); {

@@ -12,8 +12,7 @@ import (
 	"strings"
 )
 
-// sourceTree returns the folder to index: the one that was given, or the source of the Go
-// toolchain.
+// sourceTree returns the given folder, or the source of the Go toolchain if none is given.
 func sourceTree(given string) (string, error) {
 	if given != "" {
 		switch info, err := os.Stat(given); {
@@ -45,8 +44,8 @@ func isDir(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// list returns the .go files under root. Folders and links in it that cannot be read are
-// problems, which do not stop the search.
+// list returns the .go files under root. If it cannot read a folder or a link, it records a problem
+// and goes on.
 func list(root string) (files []string, problems []error, err error) {
 	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		switch {
@@ -74,13 +73,13 @@ func list(root string) (files []string, problems []error, err error) {
 	return files, problems, err
 }
 
-// warm reads all files once, so that none of the timed passes waits for the disk.
+// warm reads all files once, so that no timed pass waits for the disk.
 func warm(files []string, stderr io.Writer) {
 	p := newProgress(stderr, "reading into the file cache", len(files), "files")
 	defer p.stop()
 	buf := make([]byte, 1<<20)
 	for _, path := range files {
-		if f, err := os.Open(path); err == nil { // whoever counts the file reports the error
+		if f, err := os.Open(path); err == nil { // the pass that reads the file reports the error
 			_, _ = io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{f}, buf)
 			_ = f.Close()
 		}

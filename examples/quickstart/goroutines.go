@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// onGoroutines indexes the files with one goroutine each.
+// onGoroutines indexes the files with one goroutine for each.
 func onGoroutines(files []string, p *progress) pass {
 	defer p.stop()
 	tallies := &bank{}
@@ -16,7 +16,7 @@ func onGoroutines(files []string, p *progress) pass {
 	for _, path := range files {
 		wg.Go(func() {
 			t := tallies.take()
-			t.add(path, func() {}) // the Go runtime interrupts goroutines by itself
+			t.add(path, func() {}) // the Go runtime preempts goroutines by itself
 			tallies.put(t)
 			p.done.Add(1)
 		})
@@ -25,8 +25,8 @@ func onGoroutines(files []string, p *progress) pass {
 	return pass{found: tallies.total(), took: time.Since(start)}
 }
 
-// byIndex indexes the files with as many goroutines as there are workers, which take the next file each time. That is what one writes to
-// avoid a goroutine a file.
+// byIndex indexes the files with as many goroutines as workers. Each takes the next file when it
+// has finished one. This is the usual way to avoid one goroutine for each file.
 func byIndex(files []string, set settings, p *progress) pass {
 	defer p.stop()
 	tallies := &bank{}
@@ -51,7 +51,8 @@ func byIndex(files []string, set settings, p *progress) pass {
 	return pass{found: tallies.total(), took: time.Since(start)}
 }
 
-// sortOnGoroutines sorts with a goroutine for one of the two parts, as long as there are more than least strings.
+// sortOnGoroutines sorts xs. As long as a part has more than least strings, it sorts one half of
+// the split on a goroutine of its own.
 func sortOnGoroutines(xs []string, least int) {
 	if len(xs) <= least {
 		sortHere(xs)
@@ -64,7 +65,7 @@ func sortOnGoroutines(xs []string, least int) {
 	wg.Wait()
 }
 
-// begin starts the clock of a pass, on a heap without the garbage of the one before.
+// begin starts the clock of a pass. It first collects the garbage of the pass before.
 func begin() time.Time {
 	runtime.GC()
 	return time.Now()

@@ -14,11 +14,11 @@ import (
 type pass struct {
 	found *tally
 	took  time.Duration
-	stats scheduler.Stats // of the scheduler, if one did it
+	stats scheduler.Stats // the scheduler's counters, if a scheduler did the pass
 }
 
-// onHeddle indexes the files with one task each: a first task starts the others, which
-// idle workers then steal from its queue, and joins them.
+// onHeddle indexes the files with one task for each. A first task starts the others and waits for
+// them. Idle workers steal them from its worker's queue.
 func onHeddle(files []string, set settings, p *progress) (pass, error) {
 	defer p.stop()
 	sched, err := scheduler.New(scheduler.WithWorkers(set.workers), scheduler.WithPinning(set.pinning))
@@ -34,7 +34,7 @@ func onHeddle(files []string, set settings, p *progress) (pass, error) {
 		for i, path := range files {
 			tasks[i] = c.Go(func(c *task.Ctx) {
 				t := tallies.take()
-				t.add(path, c.Checkpoint) // long files give way to others now and then
+				t.add(path, c.Checkpoint) // a task with a long file gives way to others now and then
 				tallies.put(t)
 				p.done.Add(1)
 			})
@@ -57,7 +57,7 @@ func onHeddle(files []string, set settings, p *progress) (pass, error) {
 // forkSort sorts strings with a fork at each step.
 var forkSort *parallel.Func[[]string, struct{}]
 
-func init() { forkSort = parallel.Define(sortOnHeddle) } // in init, since sortOnHeddle refers to forkSort
+func init() { forkSort = parallel.Define(sortOnHeddle) } // in init, because of a cycle of references
 
 func sortOnHeddle(c *task.Ctx, xs []string) (done struct{}) {
 	if len(xs) <= leafSize {
@@ -65,7 +65,7 @@ func sortOnHeddle(c *task.Ctx, xs []string) (done struct{}) {
 		return done
 	}
 	low, high := split(xs)
-	left := forkSort.Fork(c, low) // another worker may take it, until it is joined
+	left := forkSort.Fork(c, low) // until it is joined, another worker may take it
 	sortOnHeddle(c, high)
 	return left.Join(c)
 }

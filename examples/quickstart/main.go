@@ -1,13 +1,13 @@
-// Quickstart indexes a tree of Go source files, one task a file, and sorts by recursion the identifiers and words that it has found. It
-// does the same with goroutines.
+// Quickstart indexes a tree of Go source files with one task for each file. Then it sorts the
+// identifiers and words it has found with a recursive sort. It does the same with goroutines.
 //
-// It needs no set-up: without arguments it reads the source of the Go toolchain that it runs
-// under. It prints progress while it works, then what it found, how fast it was, how the tasks
-// spread over the workers, and the times of all sides with their ratios.
+// It needs no set-up: without arguments it reads the source of the Go toolchain. It prints progress
+// while it works. At the end it prints the result, the speed, how the tasks were spread over the
+// workers, and the times of all sides with their ratios.
 //
 //	go run ./examples/quickstart [-workers n] [-pinning mode] [folder]
 //
-// The scheduler is used in heddle.go and nowhere else.
+// Only heddle.go uses the scheduler.
 package main
 
 import (
@@ -25,23 +25,23 @@ import (
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// settings are what the command line says.
+// settings holds the values of the command line.
 type settings struct {
 	workers int
 	pinning scheduler.Pinning
-	root    string // empty: the toolchain's source
+	root    string // empty for the source of the Go toolchain
 	rounds  int
 }
 
-// run is main with its surroundings passed in. It returns the exit code: 0, 1 when there was
-// nothing to work on, 2 when the command line was wrong.
+// run is main with its surroundings as arguments. It returns the exit code: 0, or 1 if there was
+// nothing to work on, or 2 if the command line was wrong.
 func run(args []string, stdout, stderr io.Writer) int {
 	set, err := parse(args, stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case err != nil:
-		return 2 // parse has said why
+		return 2 // parse has printed the reason
 	}
 	if err := index(set, stdout, stderr); err != nil {
 		fmt.Fprintf(stderr, "quickstart: %v\n", err)
@@ -99,8 +99,8 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	return set, nil
 }
 
-// index does the work: it lists the files, reads them once so that all sides find them in the
-// system's file cache, times the sides in turn, reports, and goes on with the second part.
+// index lists the files and reads them once, so that all sides find them in the system's file
+// cache. Then it times the sides in turn, prints the report, and goes on with the second part.
 func index(set settings, stdout, stderr io.Writer) error {
 	root, err := sourceTree(set.root)
 	if err != nil {
@@ -115,7 +115,7 @@ func index(set settings, stdout, stderr io.Writer) error {
 		return fmt.Errorf("there are no .go files under %s: nothing to index", root)
 	}
 
-	// Equal parallelism: neither side computes on more CPUs than there are workers.
+	// For a fair comparison, no side may compute on more CPUs than there are workers.
 	if procs := runtime.GOMAXPROCS(0); set.workers < procs {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(set.workers))
 	}
@@ -129,7 +129,7 @@ func index(set settings, stdout, stderr io.Writer) error {
 	}
 	for round := range set.rounds {
 		for k := range sides {
-			s := sides[(round+k)%len(sides)] // which side goes first changes from round to round
+			s := sides[(round+k)%len(sides)] // another side goes first in each round
 			p, err := s.run(newProgress(stderr, fmt.Sprintf("%s (round %d of %d)", s.name, round+1, set.rounds), len(files), "files"))
 			if err != nil {
 				return err
@@ -148,17 +148,18 @@ func index(set settings, stdout, stderr io.Writer) error {
 	return recurse(set, found, stdout, stderr)
 }
 
-// A side is one way to index the files, and its passes.
+// A side is one way to index the files, with its passes.
 type side struct {
 	name string
 	run  func(p *progress) (pass, error)
 	done []pass
 }
 
-// sortsEach is how many times each way sorts for each pass over the files: a sort takes a fraction of a pass.
+// sortsEach is the number of times that each way sorts for each pass over the files. One sort takes
+// only a fraction of a pass.
 const sortsEach = 3
 
-// recurse sorts what was found in each of the ways, in rounds, and reports.
+// recurse sorts the strings of found in each of the ways, in rounds, and prints the report.
 func recurse(set settings, found *tally, stdout, stderr io.Writer) error {
 	all := stringsOf(found)
 	right := slices.Sorted(slices.Values(all))

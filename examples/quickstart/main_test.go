@@ -25,8 +25,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// tree makes a folder with two files of Go, something else, and, where the system has
-// them, a link that leads nowhere and so cannot be read.
+// tree makes a folder with two Go files and another file. If the system has links, it adds a link
+// that leads nowhere and so cannot be read.
 func tree(t *testing.T) (root string, linked bool) {
 	root = t.TempDir()
 	write := func(name, text string) {
@@ -37,7 +37,7 @@ func tree(t *testing.T) (root string, linked bool) {
 	write("a.go", "package a\n\n// Some words, SOME more.\nvar x, y = 1, x\n")
 	write("sub/b.go", "package b // more\n\nfunc f(x int) int { return x }")
 	write("sub/notes.txt", "not Go\n")
-	write("sub/broken.go", "pack\"age \x00\n") // counted as far as it makes sense
+	write("sub/broken.go", "pack\"age \x00\n") // a broken file is counted as far as it can be parsed
 	linked = os.Symlink(filepath.Join(root, "nowhere"), filepath.Join(root, "sub", "gone.go")) == nil
 	return root, linked
 }
@@ -59,7 +59,7 @@ func TestCounts(t *testing.T) {
 		require.Len(t, problems, 1)
 		require.ErrorContains(t, problems[0], "gone.go")
 	}
-	files = append(files, filepath.Join(root, "deleted.go")) // since it was listed
+	files = append(files, filepath.Join(root, "deleted.go")) // as if deleted after it was listed
 
 	check := func(t *testing.T, p pass) {
 		require.Equal(t, 3, p.found.files)
@@ -178,7 +178,8 @@ func TestPinningNames(t *testing.T) {
 	}
 }
 
-// All ways to sort give the same, with few and with many equal strings, in order, reversed and mixed.
+// TestSorters checks that all ways to sort give the same result: with few and with many equal
+// strings, in order, reversed and mixed.
 func TestSorters(t *testing.T) {
 	many := map[string][]string{"none": nil, "one": {"a"}}
 	for _, n := range []int{leafSize, leafSize + 1, 100, 5000} {
@@ -209,7 +210,7 @@ func TestSorters(t *testing.T) {
 	}
 }
 
-// Neither part is empty, so that the recursion ends.
+// TestSplit checks that neither part is empty, because otherwise the recursion would not end.
 func TestSplit(t *testing.T) {
 	for n := leafSize + 1; n < 40; n++ {
 		for different := 1; different < 12; different++ {

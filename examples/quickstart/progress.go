@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// A progress shows how far a pass has got: on a terminal in one line that is written over, and
-// otherwise in a line every few seconds.
+// A progress shows how far a pass is: on a terminal in one line that it overwrites, and otherwise
+// in a new line every few seconds.
 type progress struct {
-	done  atomic.Int64 // units done so far
+	done  atomic.Int64 // number of units so far
 	label string
-	what  string // the units are
+	what  string // the name of the units
 	total int
 	out   io.Writer
-	line  bool // out is a terminal
+	line  bool // whether out is a terminal
 	quit  chan struct{}
 	wg    sync.WaitGroup
 }
@@ -54,8 +54,7 @@ func (p *progress) print() {
 	}
 }
 
-// stop ends the display. On a terminal the line is wiped, elsewhere the last state is
-// printed.
+// stop ends the display. On a terminal it clears the line, and otherwise it prints the last state.
 func (p *progress) stop() {
 	close(p.quit)
 	p.wg.Wait()

@@ -7,14 +7,15 @@ import (
 	"slices"
 )
 
-// The second part sorts what the first has found by quicksort: each step splits the strings in two parts, and sorts one of them in
-// parallel. That is very many small pieces of work, most of them at the leaves.
+// The second part sorts the strings of the first by quicksort. Each step splits the strings into
+// two parts and sorts one of them in parallel. That makes very many small pieces of work, most of
+// them at the leaves.
 const (
-	leafSize = 8    // strings that are sorted without another split
-	cutoff   = 2048 // strings below which goroutines with a cut-off do not fork
+	leafSize = 8    // parts of at most this many strings are sorted without another split
+	cutoff   = 2048 // parts of fewer strings are sorted without a goroutine, in the way with a cut-off
 )
 
-// stringsOf returns the different strings of a tally, in an order that only they decide.
+// stringsOf returns the distinct strings of t, in an order that depends only on the strings.
 func stringsOf(t *tally) []string {
 	all := slices.AppendSeq(slices.Collect(maps.Keys(t.names)), maps.Keys(t.words))
 	slices.Sort(all)
@@ -24,11 +25,11 @@ func stringsOf(t *tally) []string {
 	return all
 }
 
-// split puts the strings in an order in which none of the first part is greater than one of the second, and returns both. There
-// are more than leafSize strings, so neither part is empty.
+// split reorders xs so that no string of low is greater than a string of high, and returns both
+// parts. xs must have more than leafSize strings, so that neither part is empty.
 func split(xs []string) (low, high []string) {
 	a, b, c := xs[0], xs[len(xs)/2], xs[len(xs)-1]
-	pivot := max(min(a, b), min(max(a, b), c)) // the one in the middle
+	pivot := max(min(a, b), min(max(a, b), c)) // the median of the three
 	i, j := 0, len(xs)-1
 	for {
 		for xs[i] < pivot {
@@ -47,7 +48,7 @@ func split(xs []string) (low, high []string) {
 	return xs[:j+1], xs[j+1:]
 }
 
-// sortHere sorts by the same steps without a fork.
+// sortHere sorts with the same steps, but without forks.
 func sortHere(xs []string) {
 	if len(xs) <= leafSize {
 		slices.Sort(xs)
@@ -64,7 +65,7 @@ type sorter struct {
 	sort func(xs []string) error
 }
 
-// sorters are the ways to sort, heddle's first.
+// sorters returns the ways to sort, heddle's first.
 func sorters(heddle func(xs []string) error) []sorter {
 	plain := func(f func(xs []string)) func(xs []string) error {
 		return func(xs []string) error { f(xs); return nil }

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// tell prints the problems, the first few of them.
+// tell prints the first few problems.
 func tell(w io.Writer, problems []error) {
 	const most = 10
 	texts := make([]string, len(problems))
@@ -27,7 +27,7 @@ func tell(w io.Writer, problems []error) {
 	}
 }
 
-// same checks that two passes have found the same.
+// same returns an error if two passes have found different things.
 func same(a, b *tally) error {
 	key := func(t *tally) [6]int64 {
 		return [6]int64{int64(t.files), int64(t.lines), int64(t.idents), t.bytes, int64(len(t.names)), int64(len(t.words))}
@@ -67,7 +67,7 @@ func report(w io.Writer, set settings, t *tally, sides []*side) {
 	fmt.Fprintf(w, "A file is hundreds of microseconds of work, so that starting a task or goroutine for it hardly counts.\n")
 }
 
-// reportSorts prints the times of the second part, of which the first way is heddle's.
+// reportSorts prints the times of the second part. ways[0] must be heddle's.
 func reportSorts(w io.Writer, n int, ways []sorter, times [][]time.Duration) {
 	fmt.Fprintf(w, "\nsorting the %d different identifiers and words by recursion, down to %d of them, GOMAXPROCS=%d:\n",
 		n, leafSize, runtime.GOMAXPROCS(0))
@@ -82,7 +82,7 @@ func reportSorts(w io.Writer, n int, ways []sorter, times [][]time.Duration) {
 		"cut-off has to be chosen. Ratios above 1 are heddle's losses; go run ./benchmarks/table measures more of both.\n")
 }
 
-// ratioOf returns the median of the rounds' ratios, and the least and the greatest one.
+// ratioOf returns the median, the least and the greatest of the rounds' ratios.
 func ratioOf(mine, base []time.Duration) string {
 	rs := make([]float64, len(mine))
 	for i := range rs {
@@ -100,13 +100,13 @@ func tooks(ps []pass) []time.Duration {
 	return ds
 }
 
-// middle returns the time in the middle; the shorter one of two.
+// middle returns the median time. Of the two middle times it returns the shorter one.
 func middle(ds []time.Duration) time.Duration {
 	s := slices.Sorted(slices.Values(ds))
 	return s[(len(s)-1)/2]
 }
 
-// top returns the strings counted most, with their counts.
+// top returns the strings with the highest counts, and their counts.
 func top(c counter) string {
 	const most = 8
 	keys := make([]string, 0, len(c))
@@ -123,7 +123,7 @@ func top(c counter) string {
 	return strings.Join(keys, ", ")
 }
 
-// median returns the pass in the middle, by time; the faster one of two.
+// median returns the median pass by time. Of the two middle passes it returns the faster one.
 func median(ps []pass) pass {
 	s := slices.Clone(ps)
 	slices.SortFunc(s, func(a, b pass) int { return cmp.Compare(a.took, b.took) })

@@ -10,17 +10,16 @@ import (
 	"unicode/utf8"
 )
 
-// A tally is what was counted in some files.
+// A tally holds the counts of some files.
 type tally struct {
 	files, lines, idents int
 	bytes                int64
-	names                counter // identifiers
-	words                counter // words in comments, in lower case
-	problems             []error // files that could not be read
+	names                counter // counts of identifiers
+	words                counter // counts of words in comments, in lower case
+	problems             []error // errors about files that could not be read
 }
 
-// A counter counts strings. It holds pointers so that a string that is known
-// already need not be allocated to be counted.
+// A counter counts strings. It holds pointers, so that counting a known string does not allocate.
 type counter map[string]*int
 
 func (c counter) add(s []byte, n int) {
@@ -33,11 +32,11 @@ func (c counter) add(s []byte, n int) {
 
 func newTally() *tally { return &tally{names: counter{}, words: counter{}} }
 
-// checkEvery is how many tokens lie between two checkpoints: some 20 us.
+// checkEvery is the number of tokens between two checkpoints, about 20 us.
 const checkEvery = 256
 
-// add counts one file. It calls checkpoint every now and then. A file that cannot be
-// read becomes a problem of the tally, and no more.
+// add counts one file. It calls checkpoint after every checkEvery tokens. If it cannot read the
+// file, it records a problem.
 func (t *tally) add(path string, checkpoint func()) {
 	src, err := os.ReadFile(path)
 	if err != nil {
@@ -49,8 +48,8 @@ func (t *tally) add(path string, checkpoint func()) {
 
 	var s scanner.Scanner
 	file := token.NewFileSet().AddFile(path, -1, len(src))
-	// Sources with errors, of which the toolchain's tests have some, are counted as far
-	// as they make sense.
+	// The toolchain's tests contain sources with errors. They are counted as far as the scanner
+	// understands them.
 	s.Init(file, src, func(token.Position, string) {}, scanner.ScanComments)
 	for n := 1; ; n++ {
 		if n%checkEvery == 0 {
@@ -102,22 +101,22 @@ func countLines(src []byte) (n int) {
 		}
 	}
 	if len(src) > 0 && src[len(src)-1] != '\n' {
-		n++ // the last one is not ended
+		n++ // the last line does not end in a newline
 	}
 	return n
 }
 
-// unreadable is the message for a file or folder that could not be read.
+// unreadable returns the message for a file or folder that could not be read.
 func unreadable(path string, err error) error {
 	if e, ok := err.(*fs.PathError); ok {
-		err = e.Err // the path is in the message already
+		err = e.Err // because the message already has the path
 	}
 	return fmt.Errorf("cannot read %s: %w", path, err)
 }
 
-// A bank lends tallies, each to one task at a time, so that there are about as many as
-// workers, and not one a file to merge at the end. The lock is held for a few instructions;
-// a task that waited for long should park instead.
+// A bank lends tallies, each to one task at a time. So there are about as many tallies as workers
+// to merge at the end, and not one for each file. The lock is held for a few instructions only. A
+// task that had to wait longer should park instead.
 type bank struct {
 	mu   sync.Mutex
 	free []*tally
@@ -140,7 +139,7 @@ func (b *bank) put(t *tally) {
 	b.free = append(b.free, t)
 }
 
-// total merges what was given back.
+// total merges the tallies that were given back.
 func (b *bank) total() *tally {
 	sum := newTally()
 	for _, t := range b.free {

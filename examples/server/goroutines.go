@@ -2,16 +2,17 @@ package main
 
 import "context"
 
-// onGoroutines computes on the handlers' own goroutines: on all at once, or on as many as have places.
+// onGoroutines computes on the handlers' own goroutines: on all of them at once, or only on those
+// that hold a place.
 type onGoroutines struct {
 	job    job
-	places chan struct{} // nil: no limit
+	places chan struct{} // nil for no limit
 	queue  chan struct{}
 }
 
 func newGoroutines(set settings, j job) (backend, error) { return &onGoroutines{job: j}, nil }
 
-// newSemaphore bounds, as the scheduler does, how many requests compute and how many wait.
+// newSemaphore bounds how many requests compute and how many wait, as the scheduler does.
 func newSemaphore(set settings, j job) (backend, error) {
 	return &onGoroutines{j, make(chan struct{}, set.workers), make(chan struct{}, set.workers+set.queue)}, nil
 }

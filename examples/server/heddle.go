@@ -23,32 +23,34 @@ func newHeddle(set settings, j job) (backend, error) {
 	return &onHeddle{sched, j}, nil
 }
 
-// do submits one request as a task and waits for it until ctx, which has the deadline, ends. The task ends with ctx
-// too: at its next checkpoint if it runs, and without having run if it is still queued.
+// do submits a request as a task and waits for it, but no longer than until ctx ends. ctx has the
+// deadline. The task ends with ctx too: if it runs, at its next checkpoint, and if it is still
+// queued, without having run.
 func (h *onHeddle) do(ctx context.Context, payload []byte, urgent bool) (sum digest, err error) {
 	level := task.Normal
 	if urgent {
 		level = task.High
 	}
 	f := task.Submit(h.sched, func(c *task.Ctx) (digest, error) {
-		return h.job.run(payload, c.Cancelled) // which is a checkpoint as well
+		return h.job.run(payload, c.Cancelled) // Cancelled is also a checkpoint
 	}, task.Parent(ctx), task.Priority(level))
 	sum, err = f.WaitContext(ctx)
 	switch {
 	case errors.Is(err, task.ErrQueueFull), errors.Is(err, task.ErrClosed):
 		err = errShed
 	case err != nil && ctx.Err() != nil:
-		err = context.Cause(ctx) // whichever came first: the end of our wait, or that of the task, which says that it was stopped
+		// Whether the wait or the task ended first, this is the cause of both.
+		err = context.Cause(ctx)
 	}
 	return sum, err
 }
 
-// close waits until all tasks have ended, and then nothing of the scheduler is left.
+// close waits until all tasks have ended. Afterwards nothing of the scheduler is left.
 func (h *onHeddle) close(ctx context.Context) error {
 	return errors.Join(h.sched.Shutdown(ctx), h.sched.Close())
 }
 
-// left says what is left of the tasks, and is an error if that is anything.
+// left describes what is left of the tasks, and returns an error if any is left.
 func (h *onHeddle) left() (string, error) {
 	st := h.sched.Stats()
 	text := fmt.Sprintf("tasks: %d accepted, %d ended (%d of them dropped from the queue), %d queued; %d refused, %d given up while they waited for room",

@@ -15,33 +15,33 @@ import (
 
 const (
 	payloadSize = 4 << 10
-	urgentEvery = 10 // one request in so many is urgent
+	urgentEvery = 10 // one in this many requests is urgent
 )
 
-// A client sends requests and sorts the answers.
+// A client sends requests and counts the answers by kind.
 type client struct {
 	http    http.Client
 	url     string
 	payload []byte
-	want    string // the digest
+	want    string // the expected digest
 
 	sent, answered, shed, late, unanswered atomic.Int64
 
 	mu             sync.Mutex
-	normal, urgent []time.Duration // latencies of those answered with a result
+	normal, urgent []time.Duration // latencies of the requests that got a result
 	wrong          error
 }
 
 func newClient(s *service, j job) *client {
 	c := &client{url: s.url, payload: bytes.Repeat([]byte("heddle, "), payloadSize/8)}
-	sum, _ := j.run(c.payload, func() bool { return false }) // never stopped
+	sum, _ := j.run(c.payload, func() bool { return false }) // this run is never stopped
 	c.want = hex.EncodeToString(sum[:])
 	c.http.Transport = &http.Transport{MaxIdleConnsPerHost: 4096}
 	c.http.Timeout = 20*s.deadline + 10*time.Second
 	return c
 }
 
-// send sends one request that was due at some time.
+// send sends one request, which was due at the given time.
 func (c *client) send(ctx context.Context, due time.Time, urgent bool) {
 	c.sent.Add(1)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(c.payload))
@@ -54,7 +54,7 @@ func (c *client) send(ctx context.Context, due time.Time, urgent bool) {
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		c.unanswered.Add(1) // the server is gone, or the user has interrupted us
+		c.unanswered.Add(1) // the server is gone, or Ctrl-C has interrupted the program
 		return
 	}
 	body, err := io.ReadAll(resp.Body)
@@ -90,8 +90,8 @@ func (c *client) fail(err error) {
 	c.wrong = errors.Join(c.wrong, err)
 }
 
-// measure returns how many requests a second the service answers when a few clients ask again as soon as they have
-// an answer.
+// measure returns how many requests a second the service answers if a few clients send the next
+// request as soon as they have an answer.
 func measure(ctx context.Context, set settings, j job) (float64, error) {
 	b, err := newHeddle(set, j)
 	if err != nil {
@@ -126,8 +126,8 @@ func measure(ctx context.Context, set settings, j job) (float64, error) {
 	return float64(n) / took.Seconds(), nil
 }
 
-// underLoad sends requests at a rate for the settings' length, and then stops the service; or, if early, stops it after
-// half of that, while the load goes on.
+// underLoad sends requests at the given rate for the length in the settings, and then stops the
+// service. If early is set, it stops the service after half of that time, and the load goes on.
 func underLoad(ctx context.Context, s *service, set settings, j job, rate float64, early bool, p *progress) (*result, error) {
 	c := newClient(s, j)
 	interval := time.Duration(float64(time.Second) / rate)
@@ -163,8 +163,9 @@ func underLoad(ctx context.Context, s *service, set settings, j job, rate float6
 	return r, err
 }
 
-// hangUp closes the client's connections until the server has stopped. That waits for each, and some seconds for those that
-// were opened and never used, which the client may still be opening.
+// hangUp closes the client's connections again and again until the server has stopped. The server
+// waits for each connection, and some seconds for connections that were opened but not used. The
+// client may still be opening such connections.
 func (c *client) hangUp(stopped <-chan error) error {
 	again := time.NewTicker(10 * time.Millisecond)
 	defer again.Stop()

@@ -1,13 +1,15 @@
-// Server is an HTTP service whose handlers compute, and that is asked in the end for more than it can do: what a bounded queue,
-// deadlines, priorities and load shedding are for.
+// Server is an HTTP service whose handlers compute, and that gets more requests than it can answer.
+// It shows a bounded queue, deadlines, priorities and load shedding.
 //
 //	go run ./examples/server [-for duration] [-workers n] [-queue n] [-policy name] ...
 //
-// The service listens on the loopback interface and hashes what it is sent, for some milliseconds a request. A load generator in
-// the same process first measures how many requests a second it manages, and then sends 50, 90 and 150 per cent of that, by real
-// requests at fixed times, whether or not earlier ones have been answered. At each load the same service follows on goroutines, without a limit and
-// behind a semaphore. In the end the first one is stopped in the middle of the load, and every request and
-// every task is accounted for. The scheduler is used in heddle.go and nowhere else.
+// The service listens on the loopback interface and hashes each request's body for some
+// milliseconds. A load generator in the same process first measures how many requests a second the
+// service answers. Then it sends 50, 90 and 150 per cent of that. It sends real requests at fixed
+// times, whether or not earlier ones have been answered. At each load the same service also runs on
+// goroutines, first without a limit and then behind a semaphore. At the end the service on heddle
+// is stopped in the middle of the load, and the program accounts for every request and every task.
+// Only heddle.go uses the scheduler.
 package main
 
 import (
@@ -34,26 +36,27 @@ func main() {
 	os.Exit(code)
 }
 
-// settings are what the command line says.
+// settings holds the values of the command line.
 type settings struct {
-	length   time.Duration // of each part under load
+	length   time.Duration // length of each part
 	workers  int
 	queue    int
 	policy   scheduler.QueuePolicy
 	deadline time.Duration
-	work     time.Duration // of a worker, for a request
+	work     time.Duration // computing time of each request
 	loads    []float64     // in per cent of the capacity
 }
 
-// run is main with its surroundings passed in. It returns the exit code: 0, 1 when the accounts do not balance or the
-// service could not be started, 2 when the command line was wrong, 130 when ctx ended, as it does by Ctrl-C.
+// run is main with its surroundings as arguments. It returns the exit code: 0, or 1 if the accounts
+// do not balance or the service could not start, or 2 if the command line was wrong, or 130 if ctx
+// ended, for example by Ctrl-C.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	set, err := parse(args, stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case err != nil:
-		return 2 // parse has said why
+		return 2 // parse has printed the reason
 	}
 	switch err := show(ctx, set, stdout, stderr); {
 	case errors.Is(err, errInterrupted):
@@ -130,7 +133,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	return set, nil
 }
 
-// show does the parts one after the other.
+// show runs the parts one after the other.
 func show(ctx context.Context, set settings, stdout, stderr io.Writer) error {
 	j := newJob(set.work)
 	fmt.Fprintf(stdout, "requests of %v (%d rounds of SHA-256), deadline %v, every %dth urgent;\n", set.work, j.rounds, set.deadline, urgentEvery)
@@ -169,14 +172,14 @@ func show(ctx context.Context, set settings, stdout, stderr io.Writer) error {
 	return nil
 }
 
-// A part is the service on one backend, under one load.
+// A part is the service on one backend under one load.
 type part struct {
 	name string
 	make func(settings, job) (backend, error)
-	stop bool // in the middle of the load
+	stop bool // stop the service in the middle of the load
 }
 
-// show does the part and prints a line about it.
+// show runs the part and prints one line about it.
 func (p part) show(ctx context.Context, set settings, j job, rate float64, stdout, stderr io.Writer) error {
 	b, err := p.make(set, j)
 	if err != nil {

@@ -21,13 +21,13 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// short are the arguments for a load of a moment.
+// short returns the arguments for a very short load.
 func short(more ...string) []string {
 	return append([]string{"-for", "120ms", "-work", "300µs", "-queue", "4", "-loads", "50,400", "-deadline", "1s"}, more...)
 }
 
-// The test asserts that everything is accounted for, which run checks itself, not how long it took: that is for the
-// reader of the output.
+// run itself checks that everything is accounted for, and the test checks that run succeeds. It
+// checks no times, which are for the reader of the output.
 func TestRun(t *testing.T) {
 	for i, p := range []string{"block", "reject", "caller-runs", "drop-oldest"} {
 		var out, errs bytes.Buffer
@@ -42,7 +42,8 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// A service that is stopped in the middle of the load answers what it has received, and leaves no task behind.
+// TestStoppedInTheMiddle checks that a service that is stopped in the middle of the load answers
+// every request it has received, and leaves no task behind.
 func TestStoppedInTheMiddle(t *testing.T) {
 	var errs bytes.Buffer
 	set, err := parse(short(), &errs)
@@ -73,13 +74,13 @@ func TestStoppedInTheMiddle(t *testing.T) {
 	}
 }
 
-// A deadline ends requests that are queued, and the one that is computed.
+// TestDeadline checks that a deadline ends the queued requests and the one that is being computed.
 func TestDeadline(t *testing.T) {
 	var errs bytes.Buffer
 	set, err := parse([]string{"-workers", "1", "-deadline", "20ms"}, &errs)
 	require.NoError(t, err)
 	j := newJob(set.work)
-	j.rounds = 1 << 30 // nobody lives to see the end of it
+	j.rounds = 1 << 30 // without the deadline this would take for ever
 	for _, make := range []func(settings, job) (backend, error){newHeddle, newGoroutines, newSemaphore} {
 		b, err := make(set, j)
 		require.NoError(t, err)
@@ -97,7 +98,8 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
-// Interrupted before, while and after it measures: it stops, says so, and leaves nothing.
+// TestInterrupt interrupts the program before, while and after it measures. Each time it must stop,
+// say so, and leave nothing behind.
 func TestInterrupt(t *testing.T) {
 	for _, after := range []time.Duration{0, 50 * time.Millisecond, 200 * time.Millisecond} {
 		ctx, cancel := context.WithTimeout(context.Background(), after)

@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// A result is what came of the load on one service, which has been stopped.
+// A result holds the counts of a service under load. The service has stopped by then.
 type result struct {
 	client          *client
 	took            time.Duration
-	inFlight        int64 // requests that were in the service when it was told to stop in the middle
-	begun, returned int64 // computations, of all parts so far
+	inFlight        int64 // requests in the service when it was told to stop, if in the middle of the load
+	begun, returned int64 // computations, over all parts so far
 }
 
 func (r *result) print(w io.Writer, name string) {
@@ -33,7 +33,7 @@ func quantiles(ds []time.Duration) string {
 	return fmt.Sprintf("%.1f  %.1f", at(0.5), at(0.99))
 }
 
-// account says where each request and each task has gone.
+// account prints what became of each request and each task.
 func (r *result) account(w io.Writer, s *service) {
 	c := r.client
 	fmt.Fprintf(w, "stopped in the middle, with %d requests in the service:\n", r.inFlight)
@@ -65,7 +65,7 @@ func (r *result) check(s *service) error {
 	return err
 }
 
-// A progress tells on one line how far a part is.
+// A progress shows on one line how far a part is.
 type progress struct {
 	w     io.Writer
 	name  string

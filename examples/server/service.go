@@ -12,13 +12,14 @@ import (
 	"time"
 )
 
-// A backend is where the requests are computed.
+// A backend computes the answers.
 type backend interface {
-	// do computes one request. The error is errShed if the backend is too busy, or the cause of ctx.
+	// do computes the answer to one request. The error is errShed if the backend is too busy, or
+	// the cause of ctx if ctx ends first.
 	do(ctx context.Context, payload []byte, urgent bool) (digest, error)
-	// close ends the backend when no request is in it any more.
+	// close ends the backend. It must be called when no request is in the backend any more.
 	close(ctx context.Context) error
-	// left says what is left of a closed backend.
+	// left describes what is left of a closed backend.
 	left() (string, error)
 }
 
@@ -26,20 +27,22 @@ var errShed = errors.New("too busy")
 
 type digest = [sha256.Size]byte
 
-// A job is what there is to do for each request.
+// A job is the work of one request.
 type job struct {
 	rounds          int
 	begun, returned *atomic.Int64
 }
 
-// newJob makes a job that takes one processor for about so long.
+// newJob makes a job that takes one processor for about the given time.
 func newJob(work time.Duration) job {
 	j := job{1 << 30, new(atomic.Int64), new(atomic.Int64)}
-	best := 0.0 // rounds in a nanosecond, at the best of several times: others may use the processor too
+	// best is the number of rounds in a nanosecond in the best of several runs. The best counts,
+	// because other programs may use the processor too.
+	best := 0.0
 	for range 10 {
 		rounds := 0
 		start := time.Now()
-		_, _ = j.run(make([]byte, payloadSize), func() bool { // its error is that it was stopped
+		_, _ = j.run(make([]byte, payloadSize), func() bool { // the error only says that run was stopped
 			rounds++
 			return rounds%64 == 0 && time.Since(start) > 3*time.Millisecond
 		})
@@ -51,7 +54,8 @@ func newJob(work time.Duration) job {
 
 var errStopped = errors.New("stopped")
 
-// run hashes the payload over and over. It asks stop after each round, and fails if that says so.
+// run hashes payload again and again. After each round it calls stop, and fails if stop returns
+// true.
 func (j job) run(payload []byte, stop func() bool) (sum digest, err error) {
 	j.begun.Add(1)
 	defer j.returned.Add(1)
@@ -68,7 +72,8 @@ func (j job) run(payload []byte, stop func() bool) (sum digest, err error) {
 	return sum, nil
 }
 
-// A service is the HTTP server around a backend. It counts what it has received and how it has answered.
+// A service is the HTTP server around a backend. It counts the requests it has received and its
+// answers by kind.
 type service struct {
 	backend  backend
 	deadline time.Duration
@@ -79,7 +84,7 @@ type service struct {
 	received, answered, shed, late, gone atomic.Int64
 }
 
-// serve starts the service on a free port of the loopback interface.
+// serve starts a service on a free port of the loopback interface.
 func serve(b backend, deadline time.Duration) (*service, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -93,12 +98,12 @@ func serve(b backend, deadline time.Duration) (*service, error) {
 	return s, nil
 }
 
-// maxBody bounds what a request may send.
+// maxBody is the largest body of a request, in bytes.
 const maxBody = 1 << 20
 
 func (s *service) hash(w http.ResponseWriter, r *http.Request) {
 	s.received.Add(1)
-	// From the request's own context, which ends when the client goes away.
+	// The context is derived from the request's own, which ends when the client goes away.
 	ctx, cancel := context.WithTimeout(r.Context(), s.deadline)
 	defer cancel()
 	payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
@@ -120,12 +125,12 @@ func (s *service) hash(w http.ResponseWriter, r *http.Request) {
 		s.late.Add(1)
 		http.Error(w, "too late", http.StatusGatewayTimeout)
 	default:
-		s.gone.Add(1) // the client
+		s.gone.Add(1) // the client has gone away
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 	}
 }
 
-// stop refuses new connections, lets the handlers finish, and closes the backend behind them.
+// stop refuses new connections, lets the handlers finish, and then closes the backend.
 func (s *service) stop(ctx context.Context) error {
 	err := s.server.Shutdown(ctx)
 	if err != nil {
