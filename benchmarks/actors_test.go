@@ -13,7 +13,8 @@ import (
 	"github.com/heddle-go/heddle/task/tsync"
 )
 
-// actors is how many actors there are in BenchmarkActorTree, and actorKids how many children each has at most.
+// actors is the number of actors in BenchmarkActorTree, and actorKids is the maximum number of
+// children of each.
 var actors = 200_000
 
 const (
@@ -23,19 +24,21 @@ const (
 
 func init() {
 	if raceEnabled {
-		actors = 2000 // the race detector allows for 8,128 goroutines at a time
+		actors = 2000 // the race detector allows 8,128 goroutines at a time
 	}
 }
 
 // BenchmarkActorTree runs units that talk over channels of their own. ns/op is one run.
 //
-// program=actors: 200,000 actors in a tree, each with a channel from which it takes what its parent asks and its children answer. The root
-// asks once. An actor passes the question on, adds up the answers of its children, and answers its parent; in the end
-// the channels are closed. All actors are alive at the same time.
+// program=actors: 200,000 actors form a tree. Each actor has a channel on which it receives its
+// parent's questions and its children's answers. The root asks once. Each actor passes the question
+// on, adds up its children's answers, and answers its parent. At the end the channels are closed.
+// All actors are alive at the same time.
 //
-// program=fib: fib(25) with a unit for each addition, which sends its result over a channel.
+// program=fib: fib(25) with one unit for each addition. Each unit sends its result over a channel.
 //
-// The baseline is the same program on goroutines and native channels. The memory of both is in BenchmarkActorMemory.
+// The baseline is the same program on goroutines and native channels. BenchmarkActorMemory reports
+// the memory of both.
 func BenchmarkActorTree(b *testing.B) {
 	run(b, heddle, func(b *testing.B, workers int) {
 		s := newScheduler(b, workers)
@@ -52,7 +55,8 @@ func BenchmarkActorTree(b *testing.B) {
 	}, "program=fib", "against=channels")
 }
 
-// BenchmarkActorMemory reports the largest resident set of a process that runs the actors of BenchmarkActorTree once, for each actor.
+// BenchmarkActorMemory runs the actors of BenchmarkActorTree once in a process of its own, and
+// reports the largest resident set of that process, divided by the number of actors.
 func BenchmarkActorMemory(b *testing.B) {
 	if _, err := peakSet(); err != nil {
 		b.Skip(err)
@@ -91,7 +95,8 @@ func actorProbe(args []string) (map[string]float64, error) {
 	return map[string]float64{"peak-B/task": float64(peak) / float64(actors)}, err
 }
 
-// peakSet returns the largest resident set that the process has had, in bytes, on Linux.
+// peakSet returns the largest resident set that the process has had, in bytes. It works on Linux
+// only.
 func peakSet() (int64, error) {
 	text, err := os.ReadFile("/proc/self/status")
 	if err != nil {
@@ -107,7 +112,8 @@ func peakSet() (int64, error) {
 	return 0, fmt.Errorf("there is no VmHWM in /proc/self/status")
 }
 
-// actorAnswer is what the root hears: each question is a number that every actor adds 1 to and answers.
+// actorAnswer returns the answer that the root must get. Each question is a number, and each actor
+// adds 1 to it and answers with the result.
 func actorAnswer() int {
 	sum := 0
 	for q := range actorRounds {
@@ -116,11 +122,12 @@ func actorAnswer() int {
 	return sum
 }
 
-// shareOf returns the i-th part of n actors that are spread over the children.
+// shareOf returns the size of the i-th of the subtrees into which n actors are divided.
 func shareOf(n, i int) int { return (n + i) / actorKids }
 
 func actorsGoroutines() int {
-	// An actor of a subtree of n is asked over ask and answers over answers, which is its parent's channel.
+	// An actor is the root of a subtree of n actors. It gets questions from ask, and sends its
+	// answers to answers, which is its parent's channel.
 	var actor func(n int, ask <-chan int, answers chan<- int)
 	actor = func(n int, ask <-chan int, answers chan<- int) {
 		mine := make(chan int)
@@ -148,7 +155,7 @@ func actorsGoroutines() int {
 		for range kids {
 			<-mine
 		}
-		answers <- 0 // it has ended
+		answers <- 0 // says that the actor has ended
 	}
 	ask, answers := make(chan int), make(chan int)
 	go actor(actors, ask, answers)
@@ -192,7 +199,7 @@ func actorsHeddle(s *scheduler.Scheduler) (sum int) {
 			_, _, err := mine.Recv(c)
 			must(err)
 		}
-		must(answers.Send(c, 0)) // it has ended
+		must(answers.Send(c, 0)) // says that the actor has ended
 	}
 	must(s.Go(func(c *task.Ctx) {
 		ask, answers := tsync.NewChan[int](0), tsync.NewChan[int](0)
@@ -211,7 +218,8 @@ func actorsHeddle(s *scheduler.Scheduler) (sum int) {
 	return sum
 }
 
-// fibChan computes fib(n) with a task for each addition, which sends its result over a channel.
+// fibChan computes fib(n) with one task for each addition. Each task sends its result over a
+// channel.
 func fibChan(c *task.Ctx, n int) int {
 	if n < 2 {
 		return n
@@ -224,7 +232,7 @@ func fibChan(c *task.Ctx, n int) int {
 	return x + y
 }
 
-// The parts of a tree add up to the whole.
+// TestShareOf checks that the subtrees add up to the whole.
 func TestShareOf(t *testing.T) {
 	for n := range 100 {
 		sum := 0

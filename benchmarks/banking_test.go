@@ -15,9 +15,11 @@ const (
 	transfersEach = 5000
 )
 
-// BenchmarkBanking has 40 units make 5,000 transfers each between two random accounts, under the locks of both, lower number
-// first. ns/op is one transfer, and cpu is the processor time of one. accounts=10 makes them queue, accounts=1000 hardly. The baseline is goroutines
-// with sync.Mutex. Afterwards no money may be missing.
+// BenchmarkBanking lets 40 units make 5,000 transfers each between two random accounts. A transfer
+// holds the locks of both accounts, and takes the one with the lower number first. ns/op is one
+// transfer, and cpu is the processor time of one. With accounts=10 the units queue, with
+// accounts=1000 they hardly do. The baseline is goroutines with sync.Mutex. At the end no money may
+// be missing.
 func BenchmarkBanking(b *testing.B) {
 	for _, accounts := range []int{10, 1000} {
 		run(b, heddle, func(b *testing.B, workers int) {
@@ -28,7 +30,7 @@ func BenchmarkBanking(b *testing.B) {
 	}
 }
 
-// banking makes a side that measures one of the transfers of f.
+// banking makes a side that reports the measures for one of the transfers that f makes.
 func banking(name string, f func()) side {
 	return side{name, func() measures {
 		cpu := processorTime()
@@ -41,13 +43,13 @@ func banking(name string, f func()) side {
 	}}
 }
 
-// An account is a balance and its lock, a *tsync.Mutex or a *sync.Mutex.
+// An account is a balance with its lock, a *tsync.Mutex or a *sync.Mutex.
 type account[M any] struct {
 	mu      M
 	balance int
 }
 
-const deposit = 1000 // in each account, at the beginning
+const deposit = 1000 // the first balance of each account
 
 func bankHeddle(b *testing.B, s *scheduler.Scheduler, n int) {
 	accounts := make([]account[tsync.Mutex], n)
@@ -117,7 +119,7 @@ func twoOf(rng *rand.Rand, n int) (from, to int) {
 	return from, to
 }
 
-// move moves an amount if it is there.
+// move moves a random amount from one account to another, if the balance is large enough.
 func move(rng *rand.Rand, from, to *int) {
 	amount := rng.IntN(100)
 	if *from >= amount {

@@ -4,5 +4,5 @@ package benchmarks
 
 import "time"
 
-// blockFor waits: package unix has no system call for it on every other system.
+// blockFor only sleeps, because package unix has no suitable system call on some of these systems.
 func blockFor(d time.Duration) { time.Sleep(d) }

@@ -9,9 +9,10 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// BenchmarkBlocking measures one call of an empty function, by one unit that has nothing else to
-// do: task.Ctx.Blocking against a goroutine that makes the call and closes a channel, and against the call alone (impl=none). With
-// tasks=100, as many units do so at once.
+// BenchmarkBlocking measures one blocking call of an empty function, by a unit that does nothing
+// else. Heddle uses task.Ctx.Blocking. impl=goroutines starts a goroutine that calls the function
+// and closes a channel. impl=none only calls the function. With tasks=100, that many units do so at
+// the same time.
 func BenchmarkBlocking(b *testing.B) {
 	for _, units := range []int{1, 100} {
 		keys := []string{}

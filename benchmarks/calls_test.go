@@ -12,9 +12,10 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// BenchmarkCalls has 200 tasks make 20 blocking calls each and give way 100 times after each. The baseline of its ratio is 200
-// goroutines that simply call, and give way as often by runtime.Gosched. What is called returns at once, sleeps for some time, does one
-// of these in turn, or opens and reads a file from the file cache.
+// BenchmarkCalls lets 200 tasks make 20 blocking calls each and yield 100 times after each call.
+// The baseline of its ratio is 200 goroutines that simply make the calls and call runtime.Gosched
+// as often. The called function returns at once, or sleeps for some time, or does each of these in
+// turn, or opens and reads a file from the file cache.
 func BenchmarkCalls(b *testing.B) {
 	file := filepath.Join(b.TempDir(), "file")
 	if err := os.WriteFile(file, make([]byte, 4096), 0o600); err != nil {
@@ -51,7 +52,7 @@ func BenchmarkCalls(b *testing.B) {
 
 const callsEach, yieldsEach = 20, 100
 
-// callers is how many units make calls.
+// callers returns the number of units that make calls.
 func callers() int {
 	if testing.Short() {
 		return 40

@@ -8,11 +8,12 @@ import (
 	"github.com/heddle-go/heddle/task/tsync"
 )
 
-// A cast starts the units of a benchmark: tasks, or goroutines that are given a nil Ctx.
+// A cast starts the units of a benchmark. They are tasks, or goroutines, which get a nil Ctx.
 type cast func(unit func(c *task.Ctx))
 
-// units runs a benchmark whose body starts units, and waits for them. Tasks are started from inside of the scheduler, as
-// programs do: what is submitted from outside runs while the rest still comes in.
+// units makes a row whose body starts units. The row waits for all of them. Tasks are started from
+// inside the scheduler, as real programs do. If they were submitted from outside, the first ones
+// would run while the rest still come in.
 func units(impl string, body func(b *testing.B, start cast)) row {
 	return func(b *testing.B, workers int) {
 		if impl == goroutines {
@@ -39,7 +40,7 @@ func units(impl string, body func(b *testing.B, start cast)) row {
 	}
 }
 
-// must is for errors that only a cancellation could cause.
+// must panics if err is not nil. It is for calls that fail only if the task is cancelled.
 func must(err error) {
 	if err != nil {
 		panic(err)
@@ -92,7 +93,7 @@ func BenchmarkChanFanIn(b *testing.B) { stream(b, 100, 0) }
 
 func stream(b *testing.B, producers, capacity int) {
 	share := func(b *testing.B, i int) int { return (b.N + i) / producers }
-	sum := func(b *testing.B) int { // of all items
+	sum := func(b *testing.B) int { // the sum of all items
 		s := 0
 		for i := range producers {
 			n := share(b, i)
@@ -138,8 +139,8 @@ func stream(b *testing.B, producers, capacity int) {
 	}))
 }
 
-// BenchmarkThreadRingChan is ThreadRing, with tsync's channels in place of Park and Ready: a token goes 100,000 times from one
-// of 503 units to the next. ns/op is one run.
+// BenchmarkThreadRingChan is BenchmarkThreadRing with tsync's channels instead of Park and Ready. A
+// token is passed 100,000 times around a ring of 503 units. ns/op is one run.
 func BenchmarkThreadRingChan(b *testing.B) {
 	const size, passes = 503, 100_000
 	run(b, goroutines, loop(func(b *testing.B) {
@@ -197,8 +198,8 @@ func BenchmarkThreadRingChan(b *testing.B) {
 	}))
 }
 
-// BenchmarkSkynetChan is Skynet with a unit for each node, a million of them leaves, that sends its sum over a channel to
-// its parent. ns/op is one run.
+// BenchmarkSkynetChan is BenchmarkSkynet with one unit for each node. A million of the nodes are
+// leaves. Each node sends its sum to its parent over a channel. ns/op is one run.
 func BenchmarkSkynetChan(b *testing.B) {
 	const leaves, sum = 1_000_000, int64(499_999_500_000)
 	run(b, goroutines, loop(func(b *testing.B) {

@@ -6,8 +6,8 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// BenchmarkCheckpoint measures a checkpoint of a task that nobody asks to give way, in a loop
-// that does nothing else. The loop itself is the row impl=none.
+// BenchmarkCheckpoint measures one checkpoint of a task in a loop that does nothing else, while no
+// request to give way comes. The row impl=none is the loop alone.
 func BenchmarkCheckpoint(b *testing.B) {
 	runOne(b, none, 1, func(b *testing.B, _ int) {
 		for range b.N {

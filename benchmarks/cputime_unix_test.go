@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cpuTime returns the processor time that the process has taken, and false if the system
-// does not say.
+// cpuTime returns the processor time that the process has used. It returns false if the system does
+// not report it.
 func cpuTime() (time.Duration, bool) {
 	var u unix.Rusage
 	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {

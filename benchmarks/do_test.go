@@ -8,8 +8,9 @@ import (
 	"github.com/heddle-go/heddle/task/parallel"
 )
 
-// BenchmarkDo measures two closures that are run in parallel and waited for. Each writes a variable of its own. For
-// goroutines, style=both starts two of them, and style=one runs the second closure itself.
+// BenchmarkDo measures running two closures in parallel and waiting for both. Each closure writes a
+// variable of its own. With goroutines, style=both starts two of them, and style=one starts one and
+// runs the second closure itself.
 func BenchmarkDo(b *testing.B) {
 	runOne(b, sequential, 1, loop(func(b *testing.B) {
 		x, y := 0, 0

@@ -8,7 +8,7 @@ import (
 	"github.com/heddle-go/heddle/task/parallel"
 )
 
-// fibs has what fib is to return and how many forks that takes.
+// fibs maps n to fib(n) and the number of forks it takes.
 var fibs = map[int]struct{ value, forks int }{
 	27: {196_418, 317_810},
 	35: {9_227_465, 14_930_351},
@@ -18,8 +18,9 @@ var fibFunc *parallel.Func[int, int]
 
 func init() { fibFunc = parallel.Define(fibHeddle) }
 
-// BenchmarkFib computes a Fibonacci number by its definition, with a fork for each addition. Goroutines without a cut-off
-// compute the 27th only; with cutoff=N they call below fib(N).
+// BenchmarkFib computes a Fibonacci number by its definition, with a fork for each addition.
+// Goroutines without a cut-off compute only the 27th. With cutoff=N, they fork only for numbers
+// from N on, and call below.
 func BenchmarkFib(b *testing.B) {
 	for _, n := range []int{27, 35} {
 		w := fibs[n]

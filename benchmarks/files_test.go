@@ -19,16 +19,17 @@ import (
 	"github.com/heddle-go/heddle/task/parallel"
 )
 
-// BenchmarkFiles does something for each of many items. ns/op is one run over all of them.
+// BenchmarkFiles does some work for each of many items. ns/op is one run over all items.
 //
-// body=file: each item is one of 150 Go source files in memory, which is parsed, compressed and encoded, with much garbage. Heddle
-// uses parallel.Map. body=1us and body=100ns compute for about so long, 50,000 and 500,000 times, by parallel.For.
+// body=file: each item is one of 150 Go source files in memory. The work is to parse, compress and
+// encode it, which makes much garbage. Heddle uses parallel.Map. body=1us and body=100ns compute
+// for about that long, 50,000 and 500,000 times. Heddle uses parallel.For.
 //
-// The baselines are GOMAXPROCS goroutines that take the next index from an atomic counter, and for the short bodies also the next 64
-// indexes.
+// The baselines are GOMAXPROCS goroutines that take the next index from an atomic counter. For the
+// short bodies, another baseline takes 64 indexes at a time.
 func BenchmarkFiles(b *testing.B) {
 	files := sync.OnceValue(func() []string { return sourceFiles(150) })
-	sums := sync.OnceValue(func() []uint32 { // what each file comes to
+	sums := sync.OnceValue(func() []uint32 { // the right result of each file
 		var xs []uint32
 		for _, f := range files() {
 			xs = append(xs, encodeFile(f))
@@ -88,7 +89,8 @@ func BenchmarkFiles(b *testing.B) {
 	}
 }
 
-// byIndex runs body for each index below n, by goroutines that take piece of them at a time from a counter.
+// byIndex runs body for each index below n, on the given number of goroutines. They take piece
+// indexes at a time from a counter.
 func byIndex(n, goroutines, piece int, body func(i int)) {
 	var next atomic.Int64
 	var wg sync.WaitGroup
@@ -108,7 +110,7 @@ func byIndex(n, goroutines, piece int, body func(i int)) {
 	wg.Wait()
 }
 
-// steps computes: n steps of a chain.
+// steps computes n steps of a chain that starts with x.
 func steps(x uint64, n int) uint64 {
 	for range n {
 		x = x*6364136223846793005 + 1442695040888963407
@@ -116,21 +118,21 @@ func steps(x uint64, n int) uint64 {
 	return x
 }
 
-// encodeFile parses, compresses and encodes a file, and returns a checksum of all that.
+// encodeFile parses, compresses and encodes a file, and returns a checksum of the results.
 func encodeFile(src string) uint32 {
 	fset := token.NewFileSet()
 	f, err := parser.ParseFile(fset, "", src, parser.ParseComments)
 	if err != nil {
-		panic(err) // sourceFiles makes none with errors
+		panic(err) // sourceFiles makes no files with errors
 	}
 	var out bytes.Buffer
-	w, _ := flate.NewWriter(hex.NewEncoder(&out), flate.BestSpeed) // fails for levels that do not exist only
-	_, _ = w.Write([]byte(src))                                    // a buffer takes everything
+	w, _ := flate.NewWriter(hex.NewEncoder(&out), flate.BestSpeed) // fails only for an unknown level
+	_, _ = w.Write([]byte(src))                                    // a buffer accepts everything
 	_ = w.Close()
 	return crc32.ChecksumIEEE(out.Bytes()) + uint32(len(f.Decls))
 }
 
-// sourceFiles makes Go source files of some kilobytes, always the same.
+// sourceFiles makes n Go source files of some kilobytes. They are the same in every run.
 func sourceFiles(n int) []string {
 	rng := rand.New(rand.NewPCG(4, 5))
 	files := make([]string, n)
@@ -146,7 +148,7 @@ func sourceFiles(n int) []string {
 	return files
 }
 
-// Each index is taken once, whatever the pieces.
+// TestByIndex checks that each index is taken once, whatever the size of the pieces.
 func TestByIndex(t *testing.T) {
 	for _, n := range []int{0, 1, 63, 64, 65, 1000} {
 		for _, piece := range []int{1, 64} {

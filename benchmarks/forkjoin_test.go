@@ -8,10 +8,10 @@ import (
 	"github.com/heddle-go/heddle/task/parallel"
 )
 
-// sequential is the value of impl for a plain loop or recursion, on one P.
+// sequential is the impl of a plain loop or recursion on one P.
 const sequential = "sequential"
 
-// loop runs a benchmark of whole runs: f is one of them.
+// loop makes a row in which one operation is one call of f.
 func loop(f func(b *testing.B)) row {
 	return func(b *testing.B, _ int) {
 		for b.Loop() {
@@ -20,7 +20,7 @@ func loop(f func(b *testing.B)) row {
 	}
 }
 
-// tasks runs a benchmark of whole runs inside one task.
+// tasks makes a row in which one operation is one call of f, all inside one task.
 func tasks(f func(b *testing.B, c *task.Ctx)) row {
 	return func(b *testing.B, workers int) {
 		s := newScheduler(b, workers)
@@ -34,7 +34,7 @@ func tasks(f func(b *testing.B, c *task.Ctx)) row {
 	}
 }
 
-// per adds the time of one of n units in a run to what r reports.
+// per adds to r's report the time of one of the n units in a run.
 func per(n int, unit string, r row) row {
 	return func(b *testing.B, workers int) {
 		r(b, workers)
@@ -42,10 +42,10 @@ func per(n int, unit string, r row) row {
 	}
 }
 
-// key makes a part of a row's name.
+// key makes one part of a row's name.
 func key(name string, value any) string { return fmt.Sprintf("%s=%v", name, value) }
 
-// want fails the benchmark without ending its task, which FailNow would.
+// want fails the benchmark if got is not want. It does not end the task, as FailNow would.
 func want[T comparable](b *testing.B, what string, got, want T) {
 	if got != want {
 		b.Errorf("%s: got %v, want %v", what, got, want)

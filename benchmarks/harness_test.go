@@ -13,19 +13,19 @@ import (
 	"github.com/heddle-go/heddle/scheduler"
 )
 
-// What is measured: the values of impl.
+// The values of impl.
 const (
 	heddle     = "heddle"
 	goroutines = "goroutines"
 	threads    = "threads"
-	none       = "none" // the loop of a benchmark without what it measures
+	none       = "none" // the benchmark's loop alone, without the measured operation
 )
 
 // A row measures one implementation with as many Ps as workers.
 type row func(b *testing.B, workers int)
 
-// run runs r with each number of workers, under the name that the grammar
-// gives it. keys are of the form key=value, in the same order for each impl.
+// run runs r with each number of workers, under the name that the package comment defines. keys
+// have the form key=value and must be in the same order for each impl.
 func run(b *testing.B, impl string, r row, keys ...string) {
 	for _, n := range []int{1, 2} {
 		runOne(b, impl, n, r, keys...)
@@ -45,7 +45,8 @@ func runOne(b *testing.B, impl string, workers int, r row, keys ...string) {
 	})
 }
 
-// listEnv is the environment variable that has the rows printed, a line each, and not run. The command table sets it.
+// listEnv is an environment variable. If it is set, the benchmarks do not run but print the names
+// of their rows, one a line. The command table sets it.
 const listEnv = "HEDDLE_BENCH_LIST"
 
 // runRow runs or lists one row of the benchmark b.
@@ -63,8 +64,8 @@ func setProcs(b *testing.B, n int) {
 	b.Cleanup(func() { runtime.GOMAXPROCS(old) })
 }
 
-// newScheduler makes a scheduler that lives until the end of the benchmark. Work that
-// was left beside a sleeping worker fails the benchmark.
+// newScheduler makes a scheduler that is closed at the end of the benchmark. The benchmark fails if
+// a worker slept while work was queued.
 func newScheduler(b *testing.B, workers int, opts ...scheduler.Option) *scheduler.Scheduler {
 	b.Helper()
 	s, err := scheduler.New(append([]scheduler.Option{scheduler.WithWorkers(workers)}, opts...)...)
@@ -82,8 +83,8 @@ func newScheduler(b *testing.B, workers int, opts ...scheduler.Option) *schedule
 	return s
 }
 
-// finished closes s and returns how many tasks it ran to the end. Workers publish their counts
-// late; after Close they are exact.
+// finished closes s and returns the number of tasks that ran to their end. It closes s first,
+// because workers publish their counts late, and only after Close they are exact.
 func finished(b *testing.B, s *scheduler.Scheduler) int {
 	b.Helper()
 	if err := s.Close(); err != nil {
@@ -92,7 +93,7 @@ func finished(b *testing.B, s *scheduler.Scheduler) int {
 	return int(s.Stats().Finished)
 }
 
-// mustEqual fails the benchmark if it did not do what it was to do.
+// mustEqual ends the benchmark with a failure if got is not want.
 func mustEqual[T comparable](b *testing.B, what string, got, want T) {
 	b.Helper()
 	if got != want {
@@ -100,11 +101,11 @@ func mustEqual[T comparable](b *testing.B, what string, got, want T) {
 	}
 }
 
-// latencies are the measurements of one run.
+// latencies holds the latencies of one run.
 type latencies []time.Duration
 
-// report reports the mean as ns/op, and the median and the 99th percentile. The mean
-// replaces what testing would report, which contains the pauses.
+// report reports the mean as ns/op, the median and the 99th percentile. The mean replaces the ns/op
+// of package testing, which would include the pauses.
 func (l latencies) report(b *testing.B) {
 	var sum time.Duration
 	for _, d := range l {
@@ -114,14 +115,14 @@ func (l latencies) report(b *testing.B) {
 	l.reportQuantiles(b, "")
 }
 
-// reportQuantiles reports the median and the 99th percentile under names with a prefix.
+// reportQuantiles reports the median and the 99th percentile under names with the given prefix.
 func (l latencies) reportQuantiles(b *testing.B, prefix string) {
 	b.ReportMetric(float64(l.quantile(0.50)), prefix+"p50-ns")
 	b.ReportMetric(float64(l.quantile(0.99)), prefix+"p99-ns")
 }
 
-// quantile returns the smallest measurement that at least the share q of all do not
-// exceed. It sorts l.
+// quantile returns the smallest latency that is not exceeded by at least a share of q of all. It
+// sorts l.
 func (l latencies) quantile(q float64) time.Duration {
 	if len(l) == 0 {
 		return 0

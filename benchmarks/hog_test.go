@@ -15,28 +15,31 @@ const (
 	hogsPerWorker = 4
 	hogQuantum    = time.Millisecond
 	hogGap        = time.Millisecond // between two short tasks
-	hogSteps      = 750              // of the loop in burn: about 1 us
+	hogSteps      = 750              // iterations of burn, about 1 us
 )
 
-// BenchmarkHog measures a short task beside four hogs per worker that checkpoint every
-// microsecond. p50-ns and p99-ns are from just before the submission to the end of
-// the short task's function; ns/op is their mean.
+// BenchmarkHog measures a short task beside four hogs per worker, which reach a checkpoint every
+// microsecond. p50-ns and p99-ns run from just before the submission to the end of the short task's
+// function. ns/op is their mean.
 //
-// from=goroutine: an ordinary goroutine submits and waits. from=task: a task does; for
-// goroutines there is no difference. The submitter sleeps between two submissions, and has to
-// get a turn beside the hogs as well. So due-p50-ns and due-p99-ns are from the
-// moment when its sleep was to end to the moment when it has seen the short task's end: what
-// somebody outside of the program would see.
+// from=goroutine: an ordinary goroutine submits the task and waits for it. from=task: a task does
+// so. For goroutines the two are the same. The submitter sleeps between two submissions, and must
+// get its own turn beside the hogs as well. So due-p50-ns and due-p99-ns run from the time at which
+// its sleep should end to the time at which it sees the end of the short task. An observer outside
+// the program would see these latencies.
 //
-// from=hog: one of the hogs submits, and goes on computing. Nobody waits, and nothing has to be
-// due: p50-ns and p99-ns are what a short unit of work waits for its turn beside hogs.
+// from=hog: one of the hogs submits the task and goes on computing. No unit waits for the task, so
+// there are no due times. p50-ns and p99-ns tell how long a short unit of work waits for its turn
+// beside hogs.
 //
-// For the others, read the two pairs together. A goroutine that starts another and then blocks hands its P over to
-// that one, whose wait the first pair counts and which is therefore nearly nothing; the hogs are felt
-// before, by the submitter, and show in the second pair.
+// For from=goroutine and from=task, read the two pairs of latencies together. A goroutine that
+// starts another one and then blocks hands its P over to it. So the first pair, which counts the
+// wait of the started one, is nearly nothing for goroutines. Their submitter has waited for the
+// hogs before that, and this shows in the second pair.
 //
-// Goroutines' hogs are interrupted by the Go runtime alone. With style=gosched they call runtime.Gosched each millisecond, which
-// is what their author would do. Heddle's quantum is 1 ms or the default one.
+// Only the Go runtime interrupts the hogs of goroutines. With style=gosched they also call
+// runtime.Gosched each millisecond, as a careful author would have them do. Heddle runs with a
+// quantum of 1 ms and with the default one.
 func BenchmarkHog(b *testing.B) {
 	for _, polite := range []bool{false, true} {
 		var style []string
@@ -55,13 +58,13 @@ func BenchmarkHog(b *testing.B) {
 	}
 }
 
-// hogQuanta are the quanta under which heddle's hogs are measured.
+// hogQuanta are the quanta of heddle that are measured.
 var hogQuanta = []struct {
 	key  string
 	opts []scheduler.Option
 }{{key("quantum", hogQuantum), []scheduler.Option{scheduler.WithQuantum(hogQuantum)}}, {"quantum=default", nil}}
 
-// A feeder submits b.N short units from within a hog's loop, one each hogGap, and collects their
+// A feeder submits b.N short units from a hog's loop, one each hogGap, and collects their
 // latencies.
 type feeder struct {
 	n, sent int
@@ -73,7 +76,7 @@ func newFeeder(b *testing.B) *feeder {
 	return &feeder{n: b.N, last: time.Now(), got: make(chan time.Duration, b.N)}
 }
 
-// step is called by one hog at each step of its loop.
+// step is called by one hog in each iteration of its loop.
 func (f *feeder) step(submit func(fn func())) {
 	if f.sent == f.n {
 		return
@@ -136,10 +139,10 @@ func hogFromHogGoroutines(polite bool) row {
 	}
 }
 
-// A hogRun holds what a run measures.
+// A hogRun holds the latencies of one run.
 type hogRun struct {
-	inside latencies // submission to end of the task
-	due    latencies // end of the pause to the waiter
+	inside latencies // from the submission to the end of the task
+	due    latencies // from the end of the pause to the end of the wait
 }
 
 func newHogRun(b *testing.B) *hogRun {
@@ -224,7 +227,7 @@ func hogFromTaskOf(b *testing.B, s *scheduler.Scheduler, workers int) {
 	err := s.Go(func(c *task.Ctx) {
 		for range b.N {
 			due := time.Now().Add(hogGap)
-			_ = c.Sleep(hogGap) // nothing cancels it
+			_ = c.Sleep(hogGap) // fails only if the task is cancelled, and none is
 			var ended time.Time
 			submitted := time.Now()
 			t := c.Go(func(*task.Ctx) { ended = time.Now() })
@@ -238,8 +241,9 @@ func hogFromTaskOf(b *testing.B, s *scheduler.Scheduler, workers int) {
 	r.report(b)
 }
 
-// startHogGoroutines starts n hogs, and returns when all have begun. The first one calls step all the time, if that is not nil. Polite hogs
-// call runtime.Gosched each hogQuantum, and read the clock every 50 us for that.
+// startHogGoroutines starts n hogs on goroutines and returns when all have begun. The first hog
+// calls step in each iteration, unless step is nil. Polite hogs call runtime.Gosched each
+// hogQuantum. To know when, they read the clock every 50 us.
 func startHogGoroutines(n int, polite bool, step func()) (stop func()) {
 	var stopped atomic.Bool
 	var begun, hogs sync.WaitGroup

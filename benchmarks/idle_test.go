@@ -11,9 +11,9 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// BenchmarkIdleCPU reports the processor time that an idle scheduler takes, in per cent of one
-// core over five seconds (half a second with -short), as %core. The row of goroutines is a
-// process in which as many goroutines as workers are blocked.
+// BenchmarkIdleCPU reports as %core the processor time that an idle scheduler uses, in per cent of
+// one core, over five seconds (half a second with -short). The row of goroutines is a process with
+// as many blocked goroutines as workers.
 func BenchmarkIdleCPU(b *testing.B) {
 	if _, ok := cpuTime(); !ok {
 		b.Skip("processor time is not known on this system")
@@ -31,7 +31,7 @@ func BenchmarkIdleCPU(b *testing.B) {
 	}
 }
 
-// idleProbe is the child. Its arguments are impl, workers and duration.
+// idleProbe is the child process. Its arguments are impl, workers and duration.
 func idleProbe(args []string) (map[string]float64, error) {
 	workers, err := strconv.Atoi(args[1])
 	if err != nil {
@@ -48,7 +48,7 @@ func idleProbe(args []string) (map[string]float64, error) {
 			return nil, err
 		}
 		defer func() { _ = s.Close() }()
-		// It is to be idle after work, not before the first.
+		// The scheduler must be idle after some work, not before the first.
 		if err := s.Go(func(*task.Ctx) {}).Wait(); err != nil {
 			return nil, err
 		}
@@ -59,7 +59,7 @@ func idleProbe(args []string) (map[string]float64, error) {
 			go func() { <-gate }()
 		}
 	}
-	time.Sleep(200 * time.Millisecond) // the process itself has settled
+	time.Sleep(200 * time.Millisecond) // until the process itself is quiet
 	before, _ := cpuTime()
 	start := time.Now()
 	time.Sleep(over)

@@ -8,16 +8,17 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// latenessOf is how long the sleeper sleeps each time.
+// latenessOf is the length of each sleep.
 const latenessOf = time.Millisecond
 
-// BenchmarkTimerLateness measures how late a Sleep(1 ms) returns beside hogs that keep all workers busy: p50-ns and
-// p99-ns are from the moment at which it was to return to the moment at which its task (goroutine) runs; ns/op is
-// their mean.
+// BenchmarkTimerLateness measures how late a Sleep(1 ms) returns beside hogs that keep all workers
+// busy. p50-ns and p99-ns run from the time at which the sleep should end to the time at which its
+// task or goroutine runs. ns/op is their mean.
 //
-// Heddle's hogs checkpoint every microsecond, under a quantum of 1 ms or the default one. Those of goroutines with style=gosched
-// call runtime.Gosched each millisecond. hogs=1 is one hog per worker: all are on
-// workers, and none waits. With hogs=4 others are runnable as well when the sleeper becomes so.
+// Heddle's hogs reach a checkpoint every microsecond, under a quantum of 1 ms and under the default
+// one. The hogs of goroutines with style=gosched call runtime.Gosched each millisecond. With hogs=1
+// there is one hog for each worker, so all hogs run and none is queued. With hogs=4 other hogs are
+// queued when the sleeper becomes runnable.
 func BenchmarkTimerLateness(b *testing.B) {
 	for _, hogs := range []int{1, 4} {
 		run(b, goroutines, latenessGoroutines(hogs, false), key("hogs", hogs))
@@ -35,7 +36,7 @@ func latenessHeddle(perWorker int, opts []scheduler.Option) row {
 		var l latencies
 		b.ResetTimer()
 		err := s.Go(func(c *task.Ctx) {
-			l = lateness(b, func() { _ = c.Sleep(latenessOf) }) // nothing cancels it
+			l = lateness(b, func() { _ = c.Sleep(latenessOf) }) // fails only if cancelled, and none is
 		}).Wait()
 		b.StopTimer()
 		mustEqual(b, "error", err, nil)
@@ -61,7 +62,7 @@ func latenessGoroutines(perWorker int, polite bool) row {
 	}
 }
 
-// lateness sleeps b.N times and returns how late it was each time.
+// lateness sleeps b.N times and returns how late each sleep was.
 func lateness(b *testing.B, sleep func()) latencies {
 	l := make(latencies, 0, b.N)
 	for range b.N {

@@ -8,7 +8,8 @@ import (
 	"github.com/heddle-go/heddle/task/parallel"
 )
 
-// chunks runs body over [0, n) in as many goroutines as workers: what one writes by hand.
+// chunks divides [0, n) evenly among as many goroutines as workers, which run body over their
+// parts. This is the usual way to write such a loop by hand.
 func chunks(n, workers int, body func(worker, lo, hi int)) {
 	var wg sync.WaitGroup
 	for w := range workers {
@@ -17,8 +18,10 @@ func chunks(n, workers int, body func(worker, lo, hi int)) {
 	wg.Wait()
 }
 
-// BenchmarkFor runs a loop of ten million cheap iterations. style=share gives each goroutine an equal share. api says whether the body is a loop over a range, or is
-// called for each index. With a goroutine for each index, the loop is of n=100000, for all that do it.
+// BenchmarkFor runs a loop of ten million cheap iterations. style=share gives each goroutine an
+// equal share. api says whether the body gets a range and loops over it, or is called for each
+// index. A goroutine for each index would be too slow, so that comparison, on both sides, is a loop
+// of n=100000.
 func BenchmarkFor(b *testing.B) {
 	forLoop(b, 10_000_000)
 	forLoop(b, 100_000, "n=100000")
@@ -67,8 +70,8 @@ func forLoop(b *testing.B, n int, keys ...string) {
 	}, with("cutoff=1000")...)
 }
 
-// BenchmarkReduce adds up a hundred million float64, 800 MB. api says whether the operation is a loop over a stretch, or
-// is called for each element.
+// BenchmarkReduce adds up a hundred million float64 values, 800 MB. api says whether the operation
+// gets a stretch and loops over it, or is called for each element.
 func BenchmarkReduce(b *testing.B) {
 	n := 100_000_000
 	if raceEnabled {
@@ -78,7 +81,7 @@ func BenchmarkReduce(b *testing.B) {
 	for i := range xs {
 		xs[i] = float64(i & 1023)
 	}
-	total := add(0, xs) // exact: all sums are integers below 2^53
+	total := add(0, xs) // exact, because all sums are integers below 2^53
 	runOne(b, sequential, 1, loop(func(b *testing.B) { want(b, "sum", add(0, xs), total) }))
 	run(b, heddle, tasks(func(b *testing.B, c *task.Ctx) {
 		sum, err := parallel.Fold(c, xs, 0, add, func(x, y float64) float64 { return x + y })
@@ -106,16 +109,19 @@ func add(acc float64, xs []float64) float64 {
 	return acc
 }
 
-// BenchmarkPrimes counts the primes below ten million, by trial division of each odd number: cheap for some, dear for others. Without
-// a cut-off, that is with a goroutine for each number, they are those below n=1000000, for all that do it.
+// BenchmarkPrimes counts the primes below ten million by trial division of each odd number, which
+// is cheap for some numbers and expensive for others. Without a cut-off, with a goroutine for each
+// number, that would be too slow, so that comparison, on both sides, counts the primes below
+// n=1000000.
 func BenchmarkPrimes(b *testing.B) {
 	primesBelow(b, 10_000_000, 664_579, 1000, "cutoff=1000")
 	primesBelow(b, 1_000_000, 78_498, 1, "n=1000000", "n=1000000")
 }
 
-// primesBelow gives each goroutine piece numbers. It names the rows of goroutines name, and the others by keys.
+// primesBelow gives each goroutine piece numbers at a time. name distinguishes the rows of
+// goroutines, and keys distinguish the other rows.
 func primesBelow(b *testing.B, n, primes, piece int, name string, keys ...string) {
-	var small []int32 // up to the root of n
+	var small []int32 // primes up to the root of n
 	for i := int32(3); i < 3200; i += 2 {
 		if isPrime(small, i) {
 			small = append(small, i)
@@ -129,7 +135,7 @@ func primesBelow(b *testing.B, n, primes, piece int, name string, keys ...string
 		}
 		return k
 	}
-	odd := n / 2 // number i stands for 2i+1, and 1 for 2
+	odd := n / 2 // index i stands for 2i+1, and index 0 for 2
 	runOne(b, sequential, 1, loop(func(b *testing.B) { want(b, "primes", count(0, odd), primes) }), keys...)
 	run(b, heddle, tasks(func(b *testing.B, c *task.Ctx) {
 		const piece = 1000
@@ -156,7 +162,8 @@ func primesBelow(b *testing.B, n, primes, piece int, name string, keys ...string
 	}, name)
 }
 
-// isPrime reports whether the odd x is prime; 1 counts, in place of 2. small are the odd primes up to its root.
+// isPrime reports whether the odd number x is prime. It counts 1 as a prime, in place of 2. small
+// must have the odd primes up to the root of x.
 func isPrime(small []int32, x int32) bool {
 	for _, p := range small {
 		if p*p > x {

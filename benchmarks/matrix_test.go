@@ -10,11 +10,12 @@ import (
 	"github.com/heddle-go/heddle/task/parallel"
 )
 
-// A forkRange calls body with the indexes below n, maybe in parallel.
+// A forkRange calls body with each index below n, perhaps in parallel.
 type forkRange func(n int, body func(i int))
 
-// forks runs a program whose loops over rows can be parallel in each of the ways to run them. The loops are over blocks of rows. For
-// goroutines, that is a cut-off, and without one they get a row each.
+// forks runs a program in each of the ways to run its loops over rows. The loops run over blocks of
+// rows. For goroutines, the size of a block is a cut-off. Without a cut-off, a goroutine gets a
+// single row.
 func forks(b *testing.B, block int, program func(b *testing.B, block int, each forkRange)) {
 	runOne(b, sequential, 1, loop(func(b *testing.B) {
 		program(b, block, func(n int, body func(i int)) {
@@ -39,7 +40,7 @@ func forks(b *testing.B, block int, program func(b *testing.B, block int, each f
 	run(b, goroutines, loop(func(b *testing.B) { program(b, block, each) }), key("cutoff", block))
 }
 
-// A matrix is a square of floats, or a window on one.
+// A matrix is a square of floats, or a window on a larger matrix.
 type matrix struct {
 	at     []float64
 	n      int
@@ -52,14 +53,14 @@ func randomMatrix(n int, seed uint64) matrix {
 	rng := rand.New(rand.NewPCG(seed, 3))
 	m := newMatrix(n)
 	for i := range m.at {
-		m.at[i] = float64(rng.IntN(16)) // small integers: all sums are exact, whatever their order
+		m.at[i] = float64(rng.IntN(16)) // small integers, so that all sums are exact in any order
 	}
 	return m
 }
 
 func (m matrix) row(i int) []float64 { return m.at[i*m.stride : i*m.stride+m.n] }
 
-// quarter returns one of the four quarters.
+// quarter returns one of the four quarters of m as a window.
 func (m matrix) quarter(i, j int) matrix {
 	h := m.n / 2
 	return matrix{m.at[i*h*m.stride+j*h:], h, m.stride}
@@ -79,7 +80,7 @@ func (m matrix) multiply(a, b matrix, lo, hi int) {
 
 const matrixSize = 512
 
-// BenchmarkMatMul multiplies two matrices of 512 x 512, in blocks of rows.
+// BenchmarkMatMul multiplies two 512 x 512 matrices, in blocks of rows.
 func BenchmarkMatMul(b *testing.B) {
 	x, y, right := randomMatrix(matrixSize, 1), randomMatrix(matrixSize, 2), newMatrix(matrixSize)
 	right.multiply(x, y, 0, matrixSize)
@@ -90,14 +91,16 @@ func BenchmarkMatMul(b *testing.B) {
 	})
 }
 
-// BenchmarkStrassen multiplies the same with seven products of quarters, in parallel, down to blocks of 64 x 64, which is a cut-off.
-// Without one all that do it go down to single numbers, and multiply matrices of 64 x 64.
+// BenchmarkStrassen multiplies the same matrices by seven products of quarters, which it computes
+// in parallel. It stops at blocks of 64 x 64, which is a cut-off. The comparison without a cut-off
+// multiplies matrices of 64 x 64 on both sides, and goes down to single numbers.
 func BenchmarkStrassen(b *testing.B) {
 	strassens(b, matrixSize, 64, "cutoff=64")
 	strassens(b, 64, 1, "n=64", "n=64")
 }
 
-// strassens names the rows of goroutines name, and the others by keys.
+// strassens runs the rows. name distinguishes the rows of goroutines, and keys distinguish the
+// other rows.
 func strassens(b *testing.B, n, leaf int, name string, keys ...string) {
 	x, y, right := randomMatrix(n, 1), randomMatrix(n, 2), newMatrix(n)
 	right.multiply(x, y, 0, n)
@@ -123,7 +126,7 @@ func strassens(b *testing.B, n, leaf int, name string, keys ...string) {
 	}), name)
 }
 
-// strassen returns a*b. do runs functions, maybe in parallel.
+// strassen returns a*b. do runs functions, perhaps in parallel.
 func strassen(c *task.Ctx, a, b matrix, leaf int, do func(c *task.Ctx, fs ...func(c *task.Ctx))) matrix {
 	out := newMatrix(a.n)
 	if a.n <= leaf {
@@ -175,7 +178,7 @@ func plus(x matrix, sign float64, y matrix) matrix {
 	return out
 }
 
-// BenchmarkHeat takes 50 steps of a 2-D stencil over 1024 x 1024 cells, in bands of 32 rows.
+// BenchmarkHeat computes 50 steps of a 2-D stencil over 1024 x 1024 cells, in bands of 32 rows.
 func BenchmarkHeat(b *testing.B) {
 	const n, steps = 1024, 50
 	start := randomMatrix(n, 5)
@@ -196,18 +199,19 @@ func BenchmarkHeat(b *testing.B) {
 			from, to = to, from
 		}
 		if right == nil {
-			right = from.at // the sequential row comes first
+			right = from.at // the sequential row comes first and sets it
 		}
 		want(b, "cells are right", slices.Equal(from.at, right), true)
 	})
 }
 
-// BenchmarkLU factors a matrix of 512 x 512 without pivoting; the rows below each pivot are done in blocks of 32.
+// BenchmarkLU factors a 512 x 512 matrix without pivoting. It updates the rows below each pivot in
+// blocks of 32.
 func BenchmarkLU(b *testing.B) {
 	const n = 512
 	start := randomMatrix(n, 6)
 	for i := range n {
-		start.row(i)[i] += 16 * n // so that it needs no pivoting
+		start.row(i)[i] += 16 * n // so that the matrix needs no pivoting
 	}
 	var right []float64
 	forks(b, 32, func(b *testing.B, block int, each forkRange) {

@@ -20,21 +20,23 @@ import (
 
 var parked = flag.Int("parked", 100_000, "number of units in BenchmarkMemory/state=parked")
 
-// BenchmarkMemory reports the memory of one unit that is queued or parked, while very many are.
+// BenchmarkMemory reports the memory of one queued or parked unit, while very many units are queued
+// or parked.
 //
-// B/task counts live heap objects after a collection, and stacks (HeapAlloc plus
-// StackInuse): what the unit keeps others from using. What allocators keep in reserve
-// depends on what was there before, and is in rss-B/task, the growth of the resident set,
-// on Linux. The stack that the kernel has for each thread is in neither.
+// B/task counts live heap objects after a collection, and stacks (HeapAlloc plus StackInuse). This
+// is the memory that the unit keeps the program from using otherwise. It leaves out what allocators
+// hold in reserve, because that depends on what ran before. On Linux, rss-B/task is the growth of
+// the resident set, reserves included. Neither counts the kernel's stack of each thread.
 //
-// heap-B/task is the part of B/task that is heap objects, and gc-ns/task the processor time that one garbage collection
-// takes for one unit: the least of a few collections.
+// heap-B/task is the part of B/task that is heap objects. gc-ns/task is the processor time that one
+// garbage collection takes for one unit, the least of a few collections.
 //
-// Queued goroutines are runnable and have been started, which costs them no memory: their stack
-// is there from the beginning. They keep the processor busy, so there are fewer. Parked goroutines are blocked on a channel.
+// Queued goroutines have been started and are runnable. Their stack exists from the start, so
+// starting them costs no more memory. They keep the processor busy, so there are fewer of them.
+// Parked goroutines are blocked on a channel.
 func BenchmarkMemory(b *testing.B) {
 	for _, state := range []string{"queued", "parked"} {
-		tasks, gs, ts := 1_000_000, 10_000, 200 // a goroutine is as large whatever their number
+		tasks, gs, ts := 1_000_000, 10_000, 200 // a goroutine's memory does not depend on their number
 		if state == "parked" {
 			tasks, gs = *parked, *parked
 		}
@@ -46,7 +48,7 @@ func BenchmarkMemory(b *testing.B) {
 			units int
 		}{{goroutines, gs}, {heddle, tasks}, {threads, ts}} {
 			if r.impl == threads && state == "queued" {
-				continue // a locked goroutine that has not run has no thread yet
+				continue // a locked goroutine that has not run yet has no thread
 			}
 			runRow(b, fmt.Sprintf("impl=%s/workers=1/state=%s", r.impl, state), func(b *testing.B) {
 				probe(b, "memory", r.impl, state, r.units)
@@ -55,7 +57,7 @@ func BenchmarkMemory(b *testing.B) {
 	}
 }
 
-// memoryProbe is the child. Its arguments are impl, state and number of units.
+// memoryProbe is the child process. Its arguments are impl, state and the number of units.
 func memoryProbe(args []string) (map[string]float64, error) {
 	runtime.GOMAXPROCS(1)
 	n, err := strconv.Atoi(args[2])
@@ -84,16 +86,16 @@ func memoryProbe(args []string) (map[string]float64, error) {
 	return m, nil
 }
 
-// usage is an amount of memory in bytes, counted in two ways.
+// A usage is an amount of memory in bytes, counted in several ways.
 type usage struct {
 	live int64   // heap objects and stacks
 	heap int64   // heap objects
-	rss  int64   // resident set; 0 if unknown
-	gc   float64 // not memory: seconds of processor time that a collection takes
+	rss  int64   // resident set, or 0 if unknown
+	gc   float64 // seconds of processor time of one collection (not memory)
 }
 
 func readUsage() usage {
-	debug.FreeOSMemory() // collects first
+	debug.FreeOSMemory() // does a collection first
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	u := usage{live: int64(m.HeapAlloc + m.StackInuse), heap: int64(m.HeapAlloc), rss: residentSet(), gc: math.Inf(1)}
@@ -115,8 +117,8 @@ func (u usage) since(before usage) usage {
 	return usage{u.live - before.live, u.heap - before.heap, u.rss - before.rss, u.gc - before.gc}
 }
 
-// residentSet returns what the process has in memory, or 0 if the system does not say it in
-// the way of Linux.
+// residentSet returns the resident set of the process in bytes, or 0 if the system does not report
+// it as Linux does.
 func residentSet() int64 {
 	text, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
@@ -129,8 +131,8 @@ func residentSet() int64 {
 	return resident * int64(os.Getpagesize())
 }
 
-// memoryHeddle has one worker. The task that measures runs on it, so all the others are
-// off it: queued, or parked.
+// memoryHeddle runs a scheduler with one worker. The measuring task occupies the worker, so all
+// other tasks are off it: queued, or parked.
 func memoryHeddle(state string, n int) (u usage, err error) {
 	s, err := scheduler.New(scheduler.WithWorkers(1))
 	if err != nil {
@@ -139,7 +141,7 @@ func memoryHeddle(state string, n int) (u usage, err error) {
 	defer func() { _ = s.Close() }()
 	var ran atomic.Int64
 	err = s.Go(func(c *task.Ctx) {
-		counter := &ran // what each closure captures
+		counter := &ran // the variable that each closure captures
 		var all []task.Task
 		if state == "parked" {
 			all = make([]task.Task, n)

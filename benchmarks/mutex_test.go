@@ -9,8 +9,9 @@ import (
 	"github.com/heddle-go/heddle/task/tsync"
 )
 
-// BenchmarkMutex measures one Lock and Unlock: free, by one unit; contended, by 100 units, each of which gives way once
-// while it holds the mutex, so that others do queue; busy, by 100 that do not.
+// BenchmarkMutex measures one Lock and Unlock. free is one unit alone. contended is 100 units, each
+// of which gives way once while it holds the mutex, so that others do queue. busy is 100 units that
+// do not give way.
 func BenchmarkMutex(b *testing.B) {
 	for _, state := range []string{"free", "contended", "busy"} {
 		n := 100

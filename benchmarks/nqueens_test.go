@@ -11,14 +11,15 @@ import (
 
 const queensSize = 12
 
-// A board has the columns of the queens in the first rows. It is copied for each placement, as in the classic program; with
-// the attacked squares as bits, a placement takes less than ten nanoseconds, and a cut-off is called for.
+// A board holds the columns of the queens in the first rows. Each placement copies it, as in the
+// classic program. With bit masks of the attacked squares, a placement would take less than ten
+// nanoseconds and would need a cut-off.
 type board struct {
 	rows int
 	at   [queensSize]int8
 }
 
-// safe reports whether a queen in the next row is not attacked in this column.
+// safe reports whether a queen in the next row and the given column is not attacked.
 func (q *board) safe(column int8) bool {
 	for row, c := range q.at[:q.rows] {
 		d := int8(q.rows - row)
@@ -29,7 +30,7 @@ func (q *board) safe(column int8) bool {
 	return true
 }
 
-// with places it.
+// with returns the board with a queen in the next row and the given column.
 func (q board) with(column int8) board {
 	q.at[q.rows] = column
 	q.rows++
@@ -40,8 +41,8 @@ var queensFunc *parallel.Func[board, int]
 
 func init() { queensFunc = parallel.Define(queensHeddle) }
 
-// BenchmarkNQueens counts the ways to place 12 queens, with a fork for each placement. Goroutines with cutoff=N fork in the
-// first N rows.
+// BenchmarkNQueens counts the ways to place 12 queens, with a fork for each placement. Goroutines
+// with cutoff=N fork only in the first N rows.
 func BenchmarkNQueens(b *testing.B) {
 	const ways = 14_200
 	var start board

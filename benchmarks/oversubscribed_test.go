@@ -7,13 +7,13 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// BenchmarkOversubscribed computes fib(27) by forks with more workers than there are Ps. The baseline of
-// its ratio is heddle with two workers, in the same round.
+// BenchmarkOversubscribed computes fib(27) by forks with more workers than Ps. The baseline of its
+// ratio is heddle with two workers in the same round.
 func BenchmarkOversubscribed(b *testing.B) {
 	const n = 27
 	for _, workers := range []int{2, 8, 64, 256} {
 		runOne(b, heddle, workers, func(b *testing.B, workers int) {
-			runtime.GOMAXPROCS(2) // runOne undoes that
+			runtime.GOMAXPROCS(2) // runOne restores the old value
 			fib := func(workers int) func() {
 				s := newScheduler(b, workers)
 				return func() {

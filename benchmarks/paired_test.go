@@ -10,12 +10,13 @@ import (
 	"time"
 )
 
-// measures is what one round of one side measured, by name. The smaller a measure, the better. measureTime is the time of the round.
+// measures holds what one round of one side measured, by name. Smaller values are better.
+// measureTime is the time of the round.
 type measures map[string]float64
 
 const measureTime = "time"
 
-// A side is one way to run a program: its name, and a function that does one round.
+// A side is one way to run a program. It has a name, and a function that runs one round.
 type side struct {
 	name  string
 	round func() measures
@@ -30,25 +31,29 @@ func timed(name string, f func()) side {
 	}}
 }
 
-// paired runs f and its baseline once a round, and reports f's median time and the ratios of the rounds: see versus.
+// paired runs f and its baseline once in each round, and reports f's median time and the rounds'
+// ratios, as versus does.
 func paired(b *testing.B, baseline, f func()) {
 	versus(b, timed(heddle, f), timed(goroutines, baseline))
 }
 
-// roundEnv is the environment variable that holds the number of the first round. The command table sets it, because the number
-// decides which side begins.
+// roundEnv is an environment variable that holds the number of the first round. That number decides
+// which side begins. The command table sets it.
 const roundEnv = "HEDDLE_BENCH_ROUND"
 
-// versus runs mine and each baseline once a round, and reports each measure. All sides of a round see the same machine, so their
-// ratios scatter less than their times. The order rotates from round to round, and each side starts after a garbage collection.
+// versus runs mine and each baseline once in each round, and reports each measure. All sides of a
+// round run on the machine in the same state, so the ratios vary less than the times do. The order
+// rotates from round to round, and each side starts after a garbage collection.
 //
-// A measure is compared with its best baseline, which is the one with the least median over all rounds. Reported are the median of mine
-// and of that baseline, and the median and the quartiles of the rounds' ratios: ns/op, base-ns, ratio, ratio-q1 and ratio-q3 for the time,
-// and for every other measure M: M-ns, M-base-ns, M-ratio and so on. With several baselines, ratio-to-NAME is the median ratio to
-// each of them.
+// For each measure, mine is compared with the best baseline, the one with the least median over all
+// rounds. versus reports the median of mine, the median of that baseline, and the median and the
+// quartiles of the rounds' ratios. For the time these are ns/op, base-ns, ratio, ratio-q1 and
+// ratio-q3. For another measure M they are M-ns, M-base-ns, M-ratio and so on. If there are several
+// baselines, ratio-to-NAME is the median ratio to the one called NAME.
 func versus(b *testing.B, mine side, baselines ...side) { versusBy(b, "", mine, baselines...) }
 
-// versusBy is versus, but if leading is not empty, the baseline that is best in that measure is the one for all measures.
+// versusBy is like versus. If leading is not empty, the baseline that is best in that measure
+// serves for all measures.
 func versusBy(b *testing.B, leading string, mine side, baselines ...side) {
 	sides := append([]side{mine}, baselines...)
 	first, _ := strconv.Atoi(os.Getenv(roundEnv)) // 0 if the variable is not set
@@ -69,7 +74,7 @@ func versusBy(b *testing.B, leading string, mine side, baselines ...side) {
 	}
 }
 
-// columns returns one measure of all sides, a column for each.
+// columns returns one measure of all sides, a column for each side.
 func columns(rounds [][]measures, name string) [][]float64 {
 	cs := make([][]float64, len(rounds))
 	for i, rs := range rounds {
@@ -80,7 +85,7 @@ func columns(rounds [][]measures, name string) [][]float64 {
 	return cs
 }
 
-// report reports one measure of all sides against that of sides[best].
+// report reports one measure of sides[0] against that of sides[best], and of all sides.
 func report(b *testing.B, name string, sides []side, rounds [][]measures, best int) {
 	cs := columns(rounds, name)
 	unit, prefix := name+"-ns", name+"-"
@@ -100,7 +105,7 @@ func report(b *testing.B, name string, sides []side, rounds [][]measures, best i
 	b.ReportMetric(quartile(slices.Clone(cs[best]), 2), prefix+"base-ns")
 }
 
-// bestColumn returns the index of the column with the least median, the first column left out.
+// bestColumn returns the index of the column with the least median, not counting the first column.
 func bestColumn(columns [][]float64) int {
 	best, least := 1, quartile(slices.Clone(columns[1]), 2)
 	for i := 2; i < len(columns); i++ {
@@ -120,7 +125,8 @@ func quotients(xs, ys []float64) []float64 {
 	return qs
 }
 
-// quartile returns the q-th quartile of xs: of the sorted values the one at q quarters of the way. It sorts xs.
+// quartile returns the q-th quartile of xs: the value that is q quarters of the way through the
+// sorted values. It sorts xs.
 func quartile(xs []float64, q int) float64 {
 	slices.Sort(xs)
 	return xs[(len(xs)-1)*q/4]
@@ -157,7 +163,7 @@ func TestBestColumn(t *testing.T) {
 			t.Errorf("best of %v: got %d, want %d", c.columns, got, c.want)
 		}
 	}
-	// The columns stay in the order of the rounds.
+	// quartile must not sort the columns themselves, which stay in the order of the rounds.
 	xs := [][]float64{{1}, {3, 2}, {2, 1}}
 	bestColumn(xs)
 	if !slices.Equal(xs[1], []float64{3, 2}) {
@@ -165,11 +171,12 @@ func TestBestColumn(t *testing.T) {
 	}
 }
 
-// benchmarkIn runs f as a benchmark inside a test, for so many times, and fails the test if f fails.
+// benchmarkIn runs f as a benchmark inside a test. times is its benchtime. It fails the test if f
+// fails.
 func benchmarkIn(t *testing.T, times string, f func(b *testing.B)) testing.BenchmarkResult {
 	t.Helper()
 	v := flag.Lookup("test.benchtime").Value
-	defer func(old string) { _ = v.Set(old) }(v.String()) // it has been valid before
+	defer func(old string) { _ = v.Set(old) }(v.String()) // cannot fail, because the value was valid
 	if err := v.Set(times); err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +187,8 @@ func benchmarkIn(t *testing.T, times string, f func(b *testing.B)) testing.Bench
 	return r
 }
 
-// The sides take turns at beginning, and each measure is reported under its own name, against the best baseline.
+// TestVersus checks that the sides take turns at beginning, and that each measure is reported under
+// its own name and against the best baseline.
 func TestVersus(t *testing.T) {
 	var order []string
 	s := func(name string, time, p99 float64) side {

@@ -9,8 +9,9 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// BenchmarkPingPong measures one round trip between two units: tasks use Park and Ready,
-// goroutines and threads two unbuffered channels. style=cond is goroutines that wait on a sync.Cond, which is closest to Park and Ready.
+// BenchmarkPingPong measures one round trip between two units. Tasks use Park and Ready. Goroutines
+// and threads use two unbuffered channels. With style=cond, goroutines wait on a sync.Cond, which
+// comes closest to Park and Ready.
 func BenchmarkPingPong(b *testing.B) {
 	run(b, goroutines, func(b *testing.B, _ int) { pingPongChannels(b, func() {}) })
 	run(b, goroutines, func(b *testing.B, _ int) { pingPongCond(b) }, "style=cond")
@@ -22,10 +23,10 @@ func BenchmarkPingPong(b *testing.B) {
 func pingPongHeddle(b *testing.B, workers int, pinning scheduler.Pinning) {
 	s := newScheduler(b, workers, scheduler.WithPinning(pinning))
 	var ping task.Task // written before the first Ready
-	hits := 0          // belongs to the task that has the ball
+	hits := 0          // only the task that has the ball touches it
 	pong := s.Go(func(c *task.Ctx) {
 		for range b.N {
-			_ = c.Park() // nothing cancels it; a round that is missing shows below
+			_ = c.Park() // fails only if the task is cancelled, and none is; a missing round shows below
 			hits++
 			c.Ready(ping)
 		}
@@ -72,7 +73,8 @@ func pingPongChannels(b *testing.B, setup func()) {
 	mustEqual(b, "hits", hits, 2*b.N)
 }
 
-// pingPongCond hands a turn to and fro under a mutex, each side with a condition variable of its own.
+// pingPongCond passes the turn to and fro under a mutex. Each side waits on a condition variable of
+// its own.
 func pingPongCond(b *testing.B) {
 	var mu sync.Mutex
 	sides := [2]*sync.Cond{sync.NewCond(&mu), sync.NewCond(&mu)}

@@ -18,19 +18,20 @@ import (
 const (
 	pipelineFiles   = 1000
 	pipelineReaders = 8
-	pipelineBound   = 32 // of each channel
+	pipelineBound   = 32 // capacity of each channel
 )
 
-// A pipelineFile is what the stages pass on: a path, then data, then a hash.
+// A pipelineFile is passed from stage to stage. It holds first a path, then the data, then a hash.
 type pipelineFile struct {
 	path string
 	data []byte
 	hash [sha256.Size]byte
 }
 
-// BenchmarkPipeline sends 1,000 small files from the file cache through four stages with bounded channels in between, as examples/pipeline does:
-// list, read (8 units), hash (one unit a worker), collect. ns/op is one run. Heddle reads in Ctx.Blocking. The baseline is the
-// same stages on goroutines and native channels, which simply read.
+// BenchmarkPipeline sends 1,000 small files from the file cache through four stages with bounded
+// channels in between, like examples/pipeline: list, read (8 units), hash (one unit for each
+// worker), collect. ns/op is one run. Heddle reads in Ctx.Blocking. The baseline is the same stages
+// on goroutines and native channels, which simply read.
 func BenchmarkPipeline(b *testing.B) {
 	dir, right := pipelineFolder(b)
 	run(b, heddle, func(b *testing.B, workers int) {
@@ -41,7 +42,7 @@ func BenchmarkPipeline(b *testing.B) {
 	}, "against=stages")
 }
 
-// pipelineFolder makes the files, and returns their folder and what they come to.
+// pipelineFolder makes the files, and returns their folder and the right result.
 func pipelineFolder(b *testing.B) (dir string, right [sha256.Size]byte) {
 	dir = b.TempDir()
 	rng := rand.New(rand.NewPCG(6, 7))
@@ -61,7 +62,7 @@ func pipelineFolder(b *testing.B) (dir string, right [sha256.Size]byte) {
 
 func pipelinePath(dir string, i int) string { return filepath.Join(dir, fmt.Sprint(i)) }
 
-// hashOfAll does not depend on the order. It sorts the hashes.
+// hashOfAll returns a hash of all hashes that does not depend on their order. It sorts them.
 func hashOfAll(hashes [][sha256.Size]byte) [sha256.Size]byte {
 	slices.SortFunc(hashes, func(a, b [sha256.Size]byte) int { return slices.Compare(a[:], b[:]) })
 	h := sha256.New()

@@ -5,13 +5,13 @@ import (
 	"sync/atomic"
 )
 
-// A pool is the pool that one writes by hand: goroutines that take functions from a channel.
+// A pool is a worker pool as one writes it by hand: goroutines that take functions from a channel.
 type pool struct {
 	work chan func()
 	wg   sync.WaitGroup
 }
 
-// newPool makes a pool in which up to queue functions wait. submit blocks while that many do.
+// newPool makes a pool in which up to queue functions wait. If more would wait, submit blocks.
 func newPool(workers, queue int) *pool {
 	p := &pool{work: make(chan func(), queue)}
 	for range workers {
@@ -26,7 +26,7 @@ func newPool(workers, queue int) *pool {
 
 func (p *pool) submit(f func()) { p.work <- f }
 
-// trySubmit reports whether there was room for f.
+// trySubmit submits f if there is room for it, and reports whether there was.
 func (p *pool) trySubmit(f func()) bool {
 	select {
 	case p.work <- f:
@@ -42,7 +42,7 @@ func (p *pool) stop() {
 	p.wg.Wait()
 }
 
-// A counter counts what has run.
+// A counter counts the functions that have run.
 type counter struct{ n atomic.Int64 }
 
 func (c *counter) add() { c.n.Add(1) }

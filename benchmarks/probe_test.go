@@ -9,23 +9,23 @@ import (
 	"testing"
 )
 
-// A probe is a measurement in a process of its own: this test binary with probeEnv set to
-// the probe's name and arguments. It prints a line "value unit" for each metric.
+// A probe is a measurement in a process of its own. The process is this test binary, with probeEnv
+// set to the probe's name and arguments. It prints a line "value unit" for each metric.
 //
-// Memory needs one since Go keeps the descriptors of dead goroutines for ever, so that what
-// ran before would make the next goroutines look cheaper. IdleCPU needs one since the
-// collector goes on giving memory back to the system for long.
+// Memory needs a process of its own because Go keeps the descriptors of dead goroutines for ever.
+// Goroutines of earlier benchmarks would make later ones look cheaper. IdleCPU needs one because
+// the garbage collector goes on returning memory to the system for a long time.
 
 const probeEnv = "HEDDLE_BENCH_PROBE"
 
-// probes are what a child can do. They return the metrics by unit.
+// probes are the measurements that a child process can do. They return the metrics by unit.
 var probes = map[string]func(args []string) (map[string]float64, error){
 	"actors": actorProbe,
 	"memory": memoryProbe,
 	"idle":   idleProbe,
 }
 
-// runProbe is the main function of a child.
+// runProbe is the main function of a child process.
 func runProbe(spec string) (exit int) {
 	args := strings.Fields(spec)
 	m, err := probes[args[0]](args[1:])
@@ -39,7 +39,7 @@ func runProbe(spec string) (exit int) {
 	return 0
 }
 
-// probe runs a child once for each of b.N and reports the means of its metrics.
+// probe runs a child process b.N times and reports the means of its metrics.
 func probe(b *testing.B, args ...any) {
 	b.Helper()
 	exe, err := os.Executable()
@@ -68,7 +68,7 @@ func probe(b *testing.B, args ...any) {
 	if len(sum) == 0 {
 		b.Fatalf("probe %v reported nothing", args)
 	}
-	b.ReportMetric(0, "ns/op") // left out: it would be the child's whole life
+	b.ReportMetric(0, "ns/op") // leave out the time, which would be that of the whole child process
 	for unit, v := range sum {
 		b.ReportMetric(v/float64(b.N), unit)
 	}

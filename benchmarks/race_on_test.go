@@ -2,6 +2,5 @@
 
 package benchmarks
 
-// raceEnabled says that the race detector is on. It allows for 8,128 goroutines
-// at a time.
+// raceEnabled says that the race detector is on. It allows 8,128 goroutines at a time.
 const raceEnabled = true

@@ -7,9 +7,9 @@ import (
 	"github.com/heddle-go/heddle/task/tsync"
 )
 
-// BenchmarkSelect measures one item from one of four producers, each with an unbuffered channel of its own, to one
-// consumer that selects. Heddle's cases are made once, or with cases=loop for each selection, as a program does whose select statement
-// stands in a loop.
+// BenchmarkSelect measures one item from one of four producers to one consumer that selects. Each
+// producer has an unbuffered channel of its own. Heddle's cases are made once. With cases=loop they
+// are made for each select, as in a program that writes its select statement in a loop.
 func BenchmarkSelect(b *testing.B) {
 	share := func(b *testing.B, i int) int { return (b.N + i) / 4 }
 	run(b, goroutines, units(goroutines, func(b *testing.B, start cast) {

@@ -19,30 +19,35 @@ import (
 )
 
 const (
-	serviceWork     = 200 * time.Microsecond // of a processor, for each request
+	serviceWork     = 200 * time.Microsecond // processor time of each request
 	serviceDeadline = 50 * time.Millisecond
-	serviceClients  = 16                     // of the closed loop
-	serviceRound    = 300 * time.Millisecond // how long one side of a round is under load
-	serviceQueue    = 32                     // requests that wait at most, for each worker, under overload
-	serviceConns    = 256                    // connections of a client; further requests wait for one, and the wait counts
+	serviceClients  = 16                     // clients of the closed loop
+	serviceRound    = 300 * time.Millisecond // how long each side is under load in a round
+	serviceQueue    = 32                     // under overload, how many requests wait at most for each worker
+	serviceConns    = 256                    // of a client; waiting for one counts as latency
 )
 
-// BenchmarkService asks an HTTP service on the loopback interface for work of 200 us a request, under a deadline of 50 ms. The clients
-// are in the same process and run on the same Ps.
+// BenchmarkService sends requests to an HTTP service on the loopback interface. Each request asks
+// for 200 us of work and has a deadline of 50 ms. The clients are in the same process and run on
+// the same Ps.
 //
-// load=closed: 16 clients ask again as soon as they have an answer. ns/op is the time of the round over its answers.
+// load=closed: each of 16 clients sends the next request as soon as it has an answer. ns/op is the
+// time of the round divided by the number of answers.
 //
-// load=25, 50, 90: requests arrive at fixed times, at so many per cent of the rate that goroutines managed in a closed loop of the same
-// process. p50 and p99 are from the moment when a request was due until it was answered, cpu is the processor time of the process for
-// each request; ns/op is the mean latency.
+// load=25, 50, 90: requests are due at fixed times, at that many per cent of the rate that
+// goroutines reached in a closed loop in the same process. p50 and p99 run from the time when a
+// request was due until its answer. cpu is the processor time of the process for each request.
+// ns/op is the mean latency.
 //
-// load=150: the same past the capacity, with a bounded queue. ns/op is the time of the round over the number of answers that came within the
-// deadline; p99 is of these, and cpu is the processor time for each of them, what others cost included. The baseline is the one with
-// the most such answers.
+// load=150: the same above the capacity, with a bounded queue. ns/op is the time of the round
+// divided by the number of answers that came within the deadline. p99 is over these answers. cpu is
+// the processor time for each of these answers, and includes the cost of all other requests. The
+// baseline is the side with the most such answers.
 //
-// Each side computes in its own way: heddle submits a task under the request's context and waits for it. The baselines are
-// the handler's own goroutine (each), the same behind a semaphore of GOMAXPROCS places, and a pool of GOMAXPROCS goroutines that take the requests
-// from a channel. Under overload the semaphore and the pool bound what waits as heddle does.
+// Heddle submits a task under the request's context and waits for it. The baselines compute on the
+// handler's own goroutine (each), on the same behind a semaphore of GOMAXPROCS places, and on a
+// pool of GOMAXPROCS goroutines that take requests from a channel. Under overload the semaphore and
+// the pool bound the waiting requests as heddle does.
 func BenchmarkService(b *testing.B) {
 	for _, load := range []string{"closed", "25", "50", "90", "150"} {
 		run(b, heddle, func(b *testing.B, workers int) { service(b, workers, load) }, key("load", load), "against=each+semaphore+pool")
@@ -73,25 +78,28 @@ func service(b *testing.B, workers int, load string) {
 			return s.openLoop(b, capacity*percent/100, limit > 0)
 		}})
 	}
-	leading := "" // each measure is compared with the baseline that is best in it
+	leading := "" // compare each measure with the baseline that is best in it
 	if limit > 0 {
-		leading = measureTime // a side that answers few is quick
+		// A side that answers few requests has good values in the other measures, so they do not
+		// choose their own baseline.
+		leading = measureTime
 	}
 	versusBy(b, leading, sides[0], sides[1:]...)
 }
 
-// A serviceJob is the work of one request: a chain of hashes of a fixed length, whose last one is known.
+// A serviceJob is the work of one request: a chain of hashes of fixed length, with a known last
+// hash.
 type serviceJob struct {
 	rounds int
 	answer string
 }
 
-// serviceCheck is the number of hashes between two looks at the deadline: some 5 us.
+// serviceCheck is the number of hashes between two looks at the deadline, about 5 us.
 const serviceCheck = 64
 
 var errGivenUp = errors.New("given up")
 
-// run computes the answer, or returns errGivenUp when stop says so.
+// run computes the answer. It returns errGivenUp if stop returns true.
 func (j serviceJob) run(stop func() bool) (string, error) {
 	var h [sha256.Size]byte
 	for i := range j.rounds {
@@ -103,11 +111,11 @@ func (j serviceJob) run(stop func() bool) (string, error) {
 	return hex.EncodeToString(h[:]), nil
 }
 
-// newServiceWork finds out once how many hashes make serviceWork.
+// newServiceWork measures, once, how many hashes take serviceWork.
 var newServiceWork = sync.OnceValue(func() serviceJob {
 	never := func() bool { return false }
 	j := serviceJob{rounds: 1000}
-	least := time.Hour // the machine may have more to do, so the shortest time counts
+	least := time.Hour // the shortest time counts, because the machine may be busy otherwise
 	for range 50 {
 		start := time.Now()
 		_, _ = j.run(never)
@@ -120,7 +128,8 @@ var newServiceWork = sync.OnceValue(func() serviceJob {
 
 var serviceCapacities = map[int]float64{}
 
-// serviceCapacity returns how many requests a second goroutines answer with so many Ps. It measures that once in a process.
+// serviceCapacity returns how many requests a second goroutines answer with that many Ps. It
+// measures each value once in a process.
 func serviceCapacity(b *testing.B, workers int, w serviceJob) float64 {
 	if c := serviceCapacities[workers]; c != 0 {
 		return c
@@ -133,7 +142,8 @@ func serviceCapacity(b *testing.B, workers int, w serviceJob) float64 {
 	return c
 }
 
-// A servicePlace is where requests are computed. It returns errShed if too many wait, and an error if ctx ends.
+// A servicePlace computes the answer to a request. It returns errShed if too many requests wait,
+// and another error if ctx ends.
 type servicePlace func(ctx context.Context) (string, error)
 
 var errShed = errors.New("too busy")
@@ -213,7 +223,7 @@ func placePool(b *testing.B, workers, limit int, w serviceJob) servicePlace {
 	}
 }
 
-// A server is a service that listens, and its client.
+// A server is a listening service with its client.
 type server struct {
 	url    string
 	client *http.Client
@@ -227,7 +237,7 @@ func newServer(b *testing.B, place servicePlace, w serviceJob) *server {
 		defer cancel()
 		switch answer, err := place(ctx); {
 		case err == nil:
-			_, _ = io.WriteString(rw, answer) // the client looks at what arrives
+			_, _ = io.WriteString(rw, answer) // the client checks what it gets
 		case errors.Is(err, errShed):
 			http.Error(rw, err.Error(), http.StatusServiceUnavailable)
 		default:
@@ -262,7 +272,8 @@ func (s *server) ask(b *testing.B) int {
 	return resp.StatusCode
 }
 
-// closedLoop has the clients ask for as many answers as one expects in a round at so many a second.
+// closedLoop lets the clients send requests, as many as one round should need at the given rate per
+// second.
 func (s *server) closedLoop(b *testing.B, rate float64) measures {
 	n := int64(max(serviceClients, rate*serviceRound.Seconds()))
 	var sent, answered atomic.Int64
@@ -282,8 +293,9 @@ func (s *server) closedLoop(b *testing.B, rate float64) measures {
 	return measures{measureTime: float64(time.Since(start)) / each, "cpu": (processorTime() - cpu) / each}
 }
 
-// openLoop sends requests at so many a second, whether or not earlier ones have been answered. If the load is over the capacity, what counts
-// is the answers within the deadline.
+// openLoop sends requests at the given rate per second, whether or not earlier ones have been
+// answered. If over is set, the load is above the capacity, and only answers within the deadline
+// count.
 func (s *server) openLoop(b *testing.B, rate float64, over bool) measures {
 	n := int(max(1, rate*serviceRound.Seconds()))
 	interval := time.Duration(float64(time.Second) / rate)
@@ -320,7 +332,7 @@ func (s *server) openLoop(b *testing.B, rate float64, over bool) measures {
 	}
 }
 
-// processorTime is cpuTime in nanoseconds, and 1 where the system does not say.
+// processorTime returns cpuTime in nanoseconds, or 1 if the system does not report it.
 func processorTime() float64 {
 	d, ok := cpuTime()
 	if !ok {
@@ -329,7 +341,8 @@ func processorTime() float64 {
 	return float64(d)
 }
 
-// The handler, the places and the clients agree on what an answer is, and on being turned away.
+// TestServicePlaces checks that the handler, the places and the clients agree on the answers, and
+// on refusals.
 func TestServicePlaces(t *testing.T) {
 	w := serviceJob{rounds: 10}
 	w.answer, _ = w.run(func() bool { return false })

@@ -14,11 +14,12 @@ const (
 	sleepFor = time.Millisecond
 )
 
-// BenchmarkSleepMany starts 100,000 tasks (goroutines), each of which sleeps for 1 ms, and waits for all of them:
-// one op. With sleeps=10 each does so ten times, and most of the time nearly all of them are asleep.
+// BenchmarkSleepMany starts 100,000 tasks or goroutines, each of which sleeps for 1 ms, and waits
+// for all of them. That is one operation. With sleeps=10 each sleeps ten times, and nearly all of
+// them are asleep most of the time.
 //
-// cpu-ns/sleep is what it is about: the processor time of the whole process, user and system, per sleep. ns/op
-// is the time of one run.
+// The purpose is cpu-ns/sleep, the processor time of the whole process per sleep, user and system.
+// ns/op is the time of one run.
 func BenchmarkSleepMany(b *testing.B) {
 	if _, ok := cpuTime(); !ok {
 		b.Skip("processor time is not known on this system")
@@ -39,7 +40,7 @@ func sleepManyHeddle(sleeps int) row {
 				for range sleepers {
 					c.Go(func(c *task.Ctx) {
 						for range sleeps {
-							_ = c.Sleep(sleepFor) // nothing cancels it
+							_ = c.Sleep(sleepFor) // fails only if the task is cancelled, and none is
 						}
 						wg.Done()
 					})
@@ -70,7 +71,8 @@ func sleepManyGoroutines(sleeps int) row {
 	}
 }
 
-// reportCPU runs f once to warm up and then b.N times, and reports the processor time of a sleep, of which f does n.
+// reportCPU runs f once to warm up and then b.N times, and reports the processor time of one of the
+// n sleeps that f does.
 func reportCPU(b *testing.B, n int, f func()) {
 	f()
 	before, _ := cpuTime()

@@ -9,20 +9,21 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// smallBatch is how many units there are in a batch.
+// smallBatch is the number of units in a batch.
 const smallBatch = 10
 
-// BenchmarkSmallBatch submits ten empty units from an ordinary goroutine and waits for all of them, again and again; between two batches
-// that goroutine sleeps for the time every=, or not at all. ns/op is one batch, without the pause. how= says what heddle's units are waited for
-// with: a sync.WaitGroup, a task.Group, or their handles.
+// BenchmarkSmallBatch submits ten empty units from an ordinary goroutine and waits for all of them,
+// again and again. Between two batches that goroutine sleeps for the time in every=, or not at all.
+// ns/op is one batch, without the pause. how= says how the goroutine waits for heddle's units: with
+// a sync.WaitGroup, with a task.Group, or with their handles.
 //
-// The baselines are a goroutine for each unit, and a pool: GOMAXPROCS goroutines that take functions from a channel, both with a
-// sync.WaitGroup.
+// The baselines are a goroutine for each unit, and a pool of GOMAXPROCS goroutines that take
+// functions from a channel. Both wait with a sync.WaitGroup.
 func BenchmarkSmallBatch(b *testing.B) {
 	for _, x := range []struct {
 		how     string
 		every   time.Duration
-		batches int // in a round
+		batches int // batches in a round
 	}{
 		{"waitgroup", 0, 2000}, {"group", 0, 2000}, {"handles", 0, 2000},
 		{"waitgroup", 100 * time.Microsecond, 500}, {"waitgroup", time.Millisecond, 100}, {"waitgroup", 10 * time.Millisecond, 20},
@@ -79,7 +80,8 @@ func submitBatch(b *testing.B, s *scheduler.Scheduler, how string, unit func()) 
 	}
 }
 
-// smallBatches makes a side whose time is the mean of its batches. batch runs unit smallBatch times.
+// smallBatches makes a side whose time is the mean of its batches. batch must run unit smallBatch
+// times.
 func smallBatches(b *testing.B, name string, every time.Duration, batches int, batch func(unit func())) side {
 	return side{name, func() measures {
 		var ran counter

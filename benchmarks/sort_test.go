@@ -10,9 +10,10 @@ import (
 	"github.com/heddle-go/heddle/task/parallel"
 )
 
-// BenchmarkSort sorts ten million random ints. Goroutines sort the halves in parallel and merge them; below cutoff=N, and
-// without one below 32 elements, they call slices.Sort. With style=ends, two of them sort a half each, and then merge the halves from both ends
-// into a buffer: with two Ps that is the quickest version on goroutines that we know.
+// BenchmarkSort sorts ten million random ints. Goroutines sort the two halves in parallel and merge
+// them. Below cutoff=N elements, or below 32 without a cut-off, they call slices.Sort. With
+// style=ends, two goroutines sort one half each, and then merge both halves into a buffer, one from
+// each end. With two Ps that is the fastest version on goroutines that we know.
 func BenchmarkSort(b *testing.B) {
 	const n = 10_000_000
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -44,7 +45,7 @@ func BenchmarkSort(b *testing.B) {
 	run(b, goroutines, loop(func(b *testing.B) { one(b, func() { sortGoroutines(xs, buf, 1<<16) }) }), key("cutoff", 1<<16))
 	run(b, goroutines, loop(func(b *testing.B) {
 		one(b, func() {
-			buf = make([]int, n) // heddle allocates its own too
+			buf = make([]int, n) // inside the measurement, because heddle allocates its buffer too
 			sortHalves(xs, buf)
 			xs, buf = buf, xs
 		})
@@ -59,7 +60,7 @@ func sortHalves(xs, out []int) {
 	slices.Sort(xs[n/2:])
 	wg.Wait()
 	a, z := xs[:n/2], xs[n/2:]
-	wg.Go(func() { // the lower half of the result, from the front
+	wg.Go(func() { // merges the lower half of the result, from the front
 		i, j := 0, 0
 		for k := range n / 2 {
 			if j >= len(z) || i < len(a) && a[i] <= z[j] {

@@ -9,15 +9,15 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// spawnBatch is how many units are started before they are waited for: enough to make the wait
-// not count, and more than any pool keeps at hand.
+// spawnBatch is the number of units that are started before a wait. It is large enough that the
+// wait does not matter, and larger than any pool of descriptors.
 var spawnBatch = 10_000
 
-// spawnOutstanding are the numbers of units that are started before they are waited for.
+// spawnOutstanding are the values of outstanding=, the number of units that are started before a
+// wait.
 var spawnOutstanding = []int{1, 100, spawnBatch, 1_000_000}
 
-// threadBatch is the same for threads: 10,000 of them are more than systems
-// allow.
+// threadBatch is spawnBatch for threads. Most systems do not allow 10,000 threads.
 const threadBatch = 100
 
 func init() {
@@ -27,11 +27,12 @@ func init() {
 	}
 }
 
-// BenchmarkSpawn measures starting, running and ending one empty unit, from a running unit of
-// the same kind that starts as many as outstanding= says and waits for them. All start the same closure, which
-// captures one pointer.
+// BenchmarkSpawn measures starting, running and ending one empty unit. A running unit of the same
+// kind starts as many as outstanding= says and waits for them. All units are the same closure,
+// which captures one pointer.
 //
-// style=pool is goroutines that take functions from a channel: GOMAXPROCS of them, and an ordinary goroutine that feeds them.
+// With style=pool, GOMAXPROCS goroutines take functions from a channel, and an ordinary goroutine
+// sends the functions.
 func BenchmarkSpawn(b *testing.B) {
 	for _, n := range spawnOutstanding {
 		run(b, goroutines, spawnGoroutines(n), key("outstanding", n))
@@ -41,8 +42,8 @@ func BenchmarkSpawn(b *testing.B) {
 	run(b, threads, spawnThreads, key("outstanding", threadBatch))
 }
 
-// batches calls spawn for batches that add up to b.N, each of at most n units, after a first one that fills pools. It returns the size of
-// the first one.
+// batches calls spawn for batches of at most n units, which add up to b.N. A first batch before
+// that fills the pools, and batches returns its size.
 func batches(b *testing.B, n int, spawn func(k int)) (first int) {
 	first = min(n, b.N)
 	spawn(first)
@@ -60,14 +61,14 @@ type join struct {
 	left   atomic.Int64
 }
 
-// done is called by each of the others, at its end.
+// done is called by each of the other tasks at its end.
 func (j *join) done(c *task.Ctx) {
 	if j.left.Add(-1) == 0 {
 		c.Ready(j.parent)
 	}
 }
 
-// wait parks the parent, c, until all are done.
+// wait parks the parent c until all others are done.
 func (j *join) wait(c *task.Ctx) {
 	for j.left.Load() != 0 && c.Park() == nil {
 	}
@@ -121,8 +122,8 @@ func spawnPool(outstanding int) row {
 	}
 }
 
-// spawnThreads starts threads: a goroutine that ends locked takes its thread
-// with it, so each needs a new one.
+// spawnThreads starts threads. A goroutine that ends while it is locked takes its thread with it,
+// so each goroutine gets a new thread.
 func spawnThreads(b *testing.B, _ int) {
 	wg := &sync.WaitGroup{}
 	for n := b.N; n > 0; n -= threadBatch {

@@ -7,9 +7,9 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// BenchmarkSubmit measures starting, running and ending one empty unit from an ordinary
-// goroutine, which waits for as many as outstanding= says on a sync.WaitGroup. For goroutines it is the
-// same as Spawn.
+// BenchmarkSubmit measures starting, running and ending one empty unit from an ordinary goroutine.
+// The goroutine starts as many units as outstanding= says and waits for them on a sync.WaitGroup.
+// For goroutines this is the same as Spawn.
 func BenchmarkSubmit(b *testing.B) {
 	for _, n := range spawnOutstanding {
 		run(b, goroutines, spawnGoroutines(n), key("outstanding", n))

@@ -6,9 +6,9 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// BenchmarkTaskTree computes fib(22) with a plain task for each call, 57,312 of them, whose results their parents get by Join or as
-// futures. The baseline of its ratio is a goroutine for each call: one that closes a channel which the parent receives from, or one that
-// sends the result.
+// BenchmarkTaskTree computes fib(22) with a plain task for each of the 57,312 calls. Parents get
+// the results by Join or as futures. The baseline of its ratio is a goroutine for each call, which
+// closes a channel that the parent receives from, or sends the result.
 func BenchmarkTaskTree(b *testing.B) {
 	const n, value = 22, 17_711
 	run(b, heddle, func(b *testing.B, workers int) {
@@ -38,7 +38,7 @@ func fibJoin(c *task.Ctx, n int) int {
 	var x int
 	t := c.Go(func(c *task.Ctx) { x = fibJoin(c, n-1) })
 	y := fibJoin(c, n-2)
-	_ = t.Wait() // only an error of the whole could be returned
+	_ = t.Wait() // an error would come from the outermost call
 	return x + y
 }
 

@@ -8,15 +8,15 @@ import (
 	"github.com/heddle-go/heddle/task/parallel"
 )
 
-// A skynet is a subtree: the leaves from first on.
+// A skynet is a subtree: leaves leaves, beginning with number first.
 type skynet struct{ first, leaves int64 }
 
 var skynetFunc *parallel.Func[skynet, int64]
 
 func init() { skynetFunc = parallel.Define(skynetHeddle) }
 
-// BenchmarkSkynet adds up the numbers of a million leaves of a tree with ten children a node, with a fork for each
-// child.
+// BenchmarkSkynet adds up the numbers of a million leaves of a tree. Each node has ten children,
+// and there is a fork for each child.
 func BenchmarkSkynet(b *testing.B) {
 	const leaves, sum = 1_000_000, int64(499_999_500_000)
 	runOne(b, sequential, 1, loop(func(b *testing.B) { want(b, "sum", skynetSequential(skynet{0, leaves}), sum) }))
@@ -72,8 +72,8 @@ func skynetGoroutines(s skynet, cutoff int64) int64 {
 	return sum
 }
 
-// BenchmarkThreadRing passes a token through a ring of 503 tasks, or goroutines. ns/op is one run of 100,000 passes. The
-// sequential program hands it on in a loop.
+// BenchmarkThreadRing passes a token around a ring of 503 tasks or goroutines. ns/op is one run of
+// 100,000 passes. The sequential program passes it on in a loop.
 func BenchmarkThreadRing(b *testing.B) {
 	const size, passes = 503, 100_000
 	runOne(b, sequential, 1, loop(func(b *testing.B) {
@@ -89,7 +89,7 @@ func BenchmarkThreadRing(b *testing.B) {
 	}))
 	run(b, heddle, tasks(func(b *testing.B, c *task.Ctx) {
 		ring := make([]task.Task, size)
-		var left [size]int // what each has been handed; -1: stop
+		var left [size]int // what each task has been handed; -1 means stop
 		last := 0
 		for i := range ring {
 			ring[i] = c.Go(func(c *task.Ctx) {
@@ -101,7 +101,7 @@ func BenchmarkThreadRing(b *testing.B) {
 					n := left[i]
 					left[i] = 0
 					switch {
-					case n < 0: // over
+					case n < 0: // the run is over
 						if next != last {
 							left[next] = n
 							c.Ready(ring[next])

@@ -13,10 +13,10 @@ import (
 	"github.com/heddle-go/heddle/task/parallel"
 )
 
-// Unbalanced Tree Search (Olivier et al., 2006): a tree whose shape follows from hashes, so that what lies below a
-// node is not known before the node has been visited.
+// Unbalanced Tree Search (Olivier et al., 2006) visits a tree whose shape depends on hashes. What
+// lies below a node is not known before the node is visited.
 
-// A utsType says which law gives the number of children.
+// A utsType says by which law a node's number of children is chosen.
 type utsType int
 
 const (
@@ -25,7 +25,7 @@ const (
 	hybrid // geometric near the root, binomial below
 )
 
-// A utsShape says how the mean number of children of a geometric tree depends on the depth.
+// A utsShape says how the mean number of children in a geometric tree depends on the depth.
 type utsShape int
 
 const (
@@ -35,22 +35,22 @@ const (
 	fixed
 )
 
-// A utsTree is the parameters of a tree.
+// A utsTree holds the parameters of a tree.
 type utsTree struct {
 	kind  utsType
 	shape utsShape
-	b0    float64 // mean number of children at the root
-	depth float64 // of a geometric tree
-	m     int     // children of a binomial node that has any,
-	q     float64 // and the probability that it has
-	shift float64 // where a hybrid tree changes, as a part of depth
+	b0    float64 // mean number of children of the root
+	depth float64 // depth of a geometric tree
+	m     int     // children of a binomial node that has any
+	q     float64 // probability that a binomial node has children
+	shift float64 // where a hybrid tree changes, as a fraction of depth
 	seed  uint32
 }
 
-// utsDefault is a tree with nothing said about it.
+// utsDefault has the default parameters.
 var utsDefault = utsTree{b0: 4, depth: 6, m: 4, q: 15.0 / 64, shift: 0.5}
 
-// utsCount is what is known of a tree.
+// A utsCount holds the known size of a tree.
 type utsCount struct{ nodes, leaves, depth int32 }
 
 func (a utsCount) plus(b utsCount) utsCount {
@@ -67,7 +67,7 @@ var utsTrees = []struct {
 	{"T3", utsTree{kind: binomial, b0: 2000, m: 8, q: 0.124875, seed: 42}, utsCount{4_112_897, 3_599_034, 1572}},
 }
 
-// A utsNode is a node: its state, and its distance from the root.
+// A utsNode is a node: its hash state and its distance from the root.
 type utsNode struct {
 	state  [sha1.Size]byte
 	height int32
@@ -87,7 +87,7 @@ func (n utsNode) child(i int) utsNode {
 	return utsNode{sha1.Sum(in[:]), n.height + 1, n.tree}
 }
 
-// children returns how many there are.
+// children returns the node's number of children.
 func (n utsNode) children() int {
 	const most = 100
 	t := n.tree
@@ -114,7 +114,7 @@ func (n utsNode) children() int {
 	return 0
 }
 
-// mean is the mean number of children of a geometric node.
+// mean returns the mean number of children of a geometric node at depth h.
 func (t *utsTree) mean(h float64) float64 {
 	if h == 0 {
 		return t.b0
@@ -140,8 +140,9 @@ var utsFunc *parallel.Func[utsNode, utsCount]
 
 func init() { utsFunc = parallel.Define(utsHeddle) }
 
-// BenchmarkUTS visits all nodes of a tree, with a fork for each child. Goroutines with cutoff=N fork in the first N levels; without a
-// cut-off they take seconds. With style=idle they fork while fewer than GOMAXPROCS of them compute, which needs no cut-off.
+// BenchmarkUTS visits all nodes of a tree, with a fork for each child. Goroutines with cutoff=N
+// fork only in the first N levels. Without a cut-off they take seconds. With style=idle they fork
+// only while fewer than GOMAXPROCS of them compute, and so need no cut-off.
 func BenchmarkUTS(b *testing.B) {
 	for _, t := range utsTrees {
 		tree := t.tree
@@ -160,7 +161,7 @@ func BenchmarkUTS(b *testing.B) {
 			if cutoff != math.MaxInt {
 				keys = append(keys, key("cutoff", cutoff))
 			} else if testing.Short() && t.name != "T3" {
-				continue // a goroutine for each of four million nodes takes up to nine seconds
+				continue // four million goroutines take up to nine seconds
 			}
 			run(b, goroutines, count(loop(func(b *testing.B) {
 				root := tree.root()
@@ -177,10 +178,10 @@ func BenchmarkUTS(b *testing.B) {
 	}
 }
 
-// idlePlaces counts the Ps on which none of a program's goroutines computes.
+// idlePlaces counts the Ps on which none of the program's goroutines computes.
 type idlePlaces struct{ n atomic.Int32 }
 
-// take reports whether there was one.
+// take takes an idle place and reports whether there was one.
 func (p *idlePlaces) take() bool {
 	if p.n.Load() <= 0 {
 		return false
@@ -192,7 +193,7 @@ func (p *idlePlaces) take() bool {
 	return true
 }
 
-// count visits a tree, and starts a goroutine for a child if a place is idle.
+// count visits a tree. If a place is idle, it starts a goroutine for a child.
 func (p *idlePlaces) count(n utsNode) utsCount {
 	kids := n.children()
 	if kids == 0 {
@@ -276,7 +277,7 @@ func utsGoroutines(n utsNode, cutoff int) utsCount {
 	return sum
 }
 
-// TestUTS visits a tree of each type and shape in all ways.
+// TestUTS visits a tree of each type and shape in each way.
 func TestUTS(t *testing.T) {
 	for kind := binomial; kind <= hybrid; kind++ {
 		for shape := linear; shape <= fixed; shape++ {

@@ -8,13 +8,12 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// idleGap is the pause before each submission: long enough for workers to give up
-// searching and for the threads of Go to stop spinning.
+// idleGap is the pause before each submission. It is long enough for workers to stop searching and
+// for the threads of the Go runtime to stop spinning.
 const idleGap = 200 * time.Microsecond
 
-// BenchmarkWakeIdle measures from just before the submission to an idle pool, of
-// a program that is idle too, to the first thing that the task does. The submitter then
-// waits for it.
+// BenchmarkWakeIdle submits a task to an idle pool in an idle program, and waits for it. ns/op runs
+// from just before the submission to the first statement of the task.
 func BenchmarkWakeIdle(b *testing.B) {
 	run(b, goroutines, wakeIdleGoroutines)
 	run(b, heddle, func(b *testing.B, workers int) { wakeIdleHeddle(b, workers, scheduler.Threads) })

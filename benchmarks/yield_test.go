@@ -22,10 +22,10 @@ func BenchmarkYield(b *testing.B) {
 	}
 }
 
-// A crew is a number of units that share the b.N yields of a benchmark. Those who
-// come early yield until the last one has come, which starts the clock: so all have the stacks
-// that they need, and none is still being started when it counts. The last to leave
-// stops the clock.
+// A crew is a number of units that share the b.N yields of a benchmark. Units that start early
+// yield until the last one has started, which then starts the clock. So when the clock runs, every
+// unit has the stack it needs, and none is still being started. The last unit to leave stops the
+// clock.
 type crew struct {
 	b              *testing.B
 	size           int
@@ -41,7 +41,7 @@ func newCrew(b *testing.B, size int) *crew {
 	return r
 }
 
-// share returns how many yields are member i's.
+// share returns the number of yields that member i has to do.
 func (r *crew) share(i int) int {
 	n := r.b.N / r.size
 	if i < r.b.N%r.size {
@@ -57,7 +57,7 @@ func (r *crew) come() {
 	}
 }
 
-// leave is told how often the member yielded since the crew was complete.
+// leave is called by a member at its end, with its number of yields since the clock was started.
 func (r *crew) leave(yields int) {
 	r.yields.Add(int64(yields))
 	if r.inside.Add(-1) == 0 {
@@ -73,7 +73,7 @@ func yieldHeddle(b *testing.B, workers, tasks int) {
 		for i := range members {
 			members[i] = c.Go(func(c *task.Ctx) {
 				share, n := r.share(i), 0
-				c.Yield() // on a stack of its own from here on
+				c.Yield() // from here on the task has a stack of its own
 				r.come()
 				for !r.open.Load() {
 					c.Yield()
@@ -85,7 +85,7 @@ func yieldHeddle(b *testing.B, workers, tasks int) {
 			})
 		}
 		for _, t := range members {
-			_ = t.Wait() // nothing cancels it them; a yield that is missing shows below
+			_ = t.Wait() // fails only if the task is cancelled, and none is; a missing yield shows below
 		}
 	}).Wait()
 	mustEqual(b, "error", err, nil)

@@ -16,14 +16,14 @@ import (
 	"strings"
 )
 
-// metrics are what one run of a row reported, by unit.
+// metrics holds what one run of a row reported, by unit.
 type metrics map[string]float64
 
 // A binary is the test binary of package benchmarks.
 type binary struct {
-	root string // of the module
+	root string // root of the module
 	tmp  string
-	cpu  string // as the binary calls it; known after list
+	cpu  string // the processor's name, from the binary's output; set by list
 }
 
 // build builds the binary in a temporary folder.
@@ -47,7 +47,7 @@ func build(ctx context.Context, stderr io.Writer) (*binary, error) {
 	return b, nil
 }
 
-// because adds to the error of a command what the command said.
+// because adds a command's error output to its error.
 func because(err error) error {
 	var e *exec.ExitError
 	if errors.As(err, &e) && len(e.Stderr) > 0 {
@@ -56,11 +56,13 @@ func because(err error) error {
 	return err
 }
 
-func (b *binary) exe() string { return filepath.Join(b.tmp, "benchmarks.test.exe") } // a name for every system
+// exe returns the path of the binary. Windows needs the suffix, and it does no harm elsewhere.
+func (b *binary) exe() string { return filepath.Join(b.tmp, "benchmarks.test.exe") }
 
-func (b *binary) remove() { _ = os.RemoveAll(b.tmp) } // left over in the worst case, in the system's folder for that
+// If this fails, the folder stays among the system's temporary files.
+func (b *binary) remove() { _ = os.RemoveAll(b.tmp) }
 
-// command makes a run of the binary.
+// command returns a command that runs the binary.
 func (b *binary) command(ctx context.Context, bench, benchtime string, env ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, b.exe(), "-test.run", "^$", "-test.bench", bench, "-test.benchtime", benchtime, "-test.timeout", "0")
 	cmd.Dir = filepath.Join(b.root, "benchmarks")
@@ -81,7 +83,7 @@ func (b *binary) list(ctx context.Context) ([]row, error) {
 // parseList reads the names of rows from lines that begin with "row ".
 func parseList(out string) (rows []row, err error) {
 	for line := range strings.Lines(out) {
-		// The binary may have begun a line of its own.
+		// The binary may have begun a line before the name.
 		_, name, ok := strings.Cut(strings.TrimSpace(line), "row Benchmark")
 		if !ok {
 			continue
@@ -117,7 +119,7 @@ func (b *binary) row(ctx context.Context, r row, benchtime string, round int) (m
 	return parseResult(string(out), r.full)
 }
 
-// exactly is the pattern that matches a row and no other.
+// exactly returns a -bench pattern that matches only the given row.
 func exactly(name string) string {
 	parts := strings.Split(name, "/")
 	for i, p := range parts {
@@ -126,10 +128,10 @@ func exactly(name string) string {
 	return strings.Join(parts, "/")
 }
 
-// procsSuffix is what testing appends to a row's name.
+// procsSuffix matches the suffix that package testing adds to a row's name.
 var procsSuffix = regexp.MustCompile(`-[0-9]+$`)
 
-// parseResult finds the line of a row in the output of a binary, and returns its metrics.
+// parseResult finds a row's line in the output of a binary and returns its metrics.
 func parseResult(out, name string) (metrics, error) {
 	lines := bufio.NewScanner(strings.NewReader(out))
 	for lines.Scan() {
@@ -150,7 +152,7 @@ func parseResult(out, name string) (metrics, error) {
 	return nil, fmt.Errorf("no result in the output:\n%s", out)
 }
 
-// machine describes where the rows ran.
+// machine describes the machine on which the rows ran.
 func (b *binary) machine() string {
 	cpu := b.cpu
 	if cpu == "" {
@@ -159,7 +161,7 @@ func (b *binary) machine() string {
 	return fmt.Sprintf("%s, %d cores, %s/%s, %s", cpu, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
 }
 
-// warnIfBusy says so if the machine has other things to do, where the system tells.
+// warnIfBusy prints a warning if other programs keep the machine busy, on systems that report it.
 func warnIfBusy(stderr io.Writer) {
 	text, err := os.ReadFile("/proc/loadavg")
 	if err != nil {

@@ -7,10 +7,11 @@ import (
 	"time"
 )
 
-// A runner runs one row once. round decides which side begins in rows that run several.
+// A runner runs one row once. In a row that runs several sides, round decides which side begins.
 type runner func(ctx context.Context, r row, benchtime string, round int) (metrics, error)
 
-// collect runs all groups in each round, until ctx ends. The error says how many runs have failed and names the first row.
+// collect runs all groups in each round, until ctx ends. Its error says how many runs failed, and
+// names the first row that failed.
 func collect(ctx context.Context, gs []*group, set settings, run runner, p *progress) error {
 	for _, g := range gs {
 		for _, s := range g.all() {
@@ -25,7 +26,7 @@ func collect(ctx context.Context, gs []*group, set settings, run runner, p *prog
 		for _, g := range gs {
 			all := g.all()
 			for i := range all {
-				s := all[(i+round)%len(all)] // which row begins changes from round to round
+				s := all[(i+round)%len(all)] // another row begins in each round
 				p.begin(s.full, round, set.rounds)
 				m, err := run(ctx, s.row, s.benchtime(set), round)
 				if ctx.Err() != nil {
@@ -50,16 +51,16 @@ func collect(ctx context.Context, gs []*group, set settings, run runner, p *prog
 	return first
 }
 
-// A progress tells on standard error which row runs, and how long the rest will take.
+// A progress prints to standard error which row runs, and how much time is left.
 type progress struct {
 	w       io.Writer
 	now     func() time.Time
 	runs    map[string]*runs // by row
-	of, i   int              // runs in all, and the number of the present one
-	started time.Time        // the present one
+	of, i   int              // number of runs in all, and of the present run
+	started time.Time        // start of the present run
 }
 
-// runs are those of one row. took is the time of the last one.
+// runs holds a row's runs. took is the time of the last one.
 type runs struct {
 	left int
 	took time.Duration
@@ -94,7 +95,8 @@ func (p *progress) done(name string) {
 	r.took, r.ran = p.now().Sub(p.started), true
 }
 
-// left estimates the time that the rest takes. A row takes as long as the last time, or as long as the others did on average.
+// left estimates the time that is left. It assumes that a row takes as long as it took last time,
+// or else as long as the other rows took on average.
 func (p *progress) left() (time.Duration, bool) {
 	var sum, known time.Duration
 	unknown, n := 0, 0

@@ -8,18 +8,18 @@ import (
 	"strings"
 )
 
-// A line is one line of the table: one measure of one row of heddle.
+// A line is one line of the table. It shows one measure of one row of heddle.
 type line struct {
 	row
 	title    string
-	measure  string // empty: the time of one op
+	measure  string // empty for the time of one op
 	unit     string
 	base     float64   // median of the best baseline, or NaN
-	which    string    // that baseline
+	which    string    // name of that baseline
 	mine     float64   // median of heddle
-	ratios   []float64 // of the rounds, sorted; empty if there is no baseline
+	ratios   []float64 // ratios of the rounds, sorted; empty if there is no baseline
 	plain    float64   // median ratio to the plain program, or NaN
-	threaded float64   // median of a thread each, or NaN
+	threaded float64   // median with a thread for each unit, or NaN
 }
 
 // linesOf makes the lines of all rows that have a result.
@@ -38,17 +38,19 @@ func linesOf(gs []*group) (lines []line) {
 	return lines
 }
 
-// ownMeasures are the units that are shown in place of ns/op where they are reported, with the measure that the table calls them.
+// ownMeasures are units that replace ns/op in the table if a row reports them. measure is the name
+// in the table.
 var ownMeasures = []struct{ unit, measure string }{
 	{"p50-ns", "p50"}, {"p99-ns", "p99"}, {"due-p50-ns", "due p50"}, {"due-p99-ns", "due p99"},
 	{"B/task", "memory"}, {"rss-B/task", "resident"}, {"peak-B/task", "peak resident"},
 	{"cpu-ns/sleep", "CPU"}, {"%core", "of a core"},
 }
 
-// A measure is what a line shows: its name, and the unit of it.
+// A measureOf is a measure that a line shows: its name and its unit.
 type measureOf struct{ name, unit string }
 
-// measuresOf returns the measures that the rounds of a row report. A row that runs its baselines itself reports a ratio for each measure.
+// measuresOf returns the measures that the rounds of a row report. A row that runs its baselines
+// itself reports a ratio for each measure.
 func measuresOf(rounds []metrics) (ms []measureOf) {
 	i := slices.IndexFunc(rounds, func(m metrics) bool { return m != nil })
 	if i < 0 {
@@ -76,7 +78,7 @@ func measuresOf(rounds []metrics) (ms []measureOf) {
 	return ms
 }
 
-// pairedLine takes the ratios that the row itself reports.
+// pairedLine makes a line from the ratios that the row itself reports.
 func pairedLine(s *series, m measureOf) line {
 	prefix := ""
 	if m.name != "" {
@@ -86,7 +88,7 @@ func pairedLine(s *series, m measureOf) line {
 	l.which = s.against()
 	l.mine, l.base = median(column(s.rounds, m.unit)), median(column(s.rounds, prefix+"base-ns"))
 	l.ratios = sorted(column(s.rounds, prefix+"ratio"))
-	// With several baselines, the one that the ratio is to in most rounds.
+	// If there are several baselines, name the one that most rounds' ratios refer to.
 	counts, most := map[string]int{}, 0
 	for _, r := range s.rounds {
 		for _, name := range strings.Split(s.against(), "+") {
@@ -123,7 +125,7 @@ func newLine(r row, m measureOf) line {
 	return line{row: r, title: r.title("against"), measure: m.name, unit: m.unit, base: math.NaN(), plain: math.NaN(), threaded: math.NaN()}
 }
 
-// nameIn names a baseline by the keys that others in the group do not share.
+// nameIn names a baseline by the keys that distinguish it from others in the group.
 func (s *series) nameIn(g *group) string {
 	if name, ok := strings.CutPrefix(s.title(g.shared...), s.bench+"/"); ok {
 		return name
@@ -135,14 +137,14 @@ func (s *series) nameIn(g *group) string {
 func leastMedian(all []*series, unit string) (best *series) {
 	least := math.Inf(1)
 	for _, s := range all {
-		if m := median(column(s.rounds, unit)); m < least { // which NaN is not
+		if m := median(column(s.rounds, unit)); m < least { // false if the median is NaN
 			best, least = s, m
 		}
 	}
 	return best
 }
 
-// column returns one unit of those rounds that have it.
+// column returns the values of one unit, from the rounds that have it.
 func column(rounds []metrics, unit string) (xs []float64) {
 	for _, m := range rounds {
 		if v, ok := m[unit]; ok {
@@ -152,7 +154,7 @@ func column(rounds []metrics, unit string) (xs []float64) {
 	return xs
 }
 
-// ratios returns the sorted ratios of those rounds in which both sides have a result.
+// ratios returns the ratios, sorted, of the rounds in which both sides have a result.
 func ratios(mine, base []metrics, unit string) (rs []float64) {
 	for i := range min(len(mine), len(base)) {
 		x, ok := mine[i][unit]
@@ -169,7 +171,7 @@ func sorted(xs []float64) []float64 {
 	return xs
 }
 
-// median is the one in the middle, or the mean of the two; NaN if there is none.
+// median returns the middle value, or the mean of the two middle values, or NaN if xs is empty.
 func median(xs []float64) float64 {
 	xs = sorted(slices.Clone(xs))
 	n := len(xs)
@@ -182,13 +184,14 @@ func median(xs []float64) float64 {
 	return (xs[n/2-1] + xs[n/2]) / 2
 }
 
-// quartiles returns the values a quarter and three quarters of the way through the sorted xs, which are not empty.
+// quartiles returns the values a quarter and three quarters of the way through xs. xs must be
+// sorted and not empty.
 func quartiles(xs []float64) (q1, q3 float64) {
 	n := len(xs) - 1
 	return xs[n/4], xs[n-n/4]
 }
 
-// tableOf writes the lines as a Markdown table. Rows that heddle loses are bold.
+// tableOf returns the lines as a Markdown table. Rows that heddle loses are bold.
 func tableOf(lines []line) string {
 	var b strings.Builder
 	fmt.Fprint(&b, "| scenario | workers | baseline | which | heddle | ratio | quartiles | to the plain program | thread each |\n"+
@@ -209,7 +212,7 @@ func tableOf(lines []line) string {
 	return b.String()
 }
 
-// name is the line's first cell.
+// name returns the line's first cell.
 func (l line) name() string {
 	if l.measure == "" {
 		return l.title
@@ -220,7 +223,7 @@ func (l line) name() string {
 // lost reports whether heddle takes more than its baseline.
 func (l line) lost() bool { return len(l.ratios) > 0 && median(l.ratios) > 1 }
 
-// number writes a ratio with two digits that count.
+// number formats a ratio with two significant digits.
 func number(x float64) string {
 	switch {
 	case math.IsNaN(x):
@@ -233,7 +236,7 @@ func number(x float64) string {
 	return fmt.Sprintf("%.2g", x)
 }
 
-// quantity writes a value with its unit.
+// quantity formats a value with its unit.
 func quantity(x float64, unit string) string {
 	switch {
 	case math.IsNaN(x):
@@ -260,7 +263,7 @@ func quantity(x float64, unit string) string {
 	return fmt.Sprintf("%.0f ns", x)
 }
 
-// thousands writes a number with commas.
+// thousands formats a number with commas.
 func thousands(x float64) string {
 	s := fmt.Sprintf("%.0f", x)
 	for i := len(s) - 3; i > 0; i -= 3 {

@@ -1,16 +1,19 @@
-// Table runs the benchmarks and prints what heddle takes beside its baselines, as a Markdown table.
+// Table runs the benchmarks and prints a Markdown table that compares heddle with its baselines.
 //
 //	go run ./benchmarks/table [-rows regexp] [-rounds n] [-benchtime t] [-write] > table.md
 //
-// It builds the test binary of package benchmarks and runs it once for each row and round. In a round, a row of heddle and the rows that it is
-// compared with run right after each other, in an order that rotates. Each round gives a ratio; the table has the median of
-// the ratios and their quartiles. A row whose name has against= runs both sides itself.
+// It builds the test binary of package benchmarks and runs it once for each row and round. In each
+// round, a row of heddle and its baselines run right after each other, in an order that rotates.
+// Each round gives a ratio, and the table shows the median of the ratios and their quartiles. A row
+// with against= in its name runs both sides itself.
 //
-// What a row of heddle is compared with follows from the names, which package benchmarks describes: the rows of goroutines of the same benchmark and number of workers
-// that agree in every key that both have. The best of them counts, which is the one with the least median.
+// The baselines of a row of heddle follow from the names, which package benchmarks defines. They
+// are the rows of goroutines of the same benchmark and number of workers that agree with it in
+// every key that both have. The best of them counts, the one with the least median.
 //
-// Progress goes to standard error. Ctrl-C ends the run, and what has been measured is printed. With -write the tables in BENCHMARKS.md and
-// README.md are replaced, between the lines <!-- table --> and <!-- /table -->.
+// Progress goes to standard error. Ctrl-C ends the run, and table prints what it has measured so
+// far. With -write it replaces the tables in BENCHMARKS.md and README.md, between the lines <!--
+// table --> and <!-- /table -->.
 package main
 
 import (
@@ -32,13 +35,13 @@ func main() {
 	os.Exit(code)
 }
 
-// settings are what the command line says.
+// settings holds the values of the command line.
 type settings struct {
 	rows      *regexp.Regexp
 	rounds    int
-	benchtime string // empty: what benchtimes says
+	benchtime string // empty to use benchtimes
 	write     bool
-	args      []string // as they were given
+	args      []string // the command line
 }
 
 const maxRounds = 1000
@@ -87,15 +90,15 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	return set, nil
 }
 
-// run is main with its surroundings passed in. It returns the exit code: 0, 1 when a row or the command has failed, 2 when the command line
-// was wrong, 130 when ctx ended, as it does by Ctrl-C.
+// run is main with its surroundings as arguments. It returns the exit code: 0, or 1 if a row or the
+// command failed, or 2 if the command line was wrong, or 130 if ctx ended, for example by Ctrl-C.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	set, err := parse(args, stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case err != nil:
-		return 2 // parse has said why
+		return 2 // parse has printed the reason
 	}
 	switch err := measure(ctx, set, stdout, stderr); {
 	case ctx.Err() != nil:
@@ -138,7 +141,7 @@ func measure(ctx context.Context, set settings, stdout, stderr io.Writer) error 
 	return nil
 }
 
-// roundsOf returns how many rounds have a result.
+// roundsOf returns the number of rounds that have a result.
 func roundsOf(gs []*group) (n int) {
 	for _, g := range gs {
 		for _, s := range g.all() {
@@ -154,7 +157,8 @@ func roundsOf(gs []*group) (n int) {
 	return n
 }
 
-// heading says where, how and with what the table was made. rounds is how many have been run.
+// heading says on which machine and with which command the table was made. rounds is the number of
+// rounds that have run.
 func heading(machine string, set settings, rounds int) string {
 	command := "go run ./benchmarks/table"
 	for _, a := range set.args {

@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// exampleRow is a row's name, for messages.
+// exampleRow is the name of a row, for messages.
 const exampleRow = "BenchmarkSpawn/impl=heddle/workers=2/outstanding=100"
 
-// A row is the name of a row, taken apart.
+// A row is the parsed name of a row.
 type row struct {
 	full    string
 	bench   string // without "Benchmark"
@@ -65,10 +65,11 @@ func (r row) value(key string) string {
 	return ""
 }
 
-// against names the baselines that the row runs itself, or is empty.
+// against returns the names of the baselines that the row runs itself, or "".
 func (r row) against() string { return r.value("against") }
 
-// title is the row's name in the table: that of the benchmark with those keys that are not left out.
+// title returns the row's name in the table: the benchmark's name and the keys, without those in
+// without.
 func (r row) title(without ...string) string {
 	t := r.bench
 	for _, s := range r.keys {
@@ -79,26 +80,27 @@ func (r row) title(without ...string) string {
 	return t
 }
 
-// A group is the rows that are run right after each other in a round: those of heddle, and what they are compared with.
+// A group is a set of rows that run right after each other in a round: rows of heddle and their
+// baselines.
 type group struct {
 	heddle     []*series
 	goroutines []*series
-	plain      []*series // the sequential program, or a loop without what is measured
+	plain      []*series // the sequential program, or the benchmark's loop alone
 	threads    []*series
-	shared     []string // keys in which all agree
+	shared     []string // keys in which all rows agree
 }
 
-// A series is what the rounds gave for one row.
+// A series holds the results of one row, by round.
 type series struct {
 	row
-	rounds []metrics // nil for a round in which the row failed or was not reached
+	rounds []metrics // nil for a round in which the row failed or did not run
 }
 
 func (g *group) all() []*series {
 	return slices.Concat(g.goroutines, g.heddle, g.plain, g.threads)
 }
 
-// groupsOf puts the rows into groups. Only rows of heddle that match rows are in one.
+// groupsOf returns the groups of the rows of heddle that match rows, each with its baselines.
 func groupsOf(names []row, rows *regexp.Regexp) []*group {
 	benches := map[string][]row{}
 	for _, r := range names {
@@ -113,7 +115,7 @@ func groupsOf(names []row, rows *regexp.Regexp) []*group {
 		shared := sharedKeys(benches[r.bench])
 		id := fmt.Sprint(r.bench, r.workers, r.values(shared))
 		if r.against() != "" {
-			id = r.full // it is compared with nothing else
+			id = r.full // the row is compared with no other row
 		}
 		g := known[id]
 		if g == nil {
@@ -129,7 +131,7 @@ func groupsOf(names []row, rows *regexp.Regexp) []*group {
 	return gs
 }
 
-// compare adds the rows that r is compared with.
+// compare adds the rows with which r is compared.
 func (g *group) compare(r row, others []row) {
 	for _, o := range others {
 		if !slices.Equal(o.values(g.shared), r.values(g.shared)) {
@@ -137,7 +139,7 @@ func (g *group) compare(r row, others []row) {
 		}
 		s := &series{row: o}
 		switch {
-		case o.impl == "sequential": // whatever the number of workers
+		case o.impl == "sequential": // for any number of workers
 			g.plain = append(g.plain, s)
 		case o.workers != r.workers:
 		case o.impl == "goroutines":
@@ -150,7 +152,7 @@ func (g *group) compare(r row, others []row) {
 	}
 }
 
-// sharedKeys returns the keys that rows of heddle and of others have, sorted.
+// sharedKeys returns, sorted, the keys that both rows of heddle and other rows have.
 func sharedKeys(rows []row) []string {
 	has := map[bool]map[string]bool{false: {}, true: {}}
 	for _, r := range rows {
@@ -168,7 +170,7 @@ func sharedKeys(rows []row) []string {
 	return keys
 }
 
-// values returns the values of some keys.
+// values returns the values of the given keys.
 func (r row) values(keys []string) []string {
 	vs := make([]string, len(keys))
 	for i, k := range keys {
@@ -177,16 +179,17 @@ func (r row) values(keys []string) []string {
 	return vs
 }
 
-// benchtimes says how long each row runs in a round, where the flag does not. The first pattern that matches counts.
+// benchtimes says how long each row runs in a round, if the flag does not. The first pattern that
+// matches counts.
 var benchtimes = []struct {
 	row  *regexp.Regexp
 	time string
 }{
-	{regexp.MustCompile(`against=`), "3x"}, // each of which runs all sides once
+	{regexp.MustCompile(`against=`), "3x"}, // each of the three runs all sides once
 	{regexp.MustCompile(`^Benchmark(Memory|ActorMemory|IdleCPU)/`), "1x"},
-	{regexp.MustCompile(`^Benchmark(Hog|TimerLateness|WakeIdle)/`), "300x"}, // for a p99
+	{regexp.MustCompile(`^Benchmark(Hog|TimerLateness|WakeIdle)/`), "300x"}, // enough for a p99
 	{regexp.MustCompile(`^BenchmarkSleepMany/`), "2x"},
-	{regexp.MustCompile(`outstanding=1000000\b`), "1000000x"}, // so that as many are
+	{regexp.MustCompile(`outstanding=1000000\b`), "1000000x"}, // at least as many as outstanding
 	{anyRow, "0.3s"},
 }
 

@@ -77,7 +77,8 @@ func TestExactly(t *testing.T) {
 	require.Equal(t, `^BenchmarkA$/^impl=heddle$/^against=a\+b$`, exactly("BenchmarkA/impl=heddle/against=a+b"))
 }
 
-// A row of heddle is compared with the rows that agree in what both sides say.
+// TestGroups checks that a row of heddle is compared with the rows that agree with it in all keys
+// that both sides have.
 func TestGroups(t *testing.T) {
 	names := parseRows(t,
 		"For/impl=sequential/workers=1", "For/impl=sequential/workers=1/n=9",
@@ -118,14 +119,15 @@ func TestMedianAndQuartiles(t *testing.T) {
 	}
 }
 
-// A ratio is of one round: rounds in which a side is missing do not count.
+// TestRatios checks that each ratio is from one round, and that rounds without a result of one side
+// do not count.
 func TestRatios(t *testing.T) {
 	mine := []metrics{{"ns/op": 4}, nil, {"ns/op": 1}, {"ns/op": 9}, {"ns/op": 5}}
 	base := []metrics{{"ns/op": 2}, {"ns/op": 1}, {"ns/op": 4}, nil, {"ns/op": 0}}
 	require.Equal(t, []float64{0.25, 2}, ratios(mine, base, "ns/op"))
 }
 
-// script answers runs from a list of values for each row, one a round.
+// A script is a runner's answers: a list of values for each row, one for each round.
 type script struct {
 	times map[string][]metrics
 	order []string
@@ -148,7 +150,7 @@ func ns(times ...float64) (ms []metrics) {
 	return ms
 }
 
-// steady is a progress whose clock moves by a second at each look.
+// steady returns a progress whose clock moves on by a second at each look.
 func steady(w *bytes.Buffer) *progress {
 	p := newProgress(w)
 	now := time.Unix(0, 0)
@@ -187,7 +189,7 @@ func TestTable(t *testing.T) {
 | C, memory | 1 |  |  | 2,870 B |  |  |  |  |
 `, tableOf(linesOf(gs)))
 
-	// The row that begins changes from round to round.
+	// Another row begins in each round.
 	require.Equal(t, "A/impl=goroutines/workers=1", s.order[0])
 	require.Equal(t, "A/impl=goroutines/workers=1/style=pool", s.order[7])
 	require.Equal(t, "A/impl=heddle/workers=1", s.order[14])
@@ -197,7 +199,7 @@ func TestTable(t *testing.T) {
 	require.Equal(t, "21 of 21 rows have run", lines[21])
 }
 
-// A row that fails is reported, and the others go on.
+// TestFailure checks that a failing row is reported and the other rows go on.
 func TestFailure(t *testing.T) {
 	s := &script{times: map[string][]metrics{
 		"A/impl=heddle/workers=1": {nil, {"ns/op": 4}}, "A/impl=goroutines/workers=1": ns(1, 2), "B/impl=heddle/workers=1": {nil, nil},
@@ -212,7 +214,7 @@ func TestFailure(t *testing.T) {
 	require.Equal(t, []float64{2}, lines[0].ratios)
 }
 
-// An interrupted run has what came before.
+// TestInterrupted checks that an interrupted run keeps the results so far.
 func TestInterrupted(t *testing.T) {
 	s := &script{times: map[string][]metrics{"A/impl=heddle/workers=1": ns(1, 2, 3), "A/impl=goroutines/workers=1": ns(2, 2, 2)}}
 	gs := groupsOf(parseRows(t, "A/impl=heddle/workers=1", "A/impl=goroutines/workers=1"), anyRow)
@@ -277,7 +279,7 @@ func TestReplaceTable(t *testing.T) {
 	}
 }
 
-// Both documents are written, or none.
+// TestWriteTables checks that either both documents are written, or neither.
 func TestWriteTables(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) {
@@ -350,10 +352,11 @@ func benchmarkNames(t *testing.T) map[string]bool {
 	return names
 }
 
-// leading is the name that the first cell of a row begins with.
+// leading matches the name at the beginning of a row's first cell.
 var leading = regexp.MustCompile(`^\|\s*\**([A-Z][A-Za-z0-9]*)`)
 
-// Each row of BENCHMARKS.md that begins with a name names a benchmark, and the whole programs have a line in the list of scenarios.
+// TestBenchmarksNamesBenchmarks checks that each row of BENCHMARKS.md that begins with a name names
+// a benchmark, and that each whole program has a line in the list of scenarios.
 func TestBenchmarksNamesBenchmarks(t *testing.T) {
 	names := benchmarkNames(t)
 	text, err := os.ReadFile("../../BENCHMARKS.md")
@@ -376,7 +379,7 @@ func TestBenchmarksNamesBenchmarks(t *testing.T) {
 	}
 }
 
-// The documents have one place for a table each.
+// TestPlacesForTables checks that each document has exactly one place for a table.
 func TestPlacesForTables(t *testing.T) {
 	for _, name := range []string{"BENCHMARKS.md", "README.md"} {
 		text, err := os.ReadFile("../../" + name)
@@ -386,7 +389,8 @@ func TestPlacesForTables(t *testing.T) {
 	}
 }
 
-// What the command knows of the rows' names is true of the rows: it builds and lists them, and runs one.
+// TestRows checks the command against the real rows: it builds the binary, lists the rows and runs
+// one.
 func TestRows(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it builds the benchmarks")

@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// The lines between which a document's table stands.
+// A document's table stands between these lines.
 const (
 	tableBegin = "<!-- table -->\n"
 	tableEnd   = "<!-- /table -->\n"
 )
 
-// readmeLines are the lines of README's table, by the row of heddle and the measure.
+// readmeLines are the lines of README's table, by heddle's row and the measure.
 var readmeLines = []struct{ title, row, measure string }{
 	{"an HTTP service, 200 us of work a request, 16 clients", "BenchmarkService/impl=heddle/workers=2/load=closed/against=each+semaphore+pool", ""},
 	{"the same at half load, p99", "BenchmarkService/impl=heddle/workers=2/load=50/against=each+semaphore+pool", "p99"},
@@ -36,7 +36,7 @@ var readmeLines = []struct{ title, row, measure string }{
 	{"fork and join, fib(27)", "BenchmarkFib/impl=heddle/workers=2/n=27", ""},
 }
 
-// readmeTable makes README's table of those lines that have been measured.
+// readmeTable makes README's table from the lines that have been measured.
 func readmeTable(lines []line) string {
 	var b strings.Builder
 	fmt.Fprint(&b, "| | goroutines | which | heddle | ratio |\n| --- | --- | --- | --- | --- |\n")
@@ -58,7 +58,8 @@ func readmeTable(lines []line) string {
 	return b.String()
 }
 
-// writeTables replaces the tables of the documents. If one of them lacks its place, none is changed.
+// writeTables replaces the tables of the documents. If a document has no place for its table,
+// writeTables changes none.
 func writeTables(root, benchmarks, readme string) error {
 	files := []struct{ name, text string }{{"BENCHMARKS.md", benchmarks}, {"README.md", readme}}
 	for i, f := range files {
@@ -79,7 +80,7 @@ func writeTables(root, benchmarks, readme string) error {
 	return nil
 }
 
-// replaceTable puts a table between the two lines of a document.
+// replaceTable replaces the table between the two lines of a document.
 func replaceTable(document, table string) (string, error) {
 	before, rest, ok := strings.Cut(document, tableBegin)
 	_, after, found := strings.Cut(rest, tableEnd)
