@@ -12,27 +12,29 @@ import (
 // and has to wait, a *helper*, a goroutine, waits for their channels. What the helper has received
 // cannot be put back, so after that the select must not choose another case. The other parties that
 // may end the wait are a waker, which serves another case, and the end of the context. Both are
-// called a *winner* here. The steps of both sides, called Native-P1 to Native-H4 in other places:
+// called a *winner* here. These are the steps of both sides:
 //
-//	winner: a waker, or the end of the context    helper
-//	P1 CAS won; if that fails, another party      H1 reflect.Select on the native channels
-//	   has the select                                and on stop
-//	P2 close stop                                 H2 if stop was chosen: answer "not done", return
-//	P3 wait for the answer; if it is "not done",  H3 otherwise CAS won; if that fails, a winner is
-//	   the winner has the select                     at P2 or P3: answer "done"
-//	P4 if it is "done", go on as if the CAS of    H4 write the index and wake the select
-//	   P1 had failed
+//	winner: a waker, or the end of the context  helper
+//	Native-P1 CAS won; if that fails,           Native-H1 reflect.Select on the native
+//	          another party has the select                channels and on stop
+//	Native-P2 close stop                        Native-H2 if stop was chosen: answer
+//	Native-P3 wait for the answer; if it is               "not done", and return
+//	          "not done", the winner has the    Native-H3 otherwise CAS won; if that fails,
+//	          select                                      a winner is at Native-P2 or Native-P3:
+//	Native-P4 if it is "done", go on as if the            answer "done"
+//	          CAS of Native-P1 had failed       Native-H4 write the index, wake the select
 //
-// Only one CAS of won succeeds. If it is the helper's (H3), the helper's case is the chosen one,
-// and no winner gets past P1. If it is a winner's, the reflect.Select of H1 decides between that
-// winner and the helper. If it chose stop, the helper has received nothing and never will, and the
-// winner has the select. Otherwise the helper wakes the select (H4), and the winner leaves the
-// select alone. So exactly one party chooses the case, and exactly one wakes the select.
+// Only one CAS of won succeeds. If it is the helper's (Native-H3), the helper's case is the chosen
+// one, and no winner gets past Native-P1. If it is a winner's, the reflect.Select of Native-H1
+// decides between that winner and the helper. If it chose stop, the helper has received nothing and
+// never will, and the winner has the select. Otherwise the helper wakes the select (Native-H4), and
+// the winner leaves the select alone. So exactly one party chooses the case, and exactly one wakes
+// the select.
 //
-// The winner waits at P3 with its channel's lock held, and blocks its thread. The wait is short,
-// because H1 does not wait once stop is closed, and the helper takes no lock between H1 and its
-// answer. The select does not go on before the helper has finished with it, because either H4 wakes
-// it, or the winner does after P3.
+// The winner waits at Native-P3 with its channel's lock held, and blocks its thread. The wait is
+// short, because Native-H1 does not wait once stop is closed, and the helper takes no lock between
+// Native-H1 and its answer. The select does not go on before the helper has finished with it,
+// because either Native-H4 wakes it, or the winner does after Native-P3.
 type nativeHelp struct {
 	s      *selection
 	stop   chan struct{}

@@ -10,22 +10,23 @@ package tsync
 //	| epoch      | queued | sender receiver |
 //	+------------+--------+------+----------+
 //
-// While the channel is paired, its word changes by CAS only. The steps of a task that finds no
-// other waiting, and of the task that meets it, called Pair-W1 to Pair-C3 in other places:
+// While the channel is paired, its word changes by CAS only. These are the steps of a task that
+// finds no other task waiting, and of the task that meets it:
 //
 //	waiting task                            meeting task
-//	W1 load the word: no task waits; load   C1 load the word: a task waits; load
-//	   kept[its direction]: it is its own      kept[that task's direction]
-//	W2 CAS its bit in                       C2 CAS the bit out: the waiter is claimed
-//	W3 park                                 C3 fill in the waiter, and wake it
+//	Pair-W1 load the word: no task waits;   Pair-C1 load the word: a task waits;
+//	        load kept[its direction]:               load kept[that task's direction]
+//	        it is its own
+//	Pair-W2 CAS its bit in                  Pair-C2 CAS the bit out: the waiter is claimed
+//	Pair-W3 park                            Pair-C3 fill in the waiter, and wake it
 //
-// Only one CAS removes a bit, so each waiter is claimed once: by C2, by unpublish if its task is
-// cancelled, or by unpair, which moves it to a queue. The meeting task may reach C3 before the
-// waiting task has parked, because a Wake that comes before the park ends the park at once.
+// Only one CAS removes a bit, so each waiter is claimed once: by Pair-C2, by unpublish if its task
+// is cancelled, or by unpair, which moves it to a queue. The meeting task may reach Pair-C3 before
+// the waiting task has parked, because a Wake that comes before the park ends the park at once.
 //
-// kept must not change between C1 and C2, nor between W1 and W2. It changes only while the channel
-// is queued, and unpair, which makes the channel queued, raises the epoch. So after a change of
-// kept, a CAS from a word loaded before fails.
+// kept must not change between Pair-C1 and Pair-C2, nor between Pair-W1 and Pair-W2. It changes
+// only while the channel is queued, and unpair, which makes the channel queued, raises the epoch.
+// So after a change of kept, a CAS from a word loaded before fails.
 const (
 	chReceiver = 1 << receiving
 	chSender   = 1 << sending
