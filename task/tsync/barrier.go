@@ -54,15 +54,15 @@ func (b *Barrier) wait(ctx context.Context, d *rt.Task, hard bool) (last bool, e
 	b.mu.Lock()
 	if b.waiting+1 == b.parties {
 		b.waiting = 0
-		list := b.queue.takeAll()
+		ws := b.queue.TakeAll()
 		b.mu.Unlock()
-		wakeList(list, d)
+		wakeAll(ws, d)
 		return true, nil
 	}
 	b.waiting++
 	w := plainWaiters.take(ctx, d, b)
 	w.Reason = rt.WaitBarrier
-	b.queue.push(w)
+	b.queue.Push(w)
 	b.mu.Unlock()
 	_, _, err = plainWaiters.await(w, hard)
 	return false, err
@@ -74,7 +74,7 @@ var _ owner[struct{}] = (*Barrier)(nil)
 func (b *Barrier) withdraw(w *waiter[struct{}]) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !w.leave() {
+	if !w.Leave() {
 		return false
 	}
 	b.waiting--

@@ -134,7 +134,7 @@ var benches = []bench{
 				return d.WaitContext(ctx)
 			}, func(ctx context.Context) error {
 				d.Signal()
-				return errIf(!d.L.(*Mutex).TryLock() || d.queue.first != nil, "a waiter or the lock was left")
+				return errIf(!d.L.(*Mutex).TryLock() || d.queue.First != nil, "a waiter or the lock was left")
 			}
 	}},
 	{"WaitGroup", func(w *world) (wait, check func(ctx context.Context) error) {
@@ -155,7 +155,7 @@ var benches = []bench{
 	{"Barrier", func(w *world) (wait, check func(ctx context.Context) error) {
 		b := NewBarrier(2)
 		return func(ctx context.Context) error { _, err := b.WaitContext(ctx); return err }, func(ctx context.Context) error {
-			return errIf(b.waiting != 0 || b.queue.first != nil, "%d are waiting", b.waiting)
+			return errIf(b.waiting != 0 || b.queue.First != nil, "%d are waiting", b.waiting)
 		}
 	}},
 	{"Chan.Recv", func(w *world) (wait, check func(ctx context.Context) error) {
@@ -189,7 +189,7 @@ var benches = []bench{
 	{"Timer.C", func(w *world) (wait, check func(ctx context.Context) error) {
 		t := NewTimer(w.s, 24*time.Hour)
 		return func(ctx context.Context) error { _, _, err := t.C.Recv(ctx); return err }, func(ctx context.Context) error {
-			return errIf(!t.Stop() || t.C.recvq.first != nil, "a receiver was left")
+			return errIf(!t.Stop() || t.C.recvq.First != nil, "a receiver was left")
 		}
 	}},
 	{"Completion", func(w *world) (wait, check func(ctx context.Context) error) {

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/list"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/wait"
 	"github.com/heddle-go/heddle/task"
@@ -171,7 +172,7 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 		w = ch.waiter(ctx, d, sending, own)
 	}
 	w.v, w.Reason = v, rt.WaitSend
-	ch.sendq.push(w)
+	ch.sendq.Push(w)
 	ch.mu.Unlock()
 	var (
 		ok  bool
@@ -269,7 +270,7 @@ func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
 		w = ch.waiter(ctx, d, receiving, own)
 	}
 	w.Reason = rt.WaitRecv
-	ch.recvq.push(w)
+	ch.recvq.Push(w)
 	ch.mu.Unlock()
 	if !own {
 		return ch.pool.wait(w)
@@ -336,15 +337,14 @@ func (ch *Chan[T]) Close() {
 		panic("tsync: Close of a Chan that is closed already: let one sender, or whoever waits for all of them, close it")
 	}
 	ch.closed = true
-	var first *waiter[T]
-	last := &first
+	var ws list.Chain[waiter[T]]
 	for _, q := range [2]*queue[T]{&ch.recvq, &ch.sendq} {
 		for w := q.claim(nil); w != nil; w = q.claim(nil) {
-			*last, last = w, &w.next
+			ws.Add(w)
 		}
 	}
 	ch.mu.Unlock()
-	wakeList(first, nil)
+	wakeAll(ws, nil)
 }
 
 // Len returns the number of values in the buffer.
@@ -459,7 +459,7 @@ func (ch *Chan[T]) refill() *waiter[T] {
 // receiver claims the first waiting receiver and takes it out of its queue, or returns nil if there
 // is none.
 func (ch *Chan[T]) receiver(self *selection) *waiter[T] {
-	if ch.recvq.first == nil {
+	if ch.recvq.First == nil {
 		return nil
 	}
 	return ch.recvq.claim(self)
@@ -468,7 +468,7 @@ func (ch *Chan[T]) receiver(self *selection) *waiter[T] {
 // sender claims the first waiting sender and takes it out of its queue, or returns nil if there is
 // none.
 func (ch *Chan[T]) sender(self *selection) *waiter[T] {
-	if ch.sendq.first == nil {
+	if ch.sendq.First == nil {
 		return nil
 	}
 	return ch.sendq.claim(self)
@@ -478,17 +478,17 @@ func (ch *Chan[T]) sender(self *selection) *waiter[T] {
 // also stands in the queues of other channels, so claim has to win the select first. claim skips
 // the waiters of the select self.
 func (q *queue[T]) claim(self *selection) *waiter[T] {
-	for w := q.first; w != nil; {
+	for w := q.First; w != nil; {
 		if w.sel == nil {
-			if w == q.first {
-				return q.pop()
+			if w == q.First {
+				return q.Pop()
 			}
-			w.leave()
+			w.Leave()
 			return w
 		}
-		next := w.next
+		next := w.Next()
 		if w.sel != self {
-			w.leave()
+			w.Leave()
 			if w.sel.win(w.index) {
 				return w
 			}
@@ -543,7 +543,7 @@ func (ch *Chan[T]) waiter(ctx context.Context, d *rt.Task, dir direction, own bo
 func (ch *Chan[T]) withdraw(w *waiter[T]) bool {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
-	return w.leave() || w.of != nil && ch.unpublish(w)
+	return w.Leave() || w.of != nil && ch.unpublish(w)
 }
 
 func panicClosed(op string) {

@@ -63,7 +63,7 @@ func (c *Cond) wait(ctx context.Context, d *rt.Task, hard bool) error {
 	w := plainWaiters.take(ctx, d, c)
 	w.Reason = rt.WaitCond
 	c.mu.Lock()
-	c.queue.push(w)
+	c.queue.Push(w)
 	c.mu.Unlock()
 	c.unlock(w)
 	return c.await(w, hard)
@@ -104,10 +104,7 @@ func (c *Cond) await(w *waiter[struct{}], hard bool) error {
 // not.
 func (c *Cond) Signal() {
 	c.mu.Lock()
-	var w *waiter[struct{}]
-	if c.queue.first != nil {
-		w = c.queue.pop()
-	}
+	w := c.queue.Pop()
 	c.mu.Unlock()
 	if w != nil {
 		w.wake(nil)
@@ -117,9 +114,9 @@ func (c *Cond) Signal() {
 // Broadcast wakes all waiting tasks and goroutines. The caller may hold L, but need not.
 func (c *Cond) Broadcast() {
 	c.mu.Lock()
-	list := c.queue.takeAll()
+	ws := c.queue.TakeAll()
 	c.mu.Unlock()
-	wakeList(list, nil)
+	wakeAll(ws, nil)
 }
 
 var _ owner[struct{}] = (*Cond)(nil)
@@ -128,5 +125,5 @@ var _ owner[struct{}] = (*Cond)(nil)
 func (c *Cond) withdraw(w *waiter[struct{}]) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return w.leave()
+	return w.Leave()
 }

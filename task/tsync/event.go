@@ -22,9 +22,9 @@ type Event struct {
 func (e *Event) Set() {
 	e.mu.Lock()
 	e.set.Store(true)
-	list := e.queue.takeAll()
+	ws := e.queue.TakeAll()
 	e.mu.Unlock()
-	wakeList(list, nil)
+	wakeAll(ws, nil)
 }
 
 // Reset makes the event not set. Waits that an earlier Set has ended stay ended.
@@ -67,7 +67,7 @@ func (e *Event) wait(ctx context.Context, d *rt.Task, why rt.WaitReason, hard bo
 	}
 	w := plainWaiters.take(ctx, d, e)
 	w.Reason = why
-	e.queue.push(w)
+	e.queue.Push(w)
 	e.mu.Unlock()
 	_, _, err := plainWaiters.await(w, hard)
 	return err
@@ -79,5 +79,5 @@ var _ owner[struct{}] = (*Event)(nil)
 func (e *Event) withdraw(w *waiter[struct{}]) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return w.leave()
+	return w.Leave()
 }

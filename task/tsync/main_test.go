@@ -174,7 +174,7 @@ func length[T any](mu sync.Locker, q *queue[T]) int {
 	mu.Lock()
 	defer mu.Unlock()
 	n := 0
-	for x := q.first; x != nil; x = x.next {
+	for x := q.First; x != nil; x = x.Next() {
 		n++
 	}
 	return n

@@ -139,7 +139,7 @@ func excludes(n int, cancels bool, l locking) func(*explore.Model) {
 			m.Thread("canceller", s.tasks[n-1].cancel)
 		}
 		m.Check(func() error {
-			if st := mu.state.Load(); st != 0 || mu.queue.first != nil {
+			if st := mu.state.Load(); st != 0 || mu.queue.First != nil {
 				return fmt.Errorf("in the end the mutex is in state %b", st)
 			}
 			if failed > 0 && !cancels {
@@ -188,7 +188,7 @@ func TestModelMutexQueuesWithoutLooking(t *testing.T) {
 		m.handoffs = 10
 		m.state.Or(mxQueued)
 		w := mutexWaiters.take(c, (*rt.Task)(c), m)
-		m.queue.push(w)
+		m.queue.Push(w)
 		m.mu.Unlock()
 		_, _, err := mutexWaiters.await(w, false)
 		return err
@@ -216,7 +216,7 @@ func TestModelMutexGivesUpAfterHandOver(t *testing.T) {
 				return nil
 			}
 			w := mutexWaiters.take(c, (*rt.Task)(c), withdraw(m))
-			m.queue.push(w)
+			m.queue.Push(w)
 			m.mu.Unlock()
 			_, _, err := mutexWaiters.await(w, false)
 			return err
@@ -274,7 +274,7 @@ func (l library) model(m *explore.Model) {
 		m.Thread("canceller", s.tasks[l.readers].cancel)
 	}
 	m.Check(func() error {
-		if st := rw.state.Load(); st != 0 || rw.readq.first != nil || rw.writeq.first != nil {
+		if st := rw.state.Load(); st != 0 || rw.readq.First != nil || rw.writeq.First != nil {
 			return fmt.Errorf("in the end the lock is in state %b", st)
 		}
 		if failed > 0 && !l.cancels {
@@ -415,7 +415,7 @@ func (x chat) model(m *explore.Model) {
 			for _, a := range s.tasks {
 				explore.Block("rest", func() bool {
 					return over == len(s.tasks) || ch.word.Load()&(chReceiver|chSender) != 0 ||
-						ch.sendq.first != nil || ch.recvq.first != nil
+						ch.sendq.First != nil || ch.recvq.First != nil
 				})
 				a.cancel()
 			}
@@ -437,7 +437,7 @@ func (x chat) model(m *explore.Model) {
 				return fmt.Errorf("%d was sent and not received %d times; sent %v, received %v", v, n, sent, got)
 			}
 		}
-		if ch.sendq.first != nil || ch.recvq.first != nil || ch.word.Load()&(chSender|chReceiver) != 0 {
+		if ch.sendq.First != nil || ch.recvq.First != nil || ch.word.Load()&(chSender|chReceiver) != 0 {
 			return fmt.Errorf("somebody is left in a queue")
 		}
 		for i, a := range s.tasks {
@@ -517,7 +517,7 @@ func TestModelChanGivesUpAfterHandOver(t *testing.T) {
 		}
 		w := ch.waiter(c, d, sending, false)
 		w.v = v
-		ch.sendq.push(w)
+		ch.sendq.Push(w)
 		ch.mu.Unlock()
 		d.Worker().Host.Park(d, rt.ForWake)
 		if !d.Woken() {
@@ -585,7 +585,7 @@ func choose(sel choice, cancels, closes bool, others int) func(*explore.Model) {
 			m.Thread("sweeper", func() {
 				for _, x := range s.tasks {
 					explore.Block("rest", func() bool {
-						return over == len(s.tasks) || a.sendq.first != nil || a.recvq.first != nil || b.sendq.first != nil || b.recvq.first != nil
+						return over == len(s.tasks) || a.sendq.First != nil || a.recvq.First != nil || b.sendq.First != nil || b.recvq.First != nil
 					})
 					x.cancel()
 				}
@@ -596,7 +596,7 @@ func choose(sel choice, cancels, closes bool, others int) func(*explore.Model) {
 				return fmt.Errorf("sent %d, received %d", sent, got)
 			}
 			for _, ch := range []*Chan[int]{a, b} {
-				if ch.sendq.first != nil || ch.recvq.first != nil {
+				if ch.sendq.First != nil || ch.recvq.First != nil {
 					return fmt.Errorf("a case is left in a queue")
 				}
 			}
@@ -821,7 +821,7 @@ func (x hybrid) model(m *explore.Model) {
 		if sent != got || taken != given {
 			return fmt.Errorf("sent %d, received %d; given %d, taken %d", sent, got, given, taken)
 		}
-		if in.recvq.first != nil || out.sendq.first != nil {
+		if in.recvq.First != nil || out.sendq.First != nil {
 			return fmt.Errorf("a case is left in a queue")
 		}
 		if a.queued != 0 {

@@ -123,7 +123,7 @@ func (m *Mutex) join(ctx context.Context, d *rt.Task, hard bool) error {
 	}
 	w := mutexWaiters.take(ctx, d, m)
 	w.Reason = rt.WaitMutex
-	m.queue.push(w)
+	m.queue.Push(w)
 	for {
 		m.mu.Unlock()
 		handed, _, err := mutexWaiters.await(w, hard)
@@ -143,7 +143,7 @@ func (m *Mutex) join(ctx context.Context, d *rt.Task, hard bool) error {
 		}
 		w = mutexWaiters.take(ctx, d, m)
 		w.Reason = rt.WaitMutex
-		m.queue.pushFront(w)
+		m.queue.PushFront(w)
 	}
 }
 
@@ -167,7 +167,7 @@ func (m *Mutex) takeOrMark(set, clear uint32) bool {
 // settle clears mxQueued and mxStarved if no waiter is queued and none is on its way. The caller
 // holds mu.
 func (m *Mutex) settle() {
-	if m.queue.first == nil && m.state.Load()&mxWoken == 0 {
+	if m.queue.First == nil && m.state.Load()&mxWoken == 0 {
 		m.state.And(^uint32(mxQueued | mxStarved))
 	}
 }
@@ -187,13 +187,13 @@ func (m *Mutex) unlockSlow() {
 	case s&mxLocked == 0:
 		m.mu.Unlock()
 		panic("tsync: Unlock of a Mutex that is not locked")
-	case m.queue.first == nil || s&mxWoken != 0:
+	case m.queue.First == nil || s&mxWoken != 0:
 		m.state.And(^uint32(mxLocked))
 		m.settle()
 		m.mu.Unlock()
 		return
 	}
-	w := m.queue.pop()
+	w := m.queue.Pop()
 	w.v = s&mxStarved != 0 || m.handoffs > 0
 	if w.v { // the mutex stays locked and now belongs to w
 		m.handoffs = max(m.handoffs-1, 0)
@@ -213,8 +213,8 @@ var _ owner[bool] = (*Mutex)(nil)
 func (m *Mutex) withdraw(w *waiter[bool]) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	first := m.queue.first == w
-	if !w.leave() {
+	first := m.queue.First == w
+	if !w.Leave() {
 		return false
 	}
 	if first {

@@ -65,9 +65,9 @@ func (ch *Chan[T]) unpair() {
 	}
 	switch s & chState {
 	case chReceiver:
-		ch.recvq.push(ch.kept[receiving].Load())
+		ch.recvq.Push(ch.kept[receiving].Load())
 	case chSender:
-		ch.sendq.push(ch.kept[sending].Load())
+		ch.sendq.Push(ch.kept[sending].Load())
 	}
 	ch.pairing.n, ch.pairing.limit = 0, min(max(2*ch.pairing.limit, firstPairing), lastPairing)
 }
@@ -80,7 +80,7 @@ func (ch *Chan[T]) countMeeting(w *waiter[T], own bool) {
 		ch.pairing.n = 0
 		return
 	}
-	if ch.pairing.n++; ch.pairing.n > ch.pairing.limit && len(ch.buf) == 0 && !ch.closed && ch.recvq.first == nil && ch.sendq.first == nil {
+	if ch.pairing.n++; ch.pairing.n > ch.pairing.limit && len(ch.buf) == 0 && !ch.closed && ch.recvq.First == nil && ch.sendq.First == nil {
 		ch.word.Store(ch.word.Load() &^ chQueued)
 	}
 }

@@ -33,7 +33,7 @@ func pair(w *world, ch *Chan[int]) (receiver task.Task, got chan func() (int, bo
 		}
 		ch.mu.Lock()
 		defer ch.mu.Unlock()
-		return ch.recvq.first != nil
+		return ch.recvq.First != nil
 	}
 	err := w.s.Go(func(c *task.Ctx) {
 		for i := range pairedRounds {
@@ -199,8 +199,8 @@ func TestUnpairingCountsTheEpoch(t *testing.T) {
 			seen[s] = true
 			ch.lock() // calls unpair
 			for _, q := range []*queue[int]{&ch.recvq, &ch.sendq} {
-				for q.first != nil {
-					q.pop()
+				for q.First != nil {
+					q.Pop()
 				}
 			}
 			for ch.word.Load()&chQueued != 0 {

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/list"
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
@@ -85,7 +86,7 @@ func (rw *RWMutex) begin() {
 
 // end ends the slow way (steps S4 and S5).
 func (rw *RWMutex) end() {
-	if rw.readq.first == nil && rw.writeq.first == nil {
+	if rw.readq.First == nil && rw.writeq.First == nil {
 		rw.state.And(^uint64(rwQueued))
 	}
 	rw.mu.Unlock()
@@ -104,7 +105,7 @@ func (rw *RWMutex) takeToWrite() bool {
 
 // takeToRead is like takeToWrite, for reading. It also reports false if a writer waits.
 func (rw *RWMutex) takeToRead() bool {
-	if rw.state.Load()&rwWriting != 0 || rw.writeq.first != nil {
+	if rw.state.Load()&rwWriting != 0 || rw.writeq.First != nil {
 		return false
 	}
 	rw.state.Add(rwReader)
@@ -117,7 +118,7 @@ func (rw *RWMutex) takeToRead() bool {
 func (rw *RWMutex) await(ctx context.Context, d *rt.Task, q *queue[struct{}], why rt.WaitReason, hard bool) error {
 	w := plainWaiters.take(ctx, d, rw)
 	w.Reason = why
-	q.push(w)
+	q.Push(w)
 	rw.mu.Unlock()
 	_, _, err := plainWaiters.await(w, hard)
 	return err
@@ -155,12 +156,14 @@ func (rw *RWMutex) unlockSlow() {
 		panic("tsync: Unlock of an RWMutex that is not locked for writing")
 	}
 	rw.state.Store(s &^ rwWriting)
-	list := rw.admit()
-	if list == nil {
-		list = rw.promote()
+	ws := rw.admit()
+	if ws.First == nil {
+		if w := rw.promote(); w != nil {
+			ws.Add(w)
+		}
 	}
 	rw.end()
-	wakeList(list, nil)
+	wakeAll(ws, nil)
 }
 
 // RLock locks rw for reading. It waits while a writer holds rw or waits for it, parking the calling
@@ -256,29 +259,31 @@ func (rw *RWMutex) runlockSlow() {
 		panic("tsync: RUnlock of an RWMutex that is not locked for reading")
 	}
 	rw.state.Store(s - rwReader)
-	list := rw.promote()
+	w := rw.promote()
 	rw.end()
-	wakeList(list, nil)
+	if w != nil {
+		w.wake(nil)
+	}
 }
 
 // admit lets in all waiting readers and returns them. The caller wakes them. It is called on the
 // slow way, while no writer holds rw.
-func (rw *RWMutex) admit() (list *waiter[struct{}]) {
-	list = rw.readq.takeAll()
-	for w := list; w != nil; w = w.next {
+func (rw *RWMutex) admit() list.Chain[waiter[struct{}]] {
+	ws := rw.readq.TakeAll()
+	for w := ws.First; w != nil; w = w.Next() {
 		rw.state.Add(rwReader)
 	}
-	return list
+	return ws
 }
 
 // promote hands rw to the first waiting writer, if no reader and no writer holds rw. It returns
 // that writer, which the caller wakes, or nil. It is called on the slow way.
 func (rw *RWMutex) promote() *waiter[struct{}] {
-	if rw.state.Load() != rwQueued || rw.writeq.first == nil {
+	if rw.state.Load() != rwQueued || rw.writeq.First == nil {
 		return nil
 	}
 	rw.state.Store(rwQueued | rwWriting)
-	return rw.writeq.pop()
+	return rw.writeq.Pop()
 }
 
 var _ owner[struct{}] = (*RWMutex)(nil)
@@ -287,15 +292,15 @@ var _ owner[struct{}] = (*RWMutex)(nil)
 // w get in.
 func (rw *RWMutex) withdraw(w *waiter[struct{}]) bool {
 	rw.begin()
-	if !w.leave() {
+	if !w.Leave() {
 		rw.end()
 		return false
 	}
-	var list *waiter[struct{}]
-	if rw.state.Load()&rwWriting == 0 && rw.writeq.first == nil {
-		list = rw.admit()
+	var ws list.Chain[waiter[struct{}]]
+	if rw.state.Load()&rwWriting == 0 && rw.writeq.First == nil {
+		ws = rw.admit()
 	}
 	rw.end()
-	wakeList(list, nil)
+	wakeAll(ws, nil)
 	return true
 }

@@ -5,9 +5,9 @@ import (
 	"context"
 	"math/rand/v2"
 	"slices"
-	"sync"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/list"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/wait"
 )
@@ -232,6 +232,7 @@ func TrySelect(cases ...Case) (chosen Case, ok bool) {
 // case, a waker has to win the selection, and only one waker can. The select holds the locks of all
 // channels until it waits, so no waker can win it while it tries to win another selection.
 type selection struct {
+	list.Links[selection] // while it is free
 	wait.Waiter
 	won   atomicx.Bool
 	index int // which case was won; the winner writes it
@@ -239,7 +240,7 @@ type selection struct {
 	order []ordered   // the cases, sorted by the order of their channels
 	poll  []uint16    // the cases in random order
 	help  *nativeHelp // the helper, if the select waits and has native cases; see nativeHelp
-	rng   uint64
+	rng   uint64      // the state of random; 0 if the selection is new
 }
 
 // An ordered is a case and the place of its channel in the order of locking.
@@ -248,14 +249,7 @@ type ordered struct {
 	index uint16
 }
 
-// spare holds one free selection for each worker. The worker's running task alone touches it, as in
-// a pool.
-var spare [maxPools]struct {
-	s *selection
-	_ [64 - 8]byte
-}
-
-var selections = sync.Pool{New: func() any { return &selection{rng: rand.Uint64() | 1} }}
+var selections wait.Pool[selection]
 
 // modelSeed, if not 0, makes every select of a model choose in the same way each time.
 var modelSeed uint64
@@ -289,7 +283,10 @@ func newSelection(d *rt.Task, cases []Case) *selection {
 	if len(cases) > 1<<16 {
 		panic("tsync: Select of more than 65536 cases")
 	}
-	s := takeSelection(d)
+	s := selections.Get(d)
+	if s.rng == 0 { // it is new
+		s.rng = rand.Uint64() | 1
+	}
 	if atomicx.Modelled && modelSeed != 0 {
 		s.rng = modelSeed
 	}
@@ -384,18 +381,6 @@ func (s *selection) try(d *rt.Task, cases []Case) (index int, w waker) {
 	return -1, nil
 }
 
-func takeSelection(d *rt.Task) *selection {
-	if d != nil {
-		if i := d.Worker().Index; uint(i) < maxPools {
-			if s := spare[i].s; s != nil {
-				spare[i].s = nil
-				return s
-			}
-		}
-	}
-	return selections.Get().(*selection)
-}
-
 // free puts the selection, to which no case is attached any more, into the pool. d is the running
 // task, or nil.
 func (s *selection) free(d *rt.Task) {
@@ -406,13 +391,9 @@ func (s *selection) free(d *rt.Task) {
 		s.won.Store(false)
 	}
 	s.order, s.poll, s.help = s.order[:0], s.poll[:0], nil
-	if d != nil {
-		if i := d.Worker().Index; uint(i) < maxPools && spare[i].s == nil {
-			spare[i].s = s
-			return
-		}
+	if !selections.Keep(d, s) {
+		selections.Share(s)
 	}
-	selections.Put(s)
 }
 
 var lastOrder atomicx.Uint64
@@ -439,7 +420,7 @@ func (w *waiter[T]) attach(s *selection, index int) bool {
 // end takes w, the waiter in a case, out of its queue if it is still there, and detaches the case.
 // The caller holds the channel's lock.
 func (w *waiter[T]) end() {
-	w.leave()
+	w.Leave()
 	w.reset()
 	w.sel = nil
 }
@@ -455,7 +436,7 @@ func (x *RecvCase[T]) attach(s *selection, index int) bool { return x.w.attach(s
 func (x *RecvCase[T]) detach()                             { x.w.sel = nil }
 func (x *RecvCase[T]) lock()                               { x.ch.lock() }
 func (x *RecvCase[T]) unlock()                             { x.ch.mu.Unlock() }
-func (x *RecvCase[T]) enqueue()                            { x.ch.recvq.push(&x.w) }
+func (x *RecvCase[T]) enqueue()                            { x.ch.recvq.Push(&x.w) }
 
 func (x *RecvCase[T]) dequeue() {
 	x.ch.mu.Lock()
@@ -512,7 +493,7 @@ func (x *SendCase[T]) dequeue() {
 
 func (x *SendCase[T]) enqueue() {
 	x.w.v = x.Value
-	x.ch.sendq.push(&x.w)
+	x.ch.sendq.Push(&x.w)
 }
 
 func (x *SendCase[T]) try(s *selection) (outcome, waker) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/list"
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
@@ -54,7 +55,7 @@ func (s *Semaphore) Acquire(ctx context.Context, n int64) error {
 	w := semaphoreWaiters.take(ctx, d, s)
 	w.Reason = rt.WaitSemaphore
 	w.v = n
-	s.queue.push(w)
+	s.queue.Push(w)
 	s.mu.Unlock()
 	if _, _, err = semaphoreWaiters.wait(w); err != nil {
 		return err
@@ -93,7 +94,7 @@ func (s *Semaphore) TryAcquire(n int64) bool {
 // take takes n units if they are free and no caller waits, and reports whether it did. The caller
 // holds mu.
 func (s *Semaphore) take(n int64) bool {
-	if s.size-s.used < n || s.queue.first != nil {
+	if s.size-s.used < n || s.queue.First != nil {
 		return false
 	}
 	s.used += n
@@ -112,21 +113,19 @@ func (s *Semaphore) Release(n int64) {
 		panic("tsync: Release of more units of a Semaphore than are taken")
 	}
 	s.used -= n
-	list := s.grant()
+	ws := s.grant()
 	s.mu.Unlock()
-	wakeList(list, nil)
+	wakeAll(ws, nil)
 }
 
 // grant serves waiters from the head of the queue while there are enough free units, and returns
 // them. The caller holds mu, and wakes them after unlocking it.
-func (s *Semaphore) grant() (list *waiter[int64]) {
-	last := &list
-	for w := s.queue.first; w != nil && s.size-s.used >= w.v; w = s.queue.first {
+func (s *Semaphore) grant() (ws list.Chain[waiter[int64]]) {
+	for w := s.queue.First; w != nil && s.size-s.used >= w.v; w = s.queue.First {
 		s.used += w.v
-		s.queue.pop()
-		*last, last = w, &w.next
+		ws.Add(s.queue.Pop())
 	}
-	return list
+	return ws
 }
 
 var _ owner[int64] = (*Semaphore)(nil)
@@ -134,12 +133,12 @@ var _ owner[int64] = (*Semaphore)(nil)
 // withdraw implements owner. It serves the waiters behind w that had to wait only because of w.
 func (s *Semaphore) withdraw(w *waiter[int64]) bool {
 	s.mu.Lock()
-	if !w.leave() {
+	if !w.Leave() {
 		s.mu.Unlock()
 		return false
 	}
-	list := s.grant()
+	ws := s.grant()
 	s.mu.Unlock()
-	wakeList(list, nil)
+	wakeAll(ws, nil)
 	return true
 }

@@ -2,8 +2,8 @@ package tsync
 
 import (
 	"context"
-	"sync"
 
+	"github.com/heddle-go/heddle/internal/list"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/wait"
 	"github.com/heddle-go/heddle/task"
@@ -14,12 +14,9 @@ import (
 // waker, it fills in v and ok, unlocks, and calls wake. If it is the waiting side itself, it gives
 // up the wait. So the lock that both sides need anyway decides.
 type waiter[T any] struct {
+	list.Links[waiter[T]] // under the lock of at
 	wait.Waiter
 	at owner[T] // the channel or lock that w waits for
-
-	// Under the lock of at.
-	next, prev *waiter[T]
-	in         *queue[T] // the queue that w stands in, or nil
 
 	// Set before the waiter is queued, or by the waker before it calls wake.
 	v  T
@@ -52,110 +49,26 @@ func (w *waiter[T]) wake(by *rt.Task) {
 }
 
 // A queue is a first-in-first-out list of waiters. Its owner's lock guards it.
-type queue[T any] struct {
-	first, last *waiter[T]
-}
+type queue[T any] struct{ list.List[waiter[T]] }
 
-func (q *queue[T]) push(w *waiter[T]) {
-	w.in = q
-	w.next, w.prev = nil, q.last
-	if q.last == nil {
-		q.first = w
-	} else {
-		q.last.next = w
-	}
-	q.last = w
-}
-
-// pushFront puts w in front of all others.
-func (q *queue[T]) pushFront(w *waiter[T]) {
-	w.in = q
-	w.next, w.prev = q.first, nil
-	if q.first == nil {
-		q.last = w
-	} else {
-		q.first.prev = w
-	}
-	q.first = w
-}
-
-// pop takes the first waiter out. The queue must not be empty.
-func (q *queue[T]) pop() *waiter[T] {
-	w := q.first
-	q.first = w.next
-	if q.first == nil {
-		q.last = nil
-	} else {
-		q.first.prev = nil
-	}
-	w.next, w.in = nil, nil
-	return w
-}
-
-// leave takes w out of its queue. It reports false if w is in none.
-func (w *waiter[T]) leave() bool {
-	q := w.in
-	if q == nil {
-		return false
-	}
-	if w.prev == nil {
-		q.first = w.next
-	} else {
-		w.prev.next = w.next
-	}
-	if w.next == nil {
-		q.last = w.prev
-	} else {
-		w.next.prev = w.prev
-	}
-	w.next, w.prev, w.in = nil, nil, nil
-	return true
-}
-
-// takeAll empties the queue and returns its waiters as a list, linked by next.
-func (q *queue[T]) takeAll() (list *waiter[T]) {
-	list = q.first
-	for w := list; w != nil; w = w.next {
-		w.in = nil
-	}
-	q.first, q.last = nil, nil
-	return list
-}
-
-// wakeList wakes all waiters of a list, linked by next, that the caller has taken out of their
-// queues.
-func wakeList[T any](list *waiter[T], by *rt.Task) {
-	for list != nil {
-		// A woken waiter may serve another wait at once, so read next before.
-		w, next := list, list.next
-		w.next = nil
-		w.wake(by)
-		list = next
+// wakeAll wakes the waiters of a chain, in order. The caller holds no lock. by is the running task,
+// or nil.
+func wakeAll[T any](ws list.Chain[waiter[T]], by *rt.Task) {
+	for {
+		w := ws.Take()
+		if w == nil {
+			return
+		}
+		w.wake(by) // after this w may be in use for another wait
 	}
 }
 
 // A pool holds free waiters.
-type pool[T any] struct {
-	// workers holds the waiters for tasks, one list for each worker, by the worker's index. Only
-	// the worker's running task touches its list. With sync.Pool a wait took 20 ns longer.
-	workers [maxPools]struct {
-		free *waiter[T]
-		n    int
-		_    [64 - 2*8]byte
-	}
-	p sync.Pool // waiters for goroutines, and the surplus of the workers
-}
-
-const (
-	maxPools = 32 // the number of workers that have a list
-	// maxPooled is the length of a list. If more tasks than that wait in turn, as in
-	// BenchmarkChanFanIn, the task switch costs more than the access to p.
-	maxPooled = 128
-)
+type pool[T any] struct{ waiters wait.Pool[waiter[T]] }
 
 // take returns a waiter for a wait at o by d, or by a goroutine if d is nil, under ctx.
 func (p *pool[T]) take(ctx context.Context, d *rt.Task, o owner[T]) *waiter[T] {
-	w := p.get(d)
+	w := p.waiters.Get(d)
 	w.Prepare(ctx, d)
 	w.at = o
 	return w
@@ -180,23 +93,6 @@ type noCopy struct{}
 func (*noCopy) Lock()   {}
 func (*noCopy) Unlock() {}
 
-func (p *pool[T]) get(d *rt.Task) *waiter[T] {
-	if d != nil {
-		if i := d.Worker().Index; uint(i) < maxPools {
-			s := &p.workers[i]
-			if w := s.free; w != nil {
-				s.free, w.next = w.next, nil
-				s.n--
-				return w
-			}
-		}
-	}
-	if w, ok := p.p.Get().(*waiter[T]); ok {
-		return w
-	}
-	return new(waiter[T])
-}
-
 // put puts back a waiter that take has returned. The caller is the task or goroutine for which it
 // was taken, and must not use w any more.
 func (p *pool[T]) put(w *waiter[T]) {
@@ -205,16 +101,9 @@ func (p *pool[T]) put(w *waiter[T]) {
 	}
 	w.reset()
 	w.at = nil
-	if d := w.Task(); d != nil {
-		if i := d.Worker().Index; uint(i) < maxPools {
-			if s := &p.workers[i]; s.n < maxPooled {
-				s.free, w.next = w, s.free
-				s.n++
-				return
-			}
-		}
+	if !p.waiters.Keep(w.Task(), w) {
+		p.waiters.Share(w)
 	}
-	p.p.Put(w)
 }
 
 // wait waits until a waker wakes w or its context ends, and returns what the waker has filled in.

@@ -56,9 +56,9 @@ func (g *WaitGroup) addSlow(s, d int64) bool {
 		g.mu.Unlock()
 		return false
 	}
-	list := g.queue.takeAll()
+	ws := g.queue.TakeAll()
 	g.mu.Unlock()
-	wakeList(list, nil)
+	wakeAll(ws, nil)
 	return true
 }
 
@@ -96,7 +96,7 @@ func (g *WaitGroup) wait(ctx context.Context, d *rt.Task, hard bool) error {
 	}
 	w := plainWaiters.take(ctx, d, g)
 	w.Reason = rt.WaitGroup
-	g.queue.push(w)
+	g.queue.Push(w)
 	g.mu.Unlock()
 	_, _, err := plainWaiters.await(w, hard)
 	return err
@@ -165,5 +165,5 @@ var _ owner[struct{}] = (*WaitGroup)(nil)
 func (g *WaitGroup) withdraw(w *waiter[struct{}]) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return w.leave()
+	return w.Leave()
 }
