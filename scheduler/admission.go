@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/list"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/wait"
 	"github.com/heddle-go/heddle/task"
@@ -37,14 +38,14 @@ type admission struct {
 	n       int
 	waiting [3]fifo // by level
 	turn    bool    // see takeNew
-	list    blockedList
+	list    list.List[blocked]
 
 	rejected, dropped, delayed, abandoned atomicx.Uint64 // for Stats; added to by submitters
 }
 
 // reserve takes room for one more submission, if there is any.
 func (a *admission) reserve() bool {
-	if a.n >= a.limit || a.list.first != nil {
+	if a.n >= a.limit || a.list.First != nil {
 		return false
 	}
 	a.n++
@@ -72,31 +73,29 @@ func (q *injector) oldest(l rt.Level) *rt.Task {
 }
 
 // started notes that a submission was taken from the queue to be run. It passes the room on, and returns the submissions that
-// were let in, as a list; they have to be woken (K3) without the mutex.
-func (q *injector) started() (let *blocked) {
+// were let in; they have to be woken (K3) without the mutex.
+func (q *injector) started() (let list.Stack[blocked]) {
 	a := q.adm
 	a.n--
 	for a.n < a.limit {
-		b := a.list.first
+		b := a.list.Pop()
 		if b == nil {
 			break
 		}
-		a.list.remove(b)
 		a.n++
 		b.let = true
 		q.accept(b.d)
-		b.next, let = let, b
+		let.Push(b)
 	}
 	return let
 }
 
 // A blocked is a submission that waits for room. Its submitter owns the task until somebody takes it out of the list.
 type blocked struct {
+	list.Links[blocked] // under the mutex
 	wait.Waiter
-	q          *injector
-	d          *rt.Task
-	in         bool // it is in the list
-	next, prev *blocked
+	q *injector
+	d *rt.Task
 
 	let       bool // it has been queued, by the worker that took it out. Written before the wake-up
 	withdrawn bool // its submitter has taken it out
@@ -122,50 +121,7 @@ func (b *blocked) abandon() {
 func (b *blocked) takeOut() bool {
 	b.q.mu.Lock()
 	defer b.q.mu.Unlock()
-	if !b.in {
-		return false
-	}
-	b.q.adm.list.remove(b)
-	return true
-}
-
-// A blockedList is first-in-first-out.
-type blockedList struct {
-	first, last *blocked
-}
-
-func (l *blockedList) push(b *blocked) {
-	b.in, b.prev = true, l.last
-	if l.last == nil {
-		l.first = b
-	} else {
-		l.last.next = b
-	}
-	l.last = b
-}
-
-func (l *blockedList) remove(b *blocked) {
-	if b.prev == nil {
-		l.first = b.next
-	} else {
-		b.prev.next = b.next
-	}
-	if b.next == nil {
-		l.last = b.prev
-	} else {
-		b.next.prev = b.prev
-	}
-	b.in, b.next, b.prev = false, nil, nil
-}
-
-// refuse takes all out of the list (K2). The caller holds the mutex, and wakes them without it.
-func (l *blockedList) refuse() (all *blocked) {
-	for l.first != nil {
-		b := l.first
-		l.remove(b)
-		b.next, all = all, b
-	}
-	return all
+	return b.Leave()
 }
 
 // enter counts a task that is submitted from outside, and reports whether it is accepted.
@@ -408,7 +364,7 @@ func (s *Scheduler) awaitRoom(by context.Context, c *task.Ctx, fn any, x *rt.Ext
 		s.wakeOne() // (P2, P3)
 		return d, gen, nil
 	}
-	a.list.push(b)
+	a.list.Push(b)
 	q.mu.Unlock()
 
 	a.delayed.Add(1)
@@ -492,11 +448,9 @@ func (s *Scheduler) refuseBlocked() {
 		return
 	}
 	q.mu.Lock()
-	all := q.adm.list.refuse() // (K2)
+	all := q.adm.list.TakeAll() // (K2)
 	q.mu.Unlock()
-	for all != nil {
-		b := all
-		all = b.next
+	for b := all.Take(); b != nil; b = all.Take() {
 		b.Wake(nil) // (K3)
 	}
 }

@@ -38,7 +38,7 @@ func (t *admissionBench) submit(s *submission) {
 func (t *admissionBench) cancel() {
 	q := &t.inj
 	q.mu.Lock()
-	b := q.adm.list.first
+	b := q.adm.list.First
 	q.mu.Unlock()
 	if b != nil {
 		b.abandon()

@@ -4,6 +4,7 @@ import (
 	"golang.org/x/sys/cpu"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/list"
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
@@ -117,7 +118,9 @@ func (q *injector) pop(most int, more func(d *rt.Task)) (d *rt.Task, ok bool) {
 	// or the other.
 	q.count(rt.Normal, -moved)
 	q.mu.Unlock()
-	q.wakeLet(let)
+	if let.First != nil {
+		q.wakeLet(let)
+	}
 	return d, true
 }
 
@@ -129,12 +132,14 @@ func (q *injector) popLevel(l rt.Level) (d *rt.Task, ok bool) {
 	}
 	d, let := q.take(l)
 	q.mu.Unlock()
-	q.wakeLet(let)
+	if let.First != nil {
+		q.wakeLet(let)
+	}
 	return d, true
 }
 
 // take is popLevel for a caller that holds mu, and has to call wakeLet without it.
-func (q *injector) take(l rt.Level) (d *rt.Task, let *blocked) {
+func (q *injector) take(l rt.Level) (d *rt.Task, let list.Stack[blocked]) {
 	f := &q.tasks
 	switch l {
 	case rt.High:
@@ -155,10 +160,8 @@ func (q *injector) take(l rt.Level) (d *rt.Task, let *blocked) {
 }
 
 // wakeLet wakes submitters whose tasks have been queued.
-func (q *injector) wakeLet(let *blocked) {
-	for let != nil {
-		b := let
-		let = b.next
+func (q *injector) wakeLet(let list.Stack[blocked]) {
+	for b := let.Pop(); b != nil; b = let.Pop() {
 		q.adm.wake(b)
 	}
 }

@@ -20,12 +20,12 @@ type RunningError struct {
 func (e *RunningError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "scheduler: Shutdown: %v with %d tasks not ended", e.Cause, len(e.Tasks))
-	list(&b, e.Tasks)
+	writeFirst(&b, e.Tasks)
 	return b.String()
 }
 
-// list writes the first few of some tasks.
-func list(b *strings.Builder, ts []task.Task) {
+// writeFirst writes the first few of some tasks.
+func writeFirst(b *strings.Builder, ts []task.Task) {
 	const most = 5
 	for i, t := range ts {
 		if i == most {

@@ -53,9 +53,11 @@ type arrivals struct {
 func (q *arrivals) put(i int, by *Ctx) {
 	q.mu.Lock()
 	q.come = append(q.come, i)
-	w := q.waiter.pop()
+	w := q.waiter.Pop()
 	q.mu.Unlock()
-	wakeAll(w, by)
+	if w != nil {
+		w.wake(by)
+	}
 }
 
 // take takes the oldest index. If there is none, take waits for one until ctx ends, and then

@@ -2,9 +2,9 @@ package task
 
 import (
 	"context"
-	"sync"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/list"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/wait"
 )
@@ -43,9 +43,9 @@ func (p *Completion[T]) complete(by *Ctx, v T, err error) bool {
 	if p.done != nil {
 		close(p.done)
 	}
-	list := p.queue.takeAll()
+	ws := p.queue.TakeAll()
 	p.mu.Unlock()
-	wakeAll(list, by)
+	wakeAll(ws, by)
 	return true
 }
 
@@ -112,121 +112,88 @@ func (p *Completion[T]) watch(then func(by *Ctx)) *queued {
 		return nil
 	}
 	w := &queued{mu: &p.mu, then: then}
-	p.queue.append(w)
+	p.queue.Push(w)
 	return w
 }
 
 // A waitQueue is a first-in-first-out list of waiters, under its owner's lock. Taking a waiter out
-// of the queue claims it. A waker that has taken a waiter out calls Wake without the lock. A waiter
+// of the queue claims it. A waker that has taken a waiter out calls wake without the lock. A waiter
 // that takes itself out gives up its wait.
-type waitQueue struct {
-	first, last *queued
-}
+type waitQueue struct{ list.List[queued] }
 
 // A queued is one wait in a waitQueue.
 type queued struct {
+	list.Links[queued] // under mu
 	wait.Waiter
-	mu         *atomicx.Mutex // the lock of the queue's owner
-	in         *waitQueue     // nil when taken out; under mu, like next and prev
-	next, prev *queued
+	mu *atomicx.Mutex // the lock of the queue's owner
 
 	member *member // in a group's back, the member that waits for its place; under mu. See place.go
 
-	// then, if not nil, is called instead of waking a waiter, by the waker that takes the whole
-	// list out. by is the waker's running task, or nil. then must not wait.
+	// then, if not nil, is called by wake instead of waking a waiter. by is the waker's running
+	// task, or nil. then must not wait.
 	then func(by *Ctx)
 }
 
 var _ wait.Withdrawer = (*queued)(nil)
 
+// queuedPool pools the waits of tasks. The waits of goroutines are not reusable, because each has a
+// channel.
+var queuedPool wait.Pool[queued]
+
 // push queues a wait of the task c, or of a goroutine if c is nil, under ctx. The caller holds mu.
 func (q *waitQueue) push(mu *atomicx.Mutex, ctx context.Context, c *Ctx) *queued {
-	var w *queued
-	if c != nil {
-		w = queuedPool.Get().(*queued)
-	} else {
-		w = new(queued)
-	}
+	w := queuedPool.Get(c.record())
 	w.mu = mu
 	w.Prepare(ctx, c.record())
-	q.append(w)
+	q.Push(w)
 	return w
 }
-
-// append puts w at the end of the queue. The caller holds mu.
-func (q *waitQueue) append(w *queued) {
-	w.in, w.prev = q, q.last
-	if q.last == nil {
-		q.first = w
-	} else {
-		q.last.next = w
-	}
-	q.last = w
-}
-
-// queuedPool pools the waits of tasks. The waits of goroutines are not pooled, because each has a
-// channel, which must not move from one synctest bubble to another.
-var queuedPool = sync.Pool{New: func() any { return new(queued) }}
 
 // wait returns nil when a waker has taken w out and woken it, or the cause when the context has
 // ended. Nothing may use w afterwards.
 func (w *queued) wait() error {
 	err := w.WaitIn(w)
-	if w.Task() != nil && w.Reusable() {
+	if w.Reusable() {
+		d := w.Task()
 		*w = queued{}
-		queuedPool.Put(w)
+		if !queuedPool.Keep(d, w) {
+			queuedPool.Share(w)
+		}
 	}
 	return err
 }
 
-// pop takes out the first waiter and returns it, or nil if there is none. The caller holds mu.
-func (q *waitQueue) pop() *queued {
-	w := q.first
-	if w != nil {
-		w.leave()
+// leave takes w out of its queue and reports true, or reports false if w is in none. The caller
+// holds mu.
+func (w *queued) leave() bool {
+	if !w.Leave() {
+		return false
 	}
-	return w
-}
-
-// leave takes w out of its queue. w must be in one. The caller holds mu.
-func (w *queued) leave() {
-	q := w.in
-	if w.prev == nil {
-		q.first = w.next
-	} else {
-		w.prev.next = w.next
-	}
-	if w.next == nil {
-		q.last = w.prev
-	} else {
-		w.next.prev = w.prev
-	}
-	w.in, w.next, w.prev = nil, nil, nil
 	if w.member != nil {
 		w.member.asks = nil
 	}
+	return true
 }
 
-// takeAll empties the queue and returns its waiters as a list. The caller holds mu.
-func (q *waitQueue) takeAll() (list *queued) {
-	list = q.first
-	for w := list; w != nil; w = w.next {
-		w.in = nil
+// wake wakes w, which the caller has taken out of its queue. The caller holds no lock. by is the
+// running task, or nil.
+func (w *queued) wake(by *Ctx) {
+	if w.then != nil {
+		w.then(by)
+		return
 	}
-	q.first, q.last = nil, nil
-	return list
+	w.Wake(by.record())
 }
 
-// wakeAll wakes the waiters of a list that takeAll or pop returned.
-func wakeAll(list *queued, by *Ctx) {
-	for list != nil {
-		w := list
-		list = w.next
-		if w.then != nil {
-			w.then(by)
-		} else {
-			w.Wake(by.record())
+// wakeAll wakes the waiters of a chain, in order. The caller holds no lock. by is the running task,
+// or nil.
+func wakeAll(ws list.Chain[queued], by *Ctx) {
+	for {
+		w := ws.Take()
+		if w == nil {
+			return
 		}
+		w.wake(by) // after this w may be in use for another wait
 	}
 }
 
@@ -234,9 +201,5 @@ func wakeAll(list *queued, by *Ctx) {
 func (w *queued) Withdraw() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.in == nil {
-		return false
-	}
-	w.leave()
-	return true
+	return w.leave()
 }

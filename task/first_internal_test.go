@@ -18,11 +18,11 @@ func TestRaceWithdraws(t *testing.T) {
 		v, err := Race(context.Background(), &slow, &fast)
 		require.NoError(t, err)
 		require.Equal(t, 1, v)
-		require.Nil(t, slow.s.p.queue.first)
+		require.Nil(t, slow.s.p.queue.First)
 	}
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
 	_, err := Race(ended, &slow, &slow)
 	require.ErrorIs(t, err, context.Canceled)
-	require.Nil(t, slow.s.p.queue.first)
+	require.Nil(t, slow.s.p.queue.First)
 }

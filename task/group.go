@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/list"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/wait"
 )
@@ -70,8 +71,9 @@ type Group struct {
 	first   error       // error of the first member that failed
 	errs    []error     // errors of all members that failed, if joining
 	panic   *PanicError // the first panic of a member
-	running *ctxMember  // list of the members that have started, if there is a context
-	ended   bool        // set before the list is cancelled; a member that starts later cancels itself
+	ended   bool        // set before running is cancelled; a member that starts later cancels itself
+
+	running list.List[ctxMember] // members that have started, if there is a context; under mu
 }
 
 // NewGroup returns a group whose members are started by on. An error of a member does not cancel
@@ -106,7 +108,7 @@ func NewGroupContext(ctx context.Context, on Starter) (*Group, context.Context) 
 func (g *Group) SetLimit(n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.members.none() || g.more.first != nil {
+	if !g.members.none() || g.more.First != nil {
 		panic("task: Group.SetLimit while the group has members, or Go waits for a place: set the limit before the first Go, or after Wait")
 	}
 	g.limited, g.limit = n >= 0, n
@@ -293,7 +295,7 @@ func (g *Group) await(ctx context.Context, c *Ctx) error {
 	g.mu.Lock()
 	g.members.watch()
 	if g.members.none() {
-		if g.waiters.first == nil {
+		if g.waiters.First == nil {
 			g.members.unwatch()
 		}
 		g.mu.Unlock()
@@ -338,13 +340,10 @@ func spareMember(c *Ctx) *member {
 
 // A ctxMember is a member of a group with a context. The end of the context cancels it.
 type ctxMember struct {
+	list.Links[ctxMember] // of running; under the group's mu
 	member
 	extra rt.Extra // the task's extension
-
-	// Under the group's mu.
-	task       Task
-	listed     bool
-	next, prev *ctxMember
+	task  Task     // under the group's mu
 }
 
 // launch counts a member and starts its task. If there is a limit, the caller has taken the
@@ -540,14 +539,14 @@ func (g *Group) leave(by *Ctx) {
 	if !g.members.leave() {
 		return
 	}
-	var list *queued
+	var ws list.Chain[queued]
 	g.mu.Lock()
 	if g.members.none() {
 		g.members.unwatch()
-		list = g.waiters.takeAll()
+		ws = g.waiters.TakeAll()
 	}
 	g.mu.Unlock()
-	wakeAll(list, by)
+	wakeAll(ws, by)
 }
 
 // enlist puts a member that has started into the list that cancelMembers reads.
@@ -557,12 +556,7 @@ func (h *ctxMember) enlist(c *Ctx) {
 	h.task = c.Task()
 	ended := g.ended
 	if !ended {
-		h.listed = true
-		h.next = g.running
-		if h.next != nil {
-			h.next.prev = h
-		}
-		g.running = h
+		g.running.Push(h)
 	}
 	g.mu.Unlock()
 	if ended || g.ctx.Err() != nil { // the context may have ended before cancelMembers is called
@@ -575,19 +569,7 @@ func (h *ctxMember) delist() {
 	g := h.g
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !h.listed {
-		return
-	}
-	h.listed = false
-	if h.prev == nil {
-		g.running = h.next
-	} else {
-		h.prev.next = h.next
-	}
-	if h.next != nil {
-		h.next.prev = h.prev
-	}
-	h.next, h.prev = nil, nil
+	h.Leave()
 }
 
 // cancelMembers cancels the members when the group's context has ended. Either cancelMembers finds
@@ -596,7 +578,7 @@ func (g *Group) cancelMembers() {
 	g.mu.Lock()
 	g.ended = true
 	var ts []Task
-	for m := g.running; m != nil; m = m.next {
+	for m := g.running.First; m != nil; m = m.Next() {
 		ts = append(ts, m.task)
 	}
 	g.mu.Unlock()

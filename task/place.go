@@ -75,16 +75,19 @@ func (g *Group) release(by *Ctx) {
 	g.mu.Lock()
 	w := g.pass()
 	g.mu.Unlock()
-	wakeAll(w, by)
+	if w != nil {
+		w.wake(by)
+	}
 }
 
 // pass is Place-P3. It returns the waiter that the caller must wake, or nil. The caller holds mu.
 func (g *Group) pass() *queued {
-	if w := g.back.pop(); w != nil {
+	if w := g.back.First; w != nil {
+		w.leave()
 		w.member.place = true
 		return w
 	}
-	if w := g.more.pop(); w != nil {
+	if w := g.more.Pop(); w != nil {
 		return w
 	}
 	g.active--
@@ -101,7 +104,9 @@ func (m *member) lend(c *Ctx) bool {
 	g.mu.Lock()
 	w := m.lendPlace()
 	g.mu.Unlock()
-	wakeAll(w, c)
+	if w != nil {
+		w.wake(c)
+	}
 	return true
 }
 

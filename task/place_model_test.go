@@ -24,7 +24,7 @@ type placeModel struct {
 func (p *placeModel) waiter(q *waitQueue) (w *queued, wait func()) {
 	woken := false
 	w = &queued{mu: &p.g.mu, then: func(*Ctx) { woken = true }}
-	q.append(w)
+	q.Push(w)
 	return w, func() { explore.Block("woken", func() bool { return woken }) }
 }
 
@@ -43,7 +43,7 @@ func (p *placeModel) check() {
 		}
 	}
 	back := 0
-	for w := p.g.back.first; w != nil; w = w.next {
+	for w := p.g.back.First; w != nil; w = w.Next() {
 		back++
 	}
 	if places > p.g.active || p.g.active > p.g.limit || back != asks {
@@ -56,10 +56,12 @@ func (p *placeModel) check() {
 func (p *placeModel) wait(m *member, cancelled bool) {
 	g := p.g
 	g.mu.Lock()
-	list := p.lend(m)
+	w := p.lend(m)
 	p.check()
 	g.mu.Unlock()
-	wakeAll(list, nil)
+	if w != nil {
+		w.wake(nil)
+	}
 
 	g.mu.Lock()
 	if m.takePlace() {
@@ -67,11 +69,11 @@ func (p *placeModel) wait(m *member, cancelled bool) {
 		g.mu.Unlock()
 		return
 	}
-	w, wait := p.waiter(&g.back)
-	m.ask(w)
+	own, wait := p.waiter(&g.back)
+	m.ask(own)
 	p.check()
 	g.mu.Unlock()
-	if !cancelled || !w.Withdraw() {
+	if !cancelled || !own.Withdraw() {
 		wait()
 	}
 }
@@ -124,7 +126,7 @@ func forks(parts, others int, cancelled bool, lend func(m *member) *queued) func
 			})
 		}
 		x.Check(func() error {
-			if g.active != 0 || g.back.first != nil || g.more.first != nil {
+			if g.active != 0 || g.back.First != nil || g.more.First != nil {
 				return fmt.Errorf("%d active at the end", g.active)
 			}
 			return nil

@@ -9,8 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestLinksComeFirst looks at each struct that embeds list.Links: they have to be its first field, and to be those of the
-// struct's own type, because package list takes the address of an element for that of its links.
+// TestLinksComeFirst looks at each struct with a field list.Links[E]. It must be embedded and the
+// first field, and E must be the type of the struct, because package list takes the address of an
+// element for that of its links.
 func TestLinksComeFirst(t *testing.T) {
 	found := 0
 	for _, file := range sources(t, ".go") {
@@ -31,7 +32,8 @@ func TestLinksComeFirst(t *testing.T) {
 				}
 				found++
 				if i > 0 || len(f.Names) > 0 || of != spec.Name.Name {
-					t.Errorf("%s: %s: want the embedded Links[%s] as the first field", file, spec.Name.Name, spec.Name.Name)
+					t.Errorf("%s: type %s: Links must be the first field, embedded, and of this type", file,
+						spec.Name.Name)
 				}
 			}
 			return true
@@ -40,8 +42,8 @@ func TestLinksComeFirst(t *testing.T) {
 	require.Positive(t, found, "the test sees no type with links")
 }
 
-// linksOf returns the name of the type whose Links the expression means, without its type arguments; or "" if it
-// means something else. inside says that it stands in package list.
+// linksOf returns the name of the type whose Links the expression means, without its type
+// arguments; or "" if it means something else. inside says that it stands in package list.
 func linksOf(e ast.Expr, inside bool) string {
 	x, ok := e.(*ast.IndexExpr)
 	if !ok {

@@ -11,40 +11,37 @@
 //	...
 //	w.Leave()
 //
-// There are three kinds, and an element is in at most one list at a time, of whatever kind. A [List] is
-// a queue that elements can leave; a [Chain] is what has been taken out of queues and is to be woken; a
-// [Stack] holds what is free. The zero value of each is empty, and so are the links of an element
-// that is in none.
+// There are three kinds of lists. A [List] is a queue that elements can leave. A [Chain] has
+// elements that a waker has taken out of queues and will wake. A [Stack] has elements that are
+// free. An element is in at most one list at a time, of whatever kind. The zero value of each kind
+// is empty. The links of an element that is in no list are zero.
 //
 // Nothing here is safe for concurrent use: a lock, or an owner, guards a list and the links of its
-// elements. No operation checks that an element is in no list before it is added, because that would be a
-// load more in every wait.
+// elements. To add an element that is in a list already breaks both lists. No operation checks for
+// that, because the check would be a load more in every wait.
 package list
 
 import "unsafe"
 
-// Links make a type E that embeds Links[E] the type of the elements of lists. They must be the first
-// field of E, because the address of an element is that of its links. A test of package docs
-// looks at each type that embeds them.
+// Links are what an element embeds: a type E that embeds Links[E] can be in lists of E. Links[E]
+// must be the first field of E, because this package takes the address of an element for that of
+// its links. A test of package docs checks each type that embeds Links.
 //
-// A method of E that returns the links would do without unsafe, and cost an indirect call for each
-// access: generic code calls a method of a type parameter through its dictionary, also if the type
-// is known. A pointer from the links back to the element would cost a word and a load. The conversions
-// stand where they are needed, and not in a function, because inside an inlined generic method the
-// call of another generic function loads a dictionary even when both are inlined.
+// Two ways without unsafe were rejected. A method of E that returns the links costs an indirect
+// call for each access, because generic code calls the methods of a type parameter through a
+// dictionary. A pointer from the links back to the element costs a word and a load. The conversions
+// are not in a function, because a generic function that is inlined into an inlined generic method
+// still loads its dictionary (go build -gcflags=-S).
 type Links[E any] struct {
 	next, prev *E
 	in         *List[E] // the List that the element is in, or nil
 }
 
-// Next returns the element behind k's in its List or Chain, or nil if it is the last.
+// Next returns the next element of the List or Chain, or nil if this one is the last.
 func (k *Links[E]) Next() *E { return k.next }
 
-// Listed reports whether the element is in a List.
-func (k *Links[E]) Listed() bool { return k.in != nil }
-
-// Leave takes the element out of its List and reports true. It reports false, and changes nothing, if the
-// element is in no List.
+// Leave takes the element out of its List and reports true. It reports false, and changes nothing,
+// if the element is in no List.
 func (k *Links[E]) Leave() bool {
 	l := k.in
 	if l == nil {
@@ -64,11 +61,12 @@ func (k *Links[E]) Leave() bool {
 	return true
 }
 
-// A List is a first-in-first-out queue whose elements can leave it. It must not be copied.
+// A List is a first-in-first-out queue whose elements can leave it. It must not be copied, because
+// its elements point to it.
 type List[E any] struct {
-	// First is the first element, or nil if the list is empty. Only this package writes it. It is no method
-	// because a call, even an inlined one, is dearer to the inliner: callers with two of them, such as
-	// those of tsync's Chan, would not be inlined any more.
+	// First is the first element, or nil if the list is empty. Only this package writes it. It is
+	// not a method because a method call counts for more in the budget of the inliner: with it, the
+	// helpers of tsync's Chan that look at two queues are not inlined any more.
 	First *E
 	last  *E
 }
@@ -114,7 +112,7 @@ func (l *List[E]) Pop() *E {
 	return e
 }
 
-// TakeAll takes all elements out.
+// TakeAll takes all elements out and returns them in order.
 func (l *List[E]) TakeAll() Chain[E] {
 	c := Chain[E](*l)
 	for e := l.First; e != nil; e = (*Links[E])(unsafe.Pointer(e)).next {
@@ -124,8 +122,8 @@ func (l *List[E]) TakeAll() Chain[E] {
 	return c
 }
 
-// A Chain is a first-in-first-out queue that no element leaves but by Take. A Chain that was copied, or
-// returned, replaces the original.
+// A Chain is a first-in-first-out queue that its elements cannot leave. It may be copied if only
+// the copy is used from then on.
 type Chain[E any] struct {
 	First *E // the first element, or nil if the chain is empty. Only this package writes it
 	last  *E // stale if the chain is empty
@@ -152,24 +150,24 @@ func (c *Chain[E]) Take() *E {
 	return e
 }
 
-// A Stack returns the element that was pushed last. A Stack that was copied, or returned, replaces the
-// original.
+// A Stack is a last-in-first-out list that its elements cannot leave. It may be copied if only the
+// copy is used from then on.
 type Stack[E any] struct {
-	top *E
+	First *E // the latest element, or nil if the stack is empty. Only this package writes it
 }
 
 // Push puts e, which is in no list, on the stack.
 func (s *Stack[E]) Push(e *E) {
-	(*Links[E])(unsafe.Pointer(e)).next = s.top
-	s.top = e
+	(*Links[E])(unsafe.Pointer(e)).next = s.First
+	s.First = e
 }
 
 // Pop takes the element that was pushed last, or returns nil if the stack is empty.
 func (s *Stack[E]) Pop() *E {
-	e := s.top
+	e := s.First
 	if e != nil {
 		k := (*Links[E])(unsafe.Pointer(e))
-		s.top, k.next = k.next, nil
+		s.First, k.next = k.next, nil
 	}
 	return e
 }

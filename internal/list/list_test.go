@@ -55,8 +55,8 @@ func first(ids *[]int) int {
 	return id
 }
 
-// step does what the byte b says, on both sides. Operations on an element that has to be free, and is not,
-// are left out.
+// step does what the byte b says, on both sides. Operations on an element that has to be free, and
+// is not, are left out.
 func (w *world) step(b byte) {
 	e, at, op := int(b)%elements, int(b)/elements%2, int(b)/elements/2%8
 	l, want := &w.lists[at], &w.wantLists[at]
@@ -116,7 +116,8 @@ func (w *world) equal(what string, want []int, e *element, next func(e *element)
 	}
 }
 
-// check compares all lists with the reference, and the links of each element with the list that it is in.
+// check compares all lists with the reference, and the links of each element with the list that it
+// is in.
 func (w *world) check() {
 	w.t.Helper()
 	for i := range w.lists {
@@ -132,11 +133,12 @@ func (w *world) check() {
 		}
 	}
 	w.equal("chain", w.wantChain, w.chain.First, (*element).Next)
-	w.equal("stack", w.wantStack, w.stack.top, (*element).Next)
+	w.equal("stack", w.wantStack, w.stack.First, (*element).Next)
 	for id := range w.all {
 		x := &w.all[id]
-		if listed := slices.Contains(w.wantLists[0], id) || slices.Contains(w.wantLists[1], id); x.Listed() != listed {
-			w.t.Fatalf("Listed of element %d: want %t", id, listed)
+		listed := slices.Contains(w.wantLists[0], id) || slices.Contains(w.wantLists[1], id)
+		if (x.in != nil) != listed {
+			w.t.Fatalf("element %d is in a List: %t, want %t", id, x.in != nil, listed)
 		}
 		if w.free(id) && x.Links != (Links[element]{}) {
 			w.t.Fatalf("element %d is in no list and has links", id)
@@ -160,8 +162,8 @@ func FuzzLists(f *testing.F) {
 	f.Fuzz(func(t *testing.T, steps []byte) { run(t, steps) })
 }
 
-// TestLists does every two operations behind each of a few beginnings, which have lists of different
-// lengths, and long sequences at random.
+// TestLists does every two operations behind each of a few beginnings, which have lists of
+// different lengths, and long sequences at random.
 func TestLists(t *testing.T) {
 	const ops = elements * 2 * 8
 	for _, begin := range [][]byte{

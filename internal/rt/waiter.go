@@ -5,7 +5,7 @@ import "github.com/heddle-go/heddle/internal/atomicx"
 // A Waiter waits for the end of a task. It belongs to a task, which is parked, or to an ordinary
 // goroutine, which blocks on a channel.
 type Waiter struct {
-	next  *Waiter
+	next  *Waiter // not a list.Stack, because waiters are pushed by CAS
 	claim atomicx.Uint32
 	gen   uint32
 	depth atomicx.Uint32 // about how many waiters the list has from here on

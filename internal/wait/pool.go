@@ -7,25 +7,28 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// A Pool keeps elements of type E for the waits to come: waiters, mostly. E must embed list.Links[E] as its first
-// field. The zero Pool is empty.
+// A Pool keeps elements of type E, such as waiters, for later waits. E must embed list.Links[E] as
+// its first field. The zero Pool is empty.
 type Pool[E any] struct {
-	// What tasks have used is kept by the worker, as its index says; its running task alone touches it. With sync.Pool
-	// a wait took 20 ns longer.
+	// Each worker keeps elements for its tasks, at its index. Only the task that runs on the worker
+	// touches them. With sync.Pool alone a wait took 20 ns longer.
 	workers [maxPools]struct {
 		free list.Stack[E]
 		n    int
 		_    [64 - 2*8]byte
 	}
-	rest sync.Pool // what goroutines have used, and what the workers have too many of
+	rest sync.Pool // elements that the workers have too many of; goroutines take from here
 }
 
 const (
-	maxPools  = 32  // how many workers keep elements
-	maxPooled = 128 // how many they keep: of more tasks that wait in turn (BenchmarkChanFanIn) the switch is dearer
+	maxPools = 32 // how many workers keep elements
+	// maxPooled is how many elements a worker keeps. If more tasks than that wait in turn, as in
+	// BenchmarkChanFanIn, the task switch costs more than the access to rest.
+	maxPooled = 128
 )
 
-// Get returns a zero E or one that was put back. d is the task that calls, or nil if that is a goroutine.
+// Get returns a new zero E, or one that was taken back. d is the task that calls, or nil if that is
+// a goroutine.
 func (p *Pool[E]) Get(d *rt.Task) *E {
 	if d != nil {
 		if i := d.Worker().Index; uint(i) < maxPools {
@@ -42,8 +45,10 @@ func (p *Pool[E]) Get(d *rt.Task) *E {
 	return new(E)
 }
 
-// Keep takes e back, which is in no list and which no party uses any more, for d, the task that calls. It reports false if
-// d is nil or its worker has enough; then the caller calls Share. The two are not one method so that they are inlined.
+// Keep takes e back. e must be in no list, and no party may use it any more. d is the task that
+// calls, or nil if that is a goroutine. Keep reports false, and has not taken e back, if d is nil
+// or the worker of d keeps enough; the caller then calls Share. Keep and Share are two methods
+// because each alone is inlined.
 func (p *Pool[E]) Keep(d *rt.Task, e *E) bool {
 	if d == nil {
 		return false
@@ -58,5 +63,5 @@ func (p *Pool[E]) Keep(d *rt.Task, e *E) bool {
 	return true
 }
 
-// Share takes back what Keep has not.
+// Share takes back e, which Keep has refused.
 func (p *Pool[E]) Share(e *E) { p.rest.Put(e) }

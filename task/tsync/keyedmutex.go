@@ -33,8 +33,10 @@ type KeyedMutex[K comparable] struct {
 // share one mutex.
 type keyed struct {
 	m     Mutex
-	users int    // callers that hold m or try to lock it; under mu of the KeyedMutex
-	next  *keyed // in the list free
+	users int // callers that hold m or try to lock it; under mu of the KeyedMutex
+
+	// next is the next entry of the list free. list.Links would make an entry larger than 64 bytes.
+	next *keyed
 }
 
 const (

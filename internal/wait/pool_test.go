@@ -1,0 +1,65 @@
+package wait
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/internal/list"
+	"github.com/heddle-go/heddle/internal/rt"
+)
+
+type pooled struct {
+	list.Links[pooled]
+	id int
+}
+
+// taskAt returns a task on a worker with the index i.
+func taskAt(i int) *rt.Task {
+	d := new(rt.Task)
+	d.Init(&rt.Worker{Index: i})
+	return d
+}
+
+// A worker keeps up to maxPooled elements, and only its own tasks get them.
+func TestPoolKeepsByWorker(t *testing.T) {
+	var p Pool[pooled]
+	a, b := taskAt(0), taskAt(maxPools-1)
+	for id := range maxPooled {
+		require.True(t, p.Keep(a, &pooled{id: id}), "element %d", id)
+	}
+	require.False(t, p.Keep(a, &pooled{id: maxPooled}), "one more than a worker keeps")
+	require.True(t, p.Keep(b, &pooled{id: -1}), "the workers count together")
+	require.Equal(t, -1, p.Get(b).id)
+	require.Zero(t, *p.Get(b), "a task gets the element of another worker")
+	for id := maxPooled - 1; id >= 0; id-- {
+		e := p.Get(a)
+		require.Equal(t, id, e.id)
+		require.Zero(t, e.Links, "element %d is still in a list", id)
+	}
+	require.Zero(t, *p.Get(a), "a worker has more than it kept")
+	require.True(t, p.Keep(a, &pooled{id: 1}), "what a worker gave back still counts")
+}
+
+// Goroutines, and tasks of workers with a high index, have nothing of their own.
+func TestPoolKeepsNothingForOthers(t *testing.T) {
+	var p Pool[pooled]
+	for name, d := range map[string]*rt.Task{"goroutine": nil, "high index": taskAt(maxPools), "no worker": taskAt(-1)} {
+		require.False(t, p.Keep(d, &pooled{id: 1}), name)
+		require.Zero(t, *p.Get(d), name)
+	}
+}
+
+// What is shared is for all. A sync.Pool may lose it, so the test shares until some element comes back.
+func TestPoolShares(t *testing.T) {
+	var p Pool[pooled]
+	for _, d := range []*rt.Task{nil, taskAt(0), taskAt(maxPools)} {
+		for tries := 0; ; tries++ {
+			require.Less(t, tries, 1000, "no shared element comes back")
+			p.Share(&pooled{id: 1})
+			if p.Get(d).id == 1 {
+				break
+			}
+		}
+	}
+}
