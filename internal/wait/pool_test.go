@@ -50,7 +50,8 @@ func TestPoolKeepsNothingForOthers(t *testing.T) {
 	}
 }
 
-// What is shared is for all. A sync.Pool may lose it, so the test shares until some element comes back.
+// What is shared is for all. A sync.Pool may lose it, so the test shares until some element comes
+// back.
 func TestPoolShares(t *testing.T) {
 	var p Pool[pooled]
 	for _, d := range []*rt.Task{nil, taskAt(0), taskAt(maxPools)} {
