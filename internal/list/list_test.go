@@ -101,7 +101,6 @@ func (w *world) step(b byte) {
 	case op == 7:
 		w.taken("Stack.Pop", w.stack.Pop(), first(&w.wantStack))
 	}
-	w.check()
 }
 
 // equal fails unless the elements of a list, forwards or backwards, are want.
@@ -146,6 +145,7 @@ func (w *world) check() {
 	}
 }
 
+// run does the steps and then compares all lists with the reference.
 func run(t testing.TB, steps []byte) {
 	w := &world{t: t}
 	for id := range w.all {
@@ -154,6 +154,7 @@ func run(t testing.TB, steps []byte) {
 	for _, b := range steps {
 		w.step(b)
 	}
+	w.check()
 }
 
 // FuzzLists does the operations that the bytes name on the lists and on slices.
@@ -184,8 +185,8 @@ func TestLists(t *testing.T) {
 		}
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
-	for range 1000 {
-		steps := make([]byte, 100)
+	for range 10_000 {
+		steps := make([]byte, 10+rng.IntN(90))
 		for i := range steps {
 			steps[i] = byte(rng.IntN(ops))
 		}
