@@ -59,6 +59,8 @@ func open(t *testing.T, workers int) *scheduler.Scheduler {
 	return s
 }
 
+// serve returns the address of the page. Call it before browser: the server's end waits for the
+// browser's connections, so the browser has to end first.
 func serve(t *testing.T, h http.Handler) string {
 	t.Helper()
 	srv := httptest.NewServer(h)
@@ -74,10 +76,18 @@ func tile(t *testing.T, tab context.Context, label string) string {
 	return text
 }
 
-// until waits until an expression of the page is true.
+// until waits until an expression of the page is true. While the page is being replaced by another,
+// it asks again.
 func until(t *testing.T, tab context.Context, expr string) {
 	t.Helper()
-	require.NoError(t, chromedp.Run(tab, chromedp.Poll(expr, nil, chromedp.WithPollingTimeout(time.Minute))), expr)
+	for {
+		err := chromedp.Run(tab, chromedp.Poll(expr, nil, chromedp.WithPollingTimeout(time.Minute)))
+		if err != nil && strings.Contains(err.Error(), "Cannot find context") {
+			continue
+		}
+		require.NoError(t, err, expr)
+		return
+	}
 }
 
 // The numbers of two viewers are those of Stats, the lists show the tasks, and names are shown as
@@ -106,16 +116,18 @@ func TestNumbers(t *testing.T) {
 	}
 	require.Equal(t, 41, int(s.Stats().Spawned))
 	e.Set()
-	until(t, tab, `document.querySelector('[data-tile="tasks"] b').textContent === '0'`)
+	// A page that is not seen draws nothing; the second tab is in front.
+	until(t, other, `document.querySelector('[data-tile="tasks"] b').textContent === '0'`)
 	s.Close()
-	until(t, tab, `document.querySelectorAll('#tasks tbody tr').length === 0`)
+	until(t, other, `document.querySelectorAll('#tasks tbody tr').length === 0`)
 }
 
 // Two tasks that each hold the lock that the other one wants are shown as a deadlock.
 func TestDeadlock(t *testing.T) {
 	s := open(t, 2)
+	at := serve(t, schedhttp.Handler(s))
 	tab := browser(t)
-	require.NoError(t, chromedp.Run(tab, chromedp.Navigate(serve(t, schedhttp.Handler(s)))))
+	require.NoError(t, chromedp.Run(tab, chromedp.Navigate(at)))
 	until(t, tab, `document.querySelector('#state').textContent.includes(':')`)
 	var both tsync.WaitGroup
 	both.Add(2)
@@ -150,8 +162,9 @@ func TestManyTasks(t *testing.T) {
 	for i := range n {
 		s.Go(func(c *task.Ctx) { _ = e.WaitContext(c) }, task.Name("waiter "+strconv.Itoa(i%7)))
 	}
+	at := serve(t, schedhttp.Handler(s))
 	tab := browser(t)
-	require.NoError(t, chromedp.Run(tab, chromedp.Navigate(serve(t, schedhttp.Handler(s)))))
+	require.NoError(t, chromedp.Run(tab, chromedp.Navigate(at)))
 	until(t, tab, `document.querySelector('[data-tile="tasks"] b')?.textContent === '100k'`)
 	until(t, tab, `document.querySelector('#found').textContent === '100 of 100000 found, 100000 tasks'`)
 	until(t, tab, `document.querySelectorAll('#groups tbody tr').length === 7`)
@@ -168,11 +181,12 @@ func TestManyTasks(t *testing.T) {
 // A viewer pauses and resumes if that is allowed, and sees no button otherwise.
 func TestPause(t *testing.T) {
 	s := open(t, 2)
+	readOnly, allowed := serve(t, schedhttp.Handler(s)), serve(t, schedhttp.Handler(s, schedhttp.AllowPause()))
 	tab := browser(t)
-	require.NoError(t, chromedp.Run(tab, chromedp.Navigate(serve(t, schedhttp.Handler(s)))))
+	require.NoError(t, chromedp.Run(tab, chromedp.Navigate(readOnly)))
 	until(t, tab, `document.querySelector('#state').textContent.includes(':')`)
 	until(t, tab, `document.querySelector('#pause').hidden`)
-	require.NoError(t, chromedp.Run(tab, chromedp.Navigate(serve(t, schedhttp.Handler(s, schedhttp.AllowPause())))))
+	require.NoError(t, chromedp.Run(tab, chromedp.Navigate(allowed)))
 	until(t, tab, `document.querySelector('#pause')?.hidden === false`)
 	require.NoError(t, chromedp.Run(tab, chromedp.Click(`#pause`, chromedp.ByQuery)))
 	until(t, tab, `document.querySelector('#pause').textContent === 'resume'`)
@@ -209,8 +223,8 @@ func TestPicture(t *testing.T) {
 			}
 		}
 	}, task.Name("producer"))
-	tab := browser(t)
 	at := serve(t, schedhttp.Handler(s, schedhttp.Name("requests"), schedhttp.Also("batch", batch), schedhttp.AllowPause()))
+	tab := browser(t)
 	require.NoError(t, chromedp.Run(tab, chromedp.Navigate(at)))
 	samples := "4"
 	if *shot != "" {
