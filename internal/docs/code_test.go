@@ -24,19 +24,20 @@ import (
 
 var goBlock = regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
 
-// A snippet is a program made of a ```go block of a document.
+// A snippet is a ```go block of a document, as a program or a test.
 type snippet struct {
 	from    string // file:line
 	pkg     string // its folder below internal/docs, which exists only in the overlay
+	isTest  bool   // go test builds it
 	program string
 	output  string // the output that the block promises, or ""; see wantOutput
 }
 
 // TestCodeInDocuments compiles and runs the Go code in every Markdown file. A block that starts
-// with "package" is a program. Any other block is the body of a task's function, in which sched is
-// a scheduler, c its *task.Ctx and ctx a context, and which may use the packages of imports without
-// importing them. As in Go's examples, a comment "// Output:" at the end of a block states the
-// output.
+// with "package" is a program, and one that starts with "func Test" is a test. Any other block is
+// the body of a task's function, in which sched is a scheduler, c its *task.Ctx and ctx a context.
+// Tests and such bodies may use the packages of imports without importing them. As in Go's
+// examples, a comment "// Output:" at the end of a block states the output.
 //
 // The go command's -overlay lays the programs over the module. So they are built offline with the
 // module's own dependencies, and the test writes nothing into the tree.
@@ -49,6 +50,7 @@ func TestCodeInDocuments(t *testing.T) {
 			s := snippet{from: fmt.Sprintf("%s:%d", file, line), pkg: fmt.Sprintf("snippet%d", len(all))}
 			code := text[m[2]:m[3]]
 			s.output = wantOutput(code)
+			s.isTest = isTest(code)
 			var err error
 			s.program, err = program(code)
 			require.NoError(t, err, s.from)
@@ -63,26 +65,40 @@ func TestCodeInDocuments(t *testing.T) {
 	overlay := struct{ Replace map[string]string }{map[string]string{}}
 	here, err := os.Getwd()
 	require.NoError(t, err)
-	args := []string{"build", "-overlay", filepath.Join(dir, "overlay.json"), "-o", dir + string(filepath.Separator)}
+	into := []string{"-overlay", filepath.Join(dir, "overlay.json"), "-o", dir + string(filepath.Separator)}
+	programs, tests := append([]string{"build"}, into...), append([]string{"test", "-c", "-vet=off"}, into...)
 	for _, s := range all {
-		onDisk := filepath.Join(dir, s.pkg+".go")
+		onDisk, name := filepath.Join(dir, s.pkg+".go"), "main.go"
 		require.NoError(t, os.WriteFile(onDisk, []byte(s.program), 0o644))
-		overlay.Replace[filepath.Join(here, s.pkg, "main.go")] = onDisk
-		args = append(args, "./"+s.pkg)
+		if s.isTest {
+			name = "main_test.go"
+			tests = append(tests, "./"+s.pkg)
+		} else {
+			programs = append(programs, "./"+s.pkg)
+		}
+		overlay.Replace[filepath.Join(here, s.pkg, name)] = onDisk
 	}
 	list, err := json.Marshal(overlay)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "overlay.json"), list, 0o644))
-	out, err := exec.Command("go", args...).CombinedOutput()
-	if err != nil {
-		for _, s := range all {
-			t.Logf("%s is %s:\n%s", s.pkg, s.from, s.program)
+	for _, args := range [][]string{programs, tests} {
+		if !strings.HasPrefix(args[len(args)-1], "./") {
+			continue // no document has one
 		}
-		t.Fatalf("%v\n%s", err, out)
+		out, err := exec.Command("go", args...).CombinedOutput()
+		if err != nil {
+			for _, s := range all {
+				t.Logf("%s is %s:\n%s", s.pkg, s.from, s.program)
+			}
+			t.Fatalf("%v\n%s", err, out)
+		}
 	}
 	for _, s := range all {
 		t.Run(s.from, func(t *testing.T) {
 			exe := filepath.Join(dir, s.pkg)
+			if s.isTest {
+				exe += ".test"
+			}
 			if runtime.GOOS == "windows" {
 				exe += ".exe"
 			}
@@ -92,7 +108,9 @@ func TestCodeInDocuments(t *testing.T) {
 			cmd := exec.CommandContext(ctx, exe)
 			cmd.Stdout, cmd.Stderr = &stdout, &stderr
 			require.NoError(t, cmd.Run(), "%s\n%s", stderr.String(), s.program)
-			if s.output != "" {
+			if s.isTest {
+				require.Equal(t, "PASS", strings.TrimSpace(stdout.String()), "there was no test, or it printed")
+			} else if s.output != "" {
 				require.Equal(t, s.output, strings.TrimSpace(stdout.String()))
 			}
 		})
@@ -117,19 +135,27 @@ func wantOutput(code string) string {
 
 // imports are the packages that a block which is not a program may use.
 var imports = map[string]string{
-	"context": "context", "errors": "errors", "fmt": "fmt", "log": "log", "os": "os", "runtime": "runtime",
-	"slog": "log/slog", "sync": "sync", "atomic": "sync/atomic", "time": "time",
+	"context": "context", "errors": "errors", "fmt": "fmt", "log": "log", "math": "math", "os": "os",
+	"runtime": "runtime", "slog": "log/slog", "sync": "sync", "atomic": "sync/atomic", "time": "time",
+	"http": "net/http", "httptest": "net/http/httptest", "errgroup": "golang.org/x/sync/errgroup",
+	"testing": "testing", "synctest": "testing/synctest",
 	"scheduler": module + "/scheduler", "task": module + "/task", "deque": module + "/deque", "preempt": module + "/preempt",
 	"tsync": module + "/task/tsync", "parallel": module + "/task/parallel",
 }
 
-// program makes a program from a block.
+func isTest(code string) bool { return strings.HasPrefix(strings.TrimSpace(code), "func Test") }
+
+// program makes a program, or a file of tests, from a block.
 func program(code string) (string, error) {
 	if strings.HasPrefix(strings.TrimSpace(code), "package ") {
 		return code, nil
 	}
 	used := map[string]bool{"scheduler": true, "task": true, "context": true}
-	probe, err := parser.ParseFile(token.NewFileSet(), "", "package p\nfunc _() {\n"+code+"\n}", 0)
+	wrapped := "package p\nfunc _() {\n" + code + "\n}"
+	if isTest(code) {
+		used, wrapped = map[string]bool{}, "package p\n"+code
+	}
+	probe, err := parser.ParseFile(token.NewFileSet(), "", wrapped, 0)
 	if err != nil {
 		return "", err
 	}
@@ -151,7 +177,13 @@ func program(code string) (string, error) {
 	for _, name := range names {
 		fmt.Fprintf(&b, "%q\n", imports[name])
 	}
-	b.WriteString(`)
+	b.WriteString(")\n")
+	if isTest(code) {
+		b.WriteString(code)
+		src, err := format.Source([]byte(b.String()))
+		return string(src), err
+	}
+	b.WriteString(`
 func main() {
 	sched, err := scheduler.New()
 	if err != nil { panic(err) }
