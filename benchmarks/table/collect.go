@@ -4,37 +4,44 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync"
 	"time"
+
+	"github.com/heddle-go/heddle/internal/cli"
 )
 
 // A runner runs one row once. In a row that runs several sides, round decides which side begins.
 type runner func(ctx context.Context, r row, benchtime string, round int) (metrics, error)
 
-// collect runs all groups in each round, until ctx ends. Its error says how many runs failed, and
-// names the first row that failed.
-func collect(ctx context.Context, gs []*group, set settings, run runner, p *progress) error {
+// collect runs all groups in each round, until ctx ends. The error says how many runs have failed and
+// names the first row. Progress goes to stderr.
+func collect(ctx context.Context, gs []*group, set settings, run runner, e *estimate, stderr io.Writer) error {
 	for _, g := range gs {
 		for _, s := range g.all() {
 			s.rounds = make([]metrics, set.rounds)
-			p.add(s.full, set.rounds)
+			e.add(s.full, set.rounds)
 		}
 	}
-	defer p.end()
+	bar := cli.Start(stderr, e.String)
+	defer func() {
+		bar.Stop()
+		fmt.Fprintln(stderr, e.ran())
+	}()
 	var first error
 	failed := 0
 	for round := range set.rounds {
 		for _, g := range gs {
 			all := g.all()
 			for i := range all {
-				s := all[(i+round)%len(all)] // another row begins in each round
-				p.begin(s.full, round, set.rounds)
+				s := all[(i+round)%len(all)] // which row begins changes from round to round
+				e.begin(s.full, round, set.rounds)
 				m, err := run(ctx, s.row, s.benchtime(set), round)
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
-				p.done(s.full)
+				e.done(s.full)
 				if err != nil {
-					p.say("%s: %v", s.full, err)
+					bar.Printf("%s: %v", s.full, err)
 					failed++
 					if first == nil {
 						first = fmt.Errorf("%s: %w", s.full, err)
@@ -51,13 +58,16 @@ func collect(ctx context.Context, gs []*group, set settings, run runner, p *prog
 	return first
 }
 
-// A progress prints to standard error which row runs, and how much time is left.
-type progress struct {
-	w       io.Writer
-	now     func() time.Time
+// An estimate knows which row runs and about how long the rest will take. Its methods may be called by
+// several goroutines.
+type estimate struct {
+	now func() time.Time
+
+	mu      sync.Mutex
 	runs    map[string]*runs // by row
-	of, i   int              // number of runs in all, and of the present run
-	started time.Time        // start of the present run
+	of, i   int              // runs in all, and the number of the present one
+	started time.Time        // the present one
+	text    string
 }
 
 // runs holds a row's runs. took is the time of the last one.
@@ -67,40 +77,47 @@ type runs struct {
 	ran  bool
 }
 
-func newProgress(w io.Writer) *progress {
-	return &progress{w: w, now: time.Now, runs: map[string]*runs{}}
+func newEstimate(now func() time.Time) *estimate {
+	return &estimate{now: now, runs: map[string]*runs{}}
 }
 
-func (p *progress) add(name string, n int) {
-	if p.runs[name] == nil {
-		p.runs[name] = &runs{}
+// add announces n runs of a row.
+func (e *estimate) add(name string, n int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.runs[name] == nil {
+		e.runs[name] = &runs{}
 	}
-	p.runs[name].left += n
-	p.of += n
+	e.runs[name].left += n
+	e.of += n
 }
 
-func (p *progress) begin(name string, round, rounds int) {
-	p.i++
-	p.started = p.now()
+func (e *estimate) begin(name string, round, rounds int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.i++
+	e.started = e.now()
 	left := "time left unknown"
-	if d, ok := p.left(); ok {
+	if d, ok := e.left(); ok {
 		left = "some " + d.Round(time.Second).String() + " left"
 	}
-	fmt.Fprintf(p.w, "row %d of %d, round %d of %d, %s: %s\n", p.i, p.of, round+1, rounds, left, name)
+	e.text = fmt.Sprintf("row %d of %d, round %d of %d, %s: %s", e.i, e.of, round+1, rounds, left, name)
 }
 
-func (p *progress) done(name string) {
-	r := p.runs[name]
+func (e *estimate) done(name string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	r := e.runs[name]
 	r.left--
-	r.took, r.ran = p.now().Sub(p.started), true
+	r.took, r.ran = e.now().Sub(e.started), true
 }
 
-// left estimates the time that is left. It assumes that a row takes as long as it took last time,
-// or else as long as the other rows took on average.
-func (p *progress) left() (time.Duration, bool) {
+// left estimates the time that the rest takes. A row takes as long as the last time, or as long as the
+// others did on average. The caller holds mu.
+func (e *estimate) left() (time.Duration, bool) {
 	var sum, known time.Duration
 	unknown, n := 0, 0
-	for _, r := range p.runs {
+	for _, r := range e.runs {
 		if !r.ran {
 			unknown += r.left
 			continue
@@ -115,6 +132,20 @@ func (p *progress) left() (time.Duration, bool) {
 	return sum + time.Duration(unknown)*known/time.Duration(n), true
 }
 
-func (p *progress) say(format string, a ...any) { fmt.Fprintf(p.w, format+"\n", a...) }
+// ran says how many runs there were.
+func (e *estimate) ran() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	ran := e.of
+	for _, r := range e.runs {
+		ran -= r.left
+	}
+	return fmt.Sprintf("%d of %d rows have run", ran, e.of)
+}
 
-func (p *progress) end() { fmt.Fprintf(p.w, "%d of %d rows have run\n", min(p.i, p.of), p.of) }
+// String is the line of the display.
+func (e *estimate) String() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.text
+}

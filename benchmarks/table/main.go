@@ -18,22 +18,16 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"regexp"
 	"strings"
+	"time"
+
+	"github.com/heddle-go/heddle/internal/cli"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
-}
+func main() { cli.Main(run) }
 
 // settings holds the values of the command line.
 type settings struct {
@@ -53,39 +47,26 @@ var (
 
 func parse(args []string, stderr io.Writer) (settings, error) {
 	set := settings{rows: anyRow, args: args}
-	f := flag.NewFlagSet("table", flag.ContinueOnError)
-	f.SetOutput(stderr)
-	f.Func("rows", "run the rows of heddle that match the `regexp`, as in -rows 'Spawn.*workers=2' (default all)", func(s string) (err error) {
-		set.rows, err = regexp.Compile(s)
-		return err
-	})
-	f.IntVar(&set.rounds, "rounds", 5, "`number` of rounds")
-	f.StringVar(&set.benchtime, "benchtime", "", "`time` of a row in a round, as go test takes it, such as 0.3s or 10x (default by row)")
+	f := cli.NewFlags("table [flags]", `
+Runs the benchmarks in rounds and prints a Markdown table of the ratios of heddle to its baselines.
+Ctrl-C ends it early, and prints the rows that are complete.`, stderr)
+	f.Func("rows", "run the rows of heddle that match the `regexp`, as in -rows 'Spawn.*workers=2' (default all)",
+		func(s string) (err error) {
+			set.rows, err = regexp.Compile(s)
+			return err
+		})
+	f.IntRange(&set.rounds, "rounds", 5, 1, maxRounds, "`number` of rounds")
+	f.StringVar(&set.benchtime, "benchtime", "",
+		"`time` of a row in a round, as go test takes it, such as 0.3s or 10x (default by row)")
 	f.BoolVar(&set.write, "write", false, "replace the tables in BENCHMARKS.md and README.md; needs all rows")
-	f.Usage = func() {
-		fmt.Fprint(stderr, "usage: table [flags]\n\n"+
-			"Runs the benchmarks in rounds and prints a Markdown table of the ratios of heddle to its baselines.\n"+
-			"Ctrl-C ends it early, and prints the rows that are complete.\n\n")
-		f.PrintDefaults()
-	}
 	if err := f.Parse(args); err != nil {
 		return set, err
 	}
-	complain := func(format string, a ...any) (settings, error) {
-		err := fmt.Errorf(format, a...)
-		fmt.Fprintf(stderr, "table: %v\n", err)
-		f.Usage()
-		return set, err
-	}
 	switch {
-	case f.NArg() > 0:
-		return complain("want flags only, not %q", f.Args())
-	case set.rounds < 1 || set.rounds > maxRounds:
-		return complain("-rounds %d: want 1 to %d", set.rounds, maxRounds)
 	case set.benchtime != "" && !benchtime.MatchString(set.benchtime):
-		return complain("-benchtime %s: want a number of runs such as 10x, or a time such as 300ms or 0.3s", set.benchtime)
+		return set, f.Fail("-benchtime %s: want a number of runs such as 10x, or a time such as 300ms or 0.3s", set.benchtime)
 	case set.write && set.rows.String() != "":
-		return complain("-write with -rows %s: the tables would lose the other rows; leave out one of the two", set.rows)
+		return set, f.Fail("-write with -rows %s: the tables would lose the other rows; leave out one of the two", set.rows)
 	}
 	return set, nil
 }
@@ -94,21 +75,14 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 // command failed, or 2 if the command line was wrong, or 130 if ctx ended, for example by Ctrl-C.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	set, err := parse(args, stderr)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return 0
-	case err != nil:
-		return 2 // parse has printed the reason
+	if err != nil {
+		return cli.ParseCode(err)
 	}
-	switch err := measure(ctx, set, stdout, stderr); {
-	case ctx.Err() != nil:
-		fmt.Fprintln(stderr, "table: interrupted; nothing is written to files")
-		return 130
-	case err != nil:
-		fmt.Fprintf(stderr, "table: %v\n", err)
-		return 1
+	err = measure(ctx, set, stdout, stderr)
+	if ctx.Err() != nil {
+		err = cli.Interrupted{Left: "nothing is written to files"}
 	}
-	return 0
+	return cli.Code("table", err, stderr)
 }
 
 func measure(ctx context.Context, set settings, stdout, stderr io.Writer) error {
@@ -126,7 +100,7 @@ func measure(ctx context.Context, set settings, stdout, stderr io.Writer) error 
 	if len(gs) == 0 {
 		return fmt.Errorf("-rows %s: no row of heddle matches; a row is called for example %s", set.rows, exampleRow)
 	}
-	failed := collect(ctx, gs, set, bin.row, newProgress(stderr))
+	failed := collect(ctx, gs, set, bin.row, newEstimate(time.Now), stderr)
 	lines := linesOf(gs)
 	text := heading(bin.machine(), set, roundsOf(gs)) + "\n" + tableOf(lines)
 	fmt.Fprint(stdout, text)

@@ -9,46 +9,29 @@
 package main
 
 import (
-	"errors"
-	"flag"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"runtime"
 	"slices"
 	"time"
+
+	"github.com/heddle-go/heddle/internal/cli"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 func run(args []string, stdout, stderr io.Writer) int {
-	f := flag.NewFlagSet("hog", flag.ContinueOnError)
-	f.SetOutput(stderr)
-	length := f.Duration("for", 600*time.Millisecond, "how `long` each of the four parts takes")
-	f.Usage = func() {
-		fmt.Fprint(stderr, "usage: hog [-for duration]\n\n"+
-			"Shows the latency of short tasks beside tasks that compute all the time.\n\n")
-		f.PrintDefaults()
+	var length time.Duration
+	f := cli.NewFlags("hog [-for duration]",
+		"Shows the latency of short tasks beside tasks that compute all the time.", stderr)
+	f.DurationRange(&length, "for", 600*time.Millisecond, 50*time.Millisecond, math.MaxInt64,
+		"how `long` each of the four parts takes")
+	if err := f.Parse(args); err != nil {
+		return cli.ParseCode(err)
 	}
-	switch err := f.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		return 0
-	case err != nil:
-		return 2
-	case f.NArg() > 0:
-		fmt.Fprintf(stderr, "hog: want flags only, not %q\n", f.Args())
-		f.Usage()
-		return 2
-	case *length < 50*time.Millisecond:
-		fmt.Fprintf(stderr, "hog: -for %v: want 50ms or more\n", *length)
-		f.Usage()
-		return 2
-	}
-	if err := show(*length, stdout); err != nil {
-		fmt.Fprintf(stderr, "hog: %v\n", err)
-		return 1
-	}
-	return 0
+	return cli.Code("hog", show(length, stdout), stderr)
 }
 
 // period is the time between two short tasks.

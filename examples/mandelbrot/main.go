@@ -11,17 +11,17 @@
 package main
 
 import (
-	"errors"
-	"flag"
 	"fmt"
 	"image"
 	"image/png"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
 	"time"
 
+	"github.com/heddle-go/heddle/internal/cli"
 	"github.com/heddle-go/heddle/scheduler"
 )
 
@@ -38,80 +38,50 @@ type settings struct {
 // failed, or 2 if the command line was wrong.
 func run(args []string, stdout, stderr io.Writer) int {
 	set, err := parse(args, stderr)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return 0
-	case err != nil:
-		return 2 // parse has printed the reason
+	if err != nil {
+		return cli.ParseCode(err)
 	}
-	if err := render(set, stdout, stderr); err != nil {
-		fmt.Fprintf(stderr, "mandelbrot: %v\n", err)
-		return 1
-	}
-	return 0
+	return cli.Code("mandelbrot", render(set, stdout, stderr), stderr)
 }
 
 func parse(args []string, stderr io.Writer) (settings, error) {
 	var set settings
-	f := flag.NewFlagSet("mandelbrot", flag.ContinueOnError)
-	f.SetOutput(stderr)
-	f.IntVar(&set.workers, "workers", runtime.GOMAXPROCS(0), "`number` of workers; fewer than GOMAXPROCS lower that, for the goroutines too")
-	f.IntVar(&set.width, "width", 900, "width of the image, in `pixels`")
-	f.IntVar(&set.height, "height", 600, "height of the image, in `pixels`")
-	f.IntVar(&set.depth, "depth", 1000, "`number` of iterations after which a point counts as in the set")
-	f.StringVar(&set.out, "o", filepath.Join(os.TempDir(), "mandelbrot.png"), "`file` to write")
-	f.Usage = func() {
-		fmt.Fprint(stderr, "usage: mandelbrot [flags]\n\n"+
-			"Renders the Mandelbrot set sequentially, with goroutines and with heddle, writes it as a PNG\n"+
-			"file, and shows how long each took.\n\n")
-		f.PrintDefaults()
-	}
-	if err := f.Parse(args); err != nil {
-		return set, err
-	}
-	complain := func(format string, a ...any) (settings, error) {
-		err := fmt.Errorf(format, a...)
-		fmt.Fprintf(stderr, "mandelbrot: %v\n", err)
-		f.Usage()
-		return set, err
-	}
+	f := cli.NewFlags("mandelbrot [flags]", `
+Renders the Mandelbrot set sequentially, with goroutines and with heddle, writes it as a PNG
+file, and shows how long each took.`, stderr)
+	f.IntRange(&set.workers, "workers", runtime.GOMAXPROCS(0), 1, scheduler.MaxWorkers,
+		"`number` of workers; fewer than GOMAXPROCS lower that, for the goroutines too")
 	const most = 1 << 15
-	switch {
-	case f.NArg() > 0:
-		return complain("want flags only, not %q", f.Args())
-	case set.workers < 1 || set.workers > scheduler.MaxWorkers:
-		return complain("-workers %d: want 1 to %d", set.workers, scheduler.MaxWorkers)
-	case set.width < 1 || set.width > most || set.height < 1 || set.height > most:
-		return complain("-width %d -height %d: want 1 to %d", set.width, set.height, most)
-	case set.depth < 1:
-		return complain("-depth %d: want 1 or more", set.depth)
-	}
-	return set, nil
+	f.IntRange(&set.width, "width", 900, 1, most, "width of the image, in `pixels`")
+	f.IntRange(&set.height, "height", 600, 1, most, "height of the image, in `pixels`")
+	f.IntRange(&set.depth, "depth", 1000, 1, math.MaxInt,
+		"`number` of iterations after which a point counts as in the set")
+	f.StringVar(&set.out, "o", filepath.Join(os.TempDir(), "mandelbrot.png"), "`file` to write")
+	err := f.Parse(args) // before set is read
+	return set, err
 }
 
-// render renders the image by each side in turn, compares the pixels, prints the report and writes
-// the file. It opens the file first, so that a wrong name shows before the long rendering.
+// render does the work: it renders the image by each side in turn, compares the pixels, reports and
+// writes the file. It opens the file first, so that a mistyped name is an error before a long rendering.
 func render(set settings, stdout, stderr io.Writer) error {
 	// O_TRUNC is left out, so that a failed rendering leaves the old content in the file.
 	file, err := os.OpenFile(set.out, os.O_WRONLY|os.O_CREATE, 0o666)
 	if err != nil {
 		return err
 	}
-	defer file.Close() // after success this is a second Close, which does no harm
-	// For a fair comparison, no side may compute on more CPUs than there are workers.
-	if procs := runtime.GOMAXPROCS(0); set.workers < procs {
-		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(set.workers))
-	}
+	defer file.Close() // again, after success, which does no harm
+	// Equal parallelism: no side computes on more CPUs than there are workers.
+	defer cli.LimitProcs(set.workers)()
 	fmt.Fprintf(stdout, "rendering %d x %d pixels, up to %d iterations each, workers=%d\n", set.width, set.height, set.depth, set.workers)
 	var first *image.RGBA
 	var base time.Duration
 	for _, side := range sides {
 		img := image.NewRGBA(image.Rect(0, 0, set.width, set.height))
-		bar := newBar(stderr, side.name)
+		bar := cli.Count(stderr, side.name, set.height, "rows")
 		start := time.Now()
-		err := side.render(set.view, img, set.workers, bar.show)
+		err := side.render(set.view, img, set.workers, func(done, _ int) { bar.Set(done) })
 		took := time.Since(start)
-		bar.end()
+		bar.Stop()
 		if err != nil {
 			return fmt.Errorf("%s: %w", side.name, err)
 		}

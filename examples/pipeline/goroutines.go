@@ -5,10 +5,12 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/heddle-go/heddle/internal/cli"
 )
 
-// onGoroutines runs the same pipeline on goroutines and native channels.
-func onGoroutines(ctx context.Context, set settings, bar *progress) (*pass, error) {
+// onGoroutines is the same pipeline on goroutines and native channels.
+func onGoroutines(ctx context.Context, set settings, bar *cli.Counter) (*pass, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	p := newPass(set)

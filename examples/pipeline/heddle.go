@@ -6,14 +6,15 @@ import (
 	"os"
 	"time"
 
+	"github.com/heddle-go/heddle/internal/cli"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/tsync"
 )
 
-// onHeddle runs the pipeline on tasks. Each stage is a group of its own, and one outer group holds
-// all of them. So a failure in one stage, or the end of ctx, cancels all stages.
-func onHeddle(ctx context.Context, set settings, bar *progress) (*pass, error) {
+// onHeddle runs the pipeline on tasks. Each stage is a group of its own, inside one group for all: whatever fails, or ends ctx, cancels
+// them all.
+func onHeddle(ctx context.Context, set settings, bar *cli.Counter) (*pass, error) {
 	sched, err := scheduler.New(scheduler.WithWorkers(set.workers), scheduler.WithPinning(set.pinning))
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/heddle-go/heddle/internal/balance"
+	"github.com/heddle-go/heddle/internal/cli"
 	"github.com/heddle-go/heddle/scheduler"
 )
 
@@ -54,7 +56,7 @@ func naive(t *testing.T, root string) (sums []sum) {
 	return sums
 }
 
-type side func(ctx context.Context, set settings, bar *progress) (*pass, error)
+type side func(ctx context.Context, set settings, bar *cli.Counter) (*pass, error)
 
 var sides = map[string]side{"heddle": onHeddle, "goroutines": onGoroutines}
 
@@ -71,15 +73,15 @@ func TestSums(t *testing.T) {
 		} {
 			t.Run(fmt.Sprintf("%s/workers=%d", name, set.workers), func(t *testing.T) {
 				set.root = root
-				bar := newProgress(&bytes.Buffer{}, "")
+				bar := cli.Count(io.Discard, "", 0, "files")
 				p, err := run(context.Background(), set, bar)
-				bar.stop()
+				bar.Stop()
 				require.NoError(t, err)
 				p.seal()
 				require.Equal(t, want.sums, p.sums)
 				require.Equal(t, want.digest, p.digest)
 				require.Empty(t, p.problems)
-				require.EqualValues(t, 201, bar.done.Load())
+				require.EqualValues(t, 201, bar.Done())
 				for _, s := range p.stages()[1:] {
 					require.EqualValues(t, 201, s.files.Load(), s.name)
 					require.EqualValues(t, p.size(), s.bytes.Load(), s.name)
@@ -99,16 +101,16 @@ func TestInterrupted(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/after=%d", name, after), func(t *testing.T) {
 				ctx, cancel := context.WithCancelCause(context.Background())
 				defer cancel(nil)
-				bar := newProgress(&bytes.Buffer{}, "")
-				defer bar.stop()
+				bar := cli.Count(io.Discard, "", 0, "files")
+				defer bar.Stop()
 				if after == 0 {
 					cancel(stop)
 				}
-				bar.each = func(n int64) {
+				bar.OnEach(func(n int64) {
 					if n == after {
 						cancel(stop)
 					}
-				}
+				})
 				p, err := run(ctx, settings{root: root, workers: 2, readers: 4, bound: 2}, bar)
 				require.Equal(t, stop, err)
 				require.Less(t, len(p.sums), 301)
@@ -120,9 +122,9 @@ func TestInterrupted(t *testing.T) {
 // TestRootGone checks that a failure in one stage ends the others.
 func TestRootGone(t *testing.T) {
 	for name, run := range sides {
-		bar := newProgress(&bytes.Buffer{}, "")
+		bar := cli.Count(io.Discard, "", 0, "files")
 		_, err := run(context.Background(), settings{root: filepath.Join(t.TempDir(), "gone"), workers: 2, readers: 2}, bar)
-		bar.stop()
+		bar.Stop()
 		require.ErrorIs(t, err, fs.ErrNotExist, name)
 	}
 }
@@ -190,10 +192,4 @@ func TestBadArguments(t *testing.T) {
 	var out, errs bytes.Buffer
 	require.Equal(t, 0, run(context.Background(), []string{"-h"}, &out, &errs))
 	require.Contains(t, errs.String(), "-bound")
-}
-
-func TestToolchainSource(t *testing.T) {
-	root, err := sourceTree("")
-	require.NoError(t, err)
-	require.DirExists(t, filepath.Join(root, "runtime"))
 }

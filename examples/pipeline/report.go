@@ -14,22 +14,6 @@ import (
 // most is the maximum number of files of a kind that the report names.
 const most = 5
 
-// tell prints the first few problems.
-func tell(w io.Writer, problems []error) {
-	texts := make([]string, len(problems))
-	for i, err := range problems {
-		texts[i] = err.Error()
-	}
-	slices.Sort(texts)
-	for i, s := range texts {
-		if i == 2*most {
-			fmt.Fprintf(w, "pipeline: and %d more\n", len(texts)-i)
-			return
-		}
-		fmt.Fprintf(w, "pipeline: %s; going on without it\n", s)
-	}
-}
-
 func report(w io.Writer, set settings, heddle, native []*pass) {
 	p := median(heddle)
 	fmt.Fprintf(w, "\n%d files, %d bytes, digest of them all %x\n", len(p.sums), p.size(), p.digest[:8])

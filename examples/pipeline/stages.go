@@ -3,13 +3,9 @@ package main
 import (
 	"cmp"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +13,8 @@ import (
 	"time"
 
 	uatomic "go.uber.org/atomic"
+
+	"github.com/heddle-go/heddle/internal/cli"
 )
 
 // A blob is a file that has been read.
@@ -77,11 +75,7 @@ func (p *pass) stages() []*stage { return []*stage{&p.walk, &p.read, &p.hash, &p
 func (p *pass) problem(path string, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		err = pe.Err
-	}
-	p.problems = append(p.problems, fmt.Errorf("cannot read %s: %w", path, err))
+	p.problems = append(p.problems, cli.Unreadable(path, err))
 }
 
 // each walks the tree under root, folder by folder, and passes the regular files to emit. If it
@@ -130,12 +124,12 @@ func hashOf(data []byte, checkpoint func()) (sum [sha256.Size]byte) {
 	return sum
 }
 
-// keep adds a file to the result. It is the work of the last stage.
-func (p *pass) keep(s sum, bar *progress) {
+// keep is what the last stage does with a file.
+func (p *pass) keep(s sum, bar *cli.Counter) {
 	start := time.Now()
 	p.sums = append(p.sums, s)
 	p.collect.note(start, s.size)
-	bar.add()
+	bar.Add()
 }
 
 // seal sorts the files by path, whatever order they came in, and hashes all paths and hashes into
@@ -164,36 +158,4 @@ func (p *pass) slowest() *stage {
 // load returns the fraction of the pass for which one goroutine or task of the stage was busy.
 func (s *stage) load(p *pass) float64 {
 	return float64(s.busy.Load()) / float64(s.units) / float64(max(1, p.took))
-}
-
-// sourceTree returns the given folder, or the source of the Go toolchain if none is given.
-func sourceTree(given string) (string, error) {
-	if given != "" {
-		switch info, err := os.Stat(given); {
-		case errors.Is(err, fs.ErrNotExist):
-			return "", fmt.Errorf("there is no folder %s", given)
-		case err != nil:
-			return "", err
-		case !info.IsDir():
-			return "", fmt.Errorf("%s is a file: give the folder that holds it", given)
-		}
-		return given, nil
-	}
-	//lint:ignore SA1019 where the program was built is where the example runs; otherwise the go command is asked
-	src := filepath.Join(runtime.GOROOT(), "src")
-	if isDir(src) {
-		return src, nil
-	}
-	out, err := exec.Command("go", "env", "GOROOT").Output()
-	if err == nil {
-		if src = filepath.Join(strings.TrimSpace(string(out)), "src"); isDir(src) {
-			return src, nil
-		}
-	}
-	return "", errors.New("cannot find the source of the Go toolchain: give a folder, as in pipeline -dir ./some/folder")
-}
-
-func isDir(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.IsDir()
 }

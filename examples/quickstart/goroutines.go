@@ -5,11 +5,13 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/heddle-go/heddle/internal/cli"
 )
 
-// onGoroutines indexes the files with one goroutine for each.
-func onGoroutines(files []string, p *progress) pass {
-	defer p.stop()
+// onGoroutines indexes the files with one goroutine each.
+func onGoroutines(files []string, p *cli.Counter) pass {
+	defer p.Stop()
 	tallies := &bank{}
 	start := begin()
 	var wg sync.WaitGroup
@@ -18,17 +20,17 @@ func onGoroutines(files []string, p *progress) pass {
 			t := tallies.take()
 			t.add(path, func() {}) // the Go runtime preempts goroutines by itself
 			tallies.put(t)
-			p.done.Add(1)
+			p.Add()
 		})
 	}
 	wg.Wait()
 	return pass{found: tallies.total(), took: time.Since(start)}
 }
 
-// byIndex indexes the files with as many goroutines as workers. Each takes the next file when it
-// has finished one. This is the usual way to avoid one goroutine for each file.
-func byIndex(files []string, set settings, p *progress) pass {
-	defer p.stop()
+// byIndex indexes the files with as many goroutines as there are workers, which take the next file each time. That is what one writes to
+// avoid a goroutine a file.
+func byIndex(files []string, set settings, p *cli.Counter) pass {
+	defer p.Stop()
 	tallies := &bank{}
 	start := begin()
 	var next atomic.Int64
@@ -43,7 +45,7 @@ func byIndex(files []string, set settings, p *progress) pass {
 					return
 				}
 				t.add(files[i], func() {})
-				p.done.Add(1)
+				p.Add()
 			}
 		})
 	}

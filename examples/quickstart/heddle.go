@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/heddle-go/heddle/internal/cli"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/parallel"
@@ -17,10 +18,10 @@ type pass struct {
 	stats scheduler.Stats // the scheduler's counters, if a scheduler did the pass
 }
 
-// onHeddle indexes the files with one task for each. A first task starts the others and waits for
-// them. Idle workers steal them from its worker's queue.
-func onHeddle(files []string, set settings, p *progress) (pass, error) {
-	defer p.stop()
+// onHeddle indexes the files with one task each: a first task starts the others, which
+// idle workers then steal from its queue, and joins them.
+func onHeddle(files []string, set settings, p *cli.Counter) (pass, error) {
+	defer p.Stop()
 	sched, err := scheduler.New(scheduler.WithWorkers(set.workers), scheduler.WithPinning(set.pinning))
 	if err != nil {
 		return pass{}, err
@@ -36,7 +37,7 @@ func onHeddle(files []string, set settings, p *progress) (pass, error) {
 				t := tallies.take()
 				t.add(path, c.Checkpoint) // a task with a long file gives way to others now and then
 				tallies.put(t)
-				p.done.Add(1)
+				p.Add()
 			})
 		}
 		for _, t := range tasks {

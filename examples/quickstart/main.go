@@ -11,15 +11,15 @@
 package main
 
 import (
-	"errors"
-	"flag"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"runtime"
 	"slices"
 	"time"
 
+	"github.com/heddle-go/heddle/internal/cli"
 	"github.com/heddle-go/heddle/scheduler"
 )
 
@@ -37,64 +37,33 @@ type settings struct {
 // nothing to work on, or 2 if the command line was wrong.
 func run(args []string, stdout, stderr io.Writer) int {
 	set, err := parse(args, stderr)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return 0
-	case err != nil:
-		return 2 // parse has printed the reason
+	if err != nil {
+		return cli.ParseCode(err)
 	}
-	if err := index(set, stdout, stderr); err != nil {
-		fmt.Fprintf(stderr, "quickstart: %v\n", err)
-		return 1
-	}
-	return 0
+	return cli.Code("quickstart", index(set, stdout, stderr), stderr)
 }
 
 func parse(args []string, stderr io.Writer) (settings, error) {
 	set := settings{pinning: scheduler.Threads}
-	f := flag.NewFlagSet("quickstart", flag.ContinueOnError)
-	f.SetOutput(stderr)
-	f.IntVar(&set.workers, "workers", runtime.GOMAXPROCS(0), "`number` of workers; fewer than GOMAXPROCS lower that, for the goroutines too")
-	f.Func("pinning", "how workers are bound, the `mode`: threads, cpus (Linux), fixed or none (default threads)", func(s string) error {
-		for _, p := range []scheduler.Pinning{scheduler.Threads, scheduler.CPUs, scheduler.Fixed, scheduler.None} {
-			if s == p.String() {
-				set.pinning = p
-				return nil
-			}
-		}
-		return errors.New("want threads, cpus, fixed or none")
-	})
+	f := cli.NewFlags("quickstart [flags] [folder]", `
+Indexes every .go file under the folder, one task a file: lines, identifiers, words in
+comments. Sorts what it has found by recursion, with a fork at each step. Does the same
+with goroutines, and shows all times and ratios.`, stderr)
+	f.MaxArgs = 1
+	f.IntRange(&set.workers, "workers", runtime.GOMAXPROCS(0), 1, scheduler.MaxWorkers,
+		"`number` of workers; fewer than GOMAXPROCS lower that, for the goroutines too")
+	cli.Choice(f, &set.pinning, "pinning", "how workers are bound, the `mode`; cpus works on Linux only",
+		scheduler.Threads, scheduler.CPUs, scheduler.Fixed, scheduler.None)
 	f.StringVar(&set.root, "root", "", "`folder` to index (default the source of the Go toolchain)")
-	f.IntVar(&set.rounds, "rounds", 3, "`number` of times that each side is timed")
-	f.Usage = func() {
-		fmt.Fprint(stderr, "usage: quickstart [flags] [folder]\n\n"+
-			"Indexes every .go file under the folder, one task a file: lines, identifiers, words in\n"+
-			"comments. Sorts what it has found by recursion, with a fork at each step. Does the same\n"+
-			"with goroutines, and shows all times and ratios.\n\n")
-		f.PrintDefaults()
-	}
+	f.IntRange(&set.rounds, "rounds", 3, 1, math.MaxInt, "`number` of times that each side is timed")
 	if err := f.Parse(args); err != nil {
 		return set, err
 	}
-	complain := func(format string, a ...any) (settings, error) {
-		err := fmt.Errorf(format, a...)
-		fmt.Fprintf(stderr, "quickstart: %v\n", err)
-		f.Usage()
-		return set, err
-	}
-	switch {
-	case f.NArg() > 1:
-		return complain("want one folder, not %d: %q", f.NArg(), f.Args())
-	case f.NArg() == 1 && set.root != "":
-		return complain("the folder is given twice: -root %s and %s", set.root, f.Arg(0))
-	case f.NArg() == 1:
+	if f.NArg() == 1 {
+		if set.root != "" {
+			return set, f.Fail("the folder is given twice: -root %s and %s", set.root, f.Arg(0))
+		}
 		set.root = f.Arg(0)
-	}
-	if set.rounds < 1 {
-		return complain("-rounds %d: want 1 or more", set.rounds)
-	}
-	if set.workers < 1 || set.workers > scheduler.MaxWorkers {
-		return complain("-workers %d: want 1 to %d", set.workers, scheduler.MaxWorkers)
 	}
 	return set, nil
 }
@@ -102,7 +71,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 // index lists the files and reads them once, so that all sides find them in the system's file
 // cache. Then it times the sides in turn, prints the report, and goes on with the second part.
 func index(set settings, stdout, stderr io.Writer) error {
-	root, err := sourceTree(set.root)
+	root, err := cli.SourceTree(set.root, "quickstart ./some/folder")
 	if err != nil {
 		return err
 	}
@@ -111,26 +80,25 @@ func index(set settings, stdout, stderr io.Writer) error {
 		return err
 	}
 	if len(files) == 0 {
-		tell(stderr, problems)
+		cli.Tell("quickstart", problems, stderr)
 		return fmt.Errorf("there are no .go files under %s: nothing to index", root)
 	}
 
-	// For a fair comparison, no side may compute on more CPUs than there are workers.
-	if procs := runtime.GOMAXPROCS(0); set.workers < procs {
-		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(set.workers))
-	}
+	// Equal parallelism: neither side computes on more CPUs than there are workers.
+	defer cli.LimitProcs(set.workers)()
 
 	fmt.Fprintf(stdout, "indexing %d .go files under %s\n", len(files), root)
 	warm(files, stderr)
 	sides := []*side{
-		{name: "heddle, a task a file", run: func(p *progress) (pass, error) { return onHeddle(files, set, p) }},
-		{name: "goroutines, one a file", run: func(p *progress) (pass, error) { return onGoroutines(files, p), nil }},
-		{name: "goroutines, one a worker", run: func(p *progress) (pass, error) { return byIndex(files, set, p), nil }},
+		{name: "heddle, a task a file", run: func(p *cli.Counter) (pass, error) { return onHeddle(files, set, p) }},
+		{name: "goroutines, one a file", run: func(p *cli.Counter) (pass, error) { return onGoroutines(files, p), nil }},
+		{name: "goroutines, one a worker", run: func(p *cli.Counter) (pass, error) { return byIndex(files, set, p), nil }},
 	}
 	for round := range set.rounds {
 		for k := range sides {
-			s := sides[(round+k)%len(sides)] // another side goes first in each round
-			p, err := s.run(newProgress(stderr, fmt.Sprintf("%s (round %d of %d)", s.name, round+1, set.rounds), len(files), "files"))
+			s := sides[(round+k)%len(sides)] // which side goes first changes from round to round
+			label := fmt.Sprintf("%s (round %d of %d)", s.name, round+1, set.rounds)
+			p, err := s.run(cli.Count(stderr, label, len(files), "files"))
 			if err != nil {
 				return err
 			}
@@ -138,7 +106,7 @@ func index(set settings, stdout, stderr io.Writer) error {
 		}
 	}
 	found := sides[0].done[0].found
-	tell(stderr, append(problems, found.problems...))
+	cli.Tell("quickstart", append(problems, found.problems...), stderr)
 	for _, s := range sides[1:] {
 		if err := same(found, s.done[0].found); err != nil {
 			return err
@@ -151,7 +119,7 @@ func index(set settings, stdout, stderr io.Writer) error {
 // A side is one way to index the files, with its passes.
 type side struct {
 	name string
-	run  func(p *progress) (pass, error)
+	run  func(p *cli.Counter) (pass, error)
 	done []pass
 }
 
@@ -167,8 +135,8 @@ func recurse(set settings, found *tally, stdout, stderr io.Writer) error {
 	return withSorter(set, func(heddle func(xs []string) error) error {
 		ways := sorters(heddle)
 		times := make([][]time.Duration, len(ways))
-		bar := newProgress(stderr, "sorting by recursion", rounds*len(ways), "sorts")
-		defer bar.stop()
+		bar := cli.Count(stderr, "sorting by recursion", rounds*len(ways), "sorts")
+		defer bar.Stop()
 		for round := range rounds {
 			for k := range ways {
 				i := (round + k) % len(ways)
@@ -182,7 +150,7 @@ func recurse(set settings, found *tally, stdout, stderr io.Writer) error {
 				case !slices.Equal(xs, right):
 					return fmt.Errorf("%s: the strings are in the wrong order", ways[i].name)
 				}
-				bar.done.Add(1)
+				bar.Add()
 			}
 		}
 		reportSorts(stdout, len(all), ways, times)

@@ -2,8 +2,8 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/heddle-go/heddle/internal/balance"
+	"github.com/heddle-go/heddle/internal/cli"
 	"github.com/heddle-go/heddle/scheduler"
 )
 
@@ -72,14 +73,14 @@ func TestCounts(t *testing.T) {
 		require.ErrorContains(t, p.found.problems[0], "deleted.go")
 	}
 	for _, workers := range []int{1, 2, 4} {
-		p, err := onHeddle(files, settings{workers: workers}, newProgress(&bytes.Buffer{}, "", len(files), "files"))
+		p, err := onHeddle(files, settings{workers: workers}, cli.Count(io.Discard, "", len(files), "files"))
 		require.NoError(t, err)
 		check(t, p)
 		require.EqualValues(t, len(files)+1, p.stats.Finished)
 	}
-	check(t, onGoroutines(files, newProgress(&bytes.Buffer{}, "", len(files), "files")))
+	check(t, onGoroutines(files, cli.Count(io.Discard, "", len(files), "files")))
 	for _, workers := range []int{1, 2, 8} {
-		check(t, byIndex(files, settings{workers: workers}, newProgress(&bytes.Buffer{}, "", len(files), "files")))
+		check(t, byIndex(files, settings{workers: workers}, cli.Count(io.Discard, "", len(files), "files")))
 	}
 }
 
@@ -151,23 +152,6 @@ func TestBadArguments(t *testing.T) {
 	var out, errs bytes.Buffer
 	require.Equal(t, 0, run([]string{"-h"}, &out, &errs))
 	require.Contains(t, errs.String(), "-pinning")
-}
-
-func TestToolchainSource(t *testing.T) {
-	root, err := sourceTree("")
-	require.NoError(t, err)
-	require.DirExists(t, filepath.Join(root, "runtime"))
-}
-
-func TestTellShortens(t *testing.T) {
-	var errs bytes.Buffer
-	problems := make([]error, 13)
-	for i := range problems {
-		problems[i] = errors.New("x")
-	}
-	tell(&errs, problems)
-	require.Equal(t, 11, strings.Count(errs.String(), "\n"))
-	require.Contains(t, errs.String(), "and 3 more")
 }
 
 func TestPinningNames(t *testing.T) {

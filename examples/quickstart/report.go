@@ -10,24 +10,7 @@ import (
 	"time"
 )
 
-// tell prints the first few problems.
-func tell(w io.Writer, problems []error) {
-	const most = 10
-	texts := make([]string, len(problems))
-	for i, err := range problems {
-		texts[i] = err.Error()
-	}
-	slices.Sort(texts)
-	for i, s := range texts {
-		if i == most {
-			fmt.Fprintf(w, "quickstart: and %d more\n", len(texts)-most)
-			return
-		}
-		fmt.Fprintf(w, "quickstart: %s; going on without it\n", s)
-	}
-}
-
-// same returns an error if two passes have found different things.
+// same checks that two passes have found the same.
 func same(a, b *tally) error {
 	key := func(t *tally) [6]int64 {
 		return [6]int64{int64(t.files), int64(t.lines), int64(t.idents), t.bytes, int64(len(t.names)), int64(len(t.words))}

@@ -1,13 +1,13 @@
 package main
 
 import (
-	"fmt"
 	"go/scanner"
 	"go/token"
-	"io/fs"
 	"os"
 	"sync"
 	"unicode/utf8"
+
+	"github.com/heddle-go/heddle/internal/cli"
 )
 
 // A tally holds the counts of some files.
@@ -40,7 +40,7 @@ const checkEvery = 256
 func (t *tally) add(path string, checkpoint func()) {
 	src, err := os.ReadFile(path)
 	if err != nil {
-		t.problems = append(t.problems, unreadable(path, err))
+		t.problems = append(t.problems, cli.Unreadable(path, err))
 		return
 	}
 	t.files++
@@ -106,17 +106,10 @@ func countLines(src []byte) (n int) {
 	return n
 }
 
-// unreadable returns the message for a file or folder that could not be read.
-func unreadable(path string, err error) error {
-	if e, ok := err.(*fs.PathError); ok {
-		err = e.Err // because the message already has the path
-	}
-	return fmt.Errorf("cannot read %s: %w", path, err)
-}
-
-// A bank lends tallies, each to one task at a time. So there are about as many tallies as workers
-// to merge at the end, and not one for each file. The lock is held for a few instructions only. A
-// task that had to wait longer should park instead.
+// unreadable is the message for a file or folder that could not be read.
+// A bank lends tallies, each to one task at a time, so that there are about as many as
+// workers, and not one a file to merge at the end. The lock is held for a few instructions;
+// a task that waited for long should park instead.
 type bank struct {
 	mu   sync.Mutex
 	free []*tally

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/heddle-go/heddle/internal/cli"
 )
 
 const (
@@ -126,9 +128,9 @@ func measure(ctx context.Context, set settings, j job) (float64, error) {
 	return float64(n) / took.Seconds(), nil
 }
 
-// underLoad sends requests at the given rate for the length in the settings, and then stops the
-// service. If early is set, it stops the service after half of that time, and the load goes on.
-func underLoad(ctx context.Context, s *service, set settings, j job, rate float64, early bool, p *progress) (*result, error) {
+// underLoad sends requests at a rate for the settings' length, and then stops the service; or, if early, stops it after
+// half of that, while the load goes on.
+func underLoad(ctx context.Context, s *service, set settings, j job, rate float64, early bool, name string, stderr io.Writer) (*result, error) {
 	c := newClient(s, j)
 	interval := time.Duration(float64(time.Second) / rate)
 	stopped := make(chan error, 1)
@@ -137,6 +139,11 @@ func underLoad(ctx context.Context, s *service, set settings, j job, rate float6
 	var wg sync.WaitGroup
 	start := time.Now()
 	stopping := false
+	bar := cli.Start(stderr, func() string {
+		return fmt.Sprintf("%s: %d sent, %d answered, %d shed, %d late", name,
+			c.sent.Load(), c.answered.Load(), c.shed.Load(), c.late.Load())
+	})
+	defer bar.Stop()
 	for i := 0; ; i++ {
 		due := start.Add(time.Duration(i) * interval)
 		sleepUntil(ctx, due)
@@ -149,7 +156,6 @@ func underLoad(ctx context.Context, s *service, set settings, j job, rate float6
 			r.inFlight = s.received.Load() - s.answered.Load() - s.shed.Load() - s.late.Load() - s.gone.Load()
 			go stop()
 		}
-		p.show(c)
 		wg.Go(func() { c.send(ctx, due, i%urgentEvery == 0) })
 	}
 	wg.Wait()
@@ -158,7 +164,6 @@ func underLoad(ctx context.Context, s *service, set settings, j job, rate float6
 		go stop()
 	}
 	err := c.hangUp(stopped)
-	p.end()
 	r.begun, r.returned = j.begun.Load(), j.returned.Load()
 	return r, err
 }

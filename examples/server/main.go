@@ -15,26 +15,19 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/heddle-go/heddle/internal/cli"
 	"github.com/heddle-go/heddle/scheduler"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
-}
+func main() { cli.Main(run) }
 
 // settings holds the values of the command line.
 type settings struct {
@@ -52,85 +45,43 @@ type settings struct {
 // ended, for example by Ctrl-C.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	set, err := parse(args, stderr)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return 0
-	case err != nil:
-		return 2 // parse has printed the reason
+	if err != nil {
+		return cli.ParseCode(err)
 	}
-	switch err := show(ctx, set, stdout, stderr); {
-	case errors.Is(err, errInterrupted):
-		fmt.Fprintf(stderr, "server: %v\n", err)
-		return 130
-	case err != nil:
-		fmt.Fprintf(stderr, "server: %v\n", err)
-		return 1
-	}
-	return 0
+	return cli.Code("server", show(ctx, set, stdout, stderr), stderr)
 }
 
-var errInterrupted = errors.New("interrupted; the service was stopped, and nothing is left of it")
+var errInterrupted = cli.Interrupted{Left: "the service was stopped, and nothing is left of it"}
 
 func parse(args []string, stderr io.Writer) (settings, error) {
 	set := settings{policy: scheduler.Reject, loads: []float64{50, 90, 150}}
-	f := flag.NewFlagSet("server", flag.ContinueOnError)
-	f.SetOutput(stderr)
-	f.DurationVar(&set.length, "for", time.Second, "`time` under load, for each of the parts")
-	f.IntVar(&set.workers, "workers", runtime.GOMAXPROCS(0), "`number` of workers, and of the semaphore's places")
-	f.IntVar(&set.queue, "queue", 32, "`number` of requests that may wait for a worker")
-	f.Func("policy", "what happens when the queue is full, by `name`: block, reject, caller-runs or drop-oldest (default reject)", func(s string) error {
-		for _, p := range []scheduler.QueuePolicy{scheduler.Block, scheduler.Reject, scheduler.CallerRuns, scheduler.DropOldest} {
-			if s == p.String() {
-				set.policy = p
-				return nil
+	f := cli.NewFlags("server [flags]", `
+Drives an HTTP service up to its capacity and past it, with real requests over the loopback
+interface, and shows what becomes of them; then stops it in the middle. Ctrl-C ends it early.`, stderr)
+	f.DurationRange(&set.length, "for", time.Second, 50*time.Millisecond, time.Hour, "`time` under load, for each of the parts")
+	f.IntRange(&set.workers, "workers", runtime.GOMAXPROCS(0), 1, scheduler.MaxWorkers,
+		"`number` of workers, and of the semaphore's places")
+	f.IntRange(&set.queue, "queue", 32, 1, scheduler.MaxQueueLimit, "`number` of requests that may wait for a worker")
+	cli.Choice(f, &set.policy, "policy", "what happens when the queue is full, by `name`",
+		scheduler.Block, scheduler.Reject, scheduler.CallerRuns, scheduler.DropOldest)
+	f.DurationRange(&set.deadline, "deadline", 250*time.Millisecond, time.Millisecond, time.Hour,
+		"`time` after which a request is given up")
+	f.DurationRange(&set.work, "work", 2*time.Millisecond, 10*time.Microsecond, time.Second,
+		"processor `time` that a request takes")
+	f.Func("loads", "the loads, a `list` of per cents of what the service can do, each from 10 to 2000 (default 50,90,150)",
+		func(s string) error {
+			set.loads = nil
+			for _, part := range strings.Split(s, ",") {
+				x, err := strconv.ParseFloat(part, 64)
+				if err != nil || !(x >= 10 && x <= 2000) {
+					return fmt.Errorf("%q: want per cents from 10 to 2000, as in 50,90,150", part)
+				}
+				set.loads = append(set.loads, x)
 			}
-		}
-		return errors.New("want block, reject, caller-runs or drop-oldest")
-	})
-	f.DurationVar(&set.deadline, "deadline", 250*time.Millisecond, "`time` after which a request is given up")
-	f.DurationVar(&set.work, "work", 2*time.Millisecond, "processor `time` that a request takes")
-	f.Func("loads", "the loads, a `list` of per cents of what the service can do, each from 10 to 2000 (default 50,90,150)", func(s string) error {
-		set.loads = nil
-		for _, part := range strings.Split(s, ",") {
-			x, err := strconv.ParseFloat(part, 64)
-			if err != nil || !(x >= 10 && x <= 2000) {
-				return fmt.Errorf("%q: want per cents from 10 to 2000, as in 50,90,150", part)
-			}
-			set.loads = append(set.loads, x)
-		}
-		return nil
-	})
-	f.Usage = func() {
-		fmt.Fprint(stderr, "usage: server [flags]\n\n"+
-			"Drives an HTTP service up to its capacity and past it, with real requests over the loopback\n"+
-			"interface, and shows what becomes of them; then stops it in the middle. Ctrl-C ends it early.\n\n")
-		f.PrintDefaults()
-	}
-	if err := f.Parse(args); err != nil {
-		return set, err
-	}
-	complain := func(format string, a ...any) (settings, error) {
-		err := fmt.Errorf(format, a...)
-		fmt.Fprintf(stderr, "server: %v\n", err)
-		f.Usage()
-		return set, err
-	}
-	const most = time.Hour
-	switch {
-	case f.NArg() > 0:
-		return complain("want flags only, not %q", f.Args())
-	case set.length < 50*time.Millisecond || set.length > most:
-		return complain("-for %v: want 50ms to %v", set.length, most)
-	case set.workers < 1 || set.workers > scheduler.MaxWorkers:
-		return complain("-workers %d: want 1 to %d", set.workers, scheduler.MaxWorkers)
-	case set.queue < 1 || set.queue > scheduler.MaxQueueLimit:
-		return complain("-queue %d: want 1 to %d", set.queue, scheduler.MaxQueueLimit)
-	case set.deadline < time.Millisecond || set.deadline > most:
-		return complain("-deadline %v: want 1ms to %v", set.deadline, most)
-	case set.work < 10*time.Microsecond || set.work > time.Second:
-		return complain("-work %v: want 10µs to 1s", set.work)
-	}
-	return set, nil
+			return nil
+		})
+	err := f.Parse(args) // before set is read
+	return set, err
 }
 
 // show runs the parts one after the other.
@@ -189,7 +140,7 @@ func (p part) show(ctx context.Context, set settings, j job, rate float64, stdou
 	if err != nil {
 		return errors.Join(err, b.close(ctx))
 	}
-	r, err := underLoad(ctx, s, set, j, rate, p.stop, newProgress(stderr, p.name))
+	r, err := underLoad(ctx, s, set, j, rate, p.stop, p.name, stderr)
 	if err != nil {
 		return err
 	}

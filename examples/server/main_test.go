@@ -54,7 +54,7 @@ func TestStoppedInTheMiddle(t *testing.T) {
 		require.NoError(t, err)
 		s, err := serve(b, set.deadline)
 		require.NoError(t, err)
-		r, err := underLoad(context.Background(), s, set, j, 2000, true, newProgress(&errs, "test"))
+		r, err := underLoad(context.Background(), s, set, j, 2000, true, "test", &errs)
 		require.NoError(t, err)
 		require.NoError(t, r.check(s))
 		c := r.client

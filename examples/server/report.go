@@ -64,33 +64,3 @@ func (r *result) check(s *service) error {
 	_, err := s.backend.left()
 	return err
 }
-
-// A progress shows on one line how far a part is.
-type progress struct {
-	w     io.Writer
-	name  string
-	start time.Time
-	last  time.Time
-}
-
-func newProgress(w io.Writer, name string) *progress {
-	now := time.Now()
-	return &progress{w, name, now, now}
-}
-
-func (p *progress) show(c *client) {
-	now := time.Now()
-	if now.Sub(p.last) < 200*time.Millisecond {
-		return
-	}
-	p.last = now
-	fmt.Fprintf(p.w, "\r%-30s %4.1f s: %6d sent, %6d answered, %6d shed, %6d late", p.name,
-		now.Sub(p.start).Seconds(), c.sent.Load(), c.answered.Load(), c.shed.Load(), c.late.Load())
-}
-
-// end clears the line.
-func (p *progress) end() {
-	if p.last != p.start {
-		fmt.Fprintf(p.w, "\r%90s\r", "")
-	}
-}

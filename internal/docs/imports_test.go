@@ -43,8 +43,11 @@ var arrows = map[string][]string{
 	"internal/soak":           {},
 	"internal/selfexec":       {},
 	"internal/balance":        {"internal/rt"},
-	"examples/...":            {"scheduler", "scheduler/...", "task", "task/..."},
-	"benchmarks/...":          {"scheduler", "scheduler/...", "task", "task/...", "deque", "preempt", "benchmarks/..."},
+	"internal/cli":            {},
+	"examples/...":            {"scheduler", "scheduler/...", "task", "task/...", "internal/cli"},
+	"benchmarks/...": {
+		"scheduler", "scheduler/...", "task", "task/...", "deque", "preempt", "benchmarks/...", "internal/cli",
+	},
 }
 
 // others are the packages outside of the module and the standard library that the module may
