@@ -1,6 +1,9 @@
 # The verbs that one needs all day. .ci/run knows how; this file only names groups of its steps.
 
-.PHONY: check test race model mutants fuzz arch soak bench table ci
+.PHONY: help check test race model mutants fuzz arch soak bench table ci
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.* ## /  make \1	/p' $(MAKEFILE_LIST)
 
 check: ## formatting, vet, staticcheck, go.mod
 	.ci/run format vet staticcheck tidy inline
@@ -14,7 +17,7 @@ race: ## the race detector, with 1, 2 and 4 Ps
 model: ## the schedule explorer
 	.ci/run model
 
-mutants: ## every planted bug of .ci/mutants has to be found
+mutants: ## plants each bug of .ci/mutants, which a test has to find
 	go run ./internal/mutate
 
 fuzz: ## seed corpora; with FUZZTIME=30s, new inputs
