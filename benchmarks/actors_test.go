@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/tsync"
@@ -23,8 +24,8 @@ const (
 )
 
 func init() {
-	if raceEnabled {
-		actors = 2000 // the race detector allows 8,128 goroutines at a time
+	if testkit.Race {
+		actors = 2000 // the race detector allows for 8,128 goroutines at a time
 	}
 }
 

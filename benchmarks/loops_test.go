@@ -4,6 +4,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/parallel"
 )
@@ -74,7 +75,7 @@ func forLoop(b *testing.B, n int, keys ...string) {
 // gets a stretch and loops over it, or is called for each element.
 func BenchmarkReduce(b *testing.B) {
 	n := 100_000_000
-	if raceEnabled {
+	if testkit.Race {
 		n /= 100
 	}
 	xs := make([]float64, n)

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 )
@@ -40,7 +41,7 @@ func BenchmarkMemory(b *testing.B) {
 		if state == "parked" {
 			tasks, gs = *parked, *parked
 		}
-		if raceEnabled {
+		if testkit.Race {
 			tasks, gs, ts = 1000, 1000, 100
 		}
 		for _, r := range []struct {

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -21,7 +22,7 @@ var spawnOutstanding = []int{1, 100, spawnBatch, 1_000_000}
 const threadBatch = 100
 
 func init() {
-	if raceEnabled {
+	if testkit.Race {
 		spawnBatch = 1000
 		spawnOutstanding = []int{1, 100, spawnBatch}
 	}

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -14,7 +15,7 @@ import (
 func BenchmarkYield(b *testing.B) {
 	for _, tasks := range []int{1, 100, 10_000} {
 		key := fmt.Sprintf("tasks=%d", tasks)
-		if raceEnabled && tasks > 1000 {
+		if testkit.Race && tasks > 1000 {
 			continue // more than the race detector allows
 		}
 		run(b, goroutines, func(b *testing.B, _ int) { yieldGoroutines(b, tasks) }, key)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 )
@@ -65,9 +66,7 @@ func async[T any](t testing.TB, f func() T) (result func() T) {
 }
 
 func awaitDelayed(s *scheduler.Scheduler, n uint64) {
-	for s.Stats().Delayed < n {
-		runtime.Gosched()
-	}
+	testkit.Spin(func() bool { return s.Stats().Delayed >= n })
 }
 
 func TestQueueLimitArguments(t *testing.T) {

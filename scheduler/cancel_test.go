@@ -12,15 +12,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 )
 
 // awaitState waits until x is in state st.
 func awaitState(x task.Task, st task.State) {
-	for x.State() != st {
-		runtime.Gosched()
-	}
+	testkit.Spin(func() bool { return x.State() == st })
 }
 
 // The four states, as a handle shows them.

@@ -3,7 +3,6 @@ package scheduler_test
 import (
 	"context"
 	"errors"
-	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heddle-go/heddle/internal/handclock"
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/tsync"
@@ -24,29 +24,18 @@ func byHand(t *testing.T, workers int, opts ...scheduler.Option) (*scheduler.Sch
 	return s, clock
 }
 
-// until waits for a condition that others bring about.
-func until(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	finish(t, what, func() {
-		for !cond() {
-			runtime.Gosched()
-			time.Sleep(10 * time.Microsecond) // nothing depends on it
-		}
-	})
-}
-
 // waiting waits until all tasks are parked.
 func waiting(t *testing.T, ts ...task.Task) {
 	t.Helper()
 	for _, x := range ts {
-		until(t, "parking", func() bool { return x.State() == task.Waiting })
+		testkit.Until(t, "parking", func() bool { return x.State() == task.Waiting })
 	}
 }
 
 // noTimers requires that none is armed.
 func noTimers(t *testing.T, s *scheduler.Scheduler) {
 	t.Helper()
-	until(t, "disarming", func() bool { armed, _ := s.PendingTimers(); return armed == 0 })
+	testkit.Until(t, "disarming", func() bool { armed, _ := s.PendingTimers(); return armed == 0 })
 }
 
 // Everything that waits for a time does so on the clock: not before it, and not long after.
@@ -127,7 +116,7 @@ func TestClock(t *testing.T) {
 					}
 					returned.Store(true)
 				})
-				until(t, "arming", func() bool { next, ok := clock.Next(); return ok && next == d })
+				testkit.Until(t, "arming", func() bool { next, ok := clock.Next(); return ok && next == d })
 				waiting(t, x)
 				clock.Advance(d - 1)
 				armed, _ := s.PendingTimers()

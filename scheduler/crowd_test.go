@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/parallel"
 )
@@ -20,7 +21,7 @@ func onOneP(t *testing.T, n int) *Scheduler {
 	procs := runtime.GOMAXPROCS(1)
 	t.Cleanup(func() { runtime.GOMAXPROCS(procs) })
 	s := make1(t, WithWorkers(n), WithStallAfter(0))
-	soon(t, s.idle.asleep, "all sleep")
+	testkit.Until(t, "all sleep", s.idle.asleep)
 	return s
 }
 
@@ -31,7 +32,7 @@ func TestForkWhileCrowded(t *testing.T) {
 		t.Run(fmt.Sprintf("workers=%d", n), func(t *testing.T) {
 			s := onOneP(t, n)
 			for range 10 {
-				soon(t, s.idle.asleep, "all sleep")
+				testkit.Until(t, "all sleep", s.idle.asleep)
 				require.NoError(t, s.Go(func(c *task.Ctx) {
 					var ran atomic.Bool
 					(*rt.Task)(c).Worker().Forks.Thief().Ask() // so the forks expose

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heddle-go/heddle/internal/handclock"
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/parallel"
@@ -42,7 +43,7 @@ func TestGoAfter(t *testing.T) {
 		// What it waits for first is not ended by its start.
 		y := s.GoAfter(time.Minute, func(c *task.Ctx) { c.Sleep(time.Minute); run(c) })
 		clock.Advance(time.Minute)
-		until(t, "the sleep", func() bool { _, ok := clock.Next(); return ok })
+		testkit.Until(t, "the sleep", func() bool { _, ok := clock.Next(); return ok })
 		waiting(t, y)
 		require.EqualValues(t, 4, ran.Load())
 		clock.Advance(time.Minute)
@@ -112,11 +113,11 @@ func TestDelayedClose(t *testing.T) {
 		}
 		between := s.GoEvery(time.Minute, run)
 		clock.Advance(time.Minute)
-		until(t, "a run", func() bool { return ran.Load() == 1 && between.State() == task.Waiting })
+		testkit.Until(t, "a run", func() bool { return ran.Load() == 1 && between.State() == task.Waiting })
 		inRun := s.GoEvery(time.Minute, func(c *task.Ctx) { c.Park() })
 		clock.Advance(time.Minute)
 		waiting(t, inRun)
-		until(t, "the other's second run", func() bool { return ran.Load() == 2 })
+		testkit.Until(t, "the other's second run", func() bool { return ran.Load() == 2 })
 		finish(t, "Close", func() { s.Close() })
 		for _, x := range append(ts, between, inRun) {
 			require.Equal(t, task.ErrClosed, x.Err())
@@ -155,7 +156,7 @@ func TestGoEvery(t *testing.T) {
 		next(d)
 		clock.Advance(2*d + d/2) // in the run
 		close(long)
-		until(t, "the next", func() bool { next, ok := clock.Next(); return ok && next == d/2 })
+		testkit.Until(t, "the next", func() bool { next, ok := clock.Next(); return ok && next == d/2 })
 		next(d / 2)
 		waiting(t, x)
 		clock.Advance(d - 1)
@@ -187,7 +188,7 @@ func TestGoEveryEnds(t *testing.T) {
 			}
 		})
 		clock.Advance(time.Minute)
-		until(t, "a run", func() bool { return runs.Load() == 1 && inRun.State() == task.Waiting })
+		testkit.Until(t, "a run", func() bool { return runs.Load() == 1 && inRun.State() == task.Waiting })
 		inRun.Cancel()
 		finish(t, "in a run", func() { require.Equal(t, context.Canceled, inRun.Wait()) })
 
@@ -197,7 +198,7 @@ func TestGoEveryEnds(t *testing.T) {
 
 		limited := s.GoEvery(time.Minute, func(*task.Ctx) { runs.Add(1) }, task.Timeout(90*time.Second))
 		clock.Advance(time.Minute)
-		until(t, "a run", func() bool { return runs.Load() == 3 && limited.State() == task.Waiting })
+		testkit.Until(t, "a run", func() bool { return runs.Load() == 3 && limited.State() == task.Waiting })
 		clock.Advance(time.Minute)
 		finish(t, "Timeout", func() { require.Equal(t, context.DeadlineExceeded, limited.Wait()) })
 
@@ -240,7 +241,7 @@ func TestGoEveryGoesOnAfterAPanic(t *testing.T) {
 		for i := int32(1); i <= 4; i++ {
 			clock.Advance(time.Minute)
 			panics := []int32{1, 1, 2, 3}[i-1] // the task waits in the fourth run too, for its fork
-			until(t, "a run", func() bool {
+			testkit.Until(t, "a run", func() bool {
 				return runs.Load() == i && handled.Load() == panics && x.State() == task.Waiting
 			})
 		}
@@ -262,7 +263,7 @@ func TestGoEveryShutdown(t *testing.T) {
 		long := make(chan struct{})
 		inRun := s.GoEvery(time.Minute, func(c *task.Ctx) { c.Blocking(func() { <-long }); runs.Add(1) })
 		clock.Advance(time.Minute)
-		until(t, "runs", func() bool { return runs.Load() == 1 && between.State() == task.Waiting })
+		testkit.Until(t, "runs", func() bool { return runs.Load() == 1 && between.State() == task.Waiting })
 		waiting(t, inRun)
 		ended, cancel := context.WithCancel(context.Background())
 		cancel()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/tsync"
@@ -43,7 +44,7 @@ func TestDump(t *testing.T) {
 		for why, f := range waiting {
 			s.Go(f, task.Name("for "+why))
 		}
-		eventually(t, "all wait", func() bool { return strings.Contains(dump(t, s), "6 waiting; 1 timers pending") })
+		testkit.Until(t, "all wait", func() bool { return strings.Contains(dump(t, s), "6 waiting; 1 timers pending") })
 		text := dump(t, s)
 		for why := range waiting {
 			require.Regexp(t, `(?m)^task "for `+why+`" \(\): waiting for `+why+`, \d+m?s$`, text)
@@ -56,7 +57,7 @@ func TestDump(t *testing.T) {
 				c.Checkpoint()
 			}
 		})
-		eventually(t, "it runs", func() bool {
+		testkit.Until(t, "it runs", func() bool {
 			return regexp.MustCompile(`(?m)^task \(\): running on worker \d+$`).MatchString(dump(t, s))
 		})
 		stop.Store(true)
@@ -75,7 +76,7 @@ func TestDumpDeadlock(t *testing.T) {
 	}
 	s.Go(cross(a, b))
 	s.Go(cross(b, a))
-	eventually(t, "it is seen", func() bool { return strings.Contains(dump(t, s), "every task waits, no timer is pending") })
+	testkit.Until(t, "it is seen", func() bool { return strings.Contains(dump(t, s), "every task waits, no timer is pending") })
 	s.Close()
 	require.Contains(t, dump(t, s), "0 tasks")
 	require.Contains(t, dump(t, s), "closed")
@@ -85,7 +86,7 @@ func TestDumpBlockingCall(t *testing.T) {
 	s := open(t, 1)
 	gate := make(chan struct{})
 	s.Go(func(c *task.Ctx) { _ = c.Blocking(func() { <-gate }) }, task.Name("outside"))
-	eventually(t, "it waits", func() bool {
+	testkit.Until(t, "it waits", func() bool {
 		return regexp.MustCompile(`task "outside" \(\): waiting for blocking call`).MatchString(dump(t, s))
 	})
 	require.NotContains(t, dump(t, s), "only something outside")
@@ -101,12 +102,12 @@ func TestDumpSince(t *testing.T) {
 		if m != nil {
 			d, err := time.ParseDuration(m[1])
 			require.NoError(t, err)
-			require.Less(t, d, patience)
+			require.Less(t, d, testkit.Patience)
 			if d >= 50*time.Millisecond {
 				break
 			}
 		}
-		time.Sleep(tick)
+		time.Sleep(time.Millisecond)
 	}
 	x.Ready()
 }

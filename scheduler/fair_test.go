@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 )
@@ -212,7 +213,7 @@ func TestQueuedBehindAHog(t *testing.T) {
 		for i := range ran {
 			c.Go(func(c *task.Ctx) { ran[i].Store(true) })
 		}
-		for start := time.Now(); time.Since(start) < patience; {
+		for start := time.Now(); time.Since(start) < testkit.Patience; {
 			n := 0
 			for i := range ran {
 				if ran[i].Load() {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 )
@@ -42,7 +43,7 @@ func TestWorkersHaveNoLabels(t *testing.T) {
 		s = open(t, 1)
 	})
 	require.NoError(t, s.Go(func(c *task.Ctx) { _ = c.BlockingOrAbandon(func() {}) }).Wait()) // starts a blocker
-	eventually(t, "goroutines without the labels", func() bool {
+	testkit.Until(t, "goroutines without the labels", func() bool {
 		var b strings.Builder
 		_ = pprof.Lookup("goroutine").WriteTo(&b, 1)
 		for rec := range strings.SplitSeq(b.String(), "\n\n") {

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heddle-go/heddle/internal/selfexec"
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 )
@@ -46,7 +47,7 @@ func TestBadOptions(t *testing.T) {
 // The ends of all ranges are allowed, and the defaults are what is documented.
 func TestGoodOptions(t *testing.T) {
 	many := scheduler.MaxWorkers
-	if raceEnabled {
+	if testkit.Race {
 		many /= 8 // each of them looks at all others, of which the detector makes a minute
 	}
 	for _, o := range []scheduler.Option{
@@ -133,7 +134,7 @@ func TestShutdownThatRunsOutOfTime(t *testing.T) {
 func TestCloseEndsEverything(t *testing.T) {
 	eachCount(t, workerCounts, func(t *testing.T, n int) {
 		k := 10_000
-		if testing.Short() || raceEnabled || n != 2 {
+		if testing.Short() || testkit.Race || n != 2 {
 			k = 1_000
 		}
 		if selfexec.Emulated() {
@@ -330,7 +331,7 @@ func TestInABubble(t *testing.T) {
 
 // A million tasks parked at once, and a million queued.
 func TestAMillion(t *testing.T) {
-	if testing.Short() || raceEnabled {
+	if testing.Short() || testkit.Race {
 		t.Skip("takes 3 GB")
 	}
 	const million = 1_000_000

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/heddle-go/heddle/internal/balance"
 	"github.com/heddle-go/heddle/internal/selfexec"
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 )
@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 func child(t *testing.T, name string) (code int, stderr string) {
 	t.Helper()
 	require.Contains(t, children, name)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 	defer cancel()
 	cmd := selfexec.Command(ctx, "-test.run=^$")
 	cmd.Env = append(os.Environ(), childEnv+"="+name)
@@ -53,10 +53,6 @@ func child(t *testing.T, name string) (code int, stderr string) {
 	}
 	return cmd.ProcessState.ExitCode(), b.String()
 }
-
-// patience is how long something may take before a test calls it hung. Nothing waits for it
-// to pass.
-const patience = 5 * time.Minute
 
 var workerCounts = []int{1, 2, 4, 8, 64}
 
@@ -94,12 +90,8 @@ func finish(t testing.TB, what string, f func()) {
 	}()
 	select {
 	case <-done:
-	case <-time.After(patience):
-		// A hung scheduler would hang everything that follows, Cleanup first. The stacks
-		// say why.
-		buf := make([]byte, 1<<20)
-		fmt.Fprintf(os.Stderr, "--- FAIL: %s: %s hangs\n%s\n", t.Name(), what, buf[:runtime.Stack(buf, true)])
-		os.Exit(1)
+	case <-time.After(testkit.Patience):
+		testkit.Hangs(t, what)
 	}
 }
 
@@ -111,18 +103,7 @@ func eachCount(t *testing.T, counts []int, test func(t *testing.T, n int)) {
 }
 
 // scale reduces the size of a test where time is dear.
-func scale(n int) int {
-	if raceEnabled {
-		n /= 10
-	}
-	if testing.Short() {
-		n /= 10
-	}
-	if selfexec.Emulated() {
-		n /= 5
-	}
-	return max(n, 1)
-}
+func scale(n int) int { return testkit.Scale{Race: 10, Short: 10, Emulated: 5, Least: 1}.Of(n) }
 
 // waitAll waits for all tasks and requires that they ended well.
 func waitAll(t *testing.T, ts []task.Task) {

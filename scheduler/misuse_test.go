@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/parallel"
@@ -105,7 +106,7 @@ func TestUnnamedTasksHaveAnAddress(t *testing.T) {
 		for !stop.Load() {
 		}
 	})
-	eventually(t, "it is reported", seen.Load)
+	testkit.Until(t, "it is reported", seen.Load)
 	require.NoError(t, s.Dump(&dump))
 	require.Regexp(t, `^task \(0x[0-9a-f]+\) \(running\)$`, hog.String())
 	address := regexp.MustCompile("0x[0-9a-f]+").FindString(hog.String())

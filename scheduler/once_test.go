@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 )
@@ -162,7 +163,7 @@ func TestTreeOfJoins(t *testing.T) {
 	eachCount(t, workerCounts, func(t *testing.T, n int) {
 		s := open(t, n)
 		depth := 14
-		if testing.Short() || raceEnabled {
+		if testing.Short() || testkit.Race {
 			depth = 10
 		}
 		var leaves atomic.Int64

@@ -9,12 +9,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 )
-
-// tick is how often tests look again for what has to happen in the end.
-const tick = time.Millisecond
 
 func TestPause(t *testing.T) {
 	eachCount(t, workerCounts, func(t *testing.T, n int) {
@@ -47,7 +45,7 @@ func TestPause(t *testing.T) {
 		}
 		for range 5 {
 			before := read()
-			eventually(t, "all go on", func() bool {
+			testkit.Until(t, "all go on", func() bool {
 				for i, v := range read() {
 					if v == before[i] {
 						return false
@@ -84,12 +82,12 @@ func TestPauseGivesUp(t *testing.T) {
 		for !stop.Load() {
 		}
 	})
-	eventually(t, "the hog runs", on.Load)
+	testkit.Until(t, "the hog runs", on.Load)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	mine := errors.New("mine")
 	result := make(chan error)
 	go func() { result <- s.Pause(ctx) }()
-	eventually(t, "the other worker has stopped", func() bool { return s.Stats().Sleeping == 1 })
+	testkit.Until(t, "the other worker has stopped", func() bool { return s.Stats().Sleeping == 1 })
 	cancel(mine)
 	require.Equal(t, mine, <-result)
 	require.NoError(t, s.Go(func(c *task.Ctx) {}).Wait())
@@ -106,7 +104,7 @@ func TestPauseResumed(t *testing.T) {
 		for !stop.Load() {
 		}
 	})
-	eventually(t, "the hog runs", on.Load)
+	testkit.Until(t, "the hog runs", on.Load)
 	result := make(chan error)
 	go func() { result <- s.Pause(t.Context()) }()
 	for {

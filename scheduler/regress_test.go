@@ -16,6 +16,7 @@ import (
 
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/selfexec"
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 )
@@ -150,7 +151,7 @@ func init() {
 		s, _ := scheduler.New(scheduler.WithWorkers(1))
 		root := s.Go(func(c *task.Ctx) {
 			n := 100_000
-			if raceEnabled || selfexec.Emulated() {
+			if testkit.Race || selfexec.Emulated() {
 				n = 20_000 // still more than the stack would hold
 			}
 			for range n {

@@ -7,16 +7,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/parallel"
 )
-
-// eventually looks again and again until cond holds, or the test has run out of patience.
-func eventually(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	require.Eventually(t, cond, patience, tick, what)
-}
 
 func TestResizeArguments(t *testing.T) {
 	s := open(t, 2)
@@ -37,7 +32,7 @@ func TestResizeIdle(t *testing.T) {
 	s := open(t, 64)
 	for _, n := range []int{1, 64, 8, 1, 2, 64, 4} {
 		require.NoError(t, s.Resize(n))
-		eventually(t, "all workers sleep", func() bool { return s.Stats().Sleeping == n })
+		testkit.Until(t, "all workers sleep", func() bool { return s.Stats().Sleeping == n })
 		require.NoError(t, s.Go(func(c *task.Ctx) {}).Wait())
 	}
 }
@@ -127,7 +122,7 @@ func TestResizeMovesHogs(t *testing.T) {
 		for i := range turns {
 			before[i] = turns[i].Load()
 		}
-		eventually(t, "all go on", func() bool {
+		testkit.Until(t, "all go on", func() bool {
 			for i := range turns {
 				if turns[i].Load() == before[i] {
 					return false
@@ -139,7 +134,7 @@ func TestResizeMovesHogs(t *testing.T) {
 	all()
 	require.NoError(t, s.Resize(1))
 	all()
-	eventually(t, "the others have left", func() bool {
+	testkit.Until(t, "the others have left", func() bool {
 		d := s.Stats().PerWorker
 		all()
 		now := s.Stats().PerWorker
@@ -166,11 +161,11 @@ func TestResizeHandsQueuesOver(t *testing.T) {
 		}
 		c.Yield()
 	})
-	eventually(t, "the queue is full", full.Load)
+	testkit.Until(t, "the queue is full", full.Load)
 	require.NoError(t, s.Resize(4))
 	require.NoError(t, s.Resize(1))
 	require.NoError(t, s.Resize(2))
-	eventually(t, "the others have run them", func() bool { return ran.Load() == int64(n) })
+	testkit.Until(t, "the others have run them", func() bool { return ran.Load() == int64(n) })
 	stop.Store(true)
 	require.NoError(t, hog.Wait())
 }

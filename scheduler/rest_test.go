@@ -11,12 +11,10 @@ import (
 
 	"github.com/heddle-go/heddle/internal/handclock"
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/tsync"
 )
-
-// long is when a test gives up.
-const long = 5 * time.Minute
 
 func make1(t *testing.T, opts ...Option) *Scheduler {
 	t.Helper()
@@ -26,13 +24,8 @@ func make1(t *testing.T, opts ...Option) *Scheduler {
 	return s
 }
 
-func soon(t *testing.T, cond func() bool, what string) {
-	t.Helper()
-	require.Eventually(t, cond, long, time.Millisecond, what)
-}
-
 func within(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), long)
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -50,13 +43,13 @@ func TestPauseWhileTheLastLeaves(t *testing.T) {
 			}
 		})
 	}
-	soon(t, func() bool { return on.Load() == 2 }, "both workers are busy")
+	testkit.Until(t, "both workers are busy", func() bool { return on.Load() == 2 })
 	paused := make(chan error)
 	go func() { paused <- s.Pause(within(t)) }()
-	soon(t, s.pause.on.Load, "the pause has begun")
+	testkit.Until(t, "the pause has begun", s.pause.on.Load)
 	require.NoError(t, s.Resize(1))
 	release[0].Store(true)
-	soon(t, func() bool { return s.idle.sleeping() == 1 }, "the first sleeps")
+	testkit.Until(t, "the first sleeps", func() bool { return s.idle.sleeping() == 1 })
 	release[1].Store(true)
 	require.NoError(t, <-paused)
 }
@@ -71,9 +64,9 @@ func TestResizeInAPause(t *testing.T) {
 			s.Go(func(c *task.Ctx) { ran.Add(1) }, task.Priority(level))
 		}
 		require.NoError(t, s.Resize(4))
-		soon(t, s.idle.asleep, "the new ones sleep")
+		testkit.Until(t, "the new ones sleep", s.idle.asleep)
 		require.NoError(t, s.Resize(1))
-		soon(t, func() bool { return s.idle.n.Load() == 1 }, "the others have left")
+		testkit.Until(t, "the others have left", func() bool { return s.idle.n.Load() == 1 })
 		require.Zero(t, ran.Load(), "%v", level)
 		s.Resume()
 		require.NoError(t, s.Wait(within(t)))
@@ -103,7 +96,7 @@ func TestHaltBesideLevels(t *testing.T) {
 		require.NoError(t, s.Pause(within(t)), "%v", level)
 		s.Resume()
 		require.NoError(t, s.Resize(1))
-		soon(t, func() bool { return s.idle.n.Load() == 1 }, "one has left")
+		testkit.Until(t, "one has left", func() bool { return s.idle.n.Load() == 1 })
 		stop.Store(true)
 		require.NoError(t, s.Wait(within(t)))
 	}
@@ -126,7 +119,7 @@ func TestNobodyIsOwed(t *testing.T) {
 		<-done
 	}
 	require.NoError(t, s.Wait(within(t)))
-	soon(t, func() bool { return s.home.ReadyGoroutines.Load() == 0 }, "nobody is owed")
+	testkit.Until(t, "nobody is owed", func() bool { return s.home.ReadyGoroutines.Load() == 0 })
 }
 
 // Wait returns when quiet is closed, whoever submits and is refused beside that.
@@ -140,7 +133,7 @@ func TestWaitBesideTheEnd(t *testing.T) {
 	})
 	waited := make(chan error)
 	go func() { waited <- s.Wait(within(t)) }()
-	soon(t, s.waits.any.Load, "Wait waits")
+	testkit.Until(t, "Wait waits", s.waits.any.Load)
 	s.phase.CompareAndSwap(phaseOpen, phaseDraining) // as Shutdown does
 	s.waits.mu.Lock()                                // holds quiesce up between its two looks
 	stop.Store(true)
@@ -184,7 +177,7 @@ func TestTurnedClockIsNotAhead(t *testing.T) {
 // A worker that comes by Resize wakes sysmon, which has to watch over its tasks.
 func TestResizeWakesTheMonitor(t *testing.T) {
 	s := make1(t, WithWorkers(1))
-	soon(t, s.mon.Asleep, "sysmon sleeps")
+	testkit.Until(t, "sysmon sleeps", s.mon.Asleep)
 	require.NoError(t, s.Resize(2))
 	for s.mon.Asleep() {
 		runtime.Gosched()
@@ -200,11 +193,11 @@ func TestGiveUpBesideADeadline(t *testing.T) {
 			c.Checkpoint()
 		}
 	})
-	soon(t, func() bool { return hog.State() == task.Running }, "the hog runs")
+	testkit.Until(t, "the hog runs", func() bool { return hog.State() == task.Running })
 	s.Go(func(*task.Ctx) {})
 	for range 200 {
 		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Microsecond)
-		g, _ := task.NewGroupContext(context.WithValue(context.Background(), long, 1), s)
+		g, _ := task.NewGroupContext(context.WithValue(context.Background(), testkit.Patience, 1), s)
 		_ = g.GoContext(ctx, func(*task.Ctx) error { return nil }, task.Timeout(50*time.Microsecond))
 		cancel()
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/parallel"
@@ -31,13 +32,13 @@ func TestTasks(t *testing.T) {
 	ch := tsync.NewChan[int](0)
 	var stop atomic.Bool
 	receives := s.Go(func(c *task.Ctx) { _, _, _ = ch.Recv(c) }, task.Name("receives"), task.Priority(task.High))
-	eventually(t, "it waits", func() bool { return receives.State() == task.Waiting })
+	testkit.Until(t, "it waits", func() bool { return receives.State() == task.Waiting })
 	assert.Equal(t, task.Task{}, s.Stats().PerWorker[0].Task, "it ran last, and waits")
 	hogs := s.Go(func(c *task.Ctx) {
 		for !stop.Load() {
 		}
 	}, task.Name("hogs"))
-	eventually(t, "it runs", func() bool { return hogs.State() == task.Running })
+	testkit.Until(t, "it runs", func() bool { return hogs.State() == task.Running })
 	queued := s.Go(func(*task.Ctx) {}, task.Name("queued"), task.Priority(task.Low))
 	st := s.Stats()
 	assert.Equal(t, hogs, st.PerWorker[0].Task)
@@ -74,7 +75,7 @@ func TestStatsOfTimersAndCalls(t *testing.T) {
 		s.Go(func(c *task.Ctx) { _ = c.BlockingOrAbandon(func() { <-release }) })
 	}
 	sleeps := s.Go(func(c *task.Ctx) { _ = c.Sleep(time.Hour) })
-	eventually(t, "one call runs and two wait, beside a timer", func() bool {
+	testkit.Until(t, "one call runs and two wait, beside a timer", func() bool {
 		st := s.Stats()
 		return st.CallsRunning == 1 && st.CallsQueued == 2 && st.Timers == 1
 	})
@@ -97,7 +98,7 @@ func TestTasksOfAUsedRecord(t *testing.T) {
 		for !stop.Load() {
 		}
 	}, task.Name("hogs"))
-	eventually(t, "it runs", func() bool { return hogs.State() == task.Running })
+	testkit.Until(t, "it runs", func() bool { return hogs.State() == task.Running })
 	for range 100 {
 		s.Go(func(*task.Ctx) {})
 	}
@@ -203,7 +204,7 @@ func TestDumpGroups(t *testing.T) {
 	}
 	s.Go(func(c *task.Ctx) { _ = e.WaitContext(c) }, task.Name("client"), task.Priority(task.High))
 	var text string
-	eventually(t, "all wait", func() bool {
+	testkit.Until(t, "all wait", func() bool {
 		var b strings.Builder
 		require.NoError(t, s.DumpGroups(&b))
 		text = b.String()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -41,7 +42,7 @@ func TestThreadsEndWithTheirWorkers(t *testing.T) {
 			require.NoError(t, x.Wait())
 		}
 		require.NoError(t, s.Resize(1))
-		soon(t, func() bool { return s.idle.n.Load() == 1 }, "the others have left")
+		testkit.Until(t, "the others have left", func() bool { return s.idle.n.Load() == 1 })
 	}
 	require.NoError(t, s.Close())
 	require.GreaterOrEqual(t, len(tids), 2*(workers-1))
@@ -49,9 +50,9 @@ func TestThreadsEndWithTheirWorkers(t *testing.T) {
 		if tid == os.Getpid() {
 			continue // the process's first thread, which cannot end
 		}
-		soon(t, func() bool {
+		testkit.Until(t, "the end of a worker's thread", func() bool {
 			_, err := os.Stat("/proc/self/task/" + strconv.Itoa(tid))
 			return os.IsNotExist(err)
-		}, "the thread of a worker that has ended")
+		})
 	}
 }

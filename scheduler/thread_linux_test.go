@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 )
@@ -111,7 +112,7 @@ func threadsAtOnce(t *testing.T, n int, p scheduler.Pinning) (most int, torn int
 // when its signal to a goroutine that has been running for 10 ms comes in the nanoseconds of a switch; so
 // out of several runs, one has to be free of that.
 func TestFixedRunsOnNThreads(t *testing.T) {
-	if raceEnabled {
+	if testkit.Race {
 		t.Skip("the detector makes the moment of a switch long enough for the Go scheduler to step in")
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 )
@@ -60,12 +61,12 @@ func TestWorkersFollowGOMAXPROCS(t *testing.T) {
 	require.Equal(t, 2, s.Workers())
 	for _, n := range []int{5, 1, 4} {
 		runtime.GOMAXPROCS(n)
-		eventually(t, "the workers follow", func() bool {
+		testkit.Until(t, "the workers follow", func() bool {
 			_ = s.Go(func(*task.Ctx) {}).Wait()
 			return s.Workers() == n
 		})
 	}
 	require.NoError(t, s.Resize(3))
-	eventually(t, "a tick", func() bool { return s.Go(func(*task.Ctx) {}).Wait() == nil })
+	testkit.Until(t, "a tick", func() bool { return s.Go(func(*task.Ctx) {}).Wait() == nil })
 	require.Equal(t, 3, s.Workers(), "until GOMAXPROCS changes the next time")
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -53,7 +54,7 @@ func TestAWaitingTaskDropsItsClosure(t *testing.T) {
 		}), weak.Make(big)
 	}
 	h, gone := start()
-	until(t, "the task waits", func() bool { return h.State() == task.Waiting })
+	testkit.Until(t, "the task waits", func() bool { return h.State() == task.Waiting })
 	for range 5 {
 		runtime.GC()
 	}

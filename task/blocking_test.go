@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/parallel"
@@ -140,9 +141,7 @@ func TestBlockingCancel(t *testing.T) {
 
 // awaitState waits until x is in state want.
 func awaitState(x task.Task, want task.State) {
-	for x.State() != want {
-		runtime.Gosched()
-	}
+	testkit.Spin(func() bool { return x.State() == want })
 }
 
 // Shutdown and Close wait for functions that no task waits for.

@@ -44,6 +44,7 @@ var arrows = map[string][]string{
 	"internal/selfexec":       {},
 	"internal/balance":        {"internal/rt"},
 	"internal/cli":            {},
+	"internal/testkit":        {"internal/selfexec"},
 	"examples/...":            {"scheduler", "scheduler/...", "task", "task/...", "internal/cli"},
 	"benchmarks/...": {
 		"scheduler", "scheduler/...", "task", "task/...", "deque", "preempt", "benchmarks/...", "internal/cli",

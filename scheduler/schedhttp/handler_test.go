@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/tsync"
@@ -65,16 +65,6 @@ func decode[T any](t testing.TB, url string) (v T) {
 	return v
 }
 
-// until calls f until it reports true. A test that hangs here has failed.
-func until(t testing.TB, what string, f func() bool) {
-	t.Helper()
-	for begin := time.Now(); !f(); runtime.Gosched() {
-		if time.Since(begin) > time.Minute {
-			t.Fatalf("%s: not within a minute", what)
-		}
-	}
-}
-
 func TestPage(t *testing.T) {
 	at := serve(t, Handler(open(t)))
 	code, body, head := get(t, at)
@@ -100,7 +90,7 @@ func TestSampleIsStats(t *testing.T) {
 	}
 	var e tsync.Event
 	x := s.Go(func(c *task.Ctx) { _ = e.WaitContext(c) }, task.Name("waits"))
-	until(t, "it waits", func() bool { return x.State() == task.Waiting && s.Stats().Sleeping == 2 })
+	testkit.Until(t, "it waits", func() bool { return x.State() == task.Waiting && s.Stats().Sleeping == 2 })
 	st := s.Stats() // exact, because all workers sleep
 	got := decode[Sample](t, serve(t, Handler(s, Name("it"), AllowPause()))+"api/v1/sample")
 	require.True(t, got.MayPause)
@@ -126,7 +116,7 @@ func TestSampleShowsWhatRuns(t *testing.T) {
 	at := serve(t, Handler(s))
 	release := make(chan struct{})
 	x := s.Go(func(*task.Ctx) { <-release }, task.Name("<b>blocks</b>"))
-	until(t, "it runs", func() bool { return x.State() == task.Running })
+	testkit.Until(t, "it runs", func() bool { return x.State() == task.Running })
 	g := decode[Sample](t, at+"api/v1/sample").Schedulers[0]
 	assert.Equal(t, 1, g.Running)
 	var names []string
@@ -153,7 +143,7 @@ func TestTasks(t *testing.T) {
 		s.Go(func(c *task.Ctx) { _ = e.WaitContext(c) }, task.Name("waiter"))
 	}
 	var list TaskList
-	until(t, "all wait", func() bool {
+	testkit.Until(t, "all wait", func() bool {
 		list = decode[TaskList](t, at+"state=waiting&sort=name")
 		return list.Matched == 7
 	})
@@ -226,7 +216,7 @@ func TestGroups(t *testing.T) {
 	s.Go(cross(a, b), task.Name("cross"))
 	x := s.Go(cross(b, a), task.Name("cross"))
 	var list GroupList
-	until(t, "the deadlock is seen", func() bool {
+	testkit.Until(t, "the deadlock is seen", func() bool {
 		list = decode[GroupList](t, at)
 		return list.Deadlock
 	})
@@ -237,7 +227,7 @@ func TestGroups(t *testing.T) {
 	require.Equal(t, Group{Name: "cross", State: "waiting", Level: "normal", WaitsFor: "chan receive", Count: 2}, g)
 
 	sleeper := s.Go(func(c *task.Ctx) { _ = c.Sleep(time.Hour) })
-	until(t, "it sleeps", func() bool { return sleeper.State() == task.Waiting })
+	testkit.Until(t, "it sleeps", func() bool { return sleeper.State() == task.Waiting })
 	require.False(t, decode[GroupList](t, at).Deadlock, "a timer will come")
 	sleeper.Cancel()
 	x.Cancel()
@@ -247,7 +237,7 @@ func TestDump(t *testing.T) {
 	s := open(t)
 	var e tsync.Event
 	x := s.Go(func(c *task.Ctx) { _ = e.WaitContext(c) }, task.Name("waits"))
-	until(t, "it waits", func() bool { return x.State() == task.Waiting })
+	testkit.Until(t, "it waits", func() bool { return x.State() == task.Waiting })
 	at := serve(t, Handler(s))
 	_, body, head := get(t, at+"api/v1/dump")
 	assert.Equal(t, "text/plain; charset=utf-8", head.Get("Content-Type"))
@@ -294,12 +284,12 @@ func TestEvents(t *testing.T) {
 	b()
 	require.NoError(t, s.Go(func(*task.Ctx) {}).Wait())
 	for _, next := range []func() Sample{a, b} {
-		until(t, "the task is counted", func() bool { return next().Schedulers[0].Finished == 1 })
+		testkit.Until(t, "the task is counted", func() bool { return next().Schedulers[0].Finished == 1 })
 	}
 	s.Close()
 	a() // goes on
 	cancel()
-	until(t, "the feed ends with its viewers", func() bool {
+	testkit.Until(t, "the feed ends with its viewers", func() bool {
 		h.feed.mu.Lock()
 		defer h.feed.mu.Unlock()
 		return len(h.feed.viewers) == 0 && h.feed.stop == nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/parallel"
@@ -71,7 +72,7 @@ func TestCallAllCancelled(t *testing.T) {
 
 // A recursion through AppendAll does not allocate.
 func TestAppendAllDoesNotAllocate(t *testing.T) {
-	if raceEnabled {
+	if testkit.Race {
 		t.Skip("the race detector's build verifies each call")
 	}
 	var count *parallel.Func[int, int]

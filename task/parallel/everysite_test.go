@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/parallel"
@@ -153,7 +154,7 @@ func everySite(t *testing.T, try func(s *scheduler.Scheduler, run func(c *task.C
 					s := open(t, workers)
 					for round := range max(scale(40), 8) {
 						n := 4000
-						if raceEnabled {
+						if testkit.Race {
 							n = 1000
 						}
 						var opts []parallel.Option

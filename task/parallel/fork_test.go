@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/parallel"
@@ -358,7 +359,7 @@ func nest(c *task.Ctx, n int) int {
 
 func TestMillionNestedForks(t *testing.T) {
 	n := 1_000_000
-	if raceEnabled || testing.Short() {
+	if testkit.Race || testing.Short() {
 		n = 50_000
 	}
 	for _, workers := range []int{1, 2} {
@@ -378,7 +379,7 @@ func TestMillionNestedForks(t *testing.T) {
 // theft allocates a task for the call. So the test holds the thief while it measures the frames,
 // because memory that the thief allocates during a collection survives the collection.
 func TestTenMillionForksInALoop(t *testing.T) {
-	if testing.Short() || raceEnabled {
+	if testing.Short() || testkit.Race {
 		t.Skip("takes 2 GB")
 	}
 	const n = 10_000_000
@@ -432,7 +433,7 @@ func TestTenMillionForksInALoop(t *testing.T) {
 }
 
 func TestForkDoesNotAllocate(t *testing.T) {
-	if raceEnabled {
+	if testkit.Race {
 		t.Skip("the race detector allocates")
 	}
 	for _, workers := range []int{1, 2} {
@@ -482,7 +483,7 @@ func TestJoinOfAPrivateCallByAnother(t *testing.T) {
 // Forks of two functions in turn displace each other's frames in the deque. The displaced frames
 // return to their pools.
 func TestForksInTurnDoNotAllocate(t *testing.T) {
-	if raceEnabled {
+	if testkit.Race {
 		t.Skip("the race detector allocates")
 	}
 	within(t, open(t, 1), func(c *task.Ctx) error {

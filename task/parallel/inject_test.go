@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/parallel"
@@ -103,7 +104,7 @@ func injected(t *testing.T, run func(s *scheduler.Scheduler, c *task.Ctx, alg fu
 			each(t, func(t *testing.T, s *scheduler.Scheduler) {
 				for round := range scale(8) {
 					n := 20_000
-					if raceEnabled {
+					if testkit.Race {
 						n = 3000
 					}
 					xs := numbers(n, uint64(round))

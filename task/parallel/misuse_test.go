@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/parallel"
@@ -119,7 +120,7 @@ func TestForkOfAnother(t *testing.T) {
 		n, _ := next()
 		assert.Equal(t, 2, n)
 		x := f.Fork(c, 3)
-		if raceEnabled {
+		if testkit.Race {
 			go func() {
 				refused(func() { x.Join(c) })
 				refused(func() { f.Fork(c, 1) }) // even though there is a frame at rest

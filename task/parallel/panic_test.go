@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/parallel"
@@ -144,7 +145,7 @@ func TestPanicAwaitsStartedSiblings(t *testing.T) {
 // stack longer. The time is linear in the depth.
 func TestPanicThroughManyJoins(t *testing.T) {
 	n := 100_000
-	if raceEnabled || testing.Short() {
+	if testkit.Race || testing.Short() {
 		n = 5000
 	}
 	var down *parallel.Func[int, int]

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/parallel"
@@ -96,15 +97,7 @@ func mustPanic(what string, value any, f func()) error {
 var errOops = errors.New("oops")
 
 // scale reduces the size of a test where time is scarce.
-func scale(n int) int {
-	if raceEnabled {
-		n /= 10
-	}
-	if testing.Short() {
-		n /= 4
-	}
-	return max(n, 1)
-}
+func scale(n int) int { return testkit.Scale{Race: 10, Short: 4, Emulated: 1, Least: 1}.Of(n) }
 
 // linger works for long enough that thieves come, without a yield point.
 func linger(n int) {

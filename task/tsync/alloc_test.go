@@ -8,6 +8,7 @@ import (
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 )
@@ -15,7 +16,7 @@ import (
 // TestSteadyStateDoesNotAllocate lets two tasks wait for each other in each way that the package
 // documents as free of allocations.
 func TestSteadyStateDoesNotAllocate(t *testing.T) {
-	if raceEnabled || atomicx.Modelled {
+	if testkit.Race || atomicx.Modelled {
 		t.Skip("the race detector makes sync.Pool forget at random; the explorer's mutexes allocate")
 	}
 	there, back := NewChan[int](0), NewChan[int](0)

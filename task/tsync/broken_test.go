@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -312,7 +313,7 @@ func TestBrokenContextAfterTheEvent(t *testing.T) {
 			x := &callbackCtx{Context: base}
 			x.done = func() {
 				x.done = nil
-				until(func() bool { return ch.TrySend(7) })
+				testkit.Spin(func() bool { return ch.TrySend(7) })
 				panic(brokenPanic)
 			}
 			v, ok, err := ch.Recv(x)
@@ -331,7 +332,7 @@ func TestBrokenContextAfterTheEvent(t *testing.T) {
 			r := ch.RecvCase()
 			x.done = func() {
 				x.done = nil
-				until(func() bool { return ch.TrySend(8) })
+				testkit.Spin(func() bool { return ch.TrySend(8) })
 				panic(brokenPanic)
 			}
 			_, err = Select(x, r)

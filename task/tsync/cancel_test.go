@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -260,7 +261,7 @@ func TestCancelAtEveryPoint(t *testing.T) {
 					var result error
 					u := w.start(func(ctx context.Context) { result = x.wait(ctx) })
 					if i%2 == 0 {
-						until(x.waits)
+						testkit.Spin(x.waits)
 					}
 					pause := [2]int{r.IntN(20), r.IntN(20)}
 					var both sync.WaitGroup
@@ -300,7 +301,7 @@ func TestCancelFirst(t *testing.T) {
 				x := fresh()
 				var result error
 				u := w.start(func(ctx context.Context) { result = x.wait(ctx) })
-				until(x.waits)
+				testkit.Spin(x.waits)
 				u.cancel(errStop)
 				<-u.done
 				require.ErrorIs(w.t, result, errStop)
@@ -352,7 +353,7 @@ func TestWithoutCancel(t *testing.T) {
 						}
 						close(begin)
 						<-ready
-						until(x.waits)
+						testkit.Spin(x.waits)
 						if !before {
 							u.cancel(ofTask)
 						}
@@ -389,7 +390,7 @@ func TestWhy(t *testing.T) {
 					_ = x.wait(ctx)
 				})
 				d := (*rt.Task)(<-its)
-				until(func() bool { return d.State() == rt.Waiting })
+				testkit.Spin(func() bool { return d.State() == rt.Waiting })
 				require.Equal(w.t, x.why, d.Status().WaitReason(), "%v", d.Status().WaitReason())
 				u.cancel(errStop)
 				<-u.done
@@ -409,7 +410,7 @@ func TestWhy(t *testing.T) {
 			its := make(chan *task.Ctx, 1)
 			u := w.start(func(ctx context.Context) { its <- ctx.(*task.Ctx); wait(ctx) })
 			d := (*rt.Task)(<-its)
-			until(func() bool { return d.State() == rt.Waiting })
+			testkit.Spin(func() bool { return d.State() == rt.Waiting })
 			require.Equal(w.t, rt.WaitNever, d.Status().WaitReason())
 			u.cancel(errStop)
 			<-u.done

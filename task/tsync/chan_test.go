@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/internal/testkit"
 )
 
 var bg = context.Background()
@@ -56,7 +58,7 @@ func TestNilChan(t *testing.T) {
 			err = ch.Send(ctx, 1)
 			w.check(errors.Is(err, errStop), "Send: %v", err)
 		})
-		until(func() bool { return at.Load() == 1 })
+		testkit.Spin(func() bool { return at.Load() == 1 })
 		u.cancel(errStop)
 	})
 }
@@ -172,7 +174,7 @@ func TestChanCancelBefore(t *testing.T) {
 		ch := NewChan[int](1)
 		var cancelled Event
 		u := w.start(func(ctx context.Context) {
-			until(cancelled.IsSet)
+			testkit.Spin(cancelled.IsSet)
 			w.check(errors.Is(ch.Send(ctx, 1), errStop), "Send")
 			w.check(ch.Len() == 0, "sent")
 			w.check(ch.TrySend(2), "TrySend")

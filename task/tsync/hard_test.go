@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -111,10 +112,10 @@ func TestHardWaits(t *testing.T) {
 						u.cancel(errStop)
 					}
 					close(begin)
-					until(x.waits)
+					testkit.Spin(x.waits)
 					if c := <-its; c != nil {
 						d := (*rt.Task)(c)
-						until(func() bool { return d.State() == rt.Waiting })
+						testkit.Spin(func() bool { return d.State() == rt.Waiting })
 						require.Equal(w.t, x.why, d.Status().WaitReason(), "%v", d.Status().WaitReason())
 					}
 					u.cancel(errStop)

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 )
@@ -132,7 +133,7 @@ func TestKeyedMutexGivesBack(t *testing.T) {
 }
 
 func TestKeyedMutexDoesNotAllocate(t *testing.T) {
-	if raceEnabled || atomicx.Modelled {
+	if testkit.Race || atomicx.Modelled {
 		t.Skip("the explorer's mutexes allocate")
 	}
 	var k KeyedMutex[int]

@@ -14,7 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/heddle-go/heddle/internal/balance"
-	"github.com/heddle-go/heddle/internal/selfexec"
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 )
@@ -180,31 +180,13 @@ func length[T any](mu sync.Locker, q *queue[T]) int {
 	return n
 }
 
-// until spins until f holds. If it never does, the world that runs the test ends it.
-func until(f func() bool) {
-	for !f() {
-		runtime.Gosched()
-	}
-}
-
-// untilWaiting waits until n waiters stand in q.
+// untilWaiting waits until n wait in q.
 func untilWaiting[T any](mu sync.Locker, q *queue[T], n int) {
-	until(func() bool { return length(mu, q) == n })
+	testkit.Spin(func() bool { return length(mu, q) == n })
 }
 
-// scale reduces n where the tests run slowly.
-func scale(n int) int {
-	if raceEnabled {
-		n /= 5
-	}
-	if testing.Short() {
-		n /= 5
-	}
-	if selfexec.Emulated() {
-		n /= 2
-	}
-	return max(n, 10)
-}
+// scale makes n smaller where time is dear.
+func scale(n int) int { return testkit.Scale{Race: 5, Short: 5, Emulated: 2, Least: 10}.Of(n) }
 
 func requirePanics(t *testing.T, text string, f func()) {
 	t.Helper()

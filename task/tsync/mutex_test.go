@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/internal/testkit"
 )
 
 func TestMutexWithoutWaiting(t *testing.T) {
@@ -86,7 +88,7 @@ func TestMutexHandsOver(t *testing.T) {
 				<-u.done
 				continue
 			}
-			until(func() bool { return m.state.Load()&mxStarved != 0 })
+			testkit.Spin(func() bool { return m.state.Load()&mxStarved != 0 })
 			m.Unlock()
 			require.False(w.t, m.TryLock(), "the mutex was free after a hand-over")
 			<-u.done

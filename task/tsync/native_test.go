@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -55,7 +56,7 @@ func TestSelectNativeWaits(t *testing.T) {
 		})
 		untilWaiting(&ch.mu, &ch.recvq, 1)
 		native <- errStop
-		until(func() bool { return ch.TrySend(5) })
+		testkit.Spin(func() bool { return ch.TrySend(5) })
 		other <- 7
 		native <- nil
 		close(native)
@@ -118,12 +119,12 @@ func TestSelectNativeExactlyOnce(t *testing.T) {
 				}
 			})
 		}
-		// Half of the receivers are cancelled while they are being served.
-		until(func() bool { return sent.Load() > 0 })
+		// Half of the receivers are cancelled while they are served.
+		testkit.Spin(func() bool { return sent.Load() > 0 })
 		us[0].cancel(errStop)
 		us[1].cancel(errStop)
 		senders.Wait()
-		until(func() bool { return len(second) == 0 })
+		testkit.Spin(func() bool { return len(second) == 0 })
 		us[2].cancel(errStop)
 		us[3].cancel(errStop)
 		stop(nil)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -184,7 +185,7 @@ func TestMisuse(t *testing.T) {
 			_ = e.WaitContext(ctx)
 		})
 		untilWaiting(&e.mu, &e.queue, 1)
-		until(func() bool { return its.Task().State() == task.Waiting })
+		testkit.Spin(func() bool { return its.Task().State() == task.Waiting })
 		var m Mutex
 		ctx, cancel := context.WithCancel(its)
 		defer cancel()
@@ -223,7 +224,7 @@ func TestDerivedAfterTheEnd(t *testing.T) {
 		})
 		defer stop() // the task's end has called it already
 		<-derived.Done()
-		until(func() bool { return its.(*task.Ctx).Task().State() == task.Done })
+		testkit.Spin(func() bool { return its.(*task.Ctx).Task().State() == task.Done })
 		require.ErrorIs(w.t, new(Mutex).LockContext(derived), context.Canceled)
 		require.ErrorIs(w.t, new(Mutex).LockContext(its), context.Canceled)
 		require.NoError(w.t, new(Mutex).LockContext(detached))

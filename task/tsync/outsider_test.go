@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 )
@@ -15,7 +16,7 @@ import (
 // which is not told its caller. The worker must do so on the only P before the Go runtime would
 // preempt the task.
 func TestDoneLetsOutsidersIn(t *testing.T) {
-	if raceEnabled || runtime.GOARCH != "amd64" {
+	if testkit.Race || runtime.GOARCH != "amd64" {
 		t.Skip("the caller of Done cannot be found out here")
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))

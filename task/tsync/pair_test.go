@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -44,7 +45,7 @@ func pair(w *world, ch *Chan[int]) (receiver task.Task, got chan func() (int, bo
 		}
 	}).Wait()
 	require.NoError(w.t, err)
-	until(waits)
+	testkit.Spin(waits)
 	require.EqualValues(w.t, chReceiver, ch.word.Load()&chState, "the channel is paired")
 	return receiver, got
 }

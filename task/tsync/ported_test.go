@@ -16,6 +16,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/internal/testkit"
 )
 
 // leftOut maps the tests of package sync that do not run here to the reason. Tests that use package
@@ -175,7 +177,7 @@ func spawn(f func()) {
 func (m *module) test(n int) {
 	m.t.Helper()
 	args := []string{"test", "-mod=mod", "-v", "-count=1", "-timeout=5m", "."}
-	if raceEnabled {
+	if testkit.Race {
 		args = slices.Insert(args, 1, "-race")
 	}
 	cmd := exec.Command("go", args...)

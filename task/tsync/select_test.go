@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/internal/testkit"
 )
 
 func TestSelectWithoutWaiting(t *testing.T) {
@@ -190,7 +192,7 @@ func TestSelectExactlyOnce(t *testing.T) {
 				}
 			})
 			if k%3 == 2 {
-				until(func() bool { return sent.Load() > 0 })
+				testkit.Spin(func() bool { return sent.Load() > 0 })
 				u.cancel(errStop)
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 )
@@ -170,7 +171,7 @@ func TestUnboundedCancelled(t *testing.T) {
 }
 
 func TestUnboundedDoesNotAllocate(t *testing.T) {
-	if raceEnabled || atomicx.Modelled {
+	if testkit.Race || atomicx.Modelled {
 		t.Skip("the explorer's mutexes allocate")
 	}
 	s, err := scheduler.New(scheduler.WithWorkers(1))
