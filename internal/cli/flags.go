@@ -21,7 +21,8 @@ type Flags struct {
 }
 
 // NewFlags returns the flags of a command. The synopsis is the usage line, whose first word is the
-// command's name; about says in lines of its own what the command does. Errors and help go to stderr.
+// command's name; about says in lines of its own what the command does. Errors and help go to
+// stderr.
 func NewFlags(synopsis, about string, stderr io.Writer) *Flags {
 	name, _, _ := strings.Cut(synopsis, " ")
 	f := &Flags{FlagSet: flag.NewFlagSet(name, flag.ContinueOnError)}
@@ -39,8 +40,11 @@ func (f *Flags) IntRange(p *int, name string, value, least, most int, usage stri
 	f.checks = append(f.checks, func() error { return inRange(name, *p, least, most, math.MaxInt) })
 }
 
-// DurationRange defines a flag for a duration from least to most, which may be math.MaxInt64 for no bound.
-func (f *Flags) DurationRange(p *time.Duration, name string, value, least, most time.Duration, usage string) {
+// DurationRange defines a flag for a duration from least to most, which may be math.MaxInt64 for no
+// bound.
+func (f *Flags) DurationRange(
+	p *time.Duration, name string, value, least, most time.Duration, usage string,
+) {
 	f.DurationVar(p, name, value, usage)
 	f.checks = append(f.checks, func() error { return inRange(name, *p, least, most, math.MaxInt64) })
 }
@@ -75,8 +79,9 @@ func Choice[T fmt.Stringer](f *Flags, p *T, name, usage string, choices ...T) {
 	})
 }
 
-// Parse parses the arguments of the command line and checks the ranges. It writes an error to stderr,
-// with the usage, before it returns it. If the user asked for help, the error is flag.ErrHelp.
+// Parse parses the arguments of the command line and checks the ranges. It writes an error to
+// stderr, with the usage, before it returns it. If the user asked for help, the error is
+// flag.ErrHelp.
 func (f *Flags) Parse(args []string) error {
 	if err := f.FlagSet.Parse(args); err != nil {
 		return err // the flag set has written it

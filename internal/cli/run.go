@@ -11,8 +11,8 @@ import (
 	"runtime"
 )
 
-// Main calls run with the arguments and streams of the process, and ends the process with the exit code
-// that run returns. Ctrl-C ends the context; a second Ctrl-C ends the process at once.
+// Main calls run with the arguments and streams of the process, and ends the process with the exit
+// code that run returns. Ctrl-C ends the context; a second Ctrl-C ends the process at once.
 func Main(run func(ctx context.Context, args []string, stdout, stderr io.Writer) int) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	context.AfterFunc(ctx, stop)
@@ -39,8 +39,8 @@ func Code(name string, err error, stderr io.Writer) int {
 	return 1
 }
 
-// ParseCode returns the exit code for an error of Flags.Parse, which has written it already: 0 if the
-// user asked for help, and 2 otherwise.
+// ParseCode returns the exit code for an error of Flags.Parse, which has written it already: 0 if
+// the user asked for help, and 2 otherwise.
 func ParseCode(err error) int {
 	if errors.Is(err, flag.ErrHelp) {
 		return 0
@@ -48,8 +48,8 @@ func ParseCode(err error) int {
 	return 2
 }
 
-// LimitProcs lowers GOMAXPROCS to workers if it is higher, so that no side of a comparison computes on
-// more CPUs than there are workers. The function that it returns undoes that.
+// LimitProcs lowers GOMAXPROCS to workers if it is higher, so that no side of a comparison computes
+// on more CPUs than there are workers. The function that it returns undoes that.
 func LimitProcs(workers int) (undo func()) {
 	old := runtime.GOMAXPROCS(0)
 	if workers >= old {

@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// SourceTree returns the folder that a command works on: the given one or, if that is empty, the source
-// of the Go toolchain. hint tells the user how to give one if there is no toolchain.
+// SourceTree returns the folder that a command works on: the given one or, if that is empty, the
+// source of the Go toolchain. hint tells the user how to give one if there is no toolchain.
 func SourceTree(given, hint string) (string, error) {
 	if given != "" {
 		switch info, err := os.Stat(given); {
@@ -55,8 +55,8 @@ func Unreadable(path string, err error) error {
 	return fmt.Errorf("cannot read %s: %w", path, err)
 }
 
-// Tell writes the problems that a command goes on after, in order, and counts those that come after the
-// first ten.
+// Tell writes the problems that a command goes on after, in order, and counts those that come after
+// the first ten.
 func Tell(name string, problems []error, stderr io.Writer) {
 	const most = 10
 	texts := make([]string, len(problems))

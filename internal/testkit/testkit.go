@@ -1,5 +1,5 @@
-// Package testkit is what the tests of several packages share: how they wait for a condition, how much
-// they do where time is dear, and whether the race detector is on. Only tests import it.
+// Package testkit is what the tests of several packages share: how they wait for a condition, how
+// much they do where time is dear, and whether the race detector is on. Only tests import it.
 package testkit
 
 import (
@@ -12,21 +12,22 @@ import (
 	"github.com/heddle-go/heddle/internal/selfexec"
 )
 
-// Patience is how long something may take before a test calls it hung. No test waits for it to pass.
+// Patience is how long something may take before a test calls it hung. No test waits for it to
+// pass.
 const Patience = 5 * time.Minute
 
-// Spin waits until cond holds, and gives way to other goroutines in between. It takes no time from a
-// clock, so it works in a synctest bubble, and a task that calls it keeps its worker. It waits without
-// bound: a test that hangs here is ended by its own limit or that of go test.
+// Spin waits until cond holds, and gives way to other goroutines in between. It takes no time from
+// a clock, so it works in a synctest bubble, and a task that calls it keeps its worker. It waits
+// without bound: a test that hangs here is ended by its own limit or that of go test.
 func Spin(cond func() bool) {
 	for !cond() {
 		runtime.Gosched()
 	}
 }
 
-// Until waits until cond, which others bring about, holds. It calls cond on the caller's goroutine, soon
-// at first and then about every millisecond. If cond does not hold for all the Patience, Until ends the
-// process by Hangs.
+// Until waits until cond, which others bring about, holds. It calls cond on the caller's goroutine,
+// soon at first and then about every millisecond. If cond does not hold for all the Patience, Until
+// ends the process by Hangs.
 func Until(t testing.TB, what string, cond func() bool) {
 	t.Helper()
 	pause := 10 * time.Microsecond
@@ -40,8 +41,8 @@ func Until(t testing.TB, what string, cond func() bool) {
 	}
 }
 
-// Hangs reports that the test hangs in what, with the stacks of all goroutines, and ends the process. A
-// failure of the test alone would not do, because a hung scheduler hangs its Cleanup.
+// Hangs reports that the test hangs in what, with the stacks of all goroutines, and ends the
+// process. A failure of the test alone would not do, because a hung scheduler hangs its Cleanup.
 func Hangs(t testing.TB, what string) {
 	buf := make([]byte, 1<<20)
 	fmt.Fprintf(os.Stderr, "--- FAIL: %s: %s hangs\n%s\n", t.Name(), what, buf[:runtime.Stack(buf, true)])
