@@ -13,8 +13,8 @@ import (
 // A runner runs one row once. In a row that runs several sides, round decides which side begins.
 type runner func(ctx context.Context, r row, benchtime string, round int) (metrics, error)
 
-// collect runs all groups in each round, until ctx ends. The error says how many runs have failed and
-// names the first row. Progress goes to stderr.
+// collect runs all groups in each round, until ctx ends. Its error says how many runs failed, and
+// names the first row that failed. Progress goes to stderr.
 func collect(ctx context.Context, gs []*group, set settings, run runner, e *estimate, stderr io.Writer) error {
 	for _, g := range gs {
 		for _, s := range g.all() {
@@ -58,8 +58,8 @@ func collect(ctx context.Context, gs []*group, set settings, run runner, e *esti
 	return first
 }
 
-// An estimate knows which row runs and about how long the rest will take. Its methods may be called by
-// several goroutines.
+// An estimate knows which row runs, and about how much time is left. Several goroutines may call its
+// methods.
 type estimate struct {
 	now func() time.Time
 
@@ -112,8 +112,8 @@ func (e *estimate) done(name string) {
 	r.took, r.ran = e.now().Sub(e.started), true
 }
 
-// left estimates the time that the rest takes. A row takes as long as the last time, or as long as the
-// others did on average. The caller holds mu.
+// left estimates the time that is left. It assumes that a row takes as long as it took last time, or
+// else as long as the other rows took on average. The caller holds mu.
 func (e *estimate) left() (time.Duration, bool) {
 	var sum, known time.Duration
 	unknown, n := 0, 0

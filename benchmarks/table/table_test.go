@@ -151,7 +151,7 @@ func ns(times ...float64) (ms []metrics) {
 	return ms
 }
 
-// steady is an estimate whose clock moves by a second at each look.
+// steady returns an estimate whose clock moves on by a second at each look.
 func steady() *estimate {
 	now := time.Unix(0, 0)
 	return newEstimate(func() time.Time {

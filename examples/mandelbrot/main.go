@@ -61,8 +61,8 @@ file, and shows how long each took.`, stderr)
 	return set, err
 }
 
-// render does the work: it renders the image by each side in turn, compares the pixels, reports and
-// writes the file. It opens the file first, so that a mistyped name is an error before a long rendering.
+// render renders the image by each side in turn, compares the pixels, prints the report and writes
+// the file. It opens the file first, so that a wrong name shows before the long rendering.
 func render(set settings, stdout, stderr io.Writer) error {
 	// O_TRUNC is left out, so that a failed rendering leaves the old content in the file.
 	file, err := os.OpenFile(set.out, os.O_WRONLY|os.O_CREATE, 0o666)
@@ -70,7 +70,7 @@ func render(set settings, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer file.Close() // again, after success, which does no harm
-	// Equal parallelism: no side computes on more CPUs than there are workers.
+	// For a fair comparison, no side may compute on more CPUs than there are workers.
 	defer cli.LimitProcs(set.workers)()
 	fmt.Fprintf(stdout, "rendering %d x %d pixels, up to %d iterations each, workers=%d\n", set.width, set.height, set.depth, set.workers)
 	var first *image.RGBA

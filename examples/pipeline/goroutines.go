@@ -9,7 +9,7 @@ import (
 	"github.com/heddle-go/heddle/internal/cli"
 )
 
-// onGoroutines is the same pipeline on goroutines and native channels.
+// onGoroutines runs the same pipeline on goroutines and native channels.
 func onGoroutines(ctx context.Context, set settings, bar *cli.Counter) (*pass, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

@@ -12,8 +12,8 @@ import (
 	"github.com/heddle-go/heddle/task/tsync"
 )
 
-// onHeddle runs the pipeline on tasks. Each stage is a group of its own, inside one group for all: whatever fails, or ends ctx, cancels
-// them all.
+// onHeddle runs the pipeline on tasks. Each stage is a group of its own, and one outer group holds
+// all of them. So a failure in one stage, or the end of ctx, cancels all stages.
 func onHeddle(ctx context.Context, set settings, bar *cli.Counter) (*pass, error) {
 	sched, err := scheduler.New(scheduler.WithWorkers(set.workers), scheduler.WithPinning(set.pinning))
 	if err != nil {

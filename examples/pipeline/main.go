@@ -74,7 +74,7 @@ func compare(ctx context.Context, set settings, stdout, stderr io.Writer) error 
 		return err
 	}
 	set.root = root
-	// Equal parallelism: neither side computes on more CPUs than there are workers.
+	// For a fair comparison, no side may compute on more CPUs than there are workers.
 	defer cli.LimitProcs(set.workers)()
 	fmt.Fprintf(stdout, "hashing the files under %s\n", root)
 	sides := []struct {

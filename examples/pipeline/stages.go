@@ -124,7 +124,7 @@ func hashOf(data []byte, checkpoint func()) (sum [sha256.Size]byte) {
 	return sum
 }
 
-// keep is what the last stage does with a file.
+// keep adds a file to the result. It is the work of the last stage.
 func (p *pass) keep(s sum, bar *cli.Counter) {
 	start := time.Now()
 	p.sums = append(p.sums, s)

@@ -10,8 +10,8 @@ import (
 	"github.com/heddle-go/heddle/internal/cli"
 )
 
-// list returns the .go files under root. Folders and links in it that cannot be read are
-// problems, which do not stop the search.
+// list returns the .go files under root. If it cannot read a folder or a link, it records a problem
+// and goes on.
 func list(root string) (files []string, problems []error, err error) {
 	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		switch {

@@ -9,7 +9,7 @@ import (
 	"github.com/heddle-go/heddle/internal/cli"
 )
 
-// onGoroutines indexes the files with one goroutine each.
+// onGoroutines indexes the files with one goroutine for each.
 func onGoroutines(files []string, p *cli.Counter) pass {
 	defer p.Stop()
 	tallies := &bank{}
@@ -27,8 +27,8 @@ func onGoroutines(files []string, p *cli.Counter) pass {
 	return pass{found: tallies.total(), took: time.Since(start)}
 }
 
-// byIndex indexes the files with as many goroutines as there are workers, which take the next file each time. That is what one writes to
-// avoid a goroutine a file.
+// byIndex indexes the files with as many goroutines as workers. Each takes the next file when it
+// has finished one. This is the usual way to avoid one goroutine for each file.
 func byIndex(files []string, set settings, p *cli.Counter) pass {
 	defer p.Stop()
 	tallies := &bank{}

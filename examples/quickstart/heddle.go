@@ -18,8 +18,8 @@ type pass struct {
 	stats scheduler.Stats // the scheduler's counters, if a scheduler did the pass
 }
 
-// onHeddle indexes the files with one task each: a first task starts the others, which
-// idle workers then steal from its queue, and joins them.
+// onHeddle indexes the files with one task for each. A first task starts the others and waits for
+// them. Idle workers steal them from its worker's queue.
 func onHeddle(files []string, set settings, p *cli.Counter) (pass, error) {
 	defer p.Stop()
 	sched, err := scheduler.New(scheduler.WithWorkers(set.workers), scheduler.WithPinning(set.pinning))

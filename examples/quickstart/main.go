@@ -84,7 +84,7 @@ func index(set settings, stdout, stderr io.Writer) error {
 		return fmt.Errorf("there are no .go files under %s: nothing to index", root)
 	}
 
-	// Equal parallelism: neither side computes on more CPUs than there are workers.
+	// For a fair comparison, no side may compute on more CPUs than there are workers.
 	defer cli.LimitProcs(set.workers)()
 
 	fmt.Fprintf(stdout, "indexing %d .go files under %s\n", len(files), root)

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// same checks that two passes have found the same.
+// same returns an error if two passes have found different things.
 func same(a, b *tally) error {
 	key := func(t *tally) [6]int64 {
 		return [6]int64{int64(t.files), int64(t.lines), int64(t.idents), t.bytes, int64(len(t.names)), int64(len(t.words))}

@@ -106,10 +106,9 @@ func countLines(src []byte) (n int) {
 	return n
 }
 
-// unreadable is the message for a file or folder that could not be read.
-// A bank lends tallies, each to one task at a time, so that there are about as many as
-// workers, and not one a file to merge at the end. The lock is held for a few instructions;
-// a task that waited for long should park instead.
+// A bank lends tallies, each to one task at a time. So there are about as many tallies as workers
+// to merge at the end, and not one for each file. The lock is held for a few instructions only. A
+// task that had to wait longer should park instead.
 type bank struct {
 	mu   sync.Mutex
 	free []*tally

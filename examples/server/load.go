@@ -128,8 +128,8 @@ func measure(ctx context.Context, set settings, j job) (float64, error) {
 	return float64(n) / took.Seconds(), nil
 }
 
-// underLoad sends requests at a rate for the settings' length, and then stops the service; or, if early, stops it after
-// half of that, while the load goes on.
+// underLoad sends requests at the given rate for the length in the settings, and then stops the
+// service. If early is set, it stops the service after half of that time, and the load goes on.
 func underLoad(ctx context.Context, s *service, set settings, j job, rate float64, early bool, name string, stderr io.Writer) (*result, error) {
 	c := newClient(s, j)
 	interval := time.Duration(float64(time.Second) / rate)

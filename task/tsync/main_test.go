@@ -180,12 +180,12 @@ func length[T any](mu sync.Locker, q *queue[T]) int {
 	return n
 }
 
-// untilWaiting waits until n wait in q.
+// untilWaiting waits until n waiters stand in q.
 func untilWaiting[T any](mu sync.Locker, q *queue[T], n int) {
 	testkit.Spin(func() bool { return length(mu, q) == n })
 }
 
-// scale makes n smaller where time is dear.
+// scale reduces n where the tests run slowly.
 func scale(n int) int { return testkit.Scale{Race: 5, Short: 5, Emulated: 2, Least: 10}.Of(n) }
 
 func requirePanics(t *testing.T, text string, f func()) {

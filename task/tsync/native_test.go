@@ -119,7 +119,7 @@ func TestSelectNativeExactlyOnce(t *testing.T) {
 				}
 			})
 		}
-		// Half of the receivers are cancelled while they are served.
+		// Half of the receivers are cancelled while they are being served.
 		testkit.Spin(func() bool { return sent.Load() > 0 })
 		us[0].cancel(errStop)
 		us[1].cancel(errStop)
