@@ -124,15 +124,17 @@ func (b *blocked) takeOut() bool {
 	return b.Leave()
 }
 
-// enter counts a task that is submitted from outside, and reports whether it is accepted.
+// enter counts a task that is submitted from outside, and reports whether it is accepted. It panics
+// if s was not made by New.
 //
-// It counts before it looks at the phase; Shutdown and Close set the phase before they look at
-// the count. So either the task is refused or it is waited for.
+// It counts before it looks at the phase. Shutdown and Close set the phase before they look at the
+// count. So either the task is refused or they wait for it.
 func (s *Scheduler) enter() bool {
 	s.live.Add(1)
 	if s.phase.Load() == phaseOpen {
 		return true
 	}
+	s.check()
 	s.exit()
 	return false
 }
@@ -177,7 +179,7 @@ func (s *Scheduler) enterRequest(by context.Context, fn any, x *rt.Extra) (*rt.T
 		d, gen := s.admit(fn, x)
 		return d, gen, nil
 	}
-	d := q.descs.take(&s.descs, x)
+	d := q.freeTasks.Take(&s.taskPool, x)
 	d.Start(fn, x)
 	gen := d.Gen()
 	q.accept(d) // (P1)
@@ -201,7 +203,7 @@ func (s *Scheduler) admit(fn any, x *rt.Extra) (*rt.Task, uint32) {
 func (s *Scheduler) prepare(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	q := &s.inj
 	q.mu.Lock()
-	d := q.descs.take(&s.descs, x)
+	d := q.freeTasks.Take(&s.taskPool, x)
 	q.mu.Unlock()
 	// Attach may cancel at once, so the descriptor must be alive.
 	d.Start(fn, x)

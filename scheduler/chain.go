@@ -204,7 +204,7 @@ func (w *worker) validSlow(d *rt.Task) *rt.Task {
 	}
 	w.stale = max(0, w.stale-1)
 	if pool {
-		w.descs.put(&w.s.descs, d)
+		w.freeTasks.Put(&w.s.taskPool, d)
 	}
 	return nil
 }

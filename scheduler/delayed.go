@@ -48,7 +48,7 @@ func (s *Scheduler) enterLate() bool {
 func (s *Scheduler) admitDelayed(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	q := &s.inj
 	q.mu.Lock()
-	d := q.descs.take(&s.descs, x)
+	d := q.freeTasks.Take(&s.taskPool, x)
 	q.accepted.Store(q.accepted.Load() + 1)
 	q.mu.Unlock()
 	d.Start(fn, x)

@@ -27,7 +27,7 @@ func (s *Scheduler) Dump(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	now := s.now()
 	var n census
-	for d := range s.descs.all() {
+	for d := range s.taskPool.All() {
 		if v, ok := s.view(d); ok {
 			n.add(v)
 			v.print(b, now)
@@ -45,7 +45,7 @@ func (s *Scheduler) DumpGroups(w io.Writer) error {
 	now := s.now()
 	var n census
 	groups := map[groupKey]*group{}
-	for d := range s.descs.all() {
+	for d := range s.taskPool.All() {
 		v, ok := s.view(d)
 		if !ok {
 			continue

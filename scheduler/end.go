@@ -81,7 +81,7 @@ func (w *worker) finish(d *rt.Task, e rt.End) {
 	waiters, free := d.Finish(e)
 	switch {
 	case free:
-		w.descs.put(&w.s.descs, d)
+		w.freeTasks.Put(&w.s.taskPool, d)
 	case d.Gen() == gen: // it is Done for good
 		x = d.Extra() // which may have come at the last moment
 	}

@@ -226,7 +226,7 @@ func (w *worker) adopt(f *rt.Frame) *rt.Task {
 		return nil
 	}
 	x := stolenExtra(f)
-	d := w.descs.take(&w.s.descs, x)
+	d := w.freeTasks.Take(&w.s.taskPool, x)
 	w.live++
 	w.n.spawned++
 	beginStolen(d, f, x)

@@ -6,6 +6,7 @@ import (
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/list"
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/taskpool"
 )
 
 // An injector is the queue for everything that does not come from a worker: tasks
@@ -23,9 +24,9 @@ type injector struct {
 	low   fifo
 
 	// Under mu too, so that one lock serves both for a submission.
-	descs    descList       // free descriptors
-	accepted atomicx.Uint64 // submissions so far; read by anybody
-	adm      *admission     // submissions that have not started; nil without a limit
+	freeTasks taskpool.List
+	accepted  atomicx.Uint64 // submissions so far; read by anybody
+	adm       *admission     // submissions that have not started; nil without a limit
 
 	// ranked is the number of queued high tasks times 2^32, plus that of low ones. Written under mu; every worker looks
 	// at it whenever it takes a task, so it has its line to itself: where all tasks are normal nobody writes it.

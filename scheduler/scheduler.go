@@ -15,6 +15,7 @@ import (
 	"github.com/heddle-go/heddle/internal/fiber"
 	"github.com/heddle-go/heddle/internal/preempt"
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/taskpool"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -36,7 +37,7 @@ type Scheduler struct {
 	inj       injector
 	idle      idleSet
 	timers    timers
-	descs     descPool
+	taskPool  taskpool.Pool
 	cohorts   rt.Cohorts // tasks under contexts
 	fiberPool fiberPool
 	block     blockers
@@ -67,9 +68,9 @@ type Scheduler struct {
 }
 
 // The phases of a scheduler's life, in order. ARCHITECTURE.md, "Shutting down", says what
-// each allows.
+// each allows. The zero Scheduler is in none of them.
 const (
-	phaseOpen     = iota
+	phaseOpen     = 1 + iota
 	phaseDraining // no submissions from outside; tasks go on and may start others
 	phaseClosed   // tasks are cancelled; none starts
 )
@@ -101,6 +102,7 @@ func newScheduler(cfg config) (s *Scheduler, err error) {
 		quiet:  make(chan struct{}),
 		closed: make(chan struct{}),
 	}
+	s.phase.Store(phaseOpen)
 	if cfg.pinning == CPUs {
 		if s.cpus, err = allowedCPUs(); err != nil {
 			return nil, err
@@ -112,7 +114,7 @@ func newScheduler(cfg config) (s *Scheduler, err error) {
 		return rt.HandleOf(d, gen).CancelFor(err, cause)
 	}
 	s.cohorts.Queue = s.injectAll
-	s.descs.nobody = &rt.Worker{Shared: &s.home}
+	s.taskPool.Init(&rt.Worker{Shared: &s.home})
 	if cfg.queueLimit > 0 {
 		s.inj.adm = &admission{limit: cfg.queueLimit, policy: cfg.queuePolicy, wake: s.wakeBlocked}
 	}
@@ -172,7 +174,7 @@ func (s *Scheduler) logger() *slog.Logger {
 // when there is a limit and the queue is full.
 func (s *Scheduler) Go(fn func(c *task.Ctx), opts ...task.Option) task.Task {
 	if s == nil {
-		panic(nilScheduler) // of the zero Scheduler descs knows
+		panic(nilScheduler) // enter panics for the zero Scheduler
 	}
 	if fn == nil {
 		panic("scheduler: Go with a nil function")

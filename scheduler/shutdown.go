@@ -104,7 +104,7 @@ func (s *Scheduler) Close() error {
 	s.check()
 	if s.phase.Swap(phaseClosed) != phaseClosed {
 		s.refuseBlocked()
-		for d := range s.descs.all() {
+		for d := range s.taskPool.All() {
 			if d.Close() {
 				s.inject(d)
 			}
@@ -191,7 +191,7 @@ func (s *Scheduler) quitWorkers() {
 
 // unfinished returns the tasks that have not ended.
 func (s *Scheduler) unfinished() (ts []task.Task) {
-	for d := range s.descs.all() {
+	for d := range s.taskPool.All() {
 		if st := d.Status(); st.InUse() {
 			ts = append(ts, handleOf(d, d.Gen()))
 		}

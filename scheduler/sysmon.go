@@ -203,7 +203,7 @@ func (s *Scheduler) adopt(f *rt.Frame) *rt.Task {
 	x := stolenExtra(f)
 	q := &s.inj
 	q.mu.Lock()
-	d := q.descs.take(&s.descs, x)
+	d := q.freeTasks.Take(&s.taskPool, x)
 	q.accepted.Store(q.accepted.Load() + 1)
 	q.mu.Unlock()
 	beginStolen(d, f, x)

@@ -44,7 +44,7 @@ func (s *Scheduler) Tasks() iter.Seq[TaskInfo] {
 	s.check()
 	return func(yield func(TaskInfo) bool) {
 		now := s.now()
-		for d := range s.descs.all() {
+		for d := range s.taskPool.All() {
 			if v, ok := s.view(d); ok && !yield(v.info(now)) {
 				return
 			}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/heddle-go/heddle/internal/deque"
 	"github.com/heddle-go/heddle/internal/fiber"
+	"github.com/heddle-go/heddle/internal/taskpool"
 )
 
 // What a burst of tasks leaves behind is given back: sysmon ends the fiberPool and drops the descriptors that no worker has needed
@@ -106,7 +107,7 @@ func (s *Scheduler) reviewPools(now int64, quiet bool) {
 	// If a quiet window did not end any, although all fiberPool were to be ended, the rest cannot be: strangers sleep in their slots.
 	stuck := quiet && t.all && t.had > 0 && t.gave == 0
 	t.quiet, t.wakes = s.idle.asleep(), s.wakes.Load()
-	batches, more := s.descs.trim(quiet)
+	batches, more := s.taskPool.Trim(quiet)
 	s.timers.trim()
 	if quiet && s.ask(t.gave > 0 || batches > 0) {
 		more = true
@@ -141,7 +142,7 @@ func (s *Scheduler) ask(burst bool) (any bool) {
 	}
 	if burst {
 		s.inj.mu.Lock()
-		s.inj.descs = descList{}
+		s.inj.freeTasks = taskpool.List{}
 		s.inj.mu.Unlock()
 	}
 	return any
@@ -169,7 +170,7 @@ func (w *worker) trimOwn() {
 func (w *worker) giveBack() {
 	w.s.fiberPool.put(w.idleLoopers...)
 	w.idleLoopers = nil
-	w.descs = descList{}
+	w.freeTasks = taskpool.List{}
 	w.Forget()
 }
 

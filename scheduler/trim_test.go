@@ -121,10 +121,10 @@ func TestABurstIsGivenBack(t *testing.T) {
 		require.True(t, done, "there is more to give back after ten seconds")
 		p := &s.fiberPool
 		require.LessOrEqual(t, len(p.idle)+len(p.retired)+p.reaper.Len(), n, "idle fibers; a worker's base may sleep in a slot")
-		require.Zero(t, len(s.descs.full)*batchSize, "free descriptors")
+		require.Zero(t, s.taskPool.Free(), "free descriptors")
 		for _, w := range s.workers() {
 			require.Empty(t, w.idleLoopers)
-			require.Empty(t, w.descs.free)
+			require.Zero(t, w.freeTasks.Len())
 		}
 		require.LessOrEqual(t, runtime.NumGoroutine(), before+2*n+2, "goroutines")
 		require.NoError(t, s.Go(func(*task.Ctx) {}).Wait())

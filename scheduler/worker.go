@@ -14,6 +14,7 @@ import (
 	"github.com/heddle-go/heddle/internal/label"
 	"github.com/heddle-go/heddle/internal/preempt"
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/taskpool"
 )
 
 // A worker is one pinned thread and its queues. Its fields are grouped by who
@@ -39,7 +40,7 @@ type worker struct {
 	body        func(yield func(struct{}) bool) // of its fiberPool' fibers
 	needLooper  bool                            // the base is switched to for making a loopFiber, not for ending
 	handoff     *rt.Task                        // what the loopFiber that is switched to has to run; nil: look for something
-	descs       descList
+	freeTasks   taskpool.List
 	rng         *rand.Rand
 	tick        uint32 // counts looks for work
 	nextRun     int    // dispatches of woken tasks from the next slot in a row
@@ -130,7 +131,7 @@ func (w *worker) Spawn(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	if under {
 		w.s.cohorts.Hold(x) // may panic
 	}
-	d := w.descs.take(&w.s.descs, x)
+	d := w.freeTasks.Take(&w.s.taskPool, x)
 	d.Spawned(fn, x)
 	gen := d.Gen()
 	w.live++

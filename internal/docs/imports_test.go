@@ -49,6 +49,7 @@ var arrows = map[string][]string{
 	"benchmarks/...": {
 		"scheduler", "scheduler/...", "task", "task/...", "deque", "preempt", "benchmarks/...", "internal/cli",
 	},
+	"internal/taskpool": {"internal/rt"},
 }
 
 // others are the packages outside of the module and the standard library that the module may

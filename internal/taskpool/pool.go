@@ -1,0 +1,193 @@
+package taskpool
+
+import (
+	"iter"
+	"slices"
+	"sync"
+	"weak"
+
+	"github.com/heddle-go/heddle/internal/rt"
+)
+
+// batchSize is how many descriptors move between the tiers at once. The allocator puts 8 bytes in
+// front of an object with pointers, so a chunk of 63 fills one 4 KB size class, and its descriptors
+// are aligned to cache lines.
+const batchSize = 63
+
+type (
+	chunk struct {
+		_ [56]byte
+		d [batchSize]rt.Task
+	}
+	batch [batchSize]*rt.Task
+)
+
+// A Pool holds the free descriptors that the lists of one scheduler share. Init prepares it. Its
+// methods may be called by any goroutine; they block only for the pool's short lock.
+type Pool struct {
+	nobody *rt.Worker // stands for the worker of a task that has not run
+
+	mu     sync.Mutex
+	full   []*batch // of free descriptors
+	empty  []*batch
+	low    int // the least length of full since the last Trim
+	chunks []weak.Pointer[chunk]
+	prune  int // drop dead pointers when chunks is this long
+}
+
+// Init prepares p. Until a descriptor's task runs for the first time, nobody stands for its worker.
+// Init is called once, before p is shared.
+func (p *Pool) Init(nobody *rt.Worker) { p.nobody = nobody }
+
+// fill appends a batch of free descriptors to list. They may have served before.
+func (p *Pool) fill(list []*rt.Task) []*rt.Task {
+	p.mu.Lock()
+	if n := len(p.full) - 1; n >= 0 {
+		b := p.full[n]
+		p.full[n] = nil
+		p.full = p.full[:n]
+		p.low = min(p.low, n)
+		list = append(list, b[:]...)
+		p.empty = append(p.empty, b)
+		p.mu.Unlock()
+		return list
+	}
+	p.mu.Unlock()
+	return p.grow(list)
+}
+
+// grow is fill with descriptors of a new chunk, which have not served.
+func (p *Pool) grow(list []*rt.Task) []*rt.Task {
+	c := new(chunk)
+	for i := range c.d {
+		c.d[i].Init(p.nobody)
+		list = append(list, &c.d[i])
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.chunks) >= p.prune {
+		live := p.chunks[:0]
+		for _, w := range p.chunks {
+			if w.Value() != nil {
+				live = append(live, w)
+			}
+		}
+		clear(p.chunks[len(live):])
+		p.chunks = live
+		p.prune = max(64, 2*len(live))
+	}
+	p.chunks = append(p.chunks, weak.Make(c))
+	return list
+}
+
+// put takes over a batch of free descriptors. The caller keeps the slice.
+func (p *Pool) put(ds []*rt.Task) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var b *batch
+	if n := len(p.empty) - 1; n >= 0 {
+		b, p.empty = p.empty[n], p.empty[:n]
+	} else {
+		b = new(batch)
+	}
+	copy(b[:], ds)
+	p.full = append(p.full, b)
+}
+
+// Trim leaves batches that no list has needed since the last call to the garbage collector: all of
+// them, or half. It returns how many it has left, and whether p still has any.
+func (p *Pool) Trim(all bool) (n int, more bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n = p.low; !all {
+		n = (n + 1) / 2
+	}
+	p.full = slices.Delete(p.full, 0, n)
+	if cap(p.full) > 4*len(p.full) {
+		p.full = slices.Clone(p.full)
+	}
+	p.empty = nil
+	p.low = len(p.full)
+	if n > 0 {
+		p.prune = 0 // many of the chunks will be dead when the next one is made
+	}
+	return n, p.low > 0
+}
+
+// Free returns how many free descriptors p holds; those in lists are not among them.
+func (p *Pool) Free() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.full) * batchSize
+}
+
+// All returns an iterator over every descriptor of the pool and its lists, in whatever state it is.
+// Tasks may start, move and end meanwhile.
+func (p *Pool) All() iter.Seq[*rt.Task] {
+	return func(yield func(d *rt.Task) bool) {
+		p.mu.Lock()
+		chunks := append([]weak.Pointer[chunk](nil), p.chunks...)
+		p.mu.Unlock()
+		for _, w := range chunks {
+			c := w.Value()
+			if c == nil {
+				continue
+			}
+			for i := range c.d {
+				if !yield(&c.d[i]) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// A List is a list of free descriptors that has one owner, and holds at most two batches. Its zero
+// value is empty. Only the owner may call its methods.
+type List struct {
+	free  []*rt.Task
+	fresh []*rt.Task // have not served; for tasks under contexts
+}
+
+// Take returns a free descriptor for a task with extension x, which may be nil. If the task is
+// under a context, the descriptor has never served, because another goroutine may keep the context
+// of a task beyond the task's end: see rt.Task.Escape.
+func (l *List) Take(p *Pool, x *rt.Extra) *rt.Task {
+	if !x.HasContext() {
+		return l.get(p)
+	}
+	if len(l.fresh) == 0 {
+		l.fresh = p.grow(l.fresh)
+	}
+	n := len(l.fresh) - 1
+	d := l.fresh[n]
+	l.fresh[n] = nil
+	l.fresh = l.fresh[:n]
+	return d
+}
+
+// get is Take for a task without a context.
+func (l *List) get(p *Pool) *rt.Task {
+	if len(l.free) == 0 {
+		if l.free == nil {
+			l.free = make([]*rt.Task, 0, 2*batchSize)
+		}
+		l.free = p.fill(l.free)
+	}
+	n := len(l.free) - 1
+	d := l.free[n]
+	l.free = l.free[:n]
+	return d
+}
+
+// Put takes back d, whose task has ended and which no handle refers to any more.
+func (l *List) Put(p *Pool, d *rt.Task) {
+	if len(l.free) >= 2*batchSize {
+		p.put(l.free[batchSize:])
+		l.free = l.free[:batchSize]
+	}
+	l.free = append(l.free, d)
+}
+
+// Len returns how many descriptors l holds.
+func (l *List) Len() int { return len(l.free) + len(l.fresh) }
