@@ -11,20 +11,14 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// Launch implements rt.Timers: a task that a timer starts counts as started by the tasks there are. So it is accepted until
-// all have ended, after Shutdown too: one of them may wait for it.
-func (q *timers) Launch(fn any, x *rt.Extra) (*rt.Task, uint32) {
-	s := q.sched
-	if x != nil {
-		s.cohorts.Hold(x)
+// launch starts fn as a task on behalf of a timer, unless all tasks have ended and none can come. The
+// scheduler's tasks count as the ones that start it, after Shutdown too, because one of them may wait
+// for it.
+func (s *Scheduler) launch(fn any) {
+	if s.enterLate() {
+		d, _ := s.admitDelayed(fn, nil)
+		s.inject(d)
 	}
-	if !s.enterLate() {
-		x.Drop()
-		return nil, 0
-	}
-	d, gen := s.admitDelayed(fn, x)
-	s.inject(d)
-	return d, gen
 }
 
 // enterLate is enter for a task that a timer starts. quiesce looks at the count and closes quiet under the same
@@ -187,7 +181,7 @@ func (s *Scheduler) GoEvery(d time.Duration, fn func(c *task.Ctx), opts ...task.
 	}
 	p := &periodic{s: s, fn: fn, start: s.timers.Now(), every: int64(d)}
 	p.timer.Fresh = true
-	ps := &s.timers.periodics
+	ps := &s.periodic
 	ps.mu.Lock()
 	if ps.all == nil {
 		ps.all = make(map[*periodic]struct{})
@@ -203,7 +197,7 @@ func (s *Scheduler) GoEvery(d time.Duration, fn func(c *task.Ctx), opts ...task.
 
 // ended is called when the task has.
 func (p *periodic) ended() {
-	ps := &p.s.timers.periodics
+	ps := &p.s.periodic
 	ps.mu.Lock()
 	delete(ps.all, p)
 	ps.mu.Unlock()
@@ -252,7 +246,7 @@ func (p *periodic) wait(d *rt.Task) bool {
 	}
 	q := &p.s.timers
 	k := (q.Now() - p.start) / p.every
-	if q.armWhileOpen(&p.timer, rt.After(p.start, time.Duration(k+1)*time.Duration(p.every)), p.s.phase.Load) {
+	if p.armWhileOpen(rt.After(p.start, time.Duration(k+1)*time.Duration(p.every))) {
 		d.Host().Park(d, rt.WaitTimer.Park(rt.ForWake))
 		if d.Woken() {
 			return true
@@ -265,10 +259,10 @@ func (p *periodic) wait(d *rt.Task) bool {
 	return false
 }
 
-// armWhileOpen arms the timer of a periodic task (P1), and reports whether the scheduler was open after that (P2).
-func (q *timers) armWhileOpen(t *rt.Timer, when int64, phase func() int32) bool {
-	q.Arm(t, when)
-	return phase() == phaseOpen
+// armWhileOpen arms the task's timer (P1), and reports whether the scheduler was open after that (P2).
+func (p *periodic) armWhileOpen(when int64) bool {
+	p.s.timers.Arm(&p.timer, when)
+	return p.s.phase.Load() == phaseOpen
 }
 
 // end ends the task if it is between two runs.
@@ -284,12 +278,12 @@ func (p *periodic) end() {
 
 // endPeriodic ends the periodic tasks, when there are to be no further runs.
 func (s *Scheduler) endPeriodic() {
-	s.timers.periodics.mu.Lock()
+	s.periodic.mu.Lock()
 	var all []*periodic
-	for p := range s.timers.periodics.all {
+	for p := range s.periodic.all {
 		all = append(all, p)
 	}
-	s.timers.periodics.mu.Unlock()
+	s.periodic.mu.Unlock()
 	for _, p := range all {
 		p.end() // (S2)
 	}

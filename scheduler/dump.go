@@ -156,7 +156,7 @@ func (s *Scheduler) only(n int) (yes bool) {
 var phaseText = [...]string{phaseOpen: "open", phaseDraining: "shutting down", phaseClosed: "closed"}
 
 func (n *census) print(b *bufio.Writer, s *Scheduler) {
-	timers := s.timers.len()
+	timers := s.timers.Len()
 	state := phaseText[s.phase.Load()]
 	if s.pause.on.Load() {
 		state += ", paused"

@@ -13,17 +13,8 @@ func (s *Scheduler) Admit(by context.Context, fn any, x *rt.Extra) (*rt.Task, ui
 
 // PendingTimers returns how many timers are armed, and how many are queued: those, and others that were disarmed.
 func (s *Scheduler) PendingTimers() (armed, queued int) {
-	q := &s.timers
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.drain()
-	q.settle()
-	for _, e := range q.heap {
-		if !e.t.Spent() {
-			armed++
-		}
-	}
-	return armed, len(q.heap)
+	armed = s.timers.Len()
+	return armed, s.timers.Size()
 }
 
 // ReadyGoroutines returns how many goroutines workers owe a P, and Live how many tasks and jobs have not ended.

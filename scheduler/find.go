@@ -64,7 +64,7 @@ func (w *worker) pick() *rt.Task {
 	if d := w.takeInjected(int(w.s.inj.n.Load())/w.s.Workers() + 1); d != nil {
 		return d
 	}
-	if w.s.timers.first.Load() != 0 {
+	if w.s.timers.First() != 0 {
 		w.expireSome(w.s.now())
 		if d := w.pop(); d != nil {
 			return d
@@ -118,22 +118,26 @@ func (w *worker) pickFair() *rt.Task {
 // next. (At the back of that queue, each of 100,000 that sleep once would need a stack before the first ended.)
 func (w *worker) pickDue(now int64) (d *rt.Task) {
 	q := &w.s.timers
-	if !q.due(now) || w.dueRun >= maxDueRun || w.s.inj.ranked.Load() != 0 || w.halting() || !q.mu.TryLock() {
+	if !q.Due(now) || w.dueRun >= maxDueRun || w.s.inj.ranked.Load() != 0 || w.halting() {
 		w.dueRun = 0
 		return w.pick()
 	}
-	w.dueRun++
-	q.fire(now, w.ringing[:1], func(r *rt.Task) {
+	fired := q.ExpireOne(now, w.ringing, func(r *rt.Task) {
 		if isRanked(r) {
 			w.push(r)
 		} else {
 			d = r
 		}
 	})
+	if !fired {
+		w.dueRun = 0
+		return w.pick()
+	}
+	w.dueRun++
 	if d == nil {
 		return w.pick()
 	}
-	if q.due(now) {
+	if q.Due(now) {
 		w.s.wakeOne()
 	}
 	return d
@@ -149,7 +153,7 @@ func (w *worker) fair() (d *rt.Task, stop bool) {
 	if w.tick%(16*fairTick) == 0 {
 		w.checkThread()
 	}
-	if w.s.timers.first.Load() != 0 {
+	if w.s.timers.First() != 0 {
 		w.expireSome(w.s.now())
 	}
 	return w.passedOver(w.tick/fairTick%2 == 0), false
@@ -202,18 +206,13 @@ func (w *worker) takeInjected(most int) *rt.Task {
 }
 
 func (w *worker) expireTimers(now int64) {
-	if w.s.timers.due(now) {
-		w.s.timers.expire(now, w.ringing, w.push)
+	if w.s.timers.Due(now) {
+		w.s.timers.Expire(now, w.ringing, w.push)
 	}
 }
 
-// expireSome fires one batch. More than the worker has to do until it looks again need not leave the heap, from which
-// all workers take.
-func (w *worker) expireSome(now int64) {
-	if q := &w.s.timers; q.due(now) && q.mu.TryLock() {
-		q.fire(now, w.ringing[:], w.push)
-	}
-}
+// expireSome fires one batch of the timers that are due.
+func (w *worker) expireSome(now int64) { w.s.timers.ExpireSome(now, w.ringing, w.push) }
 
 // maxSteal bounds a batch that is stolen. Half of a long queue is plenty for a
 // long time, and taking it takes long.

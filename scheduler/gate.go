@@ -42,6 +42,9 @@ func (g *gate) Block(j rt.Job) { g.of().giveJob(j) }
 // Assist implements rt.Scheduler.
 func (g *gate) Assist(f func()) { g.of().assist(f) }
 
+// Launch implements rt.Scheduler.
+func (g *gate) Launch(fn any) { g.of().launch(fn) }
+
 // Timers implements rt.Scheduler.
 func (g *gate) Timers() rt.Timers { return &g.timers }
 

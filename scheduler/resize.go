@@ -8,6 +8,7 @@ import (
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/deque"
 	"github.com/heddle-go/heddle/internal/preempt"
+	"github.com/heddle-go/heddle/internal/timers"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -109,7 +110,7 @@ func (s *Scheduler) grow(n int) {
 
 // newWorker makes a worker that has left, and that is not registered yet.
 func (s *Scheduler) newWorker(id int) *worker {
-	w := &worker{s: s, id: id, pinned: s.pinned(), fixed: s.cfg.pinning == Fixed, rng: rand.New(rand.NewPCG(uint64(id), 0x68656464)), ringing: new(dueBatch)}
+	w := &worker{s: s, id: id, pinned: s.pinned(), fixed: s.cfg.pinning == Fixed, rng: rand.New(rand.NewPCG(uint64(id), 0x68656464)), ringing: new(timers.Batch)}
 	w.Host, w.Shared, w.body = w, &s.home, w.loopBody()
 	w.runq.Init(deque.FIFO, 0)
 	w.Forks.Init(deque.LIFO, 0)

@@ -16,6 +16,7 @@ import (
 	"github.com/heddle-go/heddle/internal/preempt"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/taskpool"
+	"github.com/heddle-go/heddle/internal/timers"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -36,7 +37,7 @@ type Scheduler struct {
 	home      rt.Shared
 	inj       injector
 	idle      idleSet
-	timers    timers
+	timers    timers.Queue
 	taskPool  taskpool.Pool
 	cohorts   rt.Cohorts // tasks under contexts
 	fiberPool fiberPool
@@ -62,9 +63,10 @@ type Scheduler struct {
 	quiet    chan struct{}  // closed when all tasks have ended and none can come
 	closed   chan struct{}  // closed when nothing of the scheduler is left
 	finish   sync.Once
-	ringing  dueBatch // sysmon's
-	trims    trims    // sysmon's
-	strandAt int64    // sysmon's: since when work waits beside sleepers; 0: it does not
+	ringing  timers.Batch // sysmon's
+	periodic periodics
+	trims    trims // sysmon's
+	strandAt int64 // sysmon's: since when work waits beside sleepers; 0: it does not
 }
 
 // The phases of a scheduler's life, in order. ARCHITECTURE.md, "Shutting down", says what
@@ -124,7 +126,11 @@ func newScheduler(cfg config) (s *Scheduler, err error) {
 	}
 	s.quantum.Store(cfg.quantum)
 	s.procs.Store(int32(runtime.GOMAXPROCS(0)))
-	s.timers.init(s, cfg.clock)
+	if cfg.clock != nil {
+		s.timers.InitClock(cfg.clock, s.inject)
+	} else {
+		s.timers.Init(s.now, func(when int64) { s.mon.KickBefore(when + s.timerGrace()) })
+	}
 	s.mon = preempt.NewMonitor(preempt.Config{
 		Quantum: cfg.quantum,
 		Stall:   cfg.stallAfter,

@@ -83,7 +83,7 @@ func (w *worker) search() *rt.Task {
 			}
 			return w.takeLast()
 		}
-		if f := w.s.timers.first.Load(); f != 0 && i%8 == 7 {
+		if f := w.s.timers.First(); f != 0 && i%8 == 7 {
 			if now := w.s.now(); f <= now {
 				return w.pick()
 			}
@@ -132,7 +132,7 @@ func (w *worker) announce() {
 	if !w.s.crowded(0) {
 		w.s.askAll(w) // (K0)
 	}
-	if f := w.s.timers.first.Load(); f != 0 {
+	if f := w.s.timers.First(); f != 0 {
 		w.s.mon.KickBefore(f) // (G1), see timerGrace
 	}
 }
@@ -180,7 +180,7 @@ func (s *Scheduler) visibleWork() bool {
 	if !s.crowded(0) && s.exposed() {
 		return true
 	}
-	return s.timers.first.Load() != 0 && s.timers.due(s.now())
+	return s.timers.First() != 0 && s.timers.Due(s.now())
 }
 
 // shows reports whether others would find a task in w's queue or next slot. Any goroutine may ask.

@@ -168,7 +168,7 @@ func (s *Scheduler) end() {
 		s.block.end()
 		s.done.Wait()
 		s.mon.Stop()
-		s.timers.close()
+		s.timers.Close()
 		for _, w := range s.workers() {
 			indexes.give(w.Index)
 		}

@@ -114,7 +114,7 @@ func (s *Scheduler) Stats() Stats {
 		Stalls:   s.stalls.Load(),
 		Wakes:    s.wakes.Load(),
 		Stranded: s.stranded.Load(),
-		Timers:   s.timers.len(),
+		Timers:   s.timers.Len(),
 
 		CallsRunning: int(s.block.calls.Load()),
 		CallsQueued:  int(s.block.queued.Load()),

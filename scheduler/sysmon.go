@@ -57,9 +57,9 @@ func (u unit) Stalled(p preempt.Dispatch, age time.Duration) {
 // sysmonTick is what the monitor does at each tick besides looking at the workers.
 func (s *Scheduler) sysmonTick(now int64) (next int64, busy bool) {
 	s.setCoarse(now)
-	if s.timers.due(now - s.timerGrace()) {
+	if s.timers.Due(now - s.timerGrace()) {
 		// On behalf of workers that all are busy, or all sleep.
-		busy = s.timers.expire(now, &s.ringing, s.inject) > 0
+		busy = s.timers.Expire(now, &s.ringing, s.inject) > 0
 	}
 	if s.freeNextSlots() {
 		busy = true
@@ -82,7 +82,7 @@ func (s *Scheduler) sysmonTick(now int64) (next int64, busy bool) {
 
 // nextTimer returns by when sysmon has to look at the timers, or 0.
 func (s *Scheduler) nextTimer() int64 {
-	f := s.timers.first.Load()
+	f := s.timers.First()
 	if f != 0 {
 		f += s.timerGrace()
 	}
@@ -102,7 +102,7 @@ func (s *Scheduler) nextTimer() int64 {
 // If A3 does not see the sleeper, W2 comes after A3 and so after A2: G1 sees the timer. And either G1 sees the until of
 // M1, or M2 sees the sleeper of W2. (Few timers just have no grace: there it may end with nobody telling sysmon.)
 func (s *Scheduler) timerGrace() int64 {
-	if s.idle.sleeping() != 0 || s.timers.size.Load() < manyTimers {
+	if s.idle.sleeping() != 0 || s.timers.Size() < manyTimers {
 		return 0
 	}
 	return busyGrace

@@ -108,7 +108,7 @@ func (s *Scheduler) reviewPools(now int64, quiet bool) {
 	stuck := quiet && t.all && t.had > 0 && t.gave == 0
 	t.quiet, t.wakes = s.idle.asleep(), s.wakes.Load()
 	batches, more := s.taskPool.Trim(quiet)
-	s.timers.trim()
+	s.timers.Trim()
 	if quiet && s.ask(t.gave > 0 || batches > 0) {
 		more = true
 	}

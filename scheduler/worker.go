@@ -15,6 +15,7 @@ import (
 	"github.com/heddle-go/heddle/internal/preempt"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/taskpool"
+	"github.com/heddle-go/heddle/internal/timers"
 )
 
 // A worker is one pinned thread and its queues. Its fields are grouped by who
@@ -51,7 +52,7 @@ type worker struct {
 	fairTurn    uint32 // counts the calls of pickFair
 	turns       turns  // of high and low tasks
 	dueRun      int    // dispatches of pickDue in a row
-	ringing     *dueBatch
+	ringing     *timers.Batch
 	searching   bool // registered in idleSet as a searcher
 	slice       preempt.Slice
 	readySince  int64 // when an outsider was first seen waiting for a P; 0: none is
@@ -94,7 +95,7 @@ type worker struct {
 // Sleep implements rt.Host.
 func (w *worker) Sleep(d *rt.Task, ns int64) {
 	q := &w.s.timers
-	t := q.newTimer(d)
+	t := q.Borrow(d)
 	t.Fib = w.Fib.Load()
 	now := q.Now()
 	q.Arm(t, rt.After(now, time.Duration(ns)))
@@ -117,7 +118,7 @@ func (w *worker) Sleep(d *rt.Task, ns int64) {
 		}
 		d.AwaitWakeFor(rt.WaitSleep)
 	}
-	q.freeTimer(t)
+	q.Return(t)
 }
 
 // Spawn implements rt.Host: the task goes to the next slot. What was there goes to the back of the queue. Other than a woken

@@ -50,6 +50,7 @@ var arrows = map[string][]string{
 		"scheduler", "scheduler/...", "task", "task/...", "deque", "preempt", "benchmarks/...", "internal/cli",
 	},
 	"internal/taskpool": {"internal/rt"},
+	"internal/timers":   {"internal/rt", "internal/atomicx", "internal/prefetch"},
 }
 
 // others are the packages outside of the module and the standard library that the module may

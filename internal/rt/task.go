@@ -147,6 +147,9 @@ type Scheduler interface {
 	// Assist calls f at once on a goroutine that is not a task, outside of the limit on blocking
 	// calls. f must end soon after the calling task is cancelled.
 	Assist(f func())
+	// Launch starts fn as a task on behalf of a timer. It never waits and is subject to no queue
+	// limit. It does nothing if all tasks have ended and none can come.
+	Launch(fn any)
 	// Timers returns the scheduler's timers.
 	Timers() Timers
 }

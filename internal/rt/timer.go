@@ -19,9 +19,6 @@ type Timers interface {
 	// Disarm undoes Arm. If it returns true, t will not fire, and must not be armed again. If it
 	// returns false, t was not armed, or has fired, or is about to fire.
 	Disarm(t *Timer) bool
-	// Launch starts a task on behalf of a timer. It never waits and is subject to no queue limit.
-	// It returns a nil descriptor if all tasks have ended and none can come.
-	Launch(fn any, x *Extra) (*Task, uint32)
 }
 
 // A Timer wakes a task or calls a function at one time. The zero Timer is Idle.

@@ -8,16 +8,16 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// timersOf returns the timers of the scheduler that on stands for: on is a scheduler or a task's
-// Ctx. It panics if on is anything else.
-func timersOf(on task.Starter) rt.Timers {
+// schedulerOf returns the scheduler that on stands for: on is a scheduler or a task's Ctx. It panics
+// if on is anything else.
+func schedulerOf(on task.Starter) rt.Scheduler {
 	if c, ok := on.(*task.Ctx); ok && c != nil {
-		return (*rt.Task)(c).Shared().Sched.Timers()
+		return (*rt.Task)(c).Shared().Sched
 	} else if on == nil || ok {
 		panic("tsync: a timer with a nil Starter: pass a scheduler, or a task's Ctx")
 	}
 	if sched, ok := rt.SchedulerOf(on); ok {
-		return sched.Timers()
+		return sched
 	}
 	panic("tsync: a timer needs a scheduler or a task's Ctx, whose clock it goes by: a Starter that wraps one has none")
 }
@@ -31,7 +31,8 @@ func timersOf(on task.Starter) rt.Timers {
 // caller of ring is a worker, between two tasks or at a checkpoint of one, or sysmon, the goroutine
 // that watches the workers, or the goroutine that turns a clock of the user's.
 type alarm struct {
-	timers rt.Timers
+	sched  rt.Scheduler
+	timers rt.Timers // of sched
 	ring   func(late time.Duration)
 	undo   func() bool
 
@@ -45,7 +46,8 @@ type alarm struct {
 // anew. undo takes back what the last ring did and reports whether anything of that was left to
 // take back. It may be nil. newAlarm panics if on is neither a scheduler nor a task's Ctx.
 func newAlarm(on task.Starter, ring func(late time.Duration), undo func() bool) *alarm {
-	return &alarm{timers: timersOf(on), ring: ring, undo: undo}
+	sched := schedulerOf(on)
+	return &alarm{sched: sched, timers: sched.Timers(), ring: ring, undo: undo}
 }
 
 // set makes the alarm ring when d has passed. If every is positive, the alarm then rings again each
@@ -75,7 +77,7 @@ func (a *alarm) now() time.Time { return a.timers.Time() }
 // start starts fn as a task. It is meant to be called by ring, because it never waits: limits on
 // submissions do not apply. While the scheduler has tasks that have not ended, it accepts fn, even
 // after Shutdown.
-func (a *alarm) start(fn func(c *task.Ctx)) { a.timers.Launch(fn, nil) }
+func (a *alarm) start(fn func(c *task.Ctx)) { a.sched.Launch(fn) }
 
 // unset does the work of stop. The caller holds mu.
 func (a *alarm) unset() (was bool) {

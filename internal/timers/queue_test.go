@@ -1,4 +1,4 @@
-package scheduler
+package timers
 
 import (
 	"math/rand/v2"
@@ -8,14 +8,18 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/selfexec"
 )
 
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
 // loose returns a timer queue that belongs to no scheduler.
-func loose() *timers {
-	q := &timers{clock: func() int64 { return 1 }, kick: func(int64) {}}
+func loose() *Queue {
+	q := new(Queue)
+	q.Init(func() int64 { return 1 }, func(int64) {})
 	return q
 }
 
@@ -52,7 +56,7 @@ func TestTimersReference(t *testing.T) {
 				}
 			case 3:
 				now += int64(rng.IntN(20))
-				q.expire(now, new(dueBatch), nil)
+				q.Expire(now, new(Batch), nil)
 				for c := range pending {
 					if c.When <= now {
 						require.EqualValues(t, 1, c.rung.Load())
@@ -70,9 +74,13 @@ func TestTimersReference(t *testing.T) {
 					first = c.When
 				}
 			}
-			if f := q.first.Load(); first != 0 {
+			if f := q.First(); first != 0 {
 				require.NotZero(t, f)
 				require.LessOrEqual(t, f, first) // earlier, if that one was disarmed
+			}
+			if rng.IntN(8) == 0 { // not always, because it empties the stack
+				require.Equal(t, len(pending), q.Len())
+				require.GreaterOrEqual(t, q.Size(), len(pending))
 			}
 		}
 	}
@@ -87,10 +95,10 @@ func TestTimersOrder(t *testing.T) {
 		x.Do = fired(func(int64) { got = append(got, x.When) })
 		q.Arm(x, int64(i+1))
 	}
-	require.Equal(t, 10_000, q.expire(10_000, new(dueBatch), nil))
+	require.Equal(t, 10_000, q.Expire(10_000, new(Batch), nil))
 	require.Len(t, got, 10_000)
 	require.IsIncreasing(t, got)
-	require.Zero(t, q.first.Load())
+	require.Zero(t, q.First())
 }
 
 type fired func(now int64)
@@ -107,8 +115,8 @@ func TestTimersStress(t *testing.T) {
 	for range 2 {
 		expirers.Go(func() {
 			for !stop.Load() {
-				q.expire(now.Add(1), new(dueBatch), nil)
-				q.trim()
+				q.Expire(now.Add(1), new(Batch), nil)
+				q.Trim()
 				runtime.Gosched()
 			}
 		})
@@ -161,11 +169,11 @@ func TestTimersStress(t *testing.T) {
 	wg.Wait()
 	stop.Store(true)
 	expirers.Wait()
-	q.expire(1<<62, new(dueBatch), nil)
+	q.Expire(1<<62, new(Batch), nil)
 	for _, c := range all {
 		require.Equal(t, c.armed, c.undone+int(c.rung.Load()))
 	}
-	q.trim()
+	q.Trim()
 	require.Empty(t, q.heap)
 	require.Zero(t, q.spent.Load())
 }
@@ -174,7 +182,7 @@ func TestTimersStress(t *testing.T) {
 func TestMillionTimers(t *testing.T) {
 	n := 1_000_000
 	if selfexec.Emulated() {
-		n = 300_000 // whose queue still needs more than keepQueue
+		n = 300_000 // whose queue still needs more than keepHeap
 	}
 	var before, after runtime.MemStats
 	runtime.GC()
@@ -201,8 +209,8 @@ func TestMillionTimers(t *testing.T) {
 	queued := len(q.heap)
 	q.mu.Unlock()
 	require.LessOrEqual(t, queued, n/5+minSpent, "disarmed timers are kept")
-	require.Equal(t, n/10, q.expire(1<<41, new(dueBatch), nil))
+	require.Equal(t, n/10, q.Expire(1<<41, new(Batch), nil))
 	require.Equal(t, n/10, ring)
-	require.Zero(t, q.first.Load())
+	require.Zero(t, q.First())
 	require.Nil(t, q.heap, "the memory of the heap")
 }

@@ -1,0 +1,108 @@
+package timers
+
+import (
+	"sync"
+	"time"
+
+	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/rt"
+)
+
+// A Clock is what scheduler.Clock is, and says there what its methods have to do.
+type Clock interface {
+	// Now returns the present time, which never goes back.
+	Now() time.Time
+	// Alarm returns the function that sets the time at which the clock has to call ring.
+	Alarm(ring func()) (set func(at time.Time))
+}
+
+// An alarm connects the queue with its clock. A goroutine that changes first sets the alarm after
+// that, under mu, so the last one to set it sees the last change.
+type alarm struct {
+	clock Clock
+	start time.Time
+	wake  func(d *rt.Task) // queues a task that is runnable
+	first atomicx.Int64    // see Queue.earliest
+
+	ringing sync.Mutex // held while timers are fired: ring returns when all that was due has happened
+
+	mu   sync.Mutex
+	at   int64 // the time that is set; 0: none
+	hold int64 // the time that is being rung, which stays set until its timers have fired; 0: none
+	set  func(at time.Time)
+}
+
+// InitClock prepares q to go by clock, as Init does for real time. Timers fire on the goroutine in
+// which the clock rings; wake is called there with each task that is runnable then, and has to queue
+// it.
+func (q *Queue) InitClock(clock Clock, wake func(d *rt.Task)) {
+	a := &alarm{clock: clock, start: clock.Now(), wake: wake}
+	q.alarm = a
+	q.now = func() int64 { return max(int64(clock.Now().Sub(a.start)), 0) + 1 }
+	q.kick = func(int64) { q.setAlarm() }
+	a.set = clock.Alarm(q.ring)
+}
+
+// setAlarm sets the alarm to the earliest timer.
+//
+//	arms a timer                turns the clock
+//	K1 set the alarm            T1 change Now
+//	K2 look at Now              T2 look at the alarm
+//
+// Either K2 sees the time of T1, or T2 sees the alarm of K1.
+func (q *Queue) setAlarm() {
+	a := q.alarm
+	a.mu.Lock()
+	f := a.first.Load()
+	if a.hold != 0 {
+		a.setTo(a.hold)
+	} else {
+		a.setTo(f) // (K1)
+	}
+	a.mu.Unlock()
+	if f != 0 && f <= q.now() { // (K2)
+		// Not on this goroutine, because the caller of Arm may hold locks.
+		go q.ring()
+	}
+}
+
+// setTo sets the alarm to f, or to none if f is 0. It is called under mu.
+func (a *alarm) setTo(f int64) {
+	if f == a.at {
+		return
+	}
+	a.at = f
+	if f == 0 {
+		a.set(time.Time{})
+	} else {
+		a.set(a.start.Add(time.Duration(f - 1)))
+	}
+}
+
+// ring fires what is due, and then sets the alarm for the next timer. Meanwhile the time that it
+// rings stays set, because a goroutine that turns the clock takes an alarm that is not set as a sign
+// that all has happened.
+func (q *Queue) ring() {
+	a := q.alarm
+	a.ringing.Lock()
+	defer a.ringing.Unlock()
+	var batch Batch
+	for {
+		now := q.now()
+		f := a.first.Load()
+		if f == 0 || f > now {
+			break
+		}
+		a.mu.Lock()
+		a.hold = f
+		a.setTo(f)
+		a.mu.Unlock()
+		q.mu.Lock()
+		q.fire(now, batch[:], a.wake)
+	}
+	a.mu.Lock()
+	a.hold = 0
+	a.at = -1 // whatever was set has rung, or may have
+	a.mu.Unlock()
+	q.setAlarm()
+}

@@ -1,0 +1,430 @@
+package timers
+
+import (
+	"sync"
+	"time"
+
+	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/prefetch"
+	"github.com/heddle-go/heddle/internal/rt"
+)
+
+// A Queue is the timer queue of one scheduler. It implements [rt.Timers]. Init or InitClock prepares
+// it. Its methods may be called by any goroutine and any task, and none of them parks the task. They
+// do not wait for the queue's lock either, unless they say so.
+type Queue struct {
+	first atomicx.Int64             // when the earliest is due; 0: there is none, or the queue has a clock
+	in    atomicx.Pointer[rt.Timer] // the stack of A1, the latest first
+	spent atomicx.Int64             // disarmed timers that are still queued; approximate
+	size  atomicx.Int64             // length of the heap. Written under mu
+
+	mu     atomicx.Mutex
+	heap   []entry
+	closed bool
+
+	now   func() int64
+	kick  func(when int64) // A3
+	alarm *alarm           // nil: workers and sysmon look at first
+	free  sync.Pool        // of Timers: see Borrow
+}
+
+// An entry has its time beside the pointer, so that moving it does not touch the timer.
+type entry struct {
+	when int64
+	t    *rt.Timer
+}
+
+// keepHeap is the length of a heap whose memory is kept when it is empty, 1 MB. Growing to that
+// costs as much as filling it.
+const keepHeap = 1 << 16
+
+// Init prepares q to go by now, which returns nanoseconds, is never 0 and never goes back. kick is
+// called after a timer has been armed for when: it has sysmon look at the queue by then. kick must
+// not wait. Init is called once, before q is shared.
+func (q *Queue) Init(now func() int64, kick func(when int64)) { q.now, q.kick = now, kick }
+
+var _ rt.Timers = (*Queue)(nil)
+
+// Now implements rt.Timers.
+func (q *Queue) Now() int64 { return q.now() }
+
+// Time implements rt.Timers.
+func (q *Queue) Time() time.Time {
+	if q.alarm != nil {
+		return q.alarm.clock.Now()
+	}
+	return time.Now()
+}
+
+// First returns when the earliest timer is due, or 0 if no timer is queued or the queue has a clock.
+// That may be a disarmed timer. One load.
+func (q *Queue) First() int64 { return q.first.Load() }
+
+// Due reports whether some timer is due at now. One load.
+func (q *Queue) Due(now int64) bool {
+	f := q.first.Load()
+	return f != 0 && f <= now
+}
+
+// Size returns the length of the heap when the lock was last held, disarmed timers included. One
+// load.
+func (q *Queue) Size() int { return int(q.size.Load()) }
+
+// earliest is the word of A2 and E2: first, or with a clock one that workers and sysmon do not look
+// at.
+func (q *Queue) earliest() *atomicx.Int64 {
+	if q.alarm != nil {
+		return &q.alarm.first
+	}
+	return &q.first
+}
+
+// maxIn is how long the stack may get before the goroutine that arms a timer moves it to the heap:
+// long enough that few take the lock, and short enough that this takes only microseconds.
+const maxIn = 64
+
+// Arm implements rt.Timers.
+func (q *Queue) Arm(t *rt.Timer, when int64) {
+	t.Arm(when)
+	deep := q.push(t) // (A1)
+	q.lower(when)     // (A2)
+	q.kick(when)      // (A3)
+	if deep >= maxIn && q.mu.TryLock() {
+		q.settle()
+		q.mu.Unlock()
+	}
+}
+
+// push puts t on the stack and returns the stack's approximate length.
+func (q *Queue) push(t *rt.Timer) (deep uint32) {
+	for {
+		h := q.in.Load()
+		t.Next, deep = h, 1
+		if h != nil {
+			deep = h.Deep.Load() + 1
+		}
+		t.Deep.Store(deep)
+		if q.in.CompareAndSwap(h, t) {
+			return deep // t may have fired by now, and belong to its owner again
+		}
+	}
+}
+
+func (q *Queue) lower(when int64) {
+	w := q.earliest()
+	for {
+		f := w.Load()
+		if f != 0 && f <= when || w.CompareAndSwap(f, when) {
+			return
+		}
+	}
+}
+
+// Disarm implements rt.Timers.
+func (q *Queue) Disarm(t *rt.Timer) bool {
+	if !t.Spend() {
+		return false
+	}
+	if n := q.spent.Add(1); q.alarm != nil {
+		q.behead()
+	} else if n >= minSpent && n > q.size.Load()/2 && q.mu.TryLock() {
+		q.drain()
+		q.sweep()
+		q.settle()
+		q.mu.Unlock()
+	}
+	return true
+}
+
+// minSpent is how many disarmed timers are worth a sweep. From there on, sweeping when they are half
+// of all timers costs each of them a small constant.
+const minSpent = 64
+
+// A Batch is room for the timers that are fired at once. Its length bounds how long the lock is held
+// and how many tasks a worker queues at once. Each worker has a Batch of its own on the heap: a
+// worker fires timers on the stacks of its tasks, and with a Batch on top a small stack would have
+// to grow.
+type Batch [64]*rt.Timer
+
+// Expire fires all timers that are due at now, a batch at a time, and passes each task that is
+// runnable then to f, which has to queue it. It returns how many timers it has fired. If another
+// goroutine holds the lock, Expire leaves the rest to that.
+func (q *Queue) Expire(now int64, batch *Batch, f func(d *rt.Task)) (n int) {
+	for q.Due(now) {
+		if !q.mu.TryLock() {
+			return n
+		}
+		n += q.fire(now, batch[:], f)
+	}
+	return n
+}
+
+// ExpireSome is Expire for one batch. More than a worker has to do until it looks again need not
+// leave the heap, because the heap serves all workers.
+func (q *Queue) ExpireSome(now int64, batch *Batch, f func(d *rt.Task)) {
+	if q.Due(now) && q.mu.TryLock() {
+		q.fire(now, batch[:], f)
+	}
+}
+
+// ExpireOne is Expire for one timer. The caller runs the task at once and soon comes for the next
+// timer, so ExpireOne has the processor fetch what both will touch. It reports false, and has not
+// fired, if another goroutine holds the lock.
+func (q *Queue) ExpireOne(now int64, batch *Batch, f func(d *rt.Task)) bool {
+	if !q.mu.TryLock() {
+		return false
+	}
+	q.fire(now, batch[:1], f)
+	return true
+}
+
+// fire fires as many timers as batch has room for. The caller holds the lock; fire unlocks it.
+func (q *Queue) fire(now int64, batch []*rt.Timer, f func(d *rt.Task)) (k int) {
+	q.drain()
+	n := 0
+	for n < len(batch) && len(q.heap) > 0 && q.heap[0].when <= now {
+		// The timer and its task were last touched when the timer was armed, so in long queues
+		// both have fallen out of the caches. So fire requests each for the whole batch before
+		// it needs the first.
+		batch[n] = q.pop()
+		prefetch.Of(batch[n])
+		n++
+	}
+	if len(batch) == 1 { // the caller goes on with this one, and soon comes for the next
+		if n == 1 && batch[0].Fib != nil {
+			batch[0].Fib.Warm()
+		}
+		q.lookAhead()
+	}
+	q.settle()
+	q.mu.Unlock()
+	for _, t := range batch[:n] {
+		if !t.Claim() {
+			q.spent.Add(-1)
+			continue
+		}
+		// No other goroutine has this claim.
+		batch[k] = t
+		k++
+		if d := t.Task; d != nil {
+			prefetch.Of(d)
+		}
+	}
+	for _, t := range batch[:k] {
+		if d := t.Ring(now); d != nil {
+			f(d)
+		}
+	}
+	clear(batch[:n])
+	return k
+}
+
+// lookAhead requests what the next ExpireOne touches, and the timers of which the heap chooses the
+// one after that.
+func (q *Queue) lookAhead() {
+	for i, e := range q.heap[:min(5, len(q.heap))] {
+		if t := e.t; i > 0 {
+			prefetch.Of(t)
+		} else if t.Fib != nil {
+			prefetch.Of(t.Task)
+			prefetch.Of(t.Fib)
+		}
+	}
+}
+
+// settle publishes the earliest time (E1 to E3). It and the functions below are called under mu.
+func (q *Queue) settle() {
+	w := q.earliest()
+	for again := false; ; again = true {
+		q.drain() // (E1)
+		f := int64(0)
+		if len(q.heap) > 0 {
+			f = q.heap[0].when
+		}
+		if f != w.Load() {
+			w.Store(f) // (E2)
+		}
+		if again && f != 0 {
+			q.kick(f)
+		}
+		if q.in.Load() == nil { // (E3)
+			break
+		}
+	}
+	q.size.Store(int64(len(q.heap)))
+	if len(q.heap) == 0 && cap(q.heap) > keepHeap {
+		q.heap = nil // give a burst's memory back
+	}
+}
+
+// drain moves the timers of the stack to the heap.
+func (q *Queue) drain() {
+	if q.in.Load() == nil {
+		return
+	}
+	// Oldest first: usually all durations are the same, and then the timers come in the order of
+	// their times, and stay where drain puts them.
+	var list *rt.Timer
+	for t := q.in.Swap(nil); t != nil; {
+		next := t.Next
+		t.Next = list
+		list = t
+		t = next
+	}
+	for t := list; t != nil; {
+		next := t.Next
+		t.Next = nil
+		if q.closed {
+			t.Spend()
+		} else if t.Spent() {
+			q.spent.Add(-1)
+		} else {
+			q.heap = append(q.heap, entry{t.When, t})
+			q.up(len(q.heap) - 1)
+		}
+		t = next
+	}
+}
+
+// sweep drops the disarmed timers.
+func (q *Queue) sweep() {
+	h := q.heap
+	n := 0
+	for _, e := range h {
+		if e.t.Spent() {
+			q.spent.Add(-1)
+			continue
+		}
+		h[n] = e
+		n++
+	}
+	clear(h[n:])
+	q.heap = h[:n]
+	if cap(h) > keepHeap && n < cap(h)/4 {
+		q.heap = append(make([]entry, 0, 2*n), q.heap...)
+	}
+	for i := (n - 2) / 4; i >= 0 && n > 1; i-- {
+		q.down(i)
+	}
+}
+
+// behead drops disarmed timers from the front. A clock that is turned from one set time to the next
+// must not stop at times at which nothing happens. behead waits for the lock.
+func (q *Queue) behead() {
+	q.mu.Lock()
+	q.drain()
+	for len(q.heap) > 0 && q.heap[0].t.Spent() {
+		q.pop()
+		q.spent.Add(-1)
+	}
+	q.settle()
+	q.mu.Unlock()
+	q.setAlarm()
+}
+
+// Trim drops the disarmed timers if there are more than a few, so that the garbage collector can free
+// what they refer to. sysmon calls it from time to time.
+func (q *Queue) Trim() {
+	if n := q.spent.Load(); n > 0 && n > q.size.Load()/16 && q.mu.TryLock() {
+		q.drain()
+		q.sweep()
+		q.settle()
+		q.mu.Unlock()
+	}
+}
+
+// Close drops all timers, and those that are armed afterwards: none of them fires. It waits for the
+// lock.
+func (q *Queue) Close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	q.drain()
+	for _, e := range q.heap {
+		e.t.Spend()
+	}
+	q.heap = nil
+	q.spent.Store(0)
+	q.settle()
+	if q.alarm != nil {
+		q.setAlarm()
+	}
+}
+
+// pop takes the earliest timer out of the heap.
+func (q *Queue) pop() *rt.Timer {
+	h := q.heap
+	t := h[0].t
+	last := len(h) - 1
+	h[0] = h[last]
+	h[last] = entry{}
+	q.heap = h[:last]
+	if last > 1 {
+		q.down(0)
+	}
+	return t
+}
+
+func (q *Queue) up(i int) {
+	h := q.heap
+	e := h[i]
+	for i > 0 {
+		p := (i - 1) / 4
+		if h[p].when <= e.when {
+			break
+		}
+		h[i] = h[p]
+		i = p
+	}
+	h[i] = e
+}
+
+func (q *Queue) down(i int) {
+	h := q.heap
+	e := h[i]
+	for {
+		c := 4*i + 1
+		if c >= len(h) {
+			break
+		}
+		least, when := c, h[c].when
+		for j := c + 1; j < min(c+4, len(h)); j++ {
+			if w := h[j].when; w < when {
+				least, when = j, w
+			}
+		}
+		if when >= e.when {
+			break
+		}
+		h[i] = h[least]
+		i = least
+	}
+	h[i] = e
+}
+
+// Borrow returns an Idle timer that wakes d, for a caller that calls Return when it has ended well.
+func (q *Queue) Borrow(d *rt.Task) *rt.Timer {
+	t, _ := q.free.Get().(*rt.Timer)
+	if t == nil {
+		t = new(rt.Timer)
+	}
+	t.Task = d
+	return t
+}
+
+// Return takes back a timer of Borrow that has fired, and whose wake-up the task has consumed. A
+// timer that was disarmed may still be queued: the caller leaves it to the garbage collector.
+func (q *Queue) Return(t *rt.Timer) {
+	t.Task, t.Fib = nil, nil
+	q.free.Put(t)
+}
+
+// Len returns how many timers are armed. If others arm, disarm or fire meanwhile, the result is
+// approximate. Len waits for the lock.
+func (q *Queue) Len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.drain()
+	q.settle()
+	return max(0, len(q.heap)-int(q.spent.Load()))
+}

@@ -1,0 +1,81 @@
+//go:build heddle_model
+
+package scheduler
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/heddle-go/heddle/internal/explore"
+	"github.com/heddle-go/heddle/internal/preempt"
+	"github.com/heddle-go/heddle/internal/rt"
+)
+
+// noBell is what a timer without a task does.
+type noBell struct{}
+
+func (noBell) Fire(int64) {}
+
+// A timer is armed while the first of two workers falls asleep and the monitor goes to sleep: see timerGrace.
+func TestModelTimersGrace(t *testing.T) {
+	explore.Run(t, explore.Config{Preemptions: 3}, func(m *explore.Model) {
+		s := newBare(2)
+		s.mon = preempt.NewMonitor(preempt.Config{
+			Tick: func(int64) (int64, bool) { return s.nextTimer(), false }, // of sysmonTick
+			Idle: func() bool { return true },
+		})
+		far := make([]rt.Timer, manyTimers) // fewer have no grace
+		for i := range far {
+			far[i].Do = noBell{}
+			s.timers.Arm(&far[i], 1<<40)
+		}
+		// Less than the grace after the other: a kick in time for this one is too late.
+		later := &rt.Timer{Do: noBell{}}
+		s.timers.Arm(later, 500)
+		s.timers.Len() // all are in the heap
+		x := &rt.Timer{Do: noBell{}}
+		var until int64 // until when the monitor has gone to sleep
+		m.Thread("arms", func() { s.timers.Arm(x, 10) })
+		m.Thread("falls asleep", s.workers()[0].announce)
+		m.Thread("monitor", func() {
+			for sleeps := false; !sleeps; {
+				until, sleeps = s.mon.Doze(0, s.nextTimer())
+			}
+		})
+		m.Check(func() error {
+			if f := s.timers.First(); f == 0 || f > x.When {
+				return fmt.Errorf("the timer of %d is hidden: first is %d", x.When, f)
+			}
+			if !s.mon.Kicked() && until > x.When {
+				return fmt.Errorf("the timer of %d is slept over: the monitor sleeps until %d", x.When, until)
+			}
+			return nil
+		})
+	})
+}
+
+// A periodic task that comes to its end between two runs, and Shutdown: exactly one of them takes the timer back, or it
+// fires; a wake-up is given if and only if the task waits for it.
+func TestModelPeriodicShutdown(t *testing.T) {
+	explore.Run(t, explore.Config{Preemptions: explore.Unbounded}, func(m *explore.Model) {
+		s := newBare(2)
+		p := &periodic{s: s}
+		p.timer.Do = noBell{}
+		given, waits := 0, false
+		m.Thread("periodic", func() {
+			waits = p.armWhileOpen(10) || !s.timers.Disarm(&p.timer) // (P1, P2)
+		})
+		m.Thread("Shutdown", func() {
+			s.phase.Store(phaseDraining)   // (S1)
+			if s.timers.Disarm(&p.timer) { // (S2)
+				given++
+			}
+		})
+		m.Check(func() error {
+			if waits != (given == 1) {
+				return fmt.Errorf("the task waits: %v; wake-ups: %d", waits, given)
+			}
+			return nil
+		})
+	})
+}
