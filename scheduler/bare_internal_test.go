@@ -15,11 +15,11 @@ func newBare(n int, opts ...Option) *Scheduler {
 	for i := range ws {
 		ws[i] = s.newWorker(i)
 		ws[i].member.Store(wkMember)
+		s.idle.Join()
 	}
 	s.pool.workers.Store(&ws)
 	s.pool.size.Store(int64(n))
 	s.home.Workers.Store(int64(n))
-	s.idle.n.Store(int64(n))
 	// One more P than workers, so that the scheduler is never crowded, whatever the machine.
 	s.procs.Store(int32(n + 1))
 	return s

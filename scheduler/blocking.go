@@ -359,7 +359,7 @@ func (p *blockers) polled(given bool) {
 
 // spareP reports whether there are more Ps than workers that are awake.
 func (s *Scheduler) spareP() bool {
-	return int(s.procs.Load()) > s.Workers()-s.idle.sleeping()
+	return int(s.procs.Load()) > s.Workers()-s.idle.Sleeping()
 }
 
 // runJob is on the stack of each function that is called for a task: see codes.

@@ -18,7 +18,7 @@ package scheduler
 //	W3 look at the queues; at forked                                    or else ask all to expose
 //	   calls unless crowded
 //
-// While the scheduler is not crowded this is the protocol of ARCHITECTURE.md, "Sleeping and waking". It
+// While the scheduler is not crowded this is the sleep protocol of package idle. It
 // becomes crowded only by a worker that wakes, and ceases to be by W2 (or a change of GOMAXPROCS or of the
 // number of workers): then K0 and W3 follow, so a worker is asked for what is private and finds what is
 // exposed. For as long as it stays crowded, K1 wakes one worker a tick, so exposed calls wait for
@@ -26,7 +26,7 @@ package scheduler
 
 // crowded reports whether at least as many workers are awake as there are Ps, not counting less of them.
 func (s *Scheduler) crowded(less int) bool {
-	return s.idle.awake()-less >= int(s.procs.Load())
+	return s.idle.Awake()-less >= int(s.procs.Load())
 }
 
 // askAll asks all workers but except, which may be nil, to expose forked calls. It is called also on
@@ -51,7 +51,7 @@ func (s *Scheduler) exposed() bool {
 
 // freeForks is K1. Called by sysmon.
 func (s *Scheduler) freeForks() {
-	if !s.idle.needsWake() || s.pause.on.Load() || !s.crowded(0) {
+	if !s.idle.NeedsWake() || s.pause.on.Load() || !s.crowded(0) {
 		return
 	}
 	if s.exposed() {

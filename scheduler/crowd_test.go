@@ -21,7 +21,7 @@ func onOneP(t *testing.T, n int) *Scheduler {
 	procs := runtime.GOMAXPROCS(1)
 	t.Cleanup(func() { runtime.GOMAXPROCS(procs) })
 	s := make1(t, WithWorkers(n), WithStallAfter(0))
-	testkit.Until(t, "all sleep", s.idle.asleep)
+	testkit.Until(t, "all sleep", s.idle.Asleep)
 	return s
 }
 
@@ -32,7 +32,7 @@ func TestForkWhileCrowded(t *testing.T) {
 		t.Run(fmt.Sprintf("workers=%d", n), func(t *testing.T) {
 			s := onOneP(t, n)
 			for range 10 {
-				testkit.Until(t, "all sleep", s.idle.asleep)
+				testkit.Until(t, "all sleep", s.idle.Asleep)
 				require.NoError(t, s.Go(func(c *task.Ctx) {
 					var ran atomic.Bool
 					(*rt.Task)(c).Worker().Forks.Thief().Ask() // so the forks expose

@@ -23,19 +23,19 @@ func (s *Scheduler) launch(fn any) {
 
 // enterLate is enter for a task that a timer starts. quiesce looks at the count and closes quiet under the same
 // lock: either the task is counted before, or quiet is seen closed here.
-func (s *Scheduler) enterLate() bool {
-	s.idle.mu.Lock()
-	defer s.idle.mu.Unlock()
-	if s.phase.Load() >= phaseClosed {
-		return false
-	}
-	select {
-	case <-s.quiet:
-		return false
-	default:
-		s.live.Add(1)
-		return true
-	}
+func (s *Scheduler) enterLate() (ok bool) {
+	s.idle.Locked(func() {
+		if s.phase.Load() >= phaseClosed {
+			return
+		}
+		select {
+		case <-s.quiet:
+		default:
+			s.live.Add(1)
+			ok = true
+		}
+	})
+	return ok
 }
 
 // admitDelayed makes a task that was let in, and does not queue it.

@@ -149,7 +149,7 @@ func (n *census) add(v view) {
 // only reports whether there are n tasks and no worker is about to do anything: a task may have started another that the
 // census has passed by.
 func (s *Scheduler) only(n int) (yes bool) {
-	s.idle.ifAllAsleep(func() { yes = s.live.Load() == int64(n) })
+	s.idle.IfAllAsleep(func() { yes = s.live.Load() == int64(n) })
 	return yes
 }
 
@@ -162,7 +162,7 @@ func (n *census) print(b *bufio.Writer, s *Scheduler) {
 		state += ", paused"
 	}
 	fmt.Fprintf(b, "%d tasks: %d running, %d runnable, %d waiting; %d timers pending; %d workers, %d asleep; %s\n",
-		n.running+n.runnable+n.waiting, n.running, n.runnable, n.waiting, timers, s.Workers(), s.idle.sleeping(), state)
+		n.running+n.runnable+n.waiting, n.running, n.runnable, n.waiting, timers, s.Workers(), s.idle.Sleeping(), state)
 	if n.waiting > 0 && n.running+n.runnable+n.blocking+timers == 0 && s.only(n.waiting) {
 		b.WriteString("every task waits, no timer is pending and no blocking call under way: only something outside can wake one\n")
 	}

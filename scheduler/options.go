@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/heddle-go/heddle/internal/thread"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -124,8 +125,10 @@ func WithPinning(p Pinning) Option {
 		if p > None {
 			return fmt.Errorf("scheduler: WithPinning(%d): want Threads (0), CPUs (1), Fixed (2) or None (3)", uint8(p))
 		}
-		if err := pinningSupported(p); err != nil {
-			return fmt.Errorf("scheduler: WithPinning(%v): %w", p, err)
+		if p == CPUs {
+			if err := thread.CanBind(); err != nil {
+				return fmt.Errorf("scheduler: WithPinning(%v): %w", p, err)
+			}
 		}
 		c.pinning = p
 		return nil

@@ -114,7 +114,7 @@ func (s *Scheduler) resume(rest *task.Completion[struct{}], err error) {
 
 // wakeAll wakes all workers that sleep.
 func (s *Scheduler) wakeAll() {
-	for _, id := range s.idle.claimAll() {
+	for _, id := range s.idle.ClaimAll() {
 		s.wake(id)
 	}
 }
@@ -128,7 +128,7 @@ func (s *Scheduler) rested() {
 		return
 	}
 	all := false
-	s.idle.ifAllAsleep(func() { all = true })
+	s.idle.IfAllAsleep(func() { all = true })
 	if all {
 		p.rest.Complete(struct{}{}, nil)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/deque"
 	"github.com/heddle-go/heddle/internal/preempt"
+	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/timers"
 	"github.com/heddle-go/heddle/task"
 )
@@ -71,7 +72,7 @@ func (s *Scheduler) Resize(n int) error {
 	}
 	s.grow(n)
 	for _, w := range s.workers()[n:] {
-		if w.dismiss(&s.idle) {
+		if w.dismiss() {
 			s.wake(w.id)
 		}
 	}
@@ -85,7 +86,7 @@ func (s *Scheduler) grow(n int) {
 	var units []preempt.Unit
 	for i := len(ws); i < n; i++ {
 		w := s.newWorker(i)
-		w.Index, w.At = indexes.take(), i
+		w.Index, w.At = rt.TakeIndex(), i
 		ws = append(ws, w)
 		units = append(units, unit{w})
 	}
@@ -96,7 +97,7 @@ func (s *Scheduler) grow(n int) {
 	for _, w := range ws[:n] {
 		for !w.member.CompareAndSwap(wkLeaving, wkMember) && w.leaving() {
 			if w.member.CompareAndSwap(wkLeft, wkMember) {
-				s.idle.join()
+				s.idle.Join()
 				s.done.Add(1)
 				go w.main()
 			}
@@ -117,15 +118,15 @@ func (s *Scheduler) newWorker(id int) *worker {
 	// Dispatch numbers of different workers far apart, so that a mark for one worker's
 	// dispatch of a task does not fit another's.
 	w.Worker.Dispatch.Store(uint32(id) * 0x9e3779b1)
-	w.park.init(w.fixed)
+	w.parker.Init(w.fixed)
 	w.call = &spotCall{}
 	w.member.Store(wkLeft)
 	return w
 }
 
 // dismiss tells the worker to leave (R1, R2). It reports whether the worker slept, so that the caller has to wake it.
-func (w *worker) dismiss(idle *idleSet) (wake bool) {
-	return w.member.CompareAndSwap(wkMember, wkLeaving) && idle.claimThis(w.id)
+func (w *worker) dismiss() (wake bool) {
+	return w.member.CompareAndSwap(wkMember, wkLeaving) && w.s.idle.ClaimThis(w.id)
 }
 
 // leaving reports whether the worker is to leave.
@@ -173,5 +174,5 @@ func (w *worker) depart() bool {
 
 // resign makes the worker one that has left, unless Resize wants it back, and reports whether it did.
 func (w *worker) resign() bool {
-	return w.s.idle.leave(func() bool { return w.member.CompareAndSwap(wkLeaving, wkLeft) })
+	return w.s.idle.Leave(func() bool { return w.member.CompareAndSwap(wkLeaving, wkLeft) })
 }

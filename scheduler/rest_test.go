@@ -49,7 +49,7 @@ func TestPauseWhileTheLastLeaves(t *testing.T) {
 	testkit.Until(t, "the pause has begun", s.pause.on.Load)
 	require.NoError(t, s.Resize(1))
 	release[0].Store(true)
-	testkit.Until(t, "the first sleeps", func() bool { return s.idle.sleeping() == 1 })
+	testkit.Until(t, "the first sleeps", func() bool { return s.idle.Sleeping() == 1 })
 	release[1].Store(true)
 	require.NoError(t, <-paused)
 }
@@ -64,9 +64,9 @@ func TestResizeInAPause(t *testing.T) {
 			s.Go(func(c *task.Ctx) { ran.Add(1) }, task.Priority(level))
 		}
 		require.NoError(t, s.Resize(4))
-		testkit.Until(t, "the new ones sleep", s.idle.asleep)
+		testkit.Until(t, "the new ones sleep", s.idle.Asleep)
 		require.NoError(t, s.Resize(1))
-		testkit.Until(t, "the others have left", func() bool { return s.idle.n.Load() == 1 })
+		testkit.Until(t, "the others have left", func() bool { return s.idle.Workers() == 1 })
 		require.Zero(t, ran.Load(), "%v", level)
 		s.Resume()
 		require.NoError(t, s.Wait(within(t)))
@@ -96,7 +96,7 @@ func TestHaltBesideLevels(t *testing.T) {
 		require.NoError(t, s.Pause(within(t)), "%v", level)
 		s.Resume()
 		require.NoError(t, s.Resize(1))
-		testkit.Until(t, "one has left", func() bool { return s.idle.n.Load() == 1 })
+		testkit.Until(t, "one has left", func() bool { return s.idle.Workers() == 1 })
 		stop.Store(true)
 		require.NoError(t, s.Wait(within(t)))
 	}

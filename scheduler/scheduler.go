@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"reflect"
 	"runtime"
@@ -13,9 +14,11 @@ import (
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/fiber"
+	"github.com/heddle-go/heddle/internal/idle"
 	"github.com/heddle-go/heddle/internal/preempt"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/taskpool"
+	"github.com/heddle-go/heddle/internal/thread"
 	"github.com/heddle-go/heddle/internal/timers"
 	"github.com/heddle-go/heddle/task"
 )
@@ -36,7 +39,7 @@ type Scheduler struct {
 
 	home      rt.Shared
 	inj       injector
-	idle      idleSet
+	idle      idle.Set
 	timers    timers.Queue
 	taskPool  taskpool.Pool
 	cohorts   rt.Cohorts // tasks under contexts
@@ -106,8 +109,8 @@ func newScheduler(cfg config) (s *Scheduler, err error) {
 	}
 	s.phase.Store(phaseOpen)
 	if cfg.pinning == CPUs {
-		if s.cpus, err = allowedCPUs(); err != nil {
-			return nil, err
+		if s.cpus, err = thread.AllowedCPUs(); err != nil {
+			return nil, fmt.Errorf("scheduler: WithPinning(%v): %w", CPUs, err)
 		}
 	}
 	s.home.Sched = (*gate)(s)
@@ -135,7 +138,7 @@ func newScheduler(cfg config) (s *Scheduler, err error) {
 		Quantum: cfg.quantum,
 		Stall:   cfg.stallAfter,
 		Tick:    s.sysmonTick,
-		Idle:    s.idle.asleep,
+		Idle:    s.idle.Asleep,
 		Now:     s.now,
 	})
 	s.pool.workers.Store(new([]*worker))

@@ -39,7 +39,7 @@ func (w *worker) find() *rt.Task {
 		}
 		if !w.s.pause.on.Load() {
 			if !w.searching && !w.s.crowded(1) {
-				w.searching = w.s.idle.trySearch()
+				w.searching = w.s.idle.TrySearch()
 			}
 			if w.searching {
 				if d := w.search(); d != nil {
@@ -60,7 +60,7 @@ func (w *worker) stopSearching() {
 		return
 	}
 	w.searching = false
-	if w.s.idle.stopSearch() && w.s.visibleWork() {
+	if w.s.idle.StopSearch() && w.s.visibleWork() {
 		w.s.wakeOne()
 	}
 }
@@ -108,8 +108,8 @@ func (w *worker) sleep() {
 	w.announce()
 	paused := w.s.pause.on.Load()
 	if !paused && (w.next.full() || w.s.visibleWork()) || w.leaving() || w.s.quit.Load() { // (W3)
-		if !w.s.idle.unsleep(w.id) {
-			w.park.park() // a waker was faster
+		if !w.s.idle.ClaimThis(w.id) {
+			w.parker.Park() // a waker has claimed it before
 		}
 	} else {
 		if paused {
@@ -127,7 +127,7 @@ func (w *worker) sleep() {
 
 // announce makes known that the worker sleeps.
 func (w *worker) announce() {
-	w.s.idle.sleep(w.id, w.searching) // (W2)
+	w.s.idle.Sleep(w.id, w.searching) // (W2)
 	w.searching = true                // whatever wakes it, it comes back as a searcher
 	if !w.s.crowded(0) {
 		w.s.askAll(w) // (K0)
@@ -141,12 +141,12 @@ func (w *worker) announce() {
 func (w *worker) rest() {
 	if w.fixed {
 		w.letOutsiders()
-		w.park.park()
+		w.parker.Park()
 		w.checkThread()
 		return
 	}
 	w.unpin()
-	w.park.park()
+	w.parker.Park()
 	w.pin()
 }
 
@@ -188,7 +188,7 @@ func (w *worker) shows() bool { return !w.runq.Thief().Empty() || w.next.child()
 
 // wakeOne wakes a sleeping worker if none searches, or else has those that are inside a call relieved (P2, P3).
 func (s *Scheduler) wakeOne() {
-	if s.idle.needsWake() {
+	if s.idle.NeedsWake() {
 		s.wakeOneSlow()
 	}
 }
@@ -197,9 +197,9 @@ func (s *Scheduler) wakeOneSlow() {
 	if s.pause.on.Load() {
 		return // Resume wakes everybody
 	}
-	if id, ok := s.idle.claim(); ok {
+	if id, ok := s.idle.Claim(); ok {
 		s.wake(id)
-	} else if s.idle.inside() > 0 {
+	} else if s.idle.Inside() > 0 {
 		s.relieve()
 	}
 }
@@ -207,7 +207,7 @@ func (s *Scheduler) wakeOneSlow() {
 // wake wakes worker id, which the caller has claimed.
 func (s *Scheduler) wake(id int) {
 	s.wakes.Add(1)
-	s.workers()[id].park.unpark()
+	s.workers()[id].parker.Unpark()
 }
 
 // refreshProcs reads GOMAXPROCS, which takes a lock of the Go runtime, and has the number of workers follow it if that was

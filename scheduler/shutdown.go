@@ -136,7 +136,7 @@ func (s *Scheduler) quiesce() {
 		return
 	}
 	var ended *task.Completion[struct{}]
-	s.idle.ifAllAsleep(func() {
+	s.idle.IfAllAsleep(func() {
 		// All have flushed, and nobody wakes while the set is locked.
 		none := func() bool { return s.live.Load() == 0 }
 		if !open && none() {
@@ -170,7 +170,7 @@ func (s *Scheduler) end() {
 		s.mon.Stop()
 		s.timers.Close()
 		for _, w := range s.workers() {
-			indexes.give(w.Index)
+			rt.ReleaseIndex(w.Index)
 		}
 		s.fiberPool.endAll()
 		close(s.closed)

@@ -139,7 +139,7 @@ func (w *worker) Call(d *rt.Task, fn func(), kind *rt.CallKind) bool {
 	w.Current.Store(nil)
 	w.Fib.Store(nil)
 	since := w.spot.enter(s.now()) // (E2)
-	s.idle.goInside()
+	s.idle.GoInside()
 	if w.leavesWork() { // (E3)
 		s.wakeOne()
 	}
@@ -172,7 +172,7 @@ func (w *worker) leavesWork() bool {
 func (w *worker) endCall(c *spotCall, self *fiber.Fiber, since int64) {
 	s, d := w.s, c.d
 	if w.spot.end(since) { // (E4)
-		s.idle.goOutside()
+		s.idle.GoOutside()
 		if w.pinned {
 			runtime.LockOSThread()
 			w.roams = true
@@ -206,7 +206,7 @@ func (s *Scheduler) relieve() {
 
 // relieveAll raises the alert, if a worker is inside a call, and reports whether it has.
 func (s *Scheduler) relieveAll() (raised bool) {
-	if s.idle.inside() == 0 || !s.relief.raise() {
+	if s.idle.Inside() == 0 || !s.relief.raise() {
 		return false
 	}
 	s.giveRelief()
@@ -215,7 +215,7 @@ func (s *Scheduler) relieveAll() (raised bool) {
 
 // relieveLong is sysmon's look for long calls. It reports whether there was anything to do.
 func (s *Scheduler) relieveLong(now int64) (any bool) {
-	if s.idle.inside() == 0 {
+	if s.idle.Inside() == 0 {
 		return false
 	}
 	work := s.worksForRelief()
@@ -237,7 +237,7 @@ func (s *Scheduler) takeOne() {
 	for looks := 0; ; looks++ {
 		r.lower() // (A1)
 		paused := s.pause.on.Load()
-		if !paused && s.idle.sleeping() > 0 {
+		if !paused && s.idle.Sleeping() > 0 {
 			if s.visibleWork() {
 				s.wakeOne()
 			}
@@ -254,7 +254,7 @@ func (s *Scheduler) takeOne() {
 				continue
 			}
 			if w.spot.end(since) { // (T1)
-				s.idle.goOutside()
+				s.idle.GoOutside()
 				r.went(false)
 				if paused || s.visibleWork() {
 					s.relieveAll() // there may be more

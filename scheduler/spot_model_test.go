@@ -10,6 +10,7 @@ import (
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/explore"
+	"github.com/heddle-go/heddle/internal/idle"
 )
 
 // clock stands still, as in a bubble of testing/synctest.
@@ -17,7 +18,7 @@ const clock = 1
 
 // A spotBench is workers whose tasks are in calls, with a counter for all queues. It calls the steps of spot, relief and idleSet.
 type spotBench struct {
-	idle    idleSet
+	idle    idle.Set
 	relief  relief
 	queue   atomicx.Int64
 	spots   []spot
@@ -36,7 +37,7 @@ type spotBench struct {
 }
 
 func (b *spotBench) wakeOne() {
-	if b.idle.needsWake() && b.idle.inside() > 0 && b.relief.raise() {
+	if b.idle.NeedsWake() && b.idle.Inside() > 0 && b.relief.raise() {
 		b.reliefs++
 	}
 }
@@ -72,14 +73,14 @@ func (b *spotBench) call(i int, returns func() bool, work func()) bool {
 	b.own(i, 1)
 	b.own(i, -1) // E1: it names nothing any more
 	since := b.spots[i].enter(clock)
-	b.idle.goInside()
+	b.idle.GoInside()
 	if !b.blind && b.queue.Load() > 0 { // (E3)
 		b.wakeOne()
 	}
 	explore.Block("in the call", returns)
 	if b.spots[i].end(since) { // (E4)
 		b.own(i, 1)
-		b.idle.goOutside()
+		b.idle.GoOutside()
 		work()
 		b.own(i, -1)
 		return true
@@ -104,19 +105,19 @@ func (b *spotBench) relieveOne() {
 		} else if !b.spots[i].end(since) { // (T1)
 			continue
 		}
-		b.idle.goOutside()
+		b.idle.GoOutside()
 		b.own(i, 1)
 		b.asleep[i].Store(true) // (T3)
 		if b.again {
 			b.own(i, -1) // E1
 			since := b.spots[i].enter(clock)
-			b.idle.goInside()
+			b.idle.GoInside()
 			explore.Point("another call")
 			if !b.spots[i].end(since) {
 				explore.Failf("the call on worker %d was ended by the task that had it before", i)
 			}
 			b.own(i, 1)
-			b.idle.goOutside()
+			b.idle.GoOutside()
 		}
 		b.serve()
 		b.own(i, -1)
@@ -131,7 +132,9 @@ func (b *spotBench) relieveOne() {
 func relieved(workers, producers int, short bool, change func(b *spotBench)) func(*explore.Model) {
 	return func(m *explore.Model) {
 		b := &spotBench{spots: make([]spot, workers), asleep: make([]atomicx.Bool, workers), owners: make([]int, workers), want: producers}
-		b.idle.n.Store(int64(workers))
+		for range workers {
+			b.idle.Join()
+		}
 		if change != nil {
 			change(b)
 		}

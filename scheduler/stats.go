@@ -106,7 +106,7 @@ func (s *Scheduler) Stats() Stats {
 	s.check()
 	st := Stats{
 		Workers:  s.Workers(),
-		Sleeping: s.idle.sleeping(),
+		Sleeping: s.idle.Sleeping(),
 		Paused:   s.pause.on.Load(),
 		Spawned:  s.inj.accepted.Load(),
 		Queued:   s.inj.len(),

@@ -38,7 +38,7 @@ func newStage(t testing.TB) *stage {
 
 // awaitSleep waits until the worker sleeps.
 func (g *stage) awaitSleep() {
-	for begin := time.Now(); !g.idle.asleep(); runtime.Gosched() {
+	for begin := time.Now(); !g.idle.Asleep(); runtime.Gosched() {
 		require.Less(g.t, time.Since(begin), time.Minute, "the worker does not go to sleep")
 	}
 }
@@ -321,7 +321,7 @@ func TestTheLastSearcherWakesAnother(t *testing.T) {
 	s := newBare(2)
 	s.workers()[0].announce()
 	w := s.workers()[1]
-	w.searching = s.idle.trySearch()
+	w.searching = s.idle.TrySearch()
 	require.True(t, w.searching)
 	s.inj.push(bareTask(t, s))
 	w.stopSearching()

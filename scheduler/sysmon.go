@@ -102,7 +102,7 @@ func (s *Scheduler) nextTimer() int64 {
 // If A3 does not see the sleeper, W2 comes after A3 and so after A2: G1 sees the timer. And either G1 sees the until of
 // M1, or M2 sees the sleeper of W2. (Few timers just have no grace: there it may end with nobody telling sysmon.)
 func (s *Scheduler) timerGrace() int64 {
-	if s.idle.sleeping() != 0 || s.timers.Size() < manyTimers {
+	if s.idle.Sleeping() != 0 || s.timers.Size() < manyTimers {
 		return 0
 	}
 	return busyGrace
@@ -118,7 +118,7 @@ const busyGrace = int64(time.Millisecond)
 // freeNextSlots wakes a worker for tasks that are stuck in the next slot of a task that
 // does not give way (N3).
 func (s *Scheduler) freeNextSlots() (any bool) {
-	if s.idle.sleeping() == 0 || s.pause.on.Load() {
+	if s.idle.Sleeping() == 0 || s.pause.on.Load() {
 		return false
 	}
 	for _, w := range s.workers() {
@@ -217,7 +217,7 @@ const strandedAfter = int64(2 * time.Second)
 // watchStranded is the safety net under the sleep/wake protocol: it counts work
 // that waits beside a sleeping worker while nobody searches. It repairs nothing.
 func (s *Scheduler) watchStranded(now int64) {
-	if s.idle.sleeping() == 0 || !s.idle.needsWake() || s.pause.on.Load() || !s.visibleWork() {
+	if s.idle.Sleeping() == 0 || !s.idle.NeedsWake() || s.pause.on.Load() || !s.visibleWork() {
 		s.strandAt = 0
 		return
 	}

@@ -42,7 +42,7 @@ func TestThreadsEndWithTheirWorkers(t *testing.T) {
 			require.NoError(t, x.Wait())
 		}
 		require.NoError(t, s.Resize(1))
-		testkit.Until(t, "the others have left", func() bool { return s.idle.n.Load() == 1 })
+		testkit.Until(t, "the others have left", func() bool { return s.idle.Workers() == 1 })
 	}
 	require.NoError(t, s.Close())
 	require.GreaterOrEqual(t, len(tids), 2*(workers-1))

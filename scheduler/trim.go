@@ -67,7 +67,7 @@ var (
 // trim does what is due at now, and returns by when sysmon has to call it again although all workers sleep, or 0.
 func (s *Scheduler) trim(now int64) (next int64) {
 	t := &s.trims
-	quiet := t.quiet && s.wakes.Load() == t.wakes && s.idle.asleep()
+	quiet := t.quiet && s.wakes.Load() == t.wakes && s.idle.Asleep()
 	if now >= t.review {
 		s.reviewPools(now, quiet)
 	}
@@ -106,7 +106,7 @@ func (s *Scheduler) reviewPools(now int64, quiet bool) {
 	}
 	// If a quiet window did not end any, although all fiberPool were to be ended, the rest cannot be: strangers sleep in their slots.
 	stuck := quiet && t.all && t.had > 0 && t.gave == 0
-	t.quiet, t.wakes = s.idle.asleep(), s.wakes.Load()
+	t.quiet, t.wakes = s.idle.Asleep(), s.wakes.Load()
 	batches, more := s.taskPool.Trim(quiet)
 	s.timers.Trim()
 	if quiet && s.ask(t.gave > 0 || batches > 0) {
@@ -135,8 +135,8 @@ func (s *Scheduler) ask(burst bool) (any bool) {
 		}
 		w.leanAt = done
 		w.lean.Store(true)          // (R1)
-		if s.idle.claimThis(w.id) { // (R2)
-			w.park.unpark()
+		if s.idle.ClaimThis(w.id) { // (R2)
+			w.parker.Unpark()
 		}
 		any = true
 	}

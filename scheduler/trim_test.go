@@ -89,7 +89,7 @@ func burst(t *testing.T, s *Scheduler, n int) {
 
 // allAsleep returns when all workers sleep, and nothing is queued.
 func allAsleep(s *Scheduler) {
-	for !s.idle.asleep() || s.visibleWork() {
+	for !s.idle.Asleep() || s.visibleWork() {
 		runtime.Gosched()
 	}
 }

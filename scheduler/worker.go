@@ -11,10 +11,12 @@ import (
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/deque"
 	"github.com/heddle-go/heddle/internal/fiber"
+	"github.com/heddle-go/heddle/internal/idle"
 	"github.com/heddle-go/heddle/internal/label"
 	"github.com/heddle-go/heddle/internal/preempt"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/taskpool"
+	"github.com/heddle-go/heddle/internal/thread"
 	"github.com/heddle-go/heddle/internal/timers"
 )
 
@@ -61,7 +63,7 @@ type worker struct {
 	lastNext    uint32 // sysmon's: the next slot's seq at its last tick
 	lastID      uint32 // sysmon's: the dispatch that it has seen since lastSince
 	lastSince   int64
-	bound       binding
+	bound       thread.Binding
 	leanAt      uint64 // sysmon's: what the worker had done when it was last asked to give back
 	live        int64  // tasks started less tasks ended here, not yet in Scheduler.live
 	n           counts
@@ -82,7 +84,7 @@ type worker struct {
 	member     atomicx.Uint32 // see workerPool
 	lean       atomicx.Bool   // the worker is to give back what it holds: see ask
 	spot       spot
-	park       parker
+	parker     idle.Parker
 
 	// Written by the worker, read by others.
 	_     cpu.CacheLinePad
@@ -175,7 +177,7 @@ func (w *worker) Local(d *rt.Task) {
 		w.nextSkip--
 		return
 	}
-	if w.s.idle.needsWake() {
+	if w.s.idle.NeedsWake() {
 		if w.nextStolen.Load() {
 			w.nextStolen.Store(false)
 			w.nextWake = 0
@@ -192,7 +194,7 @@ func (w *worker) Hungry() {
 		return
 	}
 	w.s.wakeOne()
-	if w.s.idle.sleeping() != 0 {
+	if w.s.idle.Sleeping() != 0 {
 		// On behalf of those who still sleep, and whose requests this exposure has met:
 		// the next fork exposes again and wakes one more.
 		w.Forks.Thief().Ask()
@@ -233,7 +235,7 @@ func (w *worker) pin() {
 	}
 	runtime.LockOSThread()
 	w.roams = false
-	if tid := threadID(); tid != w.tid {
+	if tid := thread.ID(); tid != w.tid {
 		if w.tid != 0 {
 			w.n.sleepMoves++
 		}
@@ -247,7 +249,7 @@ func (w *worker) unpin() {
 	if !w.pinned {
 		return
 	}
-	w.bound.undo()
+	w.bound.Undo()
 	runtime.UnlockOSThread()
 }
 
@@ -256,7 +258,7 @@ func (w *worker) checkThread() {
 	if !w.pinned {
 		return
 	}
-	tid := threadID()
+	tid := thread.ID()
 	if tid == w.tid {
 		w.roams = false
 		return
@@ -276,8 +278,8 @@ func (w *worker) bind() {
 	if w.s.cpus == nil {
 		return
 	}
-	w.bound.undo()
-	if err := w.bound.bind(w.s.cpus[w.id%len(w.s.cpus)]); err != nil {
+	w.bound.Undo()
+	if err := w.bound.Bind(w.s.cpus[w.id%len(w.s.cpus)]); err != nil {
 		w.s.logger().Warn("heddle: a worker's thread could not be bound", "worker", w.id, "err", err)
 	}
 }
@@ -300,11 +302,11 @@ func (w *worker) giveThread() {
 	if !w.pinned {
 		return
 	}
-	if runtime.LockOSThread(); onFirstThread() {
+	if runtime.LockOSThread(); thread.OnFirst() {
 		runtime.UnlockOSThread()
 	}
 	if f := threadEnds.Load(); f != nil {
-		(*f)(threadID())
+		(*f)(thread.ID())
 	}
 }
 

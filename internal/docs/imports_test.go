@@ -51,6 +51,8 @@ var arrows = map[string][]string{
 	},
 	"internal/taskpool": {"internal/rt"},
 	"internal/timers":   {"internal/rt", "internal/atomicx", "internal/prefetch"},
+	"internal/idle":     {"internal/atomicx"},
+	"internal/thread":   {},
 }
 
 // others are the packages outside of the module and the standard library that the module may

@@ -85,8 +85,8 @@ func sleepers(workers int, producers []int, others ...func(b *idleBench)) func(*
 					return fmt.Errorf("a task was found %d times", n)
 				}
 			}
-			if !b.idle.asleep() && b.idle.state.Load()>>32 != 0 {
-				return fmt.Errorf("%d searchers are left", b.idle.state.Load()>>32)
+			if !b.idle.Asleep() && b.idle.Searching() != 0 {
+				return fmt.Errorf("%d searchers are left", b.idle.Searching())
 			}
 			return nil
 		})
@@ -153,7 +153,7 @@ func TestModelPauseWaits(t *testing.T) {
 		if err := b.Pause(context.Background()); err != nil {
 			explore.Failf("%v", err)
 		}
-		if !b.idle.asleep() {
+		if !b.idle.Asleep() {
 			explore.Failf("a worker does not sleep")
 		}
 		b.Resume()

@@ -1,0 +1,93 @@
+package idle
+
+import (
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/heddle-go/heddle/internal/atomicx"
+)
+
+// A Parker is what one worker sleeps on. Init prepares it. At most one goroutine parks at a time; any
+// number may unpark. If Unpark comes first, the next Park returns at once.
+//
+// A worker that stays locked to its thread while it sleeps sleeps on a futex, which wakes it several
+// times sooner than a channel does (ARCHITECTURE.md, "Parking a pinned thread"). The others sleep on a
+// channel.
+type Parker struct {
+	state atomicx.Uint32
+	ch    chan struct{}
+	futex bool
+}
+
+const (
+	pkEmpty = iota
+	pkToken
+	pkFutex // sleeps on the futex
+	pkChan  // sleeps on the channel
+)
+
+// From linux/futex.h: FUTEX_WAIT and FUTEX_WAKE, with FUTEX_PRIVATE_FLAG.
+const (
+	futexWaitPrivate = 0 | 128
+	futexWakePrivate = 1 | 128
+)
+
+// Init prepares p for a worker that is locked to its thread while it sleeps, if fixed, or for another.
+func (p *Parker) Init(fixed bool) {
+	p.ch = make(chan struct{}, 1)
+	p.futex = fixed && !inBubble()
+}
+
+// inBubble reports whether time is not real, as inside a synctest bubble, whose clock starts in the
+// year 2000. There a goroutine in a system call would keep the bubble's clock from moving.
+func inBubble() bool {
+	var ts unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_REALTIME, &ts) != nil {
+		return false
+	}
+	d := time.Until(time.Unix(ts.Unix()))
+	return d > 24*time.Hour || d < -24*time.Hour
+}
+
+// Park blocks the calling thread or goroutine until Unpark.
+func (p *Parker) Park() {
+	how := uint32(pkChan)
+	if p.futex {
+		how = pkFutex
+	}
+	if !p.state.CompareAndSwap(pkEmpty, how) {
+		p.state.Store(pkEmpty) // takes the token
+		return
+	}
+	if how == pkChan {
+		atomicx.Await("park", func() bool { return len(p.ch) > 0 })
+		<-p.ch
+	} else {
+		for p.state.Load() == pkFutex {
+			// After EINTR, EAGAIN and 0 alike the loop looks again.
+			_, _, _ = syscall.Syscall6(unix.SYS_FUTEX, p.addr(),
+				futexWaitPrivate, pkFutex, 0, 0, 0)
+		}
+	}
+	p.state.Store(pkEmpty)
+}
+
+// Unpark wakes the sleeper, or lets the next Park return at once. It does not wait.
+func (p *Parker) Unpark() {
+	switch p.state.Swap(pkToken) {
+	case pkFutex:
+		// Syscall, not RawSyscall: the woken thread needs a P, and if there is no other it gets
+		// this one.
+		_, _, _ = syscall.Syscall6(unix.SYS_FUTEX, p.addr(),
+			futexWakePrivate, 1, 0, 0, 0)
+	case pkChan:
+		p.ch <- struct{}{}
+	}
+}
+
+// addr returns the address of the state word for the kernel. The Parker is part of its worker, which
+// is on the heap and does not move.
+func (p *Parker) addr() uintptr { return uintptr(unsafe.Pointer(&p.state)) }

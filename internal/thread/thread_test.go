@@ -1,0 +1,52 @@
+package thread
+
+import (
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A thread that is bound may use one CPU only, and after Undo those that it could use before.
+func TestBinding(t *testing.T) {
+	if CanBind() != nil {
+		_, err := AllowedCPUs()
+		require.Error(t, err)
+		require.Error(t, new(Binding).Bind(0))
+		return
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	before, err := AllowedCPUs()
+	require.NoError(t, err)
+	require.NotEmpty(t, before)
+	var b Binding
+	b.Undo() // nothing is bound
+	last := before[len(before)-1]
+	require.NoError(t, b.Bind(last))
+	now, err := AllowedCPUs()
+	require.NoError(t, err)
+	require.Equal(t, []int{last}, now)
+	b.Undo()
+	now, err = AllowedCPUs()
+	require.NoError(t, err)
+	require.Equal(t, before, now)
+	require.Error(t, b.Bind(-1), "there is no such CPU")
+	b.Undo()
+}
+
+// Threads have different numbers.
+func TestID(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	other := make(chan int)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		other <- ID()
+	}()
+	if id := <-other; id != 0 {
+		require.NotEqual(t, id, ID())
+		require.Equal(t, ID(), ID())
+	}
+}
