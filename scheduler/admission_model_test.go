@@ -36,12 +36,8 @@ func (t *admissionBench) submit(s *submission) {
 
 // cancel cancels the task of the submitter that has waited for longest.
 func (t *admissionBench) cancel() {
-	q := &t.inj
-	q.mu.Lock()
-	b := q.adm.list.First
-	q.mu.Unlock()
-	if b != nil {
-		b.abandon()
+	if b := t.inj.FirstBlocked(); b != nil {
+		b.Abandon()
 	}
 }
 
@@ -56,21 +52,17 @@ func (t *admissionBench) work() {
 				return false
 			}
 		}
-		return t.inj.empty()
+		return t.inj.Empty()
 	}
 	for {
-		explore.Block("work", func() bool { return !t.inj.empty() || over() })
+		explore.Block("work", func() bool { return !t.inj.Empty() || over() })
 		if over() {
 			return
 		}
-		t.inj.mu.Lock() // popLevel only tries, and would be called again and again
-		if a := t.inj.adm; a.n > a.limit {
-			explore.Failf("%d have room, above the limit of %d", a.n, a.limit)
+		if n := t.inj.Reserved(); n > t.cfg.queueLimit {
+			explore.Failf("%d have room, above the limit of %d", n, t.cfg.queueLimit)
 		}
-		d, let := t.inj.take(rt.Normal)
-		t.inj.mu.Unlock()
-		t.inj.wakeLet(let)
-		if d != nil {
+		if d, _ := t.inj.PopLevel(rt.Normal); d != nil {
 			d.Fn().(func(*task.Ctx))(nil)
 			t.exit()
 		}
@@ -103,8 +95,8 @@ func admissions(limit, n int, stuck bool, others ...func(t *admissionBench)) fun
 			if queued > 0 && !t.stuck {
 				return fmt.Errorf("%d submissions have no outcome", queued)
 			}
-			if a := t.inj.adm; int(t.live.Load()) != queued || a.n != queued || t.inj.len() != queued {
-				return fmt.Errorf("%d queued, but %d are live, %d have room, %d are in the queue", queued, t.live.Load(), a.n, t.inj.len())
+			if n := t.inj.Reserved(); int(t.live.Load()) != queued || n != queued || t.inj.Len() != queued {
+				return fmt.Errorf("%d queued, but %d are live, %d have room, %d are in the queue", queued, t.live.Load(), n, t.inj.Len())
 			}
 			if owed := t.home.ReadyGoroutines.Load(); owed != 0 {
 				return fmt.Errorf("%d submitters are owed a P", owed)

@@ -68,7 +68,7 @@ func (w *worker) mayChain() bool {
 // mayHandOn reports whether the chain may have another dispatch without a look for work, and counts
 // it as one.
 func (w *worker) mayHandOn() bool {
-	if (w.tick+1)%fairTick == 0 || w.s.home.ReadyGoroutines.Load() != 0 || w.s.inj.ranked.Load() != 0 || !w.mayChain() {
+	if (w.tick+1)%fairTick == 0 || w.s.home.ReadyGoroutines.Load() != 0 || w.s.inj.AnyRanked() || !w.mayChain() {
 		return false
 	}
 	w.tick++

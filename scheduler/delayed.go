@@ -40,17 +40,8 @@ func (s *Scheduler) enterLate() (ok bool) {
 
 // admitDelayed makes a task that was let in, and does not queue it.
 func (s *Scheduler) admitDelayed(fn any, x *rt.Extra) (*rt.Task, uint32) {
-	q := &s.inj
-	q.mu.Lock()
-	d := q.freeTasks.Take(&s.taskPool, x)
-	q.accepted.Store(q.accepted.Load() + 1)
-	q.mu.Unlock()
-	d.Start(fn, x)
-	gen := d.Gen()
-	if x != nil {
-		s.cohorts.Attach(x, d, gen)
-	}
-	return d, gen
+	s.inj.Count(1)
+	return s.prepare(fn, x)
 }
 
 // GoAfter submits fn to run when d has passed, or soon after; at once if d is not positive. The task exists from now on, in

@@ -3,6 +3,7 @@ package scheduler
 import (
 	"runtime/debug"
 
+	"github.com/heddle-go/heddle/internal/inject"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
 )
@@ -103,7 +104,7 @@ func (w *worker) finish(d *rt.Task, e rt.End) {
 
 // handOn is local for a worker that runs nothing and is about to look for work: t runs at once, if it may.
 func (w *worker) handOn(t *rt.Task) bool {
-	if w.handoff == nil && t.Shared() == &w.s.home && !isRanked(t) && w.mayHandOn() {
+	if w.handoff == nil && t.Shared() == &w.s.home && !inject.Ranked(t) && w.mayHandOn() {
 		w.handoff = t
 		return true
 	}

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"github.com/heddle-go/heddle/internal/deque"
+	"github.com/heddle-go/heddle/internal/inject"
 	"github.com/heddle-go/heddle/internal/prefetch"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
@@ -35,7 +36,7 @@ func (w *worker) pick() *rt.Task {
 	if w.s.home.ReadyGoroutines.Load() != 0 {
 		w.seeReadyGoroutines()
 	}
-	if w.s.inj.ranked.Load() != 0 {
+	if w.s.inj.AnyRanked() {
 		if d := w.takeRanked(); d != nil {
 			return d
 		}
@@ -61,7 +62,7 @@ func (w *worker) pick() *rt.Task {
 	if d := w.takeFork(); d != nil {
 		return d
 	}
-	if d := w.takeInjected(int(w.s.inj.n.Load())/w.s.Workers() + 1); d != nil {
+	if d := w.takeInjected(w.s.inj.Normal()/w.s.Workers() + 1); d != nil {
 		return d
 	}
 	if w.s.timers.First() != 0 {
@@ -104,7 +105,7 @@ func (w *worker) pickFair() *rt.Task {
 		return nil
 	}
 	w.fairTurn++
-	if w.fairTurn%2 == 1 && w.s.inj.ranked.Load() < oneHigh {
+	if w.fairTurn%2 == 1 && !w.s.inj.AnyHigh() {
 		if d := w.passedOver(w.fairTurn%4 == 3); d != nil {
 			w.turns.lowSkips++
 			return d
@@ -118,12 +119,12 @@ func (w *worker) pickFair() *rt.Task {
 // next. (At the back of that queue, each of 100,000 that sleep once would need a stack before the first ended.)
 func (w *worker) pickDue(now int64) (d *rt.Task) {
 	q := &w.s.timers
-	if !q.Due(now) || w.dueRun >= maxDueRun || w.s.inj.ranked.Load() != 0 || w.halting() {
+	if !q.Due(now) || w.dueRun >= maxDueRun || w.s.inj.AnyRanked() || w.halting() {
 		w.dueRun = 0
 		return w.pick()
 	}
 	fired := q.ExpireOne(now, w.ringing, func(r *rt.Task) {
-		if isRanked(r) {
+		if inject.Ranked(r) {
 			w.push(r)
 		} else {
 			d = r
@@ -179,7 +180,7 @@ func (w *worker) passedOver(forks bool) *rt.Task {
 func (w *worker) takeShare() *rt.Task {
 	turns := w.queueTurns
 	w.queueTurns = 0
-	n := int(w.s.inj.n.Load())
+	n := w.s.inj.Normal()
 	if n == 0 {
 		return nil
 	}
@@ -195,7 +196,7 @@ func (w *worker) seeReadyGoroutines() {
 
 // takeInjected takes the injector's oldest task, and queues up to most-1 further ones.
 func (w *worker) takeInjected(most int) *rt.Task {
-	d, _ := w.s.inj.pop(most, w.runq.Push)
+	d, _ := w.s.inj.Pop(most, w.runq.Push)
 	if d != nil && !w.runq.Thief().Empty() {
 		w.s.wakeOne()
 	}

@@ -2,11 +2,8 @@ package scheduler
 
 import "github.com/heddle-go/heddle/internal/rt"
 
-// Priorities. The level of a task is in its status word, which whoever queues the task has touched anyway. Normal tasks
-// take the ways that they would take without levels. High and low ones, whoever makes them runnable, go to
-// two queues in the injector, whose lengths stand in one word, injector.ranked: while it is 0 a worker that looks for
-// work pays one load for all this. For sleeping and waking these queues are queues as the others, with that word as what
-// publishes (P1) and what is looked at (W3).
+// Priorities. Normal tasks take the ways that they would take without levels. High and low ones go to
+// the injector, whichever goroutine makes them runnable: see package inject.
 //
 // Among the levels turns are counted, not time. While high tasks are queued:
 //
@@ -20,12 +17,6 @@ import "github.com/heddle-go/heddle/internal/rt"
 // Both counts are each worker's own. So with any number of tasks of the other levels, a worker that gets to
 // look for work runs a low task at the latest at its 32nd look. A task that has got such a turn keeps its
 // worker as long as any, for a quantum; others give way to a high one at the first checkpoint that looks at the clock.
-
-// The parts of injector.ranked.
-const (
-	oneHigh = 1 << 32
-	oneLow  = 1
-)
 
 // maxHighRun and lowTurn are the N of "one in N" less one, and N. What high tasks lose by them is an eighth of the
 // dispatches; what normal ones lose, a 32nd.
@@ -42,23 +33,19 @@ type turns struct {
 	kept     uint32 // the look that gave a turn to a lower level: what it found is not outranked
 }
 
-// isRanked reports whether d goes to the queues of high and low tasks.
-func isRanked(d *rt.Task) bool { return d.Status().Level() != rt.Normal }
-
 // takeRanked returns a high or a low task if it is their turn. Called by pick when there are any.
 func (w *worker) takeRanked() *rt.Task {
 	q, t := &w.s.inj, &w.turns
-	v := q.ranked.Load()
-	if v%oneHigh != 0 {
+	if q.AnyLow() {
 		if t.lowSkips++; t.lowSkips >= lowTurn {
-			if d, _ := q.popLevel(rt.Low); d != nil {
+			if d, _ := q.PopLevel(rt.Low); d != nil {
 				t.lowSkips = 0
 				t.kept = w.tick
 				return d
 			}
 		}
 	}
-	if v < oneHigh {
+	if !q.AnyHigh() {
 		return nil
 	}
 	if w.tick-t.highTick > 1 {
@@ -73,10 +60,10 @@ func (w *worker) takeRanked() *rt.Task {
 }
 
 func (w *worker) takeHigh() *rt.Task {
-	if w.s.inj.ranked.Load() < oneHigh {
+	if !w.s.inj.AnyHigh() {
 		return nil
 	}
-	d, _ := w.s.inj.popLevel(rt.High)
+	d, _ := w.s.inj.PopLevel(rt.High)
 	if d != nil {
 		w.turns.highRun++
 		w.turns.highTick = w.tick
@@ -86,10 +73,10 @@ func (w *worker) takeHigh() *rt.Task {
 
 // takeLow returns a low task.
 func (w *worker) takeLow() *rt.Task {
-	if w.s.inj.ranked.Load()%oneHigh == 0 {
+	if !w.s.inj.AnyLow() {
 		return nil
 	}
-	d, _ := w.s.inj.popLevel(rt.Low)
+	d, _ := w.s.inj.PopLevel(rt.Low)
 	if d != nil {
 		w.turns.lowSkips = 0
 	}
@@ -98,7 +85,7 @@ func (w *worker) takeLow() *rt.Task {
 
 // takeLast is for when pick has found nothing: it returns a task that others would have taken soon, or a low one.
 func (w *worker) takeLast() *rt.Task {
-	if w.s.inj.ranked.Load() == 0 {
+	if !w.s.inj.AnyRanked() {
 		return nil
 	}
 	if d := w.stealOnce(); d != nil {
@@ -110,7 +97,7 @@ func (w *worker) takeLast() *rt.Task {
 // takeOtherLow returns another low task to run instead of d, which gives way, if d is a low one. A normal one is not to wait behind
 // low ones that are queued already.
 func (w *worker) takeOtherLow(d *rt.Task) *rt.Task {
-	if w.s.inj.ranked.Load() == 0 || d.Status().Level() != rt.Low {
+	if !w.s.inj.AnyRanked() || d.Status().Level() != rt.Low {
 		return nil
 	}
 	return w.takeLow()
@@ -118,5 +105,5 @@ func (w *worker) takeOtherLow(d *rt.Task) *rt.Task {
 
 // outranked reports whether d, which runs, is to give way to a high task before its quantum is over.
 func (w *worker) outranked(d *rt.Task) bool {
-	return w.s.inj.ranked.Load() >= oneHigh && w.turns.kept != w.tick && d.Status().Level() != rt.High
+	return w.s.inj.AnyHigh() && w.turns.kept != w.tick && d.Status().Level() != rt.High
 }

@@ -156,7 +156,7 @@ func (w *worker) handOver() {
 				}
 			}
 		}
-		w.s.inj.push(d) // (P1); Inject would queue it here
+		w.s.inj.Push(d) // (P1); Inject would queue it here
 		w.s.wakeOne()   // (P2, P3)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/fiber"
 	"github.com/heddle-go/heddle/internal/idle"
+	"github.com/heddle-go/heddle/internal/inject"
 	"github.com/heddle-go/heddle/internal/preempt"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/taskpool"
@@ -38,7 +39,8 @@ type Scheduler struct {
 	waits  waits
 
 	home      rt.Shared
-	inj       injector
+	inj       inject.Queue
+	over      overflows
 	idle      idle.Set
 	timers    timers.Queue
 	taskPool  taskpool.Pool
@@ -119,9 +121,10 @@ func newScheduler(cfg config) (s *Scheduler, err error) {
 		return rt.HandleOf(d, gen).CancelFor(err, cause)
 	}
 	s.cohorts.Queue = s.injectAll
+	s.inj.Init(&s.taskPool)
 	s.taskPool.Init(&rt.Worker{Shared: &s.home})
 	if cfg.queueLimit > 0 {
-		s.inj.adm = &admission{limit: cfg.queueLimit, policy: cfg.queuePolicy, wake: s.wakeBlocked}
+		s.inj.SetLimit(cfg.queueLimit, s.wakeBlocked)
 	}
 	s.block.limit = int64(cfg.blocking)
 	if s.block.vainMost = 6; !s.pinned() {
@@ -220,19 +223,15 @@ func (s *Scheduler) inject(d *rt.Task) {
 		w.Local(d)
 		return
 	}
-	s.inj.push(d) // (P1)
+	s.inj.Push(d) // (P1)
 	s.wakeOne()   // (P2, P3)
 }
 
 // injectAll is inject for tasks that a goroutine has made runnable, under one lock. One wake-up (P2, P3) is enough, because it
 // comes after P1 of all of them: a searcher that takes one of them wakes the next worker if there are more.
 func (s *Scheduler) injectAll(ds []*rt.Task) {
-	s.inj.mu.Lock()
-	for _, d := range ds {
-		s.inj.append(d) // (P1)
-	}
-	s.inj.mu.Unlock()
-	s.wakeOne() // (P2, P3)
+	s.inj.PushAll(ds) // (P1)
+	s.wakeOne()       // (P2, P3)
 }
 
 // handles reports whether the caller is a handler of this scheduler, for which a worker, sysmon or a blocker waits. While there

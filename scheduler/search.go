@@ -77,7 +77,7 @@ func (w *worker) search() *rt.Task {
 		if d := w.stealOnce(); d != nil {
 			return d
 		}
-		if !w.s.inj.empty() || w.s.inj.ranked.Load() != 0 || w.s.quit.Load() || w.halting() {
+		if !w.s.inj.Empty() || w.s.inj.AnyRanked() || w.s.quit.Load() || w.halting() {
 			if d := w.pick(); d != nil || w.halting() {
 				return d
 			}
@@ -150,10 +150,6 @@ func (w *worker) rest() {
 	w.pin()
 }
 
-// keepQueue is the length of a queue whose memory is kept, 512 KB. Growing to that costs
-// as much as filling it.
-const keepQueue = 1 << 16
-
 // letOutsiders gives the P to an outsider that was made ready, if it is the only one:
 // the thread is going to sleep in a system call, and the Go runtime takes some time to see
 // that such a thread does not use its P. With more of them, another P has fetched the
@@ -169,7 +165,7 @@ func (w *worker) letOutsiders() {
 // the queues, children in next slots, and due timers. It leaves out woken tasks in next slots
 // and, while the scheduler is crowded, forked calls: sysmon wakes a worker for those.
 func (s *Scheduler) visibleWork() bool {
-	if !s.inj.empty() || s.inj.ranked.Load() != 0 {
+	if !s.inj.Empty() || s.inj.AnyRanked() {
 		return true
 	}
 	for _, w := range s.workers() {

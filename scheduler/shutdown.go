@@ -85,7 +85,7 @@ func (s *Scheduler) drain() {
 	s.phase.CompareAndSwap(phaseOpen, phaseDraining)
 	s.endPause(task.ErrClosed)
 	s.endPeriodic()
-	s.refuseBlocked()
+	s.inj.Refuse()
 	s.quiesce()
 }
 
@@ -103,7 +103,7 @@ func (s *Scheduler) drain() {
 func (s *Scheduler) Close() error {
 	s.check()
 	if s.phase.Swap(phaseClosed) != phaseClosed {
-		s.refuseBlocked()
+		s.inj.Refuse()
 		for d := range s.taskPool.All() {
 			if d.Close() {
 				s.inject(d)

@@ -165,7 +165,7 @@ func (w *worker) Call(d *rt.Task, fn func(), kind *rt.CallKind) bool {
 
 // leavesWork reports whether there is anything that the worker would run next.
 func (w *worker) leavesWork() bool {
-	return w.next.full() || !w.runq.Thief().Empty() || w.s.inj.n.Load() != 0 || w.s.inj.ranked.Load() != 0 || !w.Forks.Thief().Empty()
+	return w.next.full() || !w.runq.Thief().Empty() || w.s.inj.Normal() != 0 || w.s.inj.AnyRanked() || !w.Forks.Thief().Empty()
 }
 
 // endCall is E4 to E6. The worker on which the task is afterwards need not be w.

@@ -108,8 +108,8 @@ func (s *Scheduler) Stats() Stats {
 		Workers:  s.Workers(),
 		Sleeping: s.idle.Sleeping(),
 		Paused:   s.pause.on.Load(),
-		Spawned:  s.inj.accepted.Load(),
-		Queued:   s.inj.len(),
+		Spawned:  s.inj.Accepted(),
+		Queued:   s.inj.Len(),
 		Panics:   s.strays.Load(),
 		Stalls:   s.stalls.Load(),
 		Wakes:    s.wakes.Load(),
@@ -119,15 +119,12 @@ func (s *Scheduler) Stats() Stats {
 		CallsRunning: int(s.block.calls.Load()),
 		CallsQueued:  int(s.block.queued.Load()),
 	}
-	ranked := s.inj.ranked.Load()
-	st.QueuedHigh, st.QueuedLow = int(ranked/oneHigh), int(ranked%oneHigh/oneLow)
-	if a := s.inj.adm; a != nil {
-		st.Delayed = a.delayed.Load()
-		st.Abandoned = a.abandoned.Load()
-		st.Rejected = a.rejected.Load()
-		st.Dropped = a.dropped.Load()
-		st.Finished = st.Dropped
-	}
+	st.QueuedHigh, st.QueuedLow = s.inj.RankedLen()
+	st.Delayed = s.over.delayed.Load()
+	st.Abandoned = s.over.abandoned.Load()
+	st.Rejected = s.over.rejected.Load()
+	st.Dropped = s.over.dropped.Load()
+	st.Finished = st.Dropped
 	for _, w := range s.workers() {
 		ws := WorkerStats{
 			Dispatches: w.shown.dispatches.Load(),

@@ -100,7 +100,7 @@ func (g *stage) spawn(w *worker, n int) (ds []*rt.Task) {
 		ds = append(ds, d)
 	}
 	w.flush()
-	g.inj.accepted.Store(g.inj.accepted.Load() + uint64(n)) // Stats does not know w
+	g.inj.Count(n) // Stats does not know w
 	return ds
 }
 
@@ -213,27 +213,6 @@ func TestCommitSeesThePhase(t *testing.T) {
 	require.True(t, cancelled)
 }
 
-// A batch is in the injector's count until all of it is in the worker's queue: a worker that looks
-// before it sleeps must see it in one place or the other.
-func TestInjectorIsCountedDownLast(t *testing.T) {
-	q := &injector{}
-	q.tasks.ring = make([]*rt.Task, 4)
-	const n = 10
-	for range n {
-		d := &rt.Task{}
-		d.Start(nil, nil)
-		q.push(d)
-	}
-	moved := 0
-	d, ok := q.pop(n, func(*rt.Task) {
-		moved++
-		require.Equal(t, n-1, q.len(), "with %d moved; the first is the caller's", moved)
-	})
-	require.True(t, ok)
-	require.NotNil(t, d)
-	require.Equal(t, n-1-moved, q.len())
-}
-
 // Blocking's goroutines are owed a P when they start, and when they are woken, and no longer once
 // they run. newStage looks at the count.
 func TestBlockersOweNothing(t *testing.T) {
@@ -323,7 +302,7 @@ func TestTheLastSearcherWakesAnother(t *testing.T) {
 	w := s.workers()[1]
 	w.searching = s.idle.TrySearch()
 	require.True(t, w.searching)
-	s.inj.push(bareTask(t, s))
+	s.inj.Push(bareTask(t, s))
 	w.stopSearching()
 	require.EqualValues(t, 1, s.wakes.Load())
 	w.stopSearching()
@@ -347,11 +326,11 @@ func TestAllBehindAHogIsHandedOut(t *testing.T) {
 	require.True(t, s.freeBehind(hog))
 	require.EqualValues(t, 1, s.wakes.Load())
 	for _, d := range want {
-		got, ok := s.inj.pop(1, nil)
+		got, ok := s.inj.Pop(1, nil)
 		require.True(t, ok)
 		require.Same(t, d, got)
 	}
-	got, ok := s.inj.pop(1, nil)
+	got, ok := s.inj.Pop(1, nil)
 	require.True(t, ok)
 	require.NotNil(t, got)
 	require.Same(t, call, got.Fn())
@@ -369,13 +348,13 @@ func TestManyCallsBehindAHog(t *testing.T) {
 		hog.Forks.Push(&rt.Frame{Parent: parent})
 	}
 	require.True(t, s.freeBehind(hog))
-	require.Equal(t, mostAdopted, s.inj.len(), "what the injector is filled up to")
+	require.Equal(t, mostAdopted, s.inj.Len(), "what the injector is filled up to")
 	require.True(t, s.freeBehind(hog))
-	require.Equal(t, mostAdopted+leastAdopted, s.inj.len(), "what is handed out beside a full injector")
-	for s.inj.len() > 0 {
-		_, ok := s.inj.pop(1, nil)
+	require.Equal(t, mostAdopted+leastAdopted, s.inj.Len(), "what is handed out beside a full injector")
+	for s.inj.Len() > 0 {
+		_, ok := s.inj.Pop(1, nil)
 		require.True(t, ok)
 	}
 	require.True(t, s.freeBehind(hog))
-	require.Equal(t, mostAdopted, s.inj.len())
+	require.Equal(t, mostAdopted, s.inj.Len())
 }

@@ -4,6 +4,7 @@ import (
 	"runtime"
 
 	"github.com/heddle-go/heddle/internal/fiber"
+	"github.com/heddle-go/heddle/internal/inject"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
 )
@@ -63,8 +64,8 @@ func (w *worker) commit() {
 
 // push queues a runnable task at the back and sees to it that somebody runs it.
 func (w *worker) push(d *rt.Task) {
-	if isRanked(d) {
-		w.s.inj.push(d) // (P1)
+	if inject.Ranked(d) {
+		w.s.inj.Push(d) // (P1)
 	} else {
 		w.runq.Push(d) // (P1)
 	}

@@ -167,7 +167,7 @@ func (s *Scheduler) freeQueues(now int64) (any bool) {
 // meanwhile is left to the next time, and so are most of many calls.
 func (s *Scheduler) freeBehind(w *worker) (any bool) {
 	free := func(d *rt.Task) {
-		s.inj.push(d) // (P1)
+		s.inj.Push(d) // (P1)
 		s.wakeOne()   // (P2, P3)
 		any = true
 	}
@@ -182,7 +182,7 @@ func (s *Scheduler) freeBehind(w *worker) (any bool) {
 			free(d)
 		}
 	}
-	for range min(w.Forks.Thief().Len(), max(mostAdopted-s.inj.len(), leastAdopted)) {
+	for range min(w.Forks.Thief().Len(), max(mostAdopted-s.inj.Len(), leastAdopted)) {
 		if f, out := w.Forks.Thief().Steal(); out == deque.Stolen && f.Claim() {
 			free(s.adopt(f))
 		}
@@ -201,11 +201,8 @@ const (
 func (s *Scheduler) adopt(f *rt.Frame) *rt.Task {
 	s.live.Add(1)
 	x := stolenExtra(f)
-	q := &s.inj
-	q.mu.Lock()
-	d := q.freeTasks.Take(&s.taskPool, x)
-	q.accepted.Store(q.accepted.Load() + 1)
-	q.mu.Unlock()
+	s.inj.Count(1)
+	d := s.inj.New(x)
 	beginStolen(d, f, x)
 	return d
 }

@@ -141,9 +141,7 @@ func (s *Scheduler) ask(burst bool) (any bool) {
 		any = true
 	}
 	if burst {
-		s.inj.mu.Lock()
-		s.inj.freeTasks = taskpool.List{}
-		s.inj.mu.Unlock()
+		s.inj.Forget()
 	}
 	return any
 }
@@ -165,6 +163,10 @@ func (w *worker) trimOwn() {
 		w.holds.Store(holds)
 	}
 }
+
+// keepQueue is the length of a worker's queue whose memory is kept, 512 KB. Growing to that costs as
+// much as filling it.
+const keepQueue = 1 << 16
 
 // giveBack gives back what the worker has pooled for itself. Called between two tasks.
 func (w *worker) giveBack() {

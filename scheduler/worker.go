@@ -12,6 +12,7 @@ import (
 	"github.com/heddle-go/heddle/internal/deque"
 	"github.com/heddle-go/heddle/internal/fiber"
 	"github.com/heddle-go/heddle/internal/idle"
+	"github.com/heddle-go/heddle/internal/inject"
 	"github.com/heddle-go/heddle/internal/label"
 	"github.com/heddle-go/heddle/internal/preempt"
 	"github.com/heddle-go/heddle/internal/rt"
@@ -142,7 +143,7 @@ func (w *worker) Spawn(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	if under {
 		w.s.cohorts.Attach(x, d, gen)
 	}
-	if x != nil && isRanked(d) {
+	if x != nil && inject.Ranked(d) {
 		w.push(d)
 		return d, gen
 	}
@@ -165,7 +166,7 @@ func (w *worker) Spawn(fn any, x *rt.Extra) (*rt.Task, uint32) {
 //
 // A high or low task goes to its own queue.
 func (w *worker) Local(d *rt.Task) {
-	if isRanked(d) {
+	if inject.Ranked(d) {
 		w.push(d)
 		return
 	}

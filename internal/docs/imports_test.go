@@ -53,6 +53,7 @@ var arrows = map[string][]string{
 	"internal/timers":   {"internal/rt", "internal/atomicx", "internal/prefetch"},
 	"internal/idle":     {"internal/atomicx"},
 	"internal/thread":   {},
+	"internal/inject":   {"internal/wait", "internal/taskpool", "internal/list", "internal/rt", "internal/atomicx"},
 }
 
 // others are the packages outside of the module and the standard library that the module may

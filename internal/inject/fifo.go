@@ -1,4 +1,4 @@
-package scheduler
+package inject
 
 import "github.com/heddle-go/heddle/internal/rt"
 
@@ -8,6 +8,10 @@ type fifo struct {
 	head int        // index of the oldest, mod len(ring)
 	n    int
 }
+
+// keepRing is the length of a ring whose memory is kept when it is empty, 512 KB. Growing to that
+// costs as much as filling it.
+const keepRing = 1 << 16
 
 func (q *fifo) push(d *rt.Task) {
 	if q.n == len(q.ring) {
@@ -24,7 +28,7 @@ func (q *fifo) grow() {
 	q.ring, q.head = ring, 0
 }
 
-// pop takes the oldest, or returns nil.
+// pop takes the oldest task, or returns nil.
 func (q *fifo) pop() *rt.Task {
 	if q.n == 0 {
 		return nil
@@ -34,7 +38,7 @@ func (q *fifo) pop() *rt.Task {
 	*at = nil
 	q.head = (q.head + 1) & (len(q.ring) - 1)
 	q.n--
-	if q.n == 0 && len(q.ring) > keepQueue {
+	if q.n == 0 && len(q.ring) > keepRing {
 		q.ring, q.head = nil, 0 // give a burst's memory back
 	}
 	return d
