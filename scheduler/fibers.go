@@ -4,11 +4,10 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/pprof"
-	"sync"
 	"unsafe"
 
-	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/fiber"
+	"github.com/heddle-go/heddle/internal/fiberpool"
 	"github.com/heddle-go/heddle/internal/label"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
@@ -40,7 +39,7 @@ func exchange(pinned bool, self, to *fiber.Fiber) {
 func (w *worker) newLoopFiber() *loopFiber {
 	l := &loopFiber{w: w}
 	w.born = l
-	w.s.fiberPool.made.Add(1)
+	w.s.fiberPool.CountMade()
 	if w.pinned {
 		runtime.UnlockOSThread()
 		defer runtime.LockOSThread()
@@ -49,7 +48,7 @@ func (w *worker) newLoopFiber() *loopFiber {
 	return l
 }
 
-// loopBody returns the body of the fibers of w's fiberPool. It is one function for all of them, which finds its loopFiber in
+// loopBody returns the body of w's loop fibers. It is one function for all of them, which finds its loopFiber in
 // w.born, because a function value for each loopFiber is another object that each waiting task keeps alive.
 //
 // The garbage collector walks the stacks of all tasks that wait, and pays for each frame. So between iter.Pull and a task's
@@ -185,7 +184,7 @@ func (l *loopFiber) goexit(d *rt.Task) {
 		x.Err = task.ErrGoexit
 	}
 	l.finish(d)
-	if l.Goexits < maxGoexits {
+	if l.Goexits < fiberpool.MaxGoexits {
 		l.w.born = l
 		l.w.body(nil)
 		return
@@ -193,10 +192,6 @@ func (l *loopFiber) goexit(d *rt.Task) {
 	w := l.w
 	l.switchTo(w, actRetire, w.takeFiber(w.handoff)) // what the end of d has handed on runs next
 }
-
-// maxGoexits bounds how deep a fiber's stack gets by Goexits, at half a kilobyte each. A
-// fiber that has seen so many is retired: nothing runs on it any more.
-const maxGoexits = 64
 
 // currentWorker returns the worker that the caller runs on, as a task or between two, or nil.
 func currentWorker() *worker {
@@ -277,23 +272,8 @@ func settled(d *rt.Task, failure error) error {
 	return &task.PanicError{Value: rt.UnjoinedText(n), Stack: debug.Stack()}
 }
 
-// keepLoopers is how many idle fiberPool a worker keeps to itself.
+// keepLoopers is how many idle loop fibers a worker keeps to itself.
 const keepLoopers = 32
-
-// fiberPool is the pool that workers share. What workers do not use for a while is ended: see trim.go.
-type fiberPool struct {
-	made atomicx.Uint64 // fiberPool made so far. Added to by workers, read by sysmon
-
-	mu      sync.Mutex
-	idle    []*loopFiber // the last one in is the first one out
-	retired []*loopFiber // those that must not be used any more
-	low     int          // the least number of idle fiberPool since the last review
-	over    int          // how many of the oldest may be ended until the next review
-	wanted  bool         // a worker found none; those that wait to be ended are to come back
-
-	trimming sync.Mutex // held by the one that ends fiberPool: sysmon, tests
-	reaper   fiber.Reaper[*loopFiber]
-}
 
 // takeFiber returns the fiber to switch to for running pending, or for looking for something
 // if that is nil: an idle loopFiber's, or else the worker's base, which makes a loopFiber and
@@ -306,9 +286,12 @@ func (w *worker) takeFiber(pending *rt.Task) *fiber.Fiber {
 		l = w.idleLoopers[n-1]
 		w.idleLoopers[n-1] = nil
 		w.idleLoopers = w.idleLoopers[:n-1]
-	} else if l = w.s.fiberPool.get(); l == nil {
-		w.needLooper = true
-		return w.base
+	} else {
+		var ok bool
+		if l, ok = w.s.fiberPool.Get(); !ok {
+			w.needLooper = true
+			return w.base
+		}
 	}
 	l.w = w
 	return &l.Fiber
@@ -318,36 +301,9 @@ func (w *worker) keepFiber(l *loopFiber) {
 	if len(w.idleLoopers) == keepLoopers {
 		// The older half, so that the lock is taken for many at once when many tasks end.
 		const half = keepLoopers / 2
-		w.s.fiberPool.put(w.idleLoopers[:half]...)
+		w.s.fiberPool.Put(w.idleLoopers[:half]...)
 		w.idleLoopers = append(w.idleLoopers[:0], w.idleLoopers[half:]...)
 		clear(w.idleLoopers[half:keepLoopers])
 	}
 	w.idleLoopers = append(w.idleLoopers, l)
-}
-
-func (p *fiberPool) get() *loopFiber {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	n := len(p.idle)
-	if n == 0 {
-		p.wanted = true
-		return nil
-	}
-	l := p.idle[n-1]
-	p.idle[n-1] = nil
-	p.idle = p.idle[:n-1]
-	p.low = min(p.low, n-1)
-	return l
-}
-
-func (p *fiberPool) retire(l *loopFiber) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.retired = append(p.retired, l)
-}
-
-func (p *fiberPool) put(ls ...*loopFiber) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.idle = append(p.idle, ls...)
 }

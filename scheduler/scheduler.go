@@ -14,6 +14,7 @@ import (
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/fiber"
+	"github.com/heddle-go/heddle/internal/fiberpool"
 	"github.com/heddle-go/heddle/internal/idle"
 	"github.com/heddle-go/heddle/internal/inject"
 	"github.com/heddle-go/heddle/internal/preempt"
@@ -45,7 +46,7 @@ type Scheduler struct {
 	timers    timers.Queue
 	taskPool  taskpool.Pool
 	cohorts   rt.Cohorts // tasks under contexts
-	fiberPool fiberPool
+	fiberPool fiberpool.Pool[*loopFiber]
 	block     blockers
 
 	// live counts tasks that were accepted and have not ended. Submissions from outside

@@ -172,7 +172,7 @@ func (s *Scheduler) end() {
 		for _, w := range s.workers() {
 			rt.ReleaseIndex(w.Index)
 		}
-		s.fiberPool.endAll()
+		s.fiberPool.EndAll()
 		close(s.closed)
 		if rt.AtEnd != nil {
 			rt.AtEnd(rt.Balance{Stranded: s.stranded.Load(), Live: s.live.Load, ReadyGoroutines: s.home.ReadyGoroutines.Load})

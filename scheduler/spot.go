@@ -36,7 +36,7 @@ import (
 //
 // The worker is one goroutine's at any time. E4 and T1 change the same word, so one of them is
 // first. Before that all of the worker is the task's, afterwards, if T1 was first, the relief's and
-// then its fiberPool'; the task keeps its own fiber and the spotCall, and touches the worker no more.
+// then its loop fibers'; the task keeps its own fiber and the spotCall, and touches the worker no more.
 // All calls of a worker have different times, also where the clock stands still. So neither E4 nor
 // T1 can meet another call than the one whose time it has read: a task that comes back late never
 // finds its time again, although others have made calls on its worker meanwhile.

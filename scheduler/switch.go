@@ -58,7 +58,7 @@ func (w *worker) commit() {
 	case actRetire:
 		l := w.prevLooper
 		w.prevLooper = nil
-		w.s.fiberPool.retire(l)
+		w.s.fiberPool.Retire(l)
 	}
 }
 

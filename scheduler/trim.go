@@ -1,24 +1,22 @@
 package scheduler
 
 import (
-	"slices"
 	"time"
 
 	"github.com/heddle-go/heddle/internal/deque"
-	"github.com/heddle-go/heddle/internal/fiber"
 	"github.com/heddle-go/heddle/internal/taskpool"
 )
 
-// What a burst of tasks leaves behind is given back: sysmon ends the fiberPool and drops the descriptors that no worker has needed
+// What a burst of tasks leaves behind is given back: sysmon ends the loop fibers and drops the descriptors that no worker has needed
 // for a while, and asks the workers for what only they may touch.
 //
 // A review says how much that is: what was idle at every moment since the review before. While nothing happens, reviews come
-// one window apart, so trimming begins one to two windows after the last burst. Between two reviews sysmon ends fiberPool in steps,
+// one window apart, so trimming begins one to two windows after the last burst. Between two reviews sysmon ends loop fibers in steps,
 // because ending one takes microseconds: in long steps that follow each other closely if all workers have slept since the
 // review before the last, otherwise in short ones that take a few per cent of a processor, and only half of what is
 // superfluous by each review.
 //
-// A pool in which bursts come regularly must not make the same fiberPool anew for each of them. So when many are made soon after many were
+// A pool in which bursts come regularly must not make the same loop fibers anew for each of them. So when many are made soon after many were
 // ended, the window doubles, until it is longer than the time between two bursts: then each window sees one, and nothing is superfluous.
 //
 // sysmon goes on ticking for this when all workers sleep, until everything that can be given back has been.
@@ -29,8 +27,8 @@ type trims struct {
 
 	quiet  bool   // all workers slept at the last review
 	wakes  uint64 // Scheduler.wakes then
-	made   uint64 // fiberPool.made then
-	had    int    // how many fiberPool it found superfluous
+	made   uint64 // what fiberPool.Made returned then
+	had    int    // how many loop fibers it found superfluous
 	all    bool   // that was all there were
 	gave   int    // how many have been ended since
 	ended  int    // how many have been ended since the window was last changed
@@ -52,7 +50,7 @@ const (
 	fewLoopers = 64
 )
 
-// A pace is how many fiberPool a step ends at most, and how long it is until the next. A loopFiber takes about 1.5 us
+// A pace is how many loop fibers a step ends at most, and how long it is until the next. A loopFiber takes about 1.5 us
 // (BenchmarkReap in internal/fiber).
 type pace struct {
 	most  int
@@ -75,15 +73,15 @@ func (s *Scheduler) trim(now int64) (next int64) {
 	if quiet {
 		pace = whileQuiet
 	}
-	more := s.fiberPool.superfluous()
+	more := s.fiberPool.Superfluous()
 	if more && now >= t.step {
-		n := s.fiberPool.trim(pace.most)
+		n := s.fiberPool.Trim(pace.most)
 		t.step = now + pace.pause
 		t.gave += n
 		if t.ended += n; n > 0 {
 			t.last = now
 		}
-		more = s.fiberPool.superfluous()
+		more = s.fiberPool.Superfluous()
 	}
 	switch {
 	case more:
@@ -97,14 +95,14 @@ func (s *Scheduler) trim(now int64) (next int64) {
 // reviewPools begins a new window. quiet says whether all workers slept during the last one.
 func (s *Scheduler) reviewPools(now int64, quiet bool) {
 	t := &s.trims
-	made := s.fiberPool.made.Load()
+	made := s.fiberPool.Made()
 	if made-t.made > fewLoopers && t.ended > fewLoopers && now-t.last < regretWithin {
 		t.window = min(2*t.window, maxWindow)
 		t.regret, t.ended = now, 0
 	} else if t.window == 0 || now-t.regret > forgiveAfter {
 		t.window = minWindow
 	}
-	// If a quiet window did not end any, although all fiberPool were to be ended, the rest cannot be: strangers sleep in their slots.
+	// If a quiet window did not end any, although all loop fibers were to be ended, the rest cannot be: strangers sleep in their slots.
 	stuck := quiet && t.all && t.had > 0 && t.gave == 0
 	t.quiet, t.wakes = s.idle.Asleep(), s.wakes.Load()
 	batches, more := s.taskPool.Trim(quiet)
@@ -112,7 +110,7 @@ func (s *Scheduler) reviewPools(now int64, quiet bool) {
 	if quiet && s.ask(t.gave > 0 || batches > 0) {
 		more = true
 	}
-	free, had := s.fiberPool.review(quiet)
+	free, had := s.fiberPool.Review(quiet)
 	t.more = !quiet || more || free > 0 && !stuck
 	t.review = now + t.window
 	t.made, t.had, t.all, t.gave = made, had, had == free, 0
@@ -170,99 +168,8 @@ const keepQueue = 1 << 16
 
 // giveBack gives back what the worker has pooled for itself. Called between two tasks.
 func (w *worker) giveBack() {
-	w.s.fiberPool.put(w.idleLoopers...)
+	w.s.fiberPool.Put(w.idleLoopers...)
 	w.idleLoopers = nil
 	w.freeTasks = taskpool.List{}
 	w.Forget()
-}
-
-// review finds what is superfluous, all or half of it, and returns how many fiberPool there are, and how many of them are to be ended.
-func (p *fiberPool) review(all bool) (free, had int) {
-	p.trimming.Lock()
-	defer p.trimming.Unlock()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.wanted {
-		p.wanted = false
-		p.takeBack()
-	}
-	if p.over = p.low; !all {
-		p.over = (p.over + 1) / 2
-	}
-	p.low = len(p.idle)
-	rest := len(p.retired) + p.reaper.Len()
-	return len(p.idle) + rest, p.over + rest
-}
-
-// superfluous reports whether trim has anything to do.
-func (p *fiberPool) superfluous() bool {
-	p.trimming.Lock()
-	defer p.trimming.Unlock()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.most() > 0 || len(p.retired) > 0 || p.reaper.Len() > 0
-}
-
-// most is how many idle fiberPool may be ended now. Called under mu.
-func (p *fiberPool) most() int { return min(p.over, p.low) }
-
-// trim ends up to most superfluous fiberPool and returns how many. What cannot be ended, because a task that waits sleeps in its
-// slot, goes back to the pool.
-//
-// The fiberPool to be ended belong to the reaper alone. If the pool runs empty, they too go back, at the next call:
-// until then workers make new ones.
-func (p *fiberPool) trim(most int) (n int) {
-	p.trimming.Lock()
-	defer p.trimming.Unlock()
-	p.mu.Lock()
-	if p.wanted {
-		p.wanted = false
-		p.over = 0
-		p.takeBack()
-	}
-	k := min(most, p.most())
-	victims := append(slices.Clone(p.idle[:k]), p.retired...)
-	clear(p.idle[:k])
-	if p.idle = p.idle[k:]; len(p.idle) == 0 {
-		p.idle = nil
-	}
-	p.retired = nil
-	p.over -= k
-	p.low -= k
-	last := p.most() == 0
-	p.mu.Unlock()
-
-	p.reaper.Add(victims...)
-	n, stuck := p.reaper.End(most)
-	if stuck && last {
-		p.mu.Lock()
-		p.takeBack()
-		p.mu.Unlock()
-	}
-	return n
-}
-
-// takeBack puts what the reaper has back into the pool, in front, since it has been idle for longest. Called under trimming and mu.
-func (p *fiberPool) takeBack() {
-	var idle []*loopFiber
-	for _, l := range p.reaper.Left() {
-		if l.Goexits < maxGoexits {
-			idle = append(idle, l)
-		} else {
-			p.retired = append(p.retired, l)
-		}
-	}
-	if idle != nil {
-		p.idle = append(idle, p.idle...)
-		p.low += len(idle) // as superfluous as before: the next review finds all of them at once
-	}
-}
-
-// endAll ends all fiberPool. The workers and sysmon have ended.
-func (p *fiberPool) endAll() {
-	p.trimming.Lock()
-	defer p.trimming.Unlock()
-	p.takeBack()
-	fiber.Reap(append(p.idle, p.retired...))
-	p.idle, p.retired = nil, nil
 }

@@ -35,8 +35,8 @@ func TestTrimBesideSwitches(t *testing.T) {
 		})
 	}
 	for i := range 300 {
-		s.fiberPool.review(true)
-		s.fiberPool.trim(1000)
+		s.fiberPool.Review(true)
+		s.fiberPool.Trim(1000)
 		if i%10 == 0 {
 			if err := s.Go(func(*task.Ctx) {}).Wait(); err != nil {
 				t.Fatal(err)
@@ -119,8 +119,7 @@ func TestABurstIsGivenBack(t *testing.T) {
 		require.Greater(t, runtime.NumGoroutine(), before+3000)
 		_, done = turn(s, now, 10*time.Second)
 		require.True(t, done, "there is more to give back after ten seconds")
-		p := &s.fiberPool
-		require.LessOrEqual(t, len(p.idle)+len(p.retired)+p.reaper.Len(), n, "idle fibers; a worker's base may sleep in a slot")
+		require.LessOrEqual(t, s.fiberPool.Len(), n, "idle fibers; a worker's base may sleep in a slot")
 		require.Zero(t, s.taskPool.Free(), "free descriptors")
 		for _, w := range s.workers() {
 			require.Empty(t, w.idleLoopers)
@@ -131,7 +130,7 @@ func TestABurstIsGivenBack(t *testing.T) {
 	}
 }
 
-// Where bursts come every few seconds, their fiberPool stay.
+// Where bursts come every few seconds, their loop fibers stay.
 func TestBurstsThatComeAgain(t *testing.T) {
 	s := handTrimmed(t, 2)
 	now := s.now()
@@ -139,14 +138,14 @@ func TestBurstsThatComeAgain(t *testing.T) {
 	var settled uint64
 	for i := range bursts {
 		if i == bursts/4 {
-			settled = s.fiberPool.made.Load()
+			settled = s.fiberPool.Made()
 		}
 		burst(t, s, n)
 		now, _ = turn(s, now, 3*time.Second)
 		now += int64(time.Millisecond)
 	}
 	// Now and then it is tried again whether the bursts still come.
-	require.LessOrEqual(t, s.fiberPool.made.Load()-settled, uint64(3*n), "idle fibers made for the last %d bursts", bursts*3/4)
+	require.LessOrEqual(t, s.fiberPool.Made()-settled, uint64(3*n), "idle fibers made for the last %d bursts", bursts*3/4)
 }
 
 // A task that waits in the slot of another fiber keeps that from ending; sysmon does not wait for it.
@@ -159,7 +158,7 @@ func TestTrimBesideATaskThatWaits(t *testing.T) {
 	}
 	_, done := turn(s, s.now(), 30*time.Second)
 	require.True(t, done, "sysmon ticks for ever")
-	require.LessOrEqual(t, len(s.fiberPool.idle), len(ts)+s.Workers())
+	require.LessOrEqual(t, s.fiberPool.Len(), len(ts)+s.Workers())
 	for _, x := range ts {
 		x.Ready()
 	}

@@ -41,7 +41,7 @@ type worker struct {
 	prevLooper  *loopFiber
 	idleLoopers []*loopFiber
 	born        *loopFiber                      // whose body is about to begin
-	body        func(yield func(struct{}) bool) // of its fiberPool' fibers
+	body        func(yield func(struct{}) bool) // of its loop fibers
 	needLooper  bool                            // the base is switched to for making a loopFiber, not for ending
 	handoff     *rt.Task                        // what the loopFiber that is switched to has to run; nil: look for something
 	freeTasks   taskpool.List

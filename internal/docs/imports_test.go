@@ -49,11 +49,12 @@ var arrows = map[string][]string{
 	"benchmarks/...": {
 		"scheduler", "scheduler/...", "task", "task/...", "deque", "preempt", "benchmarks/...", "internal/cli",
 	},
-	"internal/taskpool": {"internal/rt"},
-	"internal/timers":   {"internal/rt", "internal/atomicx", "internal/prefetch"},
-	"internal/idle":     {"internal/atomicx"},
-	"internal/thread":   {},
-	"internal/inject":   {"internal/wait", "internal/taskpool", "internal/list", "internal/rt", "internal/atomicx"},
+	"internal/taskpool":  {"internal/rt"},
+	"internal/timers":    {"internal/rt", "internal/atomicx", "internal/prefetch"},
+	"internal/idle":      {"internal/atomicx"},
+	"internal/thread":    {},
+	"internal/inject":    {"internal/wait", "internal/taskpool", "internal/list", "internal/rt", "internal/atomicx"},
+	"internal/fiberpool": {"internal/fiber", "internal/atomicx"},
 }
 
 // others are the packages outside of the module and the standard library that the module may
