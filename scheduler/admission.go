@@ -33,7 +33,7 @@ func (s *Scheduler) enter() bool {
 	return false
 }
 
-// exit takes back enter.
+// exit takes back enter, or counts a job out.
 func (s *Scheduler) exit() {
 	s.live.Add(-1)
 	s.quiesce()

@@ -58,6 +58,18 @@ func (w *worker) handlePanic(t task.Task, pe *task.PanicError) {
 	})
 }
 
+// strayPanic handles the panic of a function whose task has not waited for it, as one of the
+// task.
+func (s *Scheduler) strayPanic(j rt.Job, stray error) {
+	t := j.(interface{ Handle() task.Task }).Handle()
+	e := stray.(*task.PanicError)
+	if s.cfg.onPanic == nil {
+		crash(t, e, handlePanics)
+	}
+	s.strays.Add(1)
+	s.inHandler(func() { s.cfg.onPanic(t, e) })
+}
+
 // skips reports whether d, which has not started, is to end without. A stolen call
 // is a part of its parent, which waits for its result; it sees at its yield points
 // that it is cancelled.

@@ -37,10 +37,10 @@ func (g *gate) Admit(by context.Context, fn any, x *rt.Extra) (*rt.Task, uint32,
 }
 
 // Block implements rt.Scheduler.
-func (g *gate) Block(j rt.Job) { g.of().giveJob(j) }
+func (g *gate) Block(j rt.Job) { g.of().block.Give(j) }
 
 // Assist implements rt.Scheduler.
-func (g *gate) Assist(f func()) { g.of().assist(f) }
+func (g *gate) Assist(f func()) { g.of().block.Assist(f) }
 
 // Launch implements rt.Scheduler.
 func (g *gate) Launch(fn any) { g.of().launch(fn) }

@@ -17,6 +17,7 @@ import (
 	"github.com/heddle-go/heddle/internal/fiberpool"
 	"github.com/heddle-go/heddle/internal/idle"
 	"github.com/heddle-go/heddle/internal/inject"
+	"github.com/heddle-go/heddle/internal/offload"
 	"github.com/heddle-go/heddle/internal/preempt"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/taskpool"
@@ -47,7 +48,7 @@ type Scheduler struct {
 	taskPool  taskpool.Pool
 	cohorts   rt.Cohorts // tasks under contexts
 	fiberPool fiberpool.Pool[*loopFiber]
-	block     blockers
+	block     offload.Pool
 
 	// live counts tasks that were accepted and have not ended. Submissions from outside
 	// count at once; workers keep what happens on them to themselves
@@ -61,7 +62,7 @@ type Scheduler struct {
 	stalls   atomic.Uint64
 	strays   atomic.Uint64 // panics that the handler got and no worker has counted
 	stranded atomic.Uint64
-	relief   relief
+	relief   offload.Alert
 
 	phase    atomicx.Int32
 	quit     atomicx.Bool   // workers are to end
@@ -127,10 +128,23 @@ func newScheduler(cfg config) (s *Scheduler, err error) {
 	if cfg.queueLimit > 0 {
 		s.inj.SetLimit(cfg.queueLimit, s.wakeBlocked)
 	}
-	s.block.limit = int64(cfg.blocking)
-	if s.block.vainMost = 6; !s.pinned() {
-		s.block.vainMost = 10
+	vainMost := 6
+	if !s.pinned() {
+		vainMost = 10
 	}
+	s.block.Init(offload.Config{
+		Limit:    int64(cfg.blocking),
+		VainMost: vainMost,
+		Home:     &s.home,
+		Quiet:    s.quiet,
+		Open:     func() bool { return s.phase.Load() == phaseOpen },
+		Now:      s.now,
+		SpareP:   s.spareP,
+		Begun:    func() { s.live.Add(1) },
+		Ended:    s.exit,
+		Stray:    s.strayPanic,
+		Relieve:  s.takeOne,
+	})
 	s.quantum.Store(cfg.quantum)
 	s.procs.Store(int32(runtime.GOMAXPROCS(0)))
 	if cfg.clock != nil {
@@ -269,7 +283,7 @@ const (
 var entryPoints = [...]struct {
 	code
 	place
-}{{codeOf(handle), inHandler}, {codeOf(runJob), inCall}}
+}{{codeOf(handle), inHandler}, {codeOf(offload.RunJob), inCall}}
 
 // A code is where a function's instructions lie.
 type code struct{ from, to uintptr }
@@ -287,7 +301,7 @@ func codeOf(f any) (c code) {
 // handler, or in the function of a blocking call.
 func onTask() bool { return caller() != elsewhere }
 
-// caller returns what the caller runs as: by its fiber, or if it is on none, by the last one of codes that its stack passes
+// caller returns what the caller runs as: by its fiber, or if it is on none, by the last of entryPoints that its stack passes
 // through. That takes a fraction of a microsecond on a stack of usual depth.
 func caller() place {
 	if fiber.Current() != nil {

@@ -206,6 +206,11 @@ func (s *Scheduler) wake(id int) {
 	s.workers()[id].parker.Unpark()
 }
 
+// spareP reports whether there are more Ps than workers that are awake.
+func (s *Scheduler) spareP() bool {
+	return int(s.procs.Load()) > s.Workers()-s.idle.Sleeping()
+}
+
 // refreshProcs reads GOMAXPROCS, which takes a lock of the Go runtime, and has the number of workers follow it if that was
 // asked for. Called by sysmon.
 func (s *Scheduler) refreshProcs() {

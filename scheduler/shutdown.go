@@ -165,8 +165,9 @@ func (s *Scheduler) end() {
 	s.finish.Do(func() {
 		s.phase.Store(phaseClosed)
 		s.quitWorkers()
-		s.block.end()
+		s.block.End()
 		s.done.Wait()
+		s.block.Wait()
 		s.mon.Stop()
 		s.timers.Close()
 		for _, w := range s.workers() {

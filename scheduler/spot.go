@@ -9,68 +9,9 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// A call on the spot: task.Ctx.Blocking calls its function on the task's own stack and thread,
-// which costs no switch. While it runs, nothing serves the worker's queues. If that lasts, and
-// there is work, a blocker relieves the task of its worker: it goes on as the worker with another
-// fiber, and the task, when the function returns, finds its worker gone and goes back to the queue.
-// So what moves is the goroutine under the worker; its queues, number and counters stay where they
-// are.
-//
-//	task in the call                         relief, a blocker              a goroutine that queues a task
-//	E1 Active -> Waiting; the worker         A1 lower the alert             P1 queue it
-//	   names no task and no fiber            A2 look for workers that       P2 load state: a worker is inside
-//	E2 store the time in spot; count            are inside, and for work       and none searches
-//	   the worker as inside                  T1 CAS spot from that time     P3 wake one that sleeps, or else
-//	E3 look for work; if there is some,         to 0                           raise the alert
-//	   do as P2 and P3                       T2 switch to a loopFiber of the
-//	   call the function                        worker
-//	E4 CAS spot from that time to 0          T3 commit: note that the
-//	E5 if that fails, wait for T3               relief's fiber sleeps
-//	E6 exchange places with that fiber       T4 wake and queue the task
-//
-// No work is left behind. P2 comes after E2, and sees the worker; or E3 comes after P1, and sees
-// the work. A caller that finds the alert raised has come before A1, so A2 sees what it saw. The
-// relief may find that the call is young: then it raises the alert again for itself, lets the Go
-// scheduler run others, and looks again. If it finds a worker that sleeps it wakes that one
-// instead, by the rules of the sleep/wake protocol, and leaves the call alone.
-//
-// The worker is one goroutine's at any time. E4 and T1 change the same word, so one of them is
-// first. Before that all of the worker is the task's, afterwards, if T1 was first, the relief's and
-// then its loop fibers'; the task keeps its own fiber and the spotCall, and touches the worker no more.
-// All calls of a worker have different times, also where the clock stands still. So neither E4 nor
-// T1 can meet another call than the one whose time it has read: a task that comes back late never
-// finds its time again, although others have made calls on its worker meanwhile.
-//
-// No fiber is switched to while it runs. The relief's fiber is given to the task by T3, when it
-// sleeps, and only the task switches to it. The task's fiber sleeps from E6 on, and only then T4
-// makes the task one that others find: only the relief wakes a task from a wait for WakeOnly.
-//
-// How the alert becomes a turn of the relief: it is a goroutine that is ready to run. If the
-// function blocks in a system call, the Go runtime takes the P away from the thread, after 20 us at
-// the earliest as for any goroutine, and the first thing that this P runs is the relief. If the
-// function returns before that, the relief has not run, and the next call finds the alert raised.
-// So short calls pay nothing for it. With idle Ps a relief runs at once and finds nothing; so the
-// number of calls that raise no alert doubles with each relief in vain, and sysmon looks after
-// those that are long.
-type spot struct {
-	since atomicx.Int64 // when the task entered the call; 0: the worker is in no call, or was taken
-	last  int64         // when the last call was entered. The worker's own
-}
-
-// enter is the first half of E2. It returns the time, which is that of no other call of the worker.
-func (p *spot) enter(now int64) (since int64) {
-	since = max(now, p.last+1)
-	p.last = since
-	p.since.Store(since) // from here on the worker, and p.last, may be the relief's
-	return since
-}
-
-// entered returns when the present call was entered, or 0.
-func (p *spot) entered() int64 { return p.since.Load() }
-
-// end is E4 or T1, for the call that was entered at since. It reports whether the caller has the
-// worker now.
-func (p *spot) end(since int64) bool { return p.since.CompareAndSwap(since, 0) }
+// Calls on the spot: task.Ctx.Blocking calls its function on the task's own stack and thread, and a
+// blocker relieves the task of its worker if that lasts. Package offload has the steps, E1 to E6, A1, A2
+// and T1 to T4, and the argument.
 
 // A spotCall is what the task and its relief tell each other.
 type spotCall struct {
@@ -79,40 +20,6 @@ type spotCall struct {
 	relief *fiber.Fiber // set by the relief, before it sets asleep
 	asleep atomicx.Bool // the relief's fiber sleeps (T3)
 }
-
-// relief is the alert, and how often it was of use.
-type relief struct {
-	raised atomicx.Bool
-	skip   atomicx.Int64 // how many chances to raise it to leave out
-	vain   atomicx.Int64 // how often in a row a relief was in vain, as far as mostVain
-}
-
-// raise is P3. It reports whether the caller has to start a relief.
-func (r *relief) raise() bool { return !r.raised.Load() && r.raised.CompareAndSwap(false, true) }
-
-// lower is A1.
-func (r *relief) lower() { r.raised.Store(false) }
-
-// skips reports whether to leave this chance out.
-func (r *relief) skips() bool {
-	n := r.skip.Load()
-	if n > 0 {
-		r.skip.Store(n - 1)
-	}
-	return n > 0
-}
-
-// went notes how a relief went.
-func (r *relief) went(inVain bool) {
-	var n int64
-	if inVain {
-		n = min(r.vain.Load()+1, mostVain)
-	}
-	r.vain.Store(n)
-	r.skip.Store(1<<n - 1)
-}
-
-const mostVain = 6
 
 // longSpot is how old a call has to be, in nanoseconds, before its worker is taken: as old as a
 // system call that costs a goroutine its P.
@@ -124,7 +31,7 @@ const manyLooks = 256
 // Call implements rt.Host.
 func (w *worker) Call(d *rt.Task, fn func(), kind *rt.CallKind) bool {
 	s := w.s
-	if w.fixed || s.cpus != nil || !s.block.enter() {
+	if w.fixed || s.cpus != nil || !s.block.Enter() {
 		return false // the thread must not change; or too many calls
 	}
 	if w.Forks.PrivateLen() > 0 {
@@ -138,7 +45,7 @@ func (w *worker) Call(d *rt.Task, fn func(), kind *rt.CallKind) bool {
 	d.CommitPark(rt.WaitBlocking.Park(rt.ForWakeOnly)) // (E1)
 	w.Current.Store(nil)
 	w.Fib.Store(nil)
-	since := w.spot.enter(s.now()) // (E2)
+	since := w.spot.Enter(s.now()) // (E2)
 	s.idle.GoInside()
 	if w.leavesWork() { // (E3)
 		s.wakeOne()
@@ -171,7 +78,7 @@ func (w *worker) leavesWork() bool {
 // endCall is E4 to E6. The worker on which the task is afterwards need not be w.
 func (w *worker) endCall(c *spotCall, self *fiber.Fiber, since int64) {
 	s, d := w.s, c.d
-	if w.spot.end(since) { // (E4)
+	if w.spot.End(since) { // (E4)
 		s.idle.GoOutside()
 		if w.pinned {
 			runtime.LockOSThread()
@@ -181,10 +88,10 @@ func (w *worker) endCall(c *spotCall, self *fiber.Fiber, since int64) {
 		w.Fib.Store(self)
 		w.Current.Store(d)
 		c.kind.Took(s.now() - since)
-		s.leaveCalls()
+		s.block.Leave()
 		return
 	}
-	s.leaveCalls()
+	s.block.Leave()
 	for !c.asleep.Load() { // (E5)
 		runtime.Gosched()
 	}
@@ -199,17 +106,17 @@ func (w *worker) endCall(c *spotCall, self *fiber.Fiber, since int64) {
 
 // relieve raises the alert, unless this was in vain lately.
 func (s *Scheduler) relieve() {
-	if r := &s.relief; !r.raised.Load() && !r.skips() {
+	if r := &s.relief; !r.Raised() && !r.Skips() {
 		s.relieveAll()
 	}
 }
 
 // relieveAll raises the alert, if a worker is inside a call, and reports whether it has.
 func (s *Scheduler) relieveAll() (raised bool) {
-	if s.idle.Inside() == 0 || !s.relief.raise() {
+	if s.idle.Inside() == 0 || !s.relief.Raise() {
 		return false
 	}
-	s.giveRelief()
+	s.block.GiveRelief()
 	return true
 }
 
@@ -220,7 +127,7 @@ func (s *Scheduler) relieveLong(now int64) (any bool) {
 	}
 	work := s.worksForRelief()
 	for _, w := range s.workers() {
-		if since := w.spot.entered(); since != 0 && now-since >= longSpot && (work || w.leavesWork()) {
+		if since := w.spot.Entered(); since != 0 && now-since >= longSpot && (work || w.leavesWork()) {
 			return s.relieveAll()
 		}
 	}
@@ -235,7 +142,7 @@ func (s *Scheduler) worksForRelief() bool { return s.pause.on.Load() || s.visibl
 func (s *Scheduler) takeOne() {
 	r := &s.relief
 	for looks := 0; ; looks++ {
-		r.lower() // (A1)
+		r.Lower() // (A1)
 		paused := s.pause.on.Load()
 		if !paused && s.idle.Sleeping() > 0 {
 			if s.visibleWork() {
@@ -245,7 +152,7 @@ func (s *Scheduler) takeOne() {
 		}
 		young, work := false, s.worksForRelief()
 		for _, w := range s.workers() { // (A2)
-			since := w.spot.entered()
+			since := w.spot.Entered()
 			if since == 0 || !work && !w.leavesWork() {
 				continue
 			}
@@ -253,9 +160,9 @@ func (s *Scheduler) takeOne() {
 				young = true
 				continue
 			}
-			if w.spot.end(since) { // (T1)
+			if w.spot.End(since) { // (T1)
 				s.idle.GoOutside()
-				r.went(false)
+				r.Went(false)
 				if paused || s.visibleWork() {
 					s.relieveAll() // there may be more
 				}
@@ -267,7 +174,7 @@ func (s *Scheduler) takeOne() {
 		if !young {
 			break
 		}
-		if !r.raise() {
+		if !r.Raise() {
 			return // by another
 		}
 		if looks < manyLooks {
@@ -276,7 +183,7 @@ func (s *Scheduler) takeOne() {
 			time.Sleep(time.Duration(longSpot)) // the clock may stand still until all sleep: see testing/synctest
 		}
 	}
-	r.went(true)
+	r.Went(true)
 }
 
 // takeOver has the calling goroutine go on as w, until the task that was in the call comes back.

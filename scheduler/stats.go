@@ -116,8 +116,8 @@ func (s *Scheduler) Stats() Stats {
 		Stranded: s.stranded.Load(),
 		Timers:   s.timers.Len(),
 
-		CallsRunning: int(s.block.calls.Load()),
-		CallsQueued:  int(s.block.queued.Load()),
+		CallsRunning: s.block.Running(),
+		CallsQueued:  s.block.Queued(),
 	}
 	st.QueuedHigh, st.QueuedLow = s.inj.RankedLen()
 	st.Delayed = s.over.delayed.Load()

@@ -36,7 +36,7 @@ func (s *Scheduler) Wait(ctx context.Context) error {
 	if err := s.enterOutside(ctx, errWaitOnTask); err != nil {
 		return err
 	}
-	if s.block.busy() && caller() == inCall {
+	if s.block.Running() > 0 && caller() == inCall {
 		return errWaitOnTask
 	}
 	q := &s.waits

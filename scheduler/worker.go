@@ -14,6 +14,7 @@ import (
 	"github.com/heddle-go/heddle/internal/idle"
 	"github.com/heddle-go/heddle/internal/inject"
 	"github.com/heddle-go/heddle/internal/label"
+	"github.com/heddle-go/heddle/internal/offload"
 	"github.com/heddle-go/heddle/internal/preempt"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/taskpool"
@@ -84,7 +85,7 @@ type worker struct {
 	nextStolen atomicx.Bool   // a thief took from the next slot
 	member     atomicx.Uint32 // see workerPool
 	lean       atomicx.Bool   // the worker is to give back what it holds: see ask
-	spot       spot
+	spot       offload.Spot
 	parker     idle.Parker
 
 	// Written by the worker, read by others.

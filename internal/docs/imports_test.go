@@ -55,6 +55,7 @@ var arrows = map[string][]string{
 	"internal/thread":    {},
 	"internal/inject":    {"internal/wait", "internal/taskpool", "internal/list", "internal/rt", "internal/atomicx"},
 	"internal/fiberpool": {"internal/fiber", "internal/atomicx"},
+	"internal/offload":   {"internal/rt", "internal/atomicx", "internal/label"},
 }
 
 // others are the packages outside of the module and the standard library that the module may

@@ -8,7 +8,7 @@ import "github.com/heddle-go/heddle/internal/fiber"
 //
 // A fiber's Data is the task whose function is on the fiber's stack; only the fiber itself reads
 // and writes it. While a blocking call runs on the task's own stack, the task is on no worker (step
-// E1 in package scheduler's spot.go), so Current returns nil.
+// E1 in package offload), so Current returns nil.
 func Current() *Task {
 	if f := fiber.Current(); f != nil {
 		if d := (*Task)(f.Data); d != nil && d.running() {

@@ -1,6 +1,6 @@
 //go:build heddle_model
 
-package scheduler
+package offload
 
 import (
 	"fmt"
@@ -16,12 +16,12 @@ import (
 // clock stands still, as in a bubble of testing/synctest.
 const clock = 1
 
-// A spotBench is workers whose tasks are in calls, with a counter for all queues. It calls the steps of spot, relief and idleSet.
+// A spotBench is workers whose tasks are in calls, with a counter for all queues. It calls the steps of Spot, Alert and idle.Set.
 type spotBench struct {
 	idle    idle.Set
-	relief  relief
+	relief  Alert
 	queue   atomicx.Int64
-	spots   []spot
+	spots   []Spot
 	asleep  []atomicx.Bool
 	owners  []int // of each worker: how many have it. Plain, so that two at once show
 	reliefs int   // goroutines that are to run
@@ -37,12 +37,12 @@ type spotBench struct {
 }
 
 func (b *spotBench) wakeOne() {
-	if b.idle.NeedsWake() && b.idle.Inside() > 0 && b.relief.raise() {
+	if b.idle.NeedsWake() && b.idle.Inside() > 0 && b.relief.Raise() {
 		b.reliefs++
 	}
 }
 
-// serve is what a worker does that goes on: all work that comes. (That it sleeps meanwhile, and is woken, is TestModelSleepWake's.)
+// serve is what a worker does that goes on: all work that comes. (That it sleeps meanwhile, and is woken, is package scheduler's TestModelSleepWake's.)
 func (b *spotBench) serve() {
 	for b.served < b.want {
 		explore.Block("serve", func() bool { return b.queue.Load() > 0 || b.served == b.want })
@@ -72,13 +72,13 @@ func (b *spotBench) drain() {
 func (b *spotBench) call(i int, returns func() bool, work func()) bool {
 	b.own(i, 1)
 	b.own(i, -1) // E1: it names nothing any more
-	since := b.spots[i].enter(clock)
+	since := b.spots[i].Enter(clock)
 	b.idle.GoInside()
 	if !b.blind && b.queue.Load() > 0 { // (E3)
 		b.wakeOne()
 	}
 	explore.Block("in the call", returns)
-	if b.spots[i].end(since) { // (E4)
+	if b.spots[i].End(since) { // (E4)
 		b.own(i, 1)
 		b.idle.GoOutside()
 		work()
@@ -93,16 +93,16 @@ func (b *spotBench) call(i int, returns func() bool, work func()) bool {
 // relieveOne is takeOne. over says that no alert can come any more.
 func (b *spotBench) relieveOne() {
 	if !b.late {
-		b.relief.lower() // (A1)
+		b.relief.Lower() // (A1)
 	}
 	for i := range b.spots { // (A2)
-		since := b.spots[i].entered()
+		since := b.spots[i].Entered()
 		if since == 0 || b.queue.Load() == 0 {
 			continue
 		}
 		if b.weak {
 			b.spots[i].since.Store(0)
-		} else if !b.spots[i].end(since) { // (T1)
+		} else if !b.spots[i].End(since) { // (T1)
 			continue
 		}
 		b.idle.GoOutside()
@@ -110,10 +110,10 @@ func (b *spotBench) relieveOne() {
 		b.asleep[i].Store(true) // (T3)
 		if b.again {
 			b.own(i, -1) // E1
-			since := b.spots[i].enter(clock)
+			since := b.spots[i].Enter(clock)
 			b.idle.GoInside()
 			explore.Point("another call")
-			if !b.spots[i].end(since) {
+			if !b.spots[i].End(since) {
 				explore.Failf("the call on worker %d was ended by the task that had it before", i)
 			}
 			b.own(i, 1)
@@ -124,14 +124,14 @@ func (b *spotBench) relieveOne() {
 		return
 	}
 	if b.late {
-		b.relief.lower()
+		b.relief.Lower()
 	}
 }
 
 // relieved is a worker whose call returns only when all work has been served, or at any time if short, and work that comes.
 func relieved(workers, producers int, short bool, change func(b *spotBench)) func(*explore.Model) {
 	return func(m *explore.Model) {
-		b := &spotBench{spots: make([]spot, workers), asleep: make([]atomicx.Bool, workers), owners: make([]int, workers), want: producers}
+		b := &spotBench{spots: make([]Spot, workers), asleep: make([]atomicx.Bool, workers), owners: make([]int, workers), want: producers}
 		for range workers {
 			b.idle.Join()
 		}

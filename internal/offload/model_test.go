@@ -1,6 +1,6 @@
 //go:build heddle_model
 
-package scheduler
+package offload
 
 import (
 	"fmt"
