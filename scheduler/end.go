@@ -3,7 +3,6 @@ package scheduler
 import (
 	"runtime/debug"
 
-	"github.com/heddle-go/heddle/internal/inject"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
 )
@@ -112,22 +111,4 @@ func (w *worker) finish(d *rt.Task, e rt.End) {
 	} else {
 		rt.WakeAll(waiters, w.handOn)
 	}
-}
-
-// handOn is local for a worker that runs nothing and is about to look for work: t runs at once, if it may.
-func (w *worker) handOn(t *rt.Task) bool {
-	if w.handoff == nil && t.Shared() == &w.s.home && !inject.Ranked(t) && w.mayHandOn() {
-		w.handoff = t
-		return true
-	}
-	return w.local(t)
-}
-
-// local queues t, which has just been made runnable, if it is of this scheduler.
-func (w *worker) local(t *rt.Task) bool {
-	if t.Shared() != &w.s.home {
-		return false
-	}
-	w.Local(t)
-	return true
 }

@@ -1,12 +1,103 @@
 package scheduler
 
 import (
-	"github.com/heddle-go/heddle/internal/deque"
 	"github.com/heddle-go/heddle/internal/inject"
 	"github.com/heddle-go/heddle/internal/prefetch"
 	"github.com/heddle-go/heddle/internal/rt"
-	"github.com/heddle-go/heddle/task"
 )
+
+// find returns the next task to run. It searches, sleeps and wakes until there is
+// one, and returns nil when the scheduler quits or the worker has to leave.
+func (w *worker) find() *rt.Task {
+	for {
+		if d := w.pick(); d != nil {
+			w.stopSearching()
+			return d
+		}
+		if !w.halting() {
+			if d := w.takeLast(); d != nil {
+				w.stopSearching()
+				return d
+			}
+		}
+		if w.s.quit.Load() {
+			w.stopSearching()
+			return nil
+		}
+		if w.leaving() {
+			w.handOver()
+			w.stopSearching()
+			return nil
+		}
+		if !w.s.pause.on.Load() {
+			if !w.searching && !w.s.crowded(1) {
+				w.searching = w.s.idle.TrySearch()
+			}
+			if w.searching {
+				if d := w.search(); d != nil {
+					w.stopSearching()
+					return d
+				}
+			}
+		}
+		w.sleep()
+		w.fairNext() // it may have been woken in vain: see first whether to halt
+	}
+}
+
+// stopSearching ends the search after it found something (W5): the last searcher
+// wakes another if there is more.
+func (w *worker) stopSearching() {
+	if !w.searching {
+		return
+	}
+	w.searching = false
+	if w.s.idle.StopSearch() && w.s.visibleWork() {
+		w.s.wakeOne()
+	}
+}
+
+// Bounds of the search, in rounds over all victims. Waking a pinned thread takes about
+// 10 us, so it pays to look around for about as long before going to sleep.
+// BenchmarkPingPong and BenchmarkSubmit at workers=2 show the effect.
+const (
+	searchRounds = 64
+	searchPause  = 100 // iterations of an empty loop between two rounds
+)
+
+// search looks everywhere for a while.
+func (w *worker) search() *rt.Task {
+	rounds := searchRounds
+	if w.s.procs.Load() == 1 || w.s.home.ReadyGoroutines.Load() != 0 && !(w.pinned && w.s.spareP()) {
+		// Whoever could produce work needs the P that the search would hold. (With another one to spare it runs there. To a worker that is not
+		// pinned, sleeping and waking costs less than the search.)
+		rounds = 1
+	}
+	for i := range rounds {
+		if d := w.stealOnce(); d != nil {
+			return d
+		}
+		if !w.s.inj.Empty() || w.s.inj.AnyRanked() || w.s.quit.Load() || w.halting() {
+			if d := w.pick(); d != nil || w.halting() {
+				return d
+			}
+			return w.takeLast()
+		}
+		if f := w.s.timers.First(); f != 0 && i%8 == 7 {
+			if now := w.s.now(); f <= now {
+				return w.pick()
+			}
+		}
+		if i == rounds-1 || i%16 == 15 {
+			if d := w.stealNext(); d != nil {
+				return d
+			}
+		}
+		for range searchPause {
+		}
+	}
+	return nil
+}
 
 // fairTick is how often the injector, or the calls that were forked on this worker, come before the worker's own
 // queue, so that tasks that keep that filled cannot starve them. If both have something they take turns: of n calls that wait,
@@ -96,6 +187,18 @@ func (w *worker) lookAhead() {
 }
 
 const longQueue = 256
+
+// takeInjected takes the injector's oldest task, and queues up to most-1 further ones.
+func (w *worker) takeInjected(most int) *rt.Task {
+	d, _ := w.s.inj.Pop(most, w.runq.Push)
+	if d != nil && !w.runq.Thief().Empty() {
+		w.s.wakeOne()
+	}
+	if d != nil && w.valid(d) == nil {
+		return w.pop()
+	}
+	return d
+}
 
 // pickFair is pick for the successor of a task that was preempted. Among tasks that use
 // up their quantum, every 61st dispatch may be a second away, so here the injector and the
@@ -187,25 +290,6 @@ func (w *worker) takeShare() *rt.Task {
 	return w.takeInjected(turns * n / (n + w.runq.Len()))
 }
 
-// seeReadyGoroutines looks at the clock now and then while an outsider waits for a P.
-func (w *worker) seeReadyGoroutines() {
-	if w.owedLook++; w.owedLook%8 == 0 {
-		w.letIn(w.s.now())
-	}
-}
-
-// takeInjected takes the injector's oldest task, and queues up to most-1 further ones.
-func (w *worker) takeInjected(most int) *rt.Task {
-	d, _ := w.s.inj.Pop(most, w.runq.Push)
-	if d != nil && !w.runq.Thief().Empty() {
-		w.s.wakeOne()
-	}
-	if d != nil && w.valid(d) == nil {
-		return w.pop()
-	}
-	return d
-}
-
 func (w *worker) expireTimers(now int64) {
 	if w.s.timers.Due(now) {
 		w.s.timers.Expire(now, w.ringing, w.push)
@@ -214,162 +298,3 @@ func (w *worker) expireTimers(now int64) {
 
 // expireSome fires one batch of the timers that are due.
 func (w *worker) expireSome(now int64) { w.s.timers.ExpireSome(now, w.ringing, w.push) }
-
-// maxSteal bounds a batch that is stolen. Half of a long queue is plenty for a
-// long time, and taking it takes long.
-const maxSteal = 4096
-
-// adopt makes a task of a frame that the worker has stolen or found. It returns nil if the frame's
-// parent has claimed it.
-func (w *worker) adopt(f *rt.Frame) *rt.Task {
-	if !f.Claim() {
-		return nil
-	}
-	x := stolenExtra(f)
-	d := w.freeTasks.Take(&w.s.taskPool, x)
-	w.live++
-	w.n.spawned++
-	beginStolen(d, f, x)
-	return d
-}
-
-// beginStolen starts in d the life of the call f, which the caller has claimed and counted.
-func beginStolen(d *rt.Task, f *rt.Frame, x *rt.Extra) {
-	d.Start(f, x)
-	f.Parent.Adopt(d)
-}
-
-// stolenExtra returns what is said of a stolen call before it starts.
-func stolenExtra(f *rt.Frame) *rt.Extra {
-	return &rt.Extra{Owner: (*task.Ctx)(f.Parent), Level: f.Parent.Status().Level(), Stolen: true}
-}
-
-// stealOnce looks once into everybody's queue, of workers that have left too.
-func (w *worker) stealOnce() *rt.Task {
-	ws := w.s.workers()
-	if len(ws) == 1 {
-		return nil
-	}
-	at := w.rng.IntN(len(ws))
-	for i := range ws {
-		v := ws[(at+i)%len(ws)]
-		if v == w {
-			continue
-		}
-		if !v.runq.Thief().Empty() {
-			if d := w.stealFrom(v); d != nil {
-				return d
-			}
-		}
-		if d := w.stealFork(v); d != nil {
-			return d
-		}
-	}
-	return nil
-}
-
-// stealFork takes the oldest forked call that v has exposed. If there is none it leaves a
-// request, which v's task meets at its next fork.
-func (w *worker) stealFork(v *worker) *rt.Task {
-	for {
-		f, out := v.Forks.Thief().Steal()
-		switch out {
-		case deque.Stolen:
-			if d := w.adopt(f); d != nil {
-				w.n.steals++
-				w.n.stolen++
-				return d
-			}
-		case deque.Empty:
-			return nil
-		}
-	}
-}
-
-// oldestFork takes the oldest call that was forked here. It is how forked calls get a turn beside a queue that is never
-// empty: takeFork, which comes behind that queue, takes the newest.
-func (w *worker) oldestFork() *rt.Task {
-	// (A Steal that finds nothing asks for more, which would be the worker itself asking.)
-	for v := w.Forks.Thief(); !v.Empty(); {
-		if f, out := v.Steal(); out == deque.Stolen {
-			if d := w.adopt(f); d != nil {
-				return d
-			}
-		}
-	}
-	return nil
-}
-
-// takeFork takes a call that a task forked here before it went away.
-func (w *worker) takeFork() *rt.Task {
-	for {
-		f := w.Forks.Pop()
-		if f == nil {
-			return nil
-		}
-		if d := w.adopt(f); d != nil {
-			return d
-		}
-	}
-}
-
-func (w *worker) stealFrom(v *worker) *rt.Task {
-	for {
-		d, n, out := v.runq.Thief().StealBatch(&w.runq, maxSteal)
-		switch out {
-		case deque.Stolen:
-			w.n.steals++
-			w.n.stolen += uint64(n)
-			if n > 1 && !w.searching {
-				// For a moment the batch was in neither queue. A searcher that
-				// finds something looks again (W5); a worker that has only
-				// glanced around on behalf of a task must do so too.
-				w.s.wakeOne()
-			}
-			if d = w.valid(d); d == nil {
-				d = w.pop() // of the batch
-			}
-			if d != nil {
-				return d
-			}
-		case deque.Empty:
-			return nil
-		}
-	}
-}
-
-// stealNext takes what has been in somebody's next slot for the whole
-// time of grace.
-func (w *worker) stealNext() *rt.Task {
-	for _, v := range w.s.workers() {
-		if v == w {
-			continue
-		}
-		seq, ok := v.next.look()
-		if !ok {
-			continue
-		}
-		for start, looks := w.s.now(), 0; looks < mostLooks && w.s.now()-start < nextGrace; looks++ {
-			if now, _ := v.next.look(); now != seq {
-				break
-			}
-		}
-		if d := v.next.steal(seq); d != nil {
-			v.nextStolen.Store(true)
-			w.n.steals++
-			w.n.stolen++
-			if d = w.valid(d); d != nil {
-				return d
-			}
-		}
-	}
-	return nil
-}
-
-// nextGrace is how long a task may sit in a next slot before others take it: several
-// times what two tasks take that wake each other in turn, and well below what
-// waking a thread costs.
-const nextGrace = 3000
-
-// mostLooks is more than fit into nextGrace, if the clock goes: it stands still in a bubble of testing/synctest.
-const mostLooks = 1 << 12

@@ -2,14 +2,11 @@ package scheduler
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"slices"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
-	"github.com/heddle-go/heddle/internal/deque"
 	"github.com/heddle-go/heddle/internal/preempt"
 	"github.com/heddle-go/heddle/internal/rt"
-	"github.com/heddle-go/heddle/internal/timers"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -107,21 +104,6 @@ func (s *Scheduler) grow(n int) {
 		s.setCoarse(s.now())
 		s.mon.Kick()
 	}
-}
-
-// newWorker makes a worker that has left, and that is not registered yet.
-func (s *Scheduler) newWorker(id int) *worker {
-	w := &worker{s: s, id: id, pinned: s.pinned(), fixed: s.cfg.pinning == Fixed, rng: rand.New(rand.NewPCG(uint64(id), 0x68656464)), ringing: new(timers.Batch)}
-	w.Host, w.Shared, w.body = w, &s.home, w.loopBody()
-	w.runq.Init(deque.FIFO, 0)
-	w.Forks.Init(deque.LIFO, 0)
-	// Dispatch numbers of different workers far apart, so that a mark for one worker's
-	// dispatch of a task does not fit another's.
-	w.Worker.Dispatch.Store(uint32(id) * 0x9e3779b1)
-	w.parker.Init(w.fixed)
-	w.call = &spotCall{}
-	w.member.Store(wkLeft)
-	return w
 }
 
 // dismiss tells the worker to leave (R1, R2). It reports whether the worker slept, so that the caller has to wake it.

@@ -1,10 +1,8 @@
 package scheduler
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
-	"reflect"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -13,7 +11,6 @@ import (
 	uatomic "go.uber.org/atomic"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
-	"github.com/heddle-go/heddle/internal/fiber"
 	"github.com/heddle-go/heddle/internal/fiberpool"
 	"github.com/heddle-go/heddle/internal/idle"
 	"github.com/heddle-go/heddle/internal/inject"
@@ -23,7 +20,6 @@ import (
 	"github.com/heddle-go/heddle/internal/taskpool"
 	"github.com/heddle-go/heddle/internal/thread"
 	"github.com/heddle-go/heddle/internal/timers"
-	"github.com/heddle-go/heddle/task"
 )
 
 // Scheduler runs tasks on a fixed pool of workers. Its methods may be called from any
@@ -191,137 +187,4 @@ func (s *Scheduler) logger() *slog.Logger {
 		return s.cfg.log
 	}
 	return slog.Default()
-}
-
-// Go submits fn and returns the task's handle. It does not wait for the task. It may be called
-// from any goroutine; inside a task prefer [task.Ctx.Go], which queues on the task's own
-// worker.
-//
-// After Shutdown or Close, fn does not run and the handle's Err is [task.ErrClosed]. [WithQueueLimit] says what happens
-// when there is a limit and the queue is full.
-func (s *Scheduler) Go(fn func(c *task.Ctx), opts ...task.Option) task.Task {
-	if s == nil {
-		panic(nilScheduler) // enter panics for the zero Scheduler
-	}
-	if fn == nil {
-		panic("scheduler: Go with a nil function")
-	}
-	var none context.Context
-	return s.submit(fn, extraOf(none, opts))
-}
-
-// GoContext is Go with the option [task.Parent]: the task is cancelled, with the context's cause, when ctx ends, and its
-// Ctx has ctx's deadline, values and profiler labels. If ctx has ended already, fn does not run.
-func (s *Scheduler) GoContext(ctx context.Context, fn func(c *task.Ctx), opts ...task.Option) task.Task {
-	s.check()
-	if ctx == nil {
-		panic("scheduler: GoContext with a nil context: use Go, or context.Background()")
-	}
-	if fn == nil {
-		panic("scheduler: GoContext with a nil function")
-	}
-	return s.submit(fn, extraOf(ctx, opts))
-}
-
-func (s *Scheduler) submit(fn any, x *rt.Extra) task.Task {
-	var by context.Context // none
-	d, gen, err := s.request(by, fn, x)
-	if err != nil {
-		return refused(err)
-	}
-	return handleOf(d, gen)
-}
-
-// inject queues d, which the caller has just made runnable: on the worker that the caller runs on, if that can be told.
-func (s *Scheduler) inject(d *rt.Task) {
-	if w := currentWorker(); w != nil && w.s == s {
-		w.Local(d)
-		return
-	}
-	s.inj.Push(d) // (P1)
-	s.wakeOne()   // (P2, P3)
-}
-
-// injectAll is inject for tasks that a goroutine has made runnable, under one lock. One wake-up (P2, P3) is enough, because it
-// comes after P1 of all of them: a searcher that takes one of them wakes the next worker if there are more.
-func (s *Scheduler) injectAll(ds []*rt.Task) {
-	s.inj.PushAll(ds) // (P1)
-	s.wakeOne()       // (P2, P3)
-}
-
-// handles reports whether the caller is a handler of this scheduler, for which a worker, sysmon or a blocker waits. While there
-// is none the answer is cheap; walking the stack takes microseconds when the tables it needs are not in the caches.
-func (s *Scheduler) handles() bool { return s.handlers.Load() != 0 && caller() == inHandler }
-
-// inHandler calls a user's handler on a goroutine of its own, where it may panic, which ends
-// the process, and call Goexit, which would end a fiber.
-func (s *Scheduler) inHandler(f func()) {
-	s.handlers.Add(1)
-	defer s.handlers.Add(-1)
-	done := make(chan struct{})
-	go handle(f, done)
-	<-done
-}
-
-//go:noinline
-func handle(f func(), done chan struct{}) {
-	defer close(done)
-	f()
-}
-
-// A place is what code runs as.
-type place int
-
-const (
-	elsewhere place = iota
-	inTask          // or on a worker between two tasks
-	inHandler
-	inCall // the function of a blocking call
-)
-
-// entryPoints are the functions through which the stack of each handler, and of each function that a blocker calls, passes.
-var entryPoints = [...]struct {
-	code
-	place
-}{{codeOf(handle), inHandler}, {codeOf(offload.RunJob), inCall}}
-
-// A code is where a function's instructions lie.
-type code struct{ from, to uintptr }
-
-func codeOf(f any) (c code) {
-	c.from = runtime.FuncForPC(reflect.ValueOf(f).Pointer()).Entry()
-	for c.to = c.from; ; c.to++ {
-		if f := runtime.FuncForPC(c.to); f == nil || f.Entry() != c.from {
-			return c
-		}
-	}
-}
-
-// onTask reports whether some scheduler cannot end before the caller goes on, as far as its stack tells: it runs on a task, in a
-// handler, or in the function of a blocking call.
-func onTask() bool { return caller() != elsewhere }
-
-// caller returns what the caller runs as: by its fiber, or if it is on none, by the last of entryPoints that its stack passes
-// through. That takes a fraction of a microsecond on a stack of usual depth.
-func caller() place {
-	if fiber.Current() != nil {
-		if currentWorker() == nil {
-			return inCall // on the spot
-		}
-		return inTask
-	}
-	var pcs [32]uintptr
-	for skip := 2; ; skip += len(pcs) {
-		n := runtime.Callers(skip, pcs[:])
-		for _, pc := range pcs[:n] {
-			for _, c := range entryPoints {
-				if c.from < pc && pc <= c.to {
-					return c.place
-				}
-			}
-		}
-		if n < len(pcs) {
-			return elsewhere
-		}
-	}
 }

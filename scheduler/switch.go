@@ -4,7 +4,6 @@ import (
 	"runtime"
 
 	"github.com/heddle-go/heddle/internal/fiber"
-	"github.com/heddle-go/heddle/internal/inject"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
 )
@@ -62,16 +61,6 @@ func (w *worker) commit() {
 	}
 }
 
-// push queues a runnable task at the back and sees to it that somebody runs it.
-func (w *worker) push(d *rt.Task) {
-	if inject.Ranked(d) {
-		w.s.inj.Push(d) // (P1)
-	} else {
-		w.runq.Push(d) // (P1)
-	}
-	w.s.wakeOne() // (P2, P3)
-}
-
 // begin puts d on this worker: the last thing before its function is called or its
 // stack is switched to.
 func (w *worker) begin(d *rt.Task) {
@@ -124,13 +113,6 @@ func resume(d *rt.Task) {
 		runtime.LockOSThread()
 	}
 	w.commit()
-}
-
-// share exposes what d has forked, before it leaves the worker: it may come back on
-// another one, and what is private on this one is its running task's.
-func (w *worker) share(d *rt.Task) {
-	w.Expose(d)
-	w.Hungry()
 }
 
 // Yield implements rt.Host.

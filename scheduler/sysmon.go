@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/heddle-go/heddle/internal/deque"
@@ -78,6 +79,15 @@ func (s *Scheduler) sysmonTick(now int64) (next int64, busy bool) {
 		next = t
 	}
 	return next, busy
+}
+
+// refreshProcs reads GOMAXPROCS, which takes a lock of the Go runtime, and has the number of workers follow it if that was
+// asked for. Called by sysmon.
+func (s *Scheduler) refreshProcs() {
+	n := int32(runtime.GOMAXPROCS(0))
+	if s.procs.Swap(n) != n && s.cfg.follow {
+		_ = s.Resize(min(int(n), MaxWorkers)) // an error says that the scheduler has been closed
+	}
 }
 
 // nextTimer returns by when sysmon has to look at the timers, or 0.
@@ -196,16 +206,6 @@ const (
 	mostAdopted  = 1024
 	leastAdopted = 16
 )
-
-// adopt is worker.adopt for sysmon, which has claimed f. Its parent waits for it, so it is counted in time.
-func (s *Scheduler) adopt(f *rt.Frame) *rt.Task {
-	s.live.Add(1)
-	x := stolenExtra(f)
-	s.inj.Count(1)
-	d := s.inj.New(x)
-	beginStolen(d, f, x)
-	return d
-}
 
 // strandedAfter is for how long work must have been waiting beside a sleeping worker
 // to be counted: far beyond what waking a thread takes on a busy machine.

@@ -4,7 +4,6 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/sys/cpu"
 
@@ -12,7 +11,6 @@ import (
 	"github.com/heddle-go/heddle/internal/deque"
 	"github.com/heddle-go/heddle/internal/fiber"
 	"github.com/heddle-go/heddle/internal/idle"
-	"github.com/heddle-go/heddle/internal/inject"
 	"github.com/heddle-go/heddle/internal/label"
 	"github.com/heddle-go/heddle/internal/offload"
 	"github.com/heddle-go/heddle/internal/preempt"
@@ -96,194 +94,19 @@ type worker struct {
 	_     cpu.CacheLinePad
 }
 
-// Sleep implements rt.Host.
-func (w *worker) Sleep(d *rt.Task, ns int64) {
-	q := &w.s.timers
-	t := q.Borrow(d)
-	t.Fib = w.Fib.Load()
-	now := q.Now()
-	q.Arm(t, rt.After(now, time.Duration(ns)))
-	// As in Park, once more, but for pickDue.
-	if w.Forks.PrivateLen() > 0 {
-		w.share(d)
-	}
-	w.n.parks++
-	w.prevPark, w.prevGen = rt.WaitSleep.Park(rt.ForWake), d.Gen()
-	w.Fib.Load().Since.Store(w.s.coarse.Load())
-	if next, yield := w.leave(d, w.pickDue(now), actPark).Turn(); next != nil {
-		next()
-	} else {
-		yield(struct{}{})
-	}
-	resume(d)
-	if !d.Woken() { // cancelled
-		if q.Disarm(t) {
-			return
-		}
-		d.AwaitWakeFor(rt.WaitSleep)
-	}
-	q.Return(t)
-}
-
-// Spawn implements rt.Host: the task goes to the next slot. What was there goes to the back of the queue. Other than a woken
-// task (see Local), a child in the slot is among what a worker looks at before it sleeps, since its parent may go on for
-// long.
-func (w *worker) Spawn(fn any, x *rt.Extra) (*rt.Task, uint32) {
-	if w.s.phase.Load() >= phaseClosed {
-		return nil, 0
-	}
-	under := x != nil && x.Parents != nil
-	if under {
-		w.s.cohorts.Hold(x) // may panic
-	}
-	d := w.freeTasks.Take(&w.s.taskPool, x)
-	d.Spawned(fn, x)
-	gen := d.Gen()
-	w.live++
-	w.n.spawned++
-	if under {
-		w.s.cohorts.Attach(x, d, gen)
-	}
-	if x != nil && inject.Ranked(d) {
-		w.push(d)
-		return d, gen
-	}
-	if old := w.next.put(d, newChild); old != nil { // (P1)
-		w.runq.Push(old) // (P1)
-	}
-	w.s.wakeOne() // (P2, P3)
-	return d, gen
-}
-
-// Local implements rt.Host: d goes to the next slot. What was there goes to the
-// back of the queue.
-//
-// Nobody has to be woken for the next slot when, as is usual, the present task soon gives
-// way; a thief would only tear the two apart. But the present task may as well go
-// on for long. So somebody is woken, unless that was of no use lately: each time that
-// the worker comes to take the task itself, the number of times to skip
-// doubles, and it falls back to none when a thief takes one. If a skipped one does get
-// stuck, sysmon wakes a worker at its next tick (N3 of the protocol).
-//
-// A high or low task goes to its own queue.
-func (w *worker) Local(d *rt.Task) {
-	if inject.Ranked(d) {
-		w.push(d)
-		return
-	}
-	if old := w.next.put(d, wokenTask); old != nil {
-		w.push(old)
-		return
-	}
-	if w.nextSkip > 0 {
-		w.nextSkip--
-		return
-	}
-	if w.s.idle.NeedsWake() {
-		if w.nextStolen.Load() {
-			w.nextStolen.Store(false)
-			w.nextWake = 0
-		}
-		w.nextWake = min(w.nextWake+1, 16)
-		w.nextSkip = 1<<w.nextWake - 1
-		w.s.wakeOne()
-	}
-}
-
-// Hungry implements rt.Host.
-func (w *worker) Hungry() {
-	if w.s.crowded(0) {
-		return
-	}
-	w.s.wakeOne()
-	if w.s.idle.Sleeping() != 0 {
-		// On behalf of those who still sleep, and whose requests this exposure has met:
-		// the next fork exposes again and wakes one more.
-		w.Forks.Thief().Ask()
-	}
-}
-
-// letIn lets the Go scheduler run others on this P if an outsider that a
-// worker made ready has been waiting for one. With a P to spare it is run elsewhere within
-// microseconds, and there is nothing to do: giving up the P costs a pinned worker
-// two thread switches.
-func (w *worker) letIn(now int64) {
-	if w.readySince == 0 {
-		w.readySince = now
-		return
-	}
-	if now-w.readySince < readyPatience {
-		return
-	}
-	w.readySince = 0
-	w.n.letIns++
-	if w.fixed {
-		runtime.Gosched()
-		return
-	}
-	w.unpin()
-	runtime.Gosched()
-	w.pin()
-}
-
-// readyPatience is twice the time that the Go runtime takes to wake a thread for a
-// goroutine that a running P has made ready, if there is another P.
-const readyPatience = int64(20 * time.Microsecond)
-
-// pin locks the worker to the thread that it finds itself on, and binds that to the worker's CPU.
-func (w *worker) pin() {
-	if !w.pinned {
-		return
-	}
-	runtime.LockOSThread()
-	w.roams = false
-	if tid := thread.ID(); tid != w.tid {
-		if w.tid != 0 {
-			w.n.sleepMoves++
-		}
-		w.tid = tid
-	}
-	w.bind()
-}
-
-// unpin takes pin back: the thread goes back to the Go runtime as it was.
-func (w *worker) unpin() {
-	if !w.pinned {
-		return
-	}
-	w.bound.Undo()
-	runtime.UnlockOSThread()
-}
-
-// checkThread counts moves of the worker to another thread while it was awake, and binds the new one.
-func (w *worker) checkThread() {
-	if !w.pinned {
-		return
-	}
-	tid := thread.ID()
-	if tid == w.tid {
-		w.roams = false
-		return
-	}
-	if w.roams {
-		w.n.sleepMoves++
-	} else {
-		w.n.moves++
-	}
-	w.roams = false
-	w.tid = tid
-	w.bind()
-}
-
-// bind binds the present thread to the worker's CPU, if it has one.
-func (w *worker) bind() {
-	if w.s.cpus == nil {
-		return
-	}
-	w.bound.Undo()
-	if err := w.bound.Bind(w.s.cpus[w.id%len(w.s.cpus)]); err != nil {
-		w.s.logger().Warn("heddle: a worker's thread could not be bound", "worker", w.id, "err", err)
-	}
+// newWorker makes a worker that has left, and that is not registered yet.
+func (s *Scheduler) newWorker(id int) *worker {
+	w := &worker{s: s, id: id, pinned: s.pinned(), fixed: s.cfg.pinning == Fixed, rng: rand.New(rand.NewPCG(uint64(id), 0x68656464)), ringing: new(timers.Batch)}
+	w.Host, w.Shared, w.body = w, &s.home, w.loopBody()
+	w.runq.Init(deque.FIFO, 0)
+	w.Forks.Init(deque.LIFO, 0)
+	// Dispatch numbers of different workers far apart, so that a mark for one worker's
+	// dispatch of a task does not fit another's.
+	w.Worker.Dispatch.Store(uint32(id) * 0x9e3779b1)
+	w.parker.Init(w.fixed)
+	w.call = &spotCall{}
+	w.member.Store(wkLeft)
+	return w
 }
 
 // main is the worker's goroutine.
@@ -294,6 +117,23 @@ func (w *worker) main() {
 		w.serve() // Resize wants it back
 	}
 	w.giveThread()
+}
+
+// serve runs tasks until the scheduler quits or the worker has to leave. Afterwards nothing is left on it.
+func (w *worker) serve() {
+	w.tid = 0
+	w.pin()
+	w.base = fiber.Adopt()
+	w.fairNext()
+	for w.needLooper = true; w.needLooper; {
+		w.needLooper = false
+		l := w.newLoopFiber() // Fib names it when it has entered the table of fibers: see IsCurrent
+		exchange(w.pinned, w.base, &l.Fiber)
+		w.commit()
+	}
+	w.flush()
+	w.giveBack()
+	w.unpin()
 }
 
 // giveThread makes the thread of the worker's goroutine, which is about to end, end with it. The Go runtime ends the thread of
@@ -314,20 +154,3 @@ func (w *worker) giveThread() {
 
 // threadEnds is called with the number of each thread that ends with its worker. Tests set it.
 var threadEnds atomic.Pointer[func(tid int)]
-
-// serve runs tasks until the scheduler quits or the worker has to leave. Afterwards nothing is left on it.
-func (w *worker) serve() {
-	w.tid = 0
-	w.pin()
-	w.base = fiber.Adopt()
-	w.fairNext()
-	for w.needLooper = true; w.needLooper; {
-		w.needLooper = false
-		l := w.newLoopFiber() // Fib names it when it has entered the table of fibers: see IsCurrent
-		exchange(w.pinned, w.base, &l.Fiber)
-		w.commit()
-	}
-	w.flush()
-	w.giveBack()
-	w.unpin()
-}

@@ -1,0 +1,63 @@
+package scheduler
+
+import (
+	"runtime"
+
+	"github.com/heddle-go/heddle/internal/thread"
+)
+
+// pin locks the worker to the thread that it finds itself on, and binds that to the worker's CPU.
+func (w *worker) pin() {
+	if !w.pinned {
+		return
+	}
+	runtime.LockOSThread()
+	w.roams = false
+	if tid := thread.ID(); tid != w.tid {
+		if w.tid != 0 {
+			w.n.sleepMoves++
+		}
+		w.tid = tid
+	}
+	w.bind()
+}
+
+// unpin takes pin back: the thread goes back to the Go runtime as it was.
+func (w *worker) unpin() {
+	if !w.pinned {
+		return
+	}
+	w.bound.Undo()
+	runtime.UnlockOSThread()
+}
+
+// checkThread counts moves of the worker to another thread while it was awake, and binds the new one.
+func (w *worker) checkThread() {
+	if !w.pinned {
+		return
+	}
+	tid := thread.ID()
+	if tid == w.tid {
+		w.roams = false
+		return
+	}
+	if w.roams {
+		w.n.sleepMoves++
+	} else {
+		w.n.moves++
+	}
+	w.roams = false
+	w.tid = tid
+	w.bind()
+}
+
+// bind binds the present thread to the worker's CPU, if it has one.
+func (w *worker) bind() {
+	if w.s.cpus == nil {
+		return
+	}
+	w.bound.Undo()
+	if err := w.bound.Bind(w.s.cpus[w.id%len(w.s.cpus)]); err != nil {
+		w.s.logger().Warn("heddle: a worker's thread could not be bound", "worker", w.id, "err", err)
+	}
+}

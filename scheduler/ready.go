@@ -1,0 +1,86 @@
+package scheduler
+
+import (
+	"github.com/heddle-go/heddle/internal/inject"
+	"github.com/heddle-go/heddle/internal/rt"
+)
+
+// push queues a runnable task at the back and sees to it that somebody runs it.
+func (w *worker) push(d *rt.Task) {
+	if inject.Ranked(d) {
+		w.s.inj.Push(d) // (P1)
+	} else {
+		w.runq.Push(d) // (P1)
+	}
+	w.s.wakeOne() // (P2, P3)
+}
+
+// Local implements rt.Host: d goes to the next slot. What was there goes to the
+// back of the queue.
+//
+// Nobody has to be woken for the next slot when, as is usual, the present task soon gives
+// way; a thief would only tear the two apart. But the present task may as well go
+// on for long. So somebody is woken, unless that was of no use lately: each time that
+// the worker comes to take the task itself, the number of times to skip
+// doubles, and it falls back to none when a thief takes one. If a skipped one does get
+// stuck, sysmon wakes a worker at its next tick (N3 of the protocol).
+//
+// A high or low task goes to its own queue.
+func (w *worker) Local(d *rt.Task) {
+	if inject.Ranked(d) {
+		w.push(d)
+		return
+	}
+	if old := w.next.put(d, wokenTask); old != nil {
+		w.push(old)
+		return
+	}
+	if w.nextSkip > 0 {
+		w.nextSkip--
+		return
+	}
+	if w.s.idle.NeedsWake() {
+		if w.nextStolen.Load() {
+			w.nextStolen.Store(false)
+			w.nextWake = 0
+		}
+		w.nextWake = min(w.nextWake+1, 16)
+		w.nextSkip = 1<<w.nextWake - 1
+		w.s.wakeOne()
+	}
+}
+
+// local queues t, which has just been made runnable, if it is of this scheduler.
+func (w *worker) local(t *rt.Task) bool {
+	if t.Shared() != &w.s.home {
+		return false
+	}
+	w.Local(t)
+	return true
+}
+
+// handOn is local for a worker that runs nothing and is about to look for work: t runs at once, if it may.
+func (w *worker) handOn(t *rt.Task) bool {
+	if w.handoff == nil && t.Shared() == &w.s.home && !inject.Ranked(t) && w.mayHandOn() {
+		w.handoff = t
+		return true
+	}
+	return w.local(t)
+}
+
+// inject queues d, which the caller has just made runnable: on the worker that the caller runs on, if that can be told.
+func (s *Scheduler) inject(d *rt.Task) {
+	if w := currentWorker(); w != nil && w.s == s {
+		w.Local(d)
+		return
+	}
+	s.inj.Push(d) // (P1)
+	s.wakeOne()   // (P2, P3)
+}
+
+// injectAll is inject for tasks that a goroutine has made runnable, under one lock. One wake-up (P2, P3) is enough, because it
+// comes after P1 of all of them: a searcher that takes one of them wakes the next worker if there are more.
+func (s *Scheduler) injectAll(ds []*rt.Task) {
+	s.inj.PushAll(ds) // (P1)
+	s.wakeOne()       // (P2, P3)
+}

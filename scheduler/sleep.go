@@ -1,0 +1,36 @@
+package scheduler
+
+import (
+	"time"
+
+	"github.com/heddle-go/heddle/internal/rt"
+)
+
+// Sleep implements rt.Host.
+func (w *worker) Sleep(d *rt.Task, ns int64) {
+	q := &w.s.timers
+	t := q.Borrow(d)
+	t.Fib = w.Fib.Load()
+	now := q.Now()
+	q.Arm(t, rt.After(now, time.Duration(ns)))
+	// As in Park, once more, but for pickDue.
+	if w.Forks.PrivateLen() > 0 {
+		w.share(d)
+	}
+	w.n.parks++
+	w.prevPark, w.prevGen = rt.WaitSleep.Park(rt.ForWake), d.Gen()
+	w.Fib.Load().Since.Store(w.s.coarse.Load())
+	if next, yield := w.leave(d, w.pickDue(now), actPark).Turn(); next != nil {
+		next()
+	} else {
+		yield(struct{}{})
+	}
+	resume(d)
+	if !d.Woken() { // cancelled
+		if q.Disarm(t) {
+			return
+		}
+		d.AwaitWakeFor(rt.WaitSleep)
+	}
+	q.Return(t)
+}

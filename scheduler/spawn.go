@@ -1,0 +1,36 @@
+package scheduler
+
+import (
+	"github.com/heddle-go/heddle/internal/inject"
+	"github.com/heddle-go/heddle/internal/rt"
+)
+
+// Spawn implements rt.Host: the task goes to the next slot. What was there goes to the back of the queue. Other than a woken
+// task (see Local), a child in the slot is among what a worker looks at before it sleeps, since its parent may go on for
+// long.
+func (w *worker) Spawn(fn any, x *rt.Extra) (*rt.Task, uint32) {
+	if w.s.phase.Load() >= phaseClosed {
+		return nil, 0
+	}
+	under := x != nil && x.Parents != nil
+	if under {
+		w.s.cohorts.Hold(x) // may panic
+	}
+	d := w.freeTasks.Take(&w.s.taskPool, x)
+	d.Spawned(fn, x)
+	gen := d.Gen()
+	w.live++
+	w.n.spawned++
+	if under {
+		w.s.cohorts.Attach(x, d, gen)
+	}
+	if x != nil && inject.Ranked(d) {
+		w.push(d)
+		return d, gen
+	}
+	if old := w.next.put(d, newChild); old != nil { // (P1)
+		w.runq.Push(old) // (P1)
+	}
+	w.s.wakeOne() // (P2, P3)
+	return d, gen
+}

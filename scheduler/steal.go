@@ -1,0 +1,196 @@
+package scheduler
+
+import (
+	"github.com/heddle-go/heddle/internal/deque"
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
+)
+
+// stealOnce looks once into everybody's queue, of workers that have left too.
+func (w *worker) stealOnce() *rt.Task {
+	ws := w.s.workers()
+	if len(ws) == 1 {
+		return nil
+	}
+	at := w.rng.IntN(len(ws))
+	for i := range ws {
+		v := ws[(at+i)%len(ws)]
+		if v == w {
+			continue
+		}
+		if !v.runq.Thief().Empty() {
+			if d := w.stealFrom(v); d != nil {
+				return d
+			}
+		}
+		if d := w.stealFork(v); d != nil {
+			return d
+		}
+	}
+	return nil
+}
+
+// maxSteal bounds a batch that is stolen. Half of a long queue is plenty for a
+// long time, and taking it takes long.
+const maxSteal = 4096
+
+func (w *worker) stealFrom(v *worker) *rt.Task {
+	for {
+		d, n, out := v.runq.Thief().StealBatch(&w.runq, maxSteal)
+		switch out {
+		case deque.Stolen:
+			w.n.steals++
+			w.n.stolen += uint64(n)
+			if n > 1 && !w.searching {
+				// For a moment the batch was in neither queue. A searcher that
+				// finds something looks again (W5); a worker that has only
+				// glanced around on behalf of a task must do so too.
+				w.s.wakeOne()
+			}
+			if d = w.valid(d); d == nil {
+				d = w.pop() // of the batch
+			}
+			if d != nil {
+				return d
+			}
+		case deque.Empty:
+			return nil
+		}
+	}
+}
+
+// stealNext takes what has been in somebody's next slot for the whole
+// time of grace.
+func (w *worker) stealNext() *rt.Task {
+	for _, v := range w.s.workers() {
+		if v == w {
+			continue
+		}
+		seq, ok := v.next.look()
+		if !ok {
+			continue
+		}
+		for start, looks := w.s.now(), 0; looks < mostLooks && w.s.now()-start < nextGrace; looks++ {
+			if now, _ := v.next.look(); now != seq {
+				break
+			}
+		}
+		if d := v.next.steal(seq); d != nil {
+			v.nextStolen.Store(true)
+			w.n.steals++
+			w.n.stolen++
+			if d = w.valid(d); d != nil {
+				return d
+			}
+		}
+	}
+	return nil
+}
+
+// nextGrace is how long a task may sit in a next slot before others take it: several
+// times what two tasks take that wake each other in turn, and well below what
+// waking a thread costs.
+const nextGrace = 3000
+
+// mostLooks is more than fit into nextGrace, if the clock goes: it stands still in a bubble of testing/synctest.
+const mostLooks = 1 << 12
+
+// stealFork takes the oldest forked call that v has exposed. If there is none it leaves a
+// request, which v's task meets at its next fork.
+func (w *worker) stealFork(v *worker) *rt.Task {
+	for {
+		f, out := v.Forks.Thief().Steal()
+		switch out {
+		case deque.Stolen:
+			if d := w.adopt(f); d != nil {
+				w.n.steals++
+				w.n.stolen++
+				return d
+			}
+		case deque.Empty:
+			return nil
+		}
+	}
+}
+
+// oldestFork takes the oldest call that was forked here. It is how forked calls get a turn beside a queue that is never
+// empty: takeFork, which comes behind that queue, takes the newest.
+func (w *worker) oldestFork() *rt.Task {
+	// (A Steal that finds nothing asks for more, which would be the worker itself asking.)
+	for v := w.Forks.Thief(); !v.Empty(); {
+		if f, out := v.Steal(); out == deque.Stolen {
+			if d := w.adopt(f); d != nil {
+				return d
+			}
+		}
+	}
+	return nil
+}
+
+// takeFork takes a call that a task forked here before it went away.
+func (w *worker) takeFork() *rt.Task {
+	for {
+		f := w.Forks.Pop()
+		if f == nil {
+			return nil
+		}
+		if d := w.adopt(f); d != nil {
+			return d
+		}
+	}
+}
+
+// adopt makes a task of a frame that the worker has stolen or found. It returns nil if the frame's
+// parent has claimed it.
+func (w *worker) adopt(f *rt.Frame) *rt.Task {
+	if !f.Claim() {
+		return nil
+	}
+	x := stolenExtra(f)
+	d := w.freeTasks.Take(&w.s.taskPool, x)
+	w.live++
+	w.n.spawned++
+	beginStolen(d, f, x)
+	return d
+}
+
+// adopt is worker.adopt for sysmon, which has claimed f. Its parent waits for it, so it is counted in time.
+func (s *Scheduler) adopt(f *rt.Frame) *rt.Task {
+	s.live.Add(1)
+	x := stolenExtra(f)
+	s.inj.Count(1)
+	d := s.inj.New(x)
+	beginStolen(d, f, x)
+	return d
+}
+
+// beginStolen starts in d the life of the call f, which the caller has claimed and counted.
+func beginStolen(d *rt.Task, f *rt.Frame, x *rt.Extra) {
+	d.Start(f, x)
+	f.Parent.Adopt(d)
+}
+
+// stolenExtra returns what is said of a stolen call before it starts.
+func stolenExtra(f *rt.Frame) *rt.Extra {
+	return &rt.Extra{Owner: (*task.Ctx)(f.Parent), Level: f.Parent.Status().Level(), Stolen: true}
+}
+
+// share exposes what d has forked, before it leaves the worker: it may come back on
+// another one, and what is private on this one is its running task's.
+func (w *worker) share(d *rt.Task) {
+	w.Expose(d)
+	w.Hungry()
+}
+
+// Hungry implements rt.Host.
+func (w *worker) Hungry() {
+	if w.s.crowded(0) {
+		return
+	}
+	w.s.wakeOne()
+	if w.s.idle.Sleeping() != 0 {
+		// On behalf of those who still sleep, and whose requests this exposure has met:
+		// the next fork exposes again and wakes one more.
+		w.Forks.Thief().Ask()
+	}
+}

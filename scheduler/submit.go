@@ -1,0 +1,126 @@
+package scheduler
+
+import (
+	"context"
+
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
+)
+
+// Go submits fn and returns the task's handle. It does not wait for the task. It may be called
+// from any goroutine; inside a task prefer [task.Ctx.Go], which queues on the task's own
+// worker.
+//
+// After Shutdown or Close, fn does not run and the handle's Err is [task.ErrClosed]. [WithQueueLimit] says what happens
+// when there is a limit and the queue is full.
+func (s *Scheduler) Go(fn func(c *task.Ctx), opts ...task.Option) task.Task {
+	if s == nil {
+		panic(nilScheduler) // enter panics for the zero Scheduler
+	}
+	if fn == nil {
+		panic("scheduler: Go with a nil function")
+	}
+	var none context.Context
+	return s.submit(fn, extraOf(none, opts))
+}
+
+// GoContext is Go with the option [task.Parent]: the task is cancelled, with the context's cause, when ctx ends, and its
+// Ctx has ctx's deadline, values and profiler labels. If ctx has ended already, fn does not run.
+func (s *Scheduler) GoContext(ctx context.Context, fn func(c *task.Ctx), opts ...task.Option) task.Task {
+	s.check()
+	if ctx == nil {
+		panic("scheduler: GoContext with a nil context: use Go, or context.Background()")
+	}
+	if fn == nil {
+		panic("scheduler: GoContext with a nil function")
+	}
+	return s.submit(fn, extraOf(ctx, opts))
+}
+
+func (s *Scheduler) submit(fn any, x *rt.Extra) task.Task {
+	var by context.Context // none
+	d, gen, err := s.request(by, fn, x)
+	if err != nil {
+		return refused(err)
+	}
+	return handleOf(d, gen)
+}
+
+// request submits a task from outside, which may have to wait for room: the way in for goroutines. The
+// methods of users' contexts that it calls may panic. Then nothing has been submitted.
+func (s *Scheduler) request(by context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
+	if x != nil && x.Parents != nil {
+		return s.requestUnder(by, fn, x)
+	}
+	if !s.enter() {
+		return nil, 0, task.ErrClosed
+	}
+	d, gen, ok := s.inj.Submit(fn, x) // (P1)
+	if !ok {
+		return s.overflow(by, fn, x)
+	}
+	s.wakeOne() // (P2, P3)
+	return d, gen, nil
+}
+
+// requestUnder is request for a task under contexts.
+func (s *Scheduler) requestUnder(by context.Context, fn any, x *rt.Extra) (d *rt.Task, gen uint32, err error) {
+	s.cohorts.Hold(x)
+	submitted := false
+	defer func() {
+		if !submitted {
+			x.Drop()
+		}
+	}()
+	switch {
+	case !s.enter():
+		err = task.ErrClosed
+	case s.inj.Reserve():
+		d, gen = s.admit(fn, x)
+	default:
+		d, gen, err = s.overflow(by, fn, x)
+	}
+	submitted = err == nil
+	return d, gen, err
+}
+
+// enter counts a task that is submitted from outside, and reports whether it is accepted (B1). It panics
+// if s was not made by New.
+//
+// It counts before it looks at the phase. Shutdown and Close set the phase before they look at the
+// count. So either the task is refused or they wait for it.
+func (s *Scheduler) enter() bool {
+	s.live.Add(1)
+	if s.phase.Load() == phaseOpen {
+		return true
+	}
+	s.check()
+	s.exit()
+	return false
+}
+
+// exit takes back enter, or counts a job out.
+func (s *Scheduler) exit() {
+	s.live.Add(-1)
+	s.quiesce()
+}
+
+// admit queues a submission that has been counted and has room.
+func (s *Scheduler) admit(fn any, x *rt.Extra) (*rt.Task, uint32) {
+	d, gen := s.prepare(fn, x)
+	s.inj.Accept(d) // (P1)
+	s.wakeOne()     // (P2, P3)
+	return d, gen
+}
+
+// prepare makes a task that is not queued.
+func (s *Scheduler) prepare(fn any, x *rt.Extra) (*rt.Task, uint32) {
+	d := s.inj.New(x)
+	// Attach may cancel at once, so the life must have begun.
+	d.Start(fn, x)
+	gen := d.Gen()
+	if x != nil {
+		s.cohorts.Attach(x, d, gen)
+	}
+	return d, gen
+}

@@ -1,0 +1,30 @@
+package scheduler
+
+// wakeOne wakes a sleeping worker if none searches, or else has those that are inside a call relieved (P2, P3).
+func (s *Scheduler) wakeOne() {
+	if s.idle.NeedsWake() {
+		s.wakeOneSlow()
+	}
+}
+
+func (s *Scheduler) wakeOneSlow() {
+	if s.pause.on.Load() {
+		return // Resume wakes everybody
+	}
+	if id, ok := s.idle.Claim(); ok {
+		s.wake(id)
+	} else if s.idle.Inside() > 0 {
+		s.relieve()
+	}
+}
+
+// wake wakes worker id, which the caller has claimed.
+func (s *Scheduler) wake(id int) {
+	s.wakes.Add(1)
+	s.workers()[id].parker.Unpark()
+}
+
+// spareP reports whether there are more Ps than workers that are awake.
+func (s *Scheduler) spareP() bool {
+	return int(s.procs.Load()) > s.Workers()-s.idle.Sleeping()
+}
