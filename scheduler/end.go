@@ -7,26 +7,24 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// endFrame ends a task that was a stolen call. Its parent gets the failure when it
-// joins.
-func (w *worker) endFrame(d *rt.Task, f *rt.Frame, failure error) {
-	f.Err = failure
-	p := f.Parent
-	p.Extra().DropStolen(d)
-	w.finish(d, rt.Returned)
-	if f.Finish() && p.Wake() {
-		w.Local(p)
-	}
-}
+// A task ends in four steps, each of which calls the next:
+//
+//	loopFiber.endTask    waits for what the function has left, and cleans the fiber
+//	worker.conclude      decides how the task ends: returned, failed, or as a stolen call
+//	worker.publishEnd    wakes the waiters, and pools the descriptor
+//	rt.Task.Finish       changes the status word, and takes the waiters
+//
+// A task that has not begun and is cancelled comes by skip to publishEnd.
 
-// end ends a task that ran on this worker.
-func (w *worker) end(d *rt.Task, failure error) {
+// conclude ends task d, which ran on this worker, with failure or nil: it publishes the end, and handles
+// a panic.
+func (w *worker) conclude(d *rt.Task, failure error) {
 	if f, ok := d.Fn().(*rt.Frame); ok {
-		w.endFrame(d, f, failure)
+		w.concludeStolen(d, f, failure)
 		return
 	}
 	if failure == nil {
-		w.finish(d, rt.Returned)
+		w.publishEnd(d, rt.Returned)
 		return
 	}
 	d.NeedExtra().Err = failure
@@ -35,13 +33,24 @@ func (w *worker) end(d *rt.Task, failure error) {
 	if panicked && w.s.cfg.onPanic == nil {
 		crash(t, pe, handlePanics)
 	}
-	w.finish(d, rt.Failed)
+	w.publishEnd(d, rt.Failed)
 	if panicked {
 		w.handlePanic(t, pe)
 	}
 }
 
-// handlePanic calls the panic handler, which there must be, and waits for it.
+// concludeStolen is conclude for a stolen call. Its parent gets the failure when it joins.
+func (w *worker) concludeStolen(d *rt.Task, f *rt.Frame, failure error) {
+	f.Err = failure
+	p := f.Parent
+	p.Extra().DropStolen(d)
+	w.publishEnd(d, rt.Returned)
+	if f.Finish() && p.Wake() {
+		w.Local(p)
+	}
+}
+
+// handlePanic calls the panic handler and waits for it. The scheduler has one.
 func (w *worker) handlePanic(t task.Task, pe *task.PanicError) {
 	w.n.panics++
 	w.s.inHandler(func() {
@@ -69,9 +78,9 @@ func (s *Scheduler) strayPanic(j rt.Job, stray error) {
 	s.inHandler(func() { s.cfg.onPanic(t, e) })
 }
 
-// skips reports whether d, which has not started, is to end without. A stolen call
-// is a part of its parent, which waits for its result; it sees at its yield points
-// that it is cancelled.
+// skips reports whether d, which has not started, should finish without running because it was
+// cancelled first. A stolen call is not skipped: it is a part of its parent, which waits for its result,
+// and it sees at its yield points that it is cancelled.
 func (w *worker) skips(d *rt.Task) bool {
 	if !d.Status().Cancelled() && w.s.phase.Load() < phaseClosed {
 		return false
@@ -83,11 +92,12 @@ func (w *worker) skips(d *rt.Task) bool {
 // skip ends a task that was cancelled before it started.
 func (w *worker) skip(d *rt.Task) {
 	d.Cancel(d.Gen(), rt.Closed) // for the closed scheduler; otherwise it is cancelled already
-	w.finish(d, rt.Skipped)
+	w.publishEnd(d, rt.Skipped)
 }
 
-// finish makes d's end known and pools its descriptor if nobody needs it.
-func (w *worker) finish(d *rt.Task, e rt.End) {
+// publishEnd makes d's end e known: it wakes the tasks and goroutines that wait for it, and pools d's
+// descriptor if no handle can ask for more than that the task is over.
+func (w *worker) publishEnd(d *rt.Task, e rt.End) {
 	w.Current.Store(nil)
 	x, gen := d.Extra(), d.Gen()
 	waiters, free := d.Finish(e)

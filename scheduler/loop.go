@@ -13,20 +13,21 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A loopFiber is a fiber with the loop that runs tasks on it, one after the other. A
-// task that never suspends is a plain call in that loop. When a task does suspend, the fiber
-// stays with it, and the worker goes on with another fiber.
+// A loopFiber is a fiber with the loop that runs tasks on it, one after the other. A task that never
+// suspends is a plain call in that loop. If a task suspends, the fiber stays with it, and the worker
+// goes on with another fiber.
 type loopFiber struct {
 	fiber.Fiber
 	w *worker // set by the worker that makes it or switches to the loop, and by the loop itself
 }
 
-// loopBody returns the body of w's loop fibers. It is one function for all of them, which finds its loopFiber in
-// w.born, because a function value for each loopFiber is another object that each waiting task keeps alive.
+// loopBody returns the body of w's loop fibers. It is one function for all of them, which finds its
+// loopFiber in w.born. A function value for each loopFiber would be another object that each waiting
+// task keeps alive.
 //
-// The garbage collector walks the stacks of all tasks that wait, and pays for each frame. So between iter.Pull and a task's
-// function there are two frames, and each is needed: a panic of the function is recovered in loop, which ends loop; a
-// Goexit, which cannot be stopped, is caught here.
+// The garbage collector walks the stacks of all tasks that wait, and pays for each frame. So between
+// iter.Pull and a task's function there are two frames, and both are needed: loop recovers a panic of the
+// function, which ends loop; and the body catches a Goexit, which cannot be stopped.
 //
 // With a nil yield, the body goes on with the loop of w.born inside a deferred call: see goexit.
 func (w *worker) loopBody() func(yield func(struct{}) bool) {
@@ -49,14 +50,15 @@ func (w *worker) loopBody() func(yield func(struct{}) bool) {
 		}()
 		if yield == nil || l.begin(yield) {
 			for l.loop(&cur) {
-				l.finish(cur)
+				l.endTask(cur)
 			}
 		}
 		over = true
 	}
 }
 
-// begin is what the loopFiber's fiber does first, on the worker that has made it. It reports false if the fiber has to end.
+// begin is the first thing that the fiber does, on the worker that has made it. It reports false if the
+// fiber has to end.
 func (l *loopFiber) begin(yield func(struct{}) bool) bool {
 	if !l.Start(yield) {
 		return false
@@ -68,12 +70,13 @@ func (l *loopFiber) begin(yield func(struct{}) bool) bool {
 	return true
 }
 
-// loop runs tasks until the fiber has to end, and returns false; if the worker quits, it sleeps until the reaper ends the
-// fiber. If the function of a fresh task panics, loop returns true: the failure is in the task's Extra, and the caller
-// finishes the task and calls loop again. loop stores each fresh task in *cur.
+// loop runs tasks until the fiber has to end, and returns false. If the worker quits, loop sleeps until
+// the reaper ends the fiber. If the function of a fresh task panics, loop returns true: the failure is in
+// the task's Extra, and the caller calls endTask and then loop again. loop stores each fresh task in *cur.
 //
-// A Goexit passes through, and *cur ends by it; so does one in the course of which a deferred call panicked, although the
-// panic is recovered here. What recover returns does not tell them apart: see rt.Unwinding.
+// A Goexit passes through, and *cur ends by it. A Goexit during which a deferred call panicked passes
+// through as well, although loop recovers that panic. What recover returns does not tell the two apart:
+// see rt.Unwinding.
 func (l *loopFiber) loop(cur **rt.Task) (failed bool) {
 	calling := false // a task's function
 	defer func() {
@@ -121,7 +124,7 @@ func (l *loopFiber) loop(cur **rt.Task) (failed bool) {
 				fn.(rt.Runner).Run(d)
 			}
 			calling = false
-			l.finish(d)
+			l.endTask(d)
 			continue
 		}
 		if l.Dying() {
@@ -143,8 +146,8 @@ func setLabels(d *rt.Task, x *rt.Extra) {
 	}
 }
 
-// finish ends the task that ran here, on the worker that it ended on.
-func (l *loopFiber) finish(d *rt.Task) {
+// endTask ends task d, which ran here, on the worker on which its function returned.
+func (l *loopFiber) endTask(d *rt.Task) {
 	var failure error
 	if x := d.Extra(); x != nil {
 		failure = x.Err
@@ -157,11 +160,12 @@ func (l *loopFiber) finish(d *rt.Task) {
 	l.w = w
 	l.Data = nil
 	label.Clear() // before the next task runs here
-	w.end(d, failure)
+	w.conclude(d, failure)
 }
 
-// settled waits for what d's function has begun and not waited for, and returns how d ends. If there are forked calls that a
-// function which returned did not join, that is a mistake in the program.
+// settled waits for what d's function has begun and not waited for, and returns how d ends. If the
+// function returned without joining a forked call, that is a mistake in the program, and d ends with a
+// panic.
 func settled(d *rt.Task, failure error) error {
 	n := d.Settle()
 	if failure != nil || n == 0 {
@@ -170,20 +174,20 @@ func settled(d *rt.Task, failure error) error {
 	return &task.PanicError{Value: rt.UnjoinedText(n), Stack: debug.Stack()}
 }
 
-// panicErrorOf returns the error for v, which the deferred function of its caller has recovered from a panic.
+// panicErrorOf returns the error for v, which the caller's deferred function has recovered from a panic.
 func panicErrorOf(v any) *task.PanicError {
 	if v == nil {
 		v = new(runtime.PanicNilError) // panic(nil) with GODEBUG=panicnil=1
 	}
 	if pe, ok := v.(*task.PanicError); ok {
-		return pe // what came up from a join has the stack of its origin
+		return pe // a panic that came up from a join has the stack of its origin
 	}
 	return &task.PanicError{Value: v, Stack: debug.Stack()}
 }
 
-// goexit is where a runtime.Goexit of task d comes by. It unwinds this stack and cannot
-// be stopped; let out, it would come up in whoever sleeps in this fiber's slot. So the loop goes on
-// from here, inside the deferred call, until the fiber has to end anyway.
+// goexit ends task d, whose runtime.Goexit unwinds this stack. A Goexit cannot be stopped. If it left
+// the fiber, iter.Pull would raise it again in the fiber that sleeps in this one's slot. So the loop goes
+// on from here, inside the deferred call, until the fiber has to end anyway.
 //
 //go:noinline
 func (l *loopFiber) goexit(d *rt.Task) {
@@ -192,7 +196,7 @@ func (l *loopFiber) goexit(d *rt.Task) {
 		// Otherwise a deferred call of the task panicked meanwhile.
 		x.Err = task.ErrGoexit
 	}
-	l.finish(d)
+	l.endTask(d)
 	if l.Goexits < fiberpool.MaxGoexits {
 		l.w.born = l
 		l.w.body(nil)
@@ -202,7 +206,8 @@ func (l *loopFiber) goexit(d *rt.Task) {
 	l.switchTo(w, actRetire, w.takeFiber(w.handoff)) // what the end of d has handed on runs next
 }
 
-// fault ends the process after a panic v that came up outside of a task's function, with d or nil as the last fresh task of this stack.
+// fault ends the process after a panic v that came up outside of a task's function. d is the last task
+// that has begun on this stack, or nil.
 //
 //go:noinline
 func (l *loopFiber) fault(d *rt.Task, v any) {
