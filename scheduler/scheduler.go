@@ -9,6 +9,7 @@ import (
 	"time"
 
 	uatomic "go.uber.org/atomic"
+	"golang.org/x/sys/cpu"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/fiberpool"
@@ -25,51 +26,57 @@ import (
 // Scheduler runs tasks on a fixed pool of workers. Its methods may be called from any
 // goroutine and from tasks, unless they say otherwise. Make one with [New].
 type Scheduler struct {
-	cfg   config
-	cpus  []int // those that workers are bound to; nil without CPUs pinning
-	start time.Time
-	mon   *preempt.Monitor
-	// coarse is the time of the last tick of sysmon in milliseconds of now: what a task's wait is dated with,
-	// since reading a clock at each park would cost as much as the park. Written by sysmon, and by workers that find it asleep.
-	coarse atomicx.RelaxedUint32
-	pool   workerPool
-	pause  pauser
-	waits  waits
+	// These do not change after New.
+	cfg    config
+	cpus   []int // workers are bound to these; nil without CPUs pinning
+	start  time.Time
+	mon    *preempt.Monitor
+	quiet  chan struct{} // closed when all tasks have ended and none can come
+	closed chan struct{} // closed when nothing of the scheduler is left
 
+	// Each of these has its own lock, or none is needed: see its type.
+	pool      workerPool
+	pause     pauser
+	waits     waits
 	home      rt.Shared
 	inj       inject.Queue
-	over      overflows
 	idle      idle.Set
 	timers    timers.Queue
+	periodic  periodics
 	taskPool  taskpool.Pool
 	cohorts   rt.Cohorts // tasks under contexts
 	fiberPool fiberpool.Pool[*loopFiber]
 	block     offload.Pool
+	relief    offload.Alert
 
-	// live counts tasks that were accepted and have not ended. Submissions from outside
-	// count at once; workers keep what happens on them to themselves
-	// until they flush, at the latest before they sleep. So it is exact when all workers
-	// sleep, which is when it is asked: see quiesce.
-	live     atomicx.Int64
-	quantum  uatomic.Duration
-	procs    atomic.Int32 // GOMAXPROCS
+	// Workers read these all the time, and they seldom change, so they have lines to themselves.
+	_       cpu.CacheLinePad
+	phase   atomicx.Int32 // written by Shutdown, Close and end
+	quit    atomicx.Bool  // the workers have to end. Written under pool.mu
+	quantum uatomic.Duration
+	procs   atomic.Int32 // GOMAXPROCS. Written by sysmon
+	// coarse is the time of the last tick of sysmon in milliseconds of now. A task's wait is dated with
+	// it, because reading a clock at each park would cost as much as the park. Written by sysmon, and by
+	// workers that find it asleep.
+	coarse atomicx.RelaxedUint32
+	_      cpu.CacheLinePad
+
+	// live counts tasks that were accepted and have not ended. Submissions from outside count at once.
+	// Workers count what happens on them for themselves, and add it to live when they flush, at the
+	// latest before they sleep. So live is exact when all workers sleep, which is when quiesce asks.
+	live atomicx.Int64
+
+	// Counters, added to by any goroutine.
 	handlers atomic.Int32 // that run
 	wakes    atomic.Uint64
 	stalls   atomic.Uint64
 	strays   atomic.Uint64 // panics that the handler got and no worker has counted
 	stranded atomic.Uint64
-	relief   offload.Alert
+	over     overflows
 
-	phase    atomicx.Int32
-	quit     atomicx.Bool   // workers are to end
-	done     sync.WaitGroup // workers
-	quiet    chan struct{}  // closed when all tasks have ended and none can come
-	closed   chan struct{}  // closed when nothing of the scheduler is left
-	finish   sync.Once
-	ringing  timers.Batch // sysmon's
-	periodic periodics
-	trims    trims // sysmon's
-	strandAt int64 // sysmon's: since when work waits beside sleepers; 0: it does not
+	done   sync.WaitGroup // the workers' goroutines
+	finish sync.Once      // end
+	sysmon sysmonState
 }
 
 // The phases of a scheduler's life, in order. ARCHITECTURE.md, "Shutting down", says what

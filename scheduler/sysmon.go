@@ -8,6 +8,7 @@ import (
 	"github.com/heddle-go/heddle/internal/deque"
 	"github.com/heddle-go/heddle/internal/preempt"
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/timers"
 )
 
 // A unit is a worker as the monitor sees it.
@@ -55,12 +56,28 @@ func (u unit) Stalled(p preempt.Dispatch, age time.Duration) {
 	}
 }
 
+// sysmonState is what only sysmon touches of the scheduler, and seenState what only sysmon touches of a
+// worker.
+type (
+	sysmonState struct {
+		ringing  timers.Batch
+		trims    trims
+		strandAt int64 // since when work waits beside sleepers; 0: it does not
+	}
+	seenState struct {
+		next   uint32 // the sequence number of the next slot at the last tick
+		id     uint32 // the dispatch that sysmon has seen since
+		since  int64
+		leanAt uint64 // what the worker had done when ask last asked it to give back
+	}
+)
+
 // sysmonTick is what the monitor does at each tick besides looking at the workers.
 func (s *Scheduler) sysmonTick(now int64) (next int64, busy bool) {
 	s.setCoarse(now)
 	if s.timers.Due(now - s.timerGrace()) {
 		// On behalf of workers that all are busy, or all sleep.
-		busy = s.timers.Expire(now, &s.ringing, s.inject) > 0
+		busy = s.timers.Expire(now, &s.sysmon.ringing, s.inject) > 0
 	}
 	if s.freeNextSlots() {
 		busy = true
@@ -133,8 +150,8 @@ func (s *Scheduler) freeNextSlots() (any bool) {
 	}
 	for _, w := range s.workers() {
 		seq, ok := w.next.look()
-		if !ok || seq != w.lastNext {
-			w.lastNext = seq
+		if !ok || seq != w.seen.next {
+			w.seen.next = seq
 			continue
 		}
 		// It was there a tick ago too.
@@ -157,15 +174,15 @@ func (s *Scheduler) freeQueues(now int64) (any bool) {
 		return false
 	}
 	for _, w := range ws {
-		if id := w.Worker.Dispatch.Load(); id != w.lastID || w.Current.Load() == nil {
-			w.lastID, w.lastSince = id, now
+		if id := w.Worker.Dispatch.Load(); id != w.seen.id || w.Current.Load() == nil {
+			w.seen.id, w.seen.since = id, now
 			continue
 		}
 		q := int64(s.quantum.Load())
-		if now-w.lastSince < 10*q {
+		if now-w.seen.since < 10*q {
 			continue // the task may yet hear that it was asked; or the system holds the thread up
 		}
-		w.lastSince = now - 9*q // the next time is in a quantum
+		w.seen.since = now - 9*q // the next time is in a quantum
 		if s.freeBehind(w) {
 			any = true
 		}
@@ -215,13 +232,13 @@ const strandedAfter = int64(2 * time.Second)
 // that waits beside a sleeping worker while nobody searches. It repairs nothing.
 func (s *Scheduler) watchStranded(now int64) {
 	if s.idle.Sleeping() == 0 || !s.idle.NeedsWake() || s.pause.on.Load() || !s.visibleWork() {
-		s.strandAt = 0
+		s.sysmon.strandAt = 0
 		return
 	}
-	if s.strandAt == 0 {
-		s.strandAt = now
-	} else if now-s.strandAt > strandedAfter {
-		s.strandAt = now
+	if s.sysmon.strandAt == 0 {
+		s.sysmon.strandAt = now
+	} else if now-s.sysmon.strandAt > strandedAfter {
+		s.sysmon.strandAt = now
 		s.stranded.Add(1)
 	}
 }

@@ -64,7 +64,7 @@ var (
 
 // trim does what is due at now, and returns by when sysmon has to call it again although all workers sleep, or 0.
 func (s *Scheduler) trim(now int64) (next int64) {
-	t := &s.trims
+	t := &s.sysmon.trims
 	quiet := t.quiet && s.wakes.Load() == t.wakes && s.idle.Asleep()
 	if now >= t.review {
 		s.reviewPools(now, quiet)
@@ -94,7 +94,7 @@ func (s *Scheduler) trim(now int64) (next int64) {
 
 // reviewPools begins a new window. quiet says whether all workers slept during the last one.
 func (s *Scheduler) reviewPools(now int64, quiet bool) {
-	t := &s.trims
+	t := &s.sysmon.trims
 	made := s.fiberPool.Made()
 	if made-t.made > fewLoopers && t.ended > fewLoopers && now-t.last < regretWithin {
 		t.window = min(2*t.window, maxWindow)
@@ -128,10 +128,10 @@ func (s *Scheduler) reviewPools(now int64, quiet bool) {
 func (s *Scheduler) ask(burst bool) (any bool) {
 	for _, w := range s.workers() {
 		done := w.shown.dispatches.Load() + w.shown.finished.Load()
-		if done == w.leanAt || !burst && !w.holds.Load() {
+		if done == w.seen.leanAt || !burst && !w.holds.Load() {
 			continue
 		}
-		w.leanAt = done
+		w.seen.leanAt = done
 		w.lean.Store(true)          // (R1)
 		if s.idle.ClaimThis(w.id) { // (R2)
 			w.parker.Unpark()

@@ -20,29 +20,50 @@ import (
 	"github.com/heddle-go/heddle/internal/timers"
 )
 
-// A worker is one pinned thread and its queues. Its fields are grouped by who
-// may touch them.
+// A worker is one thread of the scheduler, or without pinning one goroutine, and its queues. Its parts
+// are types by who may touch them; each begins on a cache line of its own if others write it.
 type worker struct {
-	rt.Worker // what tasks see of it
+	rt.Worker // what tasks see of the worker
 
-	// Read only after New.
+	// These do not change after newWorker.
 	s      *Scheduler
 	id     int
-	pinned bool // it is locked to a thread while it is awake
-	fixed  bool // and while it sleeps
+	pinned bool                            // it is locked to a thread while it is awake
+	fixed  bool                            // and while it sleeps
+	body   func(yield func(struct{}) bool) // of its loop fibers
 
-	// The worker's own: used by whatever runs on it.
+	ownState
+
+	// The worker puts a task that the present one has made ready or started into next, to run next.
+	// Any worker takes it out. nextWake and nextSkip are the worker's own: see Local.
+	_        cpu.CacheLinePad
+	next     nextSlot
+	nextWake uint32
+	nextSkip uint32
+
+	_ cpu.CacheLinePad
+	toldState
+
+	_ cpu.CacheLinePad
+	shownState
+
+	_    cpu.CacheLinePad
+	seen seenState // sysmon's
+	_    cpu.CacheLinePad
+}
+
+// ownState is what only the goroutine touches that runs on the worker: a loop fiber, a task, or the base.
+type ownState struct {
 	base        *fiber.Fiber // the goroutine that the worker started as
 	act         action       // what commit has to do
-	prev        *rt.Task     // with whom
+	prev        *rt.Task     // for this task
 	prevGen     uint32
 	prevPark    rt.Park
-	prevLooper  *loopFiber
+	prevLooper  *loopFiber // or for this loopFiber
 	idleLoopers []*loopFiber
-	born        *loopFiber                      // whose body is about to begin
-	body        func(yield func(struct{}) bool) // of its loop fibers
-	needLooper  bool                            // the base is switched to for making a loopFiber, not for ending
-	handoff     *rt.Task                        // what the loopFiber that is switched to has to run; nil: look for something
+	born        *loopFiber // whose body is about to begin
+	needLooper  bool       // the base is switched to for making a loopFiber, not for ending
+	handoff     *rt.Task   // what the loopFiber that is switched to has to run; nil: look for something
 	freeTasks   taskpool.List
 	rng         *rand.Rand
 	tick        uint32 // counts looks for work
@@ -55,49 +76,41 @@ type worker struct {
 	turns       turns  // of high and low tasks
 	dueRun      int    // dispatches of pickDue in a row
 	ringing     *timers.Batch
-	searching   bool // registered in idleSet as a searcher
+	searching   bool // registered in idle.Set as a searcher
 	slice       preempt.Slice
 	readySince  int64 // when an outsider was first seen waiting for a P; 0: none is
 	owedLook    uint32
-	tid         int
-	lastNext    uint32 // sysmon's: the next slot's seq at its last tick
-	lastID      uint32 // sysmon's: the dispatch that it has seen since lastSince
-	lastSince   int64
+	tid         int // of the thread that the worker was last seen on
 	bound       thread.Binding
-	leanAt      uint64 // sysmon's: what the worker had done when it was last asked to give back
-	live        int64  // tasks started less tasks ended here, not yet in Scheduler.live
+	roams       bool  // the thread may have changed in a call
+	live        int64 // tasks started less tasks ended here, not yet in Scheduler.live
 	n           counts
-	call        *spotCall // of the present or next call
+	call        *spotCall // of the present or next call on the spot
 	left        *spotCall // that of the call from which the worker has just been taken
-	roams       bool      // its thread may have changed in a call
+}
 
-	// The next slot: a task made ready by the present one, to run next. Put there by the worker, taken
-	// by anyone. nextWake and nextSkip are the worker's own: see Local.
-	_        cpu.CacheLinePad
-	next     nextSlot
-	nextWake uint32
-	nextSkip uint32
-
-	// Written by thieves and others.
-	_          cpu.CacheLinePad
+// toldState is what others write for the worker to read: thieves, Resize, sysmon, wakers and reliefs.
+type toldState struct {
 	nextStolen atomicx.Bool   // a thief took from the next slot
 	member     atomicx.Uint32 // see workerPool
-	lean       atomicx.Bool   // the worker is to give back what it holds: see ask
+	lean       atomicx.Bool   // the worker has to give back what it holds: see ask
 	spot       offload.Spot
 	parker     idle.Parker
+}
 
-	// Written by the worker, read by others.
-	_     cpu.CacheLinePad
+// shownState is what the worker writes for others to read.
+type shownState struct {
 	shown shown                // counts, as of the last flush
 	holds atomicx.Bool         // it holds more than is worth keeping while it sleeps for long
-	runq  deque.Owner[rt.Task] // FIFO
-	_     cpu.CacheLinePad
+	runq  deque.Owner[rt.Task] // FIFO. Thieves take from it
 }
 
 // newWorker makes a worker that has left, and that is not registered yet.
 func (s *Scheduler) newWorker(id int) *worker {
-	w := &worker{s: s, id: id, pinned: s.pinned(), fixed: s.cfg.pinning == Fixed, rng: rand.New(rand.NewPCG(uint64(id), 0x68656464)), ringing: new(timers.Batch)}
+	w := &worker{s: s, id: id, pinned: s.pinned(), fixed: s.cfg.pinning == Fixed}
 	w.Host, w.Shared, w.body = w, &s.home, w.loopBody()
+	w.rng = rand.New(rand.NewPCG(uint64(id), 0x68656464))
+	w.ringing = new(timers.Batch)
 	w.runq.Init(deque.FIFO, 0)
 	w.Forks.Init(deque.LIFO, 0)
 	// Dispatch numbers of different workers far apart, so that a mark for one worker's
