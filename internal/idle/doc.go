@@ -8,7 +8,8 @@
 // # The sleep protocol
 //
 // No worker sleeps while a task waits that no other worker comes for. The steps are those of the
-// scheduler's workers, which use this package; comments there refer to them by name.
+// scheduler's workers, which use this package. Comments there refer to them by name. Documents put the
+// protocol's name in front: Sleep-P1.
 //
 // The producer, which makes a task runnable:
 //
