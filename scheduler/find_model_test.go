@@ -12,7 +12,7 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// An idleBench is a scheduler whose workers only find tasks, and do not run them: the sleep/wake protocol with all that takes
+// An idleBench is a scheduler whose workers only find tasks, and do not run them: the sleep protocol with all that takes
 // part in it. A worker that has found a task is as one that a hog holds, and never comes back; so if there are as many workers as
 // tasks, each task must be found, or a worker sleeps beside work.
 type idleBench struct {

@@ -19,7 +19,7 @@ import (
 //	left -> member      Resize to more, which starts a new goroutine for it
 //
 // A worker sees that it is to leave when it looks for work (find), after at most fairTick tasks, or when its task's budget is spent
-// (over). It moves what is in its queues to the injector, by P1 to P3 of the sleep/wake protocol, and ends.
+// (over). It moves what is in its queues to the injector, by P1 to P3 of the sleep protocol, and ends.
 // One that sleeps is woken for that:
 //
 //	Resize                             worker

@@ -1,6 +1,6 @@
 package scheduler
 
-// sleep is the worker's side of the sleep/wake protocol, W1 to W4. When it returns
+// sleep is the worker's side of the sleep protocol, W1 to W4. When it returns
 // the worker is a searcher.
 func (w *worker) sleep() {
 	w.Current.Store(nil)

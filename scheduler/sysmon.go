@@ -228,7 +228,7 @@ const (
 // to be counted: far beyond what waking a thread takes on a busy machine.
 const strandedAfter = int64(2 * time.Second)
 
-// watchStranded is the safety net under the sleep/wake protocol: it counts work
+// watchStranded is the safety net under the sleep protocol: it counts work
 // that waits beside a sleeping worker while nobody searches. It repairs nothing.
 func (s *Scheduler) watchStranded(now int64) {
 	if s.idle.Sleeping() == 0 || !s.idle.NeedsWake() || s.pause.on.Load() || !s.visibleWork() {

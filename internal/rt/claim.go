@@ -29,7 +29,7 @@ package rt
 //
 // If a taker finds stale set while two entries are queued, it may drop either one, because the
 // other then stands for d. Both are in queues that searchers look at, so the task stays as visible
-// as the producer's steps have made it (ARCHITECTURE.md, "Sleeping and waking"). For the same
+// as the producer's steps have made it (the sleep protocol of package idle). For the same
 // reason a taker may leave out Claim-T1 to Claim-T4 if it knows that its entry is the one of a task
 // that was queued again. It runs d, and stale stays for the other entry.
 //
