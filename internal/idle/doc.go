@@ -8,8 +8,16 @@
 // # The sleep protocol
 //
 // No worker sleeps while a task waits that no other worker comes for. The steps are those of the
-// scheduler's workers, which use this package. Comments there refer to them by name. Documents put the
-// protocol's name in front: Sleep-P1.
+// scheduler's workers, which use this package:
+//
+//	producer                              worker
+//	Sleep-P1 queue the task               Sleep-W1 find nothing anywhere
+//	Sleep-P2 look for sleepers and        Sleep-W2 announce that it sleeps
+//	         searchers                    Sleep-W3 look again
+//	Sleep-P3 claim a sleeper; wake it     Sleep-W4 sleep
+//	                                      Sleep-W5 stop searching; the last one looks again
+//
+// From here on P1 is short for Sleep-P1, and so on, as in the comments of package scheduler.
 //
 // The producer, which makes a task runnable:
 //

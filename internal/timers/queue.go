@@ -419,12 +419,14 @@ func (q *Queue) Return(t *rt.Timer) {
 	q.free.Put(t)
 }
 
-// Len returns how many timers are armed. If others arm, disarm or fire meanwhile, the result is
-// approximate. Len waits for the lock.
+// Len returns how many timers are armed: none after Close. If others arm, disarm or fire meanwhile,
+// the result is approximate. Len waits for the lock.
 func (q *Queue) Len() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.drain()
 	q.settle()
-	return max(0, len(q.heap)-int(q.spent.Load()))
+	// A goroutine that has taken a disarmed timer out of the heap counts it out later, maybe after
+	// Close has set the count to 0.
+	return max(0, len(q.heap)-max(0, int(q.spent.Load())))
 }

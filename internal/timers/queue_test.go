@@ -214,3 +214,38 @@ func TestMillionTimers(t *testing.T) {
 	require.Zero(t, q.First())
 	require.Nil(t, q.heap, "the memory of the heap")
 }
+
+// After Close no timer is armed, and none that is armed then fires. A goroutine may still count
+// disarmed timers out that it took from the heap before.
+func TestClose(t *testing.T) {
+	q := loose()
+	ts := make([]counter, 200)
+	for i := range ts {
+		ts[i].Do = &ts[i]
+	}
+	for i := range ts[:100] {
+		q.Arm(&ts[i].Timer, int64(1+i))
+	}
+	for i := range ts[:20] {
+		require.True(t, q.Disarm(&ts[i].Timer))
+	}
+	require.Equal(t, 80, q.Len())
+	q.mu.Lock()
+	q.drain()
+	taken := q.pop() // as fire does
+	q.mu.Unlock()
+	q.Close()
+	require.False(t, taken.Claim(), "it is the first of those that were disarmed")
+	q.spent.Add(-1)
+	require.Zero(t, q.Len())
+	for i := range ts[100:] {
+		q.Arm(&ts[100+i].Timer, 5)
+	}
+	require.Zero(t, q.Len())
+	require.Zero(t, q.Size())
+	require.Zero(t, q.First())
+	require.Zero(t, q.Expire(10, new(Batch), nil))
+	for i := range ts {
+		require.Zero(t, ts[i].rung.Load())
+	}
+}
