@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/testkit"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -68,9 +69,8 @@ func newHouse(t *testing.T, limit int64) *house {
 
 // until waits for cond, which has to come true.
 func (h *house) until(cond func() bool) {
-	for !cond() {
-		runtime.Gosched()
-	}
+	h.t.Helper()
+	testkit.Until(h.t, "the condition", cond)
 }
 
 // give has a blocker call f.
