@@ -154,3 +154,12 @@ func TestQuantile(t *testing.T) {
 		}
 	}
 }
+
+// under returns full, or with -short the smaller size: then a benchmark only shows that it runs,
+// and that its results are right.
+func under(full, short int) int {
+	if testing.Short() {
+		return short
+	}
+	return full
+}

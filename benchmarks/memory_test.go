@@ -41,6 +41,9 @@ func BenchmarkMemory(b *testing.B) {
 		if state == "parked" {
 			tasks, gs = *parked, *parked
 		}
+		if testing.Short() {
+			tasks, gs = min(tasks, 100_000), min(gs, 100_000)
+		}
 		if testkit.Race {
 			tasks, gs, ts = 1000, 1000, 100
 		}

@@ -15,7 +15,7 @@ import (
 // style=ends, two goroutines sort one half each, and then merge both halves into a buffer, one from
 // each end. With two Ps that is the fastest version on goroutines that we know.
 func BenchmarkSort(b *testing.B) {
-	const n = 10_000_000
+	n := under(10_000_000, 1_000_000)
 	rng := rand.New(rand.NewPCG(1, 2))
 	src, xs, sum := make([]int, n), make([]int, n), 0
 	for i := range src {
