@@ -4,7 +4,10 @@ import "github.com/heddle-go/heddle/internal/deque"
 
 // DefaultCapacity is the capacity, in elements, of a deque that is made with capacity 0. Its slots
 // take 2 KB on a 64-bit machine.
-const DefaultCapacity = deque.DefaultCapacity
+const DefaultCapacity = 256
+
+// DefaultCapacity must equal that of internal/deque, or this line does not compile.
+var _ = [1]struct{}{}[DefaultCapacity-deque.DefaultCapacity]
 
 // An Owner is the owner's side of a deque. Only one goroutine at a time may use it, and passing it
 // to another goroutine must establish a happens-before edge. All other goroutines use its [Thief].
@@ -14,7 +17,10 @@ const DefaultCapacity = deque.DefaultCapacity
 // it should keep words that other goroutines write at least a cache line away. An Owner must be
 // initialised by [Owner.Init] or made by [New], and must not be copied. The zero Owner is an empty
 // deque on which a push panics.
-type Owner[T any] deque.Owner[T]
+type Owner[T any] owner[T]
+
+// owner is the type beneath an Owner. The alias keeps the name of an internal type out of go doc.
+type owner[T any] = deque.Owner[T]
 
 func (o *Owner[T]) in() *deque.Owner[T] { return (*deque.Owner[T])(o) }
 

@@ -3,24 +3,30 @@ package deque
 import "github.com/heddle-go/heddle/internal/deque"
 
 // An Outcome is the result of an attempt to steal.
-type Outcome deque.Outcome
+type Outcome uint8
 
 const (
 	// Empty means that there was nothing to steal at some moment during the call.
-	Empty = Outcome(deque.Empty)
+	Empty Outcome = iota
 	// Retry means that another thief or the owner was faster. There may be more elements, so it is
 	// sensible to try again at once.
-	Retry = Outcome(deque.Retry)
+	Retry
 	// Stolen means that the caller now has the stolen elements and no other party has them.
-	Stolen = Outcome(deque.Stolen)
+	Stolen
 )
+
+// They are those of internal/deque.
+var _ = [1]struct{}{}[(Empty^Outcome(deque.Empty))|(Retry^Outcome(deque.Retry))|(Stolen^Outcome(deque.Stolen))]
 
 // String returns "Empty", "Retry" or "Stolen".
 func (o Outcome) String() string { return deque.Outcome(o).String() }
 
 // A Thief is the shared side of a deque. Any goroutine may use it at any time. [Owner.Thief]
 // returns it. A Thief must not be copied.
-type Thief[T any] deque.Thief[T]
+type Thief[T any] thief[T]
+
+// thief is the type beneath a Thief. The alias keeps the name of an internal type out of go doc.
+type thief[T any] = deque.Thief[T]
 
 func (v *Thief[T]) in() *deque.Thief[T] { return (*deque.Thief[T])(v) }
 

@@ -9,7 +9,10 @@ import "github.com/heddle-go/heddle/internal/preempt"
 // to look at the clock? The second question exists because a monitor is an ordinary goroutine,
 // which may not run for tens of milliseconds while every P computes. So units must notice by
 // themselves that their slice is over; see [Slice].
-type Flag preempt.Flag
+type Flag innerFlag
+
+// innerFlag is the type beneath a Flag. The alias keeps the name of an internal type out of go doc.
+type innerFlag = preempt.Flag
 
 func (f *Flag) in() *preempt.Flag { return (*preempt.Flag)(f) }
 

@@ -40,7 +40,11 @@ type Config struct {
 // A Monitor watches units and asks a dispatch that overruns its quantum to give way, like sysmon of
 // the Go runtime, but as a goroutine. After a tick at which it had to ask, it ticks again after 20
 // µs. Otherwise it doubles the pause, up to 10 ms or to the quantum if that is shorter.
-type Monitor preempt.Monitor
+type Monitor innerMonitor
+
+// innerMonitor is the type beneath a Monitor. The alias keeps the name of an internal type out of
+// go doc.
+type innerMonitor = preempt.Monitor
 
 func (m *Monitor) in() *preempt.Monitor { return (*preempt.Monitor)(m) }
 

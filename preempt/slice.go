@@ -13,7 +13,10 @@ import (
 // Other goroutines must not use the Slice.
 //
 // The zero Slice is ready for use.
-type Slice preempt.Slice
+type Slice innerSlice
+
+// innerSlice is what a Slice is inside. The alias keeps the name of an internal type out of the documentation.
+type innerSlice = preempt.Slice
 
 func (s *Slice) in() *preempt.Slice { return (*preempt.Slice)(s) }
 

@@ -15,7 +15,7 @@ import (
 )
 
 // Dump writes, for people to read, a line for each task that has not ended: its name if it was given one, its address,
-// its state, and if it waits, for what and for how long, to the accuracy of the monitor's tick (10 ms). A summary follows. If
+// its state, and if it waits, for what and for how long, to within some 10 ms. A summary follows. If
 // every task waits, and no timer is pending and no blocking call under way, it says so: then only something outside of the
 // scheduler can wake one, and if nothing does, that is a deadlock.
 //

@@ -66,10 +66,13 @@ func (w *worker) handlePanic(t task.Task, pe *task.PanicError) {
 	})
 }
 
+// taskOf returns the handle of the task for which j calls a function.
+func taskOf(j rt.Job) task.Task { return j.(interface{ Handle() task.Task }).Handle() }
+
 // strayPanic handles the panic of a function whose task has not waited for it, as one of the
 // task.
 func (s *Scheduler) strayPanic(j rt.Job, stray error) {
-	t := j.(interface{ Handle() task.Task }).Handle()
+	t := taskOf(j)
 	e := stray.(*task.PanicError)
 	if s.cfg.onPanic == nil {
 		crash(t, e, handlePanics)

@@ -14,7 +14,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
@@ -37,6 +36,8 @@ func TestMisusePanics(t *testing.T) {
 		"use what Submit returns":                              func() { _, _ = task.All[int](context.Background(), nil) },
 		"has not made, has no task":                            func() { task.Completed[int](context.Background(), nil)(nil) },
 		"Pull with a nil Ctx":                                  func() { task.Pull(nil, slices.Values([]int{1})) },
+		"Waiter.Wait without an Init":                          func() { _ = new(task.Waiter).Wait() },
+		"Waiter.Wake of a Waiter without an Init":              func() { new(task.Waiter).Wake(nil) },
 	} {
 		func() {
 			defer func() { require.Contains(t, fmt.Sprint(recover()), want) }()
@@ -71,11 +72,8 @@ func TestWaitForItself(t *testing.T) {
 			c.Yield()
 			refused("Wait in a call", y.Join(c))
 		}
-		log.check(c.Blocking(func() {
-			if rt.Inside() != nil { // on the spot
-				refused("Wait in Blocking", me.Wait())
-			}
-		}) == nil, "Blocking")
+		log.check(c.Blocking(func() { refused("Wait in Blocking", me.Wait()) }) == nil, "Blocking")
+		log.check(c.BlockingOrAbandon(func() { refused("Wait in Blocking elsewhere", me.Wait()) }) == nil, "Blocking elsewhere")
 	})
 	finish(t, "Wait", func() { require.NoError(t, x.Wait()) })
 

@@ -172,8 +172,8 @@ func checkStall(call string, d time.Duration) error {
 }
 
 // WithStallHandler sets a function that is called with each stall, in addition to
-// the warning. It is called on a goroutine of its own and must not block for long: sysmon waits
-// for it.
+// the warning. It is called on a goroutine of its own and must not block for long: the goroutine
+// that watches the tasks waits for it.
 func WithStallHandler(f func(Stall)) Option {
 	return optionFunc(func(c *config) error {
 		if f == nil {

@@ -94,7 +94,7 @@ func (w *worker) takeLast() *rt.Task {
 	return w.takeLow()
 }
 
-// takeOtherLow returns another low task to run instead of d, which gives way, if d is a low one. A normal one is not to wait behind
+// peer returns another low task to run instead of d, which gives way, if d is a low one. A normal one is not to wait behind
 // low ones that are queued already.
 func (w *worker) takeOtherLow(d *rt.Task) *rt.Task {
 	if !w.s.inj.AnyRanked() || d.Status().Level() != rt.Low {

@@ -127,7 +127,8 @@ func newScheduler(cfg config) (s *Scheduler, err error) {
 	}
 	s.cohorts.Queue = s.injectAll
 	s.inj.Init(&s.taskPool)
-	s.taskPool.Init(&rt.Worker{Shared: &s.home})
+	nobody := &rt.Worker{Shared: &s.home}
+	s.taskPool.Init(nobody)
 	if cfg.queueLimit > 0 {
 		s.inj.SetLimit(cfg.queueLimit, s.wakeBlocked)
 	}
@@ -146,7 +147,12 @@ func newScheduler(cfg config) (s *Scheduler, err error) {
 		Begun:    func() { s.live.Add(1) },
 		Ended:    s.exit,
 		Stray:    s.strayPanic,
-		Relieve:  s.takeOne,
+		TaskOf: func(j rt.Job) *rt.Task {
+			h := rt.Handle(taskOf(j))
+			return h.Task()
+		},
+		Nobody:  nobody,
+		Relieve: s.takeOne,
 	})
 	s.quantum.Store(cfg.quantum)
 	s.procs.Store(int32(runtime.GOMAXPROCS(0)))

@@ -12,13 +12,13 @@ import (
 // cancelled when the task is cancelled ([Task.Cancel], a parent context, the scheduler's Close), so
 // pass it to any API that takes a context.
 //
-// Each task uses the c that its function was given. If another task calls a method of c, the method
-// acts on that other task: Yield, Sleep and Park suspend the caller, and Go starts a task on the
-// caller's worker. If a goroutine that is not a task calls, Sleep blocks the goroutine, and Park
-// panics because a goroutine has no token to wait for. An operation that waits under c, or under a
-// context derived from c, parks the calling task or blocks the calling goroutine, at the latest
-// until c is cancelled. So a goroutine that should end with the task waits under a context that the
-// task has derived from c.
+// Each task uses the c that its function was given. A nil Ctx belongs to no task, and its methods
+// panic. If another task calls a method of c, the method acts on that other task: Yield, Sleep and
+// Park suspend the caller, and Go starts a task on the caller's worker. If a goroutine that is not a
+// task calls, Sleep blocks the goroutine, and Park panics because a goroutine has no token to wait
+// for. An operation that waits under c, or under a context derived from c, parks the calling task or
+// blocks the calling goroutine, at the latest until c is cancelled. So a goroutine that should end
+// with the task waits under a context that the task has derived from c.
 //
 // In a cancelled task, an operation that waits under c returns the cause at once. To clean up, use
 // operations that take no context, such as [Task.Wait] or [Group.Wait], or wait under
@@ -36,7 +36,10 @@ import (
 // [Starter] of the user's), but its Err and Done may be those of the other task. So code that keeps
 // a context beyond the task's end should keep one that was derived with [context.WithCancel] or
 // [WithTimeout], because these call the methods.
-type Ctx rt.Task
+type Ctx descriptor
+
+// descriptor is the type beneath a Ctx. The alias keeps the name of an internal type out of go doc.
+type descriptor = rt.Task
 
 var _ context.Context = (*Ctx)(nil)
 
@@ -48,13 +51,17 @@ func (c *Ctx) record() *rt.Task { return (*rt.Task)(c) }
 // Current returns the task that the caller runs on. ok is false if the caller runs on no task: it
 // is an ordinary goroutine, or a function of [Ctx.Blocking]. The call costs a few nanoseconds, for
 // any number of workers and schedulers. Any goroutine may call it.
-//
-// A task's stack, its fiber, is a goroutine of its own. Current recognises the fiber by the address
-// of the Go runtime's record of the goroutine.
 func Current() (c *Ctx, ok bool) {
-	d := rt.Current()
+	d := rt.Current() // a fiber is a goroutine of its own, which the address of the Go runtime's record of it tells apart
 	return (*Ctx)(d), d != nil
 }
+
+// nilCtx is the panic of a method of a nil Ctx. Three methods do not check: Checkpoint, Yield and
+// Park. The compiler inlines them into their caller, and the compare would end that (Checkpoint is
+// at the compiler's limit without it). There the runtime reports the nil pointer, at the caller's
+// line.
+const nilCtx = "task: a method of a nil Ctx was called: use the c that the task's function was given; Current and From return nil " +
+	"where there is no task, and then ok is false"
 
 // background is the context of a wait that only its event ends.
 var background = context.Background()
@@ -67,7 +74,12 @@ func enter(ctx context.Context) (*Ctx, error) {
 }
 
 // Task returns the handle of the task.
-func (c *Ctx) Task() Task { return handle(c.record(), c.record().Gen()) }
+func (c *Ctx) Task() Task {
+	if c == nil {
+		panic(nilCtx)
+	}
+	return handle(c.record(), c.record().Gen())
+}
 
 // Go starts fn as a new task on the same scheduler and returns the task's handle. The new task runs
 // next on this worker, when the present task gives way. It runs before older tasks and before
@@ -85,6 +97,9 @@ func (c *Ctx) Task() Task { return handle(c.record(), c.record().Gen()) }
 func (c *Ctx) Go(fn func(c *Ctx), opts ...Option) Task {
 	if fn == nil {
 		panic("task: Ctx.Go with a nil function")
+	}
+	if c == nil {
+		panic(nilCtx)
 	}
 	if !c.record().IsCurrent() {
 		return c.goElsewhere(fn, opts)
@@ -131,6 +146,9 @@ func (c *Ctx) Yield() { (*rt.Task)(c).Worker().Host.Yield((*rt.Task)(c)) } // th
 // other task runs on this worker, so a task can add to a per-worker element without a lock, and the
 // program can sum the elements at the end.
 func (c *Ctx) Worker() int {
+	if c == nil {
+		panic(nilCtx)
+	}
 	d := c.record()
 	if !d.IsCurrent() {
 		if d = rt.Current(); d == nil {
@@ -150,6 +168,9 @@ func (c *Ctx) Park() error { return (*rt.Task)(c).Worker().Host.ParkReady((*rt.T
 // Ready is [Task.Ready] for a caller that is a task. t runs next on this worker, when the present
 // task gives way, so that its data is still in the caches. An idle worker may take t earlier.
 func (c *Ctx) Ready(t Task) {
+	if c == nil {
+		panic(nilCtx)
+	}
 	if t.record() == nil || !t.record().Ready(t.life()) {
 		return
 	}
@@ -163,6 +184,9 @@ func (c *Ctx) Ready(t Task) {
 // Sleep parks the task for at least d. If the task is cancelled, Sleep returns early with the
 // cause. If d is not positive, Sleep acts like [Ctx.Yield].
 func (c *Ctx) Sleep(d time.Duration) error {
+	if c == nil {
+		panic(nilCtx)
+	}
 	if !c.record().IsCurrent() {
 		return Sleep(c, d)
 	}
@@ -190,6 +214,9 @@ func (c *Ctx) Cancel() { c.Task().Cancel() }
 // Cancelled reports whether the task was asked to end. It is cheaper than Err, and it is a yield
 // point like [Ctx.Checkpoint].
 func (c *Ctx) Cancelled() bool {
+	if c == nil {
+		panic(nilCtx)
+	}
 	c.Checkpoint()
 	d := c.record()
 	return d.Status().Cancelled() || d.Extra() != nil && d.Follow()
@@ -198,6 +225,9 @@ func (c *Ctx) Cancelled() bool {
 // Deadline implements [context.Context]. It returns the earliest of the task's own deadline, from
 // the options [Deadline] and [Timeout], and the deadlines of its parent contexts.
 func (c *Ctx) Deadline() (deadline time.Time, ok bool) {
+	if c == nil {
+		panic(nilCtx)
+	}
 	c.record().Escape()
 	c.record().EachParent(func(p context.Context) bool {
 		if t, has := p.Deadline(); has && (!ok || t.Before(deadline)) {
@@ -212,18 +242,26 @@ func (c *Ctx) Deadline() (deadline time.Time, ok bool) {
 }
 
 // Done implements [context.Context]. The channel is closed when the task is cancelled or ends. In
-// the task itself, prefer [Ctx.Cancelled], because the descriptor of a task whose Done was called
+// the task itself, prefer [Ctx.Cancelled], because the memory of a task whose Done was called
 // serves no other task.
-func (c *Ctx) Done() <-chan struct{} { return c.record().Done() }
+func (c *Ctx) Done() <-chan struct{} {
+	if c == nil {
+		panic(nilCtx)
+	}
+	return c.record().Done()
+}
 
 // Err implements [context.Context]. It returns nil until the task is cancelled or ends. Then it
 // returns [context.DeadlineExceeded] if the task was cancelled by its own deadline or by the
 // deadline of a context it is under, and otherwise [context.Canceled]. If a context that the task
 // is under has ended, Err reports that at once. [Ctx.Cause] returns the reason.
 //
-// In the task itself, prefer [Ctx.Cancelled] and Cause, because the descriptor of a task whose Err
-// was called serves no other task.
+// In the task itself, prefer [Ctx.Cancelled] and Cause, because the memory of a task whose Err was
+// called serves no other task.
 func (c *Ctx) Err() error {
+	if c == nil {
+		panic(nilCtx)
+	}
 	c.record().Escape()
 	return c.record().CtxErr()
 }
@@ -232,11 +270,19 @@ func (c *Ctx) Err() error {
 // Operations that wait return the same error. It is [context.Canceled] after Cancel, the argument
 // of CancelCause, the [context.Cause] of the context that the task is under, or [ErrClosed].
 // context.Cause(c) returns the same.
-func (c *Ctx) Cause() error { return c.record().CtxCause() }
+func (c *Ctx) Cause() error {
+	if c == nil {
+		panic(nilCtx)
+	}
+	return c.record().CtxCause()
+}
 
 // Value implements [context.Context]. It returns the value of the task's parent contexts for key,
 // or nil.
 func (c *Ctx) Value(key any) (v any) {
+	if c == nil {
+		panic(nilCtx)
+	}
 	c.record().Escape()
 	switch key {
 	case wait.TaskKey{}:
@@ -258,6 +304,9 @@ func From(ctx context.Context) (c *Ctx, ok bool) {
 		panic(wait.NilContext)
 	}
 	if c, ok = ctx.(*Ctx); ok {
+		if c == nil {
+			panic(nilCtx)
+		}
 		return c, ok
 	}
 	c, ok = ctx.Value(wait.TaskKey{}).(*Ctx)

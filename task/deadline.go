@@ -306,6 +306,9 @@ func (x *timed) Register(f func()) (stop func() bool, ok bool) {
 // Package context looks for this method in a context that is not its own. Because a Ctx has it,
 // contexts derived from a Ctx need no goroutine that waits for the task's end.
 func (c *Ctx) AfterFunc(f func()) (stop func() bool) {
+	if c == nil {
+		panic(nilCtx)
+	}
 	if stop, ok := c.record().AfterDone(atEnd(f)); ok {
 		return stop
 	}

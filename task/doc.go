@@ -52,7 +52,7 @@
 //     another thread. A task must therefore not call runtime.LockOSThread and then suspend: the Go
 //     runtime ends the process with "coro: OS thread locking must match locking at coroutine
 //     creation". The same happens if a task uses iter.Pull and suspends before the sequence has
-//     ended: use [Pull] instead.
+//     ended: use [Pull] instead. The analyzers for go vet in task/heddlevet report both.
 //   - Suspending in a Go function that C code has called. While cgo runs a callback, the runtime
 //     locks the goroutine to its thread, so a callback that parks, yields or checkpoints on a task
 //     ends the process in the same way. In a callback, use only operations that never wait, such as

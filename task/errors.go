@@ -8,10 +8,13 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
+// errClosed keeps the name of an internal package out of the documentation of ErrClosed.
+var errClosed = rt.ErrClosed
+
 // ErrClosed is the error of a task that the scheduler's Close ended, and of a task that was
 // submitted after Close. Operations that a task was parked in when Close ended it return ErrClosed
 // too. It counts as a cancellation: errors.Is(ErrClosed, context.Canceled) holds.
-var ErrClosed = rt.ErrClosed
+var ErrClosed = errClosed
 
 // ErrQueueFull is the error of a task that did not run because the queue for submissions from
 // outside was at its limit. See scheduler.WithQueueLimit.

@@ -38,7 +38,8 @@ type Starter interface {
 // fork, and a member can add members, at any limit, without a deadlock. (Members that wait for each
 // other in other ways need a limit that lets all of them in.) After the wait, the member waits for
 // a place, ahead of the members that have not started. A member that is cancelled goes on without a
-// place.
+// place. If a function of the member's [Ctx.Blocking] waits in Go or Wait, the member lends no
+// place. So wait for groups outside of Blocking.
 //
 // The group calls every function that Go has accepted, even if the group's context has ended. There
 // are two exceptions: the scheduler is closed first, or the member is cancelled from outside before
@@ -244,7 +245,8 @@ var ended = func() context.Context {
 // If the caller is the task that made the group, or that added the first member of a zero Group,
 // the caller's worker next runs those of the last few members that have not begun. This does not
 // apply to a caller that is itself a member of a group with a limit. Wait panics if the caller is a
-// member of this group, because it would wait for itself.
+// member of this group, a call that a member has forked, or a function of a member's
+// [Ctx.Blocking], because the member would wait for itself.
 func (g *Group) Wait() error { return g.WaitContext(background) }
 
 // WaitContext is [Group.Wait], but it gives up when ctx ends. Then it returns the cause and changes
@@ -280,7 +282,11 @@ func (g *Group) WaitContext(ctx context.Context) error {
 // await waits until the group has no members.
 func (g *Group) await(ctx context.Context, c *Ctx) error {
 	me := memberOf(c)
-	if me != nil && me.g == g {
+	in := me
+	if c == nil {
+		in = memberOf((*Ctx)(rt.Inside())) // a function of Blocking, for which the member waits
+	}
+	if in != nil && in.g == g {
 		panic("task: Group.Wait called by a member of the group, which would wait for itself: let the member return, and Wait outside of it")
 	}
 	// A member with a place must lend the place before it waits.

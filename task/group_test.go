@@ -304,6 +304,35 @@ func TestGroup(t *testing.T) {
 				g.GoContext(ctx, func(c *task.Ctx) error { return g.WaitContext(c) })
 				t.Contains(fmt.Sprint(recovered(func() { g.WaitContext(ctx) })), "wait for itself")
 			}},
+			{"nor can a function of its Blocking, or one of a call that it has forked", func(t *assert.Assertions) {
+				for name, wait := range map[string]func(c *task.Ctx, g *task.Group) error{
+					"Blocking": func(c *task.Ctx, g *task.Group) error {
+						return c.Blocking(func() { _ = g.Wait() })
+					},
+					"BlockingOrAbandon": func(c *task.Ctx, g *task.Group) error {
+						return c.BlockingOrAbandon(func() { _ = g.Wait() })
+					},
+					"Blocking in calls": func(c *task.Ctx, g *task.Group) error {
+						for range 100 {
+							parallel.Do(c, func(c *task.Ctx) { c.Yield() }, func(c *task.Ctx) {
+								if err := c.Blocking(func() { _ = g.Wait() }); err != nil {
+									panic(err)
+								}
+							})
+						}
+						return nil
+					},
+				} {
+					g := task.NewGroup(on)
+					g.GoContext(ctx, func(c *task.Ctx) error { return wait(c, g) })
+					t.Contains(fmt.Sprint(recovered(func() { g.WaitContext(ctx) })), "wait for itself", name)
+					other := task.NewGroup(on) // of which it is no member
+					other.Go(ok)
+					g = task.NewGroup(on)
+					g.GoContext(ctx, func(c *task.Ctx) error { return wait(c, other) })
+					t.NoError(g.WaitContext(ctx), name)
+				}
+			}},
 			{"options reach the member", func(t *assert.Assertions) {
 				g := task.NewGroup(on)
 				g.GoContext(ctx, func(c *task.Ctx) error { t.Equal("m", c.Task().Name()); return nil }, task.Name("m"))

@@ -117,15 +117,19 @@ type foreign struct {
 func (f *foreign) String() string { return nameOf(f.Context) }
 
 // launchedOf returns the launched that the running task c was started with. If c is a stolen call,
-// launchedOf returns that of the task it was stolen from. It returns nil if there is none.
+// launchedOf returns that of the task it was stolen from. It returns nil if there is none. c may
+// also be the descriptor that rt.Inside has returned.
 func launchedOf(c *Ctx) any {
 	d := c.record()
-	for {
+	for d != nil {
 		f, stolen := d.Fn().(*rt.Frame)
 		if !stolen {
 			break
 		}
 		d = f.Parent // the parent waits for the call, or will
+	}
+	if d == nil { // c is the descriptor of a rt.Proxy that stands for no task
+		return nil
 	}
 	if d.Fn() == nil { // the task has a func, which has started
 		if x := d.Extra(); x != nil {

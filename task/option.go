@@ -13,7 +13,7 @@ type Option struct {
 }
 
 // Name gives the task a name. The task's handles, stall reports, panics and dumps show it. The
-// option allocates about 100 bytes, and the task's descriptor of 64 bytes serves no other task
+// option allocates about 100 bytes, and the task's memory of 64 bytes serves no other task
 // afterwards.
 func Name(name string) Option {
 	return Option{func(x *rt.Extra) { x.Name = name }}
@@ -24,10 +24,13 @@ type Level uint8
 
 // The levels.
 const (
-	Normal = Level(rt.Normal) // the default
-	High   = Level(rt.High)   // runs before Normal
-	Low    = Level(rt.Low)    // runs when a worker has nothing else to do
+	Normal Level = iota // the default
+	High                // runs before Normal
+	Low                 // runs when a worker has nothing else to do
 )
+
+// They are rt's.
+var _ = [1]struct{}{}[(Normal^Level(rt.Normal))|(High^Level(rt.High))|(Low^Level(rt.Low))]
 
 // String returns "normal", "high" or "low".
 func (l Level) String() string {

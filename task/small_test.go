@@ -133,6 +133,68 @@ func TestNilSchedulers(t *testing.T) {
 	require.Contains(t, panicOf(func() { new(scheduler.Scheduler).Stats() }), "zero Scheduler")
 }
 
+// TestNilCtx: the methods of a nil Ctx, and the operations that are given one as a context, panic
+// with the text of nilCtx, in a task and in a goroutine. Checkpoint, Yield and Park do not check:
+// the runtime reports the nil pointer.
+func TestNilCtx(t *testing.T) {
+	c, ok := task.Current()
+	require.False(t, ok)
+	require.Nil(t, c)
+	ch := tsync.NewChan[int](1)
+	uses := map[string]func(){
+		"Task":              func() { c.Task() },
+		"Go":                func() { c.Go(func(*task.Ctx) {}) },
+		"Worker":            func() { c.Worker() },
+		"Ready":             func() { c.Ready(task.Task{}) },
+		"Sleep":             func() { _ = c.Sleep(1) },
+		"Cancel":            func() { c.Cancel() },
+		"Cancelled":         func() { c.Cancelled() },
+		"Deadline":          func() { c.Deadline() },
+		"Done":              func() { c.Done() },
+		"Err":               func() { _ = c.Err() },
+		"Cause":             func() { _ = c.Cause() },
+		"Value":             func() { c.Value(1) },
+		"AfterFunc":         func() { c.AfterFunc(func() {}) },
+		"String":            func() { _ = c.String() },
+		"MarshalText":       func() { _, _ = c.MarshalText() },
+		"Blocking":          func() { _ = c.Blocking(func() {}) },
+		"BlockingOrAbandon": func() { _ = c.BlockingOrAbandon(func() {}) },
+		"BlockingValue":     func() { _, _ = task.BlockingValue(c, func() (int, error) { return 0, nil }) },
+		"From":              func() { task.From(c) },
+		"WithTimeout":       func() { _, cancel := task.WithTimeout(c, 1); cancel() },
+		"WithCancel":        func() { _, cancel := context.WithCancel(c); cancel() },
+		"Receive":           func() { _, _, _ = task.Receive(c, make(chan int)) },
+		"task.Sleep":        func() { _ = task.Sleep(c, 1) },
+		"Send":              func() { _ = ch.Send(c, 1) },
+		"Recv":              func() { _, _, _ = ch.Recv(c) },
+		"Select":            func() { _, _ = tsync.Select(c, ch.SendCase(1)) },
+		"LockContext":       func() { _ = new(tsync.Mutex).LockContext(c) },
+		"WaitContext":       func() { _ = new(tsync.WaitGroup).WaitContext(c) },
+		"Group.GoContext":   func() { _ = task.NewGroup(panickingStarter{}).GoContext(c, func(*task.Ctx) error { return nil }) },
+		"NewGroupContext":   func() { task.NewGroupContext(c, panickingStarter{}) },
+	}
+	runtimes := map[string]func(){
+		"Checkpoint": func() { c.Checkpoint() },
+		"Yield":      func() { c.Yield() },
+		"Park":       func() { _ = c.Park() },
+	}
+	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
+		check := func() {
+			for name, use := range uses {
+				assert.Contains(t, panicOf(use), "a method of a nil Ctx was called", name)
+			}
+			for name, use := range runtimes {
+				assert.Contains(t, panicOf(use), "nil pointer dereference", name)
+			}
+		}
+		check()
+		require.NoError(t, s.Go(func(*task.Ctx) { check() }).Wait())
+		require.Contains(t, panicOf(func() { s.GoContext(c, func(*task.Ctx) {}) }), "a method of a nil Ctx was called")
+		require.Contains(t, panicOf(func() { s.Go(func(*task.Ctx) {}, task.Parent(c)) }), "a method of a nil Ctx was called")
+	})
+	require.Zero(t, ch.Len(), "nothing was sent")
+}
+
 // TestNilContexts: each operation that takes a context panics on nil and says what to pass instead.
 func TestNilContexts(t *testing.T) {
 	var none context.Context

@@ -8,11 +8,14 @@ type State uint8
 // The states of a task. Every task starts as Runnable. It goes from Runnable to Running, and from
 // there back to Runnable each time it gives way, or to Waiting each time it waits. It ends as Done.
 const (
-	Runnable = State(rt.Runnable) // queued, waiting for a worker
-	Running  = State(rt.Running)  // on a worker
-	Waiting  = State(rt.Waiting)  // parked until it is woken
-	Done     = State(rt.Done)     // ended, by a return, a panic, a Goexit or a cancellation
+	Runnable State = iota + 1 // queued, waiting for a worker
+	Running                   // on a worker
+	Waiting                   // parked until it is woken
+	Done                      // ended, by a return, a panic, a Goexit or a cancellation
 )
+
+// They are rt's.
+var _ = [1]struct{}{}[(Runnable^State(rt.Runnable))|(Running^State(rt.Running))|(Waiting^State(rt.Waiting))|(Done^State(rt.Done))]
 
 // String returns "runnable", "running", "waiting" or "done".
 func (s State) String() string { return rt.State(s).String() }

@@ -11,9 +11,12 @@ import (
 
 // Task is a handle of a task: a small value that needs no allocation, and that the program may
 // copy, compare, keep indefinitely and use from any goroutine or task. After the task has ended,
-// its descriptor may serve another task. The handle notices, and keeps reporting Done. The zero
+// its memory may serve another task. The handle notices, and keeps reporting Done. The zero
 // Task is Done and has no error.
-type Task rt.Handle
+type Task reference
+
+// reference is the type beneath a Task. The alias keeps the name of an internal type out of go doc.
+type reference = rt.Handle
 
 func handle(d *rt.Task, gen uint32) Task { return Task(rt.HandleOf(d, gen)) }
 
@@ -81,7 +84,7 @@ func (t Task) Ready() {
 // waits for t before t has started, t runs next on the caller's worker.
 //
 // A task that waits for itself gets an error at once. So does a call that the task forked, and a
-// function of its [Ctx.Blocking] that runs on the task's own stack.
+// function of its [Ctx.Blocking].
 func (t Task) Wait() error { return t.WaitContext(background) }
 
 // WaitContext is [Task.Wait], but it gives up when ctx ends and then returns the cause of ctx.
@@ -130,7 +133,7 @@ var errOwnWait = errors.New("task: a task that waits for itself would wait for e
 
 // awaitsItself reports whether the caller would wait for itself by waiting for t. It would if t is
 // the running task c, or if c is a call that another worker stole from t. If c is nil, it would if
-// the caller is a function of Blocking that runs on t's stack. t has not ended.
+// the caller is a function of t's Blocking. t has not ended.
 func (t Task) awaitsItself(c *Ctx) bool {
 	d := c.record()
 	if d == nil {

@@ -5,8 +5,10 @@ import (
 	"go/doc"
 	"go/parser"
 	"go/token"
+	"path"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -18,22 +20,28 @@ import (
 var inside = regexp.MustCompile(`\b(rt|fiber|atomicx|explore|label|prefetch|wait|alarm)\.[A-Z]\w*|\b\w+\.go\b|internal/|ARCHITECTURE`)
 
 // The docs that go doc shows of the public packages must not refer their readers to things that go
-// doc does not show.
+// doc does not show. This applies to the texts and to the declarations, with their types and values.
 func TestDocsStayOutside(t *testing.T) {
 	var found []string
-	texts := 0
+	texts, decls := 0, 0
 	for _, name := range public {
 		fset := token.NewFileSet()
 		paths, err := filepath.Glob(filepath.Join("../..", name, "*.go"))
 		require.NoError(t, err)
 		var files []*ast.File
-		for _, path := range paths {
-			if strings.HasSuffix(path, "_test.go") {
+		internal := make(map[string]bool) // names of packages
+		for _, file := range paths {
+			if strings.HasSuffix(file, "_test.go") {
 				continue
 			}
-			f, err := parser.ParseFile(fset, path, nil, parser.ParseComments)
+			f, err := parser.ParseFile(fset, file, nil, parser.ParseComments)
 			require.NoError(t, err)
 			files = append(files, f)
+			for _, imported := range f.Imports {
+				if p, _ := strconv.Unquote(imported.Path.Value); strings.HasPrefix(p, module+"/internal/") {
+					internal[path.Base(p)] = true
+				}
+			}
 		}
 		d, err := doc.NewFromFiles(fset, files, module+"/"+name)
 		require.NoError(t, err)
@@ -43,15 +51,28 @@ func TestDocsStayOutside(t *testing.T) {
 				found = append(found, name+", "+what+": "+m)
 			}
 		}
+		show := func(what string, n ast.Node) {
+			decls++
+			ast.Inspect(n, func(n ast.Node) bool {
+				if x, ok := n.(*ast.SelectorExpr); ok {
+					if id, ok := x.X.(*ast.Ident); ok && internal[id.Name] {
+						found = append(found, name+", declaration of "+what+": "+id.Name+"."+x.Sel.Name)
+					}
+				}
+				return true
+			})
+		}
 		check("package", d.Doc)
 		values := func(vs []*doc.Value) {
 			for _, v := range vs {
 				check(strings.Join(v.Names, ", "), v.Doc)
+				show(strings.Join(v.Names, ", "), v.Decl)
 			}
 		}
 		funcs := func(fs []*doc.Func) {
 			for _, f := range fs {
 				check(f.Name, f.Doc)
+				show(f.Name, f.Decl.Type)
 			}
 		}
 		values(d.Consts)
@@ -59,6 +80,7 @@ func TestDocsStayOutside(t *testing.T) {
 		funcs(d.Funcs)
 		for _, typ := range d.Types {
 			check(typ.Name, typ.Doc)
+			show(typ.Name, typ.Decl)
 			values(typ.Consts)
 			values(typ.Vars)
 			funcs(typ.Funcs)
@@ -69,6 +91,7 @@ func TestDocsStayOutside(t *testing.T) {
 		}
 	}
 	require.Greater(t, texts, 300, "texts looked at")
+	require.Greater(t, decls, 300, "declarations looked at")
 	require.Empty(t, found)
 }
 

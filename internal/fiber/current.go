@@ -171,6 +171,14 @@ func Current() *Fiber {
 // answer may be wrong.
 func (f *Fiber) IsCurrent() bool { return f.g == g() }
 
+// Entered returns the number of goroutines that Current knows: the fibers that have begun and not
+// ended, and the goroutines that are in a [Stand]. It is for tests.
+func Entered() int {
+	current.mu.Lock()
+	defer current.mu.Unlock()
+	return current.live
+}
+
 // Stand makes Current return, on the calling goroutine, a fiber with the given data until leave is
 // called there. It is for goroutines that run as a part of a fiber, such as those of iter.Pull.
 func Stand(data unsafe.Pointer) (leave func()) {

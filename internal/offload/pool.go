@@ -27,6 +27,10 @@ type Config struct {
 	Begun, Ended func()
 	// Stray handles a panic of j for which its task has not waited.
 	Stray func(j rt.Job, err error)
+	// TaskOf returns the task for which j calls a function, or nil. While the function runs, the
+	// blocker's goroutine stands for that task, so a wait for the task itself is found: see rt.Proxy.
+	TaskOf func(j rt.Job) *rt.Task
+	Nobody *rt.Worker // a worker that runs nothing, for rt.Proxy
 	// Relieve relieves a task that is in a call on the spot.
 	Relieve func()
 }
@@ -220,8 +224,11 @@ func (p *Pool) take(counted bool) *blocker {
 // runBlocker is a blocker's goroutine. It begins with job j, or with the first of the queue if that
 // is nil.
 func (p *Pool) runBlocker(b *blocker, j rt.Job) {
+	var caller rt.Proxy
+	leave := caller.Enter(p.cfg.Nobody)
 	exited := true
 	defer func() {
+		leave()
 		if exited { // by a job's Goexit: another goroutine goes on as b
 			j.End()
 			p.cfg.Ended()
@@ -241,9 +248,11 @@ func (p *Pool) runBlocker(b *blocker, j rt.Job) {
 		case reliefJob:
 			p.cfg.Relieve()
 		default:
+			caller.For(p.cfg.TaskOf(j))
 			if stray := RunJob(j); stray != nil {
 				p.cfg.Stray(j, stray)
 			}
+			caller.For(nil) // from End on the task may end
 			j.End()
 			p.cfg.Ended()
 		}

@@ -27,6 +27,7 @@ func (j job) End()       { j.end() }
 
 // A house is a pool, and what a scheduler would know of it.
 type house struct {
+	nobody rt.Worker
 	Pool
 	t       *testing.T
 	home    rt.Shared
@@ -50,6 +51,8 @@ func newHouse(t *testing.T, limit int64) *house {
 		Begun:    func() { h.live.Add(1) },
 		Ended:    func() { h.live.Add(-1) },
 		Stray:    func(rt.Job, error) { h.stray.Add(1) },
+		TaskOf:   func(rt.Job) *rt.Task { return nil },
+		Nobody:   &h.nobody,
 		Relieve:  func() { h.reliefs.Add(1) },
 	})
 	t.Cleanup(func() {

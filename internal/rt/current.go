@@ -1,6 +1,10 @@
 package rt
 
-import "github.com/heddle-go/heddle/internal/fiber"
+import (
+	"unsafe"
+
+	"github.com/heddle-go/heddle/internal/fiber"
+)
 
 // Current returns the task that the caller runs as. It returns nil on an ordinary goroutine and in
 // the function of a blocking call, also if that runs on the task's own stack. It takes some
@@ -18,14 +22,39 @@ func Current() *Task {
 	return nil
 }
 
-// Inside returns the task whose function is on the calling goroutine's stack, or nil. Unlike
-// Current it also returns the task inside a blocking call on the task's own stack.
+// Inside is Current for callers that treat a blocking call as a part of its task. It returns one of
+// these:
+//
+//   - The task whose function is on the calling goroutine's stack. Unlike Current, Inside also
+//     returns the task inside a blocking call on the task's own stack.
+//   - On a goroutine that calls functions for tasks, a descriptor like that of a stolen call: its
+//     function is a *Frame, and the frame's Parent is the task. See [Proxy].
+//   - Otherwise nil.
 func Inside() *Task {
 	if f := fiber.Current(); f != nil {
 		return (*Task)(f.Data)
 	}
 	return nil
 }
+
+// A Proxy stands for a task on another goroutine, which calls the functions of the task's blocking
+// calls while the task waits. The Proxy's descriptor never runs. So [Current] returns nil on that
+// goroutine, and [Inside] returns the descriptor. Only that goroutine uses the Proxy.
+type Proxy struct {
+	d Task
+	f Frame
+}
+
+// Enter begins the use of p on the calling goroutine. nobody is a worker that runs nothing. The
+// goroutine must call leave before it ends.
+func (p *Proxy) Enter(nobody *Worker) (leave func()) {
+	p.d.Init(nobody)
+	p.d.SetFn(&p.f)
+	return fiber.Stand(unsafe.Pointer(&p.d))
+}
+
+// For makes p stand for d. If d is nil, p stands for no task.
+func (p *Proxy) For(d *Task) { p.f.Parent = d }
 
 // IsCurrent reports whether the caller runs as d. It takes two loads and a look at the caller's
 // goroutine, so it is for operations that take nanoseconds. It returns false if d has lent itself

@@ -49,7 +49,7 @@ type Task struct {
 	extra   atomicx.Pointer[Extra]  // what few tasks have; see extra.go
 }
 
-// Shared is the part of a scheduler that all of its tasks see.
+// Home is what every task of a scheduler knows of it.
 type Shared struct {
 	Sched Scheduler
 	// Pinned reports whether workers are locked to their threads while they run tasks.
@@ -238,7 +238,7 @@ func (d *Task) Gen() uint32 { return d.Status().gen() }
 // Worker returns the worker that the task runs on or ran on last.
 func (d *Task) Worker() *Worker { return d.worker.Load() }
 
-// Shared returns the shared part of the task's scheduler.
+// Home returns the home of the task's scheduler.
 func (d *Task) Shared() *Shared { return d.worker.Load().Shared }
 
 // Init prepares a new descriptor. nobody is a placeholder Worker that carries the scheduler's

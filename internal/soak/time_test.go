@@ -51,7 +51,7 @@ func (p *party) timer() {
 	_, ok, err := t.C.Recv(ctx)
 	check(ended(err) || ok, "a timer's channel is closed")
 	t.Stop()
-	_, _, late := t.C.TryRecv()
+	_, late := t.C.TryRecv()
 	check(!late, "a stopped timer has fired")
 }
 

@@ -99,7 +99,7 @@ func (p *party) receive() {
 	defer cancel()
 	ch := p.chans[p.rng.IntN(len(p.chans))]
 	if p.rng.IntN(4) == 0 {
-		if v, _, done := ch.TryRecv(); done {
+		if v, ok := ch.TryRecv(); ok {
 			p.received.Add(v)
 		}
 	} else if v, _, err := ch.Recv(ctx); !ended(err) {
@@ -303,8 +303,8 @@ func (w *world) balance(t *testing.T) {
 	rest := int64(0)
 	for _, ch := range w.chans {
 		for {
-			v, _, done := ch.TryRecv()
-			if !done {
+			v, ok := ch.TryRecv()
+			if !ok {
 				break
 			}
 			rest += v

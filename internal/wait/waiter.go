@@ -83,6 +83,9 @@ func (w *Waiter) Wake(by *rt.Task) {
 		} else if me := rt.Current(); me != nil {
 			w.home = me.Shared()
 		}
+		if w.w.C == nil {
+			panic("task: Waiter.Wake of a Waiter without an Init: wake what Claim has returned true for")
+		}
 		if w.home != nil {
 			w.home.ReadyGoroutines.Add(1)
 		}
@@ -119,6 +122,9 @@ func (w *Waiter) WakeOwed(home *rt.Shared) {
 // first, Wait drops the panic and returns nil, because the end of the context no longer matters.
 func (w *Waiter) Wait() error {
 	if !w.own {
+		if w.ctx == nil {
+			panic("task: Waiter.Wait without an Init: call Init before each wait, and then make the Waiter known")
+		}
 		_, err := w.waitForeign(claims{w})
 		return err
 	}

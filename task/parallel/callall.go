@@ -26,14 +26,17 @@ func (f *Func[A, R]) CallAll(c *task.Ctx, args []A) []R {
 }
 
 // AppendAll is [Func.CallAll], but it appends the results to dst and returns the extended slice. If
-// dst has room for the results, AppendAll allocates nothing, once the worker's pool of frames has
-// grown to the depth of the recursion. After a panic the contents of that room are undefined.
+// dst has room for the results, AppendAll allocates nothing, once the worker has seen the depth of
+// the recursion. After a panic the contents of that room are undefined.
 //
 //	var room [8]int // on the stack
 //	for _, n := range count.AppendAll(c, room[:0], children) {
 //		sum += n
 //	}
 func (f *Func[A, R]) AppendAll(c *task.Ctx, dst []R, args []A) []R {
+	if f == nil || f.fn == nil {
+		panic(zeroFunc)
+	}
 	if len(args) == 0 {
 		return dst
 	}

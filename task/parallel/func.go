@@ -7,14 +7,19 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// Func is a function that can be forked, together with the frames for its calls, which are pooled
-// for each worker. Make one Func for each function with [Define], and keep it in a package
-// variable. Or see [Recursive]. A Func must not be copied.
+// Func is a function that can be forked. It keeps the memory of its calls for later calls. So make
+// one Func for each function with [Define], and keep it in a package variable. Or see [Recursive].
+// A Func must not be copied.
 type Func[A, R any] struct {
 	_  noCopy
 	fn func(c *task.Ctx, a A) R
 	_  [120]byte // keeps fn, which all workers read, away from the pools, which they write
 
+	// Frames at rest are in two places. A join that takes a frame back from the fork deque leaves it
+	// above the deque's bottom, and the next fork at that depth finds it there. So a recursion needs
+	// no pool. The pools have the other frames: those of stolen calls, and those that a call of
+	// another Func has displaced.
+	//
 	// pools has one pool for each worker, by rt.Worker.Index. Only that worker uses the pool, so it
 	// needs no synchronisation. Workers with a higher index have no pool, and leave their frames to
 	// the garbage collector.
@@ -105,23 +110,35 @@ func Recursive[A, R any](of func(f *Func[A, R]) func(c *task.Ctx, a A) R) *Func[
 	return f
 }
 
+const zeroFunc = "parallel: a nil or zero Func has no function to call: make it with Define or Recursive, before it is used"
+
 // Call calls the function as part of the task c, without forking. It is a plain call, so panics
 // pass through unchanged.
-func (f *Func[A, R]) Call(c *task.Ctx, a A) R { return f.fn(c, a) }
+func (f *Func[A, R]) Call(c *task.Ctx, a A) R {
+	if f == nil || f.fn == nil {
+		panic(zeroFunc)
+	}
+	return f.fn(c, a)
+}
 
 // Fork offers the call of the function with the argument a to idle workers and returns at once.
 // Join returns the call's result. If no worker takes the call in the meantime, Join makes it
 // itself. Only the running task c may call Fork, and it must join the call before it ends.
 //
 // Fork neither parks the task nor blocks. It costs a few nanoseconds, and no allocation once the
-// worker's pool of frames has grown to the depth of the recursion. Fork copies a once. If the
-// argument is large, use a pointer.
+// worker has seen the depth of the recursion. Fork copies a once. If the argument is large, use a
+// pointer.
 func (f *Func[A, R]) Fork(c *task.Ctx, a A) *Call[A, R] {
 	if rt.Verify {
 		verify(c, "Fork")
 	}
 	d := (*rt.Task)(c)
 	w := d.Worker()
+	// This finds most uses of a captured c, of a task that waits, for one compare. Whether another task runs as d, on a worker
+	// of its own, only a lookup of the caller would tell, which costs some nanoseconds: see rt.Verify.
+	if w.Current.Load() != d {
+		return f.forkSlow(c, a) // which panics
+	}
 	if g := w.Forks.Leftover(); g != nil {
 		if x, ok := g.Body.(*body[A, R]); ok && x.f == f {
 			x.arg = a
@@ -162,6 +179,9 @@ func push(d *rt.Task, x *rt.Frame) {
 
 //go:noinline
 func (f *Func[A, R]) forkSlow(c *task.Ctx, a A) *Call[A, R] {
+	if f == nil || f.fn == nil {
+		panic(zeroFunc)
+	}
 	verify(c, "Fork")
 	d := (*rt.Task)(c)
 	w := d.Worker()

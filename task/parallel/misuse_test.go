@@ -21,6 +21,7 @@ func TestNil(t *testing.T) {
 	values := func(yield func(int) bool) { yield(1) }
 	less := func(a, b int) int { return a - b }
 	var none *task.Ctx
+	var noFunc *parallel.Func[int, int]
 	require.NoError(t, s.Go(func(c *task.Ctx) {
 		for i, x := range []struct {
 			want string
@@ -44,6 +45,18 @@ func TestNil(t *testing.T) {
 			{"Recursive with a nil", func() { parallel.Recursive[int, int](nil) }},
 			{"returns nil", func() { parallel.Recursive(func(*parallel.Func[int, int]) func(*task.Ctx, int) int { return nil }) }},
 			{"nil Ctx", func() { fib.CallAll(none, []int{1}) }},
+			{"nil or zero Func", func() { new(parallel.Func[int, int]).Call(c, 1) }},
+			{"nil or zero Func", func() { new(parallel.Func[int, int]).Fork(c, 1) }},
+			{"nil or zero Func", func() { new(parallel.Func[int, int]).CallAll(c, nil) }},
+			{"nil or zero Func", func() { noFunc.Call(c, 1) }},
+			{"nil or zero Func", func() { noFunc.Fork(c, 1) }},
+			{"nil or zero Func", func() { noFunc.AppendAll(c, nil, []int{1}) }},
+			{"nil or zero Func", func() {
+				parallel.Recursive(func(f *parallel.Func[int, int]) func(*task.Ctx, int) int {
+					n := f.Fork(c, 1).Join(c)
+					return func(*task.Ctx, int) int { return n }
+				})
+			}},
 			{"InScope with a nil", func() { parallel.InScope(c, nil) }},
 			{"Do with a nil", func() { parallel.Do(c, func(*task.Ctx) {}, nil) }},
 			{"Do with a nil", func() { parallel.Do(c, nil, nil, nil) }},
@@ -90,6 +103,32 @@ func TestSortByAnother(t *testing.T) {
 		assert.NoError(t, parallel.Sort(other, xs, parallel.WithGrain(1)))
 		assert.Equal(t, []int{1, 2, 3}, xs)
 	}).Wait())
+}
+
+// Fork with the Ctx of a task that waits panics, also if the worker has a frame at rest.
+func TestForkOfAWaitingTask(t *testing.T) {
+	for _, workers := range []int{1, 2} {
+		s, err := scheduler.New(scheduler.WithWorkers(workers))
+		require.NoError(t, err)
+		f := parallel.Define(func(_ *task.Ctx, n int) int { return n })
+		require.NoError(t, s.Go(func(c *task.Ctx) {
+			for n := range 100 {
+				assert.Equal(t, n, f.Fork(c, n).Join(c)) // leaves its frame at rest
+				var text string
+				parent := c.Task()
+				assert.NoError(t, c.Go(func(mine *task.Ctx) {
+					for parent.State() != task.Waiting { // if another worker is so fast
+						mine.Yield()
+					}
+					defer func() { text = fmt.Sprint(recover()) }()
+					f.Fork(c, n)
+				}).Wait())
+				assert.Contains(t, text, "Fork with the Ctx of another task than the caller")
+			}
+		}).Wait())
+		require.NoError(t, s.Close())
+		require.False(t, t.Failed(), "on %d workers", workers) // two would write to one worker's queue at once
+	}
 }
 
 // Fork and Join panic on the Ctx of another task wherever they check, which they always do if the

@@ -169,8 +169,8 @@ var benches = []bench{
 		ch := NewChan[int](1)
 		ch.TrySend(1)
 		return func(ctx context.Context) error { return ch.Send(ctx, 2) }, func(ctx context.Context) error {
-			_, _, one := ch.TryRecv()
-			_, _, two := ch.TryRecv()
+			_, one := ch.TryRecv()
+			_, two := ch.TryRecv()
 			return errIf(!one || two, "a sender was left")
 		}
 	}},
@@ -182,7 +182,7 @@ var benches = []bench{
 		a, b := NewChan[int](0), NewChan[int](0)
 		r, s := a.RecvCase(), b.SendCase(1)
 		return func(ctx context.Context) error { _, err := Select(ctx, r, s); return err }, func(ctx context.Context) error {
-			_, _, got := b.TryRecv()
+			_, got := b.TryRecv()
 			_, ok := TrySelect(r, s) // panics if a case is still in use
 			return errIf(a.TrySend(1) || got || ok, "a case was left")
 		}

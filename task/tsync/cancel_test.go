@@ -57,7 +57,7 @@ var waitables = map[string]func() waitable{
 		taken := false
 		return waitable{
 			wait:  func(ctx context.Context) error { return ch.Send(ctx, 1) },
-			give:  func() { _, _, taken = ch.TryRecv() },
+			give:  func() { _, taken = ch.TryRecv() },
 			after: func(t *testing.T, err error) { require.Equal(t, taken, err == nil) },
 			waits: queued(&ch.mu, &ch.sendq), why: rt.WaitSend,
 		}
@@ -69,7 +69,7 @@ var waitables = map[string]func() waitable{
 			wait: func(ctx context.Context) error { return ch.Send(ctx, 1) },
 			give: func() { ch.TryRecv() },
 			after: func(t *testing.T, err error) {
-				v, _, done := ch.TryRecv()
+				v, done := ch.TryRecv()
 				require.Equal(t, err == nil, done)
 				require.Equal(t, err == nil, v == 1)
 			},
@@ -100,7 +100,7 @@ var waitables = map[string]func() waitable{
 				_, err := Select(ctx, a.RecvCase(), b.SendCase(1))
 				return err
 			},
-			give: func() { _, _, taken = b.TryRecv() },
+			give: func() { _, taken = b.TryRecv() },
 			after: func(t *testing.T, err error) {
 				require.Equal(t, taken, err == nil)
 				require.Zero(t, length(&a.mu, &a.recvq)+length(&b.mu, &b.sendq))

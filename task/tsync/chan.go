@@ -101,8 +101,9 @@ func poolOf[T any]() *pool[T] {
 // task or blocking the calling goroutine. If ctx ends first, Send returns the context's cause, and
 // v has not been sent. Send panics if the channel is closed, also if Close comes while Send waits.
 func (ch *Chan[T]) Send(ctx context.Context, v T) error {
-	of, own := ctx.(*task.Ctx)
+	of, _ := ctx.(*task.Ctx)
 	d := (*rt.Task)(of)
+	own := d != nil
 	if !own || !wait.MayEnter(d) {
 		var err error
 		if d, err = wait.Enter(ctx, d); err != nil {
@@ -206,8 +207,9 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 // received, Recv returns the zero value with ok false. If ctx ends first, Recv returns the
 // context's cause, and nothing has been received.
 func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
-	of, own := ctx.(*task.Ctx)
+	of, _ := ctx.(*task.Ctx)
 	d := (*rt.Task)(of)
+	own := d != nil
 	if !own || !wait.MayEnter(d) {
 		if d, err = wait.Enter(ctx, d); err != nil {
 			return v, false, err
@@ -307,20 +309,21 @@ func (ch *Chan[T]) TrySend(v T) bool {
 	return done
 }
 
-// TryRecv receives a value if it can do so without waiting, and done reports whether it did. If the
-// channel is closed and all values have been received, done is true, v is the zero value and ok is
-// false.
-func (ch *Chan[T]) TryRecv() (v T, ok, done bool) {
+// TryRecv receives a value if it can do so without waiting, and ok reports whether it did, as with
+// TrySend. Otherwise v is the zero value. Like reflect.Value.TryRecv, it does not distinguish a
+// channel that is closed and drained from one that is empty, because few callers ask. [TrySelect]
+// with a [RecvCase] distinguishes them: it chooses the case of a closed channel.
+func (ch *Chan[T]) TryRecv() (v T, ok bool) {
 	if ch == nil {
-		return v, false, false
+		return v, false
 	}
 	ch.lock()
-	v, ok, done, w := ch.tryRecv(nil)
+	v, ok, _, w := ch.tryRecv(nil)
 	ch.mu.Unlock()
 	if w != nil {
 		w.wake(nil)
 	}
-	return v, ok, done
+	return v, ok
 }
 
 // Close closes the channel. From now on every send panics, and receives return the values in the

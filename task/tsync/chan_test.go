@@ -24,19 +24,24 @@ func TestChanWithoutWaiting(t *testing.T) {
 	require.NoError(t, ch.Send(bg, 2))
 	require.Equal(t, 2, ch.Len())
 	require.False(t, ch.TrySend(3))
-	v, ok, done := ch.TryRecv()
-	require.Equal(t, []any{1, true, true}, []any{v, ok, done})
+	v, ok := ch.TryRecv()
+	require.Equal(t, []any{1, true}, []any{v, ok})
 	ch.Close()
 	v, ok, err := ch.Recv(bg) // the buffered value comes before the end
 	require.Equal(t, []any{2, true, nil}, []any{v, ok, err})
 	v, ok, err = ch.Recv(bg)
 	require.Equal(t, []any{0, false, nil}, []any{v, ok, err})
-	v, ok, done = ch.TryRecv()
-	require.Equal(t, []any{0, false, true}, []any{v, ok, done})
+	v, ok = ch.TryRecv()
+	require.Equal(t, []any{0, false}, []any{v, ok})
+	r := ch.RecvCase()
+	chosen, done := TrySelect(r) // which tells closed from empty
+	require.Equal(t, []any{r, true, false}, []any{chosen, done, r.OK})
 	requirePanics(t, "Send on a closed Chan", func() { _ = ch.Send(bg, 1) })
 	requirePanics(t, "TrySend on a closed Chan", func() { ch.TrySend(1) })
 	requirePanics(t, "closed already", ch.Close)
-	_, _, done = NewChan[int](0).TryRecv()
+	_, ok = NewChan[int](0).TryRecv()
+	require.False(t, ok)
+	_, done = TrySelect(NewChan[int](0).RecvCase())
 	require.False(t, done)
 	require.False(t, NewChan[int](0).TrySend(1))
 }
@@ -47,7 +52,7 @@ func TestNilChan(t *testing.T) {
 		require.Zero(w.t, ch.Len())
 		require.Zero(w.t, ch.Cap())
 		require.False(w.t, ch.TrySend(1))
-		_, _, done := ch.TryRecv()
+		_, done := ch.TryRecv()
 		require.False(w.t, done)
 		requirePanics(w.t, "Close of a nil Chan", ch.Close)
 		var at atomic.Int32
@@ -132,8 +137,8 @@ func TestChanCloseWakes(t *testing.T) {
 		ch.Close()
 		full.Close()
 		w.wait()
-		v, ok, done := full.TryRecv()
-		require.Equal(w.t, []any{1, true, true}, []any{v, ok, done})
+		v, ok := full.TryRecv()
+		require.Equal(w.t, []any{1, true}, []any{v, ok})
 	})
 }
 
@@ -223,7 +228,7 @@ func TestChanCancelQueued(t *testing.T) {
 		untilWaiting(&ch.mu, &ch.sendq, 1)
 		s.cancel(errStop)
 		<-s.done
-		_, _, done := ch.TryRecv()
+		_, done := ch.TryRecv()
 		require.False(w.t, done, "the value of a cancelled Send was received")
 	})
 }
@@ -266,7 +271,7 @@ func TestChanCancelRaces(t *testing.T) {
 			}
 			// This loop serves the senders that are left over. Close serves the receivers.
 			for open.state.Load() != 0 {
-				if v, ok, done := ch.TryRecv(); done && ok {
+				if v, ok := ch.TryRecv(); ok {
 					received.Add(int64(v))
 				}
 				runtime.Gosched()

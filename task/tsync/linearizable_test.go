@@ -81,7 +81,7 @@ func allDone(us []*unit) bool {
 }
 
 type chanIn struct {
-	op string // send, trySend, recv, tryRecv, close
+	op string // send, trySend, recv, tryRecv, tryCase, close
 	v  int
 }
 
@@ -119,7 +119,12 @@ func chanModel(capacity int) porcupine.Model {
 					return in.op == "send" || capacity == 0 || !s.closed && len(s.buf) == limit, s
 				}
 				return !s.closed && len(s.buf) < limit, chanState{append(slices.Clone(s.buf), in.v), s.closed}
-			case "recv", "tryRecv":
+			case "tryRecv": // does not tell a channel that is closed and drained from an empty one
+				if !out.ok {
+					return capacity == 0 || len(s.buf) == 0, s
+				}
+				return len(s.buf) > 0 && s.buf[0] == out.v, chanState{slices.Clone(s.buf[min(1, len(s.buf)):]), s.closed}
+			case "recv", "tryCase":
 				switch {
 				case !out.done:
 					return in.op == "recv" || capacity == 0 && !s.closed || len(s.buf) == 0 && !s.closed, s
@@ -155,8 +160,10 @@ func TestChanLinearizable(t *testing.T) {
 					in.op = "recv"
 				case x < 33:
 					in.op = "trySend"
-				case x < 39:
+				case x < 36:
 					in.op = "tryRecv"
+				case x < 39:
+					in.op = "tryCase"
 				default:
 					in.op = "close"
 				}
@@ -175,8 +182,12 @@ func TestChanLinearizable(t *testing.T) {
 						v, ok, err := ch.Recv(ctx)
 						return chanOut{v: v, ok: ok, done: err == nil}
 					case "tryRecv":
-						v, ok, done := ch.TryRecv()
-						return chanOut{v: v, ok: ok, done: done}
+						v, ok := ch.TryRecv()
+						return chanOut{v: v, ok: ok}
+					case "tryCase":
+						r := ch.RecvCase()
+						_, done := TrySelect(r)
+						return chanOut{v: r.Value, ok: r.OK, done: done}
 					}
 					ch.Close()
 					return chanOut{}

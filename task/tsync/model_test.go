@@ -806,7 +806,7 @@ func (x hybrid) model(m *explore.Model) {
 	}
 	if x.receives {
 		m.Thread("receiver", func() {
-			if v, ok, _ := out.TryRecv(); ok {
+			if v, ok := out.TryRecv(); ok {
 				taken += v
 			}
 		})

@@ -12,7 +12,8 @@ import (
 
 // Mutex is a mutual exclusion lock for tasks and goroutines, with the methods of sync.Mutex. The
 // zero Mutex is unlocked. A Mutex must not be copied. It has no owner: one task may lock it and
-// another may unlock it.
+// another may unlock it. So a task that locks a Mutex twice waits, as with a sync.Mutex, until
+// another task or goroutine unlocks it.
 //
 // Waiters stand in a first-in-first-out queue. If the mutex is free when Lock is called, the caller
 // takes it at once, even if an older waiter has been woken and is still on its way. Strict order
@@ -62,9 +63,9 @@ func (m *Mutex) Lock() {
 // LockContext is like [Mutex.Lock], but gives up if ctx ends first. Then it returns the context's
 // cause, and this call has not locked m.
 func (m *Mutex) LockContext(ctx context.Context) error {
-	of, ok := ctx.(*task.Ctx)
+	of, _ := ctx.(*task.Ctx)
 	d := (*rt.Task)(of)
-	if !ok || !wait.MayEnter(d) {
+	if d == nil || !wait.MayEnter(d) {
 		var err error
 		if d, err = wait.Enter(ctx, d); err != nil {
 			return err

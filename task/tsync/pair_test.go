@@ -63,7 +63,7 @@ func TestChanPaired(t *testing.T) {
 	}{
 		"TrySend": {func(w *world, ch *Chan[int], _ task.Task) { require.True(w.t, ch.TrySend(7)) }, fate{7, true, nil}},
 		"TryRecv": {func(w *world, ch *Chan[int], _ task.Task) {
-			_, _, done := ch.TryRecv()
+			_, done := ch.TryRecv()
 			require.False(w.t, done)
 			require.Equal(w.t, 1, length(&ch.mu, &ch.recvq))
 			require.True(w.t, ch.TrySend(7))
@@ -115,7 +115,7 @@ func TestChanPaired(t *testing.T) {
 			require.False(w.t, ch.TrySend(7))
 		}, fate{0, false, errStop}},
 		"Cancel after it was queued": {func(w *world, ch *Chan[int], r task.Task) {
-			_, _, _ = ch.TryRecv()
+			_, _ = ch.TryRecv()
 			r.CancelCause(errStop)
 			require.ErrorIs(w.t, r.Wait(), errStop)
 			require.Zero(w.t, length(&ch.mu, &ch.recvq))

@@ -84,6 +84,53 @@ func TestPortedFromSemaphore(t *testing.T) {
 	}
 }
 
+// TestPortedFromErrgroup runs the tests of golang.org/x/sync/errgroup on task.Group, in tasks. A member is given a Ctx, which the
+// tests have no use for.
+func TestPortedFromErrgroup(t *testing.T) {
+	dir := xsync(t)
+	m := newModule(t)
+	src, err := os.ReadFile(filepath.Join(dir, "errgroup", "errgroup_test.go"))
+	require.NoError(t, err)
+	text, n := port(t, "errgroup", src, true, map[string]string{"golang.org/x/sync/errgroup": "ported/sync/errgroup"})
+	require.GreaterOrEqual(t, n, 5)
+	m.write("errgroup_test.go", text)
+	m.write("errgroup/errgroup.go", `package errgroup
+
+import (
+	"context"
+
+	"github.com/heddle-go/heddle/task"
+)
+
+type Group struct {
+	zero task.Group
+	made *task.Group
+}
+
+func (g *Group) in() *task.Group {
+	if g.made != nil {
+		return g.made
+	}
+	return &g.zero
+}
+
+func WithContext(ctx context.Context) (*Group, context.Context) {
+	c, _ := task.Current()
+	made, ctx := task.NewGroupContext(ctx, c)
+	return &Group{made: made}, ctx
+}
+
+func member(f func() error) func(*task.Ctx) error { return func(*task.Ctx) error { return f() } }
+
+func (g *Group) Go(f func() error)         { g.in().Go(member(f)) }
+func (g *Group) TryGo(f func() error) bool { return g.in().TryGo(member(f)) }
+func (g *Group) SetLimit(n int)            { g.in().SetLimit(n) }
+func (g *Group) Wait() error               { return g.in().Wait() }
+`)
+	m.main(true)
+	m.test(n)
+}
+
 const tsyncPath = "github.com/heddle-go/heddle/task/tsync"
 
 // xsync returns the directory of golang.org/x/sync, on which this module depends.

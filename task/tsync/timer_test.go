@@ -89,7 +89,7 @@ func (x ourTicker) recv() string                 { return recvOurs(x.C) }
 func (x ourTicker) runs() int                    { return 0 }
 
 func recvOurs(c *Chan[time.Time]) string {
-	if at, _, done := c.TryRecv(); done {
+	if at, ok := c.TryRecv(); ok {
 		return at.Sub(handclock.Start).String()
 	}
 	return "none"
@@ -230,9 +230,10 @@ func TestTimerClosedC(t *testing.T) {
 	x := NewTimer(s, 1)
 	x.C.Close()
 	clock.Advance(1)
-	_, ok, done := x.C.TryRecv()
+	r := x.C.RecvCase()
+	_, done := TrySelect(r)
 	require.True(t, done)
-	require.False(t, ok)
+	require.False(t, r.OK)
 	require.False(t, x.Stop())
 }
 
@@ -246,12 +247,12 @@ func TestTickerDrops(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, ok)
 		require.Equal(t, want, at.Sub(handclock.Start))
-		_, _, more := x.C.TryRecv()
+		_, more := x.C.TryRecv()
 		require.False(t, more)
 		clock.Advance(time.Second)
 	}
 	x.Stop()
-	_, _, more := x.C.TryRecv()
+	_, more := x.C.TryRecv()
 	require.False(t, more)
 }
 
@@ -298,7 +299,7 @@ func TestTimerExactlyOnce(t *testing.T) {
 						}
 						c.armed++
 					case 2:
-						if _, _, ok := x.C.TryRecv(); ok {
+						if _, ok := x.C.TryRecv(); ok {
 							c.ended++
 						}
 					}
@@ -317,7 +318,7 @@ func TestTimerExactlyOnce(t *testing.T) {
 			ended++
 		}
 		require.Equal(t, armed, ended)
-		_, _, any := x.C.TryRecv()
+		_, any := x.C.TryRecv()
 		require.False(t, any)
 	}
 }
@@ -346,7 +347,7 @@ func TestAfterFuncIsATask(t *testing.T) {
 		runtime.Gosched()
 	}
 	for i := range 5 {
-		at, _, _ := runs.TryRecv()
+		at, _ := runs.TryRecv()
 		require.Equal(t, time.Duration(2*(i+1))*time.Second, at)
 	}
 }
@@ -365,7 +366,7 @@ func TestTimersAfterClose(t *testing.T) {
 		late := NewTimer(s, 0)
 		clock.Advance(time.Minute)
 		for _, c := range []*Chan[time.Time]{x.C, k.C, late.C} {
-			_, _, ok := c.TryRecv()
+			_, ok := c.TryRecv()
 			require.False(t, ok)
 		}
 		x.Stop()
