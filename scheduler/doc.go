@@ -1,5 +1,5 @@
-// Package scheduler runs lightweight tasks on a fixed pool of workers, each of them
-// an operating system thread.
+// Package scheduler runs lightweight tasks on a fixed pool of workers. Each worker is an operating
+// system thread.
 //
 //	sched, err := scheduler.New()
 //	if err != nil {
@@ -14,34 +14,42 @@
 //
 // # How work is found
 //
-// Each worker has a queue of its own, from which idle workers steal. A worker takes, in this
-// order: the task that the present one has just made ready (three times in a row at
-// most) or started (for a quantum in a row at most: the newest child goes first, as with go), its own queue, first in first
-// out, what came from outside the pool (and that first of all every 61st time), expired timers, half of another worker's queue.
-// Then it looks around for some microseconds and goes to sleep; an idle scheduler uses no CPU.
+// Each worker has its own queue, and idle workers steal from the queues of the others. A worker
+// looks for its next task in this order:
 //
-// High tasks come before all of these and low ones last, without starving anybody: see [task.Priority].
+//   - the task that the last one made ready (at most three times in a row) or started (for at most
+//     a quantum in a row; the newest child goes first, as with the go statement);
+//   - its own queue, first in, first out;
+//   - the queue of submissions from outside the pool, which every 61st look visits first;
+//   - expired timers;
+//   - half of another worker's queue.
+//
+// If it finds nothing for some microseconds, the worker goes to sleep. An idle scheduler uses no CPU.
+//
+// High tasks come before all of these and low tasks last, but neither starves: see [task.Priority].
 //
 // # While it runs
 //
-// [Scheduler.GoAfter] and [Scheduler.GoEvery] submit for later. [Scheduler.Wait] waits until there is no task,
-// [Scheduler.Pause] stops all of them at their yield points until [Scheduler.Resume], [Scheduler.Resize] changes the number of
-// workers, [WithQueueLimit] bounds what may wait. [Scheduler.Stats] counts, and [Scheduler.Dump] says what each task is waiting for.
+// [Scheduler.GoAfter] and [Scheduler.GoEvery] submit for later. [Scheduler.Wait] waits until all
+// tasks have ended. [Scheduler.Pause] stops all tasks at their yield points until
+// [Scheduler.Resume]. [Scheduler.Resize] changes the number of workers. [WithQueueLimit] bounds the
+// number of queued submissions. [Scheduler.Stats] counts, [Scheduler.Tasks] lists the tasks, and
+// [Scheduler.Dump] writes what each of them waits for.
 //
 // # Guarantees
 //
-//   - A task that was accepted is run exactly once, or ends as cancelled, or as dropped from a full queue where
-//     [WithQueueLimit] says so.
-//   - While a worker is free, no runnable task waits behind a busy one, whether
-//     it has started before or not.
-//   - With tasks that yield, checkpoint or park, every runnable task gets its turn after a bounded
+//   - An accepted task runs exactly once, unless it ends as cancelled before it starts, or as
+//     dropped from a full queue under the policy [DropOldest].
+//   - While a worker is free, no runnable task waits behind a busy worker, whether the task has
+//     started before or not.
+//   - If all tasks yield, checkpoint or park, every runnable task gets its turn after a bounded
 //     number of dispatches.
 //   - After Close or a successful Shutdown no goroutine of the scheduler is left.
 //
 // # Not guaranteed
 //
-//   - A task without yield points is not interrupted. It holds its worker, not the
-//     others, and is reported as a [Stall].
-//   - A fixed relation between worker and thread is kept as far as the Go runtime lets: it may move
-//     a worker when it stops the world in the nanoseconds of a switch. [Stats] counts that.
+//   - The scheduler does not interrupt a task without yield points. Such a task holds its worker
+//     but no other, and the scheduler reports it as a [Stall].
+//   - A worker stays on its thread only as far as the Go runtime permits. The runtime may move a
+//     worker if it stops the world in the nanoseconds of a switch. [Stats] counts such moves.
 package scheduler

@@ -59,8 +59,8 @@ func (p Pinning) String() string {
 // MarshalText returns [Pinning.String], for log/slog and encoding/json. It never fails.
 func (p Pinning) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
-// Stall describes a task that has passed no yield point for long, and so keeps
-// its worker from everybody else.
+// Stall describes a task that has passed no yield point for a long time, so that no other task can
+// use its worker.
 type Stall struct {
 	Task   task.Task
 	Name   string        // the task's name, if it was given one
@@ -107,10 +107,10 @@ func WithWorkers(n int) Option {
 	})
 }
 
-// WithGOMAXPROCS has the number of workers follow GOMAXPROCS, which the Go runtime changes when the
-// CPU limit of the container does: New begins with it, and each later change of it is a
-// [Scheduler.Resize], some 10 ms later, or when the first worker wakes if all sleep. It cannot be
-// combined with [WithWorkers].
+// WithGOMAXPROCS makes the number of workers follow GOMAXPROCS, which the Go runtime changes with
+// the CPU limit of the container. New starts with that number. About 10 ms after each change, or if
+// all workers sleep, when the first one wakes, the scheduler does a [Scheduler.Resize]. The option
+// cannot be combined with [WithWorkers].
 func WithGOMAXPROCS() Option {
 	return optionFunc(func(c *config) error {
 		c.follow = true
@@ -135,10 +135,10 @@ func WithPinning(p Pinning) Option {
 	})
 }
 
-// WithQuantum sets the time slice: a task that has been running for longer goes to the back of
-// the queue at its next yield point, if another one is runnable. From [MinQuantum]
-// to [MaxQuantum]; the default is 10 ms, as Go's. A short quantum makes short tasks beside
-// hogs respond sooner and costs a switch each time. [Scheduler.SetQuantum] changes it later.
+// WithQuantum sets the time slice, from [MinQuantum] to [MaxQuantum]. If a task has run for longer
+// than a quantum and another task is runnable, it goes to the back of the queue at its next yield
+// point. The default is 10 ms, as in Go. With a short quantum, short tasks beside long ones respond
+// sooner, and each change of turn costs a switch. [Scheduler.SetQuantum] changes the quantum later.
 func WithQuantum(d time.Duration) Option {
 	return optionFunc(func(c *config) error {
 		c.quantum = d
@@ -153,10 +153,10 @@ func checkQuantum(call string, d time.Duration) error {
 	return nil
 }
 
-// WithStallAfter sets after how long without a yield point a task is reported as stalled:
-// by a warning to the logger, by the count in [Stats], and to the handler, if any. It
-// is reported once for each time it was put on a worker. 0 turns reports off; the default
-// is 1 s. [Scheduler.SetStallAfter] changes it later.
+// WithStallAfter sets how long a task may run without a yield point before the scheduler reports it
+// as stalled: by a warning to the logger, by the count in [Stats], and by a call of the handler, if
+// there is one. The scheduler reports a task at most once for each dispatch. 0 turns reports off.
+// The default is 1 s. [Scheduler.SetStallAfter] changes the time later.
 func WithStallAfter(d time.Duration) Option {
 	return optionFunc(func(c *config) error {
 		c.stallAfter = d
@@ -171,9 +171,9 @@ func checkStall(call string, d time.Duration) error {
 	return nil
 }
 
-// WithStallHandler sets a function that is called with each stall, in addition to
-// the warning. It is called on a goroutine of its own and must not block for long: the goroutine
-// that watches the tasks waits for it.
+// WithStallHandler sets a function that the scheduler calls for each stall, in addition to the
+// warning. The function runs on its own goroutine. It must not block for long, because the
+// goroutine that watches the tasks waits for it.
 func WithStallHandler(f func(Stall)) Option {
 	return optionFunc(func(c *config) error {
 		if f == nil {
@@ -184,9 +184,10 @@ func WithStallHandler(f func(Stall)) Option {
 	})
 }
 
-// WithPanicHandler sets a function that is called when a task's function panics. Without one, the
-// panic ends the process, as a goroutine's would. The handler is called after the task has ended,
-// on a goroutine of its own; the worker waits for it. A panic in it ends the process.
+// WithPanicHandler sets a function that the scheduler calls when a task's function has panicked.
+// Without a handler, the panic ends the process, as the panic of a goroutine does. The scheduler
+// calls the handler after the task has ended, on a goroutine of its own, and the worker waits for
+// it. A panic in the handler ends the process.
 func WithPanicHandler(f func(t task.Task, e *task.PanicError)) Option {
 	return optionFunc(func(c *config) error {
 		if f == nil {
@@ -197,8 +198,7 @@ func WithPanicHandler(f func(t task.Task, e *task.PanicError)) Option {
 	})
 }
 
-// WithLogger sets where warnings go; the default is slog.Default() at the time
-// of the warning.
+// WithLogger sets the logger for warnings. The default is slog.Default() at the time of the warning.
 func WithLogger(l *slog.Logger) Option {
 	return optionFunc(func(c *config) error {
 		if l == nil {
@@ -213,11 +213,13 @@ func WithLogger(l *slog.Logger) Option {
 // have 10,000 threads, and a goroutine that is in a system call holds one.
 const MaxBlockingLimit = 8192
 
-// WithBlockingLimit sets how many functions of [task.Ctx.Blocking] and the like run at most at
-// once; calls beyond that queue. 1 to [MaxBlockingLimit]; the default is 512. For each of them
-// there is a goroutine besides the workers at most. Goroutines are started when needed, used again,
-// and end when they have been idle for some seconds. A high limit lets more calls overlap; each
-// that is in a system call holds a thread.
+// WithBlockingLimit sets how many functions of [task.Ctx.Blocking] and its relatives may run at the
+// same time, 1 to [MaxBlockingLimit]. Further calls wait in a queue. The default is 512.
+//
+// Each running function uses at most one goroutine besides the workers. The scheduler starts these
+// goroutines when it needs them, uses them again, and ends them when they have been idle for some
+// seconds. With a high limit more calls overlap, and each call that is in a system call holds a
+// thread.
 func WithBlockingLimit(n int) Option {
 	return optionFunc(func(c *config) error {
 		if n < 1 || n > MaxBlockingLimit {

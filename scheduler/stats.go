@@ -7,9 +7,9 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// Stats is a reading of a scheduler's counters. Workers publish theirs every few dozen
-// dispatches and before they sleep, so that a reading costs them nothing; while
-// they are busy it lags behind by that much.
+// Stats is a reading of a scheduler's counters. A worker publishes its counters every few dozen
+// dispatches and before it sleeps, so a reading costs the workers nothing, and lags behind busy
+// workers by so many dispatches.
 type Stats struct {
 	Workers  int  // number of workers
 	Sleeping int  // of those, how many sleep
@@ -26,13 +26,13 @@ type Stats struct {
 
 	// Of submissions from outside, with [WithQueueLimit].
 	Delayed   uint64 // had to wait, for room (Block) or for the task's end (CallerRuns)
-	Abandoned uint64 // given up while they waited for room, since a context ended
-	Rejected  uint64 // refused, since the queue was full
+	Abandoned uint64 // given up while they waited for room, because a context ended
+	Rejected  uint64 // refused, because the queue was full
 	Dropped   uint64 // accepted, and dropped from the queue to make room; also counted as Finished
 
 	Dispatches  uint64 // times a task was put on a worker
 	Yields      uint64 // times a task gave way by itself
-	Preemptions uint64 // times a task gave way since its quantum was over
+	Preemptions uint64 // times a task gave way because its quantum was over
 	Parks       uint64 // times a task was parked
 	Panics      uint64 // panics that the handler got
 	Stalls      uint64 // stalls reported
@@ -44,11 +44,11 @@ type Stats struct {
 	ThreadMoves uint64 // times a pinned worker found itself on another thread while it was awake
 	SleepMoves  uint64 // times a pinned worker came back from a sleep on another thread
 
-	// Stranded counts how often work was seen waiting for long beside a sleeping worker. It
-	// must be 0; please report it if it is not.
+	// Stranded counts how often the monitor saw work wait for long beside a sleeping worker. It must
+	// be 0. If it is not, please report that.
 	Stranded uint64
 
-	// PerWorker has the workers by index; after Resize to less, also those that have left.
+	// PerWorker has the workers by index. After a Resize to fewer workers it still has those that left.
 	PerWorker []WorkerStats
 }
 

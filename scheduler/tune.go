@@ -2,8 +2,9 @@ package scheduler
 
 import "time"
 
-// SetQuantum changes what [WithQuantum] has set, at once for tasks at their next yield point. It returns an error if d is not
-// from [MinQuantum] to [MaxQuantum]. It may be called from anywhere, at any time, and does not wait.
+// SetQuantum changes the quantum that [WithQuantum] has set. Tasks notice it at their next yield
+// point. It returns an error if d is not from [MinQuantum] to [MaxQuantum]. Any goroutine or task may
+// call it at any time. It does not wait.
 func (s *Scheduler) SetQuantum(d time.Duration) error {
 	s.check()
 	if err := checkQuantum("SetQuantum", d); err != nil {
@@ -15,8 +16,8 @@ func (s *Scheduler) SetQuantum(d time.Duration) error {
 	return nil
 }
 
-// SetStallAfter changes what [WithStallAfter] has set; 0 turns reports off. It returns an error if d is negative. It may be
-// called from anywhere, at any time, and does not wait.
+// SetStallAfter changes the time that [WithStallAfter] has set; 0 turns reports off. It returns an
+// error if d is negative. Any goroutine or task may call it at any time. It does not wait.
 func (s *Scheduler) SetStallAfter(d time.Duration) error {
 	s.check()
 	if err := checkStall("SetStallAfter", d); err != nil {

@@ -19,18 +19,20 @@ import (
 type waits struct {
 	any atomicx.Bool // written under mu: there is a round
 	mu  sync.Mutex
-	on  *task.Completion[struct{}] // what all who have come since the last end wait for
+	on  *task.Completion[struct{}] // the calls since the last end wait for it
 }
 
 var errWaitOnTask = errors.New("scheduler: Wait called from inside a task of this scheduler, or a function of its Ctx.Blocking, would wait for its caller: use a task.Group, or Task.Wait")
 
-// Wait waits, parking a task of another scheduler or blocking the goroutine, until the scheduler has no
-// task: all that were submitted have ended, those that they have started too, and the functions of their
-// blocking calls have returned. It returns nil then; the scheduler stays open. If ctx ends first, it returns the
-// cause. While others submit, Wait may return between two submissions, or go on waiting.
+// Wait waits until the scheduler has no task, and then returns nil: all submitted tasks have ended,
+// so have the tasks that they started, and the functions of their blocking calls have returned. The
+// scheduler stays open. If ctx ends first, Wait returns the cause. Wait parks the caller if that is
+// a task of another scheduler, and blocks it if it is a goroutine. A task of this scheduler gets an
+// error.
 //
-// Tasks that wait, for a timer or for ever, have not ended, and periodic ones never do. For a part of
-// the tasks, use a [task.Group].
+// If other goroutines keep submitting, Wait may return between two submissions, or keep waiting. A
+// task that waits, for a timer or for ever, has not ended, and a periodic task never ends. To wait
+// for some of the tasks, use a [task.Group].
 func (s *Scheduler) Wait(ctx context.Context) error {
 	s.check()
 	if err := s.enterOutside(ctx, errWaitOnTask); err != nil {
@@ -57,8 +59,9 @@ func (s *Scheduler) Wait(ctx context.Context) error {
 	return err
 }
 
-// take returns what the calls of Wait so far wait for, if none reports that there is no task, or nil. That is looked at under mu: who has
-// submitted a task and then called Wait has either counted it before, or is not among those calls.
+// take ends the current round. If none reports that there is no task, it returns the completion that
+// the round's calls of Wait wait for, otherwise nil. It calls none under mu, so a goroutine that
+// submits a task and then calls Wait has either counted the task before, or joins the next round.
 func (q *waits) take(none func() bool) *task.Completion[struct{}] {
 	q.mu.Lock()
 	defer q.mu.Unlock()
