@@ -44,13 +44,14 @@ func (s *Scheduler) admitDelayed(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	return s.prepare(fn, x)
 }
 
-// GoAfter submits fn to run when d has passed, or soon after; at once if d is not positive. The task exists from now on, in
-// state Waiting: it can be cancelled, and then never runs, and be waited for. GoAfter may be called from anywhere and
-// does not wait.
+// GoAfter submits fn to run when d has passed, or soon after. If d is not positive, fn runs at once.
+// The task exists from now on, in state Waiting, so a program can wait for it, and can cancel it
+// before it runs. Any goroutine or task may call GoAfter. It does not wait.
 //
-// The delay is on the scheduler's clock ([WithClock]). A [task.Timeout] among opts is measured from now on. A task that
-// waits for its time was accepted: Shutdown waits until it has run, and Close cancels it. After either, fn does
-// not run and the handle's Err is [task.ErrClosed].
+// The scheduler's clock ([WithClock]) measures the delay. A [task.Timeout] among opts counts from
+// now. The scheduler has accepted a task that waits for its time, so Shutdown waits until the task
+// has run, and Close cancels it. If GoAfter is called after Shutdown or Close, fn does not run and
+// the handle's Err is [task.ErrClosed].
 func (s *Scheduler) GoAfter(d time.Duration, fn func(c *task.Ctx), opts ...task.Option) task.Task {
 	s.check()
 	if fn == nil {
@@ -147,17 +148,20 @@ type periodics struct {
 	all map[*periodic]struct{}
 }
 
-// GoEvery submits fn to run again and again, at a fixed rate: when d, 2d, 3d and so on have passed since now, or soon
-// after. It is one task that calls fn each time, so runs never overlap: a run that takes longer than to
-// the next instant misses that, and all others up to its end, and the next one is at the first instant after. Between two
-// runs the task is in state Waiting.
+// GoEvery submits fn to run again and again at a fixed rate: d, 2d, 3d and so on after now, or soon
+// after these instants. One task makes all the calls, so runs never overlap. If a run takes longer
+// than d, the instants up to its end are skipped, and the next run begins at the first instant after
+// it. Between two runs the task is in state Waiting. The scheduler's clock ([WithClock]) measures
+// the time.
 //
-// The task ends when it is cancelled: between two runs at once, and in one, which should look at its Ctx, when fn returns. It
-// ends as any task does if fn calls runtime.Goexit. If fn panics, the handler of [WithPanicHandler] is called, and the task goes
-// on with its next run; a handler that wants no further one cancels the task that it is given. Without a handler the
-// panic ends the process. Shutdown lets it finish the run that it is in, but there is
-// no further one; that is no error. Close cancels it. GoEvery may be called from anywhere and does not wait. It panics if d
-// is not positive. The clock is the scheduler's ([WithClock]).
+// The task ends when it is cancelled: at once between two runs, and during a run when fn returns,
+// so fn should look at its Ctx. It also ends if fn calls runtime.Goexit. If fn panics, the scheduler
+// calls the handler of [WithPanicHandler], and the task continues with its next run; a handler can
+// cancel the task that it is given to prevent that. Without a handler, the panic ends the process.
+// Shutdown lets the present run finish and starts no further one, which is no error. Close cancels
+// the task.
+//
+// Any goroutine or task may call GoEvery. It does not wait. It panics if d is not positive.
 func (s *Scheduler) GoEvery(d time.Duration, fn func(c *task.Ctx), opts ...task.Option) task.Task {
 	s.check()
 	if fn == nil {

@@ -14,14 +14,16 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// Dump writes, for people to read, a line for each task that has not ended: its name if it was given one, its address,
-// its state, and if it waits, for what and for how long, to within some 10 ms. A summary follows. If
-// every task waits, and no timer is pending and no blocking call under way, it says so: then only something outside of the
-// scheduler can wake one, and if nothing does, that is a deadlock.
+// Dump writes a line for each task that has not ended, for people to read: its name if it has one,
+// its address, its state, and if it waits, for what and how long, to within about 10 ms. A summary
+// follows. If every task waits, no timer is pending and no blocking call is under way, Dump says so.
+// Then only something outside of the scheduler can wake a task, and if nothing does, that is a
+// deadlock.
 //
-// Nothing is stopped for it: each line is true of a moment during the call, not all of the same one. It may be called
-// at any time, from anywhere, and blocks the calling goroutine as long as w does. It returns the error of w, if any. For programs,
-// [Scheduler.Tasks] has the same; for very many tasks, use [Scheduler.DumpGroups].
+// Nothing stops for Dump, so each line is true of its own moment during the call. Any goroutine or
+// task may call it at any time. It blocks the calling goroutine as long as w does, and returns the
+// error of w, if there is one. Programs get the same from [Scheduler.Tasks]. For very many tasks use
+// [Scheduler.DumpGroups].
 func (s *Scheduler) Dump(w io.Writer) error {
 	s.check()
 	b := bufio.NewWriter(w)

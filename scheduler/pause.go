@@ -33,19 +33,22 @@ var (
 	errResumed     = errors.New("scheduler: Pause: resumed before all tasks had stopped")
 )
 
-// Pause stops the running of tasks: each goes on to its next yield point, and when a few dozen others at most have had a turn on
-// its worker, none begins any more. It waits, parking a
-// task of another scheduler or blocking the goroutine, until no task runs, and returns nil; from then until
-// [Scheduler.Resume] no task of the scheduler runs. Submissions are accepted and queued, timers expire, functions
-// of [task.Ctx.Blocking] go on.
+// Pause stops all tasks of the scheduler, and returns nil when none runs any more. From then until
+// [Scheduler.Resume], no task of the scheduler runs. The scheduler still accepts and queues
+// submissions, timers expire, and functions of [task.Ctx.Blocking] continue. Pause parks the caller
+// if that is a task of another scheduler, and blocks it if it is a goroutine.
 //
-// If ctx ends first, Pause returns its cause, and the tasks go on, unless another call has paused them before. A scheduler
-// that is paused already is paused once: one Resume ends it, and a Pause that still waits then returns an
-// error. Shutdown and Close end a pause, and Pause returns [task.ErrClosed] after them.
+// Each running task goes on to its next yield point. After that at most a few dozen other tasks have
+// a turn on the same worker before it stops.
 //
-// Tasks of two schedulers must not pause each other's scheduler: each would wait, parked, on workers that the other has
-// stopped, and neither wait ends, not by its context either, until a third party calls Resume. Let one place outside of both
-// pause schedulers.
+// If ctx ends first, Pause returns its cause, and the tasks go on, unless an earlier call has paused
+// them. Pausing a paused scheduler has no further effect, so one Resume ends the pause. If Resume
+// comes before the tasks have stopped, Pause returns an error. Shutdown and Close end a pause, and
+// Pause then returns [task.ErrClosed].
+//
+// Two schedulers must not be paused by each other's tasks. Each of these tasks would be parked on
+// workers that the other one has stopped, and the end of its context would not wake it, until a
+// third party calls Resume. So pause schedulers from one place outside of them.
 func (s *Scheduler) Pause(ctx context.Context) error {
 	s.check()
 	if err := s.enterOutside(ctx, errPauseOnTask); err != nil {
@@ -83,8 +86,8 @@ func (s *Scheduler) beginPause() (rest *task.Completion[struct{}], began bool, e
 	return rest, began, nil
 }
 
-// Resume lets the tasks of a scheduler that was paused run again. It does nothing if the scheduler is not paused. It does not
-// wait; anybody may call it.
+// Resume ends a pause, so that the tasks run again. If the scheduler is not paused, Resume does
+// nothing. Any goroutine or task may call it. It does not wait.
 func (s *Scheduler) Resume() {
 	s.check()
 	s.endPause(errResumed)

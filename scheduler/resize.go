@@ -43,19 +43,20 @@ const (
 	wkLeft
 )
 
-// workers returns all workers there ever were, by id.
+// workers returns all workers, also those that have left, by id.
 func (s *Scheduler) workers() []*worker { return *s.pool.workers.Load() }
 
-// Workers returns the number of workers: what it was made with, or what was passed to [Scheduler.Resize] last.
+// Workers returns the number of workers that New or the last [Scheduler.Resize] has set.
 func (s *Scheduler) Workers() int {
 	s.check()
 	return int(s.pool.size.Load())
 }
 
-// Resize changes the number of workers to n, 1 to [MaxWorkers], and returns an error if n is none of these, or
-// [task.ErrClosed] if the scheduler is closed. It may be called at any time, by tasks too, and does not wait: new
-// workers start at once; those that are too many go on with their present task until its next yield point, hand
-// over what they have queued, and give up their threads.
+// Resize changes the number of workers to n, 1 to [MaxWorkers]. If n is outside of this range it
+// returns an error, and if the scheduler is closed, [task.ErrClosed]. Any goroutine or task may call
+// it at any time. It does not wait: new workers start at once, and each worker that is to leave runs
+// its present task up to the next yield point, gives its queued tasks to the others, and then gives
+// up its thread.
 func (s *Scheduler) Resize(n int) error {
 	s.check()
 	if n < 1 || n > MaxWorkers {

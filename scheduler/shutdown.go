@@ -46,16 +46,16 @@ func (e *RunningError) Unwrap() error { return e.Cause }
 
 var errShutdownOnTask = errors.New("scheduler: Shutdown called from inside a task, or a function of Ctx.Blocking, would wait for its caller: call it from a goroutine of its own, or call Close")
 
-// Shutdown finishes what was accepted: it refuses submissions from outside from now on, waits
-// until all tasks have ended, those that they start included, and then ends the workers. It
-// blocks the calling goroutine.
+// Shutdown finishes the accepted tasks. From now on the scheduler refuses submissions from outside.
+// Shutdown waits until all tasks have ended, also those that other tasks start meanwhile, and then
+// ends the workers. It blocks the calling goroutine.
 //
-// If ctx ends first, Shutdown returns a [*RunningError] with the tasks that have not
-// ended. Those go on; call Shutdown again to wait longer, or Close to cancel them, which then waits for them without
-// bound. A program that cannot wait for them exits without calling Close.
+// If ctx ends first, Shutdown returns a [*RunningError] with the tasks that have not ended. These go
+// on. Call Shutdown again to wait longer, or Close to cancel them; Close then waits for them without
+// a limit. A program that cannot wait for them exits without calling Close.
 //
-// Inside a task, or a function of [task.Ctx.Blocking], Shutdown could only wait for itself: it changes nothing and returns an
-// error.
+// In a task, or in a function of [task.Ctx.Blocking], Shutdown would wait for its caller. There it
+// returns an error and changes nothing.
 func (s *Scheduler) Shutdown(ctx context.Context) error {
 	s.check()
 	if ctx == nil {
@@ -89,17 +89,18 @@ func (s *Scheduler) drain() {
 	s.quiesce()
 }
 
-// Close ends the scheduler. All tasks are cancelled with [task.ErrClosed]: those that wait are
-// woken, those that have not started never will, those that run are asked to end. Close
-// waits until their functions have returned, and then ends the workers; afterwards nothing of the
-// scheduler is left. It blocks the calling goroutine. To finish what was accepted, call Shutdown first.
+// Close ends the scheduler. It cancels all tasks with [task.ErrClosed]: waiting tasks wake, tasks
+// that have not started never do, and running tasks are asked to end. Close waits until their
+// functions have returned, and then ends the workers. Afterwards nothing of the scheduler is left.
+// Close blocks the calling goroutine. To finish the accepted tasks, call Shutdown first.
 //
-// Nothing bounds the wait: a task that does not heed its cancellation, or waits under [context.WithoutCancel], keeps Close
-// waiting. So where a program has to end in time, call Shutdown with a deadline, and if that fails, exit without Close.
+// The wait has no limit. A task that ignores its cancellation, or waits under
+// [context.WithoutCancel], keeps Close waiting. If a program has to end in time, it should call
+// Shutdown with a deadline, and if that fails, exit without Close.
 //
-// Close may be called at any time, more than once, and by several. Called from inside
-// a task, or a function of [task.Ctx.Blocking], of any scheduler, it does not wait: the rest is done when that has ended. It
-// always returns nil, and is an io.Closer.
+// Any goroutine or task may call Close, at any time and more than once. In a task of any scheduler,
+// or in a function of its [task.Ctx.Blocking], Close does not wait; the scheduler ends when that
+// task or function has ended. Close always returns nil. It implements io.Closer.
 func (s *Scheduler) Close() error {
 	s.check()
 	if s.phase.Swap(phaseClosed) != phaseClosed {

@@ -7,12 +7,11 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// Go submits fn and returns the task's handle. It does not wait for the task. It may be called
-// from any goroutine; inside a task prefer [task.Ctx.Go], which queues on the task's own
-// worker.
+// Go submits fn and returns the task's handle. It does not wait for the task. Any goroutine or task
+// may call it. In a task prefer [task.Ctx.Go], which queues on the task's own worker.
 //
-// After Shutdown or Close, fn does not run and the handle's Err is [task.ErrClosed]. [WithQueueLimit] says what happens
-// when there is a limit and the queue is full.
+// After Shutdown or Close, fn does not run and the handle's Err is [task.ErrClosed].
+// [WithQueueLimit] says what Go does if the queue has a limit and is full.
 func (s *Scheduler) Go(fn func(c *task.Ctx), opts ...task.Option) task.Task {
 	if s == nil {
 		panic(nilScheduler) // enter panics for the zero Scheduler
@@ -24,8 +23,9 @@ func (s *Scheduler) Go(fn func(c *task.Ctx), opts ...task.Option) task.Task {
 	return s.submit(fn, extraOf(none, opts))
 }
 
-// GoContext is Go with the option [task.Parent]: the task is cancelled, with the context's cause, when ctx ends, and its
-// Ctx has ctx's deadline, values and profiler labels. If ctx has ended already, fn does not run.
+// GoContext is Go with the option [task.Parent]. The end of ctx cancels the task with the cause of
+// ctx, and the task's Ctx has the deadline, values and profiler labels of ctx. If ctx has ended
+// already, fn does not run.
 func (s *Scheduler) GoContext(ctx context.Context, fn func(c *task.Ctx), opts ...task.Option) task.Task {
 	s.check()
 	if ctx == nil {
