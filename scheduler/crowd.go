@@ -18,19 +18,19 @@ package scheduler
 //	W3 look at the queues; at forked                                    or else ask all to expose
 //	   calls unless crowded
 //
-// While the scheduler is not crowded this is the sleep protocol of package idle. It
-// becomes crowded only by a worker that wakes, and ceases to be by W2 (or a change of GOMAXPROCS or of the
-// number of workers): then K0 and W3 follow, so a worker is asked for what is private and finds what is
-// exposed. For as long as it stays crowded, K1 wakes one worker a tick, so exposed calls wait for
-// two ticks at most, even if all workers that are awake are blocked.
+// While the scheduler is not crowded, this is the sleep protocol of package idle. It becomes crowded
+// only when a worker wakes, and stops being crowded at W2 (or when GOMAXPROCS or the number of workers
+// changes). Then K0 and W3 follow: the worker asks for private calls and finds the exposed ones. While
+// the scheduler stays crowded, K1 wakes one worker a tick, so exposed calls wait for at most two
+// ticks, even if all workers that are awake are blocked.
 
 // crowded reports whether at least as many workers are awake as there are Ps, not counting less of them.
 func (s *Scheduler) crowded(less int) bool {
 	return s.idle.Awake()-less >= int(s.procs.Load())
 }
 
-// askAll asks all workers but except, which may be nil, to expose forked calls. It is called also on
-// behalf of workers that were not let search: those that fork from now on expose, and wake one.
+// askAll asks all workers but except, which may be nil, to expose forked calls. Workers that were not
+// allowed to search rely on it, too: a worker that forks from now on exposes the call and wakes one.
 func (s *Scheduler) askAll(except *worker) {
 	for _, v := range s.workers() {
 		if v != except {

@@ -70,8 +70,8 @@ func (w *worker) keepFiber(l *loopFiber) {
 	w.idleLoopers = append(w.idleLoopers, l)
 }
 
-// sleep pools the loopFiber and switches to to. When it returns, somebody has taken the
-// loopFiber from the pool, or it is dying.
+// sleep pools the loopFiber and switches to to. When it returns, a worker has taken the loopFiber
+// from the pool, or the loopFiber is dying.
 func (l *loopFiber) sleep(w *worker, to *fiber.Fiber) { l.switchTo(w, actPool, to) }
 
 func (l *loopFiber) switchTo(w *worker, act action, to *fiber.Fiber) {

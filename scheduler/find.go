@@ -114,9 +114,9 @@ const maxNextRun = 3
 // sleepers cannot starve the queue. BenchmarkSleepMany/sleeps=1 shows the effect: with 3 it takes about a third more.
 const maxDueRun = 15
 
-// pick returns the next task to run from what is at hand: next slot, own queue,
-// injector, timers. It takes the task from its queue, does not block and does not steal. Without a task, the
-// caller must not look elsewhere before it has seen that the worker does not halt.
+// pick takes the next task to run from the next slot, the worker's queue, the injector or the
+// timers. It does not block and does not steal. If it returns nil, the caller must check that the
+// worker does not halt before it looks elsewhere.
 func (w *worker) pick() *rt.Task {
 	w.tick++
 	if w.tick%fairTick == 0 {
@@ -247,8 +247,8 @@ func (w *worker) pickDue(now int64) (d *rt.Task) {
 	return d
 }
 
-// fair is what happens every fairTick-th time. stop says that the worker has to halt, so that nothing is to be
-// picked.
+// fair begins every fairTick-th look for work. stop says that the worker has to halt, so the caller
+// must pick no task.
 func (w *worker) fair() (d *rt.Task, stop bool) {
 	w.flush()
 	if w.halting() {

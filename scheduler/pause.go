@@ -10,8 +10,8 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A pauser keeps workers from running tasks. While on is set, workers go to sleep whatever is queued, producers
-// wake nobody, and Resume wakes everybody. No wake-up is lost at either end:
+// A pauser keeps workers from running tasks. While on is set, workers go to sleep even if tasks are
+// queued, and producers wake no worker. Resume wakes all workers. No wake-up is lost at either end:
 //
 //	Resume               worker                producer               Pause
 //	U1 clear on          W2 announce           P1 queue               B1 set on
@@ -19,9 +19,10 @@ import (
 //	   them                 clear look for        set: then nothing      all sleep
 //	                        work, else W4
 //
-// A worker that read on before U1 has announced before U2, which claims it. A producer that saw on set did so before U1, so
-// the workers of U2 look after its P1. And the last worker that sleeps either reads on after B1, and then looks
-// whether all sleep too (rested), or has announced before B2. If the last one that does not sleep leaves the pool instead, it looks as well.
+// A worker that loaded on before U1 has announced itself before U2, which claims it. A producer that
+// saw on set did so before U1, so the workers of U2 look after its P1. The last worker to fall asleep
+// either loads on after B1, and then also looks whether all workers sleep (rested), or has announced
+// itself before B2. If the last worker that is awake leaves the pool instead, it looks, too.
 type pauser struct {
 	on   atomicx.Bool // written under mu
 	mu   atomicx.Mutex
@@ -67,7 +68,8 @@ func (s *Scheduler) Pause(ctx context.Context) error {
 	return nil
 }
 
-// beginPause begins a pause, or joins the present one. It returns what is complete when all workers sleep.
+// beginPause begins a pause, or joins the present one. It returns a completion that is complete when
+// all workers sleep.
 func (s *Scheduler) beginPause() (rest *task.Completion[struct{}], began bool, err error) {
 	p := &s.pause
 	p.mu.Lock()

@@ -5,7 +5,7 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// push queues a runnable task at the back and sees to it that somebody runs it.
+// push queues a runnable task at the back, and wakes a worker for it if none searches.
 func (w *worker) push(d *rt.Task) {
 	if inject.Ranked(d) {
 		w.s.inj.Push(d) // (P1)
@@ -15,14 +15,14 @@ func (w *worker) push(d *rt.Task) {
 	w.s.wakeOne() // (P2, P3)
 }
 
-// Local implements rt.Host: d goes to the next slot. What was there goes to the
+// Local implements rt.Host. It puts d into the next slot, and moves the task that was there to the
 // back of the queue.
 //
-// Nobody has to be woken for the next slot when, as is usual, the present task soon gives
-// way; a thief would only tear the two apart. But the present task may as well go
-// on for long. So somebody is woken, unless that was of no use lately: each time that
-// the worker comes to take the task itself, the number of times to skip
-// doubles, and it falls back to none when a thief takes one. If a skipped one does get
+// Usually the present task soon gives way, and the worker itself takes the task from the slot. Then
+// waking another worker would be useless, because a thief would only separate the two tasks. But the
+// present task may also run on for long. So Local wakes a worker, unless that was useless lately:
+// each time that the worker takes the task itself, the number of wake-ups to skip doubles, and it
+// falls back to 0 when a thief takes a task from the slot. If Local skips a wake-up and the task gets
 // stuck, sysmon wakes a worker at its next tick (N3 of the protocol).
 //
 // A high or low task goes to its own queue.

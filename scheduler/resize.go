@@ -10,17 +10,18 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A workerPool is the workers of a scheduler. There is a worker for each number that was ever in use; those from
-// size on have left, or are about to: they hold no thread, but others may still look into their queues.
+// A workerPool has the workers of a scheduler, one for each number that was ever in use. The workers
+// from size on have left, or are leaving. They hold no thread, but other workers may still look into
+// their queues.
 //
-//	member -> leaving   Resize to less
-//	leaving -> member   Resize to more, before the worker has left
-//	leaving -> left     the worker, with nothing left on it: the last thing it does with itself
-//	left -> member      Resize to more, which starts a new goroutine for it
+//	member -> leaving   Resize to fewer workers
+//	leaving -> member   Resize to more workers, before the worker has left
+//	leaving -> left     the worker itself, as its last act, when it has nothing left
+//	left -> member      Resize to more workers, which starts a new goroutine for it
 //
-// A worker sees that it is to leave when it looks for work (find), after at most fairTick tasks, or when its task's budget is spent
-// (over). It moves what is in its queues to the injector, by P1 to P3 of the sleep protocol, and ends.
-// One that sleeps is woken for that:
+// A worker notices that it has to leave when it looks for work (find), which is after at most fairTick
+// tasks, or when its task's budget is spent (over). It moves the tasks of its queues to the injector,
+// by P1 to P3 of the sleep protocol, and ends. Resize wakes a worker that sleeps:
 //
 //	Resize                             worker
 //	R1 store leaving                   W2 announce that it sleeps
@@ -28,9 +29,9 @@ import (
 //
 // Either R2 finds the announcement, or W3 comes after R1 and sees it.
 //
-// The proof of the protocol goes on to hold: a worker that leaves passes find instead of W2 and W3. If it was a
-// searcher it passes W5; if it was not, nobody counted on it, and what it had itself is in the injector. One worker is always
-// a member.
+// The proof of the sleep protocol still holds. A worker that leaves passes find instead of W2 and W3.
+// If it was a searcher, it passes W5. If it was not, no producer relied on it, and its own tasks are
+// in the injector. One worker is always a member.
 type workerPool struct {
 	workers atomicx.Pointer[[]*worker] // by id. Copied to change it, under mu; it only grows
 	size    atomicx.Int64              // written under mu
@@ -112,7 +113,7 @@ func (w *worker) dismiss() (wake bool) {
 	return w.member.CompareAndSwap(wkMember, wkLeaving) && w.s.idle.ClaimThis(w.id)
 }
 
-// leaving reports whether the worker is to leave.
+// leaving reports whether the worker has to leave.
 func (w *worker) leaving() bool { return w.member.Load() != wkMember }
 
 // halting reports whether the worker must not begin with another task. If so, it sees to it that pick asks again before it
@@ -125,7 +126,7 @@ func (w *worker) halting() bool {
 	return true
 }
 
-// fairNext makes the next look for work one of those that begin with fair.
+// fairNext makes the next look for work begin with fair.
 func (w *worker) fairNext() { w.tick += fairTick - 1 - w.tick%fairTick }
 
 // handOver gives all that is in the worker's queues to the others.

@@ -6,7 +6,7 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// stealOnce looks once into everybody's queue, of workers that have left too.
+// stealOnce looks once into the queue of each other worker, also of workers that have left.
 func (w *worker) stealOnce() *rt.Task {
 	ws := w.s.workers()
 	if len(ws) == 1 {
@@ -59,8 +59,7 @@ func (w *worker) stealFrom(v *worker) *rt.Task {
 	}
 }
 
-// stealNext takes what has been in somebody's next slot for the whole
-// time of grace.
+// stealNext takes a task that has been in another worker's next slot for the whole time of grace.
 func (w *worker) stealNext() *rt.Task {
 	for _, v := range w.s.workers() {
 		if v == w {

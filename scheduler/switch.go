@@ -8,9 +8,9 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// An action is what the successor does for its predecessor as the first thing
-// after the switch. It must not happen earlier: until then the predecessor still runs on its
-// stack, and whoever found it in a queue could resume it there.
+// An action is what the successor does for its predecessor, first of all after the switch. It must
+// not happen earlier, because until then the predecessor still runs on its stack, and a worker that
+// found it in a queue could resume it there.
 type action uint8
 
 const (

@@ -116,18 +116,20 @@ func (s *Scheduler) nextTimer() int64 {
 	return f
 }
 
-// timerGrace is how much later than due sysmon expires a timer. Workers that are awake are about to do so themselves, and with many
-// sleepers, sysmon would come between two of them all the time (BenchmarkSleepMany). Only if somebody sleeps is there
-// anybody to wake, and then it comes in time. The last but one to change is seen by the last:
+// timerGrace is how much later than due sysmon expires a timer. While every worker is awake it is
+// busyGrace, because workers expire timers themselves, and with many sleeping tasks sysmon would
+// interfere between two of them all the time (BenchmarkSleepMany). If a worker sleeps, the grace is
+// 0. Whichever of the three sides acts last sees the writes of the others:
 //
-//	arms, with first as the word            falls asleep                 sysmon
+//	arms a timer                            worker that falls asleep     sysmon
 //	A2 lower first                          W2 announce it               M1 store until, with the grace
-//	A3 load whether somebody sleeps;        G1 load first; kick sysmon   M2 load whether somebody sleeps, and first;
+//	A3 load whether a worker sleeps;        G1 load first; kick sysmon   M2 load whether a worker sleeps, and first;
 //	   kick sysmon, if it sleeps               if it sleeps longer          go on from M1 if that is sooner
 //	   longer, with the grace
 //
-// If A3 does not see the sleeper, W2 comes after A3 and so after A2: G1 sees the timer. And either G1 sees the until of
-// M1, or M2 sees the sleeper of W2. (Few timers just have no grace: there it may end with nobody telling sysmon.)
+// If A3 does not see the sleeping worker, W2 comes after A3 and so after A2, and G1 sees the timer.
+// And either G1 sees the until of M1, or M2 sees the sleeping worker of W2. If there are few timers
+// there is no grace, because the grace may end, with the last of many timers, unknown to sysmon.
 func (s *Scheduler) timerGrace() int64 {
 	if s.idle.Sleeping() != 0 || s.timers.Size() < manyTimers {
 		return 0
@@ -228,8 +230,8 @@ const (
 // to be counted: far beyond what waking a thread takes on a busy machine.
 const strandedAfter = int64(2 * time.Second)
 
-// watchStranded is the safety net under the sleep protocol: it counts work
-// that waits beside a sleeping worker while nobody searches. It repairs nothing.
+// watchStranded is the safety net under the sleep protocol. It counts work that waits beside a
+// sleeping worker while no worker searches. It repairs nothing.
 func (s *Scheduler) watchStranded(now int64) {
 	if s.idle.Sleeping() == 0 || !s.idle.NeedsWake() || s.pause.on.Load() || !s.visibleWork() {
 		s.sysmon.strandAt = 0

@@ -7,19 +7,22 @@ import (
 	"github.com/heddle-go/heddle/internal/taskpool"
 )
 
-// What a burst of tasks leaves behind is given back: sysmon ends the loop fibers and drops the descriptors that no worker has needed
-// for a while, and asks the workers for what only they may touch.
+// After a burst of tasks the scheduler gives back its memory. sysmon ends the loop fibers and drops
+// the descriptors that no worker has needed for a while, and asks the workers to give back what only
+// they may touch.
 //
-// A review says how much that is: what was idle at every moment since the review before. While nothing happens, reviews come
-// one window apart, so trimming begins one to two windows after the last burst. Between two reviews sysmon ends loop fibers in steps,
-// because ending one takes microseconds: in long steps that follow each other closely if all workers have slept since the
-// review before the last, otherwise in short ones that take a few per cent of a processor, and only half of what is
-// superfluous by each review.
+// A review finds what is superfluous: what was idle at every moment since the last review. While
+// nothing happens, reviews are one window apart, so trimming begins one to two windows after the last
+// burst. Between two reviews sysmon ends loop fibers in steps, because ending one takes microseconds.
+// If all workers have slept since the review before the last, the steps are long and follow each
+// other closely. Otherwise they are short and take a few per cent of a processor, and each review
+// gives back only half of what is superfluous.
 //
-// A pool in which bursts come regularly must not make the same loop fibers anew for each of them. So when many are made soon after many were
-// ended, the window doubles, until it is longer than the time between two bursts: then each window sees one, and nothing is superfluous.
+// A pool with regular bursts must not make the same loop fibers anew for each burst. So if many are
+// made soon after many were ended, the window doubles, until it is longer than the time between two
+// bursts. Then each window sees a burst, and nothing is superfluous.
 //
-// sysmon goes on ticking for this when all workers sleep, until everything that can be given back has been.
+// While all workers sleep, sysmon goes on ticking until it has given back all that it can.
 type trims struct {
 	review int64 // when the next review is due
 	window int64 // from one review to the next
@@ -62,7 +65,8 @@ var (
 	whileQuiet = pace{4000, int64(10 * time.Millisecond)}
 )
 
-// trim does what is due at now, and returns by when sysmon has to call it again although all workers sleep, or 0.
+// trim does what is due at the time now. It returns the time by which sysmon has to call it again
+// even if all workers sleep, or 0.
 func (s *Scheduler) trim(now int64) (next int64) {
 	t := &s.sysmon.trims
 	quiet := t.quiet && s.wakes.Load() == t.wakes && s.idle.Asleep()
@@ -116,9 +120,10 @@ func (s *Scheduler) reviewPools(now int64, quiet bool) {
 	t.made, t.had, t.all, t.gave = made, had, had == free, 0
 }
 
-// ask has the workers give back what only they may touch. burst says that there has been one, so that each may have something; without
-// that, only those that hold more than a little are asked. It reports whether any was. A worker is asked once for what it has
-// done; that it is woken does not count as a wake-up, or no window would be quiet.
+// ask asks the workers to give back what only they may touch, and reports whether it has asked any.
+// burst says that there was a burst, so each worker may hold something; without a burst ask passes
+// over the workers that hold little. It asks a worker only once about the same work. Waking a worker
+// for this does not count as a wake-up, because then no window would be quiet.
 //
 //	sysmon                              worker
 //	R1 store lean                       W2 announce that it sleeps

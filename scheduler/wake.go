@@ -1,6 +1,7 @@
 package scheduler
 
-// wakeOne wakes a sleeping worker if none searches, or else has those that are inside a call relieved (P2, P3).
+// wakeOne wakes a sleeping worker if no worker searches (P2, P3). If none sleeps, it has the workers
+// relieved that are inside a blocking call.
 func (s *Scheduler) wakeOne() {
 	if s.idle.NeedsWake() {
 		s.wakeOneSlow()
@@ -9,7 +10,7 @@ func (s *Scheduler) wakeOne() {
 
 func (s *Scheduler) wakeOneSlow() {
 	if s.pause.on.Load() {
-		return // Resume wakes everybody
+		return // Resume wakes all workers
 	}
 	if id, ok := s.idle.Claim(); ok {
 		s.wake(id)
