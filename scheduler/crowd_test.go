@@ -83,7 +83,7 @@ func TestCrowdedForksWakeNoWorker(t *testing.T) {
 		w := (*rt.Task)(c).Host().(*worker)
 		before := s.wakes.Load()
 		for range 1000 {
-			w.Hungry()
+			w.WakeThief()
 		}
 		require.Equal(t, before, s.wakes.Load())
 	}).Wait())

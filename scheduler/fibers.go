@@ -41,14 +41,14 @@ func (w *worker) newLoopFiber() *loopFiber {
 func (w *worker) takeFiber(pending *rt.Task) *fiber.Fiber {
 	w.handoff = pending
 	var l *loopFiber
-	if n := len(w.idleLoopers); n > 0 {
-		l = w.idleLoopers[n-1]
-		w.idleLoopers[n-1] = nil
-		w.idleLoopers = w.idleLoopers[:n-1]
+	if n := len(w.idleFibers); n > 0 {
+		l = w.idleFibers[n-1]
+		w.idleFibers[n-1] = nil
+		w.idleFibers = w.idleFibers[:n-1]
 	} else {
 		var ok bool
 		if l, ok = w.s.fiberPool.Get(); !ok {
-			w.needLooper = true
+			w.needFiber = true
 			return w.base
 		}
 	}
@@ -56,18 +56,18 @@ func (w *worker) takeFiber(pending *rt.Task) *fiber.Fiber {
 	return &l.Fiber
 }
 
-// keepLoopers is how many idle loop fibers a worker keeps to itself.
-const keepLoopers = 32
+// keepFibers is how many idle loop fibers a worker keeps to itself.
+const keepFibers = 32
 
 func (w *worker) keepFiber(l *loopFiber) {
-	if len(w.idleLoopers) == keepLoopers {
+	if len(w.idleFibers) == keepFibers {
 		// The older half, so that the lock is taken for many at once when many tasks end.
-		const half = keepLoopers / 2
-		w.s.fiberPool.Put(w.idleLoopers[:half]...)
-		w.idleLoopers = append(w.idleLoopers[:0], w.idleLoopers[half:]...)
-		clear(w.idleLoopers[half:keepLoopers])
+		const half = keepFibers / 2
+		w.s.fiberPool.Put(w.idleFibers[:half]...)
+		w.idleFibers = append(w.idleFibers[:0], w.idleFibers[half:]...)
+		clear(w.idleFibers[half:keepFibers])
 	}
-	w.idleLoopers = append(w.idleLoopers, l)
+	w.idleFibers = append(w.idleFibers, l)
 }
 
 // sleep pools the loopFiber and switches to to. When it returns, a worker has taken the loopFiber
@@ -75,7 +75,7 @@ func (w *worker) keepFiber(l *loopFiber) {
 func (l *loopFiber) sleep(w *worker, to *fiber.Fiber) { l.switchTo(w, actPool, to) }
 
 func (l *loopFiber) switchTo(w *worker, act action, to *fiber.Fiber) {
-	w.act, w.prevLooper = act, l
+	w.act, w.prevFiber = act, l
 	w.Fib.Store(to)
 	exchange(w.pinned, &l.Fiber, to)
 	if !l.Dying() {

@@ -119,7 +119,7 @@ func TestNobodyIsOwed(t *testing.T) {
 		<-done
 	}
 	require.NoError(t, s.Wait(within(t)))
-	testkit.Until(t, "nobody is owed", func() bool { return s.home.ReadyGoroutines.Load() == 0 })
+	testkit.Until(t, "no goroutine is owed a P", func() bool { return s.home.ReadyGoroutines.Load() == 0 })
 }
 
 // Wait returns when quiet is closed, whoever submits and is refused beside that.

@@ -178,18 +178,18 @@ func stolenExtra(f *rt.Frame) *rt.Extra {
 // another one, and what is private on this one is its running task's.
 func (w *worker) share(d *rt.Task) {
 	w.Expose(d)
-	w.Hungry()
+	w.WakeThief()
 }
 
-// Hungry implements rt.Host.
-func (w *worker) Hungry() {
+// WakeThief implements rt.Host.
+func (w *worker) WakeThief() {
 	if w.s.crowded(0) {
 		return
 	}
 	w.s.wakeOne()
 	if w.s.idle.Sleeping() != 0 {
-		// On behalf of those who still sleep, and whose requests this exposure has met:
-		// the next fork exposes again and wakes one more.
+		// The exposure has answered the requests of all workers, and some still sleep. So ask for
+		// them: the next fork then exposes again, and wakes one more.
 		w.Forks.Thief().Ask()
 	}
 }

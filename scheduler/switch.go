@@ -47,16 +47,16 @@ func (w *worker) commit() {
 			}
 		}
 	case actPool:
-		l := w.prevLooper
-		w.prevLooper = nil
+		l := w.prevFiber
+		w.prevFiber = nil
 		w.keepFiber(l)
 	case actTakeOver:
 		c := w.left
 		w.left = nil
 		c.asleep.Store(true) // (T3)
 	case actRetire:
-		l := w.prevLooper
-		w.prevLooper = nil
+		l := w.prevFiber
+		w.prevFiber = nil
 		w.s.fiberPool.Retire(l)
 	}
 }
@@ -231,7 +231,7 @@ func (w *worker) over(d *rt.Task) bool {
 		return false // there was a mark for an earlier dispatch
 	}
 	if w.ExposeWanted(d) {
-		w.Hungry()
+		w.WakeThief()
 	}
 	now := w.s.now()
 	w.expireTimers(now)

@@ -161,7 +161,7 @@ func (w *worker) trimOwn() {
 		w.runq.Trim()
 	}
 	const few = 4 * deque.DefaultCapacity
-	holds := len(w.idleLoopers) > 2 || w.Forks.Cap() > few || w.runq.Cap() > few || w.Keeps()
+	holds := len(w.idleFibers) > 2 || w.Forks.Cap() > few || w.runq.Cap() > few || w.Keeps()
 	if holds != w.holds.Load() {
 		w.holds.Store(holds)
 	}
@@ -173,8 +173,8 @@ const keepQueue = 1 << 16
 
 // giveBack gives back what the worker has pooled for itself. Called between two tasks.
 func (w *worker) giveBack() {
-	w.s.fiberPool.Put(w.idleLoopers...)
-	w.idleLoopers = nil
+	w.s.fiberPool.Put(w.idleFibers...)
+	w.idleFibers = nil
 	w.freeTasks = taskpool.List{}
 	w.Forget()
 }

@@ -122,7 +122,7 @@ func TestABurstIsGivenBack(t *testing.T) {
 		require.LessOrEqual(t, s.fiberPool.Len(), n, "idle fibers; a worker's base may sleep in a slot")
 		require.Zero(t, s.taskPool.Free(), "free descriptors")
 		for _, w := range s.workers() {
-			require.Empty(t, w.idleLoopers)
+			require.Empty(t, w.idleFibers)
 			require.Zero(t, w.freeTasks.Len())
 		}
 		require.LessOrEqual(t, runtime.NumGoroutine(), before+2*n+2, "goroutines")

@@ -54,39 +54,39 @@ type worker struct {
 
 // ownState is what only the goroutine touches that runs on the worker: a loop fiber, a task, or the base.
 type ownState struct {
-	base        *fiber.Fiber // the goroutine that the worker started as
-	act         action       // what commit has to do
-	prev        *rt.Task     // for this task
-	prevGen     uint32
-	prevPark    rt.Park
-	prevLooper  *loopFiber // or for this loopFiber
-	idleLoopers []*loopFiber
-	born        *loopFiber // whose body is about to begin
-	needLooper  bool       // the base is switched to for making a loopFiber, not for ending
-	handoff     *rt.Task   // what the loopFiber that is switched to has to run; nil: look for something
-	freeTasks   taskpool.List
-	rng         *rand.Rand
-	tick        uint32 // counts looks for work
-	nextRun     int    // dispatches of woken tasks from the next slot in a row
-	chain       chain
-	queueTurns  int    // of the worker's queue, since the injector had its last one
-	wish        wish   // see ParkFor
-	stale       int    // about how many entries of runq are stale, if dropped ones are left out of account
-	fairTurn    uint32 // counts the calls of pickFair
-	turns       turns  // of high and low tasks
-	dueRun      int    // dispatches of pickDue in a row
-	ringing     *timers.Batch
-	searching   bool // registered in idle.Set as a searcher
-	slice       preempt.Slice
-	readySince  int64 // when an outsider was first seen waiting for a P; 0: none is
-	owedLook    uint32
-	tid         int // of the thread that the worker was last seen on
-	bound       thread.Binding
-	roams       bool  // the thread may have changed in a call
-	live        int64 // tasks started less tasks ended here, not yet in Scheduler.live
-	n           counts
-	call        *spotCall // of the present or next call on the spot
-	left        *spotCall // that of the call from which the worker has just been taken
+	base       *fiber.Fiber // the goroutine that the worker started as
+	act        action       // what commit has to do
+	prev       *rt.Task     // for this task
+	prevGen    uint32
+	prevPark   rt.Park
+	prevFiber  *loopFiber // or for this loopFiber
+	idleFibers []*loopFiber
+	born       *loopFiber // whose body is about to begin
+	needFiber  bool       // the base is switched to for making a loopFiber, not for ending
+	handoff    *rt.Task   // what the loopFiber that is switched to has to run; nil: look for something
+	freeTasks  taskpool.List
+	rng        *rand.Rand
+	tick       uint32 // counts looks for work
+	nextRun    int    // dispatches of woken tasks from the next slot in a row
+	chain      chain
+	queueTurns int    // of the worker's queue, since the injector had its last one
+	wish       wish   // see ParkFor
+	stale      int    // about how many entries of runq are stale, if dropped ones are left out of account
+	fairTurn   uint32 // counts the calls of pickFair
+	turns      turns  // of high and low tasks
+	dueRun     int    // dispatches of pickDue in a row
+	ringing    *timers.Batch
+	searching  bool // registered in idle.Set as a searcher
+	slice      preempt.Slice
+	readySince int64 // when an outsider was first seen waiting for a P; 0: none is
+	owedLook   uint32
+	tid        int // of the thread that the worker was last seen on
+	bound      thread.Binding
+	roams      bool  // the thread may have changed in a call
+	live       int64 // tasks started less tasks ended here, not yet in Scheduler.live
+	n          counts
+	call       *spotCall // of the present or next call on the spot
+	left       *spotCall // that of the call from which the worker has just been taken
 }
 
 // toldState is what others write for the worker to read: thieves, Resize, sysmon, wakers and reliefs.
@@ -138,8 +138,8 @@ func (w *worker) serve() {
 	w.pin()
 	w.base = fiber.Adopt()
 	w.fairNext()
-	for w.needLooper = true; w.needLooper; {
-		w.needLooper = false
+	for w.needFiber = true; w.needFiber; {
+		w.needFiber = false
 		l := w.newLoopFiber() // Fib names it when it has entered the table of fibers: see IsCurrent
 		exchange(w.pinned, w.base, &l.Fiber)
 		w.commit()

@@ -42,7 +42,7 @@ func TestClaim(t *testing.T) {
 		require.True(t, s.StopSearch(), "it is the last searcher")
 	}
 	_, ok := s.Claim()
-	require.False(t, ok, "nobody sleeps")
+	require.False(t, ok, "no worker sleeps")
 }
 
 // A worker inside a call needs a wake-up, but cannot be claimed.

@@ -67,7 +67,7 @@ type Pool struct {
 func (p *Pool) Init(cfg Config) { p.cfg = cfg }
 
 // pollFor is how long a blocker that has become idle polls for the next call before it blocks,
-// if there is a P that nobody else wants: about twice what it takes to wake the worker that sleeps,
+// if there is a P that no worker needs: about twice what it takes to wake the worker that sleeps,
 // so that a task which makes one call after the other finds it polling
 // (BenchmarkBlocking/workers=2). Each time that it was in vain, the number of chances to leave out
 // doubles, to 63, and with workers that are not pinned, and cheaper to wake, to 1,023; it falls

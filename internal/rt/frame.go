@@ -100,7 +100,7 @@ func (w *Worker) Take(d *Task, f *Frame) (ok, pooled bool) {
 			ok = f.Claim()
 		}
 		if !w.Forks.Thief().Empty() {
-			w.Host.Hungry()
+			w.Host.WakeThief()
 		}
 		return ok, pooled
 	}

@@ -15,7 +15,7 @@ import (
 // alone is the host of a worker that has no other worker to wake.
 type alone struct{ Host }
 
-func (alone) Hungry() {}
+func (alone) WakeThief() {}
 
 // forks models a parent and some thieves. The parent forks two calls on worker 0, exposes as many
 // as a thief asks for, and joins in reverse order, as package parallel does. If migrates is set,

@@ -124,8 +124,8 @@ type Host interface {
 	// be made elsewhere. d may come back on another worker, also in the middle of a panic or Goexit
 	// of fn. If it does in the middle of a panic, the panic's value is a *task.PanicError.
 	Call(d *Task, fn func(), k *CallKind) bool
-	// Hungry tells the worker that the task has exposed frames, so that it wakes another worker.
-	Hungry()
+	// WakeThief wakes another worker, if that can help, because the task has exposed frames.
+	WakeThief()
 }
 
 // Scheduler is a task's scheduler, as any goroutine may call it.

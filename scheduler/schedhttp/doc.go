@@ -33,7 +33,7 @@
 // that reads too slowly gets the latest sample and misses the ones before; one that reads nothing
 // for 10 seconds is dropped.
 //
-// The page is for people who may see the process: it shows the names of tasks, and profiles show
+// The page is for people with access to the process: it shows the names of tasks, and profiles show
 // the names of functions. It shows no arguments and no memory. It has no passwords of its own; do
 // not offer it to the public.
 package schedhttp

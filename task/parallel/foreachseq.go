@@ -94,7 +94,7 @@ func (f *feed[T]) flush() bool {
 	if l.ended(c, at) {
 		return false
 	}
-	if offer(c); hungry(c) {
+	if offer(c); shouldSplit(c) {
 		if len(f.calls) == maxBatches {
 			for len(f.calls) > maxBatches/2 {
 				f.joinNewest()

@@ -170,7 +170,7 @@ func verify(c *task.Ctx, op string) {
 func push(d *rt.Task, x *rt.Frame) {
 	h := d.Host()
 	if d.Worker().PushFrame(d, x) {
-		h.Hungry()
+		h.WakeThief()
 	}
 	if d.Poll() {
 		h.Poll(d)

@@ -210,7 +210,7 @@ func runSpan(c *task.Ctx, s span) struct{} {
 		}
 		rest := length(lo, s.hi)
 		offer(c)
-		if rest > uint(s.grain) && (s.eager > 0 || hungry(c)) {
+		if rest > uint(s.grain) && (s.eager > 0 || shouldSplit(c)) {
 			mid := lo + int(rest/2)
 			right := s.p.split()
 			x := spans.Fork(c, span{l, right, mid, s.hi, s.grain, s.eager - 1})
@@ -267,9 +267,9 @@ func (l *loop) ended(c *task.Ctx, lo int) bool {
 	return false
 }
 
-// hungry reports whether the task should split its range, because it has nothing left that thieves
+// shouldSplit reports whether the task should split its range, because it has nothing left that thieves
 // could take.
-func hungry(c *task.Ctx) bool {
+func shouldSplit(c *task.Ctx) bool {
 	w := (*rt.Task)(c).Worker()
 	return w.Forks.PrivateLen() == 0 && w.Forks.Thief().Empty()
 }
@@ -291,7 +291,7 @@ func show(c *task.Ctx) {
 	d := (*rt.Task)(c)
 	w := d.Worker()
 	w.Expose(d)
-	w.Host.Hungry()
+	w.Host.WakeThief()
 }
 
 // step makes p handle [lo, hi), or a part of it, and returns the first index that is left. If p

@@ -166,7 +166,7 @@ func TestBarrier(t *testing.T) {
 	})
 }
 
-// TestMisuse calls operations wrongly, in ways that they can detect, and checks who waits under
+// TestMisuse calls operations wrongly, in ways that they can detect, and checks which task waits under
 // another task's Ctx.
 func TestMisuse(t *testing.T) {
 	var none context.Context
@@ -178,7 +178,7 @@ func TestMisuse(t *testing.T) {
 	eachOf(t, []int{2}, []flavour{tasks}, func(w *world) {
 		// A goroutine that passes a task's Ctx, or a context derived from it, blocks itself and not
 		// the task.
-		var e, countMeeting Event
+		var e, met Event
 		var its *task.Ctx
 		w.start(func(ctx context.Context) {
 			its = ctx.(*task.Ctx)
@@ -200,10 +200,10 @@ func TestMisuse(t *testing.T) {
 		}
 		// Another task that passes the Ctx parks itself, too.
 		w.start(func(context.Context) {
-			w.check(countMeeting.WaitContext(its) == nil, "the wait has ended early")
+			w.check(met.WaitContext(its) == nil, "the wait has ended early")
 		})
-		untilWaiting(&countMeeting.mu, &countMeeting.queue, 1)
-		countMeeting.Set()
+		untilWaiting(&met.mu, &met.queue, 1)
+		met.Set()
 		w.start(func(context.Context) {
 			err := new(Event).WaitContext(its)
 			w.check(errors.Is(err, context.Canceled), "%v", err)

@@ -166,8 +166,8 @@ func TestChanPairsAndQueues(t *testing.T) {
 		})
 		w.start(func(ctx context.Context) {
 			c := ctx.(*task.Ctx)
-			waitForCancel := NewChan[int](0)
-			x, y := waitForCancel.RecvCase(), waitForCancel.SendCase(1)
+			never := NewChan[int](0)
+			x, y := never.RecvCase(), never.SendCase(1)
 			for !over.IsSet() {
 				for range 2000 {
 					c.Yield()

@@ -408,12 +408,12 @@ func TestTimersOnRealTime(t *testing.T) {
 				for i := range 10 {
 					start := time.Now()
 					d := time.Duration(i) * 50 * time.Microsecond
-					waitForCancel := NewTimer(w.s, time.Hour)
-					index, err := selectAt(ctx, waitForCancel.C.RecvCase(), After(w.s, d).RecvCase())
+					never := NewTimer(w.s, time.Hour)
+					index, err := selectAt(ctx, never.C.RecvCase(), After(w.s, d).RecvCase())
 					if err != nil || index != 1 || time.Since(start) < d {
 						w.errorf("Select: %d, %v", index, err)
 					}
-					if !waitForCancel.Stop() {
+					if !never.Stop() {
 						w.errorf("Stop of a pending timer")
 					}
 					if err := task.Sleep(ctx, d); err != nil {
