@@ -30,7 +30,7 @@ func TestNewestChildFirst(t *testing.T) {
 // A line of tasks, each of which starts two, goes down before it goes along: the newest child's newest child comes before the
 // elder siblings.
 func TestNewestChildGoesDeep(t *testing.T) {
-	s := open(t, 1)
+	s := open(t, 1, calmly...)
 	const depth = scheduler.ChainLook / 2 // the clock is not looked at
 	var got []int
 	var node func(c *task.Ctx, level int)

@@ -19,11 +19,15 @@ import (
 	"github.com/heddle-go/heddle/task/tsync"
 )
 
+// calmly are options for tests of the order in which tasks run: no task is asked to give way, however
+// slow the machine is.
+var calmly = []scheduler.Option{scheduler.WithQuantum(scheduler.MaxQuantum), scheduler.WithStallAfter(0)}
+
 // A task that joins one that has not begun has it run next, before all that is queued, and goes on when that has ended.
 func TestWaitRunsTheTaskNext(t *testing.T) {
 	for name, under := range waits {
 		t.Run(name, func(t *testing.T) {
-			s := open(t, 1)
+			s := open(t, 1, calmly...)
 			var got []int
 			root := s.Go(func(c *task.Ctx) {
 				ctx, cancel := under(c)
@@ -65,7 +69,7 @@ var waits = map[string]func(c *task.Ctx) (context.Context, context.CancelFunc){
 func TestFutureWaitRunsTheTaskNext(t *testing.T) {
 	for name, under := range waits {
 		t.Run(name, func(t *testing.T) {
-			s := open(t, 1)
+			s := open(t, 1, calmly...)
 			var got []int
 			root := s.Go(func(c *task.Ctx) {
 				ctx, cancel := under(c)
@@ -93,7 +97,7 @@ func TestFutureWaitRunsTheTaskNext(t *testing.T) {
 
 // The wait for the latest members of a group does so too, for the task that made it.
 func TestWaitsRunTheirTasksNext(t *testing.T) {
-	s := open(t, 1)
+	s := open(t, 1, calmly...)
 	var got []int
 	root := s.Go(func(c *task.Ctx) {
 		for i := range 10 {

@@ -148,7 +148,7 @@ func TestTurnsBetweenLevels(t *testing.T) {
 
 // On a worker that becomes free, high tasks come first and low ones last, each in the order in which they came.
 func TestLevelsInOrder(t *testing.T) {
-	s := open(t, 1, scheduler.WithStallAfter(0))
+	s := open(t, 1, calmly...)
 	var got []task.Level
 	root := s.Go(func(c *task.Ctx) {
 		for range highInARow { // as many as in a row, so that the order is exact
