@@ -25,36 +25,52 @@ type loopFiber struct {
 // loopFiber in w.born. A function value for each loopFiber would be another object that each waiting
 // task keeps alive.
 //
-// The garbage collector walks the stacks of all tasks that wait, and pays for each frame. So between
-// iter.Pull and a task's function there are two frames, and both are needed: loop recovers a panic of the
-// function, which ends loop; and the body catches a Goexit, which cannot be stopped.
+// The garbage collector walks the stacks of all tasks that wait, and pays for each frame. A task's
+// function gets what these frames leave of the 2 KB that a goroutine begins with. So between
+// iter.Pull and a task's function there are two small frames, and both are needed: that of loop
+// recovers a panic of the function, which ends loop; and that of the body catches a Goexit, which
+// cannot be stopped.
 //
 // With a nil yield, the body goes on with the loop of w.born inside a deferred call: see goexit.
 func (w *worker) loopBody() func(yield func(struct{}) bool) {
 	return func(yield func(struct{}) bool) {
-		l := w.born
+		p := progress{l: w.born, nested: yield == nil}
+		defer p.leftBody()
 		w.born = nil
-		if yield != nil {
-			defer l.End()
-		}
-		var cur *rt.Task // the last fresh task of this stack
-		over := false
-		defer func() {
-			if over {
-				return
-			}
-			if why, _ := rt.Unwinding(0); why != rt.Exiting {
-				l.fault(cur, recover())
-			}
-			l.goexit(cur)
-		}()
-		if yield == nil || l.begin(yield) {
-			for l.loop(&cur) {
-				l.endTask(cur)
+		if yield == nil || p.l.begin(yield) {
+			for p.loop(); p.failed; p.loop() {
+				p.failed = false
+				p.l.endTask(p.cur)
 			}
 		}
-		over = true
+		p.over = true
 	}
+}
+
+// A progress says how far the body of a loopFiber has come, for its deferred calls. It is on the
+// fiber's stack, so that a pooled fiber does not pay for it.
+type progress struct {
+	l       *loopFiber
+	cur     *rt.Task // the last fresh task of this stack
+	nested  bool     // the body runs inside a deferred call: see goexit
+	calling bool     // cur's function
+	failed  bool     // cur's function has panicked
+	over    bool     // the body returns
+}
+
+// leftBody is the deferred call of the body. There is only one, because each takes a part of the
+// frame. So leftBody itself defers End: a second Goexit, during goexit, must not pass it.
+func (p *progress) leftBody() {
+	if !p.nested {
+		defer p.l.End()
+	}
+	if p.over {
+		return
+	}
+	if why, _ := rt.Unwinding(0); why != rt.Exiting {
+		p.l.fault(p.cur, recover())
+	}
+	p.l.goexit(p.cur)
 }
 
 // begin is the first thing that the fiber does, on the worker that has made it. It reports false if the
@@ -70,25 +86,50 @@ func (l *loopFiber) begin(yield func(struct{}) bool) bool {
 	return true
 }
 
-// loop runs tasks until the fiber has to end, and returns false. If the worker quits, loop sleeps until
-// the reaper ends the fiber. If the function of a fresh task panics, loop returns true: the failure is in
-// the task's Extra, and the caller calls endTask and then loop again. loop stores each fresh task in *cur.
+// loop runs tasks until the fiber has to end. If the function of a fresh task panics, loop returns
+// with p.failed set: the failure is in the task's Extra, and the caller calls endTask and then loop
+// again.
 //
-// A Goexit passes through, and *cur ends by it. A Goexit during which a deferred call panicked passes
+// A Goexit passes through, and p.cur ends by it. A Goexit during which a deferred call panicked passes
 // through as well, although loop recovers that panic. What recover returns does not tell the two apart:
 // see rt.Unwinding.
-func (l *loopFiber) loop(cur **rt.Task) (failed bool) {
-	calling := false // a task's function
-	defer func() {
-		if !calling {
-			return
+func (p *progress) loop() {
+	defer p.leftLoop()
+	for p.next() {
+		switch fn := p.cur.Fn().(type) {
+		case func(*task.Ctx):
+			p.cur.SetFn(nil) // what only the function holds may go before it returns, as after a go statement
+			fn((*task.Ctx)(p.cur))
+		case *rt.Frame:
+			fn.Body.RunStolen(p.cur)
+		case rt.Runner:
+			fn.Run(p.cur)
 		}
-		if why, _ := rt.Unwinding(0); why == rt.Exiting {
-			return
-		}
-		(*cur).NeedExtra().Err = panicErrorOf(recover())
-		failed = true
-	}()
+		p.calling = false
+		p.l.endTask(p.cur)
+	}
+}
+
+// leftLoop is the deferred call of loop.
+func (p *progress) leftLoop() {
+	if !p.calling {
+		return
+	}
+	p.calling = false
+	if why, _ := rt.Unwinding(0); why == rt.Exiting {
+		return
+	}
+	p.cur.NeedExtra().Err = panicErrorOf(recover())
+	p.failed = true
+}
+
+// next finds the fresh task that runs next on the fiber, and stores it in p.cur. Meanwhile the
+// worker may go on with other fibers, and this one sleeps. next reports false if the fiber has to
+// end. If the worker quits, the fiber sleeps until the reaper ends it.
+//
+//go:noinline
+func (p *progress) next() bool {
+	l := p.l
 	for {
 		w := l.w
 		d := w.handoff
@@ -99,7 +140,7 @@ func (l *loopFiber) loop(cur **rt.Task) (failed bool) {
 		switch {
 		case d == nil: // quit
 			l.sleep(w, w.base)
-		case d.Fib() != nil:
+		case d.Fib() != nil: // it was suspended
 			w.begin(d)
 			l.sleep(w, d.Fib())
 		case w.skips(d):
@@ -108,24 +149,12 @@ func (l *loopFiber) loop(cur **rt.Task) (failed bool) {
 		default:
 			w.Fib.Store(&l.Fiber)
 			w.begin(d)
-			*cur = d
 			l.Data = unsafe.Pointer(d)
-			calling = true
 			if x := d.Extra(); x.HasContext() {
 				setLabels(d, x)
 			}
-			switch fn := d.Fn().(type) {
-			case func(*task.Ctx):
-				d.SetFn(nil) // what only the function holds may go before it returns, as after a go statement
-				fn((*task.Ctx)(d))
-			case *rt.Frame:
-				fn.Body.RunStolen(d)
-			default:
-				fn.(rt.Runner).Run(d)
-			}
-			calling = false
-			l.endTask(d)
-			continue
+			p.cur, p.calling = d, true
+			return true
 		}
 		if l.Dying() {
 			return false

@@ -157,7 +157,7 @@ func (w *queued) wait() error {
 		d := w.Task()
 		*w = queued{}
 		if !queuedPool.Keep(d, w) {
-			queuedPool.Share(w)
+			queuedPool.Share(d, w)
 		}
 	}
 	return err

@@ -43,18 +43,18 @@ func (p *Pool[S]) Made() uint64 { return p.made.Load() }
 
 // Get returns an idle fiber, which the caller has to switch to, if there is one.
 func (p *Pool[S]) Get() (s S, ok bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	n := len(p.idle)
-	if n == 0 {
+	p.mu.Lock() // without a deferred Unlock, which needs more stack: the caller is about to park
+	if n := len(p.idle); n == 0 {
 		p.wanted = true
-		return s, false
+	} else {
+		var none S
+		s, p.idle[n-1] = p.idle[n-1], none
+		p.idle = p.idle[:n-1]
+		p.low = min(p.low, n-1)
+		ok = true
 	}
-	var none S
-	s, p.idle[n-1] = p.idle[n-1], none
-	p.idle = p.idle[:n-1]
-	p.low = min(p.low, n-1)
-	return s, true
+	p.mu.Unlock()
+	return s, ok
 }
 
 // Put takes idle fibers, which sleep.

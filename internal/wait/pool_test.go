@@ -31,14 +31,15 @@ func TestPoolKeepsByWorker(t *testing.T) {
 	require.False(t, p.Keep(a, &pooled{id: maxPooled}), "one more than a worker keeps")
 	require.True(t, p.Keep(b, &pooled{id: -1}), "the workers count together")
 	require.Equal(t, -1, p.Get(b).id)
-	require.Zero(t, *p.Get(b), "a task gets the element of another worker")
+	require.Zero(t, p.Get(b).id, "a task gets the element of another worker")
 	for id := maxPooled - 1; id >= 0; id-- {
 		e := p.Get(a)
 		require.Equal(t, id, e.id)
 		require.Zero(t, e.Links, "element %d is still in a list", id)
 	}
-	require.Zero(t, *p.Get(a), "a worker has more than it kept")
 	require.True(t, p.Keep(a, &pooled{id: 1}), "what a worker gave back still counts")
+	require.Equal(t, 1, p.Get(a).id)
+	require.Zero(t, p.Get(a).id, "a worker has more than it kept")
 }
 
 // Goroutines, and tasks of workers with a high index, have nothing of their own.
@@ -50,17 +51,58 @@ func TestPoolKeepsNothingForOthers(t *testing.T) {
 	}
 }
 
-// What is shared is for all. A sync.Pool may lose it, so the test shares until some element comes
-// back.
+// What goroutines share is for all of them. A sync.Pool may lose it, so the test shares until some
+// element comes back.
 func TestPoolShares(t *testing.T) {
 	var p Pool[pooled]
-	for _, d := range []*rt.Task{nil, taskAt(0), taskAt(maxPools)} {
+	for _, d := range []*rt.Task{nil, taskAt(maxPools)} {
 		for tries := 0; ; tries++ {
 			require.Less(t, tries, 1000, "no shared element comes back")
-			p.Share(&pooled{id: 1})
+			p.Share(nil, &pooled{id: 1})
 			if p.Get(d).id == 1 {
 				break
 			}
 		}
 	}
+}
+
+// What one worker keeps too much of goes to another, all at once.
+func TestPoolSharesBundles(t *testing.T) {
+	var p Pool[pooled]
+	a, b := taskAt(0), taskAt(1)
+	for tries := 0; ; tries++ {
+		require.Less(t, tries, 1000, "no bundle comes back")
+		for id := 1; ; id++ {
+			if e := (&pooled{id: id}); !p.Keep(a, e) {
+				p.Share(a, e)
+				require.Same(t, e, p.Get(a), "a worker keeps the last one")
+				require.Nil(t, p.workers[0].free.First, "a worker keeps what it has shared")
+				break
+			}
+		}
+		if got := p.Get(b).id; got != 0 {
+			require.Equal(t, maxPooled, got)
+			break
+		}
+		p.workers[1].bundle = bundle[pooled]{} // new ones
+	}
+	for id := maxPooled - 1; id > 0; id-- {
+		require.Equal(t, id, p.Get(b).id)
+	}
+	require.Zero(t, p.workers[1].n)
+}
+
+// New elements come several at a time, and each of them only once.
+func TestPoolAllocatesSeveral(t *testing.T) {
+	var p Pool[pooled]
+	d := taskAt(0)
+	seen := map[*pooled]bool{}
+	for range 3 * atATime {
+		e := p.Get(d)
+		require.Zero(t, *e)
+		require.False(t, seen[e])
+		seen[e] = true
+	}
+	require.Zero(t, p.workers[0].n)
+	require.Nil(t, p.workers[0].free.First)
 }

@@ -5,7 +5,8 @@ import (
 	"iter"
 	"math"
 	"reflect"
-	"sync"
+	"slices"
+	"sync/atomic"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/list"
@@ -35,7 +36,7 @@ type Chan[T any] struct {
 	// stands in the other.
 	recvq, sendq queue[T]
 	// kept holds one waiter for each direction, which stays with the channel between waits. See
-	// ownWaiter.
+	// waiter.
 	kept    [2]atomicx.Relaxed[waiter[T]]
 	usage   [2]usage
 	pairing pairing
@@ -85,16 +86,42 @@ func NewChan[T any](capacity int) *Chan[T] {
 	return ch
 }
 
-// pools maps each T, as a reflect.Type, to its *pool[T].
-var pools sync.Map
+// pools holds the pool of each element type that a task has waited with. A program has few such
+// types, and a channel looks only once, so the list is searched from its beginning. A map's lookup
+// would take more of the stack than a task that is about to park should need: see ARCHITECTURE.md,
+// "Stacks".
+var pools atomic.Pointer[[]typedPool]
+
+type typedPool struct {
+	elem reflect.Type
+	pool any // a *pool[T]
+}
 
 func poolOf[T any]() *pool[T] {
 	t := reflect.TypeFor[T]()
-	p, ok := pools.Load(t)
-	if !ok {
-		p, _ = pools.LoadOrStore(t, new(pool[T]))
+	old := pools.Load()
+	if old != nil {
+		for i := range *old {
+			if (*old)[i].elem == t {
+				return (*old)[i].pool.(*pool[T])
+			}
+		}
 	}
-	return p.(*pool[T])
+	return addPool[T](t, old)
+}
+
+//go:noinline
+func addPool[T any](t reflect.Type, old *[]typedPool) *pool[T] {
+	p := new(pool[T])
+	var list []typedPool
+	if old != nil {
+		list = slices.Clone(*old)
+	}
+	list = append(list, typedPool{t, p})
+	if !pools.CompareAndSwap(old, &list) {
+		return poolOf[T]()
+	}
+	return p
 }
 
 // Send sends v. It waits until a receiver takes v or the buffer has room for v, parking the calling
@@ -143,36 +170,11 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 			}
 		}
 	}
-	ch.lock()
-	if ch.closed {
-		ch.mu.Unlock()
-		panicClosed("Send")
-	}
-	if w := ch.receiver(nil); w != nil {
-		w.v, w.ok = v, true
-		ch.countMeeting(w, own)
-		ch.mu.Unlock()
-		w.wake(d)
+	if ch.sendNow(d, v, own) {
 		return nil
 	}
-	if ch.n < len(ch.buf) {
-		ch.put(v)
-		ch.mu.Unlock()
-		return nil
-	}
-	if ch.over != nil {
-		ch.over.push(v)
-		ch.mu.Unlock()
-		return nil
-	}
-	var w *waiter[T]
-	if own {
-		w = ch.ownWaiter(d, sending)
-	}
-	if w == nil {
-		w = ch.waiter(ctx, d, sending, own)
-	}
-	w.v, w.Reason = v, rt.WaitSend
+	w := ch.waiter(ctx, d, sending, own)
+	w.v = v
 	ch.sendq.Push(w)
 	ch.mu.Unlock()
 	var (
@@ -242,36 +244,10 @@ func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
 			}
 		}
 	}
-	ch.lock()
-	if ch.n > 0 {
-		v = ch.get()
-		w := ch.refill()
-		ch.mu.Unlock()
-		if w != nil {
-			w.wake(d)
-		}
-		return v, true, nil
+	if v, ok, done := ch.recvNow(d, own); done {
+		return v, ok, nil
 	}
-	if w := ch.sender(nil); w != nil {
-		v = w.v
-		w.ok = true
-		ch.countMeeting(w, own)
-		ch.mu.Unlock()
-		w.wake(d)
-		return v, true, nil
-	}
-	if ch.closed {
-		ch.mu.Unlock()
-		return v, false, nil
-	}
-	var w *waiter[T]
-	if own {
-		w = ch.ownWaiter(d, receiving)
-	}
-	if w == nil {
-		w = ch.waiter(ctx, d, receiving, own)
-	}
-	w.Reason = rt.WaitRecv
+	w := ch.waiter(ctx, d, receiving, own)
 	ch.recvq.Push(w)
 	ch.mu.Unlock()
 	if !own {
@@ -388,6 +364,68 @@ func (ch *Chan[T]) All(ctx context.Context) iter.Seq[T] {
 	}
 }
 
+// sendNow sends v if it can do so without waiting, and reports whether it did. If not, it returns
+// with mu held. d is the calling task, or nil for a goroutine, and own says that it calls under its
+// own Ctx. Send does not contain this code, and Recv not that of recvNow, because their frames stay
+// on the stack while the task is parked.
+//
+//go:noinline
+func (ch *Chan[T]) sendNow(d *rt.Task, v T, own bool) bool {
+	ch.lock()
+	if ch.closed {
+		ch.mu.Unlock()
+		panicClosed("Send")
+	}
+	if w := ch.receiver(nil); w != nil {
+		w.v, w.ok = v, true
+		ch.countMeeting(w, own)
+		ch.mu.Unlock()
+		w.wake(d)
+		return true
+	}
+	if ch.n < len(ch.buf) {
+		ch.put(v)
+		ch.mu.Unlock()
+		return true
+	}
+	if ch.over != nil {
+		ch.over.push(v)
+		ch.mu.Unlock()
+		return true
+	}
+	return false
+}
+
+// recvNow receives a value if it can do so without waiting, or finds the channel closed: then done
+// is true. If not, it returns with mu held. d and own are as for sendNow.
+//
+//go:noinline
+func (ch *Chan[T]) recvNow(d *rt.Task, own bool) (v T, ok, done bool) {
+	ch.lock()
+	if ch.n > 0 {
+		v = ch.get()
+		w := ch.refill()
+		ch.mu.Unlock()
+		if w != nil {
+			w.wake(d)
+		}
+		return v, true, true
+	}
+	if w := ch.sender(nil); w != nil {
+		v = w.v
+		w.ok = true
+		ch.countMeeting(w, own)
+		ch.mu.Unlock()
+		w.wake(d)
+		return v, true, true
+	}
+	if ch.closed {
+		ch.mu.Unlock()
+		return v, false, true
+	}
+	return v, false, false
+}
+
 // The caller of each function below holds mu. If the function returns a waiter, the caller must
 // wake it after unlocking mu.
 
@@ -501,44 +539,46 @@ func (q *queue[T]) claim(self *selection) *waiter[T] {
 	return nil
 }
 
-// ownWaiter returns the waiter that the channel keeps for the task d in the direction dir, or nil
-// if it keeps none for d. The caller is d, under its own Ctx.
+// waiter returns a waiter for a wait by d in the direction dir. own says that ctx is d's own Ctx.
 //
-// Each direction keeps a waiter for one task, at first the task that used the direction first.
-// Since d calls, d does not wait, so its waiter is free; for any other task the channel could not
-// know that without asking. The kept waiter spares the usual case, one task at each end, the pool.
-// When enough other tasks have waited, the waiter is replaced by one for a task that still comes
-// (see waiter). Waiters are kept only for waits under the task's own Ctx, because the end of a
-// derived context may come late and must not find the next wait.
-func (ch *Chan[T]) ownWaiter(d *rt.Task, dir direction) *waiter[T] {
-	w := ch.kept[dir].Load()
-	if w == nil || w.of != d {
-		return nil
-	}
-	ch.usage[dir].misses = 0
-	return w // it is prepared already, because each of its waits is of the same kind
-}
-
-// waiter returns a waiter for a wait by d in the direction dir, if ownWaiter has returned nil. own
-// says that ctx is d's own Ctx. If enough other tasks have waited since the last wait with the kept
-// waiter, waiter keeps a new one for d.
+// Each direction keeps a waiter for one task, at first for the task that has used the direction
+// for a while. Since that task calls, it does not wait, so its waiter is free; for any other task
+// the channel could not know that without asking. The kept waiter spares the usual case, one task
+// at each end, the pool. When enough other tasks have waited since, the waiter is replaced by one
+// for a task that still comes. Waiters are kept only for waits under the task's own Ctx, because
+// the end of a derived context may come late and must not find the next wait.
+//
+// waiter is not compiled into its callers, because their frames stay on the stack while the task is
+// parked.
+//
+//go:noinline
 func (ch *Chan[T]) waiter(ctx context.Context, d *rt.Task, dir direction, own bool) *waiter[T] {
+	u := &ch.usage[dir]
+	if own {
+		if w := ch.kept[dir].Load(); w != nil && w.of == d {
+			u.misses = 0
+			return w // it is prepared already, because each of its waits is of the same kind
+		}
+	}
+	ch.pairing.n = 0
 	if ch.pool == nil {
 		ch.pool = poolOf[T]()
 	}
-	ch.pairing.n = 0
-	u := &ch.usage[dir]
 	u.misses++
 	if own && u.misses > max(u.limit, keepAfter) {
 		u.misses, u.limit = 0, max(2*u.limit, firstLimit)
 		w := &waiter[T]{at: ch, of: d, index: int(dir)}
 		w.Prepare(ctx, d)
-		w.Reason = [...]rt.WaitReason{receiving: rt.WaitRecv, sending: rt.WaitSend}[dir]
+		w.Reason = waitReasons[dir]
 		ch.kept[dir].Store(w)
 		return w
 	}
-	return ch.pool.take(ctx, d, ch)
+	w := ch.pool.take(ctx, d, ch)
+	w.Reason = waitReasons[dir]
+	return w
 }
+
+var waitReasons = [...]rt.WaitReason{receiving: rt.WaitRecv, sending: rt.WaitSend}
 
 // withdraw implements owner.
 //

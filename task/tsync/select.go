@@ -392,7 +392,7 @@ func (s *selection) free(d *rt.Task) {
 	}
 	s.order, s.poll, s.help = s.order[:0], s.poll[:0], nil
 	if !selections.Keep(d, s) {
-		selections.Share(s)
+		selections.Share(d, s)
 	}
 }
 

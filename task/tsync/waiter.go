@@ -25,7 +25,7 @@ type waiter[T any] struct {
 	// Only channels use these.
 	sel   *selection // the select that w is a case of, or nil
 	index int        // index of the case, or the direction of a kept waiter
-	of    *rt.Task   // the task for which the channel keeps w, or nil; see Chan.ownWaiter
+	of    *rt.Task   // the task for which the channel keeps w, or nil; see Chan.waiter
 }
 
 // An owner has queues of waiters and the lock that guards them.
@@ -101,8 +101,8 @@ func (p *pool[T]) put(w *waiter[T]) {
 	}
 	w.reset()
 	w.at = nil
-	if !p.waiters.Keep(w.Task(), w) {
-		p.waiters.Share(w)
+	if d := w.Task(); !p.waiters.Keep(d, w) {
+		p.waiters.Share(d, w)
 	}
 }
 

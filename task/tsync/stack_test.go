@@ -1,0 +1,94 @@
+//go:build amd64 && !race && !heddle_model
+
+// Other processors, the race detector and the explored builds have larger frames.
+
+package tsync_test
+
+import (
+	"runtime"
+	"runtime/metrics"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/internal/testkit"
+	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/task/tsync"
+)
+
+// stacks returns the bytes of all goroutines' stacks.
+func stacks() int {
+	s := []metrics.Sample{{Name: "/memory/classes/heap/stacks:bytes"}}
+	metrics.Read(s)
+	return int(s[0].Value.Uint64())
+}
+
+// A goroutine begins with a stack of 2 KB, and the runtime doubles it when a call does not fit. A
+// task that waits keeps its stack, so what heddle itself needs, below and above the task's function,
+// must leave most of the 2 KB to that function. Here the function and its callees have frames of
+// some 250 bytes. Select and a Group's Go need more: see "Stacks" in ARCHITECTURE.md.
+func TestAWaitingTaskFitsIntoASmallStack(t *testing.T) {
+	const n = 2000
+	var (
+		ch     = tsync.NewChan[int](0)
+		sendCh = tsync.NewChan[int](0)
+		mu     tsync.Mutex
+		rw     tsync.RWMutex
+		wg     tsync.WaitGroup
+		sem    = tsync.NewSemaphore(1)
+		event  tsync.Event
+	)
+	sem.TryAcquire(1)
+	mu.Lock()
+	rw.Lock()
+	wg.Add(1)
+	for _, op := range []struct {
+		name string
+		wait func(c *task.Ctx)
+	}{
+		{"Park", func(c *task.Ctx) { _ = c.Park() }},
+		{"Sleep", func(c *task.Ctx) { _ = c.Sleep(time.Hour) }},
+		{"Recv", func(c *task.Ctx) { _, _, _ = ch.Recv(c) }},
+		{"Send", func(c *task.Ctx) { _ = sendCh.Send(c, 1) }},
+		{"Lock", func(c *task.Ctx) { _ = mu.LockContext(c) }},
+		{"RLock", func(c *task.Ctx) { _ = rw.RLockContext(c) }},
+		{"WaitGroup", func(c *task.Ctx) { _ = wg.WaitContext(c) }},
+		{"Semaphore", func(c *task.Ctx) { _ = sem.Acquire(c, 1) }},
+		{"Event", func(c *task.Ctx) { _ = event.WaitContext(c) }},
+		{"Wait", func(c *task.Ctx) {
+			_ = c.Go(func(c *task.Ctx) { _ = c.Park() }).WaitContext(c)
+		}},
+	} {
+		t.Run(op.name, func(t *testing.T) {
+			s, err := scheduler.New(scheduler.WithWorkers(2))
+			require.NoError(t, err)
+			runtime.GC()
+			before := stacks()
+			var all sync.WaitGroup
+			var begun atomic.Int64
+			for range n {
+				all.Add(1)
+				s.Go(func(c *task.Ctx) {
+					defer all.Done()
+					begun.Add(1)
+					var frame [16]int
+					frame[c.Worker()%16]++
+					op.wait(c)
+					runtime.KeepAlive(&frame)
+				})
+			}
+			testkit.Until(t, "all wait", func() bool {
+				st := s.Stats()
+				return begun.Load() == n && st.Sleeping == st.Workers && st.Queued == 0
+			})
+			tasks := int(s.Stats().Spawned)
+			require.Less(t, (stacks()-before)/tasks, 2560, "bytes a task; less than a fifth may have grown")
+			require.NoError(t, s.Close())
+			all.Wait()
+		})
+	}
+}
