@@ -80,6 +80,9 @@ type config struct {
 	blocking   int
 	clock      Clock
 
+	latencies    LatencyMode // 0: none
+	latencyNames int         // 0: none
+
 	queueLimit  int // 0: none
 	queuePolicy QueuePolicy
 }
@@ -246,6 +249,9 @@ func newConfig(opts []Option) (config, error) {
 		if err := o.apply(&c); err != nil {
 			return c, err
 		}
+	}
+	if c.latencyNames != 0 && c.latencies == 0 {
+		return c, fmt.Errorf("scheduler: WithLatenciesByName(%d) without WithLatencies: want both", c.latencyNames)
 	}
 	switch {
 	case c.workers == 0:

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
@@ -15,14 +16,25 @@ type Stats struct {
 	Sleeping int  // of those, how many sleep
 	Paused   bool // [Scheduler.Pause] is in force, or waits for the workers
 
-	Spawned               uint64 // tasks accepted
-	Finished              uint64 // tasks ended, in whatever way
-	Queued                int    // tasks in queues at about this moment
-	QueuedHigh, QueuedLow int    // of those, how many are high and low ones; workers have none of these
+	Spawned  uint64 // tasks accepted
+	Finished uint64 // tasks ended, in whatever way
+
+	// Tasks by state at about this moment. Exact while all workers sleep.
+	Live                  int // tasks accepted and not ended
+	Running               int // of those, how many are on workers
+	Queued                int // how many are in queues
+	Waiting               int // and how many wait for something else than a worker
+	QueuedHigh, QueuedLow int // of those in queues, how many are high and low ones; workers have none of these
+	QueuedShared          int // and how many are normal ones that are in the queue of all workers, not in one worker's
 
 	Timers       int // pending timers, of sleeping and delayed tasks and of package tsync
 	CallsRunning int // functions of [task.Ctx.Blocking] under way on goroutines of their own
 	CallsQueued  int // such functions that wait for their turn, by WithBlockingLimit
+	Blockers     int // goroutines that there are for such functions
+	IdleBlockers int // of those, how many are spare
+
+	// Of submissions from outside.
+	Refused uint64 // refused, because the scheduler was shut down or closed
 
 	// Of submissions from outside, with [WithQueueLimit].
 	Delayed   uint64 // had to wait, for room (Block) or for the task's end (CallerRuns)
@@ -48,6 +60,9 @@ type Stats struct {
 	// be 0. If it is not, please report that.
 	Stranded uint64
 
+	// Latencies has distributions of what is in between. It is nil without [WithLatencies].
+	Latencies *Latencies
+
 	// PerWorker has the workers by index. After a Resize to fewer workers it still has those that left.
 	PerWorker []WorkerStats
 }
@@ -58,7 +73,12 @@ type WorkerStats struct {
 	Finished   uint64    // tasks that ended on it
 	Stolen     uint64    // tasks that it stole
 	Queued     int       // tasks in its queue
+	Forks      int       // calls that were forked on it and that other workers can take
 	Task       task.Task // the task that it runs at this moment, or the zero Task
+
+	// Busy is how long it has been awake, to run tasks or to look for some, and Idle how long it has
+	// slept because there were none, or during a pause. After it has left, by Resize, neither grows.
+	Busy, Idle time.Duration
 }
 
 // counts are a worker's own counters.

@@ -52,6 +52,7 @@ var arrows = map[string][]string{
 	"internal/taskpool":  {"internal/rt"},
 	"internal/timers":    {"internal/rt", "internal/atomicx", "internal/prefetch"},
 	"internal/idle":      {"internal/atomicx"},
+	"internal/histogram": {},
 	"internal/thread":    {},
 	"internal/inject":    {"internal/wait", "internal/taskpool", "internal/list", "internal/rt", "internal/atomicx"},
 	"internal/fiberpool": {"internal/fiber", "internal/atomicx"},
