@@ -80,6 +80,7 @@ type config struct {
 	blocking   int
 	clock      Clock
 
+	observer     Observer
 	latencies    LatencyMode // 0: none
 	latencyNames int         // 0: none
 

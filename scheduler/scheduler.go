@@ -31,6 +31,7 @@ type Scheduler struct {
 	cpus   []int // workers are bound to these; nil without CPUs pinning
 	start  time.Time
 	mon    *preempt.Monitor
+	look   *look         // nil without WithLatencies and WithObserver
 	quiet  chan struct{} // closed when all tasks have ended and none can come
 	closed chan struct{} // closed when nothing of the scheduler is left
 
@@ -115,6 +116,10 @@ func newScheduler(cfg config) (s *Scheduler, err error) {
 		closed: make(chan struct{}),
 	}
 	s.phase.Store(phaseOpen)
+	s.look = newLook(&cfg)
+	if s.look != nil && s.look.mode != 0 {
+		s.sysmon.ringing.Late = &s.sysmon.late
+	}
 	if cfg.pinning == CPUs {
 		if s.cpus, err = thread.AllowedCPUs(); err != nil {
 			return nil, fmt.Errorf("scheduler: WithPinning(%v): %w", CPUs, err)
@@ -157,7 +162,7 @@ func newScheduler(cfg config) (s *Scheduler, err error) {
 	s.quantum.Store(cfg.quantum)
 	s.procs.Store(int32(runtime.GOMAXPROCS(0)))
 	if cfg.clock != nil {
-		s.timers.InitClock(cfg.clock, s.inject)
+		s.timers.InitClock(cfg.clock, s.inject, s.sysmon.ringing.Late)
 	} else {
 		s.timers.Init(s.now, func(when int64) { s.mon.KickBefore(when + s.timerGrace()) })
 	}

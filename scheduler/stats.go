@@ -98,10 +98,13 @@ type shown struct {
 
 // flush publishes the worker's counters.
 func (w *worker) flush() {
-	if w.live != 0 {
-		w.s.live.Add(w.live)
-		w.live = 0
+	live := int64(w.n.spawned-w.shown.spawned.Load()) - int64(w.n.finished-w.shown.finished.Load())
+	if live != 0 {
+		w.s.live.Add(live)
 	}
+	at := w.Dispatch.Load()
+	w.n.dispatches += uint64(at - w.counted) // modulo 2^32, which lasts for hours
+	w.counted = at
 	show := func(to *atomic.Uint64, v uint64) {
 		if to.Load() != v {
 			to.Store(v)
@@ -140,6 +143,10 @@ func (s *Scheduler) Stats() Stats {
 		CallsQueued:  s.block.Queued(),
 	}
 	st.QueuedHigh, st.QueuedLow = s.inj.RankedLen()
+	st.QueuedShared = s.inj.Normal()
+	st.Blockers, st.IdleBlockers = s.block.Blockers()
+	st.Refused = s.over.closed.Load()
+	st.Latencies = s.latencies()
 	st.Delayed = s.over.delayed.Load()
 	st.Abandoned = s.over.abandoned.Load()
 	st.Rejected = s.over.rejected.Load()
@@ -151,10 +158,16 @@ func (s *Scheduler) Stats() Stats {
 			Finished:   w.shown.finished.Load(),
 			Stolen:     w.shown.stolen.Load(),
 			Queued:     w.runq.Thief().Len(),
+			Forks:      w.Forks.Thief().Len(),
 			Task:       w.running(),
+			Busy:       time.Duration(w.busy.read(s.now)),
+			Idle:       time.Duration(w.rests.read(s.now)),
 		}
 		if w.next.full() {
 			ws.Queued++
+		}
+		if ws.Task != (task.Task{}) {
+			st.Running++
 		}
 		st.PerWorker = append(st.PerWorker, ws)
 		st.Spawned += w.shown.spawned.Load()
@@ -171,6 +184,9 @@ func (s *Scheduler) Stats() Stats {
 		st.ThreadMoves += w.shown.moves.Load()
 		st.SleepMoves += w.shown.sleepMoves.Load()
 	}
+	// A worker publishes Spawned before Finished, but two workers do so at different times.
+	st.Live = max(0, int(int64(st.Spawned-st.Finished)))
+	st.Waiting = max(0, st.Live-st.Running-st.Queued)
 	return st
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/heddle-go/heddle/internal/deque"
+	"github.com/heddle-go/heddle/internal/histogram"
 	"github.com/heddle-go/heddle/internal/preempt"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/timers"
@@ -61,6 +62,7 @@ func (u unit) Stalled(p preempt.Dispatch, age time.Duration) {
 type (
 	sysmonState struct {
 		ringing  timers.Batch
+		late     histogram.Histogram // of timers that sysmon fires, or the goroutine that turns a clock
 		trims    trims
 		strandAt int64 // since when work waits beside sleepers; 0: it does not
 	}
