@@ -49,7 +49,7 @@ func (w *worker) loopBody() func(yield func(struct{}) bool) {
 			l.goexit(cur)
 		}()
 		if yield == nil || l.begin(yield) {
-			for l.loop(&cur) {
+			for l.loop(&cur, tagOf(&l.Fiber)) {
 				l.endTask(cur)
 			}
 		}
@@ -77,7 +77,9 @@ func (l *loopFiber) begin(yield func(struct{}) bool) bool {
 // A Goexit passes through, and *cur ends by it. A Goexit during which a deferred call panicked passes
 // through as well, although loop recovers that panic. What recover returns does not tell the two apart:
 // see rt.Unwinding.
-func (l *loopFiber) loop(cur **rt.Task) (failed bool) {
+//
+// The tag is there to be printed with the stack.
+func (l *loopFiber) loop(cur **rt.Task, _ fiberTag) (failed bool) {
 	calling := false // a task's function
 	defer func() {
 		if !calling {

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -200,9 +201,11 @@ func (s *Scheduler) now() int64 { return int64(time.Since(s.start)) + 1 }
 // setCoarse sets about.
 func (s *Scheduler) setCoarse(now int64) { s.coarse.Store(uint32(now / int64(time.Millisecond))) }
 
-func (s *Scheduler) logger() *slog.Logger {
-	if s.cfg.log != nil {
-		return s.cfg.log
+// warn writes a warning to the logger.
+func (s *Scheduler) warn(msg string, attrs ...slog.Attr) {
+	l := s.cfg.log
+	if l == nil {
+		l = slog.Default()
 	}
-	return slog.Default()
+	l.LogAttrs(context.Background(), slog.LevelWarn, msg, attrs...)
 }

@@ -24,7 +24,7 @@ type alarm struct {
 	start time.Time
 	wake  func(d *rt.Task) // queues a task that is runnable
 	late  *histogram.Histogram
-	first atomicx.Int64    // see Queue.earliest
+	first atomicx.Int64 // see Queue.earliest
 
 	ringing sync.Mutex // held while timers are fired: ring returns when all that was due has happened
 
