@@ -55,7 +55,7 @@ func TestStallHasItsStack(t *testing.T) {
 	}
 	for name, f := range map[string]string{"first": "spinFirst", "second": "spinSecond"} {
 		require.Contains(t, stacks[name], "."+f+"(", name)
-		require.Equal(t, 1, strings.Count(stacks[name], "goroutine "), "one goroutine: %s", stacks[name])
+		require.Equal(t, 1, strings.Count(stacks[name], ").loop("), "one goroutine: %s", stacks[name])
 		require.Contains(t, stacks[name], "TestStallHasItsStack.func", "where the task was started")
 	}
 }
