@@ -102,6 +102,9 @@ func (l *loopFiber) loop(cur **rt.Task, _ fiberTag) (failed bool) {
 		case d == nil: // quit
 			l.sleep(w, w.base)
 		case d.Fib() != nil:
+			if d.Status().Stamped() {
+				w.gaugeBegin(d)
+			}
 			w.begin(d)
 			l.sleep(w, d.Fib())
 		case w.skips(d):
@@ -109,6 +112,9 @@ func (l *loopFiber) loop(cur **rt.Task, _ fiberTag) (failed bool) {
 			continue
 		default:
 			w.Fib.Store(&l.Fiber)
+			if d.Status().Stamped() {
+				w.gaugeBegin(d)
+			}
 			w.begin(d)
 			*cur = d
 			l.Data = unsafe.Pointer(d)

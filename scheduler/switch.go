@@ -72,11 +72,9 @@ func (w *worker) commit() {
 }
 
 // begin puts d on this worker: the last thing before its function is called or its
-// stack is switched to.
+// stack is switched to. If d has a stamp, the caller first calls gaugeBegin, because begin has to
+// inline.
 func (w *worker) begin(d *rt.Task) {
-	if d.Status().Stamped() {
-		w.gaugeBegin(d)
-	}
 	d.Run(&w.Worker)
 	w.slice.Begin(d.Flag())
 }
@@ -101,6 +99,9 @@ func (w *worker) leave(d, n *rt.Task, act action) *fiber.Fiber {
 		to = n.Fib()
 	}
 	if to != nil {
+		if n.Status().Stamped() {
+			w.gaugeBegin(n)
+		}
 		w.begin(n)
 	} else {
 		w.Current.Store(nil)
