@@ -15,7 +15,7 @@ import (
 
 // overflows counts the submissions that found no room.
 type overflows struct {
-	rejected, dropped, delayed, abandoned atomic.Uint64 // see Stats
+	rejected, dropped, delayed, abandoned, closed atomic.Uint64 // see Stats
 }
 
 // overflow is request for a submission that has been counted and finds no room.
@@ -24,6 +24,7 @@ func (s *Scheduler) overflow(by context.Context, fn any, x *rt.Extra) (*rt.Task,
 	if inside {
 		d, gen := s.prepare(fn, x)
 		s.inj.Count(1)
+		s.mark(d)
 		s.inj.Push(d) // (P1)
 		s.wakeOne()   // (P2, P3)
 		return d, gen, nil
@@ -58,6 +59,7 @@ func (s *Scheduler) submitter() (c *task.Ctx, inside bool) {
 func (s *Scheduler) reject() (*rt.Task, uint32, error) {
 	s.over.rejected.Add(1)
 	s.exit()
+	s.observeRefusal(task.ErrQueueFull)
 	return nil, 0, task.ErrQueueFull
 }
 
@@ -83,7 +85,9 @@ func (s *Scheduler) displace(fn any, x *rt.Extra) (*rt.Task, uint32, error) {
 
 // endUnrun ends a cancelled task that is in no queue and has not started. The caller is not on a worker.
 func (s *Scheduler) endUnrun(d *rt.Task) {
+	gen := d.Gen()
 	waiters, _ := d.Finish(rt.Skipped) // cancelled, so the descriptor is not used again
+	s.observeEnd(d, gen)
 	if x := d.Extra(); x != nil {
 		x.Release()
 		x.CloseDone()
@@ -119,10 +123,12 @@ func (s *Scheduler) awaitRoom(by context.Context, c *task.Ctx, fn any, x *rt.Ext
 		if cause := s.causeOrExit(by); cause != nil {
 			s.over.abandoned.Add(1)
 			s.exit()
+			s.observeRefusal(cause)
 			return nil, 0, cause
 		}
 	}
 	d, gen := s.prepare(fn, x)
+	s.mark(d) // so a measured wait in the queue includes that for room
 	b := s.inj.NewBlocked(d)
 	until := by
 	if until == nil {
@@ -211,6 +217,8 @@ func (s *Scheduler) giveUp(b *inject.Blocked, gen uint32, err error) (*rt.Task, 
 	d.Cancel(gen, rt.Closed) // unless it is cancelled already
 	if err != nil || d.Cause(nil, task.ErrClosed) != task.ErrClosed {
 		s.over.abandoned.Add(1)
+	} else {
+		s.over.closed.Add(1)
 	}
 	s.endUnrun(d)
 	s.exit()

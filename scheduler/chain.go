@@ -68,10 +68,29 @@ func (w *worker) mayChain() bool {
 // mayHandOn reports whether the chain may have another dispatch without a look for work, and counts
 // it as one.
 func (w *worker) mayHandOn() bool {
-	if (w.tick+1)%fairTick == 0 || w.s.home.ReadyGoroutines.Load() != 0 || w.s.inj.AnyRanked() || !w.mayChain() {
+	if w.s.home.ReadyGoroutines.Load() != 0 || w.s.inj.AnyRanked() {
+		return false
+	}
+	if w.tick+1 == w.stopAt {
+		return w.mayPassStop()
+	}
+	if !w.mayChain() {
 		return false
 	}
 	w.tick++
+	return true
+}
+
+// mayPassStop is mayHandOn for a dispatch at tick stopAt. A stop that only measures is put off,
+// because begin notices the end of the dispatch, too.
+//
+//go:noinline
+func (w *worker) mayPassStop() bool {
+	if (w.tick+1)%fairTick == 0 || !w.mayChain() {
+		return false
+	}
+	w.tick++
+	w.stopAt++
 	return true
 }
 

@@ -8,9 +8,10 @@ import (
 
 // What to do about a crash.
 const (
-	handlePanics   = "scheduler.WithPanicHandler handles them"
-	mendTheHandler = "its handler, set by scheduler.WithPanicHandler, panicked too, and has to recover from its own"
-	ownFault       = "it came up in the scheduler itself, or in a function that a worker calls between two tasks"
+	handlePanics    = "scheduler.WithPanicHandler handles them"
+	mendTheHandler  = "its handler, set by scheduler.WithPanicHandler, panicked too, and has to recover from its own"
+	mendTheObserver = "it came up in the Observer, set by scheduler.WithObserver, whose methods must not panic"
+	ownFault        = "it came up in the scheduler itself, or in a function that a worker calls between two tasks"
 )
 
 // crash ends the process as an unrecovered panic of a goroutine does. It does not return. The panic cannot be left to itself,

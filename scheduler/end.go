@@ -110,8 +110,10 @@ func (w *worker) publishEnd(d *rt.Task, e rt.End) {
 	case d.Gen() == gen: // it is Done for good
 		x = d.Extra() // which may have come at the last moment
 	}
-	w.live--
 	w.n.finished++
+	if w.observed {
+		w.s.observeEnd(d, gen)
+	}
 	if x != nil {
 		x.Release()
 		x.CloseDone()

@@ -119,8 +119,8 @@ const maxDueRun = 15
 // worker does not halt before it looks elsewhere.
 func (w *worker) pick() *rt.Task {
 	w.tick++
-	if w.tick%fairTick == 0 {
-		if d, stop := w.fair(); d != nil || stop {
+	if w.tick == w.stopAt {
+		if d, stop := w.stopover(); d != nil || stop {
 			return d
 		}
 	}
@@ -227,6 +227,9 @@ func (w *worker) pickDue(now int64) (d *rt.Task) {
 		return w.pick()
 	}
 	fired := q.ExpireOne(now, w.ringing, func(r *rt.Task) {
+		if w.marks {
+			w.mark(r)
+		}
 		if inject.Ranked(r) {
 			w.push(r)
 		} else {
@@ -245,6 +248,30 @@ func (w *worker) pickDue(now int64) (d *rt.Task) {
 		w.s.wakeOne()
 	}
 	return d
+}
+
+// stopover is called by pick at tick stopAt: at each multiple of fairTick, and where a measured
+// dispatch ends.
+//
+//go:noinline
+func (w *worker) stopover() (d *rt.Task, stop bool) {
+	if w.gauge != nil {
+		w.gaugeStop()
+	}
+	fair := w.tick%fairTick == 0
+	w.planStop()
+	if fair {
+		return w.fair()
+	}
+	return nil, false
+}
+
+// planStop sets stopAt.
+func (w *worker) planStop() {
+	w.stopAt = w.tick + 1
+	if w.gauge == nil || !w.gauge.open {
+		w.stopAt = w.tick + fairTick - w.tick%fairTick
+	}
 }
 
 // fair begins every fairTick-th look for work. stop says that the worker has to halt, so the caller
@@ -292,9 +319,9 @@ func (w *worker) takeShare() *rt.Task {
 
 func (w *worker) expireTimers(now int64) {
 	if w.s.timers.Due(now) {
-		w.s.timers.Expire(now, w.ringing, w.push)
+		w.s.timers.Expire(now, w.ringing, w.pushReady)
 	}
 }
 
 // expireSome fires one batch of the timers that are due.
-func (w *worker) expireSome(now int64) { w.s.timers.ExpireSome(now, w.ringing, w.push) }
+func (w *worker) expireSome(now int64) { w.s.timers.ExpireSome(now, w.ringing, w.pushReady) }

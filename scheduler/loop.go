@@ -38,7 +38,7 @@ func (w *worker) loopBody() func(yield func(struct{}) bool) {
 		defer p.leftBody()
 		w.born = nil
 		if yield == nil || p.l.begin(yield) {
-			for p.loop(); p.failed; p.loop() {
+			for p.loop(tagOf(&p.l.Fiber)); p.failed; p.loop(tagOf(&p.l.Fiber)) {
 				p.failed = false
 				p.l.endTask(p.cur)
 			}
@@ -93,7 +93,9 @@ func (l *loopFiber) begin(yield func(struct{}) bool) bool {
 // A Goexit passes through, and p.cur ends by it. A Goexit during which a deferred call panicked passes
 // through as well, although loop recovers that panic. What recover returns does not tell the two apart:
 // see rt.Unwinding.
-func (p *progress) loop() {
+//
+// The tag is there to be printed with the stack.
+func (p *progress) loop(_ fiberTag) {
 	defer p.leftLoop()
 	for p.next() {
 		switch fn := p.cur.Fn().(type) {
@@ -141,6 +143,9 @@ func (p *progress) next() bool {
 		case d == nil: // quit
 			l.sleep(w, w.base)
 		case d.Fib() != nil: // it was suspended
+			if d.Status().Stamped() {
+				w.gaugeBegin(d)
+			}
 			w.begin(d)
 			l.sleep(w, d.Fib())
 		case w.skips(d):
@@ -148,6 +153,9 @@ func (p *progress) next() bool {
 			continue
 		default:
 			w.Fib.Store(&l.Fiber)
+			if d.Status().Stamped() {
+				w.gaugeBegin(d)
+			}
 			w.begin(d)
 			l.Data = unsafe.Pointer(d)
 			if x := d.Extra(); x.HasContext() {

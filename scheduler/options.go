@@ -59,15 +59,6 @@ func (p Pinning) String() string {
 // MarshalText returns [Pinning.String], for log/slog and encoding/json. It never fails.
 func (p Pinning) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
-// Stall describes a task that has passed no yield point for a long time, so that no other task can
-// use its worker.
-type Stall struct {
-	Task   task.Task
-	Name   string        // the task's name, if it was given one
-	Worker int           // index of the worker it holds
-	Age    time.Duration // how long it has been running, as far as it was seen
-}
-
 type config struct {
 	workers    int
 	follow     bool // GOMAXPROCS
@@ -79,6 +70,10 @@ type config struct {
 	log        *slog.Logger
 	blocking   int
 	clock      Clock
+
+	observer     Observer
+	latencies    LatencyMode // 0: none
+	latencyNames int         // 0: none
 
 	queueLimit  int // 0: none
 	queuePolicy QueuePolicy
@@ -157,6 +152,11 @@ func checkQuantum(call string, d time.Duration) error {
 // as stalled: by a warning to the logger, by the count in [Stats], and by a call of the handler, if
 // there is one. The scheduler reports a task at most once for each dispatch. 0 turns reports off.
 // The default is 1 s. [Scheduler.SetStallAfter] changes the time later.
+//
+// A report has the stack of the task. To print it, the Go runtime has to stop all goroutines of the
+// process, for about 10 us each. So this happens at most once a second, and not at all while there
+// are more than 1,000 goroutines, tasks that have started and wait among them. Reports that are due
+// within a second share the stacks that were printed, if their tasks were running by then.
 func WithStallAfter(d time.Duration) Option {
 	return optionFunc(func(c *config) error {
 		c.stallAfter = d
@@ -246,6 +246,9 @@ func newConfig(opts []Option) (config, error) {
 		if err := o.apply(&c); err != nil {
 			return c, err
 		}
+	}
+	if c.latencyNames != 0 && c.latencies == 0 {
+		return c, fmt.Errorf("scheduler: WithLatenciesByName(%d) without WithLatencies: want both", c.latencyNames)
 	}
 	switch {
 	case c.workers == 0:

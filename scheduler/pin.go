@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"log/slog"
 	"runtime"
 
 	"github.com/heddle-go/heddle/internal/thread"
@@ -58,6 +59,6 @@ func (w *worker) bind() {
 	}
 	w.bound.Undo()
 	if err := w.bound.Bind(w.s.cpus[w.id%len(w.s.cpus)]); err != nil {
-		w.s.logger().Warn("heddle: a worker's thread could not be bound", "worker", w.id, "err", err)
+		w.s.warn("heddle: a worker's thread could not be bound", slog.Int("worker", w.id), slog.Any("err", err))
 	}
 }

@@ -15,6 +15,14 @@ func (w *worker) push(d *rt.Task) {
 	w.s.wakeOne() // (P2, P3)
 }
 
+// pushReady is push for a task that has just been made runnable.
+func (w *worker) pushReady(d *rt.Task) {
+	if w.marks {
+		w.mark(d)
+	}
+	w.push(d)
+}
+
 // Local implements rt.Host. It puts d into the next slot, and moves the task that was there to the
 // back of the queue.
 //
@@ -27,6 +35,9 @@ func (w *worker) push(d *rt.Task) {
 //
 // A high or low task goes to its own queue.
 func (w *worker) Local(d *rt.Task) {
+	if w.marks {
+		w.mark(d)
+	}
 	if inject.Ranked(d) {
 		w.push(d)
 		return
@@ -62,6 +73,9 @@ func (w *worker) local(t *rt.Task) bool {
 // handOn is local for a worker that runs nothing and is about to look for work: t runs at once, if it may.
 func (w *worker) handOn(t *rt.Task) bool {
 	if w.handoff == nil && t.Shared() == &w.s.home && !inject.Ranked(t) && w.mayHandOn() {
+		if w.marks {
+			w.mark(t)
+		}
 		w.handoff = t
 		return true
 	}
@@ -74,6 +88,7 @@ func (s *Scheduler) inject(d *rt.Task) {
 		w.Local(d)
 		return
 	}
+	s.mark(d)
 	s.inj.Push(d) // (P1)
 	s.wakeOne()   // (P2, P3)
 }
@@ -81,6 +96,9 @@ func (s *Scheduler) inject(d *rt.Task) {
 // injectAll is inject for tasks that a goroutine has made runnable, under one lock. One wake-up (P2, P3) is enough, because it
 // comes after P1 of all of them: a searcher that takes one of them wakes the next worker if there are more.
 func (s *Scheduler) injectAll(ds []*rt.Task) {
+	for _, d := range ds {
+		s.mark(d)
+	}
 	s.inj.PushAll(ds) // (P1)
 	s.wakeOne()       // (P2, P3)
 }

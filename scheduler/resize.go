@@ -127,7 +127,10 @@ func (w *worker) halting() bool {
 }
 
 // fairNext makes the next look for work begin with fair.
-func (w *worker) fairNext() { w.tick += fairTick - 1 - w.tick%fairTick }
+func (w *worker) fairNext() {
+	w.tick += fairTick - 1 - w.tick%fairTick
+	w.stopAt = w.tick + 1
+}
 
 // handOver gives all that is in the worker's queues to the others.
 func (w *worker) handOver() {

@@ -17,7 +17,19 @@ func (w *worker) sleep() {
 			w.s.rested()
 		}
 		w.s.quiesce()
+		now := w.s.now()
+		w.busy.stop(now)
+		w.rests.start(now)
 		w.rest() // (W4)
+		now = w.s.now()
+		w.rests.stop(now)
+		w.busy.start(now)
+		if w.gauge != nil {
+			w.gauge.woken(now, w.wokenAt.Load())
+		}
+	}
+	if w.gauge != nil {
+		w.wokenAt.Store(0) // no waker has claimed it again
 	}
 	// The monitor may have seen all asleep, in either case.
 	if w.s.mon.Asleep() {

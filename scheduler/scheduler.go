@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -31,6 +32,7 @@ type Scheduler struct {
 	cpus   []int // workers are bound to these; nil without CPUs pinning
 	start  time.Time
 	mon    *preempt.Monitor
+	look   *look         // nil without WithLatencies and WithObserver
 	quiet  chan struct{} // closed when all tasks have ended and none can come
 	closed chan struct{} // closed when nothing of the scheduler is left
 
@@ -115,6 +117,10 @@ func newScheduler(cfg config) (s *Scheduler, err error) {
 		closed: make(chan struct{}),
 	}
 	s.phase.Store(phaseOpen)
+	s.look = newLook(&cfg)
+	if s.look != nil && s.look.mode != 0 {
+		s.sysmon.ringing.Late = &s.sysmon.late
+	}
 	if cfg.pinning == CPUs {
 		if s.cpus, err = thread.AllowedCPUs(); err != nil {
 			return nil, fmt.Errorf("scheduler: WithPinning(%v): %w", CPUs, err)
@@ -157,7 +163,7 @@ func newScheduler(cfg config) (s *Scheduler, err error) {
 	s.quantum.Store(cfg.quantum)
 	s.procs.Store(int32(runtime.GOMAXPROCS(0)))
 	if cfg.clock != nil {
-		s.timers.InitClock(cfg.clock, s.inject)
+		s.timers.InitClock(cfg.clock, s.inject, s.sysmon.ringing.Late)
 	} else {
 		s.timers.Init(s.now, func(when int64) { s.mon.KickBefore(when + s.timerGrace()) })
 	}
@@ -195,9 +201,11 @@ func (s *Scheduler) now() int64 { return int64(time.Since(s.start)) + 1 }
 // setCoarse sets about.
 func (s *Scheduler) setCoarse(now int64) { s.coarse.Store(uint32(now / int64(time.Millisecond))) }
 
-func (s *Scheduler) logger() *slog.Logger {
-	if s.cfg.log != nil {
-		return s.cfg.log
+// warn writes a warning to the logger.
+func (s *Scheduler) warn(msg string, attrs ...slog.Attr) {
+	l := s.cfg.log
+	if l == nil {
+		l = slog.Default()
 	}
-	return slog.Default()
+	l.LogAttrs(context.Background(), slog.LevelWarn, msg, attrs...)
 }

@@ -19,10 +19,12 @@ func (w *worker) Spawn(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	d := w.freeTasks.Take(&w.s.taskPool, x)
 	d.Spawned(fn, x)
 	gen := d.Gen()
-	w.live++
 	w.n.spawned++
 	if under {
 		w.s.cohorts.Attach(x, d, gen)
+	}
+	if w.marks {
+		w.mark(d)
 	}
 	if x != nil && inject.Ranked(d) {
 		w.push(d)

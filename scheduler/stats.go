@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
@@ -15,14 +16,25 @@ type Stats struct {
 	Sleeping int  // of those, how many sleep
 	Paused   bool // [Scheduler.Pause] is in force, or waits for the workers
 
-	Spawned               uint64 // tasks accepted
-	Finished              uint64 // tasks ended, in whatever way
-	Queued                int    // tasks in queues at about this moment
-	QueuedHigh, QueuedLow int    // of those, how many are high and low ones; workers have none of these
+	Spawned  uint64 // tasks accepted
+	Finished uint64 // tasks ended, in whatever way
+
+	// Tasks by state at about this moment. Exact while all workers sleep.
+	Live                  int // tasks accepted and not ended
+	Running               int // of those, how many are on workers
+	Queued                int // how many are in queues
+	Waiting               int // and how many wait for something else than a worker
+	QueuedHigh, QueuedLow int // of those in queues, how many are high and low ones; workers have none of these
+	QueuedShared          int // and how many are normal ones that are in the queue of all workers, not in one worker's
 
 	Timers       int // pending timers, of sleeping and delayed tasks and of package tsync
 	CallsRunning int // functions of [task.Ctx.Blocking] under way on goroutines of their own
 	CallsQueued  int // such functions that wait for their turn, by WithBlockingLimit
+	Blockers     int // goroutines that there are for such functions
+	IdleBlockers int // of those, how many are spare
+
+	// Of submissions from outside.
+	Refused uint64 // refused, because the scheduler was shut down or closed
 
 	// Of submissions from outside, with [WithQueueLimit].
 	Delayed   uint64 // had to wait, for room (Block) or for the task's end (CallerRuns)
@@ -48,6 +60,9 @@ type Stats struct {
 	// be 0. If it is not, please report that.
 	Stranded uint64
 
+	// Latencies has distributions of what is in between. It is nil without [WithLatencies].
+	Latencies *Latencies
+
 	// PerWorker has the workers by index. After a Resize to fewer workers it still has those that left.
 	PerWorker []WorkerStats
 }
@@ -58,7 +73,12 @@ type WorkerStats struct {
 	Finished   uint64    // tasks that ended on it
 	Stolen     uint64    // tasks that it stole
 	Queued     int       // tasks in its queue
+	Forks      int       // calls that were forked on it and that other workers can take
 	Task       task.Task // the task that it runs at this moment, or the zero Task
+
+	// Busy is how long it has been awake, to run tasks or to look for some, and Idle how long it has
+	// slept because there were none, or during a pause. After it has left, by Resize, neither grows.
+	Busy, Idle time.Duration
 }
 
 // counts are a worker's own counters.
@@ -78,10 +98,13 @@ type shown struct {
 
 // flush publishes the worker's counters.
 func (w *worker) flush() {
-	if w.live != 0 {
-		w.s.live.Add(w.live)
-		w.live = 0
+	live := int64(w.n.spawned-w.shown.spawned.Load()) - int64(w.n.finished-w.shown.finished.Load())
+	if live != 0 {
+		w.s.live.Add(live)
 	}
+	at := w.Dispatch.Load()
+	w.n.dispatches += uint64(at - w.counted) // modulo 2^32, which lasts for hours
+	w.counted = at
 	show := func(to *atomic.Uint64, v uint64) {
 		if to.Load() != v {
 			to.Store(v)
@@ -120,6 +143,10 @@ func (s *Scheduler) Stats() Stats {
 		CallsQueued:  s.block.Queued(),
 	}
 	st.QueuedHigh, st.QueuedLow = s.inj.RankedLen()
+	st.QueuedShared = s.inj.Normal()
+	st.Blockers, st.IdleBlockers = s.block.Blockers()
+	st.Refused = s.over.closed.Load()
+	st.Latencies = s.latencies()
 	st.Delayed = s.over.delayed.Load()
 	st.Abandoned = s.over.abandoned.Load()
 	st.Rejected = s.over.rejected.Load()
@@ -131,10 +158,16 @@ func (s *Scheduler) Stats() Stats {
 			Finished:   w.shown.finished.Load(),
 			Stolen:     w.shown.stolen.Load(),
 			Queued:     w.runq.Thief().Len(),
+			Forks:      w.Forks.Thief().Len(),
 			Task:       w.running(),
+			Busy:       time.Duration(w.busy.read(s.now)),
+			Idle:       time.Duration(w.rests.read(s.now)),
 		}
 		if w.next.full() {
 			ws.Queued++
+		}
+		if ws.Task != (task.Task{}) {
+			st.Running++
 		}
 		st.PerWorker = append(st.PerWorker, ws)
 		st.Spawned += w.shown.spawned.Load()
@@ -151,6 +184,9 @@ func (s *Scheduler) Stats() Stats {
 		st.ThreadMoves += w.shown.moves.Load()
 		st.SleepMoves += w.shown.sleepMoves.Load()
 	}
+	// A worker publishes Spawned before Finished, but two workers do so at different times.
+	st.Live = max(0, int(int64(st.Spawned-st.Finished)))
+	st.Waiting = max(0, st.Live-st.Running-st.Queued)
 	return st
 }
 

@@ -147,9 +147,11 @@ func (w *worker) adopt(f *rt.Frame) *rt.Task {
 	}
 	x := stolenExtra(f)
 	d := w.freeTasks.Take(&w.s.taskPool, x)
-	w.live++
 	w.n.spawned++
 	beginStolen(d, f, x)
+	if w.marks {
+		w.markStolen(d)
+	}
 	return d
 }
 
@@ -160,6 +162,7 @@ func (s *Scheduler) adopt(f *rt.Frame) *rt.Task {
 	s.inj.Count(1)
 	d := s.inj.New(x)
 	beginStolen(d, f, x)
+	s.mark(d)
 	return d
 }
 

@@ -55,11 +55,23 @@ func (s *Scheduler) request(by context.Context, fn any, x *rt.Extra) (*rt.Task, 
 	if !s.enter() {
 		return nil, 0, task.ErrClosed
 	}
+	if s.look != nil {
+		return s.requestMarked(by, fn, x)
+	}
 	d, gen, ok := s.inj.Submit(fn, x) // (P1)
 	if !ok {
 		return s.overflow(by, fn, x)
 	}
 	s.wakeOne() // (P2, P3)
+	return d, gen, nil
+}
+
+// requestMarked is the rest of request if tasks are measured or observed.
+func (s *Scheduler) requestMarked(by context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
+	if !s.inj.Reserve() {
+		return s.overflow(by, fn, x)
+	}
+	d, gen := s.admit(fn, x)
 	return d, gen, nil
 }
 
@@ -96,6 +108,7 @@ func (s *Scheduler) enter() bool {
 	}
 	s.check()
 	s.exit()
+	s.refuse(task.ErrClosed)
 	return false
 }
 
@@ -108,6 +121,7 @@ func (s *Scheduler) exit() {
 // admit queues a submission that has been counted and has room.
 func (s *Scheduler) admit(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	d, gen := s.prepare(fn, x)
+	s.mark(d)
 	s.inj.Accept(d) // (P1)
 	s.wakeOne()     // (P2, P3)
 	return d, gen

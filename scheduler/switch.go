@@ -17,6 +17,8 @@ const (
 	actNone action = iota
 	actRequeue
 	actPark
+	actRequeueMarked // actRequeue, and the task gets a stamp
+	actParkObserved  // actPark, and the Observer is told
 	actPool
 	actRetire
 	actTakeOver
@@ -31,11 +33,14 @@ func (w *worker) commit() {
 		d := w.prev
 		w.prev = nil
 		w.push(d)
-	case actPark:
+	case actPark, actParkObserved:
 		d := w.prev
 		w.prev = nil
+		if act == actParkObserved {
+			w.observePark(d) // before others can wake d
+		}
 		if !d.CommitPark(w.prevPark) {
-			w.push(d)
+			w.pushReady(d)
 			return
 		}
 		// Close marks the phase first and then walks the tasks. Either it finds
@@ -43,9 +48,14 @@ func (w *worker) commit() {
 		// from its parent.)
 		if w.s.phase.Load() >= phaseClosed && !d.Stolen() {
 			if _, queue := d.Cancel(w.prevGen, rt.Closed); queue {
-				w.push(d)
+				w.pushReady(d)
 			}
 		}
+	case actRequeueMarked:
+		d := w.prev
+		w.prev = nil
+		w.markYield(d)
+		w.push(d)
 	case actPool:
 		l := w.prevFiber
 		w.prevFiber = nil
@@ -62,17 +72,18 @@ func (w *worker) commit() {
 }
 
 // begin puts d on this worker: the last thing before its function is called or its
-// stack is switched to.
+// stack is switched to. If d has a stamp, the caller first calls gaugeBegin, because begin has to
+// inline.
 func (w *worker) begin(d *rt.Task) {
 	d.Run(&w.Worker)
 	w.slice.Begin(d.Flag())
-	w.n.dispatches++
 }
 
 // again begins a new slice for d, which would have given way but is alone. For the
 // monitor it is a new dispatch.
 func (w *worker) again(d *rt.Task) {
 	w.Dispatch.Store(w.Dispatch.Load() + 1)
+	w.counted++ // not a dispatch for Stats
 	w.slice.Begin(d.Flag())
 }
 
@@ -88,6 +99,9 @@ func (w *worker) leave(d, n *rt.Task, act action) *fiber.Fiber {
 		to = n.Fib()
 	}
 	if to != nil {
+		if n.Status().Stamped() {
+			w.gaugeBegin(n)
+		}
 		w.begin(n)
 	} else {
 		w.Current.Store(nil)
@@ -137,7 +151,7 @@ func (w *worker) Yield(d *rt.Task) {
 		}
 	}
 	w.n.yields++
-	if next, yield := w.leave(d, n, actRequeue).Turn(); next != nil {
+	if next, yield := w.leave(d, n, w.onYield).Turn(); next != nil {
 		next()
 	} else {
 		yield(struct{}{})
@@ -153,7 +167,7 @@ func (w *worker) Park(d *rt.Task, k rt.Park) {
 	w.n.parks++
 	w.prevPark, w.prevGen = k, d.Gen()
 	w.Fib.Load().Since.Store(w.s.coarse.Load())
-	if next, yield := w.leave(d, w.pick(), actPark).Turn(); next != nil {
+	if next, yield := w.leave(d, w.pick(), w.onPark).Turn(); next != nil {
 		next()
 	} else {
 		yield(struct{}{})
@@ -173,7 +187,7 @@ func (w *worker) ParkFor(d *rt.Task, k rt.Park, t *rt.Task, gen uint32) {
 	w.Fib.Load().Since.Store(w.s.coarse.Load())
 	n := w.pick()
 	w.wish.t = nil // what came first may have been another task
-	if next, yield := w.leave(d, n, actPark).Turn(); next != nil {
+	if next, yield := w.leave(d, n, w.onPark).Turn(); next != nil {
 		next()
 	} else {
 		yield(struct{}{})
@@ -202,7 +216,7 @@ func (w *worker) ParkReady(d *rt.Task) error {
 	w.n.parks++
 	w.prevPark, w.prevGen = rt.WaitReady.Park(rt.ForReady), d.Gen()
 	w.Fib.Load().Since.Store(w.s.coarse.Load())
-	if next, yield := w.leave(d, w.pick(), actPark).Turn(); next != nil {
+	if next, yield := w.leave(d, w.pick(), w.onPark).Turn(); next != nil {
 		next()
 	} else {
 		yield(struct{}{})
@@ -256,7 +270,7 @@ func (w *worker) preempt(d *rt.Task) {
 		}
 	}
 	w.n.preemptions++
-	if next, yield := w.leave(d, n, actRequeue).Turn(); next != nil {
+	if next, yield := w.leave(d, n, w.onYield).Turn(); next != nil {
 		next()
 	} else {
 		yield(struct{}{})

@@ -1,11 +1,11 @@
 package scheduler
 
 import (
-	"fmt"
 	"runtime"
 	"time"
 
 	"github.com/heddle-go/heddle/internal/deque"
+	"github.com/heddle-go/heddle/internal/histogram"
 	"github.com/heddle-go/heddle/internal/preempt"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/timers"
@@ -35,32 +35,13 @@ func (u unit) Dispatch() (preempt.Dispatch, bool) {
 // at whether a thief has asked.
 func (u unit) Nudge() { u.Forks.Thief().Ask() }
 
-// Stalled implements preempt.Unit.
-func (u unit) Stalled(p preempt.Dispatch, age time.Duration) {
-	w := u.worker
-	d := w.Current.Load()
-	if d == nil || d.Flag() != p.Flag || d.Gen() != uint32(p.Life) {
-		return // it has just ended
-	}
-	t := handleOf(d, d.Gen())
-	w.s.stalls.Add(1)
-	name := t.Name()
-	if name == "" {
-		name = fmt.Sprintf("%p", d) // as Dump shows it
-	}
-	w.s.logger().Warn("heddle: a task has passed no yield point and holds its worker",
-		"task", name, "state", t.State().String(), "age", age, "worker", w.id,
-		"hint", "it computes without Checkpoint, or is blocked: by a system call, or a native channel or lock")
-	if f := w.s.cfg.onStall; f != nil {
-		w.s.inHandler(func() { f(Stall{Task: t, Name: t.Name(), Worker: w.id, Age: age}) })
-	}
-}
-
 // sysmonState is what only sysmon touches of the scheduler, and seenState what only sysmon touches of a
 // worker.
 type (
 	sysmonState struct {
 		ringing  timers.Batch
+		late     histogram.Histogram // of timers that sysmon fires, or the goroutine that turns a clock
+		stacks   stacks
 		trims    trims
 		strandAt int64 // since when work waits beside sleepers; 0: it does not
 	}
@@ -90,6 +71,7 @@ func (s *Scheduler) sysmonTick(now int64) (next int64, busy bool) {
 	}
 	s.freeForks()
 	s.watchStranded(now)
+	s.dropStacks(now)
 	s.refreshProcs()
 	next = s.nextTimer()
 	if t := s.trim(now); t != 0 && (next == 0 || t < next) {

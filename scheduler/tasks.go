@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"iter"
+	"log/slog"
 	"time"
 
 	"github.com/heddle-go/heddle/internal/rt"
@@ -30,6 +31,21 @@ type TaskInfo struct {
 	// Parent is the task that forked this one, if this is a forked call that another worker took.
 	// Otherwise it is the zero Task.
 	Parent task.Task
+}
+
+// LogValue implements [slog.LogValuer]: a group of what is known of the task.
+func (i TaskInfo) LogValue() slog.Value {
+	as := []slog.Attr{
+		slog.Any("task", i.Task), slog.String("state", i.State.String()), slog.String("level", i.Level.String()),
+		slog.Int("worker", i.Worker),
+	}
+	if i.State == task.Waiting {
+		as = append(as, slog.String("waits_for", i.WaitsFor), slog.Duration("waited", i.Waited))
+	}
+	if i.Parent != (task.Task{}) {
+		as = append(as, slog.Any("parent", i.Parent))
+	}
+	return slog.GroupValue(as...)
 }
 
 // Tasks returns an iterator over the tasks that have not ended, in no particular order.

@@ -22,7 +22,11 @@ func (s *Scheduler) wakeOneSlow() {
 // wake wakes worker id, which the caller has claimed.
 func (s *Scheduler) wake(id int) {
 	s.wakes.Add(1)
-	s.workers()[id].parker.Unpark()
+	w := s.workers()[id]
+	if w.gauge != nil {
+		w.wokenAt.Store(s.now())
+	}
+	w.parker.Unpark()
 }
 
 // spareP reports whether there are more Ps than workers that are awake.

@@ -67,6 +67,13 @@ type ownState struct {
 	freeTasks  taskpool.List
 	rng        *rand.Rand
 	tick       uint32 // counts looks for work
+	stopAt     uint32 // the tick at which pick stops for more than a task: see stopover
+	marks      bool   // the next task that becomes runnable here gets a stamp: see gauge.go
+	observed   bool   // there is an Observer
+	onYield    action // what commit has to do for a task that yields: actRequeue or actRequeueMarked
+	onPark     action // and for one that parks: actPark or actParkObserved
+	gauge      *gauge // nil without WithLatencies and WithObserver
+	counted    uint32 // the dispatch up to which n.dispatches has them
 	nextRun    int    // dispatches of woken tasks from the next slot in a row
 	chain      chain
 	queueTurns int    // of the worker's queue, since the injector had its last one
@@ -82,8 +89,7 @@ type ownState struct {
 	owedLook   uint32
 	tid        int // of the thread that the worker was last seen on
 	bound      thread.Binding
-	roams      bool  // the thread may have changed in a call
-	live       int64 // tasks started less tasks ended here, not yet in Scheduler.live
+	roams      bool // the thread may have changed in a call
 	n          counts
 	call       *spotCall // of the present or next call on the spot
 	left       *spotCall // that of the call from which the worker has just been taken
@@ -96,11 +102,14 @@ type toldState struct {
 	lean       atomicx.Bool   // the worker has to give back what it holds: see ask
 	spot       offload.Spot
 	parker     idle.Parker
+	wokenAt    atomicx.Int64 // when a waker claimed the worker, with WithLatencies; 0: it has not
 }
 
 // shownState is what the worker writes for others to read.
 type shownState struct {
 	shown shown                // counts, as of the last flush
+	busy  stopwatch            // runs while the worker is awake
+	rests stopwatch            // runs while it sleeps
 	holds atomicx.Bool         // it holds more than is worth keeping while it sleeps for long
 	runq  deque.Owner[rt.Task] // FIFO. Thieves take from it
 }
@@ -115,7 +124,9 @@ func (s *Scheduler) newWorker(id int) *worker {
 	w.Forks.Init(deque.LIFO, 0)
 	// Dispatch numbers of different workers far apart, so that a mark for one worker's
 	// dispatch of a task does not fit another's.
-	w.Worker.Dispatch.Store(uint32(id) * 0x9e3779b1)
+	w.counted = uint32(id) * 0x9e3779b1
+	w.Worker.Dispatch.Store(w.counted)
+	w.beginMeasuring()
 	w.parker.Init(w.fixed)
 	w.call = &spotCall{}
 	w.member.Store(wkLeft)
@@ -137,6 +148,7 @@ func (w *worker) serve() {
 	w.tid = 0
 	w.pin()
 	w.base = fiber.Adopt()
+	w.busy.start(w.s.now())
 	w.fairNext()
 	for w.needFiber = true; w.needFiber; {
 		w.needFiber = false
@@ -145,6 +157,7 @@ func (w *worker) serve() {
 		w.commit()
 	}
 	w.flush()
+	w.busy.stop(w.s.now())
 	w.giveBack()
 	w.unpin()
 }

@@ -223,6 +223,17 @@ func (v *Thief[T]) Len() int {
 	return int(max(0, v.split.Load()-t))
 }
 
+// Look calls f for the shared elements that it finds, the oldest first, until f returns false. It
+// takes none. Other parties may take and push elements meanwhile, so f may see one that has been
+// taken by now, one that was pushed later in the place of another, or nil.
+func (v *Thief[T]) Look(f func(x *T) bool) {
+	t := v.top.Load()
+	n := v.split.Load() - t
+	r := v.ring.Load()
+	for i := int64(0); i < n && f(r.at(t+i).load()); i++ {
+	}
+}
+
 // Empty reports whether there was nothing to steal at one moment during the call. Private elements
 // do not count.
 //

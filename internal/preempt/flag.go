@@ -54,6 +54,10 @@ func (f *Flag) Asked(id uint32) bool {
 // the running unit may call it.
 func (f *Flag) Marked() bool { return f.mark.Load() != 0 }
 
+// Stow stores n in place of a budget while the unit does not run. Budget returns it, until the next
+// Begin of the unit's Slice sets a budget. Only the owner of the unit may call Stow.
+func (f *Flag) Stow(n int32) { f.setBudget(n) }
+
 // Grant sets the budget: the number of polls until the next slow path. n must be positive; values
 // above 2^20 are cut to that. Only the running unit, or the goroutine that is about to run it, may
 // call Grant.

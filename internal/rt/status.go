@@ -5,10 +5,10 @@ package rt
 //
 //	63    58 57    56 55    48 47        16 15       0
 //	+--------+--------+--------+------------+---------+
-//	| unused | queue  | reason | generation | flags   |
+//	| stamp  | queue  | reason | generation | flags   |
 //	+--------+--------+--------+------------+---------+
 //
-// queue is the two flags flagFresh and flagStale of a task that was started from inside: see
+// stamp is for tasks whose latencies are measured: see stamp.go. queue is the two flags flagFresh and flagStale of a task that was started from inside: see
 // claim.go. reason is the WaitReason of the present wait or the last one; it is for people only.
 // generation counts the lives of the descriptor, mod 2^32.
 //

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/histogram"
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
@@ -22,7 +23,8 @@ type alarm struct {
 	clock Clock
 	start time.Time
 	wake  func(d *rt.Task) // queues a task that is runnable
-	first atomicx.Int64    // see Queue.earliest
+	late  *histogram.Histogram
+	first atomicx.Int64 // see Queue.earliest
 
 	ringing sync.Mutex // held while timers are fired: ring returns when all that was due has happened
 
@@ -34,9 +36,9 @@ type alarm struct {
 
 // InitClock prepares q to go by clock, as Init does for real time. Timers fire on the goroutine in
 // which the clock rings; wake is called there with each task that is runnable then, and has to queue
-// it.
-func (q *Queue) InitClock(clock Clock, wake func(d *rt.Task)) {
-	a := &alarm{clock: clock, start: clock.Now(), wake: wake}
+// it. late, which may be nil, is what [Batch] has.
+func (q *Queue) InitClock(clock Clock, wake func(d *rt.Task), late *histogram.Histogram) {
+	a := &alarm{clock: clock, start: clock.Now(), wake: wake, late: late}
 	q.alarm = a
 	q.now = func() int64 { return max(int64(clock.Now().Sub(a.start)), 0) + 1 }
 	q.kick = func(int64) { q.setAlarm() }
@@ -86,7 +88,7 @@ func (q *Queue) ring() {
 	a := q.alarm
 	a.ringing.Lock()
 	defer a.ringing.Unlock()
-	var batch Batch
+	batch := Batch{Late: a.late}
 	for {
 		now := q.now()
 		f := a.first.Load()
@@ -98,7 +100,7 @@ func (q *Queue) ring() {
 		a.setTo(f)
 		a.mu.Unlock()
 		q.mu.Lock()
-		q.fire(now, batch[:], a.wake)
+		q.fire(now, &batch, len(batch.timers), a.wake)
 	}
 	a.mu.Lock()
 	a.hold = 0

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/histogram"
 	"github.com/heddle-go/heddle/internal/prefetch"
 	"github.com/heddle-go/heddle/internal/rt"
 )
@@ -144,7 +145,12 @@ const minSpent = 64
 // and how many tasks a worker queues at once. Each worker has a Batch of its own on the heap: a
 // worker fires timers on the stacks of its tasks, and with a Batch on top a small stack would have
 // to grow.
-type Batch [64]*rt.Timer
+type Batch struct {
+	timers [64]*rt.Timer
+	// Late counts how much later than due timers are fired, if it is not nil. The goroutine whose
+	// Batch this is writes it.
+	Late *histogram.Histogram
+}
 
 // Expire fires all timers that are due at now, a batch at a time, and passes each task that is
 // runnable then to f, which has to queue it. It returns how many timers it has fired. If another
@@ -154,7 +160,7 @@ func (q *Queue) Expire(now int64, batch *Batch, f func(d *rt.Task)) (n int) {
 		if !q.mu.TryLock() {
 			return n
 		}
-		n += q.fire(now, batch[:], f)
+		n += q.fire(now, batch, len(batch.timers), f)
 	}
 	return n
 }
@@ -163,7 +169,7 @@ func (q *Queue) Expire(now int64, batch *Batch, f func(d *rt.Task)) (n int) {
 // leave the heap, because the heap serves all workers.
 func (q *Queue) ExpireSome(now int64, batch *Batch, f func(d *rt.Task)) {
 	if q.Due(now) && q.mu.TryLock() {
-		q.fire(now, batch[:], f)
+		q.fire(now, batch, len(batch.timers), f)
 	}
 }
 
@@ -174,12 +180,13 @@ func (q *Queue) ExpireOne(now int64, batch *Batch, f func(d *rt.Task)) bool {
 	if !q.mu.TryLock() {
 		return false
 	}
-	q.fire(now, batch[:1], f)
+	q.fire(now, batch, 1, f)
 	return true
 }
 
-// fire fires as many timers as batch has room for. The caller holds the lock; fire unlocks it.
-func (q *Queue) fire(now int64, batch []*rt.Timer, f func(d *rt.Task)) (k int) {
+// fire fires up to most timers. The caller holds the lock; fire unlocks it.
+func (q *Queue) fire(now int64, b *Batch, most int, f func(d *rt.Task)) (k int) {
+	batch := b.timers[:most]
 	q.drain()
 	n := 0
 	for n < len(batch) && len(q.heap) > 0 && q.heap[0].when <= now {
@@ -199,9 +206,13 @@ func (q *Queue) fire(now int64, batch []*rt.Timer, f func(d *rt.Task)) (k int) {
 	q.settle()
 	q.mu.Unlock()
 	for _, t := range batch[:n] {
+		when := t.When // the owner may arm t again as soon as it is claimed
 		if !t.Claim() {
 			q.spent.Add(-1)
 			continue
+		}
+		if b.Late != nil {
+			b.Late.Record(now - when)
 		}
 		// No other goroutine has this claim.
 		batch[k] = t

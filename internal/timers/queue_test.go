@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/heddle-go/heddle/internal/histogram"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/selfexec"
 )
@@ -31,6 +32,44 @@ type counter struct {
 }
 
 func (c *counter) Fire(now int64) { c.rung.Add(1); c.at.Store(now) }
+
+// again is a timer that arms itself once more when it fires.
+type again struct {
+	rt.Timer
+	q    *Queue
+	left int
+}
+
+func (a *again) Fire(now int64) {
+	if a.left--; a.left > 0 {
+		a.q.Arm(&a.Timer, now+100)
+	}
+}
+
+// Each timer that fires is counted with the time for which it was due by then, and one that was
+// disarmed is not.
+func TestLateness(t *testing.T) {
+	q := loose()
+	var late histogram.Histogram
+	batch := &Batch{Late: &late}
+	first, second, undone := &again{q: q, left: 2}, &counter{}, &counter{}
+	first.Do, second.Do, undone.Do = first, second, undone
+	q.Arm(&first.Timer, 10)
+	q.Arm(&second.Timer, 20)
+	q.Arm(&undone.Timer, 5)
+	require.True(t, q.Disarm(&undone.Timer))
+	q.Expire(25, batch, nil)
+	lateness := func() (s histogram.Snapshot) {
+		s.Add(&late)
+		return s
+	}
+	require.EqualValues(t, 2, lateness().Count())
+	require.EqualValues(t, 15+5, lateness().Sum())
+	q.Expire(132, batch, nil)
+	require.EqualValues(t, 3, lateness().Count())
+	require.EqualValues(t, 15+5+7, lateness().Sum())
+	require.EqualValues(t, 15, lateness().Max())
+}
 
 // The queue beside a slow and obvious one: every timer fires at the first look at which it is due, in the order of
 // times, and none that was disarmed.

@@ -1,0 +1,160 @@
+// Package histogram counts durations in buckets of a fixed relative width.
+//
+// A [Histogram] has one writer, which never waits and allocates nothing, and any number of readers.
+// A reader adds the histograms of several writers up in a [Snapshot].
+//
+// The buckets are log-linear: below 8 ns each nanosecond has its own, and from there on each power
+// of two is divided into 8 equal parts. So a bucket is at most an eighth as wide as the durations in
+// it. To find the bucket of a duration takes a count of leading zeros and a shift. Package
+// math/bits does it without a table.
+package histogram
+
+import (
+	"iter"
+	"math/bits"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	subBits = 3  // each power of two has 1<<subBits buckets
+	maxBits = 42 // durations of at least 2^maxBits ns, 73 minutes, are counted in the last bucket
+	buckets = (maxBits - subBits + 1) << subBits
+)
+
+// bucket returns the index of the bucket of d. Negative durations count as 0.
+func bucket(d int64) int {
+	v := uint64(max(d, 0))
+	if v < 1<<subBits {
+		return int(v)
+	}
+	e := bits.Len64(v) - 1 - subBits
+	return min(e<<subBits+int(v>>uint(e)), buckets-1)
+}
+
+// upper returns the largest duration that bucket i counts. The last bucket counts longer ones, too.
+func upper(i int) int64 {
+	if i < 1<<subBits {
+		return int64(i)
+	}
+	e := i>>subBits - 1
+	return int64(i&(1<<subBits-1)+1<<subBits+1)<<e - 1
+}
+
+// A Histogram counts durations. The zero Histogram is empty.
+//
+// The writer stores, and readers load, whole 64-bit words, so no number is torn, also on a 32-bit
+// machine, and none ever falls.
+type Histogram struct {
+	n   [buckets]atomic.Uint64
+	sum atomic.Int64
+	max atomic.Int64
+}
+
+// Record counts d. Only the writer may call it.
+func (h *Histogram) Record(d int64) {
+	d = max(d, 0)
+	n := &h.n[bucket(d)]
+	n.Store(n.Load() + 1)
+	h.sum.Store(h.sum.Load() + d)
+	if d > h.max.Load() {
+		h.max.Store(d)
+	}
+}
+
+// A Snapshot is the sum of histograms as they were read. It does not change when it is copied. The
+// zero Snapshot is empty.
+type Snapshot struct {
+	n   []uint64 // nil if it is empty
+	sum int64
+	max int64
+}
+
+// Add reads h and adds it to s. No copy of s may be in use. What the writer records meanwhile is in
+// the result in whole or in part: the sum may be that of a few durations less than are counted.
+func (s *Snapshot) Add(h *Histogram) {
+	if h == nil {
+		return
+	}
+	s.sum += h.sum.Load() // before the counts, so the sum is never that of more durations
+	for i := range h.n {
+		if n := h.n[i].Load(); n != 0 {
+			s.need()[i] += n
+		}
+	}
+	s.max = max(s.max, h.max.Load())
+}
+
+// Merge adds t to s. No copy of s may be in use.
+func (s *Snapshot) Merge(t Snapshot) {
+	for i, n := range t.n {
+		s.need()[i] += n
+	}
+	s.sum += t.sum
+	s.max = max(s.max, t.max)
+}
+
+func (s *Snapshot) need() []uint64 {
+	if s.n == nil {
+		s.n = make([]uint64, buckets)
+	}
+	return s.n
+}
+
+// Count returns the number of durations.
+func (s Snapshot) Count() (count uint64) {
+	for _, n := range s.n {
+		count += n
+	}
+	return count
+}
+
+// Sum returns the sum of all durations.
+func (s Snapshot) Sum() time.Duration { return time.Duration(s.sum) }
+
+// Max returns the longest duration, or 0.
+func (s Snapshot) Max() time.Duration { return time.Duration(s.max) }
+
+// Quantile returns a duration that at least the fraction q of all durations does not exceed: the
+// upper bound of a bucket, or the longest duration if that is less. It returns 0 if s is empty. q
+// is from 0 to 1.
+func (s Snapshot) Quantile(q float64) time.Duration {
+	count := s.Count()
+	if count == 0 {
+		return 0
+	}
+	rank := max(1, ceil(q*float64(count)))
+	var below uint64
+	for i, n := range s.n[:buckets-1] {
+		if below += n; below >= rank {
+			return min(time.Duration(upper(i)), s.Max())
+		}
+	}
+	return s.Max()
+}
+
+// ceil returns the least integer that is not below x, which is not negative.
+func ceil(x float64) uint64 {
+	n := uint64(x)
+	if float64(n) < x {
+		n++
+	}
+	return n
+}
+
+// Buckets returns the buckets that are not empty, the shortest durations first: the longest duration
+// that the bucket can hold, and how many it holds. For durations of 2^42 ns and more the former is
+// the longest duration.
+func (s Snapshot) Buckets() iter.Seq2[time.Duration, uint64] {
+	return func(yield func(upTo time.Duration, count uint64) bool) {
+		for i, n := range s.n {
+			upTo := time.Duration(upper(i))
+			if i == buckets-1 {
+				upTo = max(upTo, s.Max())
+			}
+			if n != 0 && !yield(upTo, n) {
+				return
+			}
+		}
+	}
+}

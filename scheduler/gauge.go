@@ -1,0 +1,331 @@
+package scheduler
+
+import (
+	"maps"
+	"sync"
+	"sync/atomic"
+
+	"github.com/heddle-go/heddle/internal/histogram"
+	"github.com/heddle-go/heddle/internal/rt"
+)
+
+// How latencies are measured. A task that is to be measured, or that an Observer hears of, gets a
+// stamp when it becomes runnable: see internal/rt/stamp.go. Without WithLatencies and WithObserver no
+// task has one, and this is all that is paid:
+//
+//	becomes runnable   a look at worker.marks, or at Scheduler.look from outside
+//	is dispatched      a look at the status word: is there a stamp?
+//	gives way, parks   nothing: commit gets another action
+//	stops running      nothing: pick stops at worker.stopAt anyway, which then is the next tick
+//
+// Worker w measures a task in these steps:
+//
+//	Gauge-M1  the party that makes the task runnable puts the stamp on
+//	Gauge-M2  gaugeBegin takes it off, counts the wait, and begins to measure the dispatch
+//	Gauge-M3  the dispatch ends at gaugeStop, in the pick that follows, or if the worker does not
+//	          come by there, at the next gaugeBegin
+//
+// With Sampled, each worker arms marks once in sampleTicks looks for work, and the next task that
+// becomes runnable on it gets the stamp. So a sample is a task, whose wait and dispatch are both
+// measured, on whatever worker it runs.
+
+// look is what the scheduler measures and whom it tells. It does not change after New.
+type look struct {
+	mode     LatencyMode // 0: it measures nothing
+	names    names
+	observer Observer
+	outside  atomic.Uint32 // tasks made runnable outside of workers, with Sampled
+}
+
+const (
+	// sampleTicks is how many looks for work go by between two samples of a worker. A sample takes
+	// three readings of the clock, up to 150 ns, so a dispatch pays 0.6 ns for it
+	// (BenchmarkYield/tasks=100 shows it).
+	sampleTicks = 4 * fairTick
+	// sampleOutside is how many tasks that become runnable outside of workers go by between two
+	// samples. That takes some hundred nanoseconds a task.
+	sampleOutside = 61
+)
+
+// newLook returns nil if nothing is to be measured or told.
+func newLook(cfg *config) *look {
+	if cfg.latencies == 0 && cfg.observer == nil {
+		return nil
+	}
+	l := &look{mode: cfg.latencies, observer: cfg.observer}
+	l.names.limit = cfg.latencyNames
+	return l
+}
+
+// A gauge measures on one worker. The worker writes, and readers read the histograms.
+type gauge struct {
+	look *look
+
+	// These are the worker's own.
+	due     bool     // with Sampled: the next task that becomes runnable here is a sample
+	stolen  *rt.Task // a stolen call whose dispatch is to be measured, or nil
+	open    bool     // a dispatch is measured
+	began   int64    // when it began
+	stopped int64    // when the last dispatch that has been counted ended
+	closed  uint32   // the number of the last dispatch that has been counted
+	level   rt.Level // of its task
+	named   *taskGauge
+	known   map[string]*taskGauge // with WithLatenciesByName
+
+	levels [3]taskGauge
+	other  taskGauge // of tasks whose names came too late
+	late   histogram.Histogram
+	wakes  histogram.Histogram
+	shown  atomic.Pointer[map[string]*taskGauge] // a copy of known
+}
+
+// A taskGauge has the latencies of some tasks on one worker.
+type taskGauge struct{ queue, dispatch histogram.Histogram }
+
+// beginMeasuring prepares a new worker for what the options ask for.
+func (w *worker) beginMeasuring() {
+	w.onYield, w.onPark = actRequeue, actPark
+	l := w.s.look
+	if l == nil {
+		return
+	}
+	w.gauge = &gauge{look: l}
+	if l.mode != 0 {
+		w.ringing.Late = &w.gauge.late
+	}
+	if l.observer != nil {
+		w.marks, w.observed = true, true
+		w.onPark = actParkObserved
+	}
+	if l.mode == Exact {
+		w.marks = true
+		w.onYield = actRequeueMarked
+		w.gauge.open = true
+		w.gauge.closed = w.Dispatch.Load()
+	}
+}
+
+// mark puts a stamp on d, which has just become runnable on this worker and is in no queue
+// (Gauge-M1).
+//
+//go:noinline
+func (w *worker) mark(d *rt.Task) {
+	if w.observed {
+		w.s.observe(func(o Observer) { o.Ready(handleOf(d, d.Gen())) })
+	}
+	w.stampFrom(d, 0)
+}
+
+// markYield is mark for a task that gives way.
+//
+//go:noinline
+func (w *worker) markYield(d *rt.Task) { w.stampFrom(d, w.gauge.stopped) }
+
+// stampFrom stamps d with the time now, or that of the clock if now is 0.
+func (w *worker) stampFrom(d *rt.Task, now int64) {
+	g := w.gauge
+	if g.look.mode != Exact && !g.due {
+		d.StampOnly()
+		return
+	}
+	if now == 0 {
+		now = w.s.now()
+	}
+	d.Stamp(now)
+	w.sampled()
+}
+
+// sampled disarms marks after a sample.
+func (w *worker) sampled() {
+	if w.gauge.look.mode == Sampled {
+		w.gauge.due = false
+		w.marks, w.onYield = w.observed, actRequeue
+	}
+}
+
+// markStolen is mark for a stolen call, which has waited in no queue and runs next on this worker.
+//
+//go:noinline
+func (w *worker) markStolen(d *rt.Task) {
+	if w.observed {
+		w.s.observe(func(o Observer) { o.Ready(handleOf(d, d.Gen())) })
+	}
+	d.StampOnly()
+	if g := w.gauge; g.look.mode == Exact || g.due {
+		g.stolen = d
+		w.sampled()
+	}
+}
+
+// mark puts a stamp on d, which has just become runnable outside of the workers, if d is measured or
+// observed (Gauge-M1).
+func (s *Scheduler) mark(d *rt.Task) {
+	if s.look != nil {
+		s.markSlow(d)
+	}
+}
+
+func (s *Scheduler) markSlow(d *rt.Task) {
+	l := s.look
+	if l.observer != nil {
+		s.observe(func(o Observer) { o.Ready(handleOf(d, d.Gen())) })
+	}
+	switch {
+	case l.mode == Exact, l.mode == Sampled && l.outside.Add(1)%sampleOutside == 0:
+		d.Stamp(s.now())
+	case l.observer != nil:
+		d.StampOnly()
+	}
+}
+
+// gaugeBegin is Gauge-M2, for a task with a stamp that is about to run.
+//
+//go:noinline
+func (w *worker) gaugeBegin(d *rt.Task) {
+	g := w.gauge
+	if w.observed && d.Fib() == nil {
+		w.s.observe(func(o Observer) { o.Start(handleOf(d, d.Gen()), w.id) })
+	}
+	if g.look.mode == 0 {
+		d.TakeStamp(0)
+		return
+	}
+	now := w.s.now()
+	if id := w.Dispatch.Load(); g.open && g.closed != id { // the dispatch before has not come by gaugeStop
+		g.stopped = now
+		g.end(id, now)
+	}
+	waited, timed := d.TakeStamp(now)
+	if !timed && g.look.mode != Exact && g.stolen != d {
+		return
+	}
+	g.stolen = nil
+	st := d.Status()
+	g.level = st.Level()
+	g.named = g.find(d.Name(st.Gen()))
+	if timed {
+		g.levels[g.level].queue.Record(waited)
+		if g.named != nil {
+			g.named.queue.Record(waited)
+		}
+	}
+	g.open, g.began = true, now
+	if w.stopAt != w.tick+1 {
+		w.planStop()
+	}
+}
+
+// gaugeStop is Gauge-M3. Called at a stopover.
+func (w *worker) gaugeStop() {
+	g := w.gauge
+	if id := w.Dispatch.Load(); g.open && g.closed != id {
+		g.stopped = w.s.now()
+		g.end(id, g.stopped)
+	}
+	if g.look.mode == Sampled && w.tick%sampleTicks == 0 {
+		g.due, w.marks, w.onYield = true, true, actRequeueMarked
+		g.stopped = 0
+	}
+}
+
+// end counts dispatch id, which is measured and ends now. With Exact, it begins to measure at once
+// what the task does if it goes on after all.
+func (g *gauge) end(id uint32, now int64) {
+	g.closed = id
+	g.levels[g.level].dispatch.Record(now - g.began)
+	if g.named != nil {
+		g.named.dispatch.Record(now - g.began)
+	}
+	g.began = now
+	g.open = g.look.mode == Exact
+}
+
+// woken counts the time from a wake-up, which may be 0 for none that counts.
+func (g *gauge) woken(now, at int64) {
+	if at != 0 {
+		g.wakes.Record(now - at)
+	}
+}
+
+// names are the names by which latencies are kept, for all workers of a scheduler.
+type names struct {
+	limit int
+	mu    sync.Mutex
+	all   atomic.Pointer[map[string]struct{}] // copied on change, under mu
+}
+
+// take reports whether name is kept, and keeps it if there is room.
+func (n *names) take(name string) bool {
+	if all := n.all.Load(); all != nil {
+		if _, ok := (*all)[name]; ok || len(*all) == n.limit {
+			return ok
+		}
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	all := map[string]struct{}{}
+	if old := n.all.Load(); old != nil {
+		if _, ok := (*old)[name]; ok || len(*old) == n.limit {
+			return ok
+		}
+		all = maps.Clone(*old)
+	}
+	all[name] = struct{}{}
+	n.all.Store(&all)
+	return true
+}
+
+// find returns where to count a task by its name, or nil if it is not to be.
+func (g *gauge) find(name string) *taskGauge {
+	if name == "" || g.look.names.limit == 0 {
+		return nil
+	}
+	if t := g.known[name]; t != nil {
+		return t
+	}
+	if !g.look.names.take(name) {
+		return &g.other
+	}
+	if g.known == nil {
+		g.known = map[string]*taskGauge{}
+	}
+	t := new(taskGauge)
+	g.known[name] = t
+	shown := maps.Clone(g.known)
+	g.shown.Store(&shown)
+	return t
+}
+
+// latencies adds up what all workers have measured. It returns nil if nothing is measured.
+func (s *Scheduler) latencies() *Latencies {
+	if s.look == nil || s.look.mode == 0 {
+		return nil
+	}
+	l := &Latencies{Mode: s.look.mode}
+	if s.look.names.limit > 0 {
+		l.Names = map[string]TaskLatencies{}
+	}
+	l.Timers.s.Add(&s.sysmon.late)
+	for _, w := range s.workers() {
+		g := w.gauge
+		for i := range g.levels {
+			l.Levels[i].add(&g.levels[i])
+		}
+		l.Other.add(&g.other)
+		l.Timers.s.Add(&g.late)
+		l.Wakes.s.Add(&g.wakes)
+		if shown := g.shown.Load(); shown != nil {
+			for name, t := range *shown {
+				sum := l.Names[name]
+				sum.add(t)
+				l.Names[name] = sum
+			}
+		}
+	}
+	return l
+}
+
+func (t *TaskLatencies) add(g *taskGauge) {
+	t.Queue.s.Add(&g.queue)
+	t.Dispatch.s.Add(&g.dispatch)
+}

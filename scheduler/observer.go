@@ -1,0 +1,115 @@
+package scheduler
+
+import (
+	"fmt"
+	"runtime/debug"
+
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
+)
+
+// An Observer is told of what happens to the tasks of a scheduler: see [WithObserver]. Implementations
+// should embed [NoObserver], so that they still compile when a method is added.
+//
+// For one task the calls come in this order, and none of them overlap: Ready; Start; any number of
+// Park and then Ready; End. A task that is cancelled before it starts has no Start. A Park may be
+// followed at once by the Ready that ends it.
+type Observer interface {
+	// Ready is called when t has become runnable: it was submitted, its time has come, or what it
+	// waited for has happened. It is called before the task is queued, by the party that made it
+	// runnable: a worker, also in the middle of another task, or a goroutine.
+	Ready(t task.Task)
+	// Start is called when t is about to run for the first time, on the worker with that index.
+	Start(t task.Task, worker int)
+	// Park is called when t waits, and waitsFor says for what, in the words of Dump: "chan receive",
+	// "mutex", "sleep". It is called on the worker that t ran on. A call on the spot, by
+	// [task.Ctx.Blocking], is not reported.
+	Park(t task.Task, waitsFor string)
+	// End is called when t has ended, with [task.Task.Err]. Those that wait for t have not been woken
+	// then. It is called on the worker, or if a full queue has dropped t, by its submitter.
+	End(t task.Task, err error)
+	// Stall is called for each stall, before the stall handler, on a goroutine of its own.
+	Stall(st Stall)
+	// Refuse is called when a submission is not accepted, on the goroutine or task that submits. err
+	// is [task.ErrClosed], [task.ErrQueueFull], or the cause of the submitter's context.
+	Refuse(err error)
+}
+
+// NoObserver is an [Observer] whose methods do nothing.
+type NoObserver struct{}
+
+// Ready does nothing.
+func (NoObserver) Ready(task.Task) {}
+
+// Start does nothing.
+func (NoObserver) Start(task.Task, int) {}
+
+// Park does nothing.
+func (NoObserver) Park(task.Task, string) {}
+
+// End does nothing.
+func (NoObserver) End(task.Task, error) {}
+
+// Stall does nothing.
+func (NoObserver) Stall(Stall) {}
+
+// Refuse does nothing.
+func (NoObserver) Refuse(error) {}
+
+var _ Observer = NoObserver{}
+
+// WithObserver sets an [Observer]. Its methods are called by several workers and goroutines at the
+// same time. They must be quick, because a worker or a submitter waits for them, and must neither
+// wait for tasks, nor submit any, nor call methods of a [task.Ctx]; reading handles is fine. A panic
+// in one ends the process. The scheduler needs about 20 ns for each call besides the method itself.
+// Without an Observer nothing is paid.
+func WithObserver(o Observer) Option {
+	return optionFunc(func(c *config) error {
+		if o == nil {
+			return fmt.Errorf("scheduler: WithObserver(nil): want an Observer; leave the option out for none")
+		}
+		c.observer = o
+		return nil
+	})
+}
+
+// observe calls f with the Observer, which there is. A panic must not unwind what a worker is in the
+// middle of.
+func (s *Scheduler) observe(f func(o Observer)) {
+	returned := false
+	defer func() {
+		if !returned {
+			v := recover()
+			crash(task.Task{}, &task.PanicError{Value: v, Stack: debug.Stack()}, mendTheObserver)
+		}
+	}()
+	f(s.look.observer)
+	returned = true
+}
+
+// observePark is called before d becomes Waiting, when it has left its stack.
+func (w *worker) observePark(d *rt.Task) {
+	reason := rt.Status(w.prevPark).WaitReason().String()
+	w.s.observe(func(o Observer) { o.Park(handleOf(d, w.prevGen), reason) })
+}
+
+// observeEnd is called when life gen of d has ended.
+func (s *Scheduler) observeEnd(d *rt.Task, gen uint32) {
+	if s.look != nil && s.look.observer != nil {
+		t := handleOf(d, gen)
+		s.observe(func(o Observer) { o.End(t, t.Err()) })
+	}
+}
+
+// observeRefusal is called when a submission is not accepted.
+func (s *Scheduler) observeRefusal(err error) {
+	if s.look != nil && s.look.observer != nil {
+		s.observe(func(o Observer) { o.Refuse(err) })
+	}
+}
+
+// refuse counts a submission that came too late, and tells the Observer.
+func (s *Scheduler) refuse(err error) {
+	s.over.closed.Add(1)
+	s.observeRefusal(err)
+}

@@ -1,0 +1,120 @@
+package scheduler_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/task"
+)
+
+// In a bubble all times are known: a worker is idle while no task is there, and busy while one holds
+// it. A pause counts as idle.
+func TestBusyAndIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, 1)
+		times := func() (busy, idle time.Duration) {
+			w := s.Stats().PerWorker[0]
+			return w.Busy, w.Idle
+		}
+		synctest.Wait()
+		time.Sleep(time.Hour)
+		busy, idle := times() // asleep, and before it wakes
+		require.Zero(t, busy)
+		require.Equal(t, time.Hour, idle)
+		_ = s.Go(func(*task.Ctx) { time.Sleep(time.Minute) }).Wait()
+		synctest.Wait()
+		busy, idle = times()
+		require.Equal(t, time.Minute, busy)
+		require.Equal(t, time.Hour, idle)
+		require.NoError(t, s.Pause(t.Context()))
+		s.Go(func(*task.Ctx) {})
+		time.Sleep(time.Second)
+		_, idle = times()
+		require.Equal(t, time.Hour+time.Second, idle)
+		s.Resume()
+		require.NoError(t, s.Close())
+		time.Sleep(time.Hour)
+		busy2, idle2 := times()
+		require.Equal(t, busy, busy2, "after the end")
+		require.Equal(t, idle, idle2, "after the end")
+	})
+}
+
+// A worker that has left is neither busy nor idle.
+func TestBusyAndIdleAfterResize(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, 2)
+		synctest.Wait()
+		time.Sleep(time.Second)
+		require.NoError(t, s.Resize(1))
+		synctest.Wait()
+		time.Sleep(time.Second)
+		st := s.Stats()
+		require.Equal(t, 2*time.Second, st.PerWorker[0].Idle)
+		require.Equal(t, time.Second, st.PerWorker[1].Idle)
+		require.Zero(t, st.PerWorker[1].Busy)
+	})
+}
+
+// The tasks by state, and the queues by level.
+func TestStatsByState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, 1, scheduler.WithStallAfter(0))
+		release := make(chan struct{})
+		for range 3 {
+			s.Go(func(c *task.Ctx) { _ = c.Park() })
+		}
+		s.GoAfter(time.Hour, func(*task.Ctx) {})
+		synctest.Wait()
+		st := s.Stats()
+		require.Equal(t, [4]int{4, 0, 0, 4}, [4]int{st.Live, st.Running, st.Queued, st.Waiting})
+
+		s.Go(func(c *task.Ctx) {
+			c.Go(func(*task.Ctx) {})
+			<-release
+		})
+		synctest.Wait()
+		for level, n := range map[task.Level]int{task.Normal: 2, task.High: 3, task.Low: 4} {
+			for range n {
+				s.Go(func(*task.Ctx) {}, task.Priority(level))
+			}
+		}
+		st = s.Stats()
+		require.Equal(t, 1, st.Running)
+		require.Equal(t, 10, st.Queued)
+		require.Equal(t, [3]int{2, 3, 4}, [3]int{st.QueuedShared, st.QueuedHigh, st.QueuedLow})
+		require.Equal(t, 1, st.PerWorker[0].Queued)
+		close(release)
+	})
+}
+
+// The goroutines for blocking calls, and how many of them are spare.
+func TestStatsOfBlockers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, 1, scheduler.WithPinning(scheduler.Fixed), scheduler.WithBlockingLimit(2))
+		release := make(chan struct{})
+		for range 3 {
+			s.Go(func(c *task.Ctx) { c.Blocking(func() { <-release }) })
+		}
+		synctest.Wait()
+		st := s.Stats()
+		require.Equal(t, [4]int{2, 1, 2, 0}, [4]int{st.CallsRunning, st.CallsQueued, st.Blockers, st.IdleBlockers})
+		close(release)
+		synctest.Wait()
+		st = s.Stats()
+		require.Equal(t, [4]int{0, 0, 2, 2}, [4]int{st.CallsRunning, st.CallsQueued, st.Blockers, st.IdleBlockers})
+	})
+}
+
+func TestRefusedAfterShutdown(t *testing.T) {
+	s := open(t, 1)
+	require.NoError(t, s.Shutdown(t.Context()))
+	require.ErrorIs(t, s.Go(func(*task.Ctx) {}).Err(), task.ErrClosed)
+	require.ErrorIs(t, s.GoAfter(1, func(*task.Ctx) {}).Err(), task.ErrClosed)
+	require.EqualValues(t, 2, s.Stats().Refused)
+	require.Zero(t, s.Stats().Spawned)
+}

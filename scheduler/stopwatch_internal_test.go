@@ -1,0 +1,58 @@
+package scheduler
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestStopwatch(t *testing.T) {
+	var w stopwatch
+	clock := int64(0)
+	now := func() int64 { return clock }
+	require.Zero(t, w.read(now))
+	w.start(5)
+	clock = 8
+	require.EqualValues(t, 3, w.read(now))
+	w.stop(9)
+	require.EqualValues(t, 4, w.read(now))
+	clock = 100
+	require.EqualValues(t, 4, w.read(now))
+	w.start(100)
+	clock = 101
+	require.EqualValues(t, 5, w.read(now))
+	w.stop(102)
+	require.EqualValues(t, 6, w.read(now))
+}
+
+// A reader that comes between a stop and a start, with a clock that goes on meanwhile, sees nothing
+// fall.
+func TestStopwatchDoesNotFall(t *testing.T) {
+	var w stopwatch
+	var clock atomic.Int64
+	now := func() int64 { return clock.Add(1) }
+	const rounds = 50_000
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for last := int64(0); last < rounds; {
+				v := w.read(now)
+				if v < last {
+					t.Errorf("%d after %d", v, last)
+					return
+				}
+				last = v
+			}
+		}()
+	}
+	for range rounds {
+		w.start(now())
+		now()
+		w.stop(now())
+	}
+	wg.Wait()
+}
