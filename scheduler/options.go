@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/thread"
 	"github.com/heddle-go/heddle/task"
 )
@@ -79,6 +80,7 @@ type config struct {
 	log        *slog.Logger
 	blocking   int
 	clock      Clock
+	looks      rt.Looks
 
 	queueLimit  int // 0: none
 	queuePolicy QueuePolicy

@@ -28,6 +28,7 @@ import (
 type Scheduler struct {
 	// These do not change after New.
 	cfg    config
+	looks  rt.Looks
 	cpus   []int // workers are bound to these; nil without CPUs pinning
 	start  time.Time
 	mon    *preempt.Monitor
@@ -110,6 +111,7 @@ func New(opts ...Option) (*Scheduler, error) {
 func newScheduler(cfg config) (s *Scheduler, err error) {
 	s = &Scheduler{
 		cfg:    cfg,
+		looks:  cfg.looks,
 		start:  time.Now(),
 		quiet:  make(chan struct{}),
 		closed: make(chan struct{}),
@@ -119,6 +121,9 @@ func newScheduler(cfg config) (s *Scheduler, err error) {
 		if s.cpus, err = thread.AllowedCPUs(); err != nil {
 			return nil, fmt.Errorf("scheduler: WithPinning(%v): %w", CPUs, err)
 		}
+	}
+	if s.looks&rt.LookWaits != 0 {
+		rt.Watch(1)
 	}
 	s.home.Sched = (*gate)(s)
 	s.home.Pinned = s.pinned()
