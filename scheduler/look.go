@@ -36,13 +36,22 @@ func WithSites() Option {
 	})
 }
 
-// born returns x, or a new extension if x is nil, with a Look for a task that is about to start.
-// starter is the task that starts it, or nil. Call it only if s.home.Looks is not 0.
+// needLook are the looks for which a task needs a Look.
+const needLook = rt.LookWaits | rt.LookSites | rt.LookTrace | rt.LookRing
+
+// born returns x, or a new extension if x is nil, with a Look for a task that is about to start,
+// if it needs one. starter is the task that starts it, or nil. Call it only if s.home.Looks is not 0.
 func (s *Scheduler) born(x *rt.Extra, starter *rt.Task) *rt.Extra {
+	if s.looks&rt.LookLabels != 0 && x != nil && x.Name != "" {
+		labelName(x)
+	}
+	if s.looks&needLook == 0 {
+		return x
+	}
 	if x == nil {
 		x = &rt.Extra{}
 	}
-	k := &rt.Look{}
+	k := &rt.Look{Woken: rt.Waking{Worker: -1}}
 	if starter != nil {
 		k.Starter = rt.HandleOf(starter, starter.Gen())
 	}
@@ -72,8 +81,20 @@ func (s *Scheduler) submitted(x *rt.Extra) *rt.Extra {
 // Sleep contain.
 func (w *worker) suspend(d *rt.Task, k rt.Park, end rt.Handle, due int64) {
 	look := w.beginWait(d, k, end)
+	timed := w.Looks&rt.LookTimes != 0 && !uncounted(k.Reason())
+	var began int64
+	if timed {
+		began = w.s.now()
+	}
+	t := traceOf(d)
+	if t != nil {
+		t.enter(waitRegion(k.Reason()))
+	}
 	if w.Forks.PrivateLen() > 0 {
 		w.share(d)
+	}
+	if w.Looks&rt.LookRing != 0 {
+		w.ringEnd(k.Reason().String())
 	}
 	w.n.parks++
 	w.prevPark, w.prevGen = k, d.Gen()
@@ -91,13 +112,22 @@ func (w *worker) suspend(d *rt.Task, k rt.Park, end rt.Handle, due int64) {
 		yield(struct{}{})
 	}
 	resume(d)
-	d.Worker().Host.(*worker).endWait(d, k, look)
+	w = d.Worker().Host.(*worker)
+	if timed {
+		w.sampleWait(k.Reason(), w.s.now()-began)
+	}
+	if look != nil {
+		look.End()
+	}
+	if t != nil {
+		t.enter("run")
+	}
 }
 
 // beginWait is called before a wait of the running task d.
 func (w *worker) beginWait(d *rt.Task, k rt.Park, end rt.Handle) *rt.Look {
 	x := d.Extra()
-	if x == nil || x.Look == nil {
+	if x == nil || x.Look == nil || w.Looks&rt.LookWaits == 0 {
 		return nil
 	}
 	var site uintptr
@@ -106,13 +136,6 @@ func (w *worker) beginWait(d *rt.Task, k rt.Park, end rt.Handle) *rt.Look {
 	}
 	x.Look.Begin(k.Reason(), end, site)
 	return x.Look
-}
-
-// endWait is called after a wait of the running task d. look is what beginWait has returned.
-func (w *worker) endWait(_ *rt.Task, _ rt.Park, look *rt.Look) {
-	if look != nil {
-		look.End()
-	}
 }
 
 // ---- Sites

@@ -101,6 +101,9 @@ func (l *loopFiber) loop(cur **rt.Task) (failed bool) {
 			l.sleep(w, w.base)
 		case d.Fib() != nil:
 			w.begin(d)
+			if w.Looks&rt.LookRing != 0 {
+				w.ringBegin(d)
+			}
 			l.sleep(w, d.Fib())
 		case w.skips(d):
 			w.skip(d)
@@ -111,8 +114,13 @@ func (l *loopFiber) loop(cur **rt.Task) (failed bool) {
 			*cur = d
 			l.Data = unsafe.Pointer(d)
 			calling = true
-			if x := d.Extra(); x.HasContext() {
-				setLabels(d, x)
+			if x := d.Extra(); x != nil {
+				if x.HasContext() {
+					setLabels(d, x)
+				}
+				if x.Look != nil {
+					w.beginLooked(d, x)
+				}
 			}
 			switch fn := d.Fn().(type) {
 			case func(*task.Ctx):
@@ -156,6 +164,9 @@ func (l *loopFiber) endTask(d *rt.Task) {
 	if w.Unsettled(d) {
 		failure = settled(d, failure)
 		w = d.Worker().Host.(*worker)
+	}
+	if x := d.Extra(); x != nil && x.Look != nil {
+		w.endLooked(x)
 	}
 	l.w = w
 	l.Data = nil

@@ -81,6 +81,8 @@ type config struct {
 	blocking   int
 	clock      Clock
 	looks      rt.Looks
+	waitRate   time.Duration // set with LookTimes
+	ring       int           // set with LookRing
 
 	queueLimit  int // 0: none
 	queuePolicy QueuePolicy

@@ -27,6 +27,9 @@ func (w *worker) push(d *rt.Task) {
 //
 // A high or low task goes to its own queue.
 func (w *worker) Local(d *rt.Task) {
+	if w.Looks&rt.LookRing != 0 {
+		w.ringWake(d)
+	}
 	if inject.Ranked(d) {
 		w.push(d)
 		return

@@ -50,6 +50,8 @@ type Scheduler struct {
 	block     offload.Pool
 	relief    offload.Alert
 
+	waitProfile waitProfile
+
 	// Workers read these all the time, and they seldom change, so they have lines to themselves.
 	_       cpu.CacheLinePad
 	phase   atomicx.Int32 // written by Shutdown, Close and end

@@ -51,6 +51,7 @@ func (w *worker) stealFrom(v *worker) *rt.Task {
 				d = w.pop() // of the batch
 			}
 			if d != nil {
+				w.stole(d, v)
 				return d
 			}
 		case deque.Empty:
@@ -79,6 +80,7 @@ func (w *worker) stealNext() *rt.Task {
 			w.n.steals++
 			w.n.stolen++
 			if d = w.valid(d); d != nil {
+				w.stole(d, v)
 				return d
 			}
 		}
@@ -104,6 +106,7 @@ func (w *worker) stealFork(v *worker) *rt.Task {
 			if d := w.adopt(f); d != nil {
 				w.n.steals++
 				w.n.stolen++
+				w.stole(d, v)
 				return d
 			}
 		case deque.Empty:
@@ -173,8 +176,9 @@ func beginStolen(d *rt.Task, f *rt.Frame, x *rt.Extra) {
 func (s *Scheduler) stolenExtra(f *rt.Frame) *rt.Extra {
 	x := &rt.Extra{Owner: (*task.Ctx)(f.Parent), Level: f.Parent.Status().Level(), Stolen: true}
 	if s.looks != 0 {
-		x = s.born(x, f.Parent)
-		x.Look.Frame, x.Look.Started = f, 0
+		if x = s.born(x, f.Parent); x.Look != nil {
+			x.Look.Frame, x.Look.Started = f, 0
+		}
 	}
 	return x
 }

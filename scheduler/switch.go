@@ -89,6 +89,9 @@ func (w *worker) leave(d, n *rt.Task, act action) *fiber.Fiber {
 	}
 	if to != nil {
 		w.begin(n)
+		if w.Looks&rt.LookRing != 0 {
+			w.ringBegin(n)
+		}
 	} else {
 		w.Current.Store(nil)
 		to = w.takeFiber(n)

@@ -48,6 +48,9 @@ type worker struct {
 	shownState
 
 	_    cpu.CacheLinePad
+	ring ring
+
+	_    cpu.CacheLinePad
 	seen seenState // sysmon's
 	_    cpu.CacheLinePad
 }

@@ -28,6 +28,9 @@ type Look struct {
 
 	// Trace is for the scheduler. Only the running task touches it.
 	Trace any
+	// Woken is how the task was last made runnable. The waker writes it before it queues the task;
+	// the worker that takes the task from the queue reads it.
+	Woken Waking
 
 	// next and reason are what WillWait was told. Only the running task touches them.
 	next   Awaited
@@ -35,9 +38,6 @@ type Look struct {
 
 	mu   sync.Mutex
 	wait Wait // the present wait, or the last one; under mu
-	// woken is how the task was last made runnable. The waker writes it before it queues the task;
-	// the worker that takes the task from a queue reads it.
-	woken Waking
 }
 
 // An Awaited is what a task waits at.

@@ -23,6 +23,8 @@
 //   - api/v1/dump: the text of [scheduler.Scheduler.Dump]; with groups=1 that of DumpGroups
 //   - api/v1/profile, api/v1/trace: a CPU profile and an execution trace of the process; parameter
 //     seconds (1 to 60, default 5)
+//   - api/v1/waits: a profile of what tasks wait for, of the scheduler's whole life, with
+//     [scheduler.WithWaitProfile]; open it with go tool pprof
 //   - api/v1/pause, api/v1/resume: POST; forbidden without [AllowPause]
 //
 // # What it costs, and what it does not promise
