@@ -265,13 +265,18 @@ func TestTasksNoteTheirWaits(t *testing.T) {
 	ch, other := tsync.NewChan[int](0), tsync.NewChan[int](0)
 	var m tsync.Mutex
 	var e tsync.Event
+	lock := func(ctx context.Context) {
+		if m.LockContext(ctx) == nil {
+			m.Unlock()
+		}
+	}
 	waits := map[string]func(c *task.Ctx){
 		"recv":        func(c *task.Ctx) { _, _, _ = ch.Recv(c) },
 		"recv too":    func(c *task.Ctx) { _, _, _ = ch.Recv(c) },
 		"other":       func(c *task.Ctx) { _, _, _ = other.Recv(c) },
-		"lock":        func(c *task.Ctx) { _ = m.LockContext(c) },
+		"lock":        func(c *task.Ctx) { lock(c) },
 		"hard lock":   func(c *task.Ctx) { m.Lock(); m.Unlock() },
-		"under":       func(c *task.Ctx) { _ = m.LockContext(contextOf(c)) },
+		"under":       func(c *task.Ctx) { lock(contextOf(c)) },
 		"event":       func(c *task.Ctx) { e.Wait() },
 		"nap":         func(c *task.Ctx) { _ = c.Park() },
 		"select":      func(c *task.Ctx) { _, _ = tsync.Select(c, ch.RecvCase(), other.RecvCase()) },

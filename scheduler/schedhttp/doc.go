@@ -4,7 +4,7 @@
 //
 // The page needs no network but the one to this process. It shows what each worker runs now and ran
 // in the last half minute, the queues, the rates of dispatches, parks and thefts, the tasks (to
-// filter and sort), and it fetches profiles, traces and dumps. Command top shows the same numbers
+// filter and sort) with deadlocks marked, and it fetches profiles, traces and dumps. Command top shows the same numbers
 // in a terminal:
 //
 //	go run github.com/heddle-go/heddle/scheduler/schedhttp/top http://localhost:6060/debug/heddle/
