@@ -23,6 +23,7 @@ var mayBeCopied = map[string]bool{
 	"preempt.Slice":          true,
 	"scheduler.Option":       true,
 	"scheduler.RunningError": true,
+	"scheduler.Site":         true,
 	"scheduler.Stall":        true,
 	"schedhttp.Group":        true,
 	"schedhttp.GroupList":    true,
