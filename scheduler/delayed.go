@@ -16,7 +16,11 @@ import (
 // for it.
 func (s *Scheduler) launch(fn any) {
 	if s.enterLate() {
-		d, _ := s.admitDelayed(fn, nil)
+		var x *rt.Extra
+		if s.looks != 0 {
+			x = s.submitted(nil)
+		}
+		d, _ := s.admitDelayed(fn, x)
 		s.inject(d)
 	}
 }
@@ -70,6 +74,9 @@ func (s *Scheduler) GoAfter(d time.Duration, fn func(c *task.Ctx), opts ...task.
 // come first, because they may panic.
 func (s *Scheduler) enterDelayed(opts []task.Option) (x *rt.Extra, ok bool) {
 	x = delayedExt(opts)
+	if s.looks != 0 {
+		x = s.submitted(x)
+	}
 	s.cohorts.Hold(x)
 	if !s.enter() {
 		x.Drop()

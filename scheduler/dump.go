@@ -29,11 +29,10 @@ func (s *Scheduler) Dump(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	now := s.now()
 	var n census
-	for d := range s.taskPool.All() {
-		if v, ok := s.view(d); ok {
-			n.add(v)
-			v.print(b, now)
-		}
+	s.printDeadlocks(b)
+	for v := range s.views() {
+		n.add(v)
+		v.print(b, now)
 	}
 	n.print(b, s)
 	return b.Flush() // keeps the first error
@@ -47,11 +46,7 @@ func (s *Scheduler) DumpGroups(w io.Writer) error {
 	now := s.now()
 	var n census
 	groups := map[groupKey]*group{}
-	for d := range s.taskPool.All() {
-		v, ok := s.view(d)
-		if !ok {
-			continue
-		}
+	for v := range s.views() {
 		n.add(v)
 		k := groupKey{name: v.name, state: v.state, level: v.level}
 		if v.state == rt.Waiting {
@@ -69,6 +64,7 @@ func (s *Scheduler) DumpGroups(w io.Writer) error {
 			cmp.Compare(a.reason, b.reason), cmp.Compare(a.level, b.level))
 	})
 	b := bufio.NewWriter(w)
+	s.printDeadlocks(b)
 	for _, g := range list {
 		g.print(b)
 	}
@@ -121,11 +117,28 @@ func (v view) print(b *bufio.Writer, now int64) {
 		fmt.Fprintf(b, " on worker %d", v.worker)
 	case rt.Waiting:
 		fmt.Fprintf(b, " for %v", v.reason)
+		if v.wait.At.Object != nil {
+			fmt.Fprintf(b, " (%p)", v.wait.At.Object)
+		}
+		if v.holder.Task() != nil {
+			fmt.Fprintf(b, " held up by %s", labelOf(v.holder))
+		}
 		if v.timed {
 			fmt.Fprintf(b, ", %v", v.waited(now))
 		}
+		printSite(b, "at", v.wait.Site)
+	}
+	if v.look != nil {
+		printSite(b, "started at", v.look.Started)
 	}
 	b.WriteByte('\n')
+}
+
+// printSite writes where pc is, if it is not 0.
+func printSite(b *bufio.Writer, what string, pc uintptr) {
+	if f := (Site{pc}).Frame(); f.PC != 0 {
+		fmt.Fprintf(b, ", %s %s (%s:%d)", what, f.Function, f.File, f.Line)
+	}
 }
 
 // A census counts tasks by state.

@@ -147,6 +147,9 @@ func (p *progress) next() bool {
 				w.gaugeBegin(d)
 			}
 			w.begin(d)
+			if w.Looks&rt.LookRing != 0 {
+				w.ringBegin(d)
+			}
 			l.sleep(w, d.Fib())
 		case w.skips(d):
 			w.skip(d)
@@ -158,8 +161,13 @@ func (p *progress) next() bool {
 			}
 			w.begin(d)
 			l.Data = unsafe.Pointer(d)
-			if x := d.Extra(); x.HasContext() {
-				setLabels(d, x)
+			if x := d.Extra(); x != nil {
+				if x.HasContext() {
+					setLabels(d, x)
+				}
+				if x.Look != nil {
+					w.beginLooked(d, x)
+				}
 			}
 			p.cur, p.calling = d, true
 			return true
@@ -193,6 +201,9 @@ func (l *loopFiber) endTask(d *rt.Task) {
 	if w.Unsettled(d) {
 		failure = settled(d, failure)
 		w = d.Worker().Host.(*worker)
+	}
+	if x := d.Extra(); x != nil && x.Look != nil {
+		w.endLooked(x)
 	}
 	l.w = w
 	l.Data = nil

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/thread"
 	"github.com/heddle-go/heddle/task"
 )
@@ -70,6 +71,9 @@ type config struct {
 	log        *slog.Logger
 	blocking   int
 	clock      Clock
+	looks      rt.Looks
+	waitRate   time.Duration // set with LookTimes
+	ring       int           // set with LookRing
 
 	observer     Observer
 	latencies    LatencyMode // 0: none

@@ -38,6 +38,9 @@ func (w *worker) Local(d *rt.Task) {
 	if w.marks {
 		w.mark(d)
 	}
+	if w.Looks&rt.LookRing != 0 {
+		w.ringWake(d)
+	}
 	if inject.Ranked(d) {
 		w.push(d)
 		return

@@ -1,9 +1,14 @@
 package scheduler
 
+import "github.com/heddle-go/heddle/internal/rt"
+
 // sleep is the worker's side of the sleep protocol, W1 to W4. When it returns
 // the worker is a searcher.
 func (w *worker) sleep() {
 	w.Current.Store(nil)
+	if w.Looks&rt.LookRing != 0 {
+		w.ringEnd("")
+	}
 	w.flush()
 	w.trimOwn()
 	w.announce()

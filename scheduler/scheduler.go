@@ -29,6 +29,7 @@ import (
 type Scheduler struct {
 	// These do not change after New.
 	cfg    config
+	looks  rt.Looks
 	cpus   []int // workers are bound to these; nil without CPUs pinning
 	start  time.Time
 	mon    *preempt.Monitor
@@ -50,6 +51,8 @@ type Scheduler struct {
 	fiberPool fiberpool.Pool[*loopFiber]
 	block     offload.Pool
 	relief    offload.Alert
+
+	waitProfile waitProfile
 
 	// Workers read these all the time, and they seldom change, so they have lines to themselves.
 	_       cpu.CacheLinePad
@@ -112,6 +115,7 @@ func New(opts ...Option) (*Scheduler, error) {
 func newScheduler(cfg config) (s *Scheduler, err error) {
 	s = &Scheduler{
 		cfg:    cfg,
+		looks:  cfg.looks,
 		start:  time.Now(),
 		quiet:  make(chan struct{}),
 		closed: make(chan struct{}),
@@ -125,6 +129,9 @@ func newScheduler(cfg config) (s *Scheduler, err error) {
 		if s.cpus, err = thread.AllowedCPUs(); err != nil {
 			return nil, fmt.Errorf("scheduler: WithPinning(%v): %w", CPUs, err)
 		}
+	}
+	if s.looks&rt.LookWaits != 0 {
+		rt.Watch(1)
 	}
 	s.home.Sched = (*gate)(s)
 	s.home.Pinned = s.pinned()

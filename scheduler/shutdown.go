@@ -175,6 +175,9 @@ func (s *Scheduler) end() {
 			rt.ReleaseIndex(w.Index)
 		}
 		s.fiberPool.EndAll()
+		if s.looks&rt.LookWaits != 0 {
+			rt.Watch(-1)
+		}
 		close(s.closed)
 		if rt.AtEnd != nil {
 			rt.AtEnd(rt.Balance{Stranded: s.stranded.Load(), Live: s.live.Load, ReadyGoroutines: s.home.ReadyGoroutines.Load})

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/timers"
 )
 
 // Sleep implements rt.Host.
@@ -13,6 +14,11 @@ func (w *worker) Sleep(d *rt.Task, ns int64) {
 	t.Fib = w.Fib.Load()
 	now := q.Now()
 	q.Arm(t, rt.After(now, time.Duration(ns)))
+	if w.Looks != 0 {
+		w.suspend(d, rt.WaitSleep.Park(rt.ForWake), rt.Handle{}, now)
+		slept(q, d, t)
+		return
+	}
 	// As in Park, once more, but for pickDue.
 	if w.Forks.PrivateLen() > 0 {
 		w.share(d)
@@ -26,6 +32,11 @@ func (w *worker) Sleep(d *rt.Task, ns int64) {
 		yield(struct{}{})
 	}
 	resume(d)
+	slept(q, d, t)
+}
+
+// slept ends the sleep of d, whose timer is t.
+func slept(q *timers.Queue, d *rt.Task, t *rt.Timer) {
 	if !d.Woken() { // cancelled
 		if q.Disarm(t) {
 			return

@@ -37,6 +37,9 @@ func (w *worker) Call(d *rt.Task, fn func(), kind *rt.CallKind) bool {
 	if w.Forks.PrivateLen() > 0 {
 		w.share(d)
 	}
+	if w.Looks != 0 {
+		fn = lookAtCall(d, fn)
+	}
 	c := w.call
 	c.d, c.kind = d, kind
 	self := w.Fib.Load()

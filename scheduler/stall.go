@@ -91,7 +91,7 @@ func (w *worker) behind() (n int, first []TaskInfo) {
 	now := w.s.now()
 	see := func(d *rt.Task) bool {
 		if d != nil {
-			if v, ok := w.s.view(d); ok && v.state == rt.Runnable {
+			if v, ok := viewOf(d); ok && v.state == rt.Runnable {
 				first = append(first, v.info(now))
 			}
 		}

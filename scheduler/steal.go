@@ -51,6 +51,7 @@ func (w *worker) stealFrom(v *worker) *rt.Task {
 				d = w.pop() // of the batch
 			}
 			if d != nil {
+				w.stole(d, v)
 				return d
 			}
 		case deque.Empty:
@@ -79,6 +80,7 @@ func (w *worker) stealNext() *rt.Task {
 			w.n.steals++
 			w.n.stolen++
 			if d = w.valid(d); d != nil {
+				w.stole(d, v)
 				return d
 			}
 		}
@@ -104,6 +106,7 @@ func (w *worker) stealFork(v *worker) *rt.Task {
 			if d := w.adopt(f); d != nil {
 				w.n.steals++
 				w.n.stolen++
+				w.stole(d, v)
 				return d
 			}
 		case deque.Empty:
@@ -145,7 +148,7 @@ func (w *worker) adopt(f *rt.Frame) *rt.Task {
 	if !f.Claim() {
 		return nil
 	}
-	x := stolenExtra(f)
+	x := w.s.stolenExtra(f)
 	d := w.freeTasks.Take(&w.s.taskPool, x)
 	w.n.spawned++
 	beginStolen(d, f, x)
@@ -158,7 +161,7 @@ func (w *worker) adopt(f *rt.Frame) *rt.Task {
 // adopt is worker.adopt for sysmon, which has claimed f. Its parent waits for it, so it is counted in time.
 func (s *Scheduler) adopt(f *rt.Frame) *rt.Task {
 	s.live.Add(1)
-	x := stolenExtra(f)
+	x := s.stolenExtra(f)
 	s.inj.Count(1)
 	d := s.inj.New(x)
 	beginStolen(d, f, x)
@@ -173,8 +176,14 @@ func beginStolen(d *rt.Task, f *rt.Frame, x *rt.Extra) {
 }
 
 // stolenExtra returns what is said of a stolen call before it starts.
-func stolenExtra(f *rt.Frame) *rt.Extra {
-	return &rt.Extra{Owner: (*task.Ctx)(f.Parent), Level: f.Parent.Status().Level(), Stolen: true}
+func (s *Scheduler) stolenExtra(f *rt.Frame) *rt.Extra {
+	x := &rt.Extra{Owner: (*task.Ctx)(f.Parent), Level: f.Parent.Status().Level(), Stolen: true}
+	if s.looks != 0 {
+		if x = s.born(x, f.Parent); x.Look != nil {
+			x.Look.Frame, x.Look.Started = f, 0
+		}
+	}
+	return x
 }
 
 // share exposes what d has forked, before it leaves the worker: it may come back on

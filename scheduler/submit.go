@@ -49,6 +49,9 @@ func (s *Scheduler) submit(fn any, x *rt.Extra) task.Task {
 // request submits a task from outside, which may have to wait for room: the way in for goroutines. The
 // methods of users' contexts that it calls may panic. Then nothing has been submitted.
 func (s *Scheduler) request(by context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
+	if s.looks != 0 {
+		x = s.submitted(x)
+	}
 	if x != nil && x.Parents != nil {
 		return s.requestUnder(by, fn, x)
 	}

@@ -103,6 +103,9 @@ func (w *worker) leave(d, n *rt.Task, act action) *fiber.Fiber {
 			w.gaugeBegin(n)
 		}
 		w.begin(n)
+		if w.Looks&rt.LookRing != 0 {
+			w.ringBegin(n)
+		}
 	} else {
 		w.Current.Store(nil)
 		to = w.takeFiber(n)
@@ -161,6 +164,10 @@ func (w *worker) Yield(d *rt.Task) {
 
 // Park implements rt.Host.
 func (w *worker) Park(d *rt.Task, k rt.Park) {
+	if w.Looks != 0 {
+		w.suspend(d, k, rt.Handle{}, 0)
+		return
+	}
 	if w.Forks.PrivateLen() > 0 {
 		w.share(d)
 	}
@@ -178,6 +185,10 @@ func (w *worker) Park(d *rt.Task, k rt.Park) {
 // ParkFor implements rt.Host.
 func (w *worker) ParkFor(d *rt.Task, k rt.Park, t *rt.Task, gen uint32) {
 	w.wishFor(t, gen)
+	if w.Looks != 0 {
+		w.suspend(d, k, rt.HandleOf(t, gen), 0)
+		return
+	}
 	// As in Park, once more: each frame between here and the task's own code costs.
 	if w.Forks.PrivateLen() > 0 {
 		w.share(d)
@@ -209,6 +220,10 @@ func (w *worker) ParkReady(d *rt.Task) error {
 	if d.Status().Cancelled() {
 		return (*task.Ctx)(d).Cause()
 	}
+	if w.Looks != 0 {
+		w.suspend(d, rt.WaitReady.Park(rt.ForReady), rt.Handle{}, 0)
+		return readied(d)
+	}
 	// As in Park, once more: each frame between here and the task's own code costs.
 	if w.Forks.PrivateLen() > 0 {
 		w.share(d)
@@ -222,6 +237,11 @@ func (w *worker) ParkReady(d *rt.Task) error {
 		yield(struct{}{})
 	}
 	resume(d)
+	return readied(d)
+}
+
+// readied returns the result of ParkReady after the wait.
+func readied(d *rt.Task) error {
 	if d.Status().Cancelled() {
 		return (*task.Ctx)(d).Cause()
 	}

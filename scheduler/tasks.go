@@ -29,8 +29,26 @@ type TaskInfo struct {
 	Waited time.Duration
 
 	// Parent is the task that forked this one, if this is a forked call that another worker took.
-	// Otherwise it is the zero Task.
+	// With [WithWaits] it is also the task that started or submitted this one. Otherwise it is the
+	// zero Task.
 	Parent task.Task
+
+	// The fields below are only set with [WithWaits].
+
+	// Object is the address of the channel, lock or other object at which a Waiting task waits. Two
+	// tasks wait at the same object if and only if the addresses are the same. It is 0 if the task
+	// waits at no single object, as in a select or a sleep.
+	Object uintptr
+	// Holder is the task that has to act before this Waiting task can go on: the one that holds the
+	// lock, or whose end is awaited. It is the zero Task if that is not known, or is a goroutine.
+	//
+	// It is known for Task.Wait, futures that a task makes, forked calls, and the locks of package
+	// tsync: Mutex and KeyedMutex; RWMutex, if a writer or a single reader holds it; Semaphore, if
+	// one call of Acquire holds all units in use.
+	Holder task.Task
+	// StartedAt and WaitsAt are the places in the program where the task was started or submitted,
+	// and where a Waiting task waits. They are only known with [WithSites].
+	StartedAt, WaitsAt Site
 }
 
 // LogValue implements [slog.LogValuer]: a group of what is known of the task.
@@ -60,8 +78,19 @@ func (s *Scheduler) Tasks() iter.Seq[TaskInfo] {
 	s.check()
 	return func(yield func(TaskInfo) bool) {
 		now := s.now()
+		for v := range s.views() {
+			if !yield(v.info(now)) {
+				return
+			}
+		}
+	}
+}
+
+// views returns an iterator over what can be seen of the tasks that have not ended.
+func (s *Scheduler) views() iter.Seq[view] {
+	return func(yield func(view) bool) {
 		for d := range s.taskPool.All() {
-			if v, ok := s.view(d); ok && !yield(v.info(now)) {
+			if v, ok := viewOf(d); ok && !yield(v) {
 				return
 			}
 		}
@@ -80,12 +109,15 @@ type view struct {
 	since  uint32        // in milliseconds of now, if timed
 	timed  bool
 	parent rt.Handle
+	look   *rt.Look // or nil
+	wait   rt.Wait  // if waiting, and look is not nil
+	holder rt.Handle
 }
 
-// view reads a task until two readings of its status agree, so that what it has read in between
-// belongs together. If the task changes all the time, view returns the last reading. It reports
+// viewOf reads a task until two readings of its status agree, so that what it has read in between
+// belongs together. If the task changes all the time, viewOf returns the last reading. It reports
 // false for a record that no task uses.
-func (s *Scheduler) view(d *rt.Task) (v view, ok bool) {
+func viewOf(d *rt.Task) (v view, ok bool) {
 	const tries = 8
 	for range tries {
 		st := d.Status()
@@ -103,9 +135,12 @@ func (s *Scheduler) view(d *rt.Task) (v view, ok bool) {
 		if v.state == rt.Waiting && f != nil {
 			v.since, v.timed = f.Since.Load(), true
 		}
-		if x := d.Extra(); x != nil && x.Stolen {
-			if p, ok := x.Owner.(*task.Ctx); ok {
+		if x := d.Extra(); x != nil {
+			if p, ok := x.Owner.(*task.Ctx); ok && x.Stolen {
 				v.parent = rt.HandleOf((*rt.Task)(p), (*rt.Task)(p).Gen())
+			}
+			if x.Look != nil {
+				v.readLook(x.Look)
 			}
 		}
 		if d.Status() == st {
@@ -113,6 +148,17 @@ func (s *Scheduler) view(d *rt.Task) (v view, ok bool) {
 		}
 	}
 	return v, v.state != rt.Done
+}
+
+// readLook reads what the task has noted.
+func (v *view) readLook(k *rt.Look) {
+	v.look, v.parent = k, k.Starter
+	if v.state != rt.Waiting {
+		return
+	}
+	if v.wait = k.Wait(); v.wait.At.Holder != nil {
+		v.holder = v.wait.At.Holder.Holder()
+	}
 }
 
 // waited returns how long the task had waited at the time now.
@@ -131,6 +177,10 @@ func (v *view) info(now int64) TaskInfo {
 	}
 	if v.state == rt.Waiting {
 		i.WaitsFor = v.reason.String()
+	}
+	if v.look != nil {
+		i.Object, i.Holder = uintptr(v.wait.At.Object), task.Task(v.holder)
+		i.StartedAt, i.WaitsAt = Site{v.look.Started}, Site{v.wait.Site}
 	}
 	return i
 }

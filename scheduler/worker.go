@@ -48,6 +48,9 @@ type worker struct {
 	shownState
 
 	_    cpu.CacheLinePad
+	ring ring
+
+	_    cpu.CacheLinePad
 	seen seenState // sysmon's
 	_    cpu.CacheLinePad
 }
@@ -118,6 +121,7 @@ type shownState struct {
 func (s *Scheduler) newWorker(id int) *worker {
 	w := &worker{s: s, id: id, pinned: s.pinned(), fixed: s.cfg.pinning == Fixed}
 	w.Host, w.Shared, w.body = w, &s.home, w.loopBody()
+	w.Looks = s.looks
 	w.rng = rand.New(rand.NewPCG(uint64(id), 0x68656464))
 	w.ringing = new(timers.Batch)
 	w.runq.Init(deque.FIFO, 0)

@@ -27,6 +27,7 @@ var mayBeCopied = map[string]bool{
 	"scheduler.TaskLatencies": true,
 	"scheduler.Option":        true,
 	"scheduler.RunningError":  true,
+	"scheduler.Site":          true,
 	"scheduler.Stall":         true,
 	"schedhttp.Group":         true,
 	"schedhttp.GroupList":     true,

@@ -54,6 +54,8 @@ var arrows = map[string][]string{
 	"internal/idle":      {"internal/atomicx"},
 	"internal/histogram": {},
 	"internal/thread":    {},
+	"internal/pprofile":  {},
+	"internal/perfetto":  {},
 	"internal/inject":    {"internal/wait", "internal/taskpool", "internal/list", "internal/rt", "internal/atomicx"},
 	"internal/fiberpool": {"internal/fiber", "internal/atomicx"},
 	"internal/offload":   {"internal/rt", "internal/atomicx", "internal/label"},

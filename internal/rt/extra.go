@@ -20,6 +20,7 @@ type Extra struct {
 	Owner    context.Context
 	Parents  *ParentContext // the contexts of the submission's options, the last option first
 	Deadline *Deadline      // nil if there is none
+	Look     *Look          // nil if the scheduler does not ask for one
 
 	// Err is set by the worker that ends the task, before Finish.
 	Err error

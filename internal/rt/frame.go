@@ -225,16 +225,13 @@ func UnjoinedText(n int) string {
 func (d *Task) endFrame(f *Frame) (err error) {
 	if !f.Claim() {
 		if f.Await() {
-			d.AwaitWake() // d may be on another worker afterwards
+			d.AwaitCall(f) // d may be on another worker afterwards
 		}
 		err = f.Err
 	}
 	f.Parent = nil
 	return err
 }
-
-// AwaitWake parks d until a stolen call that d waits for has woken it.
-func (d *Task) AwaitWake() { d.AwaitWakeFor(WaitFork) }
 
 // AwaitWakeFor parks d until the Wake that another party owes it has come. y is the reason that
 // Dump shows.

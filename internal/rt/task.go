@@ -75,6 +75,8 @@ type Worker struct {
 	Index int
 	// At is the worker's index in its scheduler.
 	At int
+	// Looks does not change after the worker was made.
+	Looks Looks
 
 	// Forks holds the frames of the calls that tasks forked on this worker.
 	Forks deque.Owner[Frame]

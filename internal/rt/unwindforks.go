@@ -43,7 +43,7 @@ func (d *Task) AwaitStarted() {
 	}
 	for _, f := range x.frames {
 		if f.Await() { // false if the call is queued or done
-			d.AwaitWake()
+			d.AwaitCall(f)
 		}
 	}
 }

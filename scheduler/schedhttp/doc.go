@@ -4,7 +4,7 @@
 //
 // The page needs no network but the one to this process. It shows what each worker runs now and ran
 // in the last half minute, the queues, the rates of dispatches, parks and thefts, the tasks (to
-// filter and sort), and it fetches profiles, traces and dumps. Command top shows the same numbers
+// filter and sort) with deadlocks marked, and it fetches profiles, traces and dumps. Command top shows the same numbers
 // in a terminal:
 //
 //	go run github.com/heddle-go/heddle/scheduler/schedhttp/top http://localhost:6060/debug/heddle/
@@ -23,6 +23,8 @@
 //   - api/v1/dump: the text of [scheduler.Scheduler.Dump]; with groups=1 that of DumpGroups
 //   - api/v1/profile, api/v1/trace: a CPU profile and an execution trace of the process; parameter
 //     seconds (1 to 60, default 5)
+//   - api/v1/waits: a profile of what tasks wait for, of the scheduler's whole life, with
+//     [scheduler.WithWaitProfile]; open it with go tool pprof
 //   - api/v1/pause, api/v1/resume: POST; forbidden without [AllowPause]
 //
 // # What it costs, and what it does not promise

@@ -1,6 +1,7 @@
 package schedhttp
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -86,6 +87,7 @@ var routes = map[string]struct {
 	"dump":    {http.MethodGet, (*handler).serveDump},
 	"profile": {http.MethodGet, (*handler).serveProfile},
 	"trace":   {http.MethodGet, (*handler).serveTrace},
+	"waits":   {http.MethodGet, (*handler).serveWaits},
 	"pause":   {http.MethodPost, (*handler).servePause},
 	"resume":  {http.MethodPost, (*handler).serveResume},
 }
@@ -234,6 +236,22 @@ func (h *handler) serveProfile(w http.ResponseWriter, r *http.Request) error {
 
 func (h *handler) serveTrace(w http.ResponseWriter, r *http.Request) error {
 	return h.record(w, r, "heddle.trace", func() error { return trace.Start(w) }, trace.Stop)
+}
+
+// serveWaits answers with the profile of the waits so far.
+func (h *handler) serveWaits(w http.ResponseWriter, r *http.Request) error {
+	src, err := h.source(r)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if err := src.s.WriteWaitProfile(&b); err != nil {
+		return statusError{http.StatusConflict, err.Error()}
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Content-Disposition", `attachment; filename="heddle.wait.pprof"`)
+	_, _ = slow{w, http.NewResponseController(w)}.Write(b.Bytes()) // fails only if the client has gone
+	return nil
 }
 
 // record records what start and stop begin and end, for as many seconds as the request says.

@@ -204,7 +204,7 @@ func TestTopOfMany(t *testing.T) {
 func TestGroups(t *testing.T) {
 	s := open(t)
 	at := serve(t, Handler(s)) + "api/v1/groups"
-	require.Equal(t, GroupList{Scheduler: "main", Groups: []Group{}}, decode[GroupList](t, at))
+	require.Equal(t, GroupList{Scheduler: "main", Groups: []Group{}, Deadlocks: [][]string{}}, decode[GroupList](t, at))
 	a, b := tsync.NewChan[int](0), tsync.NewChan[int](0)
 	cross := func(from, to *tsync.Chan[int]) func(c *task.Ctx) {
 		return func(c *task.Ctx) {
@@ -416,4 +416,43 @@ func FuzzClient(f *testing.F) {
 			assert.NotContains(t, w.Header().Get("Content-Type"), "html")
 		}
 	})
+}
+
+// The page marks the tasks of a deadlock, and says who holds up whom.
+func TestDeadlock(t *testing.T) {
+	s := open(t, scheduler.WithSites())
+	at := serve(t, Handler(s))
+	var m [2]tsync.Mutex
+	met := tsync.NewBarrier(2)
+	cross := func(mine, other int) func(c *task.Ctx) {
+		return func(c *task.Ctx) {
+			m[mine].Lock()
+			_, _ = met.WaitContext(c)
+			_ = m[other].LockContext(c)
+		}
+	}
+	s.Go(cross(0, 1), task.Name("a"))
+	s.Go(cross(1, 0), task.Name("b"))
+	s.Go(func(c *task.Ctx) { _ = m[0].LockContext(c) }, task.Name("c"))
+	var groups GroupList
+	testkit.Until(t, "the deadlock is seen", func() bool {
+		groups = decode[GroupList](t, at+"api/v1/groups")
+		return len(groups.Deadlocks) == 1
+	})
+	require.ElementsMatch(t, []string{"a", "b"}, groups.Deadlocks[0])
+	var list TaskList
+	testkit.Until(t, "all wait", func() bool {
+		list = decode[TaskList](t, at+"api/v1/tasks?state=waiting&waits=mutex&sort=name")
+		return len(list.Tasks) == 3
+	})
+	a, b, c := list.Tasks[0], list.Tasks[1], list.Tasks[2]
+	assert.True(t, a.Deadlock)
+	assert.True(t, b.Deadlock)
+	assert.False(t, c.Deadlock, "it is in no circle")
+	assert.Equal(t, []string{"b", "a", "a"}, []string{a.Holder, b.Holder, c.Holder})
+	assert.NotEmpty(t, a.Object)
+	assert.NotEqual(t, a.Object, b.Object)
+	assert.Equal(t, b.Object, c.Object)
+	assert.Contains(t, a.WaitsAt, "handler_test.go:")
+	assert.Contains(t, a.StartedAt, "handler_test.go:")
 }

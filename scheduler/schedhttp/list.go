@@ -30,7 +30,14 @@ type Task struct {
 	Worker   int     `json:"worker"` // -1 before it first runs
 	WaitsFor string  `json:"waitsFor"`
 	WaitedMS float64 `json:"waitedMs"`
-	Parent   string  `json:"parent"` // the task that forked it, or ""
+	Parent   string  `json:"parent"` // the task that forked or started it, or ""
+
+	// These are only set with [scheduler.WithWaits], and the places with [scheduler.WithSites].
+	Object    string `json:"object"`    // the address of what it waits at, or ""
+	Holder    string `json:"holder"`    // the task that holds it up, or ""
+	Deadlock  bool   `json:"deadlock"`  // it is in one of the deadlocks of a GroupList
+	StartedAt string `json:"startedAt"` // function (file:line), or ""
+	WaitsAt   string `json:"waitsAt"`   // function (file:line), or ""
 }
 
 // A GroupList is the answer of api/v1/groups.
@@ -41,6 +48,9 @@ type GroupList struct {
 	// Deadlock says that every task waits, no timer is pending and no blocking call is under way: only
 	// something outside of the scheduler can wake one.
 	Deadlock bool `json:"deadlock"`
+	// Deadlocks are circles of tasks that wait for each other: the first 20, and the first 100 tasks of
+	// each. See [scheduler.Scheduler.Deadlocks].
+	Deadlocks [][]string `json:"deadlocks"`
 }
 
 // A Group is all tasks with the same name, state, level and reason to wait.
@@ -152,12 +162,15 @@ func (h *handler) serveTasks(w http.ResponseWriter, r *http.Request) error {
 			first.add(t, q.limit)
 		}
 	}
+	stuck := deadlocked(src.s)
 	<-h.listing
 	slices.SortFunc(first.tasks, func(a, b scheduler.TaskInfo) int {
 		return cmp.Or(q.order(&a, &b), cmp.Compare(a.Name, b.Name))
 	})
 	for _, t := range first.tasks {
-		list.Tasks = append(list.Tasks, taskOf(t))
+		out := taskOf(t)
+		out.Deadlock = stuck[t.Task]
+		list.Tasks = append(list.Tasks, out)
 	}
 	return writeJSON(w, list)
 }
@@ -170,7 +183,59 @@ func taskOf(t scheduler.TaskInfo) Task {
 	if t.Parent != (task.Task{}) {
 		out.Parent = label(t.Parent)
 	}
+	if t.Object != 0 {
+		out.Object = fmt.Sprintf("%#x", t.Object)
+	}
+	if t.Holder != (task.Task{}) {
+		out.Holder = label(t.Holder)
+	}
+	out.StartedAt, out.WaitsAt = place(t.StartedAt), place(t.WaitsAt)
 	return out
+}
+
+// place returns where p is, or "".
+func place(p scheduler.Site) string {
+	f := p.Frame()
+	if f.PC == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s (%s:%d)", f.Function, f.File, f.Line)
+}
+
+// The bounds of GroupList.Deadlocks.
+const (
+	maxDeadlocks = 20
+	maxCircle    = 100
+)
+
+// deadlocked returns the tasks of the first deadlocks.
+func deadlocked(s *scheduler.Scheduler) map[task.Task]bool {
+	stuck := make(map[task.Task]bool)
+	n := 0
+	for circle := range s.Deadlocks() {
+		for _, t := range circle[:min(len(circle), maxCircle)] {
+			stuck[t.Task] = true
+		}
+		if n++; n == maxDeadlocks {
+			break
+		}
+	}
+	return stuck
+}
+
+// deadlocks returns the first deadlocks as names.
+func deadlocks(s *scheduler.Scheduler) [][]string {
+	all := [][]string{}
+	for circle := range s.Deadlocks() {
+		var names []string
+		for _, t := range circle[:min(len(circle), maxCircle)] {
+			names = append(names, label(t.Task))
+		}
+		if all = append(all, names); len(all) == maxDeadlocks {
+			break
+		}
+	}
+	return all
 }
 
 // label returns a task's name, or its address.
@@ -196,6 +261,7 @@ func (h *handler) serveGroups(w http.ResponseWriter, r *http.Request) error {
 		return nil // the client has gone
 	}
 	list, groups := groupsOf(r, src)
+	list.Deadlocks = deadlocks(src.s)
 	<-h.listing
 	slices.SortFunc(groups, func(a, b *Group) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name),

@@ -287,7 +287,7 @@ func (x *Call[A, R]) joinSlow(c *task.Ctx) R {
 		return x.call(c, a)
 	}
 	if x.frame.Await() {
-		d.AwaitWake()
+		d.AwaitCall(&x.frame)
 	}
 	r, err := x.res, x.frame.Err
 	var zero R

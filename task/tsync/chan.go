@@ -155,7 +155,11 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 				if ch.word.CompareAndSwap(s, s+chSender) {
 					// Park is called here and not in a helper, because each frame between here and
 					// the switch costs.
-					d.Worker().Host.Park(d, rt.WaitSend.Park(rt.ForWake))
+					on := d.Worker()
+					if on.Looks != 0 {
+						ch.look(d, rt.WaitSend)
+					}
+					on.Host.Park(d, rt.WaitSend.Park(rt.ForWake))
 					if !d.Woken() && w.cancelled() {
 						w.reset()
 						return d.CtxCause()
@@ -182,7 +186,11 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 		err error
 	)
 	if own {
-		d.Worker().Host.Park(d, rt.WaitSend.Park(rt.ForWake))
+		on := d.Worker()
+		if on.Looks != 0 {
+			ch.look(d, rt.WaitSend)
+		}
+		on.Host.Park(d, rt.WaitSend.Park(rt.ForWake))
 		if !d.Woken() && w.cancelled() {
 			err = d.CtxCause()
 		}
@@ -234,7 +242,11 @@ func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
 			if w := ch.kept[receiving].Load(); w != nil && w.of == d && ch.word.CompareAndSwap(s, s+chReceiver) {
 				// Park is called here and not in a helper, because each frame between here and the
 				// switch costs.
-				d.Worker().Host.Park(d, rt.WaitRecv.Park(rt.ForWake))
+				on := d.Worker()
+				if on.Looks != 0 {
+					ch.look(d, rt.WaitRecv)
+				}
+				on.Host.Park(d, rt.WaitRecv.Park(rt.ForWake))
 				if !d.Woken() && w.cancelled() {
 					return v, false, d.CtxCause()
 				}
@@ -253,7 +265,11 @@ func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
 	if !own {
 		return ch.pool.wait(w)
 	}
-	d.Worker().Host.Park(d, rt.WaitRecv.Park(rt.ForWake))
+	on := d.Worker()
+	if on.Looks != 0 {
+		ch.look(d, rt.WaitRecv)
+	}
+	on.Host.Park(d, rt.WaitRecv.Park(rt.ForWake))
 	if !d.Woken() && w.cancelled() {
 		err = d.CtxCause()
 	}

@@ -25,8 +25,10 @@ import (
 type Mutex struct {
 	// state has the bits below. The caller that takes the mutex sets mxLocked by CAS, and Unlock
 	// clears it. The other bits change under mu only.
-	state    atomicx.Uint32
-	mu       atomicx.Mutex
+	state atomicx.Uint32
+	mu    atomicx.Mutex
+	// life is the generation of holder, if mxNoted is set; under mu.
+	life     uint32
 	queue    queue[bool] // v says that Unlock handed the mutex over
 	handoffs int         // how many more times Unlock will hand over; under mu
 	// holder is the task that took the mutex while there was a queue, or nil if a goroutine took
@@ -45,6 +47,9 @@ const (
 	mxQueued  // a waiter is queued, or woken and on its way: Unlock must take the slow path
 	mxWoken   // a woken waiter has not taken the mutex yet: Unlock need not wake another
 	mxStarved // the first waiter was overtaken: the next Unlock hands over
+	// mxNoted says that holder and life are those of the present holder. It is set only while
+	// mxLocked is, by a taker that notes itself because locks are watched; see internal/rt/watch.go.
+	mxNoted
 )
 
 var mutexWaiters pool[bool]
@@ -55,7 +60,7 @@ var _ sync.Locker = (*Mutex)(nil)
 // task or blocking the calling goroutine. Cancelling the task does not end the wait; use
 // [Mutex.LockContext] if it should.
 func (m *Mutex) Lock() {
-	if !m.state.CompareAndSwap(0, mxLocked) {
+	if !m.state.CompareAndSwap(rt.Free(), mxLocked) {
 		m.lockSlow()
 	}
 }
@@ -71,7 +76,7 @@ func (m *Mutex) LockContext(ctx context.Context) error {
 			return err
 		}
 	}
-	if m.state.CompareAndSwap(0, mxLocked) {
+	if m.state.CompareAndSwap(rt.Free(), mxLocked) {
 		return nil
 	}
 	if m.TryLock() {
@@ -85,8 +90,8 @@ func (m *Mutex) LockContext(ctx context.Context) error {
 func (m *Mutex) TryLock() bool {
 	for {
 		s := m.state.Load()
-		if s&mxLocked != 0 {
-			return false
+		if s&mxLocked != rt.Free() {
+			return s&mxLocked == 0 && m.tryNoted()
 		}
 		if m.state.CompareAndSwap(s, s|mxLocked) {
 			return true
@@ -118,7 +123,7 @@ func (m *Mutex) lockSlow() {
 func (m *Mutex) join(ctx context.Context, d *rt.Task, hard bool) error {
 	m.mu.Lock()
 	if m.takeOrMark(mxQueued, 0) {
-		m.holder.Store(d)
+		m.note(d)
 		m.mu.Unlock()
 		return nil
 	}
@@ -134,7 +139,7 @@ func (m *Mutex) join(ctx context.Context, d *rt.Task, hard bool) error {
 		// Unlock woke this waiter without the mutex, so it competes with running callers.
 		m.mu.Lock()
 		if m.takeOrMark(mxStarved|mxQueued, mxWoken) {
-			m.holder.Store(d)
+			m.note(d)
 			m.settle()
 			m.mu.Unlock()
 			return nil
@@ -178,7 +183,7 @@ func (m *Mutex) unlockSlow() {
 	// changes state by CAS, either to mark it or to take m. So either this CAS fails, or the waiter
 	// sees that m is free.
 	for s := m.state.Load(); s&(mxLocked|mxWoken) == mxLocked|mxWoken; s = m.state.Load() {
-		if m.state.CompareAndSwap(s, s&^mxLocked) {
+		if m.state.CompareAndSwap(s, s&^(mxLocked|mxNoted)) {
 			return
 		}
 	}
@@ -189,7 +194,7 @@ func (m *Mutex) unlockSlow() {
 		m.mu.Unlock()
 		panic("tsync: Unlock of a Mutex that is not locked")
 	case m.queue.First == nil || s&mxWoken != 0:
-		m.state.And(^uint32(mxLocked))
+		m.state.And(^uint32(mxLocked | mxNoted))
 		m.settle()
 		m.mu.Unlock()
 		return
@@ -198,8 +203,8 @@ func (m *Mutex) unlockSlow() {
 	w.v = s&mxStarved != 0 || m.handoffs > 0
 	if w.v { // the mutex stays locked and now belongs to w
 		m.handoffs = max(m.handoffs-1, 0)
-		m.holder.Store(w.Task())
-		m.state.And(^uint32(mxStarved))
+		m.state.And(^uint32(mxStarved | mxNoted))
+		m.noteGiven(w.Task())
 		m.settle()
 	} else {
 		m.state.Store(mxQueued | mxWoken)

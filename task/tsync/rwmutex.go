@@ -36,6 +36,9 @@ type RWMutex struct {
 	mu     atomicx.Mutex
 	readq  queue[struct{}]
 	writeq queue[struct{}]
+	// noted is the only holder, if it is a task that took rw while locks were watched. Otherwise it
+	// is zero. While it is set, rwQueued stays set, so that the unlock clears it.
+	noted rt.Handle
 }
 
 const (
@@ -50,7 +53,7 @@ var _ sync.Locker = (*RWMutex)(nil)
 // task or blocking the calling goroutine. Cancelling the task does not end the wait; use
 // [RWMutex.LockContext] if it should.
 func (rw *RWMutex) Lock() {
-	if rw.state.CompareAndSwap(0, rwWriting) {
+	if rw.state.CompareAndSwap(uint64(rt.Free()), rwWriting) {
 		return
 	}
 	rw.begin()
@@ -86,7 +89,7 @@ func (rw *RWMutex) begin() {
 
 // end ends the slow way (steps S4 and S5).
 func (rw *RWMutex) end() {
-	if rw.readq.First == nil && rw.writeq.First == nil {
+	if rw.readq.First == nil && rw.writeq.First == nil && rw.noted == (rt.Handle{}) {
 		rw.state.And(^uint64(rwQueued))
 	}
 	rw.mu.Unlock()
@@ -99,6 +102,7 @@ func (rw *RWMutex) takeToWrite() bool {
 		return false
 	}
 	rw.state.Store(rwQueued | rwWriting)
+	rw.noteCaller()
 	rw.end()
 	return true
 }
@@ -109,6 +113,7 @@ func (rw *RWMutex) takeToRead() bool {
 		return false
 	}
 	rw.state.Add(rwReader)
+	rw.noteCaller()
 	rw.end()
 	return true
 }
@@ -127,10 +132,10 @@ func (rw *RWMutex) await(ctx context.Context, d *rt.Task, q *queue[struct{}], wh
 // TryLock locks rw for writing if no reader and no writer holds it, and reports whether it did. It
 // never waits.
 func (rw *RWMutex) TryLock() bool {
-	if rw.state.CompareAndSwap(0, rwWriting) {
+	if rw.state.CompareAndSwap(uint64(rt.Free()), rwWriting) {
 		return true
 	}
-	if rw.state.Load() != rwQueued {
+	if rw.state.Load()&^rwQueued != 0 {
 		return false
 	}
 	rw.begin()
@@ -156,6 +161,7 @@ func (rw *RWMutex) unlockSlow() {
 		panic("tsync: Unlock of an RWMutex that is not locked for writing")
 	}
 	rw.state.Store(s &^ rwWriting)
+	rw.noted = rt.Handle{}
 	ws := rw.admit()
 	if ws.First == nil {
 		if w := rw.promote(); w != nil {
@@ -203,7 +209,7 @@ func (rw *RWMutex) RLockContext(ctx context.Context) error {
 func (rw *RWMutex) tryRead() bool {
 	for {
 		s := rw.state.Load()
-		if s&(rwWriting|rwQueued) != 0 {
+		if s&(rwWriting|rwQueued) != uint64(rt.Free()) {
 			return false
 		}
 		if rw.state.CompareAndSwap(s, s+rwReader) {
@@ -259,6 +265,7 @@ func (rw *RWMutex) runlockSlow() {
 		panic("tsync: RUnlock of an RWMutex that is not locked for reading")
 	}
 	rw.state.Store(s - rwReader)
+	rw.noted = rt.Handle{} // of several readers it is not known which one unlocks
 	w := rw.promote()
 	rw.end()
 	if w != nil {
@@ -272,6 +279,7 @@ func (rw *RWMutex) admit() list.Chain[waiter[struct{}]] {
 	ws := rw.readq.TakeAll()
 	for w := ws.First; w != nil; w = w.Next() {
 		rw.state.Add(rwReader)
+		rw.noteGiven(w.Task())
 	}
 	return ws
 }
@@ -283,7 +291,9 @@ func (rw *RWMutex) promote() *waiter[struct{}] {
 		return nil
 	}
 	rw.state.Store(rwQueued | rwWriting)
-	return rw.writeq.Pop()
+	w := rw.writeq.Pop()
+	rw.noteGiven(w.Task())
+	return w
 }
 
 var _ owner[struct{}] = (*RWMutex)(nil)

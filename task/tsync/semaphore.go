@@ -19,6 +19,11 @@ type Semaphore struct {
 	size  int64
 	used  int64
 	queue queue[int64] // v is the number of units that the waiter wants
+	// sole is the task that has taken the first units, while locks were watched, if no other call
+	// has taken any since. soleUsed is used at that time. So while used is soleUsed, and not 0, that
+	// task holds all units in use.
+	sole     rt.Handle
+	soleUsed int64
 }
 
 var semaphoreWaiters pool[int64]
@@ -94,8 +99,8 @@ func (s *Semaphore) TryAcquire(n int64) bool {
 // take takes n units if they are free and no caller waits, and reports whether it did. The caller
 // holds mu.
 func (s *Semaphore) take(n int64) bool {
-	if s.size-s.used < n || s.queue.First != nil {
-		return false
+	if s.size-s.used-int64(rt.Free()) < n || s.queue.First != nil {
+		return rt.Watched() && s.takeNoted(n)
 	}
 	s.used += n
 	return true
@@ -123,6 +128,7 @@ func (s *Semaphore) Release(n int64) {
 func (s *Semaphore) grant() (ws list.Chain[waiter[int64]]) {
 	for w := s.queue.First; w != nil && s.size-s.used >= w.v; w = s.queue.First {
 		s.used += w.v
+		s.noteGiven(w.Task(), w.v)
 		ws.Add(s.queue.Pop())
 	}
 	return ws

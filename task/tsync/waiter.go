@@ -114,15 +114,25 @@ func (p *pool[T]) wait(w *waiter[T]) (v T, ok bool, err error) { return p.await(
 func (p *pool[T]) await(w *waiter[T], hard bool) (v T, ok bool, err error) {
 	switch {
 	case hard:
+		if d := w.Task(); d != nil && d.Looked() {
+			w.look(d)
+		}
 		w.WaitWoken()
 	case w.Own():
 		// This repeats WaitIn, because each frame between here and the switch costs.
 		d := w.Task()
-		d.Worker().Host.Park(d, w.Reason.Park(rt.ForWake))
+		on := d.Worker()
+		if on.Looks != 0 {
+			w.look(d)
+		}
+		on.Host.Park(d, w.Reason.Park(rt.ForWake))
 		if !d.Woken() && w.cancelled() {
 			err = d.CtxCause()
 		}
 	default:
+		if d := w.Task(); d != nil && d.Looked() {
+			w.look(d)
+		}
 		err = w.WaitIn(w)
 	}
 	v, ok = w.v, w.ok

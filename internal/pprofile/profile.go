@@ -1,0 +1,170 @@
+// Package pprofile writes profiles that go tool pprof opens. Package runtime/pprof writes only the
+// runtime's own kinds, and the custom profiles that it offers have no values, only counts of stacks.
+// The format is described in github.com/google/pprof/proto/profile.proto.
+package pprofile
+
+import (
+	"compress/gzip"
+	"io"
+	"runtime"
+	"time"
+)
+
+// A ValueType names what a value of a sample is and its unit.
+type ValueType struct{ Type, Unit string }
+
+// A Sample is a stack with its values.
+type Sample struct {
+	Stack  []uintptr // return addresses, the innermost first
+	Values []int64   // one for each value type
+	Label  [2]string // a key and a text; none if the key is ""
+}
+
+// A Profile collects samples.
+type Profile struct {
+	// Keep reports which frames the profile shows. If it is nil, the profile shows all.
+	Keep func(f *runtime.Frame) bool
+
+	types    []ValueType
+	b        message
+	strings  map[string]int64
+	table    []string
+	places   map[uintptr]uint64 // location ids; 0: not shown
+	funcs    map[string]uint64
+	lastFunc uint64
+	lastLoc  uint64
+}
+
+// New returns an empty profile with values of the given types. period is the sampling period of the
+// last of them.
+func New(types []ValueType, period int64, since time.Time) *Profile {
+	p := &Profile{
+		types: types, strings: map[string]int64{"": 0}, table: []string{""},
+		places: map[uintptr]uint64{}, funcs: map[string]uint64{},
+	}
+	for _, t := range types {
+		p.b.message(1, p.valueType(t))
+	}
+	p.b.number(9, uint64(since.UnixNano()))
+	p.b.number(10, uint64(time.Since(since)))
+	p.b.message(11, p.valueType(types[len(types)-1]))
+	p.b.number(12, uint64(period))
+	return p
+}
+
+func (p *Profile) valueType(t ValueType) (m message) {
+	m.number(1, uint64(p.text(t.Type)))
+	m.number(2, uint64(p.text(t.Unit)))
+	return m
+}
+
+// Add adds a sample. It panics if the sample has another number of values than New was told.
+func (p *Profile) Add(s Sample) {
+	if len(s.Values) != len(p.types) {
+		panic("pprofile: Add of a sample whose number of values is not that of the types")
+	}
+	var m message
+	for _, pc := range s.Stack {
+		if id := p.place(pc); id != 0 {
+			m.number(1, id)
+		}
+	}
+	for _, v := range s.Values {
+		m.number(2, uint64(v))
+	}
+	if s.Label[0] != "" {
+		var l message
+		l.number(1, uint64(p.text(s.Label[0])))
+		l.number(2, uint64(p.text(s.Label[1])))
+		m.message(3, l)
+	}
+	p.b.message(2, m)
+}
+
+// place returns the id of the location of pc, or 0 if the profile does not show it.
+func (p *Profile) place(pc uintptr) uint64 {
+	if id, ok := p.places[pc]; ok {
+		return id
+	}
+	f, _ := runtime.CallersFrames([]uintptr{pc}).Next()
+	if p.Keep != nil && !p.Keep(&f) {
+		p.places[pc] = 0
+		return 0
+	}
+	p.lastLoc++
+	p.places[pc] = p.lastLoc
+	var line, m message
+	line.number(1, p.function(&f))
+	line.number(2, uint64(f.Line))
+	m.number(1, p.lastLoc)
+	m.number(3, uint64(f.PC))
+	m.message(4, line)
+	p.b.message(4, m)
+	return p.lastLoc
+}
+
+func (p *Profile) function(f *runtime.Frame) uint64 {
+	if id, ok := p.funcs[f.Function]; ok {
+		return id
+	}
+	p.lastFunc++
+	p.funcs[f.Function] = p.lastFunc
+	var m message
+	m.number(1, p.lastFunc)
+	m.number(2, uint64(p.text(f.Function)))
+	m.number(3, uint64(p.text(f.Function)))
+	m.number(4, uint64(p.text(f.File)))
+	p.b.message(5, m)
+	return p.lastFunc
+}
+
+// text returns the index of t in the table of strings.
+func (p *Profile) text(t string) int64 {
+	i, ok := p.strings[t]
+	if !ok {
+		i = int64(len(p.table))
+		p.strings[t] = i
+		p.table = append(p.table, t)
+	}
+	return i
+}
+
+// Write writes the profile, compressed. Nothing can be added afterwards.
+func (p *Profile) Write(w io.Writer) error {
+	for _, t := range p.table {
+		p.b.bytes(6, []byte(t))
+	}
+	z := gzip.NewWriter(w)
+	if _, err := z.Write(p.b); err != nil {
+		return err
+	}
+	return z.Close()
+}
+
+// A message is a protocol buffer that grows.
+type message []byte
+
+const (
+	wireNumber = 0
+	wireBytes  = 2
+)
+
+func (m *message) varint(v uint64) {
+	for ; v >= 0x80; v >>= 7 {
+		*m = append(*m, byte(v)|0x80)
+	}
+	*m = append(*m, byte(v))
+}
+
+func (m *message) number(field, v uint64) {
+	m.varint(field<<3 | wireNumber)
+	m.varint(v)
+}
+
+func (m *message) bytes(field uint64, b []byte) {
+	m.varint(field<<3 | wireBytes)
+	m.varint(uint64(len(b)))
+	*m = append(*m, b...)
+}
+
+func (m *message) message(field uint64, x message) { m.bytes(field, x) }

@@ -1,0 +1,202 @@
+package scheduler
+
+import (
+	"runtime"
+	"strings"
+	"sync"
+
+	"github.com/heddle-go/heddle/internal/rt"
+)
+
+// What a scheduler's tasks note about themselves is in rt.Look. This file says when: at the start
+// of a task (born), and before and after each wait (suspend). Without an option that asks, each
+// start and each wait pays for one comparison.
+
+// WithWaits makes the scheduler's tasks note what they wait for and who started them, for
+// [Scheduler.Tasks], [Scheduler.Deadlocks] and [Scheduler.Dump]. It also makes the locks of package
+// tsync note which task holds them.
+//
+// Each start of a task then costs two allocations of about 450 bytes together, and each wait takes
+// two more short locks. While any scheduler of the process has the option, taking a lock of package
+// tsync costs about ten times as much as without, because the lock has to find out which task takes
+// it. A lock that is held when the first such scheduler is made does not know its holder.
+func WithWaits() Option {
+	return optionFunc(func(c *config) error {
+		c.looks |= rt.LookWaits
+		return nil
+	})
+}
+
+// WithSites is [WithWaits], and the tasks also note where in the program they were started and
+// where they wait. Each start and each wait then takes about a microsecond more.
+func WithSites() Option {
+	return optionFunc(func(c *config) error {
+		c.looks |= rt.LookWaits | rt.LookSites
+		return nil
+	})
+}
+
+// needLook are the looks for which a task needs a Look.
+const needLook = rt.LookWaits | rt.LookSites | rt.LookTrace | rt.LookRing
+
+// born returns x, or a new extension if x is nil, with a Look for a task that is about to start,
+// if it needs one. starter is the task that starts it, or nil. Call it only if s.home.Looks is not 0.
+func (s *Scheduler) born(x *rt.Extra, starter *rt.Task) *rt.Extra {
+	if s.looks&rt.LookLabels != 0 && x != nil && x.Name != "" {
+		labelName(x)
+	}
+	if s.looks&needLook == 0 {
+		return x
+	}
+	if x == nil {
+		x = &rt.Extra{}
+	}
+	k := &rt.Look{Woken: rt.Waking{Worker: -1}}
+	if starter != nil {
+		k.Starter = rt.HandleOf(starter, starter.Gen())
+	}
+	if s.looks&rt.LookSites != 0 {
+		k.Started = userSite()
+	}
+	x.Look = k
+	return x
+}
+
+// submitted is born for a task that comes from outside of the worker's own tasks.
+func (s *Scheduler) submitted(x *rt.Extra) *rt.Extra {
+	d := rt.Current()
+	if d == nil {
+		if d = rt.Inside(); d != nil {
+			if f, ok := d.Fn().(*rt.Frame); ok {
+				d = f.Parent // the caller is a function of that task's Blocking
+			}
+		}
+	}
+	return s.born(x, d)
+}
+
+// suspend parks d, as worker.Park does, and notes the wait. end is the task whose end d waits for,
+// or the zero Handle. due is the time of the worker's clock if d goes to sleep, otherwise 0. The
+// workers of schedulers with looks use it in place of the code that Park, ParkFor, ParkReady and
+// Sleep contain.
+func (w *worker) suspend(d *rt.Task, k rt.Park, end rt.Handle, due int64) {
+	look := w.beginWait(d, k, end)
+	timed := w.Looks&rt.LookTimes != 0 && !uncounted(k.Reason())
+	var began int64
+	if timed {
+		began = w.s.now()
+	}
+	t := traceOf(d)
+	if t != nil {
+		t.enter(waitRegion(k.Reason()))
+	}
+	if w.Forks.PrivateLen() > 0 {
+		w.share(d)
+	}
+	if w.Looks&rt.LookRing != 0 {
+		w.ringEnd(k.Reason().String())
+	}
+	w.n.parks++
+	w.prevPark, w.prevGen = k, d.Gen()
+	w.Fib.Load().Since.Store(w.s.coarse.Load())
+	var n *rt.Task
+	if due != 0 {
+		n = w.pickDue(due)
+	} else {
+		n = w.pick()
+	}
+	w.wish.t = nil // see ParkFor
+	if next, yield := w.leave(d, n, actPark).Turn(); next != nil {
+		next()
+	} else {
+		yield(struct{}{})
+	}
+	resume(d)
+	w = d.Worker().Host.(*worker)
+	if timed {
+		w.sampleWait(k.Reason(), w.s.now()-began)
+	}
+	if look != nil {
+		look.End()
+	}
+	if t != nil {
+		t.enter("run")
+	}
+}
+
+// beginWait is called before a wait of the running task d.
+func (w *worker) beginWait(d *rt.Task, k rt.Park, end rt.Handle) *rt.Look {
+	x := d.Extra()
+	if x == nil || x.Look == nil || w.Looks&rt.LookWaits == 0 {
+		return nil
+	}
+	var site uintptr
+	if w.Looks&rt.LookSites != 0 {
+		site = userSite()
+	}
+	x.Look.Begin(k.Reason(), end, site)
+	return x.Look
+}
+
+// ---- Sites
+
+// A Site is a place in the program, in the code that uses this module. The zero Site is unknown.
+type Site struct{ pc uintptr }
+
+// Frame returns the function, file and line. The fields are zero if the site is unknown.
+func (p Site) Frame() (f runtime.Frame) {
+	if p.pc != 0 {
+		f, _ = runtime.CallersFrames([]uintptr{p.pc}).Next()
+	}
+	return f
+}
+
+// maxSiteDepth is how many frames of this module userSite looks past.
+const maxSiteDepth = 32
+
+// userSite returns the innermost return address on the caller's stack that is not in this library, or
+// 0 if there is none.
+func userSite() uintptr {
+	var pcs [maxSiteDepth]uintptr
+	for _, pc := range pcs[:runtime.Callers(2, pcs[:])] {
+		if !ours(pc) {
+			return pc
+		}
+	}
+	return 0
+}
+
+// known caches whether return addresses are in this library. It has at most as many entries as the
+// program has calls.
+var known sync.Map // from uintptr to bool
+
+func ours(pc uintptr) bool {
+	if v, ok := known.Load(pc); ok {
+		return v.(bool)
+	}
+	f, _ := runtime.CallersFrames([]uintptr{pc}).Next()
+	v := oursIs(f.Function)
+	known.Store(pc, v)
+	return v
+}
+
+// oursIs reports whether the function is one of this library's, or of the runtime's and the standard
+// library's that call the user's functions for it.
+func oursIs(function string) bool {
+	dir, name := "", function
+	if i := strings.LastIndexByte(function, '/'); i >= 0 {
+		dir, name = function[:i+1], function[i+1:]
+	}
+	pkg, _, _ := strings.Cut(name, ".")
+	path, ok := strings.CutPrefix(dir+pkg, modulePath)
+	if !ok {
+		return dir == "" && (pkg == "runtime" || pkg == "iter")
+	}
+	switch path {
+	case "scheduler", "task", "task/tsync", "task/parallel":
+		return true
+	}
+	return strings.HasPrefix(path, "internal/")
+}
+
+const modulePath = "github.com/heddle-go/heddle/"

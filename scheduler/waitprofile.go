@@ -1,0 +1,162 @@
+package scheduler
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/heddle-go/heddle/internal/pprofile"
+	"github.com/heddle-go/heddle/internal/rt"
+)
+
+// WithWaitProfile makes the scheduler sample how long its tasks wait in package tsync, for other
+// tasks, and in parallel joins, with their stacks. [Scheduler.WriteWaitProfile] writes the profile.
+// Sleeps, timers and blocking calls do not count.
+//
+// The scheduler samples on average one wait in each rate of time that tasks spend waiting. It takes
+// every wait of rate or longer. Shorter ones are taken in proportion to their length and count for
+// as many as they stand for. The rate is 1 ns or more; with 1 ns every wait is taken. Each wait
+// reads the clock twice, which takes about 60 ns; a sample takes one or two microseconds.
+func WithWaitProfile(rate time.Duration) Option {
+	return optionFunc(func(c *config) error {
+		if rate < 1 {
+			return fmt.Errorf("scheduler: WithWaitProfile(%v): want 1ns or more; leave the option out for none", rate)
+		}
+		c.looks |= rt.LookTimes
+		c.waitRate = rate
+		return nil
+	})
+}
+
+var errNoWaitProfile = errors.New("scheduler: WriteWaitProfile of a scheduler that samples no waits: give New the option WithWaitProfile")
+
+// WriteWaitProfile writes the waits that [WithWaitProfile] has sampled since the scheduler was made,
+// in the format of go tool pprof. The values are the number of waits and the time in nanoseconds from
+// the beginning of a wait until the task runs again. The label wait has what each was for, in the
+// words of Dump; pprof's -tagfocus and -tagroot use it. A stack begins with the function of tsync,
+// task or parallel that waits, and ends with the task's function.
+//
+// It returns an error without the option, and the error of w, if there is one. Any goroutine or task
+// may call it, at any time. It blocks the calling goroutine as long as w does.
+func (s *Scheduler) WriteWaitProfile(w io.Writer) error {
+	s.check()
+	if s.looks&rt.LookTimes == 0 {
+		return errNoWaitProfile
+	}
+	return s.waitProfile.writeTo(w, s.cfg.waitRate, s.start)
+}
+
+const (
+	maxWaitDepth  = 64     // frames of a stack
+	maxWaitStacks = 10_000 // stacks that a profile tells apart
+)
+
+// A waitProfile has the waits that were sampled, by stack and reason.
+type waitProfile struct {
+	mu   sync.Mutex
+	at   map[waitKey]*waitCount
+	more waitCount // those whose stacks came when at was full
+}
+
+type waitKey struct {
+	reason rt.WaitReason
+	stack  [maxWaitDepth]uintptr // unused entries are 0
+}
+
+type waitCount struct{ n, ns float64 }
+
+// uncounted reports whether waits for y are left out.
+func uncounted(y rt.WaitReason) bool {
+	switch y {
+	case rt.WaitSleep, rt.WaitTimer, rt.WaitNever, rt.WaitBlocking:
+		return true
+	}
+	return false
+}
+
+// add counts n waits for y, of the caller, that took ns together. skip is as for runtime.Callers.
+func (p *waitProfile) add(skip int, y rt.WaitReason, n, ns float64) {
+	k := waitKey{reason: y}
+	runtime.Callers(skip+1, k.stack[:])
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.at == nil {
+		p.at = make(map[waitKey]*waitCount)
+	}
+	c := p.at[k]
+	switch {
+	case c != nil:
+	case len(p.at) < maxWaitStacks:
+		c = new(waitCount)
+		p.at[k] = c
+	default:
+		c = &p.more
+	}
+	c.n += n
+	c.ns += ns
+}
+
+// sampleWait counts a wait of the running task that took ns, if it is sampled.
+func (w *worker) sampleWait(y rt.WaitReason, ns int64) {
+	rate := int64(w.s.cfg.waitRate)
+	ns = max(ns, 1)
+	switch {
+	case ns >= rate:
+		w.s.waitProfile.add(4, y, 1, float64(ns))
+	case w.rng.Int64N(rate) < ns:
+		w.s.waitProfile.add(4, y, float64(rate)/float64(ns), float64(rate))
+	}
+}
+
+func (p *waitProfile) writeTo(w io.Writer, rate time.Duration, since time.Time) error {
+	f := pprofile.New([]pprofile.ValueType{{Type: "waits", Unit: "count"}, {Type: "delay", Unit: "nanoseconds"}},
+		int64(rate), since)
+	f.Keep = shownFrame
+	sample := func(stack []uintptr, label string, c waitCount) {
+		f.Add(pprofile.Sample{
+			Stack: stack, Values: []int64{int64(c.n + 0.5), int64(c.ns + 0.5)}, Label: [2]string{"wait", label},
+		})
+	}
+	p.mu.Lock()
+	for k, c := range p.at {
+		sample(k.stack[:depth(&k.stack)], k.reason.String(), *c)
+	}
+	if p.more.n > 0 {
+		sample(nil, "more stacks than the profile holds", p.more)
+	}
+	p.mu.Unlock()
+	return f.Write(w)
+}
+
+func depth(stack *[maxWaitDepth]uintptr) (n int) {
+	for n < len(stack) && stack[n] != 0 {
+		n++
+	}
+	return n
+}
+
+// shownFrame reports whether profiles show f. Of this library they show what users call, and not the
+// worker's code above and below a task's.
+func shownFrame(f *runtime.Frame) bool {
+	path, ok := strings.CutPrefix(f.Function, modulePath)
+	if !ok {
+		return !strings.HasPrefix(f.Function, "runtime.") && !strings.HasPrefix(f.Function, "iter.")
+	}
+	if !oursIs(f.Function) {
+		return true
+	}
+	if strings.HasPrefix(path, "internal/") || strings.HasPrefix(path, "scheduler.") {
+		return false
+	}
+	_, name, _ := strings.Cut(path[strings.LastIndexByte(path, '/')+1:], ".")
+	for part := range strings.SplitSeq(strings.ReplaceAll(name, "[...]", ""), ".") {
+		if part = strings.TrimLeft(part, "(*"); part == "" || part[0] < 'A' || part[0] > 'Z' {
+			return false
+		}
+	}
+	return true
+}
