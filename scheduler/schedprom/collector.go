@@ -1,10 +1,28 @@
-// Package schedprom exports the counters of schedulers to Prometheus.
+// Package schedprom exports the counters and latencies of schedulers to Prometheus.
 //
 //	prometheus.MustRegister(schedprom.NewCollector("requests", sched))
 //
 // Each metric has the label scheduler. The counters are those of [scheduler.Stats], which says what
-// they mean; a scrape reads them and costs the workers nothing. To publish Stats by package expvar
-// instead needs one line:
+// they mean; a scrape reads them and costs the workers nothing.
+//
+// # Latencies
+//
+// With [scheduler.WithLatencies] there are histograms, too: how long tasks wait in queues and run,
+// by level, how late timers are, and how long waking a worker takes. Each is both a native
+// histogram, in steps of 2^(1/8), and a classic one, in steps of 2 from 256 ns to 17 s. Prometheus
+// scrapes the native form if it runs with --enable-feature=native-histograms. A duration of the
+// native form counts up to an eighth too long, because the scheduler's own buckets end at other
+// bounds. With [scheduler.WithLatenciesByName] the tasks' names have native histograms.
+// If the scheduler samples, the counts of the tasks' histograms are those of the samples.
+//
+// # Dashboard
+//
+// [Dashboard] is a dashboard for Grafana, to be imported as it is. Its panels take histograms of
+// either form. The program in the folder example serves /metrics for it.
+//
+// # Package expvar
+//
+// To publish Stats by package expvar instead needs one line, and nothing of this package:
 //
 //	expvar.Publish("heddle", expvar.Func(func() any { return sched.Stats() }))
 //
@@ -12,6 +30,9 @@
 package schedprom
 
 import (
+	_ "embed"
+	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,11 +41,18 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A metric is one that a collector exports for the scheduler as a whole.
+// Dashboard is a dashboard for Grafana 9 and later, as JSON. It shows what [NewCollector] exports,
+// of any number of processes and schedulers, and asks for the data source when it is imported.
+//
+//go:embed dashboard.json
+var Dashboard string
+
+// A metric is one that a collector exports, from one reading of the scheduler's Stats.
 type metric struct {
 	name, help string
 	kind       prometheus.ValueType
-	value      func(st *scheduler.Stats) float64
+	labels     []string // besides scheduler
+	read       func(st *scheduler.Stats, show func(value float64, labels ...string))
 }
 
 const (
@@ -32,43 +60,80 @@ const (
 	gauge   = prometheus.GaugeValue
 )
 
-var metrics = []metric{
-	{"workers", "Workers.", gauge, func(st *scheduler.Stats) float64 { return float64(st.Workers) }},
-	{"workers_sleeping", "Workers that sleep.", gauge, func(st *scheduler.Stats) float64 { return float64(st.Sleeping) }},
-	{"paused", "1 while the scheduler is paused.", gauge, func(st *scheduler.Stats) float64 { return number(st.Paused) }},
-	{"tasks_live", "Tasks that were accepted and have not ended.", gauge, func(st *scheduler.Stats) float64 {
-		return float64(max(0, int64(st.Spawned-st.Finished))) // workers publish the two at different times
-	}},
-	{"tasks_queued", "Tasks in queues.", gauge, func(st *scheduler.Stats) float64 { return float64(st.Queued) }},
-	{"timers_pending", "Pending timers.", gauge, func(st *scheduler.Stats) float64 { return float64(st.Timers) }},
-	{"blocking_calls_running", "Functions of Blocking that run on goroutines of their own.", gauge,
-		func(st *scheduler.Stats) float64 { return float64(st.CallsRunning) }},
-	{"blocking_calls_queued", "Functions of Blocking that wait for their turn.", gauge,
-		func(st *scheduler.Stats) float64 { return float64(st.CallsQueued) }},
-
-	{"tasks_spawned_total", "Tasks accepted.", counter, func(st *scheduler.Stats) float64 { return float64(st.Spawned) }},
-	{"tasks_finished_total", "Tasks ended, in whatever way.", counter, func(st *scheduler.Stats) float64 { return float64(st.Finished) }},
-	{"dispatches_total", "Times a task was put on a worker.", counter, func(st *scheduler.Stats) float64 { return float64(st.Dispatches) }},
-	{"yields_total", "Times a task gave way by itself.", counter, func(st *scheduler.Stats) float64 { return float64(st.Yields) }},
-	{"preemptions_total", "Times a task gave way because its quantum was over.", counter,
-		func(st *scheduler.Stats) float64 { return float64(st.Preemptions) }},
-	{"parks_total", "Times a task was parked.", counter, func(st *scheduler.Stats) float64 { return float64(st.Parks) }},
-	{"steals_total", "Successful thefts.", counter, func(st *scheduler.Stats) float64 { return float64(st.Steals) }},
-	{"tasks_stolen_total", "Tasks stolen.", counter, func(st *scheduler.Stats) float64 { return float64(st.Stolen) }},
-	{"worker_wakes_total", "Times a sleeping worker was woken.", counter, func(st *scheduler.Stats) float64 { return float64(st.Wakes) }},
-	{"panics_total", "Panics that the handler got.", counter, func(st *scheduler.Stats) float64 { return float64(st.Panics) }},
-	{"stalls_total", "Stalls reported.", counter, func(st *scheduler.Stats) float64 { return float64(st.Stalls) }},
+// whole reads a value of the scheduler as a whole.
+func whole[N int | uint64](value func(st *scheduler.Stats) N) func(*scheduler.Stats, func(float64, ...string)) {
+	return func(st *scheduler.Stats, show func(float64, ...string)) { show(float64(value(st))) }
 }
 
-// policies are the fates of submissions under a queue limit, the label fate of one metric.
-var policies = []struct {
-	name  string
-	value func(st *scheduler.Stats) uint64
-}{
-	{"delayed", func(st *scheduler.Stats) uint64 { return st.Delayed }},
-	{"abandoned", func(st *scheduler.Stats) uint64 { return st.Abandoned }},
-	{"rejected", func(st *scheduler.Stats) uint64 { return st.Rejected }},
-	{"dropped", func(st *scheduler.Stats) uint64 { return st.Dropped }},
+// worker reads a value of each worker. A worker that has left after Resize keeps its counters, so
+// that sums over the workers never fall, and has no gauges.
+func worker(kind prometheus.ValueType, value func(w *scheduler.WorkerStats) float64) func(*scheduler.Stats, func(float64, ...string)) {
+	return func(st *scheduler.Stats, show func(float64, ...string)) {
+		for i := range st.PerWorker {
+			if i < st.Workers || kind == counter {
+				show(value(&st.PerWorker[i]), strconv.Itoa(i))
+			}
+		}
+	}
+}
+
+var byWorker = []string{"worker"}
+
+var metrics = []metric{
+	{"workers", "Workers.", gauge, nil, whole(func(st *scheduler.Stats) int { return st.Workers })},
+	{"workers_sleeping", "Workers that sleep.", gauge, nil, whole(func(st *scheduler.Stats) int { return st.Sleeping })},
+	{"paused", "1 while the scheduler is paused.", gauge, nil,
+		func(st *scheduler.Stats, show func(float64, ...string)) { show(number(st.Paused)) }},
+	{"tasks_live", "Tasks that were accepted and have not ended.", gauge, nil,
+		whole(func(st *scheduler.Stats) int { return int(max(0, int64(st.Spawned-st.Finished))) })},
+	{"tasks_queued", "Tasks in queues, by level.", gauge, []string{"level"}, levels},
+	{"timers_pending", "Pending timers.", gauge, nil, whole(func(st *scheduler.Stats) int { return st.Timers })},
+	{"blocking_calls_running", "Functions of Blocking that run on goroutines of their own.", gauge, nil,
+		whole(func(st *scheduler.Stats) int { return st.CallsRunning })},
+	{"blocking_calls_queued", "Functions of Blocking that wait for their turn.", gauge, nil,
+		whole(func(st *scheduler.Stats) int { return st.CallsQueued })},
+
+	{"tasks_spawned_total", "Tasks accepted.", counter, nil, whole(func(st *scheduler.Stats) uint64 { return st.Spawned })},
+	{"tasks_finished_total", "Tasks ended, in whatever way.", counter, nil,
+		whole(func(st *scheduler.Stats) uint64 { return st.Finished })},
+	{"dispatches_total", "Times a task was put on a worker.", counter, nil,
+		whole(func(st *scheduler.Stats) uint64 { return st.Dispatches })},
+	{"yields_total", "Times a task gave way by itself.", counter, nil, whole(func(st *scheduler.Stats) uint64 { return st.Yields })},
+	{"preemptions_total", "Times a task gave way because its quantum was over.", counter, nil,
+		whole(func(st *scheduler.Stats) uint64 { return st.Preemptions })},
+	{"parks_total", "Times a task was parked.", counter, nil, whole(func(st *scheduler.Stats) uint64 { return st.Parks })},
+	{"steals_total", "Successful thefts.", counter, nil, whole(func(st *scheduler.Stats) uint64 { return st.Steals })},
+	{"tasks_stolen_total", "Tasks stolen.", counter, nil, whole(func(st *scheduler.Stats) uint64 { return st.Stolen })},
+	{"worker_wakes_total", "Times a sleeping worker was woken.", counter, nil,
+		whole(func(st *scheduler.Stats) uint64 { return st.Wakes })},
+	{"panics_total", "Panics that the handler got.", counter, nil, whole(func(st *scheduler.Stats) uint64 { return st.Panics })},
+	{"stalls_total", "Stalls reported.", counter, nil, whole(func(st *scheduler.Stats) uint64 { return st.Stalls })},
+	{"submissions_limited_total", "Submissions that met the queue limit, by what became of them.", counter, []string{"fate"}, fates},
+
+	{"worker_dispatches_total", "Times a task was put on the worker.", counter, byWorker,
+		worker(counter, func(w *scheduler.WorkerStats) float64 { return float64(w.Dispatches) })},
+	{"worker_busy_seconds_total", "Time that the worker was awake.", counter, byWorker,
+		worker(counter, func(w *scheduler.WorkerStats) float64 { return w.Busy.Seconds() })},
+	{"worker_idle_seconds_total", "Time that the worker slept.", counter, byWorker,
+		worker(counter, func(w *scheduler.WorkerStats) float64 { return w.Idle.Seconds() })},
+	{"worker_tasks_queued", "Tasks in the worker's queue.", gauge, byWorker,
+		worker(gauge, func(w *scheduler.WorkerStats) float64 { return float64(w.Queued) })},
+	{"worker_running", "1 while the worker runs a task.", gauge, byWorker,
+		worker(gauge, func(w *scheduler.WorkerStats) float64 { return number(w.Task.State() == task.Running) })},
+}
+
+func levels(st *scheduler.Stats, show func(float64, ...string)) {
+	show(float64(st.QueuedHigh), task.High.String())
+	// Queues are counted at slightly different moments.
+	show(float64(max(0, st.Queued-st.QueuedHigh-st.QueuedLow)), task.Normal.String())
+	show(float64(st.QueuedLow), task.Low.String())
+}
+
+func fates(st *scheduler.Stats, show func(float64, ...string)) {
+	show(float64(st.Delayed), "delayed")
+	show(float64(st.Abandoned), "abandoned")
+	show(float64(st.Rejected), "rejected")
+	show(float64(st.Dropped), "dropped")
 }
 
 func number(b bool) float64 {
@@ -78,14 +143,60 @@ func number(b bool) float64 {
 	return 0
 }
 
+// A distribution is a histogram that a collector exports if the scheduler measures latencies.
+type distribution struct {
+	name, help string
+	labels     []string // besides scheduler
+	classic    bool     // export the classic form, too
+	read       func(l *scheduler.Latencies, show func(h scheduler.Histogram, labels ...string))
+}
+
+var distributions = []distribution{
+	{"task_queue_seconds", "How long tasks wait for a worker, by level.", []string{"level"}, true,
+		byLevel(func(l *scheduler.TaskLatencies) scheduler.Histogram { return l.Queue })},
+	{"task_dispatch_seconds", "How long tasks keep their worker, by level.", []string{"level"}, true,
+		byLevel(func(l *scheduler.TaskLatencies) scheduler.Histogram { return l.Dispatch })},
+	{"timer_lateness_seconds", "How much later than due timers are fired.", nil, true,
+		func(l *scheduler.Latencies, show func(scheduler.Histogram, ...string)) { show(l.Timers) }},
+	{"worker_wake_seconds", "How long waking a worker takes.", nil, true,
+		func(l *scheduler.Latencies, show func(scheduler.Histogram, ...string)) { show(l.Wakes) }},
+	{"named_task_queue_seconds", "How long tasks wait for a worker, by the task's name.", []string{"task"}, false,
+		byName(func(l *scheduler.TaskLatencies) scheduler.Histogram { return l.Queue })},
+	{"named_task_dispatch_seconds", "How long tasks keep their worker, by the task's name.", []string{"task"}, false,
+		byName(func(l *scheduler.TaskLatencies) scheduler.Histogram { return l.Dispatch })},
+}
+
+func byLevel(
+	of func(l *scheduler.TaskLatencies) scheduler.Histogram,
+) func(*scheduler.Latencies, func(scheduler.Histogram, ...string)) {
+	return func(l *scheduler.Latencies, show func(scheduler.Histogram, ...string)) {
+		for _, at := range []task.Level{task.High, task.Normal, task.Low} {
+			show(of(&l.Levels[at]), at.String())
+		}
+	}
+}
+
+// byName reads the histogram of each name, and under the label "" that of all names together that
+// came after the limit.
+func byName(
+	of func(l *scheduler.TaskLatencies) scheduler.Histogram,
+) func(*scheduler.Latencies, func(scheduler.Histogram, ...string)) {
+	return func(l *scheduler.Latencies, show func(scheduler.Histogram, ...string)) {
+		for _, name := range slices.Sorted(maps.Keys(l.Names)) {
+			at := l.Names[name]
+			show(of(&at), name)
+		}
+		if other := of(&l.Other); other.Count() != 0 {
+			show(other, "")
+		}
+	}
+}
+
 // A collector implements [prometheus.Collector].
 type collector struct {
-	s          *scheduler.Scheduler
-	whole      []*prometheus.Desc // of metrics
-	limited    *prometheus.Desc
-	dispatches *prometheus.Desc // by worker
-	queued     *prometheus.Desc // by worker
-	runs       *prometheus.Desc // by worker
+	s             *scheduler.Scheduler
+	metrics       []*prometheus.Desc // of metrics
+	distributions []*prometheus.Desc // of distributions
 }
 
 // NewCollector returns a collector for s, whose metrics have the label scheduler="name". It may be
@@ -94,29 +205,20 @@ func NewCollector(name string, s *scheduler.Scheduler) prometheus.Collector {
 	if s == nil {
 		panic("schedprom: NewCollector with a nil Scheduler: pass what scheduler.New returned")
 	}
-	labels := prometheus.Labels{"scheduler": name}
-	desc := func(name, help string, by ...string) *prometheus.Desc {
-		return prometheus.NewDesc("heddle_"+name, help, by, labels)
-	}
-	c := &collector{
-		s:          s,
-		limited:    desc("submissions_limited_total", "Submissions that met the queue limit, by what became of them.", "fate"),
-		dispatches: desc("worker_dispatches_total", "Times a task was put on the worker.", "worker"),
-		queued:     desc("worker_tasks_queued", "Tasks in the worker's queue.", "worker"),
-		runs:       desc("worker_running", "1 while the worker runs a task.", "worker"),
-	}
+	of := prometheus.Labels{"scheduler": name}
+	c := &collector{s: s}
 	for _, m := range metrics {
-		c.whole = append(c.whole, desc(m.name, m.help))
+		c.metrics = append(c.metrics, prometheus.NewDesc("heddle_"+m.name, m.help, m.labels, of))
+	}
+	for _, d := range distributions {
+		c.distributions = append(c.distributions, prometheus.NewDesc("heddle_"+d.name, d.help, d.labels, of))
 	}
 	return c
 }
 
 // Describe implements [prometheus.Collector].
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range c.whole {
-		out <- d
-	}
-	for _, d := range []*prometheus.Desc{c.limited, c.dispatches, c.queued, c.runs} {
+	for _, d := range slices.Concat(c.metrics, c.distributions) {
 		out <- d
 	}
 }
@@ -125,18 +227,16 @@ func (c *collector) Describe(out chan<- *prometheus.Desc) {
 func (c *collector) Collect(out chan<- prometheus.Metric) {
 	st := c.s.Stats()
 	for i, m := range metrics {
-		out <- prometheus.MustNewConstMetric(c.whole[i], m.kind, m.value(&st))
+		m.read(&st, func(v float64, labels ...string) {
+			out <- prometheus.MustNewConstMetric(c.metrics[i], m.kind, v, labels...)
+		})
 	}
-	for _, p := range policies {
-		out <- prometheus.MustNewConstMetric(c.limited, counter, float64(p.value(&st)), p.name)
+	if st.Latencies == nil {
+		return
 	}
-	for i, w := range st.PerWorker {
-		at := strconv.Itoa(i)
-		// A worker that has left keeps its counter, so that sums over the workers never fall.
-		out <- prometheus.MustNewConstMetric(c.dispatches, counter, float64(w.Dispatches), at)
-		if i < st.Workers {
-			out <- prometheus.MustNewConstMetric(c.queued, gauge, float64(w.Queued), at)
-			out <- prometheus.MustNewConstMetric(c.runs, gauge, number(w.Task.State() == task.Running), at)
-		}
+	for i, d := range distributions {
+		d.read(st.Latencies, func(h scheduler.Histogram, labels ...string) {
+			out <- &histogram{c.distributions[i], prometheus.MakeLabelPairs(c.distributions[i], labels), h, d.classic}
+		})
 	}
 }
