@@ -6,6 +6,8 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"hash/maphash"
+	"io"
 	"net/http"
 	"runtime/pprof"
 	"runtime/trace"
@@ -34,6 +36,9 @@ func Also(name string, s *scheduler.Scheduler) Option {
 // AllowPause lets viewers pause and resume the schedulers.
 func AllowPause() Option { return Option{func(h *handler) { h.mayPause = true }} }
 
+// Stalls has the page show the stalls in l.
+func Stalls(l *StallLog) Option { return Option{func(h *handler) { h.stalls = l }} }
+
 // A source is a scheduler that the page shows.
 type source struct {
 	name string
@@ -43,6 +48,8 @@ type source struct {
 type handler struct {
 	sources  []source
 	mayPause bool
+	stalls   *StallLog    // nil: none
+	seed     maphash.Seed // of the tasks' ids
 	feed     feed
 	listing  chan struct{} // holds a token while tasks are listed
 	tracing  chan struct{} // holds a token while a profile or a trace is written
@@ -53,6 +60,7 @@ type handler struct {
 func Handler(s *scheduler.Scheduler, opts ...Option) http.Handler {
 	h := &handler{
 		sources: []source{{"main", s}},
+		seed:    maphash.MakeSeed(),
 		listing: make(chan struct{}, 1),
 		tracing: make(chan struct{}, 1),
 	}
@@ -71,7 +79,7 @@ func Handler(s *scheduler.Scheduler, opts ...Option) http.Handler {
 		}
 		seen[src.name] = true
 	}
-	h.feed.read = h.sample
+	h.feed.read = h.reader()
 	return h
 }
 
@@ -84,12 +92,16 @@ var routes = map[string]struct {
 	"events":  {http.MethodGet, (*handler).serveEvents},
 	"tasks":   {http.MethodGet, (*handler).serveTasks},
 	"groups":  {http.MethodGet, (*handler).serveGroups},
+	"waits":   {http.MethodGet, (*handler).serveWaits},
+	"stalls":  {http.MethodGet, (*handler).serveStalls},
 	"dump":    {http.MethodGet, (*handler).serveDump},
 	"profile": {http.MethodGet, (*handler).serveProfile},
 	"trace":   {http.MethodGet, (*handler).serveTrace},
-	"waits":   {http.MethodGet, (*handler).serveWaits},
-	"pause":   {http.MethodPost, (*handler).servePause},
-	"resume":  {http.MethodPost, (*handler).serveResume},
+
+	"waitprofile": {http.MethodGet, (*handler).serveWaitProfile},
+
+	"pause":  {http.MethodPost, (*handler).servePause},
+	"resume": {http.MethodPost, (*handler).serveResume},
 }
 
 const api = "/api/v1/"
@@ -148,7 +160,7 @@ func (h *handler) servePage(w http.ResponseWriter, r *http.Request) {
 	head.Set("Content-Security-Policy",
 		"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:; "+
 			"base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	_, _ = w.Write(page)
+	_, _ = patient(w).Write(page)
 }
 
 // source returns the scheduler that the parameter s names.
@@ -190,12 +202,12 @@ func enter(ctx context.Context, gate chan struct{}) error {
 
 func writeJSON(w http.ResponseWriter, v any) error {
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(v) // fails only if the client has gone
+	_ = json.NewEncoder(patient(w)).Encode(v) // fails only if the client has gone
 	return nil
 }
 
 func (h *handler) serveSample(w http.ResponseWriter, _ *http.Request) error {
-	return writeJSON(w, h.sample())
+	return writeJSON(w, h.sample(nil))
 }
 
 func (h *handler) serveDump(w http.ResponseWriter, r *http.Request) error {
@@ -212,19 +224,22 @@ func (h *handler) serveDump(w http.ResponseWriter, r *http.Request) error {
 	if r.FormValue("groups") == "1" {
 		dump = src.s.DumpGroups
 	}
-	_ = dump(slow{w, http.NewResponseController(w)}) // fails only if the client has gone
+	_ = dump(patient(w)) // fails only if the client has gone
 	return nil
 }
 
-// slow sets a deadline for each write, so that a client that reads nothing holds no goroutine.
-type slow struct {
+// patient returns a writer that sets a deadline for each write, so that a client that reads nothing
+// holds no goroutine.
+func patient(w http.ResponseWriter) io.Writer { return patientWriter{w, http.NewResponseController(w)} }
+
+type patientWriter struct {
 	w http.ResponseWriter
 	c *http.ResponseController
 }
 
-func (s slow) Write(b []byte) (int, error) {
-	_ = s.c.SetWriteDeadline(time.Now().Add(patience)) // not all writers have one
-	return s.w.Write(b)
+func (p patientWriter) Write(b []byte) (int, error) {
+	_ = p.c.SetWriteDeadline(time.Now().Add(patience)) // not all writers have one
+	return p.w.Write(b)
 }
 
 // patience is how long a write to a client may take.
@@ -238,8 +253,8 @@ func (h *handler) serveTrace(w http.ResponseWriter, r *http.Request) error {
 	return h.record(w, r, "heddle.trace", func() error { return trace.Start(w) }, trace.Stop)
 }
 
-// serveWaits answers with the profile of the waits so far.
-func (h *handler) serveWaits(w http.ResponseWriter, r *http.Request) error {
+// serveWaitProfile answers with the profile of the waits so far.
+func (h *handler) serveWaitProfile(w http.ResponseWriter, r *http.Request) error {
 	src, err := h.source(r)
 	if err != nil {
 		return err
@@ -250,7 +265,7 @@ func (h *handler) serveWaits(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("Content-Disposition", `attachment; filename="heddle.wait.pprof"`)
-	_, _ = slow{w, http.NewResponseController(w)}.Write(b.Bytes()) // fails only if the client has gone
+	_, _ = patient(w).Write(b.Bytes()) // fails only if the client has gone
 	return nil
 }
 

@@ -106,6 +106,7 @@ func TestSampleIsStats(t *testing.T) {
 	assert.Equal(t, 2, g.Sleeping)
 	require.Len(t, g.Workers, 2)
 	for i, w := range g.Workers {
+		w.BusyMS, w.IdleMS = 0, 0
 		assert.Equal(t, Worker{Dispatches: st.PerWorker[i].Dispatches, Finished: st.PerWorker[i].Finished, Stolen: st.PerWorker[i].Stolen}, w)
 	}
 	e.Set()
@@ -152,7 +153,8 @@ func TestTasks(t *testing.T) {
 	for i, x := range list.Tasks {
 		assert.GreaterOrEqual(t, x.WaitedMS, 0.0)
 		assert.Contains(t, []int{0, 1}, x.Worker)
-		x.WaitedMS, x.Worker = 0, 0
+		assert.NotEmpty(t, x.ID)
+		x.WaitedMS, x.Worker, x.ID = 0, 0, ""
 		if i < 3 {
 			assert.Equal(t, Task{Name: "reader", Text: "reader", State: "waiting", Level: "high", WaitsFor: "chan receive"}, x)
 		} else {
@@ -164,6 +166,14 @@ func TestTasks(t *testing.T) {
 	require.Len(t, list.Tasks, 2)
 	list = decode[TaskList](t, at+"waits=chan")
 	require.Equal(t, 3, list.Matched)
+	list = decode[TaskList](t, at+"sort=name&reverse=1&limit=1")
+	require.Equal(t, "waiter", list.Tasks[0].Name)
+	one := list.Tasks[0].ID
+	list = decode[TaskList](t, at+"id="+one)
+	require.Equal(t, 1, list.Matched)
+	require.Equal(t, one, list.Tasks[0].ID)
+	list = decode[TaskList](t, at+"id=none")
+	require.Equal(t, 0, list.Matched)
 	list = decode[TaskList](t, at+"state=running")
 	require.Equal(t, 0, list.Matched)
 	require.NotNil(t, list.Tasks)
@@ -172,6 +182,7 @@ func TestTasks(t *testing.T) {
 		"limit=many":   `limit="many"`,
 		"state=asleep": `state="asleep": want runnable, running, waiting`,
 		"sort=age":     `sort="age": want name, state, waited, worker`,
+		"reverse=yes":  `reverse="yes": want 0 or 1`,
 	} {
 		code, body, _ := get(t, at+params)
 		assert.Equal(t, http.StatusBadRequest, code, params)
@@ -204,7 +215,7 @@ func TestTopOfMany(t *testing.T) {
 func TestGroups(t *testing.T) {
 	s := open(t)
 	at := serve(t, Handler(s)) + "api/v1/groups"
-	require.Equal(t, GroupList{Scheduler: "main", Groups: []Group{}, Deadlocks: [][]string{}}, decode[GroupList](t, at))
+	require.Equal(t, GroupList{Scheduler: "main", Groups: []Group{}}, decode[GroupList](t, at))
 	a, b := tsync.NewChan[int](0), tsync.NewChan[int](0)
 	cross := func(from, to *tsync.Chan[int]) func(c *task.Ctx) {
 		return func(c *task.Ctx) {
@@ -380,6 +391,13 @@ func TestRecordings(t *testing.T) {
 	code, body, _ = get(t, at+"api/v1/trace?seconds=1")
 	require.Equal(t, http.StatusOK, code)
 	require.True(t, strings.HasPrefix(body, "go 1."), "a trace says which version of Go wrote it")
+	code, _, _ = get(t, at+"api/v1/waitprofile")
+	require.Equal(t, http.StatusConflict, code, "the scheduler keeps none")
+	at = serve(t, Handler(open(t, scheduler.WithWaitProfile(1))))
+	code, body, head = get(t, at+"api/v1/waitprofile")
+	require.Equal(t, http.StatusOK, code)
+	require.Equal(t, `attachment; filename="heddle.wait.pprof"`, head.Get("Content-Disposition"))
+	require.True(t, strings.HasPrefix(body, "\x1f\x8b"), "a profile is gzipped")
 }
 
 func TestMisuse(t *testing.T) {
@@ -396,11 +414,17 @@ func FuzzClient(f *testing.F) {
 	f.Add("GET", "api/v1/groups", "limit=-1")
 	f.Add("POST", "api/v1/pause", "s=main")
 	f.Add("GET", "api/v1/dump", "groups=1")
+	f.Add("GET", "api/v1/waits", "limit=1001")
+	f.Add("GET", "api/v1/stalls", "s=other")
+	f.Add("GET", "api/v1/tasks", "id=%ff&reverse=1&sort=worker")
 	f.Add("HEAD", "", "")
 	f.Add("GET", "api/v1/../api/v1/sample", "s=%00")
 	f.Add("DELETE", "api/v1/tasks", "sort=<script>")
-	s := open(f)
-	h := Handler(s)
+	s := open(f, scheduler.WithSites())
+	for range 3 {
+		s.Go(func(c *task.Ctx) { _ = c.Park() }, task.Name("<script>"))
+	}
+	h := Handler(s, Stalls(new(StallLog)))
 	f.Fuzz(func(t *testing.T, method, path, params string) {
 		if strings.HasSuffix(path, "events") || strings.HasSuffix(path, "profile") || strings.HasSuffix(path, "trace") {
 			return // these go on until the client leaves, or for seconds
@@ -411,16 +435,16 @@ func FuzzClient(f *testing.F) {
 		r.URL.RawQuery = params
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
-		assert.Contains(t, []int{200, 400, 403, 404, 405}, w.Code, w.Body.String())
+		assert.Contains(t, []int{200, 400, 403, 404, 405, 409}, w.Code, w.Body.String())
 		if v, err := url.ParseQuery(params); err == nil && w.Code != 200 && v.Get("sort") == "<script>" {
 			assert.NotContains(t, w.Header().Get("Content-Type"), "html")
 		}
 	})
 }
 
-// The page marks the tasks of a deadlock, and says who holds up whom.
+// The tasks of a deadlock are marked, and one that only waits for them is not.
 func TestDeadlock(t *testing.T) {
-	s := open(t, scheduler.WithSites())
+	s := open(t, scheduler.WithWaits())
 	at := serve(t, Handler(s))
 	var m [2]tsync.Mutex
 	met := tsync.NewBarrier(2)
@@ -433,26 +457,33 @@ func TestDeadlock(t *testing.T) {
 	}
 	s.Go(cross(0, 1), task.Name("a"))
 	s.Go(cross(1, 0), task.Name("b"))
-	s.Go(func(c *task.Ctx) { _ = m[0].LockContext(c) }, task.Name("c"))
-	var groups GroupList
-	testkit.Until(t, "the deadlock is seen", func() bool {
-		groups = decode[GroupList](t, at+"api/v1/groups")
-		return len(groups.Deadlocks) == 1
-	})
-	require.ElementsMatch(t, []string{"a", "b"}, groups.Deadlocks[0])
+	s.Go(func(c *task.Ctx) {
+		_, _ = met.WaitContext(c) // never
+	}, task.Name("d"))
 	var list TaskList
-	testkit.Until(t, "all wait", func() bool {
-		list = decode[TaskList](t, at+"api/v1/tasks?state=waiting&waits=mutex&sort=name")
-		return len(list.Tasks) == 3
-	})
-	a, b, c := list.Tasks[0], list.Tasks[1], list.Tasks[2]
-	assert.True(t, a.Deadlock)
-	assert.True(t, b.Deadlock)
-	assert.False(t, c.Deadlock, "it is in no circle")
-	assert.Equal(t, []string{"b", "a", "a"}, []string{a.Holder, b.Holder, c.Holder})
-	assert.NotEmpty(t, a.Object)
-	assert.NotEqual(t, a.Object, b.Object)
-	assert.Equal(t, b.Object, c.Object)
-	assert.Contains(t, a.WaitsAt, "handler_test.go:")
-	assert.Contains(t, a.StartedAt, "handler_test.go:")
+	marked := func() (names []string) {
+		list = decode[TaskList](t, at+"api/v1/tasks?sort=name")
+		for _, x := range list.Tasks {
+			if x.Deadlock {
+				names = append(names, x.Name)
+			}
+		}
+		return names
+	}
+	testkit.Until(t, "the deadlock is seen", func() bool { return len(marked()) == 2 })
+	c := s.Go(func(c *task.Ctx) { _ = m[0].LockContext(c) }, task.Name("c"))
+	testkit.Until(t, "all wait", func() bool { return c.State() == task.Waiting })
+	require.Equal(t, []string{"a", "b"}, marked())
+	by := map[string]Task{}
+	for _, x := range list.Tasks {
+		by[x.Name] = x
+	}
+	require.Len(t, by, 4)
+	assert.Equal(t, "b", by["a"].Holder.Text)
+	assert.Equal(t, "a", by["b"].Holder.Text)
+	assert.Equal(t, "a", by["c"].Holder.Text)
+	assert.Equal(t, by["a"].ID, by["c"].Holder.ID)
+	assert.Equal(t, by["b"].Object, by["c"].Object)
+	assert.NotEqual(t, by["a"].Object, by["b"].Object)
+	assert.Nil(t, by["a"].WaitsAt, "only WithSites notes that")
 }

@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"container/heap"
 	"fmt"
+	"hash/maphash"
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/heddle-go/heddle/scheduler"
@@ -23,6 +25,7 @@ type TaskList struct {
 
 // A Task is one task in a [TaskList]: see [scheduler.TaskInfo].
 type Task struct {
+	ID       string  `json:"id"` // the same as long as the handler and the task are there, and no other's
 	Name     string  `json:"name"`
 	Text     string  `json:"text"` // its name, or if it has none its address
 	State    string  `json:"state"`
@@ -30,14 +33,28 @@ type Task struct {
 	Worker   int     `json:"worker"` // -1 before it first runs
 	WaitsFor string  `json:"waitsFor"`
 	WaitedMS float64 `json:"waitedMs"`
-	Parent   string  `json:"parent"` // the task that forked or started it, or ""
+	Parent   *Ref    `json:"parent"` // the task that forked or started it, or null
 
-	// These are only set with [scheduler.WithWaits], and the places with [scheduler.WithSites].
+	// These are known of schedulers with [scheduler.WithWaits], and the places with
+	// [scheduler.WithSites].
 	Object    string `json:"object"`    // the address of what it waits at, or ""
-	Holder    string `json:"holder"`    // the task that holds it up, or ""
-	Deadlock  bool   `json:"deadlock"`  // it is in one of the deadlocks of a GroupList
-	StartedAt string `json:"startedAt"` // function (file:line), or ""
-	WaitsAt   string `json:"waitsAt"`   // function (file:line), or ""
+	Holder    *Ref   `json:"holder"`    // the task that has to act before it can go on, or null
+	Deadlock  bool   `json:"deadlock"`  // it is in one of the cycles of a WaitList
+	StartedAt *Place `json:"startedAt"` // where it was started, or null
+	WaitsAt   *Place `json:"waitsAt"`   // where it waits, or null
+}
+
+// A Ref refers to a task.
+type Ref struct {
+	ID   string `json:"id"`
+	Text string `json:"text"` // its name, or if it has none its address
+}
+
+// A Place is a place in the program.
+type Place struct {
+	Function string `json:"function"`
+	File     string `json:"file"`
+	Line     int    `json:"line"`
 }
 
 // A GroupList is the answer of api/v1/groups.
@@ -48,9 +65,6 @@ type GroupList struct {
 	// Deadlock says that every task waits, no timer is pending and no blocking call is under way: only
 	// something outside of the scheduler can wake one.
 	Deadlock bool `json:"deadlock"`
-	// Deadlocks are circles of tasks that wait for each other: the first 20, and the first 100 tasks of
-	// each. See [scheduler.Scheduler.Deadlocks].
-	Deadlocks [][]string `json:"deadlocks"`
 }
 
 // A Group is all tasks with the same name, state, level and reason to wait.
@@ -83,6 +97,7 @@ var states = map[string]task.State{"runnable": task.Runnable, "running": task.Ru
 // A query is what the parameters of api/v1/tasks ask for.
 type query struct {
 	name, waits string
+	id          string // "" for any
 	state       task.State
 	anyState    bool
 	order       func(a, b *scheduler.TaskInfo) int
@@ -90,7 +105,7 @@ type query struct {
 }
 
 func queryOf(r *http.Request) (q query, err error) {
-	q.name, q.waits = r.FormValue("name"), r.FormValue("waits")
+	q.name, q.waits, q.id = r.FormValue("name"), r.FormValue("waits"), r.FormValue("id")
 	if q.limit, err = number(r, "limit", 1, maxLimit, defaultLimit); err != nil {
 		return q, err
 	}
@@ -103,11 +118,19 @@ func queryOf(r *http.Request) (q query, err error) {
 	if q.order, ok = orders[cmp.Or(r.FormValue("sort"), "waited")]; !ok {
 		return q, fmt.Errorf("sort=%q: want %s", r.FormValue("sort"), strings.Join(slices.Sorted(maps.Keys(orders)), ", "))
 	}
+	switch text := r.FormValue("reverse"); text {
+	case "", "0":
+	case "1":
+		order := q.order
+		q.order = func(a, b *scheduler.TaskInfo) int { return order(b, a) }
+	default:
+		return q, fmt.Errorf("reverse=%q: want 0 or 1", text)
+	}
 	return q, nil
 }
 
-func (q *query) matches(t *scheduler.TaskInfo) bool {
-	return (q.anyState || t.State == q.state) && strings.Contains(t.Name, q.name) && strings.Contains(t.WaitsFor, q.waits)
+func (h *handler) matches(q *query, t *scheduler.TaskInfo) bool {
+	return (q.id == "" || q.id == h.id(t.Task)) && (q.anyState || t.State == q.state) && strings.Contains(t.Name, q.name) && strings.Contains(t.WaitsFor, q.waits)
 }
 
 // A top is a heap of the first tasks in an order, the last of them on top. It implements
@@ -157,85 +180,62 @@ func (h *handler) serveTasks(w http.ResponseWriter, r *http.Request) error {
 		if list.Total++; list.Total%1024 == 0 && r.Context().Err() != nil {
 			break
 		}
-		if q.matches(&t) {
+		if h.matches(&q, &t) {
 			list.Matched++
 			first.add(t, q.limit)
 		}
 	}
-	stuck := deadlocked(src.s)
+	stuck := h.cycles(new(WaitList), src.s)
 	<-h.listing
 	slices.SortFunc(first.tasks, func(a, b scheduler.TaskInfo) int {
 		return cmp.Or(q.order(&a, &b), cmp.Compare(a.Name, b.Name))
 	})
 	for _, t := range first.tasks {
-		out := taskOf(t)
+		out := h.taskOf(t)
 		out.Deadlock = stuck[t.Task]
 		list.Tasks = append(list.Tasks, out)
 	}
 	return writeJSON(w, list)
 }
 
-func taskOf(t scheduler.TaskInfo) Task {
+func (h *handler) taskOf(t scheduler.TaskInfo) Task {
 	out := Task{
-		Name: t.Name, Text: label(t.Task), State: t.State.String(), Level: t.Level.String(),
+		ID: h.id(t.Task), Name: t.Name, Text: label(t.Task), State: t.State.String(), Level: t.Level.String(),
 		Worker: t.Worker, WaitsFor: t.WaitsFor, WaitedMS: float64(t.Waited.Milliseconds()),
+		Parent: h.ref(t.Parent), Object: address(t.Object), Holder: h.ref(t.Holder),
+		StartedAt: place(t.StartedAt), WaitsAt: place(t.WaitsAt),
 	}
-	if t.Parent != (task.Task{}) {
-		out.Parent = label(t.Parent)
-	}
-	if t.Object != 0 {
-		out.Object = fmt.Sprintf("%#x", t.Object)
-	}
-	if t.Holder != (task.Task{}) {
-		out.Holder = label(t.Holder)
-	}
-	out.StartedAt, out.WaitsAt = place(t.StartedAt), place(t.WaitsAt)
 	return out
 }
 
-// place returns where p is, or "".
-func place(p scheduler.Site) string {
-	f := p.Frame()
-	if f.PC == 0 {
+// id returns a text that tells tasks apart. A handle has nothing of the kind, but handles can be
+// compared, so they have a hash; among a million tasks, two share one with a probability below 10^-7.
+func (h *handler) id(t task.Task) string {
+	return strconv.FormatUint(maphash.Comparable(h.seed, t), 36)
+}
+
+// ref returns a reference to t, or nil for the zero Task.
+func (h *handler) ref(t task.Task) *Ref {
+	if t == (task.Task{}) {
+		return nil
+	}
+	return &Ref{h.id(t), label(t)}
+}
+
+func address(object uintptr) string {
+	if object == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s (%s:%d)", f.Function, f.File, f.Line)
+	return fmt.Sprintf("%#x", object)
 }
 
-// The bounds of GroupList.Deadlocks.
-const (
-	maxDeadlocks = 20
-	maxCircle    = 100
-)
-
-// deadlocked returns the tasks of the first deadlocks.
-func deadlocked(s *scheduler.Scheduler) map[task.Task]bool {
-	stuck := make(map[task.Task]bool)
-	n := 0
-	for circle := range s.Deadlocks() {
-		for _, t := range circle[:min(len(circle), maxCircle)] {
-			stuck[t.Task] = true
-		}
-		if n++; n == maxDeadlocks {
-			break
-		}
+// place returns where at is, or nil if that is not known.
+func place(at scheduler.Site) *Place {
+	f := at.Frame()
+	if f.PC == 0 {
+		return nil
 	}
-	return stuck
-}
-
-// deadlocks returns the first deadlocks as names.
-func deadlocks(s *scheduler.Scheduler) [][]string {
-	all := [][]string{}
-	for circle := range s.Deadlocks() {
-		var names []string
-		for _, t := range circle[:min(len(circle), maxCircle)] {
-			names = append(names, label(t.Task))
-		}
-		if all = append(all, names); len(all) == maxDeadlocks {
-			break
-		}
-	}
-	return all
+	return &Place{f.Function, f.File, f.Line}
 }
 
 // label returns a task's name, or its address.
@@ -261,7 +261,6 @@ func (h *handler) serveGroups(w http.ResponseWriter, r *http.Request) error {
 		return nil // the client has gone
 	}
 	list, groups := groupsOf(r, src)
-	list.Deadlocks = deadlocks(src.s)
 	<-h.listing
 	slices.SortFunc(groups, func(a, b *Group) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name),

@@ -1,6 +1,7 @@
 package schedhttp
 
 import (
+	"sync"
 	"time"
 
 	"github.com/heddle-go/heddle/task"
@@ -45,6 +46,29 @@ type Scheduler struct {
 	Dropped      uint64 `json:"dropped"`
 
 	Workers []Worker `json:"workers"`
+
+	// Latencies are null without [scheduler.WithLatencies].
+	Latencies *Latencies `json:"latencies"`
+}
+
+// Latencies are the latencies of a [Scheduler]: see [scheduler.Latencies].
+type Latencies struct {
+	// OverMS is the time that they are of, before the sample. It is 0 if they are of the scheduler's
+	// whole life, as those of api/v1/sample and the first of api/v1/events are.
+	OverMS   int64   `json:"overMs"`
+	Queue    Latency `json:"queue"`    // how long tasks wait for a worker
+	Dispatch Latency `json:"dispatch"` // how long they keep it
+	Timers   Latency `json:"timers"`   // how late timers are
+	Wakes    Latency `json:"wakes"`    // how long waking a worker takes
+}
+
+// A Latency is a distribution. If it is empty, only Count says so.
+type Latency struct {
+	Count  uint64  `json:"count"`
+	P50MS  float64 `json:"p50Ms"`
+	P99MS  float64 `json:"p99Ms"`
+	P999MS float64 `json:"p999Ms"`
+	MaxMS  float64 `json:"maxMs"`
 }
 
 // A Worker is one worker in a [Sample].
@@ -55,12 +79,28 @@ type Worker struct {
 	Dispatches uint64 `json:"dispatches"`
 	Finished   uint64 `json:"finished"`
 	Stolen     uint64 `json:"stolen"`
+	BusyMS     int64  `json:"busyMs"` // how long it has been awake, in all
+	IdleMS     int64  `json:"idleMs"` // how long it has slept
 }
 
-// sample reads all schedulers. It costs some loads a worker, however many tasks there are.
-func (h *handler) sample() Sample {
-	out := Sample{At: time.Now().UnixMilli(), MayPause: h.mayPause}
-	for _, src := range h.sources {
+// reader returns a function that reads samples whose latencies are of the last seconds.
+func (h *handler) reader() func() Sample {
+	windows := make([]window, len(h.sources))
+	var mu sync.Mutex // a feed that begins again may meet the end of its last run
+	return func() Sample {
+		mu.Lock()
+		defer mu.Unlock()
+		return h.sample(windows)
+	}
+}
+
+// sample reads all schedulers. It costs some loads a worker, however many tasks there are. The
+// latencies are those since the oldest reading in the windows, one a scheduler, or if windows is nil
+// those of the whole life.
+func (h *handler) sample(windows []window) Sample {
+	now := time.Now()
+	out := Sample{At: now.UnixMilli(), MayPause: h.mayPause}
+	for i, src := range h.sources {
 		st := src.s.Stats()
 		s := Scheduler{
 			Name: src.name, Paused: st.Paused, Sleeping: st.Sleeping,
@@ -83,7 +123,14 @@ func (h *handler) sample() Sample {
 			s.Workers = append(s.Workers, Worker{
 				Runs: runs, Task: w.Task.Name(), Queued: w.Queued,
 				Dispatches: w.Dispatches, Finished: w.Finished, Stolen: w.Stolen,
+				BusyMS: w.Busy.Milliseconds(), IdleMS: w.Idle.Milliseconds(),
 			})
+		}
+		if st.Latencies != nil {
+			s.Latencies = latenciesOf(readingOf(st.Latencies, now), nil)
+			if windows != nil {
+				s.Latencies = windows[i].next(readingOf(st.Latencies, now))
+			}
 		}
 		out.Schedulers = append(out.Schedulers, s)
 	}

@@ -14,7 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
 	"github.com/heddle-go/heddle/scheduler"
@@ -23,7 +25,10 @@ import (
 	"github.com/heddle-go/heddle/task/tsync"
 )
 
-var shot = flag.String("shot", "", "write a picture of a busy page to this `file`")
+var (
+	shot = flag.String("shot", "", "write a picture of a busy page to this `file`")
+	dark = flag.Bool("dark", false, "draw the picture in dark mode")
+)
 
 // browser starts a browser, and returns the context of its first tab. Chromium is looked for under
 // the names that Debian and others give it.
@@ -51,9 +56,9 @@ func browser(t *testing.T) context.Context {
 	return ctx
 }
 
-func open(t *testing.T, workers int) *scheduler.Scheduler {
+func open(t *testing.T, workers int, opts ...scheduler.Option) *scheduler.Scheduler {
 	t.Helper()
-	s, err := scheduler.New(scheduler.WithWorkers(workers))
+	s, err := scheduler.New(append(opts, scheduler.WithWorkers(workers))...)
 	require.NoError(t, err)
 	t.Cleanup(func() { s.Close() })
 	return s
@@ -122,36 +127,50 @@ func TestNumbers(t *testing.T) {
 	until(t, other, `document.querySelectorAll('#tasks tbody tr').length === 0`)
 }
 
-// Two tasks that each hold the lock that the other one wants are shown as a deadlock.
+// Two tasks that each hold the lock that the other one wants are shown as a deadlock, with both
+// names if the scheduler notes who waits for whom, and can be opened by the keyboard.
 func TestDeadlock(t *testing.T) {
-	s := open(t, 2)
-	at := serve(t, schedhttp.Handler(s))
+	plain, noting := open(t, 2), open(t, 2, scheduler.WithSites())
+	at := serve(t, schedhttp.Handler(plain, schedhttp.Also("noting", noting)))
 	tab := browser(t)
 	require.NoError(t, chromedp.Run(tab, chromedp.Navigate(at)))
 	until(t, tab, `document.querySelector('#state').textContent.includes(':')`)
-	var both tsync.WaitGroup
-	both.Add(2)
-	var locks [2]tsync.Mutex
-	transfer := func(from, to *tsync.Mutex) task.Task {
-		return s.Go(func(c *task.Ctx) {
-			from.Lock()
-			defer from.Unlock()
-			both.Done()
-			both.Wait()
-			if to.LockContext(c) == nil {
-				to.Unlock()
-			}
-		}, task.Name("transfer"))
+	for i, s := range []*scheduler.Scheduler{plain, noting} {
+		var both tsync.WaitGroup
+		both.Add(2)
+		var locks [2]tsync.Mutex
+		transfer := func(name string, from, to *tsync.Mutex) task.Task {
+			return s.Go(func(c *task.Ctx) {
+				from.Lock()
+				defer from.Unlock()
+				both.Done()
+				both.Wait()
+				if to.LockContext(c) == nil {
+					to.Unlock()
+				}
+			}, task.Name(name))
+		}
+		x := transfer("transfer", &locks[0], &locks[1])
+		y := transfer("refund", &locks[1], &locks[0])
+		require.NoError(t, chromedp.Run(tab, chromedp.KeyEvent(strconv.Itoa(i+1))))
+		until(t, tab, `document.querySelector('#banner').textContent.includes('Every one of 2 tasks waits')`)
+		if s == noting {
+			until(t, tab, `/Deadlock: (transfer → refund → transfer|refund → transfer → refund)\./.test(document.querySelector('#banner').textContent)`)
+			until(t, tab, `document.querySelectorAll('#waits tbody tr.cycle').length === 2`)
+			until(t, tab, `document.querySelectorAll('.cycle-line').length === 1`)
+			require.NoError(t, chromedp.Run(tab, chromedp.Focus(`#tasks tbody tr`, chromedp.ByQuery), chromedp.KeyEvent(kb.ArrowDown)))
+			until(t, tab, `document.activeElement === document.querySelectorAll('#tasks tbody tr')[1]`)
+			require.NoError(t, chromedp.Run(tab, chromedp.KeyEvent(kb.Enter)))
+			until(t, tab, `document.querySelector('#opened').open`)
+			until(t, tab, `document.querySelector('#opened').textContent.includes('browsertest.TestDeadlock')`)
+			until(t, tab, `document.querySelector('#opened dd button')?.textContent.match(/transfer|refund/)`)
+			require.NoError(t, chromedp.Run(tab, chromedp.KeyEvent(kb.Escape)))
+			until(t, tab, `!document.querySelector('#opened').open`)
+		}
+		x.Cancel()
+		until(t, tab, `!document.querySelector('#banner').classList.contains('on')`)
+		_, _ = x.Wait(), y.Wait()
 	}
-	x := transfer(&locks[0], &locks[1])
-	y := transfer(&locks[1], &locks[0])
-	until(t, tab, `document.querySelector('#banner').classList.contains('on')`)
-	var text string
-	require.NoError(t, chromedp.Run(tab, chromedp.Text(`#banner`, &text, chromedp.ByQuery)))
-	require.Contains(t, text, "Every one of 2 tasks waits")
-	x.Cancel()
-	until(t, tab, `!document.querySelector('#banner').classList.contains('on')`)
-	_, _ = x.Wait(), y.Wait()
 }
 
 // With many tasks the page goes on drawing, and its lists stay short.
@@ -196,19 +215,43 @@ func TestPause(t *testing.T) {
 	require.False(t, s.Stats().Paused)
 }
 
+// The latencies that the page shows are those of the scheduler, and stalls appear with their task.
+func TestLatenciesAndStalls(t *testing.T) {
+	stalls := new(schedhttp.StallLog)
+	s := open(t, 2, scheduler.WithLatencies(scheduler.Exact), scheduler.WithStallAfter(50*time.Millisecond), scheduler.WithStallHandler(stalls.Add))
+	at := serve(t, schedhttp.Handler(s, schedhttp.Stalls(stalls)))
+	tab := browser(t)
+	require.NoError(t, chromedp.Run(tab, chromedp.Navigate(at)))
+	until(t, tab, `document.querySelector('#c-queue + .legend')?.textContent === 'p50 –p99 –p99.9 –'`)
+	release := make(chan struct{})
+	hog := s.Go(func(*task.Ctx) { <-release }, task.Name("<b>hog</b>"))
+	until(t, tab, `document.querySelector('#stalls summary')?.textContent.startsWith('<b>hog</b>')`)
+	until(t, tab, `/^p50 [0-9.]+ (ns|µs|ms)p99 [0-9.]+ (ns|µs|ms)p99.9 /.test(document.querySelector('#c-queue + .legend').textContent)`)
+	close(release)
+	require.NoError(t, hog.Wait())
+	until(t, tab, `document.querySelector('[data-tile="stalls"] b').textContent === '1'`)
+}
+
 // TestPicture draws a busy page. It is the picture in the docs.
 func TestPicture(t *testing.T) {
-	s, batch := open(t, 4), open(t, 2)
+	looks := []scheduler.Option{scheduler.WithLatencies(scheduler.Exact), scheduler.WithSites()}
+	stalls := new(schedhttp.StallLog)
+	s, batch := open(t, 4, append(looks, scheduler.WithStallHandler(stalls.Add))...), open(t, 2, looks...)
 	jobs := tsync.NewChan[int](16)
-	kinds := []string{"parse", "resize", "encode"}
-	for i := range 200 {
+	kinds := []string{"parse", "resize", "encode", "upload"}
+	var cache tsync.Mutex
+	for i := range 120 {
 		s.Go(func(c *task.Ctx) {
-			for range jobs.All(c) {
-				for begin := time.Now(); time.Since(begin) < 300*time.Microsecond; {
+			for n := range jobs.All(c) {
+				for begin := time.Now(); time.Since(begin) < time.Duration(100+n%7*100)*time.Microsecond; {
 					c.Checkpoint()
 				}
+				if n%5 == 0 && cache.LockContext(c) == nil {
+					_ = c.Sleep(2 * time.Millisecond)
+					cache.Unlock()
+				}
 			}
-		}, task.Name(kinds[i%3]))
+		}, task.Name(kinds[i%len(kinds)]), task.Priority([]task.Level{task.Normal, task.Normal, task.High, task.Low}[i%4]))
 	}
 	for i := range 1000 {
 		s.Go(func(c *task.Ctx) {
@@ -219,18 +262,38 @@ func TestPicture(t *testing.T) {
 	s.Go(func(c *task.Ctx) {
 		for i := 0; jobs.Send(c, i) == nil; i++ {
 			if i%64 == 0 {
-				_ = c.Sleep(time.Duration(i%7) * 4 * time.Millisecond)
+				_ = c.Sleep(time.Duration(10+i/64%40*2) * time.Millisecond)
 			}
 		}
 	}, task.Name("producer"))
-	at := serve(t, schedhttp.Handler(s, schedhttp.Name("requests"), schedhttp.Also("batch", batch), schedhttp.AllowPause()))
+	var both tsync.WaitGroup
+	both.Add(2)
+	var accounts [2]tsync.Mutex
+	for i, name := range []string{"transfer", "refund"} {
+		s.Go(func(c *task.Ctx) {
+			accounts[i].Lock()
+			defer accounts[i].Unlock()
+			both.Done()
+			both.Wait()
+			if accounts[1-i].LockContext(c) == nil {
+				accounts[1-i].Unlock()
+			}
+		}, task.Name(name))
+	}
+	at := serve(t, schedhttp.Handler(s, schedhttp.Name("requests"), schedhttp.Also("batch", batch), schedhttp.AllowPause(), schedhttp.Stalls(stalls)))
 	tab := browser(t)
-	require.NoError(t, chromedp.Run(tab, chromedp.Navigate(at)))
+	scheme := "light"
+	if *dark {
+		scheme = "dark"
+	}
+	require.NoError(t, chromedp.Run(tab, chromedp.EmulateViewport(1280, 1560),
+		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}), chromedp.Navigate(at)))
 	samples := "4"
 	if *shot != "" {
-		samples = "110"
+		samples = "118"
 	}
 	until(t, tab, `history.length >= `+samples)
+	until(t, tab, `document.querySelectorAll('.cycle-line').length === 1`)
 	var picture []byte
 	require.NoError(t, chromedp.Run(tab, chromedp.CaptureScreenshot(&picture)))
 	require.True(t, strings.HasPrefix(string(picture), "\x89PNG"))

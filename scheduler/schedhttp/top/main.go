@@ -78,7 +78,11 @@ func run(ctx context.Context, args []string, terminal bool, stdout, stderr io.Wr
 		if err != nil {
 			return false, err
 		}
-		text := render(now, before, time.Duration(s.At-at)*time.Millisecond, groups)
+		waits, err := c.waits(ctx, now.Name)
+		if err != nil {
+			return false, err
+		}
+		text := render(now, before, time.Duration(s.At-at)*time.Millisecond, groups, waits)
 		if *once || !terminal {
 			_, err := io.WriteString(stdout, text)
 			return false, err
@@ -160,16 +164,24 @@ func (c client) pick(s schedhttp.Sample) (schedhttp.Scheduler, error) {
 }
 
 func (c client) groups(ctx context.Context, name string) (list schedhttp.GroupList, err error) {
-	resp, err := c.get(ctx, "api/v1/groups?limit=15&s="+url.QueryEscape(name))
+	return list, c.decode(ctx, "api/v1/groups?limit=15&s="+url.QueryEscape(name), &list)
+}
+
+func (c client) waits(ctx context.Context, name string) (list schedhttp.WaitList, err error) {
+	return list, c.decode(ctx, "api/v1/waits?limit=1&s="+url.QueryEscape(name), &list)
+}
+
+func (c client) decode(ctx context.Context, path string, to any) error {
+	resp, err := c.get(ctx, path)
 	if err != nil {
-		return list, err
+		return err
 	}
 	defer resp.Body.Close()
-	return list, json.NewDecoder(resp.Body).Decode(&list)
+	return json.NewDecoder(resp.Body).Decode(to)
 }
 
 // render writes what is shown: s, with the rates since before, which is older by d.
-func render(s, before schedhttp.Scheduler, d time.Duration, groups schedhttp.GroupList) string {
+func render(s, before schedhttp.Scheduler, d time.Duration, groups schedhttp.GroupList, waits schedhttp.WaitList) string {
 	var b strings.Builder
 	rate := func(now, then uint64) float64 { return float64(now-then) / max(d.Seconds(), 1e-3) }
 	paused := ""
@@ -181,6 +193,21 @@ func render(s, before schedhttp.Scheduler, d time.Duration, groups schedhttp.Gro
 	fmt.Fprintf(&b, "a second: %.0f dispatches, %.0f finished, %.0f parks, %.0f stolen; %d timers, %d blocking calls\n",
 		rate(s.Dispatches, before.Dispatches), rate(s.Finished, before.Finished), rate(s.Parks, before.Parks),
 		rate(s.Stolen, before.Stolen), s.Timers, s.CallsRunning)
+	if l := s.Latencies; l != nil {
+		over := "since it began"
+		if l.OverMS != 0 {
+			over = fmt.Sprintf("of the last %v", (time.Duration(l.OverMS) * time.Millisecond).Round(100*time.Millisecond))
+		}
+		fmt.Fprintf(&b, "p50 / p99 / p99.9 %s: queue %s, dispatch %s, timers %s, wakes %s\n",
+			over, quantiles(l.Queue), quantiles(l.Dispatch), quantiles(l.Timers), quantiles(l.Wakes))
+	}
+	for _, circle := range waits.Cycles {
+		b.WriteString("DEADLOCK: ")
+		for _, t := range circle {
+			fmt.Fprintf(&b, "%.40s -> ", clean(t.Text))
+		}
+		fmt.Fprintf(&b, "%.40s\n", clean(circle[0].Text))
+	}
 	if groups.Deadlock {
 		b.WriteString("EVERY TASK WAITS: only something outside can wake one\n")
 	}
@@ -204,6 +231,21 @@ func render(s, before schedhttp.Scheduler, d time.Duration, groups schedhttp.Gro
 		fmt.Fprintf(&b, "%7d  %-8s  %-20s  %-12s  %.60s\n", g.Count, g.State, g.WaitsFor, waited, clean(orNone(g.Name)))
 	}
 	return b.String()
+}
+
+func quantiles(l schedhttp.Latency) string {
+	if l.Count == 0 {
+		return "-"
+	}
+	show := func(ms float64) string {
+		d := time.Duration(ms * float64(time.Millisecond))
+		unit := time.Nanosecond
+		for unit*1000 <= d {
+			unit *= 10 // three digits
+		}
+		return d.Round(unit).String()
+	}
+	return show(l.P50MS) + " / " + show(l.P99MS) + " / " + show(l.P999MS)
 }
 
 func orNone(name string) string {

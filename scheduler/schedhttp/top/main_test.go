@@ -15,6 +15,7 @@ import (
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/scheduler/schedhttp"
 	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/task/tsync"
 )
 
 // serve returns the address of a scheduler with one task that waits.
@@ -40,6 +41,50 @@ func TestOnce(t *testing.T) {
 	require.Regexp(t, `(?m)^ {6}1  waiting   ready                 \S+ +waits\?\[2J$`, out.String())
 	require.NotContains(t, out.String(), "\x1b")
 	require.Empty(t, errs.String())
+}
+
+// Latencies are shown if the scheduler measures them, and deadlocks if it notes waits.
+func TestLatenciesAndDeadlocks(t *testing.T) {
+	s, err := scheduler.New(scheduler.WithWorkers(2), scheduler.WithLatencies(scheduler.Exact), scheduler.WithWaits())
+	require.NoError(t, err)
+	t.Cleanup(func() { s.Close() })
+	var both tsync.WaitGroup
+	both.Add(2)
+	var locks [2]tsync.Mutex
+	for i, name := range []string{"x\x1b[2J", "y"} {
+		s.Go(func(c *task.Ctx) {
+			locks[i].Lock()
+			defer locks[i].Unlock()
+			both.Done()
+			both.Wait()
+			if locks[1-i].LockContext(c) == nil {
+				locks[1-i].Unlock()
+			}
+		}, task.Name(name))
+	}
+	srv := httptest.NewServer(schedhttp.Handler(s))
+	t.Cleanup(srv.Close)
+	var text string
+	for begin := time.Now(); !strings.Contains(text, "DEADLOCK"); {
+		require.Less(t, time.Since(begin), time.Minute, text)
+		var out strings.Builder
+		require.NoError(t, run(t.Context(), []string{"-n", srv.URL}, false, &out, &out))
+		text = out.String()
+	}
+	require.Regexp(t, `(?m)^DEADLOCK: (x\?\[2J -> y -> x\?\[2J|y -> x\?\[2J -> y)$`, text)
+	require.Regexp(t, `(?m)^p50 / p99 / p99.9 of the last \S+: queue .+, dispatch .+, timers .+, wakes `, text)
+	require.NotContains(t, text, "\x1b")
+}
+
+func TestQuantiles(t *testing.T) {
+	l := schedhttp.Latencies{OverMS: 250, Queue: schedhttp.Latency{Count: 9, P50MS: 1, P99MS: 2, P999MS: 3}}
+	text := render(schedhttp.Scheduler{Latencies: &l}, schedhttp.Scheduler{}, time.Second, schedhttp.GroupList{}, schedhttp.WaitList{})
+	require.Contains(t, text, "\np50 / p99 / p99.9 of the last 300ms: queue 1ms / 2ms / 3ms, dispatch -, timers -, wakes -\n")
+	l.OverMS = 0
+	text = render(schedhttp.Scheduler{Latencies: &l}, schedhttp.Scheduler{}, time.Second, schedhttp.GroupList{}, schedhttp.WaitList{})
+	require.Contains(t, text, "\np50 / p99 / p99.9 since it began: queue 1ms")
+	require.Equal(t, "-", quantiles(schedhttp.Latency{}))
+	require.Equal(t, "123ns / 1.23ms / 12.3s", quantiles(schedhttp.Latency{Count: 1, P50MS: 123e-6, P99MS: 1.234, P999MS: 12345}))
 }
 
 // In a terminal it redraws until it is interrupted.

@@ -1,0 +1,78 @@
+package schedhttp
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/heddle-go/heddle/scheduler"
+)
+
+const (
+	maxStalls = 32
+	maxStack  = 16 << 10 // bytes
+)
+
+// A StallLog keeps the last 32 stalls that schedulers report, for the page:
+//
+//	stalls := new(schedhttp.StallLog)
+//	sched, err := scheduler.New(scheduler.WithStallHandler(stalls.Add))
+//	...
+//	http.Handle("/debug/heddle/", schedhttp.Handler(sched, schedhttp.Stalls(stalls)))
+//
+// The zero StallLog is empty. It must not be copied.
+type StallLog struct {
+	mu   sync.Mutex
+	last []Stall // the oldest first, at most maxStalls
+}
+
+// A StallList is the answer of api/v1/stalls.
+type StallList struct {
+	Kept   bool    `json:"kept"`   // the handler was given a StallLog
+	Stalls []Stall `json:"stalls"` // the newest first
+}
+
+// A Stall is one stall in a [StallList]: see [scheduler.Stall].
+type Stall struct {
+	At     int64   `json:"at"` // when it was reported, in milliseconds since 1970
+	Name   string  `json:"name"`
+	Worker int     `json:"worker"`
+	AgeMS  float64 `json:"ageMs"`
+	Stack  string  `json:"stack"` // of the task, the first 16 KB, or ""
+
+	// What waits behind it: the number of tasks in the worker's queues, and the first of them.
+	Queued int      `json:"queued"`
+	Behind []string `json:"behind"`
+}
+
+// Add adds a stall. It is for [scheduler.WithStallHandler]. Any goroutine may call it; it neither
+// parks nor blocks for long.
+func (l *StallLog) Add(s scheduler.Stall) {
+	x := Stall{
+		At: time.Now().UnixMilli(), Name: s.Name, Worker: s.Worker, AgeMS: ms(s.Age), Queued: s.Queued,
+		Stack: strings.ToValidUTF8(s.Stack[:min(len(s.Stack), maxStack)], ""), Behind: []string{},
+	}
+	for _, t := range s.Behind {
+		x.Behind = append(x.Behind, label(t.Task))
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.last) == maxStalls {
+		l.last = slices.Delete(l.last, 0, 1)
+	}
+	l.last = append(l.last, x)
+}
+
+func (h *handler) serveStalls(w http.ResponseWriter, _ *http.Request) error {
+	list := StallList{Stalls: []Stall{}}
+	if l := h.stalls; l != nil {
+		l.mu.Lock()
+		list.Kept = true
+		list.Stalls = append(list.Stalls, l.last...)
+		l.mu.Unlock()
+		slices.Reverse(list.Stalls)
+	}
+	return writeJSON(w, list)
+}

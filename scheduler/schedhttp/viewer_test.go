@@ -1,0 +1,105 @@
+package schedhttp
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/task"
+)
+
+// pipes is a listener whose connections are pipes in memory, which hold nothing that was not read.
+type pipes struct {
+	next chan net.Conn
+	once sync.Once
+	end  chan struct{}
+}
+
+func newPipes() *pipes { return &pipes{next: make(chan net.Conn), end: make(chan struct{})} }
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.next:
+		return c, nil
+	case <-p.end:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error   { p.once.Do(func() { close(p.end) }); return nil }
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+// dial connects to the server and asks for path.
+func (p *pipes) dial(t *testing.T, path string) net.Conn {
+	ours, its := net.Pipe()
+	p.next <- its
+	_, err := io.WriteString(ours, "GET "+path+" HTTP/1.1\r\nHost: heddle\r\n\r\n")
+	require.NoError(t, err)
+	return ours
+}
+
+// A viewer that reads nothing is dropped after ten seconds, whatever it has asked for, and another
+// one misses nothing meanwhile: a sample comes each quarter of a second.
+func TestViewerThatNeverReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := scheduler.New(scheduler.WithWorkers(1))
+		require.NoError(t, err)
+		defer s.Close()
+		for range 1000 { // for lists that fill more than the server's buffer
+			s.Go(func(c *task.Ctx) { _ = c.Park() }, task.Name(strings.Repeat("long ", 20)))
+		}
+		h := Handler(s).(*handler)
+		ended := make(chan string, 10)
+		l := newPipes()
+		srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			h.ServeHTTP(w, r)
+			ended <- r.URL.Path
+		})}
+		served := make(chan error, 1)
+		go func() { served <- srv.Serve(l) }()
+		defer srv.Close() // if the test fails
+
+		begin := time.Now()
+		paths := []string{"/api/v1/events", "/api/v1/tasks", "/api/v1/dump", "/"}
+		for _, path := range paths {
+			defer l.dial(t, path).Close()
+		}
+		good := l.dial(t, "/api/v1/events")
+		defer good.Close()
+		samples := 0
+		var last Sample
+		in := bufio.NewScanner(good)
+		for in.Scan() {
+			if text, ok := strings.CutPrefix(in.Text(), "data: "); ok {
+				require.NoError(t, json.Unmarshal([]byte(text), &last))
+				if samples++; time.Since(begin) >= 20*time.Second {
+					break
+				}
+			}
+		}
+		require.NoError(t, in.Err())
+		require.Equal(t, 1000, last.Schedulers[0].Live)
+		require.InDelta(t, 81, samples, 1, "four times a second")
+		require.Len(t, ended, len(paths), "the others have ended")
+		var got []string
+		for range paths {
+			got = append(got, <-ended)
+		}
+		require.ElementsMatch(t, paths, got)
+		require.NoError(t, good.Close())
+		require.Equal(t, "/api/v1/events", <-ended)
+		require.Empty(t, h.feed.viewers)
+		require.NoError(t, srv.Close())
+		require.ErrorIs(t, <-served, http.ErrServerClosed)
+	})
+}
