@@ -16,7 +16,12 @@ type onHeddle struct {
 }
 
 func newHeddle(set settings, j job) (backend, error) {
-	sched, err := scheduler.New(scheduler.WithWorkers(set.workers), scheduler.WithQueueLimit(set.queue, set.policy))
+	opts := []scheduler.Option{scheduler.WithWorkers(set.workers), scheduler.WithQueueLimit(set.queue, set.policy)}
+	if set.look != "" {
+		// A task of milliseconds does not feel what these cost; the comparison is without them.
+		opts = append(opts, scheduler.WithLatencies(scheduler.Exact), scheduler.WithSites())
+	}
+	sched, err := scheduler.New(opts...)
 	if err != nil {
 		return nil, err
 	}
@@ -27,13 +32,13 @@ func newHeddle(set settings, j job) (backend, error) {
 // deadline. The task ends with ctx too: if it runs, at its next checkpoint, and if it is still
 // queued, without having run.
 func (h *onHeddle) do(ctx context.Context, payload []byte, urgent bool) (sum digest, err error) {
-	level := task.Normal
+	name, level := task.Name("hash"), task.Normal
 	if urgent {
-		level = task.High
+		name, level = task.Name("urgent hash"), task.High
 	}
 	f := task.Submit(h.sched, func(c *task.Ctx) (digest, error) {
 		return h.job.run(payload, c.Cancelled) // Cancelled is also a checkpoint
-	}, task.Parent(ctx), task.Priority(level))
+	}, task.Parent(ctx), task.Priority(level), name)
 	sum, err = f.WaitContext(ctx)
 	switch {
 	case errors.Is(err, task.ErrQueueFull), errors.Is(err, task.ErrClosed):

@@ -92,6 +92,13 @@ func (c *client) fail(err error) {
 	c.wrong = errors.Join(c.wrong, err)
 }
 
+// forget drops the latencies, which would need more and more memory.
+func (c *client) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.normal, c.urgent = c.normal[:0], c.urgent[:0]
+}
+
 // measure returns how many requests a second the service answers if a few clients send the next
 // request as soon as they have an answer.
 func measure(ctx context.Context, set settings, j job) (float64, error) {
@@ -128,37 +135,52 @@ func measure(ctx context.Context, set settings, j job) (float64, error) {
 	return float64(n) / took.Seconds(), nil
 }
 
-// underLoad sends requests at the given rate for the length in the settings, and then stops the
-// service. If early is set, it stops the service after half of that time, and the load goes on.
-func underLoad(ctx context.Context, s *service, set settings, j job, rate float64, early bool, name string, stderr io.Writer) (*result, error) {
-	c := newClient(s, j)
+// A sender sends requests at fixed times.
+type sender struct {
+	c    *client
+	sent int            // so far; one in urgentEvery is urgent
+	wg   sync.WaitGroup // of the requests under way
+}
+
+// load sends requests at the given rate for the given time, or until ctx ends. It does not wait for
+// their answers. Before each request it calls each with the time since the start.
+func (x *sender) load(ctx context.Context, rate float64, length time.Duration, each func(now time.Duration)) {
 	interval := time.Duration(float64(time.Second) / rate)
-	stopped := make(chan error, 1)
-	stop := func() { stopped <- s.stop(context.WithoutCancel(ctx)) }
-	r := &result{client: c}
-	var wg sync.WaitGroup
 	start := time.Now()
-	stopping := false
-	bar := cli.Start(stderr, func() string {
-		return fmt.Sprintf("%s: %d sent, %d answered, %d shed, %d late", name,
-			c.sent.Load(), c.answered.Load(), c.shed.Load(), c.late.Load())
-	})
-	defer bar.Stop()
 	for i := 0; ; i++ {
 		due := start.Add(time.Duration(i) * interval)
 		sleepUntil(ctx, due)
 		now := due.Sub(start)
-		if now > set.length || ctx.Err() != nil {
-			break
+		if now > length || ctx.Err() != nil {
+			return
 		}
+		each(now)
+		urgent := x.sent%urgentEvery == 0
+		x.sent++
+		x.wg.Go(func() { x.c.send(ctx, due, urgent) })
+	}
+}
+
+// underLoad sends requests at the given rate for the length in the settings, and then stops the
+// service. If early is set, it stops the service after half of that time, and the load goes on.
+func underLoad(ctx context.Context, s *service, set settings, j job, rate float64, early bool, name string, stderr io.Writer) (*result, error) {
+	c := newClient(s, j)
+	stopped := make(chan error, 1)
+	stop := func() { stopped <- s.stop(context.WithoutCancel(ctx)) }
+	r := &result{client: c}
+	start := time.Now()
+	stopping := false
+	bar := progress(stderr, name, c)
+	defer bar.Stop()
+	x := sender{c: c}
+	x.load(ctx, rate, set.length, func(now time.Duration) {
 		if early && !stopping && now > set.length/2 {
 			stopping = true
 			r.inFlight = s.received.Load() - s.answered.Load() - s.shed.Load() - s.late.Load() - s.gone.Load()
 			go stop()
 		}
-		wg.Go(func() { c.send(ctx, due, i%urgentEvery == 0) })
-	}
-	wg.Wait()
+	})
+	x.wg.Wait()
 	r.took = time.Since(start)
 	if !stopping {
 		go stop()
@@ -166,6 +188,13 @@ func underLoad(ctx context.Context, s *service, set settings, j job, rate float6
 	err := c.hangUp(stopped)
 	r.begun, r.returned = j.begun.Load(), j.returned.Load()
 	return r, err
+}
+
+func progress(stderr io.Writer, name string, c *client) *cli.Progress {
+	return cli.Start(stderr, func() string {
+		return fmt.Sprintf("%s: %d sent, %d answered, %d shed, %d late", name,
+			c.sent.Load(), c.answered.Load(), c.shed.Load(), c.late.Load())
+	})
 }
 
 // hangUp closes the client's connections again and again until the server has stopped. The server

@@ -9,7 +9,23 @@
 // times, whether or not earlier ones have been answered. At each load the same service also runs on
 // goroutines, first without a limit and then behind a semaphore. At the end the service on heddle
 // is stopped in the middle of the load, and the program accounts for every request and every task.
-// Only heddle.go uses the scheduler.
+// Only heddle.go and look.go use the scheduler.
+//
+// # What you see
+//
+// With -look :6060 the service on heddle alone runs under the loads in turn, again and again, until
+// Ctrl-C. Open http://localhost:6060/debug/heddle/ meanwhile:
+//
+//   - At 50 per cent the strips of the workers have gaps, in which the workers sleep, and next to
+//     nothing is queued.
+//   - At 90 per cent the gaps are rare. The queue is short, but no longer empty: requests come at
+//     fixed times, and their work takes a little more or less than the average.
+//   - At 150 per cent the workers never sleep, and the queue stays at its limit of 32 requests.
+//     "refused" counts what the policy reject sheds. Each request waits about as long as the queue
+//     takes to drain, which is the p50 of the time in the queue, while urgent ones go first.
+//   - The table of tasks has one row for each request that is running or queued: "hash", or "urgent
+//     hash", of level high. No task waits, because a hash needs nothing but a processor.
+//   - "CPU profile" shows where the time goes: nearly all of it in SHA-256.
 package main
 
 import (
@@ -38,6 +54,7 @@ type settings struct {
 	deadline time.Duration
 	work     time.Duration // computing time of each request
 	loads    []float64     // in per cent of the capacity
+	look     string        // the address of the page, or "" for the comparison
 }
 
 // run is main with its surroundings as arguments. It returns the exit code: 0, or 1 if the accounts
@@ -47,6 +64,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	set, err := parse(args, stderr)
 	if err != nil {
 		return cli.ParseCode(err)
+	}
+	show := show
+	if set.look != "" {
+		show = look
 	}
 	return cli.Code("server", show(ctx, set, stdout, stderr), stderr)
 }
@@ -80,24 +101,33 @@ interface, and shows what becomes of them; then stops it in the middle. Ctrl-C e
 			}
 			return nil
 		})
+	f.StringVar(&set.look, "look", "", "show the service on heddle at this `address`, such as :6060, until Ctrl-C")
 	err := f.Parse(args) // before set is read
 	return set, err
 }
 
-// show runs the parts one after the other.
-func show(ctx context.Context, set settings, stdout, stderr io.Writer) error {
-	j := newJob(set.work)
+// begin prints the settings, and how many requests a second the service answers.
+func begin(ctx context.Context, set settings, stdout io.Writer) (j job, capacity float64, err error) {
+	j = newJob(set.work)
 	fmt.Fprintf(stdout, "requests of %v (%d rounds of SHA-256), deadline %v, every %dth urgent;\n", set.work, j.rounds, set.deadline, urgentEvery)
 	fmt.Fprintf(stdout, "%d workers, up to %d requests wait, policy %v, GOMAXPROCS %d\n\n", set.workers, set.queue, set.policy, runtime.GOMAXPROCS(0))
-
-	capacity, err := measure(ctx, set, j)
+	capacity, err = measure(ctx, set, j)
 	switch {
 	case ctx.Err() != nil:
-		return errInterrupted
+		return j, 0, errInterrupted
 	case err != nil:
-		return err
+		return j, 0, err
 	}
 	fmt.Fprintf(stdout, "asked again at once by %d clients, it answers %.0f a second\n", 2*set.workers, capacity)
+	return j, capacity, nil
+}
+
+// show runs the parts one after the other.
+func show(ctx context.Context, set settings, stdout, stderr io.Writer) error {
+	j, capacity, err := begin(ctx, set, stdout)
+	if err != nil {
+		return err
+	}
 
 	sides := []part{
 		{"heddle", newHeddle, false},

@@ -1,11 +1,17 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
+	"io"
+	"net/http"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,7 +19,9 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/heddle-go/heddle/internal/balance"
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/scheduler/schedhttp"
 )
 
 func TestMain(m *testing.M) {
@@ -96,6 +104,66 @@ func TestDeadline(t *testing.T) {
 		r := &result{client: c, begun: j.begun.Load(), returned: j.returned.Load()}
 		require.NoError(t, r.check(s))
 	}
+}
+
+// TestLook looks at the page under load until it has seen tasks of both kinds, and interrupts the
+// program: everything is accounted for then, too.
+func TestLook(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	out, w := io.Pipe()
+	var errs bytes.Buffer
+	code := make(chan int, 1)
+	go func() {
+		code <- run(ctx, short("-look", "127.0.0.1:0"), w, &errs)
+		w.Close()
+	}()
+	in := bufio.NewScanner(out)
+	at := ""
+	for at == "" && in.Scan() {
+		_, at, _ = strings.Cut(in.Text(), "the page is at ")
+	}
+	require.NotEmpty(t, at, &errs)
+	rest := make(chan string, 1)
+	var second atomic.Bool // the second load has begun
+	go func() {
+		var text strings.Builder
+		for in.Scan() {
+			if strings.HasPrefix(in.Text(), "at 400%: ") {
+				second.Store(true)
+			}
+			text.WriteString(in.Text() + "\n")
+		}
+		rest <- text.String()
+	}()
+	for _, name := range []string{"hash", "urgent hash"} {
+		testkit.Until(t, name+" is seen", func() bool {
+			r, err := http.Get(at + "api/v1/tasks?s=hashes")
+			require.NoError(t, err)
+			defer r.Body.Close()
+			var list schedhttp.TaskList
+			require.NoError(t, json.NewDecoder(r.Body).Decode(&list))
+			return slices.ContainsFunc(list.Tasks, func(x schedhttp.Task) bool { return x.Name == name })
+		})
+	}
+	testkit.Until(t, "the second load begins", second.Load)
+	r, err := http.Get(at + "api/v1/sample")
+	require.NoError(t, err)
+	defer r.Body.Close()
+	var sample schedhttp.Sample
+	require.NoError(t, json.NewDecoder(r.Body).Decode(&sample))
+	require.NotNil(t, sample.Schedulers[0].Latencies)
+	require.NotZero(t, sample.Schedulers[0].Latencies.Queue.Count)
+	http.DefaultClient.CloseIdleConnections()
+	cancel()
+	require.Equal(t, 130, <-code, &errs)
+	text := <-rest
+	require.Contains(t, text, "0 queued")
+	require.Contains(t, errs.String(), "server: interrupted")
+
+	require.Equal(t, 1, run(context.Background(), short("-look", "no address"), io.Discard, &errs))
+	require.Contains(t, errs.String(), "server: -look: listen tcp: address no address: missing port in address")
+	require.Equal(t, "localhost:6060", host("[::]:6060"))
+	require.Equal(t, "127.0.0.1:6060", host("127.0.0.1:6060"))
 }
 
 // TestInterrupt interrupts the program before, while and after it measures. Each time it must stop,
