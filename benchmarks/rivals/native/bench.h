@@ -110,9 +110,9 @@ void produce(int64_t units, int64_t producers, int64_t outstanding, Start start)
   for (auto& t : threads) t.join();
 }
 
-// steps computes n steps of a chain that starts with x.
+// steps is Steps of package harness.
 inline uint64_t steps(uint64_t x, int64_t n) {
-  for (int64_t i = 0; i < n; i++) x = x * 6364136223846793005u + 1442695040888963407u;
+  for (int64_t i = 0; i < n; i++) x = (x ^ x >> 32) * 6364136223846793005u + 1442695040888963407u;
   return x;
 }
 

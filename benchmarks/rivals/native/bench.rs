@@ -105,10 +105,10 @@ pub fn produce(units: i64, producers: i64, outstanding: i64, start: impl Fn(&Arc
     });
 }
 
-/// Computes n steps of a chain that starts with x.
+/// Steps of package harness.
 pub fn steps(mut x: u64, n: i64) -> u64 {
     for _ in 0..n {
-        x = x.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        x = (x ^ x >> 32).wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
     }
     x
 }
