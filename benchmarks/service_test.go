@@ -37,8 +37,7 @@ const (
 // load=25, 50, 90: requests are due at fixed times, at that many per cent of the rate that
 // goroutines reached in a closed loop in the same process. p50 and p99 run from the time when a
 // request was due until its answer. p10-of-each-ns and so on are points of the distribution for
-// each side. cpu is the processor time of the process for each request.
-// ns/op is the mean latency.
+// each side. cpu is the processor time of the process for each request. ns/op is the mean latency.
 //
 // load=150: the same above the capacity, with a bounded queue. ns/op is the time of the round
 // divided by the number of answers that came within the deadline. p99 is over these answers. cpu is

@@ -39,7 +39,8 @@ type binaries struct {
 }
 
 // nativeEnv is an environment variable with the folder for the programs of other languages. The
-// rivals build in it what it lacks, so that they build only once in a run of this command.
+// rivals build in it what it lacks, so that they build only once in a run of this command. A user
+// who sets it keeps the programs for the next run.
 const nativeEnv = "HEDDLE_NATIVE"
 
 // moduleRoot returns the folder of heddle's module.
@@ -63,15 +64,17 @@ func build(ctx context.Context, peers bool, stderr io.Writer) (*binaries, error)
 	}
 	bs := &binaries{root: root, tmp: tmp, of: map[string]*binary{}}
 	fmt.Fprintln(stderr, "building the benchmarks")
+	native := cmp.Or(os.Getenv(nativeEnv), filepath.Join(tmp, "native"))
 	dirs := []string{"benchmarks"}
 	if peers {
 		dirs = append(dirs, "benchmarks/rivals")
+		fmt.Fprintln(stderr, "those of other languages take a minute more")
 	}
 	for _, dir := range dirs {
 		b := &binary{
 			dir: filepath.Join(root, filepath.FromSlash(dir)),
 			exe: filepath.Join(tmp, path.Base(dir)+".test.exe"), // Windows needs .exe, and it does no harm elsewhere
-			env: []string{nativeEnv + "=" + filepath.Join(tmp, "native")},
+			env: []string{nativeEnv + "=" + native},
 		}
 		cmd := exec.CommandContext(ctx, "go", "test", "-c", "-o", b.exe, ".")
 		cmd.Dir = b.dir
