@@ -17,12 +17,16 @@ var timersPending = []int{1, 100, 10_000, 100_000}
 func BenchmarkTimers(b *testing.B) {
 	for _, n := range timersPending {
 		run(b, goroutines, func(b *testing.B, _ int) {
-			armAndStop(b, n, func(d time.Duration) interface{ Stop() bool } { return time.AfterFunc(d, func() {}) })
+			armAndStop(
+				b,
+				n,
+				func(d time.Duration) stopper { return time.AfterFunc(d, func() {}) },
+			)
 		}, key("pending", n))
 		run(b, heddle, func(b *testing.B, workers int) {
 			s := newScheduler(b, workers)
 			err := s.Go(func(c *task.Ctx) {
-				armAndStop(b, n, func(d time.Duration) interface{ Stop() bool } {
+				armAndStop(b, n, func(d time.Duration) stopper {
 					return tsync.AfterFunc(c, d, func(*task.Ctx) {})
 				})
 			}).Wait()
@@ -31,14 +35,16 @@ func BenchmarkTimers(b *testing.B) {
 	}
 }
 
+type stopper interface{ Stop() bool }
+
 // armAndStop makes pending timers, times b.N others, and stops all of them.
-func armAndStop(b *testing.B, pending int, arm func(d time.Duration) interface{ Stop() bool }) {
+func armAndStop(b *testing.B, pending int, arm func(d time.Duration) stopper) {
 	x := uint64(0)
 	due := func() time.Duration {
 		x = harness.Steps(x, 1)
 		return time.Hour + time.Duration(x%uint64(time.Hour))
 	}
-	others := make([]interface{ Stop() bool }, pending)
+	others := make([]stopper, pending)
 	for i := range others {
 		others[i] = arm(due())
 	}

@@ -13,7 +13,11 @@ var Producers = []int{8, 1000}
 // call of start, and waits for them on wg. The unit must call wg.Done. done is a function that only
 // does that, the same one for each of a producer's units. Before the measurement, the producers do
 // the same with one batch, whose size Produce returns.
-func Produce(b *testing.B, producers, outstanding int, start func(wg *sync.WaitGroup, done func())) (first int) {
+func Produce(
+	b *testing.B,
+	producers, outstanding int,
+	start func(wg *sync.WaitGroup, done func()),
+) (first int) {
 	first = min(outstanding, b.N)
 	produce(first, producers, outstanding, start)
 	b.ResetTimer()

@@ -32,8 +32,10 @@ func EncodeFile(src string) uint32 {
 		panic(err) // SourceFiles makes no files with errors
 	}
 	var out bytes.Buffer
-	w, _ := flate.NewWriter(hex.NewEncoder(&out), flate.BestSpeed) // fails only for an unknown level
-	_, _ = w.Write([]byte(src))                                    // a buffer accepts everything
+	w, _ := flate.NewWriter(
+		hex.NewEncoder(&out), flate.BestSpeed,
+	) // fails only for an unknown level
+	_, _ = w.Write([]byte(src)) // a buffer accepts everything
 	_ = w.Close()
 	return crc32.ChecksumIEEE(out.Bytes()) + uint32(len(f.Decls))
 }
@@ -46,8 +48,17 @@ func SourceFiles(n int) []string {
 		var src strings.Builder
 		fmt.Fprintf(&src, "// Package p%d is made for a benchmark.\npackage p%d\n", i, i)
 		for k := range 20 + rng.IntN(40) {
-			fmt.Fprintf(&src, "\n// f%d adds %d up %d times.\nfunc f%d(x int) (sum int) {\n\tfor i := range %d {\n\t\tif x%%%d == i {\n\t\t\tsum += x*%d + i\n\t\t}\n\t}\n\treturn sum\n}\n",
-				k, rng.IntN(1000), rng.IntN(100), k, rng.IntN(1000), 2+rng.IntN(50), rng.IntN(1_000_000))
+			fmt.Fprintf(
+				&src,
+				"\n// f%d adds %d up %d times.\nfunc f%d(x int) (sum int) {\n\tfor i := range %d {\n\t\tif x%%%d == i {\n\t\t\tsum += x*%d + i\n\t\t}\n\t}\n\treturn sum\n}\n",
+				k,
+				rng.IntN(1000),
+				rng.IntN(100),
+				k,
+				rng.IntN(1000),
+				2+rng.IntN(50),
+				rng.IntN(1_000_000),
+			)
 		}
 		files[i] = src.String()
 	}

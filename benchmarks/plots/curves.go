@@ -120,7 +120,9 @@ func (cs curvePlotter) Plot(c draw.Canvas, p *plot.Plot) {
 		for _, pt := range cs[i].points {
 			at := vg.Point{X: tx(pt.x), Y: ty(pt.y.mid)}
 			line = append(line, at)
-			c.StrokeLine2(draw.LineStyle{Color: faint, Width: 3}, at.X, ty(pt.y.low), at.X, ty(pt.y.high))
+			c.StrokeLine2(
+				draw.LineStyle{Color: faint, Width: 3}, at.X, ty(pt.y.low), at.X, ty(pt.y.high),
+			)
 		}
 		c.StrokeLines(draw.LineStyle{Color: g.Color, Width: 1.5}, line)
 		for _, at := range line {

@@ -57,7 +57,10 @@ func (c *dotChart) svg() ([]byte, error) {
 	p.Y.LineStyle.Width = 0
 	p.Y.Tick.Label.Font.Size = 8
 	p.Add(d)
-	pg := page{width: 720, height: vg.Length(96 + 15*len(c.rows)), title: c.title, about: c.about, note: c.note}
+	pg := page{
+		width: 720, height: vg.Length(96 + 15*len(c.rows)), title: c.title, about: c.about,
+		note: c.note,
+	}
 	for i, w := range workers {
 		unit := "workers"
 		if w == 1 {
@@ -93,11 +96,15 @@ func (d *dots) Plot(c draw.Canvas, p *plot.Plot) {
 	c.Fill(area.Path())
 	for _, t := range p.X.Tick.Marker.Ticks(p.X.Min, p.X.Max) {
 		if t.Label != "" {
-			c.StrokeLine2(draw.LineStyle{Color: rule, Width: 0.4}, tx(t.Value), c.Min.Y, tx(t.Value), c.Max.Y)
+			c.StrokeLine2(
+				draw.LineStyle{Color: rule, Width: 0.4}, tx(t.Value), c.Min.Y, tx(t.Value), c.Max.Y,
+			)
 		}
 	}
 	for i := range d.rows {
-		c.StrokeLine2(draw.LineStyle{Color: rule, Width: 0.4}, c.Min.X, ty(d.y(i)), c.Max.X, ty(d.y(i)))
+		c.StrokeLine2(
+			draw.LineStyle{Color: rule, Width: 0.4}, c.Min.X, ty(d.y(i)), c.Max.X, ty(d.y(i)),
+		)
 	}
 	c.StrokeLine2(draw.LineStyle{Color: ink, Width: 0.8}, tx(1), c.Min.Y, tx(1), c.Max.Y)
 	for i, r := range d.rows {
@@ -135,8 +142,9 @@ func (f *fieldChart) svg() ([]byte, error) {
 	names := style(8, ink, right, middle)
 	heads := style(8, ink, centre, bottom)
 	pg := page{
-		width: vg.Length(titles + field*len(f.columns) + 20), height: vg.Length(70 + head + high*len(f.rows)),
-		title: f.title, about: f.about, note: f.note,
+		width:  vg.Length(titles + field*len(f.columns) + 20),
+		height: vg.Length(70 + head + high*len(f.rows)),
+		title:  f.title, about: f.about, note: f.note,
 	}
 	return pg.svg(func(c draw.Canvas) {
 		x := func(i int) vg.Length { return c.Min.X + titles + vg.Length(field*i) }
@@ -151,11 +159,17 @@ func (f *fieldChart) svg() ([]byte, error) {
 				if !ok {
 					continue
 				}
-				box := vg.Rectangle{Min: vg.Point{X: x(i) + 1, Y: y - high + 1}, Max: vg.Point{X: x(i) + field - 1, Y: y - 1}}
+				box := vg.Rectangle{
+					Min: vg.Point{X: x(i) + 1, Y: y - high + 1},
+					Max: vg.Point{X: x(i) + field - 1, Y: y - 1},
+				}
 				back, front := shade(v)
 				c.SetColor(back)
 				c.Fill(box.Path())
-				c.FillText(style(8, front, centre, middle), vg.Point{X: x(i) + field/2, Y: y - high/2}, ratio(v))
+				c.FillText(
+					style(8, front, centre, middle), vg.Point{X: x(i) + field/2, Y: y - high/2},
+					ratio(v),
+				)
 			}
 			y -= high
 		}

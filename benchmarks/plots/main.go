@@ -10,7 +10,7 @@
 //   - ratios-programs, ratios-tasks, ratios-waiting and ratios-computing: each row of heddle as the
 //     ratio to the best of the goroutines, with the quartiles of the rounds
 //   - peers: the time of each other library as a multiple of heddle's
-//   - outstanding: the cost of starting a unit, by the number of units that are started before a wait
+//   - outstanding: the cost of starting a unit, by the number of units started before a wait
 //   - workers: fib by forks with more workers than Ps, as the ratio to two workers
 //   - timers: the cost of arming a timer and stopping it, by the number of pending timers
 //   - service: the distribution of an HTTP service's latencies at three loads
@@ -48,13 +48,25 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	f := cli.NewFlags("plots [flags]", `
 Draws the pictures of the benchmarks as SVG files, from recorded results. Run it in the folder
 benchmarks/plots.`, stderr)
-	f.StringVar(&set.from, "from", filepath.Join("data", "table.txt"), "the `file` with the results")
+	f.StringVar(
+		&set.from,
+		"from",
+		filepath.Join("data", "table.txt"),
+		"the `file` with the results",
+	)
 	f.StringVar(&set.out, "out", ".", "the `folder` for the pictures")
-	f.Func("only", "draw the pictures whose names match the `regexp` (default all)", func(s string) (err error) {
-		set.only, err = regexp.Compile(s)
-		return err
-	})
-	f.BoolVar(&set.measure, "measure", false, "run the benchmarks first, and write the file with the results")
+	f.Func(
+		"only",
+		"draw the pictures whose names match the `regexp` (default all)",
+		func(s string) (err error) {
+			set.only, err = regexp.Compile(s)
+			return err
+		},
+	)
+	f.BoolVar(
+		&set.measure, "measure", false,
+		"run the benchmarks first, and write the file with the results",
+	)
 	f.IntRange(&set.rounds, "rounds", 5, 1, 1000, "`number` of rounds to measure")
 	return set, f.Parse(args)
 }
@@ -103,7 +115,9 @@ func plots(ctx context.Context, set settings, stdout, stderr io.Writer) error {
 	case missing != nil:
 		return fmt.Errorf("%s: %w", set.from, missing)
 	case len(ds) == 0:
-		return fmt.Errorf("-only %s: no picture matches; they are called %s", set.only, pictureNames())
+		return fmt.Errorf(
+			"-only %s: no picture matches; they are called %s", set.only, pictureNames(),
+		)
 	}
 	for _, x := range ds {
 		file := filepath.Join(set.out, x.name+".svg")
@@ -121,7 +135,9 @@ func measure(ctx context.Context, set settings, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, "go", "run", "./benchmarks/table", "-rounds", strconv.Itoa(set.rounds), "-raw", file)
+	cmd := exec.CommandContext(
+		ctx, "go", "run", "./benchmarks/table", "-rounds", strconv.Itoa(set.rounds), "-raw", file,
+	)
 	cmd.Dir = filepath.Join("..", "..")
 	cmd.Stderr = stderr
 	if err := cmd.Run(); err != nil {
@@ -181,5 +197,7 @@ func (d *data) column(row, unit string) (spread, error) {
 
 // noRow says how to measure what a picture lacks.
 func noRow(row string) error {
-	return fmt.Errorf("there is no result of %s; go run . -measure makes all that the pictures need", row)
+	return fmt.Errorf(
+		"there is no result of %s; go run . -measure makes all that the pictures need", row,
+	)
 }

@@ -25,7 +25,9 @@ var (
 	purple  = color.NRGBA{0xcc, 0x79, 0xa7, 0xff}
 	better  = color.NRGBA{0xea, 0xf3, 0xf9, 0xff}
 	palette = []color.NRGBA{blue, orange, green, purple}
-	glyphs  = []draw.GlyphDrawer{draw.CircleGlyph{}, draw.BoxGlyph{}, draw.PyramidGlyph{}, draw.RingGlyph{}}
+	glyphs  = []draw.GlyphDrawer{
+		draw.CircleGlyph{}, draw.BoxGlyph{}, draw.PyramidGlyph{}, draw.RingGlyph{},
+	}
 )
 
 func init() { plot.DefaultFont = font.Font{Typeface: "Liberation", Variant: "Sans"} }
@@ -33,7 +35,8 @@ func init() { plot.DefaultFont = font.Font{Typeface: "Liberation", Variant: "San
 // style returns a style for text of a size in points.
 func style(size float64, c color.Color, x text.XAlignment, y text.YAlignment) text.Style {
 	return text.Style{
-		Color: c, Font: font.From(plot.DefaultFont, vg.Length(size)), Handler: plot.DefaultTextHandler,
+		Color: c, Handler: plot.DefaultTextHandler,
+		Font:   font.From(plot.DefaultFont, vg.Length(size)),
 		XAlign: x, YAlign: y,
 	}
 }

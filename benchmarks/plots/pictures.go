@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -14,14 +15,10 @@ var pictures = []struct {
 	name string
 	draw func(d *data) ([]byte, error)
 }{
-	{"ratios-programs", func(d *data) ([]byte, error) { return ratios(d, "Whole programs", programs, false) }},
-	{"ratios-tasks", func(d *data) ([]byte, error) { return ratios(d, "Starting, waking and storing tasks", tasks, false) }},
-	{"ratios-waiting", func(d *data) ([]byte, error) {
-		return ratios(d, "Channels, locks, timers and blocking calls", waiting, false)
-	}},
-	{"ratios-computing", func(d *data) ([]byte, error) {
-		return ratios(d, "Computations", slices.Concat(programs, tasks, waiting, []string{"Oversubscribed"}), true)
-	}},
+	{"ratios-programs", ratiosOf("Whole programs", programs)},
+	{"ratios-tasks", ratiosOf("Starting, waking and storing tasks", tasks)},
+	{"ratios-waiting", ratiosOf("Channels, locks, timers and blocking calls", waiting)},
+	{"ratios-computing", computing},
 	{"peers", peers},
 	{"outstanding", outstanding},
 	{"workers", workers},
@@ -31,10 +28,16 @@ var pictures = []struct {
 
 // The benchmarks of the pictures of ratios. All others are computations.
 var (
-	programs = []string{"Service", "Files", "Pipeline", "ActorTree", "ActorMemory", "SmallBatch", "Banking"}
-	tasks    = []string{"Spawn", "Submit", "Yield", "PingPong", "WakeIdle", "Hog", "Memory", "IdleCPU", "Checkpoint"}
-	waiting  = []string{
-		"ChanPingPong", "ChanBuffered", "ChanFanIn", "Select", "Mutex", "Group", "SleepMany", "Timers", "TimerLateness",
+	programs = []string{
+		"Service", "Files", "Pipeline", "ActorTree", "ActorMemory", "SmallBatch", "Banking",
+	}
+	tasks = []string{
+		"Spawn", "Submit", "Yield", "PingPong", "WakeIdle", "Hog", "Memory", "IdleCPU",
+		"Checkpoint",
+	}
+	waiting = []string{
+		"ChanPingPong", "ChanBuffered", "ChanFanIn", "Select", "Mutex", "Group", "SleepMany",
+		"Timers", "TimerLateness",
 		"Blocking", "Calls", "ThreadRing", "ThreadRingChan", "SkynetChan",
 	}
 )
@@ -53,31 +56,40 @@ func sortedCopy(xs []float64) []float64 {
 	return xs
 }
 
-// ratios draws the lines of the named benchmarks, or with others those of all benchmarks that are
-// not named. Lines without a baseline are left out.
-func ratios(d *data, title string, names []string, others bool) ([]byte, error) {
-	c := &dotChart{title: title, about: "time of heddle / time of the best goroutines: median and quartiles of the rounds, less is better"}
-	found := map[string]bool{}
-	for _, l := range d.lines {
-		if slices.Contains(names, l.Bench) == others {
-			continue
-		}
-		found[l.Bench] = true
-		if len(l.Ratios) > 0 {
-			c.add(l.Name(), l.Workers, spreadOf(l.Ratios))
-		}
-	}
-	if !others {
+// ratiosOf returns a function that draws the lines of the named benchmarks. Each must have results.
+func ratiosOf(title string, names []string) func(d *data) ([]byte, error) {
+	return func(d *data) ([]byte, error) {
 		for _, name := range names {
-			if !found[name] {
+			if !slices.ContainsFunc(d.lines, func(l results.Line) bool { return l.Bench == name }) {
 				return nil, noRow("Benchmark" + name)
 			}
 		}
+		return ratios(d, title, func(bench string) bool { return slices.Contains(names, bench) })
+	}
+}
+
+// computing draws the lines of all benchmarks that the other pictures do not show.
+func computing(d *data) ([]byte, error) {
+	elsewhere := slices.Concat(programs, tasks, waiting, []string{"Oversubscribed"})
+	return ratios(d, "Computations", func(bench string) bool {
+		return !slices.Contains(elsewhere, bench)
+	})
+}
+
+// ratios draws the lines of the benchmarks that are wanted. Lines without a baseline are left out.
+func ratios(d *data, title string, wanted func(bench string) bool) ([]byte, error) {
+	c := &dotChart{
+		title: title, note: d.note(),
+		about: "time of heddle / time of the best goroutines: median and quartiles; less is better",
+	}
+	for _, l := range d.lines {
+		if wanted(l.Bench) && len(l.Ratios) > 0 {
+			c.add(l.Name(), l.Workers, spreadOf(l.Ratios))
+		}
 	}
 	if len(c.rows) == 0 {
-		return nil, fmt.Errorf("no result has a ratio to goroutines")
+		return nil, errors.New("no result has a ratio to goroutines")
 	}
-	c.note = d.note()
 	return c.svg()
 }
 
@@ -90,7 +102,7 @@ func (d *data) note() string {
 func peers(d *data) ([]byte, error) {
 	c := &fieldChart{
 		title: "Other libraries, two workers",
-		about: "their time / heddle's, median of the rounds; blue: heddle is faster, orange: it is slower",
+		about: "their time / heddle's, medians; blue: heddle is faster, orange: it is slower",
 		note:  d.note(),
 	}
 	columns := map[string]int{}
@@ -137,15 +149,22 @@ const (
 // outstanding draws the cost of starting a unit.
 func outstanding(d *data) ([]byte, error) {
 	var panels []panel
-	for _, bench := range []string{"Spawn", "Submit"} {
-		title := map[string]string{"Spawn": "Spawn: by a running unit", "Submit": "Submit: from outside"}[bench]
-		p := panel{title: title, x: "units started before a wait", y: "ns a unit", logX: true, logY: true}
+	for _, b := range []struct{ name, title string }{
+		{"Spawn", "Spawn: by a running unit"}, {"Submit", "Submit: from outside"},
+	} {
+		p := panel{
+			title: b.title, x: "units started before a wait", y: "ns a unit", logX: true, logY: true,
+		}
 		for _, side := range []struct{ name, impl, style string }{
-			{heddleSide, "heddle", ""}, {goSide, "goroutines", ""}, {"pool by hand", "goroutines", "/style=pool"},
+			{heddleSide, "heddle", ""}, {goSide, "goroutines", ""},
+			{"pool by hand", "goroutines", "/style=pool"},
 		} {
 			cv := curve{name: side.name}
 			for _, n := range []int{1, 100, 10_000, 1_000_000} {
-				row := fmt.Sprintf("Benchmark%s/impl=%s/workers=2/outstanding=%d%s", bench, side.impl, n, side.style)
+				row := fmt.Sprintf(
+					"Benchmark%s/impl=%s/workers=2/outstanding=%d%s", b.name, side.impl, n,
+					side.style,
+				)
 				y, err := d.column(row, "ns/op")
 				if err != nil {
 					return nil, err
@@ -163,7 +182,9 @@ func outstanding(d *data) ([]byte, error) {
 func workers(d *data) ([]byte, error) {
 	cv := curve{name: heddleSide}
 	for _, n := range []int{2, 8, 64, 256} {
-		row := fmt.Sprintf("BenchmarkOversubscribed/impl=heddle/workers=%d/procs=2/against=workers2", n)
+		row := fmt.Sprintf(
+			"BenchmarkOversubscribed/impl=heddle/workers=%d/procs=2/against=workers2", n,
+		)
 		y, err := d.column(row, "ratio")
 		if err != nil {
 			return nil, err
@@ -179,11 +200,17 @@ func workers(d *data) ([]byte, error) {
 func timers(d *data) ([]byte, error) {
 	var panels []panel
 	for _, w := range []int{1, 2} {
-		p := panel{title: fmt.Sprintf("%d worker%s", w, map[int]string{2: "s"}[w]), x: "pending timers", y: "ns to arm and stop one", logX: true}
+		p := panel{
+			title: fmt.Sprintf("%d worker%s", w, map[int]string{2: "s"}[w]), x: "pending timers",
+			y: "ns to arm and stop one", logX: true,
+		}
 		for _, side := range []string{heddleSide, goSide} {
 			cv := curve{name: side}
 			for _, n := range []int{1, 100, 10_000, 100_000} {
-				y, err := d.column(fmt.Sprintf("BenchmarkTimers/impl=%s/workers=%d/pending=%d", side, w, n), "ns/op")
+				y, err := d.column(
+					fmt.Sprintf("BenchmarkTimers/impl=%s/workers=%d/pending=%d", side, w, n),
+					"ns/op",
+				)
 				if err != nil {
 					return nil, err
 				}
@@ -204,13 +231,19 @@ var servicePercents = []int{10, 25, 50, 75, 90, 95, 99}
 func service(d *data) ([]byte, error) {
 	var panels []panel
 	for _, load := range []int{25, 50, 90} {
-		p := panel{title: fmt.Sprintf("%d%% load", load), x: "percentile of the requests", y: "latency, ms", logY: true}
+		p := panel{
+			title: fmt.Sprintf("%d%% load", load), x: "percentile of the requests",
+			y: "latency, ms", logY: true,
+		}
 		for _, percent := range servicePercents {
 			p.ticks = append(p.ticks, tick{tail(percent), fmt.Sprint(percent)})
 		}
-		row := fmt.Sprintf("BenchmarkService/impl=heddle/workers=2/load=%d/against=each+semaphore+pool", load)
+		row := fmt.Sprintf(
+			"BenchmarkService/impl=heddle/workers=2/load=%d/against=each+semaphore+pool", load,
+		)
 		for _, side := range []struct{ name, title string }{
-			{"heddle", heddleSide}, {"each", "goroutine each"}, {"semaphore", "semaphore"}, {"pool", "pool by hand"},
+			{"heddle", heddleSide}, {"each", "goroutine each"}, {"semaphore", "semaphore"},
+			{"pool", "pool by hand"},
 		} {
 			cv := curve{name: side.title}
 			for _, percent := range servicePercents {
@@ -219,7 +252,9 @@ func service(d *data) ([]byte, error) {
 					return nil, err
 				}
 				const ms = 1e6
-				cv.points = append(cv.points, point{tail(percent), spread{y.low / ms, y.mid / ms, y.high / ms}})
+				cv.points = append(
+					cv.points, point{tail(percent), spread{y.low / ms, y.mid / ms, y.high / ms}},
+				)
 			}
 			p.curves = append(p.curves, cv)
 		}

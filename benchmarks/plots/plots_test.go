@@ -28,7 +28,10 @@ func drawn(t *testing.T, text string, flags ...string) (names []string, errs str
 	require.NoError(t, os.WriteFile(from, []byte(text), 0o600))
 	require.NoError(t, os.Mkdir(out, 0o700))
 	var stdout, stderr bytes.Buffer
-	code = run(context.Background(), append([]string{"-from", from, "-out", out}, flags...), &stdout, &stderr)
+	code = run(
+		context.Background(), append([]string{"-from", from, "-out", out}, flags...), &stdout,
+		&stderr,
+	)
 	files, err := filepath.Glob(filepath.Join(out, "*"))
 	require.NoError(t, err)
 	for _, f := range files {
@@ -69,8 +72,8 @@ func recordedText(t *testing.T) string {
 	return string(text)
 }
 
-// TestPictures checks that the recorded results give the pictures that are committed beside them, by
-// their names, and that these have their scenarios' names in them.
+// TestPictures checks that the recorded results give the pictures that are committed beside them,
+// by their names, and that these have their scenarios' names in them.
 func TestPictures(t *testing.T) {
 	names, errs, code := drawn(t, recordedText(t))
 	require.Equal(t, 0, code, errs)
@@ -79,7 +82,8 @@ func TestPictures(t *testing.T) {
 	require.Equal(t, committed, names)
 	require.Len(t, names, len(pictures))
 	for name, want := range map[string]string{
-		"ratios-programs.svg": "Pipeline", "peers.svg": "pond", "service.svg": "semaphore", "ratios-computing.svg": "Sort",
+		"ratios-programs.svg": "Pipeline", "ratios-computing.svg": "Sort", "peers.svg": "pond",
+		"service.svg": "semaphore",
 	} {
 		text, err := os.ReadFile(name)
 		require.NoError(t, err)
@@ -95,22 +99,29 @@ func TestOnly(t *testing.T) {
 	names, errs, code = drawn(t, recordedText(t), "-only", "nothing")
 	require.Equal(t, 1, code)
 	require.Empty(t, names)
-	require.Contains(t, errs, "-only nothing: no picture matches; they are called ratios-programs, ratios-tasks")
+	require.Contains(
+		t, errs, "-only nothing: no picture matches; they are called ratios-programs, ratios-tasks",
+	)
 }
 
 // TestMissing checks that a row that is missing is named, with the picture that needs it, and that
 // nothing is drawn then.
 func TestMissing(t *testing.T) {
-	for part, want := range map[string]string{
-		"BenchmarkPipeline/": "ratios-programs.svg: there is no result of BenchmarkPipeline",
-		"BenchmarkSelect/":   "ratios-waiting.svg: there is no result of BenchmarkSelect",
-		"BenchmarkTimers/impl=goroutines/workers=2/pending=100 ": "timers.svg: there is no result of BenchmarkTimers/impl=goroutines/workers=2/pending=100",
-		"BenchmarkService/impl=heddle/workers=2/load=90/":        "service.svg: there is no result of BenchmarkService/impl=heddle/workers=2/load=90/",
-		"BenchmarkOversubscribed/impl=heddle/workers=64/":        "workers.svg: there is no result of BenchmarkOversubscribed/impl=heddle/workers=64/",
-		"BenchmarkSpawn/impl=heddle/workers=2/outstanding=1 ":    "outstanding.svg: there is no result of BenchmarkSpawn/impl=heddle/workers=2/outstanding=1;",
+	for want, parts := range map[string][]string{
+		"ratios-programs": {"BenchmarkPipeline"},
+		"ratios-waiting":  {"BenchmarkSelect"},
+		"timers":          {"BenchmarkTimers/impl=goroutines/workers=2/pending=100", " "},
+		"service":         {"BenchmarkService/impl=heddle/workers=2/load=90/", ""},
+		"workers":         {"BenchmarkOversubscribed/impl=heddle/workers=64/", ""},
+		"outstanding":     {"BenchmarkSpawn/impl=heddle/workers=2/outstanding=1", " "},
 	} {
+		part := strings.Join(parts, "")
+		want += ".svg: there is no result of " + parts[0]
 		lines := slices.Collect(strings.Lines(recordedText(t)))
-		kept := slices.DeleteFunc(slices.Clone(lines), func(l string) bool { return strings.HasPrefix(l, part) })
+		kept := slices.DeleteFunc(
+			slices.Clone(lines),
+			func(l string) bool { return strings.HasPrefix(l, part) },
+		)
 		require.Less(t, len(kept), len(lines), part)
 		names, errs, code := drawn(t, strings.Join(kept, ""))
 		require.Equal(t, 1, code)
@@ -136,7 +147,14 @@ func TestBadInput(t *testing.T) {
 		require.Contains(t, errs.String(), c.want)
 	}
 	var out, errsOf bytes.Buffer
-	require.Equal(t, 1, run(context.Background(), []string{"-from", filepath.Join(t.TempDir(), "none")}, &out, &errsOf))
+	require.Equal(
+		t,
+		1,
+		run(
+			context.Background(), []string{"-from", filepath.Join(t.TempDir(), "none")}, &out,
+			&errsOf,
+		),
+	)
 	require.Contains(t, errsOf.String(), "no such file")
 }
 

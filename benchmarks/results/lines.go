@@ -119,7 +119,8 @@ func measuresOf(rounds []Metrics) (ms []measureOf) {
 func newLine(r Row, m measureOf) Line {
 	nan := math.NaN()
 	return Line{
-		Row: r, Title: r.Title("against"), Measure: m.name, Unit: m.unit, Base: nan, Plain: nan, Threaded: nan,
+		Row: r, Title: r.Title("against"), Measure: m.name, Unit: m.unit,
+		Base: nan, Plain: nan, Threaded: nan,
 	}
 }
 
@@ -170,7 +171,9 @@ func (g *Group) peers(h *Series, unit string) (ps []Peer) {
 	}
 	for impl, all := range byImpl {
 		if best := leastMedian(all, unit); best != nil {
-			ps = append(ps, Peer{impl, Median(best.Column(unit)), ratios(h.Rounds, best.Rounds, unit)})
+			ps = append(
+				ps, Peer{impl, Median(best.Column(unit)), ratios(h.Rounds, best.Rounds, unit)},
+			)
 		}
 	}
 	slices.SortFunc(ps, func(a, b Peer) int {

@@ -148,7 +148,9 @@ func (r *Raw) result(text string, round int, known map[string]bool) error {
 // value and its unit.
 func ParseMetrics(fields []string) (Metrics, error) {
 	if len(fields) < 4 || len(fields)%2 != 0 {
-		return nil, fmt.Errorf("want a name, a number of runs, and values with units, not %q", fields)
+		return nil, fmt.Errorf(
+			"want a name, a number of runs, and values with units, not %q", fields,
+		)
 	}
 	m := Metrics{}
 	for i := 2; i+1 < len(fields); i += 2 {

@@ -35,7 +35,14 @@ func titles(all []*Series) (names []string) {
 func TestParseRow(t *testing.T) {
 	r, err := ParseRow("BenchmarkHog/impl=heddle/workers=2/from=hog/quantum=1ms")
 	require.NoError(t, err)
-	require.Equal(t, Row{"BenchmarkHog/impl=heddle/workers=2/from=hog/quantum=1ms", "Hog", "heddle", 2, []Setting{{"from", "hog"}, {"quantum", "1ms"}}}, r)
+	require.Equal(
+		t,
+		Row{
+			"BenchmarkHog/impl=heddle/workers=2/from=hog/quantum=1ms", "Hog", "heddle", 2,
+			[]Setting{{"from", "hog"}, {"quantum", "1ms"}},
+		},
+		r,
+	)
 	require.Equal(t, "Hog/quantum=1ms", r.Title("from"))
 	for _, bad := range []string{"", "Spawn/impl=a/workers=1", "BenchmarkSpawn", "BenchmarkSpawn/impl=a/workers", "BenchmarkSpawn/impl=a/workers=x", "BenchmarkSpawn/a=b/c=d"} {
 		_, err := ParseRow(bad)
@@ -46,25 +53,48 @@ func TestParseRow(t *testing.T) {
 // TestGroups checks that a row of heddle is compared with the rows that agree with it in all keys
 // that both sides have.
 func TestGroups(t *testing.T) {
-	names := parseRows(t,
-		"For/impl=sequential/workers=1", "For/impl=sequential/workers=1/n=9",
-		"For/impl=heddle/workers=1/api=range", "For/impl=heddle/workers=2/api=range", "For/impl=heddle/workers=2/api=index", "For/impl=heddle/workers=2/api=range/n=9",
-		"For/impl=goroutines/workers=2/style=share", "For/impl=goroutines/workers=2/cutoff=7", "For/impl=goroutines/workers=2/style=share/n=9",
-		"Files/impl=heddle/workers=2/body=file/against=index", "Files/impl=heddle/workers=2/body=1us/against=index",
-		"Spawn/impl=heddle/workers=2/k=1", "Spawn/impl=threads/workers=2/k=1", "Spawn/impl=threads/workers=1/k=1", "Spawn/impl=none/workers=2/k=1",
-		"Spawn/impl=pond/workers=2/k=1", "Spawn/impl=pond/workers=1/k=1", "Spawn/impl=ants/workers=2/k=2",
-		"Files/impl=pond/workers=2/body=file", "Files/impl=goroutines/workers=2/body=file")
+	names := parseRows(
+		t, "For/impl=sequential/workers=1", "For/impl=sequential/workers=1/n=9",
+		"For/impl=heddle/workers=1/api=range", "For/impl=heddle/workers=2/api=range",
+		"For/impl=heddle/workers=2/api=index", "For/impl=heddle/workers=2/api=range/n=9",
+		"For/impl=goroutines/workers=2/style=share", "For/impl=goroutines/workers=2/cutoff=7",
+		"For/impl=goroutines/workers=2/style=share/n=9",
+		"Files/impl=heddle/workers=2/body=file/against=index",
+		"Files/impl=heddle/workers=2/body=1us/against=index", "Spawn/impl=heddle/workers=2/k=1",
+		"Spawn/impl=threads/workers=2/k=1", "Spawn/impl=threads/workers=1/k=1",
+		"Spawn/impl=none/workers=2/k=1", "Spawn/impl=pond/workers=2/k=1",
+		"Spawn/impl=pond/workers=1/k=1", "Spawn/impl=ants/workers=2/k=2",
+		"Files/impl=pond/workers=2/body=file", "Files/impl=goroutines/workers=2/body=file",
+	)
 	gs := Groups(names, anyRow)
 	require.Len(t, gs, 6)
 	require.Equal(t, []string{"For/impl=heddle/workers=1/api=range"}, titles(gs[0].Heddle))
 	require.Empty(t, gs[0].Goroutines)
-	require.Equal(t, []string{"For/impl=heddle/workers=2/api=range", "For/impl=heddle/workers=2/api=index"}, titles(gs[1].Heddle))
-	require.Equal(t, []string{"For/impl=goroutines/workers=2/style=share", "For/impl=goroutines/workers=2/cutoff=7"}, titles(gs[1].Goroutines))
+	require.Equal(
+		t, []string{"For/impl=heddle/workers=2/api=range", "For/impl=heddle/workers=2/api=index"},
+		titles(gs[1].Heddle),
+	)
+	require.Equal(
+		t,
+		[]string{
+			"For/impl=goroutines/workers=2/style=share", "For/impl=goroutines/workers=2/cutoff=7",
+		},
+		titles(gs[1].Goroutines),
+	)
 	require.Equal(t, []string{"For/impl=sequential/workers=1"}, titles(gs[1].Plain))
-	require.Equal(t, []string{"For/impl=goroutines/workers=2/style=share/n=9"}, titles(gs[2].Goroutines))
+	require.Equal(
+		t, []string{"For/impl=goroutines/workers=2/style=share/n=9"}, titles(gs[2].Goroutines),
+	)
 	require.Equal(t, []string{"For/impl=sequential/workers=1/n=9"}, titles(gs[2].Plain))
-	require.Equal(t, []string{"Files/impl=heddle/workers=2/body=file/against=index", "Files/impl=pond/workers=2/body=file"},
-		titles(gs[3].All()), "a row with against= runs with its peers only")
+	require.Equal(
+		t,
+		[]string{
+			"Files/impl=heddle/workers=2/body=file/against=index",
+			"Files/impl=pond/workers=2/body=file",
+		},
+		titles(gs[3].All()),
+		"a row with against= runs with its peers only",
+	)
 	require.Len(t, gs[4].All(), 1)
 	require.Equal(t, []string{"Spawn/impl=threads/workers=2/k=1"}, titles(gs[5].Threads))
 	require.Equal(t, []string{"Spawn/impl=none/workers=2/k=1"}, titles(gs[5].Plain))
@@ -97,8 +127,8 @@ func TestRatios(t *testing.T) {
 	require.Equal(t, []float64{0.25, 2}, ratios(mine, base, "ns/op"))
 }
 
-// TestPeers checks that of each library the best row counts, and that the others are in the order of
-// their times.
+// TestPeers checks that of each library the best row counts, and that the others are in the order
+// of their times.
 func TestPeers(t *testing.T) {
 	raw, err := Read(strings.NewReader(`machine: a machine
 round: 0
@@ -114,9 +144,13 @@ BenchmarkA/impl=ants/workers=1/style=free 1 20 ns/op
 	require.NoError(t, err)
 	lines := Lines(raw.Groups(anyRow))
 	require.Len(t, lines, 1)
-	require.Equal(t, []Peer{{"ants", 12.5, []float64{0.5, 2}}, {"pond", 40, []float64{0.25}}}, lines[0].Peers)
+	require.Equal(
+		t, []Peer{{"ants", 12.5, []float64{0.5, 2}}, {"pond", 40, []float64{0.25}}}, lines[0].Peers,
+	)
 	require.Equal(t, []Peer{
-		{"ants", 12.5, []float64{0.5, 2}}, {"goroutines, style=pool", 20, []float64{0.5}}, {"pond", 40, []float64{0.25}},
+		{
+			"ants", 12.5, []float64{0.5, 2},
+		}, {"goroutines, style=pool", 20, []float64{0.5}}, {"pond", 40, []float64{0.25}},
 	}, lines[0].Others())
 }
 
@@ -124,7 +158,10 @@ BenchmarkA/impl=ants/workers=1/style=free 1 20 ns/op
 // groups compare with keeps the result of each group.
 func TestWriteAndRead(t *testing.T) {
 	var text strings.Builder
-	head := Raw{Machine: "CPU, 2 cores", Command: "go run ./benchmarks/table -rounds 2", Rounds: 2, Absent: []string{"rayon: no cargo"}}
+	head := Raw{
+		Machine: "CPU, 2 cores", Command: "go run ./benchmarks/table -rounds 2", Rounds: 2,
+		Absent: []string{"rayon: no cargo"},
+	}
 	w, err := NewWriter(&text, head)
 	require.NoError(t, err)
 	for _, x := range []struct {
@@ -142,7 +179,10 @@ func TestWriteAndRead(t *testing.T) {
 	}
 	raw, err := Read(strings.NewReader(text.String()))
 	require.NoError(t, err)
-	require.Equal(t, head, Raw{Machine: raw.Machine, Command: raw.Command, Rounds: raw.Rounds, Absent: raw.Absent})
+	require.Equal(
+		t, head,
+		Raw{Machine: raw.Machine, Command: raw.Command, Rounds: raw.Rounds, Absent: raw.Absent},
+	)
 	gs := raw.Groups(anyRow)
 	require.Len(t, gs, 2)
 	require.Equal(t, []Metrics{{"ns/op": 12.5, "p99-ns": 7}, nil}, gs[0].Heddle[0].Rounds)

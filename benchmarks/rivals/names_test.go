@@ -40,7 +40,10 @@ func TestNames(t *testing.T) {
 	}
 	exe, err := os.Executable()
 	require.NoError(t, err)
-	rivals := list(t, exec.Command(exe, "-test.run", "^$", "-test.bench", ".", "-test.benchtime", "1x"), nativeEnv+"="+dir)
+	rivals := list(
+		t, exec.Command(exe, "-test.run", "^$", "-test.bench", ".", "-test.benchtime", "1x"),
+		nativeEnv+"="+dir,
+	)
 	heddle := exec.Command("go", "test", "-run", "^$", "-bench", ".", "-benchtime", "1x", ".")
 	heddle.Dir = ".."
 	compared := map[string]bool{}
@@ -56,6 +59,9 @@ func TestNames(t *testing.T) {
 		require.True(t, compared[r.Full], "no row of heddle is compared with %s", r.Full)
 	}
 	for _, n := range natives {
-		require.Contains(t, seen, "Benchmark"+strings.Fields(n.scenarios)[0]+"/impl="+n.name+"/workers=1/outstanding=100")
+		require.Contains(
+			t, seen,
+			"Benchmark"+strings.Fields(n.scenarios)[0]+"/impl="+n.name+"/workers=1/outstanding=100",
+		)
 	}
 }

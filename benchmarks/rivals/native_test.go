@@ -38,7 +38,10 @@ var natives = []native{
 // cxx builds a C++ program with the system's libraries.
 func cxx(source, flag string) func(ctx context.Context, sources, target string) error {
 	return func(ctx context.Context, sources, target string) error {
-		return tool(ctx, "c++", "-O2", "-std=c++17", "-pthread", "-o", target, filepath.Join(sources, source), flag)
+		return tool(
+			ctx, "c++", "-O2", "-std=c++17", "-pthread", "-o", target,
+			filepath.Join(sources, source), flag,
+		)
 	}
 }
 
@@ -53,8 +56,10 @@ func cargo(name string) func(ctx context.Context, sources, target string) error 
 		}
 		dir := filepath.Join(sources, name)
 		if err := tool(ctx, "cargo", "build", "--quiet", "--release", "--offline",
-			"--manifest-path", filepath.Join(dir, "Cargo.toml"), "--target-dir", filepath.Join(dir, "target"),
-			"--config", `source.crates-io.replace-with="system"`, "--config", fmt.Sprintf("source.system.directory=%q", crates)); err != nil {
+			"--manifest-path", filepath.Join(dir, "Cargo.toml"),
+			"--target-dir", filepath.Join(dir, "target"),
+			"--config", `source.crates-io.replace-with="system"`,
+			"--config", fmt.Sprintf("source.system.directory=%q", crates)); err != nil {
 			return err
 		}
 		return os.Rename(filepath.Join(dir, "target", "release", "rival"), target)
@@ -180,8 +185,12 @@ func runNative(b *testing.B, scenario string, args []string, keys ...string) {
 }
 
 // operate runs a program and returns the nanoseconds of one operation.
-func operate(ctx context.Context, program, scenario string, workers, ops int, args []string) (float64, error) {
-	all := append([]string{scenario, harness.Key("workers", workers), harness.Key("ops", ops)}, args...)
+func operate(
+	ctx context.Context, program, scenario string, workers, ops int, args []string,
+) (float64, error) {
+	all := append(
+		[]string{scenario, harness.Key("workers", workers), harness.Key("ops", ops)},
+		args...)
 	out, err := exec.CommandContext(ctx, program, all...).Output()
 	if err != nil {
 		var e *exec.ExitError
@@ -197,7 +206,9 @@ func operate(ctx context.Context, program, scenario string, workers, ops int, ar
 // checks itself, and refuses a wrong answer. With -short only OpenMP's is built, in a second.
 func TestNative(t *testing.T) {
 	args := map[string][]string{
-		"Spawn": {"outstanding=10"}, "Submit": {"outstanding=10", "producers=3"}, "Files": {"items=1000", "steps=10"},
+		"Spawn": {
+			"outstanding=10",
+		}, "Submit": {"outstanding=10", "producers=3"}, "Files": {"items=1000", "steps=10"},
 		"Fib": {"n=15", "value=610"}, "Sort": {"items=1000"},
 	}
 	for _, n := range natives {
@@ -216,11 +227,18 @@ func TestNative(t *testing.T) {
 			for _, workers := range []int{1, 2} {
 				took, err := operate(t.Context(), program, scenario, workers, 25, args)
 				if err != nil || took <= 0 {
-					t.Errorf("%s %s, %d workers: %v ns an operation, error %v", n.name, scenario, workers, took, err)
+					t.Errorf(
+						"%s %s, %d workers: %v ns an operation, error %v", n.name, scenario,
+						workers, took, err,
+					)
 				}
 			}
 		}
-		for _, bad := range [][]string{{"Fib", "workers=1", "ops=1", "n=15", "value=611"}, {"Nothing", "workers=1", "ops=1", "outstanding=1"}, {}} {
+		for _, bad := range [][]string{
+			{"Fib", "workers=1", "ops=1", "n=15", "value=611"},
+			{"Nothing", "workers=1", "ops=1", "outstanding=1"},
+			{},
+		} {
 			if n.runs("Fib") || len(bad) == 0 || bad[0] != "Fib" {
 				if err := exec.CommandContext(t.Context(), program, bad...).Run(); err == nil {
 					t.Errorf("%s %v: no error", n.name, bad)
@@ -230,12 +248,17 @@ func TestNative(t *testing.T) {
 	}
 }
 
-// TestAbsent checks that a library whose tool is missing has no program, for the same reason in each
-// process.
+// TestAbsent checks that a library whose tool is missing has no program, for the same reason in
+// each process.
 func TestAbsent(t *testing.T) {
-	n := native{"nothing", "", func(ctx context.Context, _, _ string) error { return tool(ctx, "no-such-compiler") }}
+	n := native{
+		"nothing",
+		"",
+		func(ctx context.Context, _, _ string) error { return tool(ctx, "no-such-compiler") },
+	}
 	for range 2 {
-		if _, err := n.program(t.Context()); err == nil || !strings.Contains(err.Error(), "there is no command no-such-compiler") {
+		if _, err := n.program(t.Context()); err == nil ||
+			!strings.Contains(err.Error(), "there is no command no-such-compiler") {
 			t.Errorf("got error %v", err)
 		}
 		n.build = nil // the reason is on the shelf

@@ -94,10 +94,19 @@ func BenchmarkSubmit(b *testing.B) {
 			harness.Run(b, p.impl, func(b *testing.B, workers int) {
 				s := p.make(workers)
 				defer s.stop()
-				harness.Produce(b, producers, outstanding, func(_ *sync.WaitGroup, done func()) { s.start(done) })
+				harness.Produce(
+					b,
+					producers,
+					outstanding,
+					func(_ *sync.WaitGroup, done func()) { s.start(done) },
+				)
 			}, keys(p.style, names...)...)
 		}
-		runNative(b, "Submit", []string{harness.Key("outstanding", outstanding), harness.Key("producers", producers)}, names...)
+		runNative(
+			b,
+			"Submit",
+			[]string{harness.Key("outstanding", outstanding), harness.Key("producers", producers)},
+			names...)
 	}
 	for _, n := range spawnOutstanding {
 		submit(n, 1, harness.Key("outstanding", n))
@@ -214,8 +223,12 @@ func BenchmarkFiles(b *testing.B) {
 	for _, p := range loops {
 		harness.Run(b, p.impl, eachInt(500_000, ns, p.each), keys(p.style, "body=100ns")...)
 	}
-	runNative(b, "Files", []string{harness.Key("items", 50_000), harness.Key("steps", us)}, "body=1us")
-	runNative(b, "Files", []string{harness.Key("items", 500_000), harness.Key("steps", ns)}, "body=100ns")
+	runNative(
+		b, "Files", []string{harness.Key("items", 50_000), harness.Key("steps", us)}, "body=1us",
+	)
+	runNative(
+		b, "Files", []string{harness.Key("items", 500_000), harness.Key("steps", ns)}, "body=100ns",
+	)
 }
 
 // An eacher calls body for each index below n, and returns when all calls have returned.
@@ -226,7 +239,12 @@ type eacher struct {
 
 // loops are what libraries offer for loops.
 var loops = []eacher{{"conc", "", func(workers, n int, body func(i int)) {
-	iter.Iterator[struct{}]{MaxGoroutines: workers}.ForEachIdx(make([]struct{}, n), func(i int, _ *struct{}) { body(i) })
+	iter.Iterator[struct{}]{
+		MaxGoroutines: workers,
+	}.ForEachIdx(
+		make([]struct{}, n),
+		func(i int, _ *struct{}) { body(i) },
+	)
 }}}
 
 // loopsOfPools makes a unit of each index.

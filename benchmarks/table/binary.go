@@ -45,9 +45,13 @@ const nativeEnv = "HEDDLE_NATIVE"
 
 // moduleRoot returns the folder of heddle's module.
 func moduleRoot(ctx context.Context) (string, error) {
-	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/heddle-go/heddle").Output()
+	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/heddle-go/heddle").
+		Output()
 	if err != nil {
-		return "", fmt.Errorf("cannot find the module: run the command inside a copy of heddle's repository: %w", because(err))
+		return "", fmt.Errorf(
+			"cannot find the module: run the command inside a copy of heddle's repository: %w",
+			because(err),
+		)
 	}
 	return strings.TrimSpace(string(out)), nil
 }
@@ -73,7 +77,9 @@ func build(ctx context.Context, peers bool, stderr io.Writer) (*binaries, error)
 	for _, dir := range dirs {
 		b := &binary{
 			dir: filepath.Join(root, filepath.FromSlash(dir)),
-			exe: filepath.Join(tmp, path.Base(dir)+".test.exe"), // Windows needs .exe, and it does no harm elsewhere
+			exe: filepath.Join(
+				tmp, path.Base(dir)+".test.exe",
+			), // Windows needs .exe, and it does no harm elsewhere
 			env: []string{nativeEnv + "=" + native},
 		}
 		cmd := exec.CommandContext(ctx, "go", "test", "-c", "-o", b.exe, ".")
@@ -105,7 +111,10 @@ func (bs *binaries) remove() { _ = os.RemoveAll(bs.tmp) }
 
 // command returns a command that runs the binary.
 func (b *binary) command(ctx context.Context, bench, benchtime string, env ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, b.exe, "-test.run", "^$", "-test.bench", bench, "-test.benchtime", benchtime, "-test.timeout", "0")
+	cmd := exec.CommandContext(
+		ctx, b.exe, "-test.run", "^$", "-test.bench", bench, "-test.benchtime", benchtime,
+		"-test.timeout", "0",
+	)
 	cmd.Dir = b.dir
 	cmd.Env = append(append(os.Environ(), b.env...), env...)
 	return cmd
@@ -172,12 +181,15 @@ func absentOf(out string) (reasons []string) {
 }
 
 // row runs one row once. list must have returned the row.
-func (bs *binaries) row(ctx context.Context, r results.Row, benchtime string, round int) (results.Metrics, error) {
+func (bs *binaries) row(
+	ctx context.Context, r results.Row, benchtime string, round int,
+) (results.Metrics, error) {
 	b := bs.of[r.Full]
 	if b == nil {
 		return nil, fmt.Errorf("there is no row %s", r.Full)
 	}
-	out, err := b.command(ctx, exactly(r.Full), benchtime, fmt.Sprintf("HEDDLE_BENCH_ROUND=%d", round)).CombinedOutput()
+	out, err := b.command(ctx, exactly(r.Full), benchtime, fmt.Sprintf("HEDDLE_BENCH_ROUND=%d", round)).
+		CombinedOutput()
 	if err != nil {
 		return nil, fmt.Errorf("%w\n%s", err, out)
 	}
@@ -201,7 +213,8 @@ func parseResult(out, name string) (results.Metrics, error) {
 	lines := bufio.NewScanner(strings.NewReader(out))
 	for lines.Scan() {
 		fields := strings.Fields(lines.Text())
-		if len(fields) < 4 || fields[0] != name && procsSuffix.ReplaceAllString(fields[0], "") != name {
+		if len(fields) < 4 ||
+			fields[0] != name && procsSuffix.ReplaceAllString(fields[0], "") != name {
 			continue
 		}
 		m, err := results.ParseMetrics(fields)
@@ -219,7 +232,10 @@ func (bs *binaries) machine() string {
 	if cpu == "" {
 		cpu = "CPU of unknown kind"
 	}
-	return fmt.Sprintf("%s, %d cores, %s/%s, %s", cpu, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+	return fmt.Sprintf(
+		"%s, %d cores, %s/%s, %s", cpu, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH,
+		runtime.Version(),
+	)
 }
 
 // warnIfBusy prints a warning if other programs keep the machine busy, on systems that report it.
@@ -230,6 +246,9 @@ func warnIfBusy(stderr io.Writer) {
 	}
 	var load float64
 	if _, err := fmt.Sscan(string(text), &load); err == nil && load > 0.5 {
-		fmt.Fprintf(stderr, "the machine is busy (load %.1f on %d cores): the figures will mean little\n", load, runtime.NumCPU())
+		fmt.Fprintf(
+			stderr, "the machine is busy (load %.1f on %d cores): the figures will mean little\n",
+			load, runtime.NumCPU(),
+		)
 	}
 }

@@ -11,8 +11,11 @@ import (
 // tableOf returns the lines as a Markdown table. Rows that heddle loses are bold.
 func tableOf(lines []results.Line) string {
 	var b strings.Builder
-	fmt.Fprint(&b, "| scenario | workers | baseline | which | heddle | ratio | quartiles | to the plain program | thread each |\n"+
-		"| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
+	fmt.Fprint(
+		&b,
+		"| scenario | workers | baseline | which | heddle | ratio | quartiles | to the plain program | thread each |\n"+
+			"| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
+	)
 	for _, l := range lines {
 		ratio, spread := ratioAndSpread(l.Ratios)
 		cells := []string{
@@ -52,8 +55,21 @@ func peersOf(lines []results.Line, absent []string) string {
 		for _, o := range others[1:] {
 			rest = append(rest, fmt.Sprintf("%s %s", o.Name, quantity(o.Base, l.Unit)))
 		}
-		fmt.Fprintf(&b, "| %s | %d | %s | %s | %s, %s | %s | %s | %s |\n", scenario, l.Workers, winner,
-			quantity(l.Mine, l.Unit), best.Name, quantity(best.Base, l.Unit), ratio, spread, strings.Join(rest, "; "))
+		fmt.Fprintf(
+			&b,
+			"| %s | %d | %s | %s | %s, %s | %s | %s | %s |\n",
+			scenario,
+			l.Workers,
+			winner,
+			quantity(
+				l.Mine, l.Unit,
+			),
+			best.Name,
+			quantity(best.Base, l.Unit),
+			ratio,
+			spread,
+			strings.Join(rest, "; "),
+		)
 	}
 	if rows == 0 {
 		return ""
@@ -62,7 +78,10 @@ func peersOf(lines []results.Line, absent []string) string {
 	for _, a := range absent {
 		missing += "\nNot measured: " + a + ".\n"
 	}
-	return fmt.Sprintf("heddle is first in %d of %d rows. The ratio is heddle's to the best of the others.\n\n", first, rows) +
+	return fmt.Sprintf(
+		"heddle is first in %d of %d rows. The ratio is heddle's to the best of the others.\n\n",
+		first, rows,
+	) +
 		"| scenario | workers | first | heddle | best of the others | ratio | quartiles | the rest |\n" +
 		"| --- | --- | --- | --- | --- | --- | --- | --- |\n" + b.String() + missing
 }

@@ -1,7 +1,8 @@
 // Table runs the benchmarks and prints Markdown tables that compare heddle with its baselines and
 // with other libraries.
 //
-//	go run ./benchmarks/table [-rows regexp] [-rounds n] [-benchtime t] [-peers=false] [-raw file] [-write]
+//	go run ./benchmarks/table [-rows regexp] [-rounds n] [-benchtime t] [-peers=false]
+//	                          [-raw file] [-write]
 //	go run ./benchmarks/table -from file [-rows regexp] [-write]
 //
 // It builds the test binaries of packages benchmarks and benchmarks/rivals, and runs one of them
@@ -63,18 +64,32 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	f := cli.NewFlags("table [flags]", `
 Runs the benchmarks in rounds and prints Markdown tables of the ratios of heddle to its baselines,
 and to other libraries. Ctrl-C ends it early, and prints the rows that are complete.`, stderr)
-	f.Func("rows", "run the rows of heddle that match the `regexp`, as in -rows 'Spawn.*workers=2' (default all)",
+	f.Func(
+		"rows",
+		"run the rows of heddle that match the `regexp`, as in -rows 'Spawn.*workers=2' (default all)",
 		func(s string) (err error) {
 			set.rows, err = regexp.Compile(s)
 			return err
-		})
+		},
+	)
 	f.IntRange(&set.rounds, "rounds", 5, 1, maxRounds, "`number` of rounds")
 	f.StringVar(&set.benchtime, "benchtime", "",
 		"`time` of a row in a round, as go test takes it, such as 0.3s or 10x (default by row)")
-	f.BoolVar(&set.peers, "peers", true, "run other libraries too; needs their modules, see benchmarks/rivals")
+	f.BoolVar(
+		&set.peers, "peers", true,
+		"run other libraries too; needs their modules, see benchmarks/rivals",
+	)
 	f.StringVar(&set.raw, "raw", "", "write each result to this `file`")
-	f.StringVar(&set.from, "from", "", "make the tables from this `file`, which -raw has written, instead of measuring")
-	f.BoolVar(&set.write, "write", false, "replace the tables in BENCHMARKS.md and README.md; needs all rows and peers")
+	f.StringVar(
+		&set.from,
+		"from",
+		"",
+		"make the tables from this `file`, which -raw has written, instead of measuring",
+	)
+	f.BoolVar(
+		&set.write, "write", false,
+		"replace the tables in BENCHMARKS.md and README.md; needs all rows and peers",
+	)
 	if err := f.Parse(args); err != nil {
 		return set, err
 	}
@@ -87,13 +102,23 @@ and to other libraries. Ctrl-C ends it early, and prints the rows that are compl
 	})
 	switch {
 	case set.benchtime != "" && !benchtime.MatchString(set.benchtime):
-		return set, f.Fail("-benchtime %s: want a number of runs such as 10x, or a time such as 300ms or 0.3s", set.benchtime)
+		return set, f.Fail(
+			"-benchtime %s: want a number of runs such as 10x, or a time such as 300ms or 0.3s",
+			set.benchtime,
+		)
 	case set.write && set.rows.String() != "":
-		return set, f.Fail("-write with -rows %s: the tables would lose the other rows; leave out one of the two", set.rows)
+		return set, f.Fail(
+			"-write with -rows %s: the tables would lose the other rows; leave out one of the two",
+			set.rows,
+		)
 	case set.write && !set.peers:
-		return set, f.Fail("-write with -peers=false: the table of the peers would be lost; leave out one of the two")
+		return set, f.Fail(
+			"-write with -peers=false: the table of the peers would be lost; leave out one of the two",
+		)
 	case set.from != "" && measuring != "":
-		return set, f.Fail("-from with -%s: the rows do not run again; leave out one of the two", measuring)
+		return set, f.Fail(
+			"-from with -%s: the rows do not run again; leave out one of the two", measuring,
+		)
 	}
 	return set, nil
 }
@@ -139,7 +164,10 @@ func measure(ctx context.Context, set settings, stdout, stderr io.Writer) (err e
 	if len(gs) == 0 {
 		return noRows(set)
 	}
-	raw := results.Raw{Machine: bin.machine(), Command: commandLine(set.args), Rounds: set.rounds, Absent: bin.absent}
+	raw := results.Raw{
+		Machine: bin.machine(), Command: commandLine(set.args), Rounds: set.rounds,
+		Absent: bin.absent,
+	}
 	runRow := bin.row
 	if file != nil {
 		w, err := results.NewWriter(file, raw)
@@ -190,11 +218,17 @@ func reread(ctx context.Context, set settings, stdout io.Writer) error {
 }
 
 func noRows(set settings) error {
-	return fmt.Errorf("-rows %s: no row of heddle matches; a row is called for example %s", set.rows, results.ExampleRow)
+	return fmt.Errorf(
+		"-rows %s: no row of heddle matches; a row is called for example %s", set.rows,
+		results.ExampleRow,
+	)
 }
 
 // show prints the tables and, if the run is complete and the flags say so, writes the documents.
-func show(root string, set settings, raw results.Raw, gs []*results.Group, complete bool, stdout io.Writer) error {
+func show(
+	root string, set settings, raw results.Raw, gs []*results.Group, complete bool,
+	stdout io.Writer,
+) error {
 	lines := results.Lines(gs)
 	text := heading(raw, results.RoundsOf(gs)) + "\n" + tableOf(lines)
 	peers := peersOf(lines, raw.Absent)
@@ -208,8 +242,10 @@ func show(root string, set settings, raw results.Raw, gs []*results.Group, compl
 	if peers == "" {
 		return errors.New("-write: no row has peers, so their table would be lost")
 	}
-	return writeTables(root, table{"BENCHMARKS.md", tablePlace, text}, table{"BENCHMARKS.md", peersPlace, peers},
-		table{"README.md", tablePlace, readmeTable(lines)})
+	return writeTables(
+		root, table{"BENCHMARKS.md", tablePlace, text}, table{"BENCHMARKS.md", peersPlace, peers},
+		table{"README.md", tablePlace, readmeTable(lines)},
+	)
 }
 
 // commandLine returns the command with its arguments, for a shell.
@@ -231,6 +267,8 @@ func heading(raw results.Raw, rounds int) string {
 	if rounds < raw.Rounds {
 		early = fmt.Sprintf(", which was to do %d", raw.Rounds)
 	}
-	return fmt.Sprintf("%s. Medians of %d rounds of the command below%s. Ratios are heddle's to the baseline; bold is where heddle takes more.\n\n    %s\n",
-		raw.Machine, rounds, early, raw.Command)
+	return fmt.Sprintf(
+		"%s. Medians of %d rounds of the command below%s. Ratios are heddle's to the baseline; bold is where heddle takes more.\n\n    %s\n",
+		raw.Machine, rounds, early, raw.Command,
+	)
 }

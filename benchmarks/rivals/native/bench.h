@@ -38,7 +38,9 @@ struct Args {
 
   int64_t operator[](const std::string& key) const {
     auto found = numbers.find(key);
-    if (found == numbers.end() || found->second < 1) fail(scenario + ": want " + key + "=, at least 1");
+    if (found == numbers.end() || found->second < 1) {
+      fail(scenario + ": want " + key + "=, at least 1");
+    }
     return found->second;
   }
 };

@@ -1,5 +1,5 @@
-// The scenarios with OpenMP: tasks, a parallel for, and the sort of libstdc++'s parallel mode, which
-// runs on OpenMP.
+// The scenarios with OpenMP: tasks, a parallel for, and the sort of libstdc++'s parallel mode,
+// which runs on OpenMP.
 #include <omp.h>
 
 #include <parallel/algorithm>

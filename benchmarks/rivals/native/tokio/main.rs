@@ -39,7 +39,8 @@ fn main() {
     let args = Args::read();
     let (ops, outstanding) = (args.get("ops"), args.get("outstanding"));
     let workers = args.get("workers") as usize;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).build().unwrap();
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.worker_threads(workers).build().unwrap();
     match args.scenario.as_str() {
         "Submit" => {
             let go = |units| {
