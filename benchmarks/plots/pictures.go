@@ -33,7 +33,6 @@ var (
 	}
 	tasks = []string{
 		"Spawn", "Submit", "Yield", "PingPong", "WakeIdle", "Hog", "Memory", "IdleCPU",
-		"Checkpoint",
 	}
 	waiting = []string{
 		"ChanPingPong", "ChanBuffered", "ChanFanIn", "Select", "Mutex", "Group", "SleepMany",
