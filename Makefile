@@ -1,6 +1,6 @@
 # The verbs that one needs all day. .ci/run knows how; this file only names groups of its steps.
 
-.PHONY: help check test race model mutants fuzz arch soak bench table ci
+.PHONY: help check test race model mutants fuzz arch soak bench table plots ci
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.* ## /  make \1	/p' $(MAKEFILE_LIST)
@@ -33,7 +33,10 @@ bench: ## all benchmarks, with the times they deserve
 	go test -run '^$$' -bench . ./benchmarks
 
 table: ## the tables of BENCHMARKS.md and README.md, measured anew
-	go run ./benchmarks/table -write
+	go run ./benchmarks/table -write -raw benchmarks/plots/data/table.txt
+
+plots: ## the pictures of the benchmarks, from the results of make table
+	cd benchmarks/plots && go run .
 
 ci: ## everything
 	.ci/run

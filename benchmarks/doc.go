@@ -25,13 +25,14 @@
 //
 //	Benchmark<Scenario>/impl=<side>/workers=<n>[/pinning=<p>][/<key>=<value>]
 //
-// impl is heddle, goroutines or threads. With threads, each unit is a goroutine that is locked to a
-// thread of its own. In every row the program has n Ps (GOMAXPROCS), and heddle has n workers.
-// Without pinning=, heddle's workers have the default pinning, to threads. style= tells apart the
-// ways in which goroutines can do the same. For example, the goroutines of Hog with style=gosched
-// give way each millisecond, and those of Spawn with style=pool get their work over a channel. A
-// row of heddle is compared with all rows of goroutines that agree with it in every key that both
-// sides of the benchmark have, and the best of those rows counts.
+// impl is heddle, goroutines or threads, or in module benchmarks/rivals another library. With
+// threads, each unit is a goroutine that is locked to a thread of its own. In every row the program
+// has n Ps (GOMAXPROCS), and heddle has n workers. Without pinning=, heddle's workers have the
+// default pinning, to threads. style= tells apart the ways in which goroutines can do the same. For
+// example, the goroutines of Hog with style=gosched give way each millisecond, and those of Spawn
+// with style=pool get their work over a channel. A row of heddle is compared with all rows of
+// goroutines that agree with it in every key that both sides of the benchmark have, and the best of
+// those rows counts.
 //
 // A row with against=<side>[+<side>] runs heddle and these sides itself. Each round runs each side
 // once, in an order that rotates. For each measure, the row reports heddle's median, and the median

@@ -1,20 +1,12 @@
 package benchmarks
 
 import (
-	"bytes"
-	"compress/flate"
-	"encoding/hex"
-	"fmt"
-	"go/parser"
-	"go/token"
-	"hash/crc32"
-	"math/rand/v2"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
+	"github.com/heddle-go/heddle/benchmarks/harness"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/parallel"
 )
@@ -28,11 +20,11 @@ import (
 // The baselines are GOMAXPROCS goroutines that take the next index from an atomic counter. For the
 // short bodies, another baseline takes 64 indexes at a time.
 func BenchmarkFiles(b *testing.B) {
-	files := sync.OnceValue(func() []string { return sourceFiles(150) })
+	files := sync.OnceValue(func() []string { return harness.SourceFiles(150) })
 	sums := sync.OnceValue(func() []uint32 { // the right result of each file
 		var xs []uint32
 		for _, f := range files() {
-			xs = append(xs, encodeFile(f))
+			xs = append(xs, harness.EncodeFile(f))
 		}
 		return xs
 	})
@@ -41,13 +33,13 @@ func BenchmarkFiles(b *testing.B) {
 		check := func(got []uint32) { want(b, "files are right", slices.Equal(got, sums()), true) }
 		versus(b, timed(heddle, func() {
 			got, err := parallel.Run(s, func(c *task.Ctx) ([]uint32, error) {
-				return parallel.Map(c, files(), func(_ *task.Ctx, f string) uint32 { return encodeFile(f) })
+				return parallel.Map(c, files(), func(_ *task.Ctx, f string) uint32 { return harness.EncodeFile(f) })
 			})
 			want(b, "error", err, nil)
 			check(got)
 		}), timed("index", func() {
 			got := make([]uint32, len(files()))
-			byIndex(len(got), workers, 1, func(i int) { got[i] = encodeFile(files()[i]) })
+			byIndex(len(got), workers, 1, func(i int) { got[i] = harness.EncodeFile(files()[i]) })
 			check(got)
 		}))
 	}, "body=file", "against=index")
@@ -55,12 +47,12 @@ func BenchmarkFiles(b *testing.B) {
 	for _, x := range []struct {
 		name     string
 		n, steps int
-	}{{"1us", 50_000, hogSteps}, {"100ns", 500_000, hogSteps / 10}} {
+	}{{"1us", 50_000, harness.StepsPerMicrosecond}, {"100ns", 500_000, harness.StepsPerMicrosecond / 10}} {
 		out := make([]uint64, x.n)
-		body := func(i int) { out[i] = steps(uint64(i), x.steps) }
+		body := func(i int) { out[i] = harness.Steps(uint64(i), x.steps) }
 		total := uint64(0)
 		for i := range x.n {
-			total += steps(uint64(i), x.steps)
+			total += harness.Steps(uint64(i), x.steps)
 		}
 		check := func(b *testing.B) {
 			sum := uint64(0)
@@ -108,44 +100,6 @@ func byIndex(n, goroutines, piece int, body func(i int)) {
 		})
 	}
 	wg.Wait()
-}
-
-// steps computes n steps of a chain that starts with x.
-func steps(x uint64, n int) uint64 {
-	for range n {
-		x = x*6364136223846793005 + 1442695040888963407
-	}
-	return x
-}
-
-// encodeFile parses, compresses and encodes a file, and returns a checksum of the results.
-func encodeFile(src string) uint32 {
-	fset := token.NewFileSet()
-	f, err := parser.ParseFile(fset, "", src, parser.ParseComments)
-	if err != nil {
-		panic(err) // sourceFiles makes no files with errors
-	}
-	var out bytes.Buffer
-	w, _ := flate.NewWriter(hex.NewEncoder(&out), flate.BestSpeed) // fails only for an unknown level
-	_, _ = w.Write([]byte(src))                                    // a buffer accepts everything
-	_ = w.Close()
-	return crc32.ChecksumIEEE(out.Bytes()) + uint32(len(f.Decls))
-}
-
-// sourceFiles makes n Go source files of some kilobytes. They are the same in every run.
-func sourceFiles(n int) []string {
-	rng := rand.New(rand.NewPCG(4, 5))
-	files := make([]string, n)
-	for i := range files {
-		var src strings.Builder
-		fmt.Fprintf(&src, "// Package p%d is made for a benchmark.\npackage p%d\n", i, i)
-		for k := range 20 + rng.IntN(40) {
-			fmt.Fprintf(&src, "\n// f%d adds %d up %d times.\nfunc f%d(x int) (sum int) {\n\tfor i := range %d {\n\t\tif x%%%d == i {\n\t\t\tsum += x*%d + i\n\t\t}\n\t}\n\treturn sum\n}\n",
-				k, rng.IntN(1000), rng.IntN(100), k, rng.IntN(1000), 2+rng.IntN(50), rng.IntN(1_000_000))
-		}
-		files[i] = src.String()
-	}
-	return files
 }
 
 // TestByIndex checks that each index is taken once, whatever the size of the pieces.

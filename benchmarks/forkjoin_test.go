@@ -1,7 +1,6 @@
 package benchmarks
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/heddle-go/heddle/task"
@@ -41,9 +40,6 @@ func per(n int, unit string, r row) row {
 		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/"+unit)
 	}
 }
-
-// key makes one part of a row's name.
-func key(name string, value any) string { return fmt.Sprintf("%s=%v", name, value) }
 
 // want fails the benchmark if got is not want. It does not end the task, as FailNow would.
 func want[T comparable](b *testing.B, what string, got, want T) {

@@ -1,15 +1,12 @@
 package benchmarks
 
 import (
-	"fmt"
 	"math"
-	"os"
-	"runtime"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
+	"github.com/heddle-go/heddle/benchmarks/harness"
 	"github.com/heddle-go/heddle/scheduler"
 )
 
@@ -22,47 +19,16 @@ const (
 )
 
 // A row measures one implementation with as many Ps as workers.
-type row func(b *testing.B, workers int)
+type row = harness.Row
 
-// run runs r with each number of workers, under the name that the package comment defines. keys
-// have the form key=value and must be in the same order for each impl.
-func run(b *testing.B, impl string, r row, keys ...string) {
-	for _, n := range []int{1, 2} {
-		runOne(b, impl, n, r, keys...)
-	}
-}
-
-// runOne is run for one number of workers.
-func runOne(b *testing.B, impl string, workers int, r row, keys ...string) {
-	name := fmt.Sprintf("impl=%s/workers=%d", impl, workers)
-	if len(keys) > 0 {
-		name += "/" + strings.Join(keys, "/")
-	}
-	runRow(b, name, func(b *testing.B) {
-		setProcs(b, workers)
-		b.ReportAllocs()
-		r(b, workers)
-	})
-}
-
-// listEnv is an environment variable. If it is set, the benchmarks do not run but print the names
-// of their rows, one a line. The command table sets it.
-const listEnv = "HEDDLE_BENCH_LIST"
-
-// runRow runs or lists one row of the benchmark b.
-func runRow(b *testing.B, name string, f func(b *testing.B)) {
-	if os.Getenv(listEnv) != "" {
-		fmt.Printf("row %s/%s\n", b.Name(), name)
-		return
-	}
-	b.Run(name, f)
-}
-
-// setProcs sets GOMAXPROCS until the end of the benchmark.
-func setProcs(b *testing.B, n int) {
-	old := runtime.GOMAXPROCS(n)
-	b.Cleanup(func() { runtime.GOMAXPROCS(old) })
-}
+// What package harness shares with benchmarks/rivals, under short names.
+var (
+	run     = harness.Run
+	runOne  = harness.RunOne
+	runRow  = harness.RunRow
+	key     = harness.Key
+	batches = harness.Batches
+)
 
 // newScheduler makes a scheduler that is closed at the end of the benchmark. The benchmark fails if
 // a worker slept while work was queued.

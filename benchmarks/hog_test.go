@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/heddle-go/heddle/benchmarks/harness"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 )
@@ -15,7 +16,7 @@ const (
 	hogsPerWorker = 4
 	hogQuantum    = time.Millisecond
 	hogGap        = time.Millisecond // between two short tasks
-	hogSteps      = 750              // iterations of burn, about 1 us
+	hogSteps      = harness.StepsPerMicrosecond
 )
 
 // BenchmarkHog measures a short task beside four hogs per worker, which reach a checkpoint every
@@ -161,12 +162,7 @@ func (r *hogRun) report(b *testing.B) {
 }
 
 // burn computes for about 1 us.
-func burn(x uint64) uint64 {
-	for range hogSteps {
-		x = x*6364136223846793005 + 1442695040888963407
-	}
-	return x
-}
+func burn(x uint64) uint64 { return harness.Steps(x, hogSteps) }
 
 // startHogs starts n hogs on the scheduler and returns when all have begun.
 func startHogs(b *testing.B, s *scheduler.Scheduler, n int) (stop func()) {

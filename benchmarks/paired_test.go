@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -15,6 +16,10 @@ import (
 type measures map[string]float64
 
 const measureTime = "time"
+
+// curvePrefix begins the names of measures that are points of a curve. No ratio is reported for
+// them, but the median of each side: for curve-p90 and a side called each, p90-of-each-ns.
+const curvePrefix = "curve-"
 
 // A side is one way to run a program. It has a name, and a function that runs one round.
 type side struct {
@@ -66,6 +71,12 @@ func versusBy(b *testing.B, leading string, mine side, baselines ...side) {
 		}
 	}
 	for name := range rounds[0][0] {
+		if point, ok := strings.CutPrefix(name, curvePrefix); ok {
+			for i, c := range columns(rounds, name) {
+				b.ReportMetric(quartile(c, 2), point+"-of-"+sides[i].name+"-ns")
+			}
+			continue
+		}
 		by := leading
 		if by == "" {
 			by = name
@@ -194,7 +205,7 @@ func TestVersus(t *testing.T) {
 	s := func(name string, time, p99 float64) side {
 		return side{name, func() measures {
 			order = append(order, name)
-			return measures{measureTime: time, "p99": p99}
+			return measures{measureTime: time, "p99": p99, curvePrefix + "p90": p99 - 1}
 		}}
 	}
 	r := benchmarkIn(t, "6x", func(b *testing.B) {
@@ -204,10 +215,14 @@ func TestVersus(t *testing.T) {
 	for unit, want := range map[string]float64{
 		"ns/op": 6, "base-ns": 3, "ratio": 2, "ratio-q1": 2, "ratio-q3": 2, "ratio-to-slow": 1.5, "ratio-to-quick": 2,
 		"p99-ns": 10, "p99-base-ns": 5, "p99-ratio": 2, "p99-ratio-to-quick": 0.5,
+		"p90-of-mine-ns": 9, "p90-of-slow-ns": 4, "p90-of-quick-ns": 19,
 	} {
 		if got := r.Extra[unit]; got != want {
 			t.Errorf("%s: got %v, want %v", unit, got, want)
 		}
+	}
+	if _, ok := r.Extra["curve-p90-ratio"]; ok {
+		t.Error("a point of a curve has a ratio")
 	}
 	r = benchmarkIn(t, "3x", func(b *testing.B) {
 		order = nil

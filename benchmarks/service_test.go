@@ -36,8 +36,8 @@ const (
 //
 // load=25, 50, 90: requests are due at fixed times, at that many per cent of the rate that
 // goroutines reached in a closed loop in the same process. p50 and p99 run from the time when a
-// request was due until its answer. cpu is the processor time of the process for each request.
-// ns/op is the mean latency.
+// request was due until its answer. p10-of-each-ns and so on are points of the distribution for
+// each side. cpu is the processor time of the process for each request. ns/op is the mean latency.
 //
 // load=150: the same above the capacity, with a bounded queue. ns/op is the time of the round
 // divided by the number of answers that came within the deadline. p99 is over these answers. cpu is
@@ -86,6 +86,9 @@ func service(b *testing.B, workers int, load string) {
 	}
 	versusBy(b, leading, sides[0], sides[1:]...)
 }
+
+// servicePercents are the points of the distribution of latencies, in per cent of the requests.
+var servicePercents = []int{10, 25, 50, 75, 90, 95, 99}
 
 // A serviceJob is the work of one request: a chain of hashes of fixed length, with a known last
 // hash.
@@ -326,10 +329,14 @@ func (s *server) openLoop(b *testing.B, rate float64, over bool) measures {
 	for _, d := range took {
 		sum += d
 	}
-	return measures{
+	m := measures{
 		measureTime: float64(sum) / float64(n), "cpu": used / float64(n),
 		"p50": float64(took.quantile(0.5)), "p99": float64(took.quantile(0.99)),
 	}
+	for _, percent := range servicePercents {
+		m[fmt.Sprintf("%sp%d", curvePrefix, percent)] = float64(took.quantile(float64(percent) / 100))
+	}
+	return m
 }
 
 // processorTime returns cpuTime in nanoseconds, or 1 if the system does not report it.

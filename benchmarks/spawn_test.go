@@ -43,19 +43,6 @@ func BenchmarkSpawn(b *testing.B) {
 	run(b, threads, spawnThreads, key("outstanding", threadBatch))
 }
 
-// batches calls spawn for batches of at most n units, which add up to b.N. A first batch before
-// that fills the pools, and batches returns its size.
-func batches(b *testing.B, n int, spawn func(k int)) (first int) {
-	first = min(n, b.N)
-	spawn(first)
-	b.ResetTimer()
-	for left := b.N; left > 0; left -= n {
-		spawn(min(left, n))
-	}
-	b.StopTimer()
-	return first
-}
-
 // A join lets a task wait for others.
 type join struct {
 	parent task.Task

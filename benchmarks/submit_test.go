@@ -4,30 +4,41 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/heddle-go/heddle/benchmarks/harness"
 	"github.com/heddle-go/heddle/task"
 )
 
 // BenchmarkSubmit measures starting, running and ending one empty unit from an ordinary goroutine.
 // The goroutine starts as many units as outstanding= says and waits for them on a sync.WaitGroup.
 // For goroutines this is the same as Spawn.
+//
+// With producers=P, P ordinary goroutines do so at the same time, each with its share of the units
+// and a WaitGroup of its own. outstanding= is then the sum over all of them.
 func BenchmarkSubmit(b *testing.B) {
 	for _, n := range spawnOutstanding {
 		run(b, goroutines, spawnGoroutines(n), key("outstanding", n))
 		run(b, goroutines, spawnPool(n), key("outstanding", n), "style=pool")
-		run(b, heddle, submitHeddle(n), key("outstanding", n))
+		run(b, heddle, submitHeddle(n, 1), key("outstanding", n))
+	}
+	for _, p := range harness.Producers {
+		keys := []string{key("outstanding", spawnBatch), key("producers", p)}
+		run(b, goroutines, func(b *testing.B, _ int) {
+			harness.Produce(b, p, spawnBatch, func(_ *sync.WaitGroup, done func()) { go done() })
+		}, keys...)
+		run(b, goroutines, func(b *testing.B, workers int) {
+			q := newPool(workers, spawnBatch)
+			defer q.stop()
+			harness.Produce(b, p, spawnBatch, func(_ *sync.WaitGroup, done func()) { q.submit(done) })
+		}, append(keys, "style=pool")...)
+		run(b, heddle, submitHeddle(spawnBatch, p), keys...)
 	}
 }
 
-func submitHeddle(outstanding int) row {
+func submitHeddle(outstanding, producers int) row {
 	return func(b *testing.B, workers int) {
 		s := newScheduler(b, workers)
-		wg := &sync.WaitGroup{}
-		first := batches(b, outstanding, func(n int) {
-			wg.Add(n)
-			for range n {
-				s.Go(func(*task.Ctx) { wg.Done() })
-			}
-			wg.Wait()
+		first := harness.Produce(b, producers, outstanding, func(wg *sync.WaitGroup, _ func()) {
+			s.Go(func(*task.Ctx) { wg.Done() })
 		})
 		mustEqual(b, "tasks", finished(b, s), first+b.N)
 	}

@@ -3,48 +3,98 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"strconv"
 	"strings"
+
+	"github.com/heddle-go/heddle/benchmarks/results"
 )
 
-// metrics holds what one run of a row reported, by unit.
-type metrics map[string]float64
-
-// A binary is the test binary of package benchmarks.
+// A binary is the test binary of a package with benchmarks.
 type binary struct {
-	root string // root of the module
-	tmp  string
-	cpu  string // the processor's name, from the binary's output; set by list
+	dir string // of the package
+	exe string
+	env []string
 }
 
-// build builds the binary in a temporary folder.
-func build(ctx context.Context, stderr io.Writer) (*binary, error) {
-	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/heddle-go/heddle").Output()
+// binaries are the test binaries of packages benchmarks and, if wanted, benchmarks/rivals.
+type binaries struct {
+	root string // of the module
+	tmp  string
+	all  []*binary
+
+	// Set by list:
+	of     map[string]*binary // by the full name of a row
+	cpu    string             // the processor's name
+	absent []string           // the peers that cannot run here, each with the reason
+}
+
+// nativeEnv is an environment variable with the folder for the programs of other languages. The
+// rivals build in it what it lacks, so that they build only once in a run of this command. A user
+// who sets it keeps the programs for the next run.
+const nativeEnv = "HEDDLE_NATIVE"
+
+// moduleRoot returns the folder of heddle's module.
+func moduleRoot(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/heddle-go/heddle").
+		Output()
 	if err != nil {
-		return nil, fmt.Errorf("cannot find the module: run the command inside a copy of heddle's repository: %w", because(err))
+		return "", fmt.Errorf(
+			"cannot find the module: run the command inside a copy of heddle's repository: %w",
+			because(err),
+		)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// build builds the binaries in a temporary folder.
+func build(ctx context.Context, peers bool, stderr io.Writer) (*binaries, error) {
+	root, err := moduleRoot(ctx)
+	if err != nil {
+		return nil, err
 	}
 	tmp, err := os.MkdirTemp("", "heddle-table")
 	if err != nil {
 		return nil, err
 	}
-	b := &binary{root: strings.TrimSpace(string(out)), tmp: tmp}
+	bs := &binaries{root: root, tmp: tmp, of: map[string]*binary{}}
 	fmt.Fprintln(stderr, "building the benchmarks")
-	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-o", b.exe(), "./benchmarks")
-	cmd.Dir = b.root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		b.remove()
-		return nil, fmt.Errorf("cannot build the benchmarks: %w\n%s", err, out)
+	native := cmp.Or(os.Getenv(nativeEnv), filepath.Join(tmp, "native"))
+	dirs := []string{"benchmarks"}
+	if peers {
+		dirs = append(dirs, "benchmarks/rivals")
+		fmt.Fprintln(stderr, "those of other languages take a minute more")
 	}
-	return b, nil
+	for _, dir := range dirs {
+		b := &binary{
+			dir: filepath.Join(root, filepath.FromSlash(dir)),
+			exe: filepath.Join(
+				tmp, path.Base(dir)+".test.exe",
+			), // Windows needs .exe, and it does no harm elsewhere
+			env: []string{nativeEnv + "=" + native},
+		}
+		cmd := exec.CommandContext(ctx, "go", "test", "-c", "-o", b.exe, ".")
+		cmd.Dir = b.dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			bs.remove()
+			err = fmt.Errorf("cannot build %s: %w\n%s", dir, err, out)
+			if dir != "benchmarks" {
+				err = fmt.Errorf("%w-peers=false leaves out other libraries", err)
+			}
+			return nil, err
+		}
+		bs.all = append(bs.all, b)
+	}
+	return bs, nil
 }
 
 // because adds a command's error output to its error.
@@ -56,39 +106,50 @@ func because(err error) error {
 	return err
 }
 
-// exe returns the path of the binary. Windows needs the suffix, and it does no harm elsewhere.
-func (b *binary) exe() string { return filepath.Join(b.tmp, "benchmarks.test.exe") }
-
 // If this fails, the folder stays among the system's temporary files.
-func (b *binary) remove() { _ = os.RemoveAll(b.tmp) }
+func (bs *binaries) remove() { _ = os.RemoveAll(bs.tmp) }
 
 // command returns a command that runs the binary.
 func (b *binary) command(ctx context.Context, bench, benchtime string, env ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, b.exe(), "-test.run", "^$", "-test.bench", bench, "-test.benchtime", benchtime, "-test.timeout", "0")
-	cmd.Dir = filepath.Join(b.root, "benchmarks")
-	cmd.Env = append(os.Environ(), env...)
+	cmd := exec.CommandContext(
+		ctx, b.exe, "-test.run", "^$", "-test.bench", bench, "-test.benchtime", benchtime,
+		"-test.timeout", "0",
+	)
+	cmd.Dir = b.dir
+	cmd.Env = append(append(os.Environ(), b.env...), env...)
 	return cmd
 }
 
 // list returns the names of all rows.
-func (b *binary) list(ctx context.Context) ([]row, error) {
-	out, err := b.command(ctx, ".", "1x", "HEDDLE_BENCH_LIST=1").Output()
-	if err != nil {
-		return nil, fmt.Errorf("cannot list the rows: %w", because(err))
+func (bs *binaries) list(ctx context.Context) (rows []results.Row, err error) {
+	for _, b := range bs.all {
+		out, err := b.command(ctx, ".", "1x", "HEDDLE_BENCH_LIST=1").Output()
+		if err != nil {
+			return nil, fmt.Errorf("cannot list the rows of %s: %w", b.dir, because(err))
+		}
+		some, err := parseList(string(out))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", b.dir, err)
+		}
+		for _, r := range some {
+			bs.of[r.Full] = b
+		}
+		rows = append(rows, some...)
+		bs.cpu = cmp.Or(bs.cpu, cpuOf(string(out)))
+		bs.absent = append(bs.absent, absentOf(string(out))...)
 	}
-	b.cpu = cpuOf(string(out))
-	return parseList(string(out))
+	return rows, nil
 }
 
 // parseList reads the names of rows from lines that begin with "row ".
-func parseList(out string) (rows []row, err error) {
+func parseList(out string) (rows []results.Row, err error) {
 	for line := range strings.Lines(out) {
 		// The binary may have begun a line before the name.
 		_, name, ok := strings.Cut(strings.TrimSpace(line), "row Benchmark")
 		if !ok {
 			continue
 		}
-		r, err := parseRow("Benchmark" + name)
+		r, err := results.ParseRow("Benchmark" + name)
 		if err != nil {
 			return nil, err
 		}
@@ -109,14 +170,30 @@ func cpuOf(out string) string {
 	return ""
 }
 
-// row runs one row once.
-func (b *binary) row(ctx context.Context, r row, benchtime string, round int) (metrics, error) {
-	cmd := b.command(ctx, exactly(r.full), benchtime, fmt.Sprintf("HEDDLE_BENCH_ROUND=%d", round))
-	out, err := cmd.CombinedOutput()
+// absentOf returns the rest of the lines that begin with "absent ".
+func absentOf(out string) (reasons []string) {
+	for line := range strings.Lines(out) {
+		if _, reason, ok := strings.Cut(strings.TrimSpace(line), "absent "); ok {
+			reasons = append(reasons, reason)
+		}
+	}
+	return reasons
+}
+
+// row runs one row once. list must have returned the row.
+func (bs *binaries) row(
+	ctx context.Context, r results.Row, benchtime string, round int,
+) (results.Metrics, error) {
+	b := bs.of[r.Full]
+	if b == nil {
+		return nil, fmt.Errorf("there is no row %s", r.Full)
+	}
+	out, err := b.command(ctx, exactly(r.Full), benchtime, fmt.Sprintf("HEDDLE_BENCH_ROUND=%d", round)).
+		CombinedOutput()
 	if err != nil {
 		return nil, fmt.Errorf("%w\n%s", err, out)
 	}
-	return parseResult(string(out), r.full)
+	return parseResult(string(out), r.Full)
 }
 
 // exactly returns a -bench pattern that matches only the given row.
@@ -132,20 +209,17 @@ func exactly(name string) string {
 var procsSuffix = regexp.MustCompile(`-[0-9]+$`)
 
 // parseResult finds a row's line in the output of a binary and returns its metrics.
-func parseResult(out, name string) (metrics, error) {
+func parseResult(out, name string) (results.Metrics, error) {
 	lines := bufio.NewScanner(strings.NewReader(out))
 	for lines.Scan() {
 		fields := strings.Fields(lines.Text())
-		if len(fields) < 4 || fields[0] != name && procsSuffix.ReplaceAllString(fields[0], "") != name {
+		if len(fields) < 4 ||
+			fields[0] != name && procsSuffix.ReplaceAllString(fields[0], "") != name {
 			continue
 		}
-		m := metrics{}
-		for i := 2; i+1 < len(fields); i += 2 {
-			v, err := strconv.ParseFloat(fields[i], 64)
-			if err != nil {
-				return nil, fmt.Errorf("in the line %q: %w", lines.Text(), err)
-			}
-			m[fields[i+1]] = v
+		m, err := results.ParseMetrics(fields)
+		if err != nil {
+			return nil, fmt.Errorf("in the line %q: %w", lines.Text(), err)
 		}
 		return m, nil
 	}
@@ -153,12 +227,15 @@ func parseResult(out, name string) (metrics, error) {
 }
 
 // machine describes the machine on which the rows ran.
-func (b *binary) machine() string {
-	cpu := b.cpu
+func (bs *binaries) machine() string {
+	cpu := bs.cpu
 	if cpu == "" {
 		cpu = "CPU of unknown kind"
 	}
-	return fmt.Sprintf("%s, %d cores, %s/%s, %s", cpu, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+	return fmt.Sprintf(
+		"%s, %d cores, %s/%s, %s", cpu, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH,
+		runtime.Version(),
+	)
 }
 
 // warnIfBusy prints a warning if other programs keep the machine busy, on systems that report it.
@@ -169,6 +246,9 @@ func warnIfBusy(stderr io.Writer) {
 	}
 	var load float64
 	if _, err := fmt.Sscan(string(text), &load); err == nil && load > 0.5 {
-		fmt.Fprintf(stderr, "the machine is busy (load %.1f on %d cores): the figures will mean little\n", load, runtime.NumCPU())
+		fmt.Fprintf(
+			stderr, "the machine is busy (load %.1f on %d cores): the figures will mean little\n",
+			load, runtime.NumCPU(),
+		)
 	}
 }

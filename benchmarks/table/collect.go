@@ -7,19 +7,20 @@ import (
 	"sync"
 	"time"
 
+	"github.com/heddle-go/heddle/benchmarks/results"
 	"github.com/heddle-go/heddle/internal/cli"
 )
 
 // A runner runs one row once. In a row that runs several sides, round decides which side begins.
-type runner func(ctx context.Context, r row, benchtime string, round int) (metrics, error)
+type runner func(ctx context.Context, r results.Row, benchtime string, round int) (results.Metrics, error)
 
 // collect runs all groups in each round, until ctx ends. Its error says how many runs failed, and
 // names the first row that failed. Progress goes to stderr.
-func collect(ctx context.Context, gs []*group, set settings, run runner, e *estimate, stderr io.Writer) error {
+func collect(ctx context.Context, gs []*results.Group, set settings, run runner, e *estimate, stderr io.Writer) error {
 	for _, g := range gs {
-		for _, s := range g.all() {
-			s.rounds = make([]metrics, set.rounds)
-			e.add(s.full, set.rounds)
+		for _, s := range g.All() {
+			s.Rounds = make([]results.Metrics, set.rounds)
+			e.add(s.Full, set.rounds)
 		}
 	}
 	bar := cli.Start(stderr, e.String)
@@ -31,24 +32,24 @@ func collect(ctx context.Context, gs []*group, set settings, run runner, e *esti
 	failed := 0
 	for round := range set.rounds {
 		for _, g := range gs {
-			all := g.all()
+			all := g.All()
 			for i := range all {
 				s := all[(i+round)%len(all)] // which row begins changes from round to round
-				e.begin(s.full, round, set.rounds)
-				m, err := run(ctx, s.row, s.benchtime(set), round)
+				e.begin(s.Full, round, set.rounds)
+				m, err := run(ctx, s.Row, benchtimeOf(s.Row, set), round)
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
-				e.done(s.full)
+				e.done(s.Full)
 				if err != nil {
-					bar.Printf("%s: %v", s.full, err)
+					bar.Printf("%s: %v", s.Full, err)
 					failed++
 					if first == nil {
-						first = fmt.Errorf("%s: %w", s.full, err)
+						first = fmt.Errorf("%s: %w", s.Full, err)
 					}
 					continue
 				}
-				s.rounds[round] = m
+				s.Rounds[round] = m
 			}
 		}
 	}

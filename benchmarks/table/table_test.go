@@ -20,36 +20,20 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/heddle-go/heddle/benchmarks/results"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func parseRows(t *testing.T, names ...string) (rows []row) {
+func parseRows(t *testing.T, names ...string) (rows []results.Row) {
 	t.Helper()
 	for _, n := range names {
-		r, err := parseRow("Benchmark" + n)
+		r, err := results.ParseRow("Benchmark" + n)
 		require.NoError(t, err)
 		rows = append(rows, r)
 	}
 	return rows
-}
-
-func titles(all []*series) (names []string) {
-	for _, s := range all {
-		names = append(names, strings.TrimPrefix(s.full, "Benchmark"))
-	}
-	return names
-}
-
-func TestParseRow(t *testing.T) {
-	r, err := parseRow("BenchmarkHog/impl=heddle/workers=2/from=hog/quantum=1ms")
-	require.NoError(t, err)
-	require.Equal(t, row{"BenchmarkHog/impl=heddle/workers=2/from=hog/quantum=1ms", "Hog", "heddle", 2, []setting{{"from", "hog"}, {"quantum", "1ms"}}}, r)
-	require.Equal(t, "Hog/quantum=1ms", r.title("from"))
-	for _, bad := range []string{"", "Spawn/impl=a/workers=1", "BenchmarkSpawn", "BenchmarkSpawn/impl=a/workers", "BenchmarkSpawn/impl=a/workers=x", "BenchmarkSpawn/a=b/c=d"} {
-		_, err := parseRow(bad)
-		require.ErrorContains(t, err, bad)
-	}
 }
 
 func TestParseList(t *testing.T) {
@@ -57,6 +41,7 @@ func TestParseList(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, parseRows(t, "A/impl=heddle/workers=1", "B/impl=heddle/workers=2/k=v"), rows)
 	require.Equal(t, "Some CPU", cpuOf("goos: linux\ncpu: Some CPU\n"))
+	require.Equal(t, []string{"rayon: no cargo", "tokio: no crate"}, absentOf("absent rayon: no cargo\nrow x\nBenchmarkA absent tokio: no crate\n"))
 	_, err = parseList("PASS\n")
 	require.Error(t, err)
 }
@@ -66,10 +51,10 @@ func TestParseResult(t *testing.T) {
 	for _, suffix := range []string{"", "-2", "-16"} {
 		m, err := parseResult("cpu: x\n"+name+suffix+"   \t 300\t  12.5 ns/op\t 7 p99-ns\t 0 allocs/op\nPASS\n", name)
 		require.NoError(t, err)
-		require.Equal(t, metrics{"ns/op": 12.5, "p99-ns": 7, "allocs/op": 0}, m)
+		require.Equal(t, results.Metrics{"ns/op": 12.5, "p99-ns": 7, "allocs/op": 0}, m)
 	}
 	_, err := parseResult(name+"0-2 300 1 ns/op\n", name)
-	require.ErrorContains(t, err, "no result", "another row, whose name is longer")
+	require.ErrorContains(t, err, "no result", "another results.Row, whose name is longer")
 	_, err = parseResult(name+"-2 300 many ns/op\n", name)
 	require.ErrorContains(t, err, "many")
 }
@@ -78,64 +63,14 @@ func TestExactly(t *testing.T) {
 	require.Equal(t, `^BenchmarkA$/^impl=heddle$/^against=a\+b$`, exactly("BenchmarkA/impl=heddle/against=a+b"))
 }
 
-// TestGroups checks that a row of heddle is compared with the rows that agree with it in all keys
-// that both sides have.
-func TestGroups(t *testing.T) {
-	names := parseRows(t,
-		"For/impl=sequential/workers=1", "For/impl=sequential/workers=1/n=9",
-		"For/impl=heddle/workers=1/api=range", "For/impl=heddle/workers=2/api=range", "For/impl=heddle/workers=2/api=index", "For/impl=heddle/workers=2/api=range/n=9",
-		"For/impl=goroutines/workers=2/style=share", "For/impl=goroutines/workers=2/cutoff=7", "For/impl=goroutines/workers=2/style=share/n=9",
-		"Files/impl=heddle/workers=2/body=file/against=index", "Files/impl=heddle/workers=2/body=1us/against=index",
-		"Spawn/impl=heddle/workers=2/k=1", "Spawn/impl=threads/workers=2/k=1", "Spawn/impl=threads/workers=1/k=1", "Spawn/impl=none/workers=2/k=1")
-	gs := groupsOf(names, anyRow)
-	require.Len(t, gs, 6)
-	require.Equal(t, []string{"For/impl=heddle/workers=1/api=range"}, titles(gs[0].heddle))
-	require.Empty(t, gs[0].goroutines)
-	require.Equal(t, []string{"For/impl=heddle/workers=2/api=range", "For/impl=heddle/workers=2/api=index"}, titles(gs[1].heddle))
-	require.Equal(t, []string{"For/impl=goroutines/workers=2/style=share", "For/impl=goroutines/workers=2/cutoff=7"}, titles(gs[1].goroutines))
-	require.Equal(t, []string{"For/impl=sequential/workers=1"}, titles(gs[1].plain))
-	require.Equal(t, []string{"For/impl=goroutines/workers=2/style=share/n=9"}, titles(gs[2].goroutines))
-	require.Equal(t, []string{"For/impl=sequential/workers=1/n=9"}, titles(gs[2].plain))
-	require.Len(t, gs[3].all(), 1, "a row with against= runs alone")
-	require.Len(t, gs[4].all(), 1)
-	require.Equal(t, []string{"Spawn/impl=threads/workers=2/k=1"}, titles(gs[5].threads))
-	require.Equal(t, []string{"Spawn/impl=none/workers=2/k=1"}, titles(gs[5].plain))
-
-	require.Len(t, groupsOf(names, regexp.MustCompile("index$")), 3)
-	require.Empty(t, groupsOf(names, regexp.MustCompile("impl=goroutines")))
-}
-
-func TestMedianAndQuartiles(t *testing.T) {
-	require.True(t, math.IsNaN(median(nil)))
-	xs := []float64{3, 1, 2}
-	require.Equal(t, 2.0, median(xs))
-	require.Equal(t, []float64{3, 1, 2}, xs, "the order of the rounds is kept")
-	require.Equal(t, 2.5, median([]float64{4, 1, 2, 3}))
-	for _, c := range []struct {
-		xs     []float64
-		q1, q3 float64
-	}{{[]float64{7}, 7, 7}, {[]float64{1, 2}, 1, 2}, {[]float64{1, 2, 3, 4, 5}, 2, 4}, {[]float64{1, 2, 3, 4, 5, 6, 7, 8, 9}, 3, 7}} {
-		q1, q3 := quartiles(c.xs)
-		require.Equal(t, []float64{c.q1, c.q3}, []float64{q1, q3}, "%v", c.xs)
-	}
-}
-
-// TestRatios checks that each ratio is from one round, and that rounds without a result of one side
-// do not count.
-func TestRatios(t *testing.T) {
-	mine := []metrics{{"ns/op": 4}, nil, {"ns/op": 1}, {"ns/op": 9}, {"ns/op": 5}}
-	base := []metrics{{"ns/op": 2}, {"ns/op": 1}, {"ns/op": 4}, nil, {"ns/op": 0}}
-	require.Equal(t, []float64{0.25, 2}, ratios(mine, base, "ns/op"))
-}
-
 // A script is a runner's answers: a list of values for each row, one for each round.
 type script struct {
-	times map[string][]metrics
+	times map[string][]results.Metrics
 	order []string
 }
 
-func (s *script) run(_ context.Context, r row, _ string, round int) (metrics, error) {
-	name := strings.TrimPrefix(r.full, "Benchmark")
+func (s *script) run(_ context.Context, r results.Row, _ string, round int) (results.Metrics, error) {
+	name := strings.TrimPrefix(r.Full, "Benchmark")
 	s.order = append(s.order, name)
 	m := s.times[name][round]
 	if m == nil {
@@ -144,9 +79,9 @@ func (s *script) run(_ context.Context, r row, _ string, round int) (metrics, er
 	return m, nil
 }
 
-func ns(times ...float64) (ms []metrics) {
+func ns(times ...float64) (ms []results.Metrics) {
 	for _, x := range times {
-		ms = append(ms, metrics{"ns/op": x})
+		ms = append(ms, results.Metrics{"ns/op": x})
 	}
 	return ms
 }
@@ -161,7 +96,7 @@ func steady() *estimate {
 }
 
 func TestTable(t *testing.T) {
-	s := &script{times: map[string][]metrics{
+	s := &script{times: map[string][]results.Metrics{
 		"A/impl=heddle/workers=1":                ns(100, 300, 200),
 		"A/impl=goroutines/workers=1":            ns(400, 400, 400),
 		"A/impl=goroutines/workers=1/style=pool": ns(50, 150, 2000),
@@ -176,23 +111,23 @@ func TestTable(t *testing.T) {
 	}}
 	names := parseRows(t, "A/impl=heddle/workers=1", "A/impl=goroutines/workers=1", "A/impl=goroutines/workers=1/style=pool", "A/impl=sequential/workers=1",
 		"A/impl=threads/workers=1", "B/impl=heddle/workers=2/load=50/against=each+pool", "C/impl=heddle/workers=1")
-	gs := groupsOf(names, anyRow)
+	gs := results.Groups(names, anyRow)
 	e := steady()
 	var shown []string // at each run
-	run := func(ctx context.Context, r row, benchtime string, round int) (metrics, error) {
+	run := func(ctx context.Context, r results.Row, benchtime string, round int) (results.Metrics, error) {
 		shown = append(shown, e.String())
 		return s.run(ctx, r, benchtime, round)
 	}
 	var errs bytes.Buffer
 	require.NoError(t, collect(context.Background(), gs, settings{rounds: 3}, run, e, &errs))
-	require.Equal(t, 3, roundsOf(gs))
+	require.Equal(t, 3, results.RoundsOf(gs))
 	require.Equal(t, `| scenario | workers | baseline | which | heddle | ratio | quartiles | to the plain program | thread each |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 | **A** | 1 | 150 ns | style=pool | 200 ns | **2.00** | 0.10 to 2.00 | 2.00 | 5.0 ms |
 | **B/load=50** | 2 | 1.0 us | each | 3.0 us | **3.00** | 2.00 to 4.00 |  |  |
 | B/load=50, p99 | 2 | 10 ns | pool | 5.0 ns | 0.50 | 0.50 to 0.50 |  |  |
 | C, memory | 1 |  |  | 2,870 B |  |  |  |  |
-`, tableOf(linesOf(gs)))
+`, tableOf(results.Lines(gs)))
 
 	// Another row begins in each round.
 	require.Equal(t, "A/impl=goroutines/workers=1", s.order[0])
@@ -206,26 +141,26 @@ func TestTable(t *testing.T) {
 
 // TestFailure checks that a failing row is reported and the other rows go on.
 func TestFailure(t *testing.T) {
-	s := &script{times: map[string][]metrics{
+	s := &script{times: map[string][]results.Metrics{
 		"A/impl=heddle/workers=1": {nil, {"ns/op": 4}}, "A/impl=goroutines/workers=1": ns(1, 2), "B/impl=heddle/workers=1": {nil, nil},
 	}}
-	gs := groupsOf(parseRows(t, "A/impl=heddle/workers=1", "A/impl=goroutines/workers=1", "B/impl=heddle/workers=1"), anyRow)
+	gs := results.Groups(parseRows(t, "A/impl=heddle/workers=1", "A/impl=goroutines/workers=1", "B/impl=heddle/workers=1"), anyRow)
 	var errs bytes.Buffer
 	err := collect(context.Background(), gs, settings{rounds: 2}, s.run, steady(), &errs)
 	require.EqualError(t, err, "3 runs have failed, the first of them: BenchmarkA/impl=heddle/workers=1: wrong answer")
 	require.Contains(t, errs.String(), "BenchmarkB/impl=heddle/workers=1: wrong answer\n")
-	lines := linesOf(gs)
+	lines := results.Lines(gs)
 	require.Len(t, lines, 1, "nothing is said of B")
-	require.Equal(t, []float64{2}, lines[0].ratios)
+	require.Equal(t, []float64{2}, lines[0].Ratios)
 }
 
 // TestInterrupted checks that an interrupted run keeps the results so far.
 func TestInterrupted(t *testing.T) {
-	s := &script{times: map[string][]metrics{"A/impl=heddle/workers=1": ns(1, 2, 3), "A/impl=goroutines/workers=1": ns(2, 2, 2)}}
-	gs := groupsOf(parseRows(t, "A/impl=heddle/workers=1", "A/impl=goroutines/workers=1"), anyRow)
+	s := &script{times: map[string][]results.Metrics{"A/impl=heddle/workers=1": ns(1, 2, 3), "A/impl=goroutines/workers=1": ns(2, 2, 2)}}
+	gs := results.Groups(parseRows(t, "A/impl=heddle/workers=1", "A/impl=goroutines/workers=1"), anyRow)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	err := collect(ctx, gs, settings{rounds: 3}, func(ctx context.Context, r row, benchtime string, round int) (metrics, error) {
+	err := collect(ctx, gs, settings{rounds: 3}, func(ctx context.Context, r results.Row, benchtime string, round int) (results.Metrics, error) {
 		if round == 2 {
 			cancel()
 			return nil, errors.New("killed")
@@ -233,9 +168,9 @@ func TestInterrupted(t *testing.T) {
 		return s.run(ctx, r, benchtime, round)
 	}, steady(), io.Discard)
 	require.ErrorIs(t, err, context.Canceled)
-	require.Equal(t, 2, roundsOf(gs))
-	require.Equal(t, []float64{0.5, 1}, linesOf(gs)[0].ratios)
-	require.Contains(t, heading("a machine", settings{rounds: 3}, 2), "Medians of 2 rounds of the command below, which was to do 3.")
+	require.Equal(t, 2, results.RoundsOf(gs))
+	require.Equal(t, []float64{0.5, 1}, results.Lines(gs)[0].Ratios)
+	require.Contains(t, heading(results.Raw{Rounds: 3}, 2), "Medians of 2 rounds of the command below, which was to do 3.")
 }
 
 func TestBenchtime(t *testing.T) {
@@ -244,15 +179,15 @@ func TestBenchtime(t *testing.T) {
 		"Hog/impl=heddle/workers=1/from=hog": "300x", "Spawn/impl=heddle/workers=1/outstanding=1000000": "1000000x", "Spawn/impl=heddle/workers=1/outstanding=1": "0.3s",
 	} {
 		r := parseRows(t, name)[0]
-		require.Equal(t, want, r.benchtime(settings{}), name)
-		require.Equal(t, "7x", r.benchtime(settings{benchtime: "7x"}))
+		require.Equal(t, want, benchtimeOf(r, settings{}), name)
+		require.Equal(t, "7x", benchtimeOf(r, settings{benchtime: "7x"}))
 	}
 }
 
 func TestHeading(t *testing.T) {
 	require.Equal(t, "CPU, 2 cores. Medians of 5 rounds of the command below. Ratios are heddle's to the baseline; bold is where heddle takes more.\n\n"+
 		"    go run ./benchmarks/table -rows 'A|B' -rounds 5\n",
-		heading("CPU, 2 cores", settings{rounds: 5, args: []string{"-rows", "A|B", "-rounds", "5"}}, 5))
+		heading(results.Raw{Machine: "CPU, 2 cores", Rounds: 5, Command: commandLine([]string{"-rows", "A|B", "-rounds", "5"})}, 5))
 }
 
 func TestNumbers(t *testing.T) {
@@ -272,19 +207,19 @@ func TestNumbers(t *testing.T) {
 }
 
 func TestReplaceTable(t *testing.T) {
-	got, err := replaceTable("a\n<!-- table -->\nold\n<!-- /table -->\nb\n", "new\n")
+	got, err := replaceTable("a\n<!-- table -->\nold\n<!-- /table -->\nb\n", tablePlace, "new\n")
 	require.NoError(t, err)
 	require.Equal(t, "a\n<!-- table -->\n\nnew\n\n<!-- /table -->\nb\n", got)
-	again, err := replaceTable(got, "new\n")
+	again, err := replaceTable(got, tablePlace, "new\n")
 	require.NoError(t, err)
 	require.Equal(t, got, again)
-	for _, bad := range []string{"", "<!-- table -->\n", "<!-- /table -->\n<!-- table -->\n", got + got} {
-		_, err := replaceTable(bad, "new")
+	for _, bad := range []string{"", "<!-- table -->\n", "<!-- /table -->\n<!-- table -->\n", got + got, "<!-- peers -->\n<!-- /peers -->\n"} {
+		_, err := replaceTable(bad, tablePlace, "new")
 		require.Error(t, err, bad)
 	}
 }
 
-// TestWriteTables checks that either both documents are written, or neither.
+// TestWriteTables checks that either all documents are written, or none.
 func TestWriteTables(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) {
@@ -295,36 +230,86 @@ func TestWriteTables(t *testing.T) {
 		require.NoError(t, err)
 		return string(text)
 	}
-	place := tableBegin + tableEnd
-	write("BENCHMARKS.md", place)
+	tables := []table{{"BENCHMARKS.md", tablePlace, "x"}, {"BENCHMARKS.md", peersPlace, "y"}, {"README.md", tablePlace, "z"}}
+	place := tablePlace.begin() + tablePlace.end()
+	write("BENCHMARKS.md", place+peersPlace.begin()+peersPlace.end())
 	write("README.md", "no place")
-	require.ErrorContains(t, writeTables(dir, "x", "y"), "README.md: want a line")
-	require.Equal(t, place, read("BENCHMARKS.md"))
+	require.ErrorContains(t, writeTables(dir, tables...), "README.md: want a line")
+	require.Equal(t, place+peersPlace.begin()+peersPlace.end(), read("BENCHMARKS.md"))
 	write("README.md", place)
-	require.NoError(t, writeTables(dir, "x", "y"))
+	require.NoError(t, writeTables(dir, tables...))
 	require.Contains(t, read("BENCHMARKS.md"), "\nx\n")
-	require.Contains(t, read("README.md"), "\ny\n")
+	require.Contains(t, read("BENCHMARKS.md"), "\ny\n")
+	require.Contains(t, read("README.md"), "\nz\n")
 }
 
 func TestReadmeTable(t *testing.T) {
 	r := parseRows(t, strings.TrimPrefix(readmeLines[0].row, "Benchmark"))[0]
-	l := newLine(r, measureOf{"", "ns/op"})
-	l.base, l.mine, l.which, l.ratios = 1000, 2000, "pool", []float64{2}
+	l := results.Line{Row: r, Unit: "ns/op", Base: 1000, Mine: 2000, Which: "pool", Ratios: []float64{2}}
 	require.Equal(t, "| | goroutines | which | heddle | ratio |\n| --- | --- | --- | --- | --- |\n| "+readmeLines[0].title+" | 1.0 us | pool | 2.0 us | **2.00** |\n",
-		readmeTable([]line{l}))
+		readmeTable([]results.Line{l}))
+}
+
+// TestPeersTable checks that the table says which side is first, and names what was absent.
+func TestPeersTable(t *testing.T) {
+	r := parseRows(t, "A/impl=heddle/workers=2")[0]
+	ahead := results.Line{Row: r, Title: "A", Unit: "ns/op", Mine: 100, Base: 300, Which: "goroutines", Ratios: []float64{0.3}, Peers: []results.Peer{
+		{Name: "pond", Base: 200, Ratios: []float64{0.4, 0.5, 0.6}},
+	}}
+	behind := ahead
+	behind.Title, behind.Peers = "B", []results.Peer{{Name: "rayon", Base: 50, Ratios: []float64{2}}}
+	alone := ahead
+	alone.Peers = nil
+	require.Equal(t, `heddle is first in 1 of 2 rows. The ratio is heddle's to the best of the others.
+
+| scenario | workers | first | heddle | best of the others | ratio | quartiles | the rest |
+| --- | --- | --- | --- | --- | --- | --- | --- |
+| A | 2 | heddle | 100 ns | pond, 200 ns | 0.50 | 0.40 to 0.60 | goroutines 300 ns |
+| **B** | 2 | rayon | 100 ns | rayon, 50 ns | 2.00 | 2.00 to 2.00 | goroutines 300 ns |
+
+Not measured: tokio: no cargo.
+`, peersOf([]results.Line{ahead, behind, alone}, []string{"tokio: no cargo"}))
+	require.Empty(t, peersOf([]results.Line{alone}, nil))
+}
+
+// TestFrom checks that the recorded results of a run give the tables of that run.
+func TestFrom(t *testing.T) {
+	s := &script{times: map[string][]results.Metrics{
+		"A/impl=heddle/workers=1": ns(1, 2, 3), "A/impl=goroutines/workers=1": ns(2, 2, 2), "A/impl=pond/workers=1": ns(8, 8, 8),
+	}}
+	gs := results.Groups(parseRows(t, "A/impl=heddle/workers=1", "A/impl=goroutines/workers=1", "A/impl=pond/workers=1"), anyRow)
+	file := filepath.Join(t.TempDir(), "raw.txt")
+	out, err := os.Create(file)
+	require.NoError(t, err)
+	raw := results.Raw{Machine: "a machine", Command: "the command", Rounds: 3, Absent: []string{"tokio: no cargo"}}
+	w, err := results.NewWriter(out, raw)
+	require.NoError(t, err)
+	require.NoError(t, collect(context.Background(), gs, settings{rounds: 3}, recorded(w, s.run), steady(), io.Discard))
+	require.NoError(t, out.Close())
+	var want, got, errs bytes.Buffer
+	require.NoError(t, show("", settings{}, raw, gs, true, &want))
+	require.Contains(t, want.String(), "heddle is first in 1 of 1 rows")
+	require.Equal(t, 0, run(context.Background(), []string{"-from", file}, &got, &errs), errs.String())
+	require.Equal(t, want.String(), got.String())
+	require.Equal(t, 1, run(context.Background(), []string{"-from", file, "-rows", "Nothing"}, &got, &errs))
+	require.Contains(t, errs.String(), "-rows Nothing: no row of heddle matches")
+	require.Equal(t, 1, run(context.Background(), []string{"-from", file + "x"}, &got, &errs))
 }
 
 func TestBadArguments(t *testing.T) {
 	for arg, want := range map[string]string{
-		"-rounds 0":      "-rounds 0: want 1 to 1000",
-		"-rounds 1001":   "-rounds 1001: want 1 to 1000",
-		"-rounds x":      "-rounds",
-		"-rows x(":       "-rows",
-		"-benchtime 0x":  "-benchtime 0x: want",
-		"-benchtime 1":   "-benchtime 1: want",
-		"-write -rows x": "-write with -rows x",
-		"extra":          `want flags only, not ["extra"]`,
-		"-x":             "-x",
+		"-rounds 0":           "-rounds 0: want 1 to 1000",
+		"-rounds 1001":        "-rounds 1001: want 1 to 1000",
+		"-rounds x":           "-rounds",
+		"-rows x(":            "-rows",
+		"-benchtime 0x":       "-benchtime 0x: want",
+		"-benchtime 1":        "-benchtime 1: want",
+		"-write -rows x":      "-write with -rows x",
+		"-write -peers=false": "-write with -peers=false",
+		"-from x -rounds 3":   "-from with -rounds",
+		"-from x -raw y":      "-from with -raw",
+		"extra":               `want flags only, not ["extra"]`,
+		"-x":                  "-x",
 	} {
 		var out, errs bytes.Buffer
 		require.Equal(t, 2, run(context.Background(), strings.Fields(arg), &out, &errs), arg)
@@ -384,13 +369,17 @@ func TestBenchmarksNamesBenchmarks(t *testing.T) {
 	}
 }
 
-// TestPlacesForTables checks that each document has exactly one place for a table.
+// TestPlacesForTables checks that each document has exactly one place for each of its tables.
 func TestPlacesForTables(t *testing.T) {
 	for _, name := range []string{"BENCHMARKS.md", "README.md"} {
 		text, err := os.ReadFile("../../" + name)
 		require.NoError(t, err)
-		_, err = replaceTable(string(text), "x")
+		_, err = replaceTable(string(text), tablePlace, "x")
 		require.NoError(t, err, name)
+		if name == "BENCHMARKS.md" {
+			_, err = replaceTable(string(text), peersPlace, "x")
+			require.NoError(t, err, name)
+		}
 	}
 }
 
@@ -402,33 +391,33 @@ func TestRows(t *testing.T) {
 	}
 	var errs bytes.Buffer
 	ctx := context.Background()
-	bin, err := build(ctx, &errs)
+	bin, err := build(ctx, false, &errs)
 	require.NoError(t, err)
 	defer bin.remove()
 	names, err := bin.list(ctx)
 	require.NoError(t, err)
 	full := map[string]bool{}
 	for _, r := range names {
-		require.False(t, full[r.full], "two rows are called %s", r.full)
-		full[r.full] = true
+		require.False(t, full[r.Full], "two rows are called %s", r.Full)
+		full[r.Full] = true
 	}
 	for _, l := range readmeLines {
 		require.True(t, full[l.row], "README's table wants %s", l.row)
 	}
-	require.True(t, full[exampleRow])
-	for _, g := range groupsOf(names, anyRow) {
-		for _, h := range g.heddle {
-			compared := h.against() != "" || len(g.goroutines) > 0 || len(g.plain) > 0
-			require.True(t, compared, "%s is compared with nothing", h.full)
+	require.True(t, full[results.ExampleRow])
+	for _, g := range results.Groups(names, anyRow) {
+		for _, h := range g.Heddle {
+			compared := h.Against() != "" || len(g.Goroutines) > 0 || len(g.Plain) > 0
+			require.True(t, compared, "%s is compared with nothing", h.Full)
 		}
 	}
-	i := slices.IndexFunc(names, func(r row) bool { return r.bench == "Checkpoint" && r.impl == "heddle" })
+	i := slices.IndexFunc(names, func(r results.Row) bool { return r.Bench == "Checkpoint" && r.Impl == "heddle" })
 	require.GreaterOrEqual(t, i, 0)
 	m, err := bin.row(ctx, names[i], "1x", 0)
 	require.NoError(t, err)
 	require.Contains(t, m, "ns/op")
-	_, err = bin.row(ctx, row{full: "BenchmarkCheckpoint/impl=nothing"}, "1x", 0)
-	require.ErrorContains(t, err, "no result")
+	_, err = bin.row(ctx, results.Row{Full: "BenchmarkCheckpoint/impl=nothing"}, "1x", 0)
+	require.ErrorContains(t, err, "there is no row BenchmarkCheckpoint/impl=nothing")
 	fmt.Fprint(&errs, bin.machine())
 	require.Contains(t, errs.String(), "cores")
 }

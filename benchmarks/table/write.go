@@ -1,18 +1,24 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/heddle-go/heddle/benchmarks/results"
 )
 
-// A document's table stands between these lines.
+// A place is where a table stands in a document: between the lines <!-- name --> and <!-- /name -->.
+type place string
+
 const (
-	tableBegin = "<!-- table -->\n"
-	tableEnd   = "<!-- /table -->\n"
+	tablePlace place = "table"
+	peersPlace place = "peers"
 )
+
+func (p place) begin() string { return "<!-- " + string(p) + " -->\n" }
+func (p place) end() string   { return "<!-- /" + string(p) + " -->\n" }
 
 // readmeLines are the lines of README's table, by heddle's row and the measure.
 var readmeLines = []struct{ title, row, measure string }{
@@ -37,58 +43,67 @@ var readmeLines = []struct{ title, row, measure string }{
 }
 
 // readmeTable makes README's table from the lines that have been measured.
-func readmeTable(lines []line) string {
+func readmeTable(lines []results.Line) string {
 	var b strings.Builder
 	fmt.Fprint(&b, "| | goroutines | which | heddle | ratio |\n| --- | --- | --- | --- | --- |\n")
 	for _, r := range readmeLines {
 		for _, l := range lines {
-			if l.full != r.row || l.measure != r.measure {
+			if l.Full != r.row || l.Measure != r.measure {
 				continue
 			}
-			ratio := ""
-			if len(l.ratios) > 0 {
-				ratio = number(median(l.ratios))
-			}
-			if l.lost() {
+			ratio, _ := ratioAndSpread(l.Ratios)
+			if l.Lost() {
 				ratio = "**" + ratio + "**"
 			}
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", r.title, quantity(l.base, l.unit), l.which, quantity(l.mine, l.unit), ratio)
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", r.title, quantity(l.Base, l.Unit), l.Which, quantity(l.Mine, l.Unit), ratio)
 		}
 	}
 	return b.String()
 }
 
-// writeTables replaces the tables of the documents. If a document has no place for its table,
+// A table is a text and the place of a document in which it belongs.
+type table struct {
+	document string
+	place    place
+	text     string
+}
+
+// writeTables replaces tables of the documents in folder root. If a document lacks a place,
 // writeTables changes none.
-func writeTables(root, benchmarks, readme string) error {
-	files := []struct{ name, text string }{{"BENCHMARKS.md", benchmarks}, {"README.md", readme}}
-	for i, f := range files {
-		old, err := os.ReadFile(filepath.Join(root, f.name))
-		if err != nil {
-			return err
+func writeTables(root string, tables ...table) error {
+	texts := map[string]string{}
+	for _, t := range tables {
+		text, ok := texts[t.document]
+		if !ok {
+			old, err := os.ReadFile(filepath.Join(root, t.document))
+			if err != nil {
+				return err
+			}
+			text = string(old)
 		}
-		files[i].text, err = replaceTable(string(old), f.text)
+		text, err := replaceTable(text, t.place, t.text)
 		if err != nil {
-			return fmt.Errorf("%s: %w", f.name, err)
+			return fmt.Errorf("%s: %w", t.document, err)
 		}
+		texts[t.document] = text
 	}
-	for _, f := range files {
-		if err := os.WriteFile(filepath.Join(root, f.name), []byte(f.text), 0o644); err != nil {
+	for name, text := range texts {
+		if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o644); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// replaceTable replaces the table between the two lines of a document.
-func replaceTable(document, table string) (string, error) {
-	before, rest, ok := strings.Cut(document, tableBegin)
-	_, after, found := strings.Cut(rest, tableEnd)
+// replaceTable replaces the table in one place of a document.
+func replaceTable(document string, p place, text string) (string, error) {
+	before, rest, ok := strings.Cut(document, p.begin())
+	_, after, found := strings.Cut(rest, p.end())
 	if !ok || !found {
-		return "", fmt.Errorf("want a line %q and after it a line %q", strings.TrimSpace(tableBegin), strings.TrimSpace(tableEnd))
+		return "", fmt.Errorf("want a line %q and after it a line %q", strings.TrimSpace(p.begin()), strings.TrimSpace(p.end()))
 	}
-	if strings.Contains(before+after, tableBegin) || strings.Contains(before+after, tableEnd) {
-		return "", errors.New("want one place for a table, not several")
+	if strings.Contains(before+after, p.begin()) || strings.Contains(before+after, p.end()) {
+		return "", fmt.Errorf("want one place %q for a table, not several", p)
 	}
-	return before + tableBegin + "\n" + strings.TrimSpace(table) + "\n\n" + tableEnd + after, nil
+	return before + p.begin() + "\n" + strings.TrimSpace(text) + "\n\n" + p.end() + after, nil
 }
