@@ -156,15 +156,7 @@ func prove(ctx context.Context, c *config, q *schednats.Queue[tile, []byte], got
 	if err != nil {
 		return err
 	}
-	lost, wrong := 0, 0
-	for i := range want {
-		switch {
-		case got[i] == nil:
-			lost++
-		case !bytes.Equal(got[i], want[i]):
-			wrong++
-		}
-	}
+	lost, wrong := compare(got, want)
 	fmt.Printf("%d jobs, %d outcomes recorded: %d results equal to the run on one machine, %d wrong, %d lost, %d dead letters\n",
 		c.jobs+c.poison, b.Outcomes, c.jobs-lost-wrong, wrong, lost, len(letters))
 	slices.SortFunc(letters, func(a, b schednats.DeadLetter) int { return bytes.Compare([]byte(a.ID), []byte(b.ID)) })
@@ -187,4 +179,17 @@ func prove(ctx context.Context, c *config, q *schednats.Queue[tile, []byte], got
 	}
 	fmt.Println("picture:", c.out)
 	return nil
+}
+
+// compare counts the tiles of want that got does not have, and those that differ.
+func compare(got, want [][]byte) (lost, wrong int) {
+	for i := range want {
+		switch {
+		case got[i] == nil:
+			lost++
+		case !bytes.Equal(got[i], want[i]):
+			wrong++
+		}
+	}
+	return lost, wrong
 }

@@ -11,15 +11,21 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/url"
 	"os"
 	"os/signal"
 	"runtime"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
+
+// urlEnv names the variable that stands for -url. Children get theirs in it, because the
+// arguments of a process, unlike its environment, are readable by every user of the machine.
+const urlEnv = "HEDDLE_CLUSTER_URL"
 
 // A config is what the flags say. The supervisor passes its own on to its children.
 type config struct {
@@ -37,12 +43,15 @@ type config struct {
 
 	role, queue, store string
 	port               int
+	name, routes       string // of a server in a cluster
+	clusterPort        int
 }
 
 func parse(args []string) (*config, error) {
 	c := new(config)
 	fs := flag.NewFlagSet("cluster", flag.ContinueOnError)
-	fs.StringVar(&c.url, "url", "", "URLs of an existing server or cluster, with commas; empty: start one here")
+	fs.StringVar(&c.url, "url", os.Getenv(urlEnv),
+		"URLs of an existing server or cluster, with commas; empty: start one here; or in "+urlEnv)
 	fs.StringVar(&c.creds, "creds", "", "file with the credentials for -url")
 	fs.StringVar(&c.ca, "ca", "", "file with the certificate authority of -url; empty: the system's")
 	fs.IntVar(&c.workers, "workers", max(2, runtime.GOMAXPROCS(0)), "worker processes, 1 to 64")
@@ -64,6 +73,9 @@ func parse(args []string) (*config, error) {
 	fs.StringVar(&c.queue, "queue", "", "for the program's own use: the queue's name")
 	fs.StringVar(&c.store, "store", "", "for the program's own use: the server's folder")
 	fs.IntVar(&c.port, "port", -1, "for the program's own use: the server's port")
+	fs.StringVar(&c.name, "name", "", "for -role server: its name in a cluster")
+	fs.StringVar(&c.routes, "routes", "", "for -role server: the cluster's route URLs, with commas")
+	fs.IntVar(&c.clusterPort, "cluster-port", 0, "for -role server: the port for the other servers")
 	if err := fs.Parse(args); err != nil {
 		return nil, err
 	}
@@ -98,7 +110,7 @@ func parse(args []string) (*config, error) {
 // child returns the arguments of a child process in the given role.
 func (c *config) child(role string) []string {
 	return []string{
-		"-role", role, "-queue", c.queue, "-url", c.url, "-creds", c.creds, "-ca", c.ca,
+		"-role", role, "-queue", c.queue, "-creds", c.creds, "-ca", c.ca,
 		"-workers", fmt.Sprint(c.workers), "-jobs", fmt.Sprint(c.jobs), "-tile", fmt.Sprint(c.tile),
 		"-iterations", fmt.Sprint(c.iterations), "-prefetch", fmt.Sprint(c.prefetch),
 		"-replicas", fmt.Sprint(c.replicas), "-poison", fmt.Sprint(c.poison),
@@ -131,7 +143,7 @@ func (c *config) connect(name string) (*nats.Conn, jetstream.JetStream, error) {
 	}
 	nc, err := nats.Connect(c.url, opts...)
 	if err != nil {
-		return nil, nil, fmt.Errorf("connect to %s: %w", c.url, err)
+		return nil, nil, fmt.Errorf("connect to %s: %w", redacted(c.url), err)
 	}
 	js, err := jetstream.New(nc)
 	if err != nil {
@@ -139,6 +151,19 @@ func (c *config) connect(name string) (*nats.Conn, jetstream.JetStream, error) {
 		return nil, nil, err
 	}
 	return nc, js, nil
+}
+
+// redacted returns urls, separated by commas, without passwords.
+func redacted(urls string) string {
+	list := strings.Split(urls, ",")
+	for i, s := range list {
+		if u, err := url.Parse(strings.TrimSpace(s)); err == nil {
+			list[i] = u.Redacted()
+		} else {
+			list[i] = "(not a URL)"
+		}
+	}
+	return strings.Join(list, ",")
 }
 
 // connectPatiently tries to connect until ctx ends, except with wrong credentials.

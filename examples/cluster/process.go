@@ -27,7 +27,7 @@ func start(c *config, role string, line func(string)) (*process, error) {
 		return nil, err
 	}
 	p := &process{cmd: exec.Command(self, c.child(role)...), ended: make(chan struct{})}
-	p.cmd.Env = append(os.Environ(), childEnv+"=1")
+	p.cmd.Env = append(os.Environ(), childEnv+"=1", urlEnv+"="+c.url)
 	p.cmd.Stderr = os.Stderr
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
 		return nil, err

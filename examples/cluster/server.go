@@ -13,9 +13,15 @@ import (
 // serverRole is a NATS server with JetStream on loopback. It prints its URL and runs until ctx or
 // its standard input ends, so that it does not outlive the supervisor.
 func serverRole(ctx context.Context, c *config) error {
-	s, err := server.NewServer(&server.Options{
+	opts := &server.Options{
 		Host: "127.0.0.1", Port: c.port, JetStream: true, StoreDir: c.store, NoSigs: true, NoLog: true,
-	})
+	}
+	if c.routes != "" {
+		opts.ServerName = c.name
+		opts.Cluster = server.ClusterOpts{Name: "heddle", Host: "127.0.0.1", Port: c.clusterPort}
+		opts.Routes = server.RoutesFromStr(c.routes)
+	}
+	s, err := server.NewServer(opts)
 	if err != nil {
 		return fmt.Errorf("server: %w", err)
 	}

@@ -69,7 +69,7 @@ func supervise(ctx context.Context, c *config, out io.Writer) (err error) {
 			err = e
 		}
 	}()
-	s.screen.line("server %s; %d worker processes, %d jobs", c.url, c.workers, c.jobs+c.poison)
+	s.screen.line("server %s; %d worker processes, %d jobs", redacted(c.url), c.workers, c.jobs+c.poison)
 	if s.coord, err = start(c, "coordinator", s.said); err != nil {
 		return err
 	}
@@ -90,6 +90,7 @@ func supervise(ctx context.Context, c *config, out io.Writer) (err error) {
 	return s.finish(time.Since(begin))
 }
 
+// startServer starts the server and waits until it can be used.
 func (s *supervisor) startServer() error {
 	ready := make(chan string, 1)
 	p, err := start(s.c, "server", func(line string) {
