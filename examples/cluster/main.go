@@ -116,6 +116,7 @@ func (c *config) child(role string) []string {
 		"-replicas", fmt.Sprint(c.replicas), "-poison", fmt.Sprint(c.poison),
 		"-ackwait", c.ackWait.String(), "-deadline", c.deadline.String(), "-out", c.out,
 		"-max-bytes", fmt.Sprint(c.maxBytes), "-store", c.store, "-port", fmt.Sprint(c.port),
+		"-name", c.name, "-routes", c.routes, "-cluster-port", fmt.Sprint(c.clusterPort),
 	}
 }
 

@@ -15,7 +15,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -36,7 +35,7 @@ func TestMain(m *testing.M) {
 }
 
 // limit bounds every wait: a run that hangs fails.
-const limit = 5 * time.Minute
+const limit = 3 * time.Minute
 
 func config1(t *testing.T, args ...string) *config {
 	t.Helper()
@@ -180,9 +179,9 @@ func certificate(t *testing.T) (tls.Certificate, string) {
 // The leader of the job stream is killed in the middle of a run on three servers that keep every
 // message three times.
 func TestLeaderKilled(t *testing.T) {
+	jobs := 6000
 	if testing.Short() {
-		t.Log("the run on three servers is part of the long form")
-		return
+		jobs = 1500
 	}
 	const n = 3
 	var ports, names, urls, routes []string
@@ -228,13 +227,12 @@ func TestLeaderKilled(t *testing.T) {
 		return err
 	}))
 
-	const jobs = 6000
 	killed := make(chan string, 1)
 	go func() {
 		var leader string
 		_ = retry(ctx, func() error {
 			for stream := range js.ListStreams(ctx).Info() {
-				if !strings.HasSuffix(stream.Config.Name, "_DONE") || stream.State.Msgs < jobs/3 {
+				if !strings.HasSuffix(stream.Config.Name, "_DONE") || stream.State.Msgs < uint64(jobs/3) {
 					continue
 				}
 				i, err := js.Stream(ctx, strings.TrimSuffix(stream.Config.Name, "_DONE")+"_JOBS")
@@ -273,5 +271,4 @@ func TestScreen(t *testing.T) {
 	s.progress("de")
 	s.line("end")
 	require.Equal(t, "abc\r   \rde\r  \rend\n", b.String())
-	require.Regexp(t, regexp.MustCompile(`end\n$`), b.String())
 }

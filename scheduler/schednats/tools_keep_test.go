@@ -1,3 +1,0 @@
-package schednats_test
-
-import _ "github.com/nats-io/nats-server/v2/server"
