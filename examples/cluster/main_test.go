@@ -47,8 +47,10 @@ func config1(t *testing.T, args ...string) *config {
 // supervised runs the program and returns what it printed.
 func supervised(t *testing.T, args ...string) (string, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	// Without a deadline each request to the server has one of its own.
+	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	defer time.AfterFunc(limit, cancel).Stop()
 	var out bytes.Buffer
 	err := supervise(ctx, config1(t, args...), &out)
 	t.Log(out.String())
@@ -223,6 +225,8 @@ func TestLeaderKilled(t *testing.T) {
 	defer cancel()
 	// JetStream is usable when the servers have elected a leader.
 	require.NoError(t, retry(ctx, func() error {
+		ctx, cancel := context.WithTimeout(ctx, 2*time.Second) // without a leader there is no answer
+		defer cancel()
 		_, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: "PROBE", Subjects: []string{"probe"}, Replicas: n})
 		return err
 	}))

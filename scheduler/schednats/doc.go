@@ -32,7 +32,9 @@
 //     is delivered again, and both executions may run to the end. The effects of a handler other
 //     than its result happen once for each execution, so they must be idempotent.
 //   - Any order of jobs. Job.Priority orders the jobs that a process holds, not the backlog.
-//   - That a job submitted again counts as the same after its outcome has been deleted.
+//   - That a job submitted a second time is not executed. The server knows the IDs of the last
+//     Config.Duplicates, but after a restart only those of jobs that are not done. The second
+//     outcome is refused all the same.
 //   - Anything that the server itself does not keep: a server that is not replicated loses what
 //     was written in the seconds before its machine lost power.
 //

@@ -87,6 +87,10 @@ func checkToken(what, s string) error {
 // A Queue holds jobs with values of type J until their results of type R are recorded. Make one
 // with [Create] or [Bind]. Its methods block the calling goroutine: a task calls them in
 // [task.Ctx.Blocking]. They may be called by several goroutines at the same time.
+//
+// Make the JetStream context with jetstream.WithPublishAsyncTimeout, of 10 s for example. Otherwise
+// messages that no server has answered, because a cluster's leader died, count against its
+// bound for messages under way for ever.
 type Queue[J, R any] struct {
 	name    string
 	codec   Codec

@@ -140,7 +140,7 @@ func TestJobTravels(t *testing.T) {
 
 func TestManyJobs(t *testing.T) {
 	f := start(t, schednats.Config{})
-	const n = 3000
+	const n = 1000
 	jobs := make([]job, n)
 	for i := range jobs {
 		jobs[i] = job{ID: itoa(i), Value: i}

@@ -47,7 +47,7 @@ const submitChunk = 1024
 // failed, and returns the first error. Then some of the jobs may have been stored. The caller
 // submits all of them again, because the server ignores a job that it has seen in the last
 // Config.Duplicates. Submit fails if ctx ends, if a job is wrong or larger than the server's
-// max_payload, if the stream is full, or if the server does not answer.
+// max_payload, if the stream is full, or if the server does not answer within 10 seconds.
 func (q *Queue[J, R]) Submit(ctx context.Context, jobs ...Job[J]) error {
 	for len(jobs) > 0 {
 		n := min(len(jobs), submitChunk)
@@ -70,6 +70,8 @@ func (q *Queue[J, R]) submit(ctx context.Context, jobs []Job[J]) error {
 		}
 		futures = append(futures, f)
 	}
+	limit := time.NewTimer(confirmWait)
+	defer limit.Stop()
 	for i, f := range futures {
 		select {
 		case <-f.Ok():
@@ -77,6 +79,11 @@ func (q *Queue[J, R]) submit(ctx context.Context, jobs []Job[J]) error {
 			if first == nil {
 				first = fmt.Errorf("schednats: submit job %.300q: %w", jobs[i].ID, err)
 			}
+		case <-limit.C:
+			if first == nil {
+				first = fmt.Errorf("schednats: submit job %.300q: no answer: %w", jobs[i].ID, nats.ErrTimeout)
+			}
+			return first
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
