@@ -45,6 +45,8 @@ type config struct {
 	port               int
 	name, routes       string // of a server in a cluster
 	clusterPort        int
+
+	further []func() error // events of a test, beside those of the flags
 }
 
 func parse(args []string) (*config, error) {

@@ -47,12 +47,17 @@ func config1(t *testing.T, args ...string) *config {
 // supervised runs the program and returns what it printed.
 func supervised(t *testing.T, args ...string) (string, error) {
 	t.Helper()
+	return supervisedConfig(t, config1(t, args...))
+}
+
+func supervisedConfig(t *testing.T, c *config) (string, error) {
+	t.Helper()
 	// Without a deadline each request to the server has one of its own.
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	defer time.AfterFunc(limit, cancel).Stop()
 	var out bytes.Buffer
-	err := supervise(ctx, config1(t, args...), &out)
+	err := supervise(ctx, c, &out)
 	t.Log(out.String())
 	return out.String(), err
 }
@@ -183,7 +188,7 @@ func certificate(t *testing.T) (tls.Certificate, string) {
 func TestLeaderKilled(t *testing.T) {
 	jobs := 6000
 	if testing.Short() {
-		jobs = 1500
+		jobs = 2000
 	}
 	const n = 3
 	var ports, names, urls, routes []string
@@ -231,33 +236,24 @@ func TestLeaderKilled(t *testing.T) {
 		return err
 	}))
 
-	killed := make(chan string, 1)
-	go func() {
-		var leader string
-		_ = retry(ctx, func() error {
-			for stream := range js.ListStreams(ctx).Info() {
-				if !strings.HasSuffix(stream.Config.Name, "_DONE") || stream.State.Msgs < uint64(jobs/3) {
-					continue
-				}
-				i, err := js.Stream(ctx, strings.TrimSuffix(stream.Config.Name, "_DONE")+"_JOBS")
-				if err != nil {
-					return err
-				}
-				leader = i.CachedInfo().Cluster.Leader
-				if p := servers[leader]; p != nil {
-					p.kill()
-					return nil
-				}
-			}
-			return fmt.Errorf("too early")
-		})
-		killed <- leader
-	}()
-	out, err := supervised(t, "-url", c.url, "-replicas", strconv.Itoa(n), "-jobs", strconv.Itoa(jobs), "-tile", "4", "-workers", "2")
+	c = config1(t, "-url", c.url, "-replicas", strconv.Itoa(n), "-jobs", strconv.Itoa(jobs), "-workers", "2")
+	killed := ""
+	c.further = append(c.further, func() error {
+		stream, err := js.Stream(ctx, c.queue+"_JOBS")
+		if err != nil {
+			return err
+		}
+		killed = stream.CachedInfo().Cluster.Leader
+		if servers[killed] == nil {
+			return fmt.Errorf("the leader is %q", killed)
+		}
+		servers[killed].kill()
+		return nil
+	})
+	out, err := supervisedConfig(t, c)
 	require.NoError(t, err)
 	requireProof(t, out, jobs, 1)
-	cancel()
-	require.NotEmpty(t, <-killed, "no leader was killed")
+	require.NotEmpty(t, killed)
 }
 
 // A worker's line on a terminal is written over; in a file each line stands.

@@ -163,6 +163,7 @@ func (s *supervisor) plan() []event {
 	if s.c.restartCoordinator {
 		do = append(do, s.restartCoordinator)
 	}
+	do = append(do, s.c.further...)
 	rand.Shuffle(len(do), func(i, j int) { do[i], do[j] = do[j], do[i] })
 	events := make([]event, len(do))
 	for i, f := range do {
