@@ -30,7 +30,8 @@ func (c *config) queueConfig() schednats.Config {
 }
 
 // coordinatorRole submits the jobs, collects the outcomes, and proves them. It keeps nothing on
-// disk: started again, it submits all jobs again, and the server ignores those that it knows.
+// disk: started again, it submits all jobs without an outcome, and the server ignores those that it
+// knows.
 func coordinatorRole(ctx context.Context, c *config) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -70,6 +71,13 @@ func coordinatorRole(ctx context.Context, c *config) error {
 }
 
 func submitAll(ctx context.Context, c *config, q *schednats.Queue[tile, []byte]) error {
+	var done map[string]bool
+	if err := retry(ctx, func() (err error) {
+		done, err = q.Recorded(ctx, batch)
+		return err
+	}); err != nil {
+		return err
+	}
 	var deadline time.Time
 	if c.deadline > 0 {
 		deadline = time.Now().Add(c.deadline)
@@ -89,9 +97,14 @@ func submitAll(ctx context.Context, c *config, q *schednats.Queue[tile, []byte])
 		return err
 	}
 	for i := range c.poison {
-		jobs = append(jobs, schednats.Job[tile]{Batch: batch, ID: fmt.Sprintf("poison-%d", i), Value: tile{Poison: true}})
+		if id := fmt.Sprintf("poison-%d", i); !done[id] {
+			jobs = append(jobs, schednats.Job[tile]{Batch: batch, ID: id, Value: tile{Poison: true}})
+		}
 	}
 	for i := range c.jobs {
+		if done[tileID(i)] {
+			continue
+		}
 		j := schednats.Job[tile]{Batch: batch, ID: tileID(i), Value: c.tileOf(i), Deadline: deadline}
 		if i%16 == 0 {
 			j.Priority = task.High

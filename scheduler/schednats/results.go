@@ -59,6 +59,23 @@ func (q *Queue[J, R]) Results(ctx context.Context, batch string) iter.Seq2[Outco
 	}
 }
 
+// Recorded returns the IDs of the batch's jobs that have an outcome now. A submitter that starts
+// again leaves these jobs out, so that they are not executed a second time.
+func (q *Queue[J, R]) Recorded(ctx context.Context, batch string) (map[string]bool, error) {
+	if err := checkToken("batch", batch); err != nil {
+		return nil, err
+	}
+	info, err := q.done.Info(ctx, jetstream.WithSubjectFilter(q.doneSubject(batch, "*")))
+	if err != nil {
+		return nil, fmt.Errorf("schednats: recorded outcomes of batch %s: %w", batch, err)
+	}
+	ids := make(map[string]bool, len(info.State.Subjects))
+	for subject := range info.State.Subjects {
+		ids[subject[strings.LastIndexByte(subject, '.')+1:]] = true
+	}
+	return ids, nil
+}
+
 func (q *Queue[J, R]) follow(ctx context.Context, stream, filter string) (jetstream.MessagesContext, error) {
 	cons, err := q.js.OrderedConsumer(ctx, stream, jetstream.OrderedConsumerConfig{FilterSubjects: []string{filter}})
 	if err != nil {

@@ -164,6 +164,13 @@ func TestManyJobs(t *testing.T) {
 	for _, j := range jobs {
 		require.Equal(t, itoa(j.Value), all[j.ID].Value)
 	}
+	ids, err := f.q.Recorded(f.ctx, "b")
+	require.NoError(t, err)
+	require.Len(t, ids, n)
+	require.True(t, ids[jobs[n-1].ID])
+	none, err := f.q.Recorded(f.ctx, "another")
+	require.NoError(t, err)
+	require.Empty(t, none)
 	require.NoError(t, stop())
 	require.EqualValues(t, n, calls.Load())
 	require.LessOrEqual(t, most.Load(), int64(16))
