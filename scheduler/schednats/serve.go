@@ -530,7 +530,11 @@ func (s *server[J, R]) drain() map[*held]struct{} {
 			s.release(h)
 		}
 	}
-	limit := time.NewTimer(s.opts.DrainTimeout)
+	wait := s.opts.DrainTimeout
+	if s.q.js.Conn().IsClosed() {
+		wait = 0 // nothing can be recorded any more
+	}
+	limit := time.NewTimer(wait)
 	defer limit.Stop()
 	for {
 		s.mu.Lock()

@@ -38,6 +38,7 @@ type fixture struct {
 }
 
 func start(t *testing.T, cfg schednats.Config, change ...func(*server.Options)) *fixture {
+	t.Parallel()
 	opts := &server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true}
 	for _, f := range change {
 		f(opts)
@@ -214,6 +215,45 @@ func TestDeadLetters(t *testing.T) {
 		delivery[l.ID] = l.Header.Get("Heddle-Delivery") + " " + string(l.Data) + " " + l.Subject
 	}
 	require.Equal(t, map[string]string{"never": "3 2 q.jobs.b.never", "panics": "3 3 q.jobs.b.panics", "at-once": "1 4 q.jobs.b.at-once"}, delivery)
+}
+
+// A job whose processes died with it becomes a dead letter without being run once more.
+func TestDeliveredTooOften(t *testing.T) {
+	f := start(t, schednats.Config{})
+	f.submit(job{ID: "x"})
+	cons, err := f.js.Consumer(f.ctx, "q_JOBS", "workers")
+	require.NoError(t, err)
+	for range 2 {
+		m, err := cons.Next(jetstream.FetchMaxWait(limit))
+		require.NoError(t, err)
+		require.NoError(t, m.Nak())
+	}
+	stop := f.serve(schednats.Options{MaxDeliver: 2}, func(*task.Ctx, job) (string, error) { return "ok", nil })
+	require.ErrorContains(t, f.outcomes(1)["x"].Err, "delivered 2 times without an outcome")
+	require.NoError(t, stop())
+	require.Zero(t, f.n.Executed.Load())
+}
+
+// Jobs that run when the connection is closed for good are cancelled, and Serve does not wait for
+// what cannot be recorded.
+func TestConnectionClosedWhileRunning(t *testing.T) {
+	f := start(t, schednats.Config{})
+	f.submit(job{ID: "x"})
+	begun := make(chan struct{}, 1)
+	sched, err := scheduler.New(scheduler.WithWorkers(1))
+	require.NoError(t, err)
+	defer sched.Close()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- f.q.Serve(f.ctx, sched, func(c *task.Ctx, _ job) (string, error) {
+			begun <- struct{}{}
+			<-c.Done()
+			return "", c.Cause()
+		}, schednats.Options{Prefetch: 2, DrainTimeout: time.Hour, OnError: func(error) {}})
+	}()
+	<-begun
+	f.nc.Close()
+	require.ErrorIs(t, <-ended, nats.ErrConnectionClosed)
 }
 
 func TestGarbage(t *testing.T) {
