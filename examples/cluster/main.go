@@ -46,7 +46,7 @@ type config struct {
 	name, routes       string // of a server in a cluster
 	clusterPort        int
 
-	further []func() error // events of a test, beside those of the flags
+	further []func(s *supervisor) error // events of a test, beside those of the flags
 }
 
 func parse(args []string) (*config, error) {

@@ -84,6 +84,30 @@ func TestChaos(t *testing.T) {
 	}
 }
 
+// A worker that gets SIGTERM finishes what has begun, hands back the rest, and exits with 0.
+func TestWorkerDrains(t *testing.T) {
+	const jobs = 2000
+	c := config1(t, "-jobs", strconv.Itoa(jobs), "-workers", "2")
+	var drained error
+	c.further = append(c.further, func(s *supervisor) error {
+		w := s.present()[0]
+		drained = w.stop()
+		s.mu.Lock()
+		s.workers = s.workers[1:]
+		handedBack := w.last.Held
+		s.mu.Unlock()
+		if handedBack != 0 {
+			return fmt.Errorf("the worker ended with %d jobs", handedBack)
+		}
+		return s.startWorker()
+	})
+	out, err := supervisedConfig(t, c)
+	require.NoError(t, err)
+	require.NoError(t, drained)
+	requireProof(t, out, jobs, 1)
+	require.Contains(t, out, " 0 second ones refused")
+}
+
 // The picture in the file is the one that is proved.
 func TestPicture(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "m.png")
@@ -238,7 +262,7 @@ func TestLeaderKilled(t *testing.T) {
 
 	c = config1(t, "-url", c.url, "-replicas", strconv.Itoa(n), "-jobs", strconv.Itoa(jobs), "-workers", "2")
 	killed := ""
-	c.further = append(c.further, func() error {
+	c.further = append(c.further, func(*supervisor) error {
 		stream, err := js.Stream(ctx, c.queue+"_JOBS")
 		if err != nil {
 			return err

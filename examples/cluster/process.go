@@ -60,9 +60,8 @@ func (p *process) kill() {
 	<-p.ended
 }
 
-// stop asks the process to end and waits for that.
+// stop sends SIGTERM and waits for the process's end.
 func (p *process) stop() error {
-	p.signal(syscall.SIGCONT)
 	p.signal(syscall.SIGTERM)
 	<-p.ended
 	return p.err

@@ -163,7 +163,9 @@ func (s *supervisor) plan() []event {
 	if s.c.restartCoordinator {
 		do = append(do, s.restartCoordinator)
 	}
-	do = append(do, s.c.further...)
+	for _, f := range s.c.further {
+		do = append(do, func() error { return f(s) })
+	}
 	rand.Shuffle(len(do), func(i, j int) { do[i], do[j] = do[j], do[i] })
 	events := make([]event, len(do))
 	for i, f := range do {
@@ -299,17 +301,19 @@ func (s *supervisor) restartCoordinator() error {
 	return nil
 }
 
-// stopWorkers drains the workers.
+// stopWorkers drains the workers. It closes their standard input, because SIGTERM would kill a
+// worker that has just been started.
 func (s *supervisor) stopWorkers() error {
 	s.thaws.Wait()
 	var errs []error
 	ws := s.present()
 	for _, w := range ws {
-		w.signal(syscall.SIGTERM)
+		_ = w.stdin.Close()
 	}
 	for _, w := range ws {
-		if err := w.stop(); err != nil {
-			errs = append(errs, fmt.Errorf("worker %d: %w", w.pid(), err))
+		<-w.ended
+		if w.err != nil {
+			errs = append(errs, fmt.Errorf("worker %d: %w", w.pid(), w.err))
 		}
 		s.leave(w)
 	}
