@@ -87,7 +87,7 @@ func TestChaos(t *testing.T) {
 // A worker that gets SIGTERM finishes what has begun, hands back the rest, and exits with 0.
 func TestWorkerDrains(t *testing.T) {
 	const jobs = 2000
-	c := config1(t, "-jobs", strconv.Itoa(jobs), "-workers", "2")
+	c := config1(t, "-jobs", strconv.Itoa(jobs), "-workers", "2", "-ackwait", "1m") // no second delivery by a slow machine
 	var drained error
 	c.further = append(c.further, func(s *supervisor) error {
 		w := s.present()[0]

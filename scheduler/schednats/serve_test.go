@@ -354,7 +354,7 @@ func TestSecondOutcomeRefused(t *testing.T) {
 // A job that runs for longer than AckWait is not delivered again: its handler ends only after the
 // server has got several signs of life.
 func TestLongJob(t *testing.T) {
-	f := start(t, schednats.Config{AckWait: 3 * time.Second})
+	f := start(t, schednats.Config{AckWait: 6 * time.Second})
 	signs := make(chan *nats.Msg, 1000)
 	sub, err := f.nc.ChanSubscribe("$JS.ACK.>", signs)
 	require.NoError(t, err)
