@@ -154,13 +154,18 @@ func prove(ctx context.Context, c *config, q *schednats.Queue[tile, []byte], got
 	var b schednats.Backlog
 	var letters []schednats.DeadLetter
 	if err := retry(ctx, func() (err error) {
-		// A dead letter is copied right after its outcome was recorded.
-		if b, err = q.Backlog(ctx); err == nil && int(b.Dead) < len(dead) {
-			err = fmt.Errorf("%d dead letters for %d dead jobs", b.Dead, len(dead))
+		// A dead letter is copied right after its outcome was recorded. In a cluster the server that
+		// yielded the last outcome may be ahead of the one that counts them.
+		b, err = q.Backlog(ctx)
+		switch {
+		case err != nil:
+			return err
+		case int(b.Outcomes) < c.jobs+c.poison:
+			return fmt.Errorf("%d outcomes of %d are counted", b.Outcomes, c.jobs+c.poison)
+		case int(b.Dead) < len(dead):
+			return fmt.Errorf("%d dead letters of %d are counted", b.Dead, len(dead))
 		}
-		if err == nil {
-			letters, err = q.DeadLetters(ctx)
-		}
+		letters, err = q.DeadLetters(ctx)
 		return err
 	}); err != nil {
 		return err

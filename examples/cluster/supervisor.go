@@ -63,7 +63,8 @@ func supervise(ctx context.Context, c *config, out io.Writer) (err error) {
 		return err
 	}
 	defer func() {
-		clean, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		// An election, if a leader has just died, takes up to ten seconds.
+		clean, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if e := s.queue.Delete(clean); err == nil {
 			err = e

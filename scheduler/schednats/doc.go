@@ -22,7 +22,8 @@
 //
 //   - A job that Submit has accepted is executed at least once, or is dropped by Drop, or becomes a
 //     dead letter.
-//   - At most one outcome is recorded for a job: the first. Serve counts later ones and refuses them.
+//   - At most one outcome is recorded for a job: the first. Serve counts later ones and refuses
+//     them.
 //   - Serve holds at most Options.Prefetch jobs, queued, running or waiting to be recorded.
 //   - The job and result streams refuse new messages when they are full. They never drop old ones.
 //

@@ -63,7 +63,8 @@ func (cfg *Config) check() error {
 	case cfg.MaxBytes < 0:
 		return fmt.Errorf("schednats: Config.MaxBytes is %d, want at least 0", cfg.MaxBytes)
 	case cfg.Duplicates < least:
-		return fmt.Errorf("schednats: Config.Duplicates is %v, want at least %v", cfg.Duplicates, least)
+		return fmt.Errorf("schednats: Config.Duplicates is %v, want at least %v",
+			cfg.Duplicates, least)
 	}
 	return nil
 }
@@ -76,17 +77,22 @@ func checkToken(what, s string) error {
 	ok := s != "" && len(s) <= maxToken
 	for i := 0; i < len(s) && ok; i++ {
 		c := s[i]
-		ok = 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_'
+		ok = 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
+			c == '-' || c == '_'
 	}
 	if ok {
 		return nil
 	}
-	return fmt.Errorf("schednats: %s is %.300q, want 1 to %d letters, digits, '-' and '_'", what, s, maxToken)
+	return fmt.Errorf("schednats: %s is %.300q, want 1 to %d letters, digits, '-' and '_'",
+		what, s, maxToken)
 }
 
 // A Queue holds jobs with values of type J until their results of type R are recorded. Make one
 // with [Create] or [Bind]. Its methods block the calling goroutine: a task calls them in
 // [task.Ctx.Blocking]. They may be called by several goroutines at the same time.
+//
+// A request that the server does not answer, because it is away or its cluster has no leader, is
+// sent again until the method's context ends, or for 30 seconds if that has no deadline.
 //
 // Make the JetStream context with jetstream.WithPublishAsyncTimeout, of 10 s for example. Otherwise
 // messages that no server has answered, because a cluster's leader died, count against its
@@ -121,7 +127,9 @@ func (q *Queue[J, R]) dropSubject() string { return q.name + ".drop" }
 
 // Create makes the streams of the queue cfg.Name, or changes existing ones to what cfg says, and
 // returns the queue. It fails if cfg is wrong, if ctx ends, or with the server's error.
-func Create[J, R any](ctx context.Context, js jetstream.JetStream, cfg Config) (*Queue[J, R], error) {
+func Create[J, R any](
+	ctx context.Context, js jetstream.JetStream, cfg Config,
+) (*Queue[J, R], error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
@@ -141,7 +149,10 @@ func Create[J, R any](ctx context.Context, js jetstream.JetStream, cfg Config) (
 		if cfg.MaxBytes > 0 {
 			sc.MaxBytes = cfg.MaxBytes
 		}
-		if _, err := js.CreateOrUpdateStream(ctx, sc); err != nil {
+		if err := ask(ctx, func(ctx context.Context) error {
+			_, err := js.CreateOrUpdateStream(ctx, sc)
+			return err
+		}); err != nil {
 			return fmt.Errorf("schednats: create stream %s: %w", name, err)
 		}
 		return nil
@@ -156,12 +167,15 @@ func Create[J, R any](ctx context.Context, js jetstream.JetStream, cfg Config) (
 	if err != nil {
 		return nil, err
 	}
-	if _, err = js.CreateOrUpdateConsumer(ctx, jobStream(cfg.Name), jetstream.ConsumerConfig{
-		Durable:       workers,
-		AckPolicy:     jetstream.AckExplicitPolicy,
-		AckWait:       cfg.AckWait,
-		MaxAckPending: cfg.MaxAckPending,
-		MaxDeliver:    -1, // Serve counts, because it also has to record the dead letter
+	if err := ask(ctx, func(ctx context.Context) error {
+		_, err := js.CreateOrUpdateConsumer(ctx, jobStream(cfg.Name), jetstream.ConsumerConfig{
+			Durable:       workers,
+			AckPolicy:     jetstream.AckExplicitPolicy,
+			AckWait:       cfg.AckWait,
+			MaxAckPending: cfg.MaxAckPending,
+			MaxDeliver:    -1, // Serve counts, because it also has to record the dead letter
+		})
+		return err
 	}); err != nil {
 		return nil, fmt.Errorf("schednats: create consumer of %s: %w", jobStream(cfg.Name), err)
 	}
@@ -170,12 +184,16 @@ func Create[J, R any](ctx context.Context, js jetstream.JetStream, cfg Config) (
 
 // Bind returns the queue name that Create has made, with the codec [JSON]. It fails if the queue
 // does not exist, if ctx ends, or with the server's error.
-func Bind[J, R any](ctx context.Context, js jetstream.JetStream, name string) (*Queue[J, R], error) {
+func Bind[J, R any](
+	ctx context.Context, js jetstream.JetStream, name string,
+) (*Queue[J, R], error) {
 	return BindCodec[J, R](ctx, js, name, nil)
 }
 
 // BindCodec is Bind with another codec. If codec is nil, it is [JSON].
-func BindCodec[J, R any](ctx context.Context, js jetstream.JetStream, name string, codec Codec) (*Queue[J, R], error) {
+func BindCodec[J, R any](
+	ctx context.Context, js jetstream.JetStream, name string, codec Codec,
+) (*Queue[J, R], error) {
 	if err := checkToken("name", name); err != nil {
 		return nil, err
 	}
@@ -187,13 +205,17 @@ func BindCodec[J, R any](ctx context.Context, js jetstream.JetStream, name strin
 		name string
 		to   *jetstream.Stream
 	}{{jobStream(name), &q.jobs}, {doneStream(name), &q.done}, {deadStream(name), &q.dead}} {
-		var err error
-		if *s.to, err = js.Stream(ctx, s.name); err != nil {
+		if err := ask(ctx, func(ctx context.Context) (err error) {
+			*s.to, err = js.Stream(ctx, s.name)
+			return err
+		}); err != nil {
 			return nil, fmt.Errorf("schednats: stream %s: %w", s.name, err)
 		}
 	}
-	var err error
-	if q.cons, err = js.Consumer(ctx, jobStream(name), workers); err != nil {
+	if err := ask(ctx, func(ctx context.Context) (err error) {
+		q.cons, err = js.Consumer(ctx, jobStream(name), workers)
+		return err
+	}); err != nil {
 		return nil, fmt.Errorf("schednats: consumer of %s: %w", jobStream(name), err)
 	}
 	q.ackWait = q.cons.CachedInfo().Config.AckWait
@@ -221,44 +243,60 @@ type Backlog struct {
 
 // Backlog asks the server what the queue holds.
 func (q *Queue[J, R]) Backlog(ctx context.Context) (Backlog, error) {
-	ci, err := q.js.Consumer(ctx, jobStream(q.name), workers)
-	if err != nil {
+	var (
+		cons       *jetstream.ConsumerInfo
+		done, dead *jetstream.StreamInfo
+	)
+	if err := ask(ctx, func(ctx context.Context) (err error) {
+		if cons, err = q.cons.Info(ctx); err != nil {
+			return err
+		}
+		if done, err = q.done.Info(ctx); err != nil {
+			return err
+		}
+		dead, err = q.dead.Info(ctx)
+		return err
+	}); err != nil {
 		return Backlog{}, fmt.Errorf("schednats: backlog: %w", err)
 	}
-	done, err := q.js.Stream(ctx, doneStream(q.name))
-	if err != nil {
-		return Backlog{}, fmt.Errorf("schednats: backlog: %w", err)
-	}
-	dead, err := q.js.Stream(ctx, deadStream(q.name))
-	if err != nil {
-		return Backlog{}, fmt.Errorf("schednats: backlog: %w", err)
-	}
-	i := ci.CachedInfo()
 	return Backlog{
-		Waiting:     i.NumPending,
-		InFlight:    i.NumAckPending,
-		Redelivered: i.NumRedelivered,
-		Outcomes:    done.CachedInfo().State.Msgs,
-		Dead:        dead.CachedInfo().State.Msgs,
+		Waiting:     cons.NumPending,
+		InFlight:    cons.NumAckPending,
+		Redelivered: cons.NumRedelivered,
+		Outcomes:    done.State.Msgs,
+		Dead:        dead.State.Msgs,
 	}, nil
 }
 
 // Delete deletes the queue with its jobs, outcomes and dead letters. Processes that serve it get
-// errors from then on.
+// errors from then on. A queue that is deleted already is no error.
 func (q *Queue[J, R]) Delete(ctx context.Context) error {
 	var errs []error
 	for _, name := range []string{jobStream(q.name), doneStream(q.name), deadStream(q.name)} {
-		if err := q.js.DeleteStream(ctx, name); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+		err := ask(ctx, func(ctx context.Context) error {
+			if err := q.js.DeleteStream(ctx, name); !errors.Is(err, jetstream.ErrStreamNotFound) {
+				return err
+			}
+			return nil
+		})
+		if err != nil {
 			errs = append(errs, fmt.Errorf("schednats: delete stream %s: %w", name, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// refused reports whether the server refused a message because its subject already has one. A
-// replicated stream has an error code of its own for that.
+// refused reports whether the server refused a message because its subject already has one that is
+// stored for good.
 func refused(err error) bool {
 	var e *jetstream.APIError
-	return errors.As(err, &e) && (e.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence ||
-		e.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant)
+	return errors.As(err, &e) && e.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence
+}
+
+// undecided reports whether the server refused a message because another one on the subject is on
+// its way to the other servers of a cluster. That one is lost if its leader dies before a majority
+// has it. So a job with this answer is not done yet.
+func undecided(err error) bool {
+	var e *jetstream.APIError
+	return errors.As(err, &e) && e.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant
 }

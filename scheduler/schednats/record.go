@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -20,8 +21,8 @@ const (
 	maxReason = 1024
 )
 
-// record takes finished jobs, records their outcomes and settles them, until stop is closed. It
-// tries again, with a back-off, what the server has not taken.
+// record takes finished jobs, records their outcomes and settles them, until life ends. It tries
+// again, with a back-off, what the server has not taken.
 func (s *server[J, R]) record() {
 	var pending []*held
 	fails := 0
@@ -30,7 +31,7 @@ func (s *server[J, R]) record() {
 			select {
 			case h := <-s.done:
 				pending = append(pending, h)
-			case <-s.stop:
+			case <-s.life.Done():
 				return
 			}
 		}
@@ -50,10 +51,8 @@ func (s *server[J, R]) record() {
 		}
 		fails++
 		s.opts.OnError(fmt.Errorf("schednats: record %d outcomes: %w", len(pending), err))
-		select {
-		case <-s.stop:
+		if pause(s.life, doubled(50*time.Millisecond, 2*time.Second, fails)) != nil {
 			return
-		case <-time.After(doubled(50*time.Millisecond, 2*time.Second, fails)):
 		}
 	}
 }
@@ -62,11 +61,15 @@ func (s *server[J, R]) record() {
 // tried again, and an error of one of them.
 func (s *server[J, R]) recordAll(hs []*held) (again []*held, err error) {
 	futures := make([]jetstream.PubAckFuture, len(hs))
+	publish := func(h *held) (jetstream.PubAckFuture, error) {
+		return s.q.js.PublishMsgAsync(s.outcome(h), jetstream.WithExpectLastSequencePerSubject(0),
+			jetstream.WithStallWait(confirmWait))
+	}
 	for i, h := range hs {
-		f, e := s.q.js.PublishMsgAsync(s.outcome(h), jetstream.WithExpectLastSequencePerSubject(0))
+		f, e := publish(h)
 		if errors.Is(e, nats.ErrMaxPayload) && h.reason == nil {
 			h.reason, h.data = fmt.Errorf("result of %d bytes: %w", len(h.data), e), nil
-			f, e = s.q.js.PublishMsgAsync(s.outcome(h), jetstream.WithExpectLastSequencePerSubject(0))
+			f, e = publish(h)
 		}
 		if e != nil {
 			again, err = append(again, h), e
@@ -96,18 +99,27 @@ func (s *server[J, R]) recordAll(hs []*held) (again []*held, err error) {
 			case e = <-f.Err():
 			case <-limit.C:
 				late, e = true, nats.ErrTimeout
-			case <-s.stop:
+			case <-s.life.Done():
 				late, e = true, nats.ErrTimeout
 			}
 		}
-		if e == nil || refused(e) {
-			e = s.settle(h, e != nil)
+		second := refused(e) || undecided(e) && s.recorded(h)
+		if e == nil || second {
+			e = s.settle(h, second)
 		}
 		if e != nil {
 			again, err = append(again, h), e
 		}
 	}
 	return again, err
+}
+
+// recorded reports whether an outcome is stored for h for good.
+func (s *server[J, R]) recorded(h *held) bool {
+	ctx, cancel := context.WithTimeout(s.life, askWait)
+	defer cancel()
+	_, err := s.q.done.GetLastMsgForSubject(ctx, s.q.doneSubject(h.batch, h.id))
+	return err == nil
 }
 
 // outcome makes the message that records h's outcome.
@@ -165,7 +177,7 @@ func (s *server[J, R]) settle(h *held, second bool) error {
 
 // copyDead copies h to the dead letters, unless the outcome that is recorded is a result.
 func (s *server[J, R]) copyDead(h *held, second bool) (copied bool, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), confirmWait)
+	ctx, cancel := context.WithTimeout(s.life, confirmWait)
 	defer cancel()
 	if second {
 		last, err := s.q.done.GetLastMsgForSubject(ctx, s.q.doneSubject(h.batch, h.id))
@@ -178,7 +190,7 @@ func (s *server[J, R]) copyDead(h *held, second bool) (copied bool, err error) {
 	}
 	head := nats.Header{}
 	for k, v := range h.msg.Headers() {
-		if len(k) < 5 || k[:5] != "Nats-" { // an expectation of the submitter's is none of this stream
+		if !strings.HasPrefix(k, "Nats-") { // the ID is one of another stream
 			head[k] = v
 		}
 	}
@@ -189,8 +201,11 @@ func (s *server[J, R]) copyDead(h *held, second bool) (copied bool, err error) {
 	once := jetstream.WithExpectLastSequencePerSubject(0)
 	_, err = s.q.js.PublishMsg(ctx, m, once)
 	if errors.Is(err, nats.ErrMaxPayload) {
-		m.Data, m.Header = nil, nats.Header{headerError: head[headerError], headerCut: {fmt.Sprint(len(h.msg.Data()))}}
+		m.Data, m.Header = nil, nats.Header{}
+		m.Header.Set(headerError, head.Get(headerError))
 		m.Header.Set(headerSubject, h.msg.Subject())
+		m.Header.Set(headerDelivery, fmt.Sprint(h.delivery))
+		m.Header.Set(headerCut, fmt.Sprint(len(h.msg.Data())))
 		_, err = s.q.js.PublishMsg(ctx, m, once)
 	}
 	if err != nil && !refused(err) {

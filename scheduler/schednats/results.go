@@ -25,28 +25,21 @@ type Outcome[R any] struct {
 // Results yields the outcomes of a batch, those that are recorded already first, in the order in
 // which they were recorded, and then waits for further ones, without end. The caller leaves the
 // loop when it has what it needs. When ctx ends, Results yields the cause as its last error. It
-// waits through a server's restart. A result that cannot be decoded is yielded with the codec's
-// error as the outcome's Err.
+// waits through a server's restart and through the election of a cluster's leader, and ends with an
+// error if the queue is deleted or the connection is closed. A result that cannot be decoded is
+// yielded with the codec's error as the outcome's Err.
 func (q *Queue[J, R]) Results(ctx context.Context, batch string) iter.Seq2[Outcome[R], error] {
 	return func(yield func(Outcome[R], error) bool) {
-		var none Outcome[R]
 		if err := checkToken("batch", batch); err != nil {
-			yield(none, err)
+			yield(Outcome[R]{}, err)
 			return
 		}
-		msgs, err := q.follow(ctx, doneStream(q.name), q.doneSubject(batch, "*"))
-		if err != nil {
-			yield(none, err)
-			return
-		}
-		defer msgs.Stop()
-		for {
-			m, err := next(ctx, msgs)
+		for m, err := range read(ctx, q.js, doneStream(q.name), q.doneSubject(batch, "*")) {
 			if err != nil {
-				yield(none, err)
+				yield(Outcome[R]{}, err)
 				return
 			}
-			o := Outcome[R]{Batch: batch, ID: m.Subject()[strings.LastIndexByte(m.Subject(), '.')+1:]}
+			o := Outcome[R]{Batch: batch, ID: lastToken(m.Subject())}
 			if text := m.Headers().Get(headerError); text != "" {
 				o.Err = fmt.Errorf("%w: %s", ErrDead, text)
 			} else {
@@ -59,49 +52,27 @@ func (q *Queue[J, R]) Results(ctx context.Context, batch string) iter.Seq2[Outco
 	}
 }
 
+func lastToken(subject string) string { return subject[strings.LastIndexByte(subject, '.')+1:] }
+
 // Recorded returns the IDs of the batch's jobs that have an outcome now. A submitter that starts
 // again leaves these jobs out, so that they are not executed a second time.
 func (q *Queue[J, R]) Recorded(ctx context.Context, batch string) (map[string]bool, error) {
 	if err := checkToken("batch", batch); err != nil {
 		return nil, err
 	}
-	info, err := q.done.Info(ctx, jetstream.WithSubjectFilter(q.doneSubject(batch, "*")))
+	var info *jetstream.StreamInfo
+	err := ask(ctx, func(ctx context.Context) (err error) {
+		info, err = q.done.Info(ctx, jetstream.WithSubjectFilter(q.doneSubject(batch, "*")))
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("schednats: recorded outcomes of batch %s: %w", batch, err)
 	}
 	ids := make(map[string]bool, len(info.State.Subjects))
 	for subject := range info.State.Subjects {
-		ids[subject[strings.LastIndexByte(subject, '.')+1:]] = true
+		ids[lastToken(subject)] = true
 	}
 	return ids, nil
-}
-
-func (q *Queue[J, R]) follow(ctx context.Context, stream, filter string) (jetstream.MessagesContext, error) {
-	cons, err := q.js.OrderedConsumer(ctx, stream, jetstream.OrderedConsumerConfig{FilterSubjects: []string{filter}})
-	if err != nil {
-		return nil, fmt.Errorf("schednats: read %s: %w", stream, err)
-	}
-	msgs, err := cons.Messages()
-	if err != nil {
-		return nil, fmt.Errorf("schednats: read %s: %w", stream, err)
-	}
-	return msgs, nil
-}
-
-// next waits through errors that the ordered consumer recovers from by itself.
-func next(ctx context.Context, msgs jetstream.MessagesContext) (jetstream.Msg, error) {
-	for {
-		m, err := msgs.Next(jetstream.NextContext(ctx))
-		switch {
-		case err == nil:
-			return m, nil
-		case ctx.Err() != nil:
-			return nil, context.Cause(ctx)
-		case errors.Is(err, jetstream.ErrNoHeartbeat):
-			continue
-		}
-		return nil, fmt.Errorf("schednats: next message: %w", err)
-	}
 }
 
 // A DeadLetter is a job that was given up.
@@ -116,21 +87,12 @@ type DeadLetter struct {
 
 // DeadLetters returns the dead letters that the queue has now, the oldest first.
 func (q *Queue[J, R]) DeadLetters(ctx context.Context) ([]DeadLetter, error) {
-	info, err := q.dead.Info(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("schednats: dead letters: %w", err)
-	}
-	if info.State.Msgs == 0 {
-		return nil, nil
-	}
-	msgs, err := q.follow(ctx, deadStream(q.name), q.deadSubject("*", "*"))
-	if err != nil {
+	last, err := q.lastDead(ctx)
+	if err != nil || last == 0 {
 		return nil, err
 	}
-	defer msgs.Stop()
 	var all []DeadLetter
-	for {
-		m, err := next(ctx, msgs)
+	for m, err := range read(ctx, q.js, deadStream(q.name), q.deadSubject("*", "*")) {
 		if err != nil {
 			return all, err
 		}
@@ -140,12 +102,32 @@ func (q *Queue[J, R]) DeadLetters(ctx context.Context) ([]DeadLetter, error) {
 			Subject: m.Headers().Get(headerSubject), Reason: m.Headers().Get(headerError),
 			Header: m.Headers(), Data: m.Data(),
 		})
-		meta, err := m.Metadata()
-		if err != nil {
-			return all, fmt.Errorf("schednats: dead letters: %w", err)
+		// The server that answers may lag behind the leader, which said what the last one is. So an
+		// empty rest is no end by itself, unless the last one was deleted meanwhile.
+		if m.seq < last && m.pending == 0 {
+			if last, err = q.lastDead(ctx); err != nil {
+				return all, err
+			}
 		}
-		if meta.NumPending == 0 {
-			return all, nil
+		if m.seq >= last {
+			break
 		}
 	}
+	return all, nil
+}
+
+// lastDead returns the sequence of the last dead letter, 0 if there is none.
+func (q *Queue[J, R]) lastDead(ctx context.Context) (seq uint64, err error) {
+	var info *jetstream.StreamInfo
+	err = ask(ctx, func(ctx context.Context) (err error) {
+		info, err = q.dead.Info(ctx)
+		return err
+	})
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("schednats: dead letters: %w", err)
+	case info.State.Msgs == 0:
+		return 0, nil
+	}
+	return info.State.LastSeq, nil
 }

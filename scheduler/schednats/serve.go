@@ -33,14 +33,15 @@ type Options struct {
 	// the scheduler. More hides a longer way to the server; less spreads a small backlog better.
 	Prefetch int
 	// MaxDeliver is how many times a job is delivered before it becomes a dead letter, at least 1.
-	// A delivery to a process that died counts. The default is 5.
+	// Every delivery counts, also one to a process that died, or that handed the job back because
+	// it drained or its pool was full. The default is 5.
 	MaxDeliver int
 	// Backoff is how long a job waits on the server after its delivery number n, from 1, failed.
 	// The default is 100 ms, doubled for each delivery, up to 10 s.
 	Backoff func(n int) time.Duration
-	// Timeout cancels the task of a job after this time: see [task.Timeout]. 0, the default, means
-	// never. The server gets no signs of life any more when the time and another AckWait are over,
-	// so the job is delivered again even if its handler hangs.
+	// Timeout cancels the task of a job with the cause [context.DeadlineExceeded] this long after
+	// its handler was called. 0, the default, means never. The server gets no signs of life any more
+	// when another Config.AckWait is over, so the job is delivered again even if its handler hangs.
 	Timeout time.Duration
 	// DrainTimeout bounds how long Serve goes on after its context has ended. The default is 30 s.
 	DrainTimeout time.Duration
@@ -76,7 +77,9 @@ func (o *Options) check(sched *scheduler.Scheduler) error {
 		o.MaxDeliver = 5
 	}
 	if o.Backoff == nil {
-		o.Backoff = func(n int) time.Duration { return doubled(100*time.Millisecond, 10*time.Second, n) }
+		o.Backoff = func(n int) time.Duration {
+			return doubled(100*time.Millisecond, 10*time.Second, n)
+		}
 	}
 	if o.DrainTimeout == 0 {
 		o.DrainTimeout = 30 * time.Second
@@ -123,9 +126,13 @@ type held struct {
 	id       string
 	delivery int
 	seq      uint64    // in the job stream
-	until    time.Time // when the signs of life stop; zero: never
 	deadline time.Time // the job's own; zero: none
 	state    atomic.Int32
+	until    atomic.Int64 // when the signs of life stop, in ns since 1970; 0: never
+
+	// cancel cancels the task, also while its submission waits for room in the pool. It is set before
+	// other goroutines can find the job, and nil if there is no task.
+	cancel context.CancelCauseFunc
 
 	task    task.Task // written once by the fetching goroutine, under server.mu
 	dropped bool      // under server.mu
@@ -144,27 +151,29 @@ type server[J, R any] struct {
 	opts    Options
 	n       *Counters
 
-	mu   sync.Mutex
-	held map[*held]struct{}
+	mu    sync.Mutex
+	held  map[*held]struct{}
+	drops map[string]uint64 // the last sequence in the job stream of dropped batches
 
 	room chan struct{} // capacity 1: a job was released
 	done chan *held    // capacity Prefetch, so a send never waits: jobs to record
-	stop chan struct{} // closed when the keeper and the recorder should end
+
+	life context.Context // ends when the keeper and the recorder should end
 }
 
 // Serve runs the queue's jobs as tasks of sched, until ctx ends, and records their results. It
 // blocks the calling goroutine; it must not be called by a task of sched. Any number of processes
 // may serve a queue, and each job goes to one of them at a time.
 //
-// The handler runs in a task. Its Ctx is cancelled at the job's deadline, after Options.Timeout, and
-// when the batch is dropped. If it returns an error or panics, the job is delivered again later,
-// and after Options.MaxDeliver deliveries it becomes a dead letter, at once if the error wraps
-// [ErrDead].
+// The handler runs in a task. Its Ctx is cancelled at the job's deadline, after Options.Timeout,
+// and when the batch is dropped. If it returns an error or panics, the job is delivered again
+// later, and after Options.MaxDeliver deliveries it becomes a dead letter, at once if the error
+// wraps [ErrDead].
 //
 // When ctx ends, Serve drains: it hands back the jobs that have not begun, finishes the others,
-// records their results, and returns nil. Jobs that it cannot finish within Options.DrainTimeout are
-// cancelled with [ErrDrain] and handed back, and Serve returns an error that says how many. Serve
-// also returns an error if an option or an argument is wrong, if sched is closed
+// records their results, and returns nil. Jobs that it cannot finish within Options.DrainTimeout
+// are cancelled with [ErrDrain] and handed back, and Serve returns an error that says how many.
+// Their handlers may still run then, and what they return is dropped. Serve also returns an error if an option or an argument is wrong, if sched is closed
 // ([task.ErrClosed]), or if the connection is closed for good. It goes on through everything else,
 // with a back-off, and tells Options.OnError.
 func (q *Queue[J, R]) Serve(ctx context.Context, sched *scheduler.Scheduler,
@@ -177,26 +186,32 @@ func (q *Queue[J, R]) Serve(ctx context.Context, sched *scheduler.Scheduler,
 	}
 	s := &server[J, R]{
 		q: q, sched: sched, handler: handler, opts: opts, n: opts.Counters,
-		held: map[*held]struct{}{},
-		room: make(chan struct{}, 1),
-		done: make(chan *held, opts.Prefetch),
-		stop: make(chan struct{}),
+		held:  map[*held]struct{}{},
+		drops: map[string]uint64{},
+		room:  make(chan struct{}, 1),
+		done:  make(chan *held, opts.Prefetch),
 	}
-	sub, err := q.js.Conn().Subscribe(q.dropSubject(), func(m *nats.Msg) { s.drop(string(m.Data)) })
+	life, die := context.WithCancel(context.Background())
+	defer die()
+	s.life = life
+	sub, err := q.js.Conn().Subscribe(q.dropSubject(), func(m *nats.Msg) { s.drop(m.Data) })
 	if err != nil {
 		return fmt.Errorf("schednats: serve %s: %w", q.name, err)
 	}
+	defer func() { _ = sub.Unsubscribe() }()
 	var wg sync.WaitGroup
 	wg.Go(s.keep)
 	wg.Go(s.record)
+	// The fetching goroutine may wait in Go for room in a full pool. Handing its job back wakes it.
+	release := context.AfterFunc(ctx, s.handBackQueued)
 	err = s.fetch(ctx)
+	release()
 	left := s.drain()
-	close(s.stop)
+	die()
 	wg.Wait()
 	for h := range left {
 		_ = h.msg.Nak() // if it gets lost, the job comes again after AckWait
 	}
-	_ = sub.Unsubscribe()
 	if err == nil && len(left) > 0 {
 		err = fmt.Errorf("schednats: %w: %d jobs handed back unfinished", ErrDrain, len(left))
 	}
@@ -208,19 +223,26 @@ func (q *Queue[J, R]) Serve(ctx context.Context, sched *scheduler.Scheduler,
 	return err
 }
 
-// fetchWait is how long one pull request stays open. A process that drains waits up to this long
-// for jobs that are on their way, so that it can hand them back.
-const fetchWait = time.Second
+const (
+	// fetchWait is how long one pull request stays open. A process that drains waits up to this
+	// long for jobs that are on their way, so that it can hand them back.
+	fetchWait = time.Second
+	// fetchMost bounds the jobs that one pull request asks for.
+	fetchMost = 1024
+	// maxDrops bounds the dropped batches that a process remembers.
+	maxDrops = 1024
+)
 
 // fetch takes jobs and starts their tasks until ctx ends, or until nothing can be started any more.
 func (s *server[J, R]) fetch(ctx context.Context) error {
 	fails := 0
 	for {
+		s.awaitConnection(ctx)
 		n := s.awaitRoom(ctx)
 		if n == 0 {
 			return nil
 		}
-		batch, err := s.q.cons.Fetch(n, jetstream.FetchMaxWait(fetchWait))
+		batch, err := s.q.cons.Fetch(min(n, fetchMost), jetstream.FetchMaxWait(fetchWait))
 		if err == nil {
 			var fatal error
 			for m := range batch.Messages() {
@@ -228,7 +250,7 @@ func (s *server[J, R]) fetch(ctx context.Context) error {
 					s.n.HandedBack.Add(1)
 					_ = m.Nak()
 				} else {
-					fatal = s.accept(m)
+					fatal = s.accept(ctx, m)
 				}
 			}
 			if fatal != nil {
@@ -247,9 +269,17 @@ func (s *server[J, R]) fetch(ctx context.Context) error {
 		}
 		fails++
 		s.opts.OnError(fmt.Errorf("schednats: fetch from %s: %w", s.q.name, err))
-		select {
-		case <-ctx.Done():
-		case <-time.After(doubled(100*time.Millisecond, 2*time.Second, fails)):
+		// awaitRoom sees ctx's end.
+		_ = pause(ctx, doubled(100*time.Millisecond, 2*time.Second, fails))
+	}
+}
+
+// awaitConnection waits until there is a connection, it is closed for good, or ctx ends. A request
+// that is sent without one is stored by the client and is of no use when the server is back.
+func (s *server[J, R]) awaitConnection(ctx context.Context) {
+	for nc := s.q.js.Conn(); !nc.IsConnected() && !nc.IsClosed(); {
+		if pause(ctx, 100*time.Millisecond) != nil {
+			return
 		}
 	}
 }
@@ -275,41 +305,43 @@ func (s *server[J, R]) awaitRoom(ctx context.Context) int {
 }
 
 // accept starts the task of one job. It returns an error if the scheduler is closed.
-func (s *server[J, R]) accept(m jetstream.Msg) error {
+func (s *server[J, R]) accept(ctx context.Context, m jetstream.Msg) error {
 	h := &held{msg: m}
 	s.n.Delivered.Add(1)
 	meta, err := m.Metadata()
 	if err != nil {
 		s.opts.OnError(fmt.Errorf("schednats: message without metadata: %w", err))
-		return m.Term()
+		_ = m.Term()
+		return nil
 	}
 	h.delivery, h.seq = int(meta.NumDelivered), meta.Sequence.Stream
 	if h.delivery > 1 {
 		s.n.Redelivered.Add(1)
 	}
-	j, opts, err := s.decode(h) // before other goroutines can find h
-	s.mu.Lock()
-	s.held[h] = struct{}{}
-	s.n.Held.Store(int64(len(s.held)))
-	s.mu.Unlock()
+	j, opts, err := s.decode(h)
+	if err == nil && h.delivery > s.opts.MaxDeliver {
+		err = fmt.Errorf("delivered %d times without an outcome", h.delivery-1)
+	}
 	if err != nil {
 		h.state.Store(running)
+		s.hold(h)
 		s.bury(h, err)
 		return nil
 	}
-	if h.delivery > s.opts.MaxDeliver {
-		h.state.Store(running)
-		s.bury(h, fmt.Errorf("delivered %d times without an outcome", h.delivery-1))
+	under, cancel := context.WithCancelCause(context.Background())
+	h.cancel = cancel
+	if s.hold(h) {
+		s.dropOne(h)
 		return nil
 	}
-	t := s.sched.Go(func(c *task.Ctx) { s.run(c, h, j) }, opts...)
+	if ctx.Err() != nil { // handBackQueued, which ctx's end calls, may have missed h
+		s.handBack(h, 0)
+		return nil
+	}
+	t := s.sched.Go(func(c *task.Ctx) { s.run(c, h, j) }, append(opts, task.Parent(under))...)
 	s.mu.Lock()
 	h.task = t
-	dropped := h.dropped
 	s.mu.Unlock()
-	if dropped {
-		t.CancelCause(ErrDropped)
-	}
 	if t.State() == task.Done && h.state.Load() == queued {
 		err := t.Err()
 		s.unstarted(h, err)
@@ -318,6 +350,17 @@ func (s *server[J, R]) accept(m jetstream.Msg) error {
 		}
 	}
 	return nil
+}
+
+// hold counts h as held, so that other goroutines can find it. It reports whether its batch has
+// been dropped while it was on its way.
+func (s *server[J, R]) hold(h *held) (dropped bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held[h] = struct{}{}
+	s.n.Held.Store(int64(len(s.held)))
+	h.dropped = h.seq <= s.drops[h.batch]
+	return h.dropped
 }
 
 // decode reads the job in h, and sets h's names and times.
@@ -345,14 +388,9 @@ func (s *server[J, R]) decode(h *held) (j Job[J], opts []task.Option, err error)
 		if j.Deadline, err = time.Parse(time.RFC3339Nano, d); err != nil {
 			return j, nil, fmt.Errorf("header %s: %w", headerDeadline, err)
 		}
-		h.deadline, h.until = j.Deadline, j.Deadline.Add(s.q.ackWait)
+		h.deadline = j.Deadline
+		h.until.Store(j.Deadline.Add(s.q.ackWait).UnixNano())
 		opts = append(opts, task.Deadline(j.Deadline))
-	}
-	if s.opts.Timeout > 0 {
-		if u := time.Now().Add(s.opts.Timeout + s.q.ackWait); h.until.IsZero() || u.Before(h.until) {
-			h.until = u
-		}
-		opts = append(opts, task.Timeout(s.opts.Timeout))
 	}
 	if err = s.q.codec.Decode(h.msg.Data(), &j.Value); err != nil {
 		return j, nil, fmt.Errorf("decode job: %w", err)
@@ -364,6 +402,13 @@ func (s *server[J, R]) decode(h *held) (j Job[J], opts []task.Option, err error)
 func (s *server[J, R]) run(c *task.Ctx, h *held, j Job[J]) {
 	if !h.state.CompareAndSwap(queued, running) {
 		return
+	}
+	if d := s.opts.Timeout; d > 0 {
+		until := time.Now().Add(d + s.q.ackWait).UnixNano()
+		if u := h.until.Load(); u == 0 || until < u {
+			h.until.Store(until)
+		}
+		defer time.AfterFunc(d, func() { h.cancel(context.DeadlineExceeded) }).Stop()
 	}
 	value, err := s.call(c, j)
 	s.n.Executed.Add(1)
@@ -394,7 +439,8 @@ func (s *server[J, R]) run(c *task.Ctx, h *held, j Job[J]) {
 		s.bury(h, err)
 	default:
 		s.n.Failed.Add(1)
-		s.opts.OnError(fmt.Errorf("schednats: job %s.%s, delivery %d: %w", h.batch, h.id, h.delivery, err))
+		s.opts.OnError(fmt.Errorf("schednats: job %s.%s, delivery %d: %w",
+			h.batch, h.id, h.delivery, err))
 		_ = h.msg.NakWithDelay(s.opts.Backoff(h.delivery))
 		s.release(h)
 	}
@@ -420,29 +466,41 @@ func (s *server[J, R]) bury(h *held, reason error) {
 // unstarted settles a job whose task has ended, or will, without having begun: the pool refused or
 // dropped it, or its deadline came first.
 func (s *server[J, R]) unstarted(h *held, cause error) {
-	if !h.deadline.IsZero() && !time.Now().Before(h.deadline) {
+	switch {
+	case !h.deadline.IsZero() && !time.Now().Before(h.deadline):
 		if h.state.CompareAndSwap(queued, running) {
 			s.bury(h, context.DeadlineExceeded)
 		}
-		return
+	case errors.Is(cause, ErrDropped):
+		s.dropOne(h)
+	case errors.Is(cause, task.ErrClosed), errors.Is(cause, ErrDrain):
+		s.handBack(h, 0)
+	default:
+		// The pool is full. The server would send the job again at once, which would be a busy loop.
+		s.handBack(h, s.opts.Backoff(h.delivery))
 	}
+}
+
+// handBack hands back a job unless it has begun. The server delivers it again after delay.
+func (s *server[J, R]) handBack(h *held, delay time.Duration) {
 	if !h.state.CompareAndSwap(queued, settled) {
 		return
 	}
-	if errors.Is(cause, ErrDropped) {
-		s.n.Dropped.Add(1)
-		_ = h.msg.Ack()
-	} else {
-		s.n.HandedBack.Add(1)
-		// The server sends it again at once unless told otherwise, which would be a busy loop
-		// while the pool refuses it.
-		delay := time.Duration(0)
-		if errors.Is(cause, task.ErrQueueFull) || errors.Is(cause, context.DeadlineExceeded) {
-			delay = s.opts.Backoff(h.delivery)
-		}
+	s.n.HandedBack.Add(1)
+	if delay > 0 {
 		_ = h.msg.NakWithDelay(delay)
+	} else {
+		_ = h.msg.Nak()
 	}
 	s.release(h)
+	h.cancel(ErrDrain)
+}
+
+// handBackQueued hands back all jobs that have not begun.
+func (s *server[J, R]) handBackQueued() {
+	for _, h := range s.all() {
+		s.handBack(h, 0)
+	}
 }
 
 // release forgets a job that is settled.
@@ -475,26 +533,40 @@ func (s *server[J, R]) handle(h *held) task.Task {
 	return h.task
 }
 
-// drop cancels the jobs of a batch.
-func (s *server[J, R]) drop(batch string) {
-	for _, h := range s.all() {
-		if h.batch != batch {
-			continue
+// drop cancels the jobs of a batch, and remembers it for those that are on their way.
+func (s *server[J, R]) drop(message []byte) {
+	batch, last, err := parseDrop(message)
+	if err != nil {
+		s.opts.OnError(err)
+		return
+	}
+	var hs []*held
+	s.mu.Lock()
+	if len(s.drops) >= maxDrops {
+		clear(s.drops) // jobs of these batches have arrived long ago
+	}
+	s.drops[batch] = max(last, s.drops[batch])
+	for h := range s.held {
+		if h.batch == batch && h.seq <= last {
+			h.dropped = true
+			hs = append(hs, h)
 		}
-		s.mu.Lock()
-		h.dropped = true
-		t := h.task
-		s.mu.Unlock()
-		s.unstartedDropped(h)
-		t.CancelCause(ErrDropped)
+	}
+	s.mu.Unlock()
+	for _, h := range hs {
+		s.dropOne(h)
 	}
 }
 
-func (s *server[J, R]) unstartedDropped(h *held) {
+// dropOne cancels a job of a dropped batch, and settles it if it has not begun.
+func (s *server[J, R]) dropOne(h *held) {
 	if h.state.CompareAndSwap(queued, settled) {
 		s.n.Dropped.Add(1)
-		_ = h.msg.Ack()
+		_ = h.msg.Ack() // its message is gone from the server already
 		s.release(h)
+	}
+	if h.cancel != nil {
+		h.cancel(ErrDropped)
 	}
 }
 
@@ -505,14 +577,15 @@ func (s *server[J, R]) keep() {
 	defer tick.Stop()
 	for {
 		select {
-		case <-s.stop:
+		case <-s.life.Done():
 			return
 		case now := <-tick.C:
+			connected := s.q.js.Conn().IsConnected()
 			for _, h := range s.all() {
 				t := s.handle(h)
 				if t != (task.Task{}) && t.State() == task.Done && h.state.Load() == queued {
 					s.unstarted(h, t.Err())
-				} else if h.until.IsZero() || now.Before(h.until) {
+				} else if u := h.until.Load(); connected && (u == 0 || now.UnixNano() < u) {
 					_ = h.msg.InProgress()
 				}
 			}
@@ -523,13 +596,7 @@ func (s *server[J, R]) keep() {
 // drain hands back the jobs that have not begun, and waits for the others. It returns those that
 // have not ended in time.
 func (s *server[J, R]) drain() map[*held]struct{} {
-	for _, h := range s.all() {
-		if h.state.CompareAndSwap(queued, settled) {
-			s.n.HandedBack.Add(1)
-			_ = h.msg.Nak()
-			s.release(h)
-		}
-	}
+	s.handBackQueued()
 	wait := s.opts.DrainTimeout
 	if s.q.js.Conn().IsClosed() {
 		wait = 0 // nothing can be recorded any more
@@ -550,7 +617,9 @@ func (s *server[J, R]) drain() map[*held]struct{} {
 		}
 		left := map[*held]struct{}{}
 		for _, h := range s.all() {
-			s.handle(h).CancelCause(ErrDrain)
+			if h.cancel != nil {
+				h.cancel(ErrDrain)
+			}
 			left[h] = struct{}{}
 		}
 		return left

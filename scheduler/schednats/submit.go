@@ -3,6 +3,8 @@ package schednats
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/heddle-go/heddle/task"
@@ -23,7 +25,7 @@ type Job[J any] struct {
 	// deadline has passed becomes a dead letter. The zero time means none.
 	Deadline time.Time
 	// Header travels with the job, for example a trace context. Names that begin with "Heddle-" or
-	// "Nats-" are reserved.
+	// "Nats-", in any case, are reserved, and Submit refuses them. A delivered job has them.
 	Header nats.Header
 	// Delivery is 1 when the job is delivered for the first time. Submit ignores it.
 	Delivery int
@@ -38,6 +40,12 @@ const (
 	headerSubject  = "Heddle-Subject"
 	headerCut      = "Heddle-Cut"
 )
+
+// reserved reports whether the server or schednats gives the header name a meaning.
+func reserved(name string) bool {
+	name = strings.ToLower(name)
+	return strings.HasPrefix(name, "heddle-") || strings.HasPrefix(name, "nats-")
+}
 
 // submitChunk bounds the messages under way to the server. It stays below the default of
 // jetstream.WithPublishAsyncMaxPending, which is 4000.
@@ -81,7 +89,8 @@ func (q *Queue[J, R]) submit(ctx context.Context, jobs []Job[J]) error {
 			}
 		case <-limit.C:
 			if first == nil {
-				first = fmt.Errorf("schednats: submit job %.300q: no answer: %w", jobs[i].ID, nats.ErrTimeout)
+				first = fmt.Errorf("schednats: submit job %.300q: no answer: %w",
+					jobs[i].ID, nats.ErrTimeout)
 			}
 			return first
 		case <-ctx.Done():
@@ -104,6 +113,9 @@ func (q *Queue[J, R]) publish(j *Job[J]) (jetstream.PubAckFuture, error) {
 	}
 	h := nats.Header{}
 	for k, v := range j.Header {
+		if reserved(k) {
+			return nil, fmt.Errorf("Job.Header has the reserved name %.100q", k)
+		}
 		h[k] = v
 	}
 	switch j.Priority {
@@ -118,27 +130,65 @@ func (q *Queue[J, R]) publish(j *Job[J]) (jetstream.PubAckFuture, error) {
 	if !j.Deadline.IsZero() {
 		h.Set(headerDeadline, j.Deadline.UTC().Format(time.RFC3339Nano))
 	}
-	return q.js.PublishMsgAsync(&nats.Msg{Subject: q.jobSubject(j.Batch, j.ID), Header: h, Data: data},
-		jetstream.WithMsgID(j.Batch+"."+j.ID))
+	m := &nats.Msg{Subject: q.jobSubject(j.Batch, j.ID), Header: h, Data: data}
+	// Other goroutines' messages may fill the client's bound for a while.
+	return q.js.PublishMsgAsync(m, jetstream.WithMsgID(j.Batch+"."+j.ID),
+		jetstream.WithStallWait(confirmWait))
 }
 
 // Drop ends a batch early. It deletes the batch's jobs from the server, and cancels those that
 // processes hold with [ErrDropped]. A process that the message does not reach, because it is cut
-// off just then, finishes its jobs and records them. Outcomes that are recorded stay. Drop fails
-// if the server does not answer before ctx ends.
+// off just then, finishes its jobs and records them. Outcomes that are recorded stay, and jobs that
+// are submitted afterwards are executed, unless they have the ID of a job of the batch that was
+// submitted in the last Config.Duplicates. Drop fails if the server does not answer before ctx
+// ends.
 func (q *Queue[J, R]) Drop(ctx context.Context, batch string) error {
 	if err := checkToken("batch", batch); err != nil {
 		return err
 	}
-	if err := q.jobs.Purge(ctx, jetstream.WithPurgeSubject(q.jobSubject(batch, "*"))); err != nil {
+	fail := func(err error) error {
 		return fmt.Errorf("schednats: drop batch %s: %w", batch, err)
+	}
+	var last uint64
+	err := ask(ctx, func(ctx context.Context) error {
+		info, err := q.jobs.Info(ctx)
+		if err == nil {
+			last = info.State.LastSeq
+		}
+		return err
+	})
+	if err != nil {
+		return fail(err)
+	}
+	if err := ask(ctx, func(ctx context.Context) error {
+		return q.jobs.Purge(ctx, jetstream.WithPurgeSubject(q.jobSubject(batch, "*")),
+			jetstream.WithPurgeSequence(last+1))
+	}); err != nil {
+		return fail(err)
 	}
 	nc := q.js.Conn()
-	if err := nc.Publish(q.dropSubject(), []byte(batch)); err != nil {
-		return fmt.Errorf("schednats: drop batch %s: %w", batch, err)
+	if err := nc.Publish(q.dropSubject(), dropMessage(batch, last)); err != nil {
+		return fail(err)
 	}
-	if err := nc.FlushWithContext(ctx); err != nil {
-		return fmt.Errorf("schednats: drop batch %s: %w", batch, err)
+	if err := ask(ctx, nc.FlushWithContext); err != nil {
+		return fail(err)
 	}
 	return nil
+}
+
+// dropMessage tells the processes to drop the jobs of batch up to the sequence last of the job
+// stream.
+func dropMessage(batch string, last uint64) []byte {
+	return []byte(batch + " " + strconv.FormatUint(last, 10))
+}
+
+func parseDrop(data []byte) (batch string, last uint64, err error) {
+	batch, number, _ := strings.Cut(string(data), " ")
+	if err := checkToken("batch", batch); err != nil {
+		return "", 0, err
+	}
+	if last, err = strconv.ParseUint(number, 10, 64); err != nil {
+		return "", 0, fmt.Errorf("schednats: drop batch %s: %w", batch, err)
+	}
+	return batch, last, nil
 }
