@@ -173,9 +173,10 @@ type server[J, R any] struct {
 // When ctx ends, Serve drains: it hands back the jobs that have not begun, finishes the others,
 // records their results, and returns nil. Jobs that it cannot finish within Options.DrainTimeout
 // are cancelled with [ErrDrain] and handed back, and Serve returns an error that says how many.
-// Their handlers may still run then, and what they return is dropped. Serve also returns an error if an option or an argument is wrong, if sched is closed
-// ([task.ErrClosed]), or if the connection is closed for good. It goes on through everything else,
-// with a back-off, and tells Options.OnError.
+// Their handlers may still run then, and what they return is dropped. Serve also returns an error
+// if an option or an argument is wrong, if sched is closed ([task.ErrClosed]), or if the connection
+// is closed for good. It goes on through everything else, with a back-off, and tells
+// Options.OnError.
 func (q *Queue[J, R]) Serve(ctx context.Context, sched *scheduler.Scheduler,
 	handler func(c *task.Ctx, j Job[J]) (R, error), opts Options) error {
 	if sched == nil || handler == nil {

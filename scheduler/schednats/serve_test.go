@@ -29,27 +29,37 @@ type (
 
 // A fixture is a real server, a connection to it, and a queue.
 type fixture struct {
-	t   *testing.T
-	ctx context.Context
-	nc  *nats.Conn
-	js  jetstream.JetStream
-	q   *queue
-	n   schednats.Counters
+	t      *testing.T
+	ctx    context.Context
+	opts   *server.Options
+	server *server.Server
+	nc     *nats.Conn
+	js     jetstream.JetStream
+	q      *queue
+	n      schednats.Counters
 }
 
+// start makes a fixture for a test that runs beside others.
 func start(t *testing.T, cfg schednats.Config, change ...func(*server.Options)) *fixture {
+	t.Helper()
 	t.Parallel()
-	opts := &server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true}
-	for _, f := range change {
-		f(opts)
-	}
-	s, err := server.NewServer(opts)
-	require.NoError(t, err)
-	go s.Start()
-	require.True(t, s.ReadyForConnections(limit))
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	return startAlone(t, cfg, change...)
+}
+
+func startAlone(t *testing.T, cfg schednats.Config, change ...func(*server.Options)) *fixture {
+	t.Helper()
 	f := &fixture{t: t}
-	f.nc, err = nats.Connect(s.ClientURL(), nats.MaxReconnects(-1))
+	f.opts = &server.Options{
+		Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true,
+	}
+	for _, c := range change {
+		c(f.opts)
+	}
+	f.run(f.opts)
+	t.Cleanup(func() { f.server.Shutdown(); f.server.WaitForShutdown() })
+	var err error
+	f.nc, err = nats.Connect(f.server.ClientURL(), nats.MaxReconnects(-1),
+		nats.ReconnectWait(10*time.Millisecond))
 	require.NoError(t, err)
 	t.Cleanup(f.nc.Close)
 	f.js, err = jetstream.New(f.nc)
@@ -61,6 +71,16 @@ func start(t *testing.T, cfg schednats.Config, change ...func(*server.Options)) 
 	f.q, err = schednats.Create[int, string](ctx, f.js, cfg)
 	require.NoError(t, err)
 	return f
+}
+
+// run starts the server.
+func (f *fixture) run(opts *server.Options) {
+	f.t.Helper()
+	var err error
+	f.server, err = server.NewServer(opts)
+	require.NoError(f.t, err)
+	go f.server.Start()
+	require.True(f.t, f.server.ReadyForConnections(limit))
 }
 
 // serve serves the queue with a scheduler of two workers until stop is called, which returns what
