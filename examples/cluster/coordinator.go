@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -119,7 +120,9 @@ func submitAll(ctx context.Context, c *config, q *schednats.Queue[tile, []byte])
 }
 
 // collect reads outcomes until every job has one.
-func collect(ctx context.Context, c *config, q *schednats.Queue[tile, []byte]) (got [][]byte, dead []string, err error) {
+func collect(
+	ctx context.Context, c *config, q *schednats.Queue[tile, []byte],
+) (got [][]byte, dead []string, err error) {
 	err = retry(ctx, func() error {
 		got, dead = make([][]byte, c.jobs), nil
 		seen := make(map[string]bool, c.jobs+c.poison)
@@ -150,7 +153,9 @@ func collect(ctx context.Context, c *config, q *schednats.Queue[tile, []byte]) (
 }
 
 // prove compares the outcomes with a run on this machine alone, and writes the picture.
-func prove(ctx context.Context, c *config, q *schednats.Queue[tile, []byte], got [][]byte, dead []string) error {
+func prove(
+	ctx context.Context, c *config, q *schednats.Queue[tile, []byte], got [][]byte, dead []string,
+) error {
 	var b schednats.Backlog
 	var letters []schednats.DeadLetter
 	if err := retry(ctx, func() (err error) {
@@ -175,17 +180,22 @@ func prove(ctx context.Context, c *config, q *schednats.Queue[tile, []byte], got
 		return err
 	}
 	lost, wrong := compare(got, want)
-	fmt.Printf("%d jobs, %d outcomes recorded: %d results equal to the run on one machine, %d wrong, %d lost, %d dead letters\n",
+	fmt.Printf("%d jobs, %d outcomes recorded: %d results equal to the run on one machine, "+
+		"%d wrong, %d lost, %d dead letters\n",
 		c.jobs+c.poison, b.Outcomes, c.jobs-lost-wrong, wrong, lost, len(letters))
-	slices.SortFunc(letters, func(a, b schednats.DeadLetter) int { return bytes.Compare([]byte(a.ID), []byte(b.ID)) })
+	slices.SortFunc(letters, func(a, b schednats.DeadLetter) int {
+		return strings.Compare(a.ID, b.ID)
+	})
 	for i, l := range letters {
 		if i == 10 {
 			fmt.Printf("  and %d more\n", len(letters)-i)
 			break
 		}
-		fmt.Printf("  dead letter %s after %s deliveries: %s\n", l.ID, l.Header.Get("Heddle-Delivery"), l.Reason)
+		fmt.Printf("  dead letter %s after %s deliveries: %s\n",
+			l.ID, l.Header.Get("Heddle-Delivery"), l.Reason)
 	}
-	if wrong > 0 || lost > 0 || len(dead) != c.poison || len(letters) != c.poison || int(b.Outcomes) != c.jobs+c.poison {
+	if wrong > 0 || lost > 0 || len(dead) != c.poison || len(letters) != c.poison ||
+		int(b.Outcomes) != c.jobs+c.poison {
 		return errors.New("the result is not the one of the run on one machine")
 	}
 	fmt.Printf("SHA-256 of the pixels: %x, both times\n", sha256.Sum256(bytes.Join(want, nil)))

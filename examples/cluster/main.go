@@ -38,9 +38,11 @@ type config struct {
 	kill, freeze       int
 	restartServer      bool
 	restartCoordinator bool
+	growth             bool
 	out                string
 	maxBytes           int64
 
+	threads            int // heddle workers of a process; 0: as many as processors
 	role, queue, store string
 	port               int
 	name, routes       string // of a server in a cluster
@@ -63,12 +65,19 @@ func parse(args []string) (*config, error) {
 	fs.IntVar(&c.prefetch, "prefetch", 64, "jobs that a worker process holds at most, 1 to 65536")
 	fs.IntVar(&c.replicas, "replicas", 1, "servers that keep each message, 1 to 5")
 	fs.IntVar(&c.poison, "poison", 1, "jobs to add that always fail, 0 to 100")
-	fs.DurationVar(&c.ackWait, "ackwait", 2*time.Second, "how long the server waits for a worker's sign of life")
+	fs.DurationVar(&c.ackWait, "ackwait", 2*time.Second,
+		"how long the server waits for a worker's sign of life")
 	fs.DurationVar(&c.deadline, "deadline", 0, "deadline of every job, from its submission; 0: none")
 	fs.IntVar(&c.kill, "kill", 0, "kill so many workers (SIGKILL) while it runs")
 	fs.IntVar(&c.freeze, "freeze", 0, "freeze so many workers (SIGSTOP) for longer than -ackwait")
-	fs.BoolVar(&c.restartServer, "restart-server", false, "kill the server and start it again in the middle")
-	fs.BoolVar(&c.restartCoordinator, "restart-coordinator", false, "kill the coordinator and start it again in the middle")
+	fs.BoolVar(&c.restartServer, "restart-server", false,
+		"kill the server and start it again in the middle")
+	fs.BoolVar(&c.restartCoordinator, "restart-coordinator", false,
+		"kill the coordinator and start it again in the middle")
+	fs.BoolVar(&c.growth, "growth", false,
+		"instead of the picture, print a table: jobs a second with 1, 2 and 4 processes")
+	fs.IntVar(&c.threads, "threads", 0,
+		"heddle workers of a worker process, 0 to 1024; 0: as many as processors")
 	fs.StringVar(&c.out, "out", "mandelbrot.png", "the picture's file; empty: none")
 	fs.Int64Var(&c.maxBytes, "max-bytes", 0, "bound of each stream on the server in bytes; 0: none")
 	fs.StringVar(&c.role, "role", "", "for the program's own use: server, worker or coordinator")
@@ -91,7 +100,7 @@ func parse(args []string) (*config, error) {
 		{"workers", c.workers, 1, 64}, {"jobs", c.jobs, 1, 1_000_000}, {"tile", c.tile, 1, 256},
 		{"iterations", c.iterations, 1, 1_000_000}, {"prefetch", c.prefetch, 1, 65536},
 		{"replicas", c.replicas, 1, 5}, {"poison", c.poison, 0, 100},
-		{"kill", c.kill, 0, 1000}, {"freeze", c.freeze, 0, 1000},
+		{"kill", c.kill, 0, 1000}, {"freeze", c.freeze, 0, 1000}, {"threads", c.threads, 0, 1024},
 	} {
 		if r.v < r.lo || r.v > r.hi {
 			return nil, fmt.Errorf("-%s is %d, want %d to %d", r.name, r.v, r.lo, r.hi)
@@ -117,7 +126,8 @@ func (c *config) child(role string) []string {
 		"-iterations", fmt.Sprint(c.iterations), "-prefetch", fmt.Sprint(c.prefetch),
 		"-replicas", fmt.Sprint(c.replicas), "-poison", fmt.Sprint(c.poison),
 		"-ackwait", c.ackWait.String(), "-deadline", c.deadline.String(), "-out", c.out,
-		"-max-bytes", fmt.Sprint(c.maxBytes), "-store", c.store, "-port", fmt.Sprint(c.port),
+		"-threads", fmt.Sprint(c.threads), "-max-bytes", fmt.Sprint(c.maxBytes),
+		"-store", c.store, "-port", fmt.Sprint(c.port),
 		"-name", c.name, "-routes", c.routes, "-cluster-port", fmt.Sprint(c.clusterPort),
 	}
 }
@@ -170,7 +180,9 @@ func redacted(urls string) string {
 }
 
 // connectPatiently tries to connect until ctx ends, except with wrong credentials.
-func (c *config) connectPatiently(ctx context.Context, name string) (nc *nats.Conn, js jetstream.JetStream, err error) {
+func (c *config) connectPatiently(
+	ctx context.Context, name string,
+) (nc *nats.Conn, js jetstream.JetStream, err error) {
 	err = retry(ctx, func() (err error) {
 		nc, js, err = c.connect(name)
 		return err
@@ -215,7 +227,11 @@ func run(args []string) int {
 	case "coordinator":
 		err = coordinatorRole(ctx, c)
 	case "":
-		err = supervise(ctx, c, os.Stdout)
+		if c.growth {
+			err = superviseGrowth(ctx, c, os.Stdout)
+		} else {
+			err = supervise(ctx, c, os.Stdout)
+		}
 	default:
 		err = fmt.Errorf("-role is %q, want server, worker or coordinator", c.role)
 	}

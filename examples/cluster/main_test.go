@@ -65,21 +65,26 @@ func supervisedConfig(t *testing.T, c *config) (string, error) {
 // requireProof checks that the program's last lines report that all jobs have one right outcome.
 func requireProof(t *testing.T, out string, jobs, poison int) {
 	t.Helper()
-	require.Contains(t, out, fmt.Sprintf("%d jobs, %d outcomes recorded: %d results equal to the run on one machine, 0 wrong, 0 lost, %d dead letters",
-		jobs+poison, jobs+poison, jobs, poison))
+	require.Contains(t, out, fmt.Sprintf("%d jobs, %d outcomes recorded: %d results equal to the run "+
+		"on one machine, 0 wrong, 0 lost, %d dead letters", jobs+poison, jobs+poison, jobs, poison))
 }
 
 func TestChaos(t *testing.T) {
 	jobs, args := 100_000, []string{"-workers", "4", "-kill", "3", "-freeze", "2", "-tile", "8"}
 	if testing.Short() {
-		jobs, args = 4000, []string{"-workers", "2", "-kill", "1", "-freeze", "1", "-tile", "4", "-ackwait", "1s"}
+		jobs = 4000
+		args = []string{
+			"-workers", "2", "-kill", "1", "-freeze", "1", "-tile", "4", "-ackwait", "1s",
+		}
 	}
 	args = append(args, "-jobs", strconv.Itoa(jobs), "-restart-server", "-restart-coordinator")
 	out, err := supervised(t, args...)
 	require.NoError(t, err)
 	requireProof(t, out, jobs, 1)
 	require.Contains(t, out, "dead letter poison-0 after 10 deliveries: this job always fails")
-	for _, event := range []string{"killed worker", "froze worker", "killed the server", "killed the coordinator"} {
+	for _, event := range []string{
+		"killed worker", "froze worker", "killed the server", "killed the coordinator",
+	} {
 		require.Contains(t, out, event)
 	}
 }
@@ -87,7 +92,8 @@ func TestChaos(t *testing.T) {
 // A worker that gets SIGTERM finishes what has begun, hands back the rest, and exits with 0.
 func TestWorkerDrains(t *testing.T) {
 	const jobs = 2000
-	c := config1(t, "-jobs", strconv.Itoa(jobs), "-workers", "2", "-ackwait", "1m") // no second delivery by a slow machine
+	// The long ackwait keeps a slow machine from a second delivery.
+	c := config1(t, "-jobs", strconv.Itoa(jobs), "-workers", "2", "-ackwait", "1m")
 	var drained error
 	c.further = append(c.further, func(s *supervisor) error {
 		w := s.present()[0]
@@ -197,13 +203,14 @@ func certificate(t *testing.T) (tls.Certificate, string) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: true,
+		BasicConstraintsValid: true, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	require.NoError(t, err)
 	file := filepath.Join(t.TempDir(), "ca.pem")
-	require.NoError(t, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
+	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	require.NoError(t, os.WriteFile(file, block, 0o600))
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, file
 }
 
@@ -256,11 +263,14 @@ func TestLeaderKilled(t *testing.T) {
 	require.NoError(t, retry(ctx, func() error {
 		ctx, cancel := context.WithTimeout(ctx, 2*time.Second) // without a leader there is no answer
 		defer cancel()
-		_, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: "PROBE", Subjects: []string{"probe"}, Replicas: n})
+		_, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+			Name: "PROBE", Subjects: []string{"probe"}, Replicas: n,
+		})
 		return err
 	}))
 
-	c = config1(t, "-url", c.url, "-replicas", strconv.Itoa(n), "-jobs", strconv.Itoa(jobs), "-workers", "2")
+	c = config1(t, "-url", c.url, "-replicas", strconv.Itoa(n), "-jobs", strconv.Itoa(jobs),
+		"-workers", "2")
 	killed := ""
 	c.further = append(c.further, func(*supervisor) error {
 		stream, err := js.Stream(ctx, c.queue+"_JOBS")
@@ -278,6 +288,31 @@ func TestLeaderKilled(t *testing.T) {
 	require.NoError(t, err)
 	requireProof(t, out, jobs, 1)
 	require.NotEmpty(t, killed)
+}
+
+// Each cell of the table of -growth is measured, and a load that fails is an error.
+func TestGrowth(t *testing.T) {
+	c := config1(t, "-prefetch", "8")
+	stop, err := (&supervisor{c: c}).ownServer()
+	require.NoError(t, err)
+	defer stop()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	for _, waits := range []bool{false, true} {
+		for _, processes := range []int{0, 2} {
+			l := load{waits: waits, length: 100 * time.Microsecond}
+			rate, err := growthCell(ctx, c, l, processes, 100, 10)
+			require.NoError(t, err)
+			require.Positive(t, rate)
+		}
+	}
+	require.Equal(t, []int{2000, 4000}, []int{
+		load{false, time.Millisecond}.count(c, 1), load{false, time.Millisecond}.count(c, 2),
+	})
+	require.Equal(t, tile{Index: 3, Burn: 70}, load{false, 10 * time.Millisecond}.tile(3, 7))
+	cancel()
+	_, err = growthCell(ctx, c, load{false, time.Millisecond}, 1, 10, 1)
+	require.ErrorIs(t, err, context.Canceled)
 }
 
 // A worker's line on a terminal is written over; in a file each line stands.

@@ -44,16 +44,11 @@ func supervise(ctx context.Context, c *config, out io.Writer) (err error) {
 	s := &supervisor{c: c, screen: newScreen(out)}
 	begin := time.Now()
 	c.queue = fmt.Sprintf("mandelbrot-%d-%d", os.Getpid(), begin.UnixNano())
-	if c.url == "" {
-		if c.store, err = os.MkdirTemp("", "heddle-cluster-"); err != nil {
-			return err
-		}
-		defer os.RemoveAll(c.store)
-		if err := s.startServer(); err != nil {
-			return err
-		}
-		defer func() { s.server.stop() }()
+	stop, err := s.ownServer()
+	if err != nil {
+		return err
 	}
+	defer stop()
 	nc, js, err := c.connect("supervisor")
 	if err != nil {
 		return err
@@ -70,7 +65,8 @@ func supervise(ctx context.Context, c *config, out io.Writer) (err error) {
 			err = e
 		}
 	}()
-	s.screen.line("server %s; %d worker processes, %d jobs", redacted(c.url), c.workers, c.jobs+c.poison)
+	s.screen.line("server %s; %d worker processes, %d jobs",
+		redacted(c.url), c.workers, c.jobs+c.poison)
 	if s.coord, err = start(c, "coordinator", s.said); err != nil {
 		return err
 	}
@@ -89,6 +85,28 @@ func supervise(ctx context.Context, c *config, out io.Writer) (err error) {
 		return err
 	}
 	return s.finish(time.Since(begin))
+}
+
+// ownServer starts a server with a store in a temporary folder, unless -url names one. stop ends it
+// and removes its store.
+func (s *supervisor) ownServer() (stop func(), err error) {
+	if s.c.url != "" {
+		return func() {}, nil
+	}
+	if s.c.store, err = os.MkdirTemp("", "heddle-cluster-"); err != nil {
+		return nil, err
+	}
+	stop = func() {
+		if s.server != nil {
+			_ = s.server.stop()
+		}
+		_ = os.RemoveAll(s.c.store)
+	}
+	if err := s.startServer(); err != nil {
+		stop()
+		return nil, err
+	}
+	return stop, nil
 }
 
 // startServer starts the server and waits until it can be used.
@@ -189,7 +207,8 @@ func (s *supervisor) watch(ctx context.Context) error {
 			return errors.New("interrupted")
 		case <-s.coord.ended:
 			if len(events) > 0 && s.coord.err == nil {
-				return fmt.Errorf("the jobs were done before %d of the events that the flags ask for", len(events))
+				return fmt.Errorf("the jobs were done before %d of the events that the flags ask for",
+					len(events))
 			}
 			return nil
 		case <-tick.C:
@@ -215,7 +234,8 @@ func (s *supervisor) watch(ctx context.Context) error {
 		for _, w := range s.present() {
 			select {
 			case <-w.ended:
-				return fmt.Errorf("worker %d ended by itself: %w", w.pid(), errors.Join(w.err, errors.New("no reason given")))
+				return fmt.Errorf("worker %d ended by itself: %w",
+					w.pid(), errors.Join(w.err, errors.New("no reason given")))
 			default:
 			}
 		}
@@ -330,7 +350,8 @@ func (s *supervisor) finish(took time.Duration) error {
 	for _, line := range s.report {
 		s.screen.line("%s", line)
 	}
-	s.screen.line("%d handler calls were counted, %d outcomes recorded, %d second ones refused, %d jobs delivered again; %.1f s in all",
+	s.screen.line("%d handler calls were counted, %d outcomes recorded, %d second ones refused, "+
+		"%d jobs delivered again; %.1f s in all",
 		s.gone.Executed, s.gone.Recorded, s.gone.Refused, s.gone.Redelivered, took.Seconds())
 	if s.coord.err != nil {
 		return fmt.Errorf("coordinator: %w", s.coord.err)

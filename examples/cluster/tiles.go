@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
@@ -18,10 +19,12 @@ import (
 // A tile is one job.
 type tile struct {
 	Index      int
-	Poison     bool // always fails
-	Columns    int  // tiles in a row of the picture
-	Side       int  // pixels
-	Iterations int
+	Poison     bool          `json:",omitempty"` // always fails
+	Columns    int           `json:",omitempty"` // tiles in a row of the picture
+	Side       int           `json:",omitempty"` // pixels
+	Iterations int           `json:",omitempty"`
+	Burn       int           `json:",omitempty"` // for -growth: iterations instead of a tile
+	Wait       time.Duration `json:",omitempty"` // for -growth: a wait instead of a tile
 }
 
 func (c *config) columns() int { return int(math.Ceil(math.Sqrt(float64(c.jobs)))) }
@@ -36,6 +39,9 @@ func tileID(i int) string { return "tile-" + strconv.Itoa(i) }
 func render(c *task.Ctx, t tile) ([]byte, error) {
 	if t.Poison {
 		return nil, errors.New("this job always fails")
+	}
+	if t.Burn > 0 || t.Wait > 0 {
+		return carry(c, t)
 	}
 	side := float64(t.Columns * t.Side)
 	x0, y0 := t.Index%t.Columns*t.Side, t.Index/t.Columns*t.Side

@@ -40,7 +40,11 @@ func workerRole(ctx context.Context, c *config) error {
 		return err
 	}
 	// One number: the pool's queue limit, the prefetch, and this process's part of MaxAckPending.
-	sched, err := scheduler.New(scheduler.WithQueueLimit(c.prefetch, scheduler.Block))
+	opts := []scheduler.Option{scheduler.WithQueueLimit(c.prefetch, scheduler.Block)}
+	if c.threads > 0 {
+		opts = append(opts, scheduler.WithWorkers(c.threads))
+	}
+	sched, err := scheduler.New(opts...)
 	if err != nil {
 		return err
 	}
