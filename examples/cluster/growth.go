@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"syscall"
 	"time"
 
 	"github.com/heddle-go/heddle/scheduler"
@@ -47,8 +48,8 @@ func (l load) count(c *config, processes int) int {
 }
 
 const (
-	growthTime   = 2 * time.Second
-	growthMost   = 30_000
+	growthTime   = time.Second
+	growthMost   = 10_000
 	growthRounds = 3
 	burnStep     = 10_000 // iterations between two checkpoints
 )
@@ -77,96 +78,152 @@ func calibrate() float64 {
 	return n / (best.Seconds() * 1000)
 }
 
+// A cell is what was measured with one load and one number of processes.
+type cell struct {
+	rate float64       // jobs a second
+	cpu  time.Duration // CPU time a job, of all processes
+}
+
+// growthProcesses are the columns of the table: 0 is heddle alone, without a queue.
+var growthProcesses = [...]int{0, 1, 2, 4}
+
 // growth prints, as a table, how many jobs a second 1, 2 and 4 worker processes do, each with one
-// heddle worker, beside one process that has no queue between. It repeats everything and prints
-// each cell's best.
+// heddle worker, beside one process that has no queue between. The last column is the CPU time that
+// a job costs with the queue and one process beyond what it costs without a queue.
 func growth(ctx context.Context, c *config, out io.Writer) error {
-	loads := []load{
-		{false, 100 * time.Microsecond}, {false, time.Millisecond}, {false, 10 * time.Millisecond},
-		{true, 100 * time.Microsecond}, {true, time.Millisecond}, {true, 10 * time.Millisecond},
-	}
-	processes := []int{0, 1, 2, 4} // 0: without a queue
 	perMs := calibrate()
-	best := make([][]float64, len(loads))
-	for i := range best {
-		best[i] = make([]float64, len(processes))
-	}
-	for range growthRounds {
-		for i, l := range loads {
-			for k, n := range processes {
-				rate, err := growthCell(ctx, c, l, n, l.count(c, max(n, 1)), perMs)
-				if err != nil {
-					return fmt.Errorf("%v, %d processes: %w", l, n, err)
-				}
-				best[i][k] = max(best[i][k], rate)
-			}
-		}
-	}
 	fmt.Fprintln(out, "| a job | heddle alone | 1 process | 2 processes | 4 processes "+
-		"| the queue's price |")
+		"| the queue's CPU time a job |")
 	fmt.Fprintln(out, "| --- | --- | --- | --- | --- | --- |")
-	for i, l := range loads {
-		fmt.Fprintf(out, "| %v |", l)
-		for _, rate := range best[i] {
-			fmt.Fprintf(out, " %.0f/s |", rate)
+	for _, l := range []load{
+		{false, 100 * time.Microsecond}, {false, time.Millisecond}, {false, 10 * time.Millisecond},
+		{true, 10 * time.Millisecond},
+	} {
+		best, err := growthRow(ctx, c, l, perMs)
+		if err != nil {
+			return err
 		}
-		fmt.Fprintf(out, " %.0f us |\n", 1e6/best[i][1]-1e6/best[i][0])
+		fmt.Fprintf(out, "| %v |", l)
+		for _, b := range best {
+			fmt.Fprintf(out, " %.0f/s |", b.rate)
+		}
+		price := best[1].cpu - best[0].cpu
+		fmt.Fprintf(out, " %v |\n", price.Round(time.Microsecond))
 	}
 	return nil
 }
 
-// growthCell measures one cell with n jobs.
+// growthRow measures each cell of a row several times, in rounds, and returns the best rates and
+// the least CPU times.
+func growthRow(
+	ctx context.Context, c *config, l load, perMs float64,
+) (best [len(growthProcesses)]cell, err error) {
+	for round := range growthRounds {
+		for k, n := range growthProcesses {
+			got, err := growthCell(ctx, c, l, n, l.count(c, max(n, 1)), perMs)
+			if err != nil {
+				return best, fmt.Errorf("%v, %d processes: %w", l, n, err)
+			}
+			b := &best[k]
+			b.rate = max(b.rate, got.rate)
+			if round == 0 || got.cpu < b.cpu {
+				b.cpu = got.cpu
+			}
+		}
+	}
+	return best, nil
+}
+
+// growthCell measures one cell with n jobs, and with a server of its own.
 func growthCell(
 	ctx context.Context, c *config, l load, processes, n int, perMs float64,
-) (float64, error) {
+) (got cell, err error) {
 	if processes == 0 {
 		return growthAlone(c, l, n, perMs)
 	}
 	mine := *c
-	mine.queue = fmt.Sprintf("growth-%d", time.Now().UnixNano())
+	mine.url, mine.queue, mine.port = "", "growth", -1
 	mine.workers, mine.threads = processes, 1
+	s := &supervisor{c: &mine}
+	stop, err := s.ownServer()
+	if err != nil {
+		return got, err
+	}
+	defer stop()
 	nc, js, err := mine.connect("growth")
 	if err != nil {
-		return 0, err
+		return got, err
 	}
 	defer nc.Close()
 	q, err := schednats.Create[tile, []byte](ctx, js, mine.queueConfig())
 	if err != nil {
-		return 0, err
+		return got, err
 	}
-	defer func() { _ = q.Delete(context.Background()) }()
 	jobs := make([]schednats.Job[tile], n)
 	for i := range jobs {
 		jobs[i] = schednats.Job[tile]{Batch: batch, ID: tileID(i), Value: l.tile(i, perMs)}
 	}
+	before := ownCPU()
 	if err := q.Submit(ctx, jobs...); err != nil {
-		return 0, err
+		return got, err
 	}
+	spent := ownCPU() - before
+	var ws []*process
+	defer func() {
+		for _, w := range ws {
+			w.kill()
+		}
+	}()
 	for range processes {
 		w, err := start(&mine, "worker", func(string) {})
 		if err != nil {
-			return 0, err
+			return got, err
 		}
-		defer w.kill()
+		ws = append(ws, w)
 	}
+	if err := awaitOutcomes(ctx, q, n); err != nil {
+		return got, err
+	}
+	if got.rate, err = recordedRate(ctx, js, mine.queue, n); err != nil {
+		return got, err
+	}
+	for _, p := range append(ws, s.server) {
+		_ = p.stdin.Close()
+		<-p.ended
+		if p.err != nil {
+			return got, fmt.Errorf("process %d: %w", p.pid(), p.err)
+		}
+		spent += p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()
+	}
+	got.cpu = spent / time.Duration(n)
+	return got, nil
+}
+
+// ownCPU returns the CPU time of this process.
+func ownCPU() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u) // fails only for other processes
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// awaitOutcomes waits until n outcomes are recorded.
+func awaitOutcomes(ctx context.Context, q *schednats.Queue[tile, []byte], n int) error {
 	for {
 		b, err := q.Backlog(ctx)
-		if err != nil {
-			return 0, err
-		}
-		if b.Dead > 0 {
-			return 0, fmt.Errorf("%d dead letters", b.Dead)
-		}
-		if b.Outcomes == uint64(n) {
-			break
+		switch {
+		case err != nil:
+			return err
+		case b.Dead > 0:
+			return fmt.Errorf("%d dead letters", b.Dead)
+		case b.Outcomes == uint64(n):
+			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return 0, context.Cause(ctx)
+			return context.Cause(ctx)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-	return recordedRate(ctx, js, mine.queue, n)
 }
 
 // recordedRate returns the outcomes a second between the tenth part of n, when all processes have
@@ -191,13 +248,13 @@ func recordedRate(
 
 // growthAlone does the jobs with a scheduler of one worker, and as many at a time as a worker
 // process holds.
-func growthAlone(c *config, l load, n int, perMs float64) (float64, error) {
+func growthAlone(c *config, l load, n int, perMs float64) (got cell, err error) {
 	sched, err := scheduler.New(scheduler.WithWorkers(1))
 	if err != nil {
-		return 0, err
+		return got, err
 	}
 	defer sched.Close()
-	begin := time.Now()
+	begin, before := time.Now(), ownCPU()
 	g := task.NewGroup(sched)
 	g.SetLimit(c.prefetch)
 	for i := range n {
@@ -207,15 +264,7 @@ func growthAlone(c *config, l load, n int, perMs float64) (float64, error) {
 		})
 	}
 	err = g.Wait()
-	return float64(n) / time.Since(begin).Seconds(), err
-}
-
-// superviseGrowth is growth with a server of its own, unless -url names one.
-func superviseGrowth(ctx context.Context, c *config, out io.Writer) error {
-	stop, err := (&supervisor{c: c}).ownServer()
-	if err != nil {
-		return err
-	}
-	defer stop()
-	return growth(ctx, c, out)
+	got.rate = float64(n) / time.Since(begin).Seconds()
+	got.cpu = (ownCPU() - before) / time.Duration(n)
+	return got, err
 }

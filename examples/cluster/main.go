@@ -112,6 +112,9 @@ func parse(args []string) (*config, error) {
 	if c.deadline < 0 {
 		return nil, fmt.Errorf("-deadline is %v, want at least 0", c.deadline)
 	}
+	if c.growth && c.url != "" {
+		return nil, errors.New("-growth starts servers of its own: leave out -url")
+	}
 	if c.restartServer && c.url != "" {
 		return nil, errors.New("-restart-server needs the program's own server: leave out -url")
 	}
@@ -228,7 +231,7 @@ func run(args []string) int {
 		err = coordinatorRole(ctx, c)
 	case "":
 		if c.growth {
-			err = superviseGrowth(ctx, c, os.Stdout)
+			err = growth(ctx, c, os.Stdout)
 		} else {
 			err = supervise(ctx, c, os.Stdout)
 		}

@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"image/png"
+	"io"
 	"math/big"
 	"net"
 	"os"
@@ -69,6 +70,19 @@ func requireProof(t *testing.T, out string, jobs, poison int) {
 		"on one machine, 0 wrong, 0 lost, %d dead letters", jobs+poison, jobs+poison, jobs, poison))
 }
 
+// requireBounded checks that no worker held more jobs than prefetch, nor more memory than a small
+// program needs.
+func requireBounded(t *testing.T, out string, prefetch int) {
+	t.Helper()
+	_, line, ok := strings.Cut(out, "a worker held at most ")
+	require.True(t, ok)
+	var held, mb int
+	_, err := fmt.Sscanf(line, "%d jobs at a time, and %d MB", &held, &mb)
+	require.NoError(t, err)
+	require.LessOrEqual(t, held, prefetch)
+	require.Less(t, mb, 64)
+}
+
 func TestChaos(t *testing.T) {
 	jobs, args := 100_000, []string{"-workers", "4", "-kill", "3", "-freeze", "2", "-tile", "8"}
 	if testing.Short() {
@@ -82,6 +96,7 @@ func TestChaos(t *testing.T) {
 	require.NoError(t, err)
 	requireProof(t, out, jobs, 1)
 	require.Contains(t, out, "dead letter poison-0 after 10 deliveries: this job always fails")
+	requireBounded(t, out, 64)
 	for _, event := range []string{
 		"killed worker", "froze worker", "killed the server", "killed the coordinator",
 	} {
@@ -112,6 +127,23 @@ func TestWorkerDrains(t *testing.T) {
 	require.NoError(t, drained)
 	requireProof(t, out, jobs, 1)
 	require.Contains(t, out, " 0 second ones refused")
+}
+
+// A worker that is told to end before it has found the server or the queue ends without an error.
+func TestWorkerEndsEarly(t *testing.T) {
+	away := config1(t, "-url", "nats://127.0.0.1:1")
+	empty := config1(t)
+	stop, err := (&supervisor{c: empty}).ownServer()
+	require.NoError(t, err)
+	defer stop()
+	for _, c := range []*config{away, empty} {
+		c.queue = "absent"
+		w, err := start(c, "worker", func(string) {})
+		require.NoError(t, err)
+		require.NoError(t, w.stdin.Close())
+		<-w.ended
+		require.NoError(t, w.err)
+	}
 }
 
 // The picture in the file is the one that is proved.
@@ -147,6 +179,8 @@ func TestBadFlags(t *testing.T) {
 		"-ackwait 1ms":                          "-ackwait is 1ms, want at least 300ms",
 		"-deadline -1s":                         "-deadline is -1s, want at least 0",
 		"-url nats://127.0.0.1 -restart-server": "-restart-server needs the program's own server",
+		"-url nats://127.0.0.1 -growth":         "-growth starts servers of its own",
+		"-threads 1025":                         "-threads is 1025, want 0 to 1024",
 		"more":                                  `unexpected argument "more"`,
 	} {
 		_, err := parse(strings.Fields(args))
@@ -192,10 +226,40 @@ func TestTLSAndPassword(t *testing.T) {
 	_, err = supervised(t, "-url", "tls://me:secret@"+addr)
 	require.ErrorContains(t, err, "certificate signed by unknown authority")
 
+	for _, encrypted := range []bool{false, true} {
+		said := stranger(t, addr, encrypted)
+		require.NotContains(t, said, "PONG")
+		require.NotContains(t, said, "MSG")
+		if encrypted {
+			require.Contains(t, said, "Authorization Violation")
+		}
+	}
+
 	out, err := supervised(t, "-url", "tls://me:secret@"+addr, "-ca", ca, "-jobs", "100", "-tile", "4")
 	require.NoError(t, err)
 	requireProof(t, out, 100, 1)
 	require.NotContains(t, out, "secret")
+}
+
+// stranger asks the server for every message without a password, and returns what the server says
+// until it ends the connection.
+func stranger(t *testing.T, addr string, encrypted bool) string {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	require.NoError(t, err)
+	defer conn.Close()
+	require.NoError(t, conn.SetDeadline(time.Now().Add(limit)))
+	for b := []byte{0}; b[0] != '\n'; { // what the server says of itself to everyone, a line
+		_, err := conn.Read(b)
+		require.NoError(t, err)
+	}
+	if encrypted {
+		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
+	}
+	_, err = io.WriteString(conn, "CONNECT {\"verbose\":false}\r\nSUB > 1\r\nPING\r\n")
+	require.NoError(t, err)
+	said, _ := io.ReadAll(conn) // the server may end it by a reset
+	return string(said)
 }
 
 // certificate makes a certificate for loopback, and a file that lets clients trust it.
@@ -293,25 +357,23 @@ func TestLeaderKilled(t *testing.T) {
 // Each cell of the table of -growth is measured, and a load that fails is an error.
 func TestGrowth(t *testing.T) {
 	c := config1(t, "-prefetch", "8")
-	stop, err := (&supervisor{c: c}).ownServer()
-	require.NoError(t, err)
-	defer stop()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	for _, waits := range []bool{false, true} {
 		for _, processes := range []int{0, 2} {
 			l := load{waits: waits, length: 100 * time.Microsecond}
-			rate, err := growthCell(ctx, c, l, processes, 100, 10)
+			got, err := growthCell(ctx, c, l, processes, 100, 10)
 			require.NoError(t, err)
-			require.Positive(t, rate)
+			require.Positive(t, got.rate)
+			require.Positive(t, got.cpu)
 		}
 	}
-	require.Equal(t, []int{2000, 4000}, []int{
+	require.Equal(t, []int{1000, 2000}, []int{
 		load{false, time.Millisecond}.count(c, 1), load{false, time.Millisecond}.count(c, 2),
 	})
 	require.Equal(t, tile{Index: 3, Burn: 70}, load{false, 10 * time.Millisecond}.tile(3, 7))
 	cancel()
-	_, err = growthCell(ctx, c, load{false, time.Millisecond}, 1, 10, 1)
+	_, err := growthCell(ctx, c, load{false, time.Millisecond}, 1, 10, 1)
 	require.ErrorIs(t, err, context.Canceled)
 }
 

@@ -30,6 +30,7 @@ type supervisor struct {
 	mu      sync.Mutex
 	workers []*worker // the present ones
 	gone    tally     // what the former ones said last
+	most    tally     // the most jobs held, and the most memory, of any worker
 	report  []string  // the coordinator's output
 	thaws   sync.WaitGroup
 }
@@ -141,6 +142,8 @@ func (s *supervisor) startWorker() error {
 		if json.Unmarshal([]byte(line), &t) == nil {
 			s.mu.Lock()
 			w.last = t
+			s.most.Held = max(s.most.Held, t.Held)
+			s.most.Memory = max(s.most.Memory, t.Memory)
 			s.mu.Unlock()
 		}
 	})
@@ -353,6 +356,8 @@ func (s *supervisor) finish(took time.Duration) error {
 	s.screen.line("%d handler calls were counted, %d outcomes recorded, %d second ones refused, "+
 		"%d jobs delivered again; %.1f s in all",
 		s.gone.Executed, s.gone.Recorded, s.gone.Refused, s.gone.Redelivered, took.Seconds())
+	s.screen.line("a worker held at most %d jobs at a time, and %d MB of memory",
+		s.most.Held, s.most.Memory>>20)
 	if s.coord.err != nil {
 		return fmt.Errorf("coordinator: %w", s.coord.err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"runtime/metrics"
 	"time"
 
 	"github.com/heddle-go/heddle/scheduler"
@@ -12,16 +13,25 @@ import (
 )
 
 // A tally is what a worker prints about itself, as a line of JSON, every tallyEvery.
-type tally struct{ Executed, Recorded, Refused, Redelivered, HandedBack, Dead, Held int64 }
+type tally struct {
+	Executed, Recorded, Refused, Redelivered, HandedBack, Dead, Held int64
+
+	Memory uint64 // bytes that the process has from the system
+}
 
 const tallyEvery = 200 * time.Millisecond
 
 func tallyOf(n *schednats.Counters) tally {
-	return tally{n.Executed.Load(), n.Recorded.Load(), n.Refused.Load(), n.Redelivered.Load(),
-		n.HandedBack.Load(), n.Dead.Load(), n.Held.Load()}
+	memory := []metrics.Sample{{Name: "/memory/classes/total:bytes"}}
+	metrics.Read(memory)
+	return tally{
+		n.Executed.Load(), n.Recorded.Load(), n.Refused.Load(), n.Redelivered.Load(),
+		n.HandedBack.Load(), n.Dead.Load(), n.Held.Load(), memory[0].Value.Uint64(),
+	}
 }
 
-// workerRole serves the queue until ctx or its standard input ends, then drains.
+// workerRole serves the queue until ctx or its standard input ends, then drains. If that happens
+// before it has found the queue, it has nothing to drain, and that is no error.
 func workerRole(ctx context.Context, c *config) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -29,6 +39,9 @@ func workerRole(ctx context.Context, c *config) error {
 
 	nc, js, err := c.connectPatiently(ctx, "worker")
 	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
 		return err
 	}
 	defer nc.Close()
@@ -37,6 +50,9 @@ func workerRole(ctx context.Context, c *config) error {
 		q, err = schednats.Bind[tile, []byte](ctx, js, c.queue)
 		return err
 	}); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
 		return err
 	}
 	// One number: the pool's queue limit, the prefetch, and this process's part of MaxAckPending.

@@ -214,7 +214,7 @@ func (q *Queue[J, R]) Serve(ctx context.Context, sched *scheduler.Scheduler,
 		_ = h.msg.Nak() // if it gets lost, the job comes again after AckWait
 	}
 	if err == nil && len(left) > 0 {
-		err = fmt.Errorf("schednats: %w: %d jobs handed back unfinished", ErrDrain, len(left))
+		err = fmt.Errorf("%w: %d jobs handed back unfinished", ErrDrain, len(left))
 	}
 	// The last acknowledgements are on their way; without a connection they are lost, and the
 	// jobs come again.

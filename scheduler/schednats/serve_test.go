@@ -3,6 +3,8 @@ package schednats_test
 import (
 	"context"
 	"errors"
+	"flag"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,6 +20,17 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 )
+
+// TestMain runs more tests at a time than there are processors: they wait for servers.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
+		if err := f.Value.Set("16"); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(m.Run())
+}
 
 // limit bounds every wait: a test that hangs fails.
 const limit = time.Minute
@@ -85,7 +98,9 @@ func (f *fixture) run(opts *server.Options) {
 
 // serve serves the queue with a scheduler of two workers until stop is called, which returns what
 // Serve returned.
-func (f *fixture) serve(opts schednats.Options, h func(c *task.Ctx, j job) (string, error)) (stop func() error) {
+func (f *fixture) serve(
+	opts schednats.Options, h func(c *task.Ctx, j job) (string, error),
+) (stop func() error) {
 	sched, err := scheduler.New(scheduler.WithWorkers(2))
 	require.NoError(f.t, err)
 	ctx, cancel := context.WithCancel(f.ctx)
@@ -140,8 +155,9 @@ func (f *fixture) submit(jobs ...job) {
 func TestJobTravels(t *testing.T) {
 	f := start(t, schednats.Config{})
 	deadline := time.Now().Add(time.Hour)
+	trace := "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 	f.submit(job{ID: "x", Value: 7, Priority: task.High, Deadline: deadline,
-		Header: nats.Header{"Traceparent": {"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}}})
+		Header: nats.Header{"Traceparent": {trace}}})
 	var got job
 	var until time.Time
 	stop := f.serve(schednats.Options{}, func(c *task.Ctx, j job) (string, error) {
@@ -153,8 +169,9 @@ func TestJobTravels(t *testing.T) {
 	require.NoError(t, o.Err)
 	require.Equal(t, "seven", o.Value)
 	require.NoError(t, stop())
-	require.Equal(t, []any{"b", "x", 7, task.High, 1}, []any{got.Batch, got.ID, got.Value, got.Priority, got.Delivery})
-	require.Equal(t, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", got.Header.Get("Traceparent"))
+	require.Equal(t, []any{"b", "x", 7, task.High, 1},
+		[]any{got.Batch, got.ID, got.Value, got.Priority, got.Delivery})
+	require.Equal(t, trace, got.Header.Get("Traceparent"))
 	require.True(t, got.Deadline.Equal(deadline))
 	require.True(t, until.Equal(deadline), "%v", until)
 }
@@ -202,13 +219,16 @@ func TestManyJobs(t *testing.T) {
 	require.EqualValues(t, n, b.Outcomes)
 }
 
+func returnOK(*task.Ctx, job) (string, error) { return "ok", nil }
+
 func itoa(i int) string { return strconv.Itoa(i) }
 
 // A job that fails comes again, and becomes a dead letter in the end. So does one that panics, or
 // calls runtime.Goexit, and at once one that says so.
 func TestDeadLetters(t *testing.T) {
 	f := start(t, schednats.Config{})
-	f.submit(job{ID: "late", Value: 1}, job{ID: "never", Value: 2}, job{ID: "panics", Value: 3}, job{ID: "at-once", Value: 4})
+	f.submit(job{ID: "late", Value: 1}, job{ID: "never", Value: 2}, job{ID: "panics", Value: 3},
+		job{ID: "at-once", Value: 4})
 	stop := f.serve(schednats.Options{MaxDeliver: 3}, func(c *task.Ctx, j job) (string, error) {
 		switch {
 		case j.Value == 1 && j.Delivery == 3:
@@ -234,7 +254,10 @@ func TestDeadLetters(t *testing.T) {
 	for _, l := range letters {
 		delivery[l.ID] = l.Header.Get("Heddle-Delivery") + " " + string(l.Data) + " " + l.Subject
 	}
-	require.Equal(t, map[string]string{"never": "3 2 q.jobs.b.never", "panics": "3 3 q.jobs.b.panics", "at-once": "1 4 q.jobs.b.at-once"}, delivery)
+	require.Equal(t, map[string]string{
+		"never": "3 2 q.jobs.b.never", "panics": "3 3 q.jobs.b.panics",
+		"at-once": "1 4 q.jobs.b.at-once",
+	}, delivery)
 }
 
 // A job whose processes died with it becomes a dead letter without being run once more.
@@ -248,7 +271,7 @@ func TestDeliveredTooOften(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, m.Nak())
 	}
-	stop := f.serve(schednats.Options{MaxDeliver: 2}, func(*task.Ctx, job) (string, error) { return "ok", nil })
+	stop := f.serve(schednats.Options{MaxDeliver: 2}, returnOK)
 	require.ErrorContains(t, f.outcomes(1)["x"].Err, "delivered 2 times without an outcome")
 	require.NoError(t, stop())
 	require.Zero(t, f.n.Executed.Load())
@@ -282,11 +305,16 @@ func TestGarbage(t *testing.T) {
 		_, err := f.js.Publish(f.ctx, subject, []byte("{"))
 		require.NoError(t, err)
 	}
-	_, err := f.js.PublishMsg(f.ctx, &nats.Msg{Subject: "q.jobs.b.when", Data: []byte("1"), Header: nats.Header{"Heddle-Deadline": {"soon"}}})
+	_, err := f.js.PublishMsg(f.ctx, &nats.Msg{
+		Subject: "q.jobs.b.when", Data: []byte("1"), Header: nats.Header{"Heddle-Deadline": {"soon"}},
+	})
 	require.NoError(t, err)
 	f.submit(job{ID: "good", Value: 1})
 	var calls atomic.Int64
-	stop := f.serve(schednats.Options{}, func(*task.Ctx, job) (string, error) { calls.Add(1); return "ok", nil })
+	stop := f.serve(schednats.Options{}, func(*task.Ctx, job) (string, error) {
+		calls.Add(1)
+		return "ok", nil
+	})
 	require.Equal(t, "ok", f.outcomes(3)["good"].Value)
 	f.eventually(func() bool { return f.n.Dead.Load() == 4 })
 	require.NoError(t, stop())
@@ -301,10 +329,13 @@ func TestGarbage(t *testing.T) {
 
 // Sizes beyond the server's max_payload: a job is refused, a result makes the job a dead letter.
 func TestPayloadTooLarge(t *testing.T) {
-	f := start(t, schednats.Config{}, func(o *server.Options) { o.MaxPayload = 4096; o.MaxPending = 1 << 20 })
+	f := start(t, schednats.Config{}, func(o *server.Options) {
+		o.MaxPayload, o.MaxPending = 4096, 1<<20
+	})
 	big, err := schednats.Bind[string, string](f.ctx, f.js, "q")
 	require.NoError(t, err)
-	err = big.Submit(f.ctx, schednats.Job[string]{Batch: "b", ID: "huge", Value: strings.Repeat("x", 5000)})
+	err = big.Submit(f.ctx,
+		schednats.Job[string]{Batch: "b", ID: "huge", Value: strings.Repeat("x", 5000)})
 	require.ErrorIs(t, err, nats.ErrMaxPayload)
 	require.ErrorContains(t, err, `job "huge"`)
 	f.submit(job{ID: "large"}, job{ID: "small", Value: 1})
@@ -348,7 +379,7 @@ func TestFull(t *testing.T) {
 
 	failed := make(chan error, 1000)
 	stop := f.serve(schednats.Options{Prefetch: 2, OnError: func(err error) { failed <- err }},
-		func(*task.Ctx, job) (string, error) { return "ok", nil })
+		returnOK)
 	require.ErrorContains(t, <-failed, "maximum messages exceeded")
 	require.LessOrEqual(t, f.n.Held.Load(), int64(2))
 	cfg.MaxMsgs = -1
@@ -365,7 +396,9 @@ func TestSecondOutcomeRefused(t *testing.T) {
 	_, err := f.js.Publish(f.ctx, "q.done.b.x", []byte(`"first"`))
 	require.NoError(t, err)
 	f.submit(job{ID: "x"}, job{ID: "y"})
-	stop := f.serve(schednats.Options{}, func(*task.Ctx, job) (string, error) { return "second", nil })
+	stop := f.serve(schednats.Options{}, func(*task.Ctx, job) (string, error) {
+		return "second", nil
+	})
 	f.eventually(func() bool { return f.n.Refused.Load() == 1 && f.n.Recorded.Load() == 1 })
 	require.Equal(t, "first", f.outcomes(2)["x"].Value)
 	require.NoError(t, stop())
@@ -440,6 +473,9 @@ func TestDrain(t *testing.T) {
 	<-begun
 	<-begun
 	f.eventually(func() bool { return f.n.Held.Load() == 8 })
+	b, err := f.q.Backlog(f.ctx)
+	require.NoError(t, err)
+	require.Equal(t, schednats.Backlog{Waiting: 12, InFlight: 8}, b, "no more than the prefetch")
 	ended := make(chan error, 1)
 	go func() { ended <- stop() }()
 	f.eventually(func() bool { return f.n.HandedBack.Load() >= 6 })
@@ -447,7 +483,9 @@ func TestDrain(t *testing.T) {
 	require.NoError(t, <-ended)
 	require.EqualValues(t, 2, f.n.Recorded.Load())
 
-	stop = f.serve(schednats.Options{}, func(*task.Ctx, job) (string, error) { return "second process", nil })
+	stop = f.serve(schednats.Options{}, func(*task.Ctx, job) (string, error) {
+		return "second process", nil
+	})
 	all := f.outcomes(20)
 	require.NoError(t, stop())
 	first := 0
@@ -465,7 +503,8 @@ func TestDrainTimeout(t *testing.T) {
 	f.submit(job{ID: "x"})
 	begun := make(chan struct{}, 1)
 	cause := make(chan error, 1)
-	stop := f.serve(schednats.Options{DrainTimeout: time.Millisecond}, func(c *task.Ctx, _ job) (string, error) {
+	opts := schednats.Options{DrainTimeout: time.Millisecond}
+	stop := f.serve(opts, func(c *task.Ctx, _ job) (string, error) {
 		begun <- struct{}{}
 		<-c.Done()
 		cause <- c.Cause()
@@ -482,7 +521,8 @@ func TestDrainTimeout(t *testing.T) {
 
 func TestDeadline(t *testing.T) {
 	f := start(t, schednats.Config{AckWait: 300 * time.Millisecond})
-	f.submit(job{ID: "past", Deadline: time.Now().Add(-time.Hour)}, job{ID: "soon", Value: 1, Deadline: time.Now().Add(time.Second)})
+	f.submit(job{ID: "past", Deadline: time.Now().Add(-time.Hour)},
+		job{ID: "soon", Value: 1, Deadline: time.Now().Add(time.Second)})
 	stop := f.serve(schednats.Options{}, func(c *task.Ctx, _ job) (string, error) {
 		<-c.Done()
 		return "", c.Cause()
@@ -502,20 +542,20 @@ func TestClosedScheduler(t *testing.T) {
 	sched, err := scheduler.New(scheduler.WithWorkers(1))
 	require.NoError(t, err)
 	require.NoError(t, sched.Close())
-	h := func(*task.Ctx, job) (string, error) { return "ok", nil }
-	require.ErrorIs(t, f.q.Serve(f.ctx, sched, h, schednats.Options{Prefetch: 1}), task.ErrClosed)
-	f.serve(schednats.Options{}, h)
+	err = f.q.Serve(f.ctx, sched, returnOK, schednats.Options{Prefetch: 1})
+	require.ErrorIs(t, err, task.ErrClosed)
+	f.serve(schednats.Options{}, returnOK)
 	require.Equal(t, "ok", f.outcomes(1)["x"].Value)
 }
 
 func TestClosedConnection(t *testing.T) {
 	f := start(t, schednats.Config{})
-	stop := f.serve(schednats.Options{OnError: func(error) {}}, func(*task.Ctx, job) (string, error) { return "", nil })
+	stop := f.serve(schednats.Options{OnError: func(error) {}}, returnOK)
 	sched, err := scheduler.New(scheduler.WithWorkers(1))
 	require.NoError(t, err)
 	defer sched.Close()
 	f.nc.Close()
-	err = f.q.Serve(f.ctx, sched, func(*task.Ctx, job) (string, error) { return "", nil }, schednats.Options{})
+	err = f.q.Serve(f.ctx, sched, returnOK, schednats.Options{})
 	require.ErrorIs(t, err, nats.ErrConnectionClosed)
 	_ = stop()
 }
@@ -530,9 +570,15 @@ func TestBadArguments(t *testing.T) {
 		{schednats.Config{}, `Config.Name is ""`},
 		{schednats.Config{Name: "x", Replicas: 6}, "Config.Replicas is 6, want 1 to 5"},
 		{schednats.Config{Name: "x", AckWait: 1}, "Config.AckWait is 1ns, want at least 100ms"},
-		{schednats.Config{Name: "x", MaxAckPending: -1}, "Config.MaxAckPending is -1, want at least 1"},
+		{
+			schednats.Config{Name: "x", MaxAckPending: -1},
+			"Config.MaxAckPending is -1, want at least 1",
+		},
 		{schednats.Config{Name: "x", MaxBytes: -1}, "Config.MaxBytes is -1, want at least 0"},
-		{schednats.Config{Name: "x", Duplicates: -1}, "Config.Duplicates is -1ns, want at least 100ms"},
+		{
+			schednats.Config{Name: "x", Duplicates: -1},
+			"Config.Duplicates is -1ns, want at least 100ms",
+		},
 	} {
 		_, err := schednats.Create[int, string](f.ctx, f.js, c.cfg)
 		require.ErrorContains(t, err, c.say)
@@ -541,7 +587,12 @@ func TestBadArguments(t *testing.T) {
 	require.ErrorIs(t, err, jetstream.ErrStreamNotFound)
 	require.ErrorContains(t, f.q.Submit(f.ctx, job{Batch: "b", ID: "a b"}), `Job.ID is "a b"`)
 	require.ErrorContains(t, f.q.Submit(f.ctx, job{Batch: "", ID: "a"}), `Job.Batch is ""`)
-	require.ErrorContains(t, f.q.Submit(f.ctx, job{Batch: "b", ID: "a", Priority: 77}), "Job.Priority is 77")
+	require.ErrorContains(t, f.q.Submit(f.ctx, job{Batch: "b", ID: "a", Priority: 77}),
+		"Job.Priority is 77")
+	for _, name := range []string{"Nats-Rollup", "heddle-error"} {
+		j := job{Batch: "b", ID: "a", Header: nats.Header{name: {"x"}}}
+		require.ErrorContains(t, f.q.Submit(f.ctx, j), "reserved name \""+name)
+	}
 	require.ErrorContains(t, f.q.Drop(f.ctx, "*"), `batch is "*"`)
 
 	sched, err := scheduler.New(scheduler.WithWorkers(1))
