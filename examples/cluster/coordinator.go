@@ -36,7 +36,8 @@ func (c *config) queueConfig() schednats.Config {
 func coordinatorRole(ctx context.Context, c *config) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	go func() { <-inputEnd(); cancel() }()
+	released := make(chan struct{})
+	go func() { <-inputEnd(released); cancel() }()
 	nc, js, err := c.connectPatiently(ctx, "coordinator")
 	if err != nil {
 		return err
@@ -53,7 +54,7 @@ func coordinatorRole(ctx context.Context, c *config) error {
 	var submitting sync.WaitGroup
 	var submitErr error
 	submitting.Go(func() {
-		if submitErr = submitAll(ctx, c, q); submitErr != nil {
+		if submitErr = submitAll(ctx, c, q, released); submitErr != nil {
 			cancel()
 		}
 	})
@@ -71,7 +72,11 @@ func coordinatorRole(ctx context.Context, c *config) error {
 	return prove(ctx, c, q, got, dead)
 }
 
-func submitAll(ctx context.Context, c *config, q *schednats.Queue[tile, []byte]) error {
+// submitAll submits the jobs that have no outcome yet. With -hold it keeps the last one back until
+// released is closed, so that the jobs are not done before the events that the flags ask for.
+func submitAll(
+	ctx context.Context, c *config, q *schednats.Queue[tile, []byte], released <-chan struct{},
+) error {
 	var done map[string]bool
 	if err := retry(ctx, func() (err error) {
 		done, err = q.Recorded(ctx, batch)
@@ -110,11 +115,20 @@ func submitAll(ctx context.Context, c *config, q *schednats.Queue[tile, []byte])
 		if i%16 == 0 {
 			j.Priority = task.High
 		}
-		if jobs = append(jobs, j); len(jobs) >= chunk {
+		last := c.hold && i == c.jobs-1
+		if len(jobs) >= chunk || last {
 			if err := flush(); err != nil {
 				return err
 			}
 		}
+		if last {
+			select {
+			case <-released:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+		jobs = append(jobs, j)
 	}
 	return flush()
 }

@@ -45,6 +45,7 @@ type config struct {
 	threads            int // heddle workers of a process; 0: as many as processors
 	role, queue, store string
 	port               int
+	hold               bool
 	name, routes       string // of a server in a cluster
 	clusterPort        int
 
@@ -84,6 +85,8 @@ func parse(args []string) (*config, error) {
 	fs.StringVar(&c.queue, "queue", "", "for the program's own use: the queue's name")
 	fs.StringVar(&c.store, "store", "", "for the program's own use: the server's folder")
 	fs.IntVar(&c.port, "port", -1, "for the program's own use: the server's port")
+	fs.BoolVar(&c.hold, "hold", false,
+		"for the program's own use: keep the last job back until standard input has a line")
 	fs.StringVar(&c.name, "name", "", "for -role server: its name in a cluster")
 	fs.StringVar(&c.routes, "routes", "", "for -role server: the cluster's route URLs, with commas")
 	fs.IntVar(&c.clusterPort, "cluster-port", 0, "for -role server: the port for the other servers")
@@ -130,7 +133,7 @@ func (c *config) child(role string) []string {
 		"-replicas", fmt.Sprint(c.replicas), "-poison", fmt.Sprint(c.poison),
 		"-ackwait", c.ackWait.String(), "-deadline", c.deadline.String(), "-out", c.out,
 		"-threads", fmt.Sprint(c.threads), "-max-bytes", fmt.Sprint(c.maxBytes),
-		"-store", c.store, "-port", fmt.Sprint(c.port),
+		fmt.Sprintf("-hold=%t", c.hold), "-store", c.store, "-port", fmt.Sprint(c.port),
 		"-name", c.name, "-routes", c.routes, "-cluster-port", fmt.Sprint(c.clusterPort),
 	}
 }

@@ -95,7 +95,9 @@ func TestChaos(t *testing.T) {
 	out, err := supervised(t, args...)
 	require.NoError(t, err)
 	requireProof(t, out, jobs, 1)
-	require.Contains(t, out, "dead letter poison-0 after 10 deliveries: this job always fails")
+	// The tenth delivery may be to a worker that is killed, or get lost with the server.
+	require.Regexp(t, "dead letter poison-0 after (10 deliveries: this job always fails|"+
+		"1[1-9] deliveries: delivered 1[0-8] times without an outcome)", out)
 	requireBounded(t, out, 64)
 	for _, event := range []string{
 		"killed worker", "froze worker", "killed the server", "killed the coordinator",
@@ -202,11 +204,13 @@ func TestUnreachableServer(t *testing.T) {
 // Jobs whose deadline passes become dead letters, and the program says that the picture is not
 // complete.
 func TestDeadlinePassed(t *testing.T) {
+	t.Parallel()
 	_, err := supervised(t, "-jobs", "20", "-poison", "0", "-deadline", "1ns", "-ackwait", "300ms")
 	require.ErrorContains(t, err, "coordinator")
 }
 
 func TestTLSAndPassword(t *testing.T) {
+	t.Parallel()
 	cert, ca := certificate(t)
 	s, err := server.NewServer(&server.Options{
 		Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true,
@@ -281,6 +285,7 @@ func certificate(t *testing.T) (tls.Certificate, string) {
 // The leader of the job stream is killed in the middle of a run on three servers that keep every
 // message three times.
 func TestLeaderKilled(t *testing.T) {
+	t.Parallel()
 	jobs := 6000
 	if testing.Short() {
 		jobs = 2000

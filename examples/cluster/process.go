@@ -15,9 +15,9 @@ const childEnv = "HEDDLE_CLUSTER_CHILD"
 // A process is a child in one of the roles.
 type process struct {
 	cmd   *exec.Cmd
-	stdin io.Closer     // the child ends when this closes, so it does not outlive the supervisor
-	ended chan struct{} // closed when the child has ended and its output has been read
-	err   error         // how it ended; readable when ended is closed
+	stdin io.WriteCloser // the child ends when this closes, so it does not outlive the supervisor
+	ended chan struct{}  // closed when the child has ended and its output has been read
+	err   error          // how it ended; readable when ended is closed
 }
 
 // start starts a child. It calls line for each line of the child's output, on one goroutine.

@@ -32,7 +32,7 @@ func serverRole(ctx context.Context, c *config) error {
 	fmt.Println(s.ClientURL())
 	select {
 	case <-ctx.Done():
-	case <-inputEnd():
+	case <-inputEnd(nil):
 	}
 	s.Shutdown()
 	s.WaitForShutdown()
@@ -40,14 +40,20 @@ func serverRole(ctx context.Context, c *config) error {
 }
 
 // inputEnd returns a channel that is closed when standard input ends. The supervisor keeps a pipe
-// to each child open and never writes to it.
-func inputEnd() <-chan struct{} {
+// to each child open. inputEnd closes first, if it is not nil, when the supervisor has written
+// something.
+func inputEnd(first chan<- struct{}) <-chan struct{} {
 	end := make(chan struct{})
 	go func() {
 		defer close(end)
 		var b [1]byte
 		for {
-			if _, err := os.Stdin.Read(b[:]); err != nil {
+			n, err := os.Stdin.Read(b[:])
+			if n > 0 && first != nil {
+				close(first)
+				first = nil
+			}
+			if err != nil {
 				return
 			}
 		}

@@ -35,7 +35,7 @@ func tallyOf(n *schednats.Counters) tally {
 func workerRole(ctx context.Context, c *config) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	go func() { <-inputEnd(); cancel() }()
+	go func() { <-inputEnd(nil); cancel() }()
 
 	nc, js, err := c.connectPatiently(ctx, "worker")
 	if err != nil {
