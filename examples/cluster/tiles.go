@@ -35,7 +35,10 @@ func (c *config) tileOf(i int) tile {
 
 func tileID(i int) string { return "tile-" + strconv.Itoa(i) }
 
-// render returns the tile's pixels, row by row: 255 inside the set, else how fast it was left.
+// inside is the pixel of a point that has not left the set.
+const inside = 255
+
+// render returns the tile's pixels, row by row: inside, or how fast the point left the set.
 func render(c *task.Ctx, t tile) ([]byte, error) {
 	if t.Poison {
 		return nil, errors.New("this job always fails")
@@ -65,10 +68,10 @@ func escape(re, im float64, most int) byte {
 	for i := range most {
 		a, b = a*a-b*b+re, 2*a*b+im
 		if a*a+b*b > 4 {
-			return byte(i % 255)
+			return byte(i % inside)
 		}
 	}
-	return 255
+	return inside
 }
 
 // local renders all tiles on this machine's scheduler alone.
@@ -98,7 +101,7 @@ func writePicture(c *config, tiles [][]byte) (err error) {
 		v := math.Sqrt(float64(i) / 255)
 		palette[i] = color.RGBA{uint8(255 * v * v), uint8(255 * v), uint8(96 + 159*v), 255}
 	}
-	palette[255] = color.Black
+	palette[inside] = color.Black
 	img := image.NewPaletted(image.Rect(0, 0, cols*c.tile, rows*c.tile), palette)
 	for i, pixels := range tiles {
 		x, y := i%cols*c.tile, i/cols*c.tile
