@@ -55,7 +55,7 @@ var _ sync.Locker = (*Mutex)(nil)
 // task or blocking the calling goroutine. Cancelling the task does not end the wait; use
 // [Mutex.LockContext] if it should.
 func (m *Mutex) Lock() {
-	if !m.state.CompareAndSwap(0, mxLocked) {
+	if !m.state.CompareAndSwap(rt.Slow, mxLocked) {
 		m.lockSlow()
 	}
 }
@@ -71,10 +71,10 @@ func (m *Mutex) LockContext(ctx context.Context) error {
 			return err
 		}
 	}
-	if m.state.CompareAndSwap(0, mxLocked) {
+	if m.state.CompareAndSwap(rt.Slow, mxLocked) {
 		return nil
 	}
-	if m.TryLock() {
+	if m.tryLock() {
 		m.holder.Store(d)
 		return nil
 	}
@@ -83,6 +83,21 @@ func (m *Mutex) LockContext(ctx context.Context) error {
 
 // TryLock locks m if it is free, and reports whether it did. It never waits.
 func (m *Mutex) TryLock() bool {
+	return m.state.Load() == 0 && m.state.CompareAndSwap(rt.Slow, mxLocked) || m.tryLockSlow()
+}
+
+func (m *Mutex) tryLockSlow() bool {
+	point()
+	if !m.tryLock() {
+		return false
+	}
+	if rt.Slow != 0 {
+		m.holder.Store(rt.Current())
+	}
+	return true
+}
+
+func (m *Mutex) tryLock() bool {
 	for {
 		s := m.state.Load()
 		if s&mxLocked != 0 {
@@ -96,13 +111,14 @@ func (m *Mutex) TryLock() bool {
 
 // Unlock unlocks m. It panics if m is not locked.
 func (m *Mutex) Unlock() {
-	if !m.state.CompareAndSwap(mxLocked, 0) {
+	if !m.state.CompareAndSwap(mxLocked|rt.Slow, 0) {
 		m.unlockSlow()
 	}
 }
 
 func (m *Mutex) lockSlow() {
-	if m.TryLock() {
+	point()
+	if m.tryLock() {
 		// The holder is usually the same task again, and looking the caller up costs more.
 		if h := m.holder.Load(); h == nil || !h.IsCurrent() {
 			m.holder.Store(rt.Current())
@@ -121,6 +137,9 @@ func (m *Mutex) join(ctx context.Context, d *rt.Task, hard bool) error {
 		m.holder.Store(d)
 		m.mu.Unlock()
 		return nil
+	}
+	if rt.Slow != 0 {
+		d.WaitsFor(m.holder.Load)
 	}
 	w := mutexWaiters.take(ctx, d, m)
 	w.Reason = rt.WaitMutex
@@ -173,7 +192,19 @@ func (m *Mutex) settle() {
 	}
 }
 
+// unlock is Unlock for callers that hold another lock, or have passed a yield point.
+func (m *Mutex) unlock() {
+	if !m.state.CompareAndSwap(mxLocked, 0) {
+		m.unlockQueued()
+	}
+}
+
 func (m *Mutex) unlockSlow() {
+	point()
+	m.unlockQueued()
+}
+
+func (m *Mutex) unlockQueued() {
 	// While a woken waiter is on its way, Unlock has nothing to do for the queue. That waiter
 	// changes state by CAS, either to mark it or to take m. So either this CAS fails, or the waiter
 	// sees that m is free.

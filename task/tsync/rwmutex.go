@@ -50,9 +50,10 @@ var _ sync.Locker = (*RWMutex)(nil)
 // task or blocking the calling goroutine. Cancelling the task does not end the wait; use
 // [RWMutex.LockContext] if it should.
 func (rw *RWMutex) Lock() {
-	if rw.state.CompareAndSwap(0, rwWriting) {
+	if rw.state.CompareAndSwap(rt.SlowLong, rwWriting) {
 		return
 	}
+	point()
 	rw.begin()
 	if rw.takeToWrite() {
 		return
@@ -68,7 +69,7 @@ func (rw *RWMutex) LockContext(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if rw.TryLock() {
+	if rw.tryLock() {
 		return nil
 	}
 	rw.begin()
@@ -127,6 +128,14 @@ func (rw *RWMutex) await(ctx context.Context, d *rt.Task, q *queue[struct{}], wh
 // TryLock locks rw for writing if no reader and no writer holds it, and reports whether it did. It
 // never waits.
 func (rw *RWMutex) TryLock() bool {
+	if rw.state.CompareAndSwap(rt.SlowLong, rwWriting) {
+		return true
+	}
+	point()
+	return rw.tryLock()
+}
+
+func (rw *RWMutex) tryLock() bool {
 	if rw.state.CompareAndSwap(0, rwWriting) {
 		return true
 	}
@@ -143,12 +152,13 @@ func (rw *RWMutex) TryLock() bool {
 
 // Unlock unlocks rw for writing. It panics if rw is not locked for writing.
 func (rw *RWMutex) Unlock() {
-	if !rw.state.CompareAndSwap(rwWriting, 0) {
+	if !rw.state.CompareAndSwap(rwWriting|rt.SlowLong, 0) {
 		rw.unlockSlow()
 	}
 }
 
 func (rw *RWMutex) unlockSlow() {
+	point()
 	rw.begin()
 	s := rw.state.Load()
 	if s&rwWriting == 0 {
@@ -173,6 +183,7 @@ func (rw *RWMutex) RLock() {
 	if rw.tryRead() {
 		return
 	}
+	point()
 	rw.begin()
 	if rw.takeToRead() {
 		return
@@ -202,8 +213,8 @@ func (rw *RWMutex) RLockContext(ctx context.Context) error {
 // the caller must take the slow way.
 func (rw *RWMutex) tryRead() bool {
 	for {
-		s := rw.state.Load()
-		if s&(rwWriting|rwQueued) != 0 {
+		s := rw.state.Load() | rt.SlowLong
+		if s&(rwWriting|rwQueued|rt.SlowLongBits) != 0 {
 			return false
 		}
 		if rw.state.CompareAndSwap(s, s+rwReader) {
@@ -226,6 +237,7 @@ func (rw *RWMutex) TryRLock() bool {
 	if rw.tryRead() {
 		return true
 	}
+	point()
 	if rw.state.Load()&rwWriting != 0 {
 		return false
 	}
@@ -240,8 +252,9 @@ func (rw *RWMutex) TryRLock() bool {
 // RUnlock undoes one RLock. It panics if rw is not locked for reading.
 func (rw *RWMutex) RUnlock() {
 	for {
-		s := rw.state.Load()
-		if s&rwQueued != 0 || s < rwReader {
+		s := rw.state.Load() | rt.SlowLong
+		if s&(rwQueued|rt.SlowLongBits) != 0 || s < rwReader {
+			point()
 			rw.runlockSlow()
 			return
 		}

@@ -1,0 +1,38 @@
+package schedtest
+
+// A kind is the kind of a failure.
+type kind uint8
+
+const (
+	assertionFailed  kind = iota + 1 // a method of T, or of the test's own t
+	panicked                         // a task has panicked, and nothing handles it
+	deadlock                         // every task waits, and no timer is pending
+	livelock                         // more steps than Config.Steps
+	tasksLeft                        // the body has returned, and tasks wait for ever
+	goroutinesLeft                   // likewise, goroutines
+	notDeterministic                 // the same schedule has not led to the same run
+)
+
+var kindText = [...]string{
+	assertionFailed: "assertion failed", panicked: "panic", deadlock: "deadlock", livelock: "livelock",
+	tasksLeft: "tasks left", goroutinesLeft: "goroutines left", notDeterministic: "not deterministic",
+}
+
+// String returns the kind in words.
+func (k kind) String() string { return kindText[k] }
+
+// A failure is what a schedule has led to.
+type failure struct {
+	kind     kind
+	message  string
+	schedule string // for Replay
+	steps    []step // of the shortest failing schedule that was found
+}
+
+// A step is one turn of a task.
+type step struct {
+	task  string // its name, or "task" and its number
+	id    int    // its number, in the order in which tasks became known; the body is 0
+	what  string // the operation of heddle's that the turn begins with
+	where string // its place in the user's code
+}

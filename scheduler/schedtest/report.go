@@ -1,0 +1,84 @@
+package schedtest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// mostColumns is how many tasks a table has columns for.
+const mostColumns = 6
+
+// mostSteps is how many steps of a schedule a report shows: of a livelock, the end says something.
+const mostSteps = 200
+
+// report tells of a failure.
+func report(test string, f *failure, which string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "schedtest: %v, %s\n%s\n\n", f.kind, which, f.message)
+	pattern := strings.ReplaceAll(test, "/", "$/^")
+	fmt.Fprintf(&b, "to replay it: HEDDLE_SCHEDULE=%s go test -run '^%s$'\n", f.schedule, pattern)
+	if len(f.steps) > 0 {
+		fmt.Fprintf(&b, "\nthe shortest failing schedule that was found:\n%s", table(f.steps))
+	}
+	return b.String()
+}
+
+// table shows the steps with a column for each task, or if there are many, with a column of names.
+func table(steps []step) string {
+	var b strings.Builder
+	if n := len(steps) - mostSteps; n > 0 {
+		fmt.Fprintf(&b, "(%d steps before)\n", n)
+	}
+	first := max(0, len(steps)-mostSteps)
+	var ids []int // in the order of the columns
+	width, names := map[int]int{}, map[int]string{}
+	for _, s := range steps[first:] {
+		if names[s.id] == "" {
+			ids = append(ids, s.id)
+			width[s.id] = len(s.task)
+			names[s.id] = s.task
+		}
+		width[s.id] = max(width[s.id], len(s.text()))
+	}
+	slices.Sort(ids)
+	if len(ids) > mostColumns {
+		for i, s := range steps[first:] {
+			fmt.Fprintf(&b, "%5d  %-20s %s\n", first+i, s.task, s.text())
+		}
+		return b.String()
+	}
+	b.WriteString(" step")
+	for _, id := range ids {
+		fmt.Fprintf(&b, "  %-*s", width[id], names[id])
+	}
+	trimRight(&b)
+	for i, s := range steps[first:] {
+		fmt.Fprintf(&b, "%5d", first+i)
+		for _, id := range ids {
+			text := ""
+			if id == s.id {
+				text = s.text()
+			}
+			fmt.Fprintf(&b, "  %-*s", width[id], text)
+		}
+		trimRight(&b)
+	}
+	return b.String()
+}
+
+// trimRight ends a line without blanks.
+func trimRight(b *strings.Builder) {
+	s := strings.TrimRight(b.String(), " ")
+	b.Reset()
+	b.WriteString(s)
+	b.WriteByte('\n')
+}
+
+// text is the step in one cell.
+func (s step) text() string {
+	if s.where == "" {
+		return s.what
+	}
+	return s.what + " " + s.where
+}
