@@ -11,38 +11,42 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A directed scheduler has one worker, which is a goroutine, and an rt.Director that says which
-// task runs next. It is for package schedtest. Its worker has another implementation of rt.Host,
-// directed, and differs from others in four more places, none of which costs them anything:
+// A directed scheduler has one worker, which is a goroutine, and an rt.Director that decides which
+// task runs next. Package schedtest explores programs on it. A directed worker shows its tasks
+// another implementation of rt.Host, the type directed. It differs from other workers in four more
+// ways, none of which costs these anything:
 //
-//   - injector.ranked is never 0, as if a high task were queued. That leads pick, which every
-//     look for work calls, to takeRanked, and that to direct.
-//   - The descriptors have a mark (preempt.Flag.Ask) that is never taken away, so each Checkpoint
-//     takes its slow path.
-//   - sysmon does not run: nothing depends on real time. The worker itself waits for timers.
-//   - The worker keeps the tasks that can run in directing.ready, and moves there what comes into
+//   - The injector always reports a ranked task (inject.Queue.Direct). So pick, which every look
+//     for work calls, comes to takeRanked, and takeRanked to direct.
+//   - Each descriptor has a mark that is never taken away (taskpool.Pool.MarkAll), so each
+//     Checkpoint takes its slow path.
+//   - sysmon does not run, because nothing depends on real time. The worker waits for timers
+//     itself.
+//   - The worker keeps the tasks that can run in directing.ready. It moves there what comes into
 //     its queues.
 //
 // Time. In a bubble of testing/synctest, time stands still until every goroutine of the bubble is
 // blocked. The worker blocks only if no task can run, and then until the first timer is due.
 //
-// When the run is over (Director.Over), no task may go on: one can wait for a lock that will
-// never be free. So each ends by runtime.Goexit at the yield point where it stands, and so do
-// those that wait, which the worker makes runnable for that. Their deferred functions run. In
-// these, yield points are passed, and what would wait calls Goexit anew. A task that waits for a
-// blocking call, or for a stolen call, is left until that ends, because no goroutine can be made
-// to end.
+// End. When the run is over (Director.Over), no task may go on, because it could wait for a lock
+// that will never be free. So each running task ends by runtime.Goexit at its next yield point. The
+// worker makes the tasks that wait runnable, and they end likewise. Their deferred functions run.
+// In a deferred function the task passes yield points, but an operation that would wait calls
+// Goexit again. A task that waits for a blocking call or a stolen call is left alone until that
+// call ends, because nothing can end a goroutine from outside.
+//
+// Only the worker, and the task that runs on it, use a directing, but for stuck.
 type directing struct {
 	rt.Director
 	ready   []*rt.Task
 	over    bool
-	unwinds map[*rt.Task]bool // tasks that have been made to end; set when over
-	stuck   atomic.Bool       // the timer that says that there is nothing to wait for has fired
+	unwinds map[*rt.Task]bool // tasks that have been told to end; made when over is set
+	stuck   atomic.Bool       // the alarm has rung although no timer was pending: see drowse
 }
 
-// never is for how long a directed worker waits for what is no timer of the scheduler: a month,
-// which is later than what programs set timers of the standard library to. A goroutine with a
-// ticker of a second is through in some seconds.
+// never is how long a directed worker waits if no timer of the scheduler is pending: a month.
+// Programs seldom set a timer of the standard library to more, and if a goroutine has a ticker of a
+// second, a month of the bubble's time passes in some seconds.
 const never = 30 * 24 * time.Hour
 
 func init() {
@@ -51,15 +55,15 @@ func init() {
 	}
 }
 
-// newDirected is New for a directed scheduler. Of the options, those that say how many workers
-// there are and what they run on have no effect.
+// newDirected is New for a directed scheduler. The options for the number of workers and for what
+// they run on have no effect.
 func newDirected(dir rt.Director, opts []Option) (*Scheduler, error) {
 	cfg, err := newConfig(opts)
 	if err != nil {
 		return nil, err
 	}
 	if cfg.clock != nil {
-		return nil, errors.New("scheduler: WithClock under schedtest: leave it out, the time is the bubble's")
+		return nil, errors.New("scheduler: WithClock under schedtest: leave it out, because tasks go by the time of the bubble")
 	}
 	cfg.workers, cfg.follow, cfg.pinning, cfg.stallAfter = 1, false, None, 0
 	if cfg.onPanic == nil {
@@ -118,7 +122,8 @@ func (h *directed) Poll(d *rt.Task) {
 	w.point(d, false)
 }
 
-// point asks the director whether d, which runs, goes on.
+// point is a yield point of d, which runs: the director decides whether d goes on. yields says that
+// d has to stand back for the others.
 func (w *worker) point(d *rt.Task, yields bool) {
 	dir := w.s.dir
 	if dir.over {
@@ -147,11 +152,12 @@ func (w *worker) point(d *rt.Task, yields bool) {
 	w.endIfOver(d, yields)
 }
 
-// wait parks d, which runs. The director is asked for the next task when d has left its stack.
+// wait parks d, which runs. The successor asks the director for the next task, after d has left its
+// stack.
 func (w *worker) wait(d *rt.Task, k rt.Park) {
 	ends := true
 	if y := k.WaitReason(); y == rt.WaitBlocking || y == rt.WaitFork {
-		ends = false // it has to come back before the task ends
+		ends = false // the call has to come back before the task ends
 	} else {
 		w.endIfOver(d, true)
 	}
@@ -173,8 +179,8 @@ func (w *worker) wait(d *rt.Task, k rt.Park) {
 	}
 }
 
-// endIfOver ends d, which runs, by a Goexit if the run is over. waits says that d can do nothing
-// but wait here.
+// endIfOver ends d, which runs, by a Goexit if the run is over. If d has been told to end before,
+// it is in its deferred functions, and goes on unless waits says that it is about to wait.
 func (w *worker) endIfOver(d *rt.Task, waits bool) {
 	dir := w.s.dir
 	if !dir.over || !waits && dir.unwinds[d] {
@@ -243,14 +249,13 @@ func (h *directed) Spawn(fn any, x *rt.Extra) (*rt.Task, uint32) {
 // Local implements rt.Host.
 func (h *directed) Local(d *rt.Task) { (*worker)(h).Local(d) }
 
-// Call implements rt.Host: the call is made elsewhere, so that the worker's other tasks can run
-// meanwhile.
+// Call implements rt.Host. It has the call made elsewhere, so that other tasks can run meanwhile.
 func (h *directed) Call(*rt.Task, func(), *rt.CallKind) bool { return false }
 
-// WakeThief implements rt.Host.
+// WakeThief implements rt.Host. There is no thief.
 func (h *directed) WakeThief() {}
 
-// collect moves what is queued to ready, when the goroutines outside have settled.
+// collect waits until the goroutines outside have settled, and moves all queued tasks to ready.
 func (w *worker) collect() {
 	dir := w.s.dir
 	dir.Settle()
@@ -274,8 +279,8 @@ func (w *worker) collect() {
 	}
 }
 
-// overflowDirected is overflow for a directed scheduler, to which each submission comes. A limit of the
-// user's would not hold up the tasks of the scheduler itself, so the director decides instead.
+// overflowDirected is overflow for a directed scheduler, to which each submission comes. A limit of
+// the user's would not hold up the tasks of the scheduler itself, so the director decides instead.
 func (s *Scheduler) overflowDirected(fn any, x *rt.Extra) (*rt.Task, uint32, error) {
 	if s.dir.Refuse() {
 		return s.reject()
@@ -286,7 +291,7 @@ func (s *Scheduler) overflowDirected(fn any, x *rt.Extra) (*rt.Task, uint32, err
 	return d, gen, nil
 }
 
-// suffer carries out the faults that come now. d is the task that runs, or nil.
+// suffer carries out the faults that the director wants now. d is the task that runs, or nil.
 func (w *worker) suffer(d *rt.Task) {
 	dir, s := w.s.dir, w.s
 	for {
@@ -294,13 +299,14 @@ func (w *worker) suffer(d *rt.Task) {
 		case f.Hold:
 			held := dir.ready[f.Index]
 			dir.ready = slices.Delete(dir.ready, f.Index, f.Index+1)
-			// Until then it is in no queue. The run does not end without it, because it is live.
+			// Until then the task is in no queue. The run does not end without it, because it is
+			// live.
 			time.AfterFunc(f.For, func() {
 				s.inj.Push(held)
 				s.wakeOne()
 			})
 		case f.Jump:
-			time.Sleep(f.For) // as all goroutines of the bubble are blocked, its clock goes on at once
+			time.Sleep(f.For) // all other goroutines of the bubble are blocked, so its clock jumps
 			s.timers.Expire(s.now(), w.ringing, w.push)
 			w.collect()
 		case f.Again:
@@ -311,8 +317,9 @@ func (w *worker) suffer(d *rt.Task) {
 	}
 }
 
-// choose takes the task to run next out of ready: or it is d, which runs, unless that is nil. It
-// returns nil if the run is over, or there is no task to run.
+// choose has the director choose among ready and d, the task that runs, which may be nil. It takes
+// the chosen task out of ready and returns it. It returns nil if the run is over or no task can
+// run.
 func (w *worker) choose(d *rt.Task, yields bool) *rt.Task {
 	dir := w.s.dir
 	w.suffer(d)
@@ -331,19 +338,20 @@ func (w *worker) choose(d *rt.Task, yields bool) *rt.Task {
 	return n
 }
 
-// finishOver notes that the run is over, if it is.
+// finishOver asks the director whether the run is over, and if so prepares for the end.
 func (w *worker) finishOver() {
 	if dir := w.s.dir; !dir.over && dir.Over() {
 		dir.over = true
 		dir.unwinds = make(map[*rt.Task]bool)
-		w.s.phase.Store(phaseClosed) // what has not started does not, and nothing can be started
+		w.s.phase.Store(phaseClosed) // from here on no task begins, and none can be submitted
 	}
 }
 
-// direct is the worker's look for work when no task runs. It returns nil when the scheduler quits.
+// direct is a directed worker's look for work. No task runs. It waits until there is one to run,
+// and returns nil when the scheduler quits.
 func (w *worker) direct() *rt.Task {
 	dir := w.s.dir
-	w.tick = 0 // the first look of fairTick would take something without a choice
+	w.tick = 0 // at the fairTick-th look pick would take a task without a choice
 	w.stopSearching()
 	for !w.s.quit.Load() {
 		w.collect()
@@ -366,7 +374,7 @@ func (w *worker) direct() *rt.Task {
 	return nil
 }
 
-// abandon makes the tasks that wait ready, to be ended.
+// abandon makes the tasks that wait ready, so that they can be ended.
 func (w *worker) abandon() {
 	for d := range w.s.taskPool.All() {
 		if d.Abandon() {
@@ -375,7 +383,9 @@ func (w *worker) abandon() {
 	}
 }
 
-// drowse waits until there may be something to run, or the run is over.
+// drowse waits until there may be a task to run, or the run is over. Its alarm rings when the first
+// timer is due. If no timer is pending, it rings after a month: no event can have come before, or
+// the worker would have been woken, so the tasks that wait wait for ever.
 func (w *worker) drowse() {
 	dir, s := w.s.dir, w.s
 	w.Current.Store(nil)
@@ -384,7 +394,7 @@ func (w *worker) drowse() {
 	over := dir.over
 	dir.Idle(live, dir.stuck.Swap(false))
 	if w.finishOver(); dir.over != over {
-		return // to abandon
+		return // the caller abandons the tasks that wait
 	}
 	s.idle.Sleep(w.id, w.searching) // (W2)
 	w.searching = true
@@ -404,7 +414,7 @@ func (w *worker) drowse() {
 		}
 		alarm = time.AfterFunc(wait, func() {
 			dir.stuck.Store(first == 0)
-			s.wakeOne() // the worker sleeps, or another has woken it just now
+			s.wakeOne() // unless another goroutine has just woken the worker
 		})
 	}
 	w.parker.Park() // (W4)

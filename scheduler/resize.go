@@ -129,8 +129,8 @@ func (w *worker) halting() bool {
 	return true
 }
 
-// fairNext makes the next look for work begin with fair. On a directed worker none does, because fair
-// takes a task without asking the director.
+// fairNext makes the next look for work begin with fair. On a directed worker no look does, because
+// fair takes a task without asking the director.
 func (w *worker) fairNext() {
 	if w.s.dir == nil {
 		w.tick += fairTick - 1 - w.tick%fairTick

@@ -440,7 +440,7 @@ func TestPatience(t *testing.T) {
 	Run(t, Config{MaxSteps: 1000, Patience: 10, Mode: PCT}, spin)
 }
 
-// Threads that become known after the beginning have any place among the others.
+// A thread that becomes known after the beginning may get any place among the others.
 func TestPrioritiesOfLateThreads(t *testing.T) {
 	s := NewPriorities(1, 0)
 	first := map[int]int{}

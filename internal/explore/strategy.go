@@ -6,10 +6,12 @@ import (
 	"slices"
 )
 
-// A Strategy chooses the schedules: of the models of this package, and of the programs of package schedtest. A thread is a number, counted
-// from 0 in the order in which threads become known.
+// A Strategy chooses the schedules of the models of this package, and of the programs that package
+// schedtest explores. A thread is a number. Threads count from 0, in the order in which they become
+// known.
 type Strategy interface {
-	// Begin is called before each execution, with the number of threads that are known then. Others may come later.
+	// Begin is called before each execution, with the number of threads that are known by then.
+	// More may become known later.
 	Begin(threads int)
 
 	// Choose returns the index in options of the thread to run next. If free is false, options[0]
@@ -17,17 +19,17 @@ type Strategy interface {
 	// during the call. diverged is not empty if the model did not behave as in earlier executions.
 	Choose(options []int, free bool, step int) (index int, diverged string)
 
-	// Pick returns a number below n, which must be positive, for a choice that is not one of threads.
-	// diverged is as in Choose.
+	// Pick returns a number below n, which must be positive. It makes a choice that is not one
+	// among threads. diverged is as in Choose.
 	Pick(n, step int) (number int, diverged string)
 
-	// Next prepares for another execution after one of the given length. It reports whether there is
-	// one to be tried.
+	// Next prepares another execution after one of the given length. It reports whether there is
+	// one to try.
 	Next(steps int) bool
 }
 
-// NewDepthFirst returns a strategy that goes through all schedules with at most bound preemptions, or
-// through all schedules if bound is Unbounded.
+// NewDepthFirst returns a strategy that goes through all schedules with at most bound preemptions,
+// or through all schedules if bound is Unbounded.
 func NewDepthFirst(bound int) Strategy { return &depthFirst{bound: bound} }
 
 // depthFirst tries all schedules with at most bound preemptions. path holds the decisions of the
@@ -40,7 +42,7 @@ type depthFirst struct {
 	preemptions int
 }
 
-// A decision is one among threads, or among the numbers below count.
+// A decision is a choice among options, or if that is nil, among the numbers below count.
 type decision struct {
 	options []int
 	count   int
@@ -84,8 +86,8 @@ func (s *depthFirst) Pick(n, step int) (int, string) {
 	d := s.path[s.depth]
 	s.depth++
 	if d.options != nil || d.count != n {
-		return 0, fmt.Sprintf("at step %d there is a choice of %d, which was another when the same schedule ran before: "+
-			"the model is not deterministic", step, n)
+		return 0, fmt.Sprintf("at step %d there is a choice of %d, but there was another one when the same schedule "+
+			"ran before: the model is not deterministic", step, n)
 	}
 	return d.index, ""
 }
@@ -167,10 +169,11 @@ func (s *priorities) Choose(options []int, _ bool, step int) (int, string) {
 	return best, ""
 }
 
-// admit gives threads that have become known since Begin, up to last, places among the others at random.
+// admit gives random places among the others to threads that have become known since Begin. last is
+// the highest of them.
 func (s *priorities) admit(last int) {
 	for t := len(s.priority); t <= last; t++ {
-		// Those that a change has put behind all others keep their places there.
+		// Threads that a change has put behind all others have negative places, and keep them.
 		place := s.rng.IntN(t + 1)
 		for i, p := range s.priority {
 			if p >= place {
@@ -212,5 +215,5 @@ func (s *replay) Choose(options []int, _ bool, step int) (int, string) {
 	return i, ""
 }
 
-// Pick implements Strategy. A Schedule has threads only, and models make no other choices.
+// Pick implements Strategy. Models make no choices but those among threads.
 func (s *replay) Pick(int, int) (int, string) { return 0, "" }

@@ -2,44 +2,46 @@ package rt
 
 import "time"
 
-// A Director decides what runs on a directed scheduler, one with a single worker on which a task
-// gives way at yield points only, and then to the task that the Director names: package schedtest
-// explores programs by it. The worker calls its methods, one at a time, and no task runs meanwhile.
+// A Director decides what runs on a directed scheduler. Such a scheduler has a single worker, and a
+// task gives way at yield points only, and then to the task that the Director names. Package
+// schedtest explores programs by it. The worker calls the methods one at a time, while no task
+// runs.
 type Director interface {
-	// Settle returns when no goroutine outside of the scheduler can go on by itself: what such
-	// goroutines wake is then among the tasks that are ready.
+	// Settle returns when no goroutine outside of the scheduler can go on by itself. What such
+	// goroutines wake is then ready.
 	Settle()
 
-	// Choose returns the index in ready of the task to run next. ready is valid during the call,
-	// and not empty, unless running is a task: that one runs and could go on, and the index -1
-	// says so. yields says that it has to stand back for the others.
+	// Choose returns the index in ready of the task to run next. If running is not nil, this task
+	// runs and could go on, and the index -1 lets it. yields says that it has to stand back for the
+	// others. ready is valid during the call only. It is empty only if running is not nil.
 	Choose(running *Task, yields bool, ready []*Task) int
 
-	// Fault returns what goes wrong now, before a choice among running and ready.
+	// Fault returns what goes wrong now, before a choice among running and ready. The worker calls
+	// it again until it returns the zero Fault.
 	Fault(running *Task, ready []*Task) Fault
 
-	// Refuse reports whether a submission is refused because the queue is full.
+	// Refuse reports whether a submission fails as if the queue were full.
 	Refuse() bool
 
-	// Left is told that the running task d leaves its worker to wait.
+	// Left is called when the running task d leaves its worker to wait.
 	Left(d *Task)
 
-	// Holder is told that d is about to wait for a lock, and how to find the task that has it, or
+	// Holder is called before d waits for a lock. holder returns the task that holds the lock, or
 	// nil.
 	Holder(d *Task, holder func() *Task)
 
-	// Pick returns a number below n: a choice of the program's that is no task.
+	// Pick returns a number below n. It makes a choice of the program that is not one among tasks.
 	Pick(n int) int
 
-	// Idle is told that no task can run, and how many have not ended. stuck says that no timer is
-	// pending either.
+	// Idle is called when no task can run. live is the number of tasks that have not ended. stuck
+	// says that no timer is pending either, and that no goroutine outside has done anything.
 	Idle(live int64, stuck bool)
 
-	// Over reports whether the run is over: from then on each task ends where it would go on.
-	// Once it has reported true it always does.
+	// Over reports whether the run is over. From then on each task ends where it would go on. After
+	// Over has returned true, it always does.
 	Over() bool
 
-	// Panicked is told of a task that has ended by a panic which nothing handles.
+	// Panicked is called with the panic err of task d, if the scheduler has no panic handler.
 	Panicked(d Handle, err error)
 }
 
@@ -47,7 +49,7 @@ type Director interface {
 type Fault struct {
 	Hold  bool          // the task ready[Index] becomes ready later, by For
 	Jump  bool          // the clock jumps ahead by For
-	Again bool          // the Director has changed what is ready
+	Again bool          // the Director itself has changed what is ready
 	Index int           // see Hold
 	For   time.Duration // see Hold and Jump
 }
@@ -58,33 +60,44 @@ type DirectedHost interface {
 	Director() Director
 }
 
-// NewDirected makes a directed scheduler. dir is the Director, opts a []scheduler.Option, and
-// sched a *scheduler.Scheduler: types that rt cannot name. Package scheduler sets it.
+// NewDirected makes a directed scheduler. dir is the Director, opts a []scheduler.Option, and sched
+// a *scheduler.Scheduler: types that rt cannot name. Package scheduler sets NewDirected.
 var NewDirected func(dir Director, opts any) (sched any, err error)
 
-// Slow is 0, or SlowBit in a program with package schedtest, and SlowLong likewise. The fast path
-// of an operation that does not ask for its caller, such as Mutex.Lock, adds one of them to its
-// state, or to the word that it compares with that. No state has these bits, so with them the
-// fast path always fails, and the slow path can call Choice. Written by Slowly only.
+// These words are operands of fast paths. In most programs they have the values that stand here. In
+// a program that has package schedtest, each has bits added that no state has.
+//
+// An operation that does not look up its caller, such as Mutex.Lock, compares its state with one of
+// them, or adds SlowLong to its state. So in a program that has schedtest the fast path always
+// fails, and the slow path can call Choice. In all other programs the fast path has an operand in
+// memory instead of a constant, and no branch more. Slowly changes the words, and no other code
+// does.
 var (
-	Slow     uint32
-	SlowLong uint64
+	Slow        uint32
+	SlowOne     uint32 = 1 // Slow plus 1
+	SlowLong    uint64
+	SlowLongOne uint64 = 1 // SlowLong plus 1
 )
 
-// The values of Slow and SlowLong in a program with package schedtest. SlowLongBits make a signed
-// word negative, also after a small number has been taken off.
+// What is added to Slow, and to SlowLong. SlowLongBits make a signed word negative, also after a
+// small number has been subtracted.
 const (
 	SlowBit      = 1 << 31
 	SlowLongBits = 3 << 62
 )
 
-// Slowly sets Slow and SlowLong. It is called by the initialisation of schedtest, and so before
-// any task runs.
-func Slowly() { Slow, SlowLong = SlowBit, SlowLongBits }
+// Slowly changes Slow and the words beside it. The initialisation of package schedtest calls it,
+// once, before any task runs.
+func Slowly() {
+	Slow += SlowBit
+	SlowOne += SlowBit
+	SlowLong += SlowLongBits
+	SlowLongOne += SlowLongBits
+}
 
-// Choice is a yield point of the calling task, if it is one of a directed scheduler: before an
-// operation that other tasks can observe and that has no other yield point. The caller holds no
-// lock. Call it if Slow is not 0.
+// Choice is a yield point of the calling task, if that is one of a directed scheduler. An operation
+// that other tasks can observe, and that has no other yield point, calls it first if Slow is not 0.
+// The caller holds no lock.
 func Choice() {
 	if d := Current(); d != nil {
 		if h, ok := d.Worker().Host.(DirectedHost); ok {
@@ -93,7 +106,8 @@ func Choice() {
 	}
 }
 
-// DirectorOf returns the Director of the calling task's scheduler, and the task, or nil.
+// DirectorOf returns the calling task and the Director of its scheduler. It returns nil for both if
+// the caller is not a task of a directed scheduler.
 func DirectorOf() (Director, *Task) {
 	if d := Current(); d != nil {
 		if h, ok := d.Worker().Host.(DirectedHost); ok {
@@ -103,8 +117,9 @@ func DirectorOf() (Director, *Task) {
 	return nil, nil
 }
 
-// WaitsFor says that d, which runs, is about to wait for a lock, and how to find the task that
-// has it. Call it if Slow is not 0.
+// WaitsFor tells the Director, if there is one, that d, which runs, is about to wait for a lock.
+// holder returns the task that holds the lock, or nil. d may be nil. Call WaitsFor only if Slow is
+// not 0.
 func (d *Task) WaitsFor(holder func() *Task) {
 	if d == nil {
 		return
@@ -114,9 +129,9 @@ func (d *Task) WaitsFor(holder func() *Task) {
 	}
 }
 
-// Abandon ends the wait of a task that will never go on, so that it can be made to end. It
-// reports whether the caller has to queue the task. A wait for a blocking call, or for a stolen
-// call, is left alone: it ends with that.
+// Abandon ends the wait of a task that will never go on, so that the task can be ended. It reports
+// whether the caller has to queue the task. It leaves a task alone that waits for a blocking call
+// or a stolen call, because that wait ends with the call.
 func (d *Task) Abandon() (queue bool) {
 	for {
 		s := d.status.Load()

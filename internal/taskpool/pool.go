@@ -40,8 +40,9 @@ type Pool struct {
 // Init is called once, before p is shared.
 func (p *Pool) Init(nobody *rt.Worker) { p.nobody = nobody }
 
-// MarkAll gives each descriptor a mark that is never taken away, so that every checkpoint of every task
-// takes its slow path. Directed schedulers need this. MarkAll is called once, before p is shared.
+// MarkAll gives each descriptor a mark that is never taken away, so that every checkpoint of every
+// task takes its slow path. Directed schedulers need this. MarkAll is called once, before p is
+// shared.
 func (p *Pool) MarkAll() { p.marked = true }
 
 // fill appends a batch of free descriptors to list. They may have served before.

@@ -11,24 +11,25 @@ import (
 // module is the path of heddle's module.
 const module = "github.com/heddle-go/heddle/"
 
-// root is the folder of heddle's module, as the compiler has noted it in this binary.
+// root is the folder of heddle's module, as the compiler has written it into this binary.
 var root = func() string {
 	_, file, _, _ := runtime.Caller(0)
 	return strings.TrimSuffix(file, "scheduler/schedtest/caller.go")
 }()
 
-// folders are those below root whose code is not the user's, but for their tests.
+// folders are the folders below root whose code is heddle's own. Their tests count as the user's
+// code.
 var folders = []string{"internal/", "task/", "scheduler/"}
 
-// standard are the packages of the standard library whose frames stand between heddle's and the
-// user's.
+// standard are the packages of the standard library whose frames can stand between heddle's frames
+// and the user's.
 var standard = []string{
 	"runtime.", "iter.", "context.", "sync.", "testing.", "testing/synctest.", "internal/",
 }
 
-// caller returns the operation of heddle's that the running task is in, and the place of the call
-// in the user's code, or "" if the user's code has returned: a WaitGroup counts a task down after
-// that.
+// caller returns the operation of heddle that the running task is in, and the place of that call in
+// the user's code. The place is "" if the user's code has returned: WaitGroup.Go counts a task down
+// after that.
 func caller() (what, where string) {
 	var pcs [64]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
@@ -58,9 +59,9 @@ func caller() (what, where string) {
 	}
 }
 
-// isMachinery reports whether the frame is not one of the user's code. For heddle's own it goes
-// by the file: a closure that is inlined, as the loop of Chan.All is, has the name of the
-// function that it is inlined into.
+// isMachinery reports whether the frame belongs to heddle or to the standard library. It tells
+// heddle's frames by their files, because a closure that is inlined, such as the loop of Chan.All,
+// has the name of the function that it is inlined into.
 func isMachinery(f runtime.Frame) bool {
 	if file, ok := strings.CutPrefix(f.File, root); ok {
 		return hasPrefix(file, folders) && !strings.HasSuffix(file, "_test.go")
@@ -73,8 +74,8 @@ func hasPrefix(s string, prefixes []string) bool {
 	return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(s, p) })
 }
 
-// operation shortens the name of a function that users can call: Mutex.Lock, Chan.Send,
-// tsync.Select. Of others it returns "".
+// operation shortens the name of a function that users can call, such as Mutex.Lock, Chan.Send or
+// tsync.Select. For all other functions it returns "".
 func operation(function string) string {
 	s := function
 	if i := strings.IndexByte(s, '['); i >= 0 {

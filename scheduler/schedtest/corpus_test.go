@@ -3,14 +3,21 @@ package schedtest
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
+	"hash/fnv"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/heddle-go/heddle/internal/selfexec"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/tsync"
 )
@@ -709,77 +716,134 @@ func checkpoint() {
 	c.Checkpoint()
 }
 
-// Every planted bug is found by the recommended mode, and what the other modes find is the same
-// bug. The log has the number of the schedule, for the table in BENCHMARKS.md.
+// update writes testdata/schedules.txt.
+var update = flag.Bool("update", false, "write testdata/schedules.txt")
+
+const goldenFile = "testdata/schedules.txt"
+
+// A golden is a line of testdata/schedules.txt: the shortest schedule that Mixed has found for a planted
+// bug, and the run to which it leads.
+type golden struct {
+	schedule string
+	steps    int
+	digest   uint64 // of the steps: which task, in which operation
+}
+
+// digest returns the digest of a traced run. It leaves out the lines, which the compiler may give to
+// deferred calls differently with -race.
+func digest(steps []step) uint64 {
+	h := fnv.New64a()
+	for _, s := range steps {
+		fmt.Fprintf(h, "%d %s %s\n", s.id, s.task, s.what)
+	}
+	return h.Sum64()
+}
+
+// readGolden returns the lines of testdata/schedules.txt by the names of the bugs.
+func readGolden(t *testing.T) map[string]golden {
+	b, err := os.ReadFile(goldenFile)
+	require.NoError(t, err)
+	m := map[string]golden{}
+	for line := range strings.Lines(string(b)) {
+		var g golden
+		name, rest, ok := strings.Cut(line, ": ")
+		require.True(t, ok, line)
+		_, err := fmt.Sscanf(rest, "%s %d steps, digest %x", &g.schedule, &g.steps, &g.digest)
+		require.NoError(t, err, line)
+		m[name] = g
+	}
+	return m
+}
+
+// writeGolden is the reverse of readGolden.
+func writeGolden(t *testing.T, m map[string]golden) {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		fmt.Fprintf(&b, "%s: %s %d steps, digest %x\n", name, m[name].schedule, m[name].steps, m[name].digest)
+	}
+	require.NoError(t, os.MkdirAll(filepath.Dir(goldenFile), 0o777))
+	require.NoError(t, os.WriteFile(goldenFile, []byte(b.String()), 0o666))
+}
+
+// A schedule is the same in every process, on every number of CPUs and architecture, with and without
+// the race detector, and while other tests run in parallel. So the recommended mode finds in each
+// planted bug the schedule that another process has written to testdata/schedules.txt. And that
+// schedule leads to the run that is written there, as often as it runs.
 func TestCorpus(t *testing.T) {
-	modes := []struct {
-		name string
-		cfg  Config
-	}{
-		{"mixed", Config{}}, {"random", Config{Mode: Random}}, {"PCT", Config{Mode: PCT}},
-		{"depth-first", Config{Mode: DepthFirst, Preemptions: 2, Schedules: 1_000}},
+	var want map[string]golden
+	if !*update {
+		want = readGolden(t)
+		require.Len(t, want, len(corpus))
 	}
-	if testing.Short() {
-		modes = modes[:1]
-	}
-	for _, p := range corpus {
-		t.Run(p.name, func(t *testing.T) {
-			t.Parallel()
-			row := p.name
-			for _, m := range modes {
-				r := search(t, m.cfg.complete(func(c *task.Ctx) { p.body(c, true) }))
-				if m.name == "mixed" {
-					require.NotNil(t, r.failed, "no schedule of %d has failed", r.schedules)
+	var mu sync.Mutex
+	got := map[string]golden{}
+	t.Run("bugs", func(t *testing.T) {
+		for _, p := range part(corpus) {
+			t.Run(p.name, func(t *testing.T) {
+				t.Parallel()
+				cfg := Config{}.complete(func(c *task.Ctx) { p.body(c, true) })
+				f := search(t, cfg).failed
+				require.NotNil(t, f, "no schedule has failed")
+				require.Equal(t, p.kind, f.kind, f.message)
+				s, err := parseSchedule(f.schedule)
+				require.NoError(t, err)
+				x := again(t, cfg, s, true, false)
+				g := golden{f.schedule, x.steps, digest(f.steps)}
+				mu.Lock()
+				got[p.name] = g
+				mu.Unlock()
+				if !*update {
+					require.Equal(t, want[p.name], g)
 				}
-				if r.failed == nil {
-					row += " | -"
-					continue
+				for range many(50) {
+					y := again(t, cfg, s, true, false)
+					require.Empty(t, differs(x, y))
+					require.Equal(t, x.choices, y.choices)
 				}
-				require.Equal(t, p.kind, r.failed.kind, "%s: %s", m.name, r.failed.message)
-				row += fmt.Sprint(" | ", r.schedules)
-			}
-			t.Log(row)
-		})
+			})
+		}
+	})
+	if *update {
+		writeGolden(t, got)
 	}
 }
 
-// A schedule that has failed fails again, step by step, as often as it is run.
-func TestReplays(t *testing.T) {
-	n := 100
-	if testing.Short() {
-		n = 5
+// What the other modes find is the same bug. The log has the rows of the table in BENCHMARKS.md, with
+// the schedules and the time to the first failure.
+func TestCorpusByMode(t *testing.T) {
+	modes := []Config{
+		{}, {Mode: Random}, {Mode: PCT}, {Mode: DepthFirst, Preemptions: 2, Schedules: 1_000},
 	}
-	for _, p := range corpus {
+	if testing.Short() {
+		modes = modes[1:3]
+	}
+	for _, p := range part(corpus) {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
-			body := func(c *task.Ctx) { p.body(c, true) }
-			f := find(t, Config{}, body)
-			s, err := parseSchedule(f.schedule)
-			require.NoError(t, err)
-			cfg := Config{}.complete(body)
-			x := again(t, cfg, s, true, false)
-			for range n {
-				y := again(t, cfg, s, true, false)
-				require.Empty(t, differs(x, y))
-				require.Equal(t, x.choices, y.choices)
+			row := "| " + p.name
+			for _, cfg := range modes {
+				begin := time.Now()
+				r, x := hunt(t, cfg.complete(func(c *task.Ctx) { p.body(c, true) }))
+				took := time.Since(begin)
+				require.Nil(t, r.failed)
+				if x == nil {
+					row += " | -"
+					continue
+				}
+				require.Equal(t, p.kind, x.fail.kind, x.fail.message)
+				row += fmt.Sprintf(" | %d, %.1f ms", r.schedules, float64(took.Microseconds())/1000)
 			}
+			t.Log(row + " |")
 		})
 	}
 }
 
 // No mended program fails.
 func TestCorpusMended(t *testing.T) {
-	n := 10_000
-	if testing.Short() {
-		n = 200
-	}
-	if selfexec.Emulated() {
-		n = 20
-	}
 	for _, p := range corpus {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
-			Run(t, Config{Schedules: n}, func(c *task.Ctx) { p.body(c, false) })
+			Run(t, Config{Schedules: many(4_000)}, func(c *task.Ctx) { p.body(c, false) })
 		})
 	}
 }

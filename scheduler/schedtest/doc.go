@@ -14,106 +14,110 @@
 //
 // The function is the body. [Run] runs it as a task, named main, 1,000 times, each time under
 // another schedule. One task runs at a time, and at each yield point schedtest chooses which task
-// goes on. If a schedule fails, Run looks for the shortest one that fails likewise, and reports
-// it: a string that replays it, and a table of what each task did, with the lines of your code.
+// goes on. If a schedule fails, Run looks for the shortest schedule that fails likewise, and
+// reports it: a string that replays it, and a table of what each task did, with the lines of your
+// code.
 //
 // # What fails
 //
-//   - A failed assertion: the methods of [T], which suits testify's packages. The test's own t
-//     works too, but then the first failing schedule is reported, because t cannot take its
-//     failure back.
-//   - A panic that the scheduler has no handler for.
-//   - A deadlock: every task waits and no timer is pending. The report says what each waits for,
-//     where, and which task has the lock. A wake-up that is lost ends so as well.
-//   - A livelock: more than Config.Steps yield points.
-//   - Tasks or goroutines that the body has started and that wait for ever after it has returned.
-//   - A body that is not deterministic. A failing schedule is run twice, and compared.
+//   - A failed assertion, by a method of [T], which suits testify's packages. The test's own t
+//     works too. But then Run reports the first schedule that fails, not the shortest one, because
+//     t cannot take a failure back.
+//   - A panic for which the scheduler has no handler.
+//   - A deadlock: every task waits, and no timer is pending. The report says what each task waits
+//     for, where, and which task holds the lock. A lost wake-up ends like this, too.
+//   - A livelock: a run with more than Config.Steps yield points.
+//   - Tasks or goroutines of the body that wait for ever after it has returned.
+//   - A body that is not deterministic. Run runs a failing schedule twice and compares, and so it
+//     does with the first schedule.
 //
-// # Modes
+// # Which mode
 //
-// Begin with the zero [Config]. Mixed takes random schedules and PCT in turns. PCT gives the
-// tasks random priorities and lowers one of them now and then: it holds up a task for long, which
-// random choices hardly do. DepthFirst goes through all schedules with a bounded number of
-// preemptions, and says so; it is for bodies with a few dozen steps. (Most bugs need no more than
-// two preemptions.) [Fuzz] lets the fuzzer choose, which learns from the coverage of your code.
-// [Pick] makes what the outside world decides a choice too.
+// Begin with the zero [Config]. Its mode, Mixed, takes random schedules and PCT in turns. PCT gives
+// the tasks random priorities, and lowers one of them now and then. So it holds up a task for long,
+// which random choices hardly do. DepthFirst goes through all schedules with a bounded number of
+// preemptions, and says so. It is for bodies with a few dozen steps, and most bugs need no more
+// than two preemptions. [Fuzz] lets the fuzzer choose, which learns from the coverage of your code.
+// With [Pick], what the outside world decides is a choice too.
 //
 // # Faults
 //
-// [Faults] are what goes wrong besides the order: a task that is cancelled, a wake-up that comes
-// late, a clock that jumps, a queue that is full. They are part of the schedule, and few: one by
-// default. A body that passes without them should be run with them too, as a second test.
+// [Faults] come besides the order: a task is cancelled, a wake-up comes late, the clock jumps, the
+// queue is full. They are part of the schedule, and few: one by default. Run a body that passes
+// without them with them too, as a second test.
 //
 // # Replay
 //
-// A schedule is a string such as v1:AAEBAdH9. It gives the same run in another process, on
-// another machine and architecture, with and without the race detector, as long as the code under
-// test does not change. Use it in two ways:
+// A schedule is a string such as v1:AAEBAdH9. As long as the code under test does not change, it
+// gives the same run in another process, on another machine and architecture, with and without the
+// race detector. Use it in two ways:
 //
 //	HEDDLE_SCHEDULE=v1:AAEBAdH9 go test -run '^TestTransfer$'
 //	schedtest.Replay(t, "v1:AAEBAdH9", body) // to look at it again and again
 //
-// (The compiler decides which line a deferred call has in a report, and may decide otherwise with
-// -race.)
+// (Only the line that a report gives for a deferred call may differ with -race, because the
+// compiler decides it.)
 //
-// HEDDLE_TRACE=file writes the run as JSON, which ui.perfetto.dev shows. To keep a bug from
-// coming back, keep the body: a string stands for the choices of one program, and a mended one
-// has others.
+// HEDDLE_TRACE=file writes the run as JSON, which ui.perfetto.dev shows. To keep a bug from coming
+// back, keep the body: a string stands for the choices of one program, and the fixed program has
+// other choices.
 //
 // # Yield points
 //
-// All operations of heddle that other tasks can observe are yield points under test, also those
+// Under test, all operations of heddle that other tasks can observe are yield points, also those
 // that do not wait: Yield, Checkpoint, Go, Park, Ready, Cancel, Sleep, each operation of package
-// tsync, of groups and futures, Fork and Join, a blocking call. What only looks is none:
-// Event.IsSet, Task.State and Err, Completion.Ready, Ctx.Err and Cause, and Once.Do when the
-// function has run. These are single loads, to which a test would add a cost elsewhere; nor is
-// Waiter.Claim one. Between two yield points a task is not interrupted. So a variable that is
-// read and written without a lock is not torn here: that is a data race, which go test -race
-// finds, and it finds more of them if the tests explore schedules. Where code uses sync/atomic,
-// call [task.Ctx.Checkpoint] between the operations to have them explored.
+// tsync, of groups and of futures, Fork and Join, and blocking calls. Operations that only look are
+// none: Event.IsSet, Task.State and Err, Completion.Ready, Ctx.Err and Cause, Waiter.Claim, and
+// Once.Do when its function has run. They are single loads, and a test in them would cost other
+// programs time.
+//
+// Between two yield points a task is not interrupted. So a variable that is read and written
+// without a lock is not torn here. That is a data race, and go test -race finds it. It finds more
+// of them if the tests explore schedules. Where code uses sync/atomic, call [task.Ctx.Checkpoint]
+// between the operations to have their orders explored.
 //
 // # Time
 //
-// Each execution has a bubble of testing/synctest of its own. Time advances when every task
-// waits, and at once: an hour takes some microseconds. This holds for Sleep, timers, deadlines,
-// GoAfter and GoEvery, and for the standard library's time. It begins at midnight UTC 2000-01-01.
-// While a task can run, time stands still, so a timeout never comes before a task that could have
-// been in time.
+// Each run has a bubble of testing/synctest of its own. Time advances when every task waits, and it
+// does so at once: an hour takes some microseconds. This holds for Sleep, timers, deadlines,
+// GoAfter and GoEvery, and for the standard library's time. Time begins at midnight UTC 2000-01-01.
+// While a task can run, time stands still. So a timeout never comes before a task that could have
+// been in time, unless a fault makes the clock jump.
 //
 // # How to write a body
 //
 // The same choices must lead to the same run.
 //
-//   - Make all that the tasks share inside the body. What one run leaves behind, such as a package
-//     variable or a cache, changes the next.
-//   - Take random numbers from [Rand]. Sort what comes from ranging over a map before it decides
-//     anything.
+//   - Make everything that the tasks share inside the body. What one run leaves behind, such as a
+//     package variable or a cache, changes the next run.
+//   - Take random numbers from [Rand]. Sort what ranging over a map yields before anything depends
+//     on its order.
 //   - Use the c that a task is given, or [task.Current]. Take the scheduler from [Scheduler], not
 //     from scheduler.New: tasks of another scheduler are not explored.
-//   - Keep it small: two or three tasks that do one or two things each find most bugs.
+//   - Keep it small. Two or three tasks that do one or two things each find most bugs.
 //
 // # What is not explored
 //
-//   - Plain goroutines. They run until they wait, before the next choice, so what they do among
-//     themselves is not chosen, and not replayed if it matters.
-//   - What blocks the worker: a native channel, a sync.Mutex that another task holds. If nothing
-//     can go on, that is reported as a deadlock. Use package tsync, [task.Receive] or
-//     [task.Ctx.Blocking]: their ends are chosen like other wake-ups.
-//   - The memory model. The runs are sequentially consistent.
-//   - Parallelism: pinning, stealing, priorities and time slices have no effect. Any task that
-//     can run may run next.
+//   - Plain goroutines. Before each choice schedtest lets them run until all of them wait. So the
+//     order among themselves is not chosen, and if anything depends on it, it is not replayed.
+//   - Operations that block the worker: a native channel, or a sync.Mutex that another task holds.
+//     If nothing can go on, Run reports a deadlock. Use package tsync, [task.Receive] or
+//     [task.Ctx.Blocking]: schedtest chooses when they end, as with other wake-ups.
+//   - The memory model. All runs are sequentially consistent.
+//   - Parallelism. Pinning, stealing, priorities and time slices have no effect: any task that can
+//     run may run next.
 //
 // # Cost
 //
-// Import the package in tests only: in a program that has it, locks take their slow path
-// everywhere. Other programs pay nothing. A schedule of a small body takes about as long as
-// starting and closing a scheduler.
+// Import this package in tests only. In a program that has it, locks always take their slow paths.
+// Other programs pay nothing. A schedule of a small body takes about as long as starting and
+// closing a scheduler.
 //
 // # Beside other tools
 //
-// Package testing/synctest makes time virtual and leaves the order to the Go scheduler; here both
-// are chosen, and code that uses goroutines rather than tasks is for synctest. The race detector
-// finds unsynchronised accesses in the runs that it sees; schedtest finds wrong orders of
-// synchronised ones, and shows the detector more runs. Fuzzing chooses inputs; with [Fuzz] they
-// are schedules.
+// Package testing/synctest makes time virtual, and leaves the order to the Go scheduler. Schedtest
+// chooses both, but only among tasks: code that uses goroutines is for synctest. The race detector
+// finds unsynchronised accesses in the runs that it sees. Schedtest finds wrong orders of
+// synchronised accesses, and shows the detector more runs. Fuzzing chooses inputs, and with [Fuzz]
+// the inputs are schedules.
 package schedtest

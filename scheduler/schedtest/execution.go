@@ -18,12 +18,13 @@ import (
 )
 
 // patience is how many yield points a task may pass in a row while others could run. After that it
-// stands back for them as if it had called Yield: otherwise a task that looks again and again, with
-// Checkpoint, until another has done something would look for ever in some schedules.
+// stands back for them as if it had called Yield. Without this bound, a task that calls Checkpoint
+// until another task has done something would never end in some schedules.
 const patience = 200
 
-// An execution is one run of a body under one schedule. It is the rt.Director of its scheduler. Its
-// worker, or what runs on it, has it to itself, but for what is under mu.
+// An execution is one run of a body under one schedule. It is the rt.Director of its scheduler.
+// Only the scheduler's worker, and the task that runs on it, use an execution while it runs, but
+// for the fields below mu.
 type execution struct {
 	strategy explore.Strategy
 	seed     uint64 // of Rand
@@ -41,9 +42,9 @@ type execution struct {
 	preemptions int
 	row         int        // yield points that the running task has passed in a row
 	suffered    int        // faults
-	chance      *rand.Rand // of faults, where the strategy leaves them to chance; or nil
+	chance      *rand.Rand // decides when faults come; nil: the strategy decides
 	faults      Faults
-	latest      *taskInfo // that had the last turn
+	latest      *taskInfo // the task that had the last turn
 	print       maphash.Hash
 
 	tasks   []*taskInfo // by number
@@ -58,8 +59,11 @@ type execution struct {
 	fail *failure // the first; set before over
 }
 
-// An option is a task that may run next, and its index among the ready ones.
-type option struct{ id, at int }
+// An option is a task that may run next.
+type option struct {
+	id int // its number
+	at int // its index among the ready tasks
+}
 
 // A taskInfo is what is known of a task.
 type taskInfo struct {
@@ -68,12 +72,12 @@ type taskInfo struct {
 	d      *rt.Task
 	name   string // "" if it has none
 	at     int    // the step at which it was last seen to be ready
-	behind []int  // after a Yield: the tasks that must have a turn before it has another
+	behind []int  // after a Yield: the tasks that must have a turn before this one has another
 
 	// Of traced executions.
-	what, where string          // the operation of its next turn, and its place in the user's code
-	waits       string          // what it waits for, if it does
-	holder      func() *rt.Task // of the lock that it waits for, or nil
+	what, where string          // the operation of its next turn, and the place in the user's code
+	waits       string          // the operation in which it waits, if it does
+	holder      func() *rt.Task // returns the holder of the lock that it waits for; nil: there is none
 }
 
 // printSeed makes the prints of all executions of a process comparable.
@@ -125,7 +129,8 @@ func (x *execution) run(cfg *config) {
 	_ = x.sched.Close() // it never fails
 }
 
-// blocked is called when synctest has ended the bubble because none of its goroutines can go on.
+// blocked is called with the panic of synctest, which has ended the bubble because none of its
+// goroutines can go on.
 func (x *execution) blocked(text string) {
 	if !strings.Contains(text, "deadlock") {
 		panic(text)
@@ -134,8 +139,9 @@ func (x *execution) blocked(text string) {
 	message := "the body has ended, and goroutines that it has started wait for ever: " + text
 	if !x.ended {
 		k = deadlock
-		message = fmt.Sprintf("%s blocks its worker, outside of heddle's operations (a native channel, lock or "+
-			"WaitGroup, perhaps), and no goroutine can go on; use package tsync, task.Receive or Ctx.Blocking%s: %s",
+		message = fmt.Sprintf("%s blocks its worker, outside of heddle's operations (perhaps in a native "+
+			"channel, lock or WaitGroup), and no goroutine can go on; use package tsync, task.Receive or "+
+			"Ctx.Blocking%s: %s",
 			x.latest.title(), x.where(x.latest), text)
 	}
 	x.failed(k, message)
@@ -151,7 +157,7 @@ func (x *execution) failed(k kind, message string) {
 	}
 }
 
-// info returns what is known of d in its present life.
+// info returns the taskInfo of d in its present life. It numbers a task that is new.
 func (x *execution) info(d *rt.Task) *taskInfo {
 	gen := d.Gen()
 	if i := x.byDesc[d]; i != nil && i.gen == gen {
@@ -233,7 +239,7 @@ func (x *execution) Choose(running *rt.Task, yields bool, ready []*rt.Task) int 
 	return x.turn(id, me)
 }
 
-// arrive notes where the running task is, and returns what is known of it, or nil if none runs.
+// arrive notes where the running task is, and returns its taskInfo. It returns nil if no task runs.
 func (x *execution) arrive(running *rt.Task) *taskInfo {
 	if running == nil {
 		return nil
@@ -256,7 +262,7 @@ func (x *execution) standsBack(i *taskInfo) bool {
 	return false
 }
 
-// note notes a choice of the k-th of n.
+// note records that k was chosen among n.
 func (x *execution) note(n, k int) {
 	x.print.WriteByte(byte(n))
 	x.print.WriteByte(byte(k))
@@ -265,7 +271,8 @@ func (x *execution) note(n, k int) {
 	}
 }
 
-// turn gives task id the turn, and returns its index among the ready ones, or -1 if it is me.
+// turn gives task id the turn. It returns the index of the task among the ready ones, or -1 if the
+// task is me.
 func (x *execution) turn(id int, me *taskInfo) int {
 	next := x.tasks[id]
 	x.latest = next
@@ -292,7 +299,7 @@ func (x *execution) turn(id int, me *taskInfo) int {
 	panic("schedtest: internal: the chosen task is not ready")
 }
 
-// where returns the place of a task, for a message, or "".
+// where returns the last known place of a task for a message, or "" if none is known.
 func (x *execution) where(i *taskInfo) string {
 	if i == nil || i.where == "" {
 		return ""
@@ -350,7 +357,7 @@ func (x *execution) Idle(live int64, stuck bool) {
 	}
 }
 
-// waiting lists the tasks that have not ended, with what each waits for.
+// waiting lists the tasks that have not ended, and for each of them why it waits and where.
 func (x *execution) waiting() string {
 	var b strings.Builder
 	for _, i := range x.tasks {

@@ -4,12 +4,12 @@ package schedtest
 type kind uint8
 
 const (
-	assertionFailed  kind = iota + 1 // a method of T, or of the test's own t
-	panicked                         // a task has panicked, and nothing handles it
+	assertionFailed  kind = iota + 1 // by a method of T, or of the test's own t
+	panicked                         // a task has panicked, and the scheduler has no handler
 	deadlock                         // every task waits, and no timer is pending
-	livelock                         // more steps than Config.Steps
+	livelock                         // the run has more steps than Config.Steps
 	tasksLeft                        // the body has returned, and tasks wait for ever
-	goroutinesLeft                   // likewise, goroutines
+	goroutinesLeft                   // the body has returned, and goroutines wait for ever
 	notDeterministic                 // the same schedule has not led to the same run
 )
 
@@ -21,7 +21,7 @@ var kindText = [...]string{
 // String returns the kind in words.
 func (k kind) String() string { return kindText[k] }
 
-// A failure is what a schedule has led to.
+// A failure says how a schedule has failed.
 type failure struct {
 	kind     kind
 	message  string

@@ -9,30 +9,31 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// Faults are what may go wrong in a schedule besides. They are a part of it: searched, shrunk and
-// replayed as the order of the tasks is. The zero Faults is none. A field says what kind of fault
-// may come, and Most how many of all kinds may come in one schedule.
+// Faults says which faults may come in a schedule, besides the order of the tasks. They are a part
+// of the schedule: they are searched, shrunk and replayed like the order. The zero Faults allows
+// none. Each field but Most allows one kind of fault.
 type Faults struct {
-	// Most is 1 by default.
+	// Most is how many faults, of all kinds together, may come in one schedule. 0 means 1.
 	Most int
 
-	// Cancel has the names of tasks ([task.Name]) that may be cancelled, at any yield point of
-	// any task. The body is main.
+	// Cancel has the names ([task.Name]) of tasks that may be cancelled, at any yield point of any
+	// task. The body's name is main.
 	Cancel []string
 
-	// Delay is how long a task that could go on after it has waited may be held up, so that
-	// others, and timers, come before it.
+	// Delay is how long a task may be held up that has waited and could go on. Other tasks and
+	// timers then come before it.
 	Delay time.Duration
 
-	// Jump is by how much the clock may jump ahead, at any yield point, as after the machine was
+	// Jump is how far the clock may jump ahead at any yield point, as it does after a machine was
 	// suspended.
 	Jump time.Duration
 
-	// QueueFull has submissions by scheduler.Go and GoContext refused with [task.ErrQueueFull].
+	// QueueFull lets submissions by Scheduler.Go and GoContext fail with [task.ErrQueueFull].
 	QueueFull bool
 }
 
-// rarely is one in how many yield points a fault comes at in the modes that leave it to chance.
+// rarely is the N of "a fault comes at one in N yield points", in the modes that leave faults to
+// chance.
 const rarely = 24
 
 // check panics if a field is out of its range.
@@ -50,10 +51,10 @@ func (f *Faults) check() {
 	}
 }
 
-// any reports whether there is any kind of fault.
+// any reports whether f allows any kind of fault.
 func (f *Faults) any() bool { return len(f.Cancel) > 0 || f.Delay > 0 || f.Jump > 0 || f.QueueFull }
 
-// strikes decides whether a fault of the schedule comes now.
+// strikes decides whether a fault comes now.
 func (x *execution) strikes() bool {
 	if x.suffered >= x.faults.Most || x.over.Load() {
 		return false
@@ -108,7 +109,7 @@ func (x *execution) Fault(running *rt.Task, ready []*rt.Task) rt.Fault {
 // faultColumn is the number of the column of faults.
 const faultColumn = 1 << 30
 
-// mishaps returns the faults that may come now, in an order that the schedule determines.
+// mishaps returns the faults that may come now. The schedule determines their order.
 func (x *execution) mishaps(ready []*rt.Task) (ms []mishap) {
 	f := &x.faults
 	if len(f.Cancel) > 0 {
@@ -138,7 +139,8 @@ func (x *execution) mishaps(ready []*rt.Task) (ms []mishap) {
 	return ms
 }
 
-// number orders cancellations before the tasks that can be held, and those by their numbers.
+// number gives m its place among the mishaps: cancellations come first, and then the tasks that can
+// be held, both in the order of the tasks' numbers.
 func (x *execution) number(m mishap, ready []*rt.Task) int {
 	if m.cancel != nil {
 		return m.cancel.id - faultColumn

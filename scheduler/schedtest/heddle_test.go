@@ -352,13 +352,9 @@ var documented = []struct {
 	}},
 }
 
-// What is documented holds in every schedule with a bounded number of preemptions.
+// The documented behaviour holds in every schedule with a bounded number of preemptions.
 func TestDocumentedBehaviour(t *testing.T) {
-	random := 2_000
-	if testing.Short() {
-		random = 50
-	}
-	for _, x := range documented {
+	for _, x := range part(documented) {
 		t.Run(x.name, func(t *testing.T) {
 			t.Parallel()
 			cfg := Config{Mode: DepthFirst, Preemptions: x.preemptions}
@@ -366,7 +362,7 @@ func TestDocumentedBehaviour(t *testing.T) {
 				cfg.Preemptions = min(x.preemptions, 1)
 			}
 			Run(t, cfg, x.body)
-			Run(t, Config{Schedules: random}, x.body)
+			Run(t, Config{Schedules: many(1_000)}, x.body)
 		})
 	}
 }

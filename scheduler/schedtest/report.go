@@ -9,10 +9,11 @@ import (
 // mostColumns is how many tasks a table has columns for.
 const mostColumns = 6
 
-// mostSteps is how many steps of a schedule a report shows: of a livelock, the end says something.
+// mostSteps is how many steps a report shows. It leaves out the beginning, because the end of a
+// livelock shows what goes on.
 const mostSteps = 200
 
-// report tells of a failure.
+// report returns the text with which a test fails.
 func report(test string, f *failure, which string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "schedtest: %v, %s\n%s\n\n", f.kind, which, f.message)
@@ -24,7 +25,8 @@ func report(test string, f *failure, which string) string {
 	return b.String()
 }
 
-// table shows the steps with a column for each task, or if there are many, with a column of names.
+// table shows the steps with a column for each task. If there are many tasks, it shows their names
+// in one column instead.
 func table(steps []step) string {
 	var b strings.Builder
 	if n := len(steps) - mostSteps; n > 0 {
@@ -75,7 +77,7 @@ func trimRight(b *strings.Builder) {
 	b.WriteByte('\n')
 }
 
-// text is the step in one cell.
+// text returns the text of the step in its cell.
 func (s step) text() string {
 	if s.where == "" {
 		return s.what

@@ -9,54 +9,53 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A Mode is how schedules are chosen.
+// A Mode says how Run chooses the schedules.
 type Mode uint8
 
 const (
-	// Mixed takes Random and PCT in turns, with a few depths. It is the default, and what to
-	// begin with.
+	// Mixed takes Random and PCT in turns, PCT with two depths. It is the default. Begin with it.
 	Mixed Mode = iota
 	// Random chooses uniformly among the tasks that can run, at each yield point.
 	Random
-	// PCT gives the tasks random priorities, and lowers one at Config.Depth-1 steps. It finds
-	// what needs a task to be held up for long, which Random hardly does.
+	// PCT gives the tasks random priorities, and lowers one of them at Config.Depth-1 random steps.
+	// It finds bugs that show only while a task is held up for long, which Random hardly does.
 	PCT
-	// DepthFirst goes through all schedules with at most Config.Preemptions preemptions. For
-	// small bodies: it says so when it has been through all of them, and fails when
-	// Config.Schedules do not suffice.
+	// DepthFirst goes through all schedules with at most Config.Preemptions preemptions. It is for
+	// small bodies. If it has tried all of them, the log says so. If Config.Schedules is too small
+	// for that, the test fails.
 	DepthFirst
 )
 
-// Unbounded as Config.Preemptions lifts the bound.
+// Unbounded, as Config.Preemptions, means that there is no bound.
 const Unbounded = -1
 
-// Config says how to search. The zero Config is 1,000 schedules of Mixed.
+// Config says how to search. The zero Config means 1,000 schedules of Mixed.
 type Config struct {
 	Mode Mode
 
-	// Schedules is how many to try at most: 1,000 by default, 100,000 in DepthFirst.
+	// Schedules is how many schedules to try at most. 0 means 1,000, and 100,000 in DepthFirst.
 	Schedules int
 
-	// Depth of PCT: the number of orderings that a bug needs, less one, is how often priorities
-	// change. 3 by default.
+	// Depth is the depth of PCT: how many orderings of steps a bug may need to be found by it.
+	// Priorities change one time less. 0 means 3.
 	Depth int
 
-	// Preemptions is how often a schedule of DepthFirst may take the turn from a task that could
-	// go on. 0 is none; Unbounded is any number.
+	// Preemptions is how often a schedule of DepthFirst may take the turn from a task that could go
+	// on: 0 or more, or Unbounded.
 	Preemptions int
 
-	// Steps is how many yield points an execution may pass. One that has more fails, as a livelock.
-	// 10,000 by default.
+	// Steps is how many yield points one run may pass. A run that passes more fails as a livelock.
+	// 0 means 10,000.
 	Steps int
 
-	// Seed selects the random choices. The same seed gives the same schedules, in every process.
+	// Seed selects the random choices. The same seed gives the same schedules in every process.
 	Seed uint64
 
-	// Faults are what may go wrong besides.
+	// Faults may come besides. By default none do.
 	Faults Faults
 
-	// Options are those of the scheduler. How many workers there are and what they run on is
-	// decided by schedtest, and [scheduler.WithQueueLimit] has no effect: see Faults.QueueFull.
+	// Options are options of the scheduler. Those for the number of workers, for pinning and for
+	// the queue's limit have no effect. [scheduler.WithClock] is an error.
 	Options []scheduler.Option
 }
 
@@ -101,13 +100,14 @@ const (
 	envTrace    = "HEDDLE_TRACE"    // a file for the run that has failed, or that was replayed
 )
 
-// Run runs body under one schedule after the other, each time as a task of a new scheduler, in a
-// bubble of testing/synctest of its own, and fails t with a report of the first schedule that
-// fails. body must be deterministic: see the package's documentation.
+// Run runs body under one schedule after the other. Each time body is a task of a new scheduler, in
+// a bubble of testing/synctest of its own. If a schedule fails, Run fails t with a report, by
+// t.Fatal. body must be deterministic: see the package's documentation. Run blocks the calling
+// goroutine, which is the test's. It panics if body is nil or a field of cfg is out of its range.
 //
-// With HEDDLE_SCHEDULE in the environment it runs that schedule alone, as Replay does. With
-// HEDDLE_TRACE it writes the failing run to the file of that name, as JSON that Perfetto shows: a
-// row a task, a microsecond a step.
+// If HEDDLE_SCHEDULE is set in the environment, Run runs that schedule alone, as Replay does. If
+// HEDDLE_TRACE is set, Run writes the failing run to the file of that name, as JSON that Perfetto
+// shows, with a row for each task and a microsecond for each step.
 func Run(t *testing.T, cfg Config, body func(c *task.Ctx)) {
 	t.Helper()
 	checkBody("Run", body)
@@ -147,7 +147,8 @@ func bound(preemptions int) string {
 	return fmt.Sprintf("at most %d", preemptions)
 }
 
-// Replay runs body once, under a schedule that a failing test has printed, and fails t if it fails.
+// Replay runs body once, under a schedule that a failing test has printed. If it fails, Replay
+// fails t with a report, and if not, it logs the steps. It panics if body is nil.
 func Replay(t *testing.T, schedule string, body func(c *task.Ctx)) {
 	t.Helper()
 	checkBody("Replay", body)
@@ -172,8 +173,9 @@ func replay(t *testing.T, cfg *config, text string) {
 	tell(t, x.fail, "the schedule that was given")
 }
 
-// Fuzz has the fuzzer choose the schedules of body: its bytes are the choices, one after the
-// other. t is that of the input. HEDDLE_SCHEDULE replays a schedule here as in Run.
+// Fuzz lets the fuzzer choose the schedules of body: the bytes of an input are the choices, one
+// after the other. body gets the t of the input. HEDDLE_SCHEDULE and HEDDLE_TRACE work as in Run.
+// Fuzz panics if body is nil.
 func Fuzz(f *testing.F, body func(t *testing.T, c *task.Ctx)) {
 	f.Helper()
 	if body == nil {

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// A schedule is what an execution depends on besides the body and the scheduler's options: each
-// choice among more than one, by its index, the seed of Rand, and of the Config the number of
-// steps and the faults. Choices that are missing at the end are 0, which lets the running task go
-// on.
+// A schedule has all that an execution depends on, besides the body and the scheduler's options:
+// the choices, by their indexes, where there was more than one option; the seed of Rand; and of the
+// Config the number of steps and the faults. Choices that are missing at the end are 0, and 0 lets
+// the running task go on.
 type schedule struct {
 	seed    uint64
 	steps   int
@@ -21,11 +21,13 @@ type schedule struct {
 	choices []int
 }
 
-// version begins the text of a schedule. What a choice means may change only with it.
+// version begins the text of a schedule. If the meaning of a choice changes, the version has to
+// change too.
 const version = "v1:"
 
-// String returns the schedule as text: the version, and in base64 the fields as numbers, the
-// choices as a number of zeros and what follows them, in turns, and two bytes of a checksum.
+// String returns the schedule as text: the version, and then in base64 the fields as numbers, the
+// choices, and two bytes of a checksum. Each choice that is not 0 stands as two numbers: how many
+// zeros come before it, and the choice.
 func (s schedule) String() string {
 	b := binary.AppendUvarint(nil, s.seed)
 	f := &s.faults
@@ -66,7 +68,7 @@ type reader struct {
 	ok bool
 }
 
-// number returns the next number, which is most at most, or 0 with ok cleared.
+// number returns the next number. If there is none up to most, it clears ok and returns 0.
 func (r *reader) number(most uint64) uint64 {
 	v, n := binary.Uvarint(r.b)
 	if n <= 0 || v > most {
@@ -77,7 +79,7 @@ func (r *reader) number(most uint64) uint64 {
 	return v
 }
 
-// text returns the next n bytes.
+// text returns the next n bytes. If there are fewer, it clears ok and returns "".
 func (r *reader) text(n uint64) string {
 	if n > uint64(len(r.b)) {
 		r.ok, r.b = false, nil
@@ -88,10 +90,10 @@ func (r *reader) text(n uint64) string {
 	return s
 }
 
-// parseSchedule reads what String writes.
+// parseSchedule is the reverse of String. It returns an error if text was not made by String.
 func parseSchedule(text string) (s schedule, err error) {
 	bad := func(why string) (schedule, error) {
-		return schedule{}, fmt.Errorf("schedtest: schedule %q: %s: want what a failing test has printed, %s and letters",
+		return schedule{}, fmt.Errorf("schedtest: schedule %q: %s: want the string that a failing test has printed, which begins with %s",
 			text, why, version)
 	}
 	body, ok := strings.CutPrefix(strings.TrimSpace(text), version)
@@ -129,11 +131,12 @@ func parseSchedule(text string) (s schedule, err error) {
 	return s, nil
 }
 
-// A script is the explore.Strategy that takes its choices from a list, and 0 after its end.
+// A script is the explore.Strategy that takes its choices from a list. After the end of the list it
+// chooses 0.
 type script struct {
 	choices []int
 	at      int
-	strict  bool // a choice that there is not is an error; or else it is taken modulo the number of options
+	strict  bool // a choice that is too large is an error; otherwise it counts modulo the number of options
 }
 
 // Begin implements explore.Strategy.

@@ -10,21 +10,21 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// This is how a program is known to be one that explores: see rt.Slow.
+// In a program that has this package, operations take their slow paths: see rt.Slow.
 func init() { rt.Slowly() }
 
-// The strategies have the same.
+// explore's strategies use the same number.
 var _ = [1]struct{}{}[Unbounded-explore.Unbounded]
 
-// A result says what a search has done.
+// A result is the result of a search.
 type result struct {
 	schedules int
-	steps     int // in all
-	complete  bool
+	steps     int      // of all schedules together
+	complete  bool     // there are no more schedules
 	failed    *failure // nil: no schedule has failed
 }
 
-// strategies returns the strategy of schedule k, counted from 0, and its name.
+// strategies returns a function that returns the strategy of schedule k, counted from 0.
 func strategies(cfg *config) func(k int) explore.Strategy {
 	only := func(s explore.Strategy) func(int) explore.Strategy {
 		return func(int) explore.Strategy { return s }
@@ -44,8 +44,18 @@ func strategies(cfg *config) func(k int) explore.Strategy {
 	return func(k int) explore.Strategy { return all[k%len(all)] }
 }
 
-// search runs schedules until one fails, or all have been run.
-func search(t *testing.T, cfg *config) (r result) {
+// search runs schedules until one fails, or all have been run. It explains the one that fails.
+func search(t *testing.T, cfg *config) result {
+	r, x := hunt(t, cfg)
+	if x != nil {
+		r.failed = explain(t, cfg, x)
+	}
+	return r
+}
+
+// hunt is search without the explanation: it returns the execution that has failed, or nil. If it has
+// found only that the body is not deterministic, r.failed says so, and x is nil.
+func hunt(t *testing.T, cfg *config) (r result, x *execution) {
 	pick := strategies(cfg)
 	for r.schedules < cfg.Schedules {
 		s := pick(r.schedules)
@@ -53,25 +63,24 @@ func search(t *testing.T, cfg *config) (r result) {
 		if cfg.Mode == DepthFirst {
 			seed = cfg.Seed
 		}
-		x := execute(t, cfg, s, seed, false)
+		x = execute(t, cfg, s, seed, false)
 		r.schedules++
 		r.steps += x.steps
 		if r.schedules == 1 && x.fail == nil { // the body may be one that no schedule describes
 			if why := differs(x, again(t, cfg, cfg.schedule(seed, x.choices), true, false)); why != "" {
 				r.failed = diverged(cfg.schedule(seed, x.choices), x.fail, why)
-				return r
+				return r, nil
 			}
 		}
 		if x.fail != nil {
-			r.failed = explain(t, cfg, x)
-			return r
+			return r, x
 		}
 		if !s.Next(x.steps) {
 			r.complete = true
-			return r
+			return r, nil
 		}
 	}
-	return r
+	return r, nil
 }
 
 // schedule returns the schedule with the given choices.
@@ -86,8 +95,8 @@ func again(t *testing.T, cfg *config, s schedule, strict, traced bool) *executio
 	return execute(t, &c, &script{choices: s.choices, strict: strict}, s.seed, traced)
 }
 
-// explain returns the failure of x, which has failed, as the shortest schedule shows it that is
-// found.
+// explain returns the failure of x, which has failed. It looks for the shortest schedule that fails
+// likewise, and the failure that it returns is the one of that schedule.
 func explain(t *testing.T, cfg *config, x *execution) *failure {
 	s := cfg.schedule(x.seed, x.choices)
 	if x.fail.kind == notDeterministic || x.fail.kind == goroutinesLeft {
@@ -96,7 +105,7 @@ func explain(t *testing.T, cfg *config, x *execution) *failure {
 	}
 	byT := t.Failed()
 	y := again(t, cfg, s, true, true)
-	if byT { // no other run can be told from one that fails
+	if byT { // t has failed for good, so every other run looks like one that fails
 		x.fail.schedule, x.fail.steps = s.String(), y.trace
 		return x.fail
 	}
@@ -109,8 +118,8 @@ func explain(t *testing.T, cfg *config, x *execution) *failure {
 	return y.fail
 }
 
-// diverged is the failure of a schedule that has ended with f, which may be nil, and differs when
-// it runs again.
+// diverged returns the failure of a schedule whose second run differs from the first. f is the
+// failure of the first run, or nil.
 func diverged(s schedule, f *failure, why string) *failure {
 	end := "without a failure"
 	if f != nil {
@@ -119,32 +128,34 @@ func diverged(s schedule, f *failure, why string) *failure {
 	return &failure{
 		kind:     notDeterministic,
 		schedule: s.String(),
-		message: fmt.Sprintf("%s. The usual causes are ranging over a map, random numbers that are not "+
-			"schedtest.Rand's, the real time, state that one run leaves to the next, and plain goroutines. "+
-			"The first run ended %s", why, end),
+		message: fmt.Sprintf("%s. The usual causes are ranging over a map, random numbers that do not "+
+			"come from schedtest.Rand, the real time, state that one run leaves to the next, and plain "+
+			"goroutines. The first run ended %s", why, end),
 	}
 }
 
-// differs says in what y, which ran by the schedule of x, differs from x, or returns "".
+// differs says how y, which ran by the schedule of x, differs from x. It returns "" if it does not.
 func differs(x, y *execution) string {
 	switch {
 	case y.fail == nil && x.fail != nil:
 		return "the same schedule has failed, and then has not"
 	case x.fail == nil && y.fail != nil:
-		return fmt.Sprintf("the same schedule has not failed, and then has, with %v: %s", y.fail.kind, y.fail.message)
+		return fmt.Sprintf("the same schedule has not failed, and then has, with %v: %s",
+			y.fail.kind, y.fail.message)
 	case x.fail != nil && x.fail.kind != y.fail.kind:
-		return fmt.Sprintf("the same schedule has failed in two ways, and then with %v: %s", y.fail.kind, y.fail.message)
+		return fmt.Sprintf("the same schedule has failed in two ways, with %v and then with %v: %s",
+			x.fail.kind, y.fail.kind, y.fail.message)
 	case x.print.Sum64() != y.print.Sum64() || x.steps != y.steps:
-		return fmt.Sprintf("the same schedule has led to two runs, one of %d steps and one of %d", x.steps, y.steps)
+		return fmt.Sprintf("the same schedule has led to two runs, one of %d steps and one of %d",
+			x.steps, y.steps)
 	}
 	return ""
 }
 
-// The bounds of a shrink, in executions: how many a depth-first search may take for each number of
-// preemptions, and how many changes of a schedule are tried.
+// The bounds of shrink, in executions.
 const (
-	shrinkSearch = 200
-	shrinkTries  = 400
+	shrinkSearch = 200 // of the depth-first search for each number of preemptions
+	shrinkTries  = 400 // with a changed schedule
 )
 
 // shrink looks for a schedule with the failure of x that has fewer preemptions, and then fewer
@@ -179,8 +190,8 @@ func shrink(t *testing.T, cfg *config, s schedule, x *execution) (schedule, *exe
 	return s, x
 }
 
-// reduce tries simpler lists than *choices, which try replaces if it returns true, until none is
-// better.
+// reduce tries simpler lists than *choices until none of them is better. try returns true if the
+// list is better, and has then replaced *choices.
 func reduce(choices *[]int, try func(choices []int) bool) {
 	for better := true; better; {
 		better = false
@@ -215,7 +226,7 @@ func sum(s []int) (n int) {
 	return n
 }
 
-// trim leaves out the zeros at the end, which are what happens anyway.
+// trim leaves out the zeros at the end. A missing choice is 0 anyway.
 func trim(choices []int) []int {
 	n := len(choices)
 	for n > 0 && choices[n-1] == 0 {

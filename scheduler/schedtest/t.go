@@ -10,14 +10,14 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// T is what the tasks of a body use as they would use a testing.T: it suits the packages assert
-// and require of testify. A failure is one of the schedule. The search then looks for the
-// shortest schedule that has it, and only that is reported by the test's own t.
+// T is for the tasks of a body what testing.T is for a test. It suits the packages assert and
+// require of testify. If one of its methods fails, the schedule fails: the search then looks for
+// the shortest schedule that fails likewise, and the test's own t reports only that one.
 type T struct {
 	x *execution
 }
 
-// of returns the execution that c is a task of. It panics, naming call, if there is none.
+// of returns the execution to which task c belongs. If there is none, it panics and names call.
 func of(c *task.Ctx, call string) *execution {
 	if c != nil {
 		if h, ok := (*rt.Task)(c).Worker().Host.(rt.DirectedHost); ok {
@@ -32,17 +32,17 @@ func of(c *task.Ctx, call string) *execution {
 func mustBeTask(call string) {
 	if rt.Current() == nil {
 		panic("schedtest: " + call + " called by a goroutine that is no task: " +
-			"what it gets would not be a part of the schedule")
+			"the result would not be a part of the schedule")
 	}
 }
 
-// TOf returns the T of the schedule that c runs under. It panics if c is no task of a body.
+// TOf returns the T of the schedule under which c runs. It panics if c is no task of a body.
 func TOf(c *task.Ctx) *T { return &T{x: of(c, "TOf")} }
 
-// Helper does nothing: the report shows the stack's place in the schedule.
+// Helper does nothing. It is there for testify.
 func (t *T) Helper() {}
 
-// Errorf fails the schedule. The caller goes on to its next yield point.
+// Errorf fails the schedule with a message. The caller goes on to its next yield point.
 func (t *T) Errorf(format string, args ...any) {
 	t.x.failed(assertionFailed, fmt.Sprintf(format, args...))
 }
@@ -53,14 +53,14 @@ func (t *T) FailNow() {
 	runtime.Goexit()
 }
 
-// Error is Errorf for what fmt.Sprint makes of args.
+// Error is Errorf with the text that fmt.Sprint makes of args.
 func (t *T) Error(args ...any) { t.Errorf("%s", fmt.Sprint(args...)) }
 
 // Fatal is Error and FailNow.
 func (t *T) Fatal(args ...any) { t.Fatalf("%s", fmt.Sprint(args...)) }
 
-// Logf notes a line, which a report shows among the steps of the task that calls, where it was
-// noted. Only tasks may call it: of others nothing is noted.
+// Logf writes a line that a report shows among the steps of the calling task. It does nothing if
+// the caller is no task.
 func (t *T) Logf(format string, args ...any) {
 	if d := rt.Current(); d != nil && t.x.traced {
 		i := t.x.info(d)
@@ -75,13 +75,14 @@ func (t *T) Fatalf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// Scheduler returns the scheduler that runs c, for GoAfter, GoEvery and what else is not in a
-// Ctx. It has one worker, whatever it is told. It panics if c is no task of a body.
+// Scheduler returns the scheduler that runs c, for GoAfter, GoEvery and the other methods that a
+// Ctx does not have. It has one worker, also after Resize, and Pause returns an error. Scheduler
+// panics if c is no task of a body.
 func Scheduler(c *task.Ctx) *scheduler.Scheduler { return of(c, "Scheduler").sched }
 
-// Rand returns a source of random numbers that belongs to the schedule: a replay has the same
-// ones. It is shared by the tasks of the body. It panics if c is no task of a body, or the caller
-// is none.
+// Rand returns a source of random numbers that belongs to the schedule, so that a replay has the
+// same numbers. All tasks of the body share it. Rand panics if c is no task of a body, or if the
+// caller is no task.
 func Rand(c *task.Ctx) *rand.Rand {
 	x := of(c, "Rand")
 	mustBeTask("Rand")
@@ -91,10 +92,10 @@ func Rand(c *task.Ctx) *rand.Rand {
 	return x.rng
 }
 
-// Pick returns a number from 0 to n, exclusive, that is part of the schedule as the choice of a
-// task is: depth-first search tries all of them. Use it for what the world outside decides, such
-// as whether a call fails. It panics if n is not positive, or if c is no task of a body, or the
-// caller is none.
+// Pick returns a number from 0 to n-1. The number is part of the schedule, like the choice of a
+// task, and depth-first search tries all of them. Use Pick for what the world outside decides, such
+// as whether a call fails. It panics if n is not positive, if c is no task of a body, or if the
+// caller is no task.
 func Pick(c *task.Ctx, n int) int {
 	x := of(c, "Pick")
 	mustBeTask("Pick")

@@ -6,8 +6,9 @@ import (
 	"os"
 )
 
-// A traceFile is a failing run as JSON. It is a trace in the Trace Event Format too, which
-// Perfetto (ui.perfetto.dev) and chrome://tracing show: they leave out what they do not know.
+// A traceFile is a failing run as JSON. It is also a trace in the Trace Event Format, which
+// Perfetto (ui.perfetto.dev) and chrome://tracing show. They ignore the fields that they do not
+// know.
 type traceFile struct {
 	Test     string       `json:"test"`
 	Kind     string       `json:"kind"` // "" if the schedule has not failed
@@ -16,7 +17,7 @@ type traceFile struct {
 	Events   []traceEvent `json:"traceEvents"`
 }
 
-// A traceEvent is a step, or the name of a task, which is a row.
+// A traceEvent is a step, or the name of a task. Each task is a row.
 type traceEvent struct {
 	Name  string            `json:"name"`
 	Phase string            `json:"ph"` // X: it has a beginning and a length; M: of what follows

@@ -49,6 +49,9 @@ const (
 
 var mutexWaiters pool[bool]
 
+// rt.SlowOne and rt.SlowLongOne stand for these.
+var _ = [1]struct{}{}[(mxLocked-1)|(rwWriting-1)]
+
 var _ sync.Locker = (*Mutex)(nil)
 
 // Lock locks m. If m is already locked, Lock waits until the caller gets it, parking the calling
@@ -86,6 +89,7 @@ func (m *Mutex) TryLock() bool {
 	return m.state.Load() == 0 && m.state.CompareAndSwap(rt.Slow, mxLocked) || m.tryLockSlow()
 }
 
+// tryLockSlow is TryLock for a mutex that is locked, or has waiters.
 func (m *Mutex) tryLockSlow() bool {
 	point()
 	if !m.tryLock() {
@@ -97,6 +101,7 @@ func (m *Mutex) tryLockSlow() bool {
 	return true
 }
 
+// tryLock is TryLock for callers that hold another lock, or have passed a yield point.
 func (m *Mutex) tryLock() bool {
 	for {
 		s := m.state.Load()
@@ -111,7 +116,7 @@ func (m *Mutex) tryLock() bool {
 
 // Unlock unlocks m. It panics if m is not locked.
 func (m *Mutex) Unlock() {
-	if !m.state.CompareAndSwap(mxLocked|rt.Slow, 0) {
+	if !m.state.CompareAndSwap(rt.SlowOne, 0) { // from mxLocked
 		m.unlockSlow()
 	}
 }
@@ -204,6 +209,7 @@ func (m *Mutex) unlockSlow() {
 	m.unlockQueued()
 }
 
+// unlockQueued is Unlock for a mutex that has waiters, or is not locked.
 func (m *Mutex) unlockQueued() {
 	// While a woken waiter is on its way, Unlock has nothing to do for the queue. That waiter
 	// changes state by CAS, either to mark it or to take m. So either this CAS fails, or the waiter

@@ -69,7 +69,7 @@ func (rw *RWMutex) LockContext(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if rw.tryLock() {
+	if rw.state.CompareAndSwap(rt.SlowLong, rwWriting) || rw.tryLockSlow() {
 		return nil
 	}
 	rw.begin()
@@ -132,14 +132,12 @@ func (rw *RWMutex) TryLock() bool {
 		return true
 	}
 	point()
-	return rw.tryLock()
+	return rw.tryLockSlow()
 }
 
-func (rw *RWMutex) tryLock() bool {
-	if rw.state.CompareAndSwap(0, rwWriting) {
-		return true
-	}
-	if rw.state.Load() != rwQueued {
+// tryLockSlow is TryLock the slow way.
+func (rw *RWMutex) tryLockSlow() bool {
+	if rw.state.Load()&^rwQueued != 0 {
 		return false
 	}
 	rw.begin()
@@ -152,7 +150,7 @@ func (rw *RWMutex) tryLock() bool {
 
 // Unlock unlocks rw for writing. It panics if rw is not locked for writing.
 func (rw *RWMutex) Unlock() {
-	if !rw.state.CompareAndSwap(rwWriting|rt.SlowLong, 0) {
+	if !rw.state.CompareAndSwap(rt.SlowLongOne, 0) { // from rwWriting
 		rw.unlockSlow()
 	}
 }
