@@ -41,7 +41,7 @@ func TestScheduleTextIsChecked(t *testing.T) {
 	for _, bad := range []string{"", "v2:AAAA", version, version + "!", version + "AA", version + schedule{}.String()} {
 		_, err := parseSchedule(bad)
 		require.ErrorContains(t, err, "schedtest: schedule", bad)
-		require.ErrorContains(t, err, "want what a failing test has printed")
+		require.ErrorContains(t, err, "want the string that a failing test has printed")
 	}
 	_, err := parseSchedule(" " + text + "\n")
 	require.NoError(t, err, "as the shell gives it")
