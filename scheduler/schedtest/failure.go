@@ -26,7 +26,8 @@ type failure struct {
 	kind     kind
 	message  string
 	schedule string // for Replay
-	steps    []step // of the shortest failing schedule that was found
+	steps    []step // of that schedule
+	shrunk   bool   // it is the shortest failing schedule that was found
 }
 
 // A step is one turn of a task.

@@ -20,7 +20,11 @@ func report(test string, f *failure, which string) string {
 	pattern := strings.ReplaceAll(test, "/", "$/^")
 	fmt.Fprintf(&b, "to replay it: HEDDLE_SCHEDULE=%s go test -run '^%s$'\n", f.schedule, pattern)
 	if len(f.steps) > 0 {
-		fmt.Fprintf(&b, "\nthe shortest failing schedule that was found:\n%s", table(f.steps))
+		title := "the steps"
+		if f.shrunk {
+			title = "the shortest failing schedule that was found"
+		}
+		fmt.Fprintf(&b, "\n%s:\n%s", title, table(f.steps))
 	}
 	return b.String()
 }

@@ -115,6 +115,7 @@ func explain(t *testing.T, cfg *config, x *execution) *failure {
 	s, y = shrink(t, cfg, s, y)
 	y.fail.schedule = s.String()
 	y.fail.steps = y.trace
+	y.fail.shrunk = true
 	return y.fail
 }
 
