@@ -64,7 +64,10 @@ func find(t *testing.T, cfg Config, body func(c *task.Ctx)) *failure {
 
 // Every mode finds a lost update, and the schedule replays.
 func TestModesFindALostUpdate(t *testing.T) {
-	for _, cfg := range []Config{{}, {Mode: Random}, {Mode: PCT}, {Mode: PCT, Depth: 2}, {Mode: DepthFirst, Preemptions: 1}, {Mode: DepthFirst, Preemptions: Unbounded}} {
+	for _, cfg := range part([]Config{
+		{}, {Mode: PCT, Depth: 2}, {Mode: DepthFirst, Preemptions: 1},
+		{Mode: Random}, {Mode: PCT}, {Mode: DepthFirst, Preemptions: Unbounded},
+	}) {
 		f := find(t, cfg, lostUpdate)
 		require.Equal(t, assertionFailed, f.kind)
 		require.Contains(t, f.message, "expected: 2")
@@ -177,8 +180,9 @@ func TestSpinningEnds(t *testing.T) {
 			c.Go(func(c *task.Ctx) { e.Set() })
 			look(c)
 		}
-		Run(t, Config{Schedules: 50}, body)
-		Run(t, Config{Schedules: 50, Mode: PCT, Depth: 1}, body) // the one that sets may have the lowest priority for good
+		Run(t, Config{Schedules: many(100)}, body)
+		// The task that sets the event may have the lowest priority for good.
+		Run(t, Config{Schedules: many(100), Mode: PCT, Depth: 1}, body)
 	}
 }
 
