@@ -20,6 +20,9 @@ type overflows struct {
 
 // overflow is request for a submission that has been counted and finds no room.
 func (s *Scheduler) overflow(by context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
+	if s.dir != nil {
+		return s.overflowDirected(fn, x)
+	}
 	c, inside := s.submitter()
 	if inside {
 		d, gen := s.prepare(fn, x)

@@ -59,7 +59,7 @@ func currentWorker() *worker {
 		return (*loopFiber)(unsafe.Pointer(f)).w // it embeds the fiber first, and all other fibers in the table have Data
 	}
 	if d := (*rt.Task)(f.Data); d.Worker().Current.Load() == d {
-		return d.Worker().Host.(*worker)
+		return workerOf(d)
 	}
 	return nil // in the function of a call on the spot
 }

@@ -213,7 +213,7 @@ func (p *periodic) run(c *task.Ctx) {
 	for p.s.phase.Load() == phaseOpen && !d.Status().Cancelled() {
 		if pe := p.call(c); pe != nil {
 			d.Settle() // what fn forked and, by the panic, did not join
-			d.Worker().Host.(*worker).handlePanic(c.Task(), pe)
+			workerOf(d).handlePanic(c.Task(), pe)
 		}
 		if !p.wait(d) {
 			return

@@ -81,20 +81,20 @@ func (s *Scheduler) submitted(x *rt.Extra) *rt.Extra {
 // Sleep contain.
 func (w *worker) suspend(d *rt.Task, k rt.Park, end rt.Handle, due int64) {
 	look := w.beginWait(d, k, end)
-	timed := w.Looks&rt.LookTimes != 0 && !uncounted(k.Reason())
+	timed := w.Looks&rt.LookTimes != 0 && !uncounted(k.WaitReason())
 	var began int64
 	if timed {
 		began = w.s.now()
 	}
 	t := traceOf(d)
 	if t != nil {
-		t.enter(waitRegion(k.Reason()))
+		t.enter(waitRegion(k.WaitReason()))
 	}
 	if w.Forks.PrivateLen() > 0 {
 		w.share(d)
 	}
 	if w.Looks&rt.LookRing != 0 {
-		w.ringEnd(k.Reason().String())
+		w.ringEnd(k.WaitReason().String())
 	}
 	w.n.parks++
 	w.prevPark, w.prevGen = k, d.Gen()
@@ -114,7 +114,7 @@ func (w *worker) suspend(d *rt.Task, k rt.Park, end rt.Handle, due int64) {
 	resume(d)
 	w = d.Worker().Host.(*worker)
 	if timed {
-		w.sampleWait(k.Reason(), w.s.now()-began)
+		w.sampleWait(k.WaitReason(), w.s.now()-began)
 	}
 	if look != nil {
 		look.End()
@@ -134,7 +134,7 @@ func (w *worker) beginWait(d *rt.Task, k rt.Park, end rt.Handle) *rt.Look {
 	if w.Looks&rt.LookSites != 0 {
 		site = userSite()
 	}
-	x.Look.Begin(k.Reason(), end, site)
+	x.Look.Begin(k.WaitReason(), end, site)
 	return x.Look
 }
 

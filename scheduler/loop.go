@@ -197,10 +197,10 @@ func (l *loopFiber) endTask(d *rt.Task) {
 	if x := d.Extra(); x != nil {
 		failure = x.Err
 	}
-	w := d.Worker().Host.(*worker)
+	w := workerOf(d)
 	if w.Unsettled(d) {
 		failure = settled(d, failure)
-		w = d.Worker().Host.(*worker)
+		w = workerOf(d)
 	}
 	if x := d.Extra(); x != nil && x.Look != nil {
 		w.endLooked(x)

@@ -30,8 +30,9 @@ type pauser struct {
 }
 
 var (
-	errPauseOnTask = errors.New("scheduler: Pause called from inside a task of this scheduler would wait for that task: call it from elsewhere")
-	errResumed     = errors.New("scheduler: Pause: resumed before all tasks had stopped")
+	errPauseOnTask   = errors.New("scheduler: Pause called from inside a task of this scheduler would wait for that task: call it from elsewhere")
+	errPauseDirected = errors.New("scheduler: Pause of a scheduler of schedtest, which decides itself when a task runs: leave it out")
+	errResumed       = errors.New("scheduler: Pause: resumed before all tasks had stopped")
 )
 
 // Pause stops all tasks of the scheduler, and returns nil when none runs any more. From then until
@@ -54,6 +55,9 @@ func (s *Scheduler) Pause(ctx context.Context) error {
 	s.check()
 	if err := s.enterOutside(ctx, errPauseOnTask); err != nil {
 		return err
+	}
+	if s.dir != nil {
+		return errPauseDirected
 	}
 	rest, began, err := s.beginPause()
 	if err != nil {

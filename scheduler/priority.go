@@ -36,6 +36,9 @@ type turns struct {
 // takeRanked returns a high or a low task if it is their turn. Called by pick when there are any.
 func (w *worker) takeRanked() *rt.Task {
 	q, t := &w.s.inj, &w.turns
+	if q.Directed() {
+		return w.direct()
+	}
 	if q.AnyLow() {
 		if t.lowSkips++; t.lowSkips >= lowTurn {
 			if d, _ := q.PopLevel(rt.Low); d != nil {

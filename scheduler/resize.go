@@ -69,6 +69,9 @@ func (s *Scheduler) Resize(n int) error {
 	if s.quit.Load() || s.phase.Load() >= phaseClosed {
 		return task.ErrClosed
 	}
+	if s.dir != nil {
+		return nil
+	}
 	s.grow(n)
 	for _, w := range s.workers()[n:] {
 		if w.dismiss() {
@@ -126,10 +129,13 @@ func (w *worker) halting() bool {
 	return true
 }
 
-// fairNext makes the next look for work begin with fair.
+// fairNext makes the next look for work begin with fair. On a directed worker no look does, because
+// fair takes a task without asking the director.
 func (w *worker) fairNext() {
-	w.tick += fairTick - 1 - w.tick%fairTick
-	w.stopAt = w.tick + 1
+	if w.s.dir == nil {
+		w.tick += fairTick - 1 - w.tick%fairTick
+		w.stopAt = w.tick + 1
+	}
 }
 
 // handOver gives all that is in the worker's queues to the others.

@@ -36,6 +36,7 @@ type Scheduler struct {
 	look   *look         // nil without WithLatencies and WithObserver
 	quiet  chan struct{} // closed when all tasks have ended and none can come
 	closed chan struct{} // closed when nothing of the scheduler is left
+	dir    *directing    // nil unless the scheduler is directed
 
 	// Each of these has its own lock, or none is needed: see its type.
 	pool      workerPool

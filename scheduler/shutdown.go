@@ -169,7 +169,9 @@ func (s *Scheduler) end() {
 		s.block.End()
 		s.done.Wait()
 		s.block.Wait()
-		s.mon.Stop()
+		if s.dir == nil { // a directed scheduler's monitor has not started
+			s.mon.Stop()
+		}
 		s.timers.Close()
 		for _, w := range s.workers() {
 			rt.ReleaseIndex(w.Index)

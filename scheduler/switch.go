@@ -125,7 +125,7 @@ func (w *worker) leave(d, n *rt.Task, act action) *fiber.Fiber {
 // resume is what d does first when it runs again, maybe on another worker
 // than before.
 func resume(d *rt.Task) {
-	w := d.Worker().Host.(*worker)
+	w := workerOf(d)
 	if w.pinned {
 		runtime.LockOSThread()
 	}
@@ -139,7 +139,7 @@ func (w *worker) Yield(d *rt.Task) {
 			runtime.Gosched()
 			return
 		}
-		w = d.Worker().Host.(*worker)
+		w = workerOf(d)
 	}
 	if w.Forks.PrivateLen() > 0 {
 		w.share(d)
@@ -212,7 +212,7 @@ func (w *worker) ParkReady(d *rt.Task) error {
 		if d = rt.Current(); d == nil {
 			panic("task: Park called by a goroutine that is no task, or a function of Blocking: only tasks have a token to wait for")
 		}
-		w = d.Worker().Host.(*worker)
+		w = workerOf(d)
 	}
 	if d.TakeToken() {
 		return nil

@@ -129,8 +129,8 @@ func viewOf(d *rt.Task) (v view, ok bool) {
 			state: d.State(), reason: st.WaitReason(), worker: -1,
 		}
 		f := d.Fib() // nil before the task first runs, and while it runs on its first worker
-		if w, ok := d.Worker().Host.(*worker); ok && (f != nil || v.state != rt.Runnable) {
-			v.worker = w.id // otherwise that of the task that the record served before
+		if w := d.Worker(); w.Host != nil && (f != nil || v.state != rt.Runnable) {
+			v.worker = w.At // otherwise that of the task that the record served before
 		}
 		if v.state == rt.Waiting && f != nil {
 			v.since, v.timed = f.Since.Load(), true

@@ -122,6 +122,9 @@ func (s *Scheduler) newWorker(id int) *worker {
 	w := &worker{s: s, id: id, pinned: s.pinned(), fixed: s.cfg.pinning == Fixed}
 	w.Host, w.Shared, w.body = w, &s.home, w.loopBody()
 	w.Looks = s.looks
+	if s.dir != nil {
+		w.Host = (*directed)(w)
+	}
 	w.rng = rand.New(rand.NewPCG(uint64(id), 0x68656464))
 	w.ringing = new(timers.Batch)
 	w.runq.Init(deque.FIFO, 0)

@@ -33,6 +33,7 @@ func (p *Completion[T]) Complete(v T, err error) bool { return p.complete(nil, v
 
 // complete is Complete. by is the running task that calls, or nil if the caller is no task.
 func (p *Completion[T]) complete(by *Ctx, v T, err error) bool {
+	point()
 	p.mu.Lock()
 	if p.set.Load() {
 		p.mu.Unlock()

@@ -73,6 +73,13 @@ func enter(ctx context.Context) (*Ctx, error) {
 	return (*Ctx)(d), err
 }
 
+// point is a yield point of an operation that has no other, in a program under test: see rt.Slow.
+func point() {
+	if rt.Slow != 0 {
+		rt.Choice()
+	}
+}
+
 // Task returns the handle of the task.
 func (c *Ctx) Task() Task {
 	if c == nil {
@@ -171,6 +178,7 @@ func (c *Ctx) Ready(t Task) {
 	if c == nil {
 		panic(nilCtx)
 	}
+	point()
 	if t.record() == nil || !t.record().Ready(t.life()) {
 		return
 	}

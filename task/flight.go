@@ -48,6 +48,7 @@ func (f *Flight[K, V]) DoContext(ctx context.Context, key K, fn func() (V, error
 // Forget makes the next Do for key call its own function, even if a call is under way. The callers
 // that wait for the call under way still get its result.
 func (f *Flight[K, V]) Forget(key K) {
+	point()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.calls, key)

@@ -65,7 +65,10 @@ func (t Task) Cancel() { t.CancelCause(nil) }
 // CancelCause is Cancel with a cause, which the task's operations, [Task.Err] and [Ctx.Cause]
 // return. A nil cause means [context.Canceled]. If the task has been cancelled before, its cause
 // does not change.
-func (t Task) CancelCause(cause error) { t.cancel(context.Canceled, cause) }
+func (t Task) CancelCause(cause error) {
+	point()
+	t.cancel(context.Canceled, cause)
+}
 
 // cancel is CancelCause. err is what [Ctx.Err] returns from then on.
 func (t Task) cancel(err, cause error) { rt.Handle(t).Cancel(err, cause) }
@@ -74,6 +77,7 @@ func (t Task) cancel(err, cause error) { rt.Handle(t).Cancel(err, cause) }
 // at once. Any goroutine or task may call Ready. It does not wait, and does nothing to a task that
 // has ended. In a task, [Ctx.Ready] is cheaper.
 func (t Task) Ready() {
+	point()
 	if t.record() != nil && t.record().Ready(t.life()) {
 		t.record().Shared().Sched.Inject(t.record())
 	}

@@ -12,21 +12,26 @@ import (
 	"github.com/heddle-go/heddle/task/tsync"
 )
 
-// onHeddle runs the pipeline on tasks. Each stage is a group of its own, and one outer group holds
-// all of them. So a failure in one stage, or the end of ctx, cancels all stages.
+// onHeddle runs the pipeline on a scheduler of its own.
 func onHeddle(ctx context.Context, set settings, bar *cli.Counter) (*pass, error) {
 	sched, err := scheduler.New(scheduler.WithWorkers(set.workers), scheduler.WithPinning(set.pinning))
 	if err != nil {
 		return nil, err
 	}
 	defer sched.Close()
+	return flow(ctx, sched, set, bar)
+}
+
+// flow runs the pipeline on tasks that on starts. Each stage is a group of its own, and one outer
+// group holds all of them. So a failure in one stage, or the end of ctx, cancels all stages.
+func flow(ctx context.Context, on task.Starter, set settings, bar *cli.Counter) (*pass, error) {
 	p := newPass(set)
 	paths := tsync.NewChan[string](set.bound)
 	blobs := tsync.NewChan[blob](set.bound)
 	sums := tsync.NewChan[sum](set.bound)
 
 	start := time.Now()
-	all, _ := task.NewGroupContext(ctx, sched)
+	all, _ := task.NewGroupContext(ctx, on)
 	add := func(s *stage, work func(c *task.Ctx) error, done func()) {
 		all.Go(func(c *task.Ctx) error {
 			g, _ := task.NewGroupContext(c, c)
@@ -44,7 +49,11 @@ func onHeddle(ctx context.Context, set settings, bar *cli.Counter) (*pass, error
 		readDir := func(dir string) ([]fs.DirEntry, error) {
 			return task.BlockingValue(c, func() ([]fs.DirEntry, error) { return os.ReadDir(dir) })
 		}
-		return p.each(set.root, readDir, func(path string) error { return paths.Send(c, path) })
+		err := p.each(set.root, readDir, func(path string) error { return paths.Send(c, path) })
+		if cause := c.Cause(); cause != nil {
+			return cause // what could not be read may be no problem of the folder's
+		}
+		return err
 	}, paths.Close)
 	add(&p.read, func(c *task.Ctx) error {
 		for path := range paths.All(c) {
@@ -81,7 +90,7 @@ func onHeddle(ctx context.Context, set settings, bar *cli.Counter) (*pass, error
 		}
 		return c.Cause()
 	}, func() {})
-	err = all.Wait()
+	err := all.Wait()
 	p.took = time.Since(start)
 	return p, err
 }

@@ -18,7 +18,7 @@ import (
 )
 
 // public are the packages that users import.
-var public = []string{"deque", "preempt", "scheduler", "scheduler/schedhttp", "task", "task/parallel", "task/tsync"}
+var public = []string{"deque", "preempt", "scheduler", "scheduler/schedhttp", "scheduler/schedtest", "task", "task/parallel", "task/tsync"}
 
 // No name that users can use, reach through a field or call mentions a type of an internal package,
 // in a signature, a field, an embedded type or a promoted method.

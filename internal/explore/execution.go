@@ -36,7 +36,7 @@ type thread struct {
 // successor's resume channel. The turn starts and ends with the goroutine that called execute.
 type execution struct {
 	threads  []*thread
-	strategy strategy
+	strategy Strategy
 	maxSteps int
 	patience int
 	tracing  bool
@@ -57,14 +57,14 @@ type execution struct {
 var active atomic.Pointer[execution]
 
 // execute runs the model once.
-func execute(s strategy, maxSteps, patience int, tracing bool, setup func(*Model)) *execution {
+func execute(s Strategy, maxSteps, patience int, tracing bool, setup func(*Model)) *execution {
 	var m Model
 	setup(&m)
 	if len(m.threads) == 0 {
 		panic("explore: a model without threads: add some with Model.Thread")
 	}
 	x := &execution{threads: m.threads, strategy: s, maxSteps: maxSteps, patience: patience, tracing: tracing, done: make(chan struct{}, 1)}
-	s.begin(len(m.threads))
+	s.Begin(len(m.threads))
 	active.Store(x)
 	for _, t := range x.threads {
 		x.threadWG.Go(func() { x.runThread(t) })
@@ -205,7 +205,7 @@ func (x *execution) hand(t *thread) *thread {
 	for ; ready != 0; ready &= ready - 1 {
 		x.options = append(x.options, bits.TrailingZeros64(ready))
 	}
-	i, err := x.strategy.choose(x.options, free, len(x.schedule))
+	i, err := x.strategy.Choose(x.options, free, len(x.schedule))
 	if err != "" {
 		x.fail(Diverged, err)
 		x.done <- struct{}{}

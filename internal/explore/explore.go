@@ -124,17 +124,17 @@ func Check(cfg Config, setup func(*Model)) (Stats, *Failure) {
 	if cfg.MaxSteps <= 0 {
 		cfg.MaxSteps = 10_000
 	}
-	var s strategy
+	var s Strategy
 	switch cfg.Mode {
 	case DFS:
 		cfg.MaxSchedules = orDefault(cfg.MaxSchedules, 1_000_000)
-		s = &depthFirst{bound: cfg.Preemptions}
+		s = NewDepthFirst(cfg.Preemptions)
 	case Uniform:
 		cfg.MaxSchedules = orDefault(cfg.MaxSchedules, 1_000)
-		s = newUniform(cfg.Seed)
+		s = NewUniform(cfg.Seed)
 	case PCT:
 		cfg.MaxSchedules = orDefault(cfg.MaxSchedules, 1_000)
-		s = newPriorities(cfg.Seed, orDefault(cfg.Changes, 3))
+		s = NewPriorities(cfg.Seed, orDefault(cfg.Changes, 3))
 	default:
 		panic("explore: unknown Mode: use DFS, Uniform or PCT")
 	}
@@ -148,7 +148,7 @@ func Check(cfg Config, setup func(*Model)) (Stats, *Failure) {
 		if x.failure != nil {
 			return stats, explain(x.failure, cfg.MaxSteps, setup)
 		}
-		if !s.next(len(x.schedule)) {
+		if !s.Next(len(x.schedule)) {
 			stats.Complete = true
 			break
 		}

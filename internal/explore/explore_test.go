@@ -439,3 +439,20 @@ func TestPatience(t *testing.T) {
 	Run(t, Config{MaxSteps: 1000, Patience: 10, Preemptions: 2}, spin)
 	Run(t, Config{MaxSteps: 1000, Patience: 10, Mode: PCT}, spin)
 }
+
+// A thread that becomes known after the beginning may get any place among the others.
+func TestPrioritiesOfLateThreads(t *testing.T) {
+	s := NewPriorities(1, 0)
+	first := map[int]int{}
+	for range 300 {
+		s.Begin(1)
+		s.Choose([]int{0}, true, 0)
+		i, diverged := s.Choose([]int{0, 1, 2}, true, 1)
+		require.Empty(t, diverged)
+		first[i]++
+		s.Next(2)
+	}
+	for i := range 3 {
+		require.Greater(t, first[i], 50, "%v", first)
+	}
+}

@@ -6,20 +6,31 @@ import (
 	"slices"
 )
 
-// A strategy chooses the schedules.
-type strategy interface {
-	// begin is called before each execution.
-	begin(threads int)
+// A Strategy chooses the schedules of the models of this package, and of the programs that package
+// schedtest explores. A thread is a number. Threads count from 0, in the order in which they become
+// known.
+type Strategy interface {
+	// Begin is called before each execution, with the number of threads that are known by then.
+	// More may become known later.
+	Begin(threads int)
 
-	// choose returns the index in options of the thread to run next. If free is false, options[0]
+	// Choose returns the index in options of the thread to run next. If free is false, options[0]
 	// is the thread that has the turn, and any other choice preempts it. options is valid only
 	// during the call. diverged is not empty if the model did not behave as in earlier executions.
-	choose(options []int, free bool, step int) (index int, diverged string)
+	Choose(options []int, free bool, step int) (index int, diverged string)
 
-	// next prepares for another execution after one with the given number of steps. It returns
-	// false if no schedule is left.
-	next(steps int) bool
+	// Pick returns a number below n, which must be positive. It makes a choice that is not one
+	// among threads. diverged is as in Choose.
+	Pick(n, step int) (number int, diverged string)
+
+	// Next prepares another execution after one of the given length. It reports whether there is
+	// one to try.
+	Next(steps int) bool
 }
+
+// NewDepthFirst returns a strategy that goes through all schedules with at most bound preemptions,
+// or through all schedules if bound is Unbounded.
+func NewDepthFirst(bound int) Strategy { return &depthFirst{bound: bound} }
 
 // depthFirst tries all schedules with at most bound preemptions. path holds the decisions of the
 // latest execution, except those that had only one option.
@@ -31,14 +42,18 @@ type depthFirst struct {
 	preemptions int
 }
 
+// A decision is a choice among options, or if that is nil, among the numbers below count.
 type decision struct {
 	options []int
+	count   int
 	index   int
 }
 
-func (s *depthFirst) begin(int) { s.depth, s.preemptions = 0, 0 }
+// Begin implements Strategy.
+func (s *depthFirst) Begin(int) { s.depth, s.preemptions = 0, 0 }
 
-func (s *depthFirst) choose(options []int, free bool, step int) (int, string) {
+// Choose implements Strategy.
+func (s *depthFirst) Choose(options []int, free bool, step int) (int, string) {
 	if !free && s.bound != Unbounded && s.preemptions >= s.bound {
 		options = options[:1]
 	}
@@ -46,7 +61,7 @@ func (s *depthFirst) choose(options []int, free bool, step int) (int, string) {
 		return 0, ""
 	}
 	if s.depth == len(s.path) {
-		s.path = append(s.path, decision{options: slices.Clone(options)})
+		s.path = append(s.path, decision{options: slices.Clone(options), count: len(options)})
 	}
 	d := s.path[s.depth]
 	s.depth++
@@ -60,9 +75,27 @@ func (s *depthFirst) choose(options []int, free bool, step int) (int, string) {
 	return d.index, ""
 }
 
-func (s *depthFirst) next(int) bool {
+// Pick implements Strategy.
+func (s *depthFirst) Pick(n, step int) (int, string) {
+	if n == 1 {
+		return 0, ""
+	}
+	if s.depth == len(s.path) {
+		s.path = append(s.path, decision{count: n})
+	}
+	d := s.path[s.depth]
+	s.depth++
+	if d.options != nil || d.count != n {
+		return 0, fmt.Sprintf("at step %d there is a choice of %d, but there was another one when the same schedule "+
+			"ran before: the model is not deterministic", step, n)
+	}
+	return d.index, ""
+}
+
+// Next implements Strategy.
+func (s *depthFirst) Next(int) bool {
 	for n := len(s.path); n > 0; n-- {
-		if d := &s.path[n-1]; d.index+1 < len(d.options) {
+		if d := &s.path[n-1]; d.index+1 < d.count {
 			d.index++
 			s.path = s.path[:n]
 			return true
@@ -74,13 +107,22 @@ func (s *depthFirst) next(int) bool {
 // uniform chooses at random.
 type uniform struct{ rng *rand.Rand }
 
-func newUniform(seed uint64) *uniform { return &uniform{rand.New(rand.NewPCG(seed, 0))} }
+// NewUniform returns a strategy that chooses uniformly among the options.
+func NewUniform(seed uint64) Strategy { return &uniform{rand.New(rand.NewPCG(seed, 0))} }
 
-func (s *uniform) begin(int)     {}
-func (s *uniform) next(int) bool { return true }
-func (s *uniform) choose(options []int, _ bool, _ int) (int, string) {
+// Begin implements Strategy.
+func (s *uniform) Begin(int) {}
+
+// Next implements Strategy.
+func (s *uniform) Next(int) bool { return true }
+
+// Choose implements Strategy.
+func (s *uniform) Choose(options []int, _ bool, _ int) (int, string) {
 	return s.rng.IntN(len(options)), ""
 }
+
+// Pick implements Strategy.
+func (s *uniform) Pick(n, _ int) (int, string) { return s.rng.IntN(n), "" }
 
 // priorities implements PCT. The option with the highest priority runs. At each of a few steps
 // chosen in advance, the thread that has the turn falls behind all others.
@@ -95,11 +137,13 @@ type priorities struct {
 	latest   int   // the thread that has the turn
 }
 
-func newPriorities(seed uint64, changes int) *priorities {
+// NewPriorities returns PCT with the given number of steps at which priorities change.
+func NewPriorities(seed uint64, changes int) Strategy {
 	return &priorities{rng: rand.New(rand.NewPCG(seed, 1)), changes: changes, length: 32}
 }
 
-func (s *priorities) begin(threads int) {
+// Begin implements Strategy.
+func (s *priorities) Begin(threads int) {
 	s.priority = s.rng.Perm(threads)
 	s.lowest, s.latest = 0, -1
 	s.at = s.at[:0]
@@ -108,7 +152,9 @@ func (s *priorities) begin(threads int) {
 	}
 }
 
-func (s *priorities) choose(options []int, _ bool, step int) (int, string) {
+// Choose implements Strategy.
+func (s *priorities) Choose(options []int, _ bool, step int) (int, string) {
+	s.admit(slices.Max(options))
 	if s.latest >= 0 && slices.Contains(s.at, step) {
 		s.lowest--
 		s.priority[s.latest] = s.lowest
@@ -123,7 +169,26 @@ func (s *priorities) choose(options []int, _ bool, step int) (int, string) {
 	return best, ""
 }
 
-func (s *priorities) next(steps int) bool {
+// admit gives random places among the others to threads that have become known since Begin. last is
+// the highest of them.
+func (s *priorities) admit(last int) {
+	for t := len(s.priority); t <= last; t++ {
+		// Threads that a change has put behind all others have negative places, and keep them.
+		place := s.rng.IntN(t + 1)
+		for i, p := range s.priority {
+			if p >= place {
+				s.priority[i]++
+			}
+		}
+		s.priority = append(s.priority, place)
+	}
+}
+
+// Pick implements Strategy.
+func (s *priorities) Pick(n, _ int) (int, string) { return s.rng.IntN(n), "" }
+
+// Next implements Strategy.
+func (s *priorities) Next(steps int) bool {
 	s.length = max(s.length, steps)
 	return true
 }
@@ -131,9 +196,14 @@ func (s *priorities) next(steps int) bool {
 // replay follows a schedule, and lets each thread run on after its end.
 type replay struct{ schedule Schedule }
 
-func (s *replay) begin(int)     {}
-func (s *replay) next(int) bool { return false }
-func (s *replay) choose(options []int, _ bool, step int) (int, string) {
+// Begin implements Strategy.
+func (s *replay) Begin(int) {}
+
+// Next implements Strategy.
+func (s *replay) Next(int) bool { return false }
+
+// Choose implements Strategy.
+func (s *replay) Choose(options []int, _ bool, step int) (int, string) {
 	if step >= len(s.schedule) {
 		return 0, ""
 	}
@@ -144,3 +214,6 @@ func (s *replay) choose(options []int, _ bool, step int) (int, string) {
 	}
 	return i, ""
 }
+
+// Pick implements Strategy. Models make no choices but those among threads.
+func (s *replay) Pick(int, int) (int, string) { return 0, "" }

@@ -63,7 +63,7 @@ func (q *Queue) AnyLow() bool { return q.ranked.Load()%oneHigh != 0 }
 
 // RankedLen returns the numbers of queued high and low tasks.
 func (q *Queue) RankedLen() (high, low int) {
-	v := q.ranked.Load()
+	v := q.ranked.Load() % oneDirected
 	return int(v / oneHigh), int(v % oneHigh / oneLow)
 }
 

@@ -69,8 +69,8 @@ func (y WaitReason) String() string {
 // Park returns the park of kind k with reason y.
 func (y WaitReason) Park(k Park) Park { return k | Park(y)<<waitReasonShift }
 
-// Reason returns the reason of the park.
-func (k Park) Reason() WaitReason { return WaitReason(k >> waitReasonShift) }
+// WaitReason returns the reason of the park.
+func (k Park) WaitReason() WaitReason { return WaitReason(k >> waitReasonShift) }
 
 // WaitReason returns the reason of the wait of a Waiting task.
 func (s Status) WaitReason() WaitReason { return WaitReason(s >> waitReasonShift) }

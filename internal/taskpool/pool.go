@@ -26,6 +26,7 @@ type (
 // methods may be called by any goroutine; they block only for the pool's short lock.
 type Pool struct {
 	nobody *rt.Worker // stands for the worker of a task that has not run
+	marked bool       // see MarkAll
 
 	mu     sync.Mutex
 	full   []*batch // of free descriptors
@@ -38,6 +39,11 @@ type Pool struct {
 // Init prepares p. Until a descriptor's task runs for the first time, nobody stands for its worker.
 // Init is called once, before p is shared.
 func (p *Pool) Init(nobody *rt.Worker) { p.nobody = nobody }
+
+// MarkAll gives each descriptor a mark that is never taken away, so that every checkpoint of every
+// task takes its slow path. Directed schedulers need this. MarkAll is called once, before p is
+// shared.
+func (p *Pool) MarkAll() { p.marked = true }
 
 // fill appends a batch of free descriptors to list. They may have served before.
 func (p *Pool) fill(list []*rt.Task) []*rt.Task {
@@ -61,6 +67,9 @@ func (p *Pool) grow(list []*rt.Task) []*rt.Task {
 	c := new(chunk)
 	for i := range c.d {
 		c.d[i].Init(p.nobody)
+		if p.marked {
+			c.d[i].Flag().Ask(0)
+		}
 		list = append(list, &c.d[i])
 	}
 	p.mu.Lock()

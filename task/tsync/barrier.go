@@ -31,6 +31,7 @@ func NewBarrier(n int) *Barrier {
 // Cancelling the task does not end the wait; use [Barrier.WaitContext] if it should. Wait panics if
 // the barrier was not made by NewBarrier.
 func (b *Barrier) Wait() (last bool) {
+	point()
 	ctx, d := callerUncancelled()
 	last, _ = b.wait(ctx, d, true)
 	return last

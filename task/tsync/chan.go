@@ -285,6 +285,7 @@ func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
 // TrySend sends v if it can do so without waiting, and reports whether it did. It panics if the
 // channel is closed.
 func (ch *Chan[T]) TrySend(v T) bool {
+	point()
 	if ch == nil {
 		return false
 	}
@@ -306,6 +307,7 @@ func (ch *Chan[T]) TrySend(v T) bool {
 // channel that is closed and drained from one that is empty, because few callers ask. [TrySelect]
 // with a [RecvCase] distinguishes them: it chooses the case of a closed channel.
 func (ch *Chan[T]) TryRecv() (v T, ok bool) {
+	point()
 	if ch == nil {
 		return v, false
 	}
@@ -323,6 +325,7 @@ func (ch *Chan[T]) TryRecv() (v T, ok bool) {
 // waiting Recv returns with ok false, and each waiting Send panics. Close panics if the channel is
 // nil or already closed.
 func (ch *Chan[T]) Close() {
+	point()
 	if ch == nil {
 		panic("tsync: Close of a nil Chan")
 	}
@@ -344,6 +347,7 @@ func (ch *Chan[T]) Close() {
 
 // Len returns the number of values in the buffer.
 func (ch *Chan[T]) Len() int {
+	point()
 	if ch == nil || ch.hidden {
 		return 0
 	}

@@ -40,6 +40,7 @@ func NewCond(l sync.Locker) *Cond { return &Cond{L: l} }
 //		cond.Wait()
 //	}
 func (c *Cond) Wait() {
+	point()
 	ctx, d := callerUncancelled()
 	_ = c.wait(ctx, d, true)
 }
@@ -103,6 +104,7 @@ func (c *Cond) await(w *waiter[struct{}], hard bool) error {
 // Signal wakes the longest-waiting task or goroutine, if any waits. The caller may hold L, but need
 // not.
 func (c *Cond) Signal() {
+	point()
 	c.mu.Lock()
 	w := c.queue.Pop()
 	c.mu.Unlock()
@@ -113,6 +115,7 @@ func (c *Cond) Signal() {
 
 // Broadcast wakes all waiting tasks and goroutines. The caller may hold L, but need not.
 func (c *Cond) Broadcast() {
+	point()
 	c.mu.Lock()
 	ws := c.queue.TakeAll()
 	c.mu.Unlock()

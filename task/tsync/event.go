@@ -20,6 +20,7 @@ type Event struct {
 // Set sets the event and wakes all waiting tasks and goroutines. What comes before Set happens
 // before what comes after each Wait that Set ends. If the event is already set, Set does nothing.
 func (e *Event) Set() {
+	point()
 	e.mu.Lock()
 	e.set.Store(true)
 	ws := e.queue.TakeAll()
@@ -29,6 +30,7 @@ func (e *Event) Set() {
 
 // Reset makes the event not set. Waits that an earlier Set has ended stay ended.
 func (e *Event) Reset() {
+	point()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.set.Store(false)
@@ -42,6 +44,7 @@ func (e *Event) IsSet() bool { return e.set.Load() }
 func (e *Event) Wait() { e.waitHard(rt.WaitEvent) }
 
 func (e *Event) waitHard(why rt.WaitReason) {
+	point()
 	if !e.set.Load() {
 		ctx, d := callerUncancelled()
 		_ = e.wait(ctx, d, why, true)

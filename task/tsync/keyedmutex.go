@@ -51,8 +51,10 @@ const (
 // [KeyedMutex.LockContext] if it should. Lock panics if key cannot be hashed, or does not equal
 // itself, like NaN.
 func (k *KeyedMutex[K]) Lock(key K) {
+	point()
 	if e, locked := k.enter(key, true); !locked {
-		e.m.lockSlow()
+		ctx, d := callerUncancelled()
+		_ = e.m.join(ctx, d, true) // no error: it is hard
 	}
 }
 
@@ -80,14 +82,16 @@ func (k *KeyedMutex[K]) LockContext(ctx context.Context, key K) error {
 // TryLock locks key if it is free, and reports whether it did. It never waits. It panics as Lock
 // does.
 func (k *KeyedMutex[K]) TryLock(key K) bool {
+	point()
 	_, locked := k.enter(key, false)
 	return locked
 }
 
 // Unlock unlocks key. It panics if key is not locked.
 func (k *KeyedMutex[K]) Unlock(key K) {
+	point()
 	if e := k.release(key); e != nil {
-		e.m.Unlock() // before leave, because e may serve another key after that
+		e.m.unlock() // before leave, because e may serve another key after that
 		k.leave(key, e)
 	}
 }
@@ -100,7 +104,7 @@ func (k *KeyedMutex[K]) enter(key K, stays bool) (e *keyed, locked bool) {
 	if e = k.keys[key]; e == nil {
 		e = k.add(key)
 	}
-	locked = e.m.TryLock()
+	locked = e.m.tryLock()
 	if locked || stays {
 		e.users++
 	}
@@ -119,7 +123,7 @@ func (k *KeyedMutex[K]) release(key K) *keyed {
 	if e.users > 1 {
 		return e
 	}
-	e.m.Unlock() // wakes no waiter, because the holder is the only user
+	e.m.unlock() // wakes no waiter, because the holder is the only user
 	k.drop(key, e)
 	return nil
 }

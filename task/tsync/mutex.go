@@ -54,6 +54,9 @@ const (
 
 var mutexWaiters pool[bool]
 
+// rt.SlowOne and rt.SlowLongOne stand for these.
+var _ = [1]struct{}{}[(mxLocked-1)|(rwWriting-1)]
+
 var _ sync.Locker = (*Mutex)(nil)
 
 // Lock locks m. If m is already locked, Lock waits until the caller gets it, parking the calling
@@ -79,7 +82,7 @@ func (m *Mutex) LockContext(ctx context.Context) error {
 	if m.state.CompareAndSwap(rt.Free(), mxLocked) {
 		return nil
 	}
-	if m.TryLock() {
+	if m.tryLock() {
 		m.holder.Store(d)
 		return nil
 	}
@@ -88,6 +91,17 @@ func (m *Mutex) LockContext(ctx context.Context) error {
 
 // TryLock locks m if it is free, and reports whether it did. It never waits.
 func (m *Mutex) TryLock() bool {
+	return m.state.Load() == 0 && m.state.CompareAndSwap(rt.Free(), mxLocked) || m.tryLockSlow()
+}
+
+// tryLockSlow is TryLock for a mutex that is locked, or has waiters.
+func (m *Mutex) tryLockSlow() bool {
+	point()
+	return m.tryLock()
+}
+
+// tryLock is TryLock for callers that hold another lock, or have passed a yield point.
+func (m *Mutex) tryLock() bool {
 	for {
 		s := m.state.Load()
 		if s&mxLocked != rt.Free() {
@@ -101,13 +115,14 @@ func (m *Mutex) TryLock() bool {
 
 // Unlock unlocks m. It panics if m is not locked.
 func (m *Mutex) Unlock() {
-	if !m.state.CompareAndSwap(mxLocked, 0) {
+	if !m.state.CompareAndSwap(rt.SlowOne, 0) { // from mxLocked
 		m.unlockSlow()
 	}
 }
 
 func (m *Mutex) lockSlow() {
-	if m.TryLock() {
+	point()
+	if m.tryLock() {
 		// The holder is usually the same task again, and looking the caller up costs more.
 		if h := m.holder.Load(); h == nil || !h.IsCurrent() {
 			m.holder.Store(rt.Current())
@@ -126,6 +141,9 @@ func (m *Mutex) join(ctx context.Context, d *rt.Task, hard bool) error {
 		m.note(d)
 		m.mu.Unlock()
 		return nil
+	}
+	if rt.Slow != 0 {
+		d.WaitsFor(m.holder.Load)
 	}
 	w := mutexWaiters.take(ctx, d, m)
 	w.Reason = rt.WaitMutex
@@ -178,7 +196,20 @@ func (m *Mutex) settle() {
 	}
 }
 
+// unlock is Unlock for callers that hold another lock, or have passed a yield point.
+func (m *Mutex) unlock() {
+	if !m.state.CompareAndSwap(mxLocked, 0) {
+		m.unlockQueued()
+	}
+}
+
 func (m *Mutex) unlockSlow() {
+	point()
+	m.unlockQueued()
+}
+
+// unlockQueued is Unlock for a mutex that has waiters, or is not locked.
+func (m *Mutex) unlockQueued() {
 	// While a woken waiter is on its way, Unlock has nothing to do for the queue. That waiter
 	// changes state by CAS, either to mark it or to take m. So either this CAS fails, or the waiter
 	// sees that m is free.

@@ -29,6 +29,7 @@ func (o *Once) Do(f func()) {
 }
 
 func (o *Once) doSlow(f func()) {
+	point()
 	if f == nil {
 		panic("tsync: Once.Do with a nil function")
 	}

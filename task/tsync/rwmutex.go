@@ -56,6 +56,7 @@ func (rw *RWMutex) Lock() {
 	if rw.state.CompareAndSwap(uint64(rt.Free()), rwWriting) {
 		return
 	}
+	point()
 	rw.begin()
 	if rw.takeToWrite() {
 		return
@@ -71,7 +72,7 @@ func (rw *RWMutex) LockContext(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if rw.TryLock() {
+	if rw.state.CompareAndSwap(uint64(rt.Free()), rwWriting) || rw.tryLockSlow() {
 		return nil
 	}
 	rw.begin()
@@ -135,6 +136,12 @@ func (rw *RWMutex) TryLock() bool {
 	if rw.state.CompareAndSwap(uint64(rt.Free()), rwWriting) {
 		return true
 	}
+	point()
+	return rw.tryLockSlow()
+}
+
+// tryLockSlow is TryLock the slow way.
+func (rw *RWMutex) tryLockSlow() bool {
 	if rw.state.Load()&^rwQueued != 0 {
 		return false
 	}
@@ -148,12 +155,13 @@ func (rw *RWMutex) TryLock() bool {
 
 // Unlock unlocks rw for writing. It panics if rw is not locked for writing.
 func (rw *RWMutex) Unlock() {
-	if !rw.state.CompareAndSwap(rwWriting, 0) {
+	if !rw.state.CompareAndSwap(rt.SlowLongOne, 0) { // from rwWriting
 		rw.unlockSlow()
 	}
 }
 
 func (rw *RWMutex) unlockSlow() {
+	point()
 	rw.begin()
 	s := rw.state.Load()
 	if s&rwWriting == 0 {
@@ -179,6 +187,7 @@ func (rw *RWMutex) RLock() {
 	if rw.tryRead() {
 		return
 	}
+	point()
 	rw.begin()
 	if rw.takeToRead() {
 		return
@@ -232,6 +241,7 @@ func (rw *RWMutex) TryRLock() bool {
 	if rw.tryRead() {
 		return true
 	}
+	point()
 	if rw.state.Load()&rwWriting != 0 {
 		return false
 	}
@@ -246,8 +256,9 @@ func (rw *RWMutex) TryRLock() bool {
 // RUnlock undoes one RLock. It panics if rw is not locked for reading.
 func (rw *RWMutex) RUnlock() {
 	for {
-		s := rw.state.Load()
-		if s&rwQueued != 0 || s < rwReader {
+		s := rw.state.Load() | rt.SlowLong
+		if s&(rwQueued|rt.SlowLongBits) != 0 || s < rwReader {
+			point()
 			rw.runlockSlow()
 			return
 		}

@@ -213,6 +213,7 @@ func (s *selection) leave(cases []Case, index int) {
 // clause. It returns that case and true. If at some moment none of the cases could go on, it
 // returns nil and false. It panics as [Select] does.
 func TrySelect(cases ...Case) (chosen Case, ok bool) {
+	point()
 	s := newSelection(nil, cases)
 	s.lock(nil, cases)
 	index, w := s.try(nil, cases)
@@ -303,6 +304,9 @@ func newSelection(d *rt.Task, cases []Case) *selection {
 		j := s.random(len(s.poll))
 		s.poll[len(s.poll)-1], s.poll[j] = s.poll[j], uint16(i)
 	}
+	if rt.Slow != 0 {
+		s.direct()
+	}
 	if len(s.order) <= 16 {
 		for k := 1; k < len(s.order); k++ {
 			for j := k; j > 0 && s.order[j].order < s.order[j-1].order; j-- {
@@ -313,6 +317,20 @@ func newSelection(d *rt.Task, cases []Case) *selection {
 		slices.SortFunc(s.order, func(a, b ordered) int { return cmp.Compare(a.order, b.order) })
 	}
 	return s
+}
+
+// direct has the Director choose the order in which the cases are tried, if the caller is a task that
+// has one. The Director names the first case, and the others follow in the order in which they were
+// passed. So each case that can go on is chosen in some schedule.
+func (s *selection) direct() {
+	dir, _ := rt.DirectorOf()
+	if dir == nil || len(s.poll) == 0 {
+		return
+	}
+	slices.Sort(s.poll)
+	k := dir.Pick(len(s.poll))
+	s.poll = append(s.poll, s.poll[:k]...)
+	s.poll = slices.Delete(s.poll, 0, k)
 }
 
 // lock locks all channels, each once, in the order that all selects keep to, and attaches the

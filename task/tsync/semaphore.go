@@ -88,6 +88,7 @@ func (s *Semaphore) confirm(ctx context.Context, n int64) (err error) {
 // TryAcquire takes n units if they are free and no caller waits, and reports whether it did. It
 // never waits. It panics if n is negative.
 func (s *Semaphore) TryAcquire(n int64) bool {
+	point()
 	if n < 0 {
 		panic("tsync: TryAcquire of a negative number of units of a Semaphore")
 	}
@@ -109,6 +110,7 @@ func (s *Semaphore) take(n int64) bool {
 // Release gives n units back. It never waits. It panics if n is negative or more units than are
 // taken.
 func (s *Semaphore) Release(n int64) {
+	point()
 	if n < 0 {
 		panic("tsync: Release of a negative number of units of a Semaphore")
 	}

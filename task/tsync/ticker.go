@@ -36,6 +36,7 @@ func NewTicker(on task.Starter, d time.Duration) *Ticker {
 // Stop turns the ticker off. After Stop has returned, no tick can be received. Stop does not close
 // C. It never waits, and any task or goroutine may call it.
 func (t *Ticker) Stop() {
+	point()
 	if t.a != nil { // Go's Stop does nothing either
 		t.a.stop()
 	}
@@ -45,6 +46,7 @@ func (t *Ticker) Stop() {
 // waits, and any task or goroutine may call it. Reset panics if d is not positive, or if the ticker
 // was not made by NewTicker.
 func (t *Ticker) Reset(d time.Duration) {
+	point()
 	if d <= 0 {
 		panic(fmt.Sprintf("tsync: Ticker.Reset(%v): want an interval above 0", d))
 	}

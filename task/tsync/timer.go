@@ -60,6 +60,7 @@ func AfterFunc(on task.Starter, d time.Duration, f func(c *task.Ctx)) *Timer {
 // not wait for the function of AfterFunc. It never waits, and any task or goroutine may call it. It
 // panics if the timer was not made by NewTimer or AfterFunc.
 func (t *Timer) Stop() bool {
+	point()
 	if t.a == nil {
 		panic("tsync: Stop of a Timer that was not made by NewTimer or AfterFunc")
 	}
@@ -71,6 +72,7 @@ func (t *Timer) Stop() bool {
 // started while an earlier f still runs. Reset never waits, and any task or goroutine may call it.
 // It panics if the timer was not made by NewTimer or AfterFunc.
 func (t *Timer) Reset(d time.Duration) bool {
+	point()
 	if t.a == nil {
 		panic("tsync: Reset of a Timer that was not made by NewTimer or AfterFunc")
 	}

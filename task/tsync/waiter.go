@@ -87,6 +87,14 @@ func callerUncancelled() (context.Context, *rt.Task) {
 	return context.Background(), rt.Current()
 }
 
+// point is a yield point of an operation that has no other, in a program under test: see rt.Slow. The
+// caller holds no lock.
+func point() {
+	if rt.Slow != 0 {
+		rt.Choice()
+	}
+}
+
 // noCopy, as a field, has go vet report copies of the struct.
 type noCopy struct{}
 

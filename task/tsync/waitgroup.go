@@ -30,11 +30,16 @@ var plainWaiters pool[struct{}]
 // waiters. It panics if the counter becomes negative.
 func (g *WaitGroup) Add(delta int) {
 	d := int64(delta) * 2
+	slow := int64(rt.SlowLong)
 	for {
-		s := g.state.Load()
+		s := g.state.Load() | slow
 		switch n := s + d; {
 		case n < 0:
-			panic("tsync: negative counter of a WaitGroup: more is Done than was added")
+			if slow == 0 {
+				panic("tsync: negative counter of a WaitGroup: more is Done than was added")
+			}
+			point()
+			slow = 0
 		case n == wgWaited:
 			if g.addSlow(s, d) {
 				return
@@ -65,6 +70,7 @@ func (g *WaitGroup) addSlow(s, d int64) bool {
 // Wait waits until the counter is zero, parking the calling task or blocking the calling goroutine.
 // Cancelling the task does not end the wait; use [WaitGroup.WaitContext] if it should.
 func (g *WaitGroup) Wait() {
+	point()
 	if g.state.Load()>>1 != 0 {
 		ctx, d := callerUncancelled()
 		_ = g.wait(ctx, d, true)

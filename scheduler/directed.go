@@ -1,0 +1,425 @@
+package scheduler
+
+import (
+	"errors"
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
+)
+
+// A directed scheduler has one worker, which is a goroutine, and an rt.Director that decides which
+// task runs next. Package schedtest explores programs on it. A directed worker shows its tasks
+// another implementation of rt.Host, the type directed. It differs from other workers in four more
+// ways, none of which costs these anything:
+//
+//   - The injector always reports a ranked task (inject.Queue.Direct). So pick, which every look
+//     for work calls, comes to takeRanked, and takeRanked to direct.
+//   - Each descriptor has a mark that is never taken away (taskpool.Pool.MarkAll), so each
+//     Checkpoint takes its slow path.
+//   - sysmon does not run, because nothing depends on real time. The worker waits for timers
+//     itself.
+//   - The worker keeps the tasks that can run in directing.ready. It moves there what comes into
+//     its queues.
+//
+// Time. In a bubble of testing/synctest, time stands still until every goroutine of the bubble is
+// blocked. The worker blocks only if no task can run, and then until the first timer is due.
+//
+// End. When the run is over (Director.Over), no task may go on, because it could wait for a lock
+// that will never be free. So each running task ends by runtime.Goexit at its next yield point. The
+// worker makes the tasks that wait runnable, and they end likewise. Their deferred functions run.
+// In a deferred function the task passes yield points, but an operation that would wait calls
+// Goexit again. A task that waits for a blocking call or a stolen call is left alone until that
+// call ends, because nothing can end a goroutine from outside.
+//
+// Only the worker, and the task that runs on it, use a directing, but for stuck.
+type directing struct {
+	rt.Director
+	ready   []*rt.Task
+	over    bool
+	unwinds map[*rt.Task]bool // tasks that have been told to end; made when over is set
+	stuck   atomic.Bool       // the alarm has rung although no timer was pending: see drowse
+}
+
+// never is how long a directed worker waits if no timer of the scheduler is pending: a month.
+// Programs seldom set a timer of the standard library to more, and if a goroutine has a ticker of a
+// second, a month of the bubble's time passes in some seconds.
+const never = 30 * 24 * time.Hour
+
+func init() {
+	rt.NewDirected = func(dir rt.Director, opts any) (any, error) {
+		return newDirected(dir, opts.([]Option))
+	}
+}
+
+// newDirected is New for a directed scheduler. The options for the number of workers and for what
+// they run on have no effect.
+func newDirected(dir rt.Director, opts []Option) (*Scheduler, error) {
+	cfg, err := newConfig(opts)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.clock != nil {
+		return nil, errors.New("scheduler: WithClock under schedtest: leave it out, because tasks go by the time of the bubble")
+	}
+	cfg.workers, cfg.follow, cfg.pinning, cfg.stallAfter = 1, false, None, 0
+	if cfg.onPanic == nil {
+		cfg.onPanic = func(t task.Task, pe *task.PanicError) { dir.Panicked(rt.Handle(t), pe) }
+	}
+	s, err := newScheduler(cfg)
+	if err != nil {
+		return nil, err
+	}
+	s.dir = &directing{Director: dir}
+	s.taskPool.MarkAll()
+	s.inj.Direct(s.wakeBlocked)
+	s.grow(1)
+	return s, nil
+}
+
+// directed is a worker of a directed scheduler as its tasks see it.
+type directed worker
+
+var _ rt.DirectedHost = (*directed)(nil)
+
+// workerOf returns the worker on which d runs, or ran last.
+func workerOf(d *rt.Task) *worker {
+	h := d.Worker().Host
+	if w, ok := h.(*worker); ok {
+		return w
+	}
+	return (*worker)(h.(*directed))
+}
+
+// Director implements rt.DirectedHost.
+func (h *directed) Director() rt.Director { return h.s.dir.Director }
+
+// Yield implements rt.Host.
+func (h *directed) Yield(d *rt.Task) {
+	w := (*worker)(h)
+	if !d.IsCurrent() {
+		if d = rt.Current(); d == nil {
+			runtime.Gosched()
+			return
+		}
+		w = workerOf(d)
+		if w.s.dir == nil {
+			w.Yield(d)
+			return
+		}
+	}
+	w.endIfOver(d, true)
+	w.point(d, true)
+}
+
+// Poll implements rt.Host: a yield point.
+func (h *directed) Poll(d *rt.Task) {
+	w := (*worker)(h)
+	w.endIfOver(d, false)
+	w.point(d, false)
+}
+
+// point is a yield point of d, which runs: the director decides whether d goes on. yields says that
+// d has to stand back for the others.
+func (w *worker) point(d *rt.Task, yields bool) {
+	dir := w.s.dir
+	if dir.over {
+		return
+	}
+	if w.Forks.PrivateLen() > 0 {
+		w.share(d)
+	}
+	w.collect()
+	n := w.choose(d, yields)
+	if n == d || dir.over {
+		w.endIfOver(d, false)
+		return
+	}
+	if yields {
+		w.n.yields++
+	} else {
+		w.n.preemptions++
+	}
+	if next, yield := w.leave(d, n, actRequeue).Turn(); next != nil {
+		next()
+	} else {
+		yield(struct{}{})
+	}
+	resume(d)
+	w.endIfOver(d, yields)
+}
+
+// wait parks d, which runs. The successor asks the director for the next task, after d has left its
+// stack.
+func (w *worker) wait(d *rt.Task, k rt.Park) {
+	ends := true
+	if y := k.WaitReason(); y == rt.WaitBlocking || y == rt.WaitFork {
+		ends = false // the call has to come back before the task ends
+	} else {
+		w.endIfOver(d, true)
+	}
+	if w.Forks.PrivateLen() > 0 {
+		w.share(d)
+	}
+	w.n.parks++
+	w.s.dir.Left(d)
+	w.prevPark, w.prevGen = k, d.Gen()
+	w.Fib.Load().Since.Store(w.s.coarse.Load())
+	if next, yield := w.leave(d, nil, actPark).Turn(); next != nil {
+		next()
+	} else {
+		yield(struct{}{})
+	}
+	resume(d)
+	if ends {
+		w.endIfOver(d, true)
+	}
+}
+
+// endIfOver ends d, which runs, by a Goexit if the run is over. If d has been told to end before,
+// it is in its deferred functions, and goes on unless waits says that it is about to wait.
+func (w *worker) endIfOver(d *rt.Task, waits bool) {
+	dir := w.s.dir
+	if !dir.over || !waits && dir.unwinds[d] {
+		return
+	}
+	dir.unwinds[d] = true
+	runtime.Goexit()
+}
+
+// Park implements rt.Host.
+func (h *directed) Park(d *rt.Task, k rt.Park) { (*worker)(h).wait(d, k) }
+
+// ParkFor implements rt.Host.
+func (h *directed) ParkFor(d *rt.Task, k rt.Park, _ *rt.Task, _ uint32) { (*worker)(h).wait(d, k) }
+
+// ParkReady implements rt.Host.
+func (h *directed) ParkReady(d *rt.Task) error {
+	if !d.IsCurrent() {
+		if d = rt.Current(); d == nil || workerOf(d).s.dir == nil {
+			return (*worker)(h).ParkReady(d)
+		}
+	}
+	w := workerOf(d)
+	w.endIfOver(d, true)
+	w.point(d, false)
+	if d.TakeToken() {
+		return nil
+	}
+	if !d.Status().Cancelled() {
+		w.wait(d, rt.WaitReady.Park(rt.ForReady))
+	}
+	if d.Status().Cancelled() {
+		return (*task.Ctx)(d).Cause()
+	}
+	return nil
+}
+
+// Sleep implements rt.Host.
+func (h *directed) Sleep(d *rt.Task, ns int64) {
+	w := (*worker)(h)
+	w.endIfOver(d, true)
+	q := &w.s.timers
+	t := q.Borrow(d)
+	t.Fib = w.Fib.Load()
+	q.Arm(t, rt.After(q.Now(), time.Duration(ns)))
+	w.wait(d, rt.WaitSleep.Park(rt.ForWake))
+	if !d.Woken() { // cancelled
+		if q.Disarm(t) {
+			return
+		}
+		d.AwaitWakeFor(rt.WaitSleep)
+	}
+	q.Return(t)
+}
+
+// Spawn implements rt.Host. The new task may run at once.
+func (h *directed) Spawn(fn any, x *rt.Extra) (*rt.Task, uint32) {
+	w := (*worker)(h)
+	d, gen := w.Spawn(fn, x)
+	if me := w.Current.Load(); d != nil && me != nil {
+		w.point(me, false)
+	}
+	return d, gen
+}
+
+// Local implements rt.Host.
+func (h *directed) Local(d *rt.Task) { (*worker)(h).Local(d) }
+
+// Call implements rt.Host. It has the call made elsewhere, so that other tasks can run meanwhile.
+func (h *directed) Call(*rt.Task, func(), *rt.CallKind) bool { return false }
+
+// WakeThief implements rt.Host. There is no thief.
+func (h *directed) WakeThief() {}
+
+// collect waits until the goroutines outside have settled, and moves all queued tasks to ready.
+func (w *worker) collect() {
+	dir := w.s.dir
+	dir.Settle()
+	for {
+		d := w.next.take()
+		if d == nil {
+			d = w.runq.Pop()
+		}
+		if d == nil {
+			d = w.takeFork()
+		}
+		for l := rt.Normal; d == nil && l <= rt.Low; l++ {
+			d = w.s.inj.TakeLevel(l)
+		}
+		if d == nil {
+			return
+		}
+		if d = w.valid(d); d != nil {
+			dir.ready = append(dir.ready, d)
+		}
+	}
+}
+
+// overflowDirected is overflow for a directed scheduler, to which each submission comes. A limit of
+// the user's would not hold up the tasks of the scheduler itself, so the director decides instead.
+func (s *Scheduler) overflowDirected(fn any, x *rt.Extra) (*rt.Task, uint32, error) {
+	if s.dir.Refuse() {
+		return s.reject()
+	}
+	s.inj.Overfill()
+	d, gen := s.admit(fn, x)
+	rt.Choice()
+	return d, gen, nil
+}
+
+// suffer carries out the faults that the director wants now. d is the task that runs, or nil.
+func (w *worker) suffer(d *rt.Task) {
+	dir, s := w.s.dir, w.s
+	for {
+		switch f := dir.Fault(d, dir.ready); {
+		case f.Hold:
+			held := dir.ready[f.Index]
+			dir.ready = slices.Delete(dir.ready, f.Index, f.Index+1)
+			// Until then the task is in no queue. The run does not end without it, because it is
+			// live.
+			time.AfterFunc(f.For, func() {
+				s.inj.Push(held)
+				s.wakeOne()
+			})
+		case f.Jump:
+			time.Sleep(f.For) // all other goroutines of the bubble are blocked, so its clock jumps
+			s.timers.Expire(s.now(), w.ringing, w.push)
+			w.collect()
+		case f.Again:
+			w.collect()
+		default:
+			return
+		}
+	}
+}
+
+// choose has the director choose among ready and d, the task that runs, which may be nil. It takes
+// the chosen task out of ready and returns it. It returns nil if the run is over or no task can
+// run.
+func (w *worker) choose(d *rt.Task, yields bool) *rt.Task {
+	dir := w.s.dir
+	w.suffer(d)
+	if d == nil && len(dir.ready) == 0 {
+		return nil
+	}
+	i := dir.Choose(d, yields, dir.ready)
+	if w.finishOver(); dir.over {
+		return nil
+	}
+	if i < 0 {
+		return d
+	}
+	n := dir.ready[i]
+	dir.ready = slices.Delete(dir.ready, i, i+1)
+	return n
+}
+
+// finishOver asks the director whether the run is over, and if so prepares for the end.
+func (w *worker) finishOver() {
+	if dir := w.s.dir; !dir.over && dir.Over() {
+		dir.over = true
+		dir.unwinds = make(map[*rt.Task]bool)
+		w.s.phase.Store(phaseClosed) // from here on no task begins, and none can be submitted
+	}
+}
+
+// direct is a directed worker's look for work. No task runs. It waits until there is one to run,
+// and returns nil when the scheduler quits.
+func (w *worker) direct() *rt.Task {
+	dir := w.s.dir
+	w.tick = 0 // at the fairTick-th look pick would take a task without a choice
+	w.stopSearching()
+	for !w.s.quit.Load() {
+		w.collect()
+		if w.finishOver(); dir.over && len(dir.ready) == 0 {
+			w.abandon()
+		}
+		if len(dir.ready) == 0 {
+			w.drowse()
+			continue
+		}
+		if dir.over {
+			d := dir.ready[0]
+			dir.ready = slices.Delete(dir.ready, 0, 1)
+			return d
+		}
+		if d := w.choose(nil, false); d != nil {
+			return d
+		}
+	}
+	return nil
+}
+
+// abandon makes the tasks that wait ready, so that they can be ended.
+func (w *worker) abandon() {
+	for d := range w.s.taskPool.All() {
+		if d.Abandon() {
+			w.s.dir.ready = append(w.s.dir.ready, d)
+		}
+	}
+}
+
+// drowse waits until there may be a task to run, or the run is over. Its alarm rings when the first
+// timer is due. If no timer is pending, it rings after a month: no event can have come before, or
+// the worker would have been woken, so the tasks that wait wait for ever.
+func (w *worker) drowse() {
+	dir, s := w.s.dir, w.s
+	w.Current.Store(nil)
+	w.flush()
+	live := s.live.Load()
+	over := dir.over
+	dir.Idle(live, dir.stuck.Swap(false))
+	if w.finishOver(); dir.over != over {
+		return // the caller abandons the tasks that wait
+	}
+	s.idle.Sleep(w.id, w.searching) // (W2)
+	w.searching = true
+	if s.inj.Len() != 0 || s.quit.Load() { // (W3)
+		if !s.idle.ClaimThis(w.id) {
+			w.parker.Park()
+		}
+		return
+	}
+	s.quiesce()
+	var alarm *time.Timer
+	if live > 0 && !dir.over {
+		wait := never
+		first := s.timers.First()
+		if first != 0 {
+			wait = time.Duration(first - s.now())
+		}
+		alarm = time.AfterFunc(wait, func() {
+			dir.stuck.Store(first == 0)
+			s.wakeOne() // unless another goroutine has just woken the worker
+		})
+	}
+	w.parker.Park() // (W4)
+	if alarm != nil {
+		alarm.Stop()
+	}
+	s.timers.Expire(s.now(), w.ringing, w.push)
+}
