@@ -27,6 +27,23 @@ func TestStopwatch(t *testing.T) {
 	require.EqualValues(t, 6, w.read(now))
 }
 
+// A reader that is held up between the word and the clock looks again, and one that is faster than a
+// writer that is held up there does not see the sum fall.
+func TestStopwatchMeetsAStop(t *testing.T) {
+	var w stopwatch
+	w.start(0)
+	require.EqualValues(t, 5, w.read(func() int64 {
+		w.stop(5)
+		return 100
+	}))
+	w.start(100)
+	require.EqualValues(t, 55, w.read(func() int64 { return 150 }))
+	w.stop(140) // read before 150
+	require.EqualValues(t, 55, w.read(nil))
+	w.start(200)
+	require.EqualValues(t, 65, w.read(func() int64 { return 220 }))
+}
+
 // A reader that comes between a stop and a start, with a clock that goes on meanwhile, sees nothing
 // fall.
 func TestStopwatchDoesNotFall(t *testing.T) {
