@@ -81,16 +81,18 @@ func TestDrainOfFullPool(t *testing.T) {
 	sched, err := scheduler.New(scheduler.WithWorkers(1),
 		scheduler.WithQueueLimit(1, scheduler.Block))
 	require.NoError(t, err)
-	let := make(chan struct{})
+	begun, let := make(chan struct{}, 8), make(chan struct{})
 	ctx, cancel := context.WithCancel(f.ctx)
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() {
 		ended <- f.q.Serve(ctx, sched, func(*task.Ctx, job) (string, error) {
+			begun <- struct{}{}
 			<-let // whatever happens to its context
 			return "late", nil
 		}, schednats.Options{Prefetch: 8, DrainTimeout: time.Millisecond, Counters: &f.n})
 	}()
+	<-begun
 	f.eventually(func() bool { return sched.Stats().Delayed > 0 }) // a job waits for room
 	cancel()
 	err = <-ended
