@@ -10,8 +10,8 @@ import (
 )
 
 // How latencies are measured. A task that is to be measured, or that an Observer hears of, gets a
-// stamp when it becomes runnable: see internal/rt/stamp.go. Without WithLatencies and WithObserver no
-// task has one, and this is all that is paid:
+// stamp when it becomes runnable: see internal/rt/stamp.go. Without WithLatencies and WithObserver
+// no task has one, and this is all that is paid:
 //
 //	becomes runnable   a look at worker.marks, or at Scheduler.look from outside
 //	is dispatched      a look at the status word: is there a stamp?
@@ -157,8 +157,8 @@ func (w *worker) markStolen(d *rt.Task) {
 	}
 }
 
-// mark puts a stamp on d, which has just become runnable outside of the workers, if d is measured or
-// observed (Gauge-M1).
+// mark puts a stamp on d, which has just become runnable outside of the workers, if d is measured
+// or observed (Gauge-M1).
 func (s *Scheduler) mark(d *rt.Task) {
 	if s.look != nil {
 		s.markSlow(d)

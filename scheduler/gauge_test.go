@@ -12,8 +12,8 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// In a bubble the clock stands still while anything runs, so every latency is known to the nanosecond
-// except for the rounding of waits to 32 ns.
+// In a bubble the clock stands still while anything runs, so every latency is known to the
+// nanosecond except for the rounding of waits to 32 ns.
 
 // measured returns the latencies of a scheduler after all that ran on it has ended.
 func measured(t *testing.T, s *scheduler.Scheduler) *scheduler.Latencies {

@@ -13,9 +13,9 @@ import (
 // A Histogram is a distribution of durations, as [Scheduler.Stats] read it. It does not change. The
 // zero Histogram is empty.
 //
-// The durations are counted in buckets: below 8 ns each nanosecond has its own, and above each power
-// of two is divided into 8 equal parts. So a bound of a bucket exceeds the durations in the bucket
-// by an eighth at most. Sum and Max are exact.
+// The durations are counted in buckets: below 8 ns each nanosecond has its own, and above each
+// power of two is divided into 8 equal parts. So a bound of a bucket exceeds the durations in the
+// bucket by an eighth at most. Sum and Max are exact.
 type Histogram struct{ s histogram.Snapshot }
 
 // Count returns the number of durations.
@@ -28,9 +28,9 @@ func (h Histogram) Sum() time.Duration { return h.s.Sum() }
 func (h Histogram) Max() time.Duration { return h.s.Max() }
 
 // Quantile returns a duration that at least the fraction q of the durations does not exceed: 0.5
-// gives the median and 0.99 what all but one in a hundred stay within. It is at most an eighth above
-// the least such duration, and never above Max. It returns 0 if h is empty, and panics unless q is
-// from 0 to 1.
+// gives the median and 0.99 what all but one in a hundred stay within. It is at most an eighth
+// above the least such duration, and never above Max. It returns 0 if h is empty, and panics unless
+// q is from 0 to 1.
 func (h Histogram) Quantile(q float64) time.Duration {
 	if !(q >= 0 && q <= 1) {
 		panic(fmt.Sprintf("scheduler: Histogram.Quantile(%v): want 0 to 1", q))
@@ -38,9 +38,10 @@ func (h Histogram) Quantile(q float64) time.Duration {
 	return h.s.Quantile(q)
 }
 
-// Buckets returns an iterator over the buckets that are not empty, the shortest durations first: the
-// longest duration that belongs into the bucket, and how many are in it. The bounds are the same in
-// every Histogram, so buckets of several can be added, except that the last bucket, of 2^42-1 ns or
+// Buckets returns an iterator over the buckets that are not empty, the shortest durations first:
+// the longest duration that belongs into the bucket, and how many are in it. The bounds are the
+// same in every Histogram, so buckets of several can be added, except that the last bucket, of
+// 2^42-1 ns or
 // 73 minutes, extends to Max. This is what exporters build native or exponential histograms from.
 func (h Histogram) Buckets() iter.Seq2[time.Duration, uint64] { return h.s.Buckets() }
 

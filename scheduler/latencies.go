@@ -33,8 +33,8 @@ func (m LatencyMode) MarshalText() ([]byte, error) { return []byte(m.String()), 
 // MaxLatencyNames is the largest limit that [WithLatenciesByName] takes.
 const MaxLatencyNames = 1000
 
-// WithLatencies has the scheduler measure latencies: how long tasks wait in queues and run, how late
-// timers are, and how long waking a worker takes. [Scheduler.Stats] has them, by level.
+// WithLatencies has the scheduler measure latencies: how long tasks wait in queues and run, how
+// late timers are, and how long waking a worker takes. [Scheduler.Stats] has them, by level.
 //
 // Without it nothing is measured and nothing is paid. [Sampled] costs a dispatch less than a
 // nanosecond on average. [Exact] costs it about 100 ns, two or three readings of the clock. Timers
@@ -72,9 +72,9 @@ type Latencies struct {
 	// Levels has the latencies of the tasks of each level, indexed by [task.Level].
 	Levels [3]TaskLatencies
 
-	// Names has the latencies of tasks by their names, and Other those of all tasks whose names came
-	// after the limit was reached. Both are empty without [WithLatenciesByName], and leave out tasks
-	// without a name.
+	// Names has the latencies of tasks by their names, and Other those of all tasks whose names
+	// came after the limit was reached. Both are empty without [WithLatenciesByName], and leave out
+	// tasks without a name.
 	Names map[string]TaskLatencies
 	Other TaskLatencies
 

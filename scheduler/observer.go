@@ -8,8 +8,8 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// An Observer is told of what happens to the tasks of a scheduler: see [WithObserver]. Implementations
-// should embed [NoObserver], so that they still compile when a method is added.
+// An Observer is told of what happens to the tasks of a scheduler: see [WithObserver].
+// Implementations should embed [NoObserver], so that they still compile when a method is added.
 //
 // For one task the calls come in this order, and none of them overlap: Ready; Start; any number of
 // Park and then Ready; End. A task that is cancelled before it starts has no Start. A Park may be
@@ -21,17 +21,17 @@ type Observer interface {
 	Ready(t task.Task)
 	// Start is called when t is about to run for the first time, on the worker with that index.
 	Start(t task.Task, worker int)
-	// Park is called when t waits, and waitsFor says for what, in the words of Dump: "chan receive",
-	// "mutex", "sleep". It is called on the worker that t ran on. A call on the spot, by
+	// Park is called when t waits, and waitsFor says for what, in the words of Dump: "chan
+	// receive", "mutex", "sleep". It is called on the worker that t ran on. A call on the spot, by
 	// [task.Ctx.Blocking], is not reported.
 	Park(t task.Task, waitsFor string)
-	// End is called when t has ended, with [task.Task.Err]. Those that wait for t have not been woken
-	// then. It is called on the worker, or if a full queue has dropped t, by its submitter.
+	// End is called when t has ended, with [task.Task.Err]. Those that wait for t have not been
+	// woken then. It is called on the worker, or if a full queue has dropped t, by its submitter.
 	End(t task.Task, err error)
 	// Stall is called for each stall, before the stall handler, on a goroutine of its own.
 	Stall(st Stall)
-	// Refuse is called when a submission is not accepted, on the goroutine or task that submits. err
-	// is [task.ErrClosed], [task.ErrQueueFull], or the cause of the submitter's context.
+	// Refuse is called when a submission is not accepted, on the goroutine or task that submits.
+	// err is [task.ErrClosed], [task.ErrQueueFull], or the cause of the submitter's context.
 	Refuse(err error)
 }
 
@@ -60,9 +60,9 @@ var _ Observer = NoObserver{}
 
 // WithObserver sets an [Observer]. Its methods are called by several workers and goroutines at the
 // same time. They must be quick, because a worker or a submitter waits for them, and must neither
-// wait for tasks, nor submit any, nor call methods of a [task.Ctx]; reading handles is fine. A panic
-// in one ends the process. The scheduler needs about 20 ns for each call besides the method itself.
-// Without an Observer nothing is paid.
+// wait for tasks, nor submit any, nor call methods of a [task.Ctx]; reading handles is fine. A
+// panic in one ends the process. The scheduler needs about 20 ns for each call besides the method
+// itself. Without an Observer nothing is paid.
 func WithObserver(o Observer) Option {
 	return optionFunc(func(c *config) error {
 		if o == nil {
@@ -73,8 +73,8 @@ func WithObserver(o Observer) Option {
 	})
 }
 
-// observe calls f with the Observer, which there is. A panic must not unwind what a worker is in the
-// middle of.
+// observe calls f with the Observer, which there is. A panic must not unwind what a worker is in
+// the middle of.
 func (s *Scheduler) observe(f func(o Observer)) {
 	returned := false
 	defer func() {

@@ -26,9 +26,10 @@ type Stall struct {
 	// [WithStallAfter].
 	Stack string
 
-	// Queued is how many tasks and forked calls the worker's queues hold. Other workers take them when
-	// they have nothing else to do, and the scheduler hands them out after ten quanta, so with several
-	// workers there are usually few by now. Behind describes some of these tasks, the next one first.
+	// Queued is how many tasks and forked calls the worker's queues hold. Other workers take them
+	// when they have nothing else to do, and the scheduler hands them out after ten quanta, so with
+	// several workers there are usually few by now. Behind describes some of these tasks, the next
+	// one first.
 	Queued int
 	Behind []TaskInfo
 }
@@ -85,8 +86,8 @@ func (u unit) Stalled(p preempt.Dispatch, age time.Duration) {
 	}
 }
 
-// behind returns how much waits in w's queues, and describes the first tasks of it. Any goroutine may
-// call it.
+// behind returns how much waits in w's queues, and describes the first tasks of it. Any goroutine
+// may call it.
 func (w *worker) behind() (n int, first []TaskInfo) {
 	now := w.s.now()
 	see := func(d *rt.Task) bool {
@@ -107,8 +108,8 @@ func (w *worker) behind() (n int, first []TaskInfo) {
 }
 
 // A fiberTag is an argument of progress.loop that only shows in a printed stack. The Go runtime
-// prints the arguments of functions as they are in memory. An array is never passed in registers, so
-// these words are always there, and tell the stack of one fiber from those of all others.
+// prints the arguments of functions as they are in memory. An array is never passed in registers,
+// so these words are always there, and tell the stack of one fiber from those of all others.
 type fiberTag [2]uintptr
 
 func tagOf(f *fiber.Fiber) fiberTag {
@@ -134,7 +135,8 @@ const (
 	stackSize   = 8 << 10 // bytes that are reserved for a goroutine
 )
 
-// stackOn returns the stack of the task that has been running on w for age, or "". Called by sysmon.
+// stackOn returns the stack of the task that has been running on w for age, or "". Called by
+// sysmon.
 func (s *Scheduler) stackOn(w *worker, age time.Duration) string {
 	k := &s.sysmon.stacks
 	f := w.Fib.Load()

@@ -17,7 +17,8 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// spinFirst and spinSecond hold their workers until stop is set. Their names are to be in the stacks.
+// spinFirst and spinSecond hold their workers until stop is set. Their names are to be in the
+// stacks.
 //
 //go:noinline
 func spinFirst(c *task.Ctx, stop *atomic.Bool) {
@@ -60,8 +61,8 @@ func TestStallHasItsStack(t *testing.T) {
 	}
 }
 
-// Without yield points for a long time on the only worker: the report names what waits behind it, in
-// the order in which it would run, and the log can be read as JSON.
+// Without yield points for a long time on the only worker: the report names what waits behind it,
+// in the order in which it would run, and the log can be read as JSON.
 func TestStallNamesWhatItHoldsUp(t *testing.T) {
 	var out bytes.Buffer
 	var stalls []scheduler.Stall

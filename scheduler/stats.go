@@ -76,8 +76,9 @@ type WorkerStats struct {
 	Forks      int       // calls that were forked on it and that other workers can take
 	Task       task.Task // the task that it runs at this moment, or the zero Task
 
-	// Busy is how long it has been awake, to run tasks or to look for some, and Idle how long it has
-	// slept because there were none, or during a pause. After it has left, by Resize, neither grows.
+	// Busy is how long it has been awake, to run tasks or to look for some, and Idle how long it
+	// has slept because there were none, or during a pause. After it has left, by Resize, neither
+	// grows.
 	Busy, Idle time.Duration
 }
 

@@ -11,8 +11,8 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// In a bubble all times are known: a worker is idle while no task is there, and busy while one holds
-// it. A pause counts as idle.
+// In a bubble all times are known: a worker is idle while no task is there, and busy while one
+// holds it. A pause counts as idle.
 func TestBusyAndIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, 1)

@@ -6,8 +6,8 @@ import "github.com/heddle-go/heddle/internal/atomicx"
 // zero stopwatch is stopped at 0.
 type stopwatch struct {
 	// v is one word, so that a reader sees a time and the state that belongs to it. While the
-	// stopwatch is stopped, v is twice the sum. While it runs, v is twice the time at which it would
-	// have had to start to show what it does, plus 1.
+	// stopwatch is stopped, v is twice the sum. While it runs, v is twice the time at which it
+	// would have had to start to show what it does, plus 1.
 	v atomicx.Int64
 	// seen is the most that a reader has seen. A reader that comes between the writer's look at the
 	// clock and its stop sees more than the sum will be.

@@ -27,8 +27,8 @@ func TestStopwatch(t *testing.T) {
 	require.EqualValues(t, 6, w.read(now))
 }
 
-// A reader that is held up between the word and the clock looks again, and one that is faster than a
-// writer that is held up there does not see the sum fall.
+// A reader that is held up between the word and the clock looks again, and one that is faster than
+// a writer that is held up there does not see the sum fall.
 func TestStopwatchMeetsAStop(t *testing.T) {
 	var w stopwatch
 	w.start(0)

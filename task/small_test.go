@@ -64,7 +64,7 @@ func TestLogged(t *testing.T) {
 	require.NoError(t, json.Unmarshal(b.Bytes(), &m))
 	running := `task "x" (running)`
 	require.Equal(t, []any{running, running, "running", "high", "drop-oldest", "cpus", running},
-		[]any{m["task"], m["ctx"], m["state"], m["level"], m["policy"], m["pinning"], m["stall"].(map[string]any)["Task"]})
+		[]any{m["task"], m["ctx"], m["state"], m["level"], m["policy"], m["pinning"], m["stall"].(map[string]any)["task"]})
 }
 
 // A panickingStarter panics before or after it has called the function.

@@ -352,8 +352,10 @@ func TestBenchmarksNamesBenchmarks(t *testing.T) {
 	text, err := os.ReadFile("../../BENCHMARKS.md")
 	require.NoError(t, err)
 	rows := 0
+	bugs := false // in a table of package schedtest, whose rows are programs with bugs
 	for i, line := range strings.Split(string(text), "\n") {
-		if m := leading.FindStringSubmatch(line); m != nil {
+		bugs = strings.HasPrefix(line, "| bug |") || bugs && strings.HasPrefix(line, "|")
+		if m := leading.FindStringSubmatch(line); m != nil && !bugs {
 			rows++
 			if !names[m[1]] {
 				t.Errorf("BENCHMARKS.md:%d: there is no benchmark called %s", i+1, m[1])

@@ -4,8 +4,8 @@
 // A reader adds the histograms of several writers up in a [Snapshot].
 //
 // The buckets are log-linear: below 8 ns each nanosecond has its own, and from there on each power
-// of two is divided into 8 equal parts. So a bucket is at most an eighth as wide as the durations in
-// it. To find the bucket of a duration takes a count of leading zeros and a shift. Package
+// of two is divided into 8 equal parts. So a bucket is at most an eighth as wide as the durations
+// in it. To find the bucket of a duration takes a count of leading zeros and a shift. Package
 // math/bits does it without a table.
 package histogram
 
@@ -142,9 +142,9 @@ func ceil(x float64) uint64 {
 	return n
 }
 
-// Buckets returns the buckets that are not empty, the shortest durations first: the longest duration
-// that the bucket can hold, and how many it holds. For durations of 2^42 ns and more the former is
-// the longest duration.
+// Buckets returns the buckets that are not empty, the shortest durations first: the longest
+// duration that the bucket can hold, and how many it holds. For durations of 2^42 ns and more the
+// former is the longest duration.
 func (s Snapshot) Buckets() iter.Seq2[time.Duration, uint64] {
 	return func(yield func(upTo time.Duration, count uint64) bool) {
 		for i, n := range s.n {

@@ -92,8 +92,8 @@ func TestBucketsOfALongDuration(t *testing.T) {
 	}
 }
 
-// What readers see while the writer goes on never falls, in any bucket, and the sum is never that of
-// more durations than are counted. Each duration is 1000, so the sum tells how many it has.
+// What readers see while the writer goes on never falls, in any bucket, and the sum is never that
+// of more durations than are counted. Each duration is 1000, so the sum tells how many it has.
 func TestReadersSeeNothingFall(t *testing.T) {
 	const n, each = 20_000, 1000
 	var h Histogram

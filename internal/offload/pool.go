@@ -379,7 +379,8 @@ func (p *Pool) trim() {
 // Running returns how many functions run, on blockers and on the spot, or are about to.
 func (p *Pool) Running() int { return int(p.calls.Load()) }
 
-// Blockers returns how many blockers there are, and how many of them are idle. It waits for the lock.
+// Blockers returns how many blockers there are, and how many of them are idle. It waits for the
+// lock.
 func (p *Pool) Blockers() (all, idle int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -1,11 +1,11 @@
 package rt
 
 // A stamp on a runnable task says since when the task has been waiting for a worker. It costs the
-// descriptor no field. The party that makes the task runnable puts the stamp on before it queues the
-// task, and the worker that takes the task from the queue takes it off. In between, the task's flag
-// has no budget to keep, because only a running task polls it. So the lower 32 bits of the stamp are
-// in the flag's budget. A flag of the status word says that there is a stamp, and 5 bits of the word
-// are its upper ones.
+// descriptor no field. The party that makes the task runnable puts the stamp on before it queues
+// the task, and the worker that takes the task from the queue takes it off. In between, the task's
+// flag has no budget to keep, because only a running task polls it. So the lower 32 bits of the
+// stamp are in the flag's budget. A flag of the status word says that there is a stamp, and 5 bits
+// of the word are its upper ones.
 //
 //	makes the task runnable                 takes it from a queue
 //	Stamp-P1  store the budget, then CAS    Stamp-T1  load the word: is there a stamp?
@@ -13,9 +13,9 @@ package rt
 //	Stamp-P2  queue the task                          upper bits out
 //
 // The queue orders Stamp-P2 before Stamp-T1, and between the two no party owns the task. Others may
-// change the word meanwhile, for example to cancel the task, but only by a CAS that keeps these bits,
-// or one that ends the life. A loop that polls another task's flag by mistake lowers the budget: the
-// stamp then is earlier by 32 ns for each poll.
+// change the word meanwhile, for example to cancel the task, but only by a CAS that keeps these
+// bits, or one that ends the life. A loop that polls another task's flag by mistake lowers the
+// budget: the stamp then is earlier by 32 ns for each poll.
 
 const (
 	flagStamped     = 1 << (waitReasonShift + 10)

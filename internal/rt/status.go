@@ -8,7 +8,8 @@ package rt
 //	| stamp  | queue  | reason | generation | flags   |
 //	+--------+--------+--------+------------+---------+
 //
-// stamp is for tasks whose latencies are measured: see stamp.go. queue is the two flags flagFresh and flagStale of a task that was started from inside: see
+// stamp is for tasks whose latencies are measured: see stamp.go. queue is the two flags flagFresh
+// and flagStale of a task that was started from inside: see
 // claim.go. reason is the WaitReason of the present wait or the last one; it is for people only.
 // generation counts the lives of the descriptor, mod 2^32.
 //
