@@ -63,7 +63,7 @@ func TestLogged(t *testing.T) {
 	var m map[string]any
 	require.NoError(t, json.Unmarshal(b.Bytes(), &m))
 	running := `task "x" (running)`
-	require.Equal(t, []any{running, running, "running", "high", "drop-oldest", "cpus", running},
+	require.Equal(t, []any{running, running, "running", "high", "drop-oldest", "cpus", "x"},
 		[]any{m["task"], m["ctx"], m["state"], m["level"], m["policy"], m["pinning"], m["stall"].(map[string]any)["task"]})
 }
 
