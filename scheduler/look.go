@@ -16,10 +16,11 @@ import (
 // [Scheduler.Tasks], [Scheduler.Deadlocks] and [Scheduler.Dump]. It also makes the locks of package
 // tsync note which task holds them.
 //
-// Each start of a task then costs two allocations of about 450 bytes together, and each wait takes
-// two more short locks. While any scheduler of the process has the option, taking a lock of package
-// tsync costs about ten times as much as without, because the lock has to find out which task takes
-// it. A lock that is held when the first such scheduler is made does not know its holder.
+// Each start of a task then costs two more allocations, and each wait takes two more short locks.
+// While any scheduler of the process has the option, taking a lock of package tsync costs several
+// times as much as without, because the lock has to find out which task takes it. A lock that is
+// held when the first such scheduler is made does not know its holder. BenchmarkLooking in the
+// folder benchmarks shows what the options cost.
 func WithWaits() Option {
 	return optionFunc(func(c *config) error {
 		c.looks |= rt.LookWaits
@@ -28,7 +29,7 @@ func WithWaits() Option {
 }
 
 // WithSites is [WithWaits], and the tasks also note where in the program they were started and
-// where they wait. Each start and each wait then takes about a microsecond more.
+// where they wait. Each start and each wait then walks some frames of the stack.
 func WithSites() Option {
 	return optionFunc(func(c *config) error {
 		c.looks |= rt.LookWaits | rt.LookSites

@@ -61,8 +61,8 @@ var _ Observer = NoObserver{}
 // WithObserver sets an [Observer]. Its methods are called by several workers and goroutines at the
 // same time. They must be quick, because a worker or a submitter waits for them, and must neither
 // wait for tasks, nor submit any, nor call methods of a [task.Ctx]; reading handles is fine. A
-// panic in one ends the process. The scheduler needs about 20 ns for each call besides the method
-// itself. Without an Observer nothing is paid.
+// panic in one ends the process. Without an Observer nothing is paid; BenchmarkLooking in the folder
+// benchmarks shows what one costs that does nothing.
 func WithObserver(o Observer) Option {
 	return optionFunc(func(c *config) error {
 		if o == nil {

@@ -16,9 +16,9 @@ import (
 const MaxDispatchRing = 1 << 20
 
 // WithDispatchRing makes each worker keep its last n dispatches, 1 to [MaxDispatchRing], for
-// [Scheduler.WriteTrace]. A dispatch takes about 120 bytes, and the worker allocates them as it
-// needs them. Each dispatch and each wake-up then reads the clock and takes a short lock, which
-// together take about 100 ns, and each start of a task allocates about 450 bytes.
+// [Scheduler.WriteTrace]. The worker allocates them as it needs them. Each dispatch and each wake-up
+// then reads the clock and takes a short lock, and each start of a task allocates a record of what
+// it notes.
 func WithDispatchRing(n int) Option {
 	return optionFunc(func(c *config) error {
 		if n < 1 || n > MaxDispatchRing {

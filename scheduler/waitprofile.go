@@ -20,7 +20,7 @@ import (
 // The scheduler samples on average one wait in each rate of time that tasks spend waiting. It takes
 // every wait of rate or longer. Shorter ones are taken in proportion to their length and count for
 // as many as they stand for. The rate is 1 ns or more; with 1 ns every wait is taken. Each wait
-// reads the clock twice, which takes about 60 ns; a sample takes one or two microseconds.
+// reads the clock twice, and each sample walks the stack.
 func WithWaitProfile(rate time.Duration) Option {
 	return optionFunc(func(c *config) error {
 		if rate < 1 {
