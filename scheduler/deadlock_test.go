@@ -79,7 +79,7 @@ func TestDeadlocks(t *testing.T) {
 		},
 		"a writer waits for a reader": func() (a, b fn) {
 			var m [2]tsync.RWMutex
-			a, b = locks(func(c *task.Ctx, i int) error { return m[i].LockContext(c) })
+			_, b = locks(func(c *task.Ctx, i int) error { return m[i].LockContext(c) })
 			return func(c *task.Ctx) {
 				assert.NoError(t, m[0].RLockContext(c))
 				both(c)
@@ -270,12 +270,16 @@ func TestTasksNoteTheirWaits(t *testing.T) {
 			m.Unlock()
 		}
 	}
+	hardLock := func() {
+		m.Lock()
+		defer m.Unlock()
+	}
 	waits := map[string]func(c *task.Ctx){
 		"recv":        func(c *task.Ctx) { _, _, _ = ch.Recv(c) },
 		"recv too":    func(c *task.Ctx) { _, _, _ = ch.Recv(c) },
 		"other":       func(c *task.Ctx) { _, _, _ = other.Recv(c) },
 		"lock":        func(c *task.Ctx) { lock(c) },
-		"hard lock":   func(c *task.Ctx) { m.Lock(); m.Unlock() },
+		"hard lock":   func(c *task.Ctx) { hardLock() },
 		"under":       func(c *task.Ctx) { lock(contextOf(c)) },
 		"event":       func(c *task.Ctx) { e.Wait() },
 		"nap":         func(c *task.Ctx) { _ = c.Park() },
