@@ -8,7 +8,7 @@ import (
 )
 
 // exchange switches from self to to on a worker that is locked to its thread if
-// pinned; see leave.
+// pinned; see prepareSwitch.
 func exchange(pinned bool, self, to *fiber.Fiber) {
 	if !pinned {
 		fiber.Switch(self, to)

@@ -47,7 +47,7 @@ func (w *worker) Call(d *rt.Task, fn func(), kind *rt.CallKind) bool {
 	w.Fib.Store(nil)
 	since := w.spot.Enter(s.now()) // (E2)
 	s.idle.GoInside()
-	if w.leavesWork() { // (E3)
+	if w.hasWork() { // (E3)
 		s.wakeOne()
 	}
 	if w.pinned {
@@ -70,8 +70,8 @@ func (w *worker) Call(d *rt.Task, fn func(), kind *rt.CallKind) bool {
 	return true
 }
 
-// leavesWork reports whether there is anything that the worker would run next.
-func (w *worker) leavesWork() bool {
+// hasWork reports whether there is anything that the worker would run next.
+func (w *worker) hasWork() bool {
 	return w.next.full() || !w.runq.Thief().Empty() || w.s.inj.Normal() != 0 || w.s.inj.AnyRanked() || !w.Forks.Thief().Empty()
 }
 
@@ -127,7 +127,7 @@ func (s *Scheduler) relieveLong(now int64) (any bool) {
 	}
 	work := s.worksForRelief()
 	for _, w := range s.workers() {
-		if since := w.spot.Entered(); since != 0 && now-since >= longSpot && (work || w.leavesWork()) {
+		if since := w.spot.Entered(); since != 0 && now-since >= longSpot && (work || w.hasWork()) {
 			return s.relieveAll()
 		}
 	}
@@ -153,7 +153,7 @@ func (s *Scheduler) takeOne() {
 		young, work := false, s.worksForRelief()
 		for _, w := range s.workers() { // (A2)
 			since := w.spot.Entered()
-			if since == 0 || !work && !w.leavesWork() {
+			if since == 0 || !work && !w.hasWork() {
 				continue
 			}
 			if !paused && s.now()-since < longSpot {
@@ -193,7 +193,7 @@ func (s *Scheduler) takeOver(w *worker) {
 	c.relief = fiber.Adopt()
 	c.kind.Held()
 	w.roams = true
-	w.act, w.left = actTakeOver, c
+	w.act, w.takenFrom = actTakeOver, c
 	to := w.takeFiber(nil)
 	w.Fib.Store(to)
 	fiber.Switch(c.relief, to) // (T2)

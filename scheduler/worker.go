@@ -86,7 +86,7 @@ type ownState struct {
 	live       int64 // tasks started less tasks ended here, not yet in Scheduler.live
 	n          counts
 	call       *spotCall // of the present or next call on the spot
-	left       *spotCall // that of the call from which the worker has just been taken
+	takenFrom  *spotCall // that of the call from which the worker has just been taken
 }
 
 // toldState is what others write for the worker to read: thieves, Resize, sysmon, wakers and reliefs.

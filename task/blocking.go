@@ -157,7 +157,7 @@ func (c *Ctx) callElsewhere(ctx context.Context, j *call) error {
 	j.Reason = rt.WaitBlocking
 	c.record().Shared().Sched.Block(j)
 	if err := j.WaitIn(j); err != nil {
-		c.record().LeaveCall(&j.Call)
+		c.record().NoteDetached(&j.Call)
 		return err
 	}
 	if pe, ok := j.failure.(*PanicError); ok {
@@ -186,7 +186,7 @@ var (
 )
 
 // Withdraw implements wait.Withdrawer.
-func (j *call) Withdraw() bool { return j.Leave(j.kind != nil) }
+func (j *call) Withdraw() bool { return j.Detach(j.kind != nil) }
 
 // Handle returns the task's handle.
 func (j *call) Handle() Task { return j.task }

@@ -27,9 +27,9 @@ type Extra struct {
 	// frames are the task's forked calls that were exposed to thieves and have not been joined.
 	// Only the running task touches them.
 	frames []*Frame
-	// left is the call of Blocking that the task left when it was cancelled. The task waits for it
+	// detached is the call of Blocking that the task detached from when it was cancelled. The task waits for it
 	// before it ends. Only the running task touches it.
-	left *Call
+	detached *Call
 
 	mu      sync.Mutex
 	stolen  map[*Task]uint32 // stolen calls of this task, to be cancelled with it

@@ -186,7 +186,7 @@ func (w *Worker) Unsettled(d *Task) bool {
 		return true
 	}
 	x := d.Extra()
-	return x != nil && (len(x.frames) > 0 || x.left != nil)
+	return x != nil && (len(x.frames) > 0 || x.detached != nil)
 }
 
 // Settle ends the calls that d forked and did not join, and returns their number. It drops a call
@@ -205,8 +205,8 @@ func (d *Task) Settle() (n int) {
 		_ = d.endFrame(f)
 	}
 	x.frames = nil
-	if j := x.left; j != nil {
-		x.left = nil
+	if j := x.detached; j != nil {
+		x.detached = nil
 		if j.Await() {
 			d.AwaitWakeFor(WaitBlocking)
 		}
