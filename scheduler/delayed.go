@@ -101,8 +101,8 @@ func delayedExt(opts []task.Option) *rt.Extra {
 //	D2 disarm t                            A2 look at the task; if it has ended, disarm t
 //
 // Either D2 finds t armed, or A2 sees D1: no timer stays behind.
-func (s *Scheduler) delay(fn any, x *rt.Extra, t *rt.Timer, when int64, ended func()) task.Task {
-	x.Deadline.Ended = ended
+func (s *Scheduler) delay(fn any, x *rt.Extra, t *rt.Timer, when int64, onEnd func()) task.Task {
+	x.Deadline.OnEnd = onEnd
 	d, gen := s.admitDelayed(fn, x)
 	h := handleOf(d, gen)
 	t.Task, t.Gen = d, gen
@@ -183,7 +183,7 @@ func (s *Scheduler) GoEvery(d time.Duration, fn func(c *task.Ctx), opts ...task.
 	}
 	ps.all[p] = struct{}{}
 	ps.mu.Unlock()
-	h := s.delay(p.run, x, &p.timer, rt.After(p.start, d), p.ended)
+	h := s.delay(p.run, x, &p.timer, rt.After(p.start, d), p.onEnd)
 	if s.phase.Load() != phaseOpen {
 		p.end() // (P2)
 	}
@@ -191,7 +191,7 @@ func (s *Scheduler) GoEvery(d time.Duration, fn func(c *task.Ctx), opts ...task.
 }
 
 // ended is called when the task has.
-func (p *periodic) ended() {
+func (p *periodic) onEnd() {
 	ps := &p.s.periodic
 	ps.mu.Lock()
 	delete(ps.all, p)

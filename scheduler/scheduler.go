@@ -144,8 +144,8 @@ func newScheduler(cfg config) (s *Scheduler, err error) {
 		Open:     func() bool { return s.phase.Load() == phaseOpen },
 		Now:      s.now,
 		SpareP:   s.spareP,
-		Begun:    func() { s.live.Add(1) },
-		Ended:    s.exit,
+		OnBegin:  func() { s.live.Add(1) },
+		OnEnd:    s.exit,
 		Stray:    s.strayPanic,
 		TaskOf: func(j rt.Job) *rt.Task {
 			h := rt.Handle(taskOf(j))

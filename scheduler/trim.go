@@ -28,16 +28,16 @@ type trims struct {
 	window int64 // from one review to the next
 	step   int64 // when the next step is due
 
-	quiet  bool   // all workers slept at the last review
-	wakes  uint64 // Scheduler.wakes then
-	made   uint64 // what fiberPool.Made returned then
-	had    int    // how many loop fibers it found superfluous
-	all    bool   // that was all there were
-	gave   int    // how many have been ended since
-	ended  int    // how many have been ended since the window was last changed
-	last   int64  // when the last one was ended
-	regret int64  // when the window was last doubled
-	more   bool   // another review may find something
+	quiet         bool   // all workers slept at the last review
+	wakes         uint64 // Scheduler.wakes then
+	made          uint64 // what fiberPool.Made returned then
+	had           int    // how many loop fibers it found superfluous
+	all           bool   // that was all there were
+	sinceReview   int    // how many have been ended since
+	sinceDoubling int    // how many have been ended since the window was last changed
+	last          int64  // when the last one was ended
+	regret        int64  // when the window was last doubled
+	more          bool   // another review may find something
 }
 
 const (
@@ -81,8 +81,8 @@ func (s *Scheduler) trim(now int64) (next int64) {
 	if more && now >= t.step {
 		n := s.fiberPool.Trim(pace.most)
 		t.step = now + pace.pause
-		t.gave += n
-		if t.ended += n; n > 0 {
+		t.sinceReview += n
+		if t.sinceDoubling += n; n > 0 {
 			t.last = now
 		}
 		more = s.fiberPool.Superfluous()
@@ -100,24 +100,24 @@ func (s *Scheduler) trim(now int64) (next int64) {
 func (s *Scheduler) reviewPools(now int64, quiet bool) {
 	t := &s.sysmon.trims
 	made := s.fiberPool.Made()
-	if made-t.made > fewLoopers && t.ended > fewLoopers && now-t.last < regretWithin {
+	if made-t.made > fewLoopers && t.sinceDoubling > fewLoopers && now-t.last < regretWithin {
 		t.window = min(2*t.window, maxWindow)
-		t.regret, t.ended = now, 0
+		t.regret, t.sinceDoubling = now, 0
 	} else if t.window == 0 || now-t.regret > forgiveAfter {
 		t.window = minWindow
 	}
 	// If a quiet window did not end any, although all loop fibers were to be ended, the rest cannot be: strangers sleep in their slots.
-	stuck := quiet && t.all && t.had > 0 && t.gave == 0
+	stuck := quiet && t.all && t.had > 0 && t.sinceReview == 0
 	t.quiet, t.wakes = s.idle.Asleep(), s.wakes.Load()
 	batches, more := s.taskPool.Trim(quiet)
 	s.timers.Trim()
-	if quiet && s.ask(t.gave > 0 || batches > 0) {
+	if quiet && s.ask(t.sinceReview > 0 || batches > 0) {
 		more = true
 	}
 	free, had := s.fiberPool.Review(quiet)
 	t.more = !quiet || more || free > 0 && !stuck
 	t.review = now + t.window
-	t.made, t.had, t.all, t.gave = made, had, had == free, 0
+	t.made, t.had, t.all, t.sinceReview = made, had, had == free, 0
 }
 
 // ask asks the workers to give back what only they may touch, and reports whether it has asked any.

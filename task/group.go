@@ -64,15 +64,15 @@ type Group struct {
 	recent [8]Task
 	nth    uint8 // number of members noted in recent, modulo 256
 
-	mu      atomicx.Mutex
-	waiters waitQueue   // callers of Wait
-	active  int         // members that have a place; counted only if there is a limit
-	back    waitQueue   // one part of each member that wants the place back that it has lent
-	more    waitQueue   // callers of Go
-	first   error       // error of the first member that failed
-	errs    []error     // errors of all members that failed, if joining
-	panic   *PanicError // the first panic of a member
-	ended   bool        // set before running is cancelled; a member that starts later cancels itself
+	mu       atomicx.Mutex
+	waiters  waitQueue   // callers of Wait
+	active   int         // members that have a place; counted only if there is a limit
+	back     waitQueue   // one part of each member that wants the place back that it has lent
+	more     waitQueue   // callers of Go
+	first    error       // error of the first member that failed
+	errs     []error     // errors of all members that failed, if joining
+	panic    *PanicError // the first panic of a member
+	ctxEnded bool        // set before running is cancelled; a member that starts later cancels itself
 
 	running list.List[ctxMember] // members that have started, if there is a context; under mu
 }
@@ -216,7 +216,7 @@ func (g *Group) tryGo(c *Ctx, fn func(c *Ctx) error, opts []Option) bool {
 	if g.limited && !g.tryPlace() {
 		return false
 	}
-	if g.launch(ended, c, fn, opts) == nil {
+	if g.launch(endedContext, c, fn, opts) == nil {
 		return true
 	}
 	g.undo(c)
@@ -224,7 +224,7 @@ func (g *Group) tryGo(c *Ctx, fn func(c *Ctx) error, opts []Option) bool {
 }
 
 // ended is a context that has ended, so no operation waits under it.
-var ended = func() context.Context {
+var endedContext = func() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	return ctx
@@ -263,7 +263,7 @@ func (g *Group) WaitContext(ctx context.Context) error {
 		}
 	}
 	g.mu.Lock()
-	g.ended = true
+	g.ctxEnded = true
 	err, pe := g.first, g.panic
 	if g.joining {
 		err = errors.Join(g.errs...)
@@ -395,7 +395,7 @@ func (g *Group) enter(by context.Context, c *Ctx, fn func(c *Ctx) error, opts []
 // enterZero starts m, which has been counted, for the zero Group: on the scheduler of c.
 func (g *Group) enterZero(by context.Context, c *Ctx, m *member, x *rt.Extra, opts []Option) error {
 	on := launcher{sched: c.record().Shared().Sched}
-	if by == ended { // the caller is TryGo
+	if by == endedContext { // the caller is TryGo
 		_, err := on.start(by, nil, m, x, opts)
 		return err
 	}
@@ -560,7 +560,7 @@ func (h *ctxMember) enlist(c *Ctx) {
 	g := h.g
 	g.mu.Lock()
 	h.task = c.Task()
-	ended := g.ended
+	ended := g.ctxEnded
 	if !ended {
 		g.running.Push(h)
 	}
@@ -582,7 +582,7 @@ func (h *ctxMember) delist() {
 // a member in the list, or the member finds ended set, because both happen under mu.
 func (g *Group) cancelMembers() {
 	g.mu.Lock()
-	g.ended = true
+	g.ctxEnded = true
 	var ts []Task
 	for m := g.running.First; m != nil; m = m.Next() {
 		ts = append(ts, m.task)

@@ -23,8 +23,8 @@ type Config struct {
 	Now   func() int64    // nanoseconds
 	// SpareP reports whether there is a P that no worker needs. It is also called under the pool's lock.
 	SpareP func() bool
-	// Begun is called before a job is queued, on the caller's goroutine, and Ended when it has ended.
-	Begun, Ended func()
+	// OnBegin is called before a job is queued, on the caller's goroutine, and OnEnd when it has ended.
+	OnBegin, OnEnd func()
 	// Stray handles a panic of j for which its task has not waited.
 	Stray func(j rt.Job, err error)
 	// TaskOf returns the task for which j calls a function, or nil. While the function runs, the
@@ -110,7 +110,7 @@ func (p *Pool) Leave() {
 
 // Give has a blocker run j, at once or when it is its turn. The caller is a task.
 func (p *Pool) Give(j rt.Job) {
-	p.cfg.Begun()
+	p.cfg.OnBegin()
 	p.mu.Lock()
 	p.queue = append(p.queue, j)
 	p.queued.Store(p.queued.Load() + 1) // (Q1)
@@ -189,14 +189,14 @@ func (p *Pool) hand(j rt.Job, counted bool) {
 // Assist runs f on a goroutine of its own. There is no limit, because what f waits for may need a
 // blocker, or another such goroutine. The caller is a task.
 func (p *Pool) Assist(f func()) {
-	p.cfg.Begun()
+	p.cfg.OnBegin()
 	p.done.Add(1)
 	p.cfg.Home.ReadyGoroutines.Add(1)
 	go func() {
 		defer p.done.Done()
 		p.cfg.Home.ReadyGoroutines.Add(-1)
 		f()
-		p.cfg.Ended()
+		p.cfg.OnEnd()
 	}()
 }
 
@@ -231,7 +231,7 @@ func (p *Pool) runBlocker(b *blocker, j rt.Job) {
 		leave()
 		if exited { // by a job's Goexit: another goroutine goes on as b
 			j.End()
-			p.cfg.Ended()
+			p.cfg.OnEnd()
 			go p.runBlocker(b, nil)
 			return
 		}
@@ -254,7 +254,7 @@ func (p *Pool) runBlocker(b *blocker, j rt.Job) {
 			}
 			caller.For(nil) // from End on the task may end
 			j.End()
-			p.cfg.Ended()
+			p.cfg.OnEnd()
 		}
 		if j = p.nextJob(b); j != nil {
 			continue

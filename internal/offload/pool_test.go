@@ -48,8 +48,8 @@ func newHouse(t *testing.T, limit int64) *house {
 		Open:     func() bool { return true },
 		Now:      func() int64 { return 1 }, // it stands still, so polling ends by the number of looks
 		SpareP:   func() bool { return true },
-		Begun:    func() { h.live.Add(1) },
-		Ended:    func() { h.live.Add(-1) },
+		OnBegin:  func() { h.live.Add(1) },
+		OnEnd:    func() { h.live.Add(-1) },
 		Stray:    func(rt.Job, error) { h.stray.Add(1) },
 		TaskOf:   func(rt.Job) *rt.Task { return nil },
 		Nobody:   &h.nobody,

@@ -91,7 +91,7 @@ func (f *feed[T]) flush() bool {
 		return true
 	}
 	f.at += len(xs)
-	if l.ended(c, at) {
+	if l.stops(c, at) {
 		return false
 	}
 	if offer(c); shouldSplit(c) {
@@ -122,7 +122,7 @@ func (f *feed[T]) flush() bool {
 // handle makes p handle [lo, hi) without offering any of it to thieves. It stops if the loop ends
 // earlier.
 func (l *loop) handle(c *task.Ctx, p part, lo, hi int) {
-	for lo < hi && !l.ended(c, lo) {
+	for lo < hi && !l.stops(c, lo) {
 		offer(c)
 		lo = l.step(c, p, lo, hi)
 	}

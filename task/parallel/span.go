@@ -205,7 +205,7 @@ func runSpan(c *task.Ctx, s span) struct{} {
 	l := s.l
 	var last time.Duration // when the last step ended; 0 before the first
 	for lo := s.lo; lo < s.hi; {
-		if l.ended(c, lo) {
+		if l.stops(c, lo) {
 			break
 		}
 		rest := length(lo, s.hi)
@@ -255,7 +255,7 @@ func adapt(grain, n int, took time.Duration) int {
 var clock = func() time.Duration { return time.Since(epoch) }
 
 // ended reports whether the loop ends before index lo. It is a yield point.
-func (l *loop) ended(c *task.Ctx, lo int) bool {
+func (l *loop) stops(c *task.Ctx, lo int) bool {
 	c.Checkpoint()
 	if int64(lo) >= l.limit.Load() {
 		return true
