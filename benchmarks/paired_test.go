@@ -66,11 +66,11 @@ func versusBy(b *testing.B, leading string, mine side, baselines ...side) {
 		}
 	}
 	for name := range rounds[0][0] {
-		by := leading
-		if by == "" {
-			by = name
+		column := leading
+		if column == "" {
+			column = name
 		}
-		report(b, name, sides, rounds, bestColumn(columns(rounds, by)))
+		report(b, name, sides, rounds, bestColumn(columns(rounds, column)))
 	}
 }
 

@@ -19,7 +19,7 @@ type overflows struct {
 }
 
 // overflow is request for a submission that has been counted and finds no room.
-func (s *Scheduler) overflow(by context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
+func (s *Scheduler) overflow(waitCtx context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
 	c, inside := s.submitter()
 	if inside {
 		d, gen := s.prepare(fn, x)
@@ -37,10 +37,10 @@ func (s *Scheduler) overflow(by context.Context, fn any, x *rt.Extra) (*rt.Task,
 		s.inj.Overfill()
 		s.over.delayed.Add(1)
 		d, gen := s.admit(fn, x)
-		s.awaitEnd(by, c, handleOf(d, gen), x)
+		s.awaitEnd(waitCtx, c, handleOf(d, gen), x)
 		return d, gen, nil
 	default:
-		return s.awaitRoom(by, c, fn, x)
+		return s.awaitRoom(waitCtx, c, fn, x)
 	}
 }
 
@@ -93,8 +93,8 @@ func (s *Scheduler) endUnrun(d *rt.Task) {
 
 // awaitEnd makes a submitter wait until its task has ended (CallerRuns). The task is accepted by now, and has x. So a method of a user's
 // context that panics ends the wait as the context's end would, and the panic is dropped.
-func (s *Scheduler) awaitEnd(by context.Context, c *task.Ctx, t task.Task, x *rt.Extra) {
-	if by == nil && (x == nil || x.Parents == nil) {
+func (s *Scheduler) awaitEnd(waitCtx context.Context, c *task.Ctx, t task.Task, x *rt.Extra) {
+	if waitCtx == nil && (x == nil || x.Parents == nil) {
 		if c != nil {
 			_ = t.WaitContext(c)
 		} else {
@@ -103,20 +103,20 @@ func (s *Scheduler) awaitEnd(by context.Context, c *task.Ctx, t task.Task, x *rt
 		return
 	}
 	defer func() { _ = recover() }()
-	if by != nil {
-		_ = t.WaitContext(by)
+	if waitCtx != nil {
+		_ = t.WaitContext(waitCtx)
 		return
 	}
-	by = x.Parents.Context
-	if _ = t.WaitContext(by); by.Err() != nil {
-		t.CancelCause(context.Cause(by)) // as it is bound to be in a moment: it is under by
+	waitCtx = x.Parents.Context
+	if _ = t.WaitContext(waitCtx); waitCtx.Err() != nil {
+		t.CancelCause(context.Cause(waitCtx)) // as it is bound to be in a moment: it is under waitCtx
 	}
 }
 
 // awaitRoom is overflow for Block. c is the task that waits, if the submitter is one.
-func (s *Scheduler) awaitRoom(by context.Context, c *task.Ctx, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
-	if by != nil {
-		if cause := s.causeOrExit(by); cause != nil {
+func (s *Scheduler) awaitRoom(waitCtx context.Context, c *task.Ctx, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
+	if waitCtx != nil {
+		if cause := s.causeOrExit(waitCtx); cause != nil {
 			s.over.abandoned.Add(1)
 			s.exit()
 			return nil, 0, cause
@@ -124,7 +124,7 @@ func (s *Scheduler) awaitRoom(by context.Context, c *task.Ctx, fn any, x *rt.Ext
 	}
 	d, gen := s.prepare(fn, x)
 	b := s.inj.NewBlocked(d)
-	until := by
+	until := waitCtx
 	if until == nil {
 		until = context.Background()
 		if c != nil {
@@ -157,7 +157,7 @@ func (s *Scheduler) awaitRoom(by context.Context, c *task.Ctx, fn any, x *rt.Ext
 	switch {
 	case b.Let():
 		return d, gen, nil
-	case err != nil && by == nil: // it was the Ctx of a submitting task, which is a parent too
+	case err != nil && waitCtx == nil: // it was the Ctx of a submitting task, which is a parent too
 		handleOf(d, gen).CancelCause(err)
 		err = nil
 	}
@@ -166,15 +166,15 @@ func (s *Scheduler) awaitRoom(by context.Context, c *task.Ctx, fn any, x *rt.Ext
 
 // causeOrExit returns the cause of by, or nil if it has not ended, for a submission that has been counted. If by
 // panics, it takes the count back.
-func (s *Scheduler) causeOrExit(by context.Context) (cause error) {
+func (s *Scheduler) causeOrExit(waitCtx context.Context) (cause error) {
 	known := false
 	defer func() {
 		if !known {
 			s.exit()
 		}
 	}()
-	if by.Err() != nil {
-		cause = context.Cause(by)
+	if waitCtx.Err() != nil {
+		cause = context.Cause(waitCtx)
 	}
 	known = true
 	return cause

@@ -28,8 +28,8 @@ type submission struct {
 
 // submit makes one submission and notes what became of it.
 func (t *admissionBench) submit(s *submission) {
-	var by context.Context // none: see submitter
-	d, gen, err := t.request(by, func(*task.Ctx) { s.ran++ }, nil)
+	var waitCtx context.Context // none: see submitter
+	d, gen, err := t.request(waitCtx, func(*task.Ctx) { s.ran++ }, nil)
 	s.refused = err != nil || !d.Status().Live(gen) // the worker ends no task
 	s.returned = true
 }
@@ -128,8 +128,8 @@ func TestModelEnter(t *testing.T) {
 		s := newBare(1)
 		s.workers()[0].announce()
 		var err error
-		var by context.Context // none
-		m.Thread("submits", func() { _, _, err = s.request(by, func(*task.Ctx) {}, nil) })
+		var waitCtx context.Context // none
+		m.Thread("submits", func() { _, _, err = s.request(waitCtx, func(*task.Ctx) {}, nil) })
 		m.Thread("shuts down", s.drain)
 		m.Check(func() error {
 			quiet := false

@@ -146,9 +146,9 @@ func TestGoEvery(t *testing.T) {
 			}
 		})
 		require.Equal(t, task.Waiting, x.State())
-		next := func(by time.Duration) {
+		next := func(step time.Duration) {
 			waiting(t, x)
-			clock.Advance(by)
+			clock.Advance(step)
 			finish(t, "a run", func() { at = append(at, <-runs) })
 		}
 		next(d)

@@ -7,8 +7,8 @@ import (
 )
 
 // Admit is what package task submits by.
-func (s *Scheduler) Admit(by context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
-	return (*gate)(s).Admit(by, fn, x)
+func (s *Scheduler) Admit(waitCtx context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
+	return (*gate)(s).Admit(waitCtx, fn, x)
 }
 
 // PendingTimers returns how many timers are armed, and how many are queued: those, and others that were disarmed.

@@ -32,8 +32,8 @@ func (g *gate) Inject(d *rt.Task) { g.of().inject(d) }
 func (g *gate) Handles() bool { return g.of().handles() }
 
 // Admit implements rt.Scheduler.
-func (g *gate) Admit(by context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
-	return g.of().request(by, fn, x)
+func (g *gate) Admit(waitCtx context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
+	return g.of().request(waitCtx, fn, x)
 }
 
 // Block implements rt.Scheduler.

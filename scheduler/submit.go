@@ -38,8 +38,8 @@ func (s *Scheduler) GoContext(ctx context.Context, fn func(c *task.Ctx), opts ..
 }
 
 func (s *Scheduler) submit(fn any, x *rt.Extra) task.Task {
-	var by context.Context // none
-	d, gen, err := s.request(by, fn, x)
+	var waitCtx context.Context // none
+	d, gen, err := s.request(waitCtx, fn, x)
 	if err != nil {
 		return refused(err)
 	}
@@ -48,23 +48,23 @@ func (s *Scheduler) submit(fn any, x *rt.Extra) task.Task {
 
 // request submits a task from outside, which may have to wait for room: the way in for goroutines. The
 // methods of users' contexts that it calls may panic. Then nothing has been submitted.
-func (s *Scheduler) request(by context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
+func (s *Scheduler) request(waitCtx context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
 	if x != nil && x.Parents != nil {
-		return s.requestUnder(by, fn, x)
+		return s.requestUnder(waitCtx, fn, x)
 	}
 	if !s.enter() {
 		return nil, 0, task.ErrClosed
 	}
 	d, gen, ok := s.inj.Submit(fn, x) // (P1)
 	if !ok {
-		return s.overflow(by, fn, x)
+		return s.overflow(waitCtx, fn, x)
 	}
 	s.wakeOne() // (P2, P3)
 	return d, gen, nil
 }
 
 // requestUnder is request for a task under contexts.
-func (s *Scheduler) requestUnder(by context.Context, fn any, x *rt.Extra) (d *rt.Task, gen uint32, err error) {
+func (s *Scheduler) requestUnder(waitCtx context.Context, fn any, x *rt.Extra) (d *rt.Task, gen uint32, err error) {
 	s.cohorts.Hold(x)
 	submitted := false
 	defer func() {
@@ -78,7 +78,7 @@ func (s *Scheduler) requestUnder(by context.Context, fn any, x *rt.Extra) (d *rt
 	case s.inj.Reserve():
 		d, gen = s.admit(fn, x)
 	default:
-		d, gen, err = s.overflow(by, fn, x)
+		d, gen, err = s.overflow(waitCtx, fn, x)
 	}
 	submitted = err == nil
 	return d, gen, err

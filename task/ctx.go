@@ -121,8 +121,8 @@ func (c *Ctx) goElsewhere(fn func(c *Ctx), opts []Option) Task {
 		}
 		return closedTask
 	}
-	var by context.Context // nil: no context ends the wait for room in the queue
-	d, gen, err := home.Sched.Admit(by, fn, x)
+	var waitCtx context.Context // nil: no context ends the wait for room in the queue
+	d, gen, err := home.Sched.Admit(waitCtx, fn, x)
 	if err != nil {
 		return refused(err)
 	}

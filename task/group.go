@@ -355,10 +355,10 @@ type ctxMember struct {
 // launch counts a member and starts its task. If there is a limit, the caller has taken the
 // member's place. If launch returns an error, the task was not started and the caller must call
 // undo. If a method of a user's context panics, launch itself calls undo.
-func (g *Group) launch(by context.Context, c *Ctx, fn func(c *Ctx) error, opts []Option) error {
+func (g *Group) launch(waitCtx context.Context, c *Ctx, fn func(c *Ctx) error, opts []Option) error {
 	// Either no method of a user's context is called, or startForeign skips the member itself.
-	if _, own := by.(*Ctx); (own || by == background) && len(opts) == 0 || g.on != nil {
-		return g.enter(by, c, fn, opts)
+	if _, own := waitCtx.(*Ctx); (own || waitCtx == background) && len(opts) == 0 || g.on != nil {
+		return g.enter(waitCtx, c, fn, opts)
 	}
 	returned := false
 	defer func() {
@@ -366,43 +366,43 @@ func (g *Group) launch(by context.Context, c *Ctx, fn func(c *Ctx) error, opts [
 			g.undo(c)
 		}
 	}()
-	err := g.enter(by, c, fn, opts)
+	err := g.enter(waitCtx, c, fn, opts)
 	returned = true
 	return err
 }
 
 // enter is launch without the protection against panics.
-func (g *Group) enter(by context.Context, c *Ctx, fn func(c *Ctx) error, opts []Option) error {
+func (g *Group) enter(waitCtx context.Context, c *Ctx, fn func(c *Ctx) error, opts []Option) error {
 	g.members.enter()
 	if g.cancel == nil {
 		m := spareMember(c)
 		m.g, m.fn, m.place = g, fn, g.limited
 		if g.none() {
-			return g.enterZero(by, c, m, extraOf(opts), opts)
+			return g.enterZero(waitCtx, c, m, extraOf(opts), opts)
 		}
-		t, err := g.start(by, c, m, extraOf(opts), opts)
+		t, err := g.start(waitCtx, c, m, extraOf(opts), opts)
 		g.note(c, t)
 		return err
 	}
 	h := &ctxMember{member: member{g: g, fn: fn, place: g.limited}}
 	h.extra.Owner = g.ctx
 	addTo(&h.extra, opts)
-	t, err := g.start(by, c, h, &h.extra, opts)
+	t, err := g.start(waitCtx, c, h, &h.extra, opts)
 	g.note(c, t)
 	return err
 }
 
 // enterZero starts m, which has been counted, for the zero Group: on the scheduler of c.
-func (g *Group) enterZero(by context.Context, c *Ctx, m *member, x *rt.Extra, opts []Option) error {
+func (g *Group) enterZero(waitCtx context.Context, c *Ctx, m *member, x *rt.Extra, opts []Option) error {
 	on := launcher{sched: c.record().Shared().Sched}
-	if by == endedContext { // the caller is TryGo
-		_, err := on.start(by, nil, m, x, opts)
+	if waitCtx == endedContext { // the caller is TryGo
+		_, err := on.start(waitCtx, nil, m, x, opts)
 		return err
 	}
 	if g.maker.Load() == nil {
 		g.maker.CompareAndSwap(nil, c)
 	}
-	t, err := on.start(by, c, m, x, opts)
+	t, err := on.start(waitCtx, c, m, x, opts)
 	g.note(c, t)
 	return err
 }

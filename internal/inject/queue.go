@@ -167,14 +167,14 @@ func (q *Queue) put(f *fifo, l rt.Level, d *rt.Task) {
 }
 
 // count adds by to the number of queued tasks of level l. The caller holds mu.
-func (q *Queue) count(l rt.Level, by int) {
+func (q *Queue) count(l rt.Level, delta int) {
 	switch l {
 	case rt.Normal:
-		q.n.Store(q.n.Load() + int64(by))
+		q.n.Store(q.n.Load() + int64(delta))
 	case rt.High:
-		q.ranked.Store(q.ranked.Load() + uint64(by)*oneHigh)
+		q.ranked.Store(q.ranked.Load() + uint64(delta)*oneHigh)
 	default:
-		q.ranked.Store(q.ranked.Load() + uint64(by)*oneLow)
+		q.ranked.Store(q.ranked.Load() + uint64(delta)*oneLow)
 	}
 }
 

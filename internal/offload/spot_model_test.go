@@ -53,8 +53,8 @@ func (b *spotBench) serve() {
 }
 
 // own checks that only one has the worker.
-func (b *spotBench) own(i, by int) {
-	if b.owners[i] += by; b.owners[i] > 1 {
+func (b *spotBench) own(i, delta int) {
+	if b.owners[i] += delta; b.owners[i] > 1 {
 		explore.Failf("two have worker %d", i)
 	}
 }

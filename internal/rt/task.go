@@ -140,7 +140,7 @@ type Scheduler interface {
 	// room in the queue: it parks the task, or blocks the goroutine, that by belongs to. If by ends
 	// first, Admit returns by's cause. by may be nil. After an error, nothing has been submitted
 	// and fn will not be called.
-	Admit(by context.Context, fn any, x *Extra) (*Task, uint32, error)
+	Admit(waitCtx context.Context, fn any, x *Extra) (*Task, uint32, error)
 	// Block hands j to a goroutine that is not a task, at once or when one is free. The caller must
 	// be a task.
 	Block(j Job)

@@ -75,11 +75,11 @@ var raiseName = runtime.FuncForPC(reflect.ValueOf(raise).Pointer()).Name()
 //
 //go:noinline
 func passesThrough(c *task.Ctx, mark int) bool {
-	why, by := rt.Unwinding(1)
+	why, raiser := rt.Unwinding(1)
 	switch {
 	case why == rt.Exiting:
 		exitTo(c, mark)
-	case by == raiseName:
+	case raiser == raiseName:
 		(*rt.Task)(c).UnwindForks(mark)
 	default:
 		return false
