@@ -20,7 +20,7 @@ func (w *worker) Sleep(d *rt.Task, ns int64) {
 	w.n.parks++
 	w.prevPark, w.prevGen = rt.WaitSleep.Park(rt.ForWake), d.Gen()
 	w.Fib.Load().Since.Store(w.s.coarse.Load())
-	if next, yield := w.prepareSwitch(d, w.pickDue(now), actPark).Turn(); next != nil {
+	if next, yield := w.prepareSwitch(d, w.pickDue(now), actPark).NextOrYield(); next != nil {
 		next()
 	} else {
 		yield(struct{}{})

@@ -96,7 +96,7 @@ func (w *worker) endCall(c *spotCall, self *fiber.Fiber, since int64) {
 		runtime.Gosched()
 	}
 	self.Mark()
-	if next, yield := self.Take(c.relief).Turn(); next != nil { // (E6)
+	if next, yield := self.Take(c.relief).NextOrYield(); next != nil { // (E6)
 		next()
 	} else {
 		yield(struct{}{})

@@ -137,7 +137,7 @@ func (w *worker) Yield(d *rt.Task) {
 		}
 	}
 	w.n.yields++
-	if next, yield := w.prepareSwitch(d, n, actRequeue).Turn(); next != nil {
+	if next, yield := w.prepareSwitch(d, n, actRequeue).NextOrYield(); next != nil {
 		next()
 	} else {
 		yield(struct{}{})
@@ -153,7 +153,7 @@ func (w *worker) Park(d *rt.Task, k rt.Park) {
 	w.n.parks++
 	w.prevPark, w.prevGen = k, d.Gen()
 	w.Fib.Load().Since.Store(w.s.coarse.Load())
-	if next, yield := w.prepareSwitch(d, w.pick(), actPark).Turn(); next != nil {
+	if next, yield := w.prepareSwitch(d, w.pick(), actPark).NextOrYield(); next != nil {
 		next()
 	} else {
 		yield(struct{}{})
@@ -173,7 +173,7 @@ func (w *worker) ParkFor(d *rt.Task, k rt.Park, t *rt.Task, gen uint32) {
 	w.Fib.Load().Since.Store(w.s.coarse.Load())
 	n := w.pick()
 	w.wish.t = nil // what came first may have been another task
-	if next, yield := w.prepareSwitch(d, n, actPark).Turn(); next != nil {
+	if next, yield := w.prepareSwitch(d, n, actPark).NextOrYield(); next != nil {
 		next()
 	} else {
 		yield(struct{}{})
@@ -202,7 +202,7 @@ func (w *worker) ParkReady(d *rt.Task) error {
 	w.n.parks++
 	w.prevPark, w.prevGen = rt.WaitReady.Park(rt.ForReady), d.Gen()
 	w.Fib.Load().Since.Store(w.s.coarse.Load())
-	if next, yield := w.prepareSwitch(d, w.pick(), actPark).Turn(); next != nil {
+	if next, yield := w.prepareSwitch(d, w.pick(), actPark).NextOrYield(); next != nil {
 		next()
 	} else {
 		yield(struct{}{})
@@ -256,7 +256,7 @@ func (w *worker) preempt(d *rt.Task) {
 		}
 	}
 	w.n.preemptions++
-	if next, yield := w.prepareSwitch(d, n, actRequeue).Turn(); next != nil {
+	if next, yield := w.prepareSwitch(d, n, actRequeue).NextOrYield(); next != nil {
 		next()
 	} else {
 		yield(struct{}{})

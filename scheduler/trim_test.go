@@ -96,7 +96,7 @@ func allAsleep(s *Scheduler) {
 
 // turn calls trim at all times in between at which sysmon would, from now on for d at most, and returns when it need not be called
 // any more, and whether that was so.
-func turn(s *Scheduler, now int64, d time.Duration) (then int64, done bool) {
+func advance(s *Scheduler, now int64, d time.Duration) (then int64, done bool) {
 	for end := now + int64(d); now < end; {
 		allAsleep(s) // those that were asked have given back
 		next := s.trim(now)
@@ -113,11 +113,11 @@ func TestABurstIsGivenBack(t *testing.T) {
 	for _, n := range []int{1, 2, 4} {
 		s := handTrimmed(t, n)
 		before := runtime.NumGoroutine()
-		now, done := turn(s, s.now(), time.Minute)
+		now, done := advance(s, s.now(), time.Minute)
 		require.True(t, done)
 		burst(t, s, 6000)
 		require.Greater(t, runtime.NumGoroutine(), before+3000)
-		_, done = turn(s, now, 10*time.Second)
+		_, done = advance(s, now, 10*time.Second)
 		require.True(t, done, "there is more to give back after ten seconds")
 		require.LessOrEqual(t, s.fiberPool.Len(), n, "idle fibers; a worker's base may sleep in a slot")
 		require.Zero(t, s.taskPool.Free(), "free descriptors")
@@ -141,7 +141,7 @@ func TestBurstsThatComeAgain(t *testing.T) {
 			settled = s.fiberPool.Made()
 		}
 		burst(t, s, n)
-		now, _ = turn(s, now, 3*time.Second)
+		now, _ = advance(s, now, 3*time.Second)
 		now += int64(time.Millisecond)
 	}
 	// Now and then it is tried again whether the bursts still come.
@@ -156,7 +156,7 @@ func TestTrimBesideATaskThatWaits(t *testing.T) {
 		ts = append(ts, s.Go(func(c *task.Ctx) { c.Park() }))
 		burst(t, s, 1000)
 	}
-	_, done := turn(s, s.now(), 30*time.Second)
+	_, done := advance(s, s.now(), 30*time.Second)
 	require.True(t, done, "sysmon ticks for ever")
 	require.LessOrEqual(t, s.fiberPool.Len(), len(ts)+s.Workers())
 	for _, x := range ts {
@@ -170,7 +170,7 @@ func TestTrimBesideATaskThatWaits(t *testing.T) {
 // What tasks leave in the fork deque and among the frames of their worker is given back too.
 func TestForkMemoryIsGivenBack(t *testing.T) {
 	s := handTrimmed(t, 1)
-	now, _ := turn(s, s.now(), time.Minute)
+	now, _ := advance(s, s.now(), time.Minute)
 	w := s.workers()[0]
 	var k keeper
 	require.NoError(t, s.Go(func(c *task.Ctx) {
@@ -179,7 +179,7 @@ func TestForkMemoryIsGivenBack(t *testing.T) {
 	}).Wait())
 	allAsleep(s)
 	require.True(t, w.holds.Load())
-	_, done := turn(s, now, 10*time.Second)
+	_, done := advance(s, now, 10*time.Second)
 	require.True(t, done)
 	require.Equal(t, 1, int(k), "times that it was told to forget")
 	require.Less(t, w.Forks.Cap(), 1<<16)

@@ -124,9 +124,9 @@ func New(body func(f *Fiber)) *Fiber {
 func Adopt() *Fiber { return &Fiber{} }
 
 // Take puts the running fiber f in the place of to and returns the fiber whose slot that is. The
-// caller must then call the function that slot.Turn returns. Most callers use [Switch] instead.
+// caller must then call the function that slot.NextOrYield returns. Most callers use [Switch] instead.
 //
-// Take and Turn are separate and inline because each frame between the switch and the code that
+// Take and NextOrYield are separate and inline because each frame between the switch and the code that
 // asked for it costs several nanoseconds: the processor cannot predict the returns on the other
 // stack. They are only for fibers that are never given to a [Reaper] while they sleep in this way.
 func (f *Fiber) Take(to *Fiber) (slot *Fiber) {
@@ -136,10 +136,10 @@ func (f *Fiber) Take(to *Fiber) (slot *Fiber) {
 	return slot
 }
 
-// Turn returns the function to call for the exchange in f's slot: either next, or yield, to be
+// NextOrYield returns the function to call for the exchange in f's slot: either next, or yield, to be
 // called with an empty struct. The running fiber must have taken its place in that slot before. The
 // call puts it to sleep and wakes the fiber that slept there.
-func (f *Fiber) Turn() (next func() (struct{}, bool), yield func(struct{}) bool) {
+func (f *Fiber) NextOrYield() (next func() (struct{}, bool), yield func(struct{}) bool) {
 	f.inNext = !f.inNext
 	if f.inNext {
 		return f.next, nil
@@ -148,7 +148,7 @@ func (f *Fiber) Turn() (next func() (struct{}, bool), yield func(struct{}) bool)
 }
 
 func (f *Fiber) exchange() {
-	if next, yield := f.Turn(); next != nil {
+	if next, yield := f.NextOrYield(); next != nil {
 		next()
 	} else {
 		yield(struct{}{})

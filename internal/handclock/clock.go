@@ -13,7 +13,7 @@ var Start = time.Date(2001, 2, 3, 4, 5, 6, 7, time.UTC)
 
 // A Clock stands still until Advance turns it.
 type Clock struct {
-	turning sync.Mutex // held by Advance
+	advancing sync.Mutex // held by Advance
 
 	mu     sync.Mutex
 	now    time.Time
@@ -73,8 +73,8 @@ func (c *Clock) first() (first *alarm) {
 // Advance turns the clock by d. On its way it stops at each time at which an alarm has to ring.
 // When Advance returns, everything that was due has been fired.
 func (c *Clock) Advance(d time.Duration) {
-	c.turning.Lock()
-	defer c.turning.Unlock()
+	c.advancing.Lock()
+	defer c.advancing.Unlock()
 	c.mu.Lock()
 	to := c.now.Add(d)
 	for {
