@@ -95,7 +95,7 @@ func (w *worker) endCall(c *spotCall, self *fiber.Fiber, since int64) {
 	for !c.asleep.Load() { // (E5)
 		runtime.Gosched()
 	}
-	self.Mark()
+	self.NoteStack()
 	if next, yield := self.Take(c.relief).NextOrYield(); next != nil { // (E6)
 		next()
 	} else {

@@ -80,7 +80,7 @@ func (w *worker) again(d *rt.Task) {
 // something if n is nil, and returns the fiber in whose slot to do it.
 func (w *worker) prepareSwitch(d, n *rt.Task, act action) *fiber.Fiber {
 	self := w.Fib.Load()
-	self.Mark()
+	self.NoteStack()
 	d.SetFib(self)
 	w.act, w.prev = act, d
 	var to *fiber.Fiber

@@ -185,9 +185,9 @@ func (f *Fiber) relay(to *Fiber) {
 // Dying reports whether the body has to return. Only the running fiber may call it.
 func (f *Fiber) Dying() bool { return f.dying }
 
-// Mark notes the position of the calling goroutine's stack. The running fiber calls it before it
+// NoteStack notes the position of the calling goroutine's stack. The running fiber calls it before it
 // sleeps.
-func (f *Fiber) Mark() { f.place.Mark() }
+func (f *Fiber) NoteStack() { f.place.NoteStack() }
 
 // Warm makes the processor fetch the memory that the sleeping fiber f touches first when it is
 // woken.

@@ -243,7 +243,7 @@ func (x *Call[A, R]) Join(c *task.Ctx) R {
 	if !w.Forks.TakeBackIf(&x.frame) {
 		return x.joinSlow(c)
 	}
-	mark := w.Forks.PrivateLen() + d.Exposed()
+	outstanding := w.Forks.PrivateLen() + d.Exposed()
 	a := x.arg
 	var zero A
 	x.arg = zero // a frame at rest keeps nothing alive
@@ -251,8 +251,8 @@ func (x *Call[A, R]) Join(c *task.Ctx) R {
 	// first, would cost 5 more.
 	in := c // nil once the call has returned
 	defer func() {
-		if in != nil && !passesThrough(in, mark) {
-			raise(in, mark, recover())
+		if in != nil && !passesThrough(in, outstanding) {
+			raise(in, outstanding, recover())
 		}
 	}()
 	r := x.fn(c, a)
@@ -309,11 +309,11 @@ func (x *Call[A, R]) joinSlow(c *task.Ctx) R {
 // call makes the call. Join contains the same code, because another function call would cost it too
 // much time.
 func (x *Call[A, R]) call(c *task.Ctx, a A) R {
-	mark := (*rt.Task)(c).Outstanding()
+	outstanding := (*rt.Task)(c).Outstanding()
 	in := c
 	defer func() {
-		if in != nil && !passesThrough(in, mark) {
-			raise(in, mark, recover())
+		if in != nil && !passesThrough(in, outstanding) {
+			raise(in, outstanding, recover())
 		}
 	}()
 	r := x.fn(c, a)

@@ -90,11 +90,11 @@ func (s *sorter[T]) run(c *task.Ctx, xs []T, opts []Option) error {
 	if len(xs) > s.grain || len(xs) > insertionLen { // a stable leaf uses buf too
 		buf = make([]T, len(xs))
 	}
-	mark := (*rt.Task)(c).Outstanding()
+	outstanding := (*rt.Task)(c).Outstanding()
 	whole := false
 	defer func() {
 		if !whole {
-			s.l.exiting(c, mark)
+			s.l.exiting(c, outstanding)
 		}
 	}()
 	s.sort(c, xs, buf, false)
@@ -188,7 +188,7 @@ func (s *sorter[T]) joinHere(c *task.Ctx, a, b, out []T) {
 
 // try calls f, which handles n elements. If f panics, try keeps the panic as the loop's failure.
 func (s *sorter[T]) try(c *task.Ctx, n int, f func()) {
-	mark := (*rt.Task)(c).Outstanding()
+	outstanding := (*rt.Task)(c).Outstanding()
 	in := c // nil once f has returned: see Join
 	defer func() {
 		switch {
@@ -196,7 +196,7 @@ func (s *sorter[T]) try(c *task.Ctx, n int, f func()) {
 		case exits():
 			s.l.endAt(math.MinInt)
 		default:
-			s.l.failed(0, unwindPanic(in, mark, recover()))
+			s.l.failed(0, unwindPanic(in, outstanding, recover()))
 		}
 	}()
 	f()

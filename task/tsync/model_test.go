@@ -211,7 +211,7 @@ func TestModelMutexGivesUpAfterHandOver(t *testing.T) {
 		l.lock = func(m *Mutex, c *task.Ctx) error {
 			m.mu.Lock()
 			m.handoffs = 10
-			if m.takeOrMark(mxQueued, 0) {
+			if m.takeOrFlag(mxQueued, 0) {
 				m.mu.Unlock()
 				return nil
 			}

@@ -117,7 +117,7 @@ func (m *Mutex) lockSlow() {
 // the end of ctx does not end the wait.
 func (m *Mutex) join(ctx context.Context, d *rt.Task, hard bool) error {
 	m.mu.Lock()
-	if m.takeOrMark(mxQueued, 0) {
+	if m.takeOrFlag(mxQueued, 0) {
 		m.holder.Store(d)
 		m.mu.Unlock()
 		return nil
@@ -133,7 +133,7 @@ func (m *Mutex) join(ctx context.Context, d *rt.Task, hard bool) error {
 		}
 		// Unlock woke this waiter without the mutex, so it competes with running callers.
 		m.mu.Lock()
-		if m.takeOrMark(mxStarved|mxQueued, mxWoken) {
+		if m.takeOrFlag(mxStarved|mxQueued, mxWoken) {
 			m.holder.Store(d)
 			m.settle()
 			m.mu.Unlock()
@@ -148,11 +148,11 @@ func (m *Mutex) join(ctx context.Context, d *rt.Task, hard bool) error {
 	}
 }
 
-// takeOrMark takes the mutex and returns true, or, if it is locked, sets the bits set, so that
+// takeOrFlag takes the mutex and returns true, or, if it is locked, sets the bits set, so that
 // Unlock takes its slow path, and returns false. Either way it clears the bits clear. The caller
 // holds mu. Unlock's fast path succeeds only while mxLocked is the only bit. So either the present
-// holder's Unlock sees the mark, or takeOrMark finds the mutex free.
-func (m *Mutex) takeOrMark(set, clear uint32) bool {
+// holder's Unlock sees the bits, or takeOrFlag finds the mutex free.
+func (m *Mutex) takeOrFlag(set, clear uint32) bool {
 	for {
 		s := m.state.Load()
 		if s&mxLocked == 0 {
@@ -175,7 +175,7 @@ func (m *Mutex) settle() {
 
 func (m *Mutex) unlockSlow() {
 	// While a woken waiter is on its way, Unlock has nothing to do for the queue. That waiter
-	// changes state by CAS, either to mark it or to take m. So either this CAS fails, or the waiter
+	// changes state by CAS, either to flag it or to take m. So either this CAS fails, or the waiter
 	// sees that m is free.
 	for s := m.state.Load(); s&(mxLocked|mxWoken) == mxLocked|mxWoken; s = m.state.Load() {
 		if m.state.CompareAndSwap(s, s&^mxLocked) {
