@@ -21,7 +21,7 @@ type Clock interface {
 	// Now has reached, and then all that was due has happened: callbacks were called, and tasks are runnable.
 	//
 	// The clock need not ring for a time that Now had reached already when it was set: the scheduler looks.
-	Alarm(ring func()) (set func(at time.Time))
+	Alarm(fire func()) (set func(at time.Time))
 }
 
 // WithClock replaces the clock of the scheduler's timers. The default is real time.

@@ -266,7 +266,7 @@ func (p *periodic) end() {
 		return
 	}
 	// The claim of this wake-up is ours now.
-	if d := p.timer.Ring(0); d != nil {
+	if d := p.timer.Fire(0); d != nil {
 		p.s.inject(d)
 	}
 }

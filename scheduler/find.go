@@ -226,7 +226,7 @@ func (w *worker) pickDue(now int64) (d *rt.Task) {
 		w.dueRun = 0
 		return w.pick()
 	}
-	fired := q.ExpireOne(now, w.ringing, func(r *rt.Task) {
+	fired := q.ExpireOne(now, w.timerBatch, func(r *rt.Task) {
 		if inject.Ranked(r) {
 			w.push(r)
 		} else {
@@ -292,9 +292,9 @@ func (w *worker) takeShare() *rt.Task {
 
 func (w *worker) expireTimers(now int64) {
 	if w.s.timers.Due(now) {
-		w.s.timers.Expire(now, w.ringing, w.push)
+		w.s.timers.Expire(now, w.timerBatch, w.push)
 	}
 }
 
 // expireSome fires one batch of the timers that are due.
-func (w *worker) expireSome(now int64) { w.s.timers.ExpireSome(now, w.ringing, w.push) }
+func (w *worker) expireSome(now int64) { w.s.timers.ExpireSome(now, w.timerBatch, w.push) }

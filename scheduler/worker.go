@@ -75,7 +75,7 @@ type ownState struct {
 	fairTurn   uint32 // counts the calls of pickFair
 	turns      turns  // of high and low tasks
 	dueRun     int    // dispatches of pickDue in a row
-	ringing    *timers.Batch
+	timerBatch *timers.Batch
 	searching  bool // registered in idle.Set as a searcher
 	slice      preempt.Slice
 	readySince int64 // when an outsider was first seen waiting for a P; 0: none is
@@ -110,7 +110,7 @@ func (s *Scheduler) newWorker(id int) *worker {
 	w := &worker{s: s, id: id, pinned: s.pinned(), fixed: s.cfg.pinning == Fixed}
 	w.Host, w.Shared, w.body = w, &s.home, w.loopBody()
 	w.rng = rand.New(rand.NewPCG(uint64(id), 0x68656464))
-	w.ringing = new(timers.Batch)
+	w.timerBatch = new(timers.Batch)
 	w.runq.Init(deque.FIFO, 0)
 	w.Forks.Init(deque.LIFO, 0)
 	// Dispatch numbers of different workers far apart, so that a mark for one worker's

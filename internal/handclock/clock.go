@@ -21,7 +21,7 @@ type Clock struct {
 }
 
 type alarm struct {
-	ring func()
+	fire func()
 	at   time.Time // zero if not set
 }
 
@@ -39,8 +39,8 @@ func (c *Clock) Now() time.Time {
 func (c *Clock) Since() time.Duration { return c.Now().Sub(Start) }
 
 // Alarm implements scheduler.Clock.
-func (c *Clock) Alarm(ring func()) (set func(at time.Time)) {
-	a := &alarm{ring: ring}
+func (c *Clock) Alarm(fire func()) (set func(at time.Time)) {
+	a := &alarm{fire: fire}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.alarms = append(c.alarms, a)
@@ -85,7 +85,7 @@ func (c *Clock) Advance(d time.Duration) {
 		c.now = slices.MaxFunc([]time.Time{c.now, a.at}, time.Time.Compare)
 		a.at = time.Time{}
 		c.mu.Unlock()
-		a.ring()
+		a.fire()
 		c.mu.Lock()
 	}
 	c.now = to

@@ -81,9 +81,9 @@ func (t *Timer) Spend() bool {
 // Spent reports whether t was disarmed.
 func (t *Timer) Spent() bool { return t.state.Load() == timerSpent }
 
-// Ring fires t, which the caller has claimed. It returns a task that the caller has to queue, or
+// Fire fires t, which the caller has claimed. It returns a task that the caller has to queue, or
 // nil.
-func (t *Timer) Ring(now int64) *Task {
+func (t *Timer) Fire(now int64) *Task {
 	d := t.Task
 	switch {
 	case d == nil:

@@ -24,7 +24,7 @@ type alarm struct {
 	wake  func(d *rt.Task) // queues a task that is runnable
 	first atomicx.Int64    // see Queue.earliest
 
-	ringing sync.Mutex // held while timers are fired: ring returns when all that was due has happened
+	firing sync.Mutex // held while timers are fired: onAlarm returns when all that was due has happened
 
 	mu   sync.Mutex
 	at   int64 // the time that is set; 0: none
@@ -40,7 +40,7 @@ func (q *Queue) InitClock(clock Clock, wake func(d *rt.Task)) {
 	q.alarm = a
 	q.now = func() int64 { return max(int64(clock.Now().Sub(a.start)), 0) + 1 }
 	q.kick = func(int64) { q.setAlarm() }
-	a.set = clock.Alarm(q.ring)
+	a.set = clock.Alarm(q.onAlarm)
 }
 
 // setAlarm sets the alarm to the earliest timer.
@@ -62,7 +62,7 @@ func (q *Queue) setAlarm() {
 	a.mu.Unlock()
 	if f != 0 && f <= q.now() { // (K2)
 		// Not on this goroutine, because the caller of Arm may hold locks.
-		go q.ring()
+		go q.onAlarm()
 	}
 }
 
@@ -79,13 +79,13 @@ func (a *alarm) setTo(f int64) {
 	}
 }
 
-// ring fires what is due, and then sets the alarm for the next timer. Meanwhile the time that it
+// onAlarm fires what is due, and then sets the alarm for the next timer. Meanwhile the time that it
 // rings stays set, because a goroutine that turns the clock takes an alarm that is not set as a sign
 // that all has happened.
-func (q *Queue) ring() {
+func (q *Queue) onAlarm() {
 	a := q.alarm
-	a.ringing.Lock()
-	defer a.ringing.Unlock()
+	a.firing.Lock()
+	defer a.firing.Unlock()
 	var batch Batch
 	for {
 		now := q.now()

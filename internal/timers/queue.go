@@ -211,7 +211,7 @@ func (q *Queue) fire(now int64, batch []*rt.Timer, f func(d *rt.Task)) (k int) {
 		}
 	}
 	for _, t := range batch[:k] {
-		if d := t.Ring(now); d != nil {
+		if d := t.Fire(now); d != nil {
 			f(d)
 		}
 	}

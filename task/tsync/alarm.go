@@ -33,7 +33,7 @@ func schedulerOf(on task.Starter) rt.Scheduler {
 type alarm struct {
 	sched  rt.Scheduler
 	timers rt.Timers // of sched
-	ring   func(late time.Duration)
+	onFire func(late time.Duration)
 	undo   func() bool
 
 	mu     atomicx.Mutex
@@ -45,9 +45,9 @@ type alarm struct {
 // newAlarm returns an alarm that is not set. The alarm calls undo each time it is stopped or set
 // anew. undo takes back what the last ring did and reports whether anything of that was left to
 // take back. It may be nil. newAlarm panics if on is neither a scheduler nor a task's Ctx.
-func newAlarm(on task.Starter, ring func(late time.Duration), undo func() bool) *alarm {
+func newAlarm(on task.Starter, onFire func(late time.Duration), undo func() bool) *alarm {
 	sched := schedulerOf(on)
-	return &alarm{sched: sched, timers: sched.Timers(), ring: ring, undo: undo}
+	return &alarm{sched: sched, timers: sched.Timers(), onFire: onFire, undo: undo}
 }
 
 // set makes the alarm ring when d has passed. If every is positive, the alarm then rings again each
@@ -126,5 +126,5 @@ func (a *alarm) Fire(now int64) {
 		}
 		a.arm(next)
 	}
-	a.ring(time.Duration(now - when))
+	a.onFire(time.Duration(now - when))
 }
