@@ -175,7 +175,7 @@ func TestForkMemoryIsGivenBack(t *testing.T) {
 	var k keeper
 	require.NoError(t, s.Go(func(c *task.Ctx) {
 		w.Forks.Reserve(1 << 16)
-		w.Trims(&k)
+		w.AddKeeper(&k)
 	}).Wait())
 	allAsleep(s)
 	require.True(t, w.holds.Load())

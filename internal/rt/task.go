@@ -82,7 +82,7 @@ type Worker struct {
 	// spares holds Runners that have run and can serve again; see Spare. Only the running task
 	// touches it.
 	spares  []Runner
-	keepers []Keeper // see Trims; only the running task touches it
+	keepers []Keeper // see AddKeeper; only the running task touches it
 	// joins lists free waiters, linked by next, and njoins counts them; see NewWaiter. Only the
 	// running task touches them.
 	joins  *Waiter
@@ -211,9 +211,9 @@ type Keeper interface {
 	Forget()
 }
 
-// Trims registers k: the next Worker.Forget calls k.Forget, once. k has to register again when it
-// stores something new. Only the running task may call Trims.
-func (w *Worker) Trims(k Keeper) { w.keepers = append(w.keepers, k) }
+// AddKeeper registers k: the next Worker.Forget calls k.Forget, once. k has to register again when it
+// stores something new. Only the running task may call AddKeeper.
+func (w *Worker) AddKeeper(k Keeper) { w.keepers = append(w.keepers, k) }
 
 // Forget drops what Keep has stored and what the registered Keepers hold. The worker calls it
 // between two tasks.

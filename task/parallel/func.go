@@ -344,7 +344,7 @@ func (x *Call[A, R]) giveBack(w *rt.Worker) {
 		return
 	}
 	if p.free == nil {
-		w.Trims(p)
+		w.AddKeeper(p)
 	}
 	p.free = append(p.free, x)
 }
