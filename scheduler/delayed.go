@@ -205,7 +205,7 @@ func (p *periodic) run(c *task.Ctx) {
 	p.timer.Fresh = false
 	for p.s.phase.Load() == phaseOpen && !d.Status().Cancelled() {
 		if pe := p.call(c); pe != nil {
-			d.Settle() // what fn forked and, by the panic, did not join
+			d.EndOpenCalls() // what fn forked and, by the panic, did not join
 			d.Worker().Host.(*worker).handlePanic(c.Task(), pe)
 		}
 		if !p.wait(d) {

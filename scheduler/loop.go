@@ -153,8 +153,8 @@ func (l *loopFiber) endTask(d *rt.Task) {
 		failure = x.Err
 	}
 	w := d.Worker().Host.(*worker)
-	if w.Unsettled(d) {
-		failure = settled(d, failure)
+	if w.HasOpenCalls(d) {
+		failure = endOpenCalls(d, failure)
 		w = d.Worker().Host.(*worker)
 	}
 	l.w = w
@@ -163,11 +163,11 @@ func (l *loopFiber) endTask(d *rt.Task) {
 	w.conclude(d, failure)
 }
 
-// settled waits for what d's function has begun and not waited for, and returns how d ends. If the
+// endOpenCalls waits for what d's function has begun and not waited for, and returns how d ends. If the
 // function returned without joining a forked call, that is a mistake in the program, and d ends with a
 // panic.
-func settled(d *rt.Task, failure error) error {
-	n := d.Settle()
+func endOpenCalls(d *rt.Task, failure error) error {
+	n := d.EndOpenCalls()
 	if failure != nil || n == 0 {
 		return failure
 	}

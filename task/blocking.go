@@ -205,16 +205,16 @@ func (j *call) Run() (stray error) {
 		if j.kind != nil {
 			j.kind.Took(int64(time.Since(begin)))
 		}
-		stray = j.settle()
+		stray = j.deliver()
 	}()
 	j.fn()
 	returned = true
 	return nil
 }
 
-// settle passes the result to the task. If the task does not wait any more and the call panicked,
-// settle returns the panic.
-func (j *call) settle() (stray error) {
+// deliver passes the result to the task. If the task does not wait any more and the call panicked,
+// deliver returns the panic.
+func (j *call) deliver() (stray error) {
 	pe, panicked := j.failure.(*PanicError)
 	if j.Return() {
 		j.Wake(nil)

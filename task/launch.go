@@ -148,8 +148,8 @@ func launchedOf(c *Ctx) any {
 // been woken.
 func unwindForks(c *Ctx) (unjoined int) {
 	d := c.record()
-	if !d.Worker().Unsettled(d) {
+	if !d.Worker().HasOpenCalls(d) {
 		return 0
 	}
-	return d.Settle()
+	return d.EndOpenCalls()
 }

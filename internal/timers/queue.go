@@ -90,7 +90,7 @@ func (q *Queue) Arm(t *rt.Timer, when int64) {
 	q.lower(when)     // (A2)
 	q.kick(when)      // (A3)
 	if deep >= maxIn && q.mu.TryLock() {
-		q.settle()
+		q.publish()
 		q.mu.Unlock()
 	}
 }
@@ -130,7 +130,7 @@ func (q *Queue) Disarm(t *rt.Timer) bool {
 	} else if n >= minSpent && n > q.size.Load()/2 && q.mu.TryLock() {
 		q.drain()
 		q.sweep()
-		q.settle()
+		q.publish()
 		q.mu.Unlock()
 	}
 	return true
@@ -196,7 +196,7 @@ func (q *Queue) fire(now int64, batch []*rt.Timer, f func(d *rt.Task)) (k int) {
 		}
 		q.lookAhead()
 	}
-	q.settle()
+	q.publish()
 	q.mu.Unlock()
 	for _, t := range batch[:n] {
 		if !t.Claim() {
@@ -232,8 +232,8 @@ func (q *Queue) lookAhead() {
 	}
 }
 
-// settle publishes the earliest time (E1 to E3). It and the functions below are called under mu.
-func (q *Queue) settle() {
+// publish publishes the earliest time (E1 to E3). It and the functions below are called under mu.
+func (q *Queue) publish() {
 	w := q.earliest()
 	for again := false; ; again = true {
 		q.drain() // (E1)
@@ -317,7 +317,7 @@ func (q *Queue) behead() {
 		q.pop()
 		q.spent.Add(-1)
 	}
-	q.settle()
+	q.publish()
 	q.mu.Unlock()
 	q.setAlarm()
 }
@@ -328,7 +328,7 @@ func (q *Queue) Trim() {
 	if n := q.spent.Load(); n > 0 && n > q.size.Load()/16 && q.mu.TryLock() {
 		q.drain()
 		q.sweep()
-		q.settle()
+		q.publish()
 		q.mu.Unlock()
 	}
 }
@@ -345,7 +345,7 @@ func (q *Queue) Close() {
 	}
 	q.heap = nil
 	q.spent.Store(0)
-	q.settle()
+	q.publish()
 	if q.alarm != nil {
 		q.setAlarm()
 	}
@@ -425,7 +425,7 @@ func (q *Queue) Len() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.drain()
-	q.settle()
+	q.publish()
 	// A goroutine that has taken a disarmed timer out of the heap counts it out later, maybe after
 	// Close has set the count to 0.
 	return max(0, len(q.heap)-max(0, int(q.spent.Load())))

@@ -134,7 +134,7 @@ const (
 )
 
 func claimAgainstTheEnd(t *testing.T, s *scheduler.Scheduler, at place,
-	bound func(own, other context.Context) (context.Context, func()), queued bool, order int, settled func()) {
+	bound func(own, other context.Context) (context.Context, func()), queued bool, order int, awaitWait func()) {
 	otherCtx, release := make(chan context.Context, 1), make(chan struct{})
 	x := s.Go(func(c *task.Ctx) { otherCtx <- c; _, _, _ = task.Receive(bg, release) })
 	other := <-otherCtx
@@ -179,8 +179,8 @@ func claimAgainstTheEnd(t *testing.T, s *scheduler.Scheduler, at place,
 		require.EqualValues(t, 1, claims.Load(), "the first claim")
 		end()
 	case endBetween:
-		settled() // it waits
-		claimAnd(func() { end(); settled() })
+		awaitWait() // it waits
+		claimAnd(func() { end(); awaitWait() })
 		require.EqualValues(t, 1, claims.Load(), "the first claim")
 	case endFirst:
 		if end(); ctx.Done() == nil {

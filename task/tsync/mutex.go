@@ -135,7 +135,7 @@ func (m *Mutex) join(ctx context.Context, d *rt.Task, hard bool) error {
 		m.mu.Lock()
 		if m.takeOrFlag(mxStarved|mxQueued, mxWoken) {
 			m.holder.Store(d)
-			m.settle()
+			m.clearFlags()
 			m.mu.Unlock()
 			return nil
 		}
@@ -165,9 +165,9 @@ func (m *Mutex) takeOrFlag(set, clear uint32) bool {
 	}
 }
 
-// settle clears mxQueued and mxStarved if no waiter is queued and none is on its way. The caller
+// clearFlags clears mxQueued and mxStarved if no waiter is queued and none is on its way. The caller
 // holds mu.
-func (m *Mutex) settle() {
+func (m *Mutex) clearFlags() {
 	if m.queue.First == nil && m.state.Load()&mxWoken == 0 {
 		m.state.And(^uint32(mxQueued | mxStarved))
 	}
@@ -190,7 +190,7 @@ func (m *Mutex) unlockSlow() {
 		panic("tsync: Unlock of a Mutex that is not locked")
 	case m.queue.First == nil || s&mxWoken != 0:
 		m.state.And(^uint32(mxLocked))
-		m.settle()
+		m.clearFlags()
 		m.mu.Unlock()
 		return
 	}
@@ -200,7 +200,7 @@ func (m *Mutex) unlockSlow() {
 		m.handoffs = max(m.handoffs-1, 0)
 		m.holder.Store(w.Task())
 		m.state.And(^uint32(mxStarved))
-		m.settle()
+		m.clearFlags()
 	} else {
 		m.state.Store(mxQueued | mxWoken)
 	}
@@ -221,6 +221,6 @@ func (m *Mutex) withdraw(w *waiter[bool]) bool {
 	if first {
 		m.state.And(^uint32(mxStarved))
 	}
-	m.settle()
+	m.clearFlags()
 	return true
 }

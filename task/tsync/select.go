@@ -257,7 +257,7 @@ var modelSeed uint64
 // win claims the selection for a waker that wants to serve the case at index, and reports whether
 // it succeeded. The caller holds the lock of the case's channel.
 func (s *selection) win(index int) bool {
-	if !s.won.CompareAndSwap(false, true) || s.help != nil && !s.help.settle() {
+	if !s.won.CompareAndSwap(false, true) || s.help != nil && !s.help.decide() {
 		return false
 	}
 	s.index = index
@@ -266,7 +266,7 @@ func (s *selection) win(index int) bool {
 
 // Withdraw implements wait.Withdrawer.
 func (s *selection) Withdraw() bool {
-	return s.won.CompareAndSwap(false, true) && (s.help == nil || s.help.settle())
+	return s.won.CompareAndSwap(false, true) && (s.help == nil || s.help.decide())
 }
 
 // random returns a number below n.
