@@ -423,3 +423,18 @@ func TestWaitContext(t *testing.T) {
 	require.NoError(t, x.WaitContext(context.Background()))
 	require.NoError(t, x.WaitContext(ctx), "an end beats a context")
 }
+
+// The first cancellation decides the cause; a later one does not change what the task and others
+// have already seen.
+func TestFirstCauseStays(t *testing.T) {
+	s := open(t, 1)
+	x := s.Go(func(c *task.Ctx) { c.Park() })
+	x.Cancel()
+	x.CancelCause(errors.New("too late"))
+	require.ErrorIs(t, x.Wait(), context.Canceled)
+	y := s.Go(func(c *task.Ctx) {
+		c.Task().Cancel()
+		c.Task().CancelCause(errors.New("too late"))
+	})
+	require.ErrorIs(t, y.Wait(), context.Canceled)
+}

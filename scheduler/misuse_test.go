@@ -114,3 +114,11 @@ func TestUnnamedTasksHaveAnAddress(t *testing.T) {
 	stop.Store(true)
 	require.NoError(t, hog.Wait())
 }
+
+func TestMisuseOfGoPanics(t *testing.T) {
+	s := open(t, 1)
+	require.PanicsWithValue(t, "scheduler: Go with a nil function", func() { s.Go(nil) })
+	require.PanicsWithValue(t, "scheduler: GoContext with a nil function", func() { s.GoContext(context.Background(), nil) })
+	var none context.Context
+	require.PanicsWithValue(t, "scheduler: GoContext with a nil context: use Go, or context.Background()", func() { s.GoContext(none, func(*task.Ctx) {}) })
+}

@@ -121,3 +121,28 @@ func TestStallIsReportedOnce(t *testing.T) {
 	require.Contains(t, out.String(), "the hog")
 	require.Contains(t, out.String(), "age=")
 }
+
+// A task that passes a yield point after sysmon has asked it to give way is in another dispatch, though it is alone and nothing
+// takes over. (Its dispatch never changed, and sysmon took it for one that did not listen.)
+func TestLoneTaskAtYieldPointsIsNotStalled(t *testing.T) {
+	for name, point := range map[string]func(c *task.Ctx){
+		"Checkpoint": (*task.Ctx).Checkpoint,
+		"Yield":      (*task.Ctx).Yield,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, 1, scheduler.WithQuantum(scheduler.MaxQuantum), scheduler.WithStallAfter(0))
+			var log errlog
+			x := s.Go(func(c *task.Ctx) {
+				dispatch := (*rt.Task)(c).Worker().Dispatch.Load
+				for range 100 {
+					id := dispatch()
+					(*rt.Task)(c).Flag().Ask(id)
+					point(c)
+					log.check(dispatch() != id, "still in dispatch %d", id)
+				}
+			})
+			require.NoError(t, x.Wait())
+			log.require(t)
+		})
+	}
+}

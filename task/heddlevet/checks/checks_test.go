@@ -36,7 +36,7 @@ func TestAnalyzers(t *testing.T) {
 
 // deliberate are the mistakes in heddle's own tests, which show what becomes of them.
 var deliberate = []string{
-	"scheduler/failure_test.go: runtime.LockOSThread in a task",
+	"scheduler/lockedthread_test.go: runtime.LockOSThread in a task",
 	"scheduler/pull_test.go: iter.Pull in a task",
 	"task/parallel/misuse_test.go: Func.CallAll with none",
 	"task/parallel/misuse_test.go: Func.Fork with c",
