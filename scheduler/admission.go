@@ -22,8 +22,7 @@ type overflows struct {
 func (s *Scheduler) overflow(waitCtx context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
 	c, inside := s.submitter()
 	if inside {
-		d, gen := s.prepare(fn, x)
-		s.inj.Count(1)
+		d, gen := s.newTask(fn, x)
 		s.inj.Push(d) // (P1)
 		s.wakeOne()   // (P2, P3)
 		return d, gen, nil

@@ -16,7 +16,7 @@ import (
 // for it.
 func (s *Scheduler) launch(fn any) {
 	if s.enterLate() {
-		d, _ := s.admitDelayed(fn, nil)
+		d, _ := s.newTask(fn, nil)
 		s.inject(d)
 	}
 }
@@ -36,12 +36,6 @@ func (s *Scheduler) enterLate() (ok bool) {
 		}
 	})
 	return ok
-}
-
-// admitDelayed makes a task that was let in, and does not queue it.
-func (s *Scheduler) admitDelayed(fn any, x *rt.Extra) (*rt.Task, uint32) {
-	s.inj.Count(1)
-	return s.prepare(fn, x)
 }
 
 // GoAfter submits fn to run when d has passed, or soon after. If d is not positive, fn runs at once.
@@ -103,7 +97,7 @@ func delayedExt(opts []task.Option) *rt.Extra {
 // Either D2 finds t armed, or A2 sees D1: no timer stays behind.
 func (s *Scheduler) delay(fn any, x *rt.Extra, t *rt.Timer, when int64, onEnd func()) task.Task {
 	x.Deadline.OnEnd = onEnd
-	d, gen := s.admitDelayed(fn, x)
+	d, gen := s.newTask(fn, x)
 	h := handleOf(d, gen)
 	t.Task, t.Gen = d, gen
 	if !d.CommitPark(rt.WaitTimer.Park(rt.ForWake)) {

@@ -14,12 +14,8 @@ func (w *worker) Sleep(d *rt.Task, ns int64) {
 	now := q.Now()
 	q.Arm(t, rt.After(now, time.Duration(ns)))
 	// As in Park, once more, but for pickDue.
-	if w.Forks.PrivateLen() > 0 {
-		w.share(d)
-	}
-	w.n.parks++
-	w.prevPark, w.prevGen = rt.WaitSleep.Park(rt.ForWake), d.Gen()
-	w.Fib.Load().Since.Store(w.s.coarse.Load())
+	w.shareForks(d)
+	w.notePark(d, rt.WaitSleep.Park(rt.ForWake))
 	if next, yield := w.prepareSwitch(d, w.pickDue(now), actPark).NextOrYield(); next != nil {
 		next()
 	} else {

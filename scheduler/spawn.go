@@ -16,11 +16,9 @@ func (w *worker) Spawn(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	if under {
 		w.s.cohorts.Hold(x) // may panic
 	}
-	d := w.freeTasks.Take(&w.s.taskPool, x)
+	d := w.newTask(x)
 	d.Spawned(fn, x)
 	gen := d.Gen()
-	w.live++
-	w.n.spawned++
 	if under {
 		w.s.cohorts.Attach(x, d, gen)
 	}
@@ -33,4 +31,13 @@ func (w *worker) Spawn(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	}
 	w.s.wakeOne() // (P2, P3)
 	return d, gen
+}
+
+// newTask returns a free descriptor for a task with extension x, which may be nil, and counts the
+// task. It is small enough to inline. The other way to a task is Scheduler.newTask, for callers that
+// are on no worker.
+func (w *worker) newTask(x *rt.Extra) *rt.Task {
+	w.live++
+	w.n.spawned++
+	return w.freeTasks.Take(&w.s.taskPool, x)
 }

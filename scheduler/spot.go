@@ -34,9 +34,7 @@ func (w *worker) Call(d *rt.Task, fn func(), kind *rt.CallKind) bool {
 	if w.fixed || s.cpus != nil || !s.block.Enter() {
 		return false // the thread must not change; or too many calls
 	}
-	if w.Forks.PrivateLen() > 0 {
-		w.share(d)
-	}
+	w.shareForks(d)
 	c := w.call
 	c.d, c.kind = d, kind
 	self := w.Fib.Load()

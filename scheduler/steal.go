@@ -146,27 +146,19 @@ func (w *worker) adopt(f *rt.Frame) *rt.Task {
 		return nil
 	}
 	x := stolenExtra(f)
-	d := w.freeTasks.Take(&w.s.taskPool, x)
-	w.live++
-	w.n.spawned++
-	beginStolen(d, f, x)
-	return d
-}
-
-// adopt is worker.adopt for sysmon, which has claimed f. Its parent waits for it, so it is counted in time.
-func (s *Scheduler) adopt(f *rt.Frame) *rt.Task {
-	s.live.Add(1)
-	x := stolenExtra(f)
-	s.inj.Count(1)
-	d := s.inj.New(x)
-	beginStolen(d, f, x)
-	return d
-}
-
-// beginStolen starts in d the life of the call f, which the caller has claimed and counted.
-func beginStolen(d *rt.Task, f *rt.Frame, x *rt.Extra) {
+	d := w.newTask(x)
 	d.Start(f, x)
 	f.Parent.Adopt(d)
+	return d
+}
+
+// adopt is worker.adopt for sysmon, which has claimed f. Its parent waits for it, so it is counted
+// in time.
+func (s *Scheduler) adopt(f *rt.Frame) *rt.Task {
+	s.live.Add(1)
+	d, _ := s.newTask(f, stolenExtra(f))
+	f.Parent.Adopt(d)
+	return d
 }
 
 // stolenExtra returns what is said of a stolen call before it starts.
@@ -174,9 +166,16 @@ func stolenExtra(f *rt.Frame) *rt.Extra {
 	return &rt.Extra{Owner: (*task.Ctx)(f.Parent), Level: f.Parent.Status().Level(), Stolen: true}
 }
 
-// share exposes what d has forked, before it leaves the worker: it may come back on
-// another one, and what is private on this one is its running task's.
-func (w *worker) share(d *rt.Task) {
+// shareForks exposes the calls that d has forked here, before d leaves the worker: d may come back
+// on another worker, and the private frames of a worker belong to its running task. It is small
+// enough to inline.
+func (w *worker) shareForks(d *rt.Task) {
+	if w.Forks.PrivateLen() > 0 {
+		w.shareForksSlow(d)
+	}
+}
+
+func (w *worker) shareForksSlow(d *rt.Task) {
 	w.Expose(d)
 	w.WakeThief()
 }

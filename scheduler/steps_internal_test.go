@@ -48,7 +48,7 @@ func (g *stage) tasks(n int) (ds []*rt.Task) {
 	g.t.Helper()
 	for range n {
 		require.True(g.t, g.enter())
-		d, _ := g.admitDelayed(func(*task.Ctx) {}, nil)
+		d, _ := g.newTask(func(*task.Ctx) {}, nil)
 		ds = append(ds, d)
 	}
 	return ds
@@ -257,7 +257,7 @@ func TestCancelledSleepDisarms(t *testing.T) {
 // bareTask returns a task that no queue holds, of a scheduler without goroutines.
 func bareTask(t *testing.T, s *Scheduler) *rt.Task {
 	require.True(t, s.enter())
-	d, _ := s.admitDelayed(func(*task.Ctx) {}, nil)
+	d, _ := s.newTask(func(*task.Ctx) {}, nil)
 	return d
 }
 

@@ -113,11 +113,19 @@ func (s *Scheduler) admit(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	return d, gen
 }
 
-// prepare makes a task that is not queued.
+// newTask makes a task that the caller has let in, and counts it as accepted. It does not queue the
+// task. All tasks that start neither on a worker (worker.newTask) nor by a plain submission
+// (inject.Queue.Submit) come this way: those that a timer starts, those that a task submits beyond
+// the limit, and the calls that sysmon moves from behind a hog.
+func (s *Scheduler) newTask(fn any, x *rt.Extra) (*rt.Task, uint32) {
+	s.inj.Count(1)
+	return s.prepare(fn, x)
+}
+
+// prepare makes a task that is neither queued nor counted as accepted yet.
 func (s *Scheduler) prepare(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	d := s.inj.New(x)
-	// Attach may cancel at once, so the life must have begun.
-	d.Start(fn, x)
+	d.Start(fn, x) // before Attach, which may cancel this life at once
 	gen := d.Gen()
 	if x != nil {
 		s.cohorts.Attach(x, d, gen)

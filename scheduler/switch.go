@@ -105,6 +105,13 @@ func (w *worker) prepareSwitch(d, n *rt.Task, act action) *fiber.Fiber {
 	return s
 }
 
+// notePark notes for commit that d parks for the event that k names. It is small enough to inline.
+func (w *worker) notePark(d *rt.Task, k rt.Park) {
+	w.n.parks++
+	w.prevPark, w.prevGen = k, d.Gen()
+	w.Fib.Load().Since.Store(w.s.coarse.Load())
+}
+
 // resume is what d does first when it runs again, maybe on another worker
 // than before.
 func resume(d *rt.Task) {
@@ -124,9 +131,7 @@ func (w *worker) Yield(d *rt.Task) {
 		}
 		w = d.Worker().Host.(*worker)
 	}
-	if w.Forks.PrivateLen() > 0 {
-		w.share(d)
-	}
+	w.shareForks(d)
 	n := w.pick()
 	if n == nil && !w.halting() {
 		if n = w.stealOnce(); n == nil {
@@ -147,12 +152,8 @@ func (w *worker) Yield(d *rt.Task) {
 
 // Park implements rt.Host.
 func (w *worker) Park(d *rt.Task, k rt.Park) {
-	if w.Forks.PrivateLen() > 0 {
-		w.share(d)
-	}
-	w.n.parks++
-	w.prevPark, w.prevGen = k, d.Gen()
-	w.Fib.Load().Since.Store(w.s.coarse.Load())
+	w.shareForks(d)
+	w.notePark(d, k)
 	if next, yield := w.prepareSwitch(d, w.pick(), actPark).NextOrYield(); next != nil {
 		next()
 	} else {
@@ -165,12 +166,8 @@ func (w *worker) Park(d *rt.Task, k rt.Park) {
 func (w *worker) ParkFor(d *rt.Task, k rt.Park, t *rt.Task, gen uint32) {
 	w.wishFor(t, gen)
 	// As in Park, once more: each frame between here and the task's own code costs.
-	if w.Forks.PrivateLen() > 0 {
-		w.share(d)
-	}
-	w.n.parks++
-	w.prevPark, w.prevGen = k, d.Gen()
-	w.Fib.Load().Since.Store(w.s.coarse.Load())
+	w.shareForks(d)
+	w.notePark(d, k)
 	n := w.pick()
 	w.wish.t = nil // what came first may have been another task
 	if next, yield := w.prepareSwitch(d, n, actPark).NextOrYield(); next != nil {
@@ -196,12 +193,8 @@ func (w *worker) ParkReady(d *rt.Task) error {
 		return (*task.Ctx)(d).Cause()
 	}
 	// As in Park, once more: each frame between here and the task's own code costs.
-	if w.Forks.PrivateLen() > 0 {
-		w.share(d)
-	}
-	w.n.parks++
-	w.prevPark, w.prevGen = rt.WaitReady.Park(rt.ForReady), d.Gen()
-	w.Fib.Load().Since.Store(w.s.coarse.Load())
+	w.shareForks(d)
+	w.notePark(d, rt.WaitReady.Park(rt.ForReady))
 	if next, yield := w.prepareSwitch(d, w.pick(), actPark).NextOrYield(); next != nil {
 		next()
 	} else {
@@ -244,9 +237,7 @@ func (w *worker) over(d *rt.Task) bool {
 // preempt puts d at the back of the queue if there is anything else to run.
 func (w *worker) preempt(d *rt.Task) {
 	w.checkThread()
-	if w.Forks.PrivateLen() > 0 {
-		w.share(d)
-	}
+	w.shareForks(d)
 	w.cutChain()
 	n := w.pickFair()
 	if n == nil && !w.halting() {
