@@ -11,9 +11,9 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// launch starts fn as a task on behalf of a timer, unless all tasks have ended and none can come. The
-// scheduler's tasks count as the ones that start it, after Shutdown too, because one of them may wait
-// for it.
+// launch starts fn as a task on behalf of a timer. It does nothing if all tasks have ended and none
+// can come. The new task counts as one that the scheduler's tasks have started, also after
+// Shutdown, because one of them may wait for it.
 func (s *Scheduler) launch(fn any) {
 	if s.enterLate() {
 		d, _ := s.newTask(fn, nil)
@@ -21,8 +21,9 @@ func (s *Scheduler) launch(fn any) {
 	}
 }
 
-// enterLate is enter for a task that a timer starts. quiesce looks at the count and closes quiet under the same
-// lock: either the task is counted before, or quiet is seen closed here.
+// enterLate is enter for a task that a timer starts. quiesce looks at the count and closes quiet
+// under the same lock. So either the task is counted before that, or enterLate sees that quiet is
+// closed.
 func (s *Scheduler) enterLate() (ok bool) {
 	s.idle.Locked(func() {
 		if s.phase.Load() >= phaseClosed {
@@ -60,8 +61,8 @@ func (s *Scheduler) GoAfter(d time.Duration, fn func(c *task.Ctx), opts ...task.
 	return s.delay(fn, x, t, when, func() { s.timers.Disarm(t) })
 }
 
-// enterDelayed is enter for a task that waits for its time, with the extension for it. The methods of users' contexts
-// come first, because they may panic.
+// enterDelayed is enter for a task that waits for its time, and returns the task's extension. It
+// calls the methods of users' contexts first, because they may panic.
 func (s *Scheduler) enterDelayed(opts []task.Option) (x *rt.Extra, ok bool) {
 	x = delayedExt(opts)
 	s.cohorts.Hold(x)
@@ -72,7 +73,7 @@ func (s *Scheduler) enterDelayed(opts []task.Option) (x *rt.Extra, ok bool) {
 	return x, true
 }
 
-// delayedExt returns an extension that has a Limit, whether opts give a deadline or not.
+// delayedExt returns an extension with a Deadline, also if opts give no deadline.
 func delayedExt(opts []task.Option) *rt.Extra {
 	var none context.Context
 	x := extraOf(none, opts)
@@ -85,16 +86,16 @@ func delayedExt(opts []task.Option) *rt.Extra {
 	return x
 }
 
-// delay makes a task that waits, without having started, for t. ended is called when it has ended, which must
-// disarm t.
+// delay makes a task that has not started and waits for t. When the task has ended, onEnd is
+// called, which must disarm t.
 //
-// Who ends the task and who arms its timer:
+// The party that ends the task and the caller, which arms the timer, take these steps:
 //
 //	ends (Cancel, Close, a deadline)       delays
 //	D1 the task has ended: Finish          A1 arm t
 //	D2 disarm t                            A2 look at the task; if it has ended, disarm t
 //
-// Either D2 finds t armed, or A2 sees D1: no timer stays behind.
+// Either D2 finds t armed, or A2 sees D1. So no timer stays behind.
 func (s *Scheduler) delay(fn any, x *rt.Extra, t *rt.Timer, when int64, onEnd func()) task.Task {
 	x.Deadline.OnEnd = onEnd
 	d, gen := s.newTask(fn, x)
@@ -104,7 +105,7 @@ func (s *Scheduler) delay(fn any, x *rt.Extra, t *rt.Timer, when int64, onEnd fu
 		s.inject(d) // cancelled already, by Close or by a deadline that has passed
 		return h
 	}
-	// As in commit: either Close finds the task Waiting, or the phase is seen here.
+	// As in commit: either Close finds the task Waiting, or the phase is set by now.
 	if s.phase.Load() >= phaseClosed {
 		if _, queue := d.Cancel(gen, rt.Closed); queue {
 			s.inject(d)
@@ -118,16 +119,17 @@ func (s *Scheduler) delay(fn any, x *rt.Extra, t *rt.Timer, when int64, onEnd fu
 	return h
 }
 
-// A periodic is the task of one GoEvery. Until its first run it waits as that of GoAfter does, without a stack; between
-// two runs it is parked.
+// A periodic is the task of one GoEvery. Until its first run it waits without a stack, as a task of
+// GoAfter does. Between two runs it is parked.
 //
 //	Shutdown                         periodic, between runs
 //	S1 set the phase                 P1 arm the timer
 //	S2 disarm the timer; if that     P2 look at the phase; if it is past open, disarm the
 //	   succeeds wake the task           timer, and if that succeeds, end
 //
-// Either P2 sees S1 or S2 finds the timer armed. If both hold, one disarming succeeds; if it is S2's, or neither
-// since the timer has fired, a wake-up is on its way, and the task takes it.
+// Either P2 sees S1, or S2 finds the timer armed. If both hold, at most one disarming succeeds. If
+// it is that of S2, or if neither succeeds because the timer has fired, then a wake-up is on its
+// way, and the task takes it.
 type periodic struct {
 	s     *Scheduler
 	fn    func(c *task.Ctx)
@@ -184,7 +186,7 @@ func (s *Scheduler) GoEvery(d time.Duration, fn func(c *task.Ctx), opts ...task.
 	return h
 }
 
-// ended is called when the task has.
+// onEnd is called when the task has ended.
 func (p *periodic) onEnd() {
 	ps := &p.s.periodic
 	ps.mu.Lock()
@@ -208,7 +210,8 @@ func (p *periodic) run(c *task.Ctx) {
 	}
 }
 
-// call calls fn. It returns the panic of fn if there is a handler for it; without one, and for a Goexit, it does not return.
+// call calls fn, and returns the panic of fn if there is a handler for panics. Without a handler, a
+// panic passes through. A Goexit always does.
 func (p *periodic) call(c *task.Ctx) (pe *task.PanicError) {
 	if p.s.cfg.onPanic == nil {
 		p.fn(c)
@@ -228,7 +231,7 @@ func (p *periodic) call(c *task.Ctx) (pe *task.PanicError) {
 	return nil
 }
 
-// wait parks the task until the next instant. It reports false if there is to be no further run.
+// wait parks the task until the next instant. It returns false if there must be no further run.
 func (p *periodic) wait(d *rt.Task) bool {
 	if d.Status().Cancelled() {
 		return false
@@ -259,13 +262,13 @@ func (p *periodic) end() {
 	if !p.s.timers.Disarm(&p.timer) {
 		return
 	}
-	// The claim of this wake-up is ours now.
+	// By disarming the timer, the caller has claimed this wake-up.
 	if d := p.timer.Fire(0); d != nil {
 		p.s.inject(d)
 	}
 }
 
-// endPeriodic ends the periodic tasks, when there are to be no further runs.
+// endPeriodic ends the periodic tasks that are between two runs, because no further run may begin.
 func (s *Scheduler) endPeriodic() {
 	s.periodic.mu.Lock()
 	var all []*periodic

@@ -13,7 +13,7 @@ func (w *worker) Sleep(d *rt.Task, ns int64) {
 	t.Fib = w.Fib.Load()
 	now := q.Now()
 	q.Arm(t, rt.After(now, time.Duration(ns)))
-	// As in Park, once more, but for pickDue.
+	// The tail of Park again, with pickDue in place of pick.
 	w.shareForks(d)
 	w.notePark(d, rt.WaitSleep.Park(rt.ForWake))
 	if next, yield := w.prepareSwitch(d, w.pickDue(now), actPark).NextOrYield(); next != nil {

@@ -5,9 +5,9 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// Spawn implements rt.Host: the task goes to the next slot. What was there goes to the back of the queue. Other than a woken
-// task (see Local), a child in the slot is among what a worker looks at before it sleeps, since its parent may go on for
-// long.
+// Spawn implements rt.Host. The task goes to the next slot, and the task that was there goes to the
+// back of the queue. Unlike a woken task (see Local), a child in the slot is among the tasks that a
+// worker looks for before it sleeps, because the parent may go on for long.
 func (w *worker) Spawn(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	if w.s.phase.Load() >= phaseClosed {
 		return nil, 0

@@ -46,8 +46,9 @@ func (s *Scheduler) submit(fn any, x *rt.Extra) task.Task {
 	return handleOf(d, gen)
 }
 
-// request submits a task from outside, which may have to wait for room: the way in for goroutines. The
-// methods of users' contexts that it calls may panic. Then nothing has been submitted.
+// request submits a task from outside, for tasks and goroutines. It may wait for room in the queue,
+// until waitCtx ends if that is not nil. Methods of users' contexts that it calls may panic; then
+// nothing has been submitted.
 func (s *Scheduler) request(waitCtx context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
 	if x != nil && x.Parents != nil {
 		return s.requestUnder(waitCtx, fn, x)
@@ -84,11 +85,11 @@ func (s *Scheduler) requestUnder(waitCtx context.Context, fn any, x *rt.Extra) (
 	return d, gen, err
 }
 
-// enter counts a task that is submitted from outside, and reports whether it is accepted (B1). It panics
-// if s was not made by New.
+// enter counts a task that is submitted from outside, and reports whether the scheduler accepts it
+// (B1 in internal/inject/doc.go). It panics if New did not make s.
 //
-// It counts before it looks at the phase. Shutdown and Close set the phase before they look at the
-// count. So either the task is refused or they wait for it.
+// enter counts before it looks at the phase. Shutdown and Close set the phase before they look at
+// the count. So either enter refuses the task, or they wait for it.
 func (s *Scheduler) enter() bool {
 	s.live.Add(1)
 	if s.phase.Load() == phaseOpen {
@@ -99,13 +100,13 @@ func (s *Scheduler) enter() bool {
 	return false
 }
 
-// exit takes back enter, or counts a job out.
+// exit takes back the count of enter, or counts a finished blocking call out.
 func (s *Scheduler) exit() {
 	s.live.Add(-1)
 	s.quiesce()
 }
 
-// admit queues a submission that has been counted and has room.
+// admit queues a submission that has been counted and for which there is room.
 func (s *Scheduler) admit(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	d, gen := s.prepare(fn, x)
 	s.inj.Accept(d) // (P1)

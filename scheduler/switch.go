@@ -8,9 +8,9 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// An action is what the successor does for its predecessor, first of all after the switch. It must
-// not happen earlier, because until then the predecessor still runs on its stack, and a worker that
-// found it in a queue could resume it there.
+// An action is what the successor does for its predecessor, as its first step after the switch. It
+// must not happen earlier. Until then the predecessor runs on its stack, and a worker that found
+// the task in a queue could resume it there.
 type action uint8
 
 const (
@@ -22,7 +22,7 @@ const (
 	actTakeOver
 )
 
-// commit carries out the action. Called on the worker, after each switch.
+// commit carries out the action. The successor calls it, on the worker, after each switch.
 func (w *worker) commit() {
 	act := w.act
 	w.act = actNone
@@ -38,9 +38,8 @@ func (w *worker) commit() {
 			w.push(d)
 			return
 		}
-		// Close marks the phase first and then walks the tasks. Either it finds
-		// this one Waiting, or the phase is seen here. (A stolen call hears of it
-		// from its parent.)
+		// Close sets the phase and then walks the tasks. So either Close finds this task Waiting,
+		// or the phase is set by now. (A stolen call is cancelled by its parent.)
 		if w.s.phase.Load() >= phaseClosed && !d.Stolen() {
 			if _, queue := d.Cancel(w.prevGen, rt.Closed); queue {
 				w.push(d)
@@ -61,23 +60,24 @@ func (w *worker) commit() {
 	}
 }
 
-// begin puts d on this worker: the last thing before its function is called or its
-// stack is switched to.
+// begin makes d the worker's current task. It is the last step before d's function is called or the
+// worker switches to d's stack.
 func (w *worker) begin(d *rt.Task) {
 	d.Run(&w.Worker)
 	w.slice.Begin(d.Flag())
 	w.n.dispatches++
 }
 
-// again begins a new slice for d, which would have given way but is alone. For the
-// monitor it is a new dispatch.
+// again begins a new slice for d, which would have given way but is the only task to run. For the
+// monitor this is a new dispatch.
 func (w *worker) again(d *rt.Task) {
 	w.Dispatch.Store(w.Dispatch.Load() + 1)
 	w.slice.Begin(d.Flag())
 }
 
-// prepareSwitch prepares the switch from the running task d to n, or to the search for
-// something if n is nil, and returns the fiber in whose slot to do it.
+// prepareSwitch prepares the switch from the running task d to n, or to a loop fiber that looks for
+// work if n is nil. It returns the fiber in whose slot the caller has to exchange itself. act is
+// what the successor does for d.
 func (w *worker) prepareSwitch(d, n *rt.Task, act action) *fiber.Fiber {
 	self := w.Fib.Load()
 	self.NoteStack()
@@ -96,10 +96,8 @@ func (w *worker) prepareSwitch(d, n *rt.Task, act action) *fiber.Fiber {
 	w.Fib.Store(to)
 	s := self.Take(to)
 	if w.pinned {
-		// The lock is given up only for the switch itself: a coroutine that is
-		// exchanged unlocked may be resumed by any worker (ARCHITECTURE.md,
-		// F1 and F2). What follows in the caller is the exchange, on a stack that has
-		// room for it.
+		// The thread is unlocked for the switch only, because any worker may resume a coroutine that
+		// was exchanged unlocked (ARCHITECTURE.md, F1 and F2). The caller exchanges itself next.
 		runtime.UnlockOSThread()
 	}
 	return s
@@ -112,8 +110,7 @@ func (w *worker) notePark(d *rt.Task, k rt.Park) {
 	w.Fib.Load().Since.Store(w.s.coarse.Load())
 }
 
-// resume is what d does first when it runs again, maybe on another worker
-// than before.
+// resume is the first step of d when it runs again, perhaps on another worker than before.
 func resume(d *rt.Task) {
 	w := d.Worker().Host.(*worker)
 	if w.pinned {
@@ -165,11 +162,11 @@ func (w *worker) Park(d *rt.Task, k rt.Park) {
 // ParkFor implements rt.Host.
 func (w *worker) ParkFor(d *rt.Task, k rt.Park, t *rt.Task, gen uint32) {
 	w.wishFor(t, gen)
-	// As in Park, once more: each frame between here and the task's own code costs.
+	// The tail of Park again, because each frame between the switch and the task's code costs 5 ns.
 	w.shareForks(d)
 	w.notePark(d, k)
 	n := w.pick()
-	w.wish.t = nil // what came first may have been another task
+	w.wish.t = nil // pick may have found another task before it looked at the wish
 	if next, yield := w.prepareSwitch(d, n, actPark).NextOrYield(); next != nil {
 		next()
 	} else {
@@ -192,7 +189,7 @@ func (w *worker) ParkReady(d *rt.Task) error {
 	if d.Status().Cancelled() {
 		return (*task.Ctx)(d).Cause()
 	}
-	// As in Park, once more: each frame between here and the task's own code costs.
+	// The tail of Park again, because each frame between the switch and the task's code costs 5 ns.
 	w.shareForks(d)
 	w.notePark(d, rt.WaitReady.Park(rt.ForReady))
 	if next, yield := w.prepareSwitch(d, w.pick(), actPark).NextOrYield(); next != nil {
@@ -214,14 +211,14 @@ func (w *worker) Poll(d *rt.Task) {
 	}
 }
 
-// over does what is due when the flag says so, and reports whether d has to give
-// way.
+// over does the work of a checkpoint whose budget is spent or that sysmon has marked, and reports
+// whether d has to give way.
 func (w *worker) over(d *rt.Task) bool {
 	if d.Flag().Asked(w.Dispatch.Load()) {
 		return true
 	}
 	if d.Flag().Budget() >= 0 {
-		return false // there was a mark for an earlier dispatch
+		return false // the mark was for an earlier dispatch
 	}
 	if w.ExposeWanted(d) {
 		w.WakeThief()
@@ -234,7 +231,7 @@ func (w *worker) over(d *rt.Task) bool {
 	return w.slice.Spent(d.Flag(), now, w.s.quantum.Load()) || w.outranked(d) || w.halting()
 }
 
-// preempt puts d at the back of the queue if there is anything else to run.
+// preempt puts d at the back of the queue if there is another task to run.
 func (w *worker) preempt(d *rt.Task) {
 	w.checkThread()
 	w.shareForks(d)
