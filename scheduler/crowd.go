@@ -24,13 +24,15 @@ package scheduler
 // the scheduler stays crowded, K1 wakes one worker a tick, so exposed calls wait for at most two
 // ticks, even if all workers that are awake are blocked.
 
-// crowded reports whether at least as many workers are awake as there are Ps, not counting less of them.
+// crowded reports whether at least as many workers are awake as there are Ps. less of those that
+// are awake do not count.
 func (s *Scheduler) crowded(less int) bool {
 	return s.idle.Awake()-less >= int(s.procs.Load())
 }
 
-// askAll asks all workers but except, which may be nil, to expose forked calls. Workers that were not
-// allowed to search rely on it, too: a worker that forks from now on exposes the call and wakes one.
+// askAll asks all workers but except, which may be nil, to expose forked calls. Workers that were
+// not allowed to search rely on it: a worker that forks from then on exposes the call and wakes a
+// worker.
 func (s *Scheduler) askAll(except *worker) {
 	for _, v := range s.workers() {
 		if v != except {
@@ -49,7 +51,7 @@ func (s *Scheduler) exposed() bool {
 	return false
 }
 
-// freeForks is K1. Called by sysmon.
+// freeForks is K1. sysmon calls it.
 func (s *Scheduler) freeForks() {
 	if !s.idle.NeedsWake() || s.pause.on.Load() || !s.crowded(0) {
 		return

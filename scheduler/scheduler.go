@@ -34,7 +34,7 @@ type Scheduler struct {
 	quiet  chan struct{} // closed when all tasks have ended and none can come
 	closed chan struct{} // closed when nothing of the scheduler is left
 
-	// Each of these has its own lock, or none is needed: see its type.
+	// Each of these has its own lock or needs none: see its type.
 	pool      workerPool
 	pause     pauser
 	waits     waits
@@ -55,22 +55,23 @@ type Scheduler struct {
 	quit    atomicx.Bool  // the workers have to end. Written under pool.mu
 	quantum uatomic.Duration
 	procs   atomic.Int32 // GOMAXPROCS. Written by sysmon
-	// coarse is the time of the last tick of sysmon in milliseconds of now. A task's wait is dated with
-	// it, because reading a clock at each park would cost as much as the park. Written by sysmon, and by
-	// workers that find it asleep.
+	// coarse is the time of sysmon's last tick, in milliseconds of now. A task's wait is dated with
+	// it, because reading a clock at each park would cost as much as the park. sysmon writes it,
+	// and so do workers that find sysmon asleep.
 	coarse atomicx.RelaxedUint32
 	_      cpu.CacheLinePad
 
-	// live counts tasks that were accepted and have not ended. Submissions from outside count at once.
-	// Workers count what happens on them for themselves, and add it to live when they flush, at the
-	// latest before they sleep. So live is exact when all workers sleep, which is when quiesce asks.
+	// live counts the tasks that were accepted and have not ended. Submissions from outside count
+	// at once. Workers count what happens on them for themselves, and add it to live when they
+	// flush, at the latest before they sleep. So live is exact when all workers sleep, which is
+	// when quiesce asks.
 	live atomicx.Int64
 
 	// Counters, added to by any goroutine.
 	handlers atomic.Int32 // that run
 	wakes    atomic.Uint64
 	stalls   atomic.Uint64
-	strays   atomic.Uint64 // panics that the handler got and no worker has counted
+	strays   atomic.Uint64 // panics that the handler got outside of workers, which count their own
 	stranded atomic.Uint64
 	over     overflows
 
@@ -192,7 +193,7 @@ func (s *Scheduler) pinned() bool { return s.cfg.pinning != None }
 // now is the scheduler's clock: monotonic nanoseconds since it was made, never 0.
 func (s *Scheduler) now() int64 { return int64(time.Since(s.start)) + 1 }
 
-// setCoarse sets about.
+// setCoarse sets coarse to the time now.
 func (s *Scheduler) setCoarse(now int64) { s.coarse.Store(uint32(now / int64(time.Millisecond))) }
 
 func (s *Scheduler) logger() *slog.Logger {
