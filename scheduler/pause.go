@@ -95,7 +95,7 @@ func (s *Scheduler) Resume() {
 	s.endPause(errResumed)
 }
 
-// endPause ends the present pause, with err for those who still wait for it.
+// endPause ends the present pause. Calls of Pause that still wait for it return err.
 func (s *Scheduler) endPause(err error) {
 	p := &s.pause
 	p.mu.Lock()
@@ -104,7 +104,7 @@ func (s *Scheduler) endPause(err error) {
 	s.resume(rest, err)
 }
 
-// resume is endPause if the present pause is the one that rest belongs to.
+// resume is endPause, if rest belongs to the present pause.
 func (s *Scheduler) resume(rest *task.Completion[struct{}], err error) {
 	p := &s.pause
 	p.mu.Lock()
@@ -139,8 +139,8 @@ func (s *Scheduler) rested() {
 	}
 }
 
-// enterOutside begins an operation under ctx that a task of this scheduler must not call; it would wait
-// for itself.
+// enterOutside begins an operation under ctx that a task of this scheduler must not call, because
+// the task would wait for itself.
 func (s *Scheduler) enterOutside(ctx context.Context, onTask error) error {
 	d, err := wait.Enter(ctx, rt.OfCtx(ctx))
 	if d == nil && s.handles() || d != nil && d.Shared() == &s.home {

@@ -102,13 +102,14 @@ func (s *Scheduler) grow(n int) {
 			}
 		}
 	}
-	if s.mon.Asleep() { // as at the end of sleep: those who have just come may find something to do at once
+	if s.mon.Asleep() { // as at the end of sleep, for work that the new workers find
 		s.setCoarse(s.now())
 		s.mon.Kick()
 	}
 }
 
-// dismiss tells the worker to leave (R1, R2). It reports whether the worker slept, so that the caller has to wake it.
+// dismiss tells the worker to leave (R1, R2). It reports whether the worker slept. If so, the
+// caller has to wake it.
 func (w *worker) dismiss() (wake bool) {
 	return w.member.CompareAndSwap(wkMember, wkLeaving) && w.s.idle.ClaimThis(w.id)
 }
@@ -116,8 +117,9 @@ func (w *worker) dismiss() (wake bool) {
 // leaving reports whether the worker has to leave.
 func (w *worker) leaving() bool { return w.member.Load() != wkMember }
 
-// halting reports whether the worker must not begin with another task. If so, it sees to it that pick asks again before it
-// takes one: the present task comes to the queue only when it has left its stack.
+// halting reports whether the worker must not begin with another task. If so, it makes the next
+// pick ask again before it takes a task, because the running task comes to the queue only after it
+// has left its stack.
 func (w *worker) halting() bool {
 	if !w.leaving() && !w.s.pause.on.Load() {
 		return false
@@ -129,7 +131,7 @@ func (w *worker) halting() bool {
 // fairNext makes the next look for work begin with fair.
 func (w *worker) fairNext() { w.tick += fairTick - 1 - w.tick%fairTick }
 
-// handOver gives all that is in the worker's queues to the others.
+// handOver moves all tasks in the worker's queues to the injector.
 func (w *worker) handOver() {
 	for {
 		d := w.next.take()
@@ -145,8 +147,8 @@ func (w *worker) handOver() {
 	}
 }
 
-// depart ends the worker's membership, unless Resize wants it back, and reports whether it did. If it was the last worker that
-// did not sleep, Pause and the end of the scheduler wait for this.
+// depart ends the worker's membership, unless Resize wants the worker back, and reports whether it
+// did. Pause and the end of the scheduler may wait for that, if all other workers sleep.
 func (w *worker) depart() bool {
 	if !w.s.quit.Load() && !w.resign() {
 		return false
@@ -156,7 +158,8 @@ func (w *worker) depart() bool {
 	return true
 }
 
-// resign makes the worker one that has left, unless Resize wants it back, and reports whether it did.
+// resign changes the worker from leaving to left, unless Resize wants it back, and reports whether
+// it did.
 func (w *worker) resign() bool {
 	return w.s.idle.Leave(func() bool { return w.member.CompareAndSwap(wkLeaving, wkLeft) })
 }

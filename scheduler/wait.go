@@ -9,9 +9,9 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// waits are the calls of Scheduler.Wait.
+// waits is the state of the calls of Scheduler.Wait.
 //
-//	Wait                               the last worker to sleep, and others who call quiesce
+//	Wait                               the last worker to sleep, and other callers of quiesce
 //	A1 enter; set any                  Q1 lower live, announce
 //	A2 look whether no task is left    Q2 load any; if it is set, look whether no task is left
 //
