@@ -34,8 +34,8 @@ func TestBlockIsFIFO(t *testing.T) {
 	require.IsIncreasing(t, got)
 }
 
-// Each context that has to do with a blocked submission ends it when it ends, and nothing of it is left; those who
-// wait behind it are served.
+// The end of each context of a blocked submission ends the submission and leaves nothing behind.
+// The submitters behind it are served.
 func TestCancelWhileBlocked(t *testing.T) {
 	eachCount(t, []int{1, 4}, func(t *testing.T, n int) {
 		s := open(t, n, scheduler.WithQueueLimit(1, scheduler.Block))
@@ -95,7 +95,8 @@ func TestCancelWhileBlocked(t *testing.T) {
 	})
 }
 
-// Close and Shutdown end the waits of blocked submitters, although no worker comes to take anything.
+// Close and Shutdown end the waits of blocked submitters, although no worker takes a task from the
+// queue.
 func TestEndWhileBlocked(t *testing.T) {
 	for _, end := range []string{"Close", "Shutdown"} {
 		t.Run(end, func(t *testing.T) {

@@ -14,8 +14,8 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// With CallerRuns, who finds the queue full waits for the end of its own task; so no more than one beyond the limit is queued for
-// each submitter.
+// With CallerRuns, a submitter that finds the queue full waits for the end of its own task. So each
+// submitter queues at most one task beyond the limit.
 func TestCallerRuns(t *testing.T) {
 	eachCount(t, workerCounts, func(t *testing.T, n int) {
 		const limit, submitters = 2, 5
@@ -93,8 +93,9 @@ func (x *panickyCtx) Err() error            { x.call("Err"); return x.Context.Er
 func (x *panickyCtx) Done() <-chan struct{} { x.call("Done"); return x.Context.Done() }
 func (x *panickyCtx) Value(key any) any     { x.call("Value"); return x.Context.Value(key) }
 
-// Whenever a context panics while it is submitted under: if the panic comes out nothing has been submitted, and otherwise the task
-// runs. With CallerRuns a panic that comes in the wait for the task's end is too late to come out.
+// A context panics at some point of a submission under it. If the panic reaches the submitter,
+// nothing has been submitted. Otherwise the task runs. With CallerRuns, a panic during the wait for
+// the task's end comes too late to reach the submitter.
 func TestContextThatPanicsWhileCallerWaits(t *testing.T) {
 	ways := map[string]func(s *scheduler.Scheduler, ctx context.Context, fn func(c *task.Ctx)) (wait func() error){
 		"GoContext": func(s *scheduler.Scheduler, ctx context.Context, fn func(c *task.Ctx)) func() error {

@@ -13,8 +13,8 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// What a task submits to its own scheduler is let in at once, by whatever way it does so, even when its worker is the only
-// one and the queue is full.
+// A task's submission to its own scheduler is let in at once, in each way to submit, even if the
+// queue is full and the task holds the only worker.
 func TestInsideNeverWaits(t *testing.T) {
 	eachPolicy(t, func(t *testing.T, p scheduler.QueuePolicy) {
 		s := open(t, 1, scheduler.WithQueueLimit(1, p))
@@ -58,8 +58,8 @@ func TestInsideNeverWaits(t *testing.T) {
 	})
 }
 
-// A task of another scheduler parks where a goroutine would block: its only worker runs another task, which makes the room
-// that it waits for, whether it passes a context or not.
+// A task of another scheduler parks where a goroutine would block, with and without a context. Its
+// only worker then runs another task, which makes the room that it waits for.
 func TestForeignTaskParks(t *testing.T) {
 	for _, p := range []scheduler.QueuePolicy{scheduler.Block, scheduler.CallerRuns} {
 		ways := map[string]func(c *task.Ctx, s *scheduler.Scheduler, fn func(c *task.Ctx)) error{
@@ -130,7 +130,8 @@ func TestForeignTaskIsCancelledWhileBlocked(t *testing.T) {
 	require.Equal(t, why, fromGroup)
 }
 
-// Tasks that have started are neither limited nor dropped, whoever wakes them, and take turns with new ones.
+// Tasks that have started are neither limited nor dropped, whichever party wakes them, and they
+// take turns with new tasks.
 func TestWokenTasksAreNotLimited(t *testing.T) {
 	eachPolicy(t, func(t *testing.T, p scheduler.QueuePolicy) {
 		s := open(t, 1, scheduler.WithQueueLimit(2, p))

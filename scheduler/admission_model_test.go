@@ -12,8 +12,8 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// An admissionBench is a scheduler with a limit, whose submitters are goroutines and block (Block), and whose worker only takes
-// tasks from the injector: a task ends when it is taken.
+// An admissionBench is a scheduler with a limit and the policy Block, whose submitters are
+// goroutines. Its worker only takes tasks from the injector, and each task ends when it is taken.
 type admissionBench struct {
 	*Scheduler
 	subs  []*submission
@@ -121,8 +121,9 @@ func TestModelBlock(t *testing.T) {
 	}
 }
 
-// A task is submitted while Shutdown begins and the only worker sleeps. Either it is accepted, and then the scheduler is not quiet
-// before it has run; or it is refused, and then whichever of the two acts last finds the scheduler quiet.
+// A task is submitted while Shutdown begins and the only worker sleeps. Either the task is
+// accepted, and the scheduler is not quiet before it has run. Or it is refused, and the party that
+// acts last finds the scheduler quiet.
 func TestModelEnter(t *testing.T) {
 	explore.Run(t, explore.Config{Preemptions: 3}, func(m *explore.Model) {
 		s := newBare(1)

@@ -82,8 +82,9 @@ func TestQueueLimitArguments(t *testing.T) {
 	require.Equal(t, "[block reject caller-runs drop-oldest]", fmt.Sprint(policies))
 }
 
-// Overload: several submitters go on for as long as they like, some of their contexts end at random, some tasks wait and are woken by
-// goroutines. Each submission runs once or not at all, and its handle and the counters say which.
+// Overload: several submitters submit again and again, some of their contexts end at random, and
+// goroutines wake tasks that wait. Each submission runs once or not at all, as its handle and the
+// counters say.
 func TestQueueLimitAccounting(t *testing.T) {
 	eachPolicy(t, func(t *testing.T, p scheduler.QueuePolicy) {
 		eachCount(t, workerCounts, func(t *testing.T, n int) {
@@ -194,7 +195,8 @@ func TestQueueLimitIsExact(t *testing.T) {
 	})
 }
 
-// DropOldest ends the oldest: who waits for it is woken, whatever it is a part of learns of it, and its context is let go.
+// DropOldest ends the oldest task: its waiters are woken, its group or future learns of the end,
+// and its context is released.
 func TestDropOldest(t *testing.T) {
 	s := open(t, 2, scheduler.WithQueueLimit(4, scheduler.DropOldest))
 	other := open(t, 1)

@@ -13,9 +13,9 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// Waiting for a task inside a bubble, after somebody did outside of it and the
-// other way round, works: waiters, which hold channels, must not wander between them. A
-// mistake hangs, so the test runs in a process of its own.
+// A wait for a task works inside a bubble after one outside, and the other way round: waiters hold
+// channels, which must not move between the two. A mistake hangs, so the test runs in a process of
+// its own.
 func TestWaitersDoNotWanderBetweenBubbles(t *testing.T) {
 	const inner = "HEDDLE_TEST_INNER"
 	if os.Getenv(inner) == "" {

@@ -55,7 +55,7 @@ func ExampleScheduler_GoEvery() {
 	// context canceled
 }
 
-// stoppedClock is a clock that somebody turns by hand.
+// stoppedClock is a clock that the test turns by hand.
 type stoppedClock struct {
 	now  time.Time
 	fire func()

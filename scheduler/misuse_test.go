@@ -46,8 +46,8 @@ func TestMisusePanics(t *testing.T) {
 	}
 }
 
-// A wait of a task for its own end is refused wherever it can be seen: on the task's stack, in a call that another worker has stolen, and
-// by the task's future.
+// A task's wait for its own end is refused wherever heddle can see it: on the task's stack, in a
+// call that another worker has stolen, and by the task's future.
 func TestWaitForItself(t *testing.T) {
 	const want = "waits for itself"
 	s := open(t, 2)

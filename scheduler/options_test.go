@@ -40,7 +40,7 @@ func TestBadOptions(t *testing.T) {
 func TestGoodOptions(t *testing.T) {
 	many := scheduler.MaxWorkers
 	if testkit.Race {
-		many /= 8 // each of them looks at all others, of which the detector makes a minute
+		many /= 8 // each looks at all others, which takes a minute with the detector
 	}
 	for _, o := range []scheduler.Option{
 		scheduler.WithWorkers(1), scheduler.WithWorkers(many),

@@ -26,8 +26,8 @@ func collect(got *atomic.Int64) scheduler.Option {
 	})
 }
 
-// A panic comes back from Wait with its value and stack, wherever the task was by then, and
-// leaves worker and other tasks alone.
+// Wait returns a panic with its value and stack, wherever the task was when it panicked. Its worker
+// and other tasks go on.
 func TestPanic(t *testing.T) {
 	cause := errors.New("cause")
 	for name, before := range map[string]func(c *task.Ctx){

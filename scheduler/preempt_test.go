@@ -64,8 +64,8 @@ func TestPreemptionWhenAllPsCompute(t *testing.T) {
 	finish(t, "the hogs", func() { waitAll(t, ts) })
 }
 
-// A mark that was meant for an earlier dispatch does not cost the present one its turn; one that is meant for
-// it does.
+// A mark for an earlier dispatch does not cost the present one its turn. A mark for the present one
+// does.
 func TestMarkOfAnotherDispatchIsIgnored(t *testing.T) {
 	s := open(t, 1, scheduler.WithQuantum(scheduler.MaxQuantum), scheduler.WithStallAfter(0))
 	var log errlog
@@ -122,8 +122,9 @@ func TestStallIsReportedOnce(t *testing.T) {
 	require.Contains(t, out.String(), "age=")
 }
 
-// A task that passes a yield point after sysmon has asked it to give way is in another dispatch, though it is alone and nothing
-// takes over. (Its dispatch never changed, and sysmon took it for one that did not listen.)
+// If a task passes a yield point after sysmon has asked it to give way, it is in another dispatch,
+// although it is alone and no other task takes over. (Before, its dispatch did not change, and
+// sysmon took the task for one that never gives way.)
 func TestLoneTaskAtYieldPointsIsNotStalled(t *testing.T) {
 	for name, point := range map[string]func(c *task.Ctx){
 		"Checkpoint": (*task.Ctx).Checkpoint,

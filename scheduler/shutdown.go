@@ -138,7 +138,7 @@ func (s *Scheduler) quiesce() {
 	}
 	var ended *task.Completion[struct{}]
 	s.idle.IfAllAsleep(func() {
-		// All have flushed, and nobody wakes while the set is locked.
+		// All workers have flushed, and no worker wakes while the set is locked.
 		none := func() bool { return s.live.Load() == 0 }
 		if !open && none() {
 			select {

@@ -58,8 +58,8 @@ func handTrimmed(t *testing.T, workers int) *Scheduler {
 	return s
 }
 
-// burst has n tasks wait at the same time, wakes them in any order, several times, and waits until they have ended
-// and all workers sleep.
+// burst makes n tasks wait at the same time, wakes them several times in any order, and waits until
+// they have ended and all workers sleep.
 func burst(t *testing.T, s *Scheduler, n int) {
 	t.Helper()
 	const rounds = 3
@@ -94,11 +94,11 @@ func allAsleep(s *Scheduler) {
 	}
 }
 
-// turn calls trim at all times in between at which sysmon would, from now on for d at most, and returns when it need not be called
-// any more, and whether that was so.
+// advance calls trim at all times at which sysmon would, from now on and for d at most. It returns
+// when trim need not be called any more, and whether that was so.
 func advance(s *Scheduler, now int64, d time.Duration) (then int64, done bool) {
 	for end := now + int64(d); now < end; {
-		allAsleep(s) // those that were asked have given back
+		allAsleep(s) // the workers that were asked have given back
 		next := s.trim(now)
 		if next == 0 {
 			return now, true
@@ -108,7 +108,8 @@ func advance(s *Scheduler, now int64, d time.Duration) (then int64, done bool) {
 	return now, false
 }
 
-// Ten seconds after a burst that wandered through all slots nothing of it is left, and sysmon sleeps.
+// Ten seconds after a burst whose tasks went through all slots, nothing of it is left, and sysmon
+// sleeps.
 func TestABurstIsGivenBack(t *testing.T) {
 	for _, n := range []int{1, 2, 4} {
 		s := handTrimmed(t, n)
@@ -148,7 +149,8 @@ func TestBurstsThatComeAgain(t *testing.T) {
 	require.LessOrEqual(t, s.fiberPool.Made()-settled, uint64(3*n), "idle fibers made for the last %d bursts", bursts*3/4)
 }
 
-// A task that waits in the slot of another fiber keeps that from ending; sysmon does not wait for it.
+// A task that waits in the slot of another fiber keeps that fiber from ending. sysmon does not wait
+// for it.
 func TestTrimBesideATaskThatWaits(t *testing.T) {
 	s := handTrimmed(t, 2)
 	var ts []task.Task
