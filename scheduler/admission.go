@@ -44,8 +44,8 @@ func (s *Scheduler) overflow(waitCtx context.Context, fn any, x *rt.Extra) (*rt.
 }
 
 // submitter finds the caller of a submission. If inside is true, it is a task of s, or one of its
-// handlers, and must not wait. Otherwise c is the task of another scheduler that submits, or nil for a
-// goroutine.
+// handlers, and must not wait. Otherwise c is the task of another scheduler that submits, or nil
+// for a goroutine.
 func (s *Scheduler) submitter() (c *task.Ctx, inside bool) {
 	c, ok := task.Current()
 	if ok {

@@ -1,15 +1,15 @@
 package scheduler
 
 // With more workers awake than there are Ps, a woken worker computes nothing that would not be
-// computed anyway: it takes a P from a worker that is in the middle of a call tree, steals a small part
-// of that, and sleeps again. So forked calls wake a worker, and a worker that goes to sleep asks others to
-// expose theirs, only while the scheduler is not crowded, that is, while fewer workers are awake than
-// there are Ps. BenchmarkOversubscribed shows the effect: fib with 64 workers on two Ps took 20 times as
-// long as with two workers.
+// computed anyway: it takes a P from a worker that is in the middle of a call tree, steals a small
+// part of that, and sleeps again. So forked calls wake a worker, and a worker that goes to sleep
+// asks others to expose theirs, only while the scheduler is not crowded, that is, while fewer
+// workers are awake than there are Ps. BenchmarkOversubscribed shows the effect: fib with 64
+// workers on two Ps took 20 times as long as with two workers.
 //
-// Tasks in queues wake workers as before, because a task may wait for an event that only it brings about,
-// and because a worker that is awake may be blocked in a system call. The latter is true of forked calls,
-// too. The steps for them:
+// Tasks in queues wake workers as before, because a task may wait for an event that only it brings
+// about, and because a worker that is awake may be blocked in a system call. The latter is true of
+// forked calls, too. The steps for them:
 //
 //	sleeps                               exposes                     sysmon, at each tick
 //	W2 announce it                       P1 expose the calls         K1 if a worker sleeps, none searches
@@ -18,11 +18,11 @@ package scheduler
 //	W3 look at the queues; at forked                                    or else ask all to expose
 //	   calls unless crowded
 //
-// While the scheduler is not crowded, this is the sleep protocol of package idle. It becomes crowded
-// only when a worker wakes, and stops being crowded at W2 (or when GOMAXPROCS or the number of workers
-// changes). Then K0 and W3 follow: the worker asks for private calls and finds the exposed ones. While
-// the scheduler stays crowded, K1 wakes one worker a tick, so exposed calls wait for at most two
-// ticks, even if all workers that are awake are blocked.
+// While the scheduler is not crowded, this is the sleep protocol of package idle. It becomes
+// crowded only when a worker wakes, and stops being crowded at W2 (or when GOMAXPROCS or the number
+// of workers changes). Then K0 and W3 follow: the worker asks for private calls and finds the
+// exposed ones. While the scheduler stays crowded, K1 wakes one worker a tick, so exposed calls
+// wait for at most two ticks, even if all workers that are awake are blocked.
 
 // crowded reports whether at least as many workers are awake as there are Ps. less of those that
 // are awake do not count.

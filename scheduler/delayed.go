@@ -39,9 +39,9 @@ func (s *Scheduler) enterLate() (ok bool) {
 	return ok
 }
 
-// GoAfter submits fn to run when d has passed, or soon after. If d is not positive, fn runs at once.
-// The task exists from now on, in state Waiting, so a program can wait for it, and can cancel it
-// before it runs. Any goroutine or task may call GoAfter. It does not wait.
+// GoAfter submits fn to run when d has passed, or soon after. If d is not positive, fn runs at
+// once. The task exists from now on, in state Waiting, so a program can wait for it, and can cancel
+// it before it runs. Any goroutine or task may call GoAfter. It does not wait.
 //
 // The scheduler's clock ([WithClock]) measures the delay. A [task.Timeout] among opts counts from
 // now. The scheduler has accepted a task that waits for its time, so Shutdown waits until the task
@@ -146,16 +146,16 @@ type periodics struct {
 
 // GoEvery submits fn to run again and again at a fixed rate: d, 2d, 3d and so on after now, or soon
 // after these instants. One task makes all the calls, so runs never overlap. If a run takes longer
-// than d, the instants up to its end are skipped, and the next run begins at the first instant after
-// it. Between two runs the task is in state Waiting. The scheduler's clock ([WithClock]) measures
-// the time.
+// than d, the instants up to its end are skipped, and the next run begins at the first instant
+// after it. Between two runs the task is in state Waiting. The scheduler's clock ([WithClock])
+// measures the time.
 //
 // The task ends when it is cancelled: at once between two runs, and during a run when fn returns,
-// so fn should look at its Ctx. It also ends if fn calls runtime.Goexit. If fn panics, the scheduler
-// calls the handler of [WithPanicHandler], and the task continues with its next run; a handler can
-// cancel the task that it is given to prevent that. Without a handler, the panic ends the process.
-// Shutdown lets the present run finish and starts no further one, which is no error. Close cancels
-// the task.
+// so fn should look at its Ctx. It also ends if fn calls runtime.Goexit. If fn panics, the
+// scheduler calls the handler of [WithPanicHandler], and the task continues with its next run; a
+// handler can cancel the task that it is given to prevent that. Without a handler, the panic ends
+// the process. Shutdown lets the present run finish and starts no further one, which is no error.
+// Close cancels the task.
 //
 // Any goroutine or task may call GoEvery. It does not wait. It panics if d is not positive.
 func (s *Scheduler) GoEvery(d time.Duration, fn func(c *task.Ctx), opts ...task.Option) task.Task {
@@ -251,7 +251,8 @@ func (p *periodic) wait(d *rt.Task) bool {
 	return false
 }
 
-// armWhileOpen arms the task's timer (P1), and reports whether the scheduler was open after that (P2).
+// armWhileOpen arms the task's timer (P1), and reports whether the scheduler was open after that
+// (P2).
 func (p *periodic) armWhileOpen(when int64) bool {
 	p.s.timers.Arm(&p.timer, when)
 	return p.s.phase.Load() == phaseOpen

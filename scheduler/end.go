@@ -82,8 +82,8 @@ func (s *Scheduler) strayPanic(j rt.Job, stray error) {
 }
 
 // skips reports whether d, which has not started, should finish without running because it was
-// cancelled first. A stolen call is not skipped: it is a part of its parent, which waits for its result,
-// and it sees at its yield points that it is cancelled.
+// cancelled first. A stolen call is not skipped: it is a part of its parent, which waits for its
+// result, and it sees at its yield points that it is cancelled.
 func (w *worker) skips(d *rt.Task) bool {
 	if !d.Status().Cancelled() && w.s.phase.Load() < phaseClosed {
 		return false

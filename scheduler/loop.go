@@ -187,9 +187,9 @@ func panicErrorOf(v any) *task.PanicError {
 	return &task.PanicError{Value: v, Stack: debug.Stack()}
 }
 
-// goexit ends task d, whose runtime.Goexit unwinds this stack. A Goexit cannot be stopped. If it left
-// the fiber, iter.Pull would raise it again in the fiber that sleeps in this one's slot. So the loop goes
-// on from here, inside the deferred call, until the fiber has to end anyway.
+// goexit ends task d, whose runtime.Goexit unwinds this stack. A Goexit cannot be stopped. If it
+// left the fiber, iter.Pull would raise it again in the fiber that sleeps in this one's slot. So
+// the loop goes on from here, inside the deferred call, until the fiber has to end anyway.
 //
 //go:noinline
 func (l *loopFiber) goexit(d *rt.Task) {
@@ -208,8 +208,8 @@ func (l *loopFiber) goexit(d *rt.Task) {
 	l.switchTo(w, actRetire, w.takeFiber(w.handoff)) // the task that d's end has handed on runs next
 }
 
-// fault ends the process after a panic v that came up outside of a task's function. d is the last task
-// that has begun on this stack, or nil.
+// fault ends the process after a panic v that came up outside of a task's function. d is the last
+// task that has begun on this stack, or nil.
 //
 //go:noinline
 func (l *loopFiber) fault(d *rt.Task, v any) {

@@ -19,10 +19,11 @@ import (
 //	   them                 clear look for        set: then nothing      all sleep
 //	                        work, else W4
 //
-// A worker that loaded on before U1 has announced itself before U2, which claims it. A producer that
-// saw on set did so before U1, so the workers of U2 look after its P1. The last worker to fall asleep
-// either loads on after B1, and then also looks whether all workers sleep (rested), or has announced
-// itself before B2. If the last worker that is awake leaves the pool instead, it looks, too.
+// A worker that loaded on before U1 has announced itself before U2, which claims it. A producer
+// that saw on set did so before U1, so the workers of U2 look after its P1. The last worker to fall
+// asleep either loads on after B1, and then also looks whether all workers sleep (rested), or has
+// announced itself before B2. If the last worker that is awake leaves the pool instead, it looks,
+// too.
 type pauser struct {
 	on   atomicx.Bool // written under mu
 	mu   atomicx.Mutex
@@ -39,13 +40,13 @@ var (
 // submissions, timers expire, and functions of [task.Ctx.Blocking] continue. Pause parks the caller
 // if that is a task of another scheduler, and blocks it if it is a goroutine.
 //
-// Each running task goes on to its next yield point. After that at most a few dozen other tasks have
-// a turn on the same worker before it stops.
+// Each running task goes on to its next yield point. After that at most a few dozen other tasks
+// have a turn on the same worker before it stops.
 //
-// If ctx ends first, Pause returns its cause, and the tasks go on, unless an earlier call has paused
-// them. Pausing a paused scheduler has no further effect, so one Resume ends the pause. If Resume
-// comes before the tasks have stopped, Pause returns an error. Shutdown and Close end a pause, and
-// Pause then returns [task.ErrClosed].
+// If ctx ends first, Pause returns its cause, and the tasks go on, unless an earlier call has
+// paused them. Pausing a paused scheduler has no further effect, so one Resume ends the pause. If
+// Resume comes before the tasks have stopped, Pause returns an error. Shutdown and Close end a
+// pause, and Pause then returns [task.ErrClosed].
 //
 // Two schedulers must not be paused by each other's tasks. Each of these tasks would be parked on
 // workers that the other one has stopped, and the end of its context would not wake it, until a
@@ -68,8 +69,8 @@ func (s *Scheduler) Pause(ctx context.Context) error {
 	return nil
 }
 
-// beginPause begins a pause, or joins the present one. It returns a completion that is complete when
-// all workers sleep.
+// beginPause begins a pause, or joins the present one. It returns a completion that is complete
+// when all workers sleep.
 func (s *Scheduler) beginPause() (rest *task.Completion[struct{}], began bool, err error) {
 	p := &s.pause
 	p.mu.Lock()

@@ -19,11 +19,12 @@ func (w *worker) push(d *rt.Task) {
 // back of the queue.
 //
 // Usually the present task soon gives way, and the worker itself takes the task from the slot. Then
-// waking another worker would be useless, because a thief would only separate the two tasks. But the
-// present task may also run on for long. So Local wakes a worker, unless that was useless lately:
-// each time that the worker takes the task itself, the number of wake-ups to skip doubles, and it
-// falls back to 0 when a thief takes a task from the slot. If Local skips a wake-up and the task gets
-// stuck, sysmon wakes a worker at its next tick (Slot-N3 in ARCHITECTURE.md, "The next slot").
+// waking another worker would be useless, because a thief would only separate the two tasks. But
+// the present task may also run on for long. So Local wakes a worker, unless that was useless
+// lately: each time that the worker takes the task itself, the number of wake-ups to skip doubles,
+// and it falls back to 0 when a thief takes a task from the slot. If Local skips a wake-up and the
+// task gets stuck, sysmon wakes a worker at its next tick (Slot-N3 in ARCHITECTURE.md, "The next
+// slot").
 //
 // A high or low task goes to its own queue.
 func (w *worker) Local(d *rt.Task) {

@@ -10,18 +10,18 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A workerPool has the workers of a scheduler, one for each number that was ever in use. The workers
-// from size on have left, or are leaving. They hold no thread, but other workers may still look into
-// their queues.
+// A workerPool has the workers of a scheduler, one for each number that was ever in use. The
+// workers from size on have left, or are leaving. They hold no thread, but other workers may still
+// look into their queues.
 //
 //	member -> leaving   Resize to fewer workers
 //	leaving -> member   Resize to more workers, before the worker has left
 //	leaving -> left     the worker itself, as its last act, when it has nothing left
 //	left -> member      Resize to more workers, which starts a new goroutine for it
 //
-// A worker notices that it has to leave when it looks for work (find), which is after at most fairTick
-// tasks, or when its task's budget is spent (over). It moves the tasks of its queues to the injector,
-// by P1 to P3 of the sleep protocol, and ends. Resize wakes a worker that sleeps:
+// A worker notices that it has to leave when it looks for work (find), which is after at most
+// fairTick tasks, or when its task's budget is spent (over). It moves the tasks of its queues to
+// the injector, by P1 to P3 of the sleep protocol, and ends. Resize wakes a worker that sleeps:
 //
 //	Resize                             worker
 //	R1 store leaving                   W2 announce that it sleeps
@@ -29,9 +29,9 @@ import (
 //
 // Either R2 finds the announcement, or W3 comes after R1 and sees it.
 //
-// The proof of the sleep protocol still holds. A worker that leaves passes find instead of W2 and W3.
-// If it was a searcher, it passes W5. If it was not, no producer relied on it, and its own tasks are
-// in the injector. One worker is always a member.
+// The proof of the sleep protocol still holds. A worker that leaves passes find instead of W2 and
+// W3. If it was a searcher, it passes W5. If it was not, no producer relied on it, and its own
+// tasks are in the injector. One worker is always a member.
 type workerPool struct {
 	workers atomicx.Pointer[[]*worker] // by id. Copied to change it, under mu; it only grows
 	size    atomicx.Int64              // written under mu
@@ -54,10 +54,10 @@ func (s *Scheduler) Workers() int {
 }
 
 // Resize changes the number of workers to n, 1 to [MaxWorkers]. If n is outside of this range it
-// returns an error, and if the scheduler is closed, [task.ErrClosed]. Any goroutine or task may call
-// it at any time. It does not wait: new workers start at once, and each worker that is to leave runs
-// its present task up to the next yield point, gives its queued tasks to the others, and then gives
-// up its thread.
+// returns an error, and if the scheduler is closed, [task.ErrClosed]. Any goroutine or task may
+// call it at any time. It does not wait: new workers start at once, and each worker that is to
+// leave runs its present task up to the next yield point, gives its queued tasks to the others, and
+// then gives up its thread.
 func (s *Scheduler) Resize(n int) error {
 	s.check()
 	if n < 1 || n > MaxWorkers {

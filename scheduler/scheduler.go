@@ -88,8 +88,8 @@ const (
 	phaseClosed   // tasks are cancelled; none starts
 )
 
-// New makes a scheduler and starts its workers. Without options it has GOMAXPROCS workers, each locked
-// to a thread, and a quantum of 10 ms. It returns an error that names the option, the value
+// New makes a scheduler and starts its workers. Without options it has GOMAXPROCS workers, each
+// locked to a thread, and a quantum of 10 ms. It returns an error that names the option, the value
 // and the range if an option is wrong.
 //
 // A scheduler holds threads and goroutines until [Scheduler.Close] or [Scheduler.Shutdown].

@@ -34,8 +34,8 @@ func (w *worker) Spawn(fn any, x *rt.Extra) (*rt.Task, uint32) {
 }
 
 // newTask returns a free descriptor for a task with extension x, which may be nil, and counts the
-// task. It is small enough to inline. The other way to a task is Scheduler.newTask, for callers that
-// are on no worker.
+// task. It is small enough to inline. The other way to a task is Scheduler.newTask, for callers
+// that are on no worker.
 func (w *worker) newTask(x *rt.Extra) *rt.Task {
 	w.live++
 	w.n.spawned++

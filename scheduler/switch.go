@@ -96,8 +96,9 @@ func (w *worker) prepareSwitch(d, n *rt.Task, act action) *fiber.Fiber {
 	w.Fib.Store(to)
 	s := self.Take(to)
 	if w.pinned {
-		// The thread is unlocked for the switch only, because any worker may resume a coroutine that
-		// was exchanged unlocked (ARCHITECTURE.md, F1 and F2). The caller exchanges itself next.
+		// The thread is unlocked for the switch only, because any worker may resume a coroutine
+		// that was exchanged unlocked (ARCHITECTURE.md, F1 and F2). The caller exchanges itself
+		// next.
 		runtime.UnlockOSThread()
 	}
 	return s

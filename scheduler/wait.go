@@ -59,9 +59,10 @@ func (s *Scheduler) Wait(ctx context.Context) error {
 	return err
 }
 
-// take ends the current round. If none reports that there is no task, it returns the completion that
-// the round's calls of Wait wait for, otherwise nil. It calls none under mu, so a goroutine that
-// submits a task and then calls Wait has either counted the task before, or joins the next round.
+// take ends the current round. If none reports that there is no task, it returns the completion
+// that the round's calls of Wait wait for, otherwise nil. It calls none under mu, so a goroutine
+// that submits a task and then calls Wait has either counted the task before, or joins the next
+// round.
 func (q *waits) take(none func() bool) *task.Completion[struct{}] {
 	q.mu.Lock()
 	defer q.mu.Unlock()

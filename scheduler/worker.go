@@ -134,7 +134,8 @@ func (w *worker) main() {
 	w.giveThread()
 }
 
-// serve runs tasks until the scheduler quits or the worker has to leave. Afterwards nothing is left on it.
+// serve runs tasks until the scheduler quits or the worker has to leave. Afterwards nothing is left
+// on it.
 func (w *worker) serve() {
 	w.tid = 0
 	w.pin()

@@ -163,8 +163,8 @@ func (w *queued) wait() error {
 	return err
 }
 
-// withdrawLocked takes w out of its queue and reports true, or reports false if w is in none. The caller
-// holds mu.
+// withdrawLocked takes w out of its queue and reports true, or reports false if w is in none. The
+// caller holds mu.
 func (w *queued) withdrawLocked() bool {
 	if !w.Leave() {
 		return false

@@ -156,8 +156,8 @@ var contextCases = []struct {
 	}},
 }
 
-// awaitEnds waits until each context that should have ended reports its end. The standard library may
-// end a context on a goroutine.
+// awaitEnds waits until each context that should have ended reports its end. The standard library
+// may end a context on a goroutine.
 func awaitEnds(want []seen, ctxs []context.Context) {
 	for i, ctx := range ctxs {
 		for want[i].done && ctx.Err() == nil {

@@ -14,10 +14,10 @@ import "github.com/heddle-go/heddle/internal/atomicx"
 //	detached -> ended       End     the goroutine
 //	awaited -> ended       End     the goroutine, which then wakes the task
 //
-// Each transition is a CAS of one word. If Return comes before Detach, the task takes the result. If
-// Detach comes first, then either Await comes before End, and End wakes the task, or Await finds the
-// call ended, and the task need not wait. The goroutine calls End after a Return that failed, and
-// after a Begin if it did not call the function.
+// Each transition is a CAS of one word. If Return comes before Detach, the task takes the result.
+// If Detach comes first, then either Await comes before End, and End wakes the task, or Await finds
+// the call ended, and the task need not wait. The goroutine calls End after a Return that failed,
+// and after a Begin if it did not call the function.
 type Call struct {
 	state atomicx.Uint32
 }
@@ -84,6 +84,7 @@ func (j *Call) End() (wake bool) {
 	}
 }
 
-// NoteDetached notes that the running task d has detached from j and has to wait for it before d ends. There is
-// at most one such call in the life of a task, because a cancelled task makes no more calls.
+// NoteDetached notes that the running task d has detached from j and has to wait for it before d
+// ends. There is at most one such call in the life of a task, because a cancelled task makes no
+// more calls.
 func (d *Task) NoteDetached(j *Call) { d.NeedExtra().detached = j }

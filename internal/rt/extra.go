@@ -27,8 +27,8 @@ type Extra struct {
 	// frames are the task's forked calls that were exposed to thieves and have not been joined.
 	// Only the running task touches them.
 	frames []*Frame
-	// detached is the call of Blocking that the task detached from when it was cancelled. The task waits for it
-	// before it ends. Only the running task touches it.
+	// detached is the call of Blocking that the task detached from when it was cancelled. The task
+	// waits for it before it ends. Only the running task touches it.
 	detached *Call
 
 	mu         sync.Mutex

@@ -180,7 +180,8 @@ func (x *Extra) dropFrame(f *Frame) {
 }
 
 // HasOpenCalls reports whether d, which runs on w, has forked calls that it has not joined, on w or
-// earlier on other workers, or has left a blocking call. Then d has to call EndOpenCalls before it ends.
+// earlier on other workers, or has left a blocking call. Then d has to call EndOpenCalls before it
+// ends.
 func (w *Worker) HasOpenCalls(d *Task) bool {
 	if w.Forks.PrivateLen() > 0 {
 		return true
@@ -189,8 +190,8 @@ func (w *Worker) HasOpenCalls(d *Task) bool {
 	return x != nil && (len(x.frames) > 0 || x.detached != nil)
 }
 
-// EndOpenCalls ends the calls that d forked and did not join, and returns their number. It drops a call
-// that has not started. If a call has started, d parks until it ends, and d also waits for the
+// EndOpenCalls ends the calls that d forked and did not join, and returns their number. It drops a
+// call that has not started. If a call has started, d parks until it ends, and d also waits for the
 // blocking call that it left.
 func (d *Task) EndOpenCalls() (n int) {
 	for w := d.Worker(); w.Forks.PopPrivate() != nil; {

@@ -23,10 +23,10 @@ type Host interface {
 	ParkFor(d *Task, k Park, t *Task, gen uint32)
 	// Local queues d, which the caller has just made runnable, to run next on this worker.
 	Local(d *Task)
-	// Call calls fn, which may block its thread, on the task's own stack. k is the record of earlier
-	// calls of the same function. Call returns false, without having called fn, if the call has to
-	// be made elsewhere. d may come back on another worker, also in the middle of a panic or Goexit
-	// of fn. If it does in the middle of a panic, the panic's value is a *task.PanicError.
+	// Call calls fn, which may block its thread, on the task's own stack. k is the record of
+	// earlier calls of the same function. Call returns false, without having called fn, if the call
+	// has to be made elsewhere. d may come back on another worker, also in the middle of a panic or
+	// Goexit of fn. If it does in the middle of a panic, the panic's value is a *task.PanicError.
 	Call(d *Task, fn func(), k *CallKind) bool
 	// WakeThief wakes another worker, if that can help, because the task has exposed frames.
 	WakeThief()
@@ -41,9 +41,9 @@ type Scheduler interface {
 	// for tasks, because a worker waits for the handler.
 	Handles() bool
 	// Admit submits a task from outside and returns its descriptor and generation. It may wait for
-	// room in the queue: it parks the calling task, or blocks the calling goroutine. If waitCtx ends
-	// first, Admit returns the cause of waitCtx, which may be nil for none. After an error, nothing
-	// has been submitted and fn will not be called.
+	// room in the queue: it parks the calling task, or blocks the calling goroutine. If waitCtx
+	// ends first, Admit returns the cause of waitCtx, which may be nil for none. After an error,
+	// nothing has been submitted and fn will not be called.
 	Admit(waitCtx context.Context, fn any, x *Extra) (*Task, uint32, error)
 	// Block hands j to a goroutine that is not a task, at once or when one is free. The caller must
 	// be a task.

@@ -48,8 +48,8 @@ func (d *Task) Adopt(call *Task) {
 	}
 }
 
-// CancelStolen passes the cancellation of d on to its stolen calls (Stolen-C2), and queues the calls
-// that this wakes.
+// CancelStolen passes the cancellation of d on to its stolen calls (Stolen-C2), and queues the
+// calls that this wakes.
 func (d *Task) CancelStolen() {
 	x := d.Extra()
 	if x == nil {

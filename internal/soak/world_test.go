@@ -25,8 +25,8 @@ var errPlanted = errors.New("planted by the soak test")
 type world struct {
 	s *scheduler.Scheduler
 
-	// The goroutines that take part wait under ctx. endContext ends it after the scheduler was ended in
-	// the middle.
+	// The goroutines that take part wait under ctx. endContext ends it after the scheduler was
+	// ended in the middle.
 	ctx        context.Context
 	endContext context.CancelFunc
 	cut        atomic.Bool // the scheduler is being ended in the middle

@@ -33,8 +33,8 @@ type alarm struct {
 }
 
 // InitClock prepares q to go by clock, as Init does for real time. Timers fire on the goroutine in
-// which the clock rings; wake is called there with each task that is runnable then, and has to queue
-// it.
+// which the clock rings; wake is called there with each task that is runnable then, and has to
+// queue it.
 func (q *Queue) InitClock(clock Clock, wake func(d *rt.Task)) {
 	a := &alarm{clock: clock, start: clock.Now(), wake: wake}
 	q.alarm = a
@@ -80,8 +80,8 @@ func (a *alarm) setTo(f int64) {
 }
 
 // onAlarm fires what is due, and then sets the alarm for the next timer. Meanwhile the time that it
-// rings stays set, because a goroutine that turns the clock takes an alarm that is not set as a sign
-// that all has happened.
+// rings stays set, because a goroutine that turns the clock takes an alarm that is not set as a
+// sign that all has happened.
 func (q *Queue) onAlarm() {
 	a := q.alarm
 	a.firing.Lock()

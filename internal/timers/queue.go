@@ -9,9 +9,9 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// A Queue is the timer queue of one scheduler. It implements [rt.Timers]. Init or InitClock prepares
-// it. Its methods may be called by any goroutine and any task, and none of them parks the task. They
-// do not wait for the queue's lock either, unless they say so.
+// A Queue is the timer queue of one scheduler. It implements [rt.Timers]. Init or InitClock
+// prepares it. Its methods may be called by any goroutine and any task, and none of them parks the
+// task. They do not wait for the queue's lock either, unless they say so.
 type Queue struct {
 	first atomicx.Int64             // when the earliest is due; 0: there is none, or the queue has a clock
 	in    atomicx.Pointer[rt.Timer] // the stack of A1, the latest first
@@ -56,8 +56,8 @@ func (q *Queue) Time() time.Time {
 	return time.Now()
 }
 
-// First returns when the earliest timer is due, or 0 if no timer is queued or the queue has a clock.
-// That may be a disarmed timer. One load.
+// First returns when the earliest timer is due, or 0 if no timer is queued or the queue has a
+// clock. That may be a disarmed timer. One load.
 func (q *Queue) First() int64 { return q.first.Load() }
 
 // Due reports whether some timer is due at now. One load.
@@ -136,14 +136,14 @@ func (q *Queue) Disarm(t *rt.Timer) bool {
 	return true
 }
 
-// minSpent is how many disarmed timers are worth a sweep. From there on, sweeping when they are half
-// of all timers costs each of them a small constant.
+// minSpent is how many disarmed timers are worth a sweep. From there on, sweeping when they are
+// half of all timers costs each of them a small constant.
 const minSpent = 64
 
-// A Batch is room for the timers that are fired at once. Its length bounds how long the lock is held
-// and how many tasks a worker queues at once. Each worker has a Batch of its own on the heap: a
-// worker fires timers on the stacks of its tasks, and with a Batch on top a small stack would have
-// to grow.
+// A Batch is room for the timers that are fired at once. Its length bounds how long the lock is
+// held and how many tasks a worker queues at once. Each worker has a Batch of its own on the heap:
+// a worker fires timers on the stacks of its tasks, and with a Batch on top a small stack would
+// have to grow.
 type Batch [64]*rt.Timer
 
 // Expire fires all timers that are due at now, a batch at a time, and passes each task that is
@@ -322,8 +322,8 @@ func (q *Queue) behead() {
 	q.setAlarm()
 }
 
-// Trim drops the disarmed timers if there are more than a few, so that the garbage collector can free
-// what they refer to. sysmon calls it from time to time.
+// Trim drops the disarmed timers if there are more than a few, so that the garbage collector can
+// free what they refer to. sysmon calls it from time to time.
 func (q *Queue) Trim() {
 	if n := q.spent.Load(); n > 0 && n > q.size.Load()/16 && q.mu.TryLock() {
 		q.drain()

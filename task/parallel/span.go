@@ -267,8 +267,8 @@ func (l *loop) stops(c *task.Ctx, lo int) bool {
 	return false
 }
 
-// shouldSplit reports whether the task should split its range, because it has nothing left that thieves
-// could take.
+// shouldSplit reports whether the task should split its range, because it has nothing left that
+// thieves could take.
 func shouldSplit(c *task.Ctx) bool {
 	w := (*rt.Task)(c).Worker()
 	return w.Forks.PrivateLen() == 0 && w.Forks.Thief().Empty()

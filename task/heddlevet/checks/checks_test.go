@@ -15,7 +15,8 @@ import (
 	"github.com/heddle-go/heddle/task/heddlevet/checks"
 )
 
-// root is the folder of heddle's module. The packages that the analyzers are tried on are in that, so that they use heddle itself.
+// root is the folder of heddle's module. The packages that the analyzers are tried on are in that,
+// so that they use heddle itself.
 var root = filepath.Join("..", "..", "..")
 
 func TestAnalyzers(t *testing.T) {
