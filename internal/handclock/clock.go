@@ -70,7 +70,7 @@ func (c *Clock) first() (first *alarm) {
 	return first
 }
 
-// Advance turns the clock by d. On its way it stops at each time at which an alarm has to ring.
+// Advance turns the clock by d. On its way it stops at each time at which an alarm is due.
 // When Advance returns, everything that was due has been fired.
 func (c *Clock) Advance(d time.Duration) {
 	c.advancing.Lock()

@@ -8,16 +8,16 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// A Clock is what scheduler.Clock is, and says there what its methods have to do.
+// A Clock is a scheduler.Clock, whose comments say what the methods have to do.
 type Clock interface {
 	// Now returns the present time, which never goes back.
 	Now() time.Time
-	// Alarm returns the function that sets the time at which the clock has to call ring.
-	Alarm(ring func()) (set func(at time.Time))
+	// Alarm returns the function that sets the time at which the clock has to call fire.
+	Alarm(fire func()) (set func(at time.Time))
 }
 
-// An alarm connects the queue with its clock. A goroutine that changes first sets the alarm after
-// that, under mu, so the last one to set it sees the last change.
+// An alarm connects the queue with its clock. A goroutine that changes first then sets the alarm,
+// under mu. So the last goroutine to set it sees the last change.
 type alarm struct {
 	clock Clock
 	start time.Time
@@ -28,13 +28,13 @@ type alarm struct {
 
 	mu   sync.Mutex
 	at   int64 // the time that is set; 0: none
-	hold int64 // the time that is being rung, which stays set until its timers have fired; 0: none
+	hold int64 // the time whose timers are being fired, which stays set meanwhile; 0: none
 	set  func(at time.Time)
 }
 
 // InitClock prepares q to go by clock, as Init does for real time. Timers fire on the goroutine in
-// which the clock rings; wake is called there with each task that is runnable then, and has to
-// queue it.
+// which the clock calls fire. wake is called there with each task that has become runnable, and has
+// to queue it.
 func (q *Queue) InitClock(clock Clock, wake func(d *rt.Task)) {
 	a := &alarm{clock: clock, start: clock.Now(), wake: wake}
 	q.alarm = a
@@ -79,9 +79,9 @@ func (a *alarm) setTo(f int64) {
 	}
 }
 
-// onAlarm fires what is due, and then sets the alarm for the next timer. Meanwhile the time that it
-// rings stays set, because a goroutine that turns the clock takes an alarm that is not set as a
-// sign that all has happened.
+// onAlarm is the fire of scheduler.Clock: it fires the timers that are due, and then sets the alarm
+// for the next one. Meanwhile the time of the alarm stays set, because a goroutine that advances the
+// clock takes an alarm that is not set as a sign that all has happened.
 func (q *Queue) onAlarm() {
 	a := q.alarm
 	a.firing.Lock()
@@ -102,7 +102,7 @@ func (q *Queue) onAlarm() {
 	}
 	a.mu.Lock()
 	a.hold = 0
-	a.at = -1 // whatever was set has rung, or may have
+	a.at = -1 // the clock may have called fire for the time that was set
 	a.mu.Unlock()
 	q.setAlarm()
 }
