@@ -77,11 +77,11 @@ func versusBy(b *testing.B, leading string, mine side, baselines ...side) {
 			}
 			continue
 		}
-		by := leading
-		if by == "" {
-			by = name
+		column := leading
+		if column == "" {
+			column = name
 		}
-		report(b, name, sides, rounds, bestColumn(columns(rounds, by)))
+		report(b, name, sides, rounds, bestColumn(columns(rounds, column)))
 	}
 }
 

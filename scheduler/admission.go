@@ -9,24 +9,23 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// Admission: the ways of a submission from outside, past the limit if there is one, into the injector.
-// Package inject has the queue, the limit and the protocol of blocked submissions (B1 to B3, K1 to K3).
-// Here is what a submitter does whose submission finds no room, by the policy.
+// Admission: what a submitter does whose submission from outside finds no room, as the queue policy
+// says. Package inject has the queue, the limit and the protocol of blocked submissions (B1 to B3,
+// K1 to K3).
 
 // overflows counts the submissions that found no room.
 type overflows struct {
 	rejected, dropped, delayed, abandoned, closed atomic.Uint64 // see Stats
 }
 
-// overflow is request for a submission that has been counted and finds no room.
-func (s *Scheduler) overflow(by context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
+// overflow is request for a submission that has been counted and has found no room.
+func (s *Scheduler) overflow(waitCtx context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
 	if s.dir != nil {
 		return s.overflowDirected(fn, x)
 	}
 	c, inside := s.submitter()
 	if inside {
-		d, gen := s.prepare(fn, x)
-		s.inj.Count(1)
+		d, gen := s.newTask(fn, x)
 		s.mark(d)
 		s.inj.Push(d) // (P1)
 		s.wakeOne()   // (P2, P3)
@@ -41,16 +40,16 @@ func (s *Scheduler) overflow(by context.Context, fn any, x *rt.Extra) (*rt.Task,
 		s.inj.Overfill()
 		s.over.delayed.Add(1)
 		d, gen := s.admit(fn, x)
-		s.awaitEnd(by, c, handleOf(d, gen), x)
+		s.awaitEnd(waitCtx, c, handleOf(d, gen), x)
 		return d, gen, nil
 	default:
-		return s.awaitRoom(by, c, fn, x)
+		return s.awaitRoom(waitCtx, c, fn, x)
 	}
 }
 
 // submitter finds the caller of a submission. If inside is true, it is a task of s, or one of its
-// handlers, and must not wait. Otherwise c is the task of another scheduler that submits, or nil for a
-// goroutine.
+// handlers, and must not wait. Otherwise c is the task of another scheduler that submits, or nil
+// for a goroutine.
 func (s *Scheduler) submitter() (c *task.Ctx, inside bool) {
 	c, ok := task.Current()
 	if ok {
@@ -86,7 +85,8 @@ func (s *Scheduler) displace(fn any, x *rt.Extra) (*rt.Task, uint32, error) {
 	return d, gen, nil
 }
 
-// endUnrun ends a cancelled task that is in no queue and has not started. The caller is not on a worker.
+// endUnrun ends a cancelled task that is in no queue and has not started. The caller is on no
+// worker.
 func (s *Scheduler) endUnrun(d *rt.Task) {
 	gen := d.Gen()
 	waiters, _ := d.Finish(rt.Skipped) // cancelled, so the descriptor is not used again
@@ -98,10 +98,11 @@ func (s *Scheduler) endUnrun(d *rt.Task) {
 	rt.WakeAll(waiters, nil)
 }
 
-// awaitEnd makes a submitter wait until its task has ended (CallerRuns). The task is accepted by now, and has x. So a method of a user's
-// context that panics ends the wait as the context's end would, and the panic is dropped.
-func (s *Scheduler) awaitEnd(by context.Context, c *task.Ctx, t task.Task, x *rt.Extra) {
-	if by == nil && (x == nil || x.Parents == nil) {
+// awaitEnd makes a submitter wait until its task has ended (CallerRuns). The task is accepted by
+// now, and x is its extension. So if a method of a user's context panics, the wait ends as if the
+// context had ended, and the panic is dropped.
+func (s *Scheduler) awaitEnd(waitCtx context.Context, c *task.Ctx, t task.Task, x *rt.Extra) {
+	if waitCtx == nil && (x == nil || x.Parents == nil) {
 		if c != nil {
 			_ = t.WaitContext(c)
 		} else {
@@ -110,20 +111,20 @@ func (s *Scheduler) awaitEnd(by context.Context, c *task.Ctx, t task.Task, x *rt
 		return
 	}
 	defer func() { _ = recover() }()
-	if by != nil {
-		_ = t.WaitContext(by)
+	if waitCtx != nil {
+		_ = t.WaitContext(waitCtx)
 		return
 	}
-	by = x.Parents.Context
-	if _ = t.WaitContext(by); by.Err() != nil {
-		t.CancelCause(context.Cause(by)) // as it is bound to be in a moment: it is under by
+	waitCtx = x.Parents.Context
+	if _ = t.WaitContext(waitCtx); waitCtx.Err() != nil {
+		t.CancelCause(context.Cause(waitCtx)) // happens soon anyway: the task is under waitCtx
 	}
 }
 
 // awaitRoom is overflow for Block. c is the task that waits, if the submitter is one.
-func (s *Scheduler) awaitRoom(by context.Context, c *task.Ctx, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
-	if by != nil {
-		if cause := s.causeOrExit(by); cause != nil {
+func (s *Scheduler) awaitRoom(waitCtx context.Context, c *task.Ctx, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
+	if waitCtx != nil {
+		if cause := s.causeOrExit(waitCtx); cause != nil {
 			s.over.abandoned.Add(1)
 			s.exit()
 			s.observeRefusal(cause)
@@ -133,7 +134,7 @@ func (s *Scheduler) awaitRoom(by context.Context, c *task.Ctx, fn any, x *rt.Ext
 	d, gen := s.prepare(fn, x)
 	s.mark(d) // so a measured wait in the queue includes that for room
 	b := s.inj.NewBlocked(d)
-	until := by
+	until := waitCtx
 	if until == nil {
 		until = context.Background()
 		if c != nil {
@@ -143,10 +144,10 @@ func (s *Scheduler) awaitRoom(by context.Context, c *task.Ctx, fn any, x *rt.Ext
 	b.Prepare(until, (*rt.Task)(c))
 
 	if x != nil {
-		// Whatever cancels the task ends the wait: either Abandon finds the submission in the list, or
-		// B2 below sees the cancellation before it enters the list. It is set up here because a task
-		// that is queued is not the submitter's any more. It is not context.AfterFunc, which may come
-		// before the cancellation.
+		// Each cancellation of the task ends the wait: either Abandon finds the submission in the
+		// list, or B2 below sees the cancellation before it enters the list. AfterDone is set up
+		// now, because a queued task no longer belongs to the submitter. It is not
+		// context.AfterFunc, which may come before the cancellation.
 		if stop, ok := d.AfterDone(b.Abandon); ok {
 			defer stop()
 		}
@@ -166,31 +167,31 @@ func (s *Scheduler) awaitRoom(by context.Context, c *task.Ctx, fn any, x *rt.Ext
 	switch {
 	case b.Let():
 		return d, gen, nil
-	case err != nil && by == nil: // it was the Ctx of a submitting task, which is a parent too
+	case err != nil && waitCtx == nil: // the Ctx of the submitting task has ended
 		handleOf(d, gen).CancelCause(err)
 		err = nil
 	}
 	return s.giveUp(b, gen, err)
 }
 
-// causeOrExit returns the cause of by, or nil if it has not ended, for a submission that has been counted. If by
-// panics, it takes the count back.
-func (s *Scheduler) causeOrExit(by context.Context) (cause error) {
+// causeOrExit returns the cause of waitCtx, or nil if waitCtx has not ended, for a submission that
+// has been counted. If waitCtx panics, causeOrExit takes the count back.
+func (s *Scheduler) causeOrExit(waitCtx context.Context) (cause error) {
 	known := false
 	defer func() {
 		if !known {
 			s.exit()
 		}
 	}()
-	if by.Err() != nil {
-		cause = context.Cause(by)
+	if waitCtx.Err() != nil {
+		cause = context.Cause(waitCtx)
 	}
 	known = true
 	return cause
 }
 
-// waitIn waits until b is taken out of the list, or the context of its submitter ends. If a method of that panics, the
-// submission ends unless a worker has queued it.
+// waitIn waits until b is taken out of the list, or the context of its submitter ends. If a method
+// of that context panics, the submission ends, unless a worker has queued it.
 func (s *Scheduler) waitIn(b *inject.Blocked, gen uint32) error {
 	waited := false
 	defer func() {
@@ -199,7 +200,7 @@ func (s *Scheduler) waitIn(b *inject.Blocked, gen uint32) error {
 		case b.Retract():
 			_, _, _ = s.giveUp(b, gen, context.Canceled)
 		default:
-			b.WaitWoken() // it has been taken out: a wake-up comes
+			b.WaitWoken() // b has been taken out of the list, so a wake-up comes
 			if !b.Let() {
 				_, _, _ = s.giveUp(b, gen, nil)
 			}
@@ -210,12 +211,12 @@ func (s *Scheduler) waitIn(b *inject.Blocked, gen uint32) error {
 	return err
 }
 
-// giveUp ends a submission that has not been queued: for the error err, which is the submitter's and which it returns;
-// or since the task is cancelled; or since the scheduler is not open any more.
+// giveUp ends a submission that has not been queued. If err is not nil, the submitter gives up and
+// giveUp returns err. Otherwise the task is cancelled, or the scheduler is no longer open.
 func (s *Scheduler) giveUp(b *inject.Blocked, gen uint32, err error) (*rt.Task, uint32, error) {
 	d := b.Task()
 	if err != nil {
-		d.SetFn(nil) // whom the task would have belonged to learns it from the error
+		d.SetFn(nil) // not Skip: the submitter learns of the end from the error
 	}
 	d.Cancel(gen, rt.Closed) // unless it is cancelled already
 	if err != nil || d.Cause(nil, task.ErrClosed) != task.ErrClosed {

@@ -9,7 +9,7 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A service that is asked for too much says so at once, instead of letting everybody wait.
+// A service that gets too many requests refuses some at once, instead of making all of them wait.
 func ExampleWithQueueLimit() {
 	sched, err := scheduler.New(scheduler.WithWorkers(1), scheduler.WithQueueLimit(1, scheduler.Reject))
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// An admissionBench is a scheduler with a limit, whose submitters are goroutines and block (Block), and whose worker only takes
-// tasks from the injector: a task ends when it is taken.
+// An admissionBench is a scheduler with a limit and the policy Block, whose submitters are
+// goroutines. Its worker only takes tasks from the injector, and each task ends when it is taken.
 type admissionBench struct {
 	*Scheduler
 	subs  []*submission
@@ -28,8 +28,8 @@ type submission struct {
 
 // submit makes one submission and notes what became of it.
 func (t *admissionBench) submit(s *submission) {
-	var by context.Context // none: see submitter
-	d, gen, err := t.request(by, func(*task.Ctx) { s.ran++ }, nil)
+	var waitCtx context.Context // none: see submitter
+	d, gen, err := t.request(waitCtx, func(*task.Ctx) { s.ran++ }, nil)
 	s.refused = err != nil || !d.Status().Live(gen) // the worker ends no task
 	s.returned = true
 }
@@ -121,15 +121,16 @@ func TestModelBlock(t *testing.T) {
 	}
 }
 
-// A task is submitted while Shutdown begins and the only worker sleeps. Either it is accepted, and then the scheduler is not quiet
-// before it has run; or it is refused, and then whichever of the two acts last finds the scheduler quiet.
+// A task is submitted while Shutdown begins and the only worker sleeps. Either the task is
+// accepted, and the scheduler is not quiet before it has run. Or it is refused, and the party that
+// acts last finds the scheduler quiet.
 func TestModelEnter(t *testing.T) {
 	explore.Run(t, explore.Config{Preemptions: 3}, func(m *explore.Model) {
 		s := newBare(1)
 		s.workers()[0].announce()
 		var err error
-		var by context.Context // none
-		m.Thread("submits", func() { _, _, err = s.request(by, func(*task.Ctx) {}, nil) })
+		var waitCtx context.Context // none
+		m.Thread("submits", func() { _, _, err = s.request(waitCtx, func(*task.Ctx) {}, nil) })
 		m.Thread("shuts down", s.drain)
 		m.Check(func() error {
 			quiet := false

@@ -17,8 +17,9 @@ import (
 	"github.com/heddle-go/heddle/task/tsync"
 )
 
-// sysmon hands out queues, next slots and forked calls from behind hogs, while the number of workers changes, pauses come and go,
-// tasks are cancelled, and in the end Shutdown or Close comes: nothing is lost, everything ends, the counts balance.
+// sysmon moves queues, next slots and forked calls from behind hogs, while the number of workers
+// changes, pauses begin and end, tasks are cancelled, and at last Shutdown or Close comes. No task
+// is lost, everything ends, and the counts balance.
 func TestHandingOutMeetsResizePauseAndClose(t *testing.T) {
 	rounds := 8
 	if testing.Short() {
@@ -57,7 +58,7 @@ func TestHandingOutMeetsResizePauseAndClose(t *testing.T) {
 				}
 			}
 			if closes {
-				// Only Close ends these, wherever their calls are by then.
+				// Only Close ends these tasks, wherever their calls are then.
 				for range 4 {
 					s.Go(func(c *task.Ctx) {
 						forever := func(c *task.Ctx) {

@@ -30,7 +30,8 @@ func init() {
 	}
 }
 
-// Without a handler, the panic of a blocking call ends the process, even if its task does not wait any more.
+// Without a handler, the panic of a blocking call ends the process, even if its task no longer
+// waits for it.
 func TestBlockingStrayPanicCrashes(t *testing.T) {
 	code, stderr := child(t, "stray-panic")
 	require.Equal(t, 2, code)

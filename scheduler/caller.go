@@ -10,7 +10,7 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// A place is what code runs as.
+// A place says as what the calling code runs.
 type place int
 
 const (
@@ -20,12 +20,14 @@ const (
 	inCall // the function of a blocking call
 )
 
-// onTask reports whether some scheduler cannot end before the caller goes on, as far as its stack tells: it runs on a task, in a
-// handler, or in the function of a blocking call.
+// onTask reports whether some scheduler cannot end before the caller goes on, as far as the
+// caller's stack tells: the caller runs as a task, in a handler, or in the function of a blocking
+// call.
 func onTask() bool { return caller() != elsewhere }
 
-// caller returns what the caller runs as: by its fiber, or if it is on none, by the last of entryPoints that its stack passes
-// through. That takes a fraction of a microsecond on a stack of usual depth.
+// caller returns as what the caller runs. It looks at the caller's fiber, or, if the caller runs on
+// none, for the last of entryPoints on its stack. That takes a fraction of a microsecond on a stack
+// of usual depth.
 func caller() place {
 	if fiber.Current() != nil {
 		if currentWorker() == nil {
@@ -49,7 +51,7 @@ func caller() place {
 	}
 }
 
-// currentWorker returns the worker that the caller runs on, as a task or between two, or nil.
+// currentWorker returns the worker that the caller runs on, as a task or between two tasks, or nil.
 func currentWorker() *worker {
 	f := fiber.Current()
 	if f == nil {
@@ -64,13 +66,14 @@ func currentWorker() *worker {
 	return nil // in the function of a call on the spot
 }
 
-// entryPoints are the functions through which the stack of each handler, and of each function that a blocker calls, passes.
+// entryPoints are the functions that lie on the stack of each handler, and of each function that a
+// blocker calls.
 var entryPoints = [...]struct {
 	code
 	place
 }{{codeOf(handle), inHandler}, {codeOf(offload.RunJob), inCall}}
 
-// A code is where a function's instructions lie.
+// A code is the range of addresses of a function's instructions.
 type code struct{ from, to uintptr }
 
 func codeOf(f any) (c code) {
@@ -82,12 +85,13 @@ func codeOf(f any) (c code) {
 	}
 }
 
-// handles reports whether the caller is a handler of this scheduler, for which a worker, sysmon or a blocker waits. While there
-// is none the answer is cheap; walking the stack takes microseconds when the tables it needs are not in the caches.
+// handles reports whether the caller is a handler of this scheduler, for which a worker, sysmon or
+// a blocker waits. While there is no handler the answer is cheap. Walking the stack takes
+// microseconds if the tables that it needs are not in the caches.
 func (s *Scheduler) handles() bool { return s.handlers.Load() != 0 && caller() == inHandler }
 
-// inHandler calls a user's handler on a goroutine of its own, where it may panic, which ends
-// the process, and call Goexit, which would end a fiber.
+// inHandler calls a user's handler on a goroutine of its own. There it may panic, which ends the
+// process, and may call Goexit, which would end a fiber.
 func (s *Scheduler) inHandler(f func()) {
 	s.handlers.Add(1)
 	defer s.handlers.Add(-1)

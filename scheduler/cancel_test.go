@@ -174,12 +174,12 @@ func TestGoContext(t *testing.T) {
 	require.NoError(t, x.Err())
 }
 
-// Contexts derived from a task's end with the task, and when it is cancelled; so does the channel of
+// The contexts derived from a task end when the task ends or is cancelled. So does the channel of
 // Done.
 func TestDerivedContexts(t *testing.T) {
 	s := open(t, 2)
 	ctxs := make(chan context.Context, 2)
-	var stops []func() // called last: the contexts are to end without
+	var stops []func() // called last, because the contexts must end without them
 	defer func() {
 		for _, stop := range stops {
 			stop()
@@ -218,7 +218,7 @@ func TestDerivedContexts(t *testing.T) {
 	require.Equal(t, why, x.Wait())
 }
 
-// The channel of Done is closed even if somebody asks for it just as the task ends.
+// The channel of Done is closed even if a goroutine asks for it just as the task ends.
 func TestDoneBesideTheEnd(t *testing.T) {
 	s := open(t, 1)
 	for range scale(20_000) {
@@ -333,7 +333,8 @@ func TestJoin(t *testing.T) {
 	log.require(t)
 }
 
-// Wait parks a task, on its only worker, and nothing but the end of what it waits for ends it; WaitContext also ends with its context.
+// Wait parks a task on its only worker, and only the end of the awaited task ends the wait.
+// WaitContext also ends with its context.
 func TestWaitOnATask(t *testing.T) {
 	s := open(t, 1)
 	why := errors.New("why")
@@ -422,4 +423,19 @@ func TestWaitContext(t *testing.T) {
 	x.Ready()
 	require.NoError(t, x.WaitContext(context.Background()))
 	require.NoError(t, x.WaitContext(ctx), "an end beats a context")
+}
+
+// The first cancellation decides the cause; a later one does not change what the task and others
+// have already seen.
+func TestFirstCauseStays(t *testing.T) {
+	s := open(t, 1)
+	x := s.Go(func(c *task.Ctx) { c.Park() })
+	x.Cancel()
+	x.CancelCause(errors.New("too late"))
+	require.ErrorIs(t, x.Wait(), context.Canceled)
+	y := s.Go(func(c *task.Ctx) {
+		c.Task().Cancel()
+		c.Task().CancelCause(errors.New("too late"))
+	})
+	require.ErrorIs(t, y.Wait(), context.Canceled)
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A goroutine that has the Ctx of a task which runs is not that task: what it starts and wakes comes into the queue for what comes from
-// outside. Nor is the function of a call on the spot the task.
+// A goroutine that has the Ctx of a running task is not that task: tasks that it starts and wakes
+// go to the injector. The function of a call on the spot is not the task either.
 func TestOthersAreNotTheTask(t *testing.T) {
 	s, err := New(WithWorkers(1), WithStallAfter(0), WithQuantum(MaxQuantum)) // no yield is asked
 	require.NoError(t, err)

@@ -17,8 +17,8 @@ import (
 	"github.com/heddle-go/heddle/task/tsync"
 )
 
-// An asked is one operation with a Ctx that may be another task's. Nothing of it lasts for ever: what it waits for comes about by
-// a goroutine. A panic is one with a sentence of heddle's.
+// An asked is one operation with a Ctx that may be another task's. It does not wait for ever,
+// because a goroutine brings its event about. If it panics, the value is one of heddle's sentences.
 type asked struct {
 	name string
 	f    func(c *task.Ctx)
@@ -250,8 +250,9 @@ func said(what string, bad *atomic.Pointer[string], f func()) {
 	f()
 }
 
-// Each operation, by a task, a goroutine, a function of Blocking and others, with the Ctx of a task that waits, runs or has ended,
-// of the same and of another scheduler: it comes to an end, and the schedulers work afterwards.
+// Each operation ends, and the schedulers work afterwards. It is called by a task, a goroutine, a
+// function of Blocking and others, with the Ctx of a task that waits, runs or has ended, of the
+// same and of another scheduler.
 func TestCapturedContexts(t *testing.T) {
 	counts := []int{1, 2, 4}
 	if testing.Short() {
@@ -333,7 +334,8 @@ func TestCapturedContexts(t *testing.T) {
 	})
 }
 
-// What must not wait for its own task says so inside a sequence of task.Pull, too, which has a stack of its own.
+// Operations that must not wait for their own task are refused inside a sequence of task.Pull, too,
+// which has a stack of its own.
 func TestShutdownInPull(t *testing.T) {
 	s := open(t, 1)
 	finish(t, "the task", func() {

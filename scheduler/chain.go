@@ -2,35 +2,37 @@ package scheduler
 
 import "github.com/heddle-go/heddle/internal/rt"
 
-// The newest child goes first, as in the Go runtime: Spawn puts it into the next slot, and what was
-// there into the queue. First-in-first-out a tree of tasks would be visited level by level, and a
-// task that waits for its children needs a stack: there would be as many stacks as the tree is
-// wide. Newest first there are about as many as it is deep.
+// The newest child goes first, as in the Go runtime. Spawn puts it into the next slot, and moves
+// the task that was there to the queue. First-in-first-out, a tree of tasks would be visited level
+// by level. A task that waits for its children needs a stack, so there would be as many stacks as
+// the tree is wide. With the newest first, there are about as many as it is deep.
 //
-// A task that waits for one that has not begun has it run next, wherever that is queued (claim),
-// and runs next itself when that has ended (worker.handOn). So the wait costs two switches and no
-// search, and a parent whose children are still queued visits them in the order in which it waits
-// for them.
+// If a task waits for one that has not begun, the worker runs that one next, wherever it is queued
+// (claim), and the waiter right after it (worker.handOn). So the wait costs two switches and no
+// search. A parent whose children are still queued visits them in the order in which it waits for
+// them.
 //
-// Rejected: to call the child on the stack of the task that waits, as Rayon's join does. It saves
-// the two switches. But when the child suspends, the waiter's frames are below its own, so the
-// waiter could not go on before the child has ended: a wait that is cancelled would not return, and
-// if the child then waits for something that the waiter does after that, neither ever goes on
-// (TestJoinOfARunningChildIsCancelled).
+// Rejected: calling the child on the stack of the task that waits, as Rayon's join does. It saves
+// the two switches. But if the child suspends, the waiter's frames lie below the child's, so the
+// waiter could not go on before the child has ended. A wait that is cancelled would not return. And
+// if the child then waits for something that the waiter does after the wait, neither would ever go
+// on (TestJoinOfARunningChildIsCancelled).
 //
-// A chain is a number of dispatches in a row that go before the worker's queue because they belong
-// to the task that ran before. Three rules bound it:
+// A chain is a number of dispatches in a row that come before the worker's queue because they
+// belong to the task that ran before. Three rules bound it:
 //
-//	time    A chain ends when it has lasted for a quantum. The clock is read at every chainLook-th dispatch only, so up to
-//	        2*chainLook dispatches come on top of the quantum.
-//	number  A chain has at most maxChain children and claims, and up to maxNextRun woken tasks after each, so that the turn of a
-//	        task in the queue comes after a bounded number of dispatches. If a task of a chain is preempted, the chain ends.
-//	looks   The dispatches of a chain are looks for work. So at every fairTick-th the timers, the injector and the oldest
-//	        forked call have their turn (worker.fair), and high and low tasks have theirs.
+//	time    A chain ends when it has lasted for a quantum. The worker reads the clock at every
+//	        chainLook-th dispatch, so up to 2*chainLook dispatches come on top of the quantum.
+//	number  A chain has at most maxChain children and claims, and up to maxNextRun woken tasks
+//	        after each. So a task in the queue waits for a bounded number of dispatches. If a task
+//	        of a chain is preempted, the chain ends.
+//	looks   Each dispatch of a chain is a look for work. So at every fairTick-th, the timers, the
+//	        injector and the oldest forked call have their turn (worker.fair), and high and low
+//	        tasks have theirs.
 //
-// When a chain has ended, the oldest task of the queue has a turn, and a new chain may begin. So of
-// n tasks in the queue, the last has its turn when n chains have ended. The Go runtime bounds its
-// chains likewise: a goroutine that is started inherits the time slice of the one that starts it.
+// When a chain has ended, the oldest task of the queue has a turn, and a new chain may begin. So
+// the last of n tasks in the queue has its turn when n chains have ended. The Go runtime bounds its
+// chains likewise: a new goroutine inherits the time slice of the goroutine that starts it.
 type chain struct {
 	n     int   // dispatches so far
 	since int64 // when the clock was first read; set if n is at least chainLook
@@ -38,12 +40,12 @@ type chain struct {
 
 const (
 	// chainLook is how many dispatches of a chain pass between two readings of the clock. A reading
-	// takes 25 to 40 ns, so a dispatch pays 2 ns for it. Children that run for long can add as many
-	// dispatches to the quantum, so it should be small.
+	// takes 25 to 40 ns, so it adds 2 ns to a dispatch. It should be small, because children that
+	// run for long may add that many dispatches to the quantum.
 	chainLook = 16
-	// maxChain is some milliseconds of the shortest tasks. Each end of a chain leaves a branch of a
-	// tree behind half visited, with a stack for each level, so it should be large: with 256,
-	// fib(25) with a task a call needs twice the memory.
+	// maxChain is some milliseconds of the shortest tasks. It should be large, because each end of
+	// a chain leaves a branch of a tree half visited, with a stack for each level. With 256,
+	// fib(25) with a task for each call needs twice the memory.
 	maxChain = 1 << 14
 )
 
@@ -61,12 +63,12 @@ func (w *worker) mayChain() bool {
 	if now-c.since < int64(w.s.quantum.Load()) && c.n < maxChain {
 		return true
 	}
-	c.n-- // the next question reads the clock as well, until endChain
+	c.n-- // so that each call reads the clock until endChain
 	return false
 }
 
-// mayHandOn reports whether the chain may have another dispatch without a look for work, and counts
-// it as one.
+// mayHandOn reports whether the chain may have another dispatch without a look for work. If so, it
+// counts the dispatch as a look.
 func (w *worker) mayHandOn() bool {
 	if w.s.home.ReadyGoroutines.Load() != 0 || w.s.inj.AnyRanked() {
 		return false
@@ -94,12 +96,12 @@ func (w *worker) mayPassStop() bool {
 	return true
 }
 
-// endChain is called when the queue has had its turn.
+// endChain ends the chain, because the queue has had its turn.
 func (w *worker) endChain() { w.chain.n, w.nextRun = 0, 0 }
 
-// cutChain is called when the present task is preempted, so that a quantum has passed. If the task
-// belongs to a chain, that ends at the next dispatch. If it is from the queue, a chain begins:
-// otherwise the newest child would never come to run beside a queue full of hogs.
+// cutChain is called when the running task is preempted, so that a quantum has passed. If the task
+// belongs to a chain, the chain ends at the next dispatch. If the task came from the queue, a chain
+// begins. Otherwise the newest child would never run beside a queue full of hogs.
 func (w *worker) cutChain() {
 	if w.chain.n > 0 {
 		w.chain = chain{n: 2*chainLook - 1, since: -int64(MaxQuantum)}
@@ -107,8 +109,8 @@ func (w *worker) cutChain() {
 }
 
 // mayRunNext reports whether the task in the next slot may run before the queue, and counts the
-// dispatch. What a task has woken before it ended, its parent for instance, belongs to the chain as
-// its child would.
+// dispatch. A task that the last one has woken before it ended, such as its parent, belongs to the
+// chain as a child does.
 func (w *worker) mayRunNext() bool {
 	if w.next.child() || w.Current.Load() == nil { // the task before has ended
 		return w.mayChain()
@@ -117,23 +119,23 @@ func (w *worker) mayRunNext() bool {
 	return w.nextRun <= maxNextRun
 }
 
-// A wish is life gen of the task whose end the present task is about to wait for, if there is one
-// and it has not begun.
+// A wish is the task whose end the running task is about to wait for, in its life gen, if that task
+// has not begun. Otherwise t is nil.
 type wish struct {
 	t   *rt.Task
 	gen uint32
 }
 
-// wishFor has the next look for work claim life gen of t, if that has not begun and is the
-// scheduler's.
+// wishFor makes the next look for work claim t, if life gen of t has not begun and t belongs to
+// this scheduler.
 func (w *worker) wishFor(t *rt.Task, gen uint32) {
 	if t.Shared() == &w.s.home && t.Status().Fresh(gen) {
 		w.wish = wish{t, gen}
 	}
 }
 
-// claim takes the task of the wish out of its queue and returns it, if it has not begun and the
-// chain may have it.
+// claim takes the wished task out of its queue and returns it, if it has not begun and the chain
+// may have another dispatch.
 func (w *worker) claim() *rt.Task {
 	t, gen := w.wish.t, w.wish.gen
 	w.wish.t = nil
@@ -156,15 +158,16 @@ func (w *worker) claim() *rt.Task {
 	return t
 }
 
-// minStale is how many stale entries are not worth a walk through the queue.
+// minStale is the least number of stale entries for which dropStale walks through the queue.
 const minStale = 32
 
 // dropStale drops the stale entries of the queue, which otherwise keep their descriptors from other
-// tasks until their turns come. It passes all entries from the front to the back, so their order
-// stays. Since at least half of them are stale, a claim pays for two entries.
+// tasks until their turns come. It takes each entry from the front and pushes the valid ones at the
+// back, so their order stays. At least half of the entries are stale, so each claim pays for two.
 //
-// While an entry is in neither place, all others are in the queue, so a worker that looks before it
-// sleeps misses it only if it is the last one. Then (P2) follows.
+// While dropStale holds an entry, all others are in the queue. So a worker that looks before it
+// sleeps misses the entry only if it is the last one, and dropStale then wakes that worker
+// (Sleep-P2).
 func (w *worker) dropStale() {
 	w.stale = 0
 	for range w.runq.Len() {
@@ -180,9 +183,9 @@ func (w *worker) dropStale() {
 	w.s.wakeOne() // (P2, P3)
 }
 
-// takeNext takes the task in the next slot. The entry of a task that was woken is not the stale
-// one, and so not the one to drop if there is another in a queue: that would have its turn too
-// late.
+// takeNext takes the task in the next slot, or returns nil. If the task was woken, its entry is not
+// stale, even if the status word says that the task has a stale entry: the stale one is in a queue.
+// If takeNext dropped this one, the task would run only when the stale entry had its turn.
 func (w *worker) takeNext() *rt.Task {
 	child := w.next.fresh.Load() == newChild
 	d := w.next.take()
@@ -192,7 +195,7 @@ func (w *worker) takeNext() *rt.Task {
 	return d
 }
 
-// pop takes the oldest task of the worker's queue.
+// pop takes the oldest task of the worker's queue, or returns nil.
 func (w *worker) pop() *rt.Task {
 	for {
 		d := w.runq.Pop()
@@ -207,8 +210,8 @@ func (w *worker) pop() *rt.Task {
 	}
 }
 
-// valid returns d, an entry that the caller has taken from a queue, if the caller now has the task,
-// and nil if the entry was stale. d may be nil.
+// valid returns d if the caller, which has taken the entry d from a queue, now has the task. It
+// returns nil if the entry was stale, or if d is nil.
 func (w *worker) valid(d *rt.Task) *rt.Task {
 	if d == nil || d.Status().Begun() || d.TakenFresh() {
 		return d

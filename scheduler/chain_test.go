@@ -27,8 +27,7 @@ func TestNewestChildFirst(t *testing.T) {
 	require.IsIncreasing(t, got[1:])
 }
 
-// A line of tasks, each of which starts two, goes down before it goes along: the newest child's newest child comes before the
-// elder siblings.
+// Each task of a line starts two. The newest child's newest child runs before the elder siblings.
 func TestNewestChildGoesDeep(t *testing.T) {
 	s := open(t, 1, calmly...)
 	const depth = scheduler.ChainLook / 2 // the clock is not looked at
@@ -55,8 +54,8 @@ func TestNewestChildGoesDeep(t *testing.T) {
 	require.Equal(t, want, got)
 }
 
-// A task whose child starts a child, and so on without an end, starves no queue: the chain ends after a number of dispatches,
-// and before that when the quantum is over.
+// A task whose child starts a child, and so on without end, starves no queue: the chain ends after
+// a number of dispatches, or earlier if its quantum is over.
 func TestChainStarvesNobody(t *testing.T) {
 	for _, x := range []struct {
 		quantum time.Duration
@@ -91,7 +90,7 @@ func TestChainStarvesNobody(t *testing.T) {
 	}
 }
 
-// A submitted task has its turn beside a chain when a bounded number of links have run, as beside a queue.
+// A submitted task has its turn beside a chain after a bounded number of links, as beside a queue.
 func TestInjectorBesideAChain(t *testing.T) {
 	s := open(t, 1, scheduler.WithStallAfter(0))
 	const bound = 4 * 61

@@ -23,7 +23,8 @@ import (
 // slow the machine is.
 var calmly = []scheduler.Option{scheduler.WithQuantum(scheduler.MaxQuantum), scheduler.WithStallAfter(0)}
 
-// A task that joins one that has not begun has it run next, before all that is queued, and goes on when that has ended.
+// If a task joins one that has not begun, that one runs next, before all queued tasks, and the
+// joiner goes on when it has ended.
 func TestWaitRunsTheTaskNext(t *testing.T) {
 	for name, under := range waits {
 		t.Run(name, func(t *testing.T) {
@@ -170,8 +171,8 @@ func TestGroupWaitIsCancelled(t *testing.T) {
 	}
 }
 
-// A child that its waiter had run is a task like others: it parks, and when the waiter is cancelled, that goes on at once
-// and can do what the child waits for.
+// A child that ran because its parent waits for it is a task like others: it parks. If the parent
+// is cancelled, the parent goes on at once and can do what the child waits for.
 func TestJoinOfARunningChildIsCancelled(t *testing.T) {
 	for _, n := range []int{1, 2, 4} {
 		s := open(t, n)
@@ -223,7 +224,8 @@ func TestJoinSeesTheChildsEnd(t *testing.T) {
 	require.NoError(t, root.Err())
 }
 
-// A task of another scheduler that waits for a task which has not begun does not have it run on its own worker.
+// If a task waits for a task of another scheduler that has not begun, its own worker does not run
+// that task.
 func TestJoinAcrossSchedulersParks(t *testing.T) {
 	a, b := open(t, 1), open(t, 1)
 	var hogs, sawHog atomic.Bool
@@ -268,8 +270,8 @@ func TestJoinsStarveNobody(t *testing.T) {
 	require.LessOrEqual(t, most, bound)
 }
 
-// Trees of tasks that wait for their children in all orders, twice, after yields and parks, run each task once, whatever
-// happens to the scheduler meanwhile.
+// Trees of tasks that wait for their children in all orders, twice, after yields and parks, run
+// each task once, while the scheduler is paused, resized and used otherwise.
 func TestTreesOfJoins(t *testing.T) {
 	for _, workers := range []int{1, 2, 4, 8, 64} {
 		for _, what := range []string{"nothing", "Resize", "Pause", "cancel", "Close"} {
@@ -356,7 +358,8 @@ func treesOfJoins(t *testing.T, workers int, what string) {
 	}
 }
 
-// A stolen call ends by the Goexit with which its fiber is retired, and hands on the task that joins it.
+// A stolen call ends by the Goexit with which its fiber is retired, and hands on the task that
+// joins it.
 func TestHandedOnByTheLastGoexit(t *testing.T) {
 	for before := 55; before <= 70; before++ {
 		s := open(t, 1)
@@ -389,7 +392,7 @@ func TestHandedOnByTheLastGoexit(t *testing.T) {
 	}
 }
 
-// A task that starts its successor and ends, for ever, keeps the worker, but submissions come at their turns.
+// Tasks each of which starts the next and ends keep the worker, but submissions have their turns.
 func TestFairnessToSubmissionsBesideAChain(t *testing.T) {
 	const submissions, fair = 100, 61
 	s := open(t, 1, scheduler.WithStallAfter(0), scheduler.WithQuantum(scheduler.MaxQuantum))
@@ -440,7 +443,8 @@ func TestPreemptionEndsTheChain(t *testing.T) {
 	require.LessOrEqual(t, links, 4*older)
 }
 
-// Tasks of the queue that use up their quanta do not keep the newest child from running, when the chain that it belongs to has ended.
+// Queued tasks that use up their quanta do not keep the newest child from running after its chain
+// has ended.
 func TestPreemptionsLeaveTheChildItsTurn(t *testing.T) {
 	s := open(t, 1, scheduler.WithStallAfter(0), scheduler.WithQuantum(scheduler.MinQuantum))
 	var ran bool

@@ -5,23 +5,28 @@ import (
 	"time"
 )
 
-// A Clock is the time that a scheduler's timers go by: Sleep, what package tsync has of timers, deadlines, GoAfter and
-// GoEvery. Quanta and stalls are real time whatever the clock. With [WithClock] it can be one that is turned by
-// hand.
+// A Clock tells a scheduler's timers the time: those of Sleep, deadlines, GoAfter, GoEvery, and of
+// the timers and tickers of package tsync. Quanta and stalls are in real time whatever the clock.
+// With [WithClock] it can be a clock that a test turns by hand.
 //
-// Its methods are called by any goroutine, and by tasks, which they must not park or hold up.
+// Any goroutine or task may call its methods. They must not park the task or wait for long.
 type Clock interface {
 	// Now returns the present time. It must not go back.
 	Now() time.Time
 
-	// Alarm is called once by New. The function that it returns sets the one time at which the clock has to call ring next,
-	// instead of what was set before; the zero time means none. The clock calls ring when Now has reached that time, or later, on any
-	// goroutine, once, and not while it holds a lock that its other functions take. ring fires all timers that are due by Now, and
-	// calls set with the time of the next before it returns; so a clock that is turned by hand rings until nothing is set that
-	// Now has reached, and then all that was due has happened: callbacks were called, and tasks are runnable.
+	// New calls Alarm once. The function set that Alarm returns sets the one time at which the
+	// clock has to call fire next. It replaces the time that was set before, and the zero time
+	// means none. When Now has reached that time, or later, the clock calls fire once, on any
+	// goroutine, and without holding a lock that its other functions take.
 	//
-	// The clock need not ring for a time that Now had reached already when it was set: the scheduler looks.
-	Alarm(ring func()) (set func(at time.Time))
+	// fire fires all timers that are due by Now, and calls set with the time of the next one before
+	// it returns. So a clock that is turned by hand calls fire until no time is set that Now has
+	// reached. Then everything that was due has happened: callbacks were called, and tasks are
+	// runnable.
+	//
+	// If Now had already reached a time when it was set, the clock need not call fire, because the
+	// scheduler looks at Now itself.
+	Alarm(fire func()) (set func(at time.Time))
 }
 
 // WithClock replaces the clock of the scheduler's timers. The default is real time.

@@ -15,11 +15,10 @@ const (
 	hogStarted = 1_000  // tasks that have, and were suspended and made ready by the hog
 )
 
-// No task waits behind a hog while another worker is free. The hog never passes a yield
-// point and ends only when all others have finished, so the test ends only if that is
-// true; no clock is read. Among what it leaves behind are tasks that have not started, tasks that
-// it has made ready one after the other, the last of which sits in its next slot, and tasks
-// that had yielded.
+// No task waits behind a hog while another worker is free. The hog never passes a yield point and
+// ends only when all others have ended. So the test ends only if that is true, and reads no clock.
+// Behind the hog are tasks that have not started, tasks that had yielded, and tasks that the hog
+// has made ready one after the other, the last of which is in its next slot.
 func TestHogStrandsNothing(t *testing.T) {
 	eachCount(t, []int{2, 4, 8}, func(t *testing.T, n int) {
 		hogs(t, n, 1, scheduler.Threads)
@@ -95,8 +94,8 @@ func hogs(t *testing.T, workers, hogs int, p scheduler.Pinning) {
 	require.Zero(t, left.Load())
 }
 
-// A hog makes one single task ready: it sits in the hog's next slot, and nobody
-// has any other reason to look there.
+// A hog makes a single task ready. The task is in the hog's next slot, where no other party has a
+// reason to look.
 func TestNextSlotOfAHogIsStolen(t *testing.T) {
 	eachCount(t, []int{2, 4, 8}, func(t *testing.T, n int) {
 		s := open(t, n, scheduler.WithStallAfter(0))
@@ -120,8 +119,8 @@ func TestNextSlotOfAHogIsStolen(t *testing.T) {
 	})
 }
 
-// The same after the worker has learnt that waking somebody for its next slot is
-// useless, from a long ping-pong: then it is sysmon that wakes one.
+// The same after a long ping-pong, from which the worker has learnt that waking another for its
+// next slot is useless. Then sysmon wakes one.
 func TestNextSlotOfAHogIsStolenAfterPingPong(t *testing.T) {
 	s := open(t, 2, scheduler.WithStallAfter(0))
 	var ran atomic.Bool

@@ -35,8 +35,8 @@ func init() {
 	}
 }
 
-// A panic of a function that was given to AfterFunc ends the program as any panic of a goroutine does. The task has been
-// cancelled then.
+// A panic of a function that was given to AfterFunc ends the program, as a panic of any goroutine
+// does. By then the task has been cancelled.
 func TestAfterFuncPanics(t *testing.T) {
 	code, stderr := child(t, "afterfunc")
 	require.Equal(t, 2, code)

@@ -14,16 +14,17 @@ const (
 	ownFault        = "it came up in the scheduler itself, or in a function that a worker calls between two tasks"
 )
 
-// crash ends the process as an unrecovered panic of a goroutine does. It does not return. The panic cannot be left to itself,
-// because iter.Pull would carry it into another fiber. So it is raised anew, on a goroutine that nothing recovers on: the Go runtime
-// then ends the process, and debug.SetCrashOutput, GOTRACEBACK and core dumps work as for any other panic.
+// crash ends the process as an unrecovered panic of a goroutine does. It does not return. The panic
+// cannot be left to itself, because iter.Pull would carry it into another fiber. So it is raised
+// anew, on a goroutine that nothing recovers on: the Go runtime then ends the process, and
+// debug.SetCrashOutput, GOTRACEBACK and core dumps work as for any other panic.
 func crash(t task.Task, e *task.PanicError, advice string) {
 	go raise(t, e, advice)
 	select {}
 }
 
-// raise computes the text on this goroutine as well, because methods of the value may do anything. Even if one calls
-// runtime.Goexit, the process ends.
+// raise computes the text on this goroutine as well, because methods of the value may do anything.
+// Even if one calls runtime.Goexit, the process ends.
 func raise(t task.Task, e *task.PanicError, advice string) {
 	text := fmt.Sprintf("(%T)", e.Value)
 	defer func() {
@@ -44,7 +45,8 @@ func (u *unhandled) Error() string { return u.text }
 // twoPanics is the value of a panic in the handler of another.
 type twoPanics struct{ first, handlers any }
 
-// panicText formats a panic's value much as the Go runtime does. If a method of the value panics, it says so.
+// panicText formats a panic's value much as the Go runtime does. If a method of the value panics,
+// it says so.
 func panicText(v any) (text string) {
 	defer func() {
 		if p := recover(); p != nil {

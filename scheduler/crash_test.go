@@ -89,8 +89,8 @@ type badSkip struct{}
 func (badSkip) Run(*rt.Task)  {}
 func (badSkip) Skip(*rt.Task) { panickingFunction("in Skip") }
 
-// Whatever the value, an unhandled panic ends the process with the task's name and stack, whether workers are pinned or not, and no
-// other task sees anything of it.
+// An unhandled panic with any value ends the process with the task's name and stack, whether
+// workers are pinned or not, and no other task sees the panic.
 func TestCrashNamesTaskAndStack(t *testing.T) {
 	for name, want := range map[string]string{
 		"string":        "panic: the value",

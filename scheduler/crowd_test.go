@@ -14,8 +14,8 @@ import (
 	"github.com/heddle-go/heddle/task/parallel"
 )
 
-// onOneP returns a scheduler with n sleeping workers and, until the end of the test, one P: one worker that is
-// awake makes it crowded.
+// onOneP returns a scheduler with n sleeping workers. Until the end of the test there is one P, so
+// one worker that is awake makes the scheduler crowded.
 func onOneP(t *testing.T, n int) *Scheduler {
 	t.Helper()
 	procs := runtime.GOMAXPROCS(1)
@@ -25,8 +25,8 @@ func onOneP(t *testing.T, n int) *Scheduler {
 	return s
 }
 
-// An exposed call whose parent computes without a yield point is stolen also while as many workers are
-// awake as there are Ps, so that exposing it wakes no worker: sysmon wakes one.
+// An exposed call is stolen while its parent computes without a yield point, even if as many
+// workers are awake as there are Ps, so that exposing it wakes no worker. sysmon wakes one.
 func TestForkWhileCrowded(t *testing.T) {
 	for _, n := range []int{2, 4, 8} {
 		t.Run(fmt.Sprintf("workers=%d", n), func(t *testing.T) {
@@ -64,8 +64,8 @@ func TestSysmonWakesWhileCrowded(t *testing.T) {
 	}).Wait())
 }
 
-// Sysmon also asks for calls that are still private, because a worker that goes to sleep does not ask
-// while the scheduler is crowded.
+// sysmon also asks for calls that are still private, because a worker that goes to sleep does not
+// ask while the scheduler is crowded.
 func TestSysmonAsksWhileCrowded(t *testing.T) {
 	s := onOneP(t, 2)
 	require.NoError(t, s.Go(func(c *task.Ctx) {

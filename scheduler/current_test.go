@@ -10,8 +10,9 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A task finds itself, fresh, moved or woken, on a fiber that has served before, and inside task.Pull; no other caller finds any: not a
-// goroutine, nor a function of Blocking, on the spot or not.
+// Current finds the task on a new fiber, on one that has served before, after a move, after a
+// wake-up, and inside task.Pull. For other callers it finds none: goroutines, and functions of
+// Blocking, on the spot or not.
 func TestCurrent(t *testing.T) {
 	is := func(want *task.Ctx) {
 		if c, ok := task.Current(); c != want || ok != (want != nil) {

@@ -11,22 +11,23 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// launch starts fn as a task on behalf of a timer, unless all tasks have ended and none can come. The
-// scheduler's tasks count as the ones that start it, after Shutdown too, because one of them may wait
-// for it.
+// launch starts fn as a task on behalf of a timer. It does nothing if all tasks have ended and none
+// can come. The new task counts as one that the scheduler's tasks have started, also after
+// Shutdown, because one of them may wait for it.
 func (s *Scheduler) launch(fn any) {
 	if s.enterLate() {
 		var x *rt.Extra
 		if s.looks != 0 {
 			x = s.submitted(nil)
 		}
-		d, _ := s.admitDelayed(fn, x)
+		d, _ := s.newTask(fn, x)
 		s.inject(d)
 	}
 }
 
-// enterLate is enter for a task that a timer starts. quiesce looks at the count and closes quiet under the same
-// lock: either the task is counted before, or quiet is seen closed here.
+// enterLate is enter for a task that a timer starts. quiesce looks at the count and closes quiet
+// under the same lock. So either the task is counted before that, or enterLate sees that quiet is
+// closed.
 func (s *Scheduler) enterLate() (ok bool) {
 	s.idle.Locked(func() {
 		if s.phase.Load() >= phaseClosed {
@@ -42,15 +43,9 @@ func (s *Scheduler) enterLate() (ok bool) {
 	return ok
 }
 
-// admitDelayed makes a task that was let in, and does not queue it.
-func (s *Scheduler) admitDelayed(fn any, x *rt.Extra) (*rt.Task, uint32) {
-	s.inj.Count(1)
-	return s.prepare(fn, x)
-}
-
-// GoAfter submits fn to run when d has passed, or soon after. If d is not positive, fn runs at once.
-// The task exists from now on, in state Waiting, so a program can wait for it, and can cancel it
-// before it runs. Any goroutine or task may call GoAfter. It does not wait.
+// GoAfter submits fn to run when d has passed, or soon after. If d is not positive, fn runs at
+// once. The task exists from now on, in state Waiting, so a program can wait for it, and can cancel
+// it before it runs. Any goroutine or task may call GoAfter. It does not wait.
 //
 // The scheduler's clock ([WithClock]) measures the delay. A [task.Timeout] among opts counts from
 // now. The scheduler has accepted a task that waits for its time, so Shutdown waits until the task
@@ -70,8 +65,8 @@ func (s *Scheduler) GoAfter(d time.Duration, fn func(c *task.Ctx), opts ...task.
 	return s.delay(fn, x, t, when, func() { s.timers.Disarm(t) })
 }
 
-// enterDelayed is enter for a task that waits for its time, with the extension for it. The methods of users' contexts
-// come first, because they may panic.
+// enterDelayed is enter for a task that waits for its time, and returns the task's extension. It
+// calls the methods of users' contexts first, because they may panic.
 func (s *Scheduler) enterDelayed(opts []task.Option) (x *rt.Extra, ok bool) {
 	x = delayedExt(opts)
 	if s.looks != 0 {
@@ -85,7 +80,7 @@ func (s *Scheduler) enterDelayed(opts []task.Option) (x *rt.Extra, ok bool) {
 	return x, true
 }
 
-// delayedExt returns an extension that has a Limit, whether opts give a deadline or not.
+// delayedExt returns an extension with a Deadline, also if opts give no deadline.
 func delayedExt(opts []task.Option) *rt.Extra {
 	var none context.Context
 	x := extraOf(none, opts)
@@ -98,26 +93,26 @@ func delayedExt(opts []task.Option) *rt.Extra {
 	return x
 }
 
-// delay makes a task that waits, without having started, for t. ended is called when it has ended, which must
-// disarm t.
+// delay makes a task that has not started and waits for t. When the task has ended, onEnd is
+// called, which must disarm t.
 //
-// Who ends the task and who arms its timer:
+// The party that ends the task and the caller, which arms the timer, take these steps:
 //
 //	ends (Cancel, Close, a deadline)       delays
 //	D1 the task has ended: Finish          A1 arm t
 //	D2 disarm t                            A2 look at the task; if it has ended, disarm t
 //
-// Either D2 finds t armed, or A2 sees D1: no timer stays behind.
-func (s *Scheduler) delay(fn any, x *rt.Extra, t *rt.Timer, when int64, ended func()) task.Task {
-	x.Deadline.Ended = ended
-	d, gen := s.admitDelayed(fn, x)
+// Either D2 finds t armed, or A2 sees D1. So no timer stays behind.
+func (s *Scheduler) delay(fn any, x *rt.Extra, t *rt.Timer, when int64, onEnd func()) task.Task {
+	x.Deadline.OnEnd = onEnd
+	d, gen := s.newTask(fn, x)
 	h := handleOf(d, gen)
 	t.Task, t.Gen = d, gen
 	if !d.CommitPark(rt.WaitTimer.Park(rt.ForWake)) {
 		s.inject(d) // cancelled already, by Close or by a deadline that has passed
 		return h
 	}
-	// As in commit: either Close finds the task Waiting, or the phase is seen here.
+	// As in commit: either Close finds the task Waiting, or the phase is set by now.
 	if s.phase.Load() >= phaseClosed {
 		if _, queue := d.Cancel(gen, rt.Closed); queue {
 			s.inject(d)
@@ -131,16 +126,17 @@ func (s *Scheduler) delay(fn any, x *rt.Extra, t *rt.Timer, when int64, ended fu
 	return h
 }
 
-// A periodic is the task of one GoEvery. Until its first run it waits as that of GoAfter does, without a stack; between
-// two runs it is parked.
+// A periodic is the task of one GoEvery. Until its first run it waits without a stack, as a task of
+// GoAfter does. Between two runs it is parked.
 //
 //	Shutdown                         periodic, between runs
 //	S1 set the phase                 P1 arm the timer
 //	S2 disarm the timer; if that     P2 look at the phase; if it is past open, disarm the
 //	   succeeds wake the task           timer, and if that succeeds, end
 //
-// Either P2 sees S1 or S2 finds the timer armed. If both hold, one disarming succeeds; if it is S2's, or neither
-// since the timer has fired, a wake-up is on its way, and the task takes it.
+// Either P2 sees S1, or S2 finds the timer armed. If both hold, at most one disarming succeeds. If
+// it is that of S2, or if neither succeeds because the timer has fired, then a wake-up is on its
+// way, and the task takes it.
 type periodic struct {
 	s     *Scheduler
 	fn    func(c *task.Ctx)
@@ -157,16 +153,16 @@ type periodics struct {
 
 // GoEvery submits fn to run again and again at a fixed rate: d, 2d, 3d and so on after now, or soon
 // after these instants. One task makes all the calls, so runs never overlap. If a run takes longer
-// than d, the instants up to its end are skipped, and the next run begins at the first instant after
-// it. Between two runs the task is in state Waiting. The scheduler's clock ([WithClock]) measures
-// the time.
+// than d, the instants up to its end are skipped, and the next run begins at the first instant
+// after it. Between two runs the task is in state Waiting. The scheduler's clock ([WithClock])
+// measures the time.
 //
 // The task ends when it is cancelled: at once between two runs, and during a run when fn returns,
-// so fn should look at its Ctx. It also ends if fn calls runtime.Goexit. If fn panics, the scheduler
-// calls the handler of [WithPanicHandler], and the task continues with its next run; a handler can
-// cancel the task that it is given to prevent that. Without a handler, the panic ends the process.
-// Shutdown lets the present run finish and starts no further one, which is no error. Close cancels
-// the task.
+// so fn should look at its Ctx. It also ends if fn calls runtime.Goexit. If fn panics, the
+// scheduler calls the handler of [WithPanicHandler], and the task continues with its next run; a
+// handler can cancel the task that it is given to prevent that. Without a handler, the panic ends
+// the process. Shutdown lets the present run finish and starts no further one, which is no error.
+// Close cancels the task.
 //
 // Any goroutine or task may call GoEvery. It does not wait. It panics if d is not positive.
 func (s *Scheduler) GoEvery(d time.Duration, fn func(c *task.Ctx), opts ...task.Option) task.Task {
@@ -190,15 +186,15 @@ func (s *Scheduler) GoEvery(d time.Duration, fn func(c *task.Ctx), opts ...task.
 	}
 	ps.all[p] = struct{}{}
 	ps.mu.Unlock()
-	h := s.delay(p.run, x, &p.timer, rt.After(p.start, d), p.ended)
+	h := s.delay(p.run, x, &p.timer, rt.After(p.start, d), p.onEnd)
 	if s.phase.Load() != phaseOpen {
 		p.end() // (P2)
 	}
 	return h
 }
 
-// ended is called when the task has.
-func (p *periodic) ended() {
+// onEnd is called when the task has ended.
+func (p *periodic) onEnd() {
 	ps := &p.s.periodic
 	ps.mu.Lock()
 	delete(ps.all, p)
@@ -212,7 +208,7 @@ func (p *periodic) run(c *task.Ctx) {
 	p.timer.Fresh = false
 	for p.s.phase.Load() == phaseOpen && !d.Status().Cancelled() {
 		if pe := p.call(c); pe != nil {
-			d.Settle() // what fn forked and, by the panic, did not join
+			d.EndOpenCalls() // what fn forked and, by the panic, did not join
 			workerOf(d).handlePanic(c.Task(), pe)
 		}
 		if !p.wait(d) {
@@ -221,7 +217,8 @@ func (p *periodic) run(c *task.Ctx) {
 	}
 }
 
-// call calls fn. It returns the panic of fn if there is a handler for it; without one, and for a Goexit, it does not return.
+// call calls fn, and returns the panic of fn if there is a handler for panics. Without a handler, a
+// panic passes through. A Goexit always does.
 func (p *periodic) call(c *task.Ctx) (pe *task.PanicError) {
 	if p.s.cfg.onPanic == nil {
 		p.fn(c)
@@ -241,7 +238,7 @@ func (p *periodic) call(c *task.Ctx) (pe *task.PanicError) {
 	return nil
 }
 
-// wait parks the task until the next instant. It reports false if there is to be no further run.
+// wait parks the task until the next instant. It returns false if there must be no further run.
 func (p *periodic) wait(d *rt.Task) bool {
 	if d.Status().Cancelled() {
 		return false
@@ -261,7 +258,8 @@ func (p *periodic) wait(d *rt.Task) bool {
 	return false
 }
 
-// armWhileOpen arms the task's timer (P1), and reports whether the scheduler was open after that (P2).
+// armWhileOpen arms the task's timer (P1), and reports whether the scheduler was open after that
+// (P2).
 func (p *periodic) armWhileOpen(when int64) bool {
 	p.s.timers.Arm(&p.timer, when)
 	return p.s.phase.Load() == phaseOpen
@@ -272,13 +270,13 @@ func (p *periodic) end() {
 	if !p.s.timers.Disarm(&p.timer) {
 		return
 	}
-	// The claim of this wake-up is ours now.
-	if d := p.timer.Ring(0); d != nil {
+	// By disarming the timer, the caller has claimed this wake-up.
+	if d := p.timer.Fire(0); d != nil {
 		p.s.inject(d)
 	}
 }
 
-// endPeriodic ends the periodic tasks, when there are to be no further runs.
+// endPeriodic ends the periodic tasks that are between two runs, because no further run may begin.
 func (s *Scheduler) endPeriodic() {
 	s.periodic.mu.Lock()
 	var all []*periodic

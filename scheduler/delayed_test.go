@@ -130,7 +130,7 @@ func TestDelayedClose(t *testing.T) {
 	})
 }
 
-// Runs are at start + k*d; those that a long run has missed are left out.
+// Runs are at start + k*d. The instants that a long run has missed are left out.
 func TestGoEvery(t *testing.T) {
 	eachCount(t, workerCounts, func(t *testing.T, n int) {
 		s, clock := byHand(t, n)
@@ -146,9 +146,9 @@ func TestGoEvery(t *testing.T) {
 			}
 		})
 		require.Equal(t, task.Waiting, x.State())
-		next := func(by time.Duration) {
+		next := func(step time.Duration) {
 			waiting(t, x)
-			clock.Advance(by)
+			clock.Advance(step)
 			finish(t, "a run", func() { at = append(at, <-runs) })
 		}
 		next(d)
@@ -212,8 +212,8 @@ func TestGoEveryEnds(t *testing.T) {
 }
 
 // Shutdown ends periodic tasks between two runs at once, and lets the others finish theirs.
-// A periodic task goes on after a panic that is handled, also in a run that has suspended or has left forked calls behind, until the
-// handler cancels it.
+// A periodic task goes on after a panic that is handled, also if the run had suspended or left
+// forked calls behind, until the handler cancels it.
 func TestGoEveryGoesOnAfterAPanic(t *testing.T) {
 	errMine := errors.New("mine")
 	eachCount(t, []int{1, 2, 4}, func(t *testing.T, n int) {
@@ -281,8 +281,8 @@ func TestGoEveryShutdown(t *testing.T) {
 	})
 }
 
-// Delayed and periodic tasks are started, cancelled, shut down and closed by several at once, with a clock that runs. Nothing
-// is left over and nothing runs twice.
+// Several goroutines start, cancel, shut down and close delayed and periodic tasks at once, with a
+// clock that runs. Nothing is left behind and nothing runs twice.
 func TestDelayedStorm(t *testing.T) {
 	eachCount(t, workerCounts, func(t *testing.T, n int) {
 		for round := range max(scale(100), 2) {

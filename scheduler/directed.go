@@ -129,9 +129,7 @@ func (w *worker) point(d *rt.Task, yields bool) {
 	if dir.over {
 		return
 	}
-	if w.Forks.PrivateLen() > 0 {
-		w.share(d)
-	}
+	w.shareForks(d)
 	w.collect()
 	n := w.choose(d, yields)
 	if n == d || dir.over {
@@ -143,7 +141,7 @@ func (w *worker) point(d *rt.Task, yields bool) {
 	} else {
 		w.n.preemptions++
 	}
-	if next, yield := w.leave(d, n, actRequeue).Turn(); next != nil {
+	if next, yield := w.prepareSwitch(d, n, actRequeue).NextOrYield(); next != nil {
 		next()
 	} else {
 		yield(struct{}{})
@@ -161,14 +159,10 @@ func (w *worker) wait(d *rt.Task, k rt.Park) {
 	} else {
 		w.endIfOver(d, true)
 	}
-	if w.Forks.PrivateLen() > 0 {
-		w.share(d)
-	}
-	w.n.parks++
+	w.shareForks(d)
+	w.notePark(d, k)
 	w.s.dir.Left(d)
-	w.prevPark, w.prevGen = k, d.Gen()
-	w.Fib.Load().Since.Store(w.s.coarse.Load())
-	if next, yield := w.leave(d, nil, actPark).Turn(); next != nil {
+	if next, yield := w.prepareSwitch(d, nil, actPark).NextOrYield(); next != nil {
 		next()
 	} else {
 		yield(struct{}{})
@@ -307,7 +301,7 @@ func (w *worker) suffer(d *rt.Task) {
 			})
 		case f.Jump:
 			time.Sleep(f.For) // all other goroutines of the bubble are blocked, so its clock jumps
-			s.timers.Expire(s.now(), w.ringing, w.push)
+			s.timers.Expire(s.now(), w.timerBatch, w.push)
 			w.collect()
 		case f.Again:
 			w.collect()
@@ -421,5 +415,5 @@ func (w *worker) drowse() {
 	if alarm != nil {
 		alarm.Stop()
 	}
-	s.timers.Expire(s.now(), w.ringing, w.push)
+	s.timers.Expire(s.now(), w.timerBatch, w.push)
 }

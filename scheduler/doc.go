@@ -24,7 +24,8 @@
 //   - expired timers;
 //   - half of another worker's queue.
 //
-// If it finds nothing for some microseconds, the worker goes to sleep. An idle scheduler uses no CPU.
+// If it finds nothing for some microseconds, the worker goes to sleep. An idle scheduler uses no
+// CPU.
 //
 // High tasks come before all of these and low tasks last, but neither starves: see [task.Priority].
 //

@@ -9,15 +9,15 @@ import (
 
 // A task ends in four steps, each of which calls the next:
 //
-//	loopFiber.endTask    waits for what the function has left, and cleans the fiber
+//	loopFiber.endTask    waits for the calls that the function has left open, and cleans the fiber
 //	worker.conclude      decides how the task ends: returned, failed, or as a stolen call
 //	worker.publishEnd    wakes the waiters, and pools the descriptor
 //	rt.Task.Finish       changes the status word, and takes the waiters
 //
-// A task that has not begun and is cancelled comes by skip to publishEnd.
+// If a task is cancelled before it has begun, skip calls publishEnd.
 
-// conclude ends task d, which ran on this worker, with failure or nil: it publishes the end, and handles
-// a panic.
+// conclude ends task d, which ran on this worker, with failure or nil. It publishes the end and
+// handles a panic.
 func (w *worker) conclude(d *rt.Task, failure error) {
 	if f, ok := d.Fn().(*rt.Frame); ok {
 		w.concludeStolen(d, f, failure)
@@ -39,7 +39,7 @@ func (w *worker) conclude(d *rt.Task, failure error) {
 	}
 }
 
-// concludeStolen is conclude for a stolen call. Its parent gets the failure when it joins.
+// concludeStolen is conclude for a stolen call. The parent gets the failure when it joins.
 func (w *worker) concludeStolen(d *rt.Task, f *rt.Frame, failure error) {
 	f.Err = failure
 	p := f.Parent
@@ -69,8 +69,8 @@ func (w *worker) handlePanic(t task.Task, pe *task.PanicError) {
 // taskOf returns the handle of the task for which j calls a function.
 func taskOf(j rt.Job) task.Task { return j.(interface{ Handle() task.Task }).Handle() }
 
-// strayPanic handles the panic of a function whose task has not waited for it, as one of the
-// task.
+// strayPanic handles the panic of a function for whose end its task has not waited. It treats the
+// panic as one of the task.
 func (s *Scheduler) strayPanic(j rt.Job, stray error) {
 	t := taskOf(j)
 	e := stray.(*task.PanicError)
@@ -82,8 +82,8 @@ func (s *Scheduler) strayPanic(j rt.Job, stray error) {
 }
 
 // skips reports whether d, which has not started, should finish without running because it was
-// cancelled first. A stolen call is not skipped: it is a part of its parent, which waits for its result,
-// and it sees at its yield points that it is cancelled.
+// cancelled first. A stolen call is not skipped: it is a part of its parent, which waits for its
+// result, and it sees at its yield points that it is cancelled.
 func (w *worker) skips(d *rt.Task) bool {
 	if !d.Status().Cancelled() && w.s.phase.Load() < phaseClosed {
 		return false
@@ -98,8 +98,8 @@ func (w *worker) skip(d *rt.Task) {
 	w.publishEnd(d, rt.Skipped)
 }
 
-// publishEnd makes d's end e known: it wakes the tasks and goroutines that wait for it, and pools d's
-// descriptor if no handle can ask for more than that the task is over.
+// publishEnd makes the end e of d known. It wakes the tasks and goroutines that wait for d, and
+// pools d's descriptor if no handle can ask for more than that the task is over.
 func (w *worker) publishEnd(d *rt.Task, e rt.End) {
 	w.Current.Store(nil)
 	x, gen := d.Extra(), d.Gen()
@@ -107,8 +107,8 @@ func (w *worker) publishEnd(d *rt.Task, e rt.End) {
 	switch {
 	case free:
 		w.freeTasks.Put(&w.s.taskPool, d)
-	case d.Gen() == gen: // it is Done for good
-		x = d.Extra() // which may have come at the last moment
+	case d.Gen() == gen: // d is Done for good
+		x = d.Extra() // another party may have attached it at the last moment
 	}
 	w.n.finished++
 	if w.observed {
@@ -122,7 +122,7 @@ func (w *worker) publishEnd(d *rt.Task, e rt.End) {
 		return
 	}
 	if e == rt.Failed {
-		rt.WakeAll(waiters, w.local) // a handler may be called before the worker looks for work
+		rt.WakeAll(waiters, w.local) // not handOn: a handler may run before the next look for work
 	} else {
 		rt.WakeAll(waiters, w.handOn)
 	}

@@ -55,17 +55,17 @@ func ExampleScheduler_GoEvery() {
 	// context canceled
 }
 
-// stoppedClock is a clock that somebody turns by hand.
+// stoppedClock is a clock that the test turns by hand.
 type stoppedClock struct {
 	now  time.Time
-	ring func()
+	fire func()
 }
 
 func (c *stoppedClock) Now() time.Time { return c.now }
 
-func (c *stoppedClock) Alarm(ring func()) (set func(at time.Time)) {
-	c.ring = ring
-	return func(time.Time) {} // it rings at each turn, whether something is due or not
+func (c *stoppedClock) Alarm(fire func()) (set func(at time.Time)) {
+	c.fire = fire
+	return func(time.Time) {} // not used: the clock calls fire at each turn, whether a timer is due or not
 }
 
 // An hour passes at once. (A clock for more than one goroutine needs a lock.)
@@ -77,7 +77,7 @@ func ExampleWithClock() {
 	}
 	sched.GoAfter(time.Hour, func(*task.Ctx) { fmt.Println("it is", clock.Now().Format(time.TimeOnly)) })
 	clock.now = clock.now.Add(time.Hour)
-	clock.ring()
+	clock.fire()
 	fmt.Println(sched.Shutdown(context.Background()))
 	// Output:
 	// it is 00:00:00

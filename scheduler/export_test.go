@@ -7,26 +7,29 @@ import (
 )
 
 // Admit is what package task submits by.
-func (s *Scheduler) Admit(by context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
-	return (*gate)(s).Admit(by, fn, x)
+func (s *Scheduler) Admit(waitCtx context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
+	return (*gate)(s).Admit(waitCtx, fn, x)
 }
 
-// PendingTimers returns how many timers are armed, and how many are queued: those, and others that were disarmed.
+// PendingTimers returns how many timers are armed, and how many are queued, which includes disarmed
+// ones.
 func (s *Scheduler) PendingTimers() (armed, queued int) {
 	armed = s.timers.Len()
 	return armed, s.timers.Size()
 }
 
-// ReadyGoroutines returns how many goroutines workers owe a P, and Live how many tasks and jobs have not ended.
+// ReadyGoroutines returns how many goroutines workers have made ready that have not run since. Live
+// returns how many tasks and jobs have not ended.
 func (s *Scheduler) ReadyGoroutines() int64 { return int64(s.home.ReadyGoroutines.Load()) }
 
 func (s *Scheduler) Live() int64 { return s.live.Load() }
 
-// HandOut is what sysmon does when the task that runs on the first worker has not given way for long, or the system holds up
-// that worker's thread for as long.
+// HandOut does what sysmon does if the first worker's task has not given way for long, or the
+// system has held up that worker's thread for as long.
 func (s *Scheduler) HandOut() { s.freeBehind(s.workers()[0]) }
 
-// ChainLook is the number of dispatches of a chain from one look at the clock to the next, and MaxChain that of a chain.
+// ChainLook is the number of dispatches of a chain between two looks at the clock, and MaxChain the
+// most dispatches of a chain.
 const (
 	ChainLook = chainLook
 	MaxChain  = maxChain

@@ -13,9 +13,8 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// turns counts the dispatches of everybody else. With one worker, and everything that is
-// measured done from inside tasks, nothing else runs meanwhile, so the counts are exact bounds and
-// no clock is read.
+// turns counts the dispatches of all other tasks. With one worker, and all measurements made inside
+// tasks, nothing else runs meanwhile. So the counts are exact bounds, and no clock is read.
 type turns struct {
 	n    atomic.Int64
 	stop atomic.Bool
@@ -76,8 +75,9 @@ func TestFairness(t *testing.T) {
 			defer x.stop.Store(true)
 			x.crowd(c, k)
 			x.pair(c)
-			// Once round the queue; after each there may be three from the next slot, that is the
-			// pair, of which one that finds a token has two turns in a dispatch.
+			// Once round the queue. After each task of the queue, up to three dispatches come from
+			// the next slot, which is the pair. A task of the pair that finds a token has two turns
+			// in a dispatch.
 			own := int64(7 * (k + 5))
 			direct := int64(2*2*fair + 16)
 			for i := range 50 {
@@ -145,7 +145,8 @@ func TestPingPongStarvesNobody(t *testing.T) {
 	log.require(t)
 }
 
-// A worker's queue is first-in-first-out: what woken tasks and yielding ones do. (For children see chain_test.go.)
+// A worker's queue is first-in-first-out for woken and yielding tasks. (For children see
+// chain_test.go.)
 func TestQueueIsFIFO(t *testing.T) {
 	s := open(t, 1)
 	const n = 1000
@@ -165,8 +166,8 @@ func TestQueueIsFIFO(t *testing.T) {
 	require.IsIncreasing(t, got[1:])
 }
 
-// Tasks that sleep for so short that one of them is always due pass the worker to each other, but not for ever: without
-// maxDueRun the task that yields never has another turn.
+// Tasks that sleep so briefly that one of them is always due pass the worker to each other, but not
+// for ever. Without maxDueRun the task that yields would have no further turn.
 func TestFairnessToSleepers(t *testing.T) {
 	const (
 		sleepers, turnsOfOne = 100, 100
@@ -180,7 +181,7 @@ func TestFairnessToSleepers(t *testing.T) {
 			c.Go(func(c *task.Ctx) {
 				for !x.stop.Load() {
 					x.n.Add(1)
-					_ = c.Sleep(1) // nobody cancels
+					_ = c.Sleep(1) // the task is not cancelled
 				}
 			})
 		}
@@ -197,7 +198,8 @@ func TestFairnessToSleepers(t *testing.T) {
 	require.LessOrEqual(t, most, int64((sleepers+2)*inARow))
 }
 
-// What is queued behind a task that does not give way gets a turn, although the other worker always has something of its own.
+// A task that is queued behind one that does not give way has a turn, although the other worker
+// always has tasks of its own.
 func TestQueuedBehindAHog(t *testing.T) {
 	s := open(t, 2, scheduler.WithQuantum(time.Millisecond), scheduler.WithStallAfter(0))
 	var stop atomic.Bool

@@ -7,8 +7,8 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// exchange switches from self to to on a worker that is locked to its thread if
-// pinned; see leave.
+// exchange switches from self to to, on a worker that is locked to its thread if pinned is set. See
+// prepareSwitch.
 func exchange(pinned bool, self, to *fiber.Fiber) {
 	if !pinned {
 		fiber.Switch(self, to)
@@ -21,7 +21,8 @@ func exchange(pinned bool, self, to *fiber.Fiber) {
 	}
 }
 
-// newLoopFiber makes a sleeping loopFiber of w, which w's base has to switch to at once, because the body takes it from w.born.
+// newLoopFiber makes a sleeping loopFiber of w. The base of w must switch to it at once, because
+// its body takes the loopFiber from w.born.
 func (w *worker) newLoopFiber() *loopFiber {
 	l := &loopFiber{w: w}
 	w.born = l
@@ -34,10 +35,10 @@ func (w *worker) newLoopFiber() *loopFiber {
 	return l
 }
 
-// takeFiber returns the fiber to switch to for running pending, or for looking for something
-// if that is nil: an idle loopFiber's, or else the worker's base, which makes a loopFiber and
-// switches on to it. Making one takes more stack than a task that is about to park should
-// be left with: stacks grow by doubling.
+// takeFiber returns the fiber to switch to for running pending, or for looking for work if pending
+// is nil. That is an idle loopFiber, or else the worker's base, which makes a loopFiber and
+// switches on to it. The calling task does not make one itself, because that takes more stack than
+// a task that is about to park should be left with: stacks grow by doubling.
 func (w *worker) takeFiber(pending *rt.Task) *fiber.Fiber {
 	w.handoff = pending
 	var l *loopFiber
@@ -56,12 +57,12 @@ func (w *worker) takeFiber(pending *rt.Task) *fiber.Fiber {
 	return &l.Fiber
 }
 
-// keepFibers is how many idle loop fibers a worker keeps to itself.
+// keepFibers is how many idle loop fibers a worker keeps for itself.
 const keepFibers = 32
 
 func (w *worker) keepFiber(l *loopFiber) {
 	if len(w.idleFibers) == keepFibers {
-		// The older half, so that the lock is taken for many at once when many tasks end.
+		// Give the older half away, so that many ends of tasks pay for one lock.
 		const half = keepFibers / 2
 		w.s.fiberPool.Put(w.idleFibers[:half]...)
 		w.idleFibers = append(w.idleFibers[:0], w.idleFibers[half:]...)

@@ -6,8 +6,8 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// find returns the next task to run. It searches, sleeps and wakes until there is
-// one, and returns nil when the scheduler quits or the worker has to leave.
+// find returns the next task to run. It searches and sleeps until there is one. It returns nil when
+// the scheduler quits or the worker has to leave.
 func (w *worker) find() *rt.Task {
 	for {
 		if d := w.pick(); d != nil {
@@ -41,12 +41,12 @@ func (w *worker) find() *rt.Task {
 			}
 		}
 		w.sleep()
-		w.fairNext() // it may have been woken in vain: see first whether to halt
+		w.fairNext() // the worker may have been woken to halt, so the next pick looks for that first
 	}
 }
 
-// stopSearching ends the search after it found something (W5): the last searcher
-// wakes another if there is more.
+// stopSearching ends the worker's search, because it has found something (Sleep-W5). The last
+// searcher to stop wakes another worker if there is more work.
 func (w *worker) stopSearching() {
 	if !w.searching {
 		return
@@ -57,20 +57,22 @@ func (w *worker) stopSearching() {
 	}
 }
 
-// Bounds of the search, in rounds over all victims. Waking a pinned thread takes about
-// 10 us, so it pays to look around for about as long before going to sleep.
-// BenchmarkPingPong and BenchmarkSubmit at workers=2 show the effect.
+// These bound the search, in rounds over all victims. Waking a pinned thread takes about 10 us, so
+// a worker searches for about as long before it goes to sleep. BenchmarkPingPong and
+// BenchmarkSubmit at workers=2 show the effect.
 const (
 	searchRounds = 64
 	searchPause  = 100 // iterations of an empty loop between two rounds
 )
 
-// search looks everywhere for a while.
+// search looks into the queues of the other workers, the injector and the timers, again and again
+// for about 10 us.
 func (w *worker) search() *rt.Task {
 	rounds := searchRounds
 	if w.s.procs.Load() == 1 || w.s.home.ReadyGoroutines.Load() != 0 && !(w.pinned && w.s.spareP()) {
-		// Whoever could produce work needs the P that the search would hold. (With another one to spare it runs there. To a worker that is not
-		// pinned, sleeping and waking costs less than the search.)
+		// The goroutine that could submit work needs the P that the search would hold. (If there is
+		// a P to spare, the goroutine runs there. Without pinning, the search is short even then,
+		// because sleeping and waking costs less.)
 		rounds = 1
 	}
 	for i := range rounds {
@@ -99,19 +101,23 @@ func (w *worker) search() *rt.Task {
 	return nil
 }
 
-// fairTick is how often the injector, or the calls that were forked on this worker, come before the worker's own
-// queue, so that tasks that keep that filled cannot starve them. If both have something they take turns: of n calls that wait,
-// the last has its turn after 2*n*fairTick looks for work at most, and of n tasks in the injector after that or, if it is
-// less, after 2*(n+k) looks and what lies in the worker's own queue by then, with k there at first. A prime, as Go's
-// schedule has it, so as not to fall into step with programs.
+// At every fairTick-th look for work, the injector or the calls that were forked on this worker
+// come before the worker's own queue. So tasks that keep that queue filled cannot starve them. If
+// both have something, they take turns. Of n forked calls that wait, the last one begins after at
+// most 2*n*fairTick looks. Of n tasks in the injector, the last one begins after as many looks, or,
+// if that is less, after 2*(n+k) looks and the tasks that are then in the worker's queue, where k
+// is the length of that queue now. fairTick is a prime, as in Go's scheduler, so that it does not
+// fall into step with a program's own period.
 const fairTick = 61
 
-// maxNextRun bounds how often in a row a woken task in the next slot comes before the queue, so that two tasks
-// that wake each other cannot starve it. For tasks that were just started, see chain.go.
+// maxNextRun bounds how often in a row a woken task in the next slot comes before the queue. So two
+// tasks that wake each other cannot starve the queue. For tasks that were just started, see
+// chain.go.
 const maxNextRun = 3
 
-// maxDueRun bounds how often in a row the turn of a task that goes to sleep passes to one that has slept, so that
-// sleepers cannot starve the queue. BenchmarkSleepMany/sleeps=1 shows the effect: with 3 it takes about a third more.
+// maxDueRun bounds how often in a row a task that goes to sleep passes its turn to one that has
+// slept. So sleepers cannot starve the queue. With 3, BenchmarkSleepMany/sleeps=1 takes about a
+// third longer.
 const maxDueRun = 15
 
 // pick takes the next task to run from the next slot, the worker's queue, the injector or the
@@ -168,9 +174,9 @@ func (w *worker) pick() *rt.Task {
 	return w.takeHigh()
 }
 
-// lookAhead requests what the next tasks in a long queue will touch: the farther
-// ahead, the less is known of them. Tasks of a short queue are in the caches anyway: about 2 KB
-// each, they fill a second-level cache of half a megabyte when there are 256.
+// lookAhead prefetches what the next tasks of a long queue will touch: more for the tasks that are
+// nearer. The tasks of a short queue are in the caches anyway: each takes about 2 KB there, so 256
+// of them fill a second-level cache of half a megabyte.
 func (w *worker) lookAhead() {
 	if w.runq.Peek(longQueue) == nil {
 		return
@@ -188,7 +194,8 @@ func (w *worker) lookAhead() {
 
 const longQueue = 256
 
-// takeInjected takes the injector's oldest task, and queues up to most-1 further ones.
+// takeInjected takes the injector's oldest task, and moves up to most-1 further ones to the
+// worker's queue.
 func (w *worker) takeInjected(most int) *rt.Task {
 	d, _ := w.s.inj.Pop(most, w.runq.Push)
 	if d != nil && !w.runq.Thief().Empty() {
@@ -200,9 +207,9 @@ func (w *worker) takeInjected(most int) *rt.Task {
 	return d
 }
 
-// pickFair is pick for the successor of a task that was preempted. Among tasks that use
-// up their quantum, every 61st dispatch may be a second away, so here the injector and the
-// calls that were forked on this worker have every other turn, one after the other.
+// pickFair is pick for the successor of a task that was preempted. Among tasks that use up their
+// quanta, every 61st dispatch may be a second away. So here the injector and the calls that were
+// forked on this worker have every other turn, one after the other.
 func (w *worker) pickFair() *rt.Task {
 	if w.halting() {
 		return nil
@@ -217,16 +224,18 @@ func (w *worker) pickFair() *rt.Task {
 	return w.pick()
 }
 
-// pickDue is pick for the successor of a task that goes to sleep at now. A task that is due comes before the queue, which
-// may be full of tasks that have not started: one that has is closer to its end, and then its stack serves the
-// next. (At the back of that queue, each of 100,000 that sleep once would need a stack before the first ended.)
+// pickDue is pick for the successor of a task that goes to sleep at the time now. A task whose
+// timer is due comes before the queue. The queue may be full of tasks that have not started, and a
+// task that has started is closer to its end, where its stack becomes free for the next. (If the
+// due task went to the back of the queue, then each of 100,000 tasks that sleep once would need a
+// stack before the first one ended.)
 func (w *worker) pickDue(now int64) (d *rt.Task) {
 	q := &w.s.timers
 	if !q.Due(now) || w.dueRun >= maxDueRun || w.s.inj.AnyRanked() || w.halting() {
 		w.dueRun = 0
 		return w.pick()
 	}
-	fired := q.ExpireOne(now, w.ringing, func(r *rt.Task) {
+	fired := q.ExpireOne(now, w.timerBatch, func(r *rt.Task) {
 		if w.marks {
 			w.mark(r)
 		}
@@ -274,8 +283,8 @@ func (w *worker) planStop() {
 	}
 }
 
-// fair begins every fairTick-th look for work. stop says that the worker has to halt, so the caller
-// must pick no task.
+// fair begins every fairTick-th look for work. If stop is true, the worker has to halt, and the
+// caller must pick no task.
 func (w *worker) fair() (d *rt.Task, stop bool) {
 	w.flush()
 	if w.halting() {
@@ -290,8 +299,9 @@ func (w *worker) fair() (d *rt.Task, stop bool) {
 	return w.passedOver(w.tick/fairTick%2 == 0), false
 }
 
-// passedOver returns a task of what the worker's queue can starve, or nil: the oldest call that was forked here, and what
-// comes from outside. forks says which of the two has the turn; if it has nothing, the other has it.
+// passedOver returns a task that the worker's queue could starve, or nil. Such a task is either the
+// oldest call that was forked here, or one from the injector. forks says whether the forked calls
+// have the turn. If there is no such task, the other kind has it.
 func (w *worker) passedOver(forks bool) *rt.Task {
 	if forks {
 		if d := w.oldestFork(); d != nil {
@@ -304,9 +314,11 @@ func (w *worker) passedOver(forks bool) *rt.Task {
 	return w.oldestFork()
 }
 
-// takeShare takes the injector's oldest task, and queues further ones here, as many as make the injector's tasks advance as fast
-// as those of the worker's own queue, by the turns that this has had. That delays nothing, since they queue at the end. Otherwise, of many that sysmon has
-// handed out behind a hog, only one in fairTick would have its turn wherever workers have enough of their own.
+// takeShare takes the injector's oldest task, and moves more of its tasks to the end of the
+// worker's queue: as many as make the tasks of the injector advance as fast as those of the queue,
+// given the turns that the queue has had. At the end of the queue they delay no other task. Without
+// takeShare, only one task in fairTick looks would come from the injector while the workers have
+// enough work of their own, and sysmon may have moved many there from behind a hog.
 func (w *worker) takeShare() *rt.Task {
 	turns := w.queueTurns
 	w.queueTurns = 0
@@ -319,9 +331,9 @@ func (w *worker) takeShare() *rt.Task {
 
 func (w *worker) expireTimers(now int64) {
 	if w.s.timers.Due(now) {
-		w.s.timers.Expire(now, w.ringing, w.pushReady)
+		w.s.timers.Expire(now, w.timerBatch, w.pushReady)
 	}
 }
 
 // expireSome fires one batch of the timers that are due.
-func (w *worker) expireSome(now int64) { w.s.timers.ExpireSome(now, w.ringing, w.pushReady) }
+func (w *worker) expireSome(now int64) { w.s.timers.ExpireSome(now, w.timerBatch, w.pushReady) }

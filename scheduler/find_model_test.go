@@ -12,9 +12,10 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// An idleBench is a scheduler whose workers only find tasks, and do not run them: the sleep protocol with all that takes
-// part in it. A worker that has found a task is as one that a hog holds, and never comes back; so if there are as many workers as
-// tasks, each task must be found, or a worker sleeps beside work.
+// An idleBench is a scheduler whose workers only find tasks and do not run them: the sleep protocol
+// with everything that takes part in it. A worker that has found a task never comes back, as if a
+// hog held it. So if there are as many workers as tasks, each task must be found, or a worker
+// sleeps beside work.
 type idleBench struct {
 	*Scheduler
 	want  int // tasks
@@ -39,8 +40,8 @@ func (b *idleBench) work(w *worker) {
 	}
 }
 
-// quitWhenDone ends the workers that have found nothing when all tasks have been found, the other threads have ended, and those
-// workers that were told to leave have left.
+// quitWhenDone ends the workers that have found nothing. First it waits until all tasks have been
+// found, the other threads have ended, and the workers that were told to leave have left.
 func (b *idleBench) quitWhenDone() {
 	explore.Block("all is done", func() bool {
 		for _, w := range b.workers() {
@@ -93,11 +94,12 @@ func sleepers(workers int, producers []int, others ...func(b *idleBench)) func(*
 	}
 }
 
-// patience is for a worker that finds the injector's lock taken, and looks again and again. A look takes some 80 steps.
+// patience is for a worker that finds the injector's lock taken and looks again and again. A look
+// takes about 80 steps.
 const patience = 300
 
-// exploreFinds explores a model of idleBench: all schedules with so many preemptions, and a thousand at random. find looks
-// everywhere, which makes schedules long.
+// exploreFinds explores a model of idleBench: all schedules with the given number of preemptions,
+// and a thousand at random. find looks into all queues, which makes schedules long.
 func exploreFinds(t *testing.T, preemptions int, model func(*explore.Model)) {
 	t.Helper()
 	explore.Run(t, explore.Config{Preemptions: preemptions, Patience: patience}, model)
@@ -124,7 +126,8 @@ func TestModelSleepWake(t *testing.T) {
 	exploreFinds(t, 0, sleepers(3, []int{2, 1}))
 }
 
-// A worker may leave at any moment: it hears of it in its sleep too, and the others take all tasks that it has not.
+// A worker may be told to leave at any moment, also while it sleeps, and the other workers take all
+// tasks that it has not run.
 func TestModelLeave(t *testing.T) {
 	leave := func(b *idleBench) {
 		if err := b.Resize(b.Workers() - 1); err != nil {

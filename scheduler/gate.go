@@ -7,7 +7,8 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A gate is a scheduler as its tasks, and what package task has for them, see it: what they need is not for users.
+// A gate is a scheduler as its tasks and package task see it. Its methods are not for users, so
+// they are not methods of Scheduler.
 type gate Scheduler
 
 var _ rt.Scheduler = (*gate)(nil)
@@ -32,8 +33,8 @@ func (g *gate) Inject(d *rt.Task) { g.of().inject(d) }
 func (g *gate) Handles() bool { return g.of().handles() }
 
 // Admit implements rt.Scheduler.
-func (g *gate) Admit(by context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
-	return g.of().request(by, fn, x)
+func (g *gate) Admit(waitCtx context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
+	return g.of().request(waitCtx, fn, x)
 }
 
 // Block implements rt.Scheduler.
@@ -48,13 +49,14 @@ func (g *gate) Launch(fn any) { g.of().launch(fn) }
 // Timers implements rt.Scheduler.
 func (g *gate) Timers() rt.Timers { return &g.timers }
 
-// handleOf returns the handle that users have of the task that d serves in life gen.
+// handleOf returns the handle of the task that d serves in life gen.
 func handleOf(d *rt.Task, gen uint32) task.Task { return task.Task(rt.HandleOf(d, gen)) }
 
-// refused returns a handle of a task that was not accepted for the reason err.
+// refused returns the handle of a task that was not accepted, for the reason err.
 func refused(err error) task.Task { return task.Task(rt.Tasks.Refused(err)) }
 
-// extraOf returns what the options of a submission come to, or nil; parent, which may be nil, is as by task.Parent.
+// extraOf returns the extension that the options of a submission ask for, or nil. A parent that is
+// not nil counts as the option task.Parent.
 func extraOf(parent context.Context, opts []task.Option) *rt.Extra {
 	if parent == nil && len(opts) == 0 {
 		return nil

@@ -91,7 +91,7 @@ func (w *worker) beginMeasuring() {
 	}
 	w.gauge = &gauge{look: l}
 	if l.mode != 0 {
-		w.ringing.Late = &w.gauge.late
+		w.timerBatch.Late = &w.gauge.late
 	}
 	if l.observer != nil {
 		w.marks, w.observed = true, true

@@ -57,7 +57,7 @@ func TestWorkersHaveNoLabels(t *testing.T) {
 	})
 }
 
-// A task under a context begins with the context's labels, and keeps those that it sets itself while it
+// A task under a context begins with the context's labels. Labels that it sets itself stay while it
 // is suspended and when it goes on elsewhere. A blocker that it starts has none of them.
 func TestLabelsOfTheContext(t *testing.T) {
 	s := open(t, 2)

@@ -91,15 +91,11 @@ func (w *worker) suspend(d *rt.Task, k rt.Park, end rt.Handle, due int64) {
 	if t != nil {
 		t.enter(waitRegion(k.WaitReason()))
 	}
-	if w.Forks.PrivateLen() > 0 {
-		w.share(d)
-	}
+	w.shareForks(d)
 	if w.Looks&rt.LookRing != 0 {
 		w.ringEnd(k.WaitReason().String())
 	}
-	w.n.parks++
-	w.prevPark, w.prevGen = k, d.Gen()
-	w.Fib.Load().Since.Store(w.s.coarse.Load())
+	w.notePark(d, k)
 	var n *rt.Task
 	if due != 0 {
 		n = w.pickDue(due)
@@ -107,7 +103,7 @@ func (w *worker) suspend(d *rt.Task, k rt.Park, end rt.Handle, due int64) {
 		n = w.pick()
 	}
 	w.wish.t = nil // see ParkFor
-	if next, yield := w.leave(d, n, actPark).Turn(); next != nil {
+	if next, yield := w.prepareSwitch(d, n, actPark).NextOrYield(); next != nil {
 		next()
 	} else {
 		yield(struct{}{})

@@ -13,23 +13,23 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A loopFiber is a fiber with the loop that runs tasks on it, one after the other. A task that never
-// suspends is a plain call in that loop. If a task suspends, the fiber stays with it, and the worker
-// goes on with another fiber.
+// A loopFiber is a fiber with the loop that runs one task after the other. A task that never
+// suspends is a plain call in that loop. If a task suspends, the fiber stays with it, and the
+// worker goes on with another fiber.
 type loopFiber struct {
 	fiber.Fiber
 	w *worker // set by the worker that makes it or switches to the loop, and by the loop itself
 }
 
-// loopBody returns the body of w's loop fibers. It is one function for all of them, which finds its
-// loopFiber in w.born. A function value for each loopFiber would be another object that each waiting
-// task keeps alive.
+// loopBody returns the body of w's loop fibers. All of them share one function, which finds its
+// loopFiber in w.born. If each loopFiber had a function value of its own, each waiting task would
+// keep one more object alive.
 //
 // The garbage collector walks the stacks of all tasks that wait, and pays for each frame. A task's
-// function gets what these frames leave of the 2 KB that a goroutine begins with. So between
-// iter.Pull and a task's function there are two small frames, and both are needed: that of loop
-// recovers a panic of the function, which ends loop; and that of the body catches a Goexit, which
-// cannot be stopped.
+// function gets what these frames leave of the 2 KB that a goroutine begins with. So there are only
+// two small frames between iter.Pull and a task's function. Both are needed: that of loop recovers
+// a panic of the function, which ends loop, and that of the body catches a Goexit, which cannot be
+// stopped.
 //
 // With a nil yield, the body goes on with the loop of w.born inside a deferred call: see goexit.
 func (w *worker) loopBody() func(yield func(struct{}) bool) {
@@ -51,7 +51,7 @@ func (w *worker) loopBody() func(yield func(struct{}) bool) {
 // fiber's stack, so that a pooled fiber does not pay for it.
 type progress struct {
 	l       *loopFiber
-	cur     *rt.Task // the last fresh task of this stack
+	cur     *rt.Task // the last task that started on this stack
 	nested  bool     // the body runs inside a deferred call: see goexit
 	calling bool     // cur's function
 	failed  bool     // cur's function has panicked
@@ -73,8 +73,8 @@ func (p *progress) leftBody() {
 	p.l.goexit(p.cur)
 }
 
-// begin is the first thing that the fiber does, on the worker that has made it. It reports false if the
-// fiber has to end.
+// begin is the fiber's first step, on the worker that has made it. It returns false if the fiber
+// has to end.
 func (l *loopFiber) begin(yield func(struct{}) bool) bool {
 	if !l.Start(yield) {
 		return false
@@ -86,13 +86,13 @@ func (l *loopFiber) begin(yield func(struct{}) bool) bool {
 	return true
 }
 
-// loop runs tasks until the fiber has to end. If the function of a fresh task panics, loop returns
-// with p.failed set: the failure is in the task's Extra, and the caller calls endTask and then loop
-// again.
+// loop runs tasks until the fiber has to end. If the function of a task that started here panics,
+// loop returns with p.failed set. Then the failure is in the task's Extra, and the caller calls
+// endTask and loop again.
 //
-// A Goexit passes through, and p.cur ends by it. A Goexit during which a deferred call panicked passes
-// through as well, although loop recovers that panic. What recover returns does not tell the two apart:
-// see rt.Unwinding.
+// A Goexit passes through, and p.cur ends by it. A Goexit during which a deferred call panicked
+// passes through as well, although loop recovers that panic. The result of recover does not tell
+// the two apart: see rt.Unwinding.
 //
 // The tag is there to be printed with the stack.
 func (p *progress) loop(_ fiberTag) {
@@ -100,7 +100,7 @@ func (p *progress) loop(_ fiberTag) {
 	for p.next() {
 		switch fn := p.cur.Fn().(type) {
 		case func(*task.Ctx):
-			p.cur.SetFn(nil) // what only the function holds may go before it returns, as after a go statement
+			p.cur.SetFn(nil) // fn may drop what it holds before it returns, as with go
 			fn((*task.Ctx)(p.cur))
 		case *rt.Frame:
 			fn.Body.RunStolen(p.cur)
@@ -140,7 +140,7 @@ func (p *progress) next() bool {
 		}
 		w.handoff = nil
 		switch {
-		case d == nil: // quit
+		case d == nil: // the worker quits
 			l.sleep(w, w.base)
 		case d.Fib() != nil: // it was suspended
 			if d.Status().Stamped() {
@@ -178,8 +178,9 @@ func (p *progress) next() bool {
 	}
 }
 
-// setLabels gives the fiber the labels of d's contexts, or of those of the task whose stolen call d is. If a
-// method of such a context panics, the task has no labels: they only show in profiles.
+// setLabels gives the fiber the profiler labels of d's contexts. If d is a stolen call, the labels
+// are those of the task that forked it. If a method of such a context panics, the task has no
+// labels, because they only show in profiles.
 func setLabels(d *rt.Task, x *rt.Extra) {
 	defer func() { _ = recover() }()
 	for x != nil && x.Stolen {
@@ -191,15 +192,15 @@ func setLabels(d *rt.Task, x *rt.Extra) {
 	}
 }
 
-// endTask ends task d, which ran here, on the worker on which its function returned.
+// endTask ends task d, whose function has returned or failed on this fiber.
 func (l *loopFiber) endTask(d *rt.Task) {
 	var failure error
 	if x := d.Extra(); x != nil {
 		failure = x.Err
 	}
 	w := workerOf(d)
-	if w.Unsettled(d) {
-		failure = settled(d, failure)
+	if w.HasOpenCalls(d) {
+		failure = endOpenCalls(d, failure)
 		w = workerOf(d)
 	}
 	if x := d.Extra(); x != nil && x.Look != nil {
@@ -211,18 +212,18 @@ func (l *loopFiber) endTask(d *rt.Task) {
 	w.conclude(d, failure)
 }
 
-// settled waits for what d's function has begun and not waited for, and returns how d ends. If the
-// function returned without joining a forked call, that is a mistake in the program, and d ends with a
-// panic.
-func settled(d *rt.Task, failure error) error {
-	n := d.Settle()
+// endOpenCalls waits for the calls that d's function has begun and not waited for, and returns how
+// d ends. If the function returned without joining a forked call, the program has a mistake, and d
+// ends with a panic.
+func endOpenCalls(d *rt.Task, failure error) error {
+	n := d.EndOpenCalls()
 	if failure != nil || n == 0 {
 		return failure
 	}
 	return &task.PanicError{Value: rt.UnjoinedText(n), Stack: debug.Stack()}
 }
 
-// panicErrorOf returns the error for v, which the caller's deferred function has recovered from a panic.
+// panicErrorOf returns the error for v, which the caller's deferred function has recovered.
 func panicErrorOf(v any) *task.PanicError {
 	if v == nil {
 		v = new(runtime.PanicNilError) // panic(nil) with GODEBUG=panicnil=1
@@ -233,15 +234,15 @@ func panicErrorOf(v any) *task.PanicError {
 	return &task.PanicError{Value: v, Stack: debug.Stack()}
 }
 
-// goexit ends task d, whose runtime.Goexit unwinds this stack. A Goexit cannot be stopped. If it left
-// the fiber, iter.Pull would raise it again in the fiber that sleeps in this one's slot. So the loop goes
-// on from here, inside the deferred call, until the fiber has to end anyway.
+// goexit ends task d, whose runtime.Goexit unwinds this stack. A Goexit cannot be stopped. If it
+// left the fiber, iter.Pull would raise it again in the fiber that sleeps in this one's slot. So
+// the loop goes on from here, inside the deferred call, until the fiber has to end anyway.
 //
 //go:noinline
 func (l *loopFiber) goexit(d *rt.Task) {
 	l.Goexits++
 	if x := d.NeedExtra(); x.Err == nil {
-		// Otherwise a deferred call of the task panicked meanwhile.
+		// (If Err is set, a deferred call of the task has panicked meanwhile.)
 		x.Err = task.ErrGoexit
 	}
 	l.endTask(d)
@@ -251,11 +252,11 @@ func (l *loopFiber) goexit(d *rt.Task) {
 		return
 	}
 	w := l.w
-	l.switchTo(w, actRetire, w.takeFiber(w.handoff)) // what the end of d has handed on runs next
+	l.switchTo(w, actRetire, w.takeFiber(w.handoff)) // the task that d's end has handed on runs next
 }
 
-// fault ends the process after a panic v that came up outside of a task's function. d is the last task
-// that has begun on this stack, or nil.
+// fault ends the process after a panic v that came up outside of a task's function. d is the last
+// task that has begun on this stack, or nil.
 //
 //go:noinline
 func (l *loopFiber) fault(d *rt.Task, v any) {

@@ -46,8 +46,8 @@ func TestMisusePanics(t *testing.T) {
 	}
 }
 
-// A wait of a task for its own end is refused wherever it can be seen: on the task's stack, in a call that another worker has stolen, and
-// by the task's future.
+// A task's wait for its own end is refused wherever heddle can see it: on the task's stack, in a
+// call that another worker has stolen, and by the task's future.
 func TestWaitForItself(t *testing.T) {
 	const want = "waits for itself"
 	s := open(t, 2)
@@ -113,4 +113,12 @@ func TestUnnamedTasksHaveAnAddress(t *testing.T) {
 	require.Contains(t, log.String(), "hint=")
 	stop.Store(true)
 	require.NoError(t, hog.Wait())
+}
+
+func TestMisuseOfGoPanics(t *testing.T) {
+	s := open(t, 1)
+	require.PanicsWithValue(t, "scheduler: Go with a nil function", func() { s.Go(nil) })
+	require.PanicsWithValue(t, "scheduler: GoContext with a nil function", func() { s.GoContext(context.Background(), nil) })
+	var none context.Context
+	require.PanicsWithValue(t, "scheduler: GoContext with a nil context: use Go, or context.Background()", func() { s.GoContext(none, func(*task.Ctx) {}) })
 }

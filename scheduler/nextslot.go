@@ -5,34 +5,35 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// A nextSlot holds the task that a worker runs next: one that the present task has
-// made ready or started. Its worker puts tasks in; the worker and thieves take them out.
+// A nextSlot holds the task that a worker runs next: one that the running task has made ready or
+// started. The worker puts tasks in. The worker and thieves take them out.
 //
-// seq is odd while the slot is full and changes with each put and take, so a CAS of it
-// claims just the task that was seen with it. The worker writes task only while seq is
-// even: a thief that read an odd seq and then task, and whose CAS from that seq succeeds,
-// has read the task that belongs to it. (A swap of the pointer would do too, but goes
-// through the write barrier's slow path: twice the price.)
+// seq is odd while the slot is full, and changes with each put and take. So a CAS of seq claims
+// just the task that was seen with it. The worker writes task only while seq is even. So if a thief
+// reads an odd seq, then task, and its CAS from that seq succeeds, it has read the task that
+// belongs to that seq. (Swapping the pointer would work too, but it goes through the slow path of
+// the write barrier and costs twice as much.)
 type nextSlot struct {
 	seq  atomicx.Uint32
 	task atomicx.Relaxed[rt.Task]
-	// fresh is newChild if the task was just started, and wokenTask if it was woken. The worker writes it while seq is even, so a reader
-	// that sees an odd seq reads what belongs to that task, or to one that was put later.
+	// fresh is newChild if the running task has started the task, and wokenTask if it has woken it.
+	// The worker writes it while seq is even. So a reader that sees an odd seq reads the value that
+	// belongs to that task, or to one that was put later.
 	fresh atomicx.RelaxedUint32
 }
 
-// full reports whether there is a task. One load.
+// full reports whether there is a task, by one load.
 func (s *nextSlot) full() bool { return s.seq.Load()&1 != 0 }
 
-// child reports whether there is a task that was just started. Any goroutine may ask.
+// child reports whether there is a task that was just started. Any goroutine may call it.
 func (s *nextSlot) child() bool { return s.full() && s.fresh.Load() == newChild }
 
-// put stores d, which fresh says to be a newChild or a wokenTask, and returns the
-// task that it displaces, or nil. Only the worker may call it.
+// put stores d, which is a newChild or a wokenTask as fresh says, and returns the task that was in
+// the slot, or nil. Only the worker may call it.
 func (s *nextSlot) put(d *rt.Task, fresh uint32) (old *rt.Task) {
 	v := s.seq.Load()
 	if v&1 != 0 {
-		if s.seq.CompareAndSwap(v, v+1) { // otherwise a thief was faster, with the same result
+		if s.seq.CompareAndSwap(v, v+1) { // otherwise a thief was faster, and the slot is empty as well
 			old = s.task.Load()
 		}
 		v++
@@ -43,13 +44,14 @@ func (s *nextSlot) put(d *rt.Task, fresh uint32) (old *rt.Task) {
 	return old
 }
 
-// What put is told of its task.
+// The values of fresh.
 const (
 	wokenTask uint32 = iota
 	newChild
 )
 
-// take returns the task, or nil. Only the worker may call it.
+// take takes the task out and returns it, or returns nil if there is none. Only the worker may call
+// it.
 func (s *nextSlot) take() *rt.Task {
 	v := s.seq.Load()
 	if v&1 == 0 || !s.seq.CompareAndSwap(v, v+1) {

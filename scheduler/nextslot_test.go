@@ -11,8 +11,8 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A task that a hog has made ready gets a turn, although the other worker always has something of its own, so that no
-// worker sleeps or searches: sysmon hands out the next slot as it hands out the queue.
+// A task that a hog has made ready has a turn, although the other worker always has tasks of its
+// own and so neither sleeps nor searches. sysmon empties the next slot as it empties the queue.
 func TestNextSlotBehindAHog(t *testing.T) {
 	s := open(t, 2, scheduler.WithQuantum(time.Millisecond), scheduler.WithStallAfter(0))
 	const enough = 20_000_000 // turns of the others while sysmon ticks a few times

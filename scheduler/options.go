@@ -202,7 +202,8 @@ func WithPanicHandler(f func(t task.Task, e *task.PanicError)) Option {
 	})
 }
 
-// WithLogger sets the logger for warnings. The default is slog.Default() at the time of the warning.
+// WithLogger sets the logger for warnings. The default is slog.Default() at the time of the
+// warning.
 func WithLogger(l *slog.Logger) Option {
 	return optionFunc(func(c *config) error {
 		if l == nil {

@@ -5,17 +5,18 @@ import (
 	"time"
 )
 
-// seeReadyGoroutines looks at the clock now and then while an outsider waits for a P.
+// seeReadyGoroutines calls letIn at every eighth call, because letIn reads the clock. The worker
+// calls it while an outsider waits for a P.
 func (w *worker) seeReadyGoroutines() {
 	if w.owedLook++; w.owedLook%8 == 0 {
 		w.letIn(w.s.now())
 	}
 }
 
-// letIn lets the Go scheduler run others on this P if an outsider that a
-// worker made ready has been waiting for one. With a P to spare it is run elsewhere within
-// microseconds, and there is nothing to do: giving up the P costs a pinned worker
-// two thread switches.
+// letIn lets the Go scheduler run other goroutines on this P if an outsider that a worker has made
+// ready waits for one. If there is a P to spare, the outsider runs there within microseconds. So
+// letIn first waits for readyPatience, because giving up the P costs a pinned worker two thread
+// switches.
 func (w *worker) letIn(now int64) {
 	if w.readySince == 0 {
 		w.readySince = now
@@ -35,14 +36,13 @@ func (w *worker) letIn(now int64) {
 	w.pin()
 }
 
-// readyPatience is twice the time that the Go runtime takes to wake a thread for a
-// goroutine that a running P has made ready, if there is another P.
+// readyPatience is twice the time that the Go runtime takes to wake a thread for a goroutine that a
+// running P has made ready, if there is another P.
 const readyPatience = int64(20 * time.Microsecond)
 
-// letOutsiders gives the P to an outsider that was made ready, if it is the only one:
-// the thread is going to sleep in a system call, and the Go runtime takes some time to see
-// that such a thread does not use its P. With more of them, another P has fetched the
-// outsider by then.
+// letOutsiders gives the P to an outsider that was made ready, if there is only one P. The worker's
+// thread is about to sleep in a system call, and the Go runtime takes some time to see that such a
+// thread does not use its P. If there are more Ps, another one has run the outsider by then.
 func (w *worker) letOutsiders() {
 	if w.s.procs.Load() == 1 && w.s.home.ReadyGoroutines.Load() != 0 {
 		w.n.letIns++

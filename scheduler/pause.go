@@ -19,10 +19,11 @@ import (
 //	   them                 clear look for        set: then nothing      all sleep
 //	                        work, else W4
 //
-// A worker that loaded on before U1 has announced itself before U2, which claims it. A producer that
-// saw on set did so before U1, so the workers of U2 look after its P1. The last worker to fall asleep
-// either loads on after B1, and then also looks whether all workers sleep (rested), or has announced
-// itself before B2. If the last worker that is awake leaves the pool instead, it looks, too.
+// A worker that loaded on before U1 has announced itself before U2, which claims it. A producer
+// that saw on set did so before U1, so the workers of U2 look after its P1. The last worker to fall
+// asleep either loads on after B1, and then also looks whether all workers sleep (rested), or has
+// announced itself before B2. If the last worker that is awake leaves the pool instead, it looks,
+// too.
 type pauser struct {
 	on   atomicx.Bool // written under mu
 	mu   atomicx.Mutex
@@ -40,13 +41,13 @@ var (
 // submissions, timers expire, and functions of [task.Ctx.Blocking] continue. Pause parks the caller
 // if that is a task of another scheduler, and blocks it if it is a goroutine.
 //
-// Each running task goes on to its next yield point. After that at most a few dozen other tasks have
-// a turn on the same worker before it stops.
+// Each running task goes on to its next yield point. After that at most a few dozen other tasks
+// have a turn on the same worker before it stops.
 //
-// If ctx ends first, Pause returns its cause, and the tasks go on, unless an earlier call has paused
-// them. Pausing a paused scheduler has no further effect, so one Resume ends the pause. If Resume
-// comes before the tasks have stopped, Pause returns an error. Shutdown and Close end a pause, and
-// Pause then returns [task.ErrClosed].
+// If ctx ends first, Pause returns its cause, and the tasks go on, unless an earlier call has
+// paused them. Pausing a paused scheduler has no further effect, so one Resume ends the pause. If
+// Resume comes before the tasks have stopped, Pause returns an error. Shutdown and Close end a
+// pause, and Pause then returns [task.ErrClosed].
 //
 // Two schedulers must not be paused by each other's tasks. Each of these tasks would be parked on
 // workers that the other one has stopped, and the end of its context would not wake it, until a
@@ -72,8 +73,8 @@ func (s *Scheduler) Pause(ctx context.Context) error {
 	return nil
 }
 
-// beginPause begins a pause, or joins the present one. It returns a completion that is complete when
-// all workers sleep.
+// beginPause begins a pause, or joins the present one. It returns a completion that is complete
+// when all workers sleep.
 func (s *Scheduler) beginPause() (rest *task.Completion[struct{}], began bool, err error) {
 	p := &s.pause
 	p.mu.Lock()
@@ -99,7 +100,7 @@ func (s *Scheduler) Resume() {
 	s.endPause(errResumed)
 }
 
-// endPause ends the present pause, with err for those who still wait for it.
+// endPause ends the present pause. Calls of Pause that still wait for it return err.
 func (s *Scheduler) endPause(err error) {
 	p := &s.pause
 	p.mu.Lock()
@@ -108,7 +109,7 @@ func (s *Scheduler) endPause(err error) {
 	s.resume(rest, err)
 }
 
-// resume is endPause if the present pause is the one that rest belongs to.
+// resume is endPause, if rest belongs to the present pause.
 func (s *Scheduler) resume(rest *task.Completion[struct{}], err error) {
 	p := &s.pause
 	p.mu.Lock()
@@ -143,8 +144,8 @@ func (s *Scheduler) rested() {
 	}
 }
 
-// enterOutside begins an operation under ctx that a task of this scheduler must not call; it would wait
-// for itself.
+// enterOutside begins an operation under ctx that a task of this scheduler must not call, because
+// the task would wait for itself.
 func (s *Scheduler) enterOutside(ctx context.Context, onTask error) error {
 	d, err := wait.Enter(ctx, rt.OfCtx(ctx))
 	if d == nil && s.handles() || d != nil && d.Shared() == &s.home {

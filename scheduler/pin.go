@@ -23,7 +23,7 @@ func (w *worker) pin() {
 	w.bind()
 }
 
-// unpin takes pin back: the thread goes back to the Go runtime as it was.
+// unpin undoes pin: the Go runtime gets the thread back as it was.
 func (w *worker) unpin() {
 	if !w.pinned {
 		return
@@ -32,7 +32,8 @@ func (w *worker) unpin() {
 	runtime.UnlockOSThread()
 }
 
-// checkThread counts moves of the worker to another thread while it was awake, and binds the new one.
+// checkThread counts moves of the worker to another thread while it was awake, and binds the new
+// thread.
 func (w *worker) checkThread() {
 	if !w.pinned {
 		return

@@ -64,8 +64,8 @@ func TestPreemptionWhenAllPsCompute(t *testing.T) {
 	finish(t, "the hogs", func() { waitAll(t, ts) })
 }
 
-// A mark that was meant for an earlier dispatch does not cost the present one its turn; one that is meant for
-// it does.
+// A mark for an earlier dispatch does not cost the present one its turn. A mark for the present one
+// does.
 func TestMarkOfAnotherDispatchIsIgnored(t *testing.T) {
 	s := open(t, 1, scheduler.WithQuantum(scheduler.MaxQuantum), scheduler.WithStallAfter(0))
 	var log errlog
@@ -120,4 +120,30 @@ func TestStallIsReportedOnce(t *testing.T) {
 	require.Equal(t, 1, bytes.Count(out.Bytes(), []byte("\n")), out.String())
 	require.Contains(t, out.String(), "the hog")
 	require.Contains(t, out.String(), "age=")
+}
+
+// If a task passes a yield point after sysmon has asked it to give way, it is in another dispatch,
+// although it is alone and no other task takes over. (Before, its dispatch did not change, and
+// sysmon took the task for one that never gives way.)
+func TestLoneTaskAtYieldPointsIsNotStalled(t *testing.T) {
+	for name, point := range map[string]func(c *task.Ctx){
+		"Checkpoint": (*task.Ctx).Checkpoint,
+		"Yield":      (*task.Ctx).Yield,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, 1, scheduler.WithQuantum(scheduler.MaxQuantum), scheduler.WithStallAfter(0))
+			var log errlog
+			x := s.Go(func(c *task.Ctx) {
+				dispatch := (*rt.Task)(c).Worker().Dispatch.Load
+				for range 100 {
+					id := dispatch()
+					(*rt.Task)(c).Flag().Ask(id)
+					point(c)
+					log.check(dispatch() != id, "still in dispatch %d", id)
+				}
+			})
+			require.NoError(t, x.Wait())
+			log.require(t)
+		})
+	}
 }

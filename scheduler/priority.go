@@ -2,38 +2,39 @@ package scheduler
 
 import "github.com/heddle-go/heddle/internal/rt"
 
-// Priorities. Normal tasks take the ways that they would take without levels. High and low ones go to
-// the injector, whichever goroutine makes them runnable: see package inject.
+// Priorities. Normal tasks take the same ways as without levels. High and low tasks go to the
+// injector, whichever party makes them runnable: see package inject.
 //
-// Among the levels turns are counted, not time. While high tasks are queued:
+// The levels share by turns, not by time. While high tasks are queued:
 //
-//	at most highRun dispatches from the high queue in a row, then one of a normal task, if there is one at hand
+//	at most maxHighRun dispatches from the high queue in a row, then one of a normal task if the
+//	worker has one at hand
 //
-// and while low ones are:
+// While low tasks are queued:
 //
-//	one dispatch from the low queue after lowSkips looks for work that have passed it over; at once if there
-//	is nothing else at hand and a stealOnce into the others' queues finds nothing
+//	one dispatch from the low queue after lowTurn looks for work that have passed it over; at once
+//	if nothing else is at hand and stealOnce finds nothing
 //
-// Both counts are each worker's own. So with any number of tasks of the other levels, a worker that gets to
-// look for work runs a low task at the latest at its 32nd look. A task that has got such a turn keeps its
-// worker as long as any, for a quantum; others give way to a high one at the first checkpoint that looks at the clock.
+// Each worker counts for itself. So with any number of tasks of the other levels, a worker that
+// gets to look for work runs a low task at its 32nd look at the latest. A task that has got such a
+// turn keeps its worker for a quantum, as any task does. Other normal and low tasks give way to a
+// high task at the first checkpoint that looks at the clock.
 
-// maxHighRun and lowTurn are the N of "one in N" less one, and N. What high tasks lose by them is an eighth of the
-// dispatches; what normal ones lose, a 32nd.
+// These bounds cost high tasks an eighth of the dispatches, and normal tasks a 32nd.
 const (
 	maxHighRun = 7
 	lowTurn    = 32
 )
 
-// turns are what a worker remembers of the levels' turns.
+// turns is what a worker remembers of the turns of the levels.
 type turns struct {
 	highRun  int    // dispatches from the high queue in a row
 	highTick uint32 // the look for work that gave the last of them
 	lowSkips int    // looks for work that have passed the low queue over
-	kept     uint32 // the look that gave a turn to a lower level: what it found is not outranked
+	kept     uint32 // the look that gave a lower level its turn; no task outranks what it found
 }
 
-// takeRanked returns a high or a low task if it is their turn. Called by pick when there are any.
+// takeRanked returns a high or low task if its level has the turn. pick calls it if there are any.
 func (w *worker) takeRanked() *rt.Task {
 	q, t := &w.s.inj, &w.turns
 	if q.Directed() {
@@ -52,7 +53,7 @@ func (w *worker) takeRanked() *rt.Task {
 		return nil
 	}
 	if w.tick-t.highTick > 1 {
-		t.highRun = 0 // somebody else has had a turn since
+		t.highRun = 0 // another level has had a turn since
 	}
 	if t.highRun >= maxHighRun {
 		t.highRun = 0
@@ -74,7 +75,7 @@ func (w *worker) takeHigh() *rt.Task {
 	return d
 }
 
-// takeLow returns a low task.
+// takeLow returns a low task, or nil.
 func (w *worker) takeLow() *rt.Task {
 	if !w.s.inj.AnyLow() {
 		return nil
@@ -86,7 +87,8 @@ func (w *worker) takeLow() *rt.Task {
 	return d
 }
 
-// takeLast is for when pick has found nothing: it returns a task that others would have taken soon, or a low one.
+// takeLast is called when pick has found nothing. It returns a task that other workers would have
+// taken soon, or a low task.
 func (w *worker) takeLast() *rt.Task {
 	if !w.s.inj.AnyRanked() {
 		return nil
@@ -97,8 +99,8 @@ func (w *worker) takeLast() *rt.Task {
 	return w.takeLow()
 }
 
-// peer returns another low task to run instead of d, which gives way, if d is a low one. A normal one is not to wait behind
-// low ones that are queued already.
+// takeOtherLow returns another low task to run in place of d, which gives way, if d is a low task.
+// It returns nil for a normal d, which must not wait behind low tasks that are queued already.
 func (w *worker) takeOtherLow(d *rt.Task) *rt.Task {
 	if !w.s.inj.AnyRanked() || d.Status().Level() != rt.Low {
 		return nil
@@ -106,7 +108,8 @@ func (w *worker) takeOtherLow(d *rt.Task) *rt.Task {
 	return w.takeLow()
 }
 
-// outranked reports whether d, which runs, is to give way to a high task before its quantum is over.
+// outranked reports whether the running task d must give way to a high task before its quantum is
+// over.
 func (w *worker) outranked(d *rt.Task) bool {
 	return w.s.inj.AnyHigh() && w.turns.kept != w.tick && d.Status().Level() != rt.High
 }

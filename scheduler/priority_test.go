@@ -24,8 +24,8 @@ const (
 	lowTurn    = 32
 )
 
-// With one worker and a crowd of each level that yields for ever, everything is counted in turns. flood starts crowds of
-// some levels, and n counts their turns.
+// With one worker and a crowd of each level that yields for ever, turns measure everything. flood
+// starts crowds of some levels, and n counts their turns.
 func flood(c *task.Ctx, stop *atomic.Bool, n *[3]atomic.Int64, k int, ls ...task.Level) {
 	for _, l := range ls {
 		for range k {
@@ -39,8 +39,8 @@ func flood(c *task.Ctx, stop *atomic.Bool, n *[3]atomic.Int64, k int, ls ...task
 	}
 }
 
-// No level starves another one: while high tasks flood the worker, and while normal ones do, the lower ones get their share
-// of the turns.
+// No level starves another: while high or normal tasks flood the worker, the lower levels get their
+// share of the turns.
 func TestNoLevelStarves(t *testing.T) {
 	for _, k := range []int{1, 3, 100} {
 		s := open(t, 1, scheduler.WithStallAfter(0), scheduler.WithQuantum(scheduler.MaxQuantum))
@@ -87,8 +87,8 @@ func TestNoLevelStarves(t *testing.T) {
 	}
 }
 
-// A task of each level that comes into a flood of each other runs within the promised number of turns, however it
-// becomes runnable.
+// A task of each level that comes into a flood of any other level runs within the promised number
+// of turns, in whichever way it becomes runnable.
 func TestTurnsBetweenLevels(t *testing.T) {
 	s := open(t, 1, scheduler.WithStallAfter(0), scheduler.WithQuantum(scheduler.MaxQuantum))
 	var log errlog
@@ -146,7 +146,8 @@ func TestTurnsBetweenLevels(t *testing.T) {
 	log.require(t)
 }
 
-// On a worker that becomes free, high tasks come first and low ones last, each in the order in which they came.
+// On a worker that becomes free, high tasks come first and low tasks last, each level in its order
+// of arrival.
 func TestLevelsInOrder(t *testing.T) {
 	s := open(t, 1, calmly...)
 	var got []task.Level
@@ -168,8 +169,8 @@ func TestLevelsInOrder(t *testing.T) {
 	require.Equal(t, want, got)
 }
 
-// A checkpointing hog gives way to a high task long before its quantum is over: each of the hogs here would go on for
-// ten seconds. The high task makes them end.
+// A hog that passes checkpoints gives way to a high task long before its quantum is over. Each of
+// the hogs here would go on for ten seconds, and the high task makes them end.
 func TestHighInterruptsHogs(t *testing.T) {
 	eachCount(t, []int{1, 2, 4}, func(t *testing.T, n int) {
 		s := open(t, n, scheduler.WithStallAfter(0), scheduler.WithQuantum(scheduler.MaxQuantum))
@@ -257,8 +258,8 @@ func TestLevelsLoseNothing(t *testing.T) {
 	})
 }
 
-// A low task is run while a worker has nothing else, by whichever worker is free, and sleeping workers are woken for
-// ranked tasks as for others: each of these ends only if all run at the same time.
+// A free worker runs a low task if it has nothing else, and sleeping workers are woken for high and
+// low tasks as for others. Each case ends only if all its tasks run at the same time.
 func TestRankedTasksWakeWorkers(t *testing.T) {
 	eachCount(t, []int{2, 4, 8}, func(t *testing.T, n int) {
 		s := open(t, n, scheduler.WithStallAfter(0))

@@ -15,7 +15,8 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// Sequences that are pulled by tasks which suspend in between, and themselves suspend, give what they give in a loop.
+// A sequence gives the same values in Pull as in a loop, if the task suspends between two of them
+// and if the sequence itself suspends.
 func TestPull(t *testing.T) {
 	for _, p := range []scheduler.Pinning{scheduler.Threads, scheduler.None} {
 		eachCount(t, workerCounts, func(t *testing.T, n int) {
@@ -92,8 +93,8 @@ func TestPull2Stops(t *testing.T) {
 	require.True(t, ended)
 }
 
-// A sequence runs as a part of its task, and so does what comes after next, on one stack and the other, also after either
-// has suspended the task.
+// A sequence runs as a part of its task, and so does the code after next, on either stack, also
+// after either has suspended the task.
 func TestPullIsOfTheTask(t *testing.T) {
 	s := open(t, 1)
 	require.NoError(t, s.Go(func(c *task.Ctx) {
@@ -139,7 +140,7 @@ func TestPullOutsideOfTheTask(t *testing.T) {
 	require.Panics(t, func() { task.Pull(ctx, slices.Values([]int{1})) })
 }
 
-// What Pull is there for: with the standard library's, a task that comes to another thread ends the process.
+// This is why Pull exists: with iter.Pull, a task that moves to another thread ends the process.
 func TestStandardPullIsFatal(t *testing.T) {
 	const inner = "HEDDLE_TEST_INNER"
 	if os.Getenv(inner) == "" {
@@ -167,5 +168,6 @@ func TestStandardPullIsFatal(t *testing.T) {
 	ts[0].Wait()
 }
 
-// standardPull is the standard library's. Its sequence is no part of the task that pulls it, so what waits there blocks the worker.
+// standardPull is iter.Pull. Its sequence is no part of the task that pulls it, so a wait in the
+// sequence blocks the worker.
 func standardPull(seq iter.Seq[int]) (next func() (int, bool), stop func()) { return iter.Pull(seq) }

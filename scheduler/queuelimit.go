@@ -9,29 +9,29 @@ const MaxQueueLimit = 1 << 30
 type QueuePolicy uint8
 
 const (
-	// Block makes the submitter wait for room, first come, first served. A submitter that is a task of
-	// another scheduler parks; a goroutine blocks.
+	// Block makes the submitter wait for room, first come, first served. A submitter that is a task
+	// of another scheduler parks; a goroutine blocks.
 	//
 	// If a context that the submission names ([Scheduler.GoContext], [task.Parent]) ends first, the
 	// task is Done with that cause as its Err, and its function never runs. If the context of a
-	// [task.Group.GoContext] ends first, that returns the cause. Shutdown and Close end the wait with
-	// [task.ErrClosed].
+	// [task.Group.GoContext] ends first, that returns the cause. Shutdown and Close end the wait
+	// with [task.ErrClosed].
 	Block QueuePolicy = iota
 	// Reject refuses the submission. The Err of its handle is [task.ErrQueueFull].
 	Reject
-	// CallerRuns makes the submitter wait until the task has ended, or until one of the contexts named
-	// under Block ends. The scheduler queues the submission beyond the limit, behind the others. So a
-	// goroutine cannot submit faster than the scheduler works, and the queue holds at most the limit
-	// plus one task for each submitter. The task itself runs on a worker, because only there it can
-	// be suspended.
+	// CallerRuns makes the submitter wait until the task has ended, or until one of the contexts
+	// named under Block ends. The scheduler queues the submission beyond the limit, behind the
+	// others. So a goroutine cannot submit faster than the scheduler works, and the queue holds at
+	// most the limit plus one task for each submitter. The task itself runs on a worker, because
+	// only there it can be suspended.
 	//
 	// If a method of such a context panics meanwhile, the wait ends too. The scheduler drops the
 	// panic, because it has accepted the task.
 	CallerRuns
-	// DropOldest drops the oldest submission that has not started, and queues the new one. The Err of
-	// the dropped task is [task.ErrQueueFull], and its function never runs. If the priorities differ,
-	// the scheduler drops the oldest submission of the lowest priority. If all queued submissions have
-	// a higher priority than the new one, it refuses the new one, as Reject does.
+	// DropOldest drops the oldest submission that has not started, and queues the new one. The Err
+	// of the dropped task is [task.ErrQueueFull], and its function never runs. If the priorities
+	// differ, the scheduler drops the oldest submission of the lowest priority. If all queued
+	// submissions have a higher priority than the new one, it refuses the new one, as Reject does.
 	DropOldest
 )
 
@@ -67,9 +67,9 @@ func (p QueuePolicy) MarshalText() ([]byte, error) { return []byte(p.String()), 
 //     queue takes it at once if there is none, because a task must not wait for its own pool.
 //   - Tasks of GoAfter, GoEvery and timers, because no submitter is there to wait when they start.
 //
-// A limit bounds memory and waiting times if more work arrives than the workers can do. A submission
-// waits for about n divided by the throughput. With a limit, workers take submissions from the queue
-// one by one instead of in batches.
+// A limit bounds memory and waiting times if more work arrives than the workers can do. A
+// submission waits for about n divided by the throughput. With a limit, workers take submissions
+// from the queue one by one instead of in batches.
 func WithQueueLimit(n int, p QueuePolicy) Option {
 	return optionFunc(func(c *config) error {
 		if n < 1 || n > MaxQueueLimit {

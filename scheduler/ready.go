@@ -5,7 +5,7 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// push queues a runnable task at the back, and wakes a worker for it if none searches.
+// push queues a runnable task at the back, and wakes a worker if none searches.
 func (w *worker) push(d *rt.Task) {
 	if inject.Ranked(d) {
 		w.s.inj.Push(d) // (P1)
@@ -27,11 +27,12 @@ func (w *worker) pushReady(d *rt.Task) {
 // back of the queue.
 //
 // Usually the present task soon gives way, and the worker itself takes the task from the slot. Then
-// waking another worker would be useless, because a thief would only separate the two tasks. But the
-// present task may also run on for long. So Local wakes a worker, unless that was useless lately:
-// each time that the worker takes the task itself, the number of wake-ups to skip doubles, and it
-// falls back to 0 when a thief takes a task from the slot. If Local skips a wake-up and the task gets
-// stuck, sysmon wakes a worker at its next tick (N3 of the protocol).
+// waking another worker would be useless, because a thief would only separate the two tasks. But
+// the present task may also run on for long. So Local wakes a worker, unless that was useless
+// lately: each time that the worker takes the task itself, the number of wake-ups to skip doubles,
+// and it falls back to 0 when a thief takes a task from the slot. If Local skips a wake-up and the
+// task gets stuck, sysmon wakes a worker at its next tick (Slot-N3 in ARCHITECTURE.md, "The next
+// slot").
 //
 // A high or low task goes to its own queue.
 func (w *worker) Local(d *rt.Task) {
@@ -64,7 +65,8 @@ func (w *worker) Local(d *rt.Task) {
 	}
 }
 
-// local queues t, which has just been made runnable, if it is of this scheduler.
+// local queues t, which the caller has just made runnable, and returns true. It returns false if t
+// belongs to another scheduler.
 func (w *worker) local(t *rt.Task) bool {
 	if t.Shared() != &w.s.home {
 		return false
@@ -73,7 +75,8 @@ func (w *worker) local(t *rt.Task) bool {
 	return true
 }
 
-// handOn is local for a worker that runs nothing and is about to look for work: t runs at once, if it may.
+// handOn is local for a worker that runs no task and is about to look for work. If the chain allows
+// it, t runs at once.
 func (w *worker) handOn(t *rt.Task) bool {
 	if w.handoff == nil && t.Shared() == &w.s.home && !inject.Ranked(t) && w.mayHandOn() {
 		if w.marks {
@@ -85,7 +88,8 @@ func (w *worker) handOn(t *rt.Task) bool {
 	return w.local(t)
 }
 
-// inject queues d, which the caller has just made runnable: on the worker that the caller runs on, if that can be told.
+// inject queues d, which the caller has just made runnable. If the caller runs on a worker of s, d
+// goes to that worker's next slot, otherwise to the injector.
 func (s *Scheduler) inject(d *rt.Task) {
 	if w := currentWorker(); w != nil && w.s == s {
 		w.Local(d)
@@ -96,8 +100,9 @@ func (s *Scheduler) inject(d *rt.Task) {
 	s.wakeOne()   // (P2, P3)
 }
 
-// injectAll is inject for tasks that a goroutine has made runnable, under one lock. One wake-up (P2, P3) is enough, because it
-// comes after P1 of all of them: a searcher that takes one of them wakes the next worker if there are more.
+// injectAll is inject for tasks that a goroutine has made runnable, under one lock. One wake-up
+// (Sleep-P2, Sleep-P3) is enough because it comes after Sleep-P1 of all of them. A searcher that
+// takes one of the tasks wakes the next worker if there are more.
 func (s *Scheduler) injectAll(ds []*rt.Task) {
 	for _, d := range ds {
 		s.mark(d)

@@ -10,18 +10,18 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A workerPool has the workers of a scheduler, one for each number that was ever in use. The workers
-// from size on have left, or are leaving. They hold no thread, but other workers may still look into
-// their queues.
+// A workerPool has the workers of a scheduler, one for each number that was ever in use. The
+// workers from size on have left, or are leaving. They hold no thread, but other workers may still
+// look into their queues.
 //
 //	member -> leaving   Resize to fewer workers
 //	leaving -> member   Resize to more workers, before the worker has left
 //	leaving -> left     the worker itself, as its last act, when it has nothing left
 //	left -> member      Resize to more workers, which starts a new goroutine for it
 //
-// A worker notices that it has to leave when it looks for work (find), which is after at most fairTick
-// tasks, or when its task's budget is spent (over). It moves the tasks of its queues to the injector,
-// by P1 to P3 of the sleep protocol, and ends. Resize wakes a worker that sleeps:
+// A worker notices that it has to leave when it looks for work (find), which is after at most
+// fairTick tasks, or when its task's budget is spent (over). It moves the tasks of its queues to
+// the injector, by P1 to P3 of the sleep protocol, and ends. Resize wakes a worker that sleeps:
 //
 //	Resize                             worker
 //	R1 store leaving                   W2 announce that it sleeps
@@ -29,9 +29,9 @@ import (
 //
 // Either R2 finds the announcement, or W3 comes after R1 and sees it.
 //
-// The proof of the sleep protocol still holds. A worker that leaves passes find instead of W2 and W3.
-// If it was a searcher, it passes W5. If it was not, no producer relied on it, and its own tasks are
-// in the injector. One worker is always a member.
+// The proof of the sleep protocol still holds. A worker that leaves passes find instead of W2 and
+// W3. If it was a searcher, it passes W5. If it was not, no producer relied on it, and its own
+// tasks are in the injector. One worker is always a member.
 type workerPool struct {
 	workers atomicx.Pointer[[]*worker] // by id. Copied to change it, under mu; it only grows
 	size    atomicx.Int64              // written under mu
@@ -54,10 +54,10 @@ func (s *Scheduler) Workers() int {
 }
 
 // Resize changes the number of workers to n, 1 to [MaxWorkers]. If n is outside of this range it
-// returns an error, and if the scheduler is closed, [task.ErrClosed]. Any goroutine or task may call
-// it at any time. It does not wait: new workers start at once, and each worker that is to leave runs
-// its present task up to the next yield point, gives its queued tasks to the others, and then gives
-// up its thread.
+// returns an error, and if the scheduler is closed, [task.ErrClosed]. Any goroutine or task may
+// call it at any time. It does not wait: new workers start at once, and each worker that is to
+// leave runs its present task up to the next yield point, gives its queued tasks to the others, and
+// then gives up its thread.
 func (s *Scheduler) Resize(n int) error {
 	s.check()
 	if n < 1 || n > MaxWorkers {
@@ -105,13 +105,14 @@ func (s *Scheduler) grow(n int) {
 			}
 		}
 	}
-	if s.mon.Asleep() { // as at the end of sleep: those who have just come may find something to do at once
+	if s.mon.Asleep() { // as at the end of sleep, for work that the new workers find
 		s.setCoarse(s.now())
 		s.mon.Kick()
 	}
 }
 
-// dismiss tells the worker to leave (R1, R2). It reports whether the worker slept, so that the caller has to wake it.
+// dismiss tells the worker to leave (R1, R2). It reports whether the worker slept. If so, the
+// caller has to wake it.
 func (w *worker) dismiss() (wake bool) {
 	return w.member.CompareAndSwap(wkMember, wkLeaving) && w.s.idle.ClaimThis(w.id)
 }
@@ -119,8 +120,9 @@ func (w *worker) dismiss() (wake bool) {
 // leaving reports whether the worker has to leave.
 func (w *worker) leaving() bool { return w.member.Load() != wkMember }
 
-// halting reports whether the worker must not begin with another task. If so, it sees to it that pick asks again before it
-// takes one: the present task comes to the queue only when it has left its stack.
+// halting reports whether the worker must not begin with another task. If so, it makes the next
+// pick ask again before it takes a task, because the running task comes to the queue only after it
+// has left its stack.
 func (w *worker) halting() bool {
 	if !w.leaving() && !w.s.pause.on.Load() {
 		return false
@@ -138,7 +140,7 @@ func (w *worker) fairNext() {
 	}
 }
 
-// handOver gives all that is in the worker's queues to the others.
+// handOver moves all tasks in the worker's queues to the injector.
 func (w *worker) handOver() {
 	for {
 		d := w.next.take()
@@ -154,8 +156,8 @@ func (w *worker) handOver() {
 	}
 }
 
-// depart ends the worker's membership, unless Resize wants it back, and reports whether it did. If it was the last worker that
-// did not sleep, Pause and the end of the scheduler wait for this.
+// depart ends the worker's membership, unless Resize wants the worker back, and reports whether it
+// did. Pause and the end of the scheduler may wait for that, if all other workers sleep.
 func (w *worker) depart() bool {
 	if !w.s.quit.Load() && !w.resign() {
 		return false
@@ -165,7 +167,8 @@ func (w *worker) depart() bool {
 	return true
 }
 
-// resign makes the worker one that has left, unless Resize wants it back, and reports whether it did.
+// resign changes the worker from leaving to left, unless Resize wants it back, and reports whether
+// it did.
 func (w *worker) resign() bool {
 	return w.s.idle.Leave(func() bool { return w.member.CompareAndSwap(wkLeaving, wkLeft) })
 }

@@ -98,7 +98,8 @@ func fib(c *task.Ctx, n int) int {
 	return x.Join(c) + y
 }
 
-// Tasks that never wait leave the workers that are too many at a yield point, and go on together on those that stay.
+// Tasks that never wait leave the workers that have to leave at a yield point, and go on together
+// on the workers that stay.
 func TestResizeMovesHogs(t *testing.T) {
 	s := open(t, 4, scheduler.WithQuantum(scheduler.MinQuantum))
 	var stop atomic.Bool

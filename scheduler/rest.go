@@ -2,8 +2,8 @@ package scheduler
 
 import "github.com/heddle-go/heddle/internal/rt"
 
-// sleep is the worker's side of the sleep protocol, W1 to W4. When it returns
-// the worker is a searcher.
+// sleep is the worker's side of the sleep protocol, Sleep-W1 to Sleep-W4. When it returns, the
+// worker is a searcher.
 func (w *worker) sleep() {
 	w.Current.Store(nil)
 	if w.Looks&rt.LookRing != 0 {
@@ -15,7 +15,7 @@ func (w *worker) sleep() {
 	paused := w.s.pause.on.Load()
 	if !paused && (w.next.full() || w.s.visibleWork()) || w.leaving() || w.s.quit.Load() { // (W3)
 		if !w.s.idle.ClaimThis(w.id) {
-			w.parker.Park() // a waker has claimed it before
+			w.parker.Park() // a waker has claimed this worker already, and wakes it
 		}
 	} else {
 		if paused {
@@ -36,17 +36,17 @@ func (w *worker) sleep() {
 	if w.gauge != nil {
 		w.wokenAt.Store(0) // no waker has claimed it again
 	}
-	// The monitor may have seen all asleep, in either case.
+	// In either case the monitor may have seen all workers asleep, and sleep itself.
 	if w.s.mon.Asleep() {
 		w.s.setCoarse(w.s.now())
 		w.s.mon.Kick()
 	}
 }
 
-// announce makes known that the worker sleeps.
+// announce makes known that the worker sleeps (Sleep-W2).
 func (w *worker) announce() {
 	w.s.idle.Sleep(w.id, w.searching) // (W2)
-	w.searching = true                // whatever wakes it, it comes back as a searcher
+	w.searching = true                // each party that wakes the worker makes it a searcher
 	if !w.s.crowded(0) {
 		w.s.askAll(w) // (K0)
 	}
@@ -55,7 +55,8 @@ func (w *worker) announce() {
 	}
 }
 
-// rest sleeps until the worker is woken, off its thread unless that is fixed.
+// rest sleeps until the worker is woken. Unless the worker is fixed, it gives up its thread
+// meanwhile.
 func (w *worker) rest() {
 	if w.fixed {
 		w.letOutsiders()
@@ -68,9 +69,9 @@ func (w *worker) rest() {
 	w.pin()
 }
 
-// visibleWork reports whether any queue holds something that a worker would find:
-// the queues, children in next slots, and due timers. It leaves out woken tasks in next slots
-// and, while the scheduler is crowded, forked calls: sysmon wakes a worker for those.
+// visibleWork reports whether there is work that a worker would find: in the queues, children in
+// next slots, and timers that are due. It leaves out woken tasks in next slots and, while the
+// scheduler is crowded, forked calls, because sysmon wakes a worker for those.
 func (s *Scheduler) visibleWork() bool {
 	if !s.inj.Empty() || s.inj.AnyRanked() {
 		return true
@@ -86,5 +87,6 @@ func (s *Scheduler) visibleWork() bool {
 	return s.timers.First() != 0 && s.timers.Due(s.now())
 }
 
-// shows reports whether others would find a task in w's queue or next slot. Any goroutine may ask.
+// shows reports whether other workers would find a task in w's queue or next slot. Any goroutine
+// may call it.
 func (w *worker) shows() bool { return !w.runq.Thief().Empty() || w.next.child() }

@@ -30,7 +30,8 @@ func within(t *testing.T) context.Context {
 	return ctx
 }
 
-// The last worker that is awake may leave the pool instead of going to sleep; that too brings a pause about.
+// The last worker that is awake may leave the pool instead of going to sleep. Then the pause begins
+// as well.
 func TestPauseWhileTheLastLeaves(t *testing.T) {
 	s := make1(t, WithWorkers(2))
 	var release [2]atomic.Bool
@@ -54,7 +55,8 @@ func TestPauseWhileTheLastLeaves(t *testing.T) {
 	require.NoError(t, <-paused)
 }
 
-// A worker that joins in a pause runs nothing before it is over, nor does one that is woken to leave.
+// A worker that joins during a pause runs no task before the pause is over, nor does a worker that
+// is woken to leave.
 func TestResizeInAPause(t *testing.T) {
 	for _, level := range []task.Level{task.Normal, task.High, task.Low} {
 		s := make1(t, WithWorkers(2))
@@ -74,7 +76,8 @@ func TestResizeInAPause(t *testing.T) {
 	}
 }
 
-// Tasks of any level that take turns, and those that start each other, stop for a pause and leave a worker that leaves.
+// Tasks of any level that take turns or start each other stop for a pause, and leave a worker that
+// has to leave.
 func TestHaltBesideLevels(t *testing.T) {
 	for _, level := range []task.Level{task.Normal, task.High, task.Low} {
 		s := make1(t, WithWorkers(2))
@@ -122,7 +125,7 @@ func TestNobodyIsOwed(t *testing.T) {
 	testkit.Until(t, "no goroutine is owed a P", func() bool { return s.home.ReadyGoroutines.Load() == 0 })
 }
 
-// Wait returns when quiet is closed, whoever submits and is refused beside that.
+// Wait returns when quiet is closed, also if submissions are refused at the same time.
 func TestWaitBesideTheEnd(t *testing.T) {
 	s := make1(t, WithWorkers(1))
 	var stop atomic.Bool
@@ -162,7 +165,8 @@ func TestWaitForOneself(t *testing.T) {
 	require.Equal(t, errWaitOnTask, <-got)
 }
 
-// When a clock has been turned, what was due has happened, also what was due at once when it was armed.
+// When Advance of a clock returns, everything that was due has happened, also timers that were due
+// when they were armed.
 func TestTurnedClockIsNotAhead(t *testing.T) {
 	clock := handclock.New()
 	s := make1(t, WithWorkers(1), WithClock(clock))

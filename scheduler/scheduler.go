@@ -38,7 +38,7 @@ type Scheduler struct {
 	closed chan struct{} // closed when nothing of the scheduler is left
 	dir    *directing    // nil unless the scheduler is directed
 
-	// Each of these has its own lock, or none is needed: see its type.
+	// Each of these has its own lock or needs none: see its type.
 	pool      workerPool
 	pause     pauser
 	waits     waits
@@ -61,22 +61,23 @@ type Scheduler struct {
 	quit    atomicx.Bool  // the workers have to end. Written under pool.mu
 	quantum uatomic.Duration
 	procs   atomic.Int32 // GOMAXPROCS. Written by sysmon
-	// coarse is the time of the last tick of sysmon in milliseconds of now. A task's wait is dated with
-	// it, because reading a clock at each park would cost as much as the park. Written by sysmon, and by
-	// workers that find it asleep.
+	// coarse is the time of sysmon's last tick, in milliseconds of now. A task's wait is dated with
+	// it, because reading a clock at each park would cost as much as the park. sysmon writes it,
+	// and so do workers that find sysmon asleep.
 	coarse atomicx.RelaxedUint32
 	_      cpu.CacheLinePad
 
-	// live counts tasks that were accepted and have not ended. Submissions from outside count at once.
-	// Workers count what happens on them for themselves, and add it to live when they flush, at the
-	// latest before they sleep. So live is exact when all workers sleep, which is when quiesce asks.
+	// live counts the tasks that were accepted and have not ended. Submissions from outside count
+	// at once. Workers count what happens on them for themselves, and add it to live when they
+	// flush, at the latest before they sleep. So live is exact when all workers sleep, which is
+	// when quiesce asks.
 	live atomicx.Int64
 
 	// Counters, added to by any goroutine.
 	handlers atomic.Int32 // that run
 	wakes    atomic.Uint64
 	stalls   atomic.Uint64
-	strays   atomic.Uint64 // panics that the handler got and no worker has counted
+	strays   atomic.Uint64 // panics that the handler got outside of workers, which count their own
 	stranded atomic.Uint64
 	over     overflows
 
@@ -93,8 +94,8 @@ const (
 	phaseClosed   // tasks are cancelled; none starts
 )
 
-// New makes a scheduler and starts its workers. Without options it has GOMAXPROCS workers, each locked
-// to a thread, and a quantum of 10 ms. It returns an error that names the option, the value
+// New makes a scheduler and starts its workers. Without options it has GOMAXPROCS workers, each
+// locked to a thread, and a quantum of 10 ms. It returns an error that names the option, the value
 // and the range if an option is wrong.
 //
 // A scheduler holds threads and goroutines until [Scheduler.Close] or [Scheduler.Shutdown].
@@ -124,7 +125,7 @@ func newScheduler(cfg config) (s *Scheduler, err error) {
 	s.phase.Store(phaseOpen)
 	s.look = newLook(&cfg)
 	if s.look != nil && s.look.mode != 0 {
-		s.sysmon.ringing.Late = &s.sysmon.late
+		s.sysmon.timerBatch.Late = &s.sysmon.late
 	}
 	if cfg.pinning == CPUs {
 		if s.cpus, err = thread.AllowedCPUs(); err != nil {
@@ -158,8 +159,8 @@ func newScheduler(cfg config) (s *Scheduler, err error) {
 		Open:     func() bool { return s.phase.Load() == phaseOpen },
 		Now:      s.now,
 		SpareP:   s.spareP,
-		Begun:    func() { s.live.Add(1) },
-		Ended:    s.exit,
+		OnBegin:  func() { s.live.Add(1) },
+		OnEnd:    s.exit,
 		Stray:    s.strayPanic,
 		TaskOf: func(j rt.Job) *rt.Task {
 			h := rt.Handle(taskOf(j))
@@ -171,7 +172,7 @@ func newScheduler(cfg config) (s *Scheduler, err error) {
 	s.quantum.Store(cfg.quantum)
 	s.procs.Store(int32(runtime.GOMAXPROCS(0)))
 	if cfg.clock != nil {
-		s.timers.InitClock(cfg.clock, s.inject, s.sysmon.ringing.Late)
+		s.timers.InitClock(cfg.clock, s.inject, s.sysmon.timerBatch.Late)
 	} else {
 		s.timers.Init(s.now, func(when int64) { s.mon.KickBefore(when + s.timerGrace()) })
 	}
@@ -206,7 +207,7 @@ func (s *Scheduler) pinned() bool { return s.cfg.pinning != None }
 // now is the scheduler's clock: monotonic nanoseconds since it was made, never 0.
 func (s *Scheduler) now() int64 { return int64(time.Since(s.start)) + 1 }
 
-// setCoarse sets about.
+// setCoarse sets coarse to the time now.
 func (s *Scheduler) setCoarse(now int64) { s.coarse.Store(uint32(now / int64(time.Millisecond))) }
 
 // warn writes a warning to the logger.

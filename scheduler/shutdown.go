@@ -50,9 +50,9 @@ var errShutdownOnTask = errors.New("scheduler: Shutdown called from inside a tas
 // Shutdown waits until all tasks have ended, also those that other tasks start meanwhile, and then
 // ends the workers. It blocks the calling goroutine.
 //
-// If ctx ends first, Shutdown returns a [*RunningError] with the tasks that have not ended. These go
-// on. Call Shutdown again to wait longer, or Close to cancel them; Close then waits for them without
-// a limit. A program that cannot wait for them exits without calling Close.
+// If ctx ends first, Shutdown returns a [*RunningError] with the tasks that have not ended. These
+// go on. Call Shutdown again to wait longer, or Close to cancel them; Close then waits for them
+// without a limit. A program that cannot wait for them exits without calling Close.
 //
 // In a task, or in a function of [task.Ctx.Blocking], Shutdown would wait for its caller. There it
 // returns an error and changes nothing.
@@ -127,10 +127,11 @@ func (s *Scheduler) Close() error {
 	return nil
 }
 
-// quiesce looks whether no task is left: all workers sleep, and live, which is exact then, is 0. If so it ends
-// the calls of Wait, and, if no task can come any more either, since the phase is past open, closes quiet. It is called
-// after each event that may make this true as the last one: a worker went to sleep or left, a submission was
-// taken back, a blocking call ended, the phase changed, Wait was called.
+// quiesce looks whether no task is left: all workers sleep, and live, which is exact then, is 0. If
+// so it ends the calls of Wait, and, if no task can come any more either, since the phase is past
+// open, closes quiet. It is called after each event that may make this true as the last one: a
+// worker went to sleep or left, a submission was taken back, a blocking call ended, the phase
+// changed, Wait was called.
 func (s *Scheduler) quiesce() {
 	open := s.phase.Load() == phaseOpen
 	if s.live.Load() != 0 || open && !s.waits.any.Load() {
@@ -138,7 +139,7 @@ func (s *Scheduler) quiesce() {
 	}
 	var ended *task.Completion[struct{}]
 	s.idle.IfAllAsleep(func() {
-		// All have flushed, and nobody wakes while the set is locked.
+		// All workers have flushed, and no worker wakes while the set is locked.
 		none := func() bool { return s.live.Load() == 0 }
 		if !open && none() {
 			select {

@@ -19,14 +19,10 @@ func (w *worker) Sleep(d *rt.Task, ns int64) {
 		slept(q, d, t)
 		return
 	}
-	// As in Park, once more, but for pickDue.
-	if w.Forks.PrivateLen() > 0 {
-		w.share(d)
-	}
-	w.n.parks++
-	w.prevPark, w.prevGen = rt.WaitSleep.Park(rt.ForWake), d.Gen()
-	w.Fib.Load().Since.Store(w.s.coarse.Load())
-	if next, yield := w.leave(d, w.pickDue(now), w.onPark).Turn(); next != nil {
+	// The tail of Park again, with pickDue in place of pick.
+	w.shareForks(d)
+	w.notePark(d, rt.WaitSleep.Park(rt.ForWake))
+	if next, yield := w.prepareSwitch(d, w.pickDue(now), w.onPark).NextOrYield(); next != nil {
 		next()
 	} else {
 		yield(struct{}{})

@@ -5,9 +5,9 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// Spawn implements rt.Host: the task goes to the next slot. What was there goes to the back of the queue. Other than a woken
-// task (see Local), a child in the slot is among what a worker looks at before it sleeps, since its parent may go on for
-// long.
+// Spawn implements rt.Host. The task goes to the next slot, and the task that was there goes to the
+// back of the queue. Unlike a woken task (see Local), a child in the slot is among the tasks that a
+// worker looks for before it sleeps, because the parent may go on for long.
 func (w *worker) Spawn(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	if w.s.phase.Load() >= phaseClosed {
 		return nil, 0
@@ -19,10 +19,9 @@ func (w *worker) Spawn(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	if under {
 		w.s.cohorts.Hold(x) // may panic
 	}
-	d := w.freeTasks.Take(&w.s.taskPool, x)
+	d := w.newTask(x)
 	d.Spawned(fn, x)
 	gen := d.Gen()
-	w.n.spawned++
 	if under {
 		w.s.cohorts.Attach(x, d, gen)
 	}
@@ -38,4 +37,12 @@ func (w *worker) Spawn(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	}
 	w.s.wakeOne() // (P2, P3)
 	return d, gen
+}
+
+// newTask returns a free descriptor for a task with extension x, which may be nil, and counts the
+// task. It is small enough to inline. The other way to a task is Scheduler.newTask, for callers
+// that are on no worker.
+func (w *worker) newTask(x *rt.Extra) *rt.Task {
+	w.n.spawned++
+	return w.freeTasks.Take(&w.s.taskPool, x)
 }

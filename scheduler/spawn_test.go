@@ -15,8 +15,7 @@ type badContext struct{ context.Context }
 
 func (badContext) Err() error { panic("a bad context") }
 
-// A task that Ctx.Go does not come to start, because the context that it was passed panics, is not counted, and so is not
-// waited for.
+// If the context that Ctx.Go was passed panics, no task starts, and none is counted or waited for.
 func TestSpawnUnderAContextThatPanics(t *testing.T) {
 	s, err := scheduler.New(scheduler.WithWorkers(1))
 	require.NoError(t, err)

@@ -9,11 +9,11 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// Calls on the spot: task.Ctx.Blocking calls its function on the task's own stack and thread, and a
-// blocker relieves the task of its worker if that lasts. Package offload has the steps, E1 to E6, A1, A2
-// and T1 to T4, and the argument.
+// Calls on the spot: task.Ctx.Blocking calls its function on the task's own stack and thread. If
+// the call lasts, a goroutine, the relief, takes the worker over. Package offload has the steps, E1
+// to E6, A1, A2 and T1 to T4, and the argument.
 
-// A spotCall is what the task and its relief tell each other.
+// A spotCall is what a task in a call on the spot and its relief tell each other.
 type spotCall struct {
 	d      *rt.Task
 	kind   *rt.CallKind
@@ -21,11 +21,12 @@ type spotCall struct {
 	asleep atomicx.Bool // the relief's fiber sleeps (T3)
 }
 
-// longSpot is how old a call has to be, in nanoseconds, before its worker is taken: as old as a
-// system call that costs a goroutine its P.
+// longSpot is the age in nanoseconds at which a relief may take the worker of a call. It is the
+// time after which the Go runtime takes the P of a goroutine in a system call.
 const longSpot = 20_000
 
-// manyLooks is more than a relief takes for one call to grow old, if the clock goes.
+// manyLooks is more than the number of looks that a relief takes until a call is old enough. It
+// ends the loop's Gosched where the clock stands still.
 const manyLooks = 256
 
 // Call implements rt.Host.
@@ -34,9 +35,7 @@ func (w *worker) Call(d *rt.Task, fn func(), kind *rt.CallKind) bool {
 	if w.fixed || s.cpus != nil || !s.block.Enter() {
 		return false // the thread must not change; or too many calls
 	}
-	if w.Forks.PrivateLen() > 0 {
-		w.share(d)
-	}
+	w.shareForks(d)
 	if w.Looks != 0 {
 		fn = lookAtCall(d, fn)
 	}
@@ -50,7 +49,7 @@ func (w *worker) Call(d *rt.Task, fn func(), kind *rt.CallKind) bool {
 	w.Fib.Store(nil)
 	since := w.spot.Enter(s.now()) // (E2)
 	s.idle.GoInside()
-	if w.leavesWork() { // (E3)
+	if w.hasWork() { // (E3)
 		s.wakeOne()
 	}
 	if w.pinned {
@@ -73,12 +72,12 @@ func (w *worker) Call(d *rt.Task, fn func(), kind *rt.CallKind) bool {
 	return true
 }
 
-// leavesWork reports whether there is anything that the worker would run next.
-func (w *worker) leavesWork() bool {
+// hasWork reports whether there is a task or a forked call that the worker would run next.
+func (w *worker) hasWork() bool {
 	return w.next.full() || !w.runq.Thief().Empty() || w.s.inj.Normal() != 0 || w.s.inj.AnyRanked() || !w.Forks.Thief().Empty()
 }
 
-// endCall is E4 to E6. The worker on which the task is afterwards need not be w.
+// endCall is E4 to E6. Afterwards the task need not be on w any more.
 func (w *worker) endCall(c *spotCall, self *fiber.Fiber, since int64) {
 	s, d := w.s, c.d
 	if w.spot.End(since) { // (E4)
@@ -98,8 +97,8 @@ func (w *worker) endCall(c *spotCall, self *fiber.Fiber, since int64) {
 	for !c.asleep.Load() { // (E5)
 		runtime.Gosched()
 	}
-	self.Mark()
-	if next, yield := self.Take(c.relief).Turn(); next != nil { // (E6)
+	self.NoteStack()
+	if next, yield := self.Take(c.relief).NextOrYield(); next != nil { // (E6)
 		next()
 	} else {
 		yield(struct{}{})
@@ -107,14 +106,14 @@ func (w *worker) endCall(c *spotCall, self *fiber.Fiber, since int64) {
 	resume(d)
 }
 
-// relieve raises the alert, unless this was in vain lately.
+// relieve raises the alert, unless that was in vain lately.
 func (s *Scheduler) relieve() {
 	if r := &s.relief; !r.Raised() && !r.Skips() {
 		s.relieveAll()
 	}
 }
 
-// relieveAll raises the alert, if a worker is inside a call, and reports whether it has.
+// relieveAll raises the alert if a worker is inside a call, and reports whether it has done so.
 func (s *Scheduler) relieveAll() (raised bool) {
 	if s.idle.Inside() == 0 || !s.relief.Raise() {
 		return false
@@ -123,25 +122,25 @@ func (s *Scheduler) relieveAll() (raised bool) {
 	return true
 }
 
-// relieveLong is sysmon's look for long calls. It reports whether there was anything to do.
+// relieveLong is sysmon's look for long calls. It reports whether it has raised the alert.
 func (s *Scheduler) relieveLong(now int64) (any bool) {
 	if s.idle.Inside() == 0 {
 		return false
 	}
 	work := s.worksForRelief()
 	for _, w := range s.workers() {
-		if since := w.spot.Entered(); since != 0 && now-since >= longSpot && (work || w.leavesWork()) {
+		if since := w.spot.Entered(); since != 0 && now-since >= longSpot && (work || w.hasWork()) {
 			return s.relieveAll()
 		}
 	}
 	return false
 }
 
-// worksForRelief reports whether there is something to do for a relief of any worker. Besides,
-// there is what a worker itself leaves.
+// worksForRelief reports whether a relief of any worker would find something to do, apart from the
+// work that the worker itself leaves (hasWork).
 func (s *Scheduler) worksForRelief() bool { return s.pause.on.Load() || s.visibleWork() }
 
-// takeOne is A1 to T4: what a relief does.
+// takeOne is A1 to T4, the work of a relief.
 func (s *Scheduler) takeOne() {
 	r := &s.relief
 	for looks := 0; ; looks++ {
@@ -156,7 +155,7 @@ func (s *Scheduler) takeOne() {
 		young, work := false, s.worksForRelief()
 		for _, w := range s.workers() { // (A2)
 			since := w.spot.Entered()
-			if since == 0 || !work && !w.leavesWork() {
+			if since == 0 || !work && !w.hasWork() {
 				continue
 			}
 			if !paused && s.now()-since < longSpot {
@@ -189,14 +188,14 @@ func (s *Scheduler) takeOne() {
 	r.Went(true)
 }
 
-// takeOver has the calling goroutine go on as w, until the task that was in the call comes back.
+// takeOver makes the calling goroutine go on as w, until the task of the call comes back.
 func (s *Scheduler) takeOver(w *worker) {
 	c := w.call
 	w.call = &spotCall{}
 	c.relief = fiber.Adopt()
 	c.kind.Held()
 	w.roams = true
-	w.act, w.left = actTakeOver, c
+	w.act, w.takenFrom = actTakeOver, c
 	to := w.takeFiber(nil)
 	w.Fib.Store(to)
 	fiber.Switch(c.relief, to) // (T2)

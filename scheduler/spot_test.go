@@ -192,7 +192,8 @@ func TestCallsOnTheSpotMeetPauseResizeAndClose(t *testing.T) {
 	})
 }
 
-// Inside a function on the spot the caller is no task: what waits there blocks the thread, whether it still has the worker or not.
+// Inside a function on the spot the caller is no task: a wait there blocks the thread, whether the
+// call still has the worker or not.
 func TestCallOnTheSpotIsNoTask(t *testing.T) {
 	eachPool(t, func(t *testing.T, n int, s *scheduler.Scheduler) {
 		var end atomic.Bool

@@ -6,7 +6,8 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// stealOnce looks once into the queue of each other worker, also of workers that have left.
+// stealOnce looks once into the queue of each other worker, beginning with a random one. Workers
+// that have left are included.
 func (w *worker) stealOnce() *rt.Task {
 	ws := w.s.workers()
 	if len(ws) == 1 {
@@ -30,8 +31,8 @@ func (w *worker) stealOnce() *rt.Task {
 	return nil
 }
 
-// maxSteal bounds a batch that is stolen. Half of a long queue is plenty for a
-// long time, and taking it takes long.
+// maxSteal bounds a batch of stolen tasks. Half of a long queue lasts for long, and takes long to
+// move.
 const maxSteal = 4096
 
 func (w *worker) stealFrom(v *worker) *rt.Task {
@@ -42,9 +43,8 @@ func (w *worker) stealFrom(v *worker) *rt.Task {
 			w.n.steals++
 			w.n.stolen += uint64(n)
 			if n > 1 && !w.searching {
-				// For a moment the batch was in neither queue. A searcher that
-				// finds something looks again (W5); a worker that has only
-				// glanced around on behalf of a task must do so too.
+				// For a moment the batch was in neither queue. A searcher that has found a task
+				// looks again (Sleep-W5). This worker is no searcher, so it wakes one.
 				w.s.wakeOne()
 			}
 			if d = w.valid(d); d == nil {
@@ -88,16 +88,17 @@ func (w *worker) stealNext() *rt.Task {
 	return nil
 }
 
-// nextGrace is how long a task may sit in a next slot before others take it: several
-// times what two tasks take that wake each other in turn, and well below what
-// waking a thread costs.
+// nextGrace is how long in nanoseconds a task may be in a next slot before other workers take it.
+// It is several times the time of a switch between two tasks that wake each other, and well below
+// the time that waking a thread takes.
 const nextGrace = 3000
 
-// mostLooks is more than fit into nextGrace, if the clock goes: it stands still in a bubble of testing/synctest.
+// mostLooks is more than the number of looks that fit into nextGrace. It ends the loop in a bubble
+// of testing/synctest, where the clock stands still.
 const mostLooks = 1 << 12
 
-// stealFork takes the oldest forked call that v has exposed. If there is none it leaves a
-// request, which v's task meets at its next fork.
+// stealFork takes the oldest forked call that v has exposed. If there is none, it leaves a request,
+// which v's task meets at its next fork.
 func (w *worker) stealFork(v *worker) *rt.Task {
 	for {
 		f, out := v.Forks.Thief().Steal()
@@ -115,10 +116,11 @@ func (w *worker) stealFork(v *worker) *rt.Task {
 	}
 }
 
-// oldestFork takes the oldest call that was forked here. It is how forked calls get a turn beside a queue that is never
-// empty: takeFork, which comes behind that queue, takes the newest.
+// oldestFork takes the oldest exposed call that was forked on this worker. So forked calls have a
+// turn beside a queue that is never empty. takeFork, which comes after that queue, takes the
+// newest.
 func (w *worker) oldestFork() *rt.Task {
-	// (A Steal that finds nothing asks for more, which would be the worker itself asking.)
+	// (A Steal that finds nothing would leave a request of the worker to itself.)
 	for v := w.Forks.Thief(); !v.Empty(); {
 		if f, out := v.Steal(); out == deque.Stolen {
 			if d := w.adopt(f); d != nil {
@@ -129,7 +131,7 @@ func (w *worker) oldestFork() *rt.Task {
 	return nil
 }
 
-// takeFork takes a call that a task forked here before it went away.
+// takeFork takes the newest call that a task forked here before it left the worker.
 func (w *worker) takeFork() *rt.Task {
 	for {
 		f := w.Forks.Pop()
@@ -149,33 +151,26 @@ func (w *worker) adopt(f *rt.Frame) *rt.Task {
 		return nil
 	}
 	x := w.s.stolenExtra(f)
-	d := w.freeTasks.Take(&w.s.taskPool, x)
-	w.n.spawned++
-	beginStolen(d, f, x)
+	d := w.newTask(x)
+	d.Start(f, x)
+	f.Parent.Adopt(d)
 	if w.marks {
 		w.markStolen(d)
 	}
 	return d
 }
 
-// adopt is worker.adopt for sysmon, which has claimed f. Its parent waits for it, so it is counted in time.
+// adopt is worker.adopt for sysmon, which has claimed f. Its parent waits for it, so it is counted
+// in time.
 func (s *Scheduler) adopt(f *rt.Frame) *rt.Task {
 	s.live.Add(1)
-	x := s.stolenExtra(f)
-	s.inj.Count(1)
-	d := s.inj.New(x)
-	beginStolen(d, f, x)
+	d, _ := s.newTask(f, s.stolenExtra(f))
+	f.Parent.Adopt(d)
 	s.mark(d)
 	return d
 }
 
-// beginStolen starts in d the life of the call f, which the caller has claimed and counted.
-func beginStolen(d *rt.Task, f *rt.Frame, x *rt.Extra) {
-	d.Start(f, x)
-	f.Parent.Adopt(d)
-}
-
-// stolenExtra returns what is said of a stolen call before it starts.
+// stolenExtra returns the extension of the task that f becomes.
 func (s *Scheduler) stolenExtra(f *rt.Frame) *rt.Extra {
 	x := &rt.Extra{Owner: (*task.Ctx)(f.Parent), Level: f.Parent.Status().Level(), Stolen: true}
 	if s.looks != 0 {
@@ -186,9 +181,16 @@ func (s *Scheduler) stolenExtra(f *rt.Frame) *rt.Extra {
 	return x
 }
 
-// share exposes what d has forked, before it leaves the worker: it may come back on
-// another one, and what is private on this one is its running task's.
-func (w *worker) share(d *rt.Task) {
+// shareForks exposes the calls that d has forked here, before d leaves the worker: d may come back
+// on another worker, and the private frames of a worker belong to its running task. It is small
+// enough to inline.
+func (w *worker) shareForks(d *rt.Task) {
+	if w.Forks.PrivateLen() > 0 {
+		w.shareForksSlow(d)
+	}
+}
+
+func (w *worker) shareForksSlow(d *rt.Task) {
 	w.Expose(d)
 	w.WakeThief()
 }
@@ -200,8 +202,8 @@ func (w *worker) WakeThief() {
 	}
 	w.s.wakeOne()
 	if w.s.idle.Sleeping() != 0 {
-		// The exposure has answered the requests of all workers, and some still sleep. So ask for
-		// them: the next fork then exposes again, and wakes one more.
+		// The exposure has answered the requests of all workers, but some still sleep. So this
+		// worker asks on their behalf: the next fork then exposes again, and wakes one more.
 		w.Forks.Thief().Ask()
 	}
 }

@@ -48,14 +48,14 @@ func (g *stage) tasks(n int) (ds []*rt.Task) {
 	g.t.Helper()
 	for range n {
 		require.True(g.t, g.enter())
-		d, _ := g.admitDelayed(func(*task.Ctx) {}, nil)
+		d, _ := g.newTask(func(*task.Ctx) {}, nil)
 		ds = append(ds, d)
 	}
 	return ds
 }
 
-// A thief that is not registered as a searcher has the rest of its batch in no queue for a moment, so
-// it wakes a worker.
+// A thief that is not registered as a searcher has the rest of its batch in no queue for a moment,
+// so it wakes a worker.
 func TestBatchTheftWakes(t *testing.T) {
 	g := newStage(t)
 	thief, victim := g.newWorker(1), g.newWorker(2)
@@ -119,7 +119,8 @@ func (g *stage) end(w *worker, ds ...*rt.Task) {
 	}
 }
 
-// The entries that claims leave behind in a queue are dropped, although the oldest one there does not leave it.
+// The stale entries that claims leave in a queue are dropped, although the oldest entry stays in
+// the queue.
 func TestClaimsDropStaleEntries(t *testing.T) {
 	g := newStage(t)
 	w := g.newWorker(1)
@@ -257,7 +258,7 @@ func TestCancelledSleepDisarms(t *testing.T) {
 // bareTask returns a task that no queue holds, of a scheduler without goroutines.
 func bareTask(t *testing.T, s *Scheduler) *rt.Task {
 	require.True(t, s.enter())
-	d, _ := s.admitDelayed(func(*task.Ctx) {}, nil)
+	d, _ := s.newTask(func(*task.Ctx) {}, nil)
 	return d
 }
 
@@ -275,7 +276,8 @@ func TestSysmonWakesForTheNextSlot(t *testing.T) {
 	require.False(t, s.freeNextSlots(), "another one")
 }
 
-// If the last worker that does not sleep leaves the pool, what waits until all sleep hears of it: Pause, and the end.
+// If the last worker that is awake leaves the pool, the parties that wait until all workers sleep
+// learn of it: Pause, and the end.
 func TestTheLastWorkerAwakeLeaves(t *testing.T) {
 	s := newBare(2)
 	s.workers()[0].announce()
@@ -309,8 +311,8 @@ func TestTheLastSearcherWakesAnother(t *testing.T) {
 	require.EqualValues(t, 1, s.wakes.Load(), "it does not search any more")
 }
 
-// sysmon hands out all that lies behind a hog: the next slot, the queue, and the forked calls that are exposed; and it wakes a
-// worker for them.
+// sysmon moves all tasks from behind a hog: the next slot, the queue, and the forked calls that are
+// exposed. It wakes a worker for them.
 func TestAllBehindAHogIsHandedOut(t *testing.T) {
 	s := newBare(2)
 	s.workers()[0].announce()
@@ -337,7 +339,8 @@ func TestAllBehindAHogIsHandedOut(t *testing.T) {
 	require.False(t, s.freeBehind(hog), "nothing is left")
 }
 
-// Of many forked calls behind a hog, sysmon hands out few at a time, since each takes a descriptor then, and some always.
+// Of many forked calls behind a hog, sysmon moves few at a time, because each then takes a
+// descriptor, but always some.
 func TestManyCallsBehindAHog(t *testing.T) {
 	s := newBare(2)
 	hog := s.workers()[1]

@@ -38,48 +38,49 @@ func (s *Scheduler) GoContext(ctx context.Context, fn func(c *task.Ctx), opts ..
 }
 
 func (s *Scheduler) submit(fn any, x *rt.Extra) task.Task {
-	var by context.Context // none
-	d, gen, err := s.request(by, fn, x)
+	var waitCtx context.Context // none
+	d, gen, err := s.request(waitCtx, fn, x)
 	if err != nil {
 		return refused(err)
 	}
 	return handleOf(d, gen)
 }
 
-// request submits a task from outside, which may have to wait for room: the way in for goroutines. The
-// methods of users' contexts that it calls may panic. Then nothing has been submitted.
-func (s *Scheduler) request(by context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
+// request submits a task from outside, for tasks and goroutines. It may wait for room in the queue,
+// until waitCtx ends if that is not nil. Methods of users' contexts that it calls may panic; then
+// nothing has been submitted.
+func (s *Scheduler) request(waitCtx context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
 	if s.looks != 0 {
 		x = s.submitted(x)
 	}
 	if x != nil && x.Parents != nil {
-		return s.requestUnder(by, fn, x)
+		return s.requestUnder(waitCtx, fn, x)
 	}
 	if !s.enter() {
 		return nil, 0, task.ErrClosed
 	}
 	if s.look != nil {
-		return s.requestMarked(by, fn, x)
+		return s.requestMarked(waitCtx, fn, x)
 	}
 	d, gen, ok := s.inj.Submit(fn, x) // (P1)
 	if !ok {
-		return s.overflow(by, fn, x)
+		return s.overflow(waitCtx, fn, x)
 	}
 	s.wakeOne() // (P2, P3)
 	return d, gen, nil
 }
 
 // requestMarked is the rest of request if tasks are measured or observed.
-func (s *Scheduler) requestMarked(by context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
+func (s *Scheduler) requestMarked(waitCtx context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
 	if !s.inj.Reserve() {
-		return s.overflow(by, fn, x)
+		return s.overflow(waitCtx, fn, x)
 	}
 	d, gen := s.admit(fn, x)
 	return d, gen, nil
 }
 
 // requestUnder is request for a task under contexts.
-func (s *Scheduler) requestUnder(by context.Context, fn any, x *rt.Extra) (d *rt.Task, gen uint32, err error) {
+func (s *Scheduler) requestUnder(waitCtx context.Context, fn any, x *rt.Extra) (d *rt.Task, gen uint32, err error) {
 	s.cohorts.Hold(x)
 	submitted := false
 	defer func() {
@@ -93,17 +94,17 @@ func (s *Scheduler) requestUnder(by context.Context, fn any, x *rt.Extra) (d *rt
 	case s.inj.Reserve():
 		d, gen = s.admit(fn, x)
 	default:
-		d, gen, err = s.overflow(by, fn, x)
+		d, gen, err = s.overflow(waitCtx, fn, x)
 	}
 	submitted = err == nil
 	return d, gen, err
 }
 
-// enter counts a task that is submitted from outside, and reports whether it is accepted (B1). It panics
-// if s was not made by New.
+// enter counts a task that is submitted from outside, and reports whether the scheduler accepts it
+// (B1 in internal/inject/doc.go). It panics if New did not make s.
 //
-// It counts before it looks at the phase. Shutdown and Close set the phase before they look at the
-// count. So either the task is refused or they wait for it.
+// enter counts before it looks at the phase. Shutdown and Close set the phase before they look at
+// the count. So either enter refuses the task, or they wait for it.
 func (s *Scheduler) enter() bool {
 	s.live.Add(1)
 	if s.phase.Load() == phaseOpen {
@@ -115,13 +116,13 @@ func (s *Scheduler) enter() bool {
 	return false
 }
 
-// exit takes back enter, or counts a job out.
+// exit takes back the count of enter, or counts a finished blocking call out.
 func (s *Scheduler) exit() {
 	s.live.Add(-1)
 	s.quiesce()
 }
 
-// admit queues a submission that has been counted and has room.
+// admit queues a submission that has been counted and for which there is room.
 func (s *Scheduler) admit(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	d, gen := s.prepare(fn, x)
 	s.mark(d)
@@ -130,11 +131,19 @@ func (s *Scheduler) admit(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	return d, gen
 }
 
-// prepare makes a task that is not queued.
+// newTask makes a task that the caller has let in, and counts it as accepted. It does not queue the
+// task. All tasks that start neither on a worker (worker.newTask) nor by a plain submission
+// (inject.Queue.Submit) come this way: those that a timer starts, those that a task submits beyond
+// the limit, and the calls that sysmon moves from behind a hog.
+func (s *Scheduler) newTask(fn any, x *rt.Extra) (*rt.Task, uint32) {
+	s.inj.Count(1)
+	return s.prepare(fn, x)
+}
+
+// prepare makes a task that is neither queued nor counted as accepted yet.
 func (s *Scheduler) prepare(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	d := s.inj.New(x)
-	// Attach may cancel at once, so the life must have begun.
-	d.Start(fn, x)
+	d.Start(fn, x) // before Attach, which may cancel this life at once
 	gen := d.Gen()
 	if x != nil {
 		s.cohorts.Attach(x, d, gen)

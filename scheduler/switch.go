@@ -8,9 +8,9 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// An action is what the successor does for its predecessor, first of all after the switch. It must
-// not happen earlier, because until then the predecessor still runs on its stack, and a worker that
-// found it in a queue could resume it there.
+// An action is what the successor does for its predecessor, as its first step after the switch. It
+// must not happen earlier. Until then the predecessor runs on its stack, and a worker that found
+// the task in a queue could resume it there.
 type action uint8
 
 const (
@@ -24,7 +24,7 @@ const (
 	actTakeOver
 )
 
-// commit carries out the action. Called on the worker, after each switch.
+// commit carries out the action. The successor calls it, on the worker, after each switch.
 func (w *worker) commit() {
 	act := w.act
 	w.act = actNone
@@ -43,9 +43,8 @@ func (w *worker) commit() {
 			w.pushReady(d)
 			return
 		}
-		// Close marks the phase first and then walks the tasks. Either it finds
-		// this one Waiting, or the phase is seen here. (A stolen call hears of it
-		// from its parent.)
+		// Close sets the phase and then walks the tasks. So either Close finds this task Waiting,
+		// or the phase is set by now. (A stolen call is cancelled by its parent.)
 		if w.s.phase.Load() >= phaseClosed && !d.Stolen() {
 			if _, queue := d.Cancel(w.prevGen, rt.Closed); queue {
 				w.pushReady(d)
@@ -61,8 +60,8 @@ func (w *worker) commit() {
 		w.prevFiber = nil
 		w.keepFiber(l)
 	case actTakeOver:
-		c := w.left
-		w.left = nil
+		c := w.takenFrom
+		w.takenFrom = nil
 		c.asleep.Store(true) // (T3)
 	case actRetire:
 		l := w.prevFiber
@@ -71,27 +70,28 @@ func (w *worker) commit() {
 	}
 }
 
-// begin puts d on this worker: the last thing before its function is called or its
-// stack is switched to. If d has a stamp, the caller first calls gaugeBegin, because begin has to
-// inline.
+// begin makes d the worker's current task. It is the last step before d's function is called or the
+// worker switches to d's stack. If d has a stamp, the caller first calls gaugeBegin, because begin
+// has to inline.
 func (w *worker) begin(d *rt.Task) {
 	d.Run(&w.Worker)
 	w.slice.Begin(d.Flag())
 }
 
-// again begins a new slice for d, which would have given way but is alone. For the
-// monitor it is a new dispatch.
+// again begins a new slice for d, which would have given way but is the only task to run. For the
+// monitor this is a new dispatch.
 func (w *worker) again(d *rt.Task) {
 	w.Dispatch.Store(w.Dispatch.Load() + 1)
 	w.counted++ // not a dispatch for Stats
 	w.slice.Begin(d.Flag())
 }
 
-// leave prepares the switch from the running task d to n, or to the search for
-// something if n is nil, and returns the fiber in whose slot to do it.
-func (w *worker) leave(d, n *rt.Task, act action) *fiber.Fiber {
+// prepareSwitch prepares the switch from the running task d to n, or to a loop fiber that looks for
+// work if n is nil. It returns the fiber in whose slot the caller has to exchange itself. act is
+// what the successor does for d.
+func (w *worker) prepareSwitch(d, n *rt.Task, act action) *fiber.Fiber {
 	self := w.Fib.Load()
-	self.Mark()
+	self.NoteStack()
 	d.SetFib(self)
 	w.act, w.prev = act, d
 	var to *fiber.Fiber
@@ -113,17 +113,22 @@ func (w *worker) leave(d, n *rt.Task, act action) *fiber.Fiber {
 	w.Fib.Store(to)
 	s := self.Take(to)
 	if w.pinned {
-		// The lock is given up only for the switch itself: a coroutine that is
-		// exchanged unlocked may be resumed by any worker (ARCHITECTURE.md,
-		// F1 and F2). What follows in the caller is the exchange, on a stack that has
-		// room for it.
+		// The thread is unlocked for the switch only, because any worker may resume a coroutine
+		// that was exchanged unlocked (ARCHITECTURE.md, F1 and F2). The caller exchanges itself
+		// next.
 		runtime.UnlockOSThread()
 	}
 	return s
 }
 
-// resume is what d does first when it runs again, maybe on another worker
-// than before.
+// notePark notes for commit that d parks for the event that k names. It is small enough to inline.
+func (w *worker) notePark(d *rt.Task, k rt.Park) {
+	w.n.parks++
+	w.prevPark, w.prevGen = k, d.Gen()
+	w.Fib.Load().Since.Store(w.s.coarse.Load())
+}
+
+// resume is the first step of d when it runs again, perhaps on another worker than before.
 func resume(d *rt.Task) {
 	w := workerOf(d)
 	if w.pinned {
@@ -141,9 +146,7 @@ func (w *worker) Yield(d *rt.Task) {
 		}
 		w = workerOf(d)
 	}
-	if w.Forks.PrivateLen() > 0 {
-		w.share(d)
-	}
+	w.shareForks(d)
 	n := w.pick()
 	if n == nil && !w.halting() {
 		if n = w.stealOnce(); n == nil {
@@ -154,7 +157,7 @@ func (w *worker) Yield(d *rt.Task) {
 		}
 	}
 	w.n.yields++
-	if next, yield := w.leave(d, n, w.onYield).Turn(); next != nil {
+	if next, yield := w.prepareSwitch(d, n, w.onYield).NextOrYield(); next != nil {
 		next()
 	} else {
 		yield(struct{}{})
@@ -168,13 +171,9 @@ func (w *worker) Park(d *rt.Task, k rt.Park) {
 		w.suspend(d, k, rt.Handle{}, 0)
 		return
 	}
-	if w.Forks.PrivateLen() > 0 {
-		w.share(d)
-	}
-	w.n.parks++
-	w.prevPark, w.prevGen = k, d.Gen()
-	w.Fib.Load().Since.Store(w.s.coarse.Load())
-	if next, yield := w.leave(d, w.pick(), w.onPark).Turn(); next != nil {
+	w.shareForks(d)
+	w.notePark(d, k)
+	if next, yield := w.prepareSwitch(d, w.pick(), w.onPark).NextOrYield(); next != nil {
 		next()
 	} else {
 		yield(struct{}{})
@@ -189,16 +188,12 @@ func (w *worker) ParkFor(d *rt.Task, k rt.Park, t *rt.Task, gen uint32) {
 		w.suspend(d, k, rt.HandleOf(t, gen), 0)
 		return
 	}
-	// As in Park, once more: each frame between here and the task's own code costs.
-	if w.Forks.PrivateLen() > 0 {
-		w.share(d)
-	}
-	w.n.parks++
-	w.prevPark, w.prevGen = k, d.Gen()
-	w.Fib.Load().Since.Store(w.s.coarse.Load())
+	// The tail of Park again, because each frame between the switch and the task's code costs 5 ns.
+	w.shareForks(d)
+	w.notePark(d, k)
 	n := w.pick()
-	w.wish.t = nil // what came first may have been another task
-	if next, yield := w.leave(d, n, w.onPark).Turn(); next != nil {
+	w.wish.t = nil // pick may have found another task before it looked at the wish
+	if next, yield := w.prepareSwitch(d, n, w.onPark).NextOrYield(); next != nil {
 		next()
 	} else {
 		yield(struct{}{})
@@ -224,14 +219,10 @@ func (w *worker) ParkReady(d *rt.Task) error {
 		w.suspend(d, rt.WaitReady.Park(rt.ForReady), rt.Handle{}, 0)
 		return readied(d)
 	}
-	// As in Park, once more: each frame between here and the task's own code costs.
-	if w.Forks.PrivateLen() > 0 {
-		w.share(d)
-	}
-	w.n.parks++
-	w.prevPark, w.prevGen = rt.WaitReady.Park(rt.ForReady), d.Gen()
-	w.Fib.Load().Since.Store(w.s.coarse.Load())
-	if next, yield := w.leave(d, w.pick(), w.onPark).Turn(); next != nil {
+	// The tail of Park again, because each frame between the switch and the task's code costs 5 ns.
+	w.shareForks(d)
+	w.notePark(d, rt.WaitReady.Park(rt.ForReady))
+	if next, yield := w.prepareSwitch(d, w.pick(), w.onPark).NextOrYield(); next != nil {
 		next()
 	} else {
 		yield(struct{}{})
@@ -255,14 +246,14 @@ func (w *worker) Poll(d *rt.Task) {
 	}
 }
 
-// over does what is due when the flag says so, and reports whether d has to give
-// way.
+// over does the work of a checkpoint whose budget is spent or that sysmon has marked, and reports
+// whether d has to give way.
 func (w *worker) over(d *rt.Task) bool {
 	if d.Flag().Asked(w.Dispatch.Load()) {
 		return true
 	}
 	if d.Flag().Budget() >= 0 {
-		return false // there was a mark for an earlier dispatch
+		return false // the mark was for an earlier dispatch
 	}
 	if w.ExposeWanted(d) {
 		w.WakeThief()
@@ -275,12 +266,10 @@ func (w *worker) over(d *rt.Task) bool {
 	return w.slice.Spent(d.Flag(), now, w.s.quantum.Load()) || w.outranked(d) || w.halting()
 }
 
-// preempt puts d at the back of the queue if there is anything else to run.
+// preempt puts d at the back of the queue if there is another task to run.
 func (w *worker) preempt(d *rt.Task) {
 	w.checkThread()
-	if w.Forks.PrivateLen() > 0 {
-		w.share(d)
-	}
+	w.shareForks(d)
 	w.cutChain()
 	n := w.pickFair()
 	if n == nil && !w.halting() {
@@ -290,7 +279,7 @@ func (w *worker) preempt(d *rt.Task) {
 		}
 	}
 	w.n.preemptions++
-	if next, yield := w.leave(d, n, w.onYield).Turn(); next != nil {
+	if next, yield := w.prepareSwitch(d, n, w.onYield).NextOrYield(); next != nil {
 		next()
 	} else {
 		yield(struct{}{})

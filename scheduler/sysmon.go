@@ -39,11 +39,11 @@ func (u unit) Nudge() { u.Forks.Thief().Ask() }
 // worker.
 type (
 	sysmonState struct {
-		ringing  timers.Batch
-		late     histogram.Histogram // of timers that sysmon fires, or the goroutine that turns a clock
-		stacks   stacks
-		trims    trims
-		strandAt int64 // since when work waits beside sleepers; 0: it does not
+		timerBatch timers.Batch
+		late       histogram.Histogram // of timers that sysmon fires, or the goroutine that advances a clock
+		stacks     stacks
+		trims      trims
+		strandAt   int64 // since when work waits beside sleepers; 0: it does not
 	}
 	seenState struct {
 		next   uint32 // the sequence number of the next slot at the last tick
@@ -58,7 +58,7 @@ func (s *Scheduler) sysmonTick(now int64) (next int64, busy bool) {
 	s.setCoarse(now)
 	if s.timers.Due(now - s.timerGrace()) {
 		// On behalf of workers that all are busy, or all sleep.
-		busy = s.timers.Expire(now, &s.sysmon.ringing, s.inject) > 0
+		busy = s.timers.Expire(now, &s.sysmon.timerBatch, s.inject) > 0
 	}
 	if s.freeNextSlots() {
 		busy = true

@@ -16,7 +16,8 @@ type noBell struct{}
 
 func (noBell) Fire(int64) {}
 
-// A timer is armed while the first of two workers falls asleep and the monitor goes to sleep: see timerGrace.
+// A timer is armed while the first of two workers falls asleep and the monitor goes to sleep: see
+// timerGrace.
 func TestModelTimersGrace(t *testing.T) {
 	explore.Run(t, explore.Config{Preemptions: 3}, func(m *explore.Model) {
 		s := newBare(2)
@@ -54,8 +55,8 @@ func TestModelTimersGrace(t *testing.T) {
 	})
 }
 
-// A periodic task that comes to its end between two runs, and Shutdown: exactly one of them takes the timer back, or it
-// fires; a wake-up is given if and only if the task waits for it.
+// A periodic task between two runs ends by itself and by Shutdown. Either one of the two disarms
+// the timer, or the timer fires. A wake-up is given if and only if the task waits for it.
 func TestModelPeriodicShutdown(t *testing.T) {
 	explore.Run(t, explore.Config{Preemptions: explore.Unbounded}, func(m *explore.Model) {
 		s := newBare(2)

@@ -12,8 +12,8 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A worker that leaves the pool, or ends with it, ends the thread that it is on. (How many threads the
-// process has is no measure of that: the Go runtime starts others meanwhile, as it likes.)
+// A worker that leaves the pool, or ends with it, ends its thread. (The number of the process's
+// threads does not show this, because the Go runtime starts others meanwhile.)
 func TestThreadsEndWithTheirWorkers(t *testing.T) {
 	const workers = 50
 	var mu sync.Mutex

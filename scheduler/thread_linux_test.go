@@ -35,9 +35,10 @@ func perWorker(s *scheduler.Scheduler, f func(i int)) {
 	}
 }
 
-// At no time do more threads run tasks than there are workers, and between two yield points a task
-// stays on its thread, even if it calls runtime.Gosched, because its worker is locked to that while it is
-// awake. The goroutines beside it give the Go runtime reason and threads to move it to.
+// At no time do more threads run tasks than there are workers. Between two yield points a task
+// stays on its thread, even if it calls runtime.Gosched, because its worker is locked to the thread
+// while it is awake. Goroutines beside the tasks give the Go runtime reason and threads to move a
+// task.
 func TestTasksRunLocked(t *testing.T) {
 	for _, p := range []scheduler.Pinning{scheduler.Threads, scheduler.CPUs, scheduler.Fixed} {
 		for _, n := range []int{1, 2, 4} {
@@ -107,10 +108,10 @@ func threadsAtOnce(t *testing.T, n int, p scheduler.Pinning) (most int, torn int
 	return most, moved.Load()
 }
 
-// With Fixed, and without garbage collections, which stop the world and may so move a worker, all tasks
-// run on exactly as many threads as there are workers, whatever they do. The Go runtime may still move one,
-// when its signal to a goroutine that has been running for 10 ms comes in the nanoseconds of a switch; so
-// out of several runs, one has to be free of that.
+// With Fixed, and without garbage collections, which stop the world and so may move a worker, all
+// tasks run on exactly as many threads as there are workers. The Go runtime may still move a
+// worker, if its signal to a goroutine that has run for 10 ms comes in the nanoseconds of a switch.
+// So one of several runs must be free of that.
 func TestFixedRunsOnNThreads(t *testing.T) {
 	if testkit.Race {
 		t.Skip("the detector makes the moment of a switch long enough for the Go scheduler to step in")
@@ -161,8 +162,9 @@ func mask(t *testing.T, tid int) unix.CPUSet {
 }
 
 // With CPUs, each task finds its thread bound to one allowed CPU, different workers to different
-// ones as far as there are; Close gives the threads their masks back. As above, the Go runtime may move a worker
-// to a thread that is not bound yet, and out of several runs, one has to be free of that.
+// ones as far as there are enough. Close gives the threads their masks back. As above, the Go
+// runtime may move a worker to a thread that is not bound yet, so one of several runs must be free
+// of that.
 func TestCPUsBinds(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	before := mask(t, 0)
@@ -176,7 +178,8 @@ func TestCPUsBinds(t *testing.T) {
 	require.Equal(t, before, mask(t, 0))
 }
 
-// workersBound returns how many of n workers were on a thread that was bound to one CPU. before is the mask of all threads.
+// workersBound returns how many of n workers were on a thread that was bound to one CPU. before is
+// the mask of all threads.
 func workersBound(t *testing.T, n int, before unix.CPUSet) (bound int) {
 	s := open(t, n, scheduler.WithPinning(scheduler.CPUs), scheduler.WithStallAfter(0))
 	sets := make([]unix.CPUSet, n)

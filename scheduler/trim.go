@@ -8,15 +8,15 @@ import (
 )
 
 // After a burst of tasks the scheduler gives back its memory. sysmon ends the loop fibers and drops
-// the descriptors that no worker has needed for a while, and asks the workers to give back what only
+// the descriptors that no worker has needed for a while. It asks the workers to give back what only
 // they may touch.
 //
-// A review finds what is superfluous: what was idle at every moment since the last review. While
-// nothing happens, reviews are one window apart, so trimming begins one to two windows after the last
-// burst. Between two reviews sysmon ends loop fibers in steps, because ending one takes microseconds.
-// If all workers have slept since the review before the last, the steps are long and follow each
-// other closely. Otherwise they are short and take a few per cent of a processor, and each review
-// gives back only half of what is superfluous.
+// A review finds what is superfluous, which is what was idle at every moment since the last review.
+// While nothing happens, reviews are one window apart, so trimming begins one to two windows after
+// the last burst. Between two reviews sysmon ends loop fibers in steps, because ending one takes
+// microseconds. If all workers have slept since the review before the last, the steps are long and
+// follow each other closely. Otherwise they are short and take a few per cent of a processor, and
+// each review gives back only half of what is superfluous.
 //
 // A pool with regular bursts must not make the same loop fibers anew for each burst. So if many are
 // made soon after many were ended, the window doubles, until it is longer than the time between two
@@ -28,33 +28,33 @@ type trims struct {
 	window int64 // from one review to the next
 	step   int64 // when the next step is due
 
-	quiet  bool   // all workers slept at the last review
-	wakes  uint64 // Scheduler.wakes then
-	made   uint64 // what fiberPool.Made returned then
-	had    int    // how many loop fibers it found superfluous
-	all    bool   // that was all there were
-	gave   int    // how many have been ended since
-	ended  int    // how many have been ended since the window was last changed
-	last   int64  // when the last one was ended
-	regret int64  // when the window was last doubled
-	more   bool   // another review may find something
+	quiet         bool   // all workers slept at the last review
+	wakes         uint64 // Scheduler.wakes then
+	made          uint64 // what fiberPool.Made returned then
+	had           int    // loop fibers that the last review found superfluous
+	all           bool   // those were all the idle ones
+	sinceReview   int    // loop fibers that were ended since the last review
+	sinceDoubling int    // loop fibers that were ended since the window was last doubled
+	last          int64  // when the last one was ended
+	regret        int64  // when the window was last doubled
+	more          bool   // another review may find something
 }
 
 const (
-	// minWindow is the least time for which something must have been superfluous. With it, all that 10^6 tasks leave behind
-	// is gone ten seconds after they have ended.
+	// minWindow is the least time for which something must have been superfluous. With it, all
+	// memory that 10^6 tasks leave behind is given back ten seconds after they have ended.
 	minWindow = int64(time.Second)
 	maxWindow = 32 * minWindow
-	// regretWithin is for how long after a loopFiber was ended to make another one is a pity, and forgiveAfter after what
-	// time without it the window is the shortest again.
+	// If a loopFiber is made within regretWithin after one was ended, ending that one was a
+	// mistake. After forgiveAfter without such a mistake, the window is the shortest again.
 	regretWithin = maxWindow
 	forgiveAfter = 4 * maxWindow
-	// fewLoopers are not worth a longer window.
-	fewLoopers = 64
+	// fewFibers is a number of loop fibers that are not worth a longer window.
+	fewFibers = 64
 )
 
-// A pace is how many loop fibers a step ends at most, and how long it is until the next. A loopFiber takes about 1.5 us
-// (BenchmarkReap in internal/fiber).
+// A pace is how many loop fibers a step ends at most, and how long it is until the next step.
+// Ending a loopFiber takes about 1.5 us (BenchmarkReap in internal/fiber).
 type pace struct {
 	most  int
 	pause int64
@@ -81,8 +81,8 @@ func (s *Scheduler) trim(now int64) (next int64) {
 	if more && now >= t.step {
 		n := s.fiberPool.Trim(pace.most)
 		t.step = now + pace.pause
-		t.gave += n
-		if t.ended += n; n > 0 {
+		t.sinceReview += n
+		if t.sinceDoubling += n; n > 0 {
 			t.last = now
 		}
 		more = s.fiberPool.Superfluous()
@@ -100,36 +100,38 @@ func (s *Scheduler) trim(now int64) (next int64) {
 func (s *Scheduler) reviewPools(now int64, quiet bool) {
 	t := &s.sysmon.trims
 	made := s.fiberPool.Made()
-	if made-t.made > fewLoopers && t.ended > fewLoopers && now-t.last < regretWithin {
+	if made-t.made > fewFibers && t.sinceDoubling > fewFibers && now-t.last < regretWithin {
 		t.window = min(2*t.window, maxWindow)
-		t.regret, t.ended = now, 0
+		t.regret, t.sinceDoubling = now, 0
 	} else if t.window == 0 || now-t.regret > forgiveAfter {
 		t.window = minWindow
 	}
-	// If a quiet window did not end any, although all loop fibers were to be ended, the rest cannot be: strangers sleep in their slots.
-	stuck := quiet && t.all && t.had > 0 && t.gave == 0
+	// If a quiet window ended no loop fiber, although all of them were to end, then the others
+	// cannot end yet: fibers that are not idle sleep in their slots.
+	stuck := quiet && t.all && t.had > 0 && t.sinceReview == 0
 	t.quiet, t.wakes = s.idle.Asleep(), s.wakes.Load()
 	batches, more := s.taskPool.Trim(quiet)
 	s.timers.Trim()
-	if quiet && s.ask(t.gave > 0 || batches > 0) {
+	if quiet && s.ask(t.sinceReview > 0 || batches > 0) {
 		more = true
 	}
 	free, had := s.fiberPool.Review(quiet)
 	t.more = !quiet || more || free > 0 && !stuck
 	t.review = now + t.window
-	t.made, t.had, t.all, t.gave = made, had, had == free, 0
+	t.made, t.had, t.all, t.sinceReview = made, had, had == free, 0
 }
 
 // ask asks the workers to give back what only they may touch, and reports whether it has asked any.
-// burst says that there was a burst, so each worker may hold something; without a burst ask passes
-// over the workers that hold little. It asks a worker only once about the same work. Waking a worker
-// for this does not count as a wake-up, because then no window would be quiet.
+// If there was a burst, each worker may hold something. Without a burst, ask passes over the
+// workers that hold little. It asks a worker only once about the same work. Waking a worker for
+// this does not count as a wake-up, because otherwise no window would be quiet.
 //
 //	sysmon                              worker
 //	R1 store lean                       W2 announce that it sleeps
 //	R2 claim this worker; wake it       before W2: load lean; if it is set, give back
 //
-// If R2 does not find the announcement, the worker is awake, and gives back when it goes to sleep next, or the time after that.
+// If R2 does not find the announcement, the worker is awake. Then it gives back when it goes to
+// sleep next, or the time after that.
 func (s *Scheduler) ask(burst bool) (any bool) {
 	for _, w := range s.workers() {
 		done := w.shown.dispatches.Load() + w.shown.finished.Load()
@@ -149,8 +151,8 @@ func (s *Scheduler) ask(burst bool) (any bool) {
 	return any
 }
 
-// trimOwn gives back what the worker, which is about to sleep, has been asked for, and without being asked the memory of a
-// very long queue.
+// trimOwn gives back what sysmon has asked for. Without being asked, it gives back the memory of a
+// very long queue. The worker calls it before it sleeps.
 func (w *worker) trimOwn() {
 	if w.lean.Load() {
 		w.lean.Store(false)
@@ -167,11 +169,11 @@ func (w *worker) trimOwn() {
 	}
 }
 
-// keepQueue is the length of a worker's queue whose memory is kept, 512 KB. Growing to that costs as
-// much as filling it.
+// keepQueue is the length of a worker's queue whose memory, 512 KB, is kept. Growing to that length
+// costs as much as filling it.
 const keepQueue = 1 << 16
 
-// giveBack gives back what the worker has pooled for itself. Called between two tasks.
+// giveBack gives back what the worker has pooled for itself. It is called between two tasks.
 func (w *worker) giveBack() {
 	w.s.fiberPool.Put(w.idleFibers...)
 	w.idleFibers = nil

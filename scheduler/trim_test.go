@@ -59,8 +59,8 @@ func handTrimmed(t *testing.T, workers int) *Scheduler {
 	return s
 }
 
-// burst has n tasks wait at the same time, wakes them in any order, several times, and waits until they have ended
-// and all workers sleep.
+// burst makes n tasks wait at the same time, wakes them several times in any order, and waits until
+// they have ended and all workers sleep.
 func burst(t *testing.T, s *Scheduler, n int) {
 	t.Helper()
 	const rounds = 3
@@ -95,11 +95,11 @@ func allAsleep(s *Scheduler) {
 	}
 }
 
-// turn calls trim at all times in between at which sysmon would, from now on for d at most, and returns when it need not be called
-// any more, and whether that was so.
-func turn(s *Scheduler, now int64, d time.Duration) (then int64, done bool) {
+// advance calls trim at all times at which sysmon would, from now on and for d at most. It returns
+// when trim need not be called any more, and whether that was so.
+func advance(s *Scheduler, now int64, d time.Duration) (then int64, done bool) {
 	for end := now + int64(d); now < end; {
-		allAsleep(s) // those that were asked have given back
+		allAsleep(s) // the workers that were asked have given back
 		next := s.trim(now)
 		if next == 0 {
 			return now, true
@@ -109,7 +109,8 @@ func turn(s *Scheduler, now int64, d time.Duration) (then int64, done bool) {
 	return now, false
 }
 
-// Ten seconds after a burst that wandered through all slots nothing of it is left, and sysmon sleeps.
+// Ten seconds after a burst whose tasks went through all slots, nothing of it is left, and sysmon
+// sleeps.
 func TestABurstIsGivenBack(t *testing.T) {
 	for _, n := range []int{1, 2, 4} {
 		s := handTrimmed(t, n)
@@ -117,11 +118,11 @@ func TestABurstIsGivenBack(t *testing.T) {
 		// runtime.NumGoroutine counts them. After a GC there are none.
 		runtime.GC()
 		before := runtime.NumGoroutine()
-		now, done := turn(s, s.now(), time.Minute)
+		now, done := advance(s, s.now(), time.Minute)
 		require.True(t, done)
 		burst(t, s, 6000)
 		require.Greater(t, runtime.NumGoroutine(), before+3000)
-		_, done = turn(s, now, 10*time.Second)
+		_, done = advance(s, now, 10*time.Second)
 		require.True(t, done, "there is more to give back after ten seconds")
 		require.LessOrEqual(t, s.fiberPool.Len(), n, "idle fibers; a worker's base may sleep in a slot")
 		require.Zero(t, s.taskPool.Free(), "free descriptors")
@@ -141,20 +142,21 @@ func TestBurstsThatComeAgain(t *testing.T) {
 	s := handTrimmed(t, 2)
 	now := s.now()
 	const bursts, n = 40, 1000
-	var settled uint64
+	var madeBefore uint64
 	for i := range bursts {
 		if i == bursts/4 {
-			settled = s.fiberPool.Made()
+			madeBefore = s.fiberPool.Made()
 		}
 		burst(t, s, n)
-		now, _ = turn(s, now, 3*time.Second)
+		now, _ = advance(s, now, 3*time.Second)
 		now += int64(time.Millisecond)
 	}
 	// Now and then it is tried again whether the bursts still come.
-	require.LessOrEqual(t, s.fiberPool.Made()-settled, uint64(3*n), "idle fibers made for the last %d bursts", bursts*3/4)
+	require.LessOrEqual(t, s.fiberPool.Made()-madeBefore, uint64(3*n), "idle fibers made for the last %d bursts", bursts*3/4)
 }
 
-// A task that waits in the slot of another fiber keeps that from ending; sysmon does not wait for it.
+// A task that waits in the slot of another fiber keeps that fiber from ending. sysmon does not wait
+// for it.
 func TestTrimBesideATaskThatWaits(t *testing.T) {
 	s := handTrimmed(t, 2)
 	var ts []task.Task
@@ -162,7 +164,7 @@ func TestTrimBesideATaskThatWaits(t *testing.T) {
 		ts = append(ts, s.Go(func(c *task.Ctx) { c.Park() }))
 		burst(t, s, 1000)
 	}
-	_, done := turn(s, s.now(), 30*time.Second)
+	_, done := advance(s, s.now(), 30*time.Second)
 	require.True(t, done, "sysmon ticks for ever")
 	require.LessOrEqual(t, s.fiberPool.Len(), len(ts)+s.Workers())
 	for _, x := range ts {
@@ -176,16 +178,16 @@ func TestTrimBesideATaskThatWaits(t *testing.T) {
 // What tasks leave in the fork deque and among the frames of their worker is given back too.
 func TestForkMemoryIsGivenBack(t *testing.T) {
 	s := handTrimmed(t, 1)
-	now, _ := turn(s, s.now(), time.Minute)
+	now, _ := advance(s, s.now(), time.Minute)
 	w := s.workers()[0]
 	var k keeper
 	require.NoError(t, s.Go(func(c *task.Ctx) {
 		w.Forks.Reserve(1 << 16)
-		w.Trims(&k)
+		w.AddKeeper(&k)
 	}).Wait())
 	allAsleep(s)
 	require.True(t, w.holds.Load())
-	_, done := turn(s, now, 10*time.Second)
+	_, done := advance(s, now, 10*time.Second)
 	require.True(t, done)
 	require.Equal(t, 1, int(k), "times that it was told to forget")
 	require.Less(t, w.Forks.Cap(), 1<<16)

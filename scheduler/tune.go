@@ -3,8 +3,8 @@ package scheduler
 import "time"
 
 // SetQuantum changes the quantum that [WithQuantum] has set. Tasks notice it at their next yield
-// point. It returns an error if d is not from [MinQuantum] to [MaxQuantum]. Any goroutine or task may
-// call it at any time. It does not wait.
+// point. It returns an error if d is not from [MinQuantum] to [MaxQuantum]. Any goroutine or task
+// may call it at any time. It does not wait.
 func (s *Scheduler) SetQuantum(d time.Duration) error {
 	s.check()
 	if err := checkQuantum("SetQuantum", d); err != nil {

@@ -9,9 +9,9 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// waits are the calls of Scheduler.Wait.
+// waits is the state of the calls of Scheduler.Wait.
 //
-//	Wait                               the last worker to sleep, and others who call quiesce
+//	Wait                               the last worker to sleep, and other callers of quiesce
 //	A1 enter; set any                  Q1 lower live, announce
 //	A2 look whether no task is left    Q2 load any; if it is set, look whether no task is left
 //
@@ -59,9 +59,10 @@ func (s *Scheduler) Wait(ctx context.Context) error {
 	return err
 }
 
-// take ends the current round. If none reports that there is no task, it returns the completion that
-// the round's calls of Wait wait for, otherwise nil. It calls none under mu, so a goroutine that
-// submits a task and then calls Wait has either counted the task before, or joins the next round.
+// take ends the current round. If none reports that there is no task, it returns the completion
+// that the round's calls of Wait wait for, otherwise nil. It calls none under mu, so a goroutine
+// that submits a task and then calls Wait has either counted the task before, or joins the next
+// round.
 func (q *waits) take(none func() bool) *task.Completion[struct{}] {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -33,7 +33,7 @@ func TestWait(t *testing.T) {
 	})
 }
 
-// Everyone who waits is woken, and sees their own tasks ended.
+// Each goroutine that waits is woken, and finds that its own tasks have ended.
 func TestWaitOfMany(t *testing.T) {
 	s := open(t, 2)
 	done := make(chan bool)

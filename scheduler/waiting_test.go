@@ -14,7 +14,8 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// The garbage collector walks the stack of each task that waits, so few frames may lie below a task's function.
+// The garbage collector walks the stack of each task that waits, so few frames may lie below a
+// task's function.
 func TestFramesBelowATask(t *testing.T) {
 	var names []string
 	below := func() {

@@ -1,7 +1,7 @@
 package scheduler
 
-// wakeOne wakes a sleeping worker if no worker searches (P2, P3). If none sleeps, it has the workers
-// relieved that are inside a blocking call.
+// wakeOne wakes a sleeping worker if no worker searches (Sleep-P2, Sleep-P3). If none sleeps, it
+// raises the alert for workers that are inside a blocking call, so that reliefs take them over.
 func (s *Scheduler) wakeOne() {
 	if s.idle.NeedsWake() {
 		s.wakeOneSlow()

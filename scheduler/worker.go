@@ -20,8 +20,9 @@ import (
 	"github.com/heddle-go/heddle/internal/timers"
 )
 
-// A worker is one thread of the scheduler, or without pinning one goroutine, and its queues. Its parts
-// are types by who may touch them; each begins on a cache line of its own if others write it.
+// A worker is one thread of the scheduler with its queues, or without pinning one goroutine with
+// its queues. Its fields are grouped into types by the parties that may touch them. A group that
+// other parties write begins on a cache line of its own.
 type worker struct {
 	rt.Worker // what tasks see of the worker
 
@@ -29,13 +30,13 @@ type worker struct {
 	s      *Scheduler
 	id     int
 	pinned bool                            // it is locked to a thread while it is awake
-	fixed  bool                            // and while it sleeps
+	fixed  bool                            // it is locked to it while it sleeps, too
 	body   func(yield func(struct{}) bool) // of its loop fibers
 
 	ownState
 
-	// The worker puts a task that the present one has made ready or started into next, to run next.
-	// Any worker takes it out. nextWake and nextSkip are the worker's own: see Local.
+	// The worker puts a task that the running task has made ready or started into next, to run
+	// next. Any worker takes it out. nextWake and nextSkip are the worker's own: see Local.
 	_        cpu.CacheLinePad
 	next     nextSlot
 	nextWake uint32
@@ -55,18 +56,18 @@ type worker struct {
 	_    cpu.CacheLinePad
 }
 
-// ownState is what only the goroutine touches that runs on the worker: a loop fiber, a task, or the base.
+// ownState is what only the worker's present goroutine touches: a loop fiber, a task or the base.
 type ownState struct {
 	base       *fiber.Fiber // the goroutine that the worker started as
 	act        action       // what commit has to do
-	prev       *rt.Task     // for this task
+	prev       *rt.Task     // the task that act is for
 	prevGen    uint32
 	prevPark   rt.Park
-	prevFiber  *loopFiber // or for this loopFiber
+	prevFiber  *loopFiber // the loopFiber that act is for
 	idleFibers []*loopFiber
 	born       *loopFiber // whose body is about to begin
 	needFiber  bool       // the base is switched to for making a loopFiber, not for ending
-	handoff    *rt.Task   // what the loopFiber that is switched to has to run; nil: look for something
+	handoff    *rt.Task   // the task that the next loopFiber has to run; nil: look for one
 	freeTasks  taskpool.List
 	rng        *rand.Rand
 	tick       uint32 // counts looks for work
@@ -79,26 +80,27 @@ type ownState struct {
 	counted    uint32 // the dispatch up to which n.dispatches has them
 	nextRun    int    // dispatches of woken tasks from the next slot in a row
 	chain      chain
-	queueTurns int    // of the worker's queue, since the injector had its last one
+	queueTurns int    // turns of the worker's queue since the injector's last turn
 	wish       wish   // see ParkFor
-	stale      int    // about how many entries of runq are stale, if dropped ones are left out of account
+	stale      int    // about how many entries of runq are stale; see dropStale
 	fairTurn   uint32 // counts the calls of pickFair
-	turns      turns  // of high and low tasks
+	turns      turns  // the turns of high and low tasks
 	dueRun     int    // dispatches of pickDue in a row
-	ringing    *timers.Batch
+	timerBatch *timers.Batch
 	searching  bool // registered in idle.Set as a searcher
 	slice      preempt.Slice
 	readySince int64 // when an outsider was first seen waiting for a P; 0: none is
 	owedLook   uint32
-	tid        int // of the thread that the worker was last seen on
+	tid        int // the number of the thread that the worker was last seen on
 	bound      thread.Binding
 	roams      bool // the thread may have changed in a call
 	n          counts
-	call       *spotCall // of the present or next call on the spot
-	left       *spotCall // that of the call from which the worker has just been taken
+	call       *spotCall // the present or next call on the spot
+	takenFrom  *spotCall // the call from which a relief has just taken the worker
 }
 
-// toldState is what others write for the worker to read: thieves, Resize, sysmon, wakers and reliefs.
+// toldState is what other parties write for the worker to read: thieves, Resize, sysmon, wakers and
+// reliefs.
 type toldState struct {
 	nextStolen atomicx.Bool   // a thief took from the next slot
 	member     atomicx.Uint32 // see workerPool
@@ -108,7 +110,7 @@ type toldState struct {
 	wokenAt    atomicx.Int64 // when a waker claimed the worker, with WithLatencies; 0: it has not
 }
 
-// shownState is what the worker writes for others to read.
+// shownState is what the worker writes for other parties to read.
 type shownState struct {
 	shown shown                // counts, as of the last flush
 	busy  stopwatch            // runs while the worker is awake
@@ -126,11 +128,11 @@ func (s *Scheduler) newWorker(id int) *worker {
 		w.Host = (*directed)(w)
 	}
 	w.rng = rand.New(rand.NewPCG(uint64(id), 0x68656464))
-	w.ringing = new(timers.Batch)
+	w.timerBatch = new(timers.Batch)
 	w.runq.Init(deque.FIFO, 0)
 	w.Forks.Init(deque.LIFO, 0)
-	// Dispatch numbers of different workers far apart, so that a mark for one worker's
-	// dispatch of a task does not fit another's.
+	// The dispatch numbers of different workers lie far apart. So a mark for a task's dispatch on
+	// one worker does not fit a dispatch on another.
 	w.counted = uint32(id) * 0x9e3779b1
 	w.Worker.Dispatch.Store(w.counted)
 	w.beginMeasuring()
@@ -150,7 +152,8 @@ func (w *worker) main() {
 	w.giveThread()
 }
 
-// serve runs tasks until the scheduler quits or the worker has to leave. Afterwards nothing is left on it.
+// serve runs tasks until the scheduler quits or the worker has to leave. Afterwards nothing is left
+// on it.
 func (w *worker) serve() {
 	w.tid = 0
 	w.pin()
@@ -169,10 +172,10 @@ func (w *worker) serve() {
 	w.unpin()
 }
 
-// giveThread makes the thread of the worker's goroutine, which is about to end, end with it. The Go runtime ends the thread of
-// a goroutine that ends locked, and keeps all others for later: without this, a pool that was large once would leave its
-// threads behind for good. The process's first thread cannot end; the runtime would lay it to rest for ever, so the worker
-// leaves that one alone.
+// giveThread makes the thread of the worker's goroutine end with the goroutine. The Go runtime ends
+// the thread of a goroutine that ends locked, and keeps all other threads. So without this, a pool
+// that was large once would leave its threads behind for good. The process's first thread cannot
+// end, and the runtime would keep it locked for ever, so the worker unlocks that one.
 func (w *worker) giveThread() {
 	if !w.pinned {
 		return

@@ -157,7 +157,7 @@ func (c *Ctx) callElsewhere(ctx context.Context, j *call) error {
 	j.Reason = rt.WaitBlocking
 	c.record().Shared().Sched.Block(j)
 	if err := j.WaitIn(j); err != nil {
-		c.record().LeaveCall(&j.Call)
+		c.record().NoteDetached(&j.Call)
 		return err
 	}
 	if pe, ok := j.failure.(*PanicError); ok {
@@ -186,7 +186,7 @@ var (
 )
 
 // Withdraw implements wait.Withdrawer.
-func (j *call) Withdraw() bool { return j.Leave(j.kind != nil) }
+func (j *call) Withdraw() bool { return j.Detach(j.kind != nil) }
 
 // Handle returns the task's handle.
 func (j *call) Handle() Task { return j.task }
@@ -205,16 +205,16 @@ func (j *call) Run() (stray error) {
 		if j.kind != nil {
 			j.kind.Took(int64(time.Since(begin)))
 		}
-		stray = j.settle()
+		stray = j.deliver()
 	}()
 	j.fn()
 	returned = true
 	return nil
 }
 
-// settle passes the result to the task. If the task does not wait any more and the call panicked,
-// settle returns the panic.
-func (j *call) settle() (stray error) {
+// deliver passes the result to the task. If the task does not wait any more and the call panicked,
+// deliver returns the panic.
+func (j *call) deliver() (stray error) {
 	pe, panicked := j.failure.(*PanicError)
 	if j.Return() {
 		j.Wake(nil)

@@ -164,9 +164,9 @@ func (w *queued) wait() error {
 	return err
 }
 
-// leave takes w out of its queue and reports true, or reports false if w is in none. The caller
-// holds mu.
-func (w *queued) leave() bool {
+// withdrawLocked takes w out of its queue and reports true, or reports false if w is in none. The
+// caller holds mu.
+func (w *queued) withdrawLocked() bool {
 	if !w.Leave() {
 		return false
 	}
@@ -202,5 +202,5 @@ func wakeAll(ws list.Chain[queued], by *Ctx) {
 func (w *queued) Withdraw() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.leave()
+	return w.withdrawLocked()
 }

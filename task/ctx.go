@@ -14,11 +14,11 @@ import (
 //
 // Each task uses the c that its function was given. A nil Ctx belongs to no task, and its methods
 // panic. If another task calls a method of c, the method acts on that other task: Yield, Sleep and
-// Park suspend the caller, and Go starts a task on the caller's worker. If a goroutine that is not a
-// task calls, Sleep blocks the goroutine, and Park panics because a goroutine has no token to wait
-// for. An operation that waits under c, or under a context derived from c, parks the calling task or
-// blocks the calling goroutine, at the latest until c is cancelled. So a goroutine that should end
-// with the task waits under a context that the task has derived from c.
+// Park suspend the caller, and Go starts a task on the caller's worker. If a goroutine that is not
+// a task calls, Sleep blocks the goroutine, and Park panics because a goroutine has no token to
+// wait for. An operation that waits under c, or under a context derived from c, parks the calling
+// task or blocks the calling goroutine, at the latest until c is cancelled. So a goroutine that
+// should end with the task waits under a context that the task has derived from c.
 //
 // In a cancelled task, an operation that waits under c returns the cause at once. To clean up, use
 // operations that take no context, such as [Task.Wait] or [Group.Wait], or wait under
@@ -128,8 +128,8 @@ func (c *Ctx) goElsewhere(fn func(c *Ctx), opts []Option) Task {
 		}
 		return closedTask
 	}
-	var by context.Context // nil: no context ends the wait for room in the queue
-	d, gen, err := home.Sched.Admit(by, fn, x)
+	var waitCtx context.Context // nil: no context ends the wait for room in the queue
+	d, gen, err := home.Sched.Admit(waitCtx, fn, x)
 	if err != nil {
 		return refused(err)
 	}

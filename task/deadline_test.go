@@ -156,9 +156,9 @@ var contextCases = []struct {
 	}},
 }
 
-// settle waits until each context that should have ended reports its end. The standard library may
-// end a context on a goroutine.
-func settle(want []seen, ctxs []context.Context) {
+// awaitEnds waits until each context that should have ended reports its end. The standard library
+// may end a context on a goroutine.
+func awaitEnds(want []seen, ctxs []context.Context) {
 	for i, ctx := range ctxs {
 		for want[i].done && ctx.Err() == nil {
 			runtime.Gosched()
@@ -186,7 +186,7 @@ func TestWithDeadlineAsStd(t *testing.T) {
 					"derived": keep(context.WithCancel(context.WithValue(c, keyOfTest{}, 1))),
 				} {
 					ctxs := x.f(ours, p, func() { clock.Advance(time.Millisecond) })
-					settle(want, ctxs)
+					awaitEnds(want, ctxs)
 					for i, ctx := range ctxs {
 						if got := look(ctx); got != want[i] {
 							t.Errorf("%s: context %d: got %+v, want %+v", name, i, got, want[i])

@@ -15,7 +15,7 @@ import (
 // If ctx ends first, Race returns the cause. Race panics if there are no futures, because it would
 // wait for ever.
 func Race[T any](ctx context.Context, fs ...*Future[T]) (T, error) {
-	return settle("Race", ctx, fs, func(_ int, v T, err error) (T, error, bool) { return v, err, true })
+	return collect("Race", ctx, fs, func(_ int, v T, err error) (T, error, bool) { return v, err, true })
 }
 
 // First waits until one of the futures succeeds, parking the task or blocking the goroutine. It
@@ -31,7 +31,7 @@ func First[T any](ctx context.Context, fs ...*Future[T]) (T, error) {
 	var mu atomicx.Mutex
 	errs := make([]error, len(fs))
 	left := len(fs)
-	v, err := settle("First", ctx, fs, func(i int, v T, err error) (T, error, bool) {
+	v, err := collect("First", ctx, fs, func(i int, v T, err error) (T, error, bool) {
 		if err == nil {
 			return v, nil, true
 		}
@@ -54,10 +54,10 @@ func First[T any](ctx context.Context, fs ...*Future[T]) (T, error) {
 	return v, err
 }
 
-// settle passes the result of each future to add, once, as the results come. When add reports true,
-// its other two results are the result of settle. Several goroutines and tasks may call add at the
-// same time.
-func settle[T any](who string, ctx context.Context, fs []*Future[T], add func(i int, v T, err error) (T, error, bool)) (T, error) {
+// collect passes the result of each future to add, once, as the results come. When add reports
+// true, its other two results are the result of collect. Several goroutines and tasks may call add
+// at the same time.
+func collect[T any](who string, ctx context.Context, fs []*Future[T], add func(i int, v T, err error) (T, error, bool)) (T, error) {
 	if len(fs) == 0 {
 		panic("task: " + who + " without futures would wait for ever")
 	}

@@ -41,9 +41,9 @@ func Submit[T any](on Starter, fn func(c *Ctx) (T, error), opts ...Option) *Futu
 	s.fn = fn
 	// Do not use on as the caller. It may be the Ctx of another task.
 	c, _ := Current()
-	var by context.Context // nil: no context ends the wait for room in the queue
+	var waitCtx context.Context // nil: no context ends the wait for room in the queue
 	var err error
-	if f.task, err = l.start(by, c, s, extraOf(opts), opts); err != nil {
+	if f.task, err = l.start(waitCtx, c, s, extraOf(opts), opts); err != nil {
 		s.skip(err)
 	}
 	return f

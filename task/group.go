@@ -64,15 +64,15 @@ type Group struct {
 	recent [8]Task
 	nth    uint8 // number of members noted in recent, modulo 256
 
-	mu      atomicx.Mutex
-	waiters waitQueue   // callers of Wait
-	active  int         // members that have a place; counted only if there is a limit
-	back    waitQueue   // one part of each member that wants the place back that it has lent
-	more    waitQueue   // callers of Go
-	first   error       // error of the first member that failed
-	errs    []error     // errors of all members that failed, if joining
-	panic   *PanicError // the first panic of a member
-	ended   bool        // set before running is cancelled; a member that starts later cancels itself
+	mu       atomicx.Mutex
+	waiters  waitQueue   // callers of Wait
+	active   int         // members that have a place; counted only if there is a limit
+	back     waitQueue   // one part of each member that wants the place back that it has lent
+	more     waitQueue   // callers of Go
+	first    error       // error of the first member that failed
+	errs     []error     // errors of all members that failed, if joining
+	panic    *PanicError // the first panic of a member
+	ctxEnded bool        // set before running is cancelled; a member that starts later cancels itself
 
 	running list.List[ctxMember] // members that have started, if there is a context; under mu
 }
@@ -216,7 +216,7 @@ func (g *Group) tryGo(c *Ctx, fn func(c *Ctx) error, opts []Option) bool {
 	if g.limited && !g.tryPlace() {
 		return false
 	}
-	if g.launch(ended, c, fn, opts) == nil {
+	if g.launch(endedContext, c, fn, opts) == nil {
 		return true
 	}
 	g.undo(c)
@@ -224,7 +224,7 @@ func (g *Group) tryGo(c *Ctx, fn func(c *Ctx) error, opts []Option) bool {
 }
 
 // ended is a context that has ended, so no operation waits under it.
-var ended = func() context.Context {
+var endedContext = func() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	return ctx
@@ -263,7 +263,7 @@ func (g *Group) WaitContext(ctx context.Context) error {
 		}
 	}
 	g.mu.Lock()
-	g.ended = true
+	g.ctxEnded = true
 	err, pe := g.first, g.panic
 	if g.joining {
 		err = errors.Join(g.errs...)
@@ -355,10 +355,10 @@ type ctxMember struct {
 // launch counts a member and starts its task. If there is a limit, the caller has taken the
 // member's place. If launch returns an error, the task was not started and the caller must call
 // undo. If a method of a user's context panics, launch itself calls undo.
-func (g *Group) launch(by context.Context, c *Ctx, fn func(c *Ctx) error, opts []Option) error {
+func (g *Group) launch(waitCtx context.Context, c *Ctx, fn func(c *Ctx) error, opts []Option) error {
 	// Either no method of a user's context is called, or startForeign skips the member itself.
-	if _, own := by.(*Ctx); (own || by == background) && len(opts) == 0 || g.on != nil {
-		return g.enter(by, c, fn, opts)
+	if _, own := waitCtx.(*Ctx); (own || waitCtx == background) && len(opts) == 0 || g.on != nil {
+		return g.enter(waitCtx, c, fn, opts)
 	}
 	returned := false
 	defer func() {
@@ -366,43 +366,43 @@ func (g *Group) launch(by context.Context, c *Ctx, fn func(c *Ctx) error, opts [
 			g.undo(c)
 		}
 	}()
-	err := g.enter(by, c, fn, opts)
+	err := g.enter(waitCtx, c, fn, opts)
 	returned = true
 	return err
 }
 
 // enter is launch without the protection against panics.
-func (g *Group) enter(by context.Context, c *Ctx, fn func(c *Ctx) error, opts []Option) error {
+func (g *Group) enter(waitCtx context.Context, c *Ctx, fn func(c *Ctx) error, opts []Option) error {
 	g.members.enter()
 	if g.cancel == nil {
 		m := spareMember(c)
 		m.g, m.fn, m.place = g, fn, g.limited
 		if g.none() {
-			return g.enterZero(by, c, m, extraOf(opts), opts)
+			return g.enterZero(waitCtx, c, m, extraOf(opts), opts)
 		}
-		t, err := g.start(by, c, m, extraOf(opts), opts)
+		t, err := g.start(waitCtx, c, m, extraOf(opts), opts)
 		g.note(c, t)
 		return err
 	}
 	h := &ctxMember{member: member{g: g, fn: fn, place: g.limited}}
 	h.extra.Owner = g.ctx
 	addTo(&h.extra, opts)
-	t, err := g.start(by, c, h, &h.extra, opts)
+	t, err := g.start(waitCtx, c, h, &h.extra, opts)
 	g.note(c, t)
 	return err
 }
 
 // enterZero starts m, which has been counted, for the zero Group: on the scheduler of c.
-func (g *Group) enterZero(by context.Context, c *Ctx, m *member, x *rt.Extra, opts []Option) error {
+func (g *Group) enterZero(waitCtx context.Context, c *Ctx, m *member, x *rt.Extra, opts []Option) error {
 	on := launcher{sched: c.record().Shared().Sched}
-	if by == ended { // the caller is TryGo
-		_, err := on.start(by, nil, m, x, opts)
+	if waitCtx == endedContext { // the caller is TryGo
+		_, err := on.start(waitCtx, nil, m, x, opts)
 		return err
 	}
 	if g.maker.Load() == nil {
 		g.maker.CompareAndSwap(nil, c)
 	}
-	t, err := on.start(by, c, m, x, opts)
+	t, err := on.start(waitCtx, c, m, x, opts)
 	g.note(c, t)
 	return err
 }
@@ -560,7 +560,7 @@ func (h *ctxMember) enlist(c *Ctx) {
 	g := h.g
 	g.mu.Lock()
 	h.task = c.Task()
-	ended := g.ended
+	ended := g.ctxEnded
 	if !ended {
 		g.running.Push(h)
 	}
@@ -582,7 +582,7 @@ func (h *ctxMember) delist() {
 // a member in the list, or the member finds ended set, because both happen under mu.
 func (g *Group) cancelMembers() {
 	g.mu.Lock()
-	g.ended = true
+	g.ctxEnded = true
 	var ts []Task
 	for m := g.running.First; m != nil; m = m.Next() {
 		ts = append(ts, m.task)

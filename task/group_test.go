@@ -18,67 +18,6 @@ import (
 	"github.com/heddle-go/heddle/task/parallel"
 )
 
-var errStop = errors.New("stop")
-
-// guarded runs a test with 1, 2 and 4 workers. A hang ends the process and prints all stacks. At
-// the end the scheduler must balance.
-func guarded(t *testing.T, opts []scheduler.Option, test func(t *testing.T, s *scheduler.Scheduler)) {
-	for _, n := range []int{1, 2, 4} {
-		t.Run(fmt.Sprintf("workers=%d", n), func(t *testing.T) {
-			s, err := scheduler.New(append([]scheduler.Option{scheduler.WithWorkers(n)}, opts...)...)
-			require.NoError(t, err)
-			hung := time.AfterFunc(40*time.Second, func() {
-				buf := make([]byte, 1<<20)
-				panic(fmt.Sprintf("%s hangs\n%s", t.Name(), buf[:runtime.Stack(buf, true)]))
-			})
-			defer hung.Stop()
-			test(t, s)
-			require.NoError(t, s.Close())
-			st := s.Stats()
-			require.Equal(t, st.Spawned, st.Finished)
-			require.Zero(t, st.Stranded)
-		})
-	}
-}
-
-// asEach is guarded. It calls body three times: by a task, by a task that passes a context derived
-// from its own, and by a goroutine. Bodies use assert, because a task must not call FailNow.
-func asEach(t *testing.T, body func(t *testing.T, s *scheduler.Scheduler, ctx context.Context)) {
-	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
-		t.Run("task", func(t *testing.T) {
-			require.NoError(t, s.Go(func(c *task.Ctx) { body(t, s, c) }).Wait())
-		})
-		t.Run("derived", func(t *testing.T) {
-			require.NoError(t, s.Go(func(c *task.Ctx) {
-				ctx, cancel := context.WithCancel(c)
-				defer cancel()
-				body(t, s, ctx)
-			}).Wait())
-		})
-		t.Run("goroutine", func(t *testing.T) { body(t, s, context.Background()) })
-	})
-}
-
-// starter returns the task of ctx if there is one.
-func starter(s *scheduler.Scheduler, ctx context.Context) task.Starter {
-	if c, ok := task.From(ctx); ok {
-		return c
-	}
-	return s
-}
-
-func ok(*task.Ctx) error { return nil }
-
-// untilCancelled is the function of a member that ends when it is cancelled.
-func untilCancelled(c *task.Ctx) error { return c.Sleep(time.Hour) }
-
-// recovered returns the value that f panics with.
-func recovered(f func()) (v any) {
-	defer func() { v = recover() }()
-	f()
-	return nil
-}
-
 // The statements of errgroup's documentation, one by one.
 func TestGroup(t *testing.T) {
 	asEach(t, func(t *testing.T, s *scheduler.Scheduler, ctx context.Context) {
@@ -349,40 +288,6 @@ func TestGroup(t *testing.T) {
 	})
 }
 
-// foreign is a user's Starter, which starts tasks under a context.
-type foreign struct {
-	s   *scheduler.Scheduler
-	ctx context.Context
-}
-
-func (f foreign) Go(fn func(*task.Ctx), opts ...task.Option) task.Task {
-	return f.s.GoContext(f.ctx, fn, opts...)
-}
-
-// wrapper embeds a scheduler and has its own Go.
-type wrapper struct {
-	*scheduler.Scheduler
-	started *atomic.Int32
-}
-
-func (w wrapper) Go(fn func(*task.Ctx), opts ...task.Option) task.Task {
-	w.started.Add(1)
-	return w.Scheduler.Go(fn, opts...)
-}
-
-// A type that embeds a scheduler is not mistaken for the scheduler.
-func TestGroupOnAWrapper(t *testing.T) {
-	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
-		w := wrapper{s, new(atomic.Int32)}
-		g := task.NewGroup(w)
-		for range 3 {
-			require.NoError(t, g.GoContext(context.Background(), func(c *task.Ctx) error { return nil }))
-		}
-		require.NoError(t, g.WaitContext(context.Background()))
-		require.EqualValues(t, 3, w.started.Load())
-	})
-}
-
 // A member that never runs fails with the cause, and gives its place back.
 func TestGroupSkipped(t *testing.T) {
 	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
@@ -554,42 +459,6 @@ func ExampleGroup() {
 	}
 	fmt.Println(g.Wait(), squares)
 	// Output: <nil> [0 1 4 9]
-}
-
-// after is a Starter whose tasks go on after fn has returned.
-type after struct {
-	s    *scheduler.Scheduler
-	then func(c *task.Ctx)
-}
-
-func (a after) Go(fn func(*task.Ctx), opts ...task.Option) task.Task {
-	return a.s.Go(func(c *task.Ctx) {
-		fn(c)
-		fn(c) // does not call the member again
-		a.then(c)
-	}, opts...)
-}
-
-// A member on a foreign Starter ends when its function returns, although its task goes on.
-func TestGroupOnAStarterThatGoesOn(t *testing.T) {
-	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
-		var calls, went atomic.Int32
-		other := task.NewGroup(s)
-		g := task.NewGroup(after{s, func(c *task.Ctx) {
-			_ = other.GoContext(c, func(c *task.Ctx) error { return c.Sleep(time.Microsecond) })
-			if other.WaitContext(c) == nil {
-				went.Add(1)
-			}
-		}})
-		g.SetLimit(1)
-		for range 10 {
-			require.NoError(t, g.GoContext(context.Background(), func(c *task.Ctx) error { calls.Add(1); return nil }))
-		}
-		require.NoError(t, g.WaitContext(context.Background()))
-		require.NoError(t, s.Wait(context.Background()))
-		require.EqualValues(t, 10, calls.Load())
-		require.EqualValues(t, 10, went.Load())
-	})
 }
 
 // A call that a member has forked and another worker has stolen lends the member's place, as the

@@ -50,7 +50,7 @@ func (l *launcher) none() bool { return l.sched == nil && l.on == nil }
 // worker. Otherwise it is submitted from outside, and may have to wait for room in the queue until
 // by ends. start returns an error if the scheduler refuses the task. x is the extension made from
 // opts and the parent context, or nil.
-func (l *launcher) start(by context.Context, c *Ctx, h launched, x *rt.Extra, opts []Option) (Task, error) {
+func (l *launcher) start(waitCtx context.Context, c *Ctx, h launched, x *rt.Extra, opts []Option) (Task, error) {
 	if l.on != nil {
 		return l.startForeign(h, x, opts)
 	}
@@ -61,7 +61,7 @@ func (l *launcher) start(by context.Context, c *Ctx, h launched, x *rt.Extra, op
 		}
 		return handle(d, gen), nil
 	}
-	d, gen, err := l.sched.Admit(by, h, x)
+	d, gen, err := l.sched.Admit(waitCtx, h, x)
 	if err != nil {
 		return refused(err), err
 	}
@@ -148,8 +148,8 @@ func launchedOf(c *Ctx) any {
 // been woken.
 func unwindForks(c *Ctx) (unjoined int) {
 	d := c.record()
-	if !d.Worker().Unsettled(d) {
+	if !d.Worker().HasOpenCalls(d) {
 		return 0
 	}
-	return d.Settle()
+	return d.EndOpenCalls()
 }

@@ -83,7 +83,7 @@ func (g *Group) release(by *Ctx) {
 // pass is Place-P3. It returns the waiter that the caller must wake, or nil. The caller holds mu.
 func (g *Group) pass() *queued {
 	if w := g.back.First; w != nil {
-		w.leave()
+		w.withdrawLocked()
 		w.member.place = true
 		return w
 	}
@@ -120,7 +120,7 @@ func (m *member) lendPlace() *queued {
 	}
 	w := m.asks
 	if w != nil {
-		w.leave()
+		w.withdrawLocked()
 	}
 	return w
 }

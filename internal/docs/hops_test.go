@@ -21,8 +21,8 @@ var (
 	filePath = regexp.MustCompile(`\b(?:scheduler|task|deque|preempt|internal|benchmarks|examples)(?:/\w+)*/\w+\.go\b`)
 )
 
-// TestHops checks that each hop of a walk in ARCHITECTURE.md names a file, and functions that are in
-// that file.
+// TestHops checks that each hop of a walk in ARCHITECTURE.md names a file, and functions that are
+// in that file.
 func TestHops(t *testing.T) {
 	hops := hop.FindAllStringSubmatch(read(t, "ARCHITECTURE.md"), -1)
 	require.NotEmpty(t, hops, "the expression does not find the walks")

@@ -20,7 +20,8 @@ import (
 var inside = regexp.MustCompile(`\b(rt|fiber|atomicx|explore|label|prefetch|wait|alarm)\.[A-Z]\w*|\b\w+\.go\b|internal/|ARCHITECTURE`)
 
 // The docs that go doc shows of the public packages must not refer their readers to things that go
-// doc does not show. This applies to the texts and to the declarations, with their types and values.
+// doc does not show. This applies to the texts and to the declarations, with their types and
+// values.
 func TestDocsStayOutside(t *testing.T) {
 	var found []string
 	texts, decls := 0, 0

@@ -20,8 +20,9 @@ var (
 	stepName = regexp.MustCompile(`\b[A-Z][a-z]+-[A-Z][0-9][a-z]?\b`)
 )
 
-// The files that comments mention exist. A bare name is a file of the same folder. After "package x's"
-// it is a file of package x. A name with slashes is the end of a path below the module's folder.
+// The files that comments mention exist. A bare name is a file of the same folder. After "package
+// x's" it is a file of package x. A name with slashes is the end of a path below the module's
+// folder.
 func TestFilesNamedInComments(t *testing.T) {
 	files := map[string]bool{}
 	all := sources(t, ".go")

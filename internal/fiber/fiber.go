@@ -124,11 +124,13 @@ func New(body func(f *Fiber)) *Fiber {
 func Adopt() *Fiber { return &Fiber{} }
 
 // Take puts the running fiber f in the place of to and returns the fiber whose slot that is. The
-// caller must then call the function that slot.Turn returns. Most callers use [Switch] instead.
+// caller must then call the function that slot.NextOrYield returns. Most callers use [Switch]
+// instead.
 //
-// Take and Turn are separate and inline because each frame between the switch and the code that
-// asked for it costs several nanoseconds: the processor cannot predict the returns on the other
-// stack. They are only for fibers that are never given to a [Reaper] while they sleep in this way.
+// Take and NextOrYield are separate and inline because each frame between the switch and the code
+// that asked for it costs several nanoseconds: the processor cannot predict the returns on the
+// other stack. They are only for fibers that are never given to a [Reaper] while they sleep in this
+// way.
 func (f *Fiber) Take(to *Fiber) (slot *Fiber) {
 	slot = to.at
 	to.at = nil
@@ -136,10 +138,10 @@ func (f *Fiber) Take(to *Fiber) (slot *Fiber) {
 	return slot
 }
 
-// Turn returns the function to call for the exchange in f's slot: either next, or yield, to be
-// called with an empty struct. The running fiber must have taken its place in that slot before. The
-// call puts it to sleep and wakes the fiber that slept there.
-func (f *Fiber) Turn() (next func() (struct{}, bool), yield func(struct{}) bool) {
+// NextOrYield returns the function to call for the exchange in f's slot: either next, or yield, to
+// be called with an empty struct. The running fiber must have taken its place in that slot before.
+// The call puts it to sleep and wakes the fiber that slept there.
+func (f *Fiber) NextOrYield() (next func() (struct{}, bool), yield func(struct{}) bool) {
 	f.inNext = !f.inNext
 	if f.inNext {
 		return f.next, nil
@@ -148,7 +150,7 @@ func (f *Fiber) Turn() (next func() (struct{}, bool), yield func(struct{}) bool)
 }
 
 func (f *Fiber) exchange() {
-	if next, yield := f.Turn(); next != nil {
+	if next, yield := f.NextOrYield(); next != nil {
 		next()
 	} else {
 		yield(struct{}{})
@@ -185,9 +187,9 @@ func (f *Fiber) relay(to *Fiber) {
 // Dying reports whether the body has to return. Only the running fiber may call it.
 func (f *Fiber) Dying() bool { return f.dying }
 
-// Mark notes the position of the calling goroutine's stack. The running fiber calls it before it
-// sleeps.
-func (f *Fiber) Mark() { f.place.Mark() }
+// NoteStack notes the position of the calling goroutine's stack. The running fiber calls it before
+// it sleeps.
+func (f *Fiber) NoteStack() { f.place.NoteStack() }
 
 // Warm makes the processor fetch the memory that the sleeping fiber f touches first when it is
 // woken.

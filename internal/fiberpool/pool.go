@@ -1,5 +1,5 @@
-// Package fiberpool pools the idle fibers that the workers of a scheduler share, and ends those that no
-// worker needs.
+// Package fiberpool pools the idle fibers that the workers of a scheduler share, and ends those
+// that no worker needs.
 package fiberpool
 
 import (
@@ -10,17 +10,17 @@ import (
 	"github.com/heddle-go/heddle/internal/fiber"
 )
 
-// MaxGoexits bounds how deep a fiber's stack gets by Goexits of tasks, at half a kilobyte each. A fiber
-// that has seen so many has to be retired: nothing runs on it any more.
+// MaxGoexits bounds how deep a fiber's stack gets by Goexits of tasks, at half a kilobyte each. A
+// fiber that has seen so many has to be retired: nothing runs on it any more.
 const MaxGoexits = 64
 
-// A Pool holds idle fibers, each of which sleeps and returns when it sees fiber.Dying. A worker that
-// needs a fiber gets the one that was put last. How many are superfluous is found by Review: as many
-// as were idle at every moment since the Review before. Trim ends those.
+// A Pool holds idle fibers, each of which sleeps and returns when it sees fiber.Dying. A worker
+// that needs a fiber gets the one that was put last. How many are superfluous is found by Review:
+// as many as were idle at every moment since the Review before. Trim ends those.
 //
-// Any goroutine may call Made, CountMade, Get, Put and Retire, which hold a lock for a short time only.
-// The others end fibers, so only an ordinary goroutine may call them: sysmon, or a test. The zero Pool
-// is empty.
+// Any goroutine may call Made, CountMade, Get, Put and Retire, which hold a lock for a short time
+// only. The others end fibers, so only an ordinary goroutine may call them: sysmon, or a test. The
+// zero Pool is empty.
 type Pool[S fiber.Sleeper] struct {
 	made atomicx.Uint64
 
@@ -80,8 +80,8 @@ func (p *Pool[S]) Len() int {
 	return len(p.idle) + len(p.retired) + p.reaper.Len()
 }
 
-// Review finds what is superfluous: all idle fibers that were not needed since the last Review, or half
-// of them. It returns how many fibers there are, and how many of them Trim may end.
+// Review finds what is superfluous: all idle fibers that were not needed since the last Review, or
+// half of them. It returns how many fibers there are, and how many of them Trim may end.
 func (p *Pool[S]) Review(all bool) (have, superfluous int) {
 	p.trimming.Lock()
 	defer p.trimming.Unlock()
@@ -111,11 +111,11 @@ func (p *Pool[S]) Superfluous() bool {
 // most is how many idle fibers Trim may end now. The caller holds mu.
 func (p *Pool[S]) most() int { return min(p.over, p.low) }
 
-// Trim ends up to most superfluous fibers and returns how many. A fiber that cannot be ended, because
-// a task that waits sleeps in its slot, goes back to the pool.
+// Trim ends up to most superfluous fibers and returns how many. A fiber that cannot be ended,
+// because a task that waits sleeps in its slot, goes back to the pool.
 //
-// The fibers to be ended belong to the reaper alone. If the pool runs empty, they too go back, at the
-// next call: until then workers make new ones.
+// The fibers to be ended belong to the reaper alone. If the pool runs empty, they too go back, at
+// the next call: until then workers make new ones.
 func (p *Pool[S]) Trim(most int) (n int) {
 	p.trimming.Lock()
 	defer p.trimming.Unlock()

@@ -94,7 +94,8 @@ func TestTrimLeavesWhatIsNeeded(t *testing.T) {
 	p.EndAll()
 }
 
-// A fiber in whose slot a stranger sleeps cannot be ended, and goes back to the pool; a retired one never serves again.
+// A fiber in whose slot a stranger sleeps cannot be ended, and goes back to the pool; a retired one
+// never serves again.
 func TestTrimBesideAStranger(t *testing.T) {
 	p := new(Pool[*fiber.Fiber])
 	main := fiber.Adopt()

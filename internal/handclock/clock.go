@@ -13,7 +13,7 @@ var Start = time.Date(2001, 2, 3, 4, 5, 6, 7, time.UTC)
 
 // A Clock stands still until Advance turns it.
 type Clock struct {
-	turning sync.Mutex // held by Advance
+	advancing sync.Mutex // held by Advance
 
 	mu     sync.Mutex
 	now    time.Time
@@ -21,7 +21,7 @@ type Clock struct {
 }
 
 type alarm struct {
-	ring func()
+	fire func()
 	at   time.Time // zero if not set
 }
 
@@ -39,8 +39,8 @@ func (c *Clock) Now() time.Time {
 func (c *Clock) Since() time.Duration { return c.Now().Sub(Start) }
 
 // Alarm implements scheduler.Clock.
-func (c *Clock) Alarm(ring func()) (set func(at time.Time)) {
-	a := &alarm{ring: ring}
+func (c *Clock) Alarm(fire func()) (set func(at time.Time)) {
+	a := &alarm{fire: fire}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.alarms = append(c.alarms, a)
@@ -70,11 +70,11 @@ func (c *Clock) first() (first *alarm) {
 	return first
 }
 
-// Advance turns the clock by d. On its way it stops at each time at which an alarm has to ring.
+// Advance turns the clock by d. On its way it stops at each time at which an alarm is due.
 // When Advance returns, everything that was due has been fired.
 func (c *Clock) Advance(d time.Duration) {
-	c.turning.Lock()
-	defer c.turning.Unlock()
+	c.advancing.Lock()
+	defer c.advancing.Unlock()
 	c.mu.Lock()
 	to := c.now.Add(d)
 	for {
@@ -85,7 +85,7 @@ func (c *Clock) Advance(d time.Duration) {
 		c.now = slices.MaxFunc([]time.Time{c.now, a.at}, time.Time.Compare)
 		a.at = time.Time{}
 		c.mu.Unlock()
-		a.ring()
+		a.fire()
 		c.mu.Lock()
 	}
 	c.now = to

@@ -41,9 +41,9 @@
 //
 // # Why no task is left behind
 //
-// Claim: after P1, as long as the task stays in its queue, either no worker sleeps, or some worker is
-// on its way to the task. A worker is on its way if it searches, or if it is between W2 and W3 or in
-// the look of W5, with that look still to come.
+// Claim: after P1, as long as the task stays in its queue, either no worker sleeps, or some worker
+// is on its way to the task. A worker is on its way if it searches, or if it is between W2 and W3
+// or in the look of W5, with that look still to come.
 //
 // All steps are atomic operations, which Go puts into one sequence, or are published by one, as the
 // deques and the injector do. The load of P2 comes after P1. Consider what it can read.
@@ -52,22 +52,22 @@
 // stops by W2 or by W5, in one atomic operation that comes after the load and so after P1. A
 // searcher that stops by W2 goes on to W3, which sees the task, or sees that it has been taken. A
 // searcher that stops by W5 and is not the last leaves another searcher behind, for which the same
-// holds. If it is the last, it looks, sees the task, and becomes a producer at P2 itself. So at every
-// moment there is a searcher, or a worker that has stopped with its look to come, or a P2 that goes
-// through these cases anew.
+// holds. If it is the last, it looks, sees the task, and becomes a producer at P2 itself. So at
+// every moment there is a searcher, or a worker that has stopped with its look to come, or a P2
+// that goes through these cases anew.
 //
-// Case B: no worker searches, and some worker sleeps. P3 follows. If its CAS succeeds, a worker comes
-// back as a searcher: case A with this one. If no sleeper is left: case C. If some worker searches by
-// now: case A, at the load of P3.
+// Case B: no worker searches, and some worker sleeps. P3 follows. If its CAS succeeds, a worker
+// comes back as a searcher: case A with this one. If no sleeper is left: case C. If some worker
+// searches by now: case A, at the load of P3.
 //
-// Case C: no worker searches, and none sleeps. Then every worker is busy. A worker that becomes free
-// passes W2 after the load, hence after P1, and its W3 sees the task. If it cannot claim itself there,
-// a producer has claimed it, and it comes back as a searcher.
+// Case C: no worker searches, and none sleeps. Then every worker is busy. A worker that becomes
+// free passes W2 after the load, hence after P1, and its W3 sees the task. If it cannot claim
+// itself there, a producer has claimed it, and it comes back as a searcher.
 //
 // A task can be moved meanwhile. It goes from the injector to a deque in a batch. The worker lowers
-// the injector's count last, so a look sees the batch in one place or the other, and then the worker
-// does P2 and P3 for what it put into its deque. A thief takes a batch out of the victim's deque
-// before its own deque shows it, so a look in between sees it in neither. If the thief is a
+// the injector's count last, so a look sees the batch in one place or the other, and then the
+// worker does P2 and P3 for what it put into its deque. A thief takes a batch out of the victim's
+// deque before its own deque shows it, so a look in between sees it in neither. If the thief is a
 // registered searcher, it passes W5 after that: if it is the last one, it looks itself; otherwise a
 // searcher is left, which stops later still. A thief that is not registered, such as a task that
 // yields and finds its own worker's queues empty, has to do P2 and P3 for the rest of its batch.
@@ -76,8 +76,8 @@
 // others.
 //
 // A worker inside a blocking call does not sleep, but does not serve its queues either. For P2 it
-// counts as a sleeper; P3 then has a blocker relieve the task of its worker: see package scheduler's
-// spot.go.
+// counts as a sleeper; P3 then has a blocker relieve the task of its worker: see package
+// scheduler's spot.go.
 //
 // The model of all this is TestModelSleepWake in package scheduler, since it takes the whole search
 // for work.

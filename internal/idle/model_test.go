@@ -9,8 +9,9 @@ import (
 	"github.com/heddle-go/heddle/internal/explore"
 )
 
-// A worker announces that it sleeps, and then claims itself or, if another has claimed it, parks. Two wakers try to claim it
-// meanwhile. One of the three succeeds, and the worker is a searcher afterwards that is woken once at most.
+// A worker announces that it sleeps, and then claims itself or, if another has claimed it, parks.
+// Two wakers try to claim it meanwhile. One of the three succeeds, and the worker is a searcher
+// afterwards that is woken once at most.
 func TestModelClaim(t *testing.T) {
 	explore.Run(t, explore.Config{Preemptions: 4}, func(m *explore.Model) {
 		s := newSet(1)

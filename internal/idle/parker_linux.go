@@ -10,12 +10,12 @@ import (
 	"github.com/heddle-go/heddle/internal/atomicx"
 )
 
-// A Parker is what one worker sleeps on. Init prepares it. At most one goroutine parks at a time; any
-// number may unpark. If Unpark comes first, the next Park returns at once.
+// A Parker is what one worker sleeps on. Init prepares it. At most one goroutine parks at a time;
+// any number may unpark. If Unpark comes first, the next Park returns at once.
 //
-// A worker that stays locked to its thread while it sleeps sleeps on a futex, which wakes it several
-// times sooner than a channel does (ARCHITECTURE.md, "Parking a pinned thread"). The others sleep on a
-// channel.
+// A worker that stays locked to its thread while it sleeps sleeps on a futex, which wakes it
+// several times sooner than a channel does (ARCHITECTURE.md, "Parking a pinned thread"). The others
+// sleep on a channel.
 type Parker struct {
 	state atomicx.Uint32
 	ch    chan struct{}
@@ -35,7 +35,8 @@ const (
 	futexWakePrivate = 1 | 128
 )
 
-// Init prepares p for a worker that is locked to its thread while it sleeps, if fixed, or for another.
+// Init prepares p for a worker that is locked to its thread while it sleeps, if fixed, or for
+// another.
 func (p *Parker) Init(fixed bool) {
 	p.ch = make(chan struct{}, 1)
 	p.futex = fixed && !inBubble()
@@ -88,6 +89,6 @@ func (p *Parker) Unpark() {
 	}
 }
 
-// addr returns the address of the state word for the kernel. The Parker is part of its worker, which
-// is on the heap and does not move.
+// addr returns the address of the state word for the kernel. The Parker is part of its worker,
+// which is on the heap and does not move.
 func (p *Parker) addr() uintptr { return uintptr(unsafe.Pointer(&p.state)) }

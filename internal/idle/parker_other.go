@@ -11,7 +11,8 @@ type Parker struct {
 	ch chan struct{}
 }
 
-// Init prepares p for a worker that is locked to its thread while it sleeps, if fixed, or for another.
+// Init prepares p for a worker that is locked to its thread while it sleeps, if fixed, or for
+// another.
 func (p *Parker) Init(fixed bool) { p.ch = make(chan struct{}, 1) }
 
 // Park blocks the calling goroutine until Unpark.

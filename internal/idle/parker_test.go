@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Two threads wake each other in turn, whatever they sleep on. No wake-up is lost, and none is counted
-// twice.
+// Two threads wake each other in turn, whatever they sleep on. No wake-up is lost, and none is
+// counted twice.
 func TestParker(t *testing.T) {
 	for _, fixed := range []bool{false, true} {
 		t.Run(fmt.Sprintf("fixed=%v", fixed), func(t *testing.T) {

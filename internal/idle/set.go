@@ -3,13 +3,13 @@ package idle
 import "github.com/heddle-go/heddle/internal/atomicx"
 
 // A Set counts the workers of one scheduler that search, are inside a blocking call, and sleep. The
-// package comment has the protocol in which its methods are steps. Any goroutine may call them. Those
-// that take the mutex hold it for a short time only, so all may be called on a worker.
+// package comment has the protocol in which its methods are steps. Any goroutine may call them.
+// Those that take the mutex hold it for a short time only, so all may be called on a worker.
 //
 // The zero Set has no workers.
 type Set struct {
-	// state is searching<<32 | inside<<16 | sleeping. sleeping changes only under mu, and so is exact
-	// there; searching and inside change at any time.
+	// state is searching<<32 | inside<<16 | sleeping. sleeping changes only under mu, and so is
+	// exact there; searching and inside change at any time.
 	state atomicx.Uint64
 	n     atomicx.Int64 // how many workers there are; changes only under mu, and so is exact there
 	mu    atomicx.Mutex
@@ -36,8 +36,8 @@ func (s *Set) Searching() int { return int(s.state.Load() >> 32) }
 // Inside returns how many workers are inside a blocking call.
 func (s *Set) Inside() int { return int(s.state.Load() & insideMask / oneInside) }
 
-// GoInside announces that a worker begins a blocking call. The worker has to look at the queues again
-// then, as after Sleep.
+// GoInside announces that a worker begins a blocking call. The worker has to look at the queues
+// again then, as after Sleep.
 func (s *Set) GoInside() { s.state.Add(oneInside) }
 
 // GoOutside takes GoInside back: the call is over, or another goroutine has taken the worker over.
@@ -87,8 +87,8 @@ func (s *Set) NeedsWake() bool {
 	return v < oneSearching && v != 0
 }
 
-// Claim makes a searcher of the worker that went to sleep last, if NeedsWake still holds and a worker
-// sleeps. It returns that worker, which the caller has to wake (P3).
+// Claim makes a searcher of the worker that went to sleep last, if NeedsWake still holds and a
+// worker sleeps. It returns that worker, which the caller has to wake (P3).
 func (s *Set) Claim() (id int, ok bool) {
 	if !s.NeedsWake() {
 		return 0, false
@@ -108,9 +108,9 @@ func (s *Set) Claim() (id int, ok bool) {
 	}
 }
 
-// ClaimThis makes a searcher of worker id, if that sleeps, and reports whether it does. A worker that
-// takes back Sleep calls it (W3): false tells it that a waker has claimed it, whose wake-up is on its
-// way. Any other caller has to wake the worker.
+// ClaimThis makes a searcher of worker id, if that sleeps, and reports whether it does. A worker
+// that takes back Sleep calls it (W3): false tells it that a waker has claimed it, whose wake-up is
+// on its way. Any other caller has to wake the worker.
 func (s *Set) ClaimThis(id int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -124,7 +124,8 @@ func (s *Set) ClaimThis(id int) bool {
 	return false
 }
 
-// ClaimAll makes searchers of all workers that sleep, and returns them. The caller has to wake them.
+// ClaimAll makes searchers of all workers that sleep, and returns them. The caller has to wake
+// them.
 func (s *Set) ClaimAll() (ids []int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -141,8 +142,8 @@ func (s *Set) Join() {
 	s.n.Add(1)
 }
 
-// Leave removes a worker that neither searches nor sleeps, if last, which is called under the mutex,
-// agrees. It reports whether last did.
+// Leave removes a worker that neither searches nor sleeps, if last, which is called under the
+// mutex, agrees. It reports whether last did.
 func (s *Set) Leave(last func() bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -107,7 +107,8 @@ func TestLeave(t *testing.T) {
 	s.IfAllAsleep(func() { t.Error("one is awake") })
 }
 
-// Workers sleep and search at random, and wakers claim them. Each sleep is ended by exactly one claim.
+// Workers sleep and search at random, and wakers claim them. Each sleep is ended by exactly one
+// claim.
 func TestSetStress(t *testing.T) {
 	const workers, wakers = 4, 2
 	rounds := 1000

@@ -6,8 +6,8 @@ import (
 	"github.com/heddle-go/heddle/internal/wait"
 )
 
-// A Blocked is a submission that waits for room. Its submitter, which makes it by NewBlocked and waits
-// by its Waiter, owns the task until another party takes it out of the list.
+// A Blocked is a submission that waits for room. Its submitter, which makes it by NewBlocked and
+// waits by its Waiter, owns the task until another party takes it out of the list.
 type Blocked struct {
 	list.Links[Blocked] // under the mutex
 	wait.Waiter
@@ -62,8 +62,8 @@ func (b *Blocked) Withdraw() bool {
 	return true
 }
 
-// Retract takes b out of the list for its submitter, if Withdraw has not, and reports whether no other
-// party has.
+// Retract takes b out of the list for its submitter, if Withdraw has not, and reports whether no
+// other party has.
 func (b *Blocked) Retract() bool { return b.withdrawn || b.takeOut() }
 
 // Abandon ends the wait, because the task was cancelled.
@@ -80,8 +80,8 @@ func (b *Blocked) takeOut() bool {
 	return b.Leave()
 }
 
-// Refuse ends the waits of all blocked submissions. The scheduler calls it when its phase is past open
-// (K1).
+// Refuse ends the waits of all blocked submissions. The scheduler calls it when its phase is past
+// open (K1).
 func (q *Queue) Refuse() {
 	if q.limit == nil {
 		return

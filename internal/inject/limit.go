@@ -16,8 +16,8 @@ type limit struct {
 }
 
 // SetLimit bounds the submissions that have not started to most. A worker that takes one from the
-// queue calls wake, without the mutex, for each blocked submission that it has queued in return: wake
-// has to wake the submitter. SetLimit is called once, before q is shared.
+// queue calls wake, without the mutex, for each blocked submission that it has queued in return:
+// wake has to wake the submitter. SetLimit is called once, before q is shared.
 func (q *Queue) SetLimit(most int, wake func(b *Blocked)) {
 	q.limit = &limit{most: most, wake: wake}
 }
@@ -58,9 +58,9 @@ func (q *Queue) Reserved() int {
 	return q.limit.n
 }
 
-// Displace takes room for a submission of level l. If there is none, it takes the oldest submission of
-// the lowest level out of the queue, if that is not above l, and its room with it: the caller has to
-// end this victim. It reports false, and has taken nothing, if all that wait are above l.
+// Displace takes room for a submission of level l. If there is none, it takes the oldest submission
+// of the lowest level out of the queue, if that is not above l, and its room with it: the caller
+// has to end this victim. It reports false, and has taken nothing, if all that wait are above l.
 func (q *Queue) Displace(l rt.Level) (victim *rt.Task, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -93,7 +93,8 @@ func (q *Queue) oldest(l rt.Level) *rt.Task {
 	return nil
 }
 
-// takeNew reports whether a worker takes a submission before a task that was woken: every other time.
+// takeNew reports whether a worker takes a submission before a task that was woken: every other
+// time.
 func (a *limit) takeNew() bool {
 	a.turn = !a.turn
 	return a.turn

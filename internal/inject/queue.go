@@ -25,9 +25,9 @@ type Queue struct {
 
 	accepted atomicx.Uint64 // see Count
 
-	// ranked is the number of queued high tasks times 2^32, plus that of low ones. Written under mu.
-	// Every worker looks at it whenever it takes a task, so it has its line to itself: where all
-	// tasks are normal no goroutine writes it.
+	// ranked is the number of queued high tasks times 2^32, plus that of low ones. Written under
+	// mu. Every worker looks at it whenever it takes a task, so it has its line to itself: where
+	// all tasks are normal no goroutine writes it.
 	_      cpu.CacheLinePad
 	ranked atomicx.Uint64
 	_      cpu.CacheLinePad
@@ -74,7 +74,8 @@ func (q *Queue) Len() int {
 	return int(q.n.Load()) + high + low
 }
 
-// Accepted returns how many tasks have been accepted: by Submit and Accept, and what Count was told.
+// Accepted returns how many tasks have been accepted: by Submit and Accept, and what Count was
+// told.
 func (q *Queue) Accepted() uint64 { return q.accepted.Load() }
 
 // Count counts n tasks as accepted that came another way than by Submit and Accept.
@@ -97,7 +98,8 @@ func (q *Queue) Forget() {
 }
 
 // Submit starts the life of a task that calls fn, and queues it, all under one lock. It returns the
-// task and its generation. If there is no room for the submission, it does nothing and returns false.
+// task and its generation. If there is no room for the submission, it does nothing and returns
+// false.
 func (q *Queue) Submit(fn any, x *rt.Extra) (d *rt.Task, gen uint32, ok bool) {
 	q.mu.Lock()
 	if q.limit != nil && !q.limit.reserve() {
@@ -167,14 +169,14 @@ func (q *Queue) put(f *fifo, l rt.Level, d *rt.Task) {
 }
 
 // count adds by to the number of queued tasks of level l. The caller holds mu.
-func (q *Queue) count(l rt.Level, by int) {
+func (q *Queue) count(l rt.Level, delta int) {
 	switch l {
 	case rt.Normal:
-		q.n.Store(q.n.Load() + int64(by))
+		q.n.Store(q.n.Load() + int64(delta))
 	case rt.High:
-		q.ranked.Store(q.ranked.Load() + uint64(by)*oneHigh)
+		q.ranked.Store(q.ranked.Load() + uint64(delta)*oneHigh)
 	default:
-		q.ranked.Store(q.ranked.Load() + uint64(by)*oneLow)
+		q.ranked.Store(q.ranked.Load() + uint64(delta)*oneLow)
 	}
 }
 
@@ -208,8 +210,8 @@ func (q *Queue) Pop(most int, more func(d *rt.Task)) (d *rt.Task, ok bool) {
 	return d, true
 }
 
-// PopLevel takes a task of level l: the oldest one, or with a limit in turn the oldest submission and
-// the oldest of the others. It tries the mutex: ok is false if another goroutine holds it.
+// PopLevel takes a task of level l: the oldest one, or with a limit in turn the oldest submission
+// and the oldest of the others. It tries the mutex: ok is false if another goroutine holds it.
 func (q *Queue) PopLevel(l rt.Level) (d *rt.Task, ok bool) {
 	if !q.mu.TryLock() {
 		return nil, false

@@ -2,8 +2,8 @@ package offload
 
 import "github.com/heddle-go/heddle/internal/atomicx"
 
-// An Alert says that a relief is to look for calls on the spot, and how often that was of use. See the
-// package comment for the steps. Any goroutine may call its methods.
+// An Alert says that a relief is to look for calls on the spot, and how often that was of use. See
+// the package comment for the steps. Any goroutine may call its methods.
 type Alert struct {
 	raised atomicx.Bool
 	skip   atomicx.Int64 // how many chances to raise it to leave out

@@ -18,8 +18,8 @@ type numbered int
 func (numbered) Run() error { return nil }
 func (numbered) End()       {}
 
-// handover passes two jobs to a blocker that polls, a few times, and then blocks. Each must arrive, once, and with a wake-up
-// only if the blocker does not poll any more.
+// handover passes two jobs to a blocker that polls, a few times, and then blocks. Each must arrive,
+// once, and with a wake-up only if the blocker does not poll any more.
 func handover(giveUp func(b *blocker) bool) func(*explore.Model) {
 	return func(m *explore.Model) {
 		b := &blocker{}

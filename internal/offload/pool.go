@@ -11,8 +11,8 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// A Config is what a Pool has to know of its scheduler. The functions are called on goroutines of the
-// pool, unless they say otherwise, and by several at once.
+// A Config is what a Pool has to know of its scheduler. The functions are called on goroutines of
+// the pool, unless they say otherwise, and by several at once.
 type Config struct {
 	Limit    int64      // how many functions may run at once
 	VainMost int        // how often in a row polling in vain makes polling rarer, at most
@@ -21,14 +21,17 @@ type Config struct {
 	Quiet <-chan struct{} // closed when no job is left and none can come
 	Open  func() bool     // reports whether jobs may still come for long
 	Now   func() int64    // nanoseconds
-	// SpareP reports whether there is a P that no worker needs. It is also called under the pool's lock.
+	// SpareP reports whether there is a P that no worker needs. It is also called under the pool's
+	// lock.
 	SpareP func() bool
-	// Begun is called before a job is queued, on the caller's goroutine, and Ended when it has ended.
-	Begun, Ended func()
+	// OnBegin is called before a job is queued, on the caller's goroutine, and OnEnd when it has
+	// ended.
+	OnBegin, OnEnd func()
 	// Stray handles a panic of j for which its task has not waited.
 	Stray func(j rt.Job, err error)
 	// TaskOf returns the task for which j calls a function, or nil. While the function runs, the
-	// blocker's goroutine stands for that task, so a wait for the task itself is found: see rt.Proxy.
+	// blocker's goroutine stands for that task, so a wait for the task itself is found: see
+	// rt.Proxy.
 	TaskOf func(j rt.Job) *rt.Task
 	Nobody *rt.Worker // a worker that runs nothing, for rt.Proxy
 	// Relieve relieves a task that is in a call on the spot.
@@ -38,9 +41,9 @@ type Config struct {
 // A Pool is the blockers of one scheduler. Init prepares it. Its methods may be called by tasks and
 // goroutines; none but Wait waits for anything but a short lock.
 //
-// Each job counts as live in the scheduler until its function has returned, whether or not its task has
-// waited for that. So when Quiet is closed no job is left and none can come, and that is what ends idle
-// blockers; Shutdown and Close need not know of them.
+// Each job counts as live in the scheduler until its function has returned, whether or not its task
+// has waited for that. So when Quiet is closed no job is left and none can come, and that is what
+// ends idle blockers; Shutdown and Close need not know of them.
 type Pool struct {
 	cfg  Config
 	done sync.WaitGroup // blockers, and goroutines of Assist
@@ -110,7 +113,7 @@ func (p *Pool) Leave() {
 
 // Give has a blocker run j, at once or when it is its turn. The caller is a task.
 func (p *Pool) Give(j rt.Job) {
-	p.cfg.Begun()
+	p.cfg.OnBegin()
 	p.mu.Lock()
 	p.queue = append(p.queue, j)
 	p.queued.Store(p.queued.Load() + 1) // (Q1)
@@ -177,7 +180,8 @@ func (p *Pool) hand(j rt.Job, counted bool) {
 	}
 	b := &blocker{wake: make(chan struct{}, 1), counted: counted, used: counted, owed: counted}
 	p.all = append(p.all, b)
-	// Either a task is live, so that no goroutine is in Wait, or mu and ends have this come before End.
+	// Either a task is live, so that no goroutine is in Wait, or mu and ends have this come before
+	// End.
 	p.done.Add(1)
 	p.mu.Unlock()
 	if counted {
@@ -189,14 +193,14 @@ func (p *Pool) hand(j rt.Job, counted bool) {
 // Assist runs f on a goroutine of its own. There is no limit, because what f waits for may need a
 // blocker, or another such goroutine. The caller is a task.
 func (p *Pool) Assist(f func()) {
-	p.cfg.Begun()
+	p.cfg.OnBegin()
 	p.done.Add(1)
 	p.cfg.Home.ReadyGoroutines.Add(1)
 	go func() {
 		defer p.done.Done()
 		p.cfg.Home.ReadyGoroutines.Add(-1)
 		f()
-		p.cfg.Ended()
+		p.cfg.OnEnd()
 	}()
 }
 
@@ -231,7 +235,7 @@ func (p *Pool) runBlocker(b *blocker, j rt.Job) {
 		leave()
 		if exited { // by a job's Goexit: another goroutine goes on as b
 			j.End()
-			p.cfg.Ended()
+			p.cfg.OnEnd()
 			go p.runBlocker(b, nil)
 			return
 		}
@@ -254,7 +258,7 @@ func (p *Pool) runBlocker(b *blocker, j rt.Job) {
 			}
 			caller.For(nil) // from End on the task may end
 			j.End()
-			p.cfg.Ended()
+			p.cfg.OnEnd()
 		}
 		if j = p.nextJob(b); j != nil {
 			continue
@@ -324,8 +328,8 @@ func (p *Pool) polled(given bool) {
 	p.skip = 1<<p.vain - 1
 }
 
-// RunJob runs j. It is on the stack of each function that a blocker calls, so a look at the stack can
-// find that a blocker calls.
+// RunJob runs j. It is on the stack of each function that a blocker calls, so a look at the stack
+// can find that a blocker calls.
 //
 //go:noinline
 func RunJob(j rt.Job) error { return j.Run() }

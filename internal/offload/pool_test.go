@@ -48,8 +48,8 @@ func newHouse(t *testing.T, limit int64) *house {
 		Open:     func() bool { return true },
 		Now:      func() int64 { return 1 }, // it stands still, so polling ends by the number of looks
 		SpareP:   func() bool { return true },
-		Begun:    func() { h.live.Add(1) },
-		Ended:    func() { h.live.Add(-1) },
+		OnBegin:  func() { h.live.Add(1) },
+		OnEnd:    func() { h.live.Add(-1) },
 		Stray:    func(rt.Job, error) { h.stray.Add(1) },
 		TaskOf:   func(rt.Job) *rt.Task { return nil },
 		Nobody:   &h.nobody,
@@ -122,8 +122,8 @@ func TestQueueKeepsItsOrder(t *testing.T) {
 	}
 }
 
-// No more functions run at once than the limit says, on blockers and on the spot together. A call on
-// the spot gives way to what is queued, and its end lets that begin.
+// No more functions run at once than the limit says, on blockers and on the spot together. A call
+// on the spot gives way to what is queued, and its end lets that begin.
 func TestLimit(t *testing.T) {
 	h := newHouse(t, 2)
 	require.True(t, h.Enter())
@@ -155,8 +155,8 @@ func TestLimit(t *testing.T) {
 	h.Leave()
 }
 
-// A job that calls Goexit takes a goroutine with it, and no more. A panic that the task has not waited
-// for is passed on.
+// A job that calls Goexit takes a goroutine with it, and no more. A panic that the task has not
+// waited for is passed on.
 func TestGoexitAndStray(t *testing.T) {
 	h := newHouse(t, 1)
 	for range 10 {

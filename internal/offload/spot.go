@@ -8,8 +8,8 @@ type Spot struct {
 	last  int64         // when the last call was entered. The worker's own
 }
 
-// Enter is the first half of E2, for a call at now. It returns a time that is no other call's of the
-// worker. Only the worker may call it.
+// Enter is the first half of E2, for a call at now. It returns a time that is no other call's of
+// the worker. Only the worker may call it.
 func (p *Spot) Enter(now int64) (since int64) {
 	since = max(now, p.last+1)
 	p.last = since
@@ -20,6 +20,6 @@ func (p *Spot) Enter(now int64) (since int64) {
 // Entered returns when the present call was entered, or 0.
 func (p *Spot) Entered() int64 { return p.since.Load() }
 
-// End is E4 or T1, for the call that was entered at since. It reports whether the caller has the worker
-// now.
+// End is E4 or T1, for the call that was entered at since. It reports whether the caller has the
+// worker now.
 func (p *Spot) End(since int64) bool { return p.since.CompareAndSwap(since, 0) }

@@ -16,7 +16,8 @@ import (
 // clock stands still, as in a bubble of testing/synctest.
 const clock = 1
 
-// A spotBench is workers whose tasks are in calls, with a counter for all queues. It calls the steps of Spot, Alert and idle.Set.
+// A spotBench is workers whose tasks are in calls, with a counter for all queues. It calls the
+// steps of Spot, Alert and idle.Set.
 type spotBench struct {
 	idle    idle.Set
 	relief  Alert
@@ -42,7 +43,8 @@ func (b *spotBench) wakeOne() {
 	}
 }
 
-// serve is what a worker does that goes on: all work that comes. (That it sleeps meanwhile, and is woken, is package scheduler's TestModelSleepWake's.)
+// serve is what a worker does that goes on: all work that comes. (That it sleeps meanwhile, and is
+// woken, is package scheduler's TestModelSleepWake's.)
 func (b *spotBench) serve() {
 	for b.served < b.want {
 		explore.Block("serve", func() bool { return b.queue.Load() > 0 || b.served == b.want })
@@ -53,8 +55,8 @@ func (b *spotBench) serve() {
 }
 
 // own checks that only one has the worker.
-func (b *spotBench) own(i, by int) {
-	if b.owners[i] += by; b.owners[i] > 1 {
+func (b *spotBench) own(i, delta int) {
+	if b.owners[i] += delta; b.owners[i] > 1 {
 		explore.Failf("two have worker %d", i)
 	}
 }
@@ -68,7 +70,8 @@ func (b *spotBench) drain() {
 	}
 }
 
-// call is a task that makes a call which returns when returns says so. If it has the worker then, it does work. It reports whether it had.
+// call is a task that makes a call which returns when returns says so. If it has the worker then,
+// it does work. It reports whether it had.
 func (b *spotBench) call(i int, returns func() bool, work func()) bool {
 	b.own(i, 1)
 	b.own(i, -1) // E1: it names nothing any more
@@ -128,7 +131,8 @@ func (b *spotBench) relieveOne() {
 	}
 }
 
-// relieved is a worker whose call returns only when all work has been served, or at any time if short, and work that comes.
+// relieved is a worker whose call returns only when all work has been served, or at any time if
+// short, and work that comes.
 func relieved(workers, producers int, short bool, change func(b *spotBench)) func(*explore.Model) {
 	return func(m *explore.Model) {
 		b := &spotBench{spots: make([]Spot, workers), asleep: make([]atomicx.Bool, workers), owners: make([]int, workers), want: producers}
@@ -175,7 +179,8 @@ func TestModelSpot(t *testing.T) {
 	explore.Run(t, explore.Config{Preemptions: 2}, relieved(1, 2, false, func(b *spotBench) { b.twice = true }))
 }
 
-// A task that does not look for work after it has announced that it is inside a call leaves some behind.
+// A task that does not look for work after it has announced that it is inside a call leaves some
+// behind.
 func TestModelSpotWithoutLook(t *testing.T) {
 	_, failure := explore.Check(explore.Config{Preemptions: 2}, relieved(1, 1, false, func(b *spotBench) { b.blind = true }))
 	require.NotNil(t, failure)

@@ -5,8 +5,8 @@ package prefetch
 // Of does nothing in this build.
 func Of[T any](*T) {}
 
-// Mark does nothing in this build.
-func (p *Place) Mark() {}
+// NoteStack does nothing in this build.
+func (p *Place) NoteStack() {}
 
 // Warm does nothing in this build.
 func (p *Place) Warm(uintptr) {}

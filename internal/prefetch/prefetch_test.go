@@ -15,7 +15,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestMarkIsOnTheStack(t *testing.T) {
 	var p Place
 	var local int
-	p.Mark()
+	p.NoteStack()
 	d := int64(p.stack) - int64(uintptr(unsafe.Pointer(&local)))
 	require.Less(t, max(d, -d), int64(64<<10), "the place is near a local variable")
 }
@@ -32,7 +32,7 @@ func TestWarmAnyAddress(t *testing.T) {
 
 func BenchmarkWarm(b *testing.B) {
 	var p Place
-	p.Mark()
+	p.NoteStack()
 	for b.Loop() {
 		p.Warm(0)
 	}

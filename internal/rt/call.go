@@ -3,21 +3,21 @@ package rt
 import "github.com/heddle-go/heddle/internal/atomicx"
 
 // A Call is the state of a blocking function that a goroutine calls for a task. If the task is
-// cancelled, it leaves the call behind, and waits for it only before the task ends.
+// cancelled, it detaches from the call, and waits for it only before the task ends.
 //
 //	queued  -> running     Begin   the goroutine, which then calls the function
-//	queued  -> dropped     Leave   the task; the function is not called
+//	queued  -> dropped     Detach  the task; the function is not called
 //	running -> returned    Return  the goroutine, which then wakes the task from its wait
-//	running -> left        Leave   the task, which goes on and keeps the call for its end
-//	left    -> awaited     Await   the task, which then parks until it is woken
+//	running -> detached    Detach  the task, which goes on and keeps the call for its end
+//	detached -> awaited     Await   the task, which then parks until it is woken
 //	running -> ended       End     the goroutine
-//	left    -> ended       End     the goroutine
+//	detached -> ended       End     the goroutine
 //	awaited -> ended       End     the goroutine, which then wakes the task
 //
-// Each transition is a CAS of one word. If Return comes before Leave, the task takes the result. If
-// Leave comes first, then either Await comes before End, and End wakes the task, or Await finds the
-// call ended, and the task need not wait. The goroutine calls End after a Return that failed, and
-// after a Begin if it did not call the function.
+// Each transition is a CAS of one word. If Return comes before Detach, the task takes the result.
+// If Detach comes first, then either Await comes before End, and End wakes the task, or Await finds
+// the call ended, and the task need not wait. The goroutine calls End after a Return that failed,
+// and after a Begin if it did not call the function.
 type Call struct {
 	state atomicx.Uint32
 }
@@ -27,7 +27,7 @@ const (
 	clRunning
 	clReturned
 	clDropped
-	clLeft
+	clDetached
 	clAwaited
 	clEnded
 )
@@ -42,13 +42,13 @@ func (j *Call) Waited() bool { return j.state.Load() == clRunning }
 // owns the call from then on.
 func (j *Call) Return() bool { return j.state.CompareAndSwap(clRunning, clReturned) }
 
-// Leave reports whether the task that waits for the result may go on without it. It may not if the
+// Detach reports whether the task that waits for the result may go on without it. It may not if the
 // function has returned, because the goroutine is about to wake the task. If stays is set, it also
 // may not while the function runs; the goroutine wakes the task afterwards.
-func (j *Call) Leave(stays bool) bool {
+func (j *Call) Detach(stays bool) bool {
 	for {
 		s := j.state.Load()
-		n := uint32(clLeft)
+		n := uint32(clDetached)
 		switch s {
 		case clReturned:
 			return false
@@ -68,7 +68,7 @@ func (j *Call) Leave(stays bool) bool {
 }
 
 // Await reports whether the task has to park until End wakes it.
-func (j *Call) Await() bool { return j.state.CompareAndSwap(clLeft, clAwaited) }
+func (j *Call) Await() bool { return j.state.CompareAndSwap(clDetached, clAwaited) }
 
 // End is the last thing that the goroutine does with the call. It reports whether the caller has to
 // wake the task.
@@ -84,6 +84,7 @@ func (j *Call) End() (wake bool) {
 	}
 }
 
-// LeaveCall notes that the running task d has left j and has to wait for it before d ends. There is
-// at most one such call in the life of a task, because a cancelled task makes no more calls.
-func (d *Task) LeaveCall(j *Call) { d.NeedExtra().left = j }
+// NoteDetached notes that the running task d has detached from j and has to wait for it before d
+// ends. There is at most one such call in the life of a task, because a cancelled task makes no
+// more calls.
+func (d *Task) NoteDetached(j *Call) { d.NeedExtra().detached = j }

@@ -37,12 +37,12 @@ func called(stays bool, await func(j *Call) bool) func(*explore.Model) {
 			}
 		})
 		m.Thread("task", func() {
-			if !j.Leave(stays) {
+			if !j.Detach(stays) {
 				wait()
 				if inside {
 					explore.Failf("the task goes on before a call with which it stays")
 				}
-			} else if stays && j.state.Load() == clLeft {
+			} else if stays && j.state.Load() == clDetached {
 				explore.Failf("the task leaves a call with which it stays")
 			} else if await(j) {
 				wait()
@@ -79,7 +79,7 @@ func TestModelCallWithoutAwait(t *testing.T) {
 	require.NotNil(t, failure)
 	require.Contains(t, failure.Message, "before its call")
 	_, failure = explore.Check(explore.Config{Preemptions: 2}, called(false, func(j *Call) bool {
-		if j.state.Load() != clLeft {
+		if j.state.Load() != clDetached {
 			return false
 		}
 		j.state.Store(clAwaited)

@@ -126,7 +126,7 @@ func (h Handle) CancelFor(err, cause error) (queue bool) {
 	}
 	if x := d.Extra(); x != nil {
 		x.CloseDone()
-		d.CancelKids()
+		d.CancelStolen()
 	}
 	return queue
 }

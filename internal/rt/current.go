@@ -46,8 +46,8 @@ type Proxy struct {
 }
 
 // Enter begins the use of p on the calling goroutine. nobody is a worker that runs nothing. The
-// goroutine must call leave before it ends.
-func (p *Proxy) Enter(nobody *Worker) (leave func()) {
+// goroutine must call stop before it ends.
+func (p *Proxy) Enter(nobody *Worker) (stop func()) {
 	p.d.Init(nobody)
 	p.d.SetFn(&p.f)
 	return fiber.Stand(unsafe.Pointer(&p.d))

@@ -28,20 +28,20 @@ type Extra struct {
 	// frames are the task's forked calls that were exposed to thieves and have not been joined.
 	// Only the running task touches them.
 	frames []*Frame
-	// left is the call of Blocking that the task left when it was cancelled. The task waits for it
-	// before it ends. Only the running task touches it.
-	left *Call
+	// detached is the call of Blocking that the task detached from when it was cancelled. The task
+	// waits for it before it ends. Only the running task touches it.
+	detached *Call
 
-	mu      sync.Mutex
-	stolen  map[*Task]uint32 // stolen calls of this task, to be cancelled with it
-	inner   context.Context  // see inner.go; nil until it is needed
-	end     context.CancelCauseFunc
-	of      *Task // the task; set together with inner
-	own     bool  // whether inner is faithful; set together with inner
-	ended   bool  // end was called, or is about to be
-	cause   error // the user's cause of the cancellation, or nil
-	expired bool  // the cause is a passed deadline; set together with cause
-	after   map[*func()]struct{}
+	mu         sync.Mutex
+	stolen     map[*Task]uint32 // stolen calls of this task, to be cancelled with it
+	inner      context.Context  // see inner.go; nil until it is needed
+	end        context.CancelCauseFunc
+	of         *Task // the task; set together with inner
+	own        bool  // whether inner is faithful; set together with inner
+	innerEnded bool  // end was called, or is about to be
+	cause      error // the user's cause of the cancellation, or nil
+	expired    bool  // the cause is a passed deadline; set together with cause
+	after      map[*func()]struct{}
 }
 
 // ErrClosed is task.ErrClosed.
@@ -97,8 +97,8 @@ func (x *Extra) CloseDone() {
 	x.mu.Lock()
 	after := x.after
 	x.after = nil
-	end := x.inner != nil && !x.ended
-	x.ended = x.ended || end
+	end := x.inner != nil && !x.innerEnded
+	x.innerEnded = x.innerEnded || end
 	x.mu.Unlock()
 	if end {
 		x.endInner()
@@ -120,7 +120,7 @@ func (d *Task) AfterDone(f func()) (stop func() bool, ok bool) {
 	x := d.NeedExtra()
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if s := d.Status(); x.ended || s.Cancelled() || !s.InUse() {
+	if s := d.Status(); x.innerEnded || s.Cancelled() || !s.InUse() {
 		return nil, false
 	}
 	if x.after == nil {

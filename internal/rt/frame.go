@@ -179,20 +179,21 @@ func (x *Extra) dropFrame(f *Frame) {
 	}
 }
 
-// Unsettled reports whether d, which runs on w, has forked calls that it has not joined, on w or
-// earlier on other workers, or has left a blocking call. Then d has to call Settle before it ends.
-func (w *Worker) Unsettled(d *Task) bool {
+// HasOpenCalls reports whether d, which runs on w, has forked calls that it has not joined, on w or
+// earlier on other workers, or has left a blocking call. Then d has to call EndOpenCalls before it
+// ends.
+func (w *Worker) HasOpenCalls(d *Task) bool {
 	if w.Forks.PrivateLen() > 0 {
 		return true
 	}
 	x := d.Extra()
-	return x != nil && (len(x.frames) > 0 || x.left != nil)
+	return x != nil && (len(x.frames) > 0 || x.detached != nil)
 }
 
-// Settle ends the calls that d forked and did not join, and returns their number. It drops a call
-// that has not started. If a call has started, d parks until it ends, and d also waits for the
+// EndOpenCalls ends the calls that d forked and did not join, and returns their number. It drops a
+// call that has not started. If a call has started, d parks until it ends, and d also waits for the
 // blocking call that it left.
-func (d *Task) Settle() (n int) {
+func (d *Task) EndOpenCalls() (n int) {
 	for w := d.Worker(); w.Forks.PopPrivate() != nil; {
 		n++
 	}
@@ -205,8 +206,8 @@ func (d *Task) Settle() (n int) {
 		_ = d.endFrame(f)
 	}
 	x.frames = nil
-	if j := x.left; j != nil {
-		x.left = nil
+	if j := x.detached; j != nil {
+		x.detached = nil
 		if j.Await() {
 			d.AwaitWakeFor(WaitBlocking)
 		}

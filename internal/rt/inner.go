@@ -71,8 +71,8 @@ func (d *Task) needInner() *Extra {
 		}
 	}
 	s := d.Status()
-	over := !x.ended && (s.Cancelled() || !s.InUse())
-	x.ended = x.ended || over
+	over := !x.innerEnded && (s.Cancelled() || !s.InUse())
+	x.innerEnded = x.innerEnded || over
 	x.mu.Unlock()
 	if over {
 		x.endInner()

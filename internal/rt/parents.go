@@ -18,9 +18,9 @@ type ParentContext struct {
 	err    error   // what the context had ended with, or nil
 	cause  error
 
-	// These are guarded by the lock of the cohort's shard. The links are not list.Links, which would be
-	// a word longer: a ParentContext would grow from 96 to 112 bytes. And end would have to visit
-	// every element under the lock to take the list.
+	// These are guarded by the lock of the cohort's shard. The links are not list.Links, which
+	// would be a word longer: a ParentContext would grow from 96 to 112 bytes. And end would have
+	// to visit every element under the lock to take the list.
 	d          *Task // the task, set by Attach
 	gen        uint32
 	listed     bool

@@ -37,8 +37,8 @@ const (
 	flagWoken     = 1 << 4 // a Wake that no internal wait has consumed
 	flagCancelled = 1 << 5 // Cancel was called
 	flagClosed    = 1 << 6 // ... by the scheduler's Close
-	// flagInternal: with Waiting, the task waits for Wake and not for Ready. With Active, no Wake has
-	// ended the last such wait.
+	// flagInternal: with Waiting, the task waits for Wake and not for Ready. With Active, no Wake
+	// has ended the last such wait.
 	flagInternal = 1 << 7
 	flagHard     = 1 << 8 // Cancel must not end this wait
 	flagFailed   = 1 << 9 // with Done: the error is in Extra

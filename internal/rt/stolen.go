@@ -48,9 +48,9 @@ func (d *Task) Adopt(call *Task) {
 	}
 }
 
-// CancelKids passes the cancellation of d on to its stolen calls (Stolen-C2), and queues the calls
-// that this wakes.
-func (d *Task) CancelKids() {
+// CancelStolen passes the cancellation of d on to its stolen calls (Stolen-C2), and queues the
+// calls that this wakes.
+func (d *Task) CancelStolen() {
 	x := d.Extra()
 	if x == nil {
 		return
@@ -63,7 +63,7 @@ func (d *Task) CancelKids() {
 		if x := call.Extra(); x != nil {
 			x.CloseDone()
 		}
-		call.CancelKids()
+		call.CancelStolen()
 		if queue {
 			call.Shared().Sched.Inject(call)
 		}
@@ -100,7 +100,7 @@ func (d *Task) Close() (queue bool) {
 	_, queue = d.Cancel(s.Gen(), Closed) // (Stolen-C1)
 	if x := d.Extra(); x != nil && d.Status().Cancelled() {
 		x.CloseDone()
-		d.CancelKids() // (Stolen-C2)
+		d.CancelStolen() // (Stolen-C2)
 	}
 	return queue
 }

@@ -26,7 +26,7 @@ func steal(p, call *Task) {
 func cancelWith(d *Task, err error) {
 	d.SetCause(d.Gen(), err, false)
 	d.Cancel(d.Gen(), Custom)
-	d.CancelKids()
+	d.CancelStolen()
 }
 
 // Close passes a free descriptor, a call starts in it, and Close comes to its parent. The call must
@@ -51,7 +51,7 @@ func TestStolenCallHasItsParentsCause(t *testing.T) {
 		cancel func(p *Task)
 		want   error
 	}{
-		"Cancel":       {func(p *Task) { p.Cancel(p.Gen(), Default); p.CancelKids() }, errors.ErrUnsupported},
+		"Cancel":       {func(p *Task) { p.Cancel(p.Gen(), Default); p.CancelStolen() }, errors.ErrUnsupported},
 		"cause":        {func(p *Task) { cancelWith(p, errWhy) }, errWhy},
 		"Close":        {func(p *Task) { p.Close() }, errShut},
 		"cause, Close": {func(p *Task) { cancelWith(p, errWhy); p.Close() }, errWhy},
@@ -85,6 +85,6 @@ func TestCancellationGoesOnBelowACallThatCancelsItself(t *testing.T) {
 	steal(call, grandkid)
 	p.Cancel(p.Gen(), Default)
 	call.Cancel(call.Gen(), Default)
-	p.CancelKids()
+	p.CancelStolen()
 	require.True(t, grandkid.Status().Cancelled())
 }

@@ -301,7 +301,7 @@ func TestExt(t *testing.T) {
 	require.Equal(t, first, x.getCause())
 	require.False(t, x.hasExpired(), "that is the second's")
 	stopped := 0
-	x.Deadline = &Deadline{Ended: func() { stopped++ }}
+	x.Deadline = &Deadline{OnEnd: func() { stopped++ }}
 	x.Release()
 	require.Equal(t, 1, stopped)
 }

@@ -81,9 +81,9 @@ func (t *Timer) Spend() bool {
 // Spent reports whether t was disarmed.
 func (t *Timer) Spent() bool { return t.state.Load() == timerSpent }
 
-// Ring fires t, which the caller has claimed. It returns a task that the caller has to queue, or
+// Fire fires t, which the caller has claimed. It returns a task that the caller has to queue, or
 // nil.
-func (t *Timer) Ring(now int64) *Task {
+func (t *Timer) Fire(now int64) *Task {
 	d := t.Task
 	switch {
 	case d == nil:
@@ -114,9 +114,9 @@ func (d *Task) Release(gen uint32) (queue bool) {
 }
 
 // A Deadline is a task's deadline. The submission sets Expire, and At, After or both. If neither is
-// set, the Deadline only carries Ended.
+// set, the Deadline only carries OnEnd.
 type Deadline struct {
-	Ended  func()        // if not nil, called when the task has ended
+	OnEnd  func()        // if not nil, called when the task has ended
 	At     time.Time     // the deadline, if not zero
 	After  time.Duration // from the submission, if Timed
 	Timed  bool
@@ -157,8 +157,8 @@ func (l *Deadline) release() {
 	if l.timers != nil {
 		l.timers.Disarm(&l.timer)
 	}
-	if l.Ended != nil {
-		l.Ended()
+	if l.OnEnd != nil {
+		l.OnEnd()
 	}
 }
 

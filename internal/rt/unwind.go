@@ -12,7 +12,7 @@ const (
 	Exiting                 // runtime.Goexit unwinds the stack
 )
 
-// Unwinding returns the reason why a deferred function runs. For a panic, by is the name of the
+// Unwinding returns the reason why a deferred function runs. For a panic, raiser is the name of the
 // function that called panic.
 //
 // That recover returns nil is no evidence of a Goexit, because with GODEBUG=panicnil=1 it also
@@ -24,7 +24,7 @@ const (
 // Unwinding walks a few frames, which takes some hundred nanoseconds, so it is for slow paths.
 //
 //go:noinline
-func Unwinding(skip int) (why Unwind, by string) {
+func Unwinding(skip int) (why Unwind, raiser string) {
 	var pcs [8]uintptr
 	// Callers, Unwinding and the deferred function are left out.
 	stack := runtime.CallersFrames(pcs[:runtime.Callers(3+skip, pcs[:])])

@@ -50,8 +50,8 @@ func TestUnwinding(t *testing.T) {
 
 func TestUnwindingNamesThePanicker(t *testing.T) {
 	defer func() {
-		_, by := Unwinding(0)
-		require.Equal(t, "github.com/heddle-go/heddle/internal/rt.raise", by)
+		_, raiser := Unwinding(0)
+		require.Equal(t, "github.com/heddle-go/heddle/internal/rt.raise", raiser)
 		recover()
 	}()
 	raise("x")

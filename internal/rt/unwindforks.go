@@ -13,10 +13,10 @@ func (d *Task) Exposed() int {
 	return 0
 }
 
-// UnwindForks ends all forked calls of the running task d except the n oldest, as [Task.Settle]
-// does. It serves a caller that goes on after a panic of a function that may have forked calls and,
-// because of the panic, did not join them. It returns the failures of the calls that others have
-// started. It may park d.
+// UnwindForks ends all forked calls of the running task d except the n oldest, as
+// [Task.EndOpenCalls] does. It serves a caller that goes on after a panic of a function that may
+// have forked calls and, because of the panic, did not join them. It returns the failures of the
+// calls that others have started. It may park d.
 func (d *Task) UnwindForks(n int) (failed []error) {
 	for d.Outstanding() > n {
 		if d.Worker().Forks.PopPrivate() != nil {

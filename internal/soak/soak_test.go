@@ -133,7 +133,7 @@ func live(t *testing.T, workers int, pinning scheduler.Pinning, rng *rand.Rand, 
 	s, err := scheduler.New(opts...)
 	require.NoError(t, err)
 	w := newWorld(s)
-	defer w.leave()
+	defer w.endContext()
 
 	for rounds := 1 + rng.IntN(20); rounds > 0 && !over; rounds-- {
 		over = b.reached()
@@ -321,7 +321,7 @@ func (w *world) cutShort(t *testing.T, rng *rand.Rand) {
 		case 1: // Close does not wait if a task calls it
 			w.s.Go(func(c *task.Ctx) { _ = w.s.Close() })
 		}
-		w.leave() // the goroutines must not wait for tasks that never ran
+		w.endContext() // the goroutines must not wait for tasks that never ran
 		check(w.s.Close() == nil, "Close has failed")
 	})
 }

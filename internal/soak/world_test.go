@@ -25,11 +25,11 @@ var errPlanted = errors.New("planted by the soak test")
 type world struct {
 	s *scheduler.Scheduler
 
-	// The goroutines that take part wait under ctx. leave ends it after the scheduler was ended in
-	// the middle.
-	ctx   context.Context
-	leave context.CancelFunc
-	cut   atomic.Bool // the scheduler is being ended in the middle
+	// The goroutines that take part wait under ctx. endContext ends it after the scheduler was
+	// ended in the middle.
+	ctx        context.Context
+	endContext context.CancelFunc
+	cut        atomic.Bool // the scheduler is being ended in the middle
 
 	planted atomic.Int64 // number of panics that the handler has to get
 
@@ -64,7 +64,7 @@ const permits = 5
 
 func newWorld(s *scheduler.Scheduler) *world {
 	ctx, leave := context.WithCancel(context.Background())
-	w := &world{s: s, ctx: ctx, leave: leave, sem: tsync.NewSemaphore(permits), barrier: tsync.NewBarrier(2)}
+	w := &world{s: s, ctx: ctx, endContext: leave, sem: tsync.NewSemaphore(permits), barrier: tsync.NewBarrier(2)}
 	for i, n := range []int{0, 0, 1, 16} {
 		w.chans[i] = tsync.NewChan[int64](n)
 	}

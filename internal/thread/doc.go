@@ -1,2 +1,3 @@
-// Package thread numbers the operating system's threads and binds them to CPUs, where the system can.
+// Package thread numbers the operating system's threads and binds them to CPUs, where the system
+// can.
 package thread

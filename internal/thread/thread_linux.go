@@ -14,12 +14,12 @@ func CanBind() error { return nil }
 // know it.
 func ID() int { return unix.Gettid() }
 
-// OnFirst reports whether the caller runs on the thread that the process began with. It reports false
-// where that cannot be told.
+// OnFirst reports whether the caller runs on the thread that the process began with. It reports
+// false where that cannot be told.
 func OnFirst() bool { return ID() == unix.Getpid() }
 
-// AllowedCPUs returns the CPUs that the calling thread may use, in order, or an error if the system does
-// not tell.
+// AllowedCPUs returns the CPUs that the calling thread may use, in order, or an error if the system
+// does not tell.
 func AllowedCPUs() ([]int, error) {
 	var set unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &set); err != nil {
@@ -44,8 +44,8 @@ type Binding struct {
 	on  bool
 }
 
-// Bind binds the calling thread to cpu. The caller has undone what b bound before. If Bind returns an
-// error, the thread is not bound.
+// Bind binds the calling thread to cpu. The caller has undone what b bound before. If Bind returns
+// an error, the thread is not bound.
 func (b *Binding) Bind(cpu int) error {
 	b.tid = ID()
 	if err := unix.SchedGetaffinity(0, &b.old); err != nil {

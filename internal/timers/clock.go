@@ -9,16 +9,16 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// A Clock is what scheduler.Clock is, and says there what its methods have to do.
+// A Clock is a scheduler.Clock, whose comments say what the methods have to do.
 type Clock interface {
 	// Now returns the present time, which never goes back.
 	Now() time.Time
-	// Alarm returns the function that sets the time at which the clock has to call ring.
-	Alarm(ring func()) (set func(at time.Time))
+	// Alarm returns the function that sets the time at which the clock has to call fire.
+	Alarm(fire func()) (set func(at time.Time))
 }
 
-// An alarm connects the queue with its clock. A goroutine that changes first sets the alarm after
-// that, under mu, so the last one to set it sees the last change.
+// An alarm connects the queue with its clock. A goroutine that changes first then sets the alarm,
+// under mu. So the last goroutine to set it sees the last change.
 type alarm struct {
 	clock Clock
 	start time.Time
@@ -26,23 +26,23 @@ type alarm struct {
 	late  *histogram.Histogram
 	first atomicx.Int64 // see Queue.earliest
 
-	ringing sync.Mutex // held while timers are fired: ring returns when all that was due has happened
+	firing sync.Mutex // held while timers are fired: onAlarm returns when all that was due has happened
 
 	mu   sync.Mutex
 	at   int64 // the time that is set; 0: none
-	hold int64 // the time that is being rung, which stays set until its timers have fired; 0: none
+	hold int64 // the time whose timers are being fired, which stays set meanwhile; 0: none
 	set  func(at time.Time)
 }
 
 // InitClock prepares q to go by clock, as Init does for real time. Timers fire on the goroutine in
-// which the clock rings; wake is called there with each task that is runnable then, and has to queue
-// it. late, which may be nil, is what [Batch] has.
+// which the clock calls fire. wake is called there with each task that has become runnable, and has
+// to queue it. late, which may be nil, is the Late of the [Batch].
 func (q *Queue) InitClock(clock Clock, wake func(d *rt.Task), late *histogram.Histogram) {
 	a := &alarm{clock: clock, start: clock.Now(), wake: wake, late: late}
 	q.alarm = a
 	q.now = func() int64 { return max(int64(clock.Now().Sub(a.start)), 0) + 1 }
 	q.kick = func(int64) { q.setAlarm() }
-	a.set = clock.Alarm(q.ring)
+	a.set = clock.Alarm(q.onAlarm)
 }
 
 // setAlarm sets the alarm to the earliest timer.
@@ -64,7 +64,7 @@ func (q *Queue) setAlarm() {
 	a.mu.Unlock()
 	if f != 0 && f <= q.now() { // (K2)
 		// Not on this goroutine, because the caller of Arm may hold locks.
-		go q.ring()
+		go q.onAlarm()
 	}
 }
 
@@ -81,13 +81,13 @@ func (a *alarm) setTo(f int64) {
 	}
 }
 
-// ring fires what is due, and then sets the alarm for the next timer. Meanwhile the time that it
-// rings stays set, because a goroutine that turns the clock takes an alarm that is not set as a sign
-// that all has happened.
-func (q *Queue) ring() {
+// onAlarm is the fire of scheduler.Clock: it fires the timers that are due, and then sets the alarm
+// for the next one. Meanwhile the time of the alarm stays set, because a goroutine that advances the
+// clock takes an alarm that is not set as a sign that all has happened.
+func (q *Queue) onAlarm() {
 	a := q.alarm
-	a.ringing.Lock()
-	defer a.ringing.Unlock()
+	a.firing.Lock()
+	defer a.firing.Unlock()
 	batch := Batch{Late: a.late}
 	for {
 		now := q.now()
@@ -104,7 +104,7 @@ func (q *Queue) ring() {
 	}
 	a.mu.Lock()
 	a.hold = 0
-	a.at = -1 // whatever was set has rung, or may have
+	a.at = -1 // the clock may have called fire for the time that was set
 	a.mu.Unlock()
 	q.setAlarm()
 }

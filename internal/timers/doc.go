@@ -19,8 +19,8 @@
 // # No timer is hidden
 //
 // One word, first, says when the earliest timer is due. Workers and sysmon look at nothing else.
-// The holder of the lock raises first after it has taken timers out. That must not hide a timer that
-// is armed at the same time:
+// The holder of the lock raises first after it has taken timers out. That must not hide a timer
+// that is armed at the same time:
 //
 //	arms                                    holds the lock
 //	A1 push the timer on the stack          E1 take all timers of the stack

@@ -11,7 +11,8 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// A bench is a queue whose threads arm, disarm and expire timers, beside a monitor that goes to sleep.
+// A bench is a queue whose threads arm, disarm and expire timers, beside a monitor that goes to
+// sleep.
 type bench struct {
 	Queue
 	mon    *preempt.Monitor
@@ -49,7 +50,8 @@ func (b *bench) sleep() {
 	}
 }
 
-// check requires that the monitor comes in time for timer i, if that has not come to its end, and that no timer has two ends.
+// check requires that the monitor comes in time for timer i, if that has not come to its end, and
+// that no timer has two ends.
 func (b *bench) check(i int) error {
 	t := b.timer[i]
 	if b.rung[i]+b.undone[i] == 0 {

@@ -10,9 +10,9 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// A Queue is the timer queue of one scheduler. It implements [rt.Timers]. Init or InitClock prepares
-// it. Its methods may be called by any goroutine and any task, and none of them parks the task. They
-// do not wait for the queue's lock either, unless they say so.
+// A Queue is the timer queue of one scheduler. It implements [rt.Timers]. Init or InitClock
+// prepares it. Its methods may be called by any goroutine and any task, and none of them parks the
+// task. They do not wait for the queue's lock either, unless they say so.
 type Queue struct {
 	first atomicx.Int64             // when the earliest is due; 0: there is none, or the queue has a clock
 	in    atomicx.Pointer[rt.Timer] // the stack of A1, the latest first
@@ -57,8 +57,8 @@ func (q *Queue) Time() time.Time {
 	return time.Now()
 }
 
-// First returns when the earliest timer is due, or 0 if no timer is queued or the queue has a clock.
-// That may be a disarmed timer. One load.
+// First returns when the earliest timer is due, or 0 if no timer is queued or the queue has a
+// clock. That may be a disarmed timer. One load.
 func (q *Queue) First() int64 { return q.first.Load() }
 
 // Due reports whether some timer is due at now. One load.
@@ -91,7 +91,7 @@ func (q *Queue) Arm(t *rt.Timer, when int64) {
 	q.lower(when)     // (A2)
 	q.kick(when)      // (A3)
 	if deep >= maxIn && q.mu.TryLock() {
-		q.settle()
+		q.publish()
 		q.mu.Unlock()
 	}
 }
@@ -131,20 +131,20 @@ func (q *Queue) Disarm(t *rt.Timer) bool {
 	} else if n >= minSpent && n > q.size.Load()/2 && q.mu.TryLock() {
 		q.drain()
 		q.sweep()
-		q.settle()
+		q.publish()
 		q.mu.Unlock()
 	}
 	return true
 }
 
-// minSpent is how many disarmed timers are worth a sweep. From there on, sweeping when they are half
-// of all timers costs each of them a small constant.
+// minSpent is how many disarmed timers are worth a sweep. From there on, sweeping when they are
+// half of all timers costs each of them a small constant.
 const minSpent = 64
 
-// A Batch is room for the timers that are fired at once. Its length bounds how long the lock is held
-// and how many tasks a worker queues at once. Each worker has a Batch of its own on the heap: a
-// worker fires timers on the stacks of its tasks, and with a Batch on top a small stack would have
-// to grow.
+// A Batch is room for the timers that are fired at once. Its length bounds how long the lock is
+// held and how many tasks a worker queues at once. Each worker has a Batch of its own on the heap:
+// a worker fires timers on the stacks of its tasks, and with a Batch on top a small stack would
+// have to grow.
 type Batch struct {
 	timers [64]*rt.Timer
 	// Late counts how much later than due timers are fired, if it is not nil. The goroutine whose
@@ -203,7 +203,7 @@ func (q *Queue) fire(now int64, b *Batch, most int, f func(d *rt.Task)) (k int) 
 		}
 		q.lookAhead()
 	}
-	q.settle()
+	q.publish()
 	q.mu.Unlock()
 	for _, t := range batch[:n] {
 		when := t.When // the owner may arm t again as soon as it is claimed
@@ -222,7 +222,7 @@ func (q *Queue) fire(now int64, b *Batch, most int, f func(d *rt.Task)) (k int) 
 		}
 	}
 	for _, t := range batch[:k] {
-		if d := t.Ring(now); d != nil {
+		if d := t.Fire(now); d != nil {
 			f(d)
 		}
 	}
@@ -243,8 +243,8 @@ func (q *Queue) lookAhead() {
 	}
 }
 
-// settle publishes the earliest time (E1 to E3). It and the functions below are called under mu.
-func (q *Queue) settle() {
+// publish publishes the earliest time (E1 to E3). It and the functions below are called under mu.
+func (q *Queue) publish() {
 	w := q.earliest()
 	for again := false; ; again = true {
 		q.drain() // (E1)
@@ -328,18 +328,18 @@ func (q *Queue) behead() {
 		q.pop()
 		q.spent.Add(-1)
 	}
-	q.settle()
+	q.publish()
 	q.mu.Unlock()
 	q.setAlarm()
 }
 
-// Trim drops the disarmed timers if there are more than a few, so that the garbage collector can free
-// what they refer to. sysmon calls it from time to time.
+// Trim drops the disarmed timers if there are more than a few, so that the garbage collector can
+// free what they refer to. sysmon calls it from time to time.
 func (q *Queue) Trim() {
 	if n := q.spent.Load(); n > 0 && n > q.size.Load()/16 && q.mu.TryLock() {
 		q.drain()
 		q.sweep()
-		q.settle()
+		q.publish()
 		q.mu.Unlock()
 	}
 }
@@ -356,7 +356,7 @@ func (q *Queue) Close() {
 	}
 	q.heap = nil
 	q.spent.Store(0)
-	q.settle()
+	q.publish()
 	if q.alarm != nil {
 		q.setAlarm()
 	}
@@ -436,7 +436,7 @@ func (q *Queue) Len() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.drain()
-	q.settle()
+	q.publish()
 	// A goroutine that has taken a disarmed timer out of the heap counts it out later, maybe after
 	// Close has set the count to 0.
 	return max(0, len(q.heap)-max(0, int(q.spent.Load())))

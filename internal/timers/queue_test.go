@@ -71,8 +71,8 @@ func TestLateness(t *testing.T) {
 	require.EqualValues(t, 15, lateness().Max())
 }
 
-// The queue beside a slow and obvious one: every timer fires at the first look at which it is due, in the order of
-// times, and none that was disarmed.
+// The queue beside a slow and obvious one: every timer fires at the first look at which it is due,
+// in the order of times, and none that was disarmed.
 func TestTimersReference(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for range 200 {
@@ -144,7 +144,8 @@ type fired func(now int64)
 
 func (f fired) Fire(now int64) { f(now) }
 
-// Timers are armed, disarmed and expired by many at once, also from within one that fires. Each arming comes to one end.
+// Timers are armed, disarmed and expired by many at once, also from within one that fires. Each
+// arming comes to one end.
 func TestTimersStress(t *testing.T) {
 	q := loose()
 	var now atomic.Int64

@@ -37,8 +37,9 @@ func (x *broken) Done() <-chan struct{} { x.call("Done"); return x.Context.Done(
 func (x *broken) Err() error            { x.call("Err"); return x.Context.Err() }
 func (x *broken) Value(key any) any     { x.call("Value"); return x.Context.Value(key) }
 
-// A wait is given up if a method of its context panics or exits before a claim: the panic goes on, no later claim succeeds, and the next
-// wait of the task is not disturbed. If a claim came first, the event counts, and the panic does not.
+// A wait is given up if a method of its context panics or exits before a claim: the panic goes on,
+// no later claim succeeds, and the next wait of the task is not disturbed. If a claim came first,
+// the event counts, and the panic does not.
 func TestBrokenContexts(t *testing.T) {
 	s := open(t, 2)
 	for _, at := range places {
@@ -111,7 +112,8 @@ func TestBrokenContexts(t *testing.T) {
 	}
 }
 
-// A context that panics when it is asked for the cause of its end gives no event: the panic goes on.
+// A context that panics when it is asked for the cause of its end gives no event: the panic goes
+// on.
 func TestBrokenWhenItEnds(t *testing.T) {
 	s := open(t, 2)
 	for _, at := range places {

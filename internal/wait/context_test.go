@@ -73,7 +73,8 @@ func TestEnter(t *testing.T) {
 	require.Equal(t, errStop, err)
 }
 
-// Enter is a yield point, under the task's own Ctx and under another context: other tasks get their turn.
+// Enter is a yield point, under the task's own Ctx and under another context: other tasks get their
+// turn.
 func TestEnterYields(t *testing.T) {
 	s := open(t, 1, scheduler.WithQuantum(scheduler.MinQuantum))
 	ended, end := context.WithCancel(bg)
@@ -93,7 +94,8 @@ func TestEnterYields(t *testing.T) {
 	}
 }
 
-// MayEnter is true only if Enter under the task's own Ctx would return that task and no error, at once.
+// MayEnter is true only if Enter under the task's own Ctx would return that task and no error, at
+// once.
 func TestEnters(t *testing.T) {
 	s := open(t, 2)
 	err := s.Go(func(c *task.Ctx) {
@@ -143,8 +145,8 @@ func TestCauseOf(t *testing.T) {
 	require.Equal(t, context.Canceled, wait.CauseOf(forgetful{bg}), "never nil")
 }
 
-// Watch calls the function on the goroutine that ends the context, if that is one of heddle's. So it has been called when the cancelling
-// call, or the turning of the clock, returns.
+// Watch calls the function on the goroutine that ends the context, if that is one of heddle's. So
+// it has been called when the cancelling call, or the turning of the clock, returns.
 func TestWatch(t *testing.T) {
 	clock := handclock.New()
 	s := open(t, 2, scheduler.WithClock(clock))
@@ -177,7 +179,8 @@ func TestWatch(t *testing.T) {
 	clock.Advance(time.Hour)
 	require.Equal(t, 2, calls, "by the timer")
 
-	// All else is context.AfterFunc's: a context below one of heddle's that ends by itself, one that has ended, and a strange one.
+	// All else is context.AfterFunc's: a context below one of heddle's that ends by itself, one
+	// that has ended, and a strange one.
 	c, _ = waits()
 	timed, cancel = task.WithTimeout(c, time.Hour)
 	defer cancel()

@@ -34,8 +34,8 @@ func open(t *testing.T, workers int, opts ...scheduler.Option) *scheduler.Schedu
 	return s
 }
 
-// onTask runs f as a task of a new scheduler with one worker, and returns when it has ended. f must not fail the test by
-// FailNow.
+// onTask runs f as a task of a new scheduler with one worker, and returns when it has ended. f must
+// not fail the test by FailNow.
 func onTask(t *testing.T, f func(c *task.Ctx)) {
 	t.Helper()
 	require.NoError(t, open(t, 1).Go(f).Wait())

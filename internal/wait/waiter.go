@@ -34,8 +34,8 @@ type Waiter struct {
 	d   *rt.Task
 	own bool // ctx is d's Ctx
 	// home is set by Wake: the Shared whose ReadyGoroutines the waiting goroutine has to lower.
-	home  *rt.Shared
-	ended bool // the end of ctx has claimed the waiter
+	home       *rt.Shared
+	ctxClaimed bool // the end of ctx has claimed the waiter
 }
 
 // Init prepares w for a wait by the caller under ctx. The caller has to call Wait afterwards. Init
@@ -49,7 +49,7 @@ func (w *Waiter) Init(ctx context.Context) {
 // nil; d is the result of [Enter]. The caller has to call WaitIn, WaitWoken or Wait afterwards. For
 // Wait, w must be new.
 func (w *Waiter) Prepare(ctx context.Context, d *rt.Task) {
-	w.ctx, w.d, w.home, w.ended = ctx, d, nil, false
+	w.ctx, w.d, w.home, w.ctxClaimed = ctx, d, nil, false
 	w.w.Task = d
 	if d != nil {
 		w.own = rt.OfCtx(ctx) == d
@@ -199,7 +199,7 @@ func (w *Waiter) waitForeign(q Withdrawer) (broken any, err error) {
 			}
 		}
 		f.forget()
-		if f.phase == woken && !w.ended {
+		if f.phase == woken && !w.ctxClaimed {
 			broken, err = recover(), nil // (Foreign-F3)
 		}
 	}()
@@ -229,7 +229,7 @@ func (f *foreignWait) park() error {
 	}
 	f.stop = Watch(ctx, func() {
 		if q.Withdraw() {
-			w.ended = true
+			w.ctxClaimed = true
 			w.Wake(nil)
 		}
 	})
@@ -244,7 +244,7 @@ func (f *foreignWait) park() error {
 		d.AwaitWakeFor(w.Reason)
 	}
 	f.phase = woken
-	ended := w.ended
+	ended := w.ctxClaimed
 	w.quit(f.stop)
 	if ended {
 		return CauseOf(ctx)
@@ -290,7 +290,7 @@ func (f *foreignWait) forget() {
 // only fields that Init sets, and the claim is spent. Reusable tells the owner of a pool of
 // waiters.
 func (w *Waiter) quit(stop func() bool) {
-	if !stop() && !w.ended {
+	if !stop() && !w.ctxClaimed {
 		w.spent()
 	}
 }

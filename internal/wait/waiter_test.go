@@ -19,7 +19,8 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A place is where a wait is: start runs f there, under a context of its own, and returns a channel that is closed when f has ended.
+// A place is where a wait is: start runs f there, under a context of its own, and returns a channel
+// that is closed when f has ended.
 type place struct {
 	name  string
 	start func(s *scheduler.Scheduler, f func(own context.Context)) (ended <-chan struct{})
@@ -38,7 +39,8 @@ var places = []place{
 	}},
 }
 
-// bounds are the kinds of contexts that a wait can be under. own is the waiting task's, or context.Background().
+// bounds are the kinds of contexts that a wait can be under. own is the waiting task's, or
+// context.Background().
 var bounds = map[string]func(own, other context.Context) (ctx context.Context, end func()){
 	"its own": func(own, _ context.Context) (context.Context, func()) {
 		if c, ok := own.(*task.Ctx); ok {
@@ -93,8 +95,9 @@ func (q *slot) take() bool {
 
 func (q *slot) Withdraw() bool { return q.take() }
 
-// A wait gets its event exactly if a claim succeeds, at most one of which does; otherwise it returns the cause, and no later claim
-// succeeds. That holds for both ways to claim, for tasks and for goroutines, under all kinds of contexts.
+// A wait gets its event exactly if a claim succeeds, at most one of which does; otherwise it
+// returns the cause, and no later claim succeeds. That holds for both ways to claim, for tasks and
+// for goroutines, under all kinds of contexts.
 func TestClaimAgainstTheEnd(t *testing.T) {
 	const rounds = 40
 	s := open(t, 2)
@@ -111,7 +114,8 @@ func TestClaimAgainstTheEnd(t *testing.T) {
 	}
 }
 
-// A wait that was claimed, and whose context ends before its Wake, sees the end and goes on waiting, for the Wake.
+// A wait that was claimed, and whose context ends before its Wake, sees the end and goes on
+// waiting, for the Wake.
 func TestClaimedAwaitsItsWake(t *testing.T) {
 	for _, at := range places {
 		for name, bound := range bounds {
@@ -134,7 +138,7 @@ const (
 )
 
 func claimAgainstTheEnd(t *testing.T, s *scheduler.Scheduler, at place,
-	bound func(own, other context.Context) (context.Context, func()), queued bool, order int, settled func()) {
+	bound func(own, other context.Context) (context.Context, func()), queued bool, order int, awaitWait func()) {
 	otherCtx, release := make(chan context.Context, 1), make(chan struct{})
 	x := s.Go(func(c *task.Ctx) { otherCtx <- c; _, _, _ = task.Receive(bg, release) })
 	other := <-otherCtx
@@ -179,8 +183,8 @@ func claimAgainstTheEnd(t *testing.T, s *scheduler.Scheduler, at place,
 		require.EqualValues(t, 1, claims.Load(), "the first claim")
 		end()
 	case endBetween:
-		settled() // it waits
-		claimAnd(func() { end(); settled() })
+		awaitWait() // it waits
+		claimAnd(func() { end(); awaitWait() })
 		require.EqualValues(t, 1, claims.Load(), "the first claim")
 	case endFirst:
 		if end(); ctx.Done() == nil {
@@ -208,7 +212,8 @@ func claimAgainstTheEnd(t *testing.T, s *scheduler.Scheduler, at place,
 	_ = x.Wait()
 }
 
-// After a wait has ended by its context, a Wake for it does not come: the next waits of the task are not disturbed.
+// After a wait has ended by its context, a Wake for it does not come: the next waits of the task
+// are not disturbed.
 func TestTheNextWaitIsNotDisturbed(t *testing.T) {
 	s := open(t, 2)
 	for name, bound := range bounds {
@@ -417,7 +422,8 @@ func (x *stubborn) Register(f func()) (stop func() bool, ok bool) {
 	return func() bool { return false }, true
 }
 
-// A waiter can be used again, unless the watch over its context may still hold it, or it is a goroutine's.
+// A waiter can be used again, unless the watch over its context may still hold it, or it is a
+// goroutine's.
 func TestReusable(t *testing.T) {
 	onTask(t, func(c *task.Ctx) {
 		ctx, cancel := context.WithCancel(c)
@@ -461,7 +467,8 @@ func TestReusable(t *testing.T) {
 	require.False(t, w.Reusable())
 }
 
-// A goroutine's wait in a synctest bubble is one of the bubble: it is durable, goes by the bubble's clock, and is woken from inside.
+// A goroutine's wait in a synctest bubble is one of the bubble: it is durable, goes by the bubble's
+// clock, and is woken from inside.
 func TestGoroutinesInABubble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var w wait.Waiter

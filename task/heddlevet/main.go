@@ -1,4 +1,5 @@
-// Heddlevet reports mistakes in programs that use heddle and that the compiler does not see: see package checks.
+// Heddlevet reports mistakes in programs that use heddle and that the compiler does not see: see
+// package checks.
 //
 //	go vet -vettool=$(which heddlevet) ./...
 //	heddlevet ./...

@@ -45,11 +45,11 @@ func (f *Func[A, R]) AppendAll(c *task.Ctx, dst []R, args []A) []R {
 	}
 	old := len(dst)
 	dst = slices.Grow(dst, len(args))[:old+len(args)]
-	mark := (*rt.Task)(c).Outstanding()
+	outstanding := (*rt.Task)(c).Outstanding()
 	in := c // nil once callAll has returned: see Join
 	defer func() {
-		if in != nil && !passesThrough(in, mark) {
-			raise(in, mark, recover())
+		if in != nil && !passesThrough(in, outstanding) {
+			raise(in, outstanding, recover())
 		}
 	}()
 	f.callAll(c, dst[old:], args)

@@ -190,7 +190,7 @@ type siteEnd struct {
 func runSite(c *task.Ctx, at int64, fault func(), site func(f func())) (e siteEnd) {
 	before := fib.Fork(c, 10)
 	d := (*rt.Task)(c)
-	mark := d.Outstanding()
+	outstanding := d.Outstanding()
 	var calls, running atomic.Int64
 	var over atomic.Bool
 	var reached, late atomic.Bool
@@ -200,8 +200,8 @@ func runSite(c *task.Ctx, at int64, fault func(), site func(f func())) (e siteEn
 		if n := running.Load(); n != 0 {
 			e.err = errors.Join(e.err, fmt.Errorf("%d calls have not ended", n))
 		}
-		if n := d.Outstanding(); n != mark {
-			e.err = errors.Join(e.err, fmt.Errorf("%d calls are forked, want %d", n, mark))
+		if n := d.Outstanding(); n != outstanding {
+			e.err = errors.Join(e.err, fmt.Errorf("%d calls are forked, want %d", n, outstanding))
 		}
 		over.Store(true)
 		for range 3 {

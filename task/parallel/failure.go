@@ -44,9 +44,9 @@ func exits() bool {
 // unwindPanic is for a deferred function, with the value v that it recovered. It ends the calls
 // that the panicking function has forked, so that the mark calls that the task had forked before
 // are the newest again. It returns the panic as a *task.PanicError.
-func unwindPanic(c *task.Ctx, mark int, v any) *task.PanicError {
+func unwindPanic(c *task.Ctx, outstanding int, v any) *task.PanicError {
 	pe := panicError(v)
-	(*rt.Task)(c).UnwindForks(mark)
+	(*rt.Task)(c).UnwindForks(outstanding)
 	return pe
 }
 
@@ -61,8 +61,8 @@ func unwindPanic(c *task.Ctx, mark int, v any) *task.PanicError {
 // the task had forked mark calls before the call.
 //
 //go:noinline
-func raise(c *task.Ctx, mark int, v any) {
-	pe := unwindPanic(c, mark, v)
+func raise(c *task.Ctx, outstanding int, v any) {
+	pe := unwindPanic(c, outstanding, v)
 	(*rt.Task)(c).AwaitStarted()
 	panic(pe)
 }
@@ -74,13 +74,13 @@ var raiseName = runtime.FuncForPC(reflect.ValueOf(raise).Pointer()).Name()
 // Only the deferred function may call it.
 //
 //go:noinline
-func passesThrough(c *task.Ctx, mark int) bool {
-	why, by := rt.Unwinding(1)
+func passesThrough(c *task.Ctx, outstanding int) bool {
+	why, raiser := rt.Unwinding(1)
 	switch {
 	case why == rt.Exiting:
-		exitTo(c, mark)
-	case by == raiseName:
-		(*rt.Task)(c).UnwindForks(mark)
+		exitTo(c, outstanding)
+	case raiser == raiseName:
+		(*rt.Task)(c).UnwindForks(outstanding)
 	default:
 		return false
 	}
@@ -90,8 +90,8 @@ func passesThrough(c *task.Ctx, mark int) bool {
 
 // exitTo ends the calls that the task has forked, except for the oldest mark ones, during a Goexit
 // that prevents their joins. If one of them has panicked, the task fails with the panic.
-func exitTo(c *task.Ctx, mark int) {
-	for _, err := range (*rt.Task)(c).UnwindForks(mark) {
+func exitTo(c *task.Ctx, outstanding int) {
+	for _, err := range (*rt.Task)(c).UnwindForks(outstanding) {
 		if pe, ok := err.(*task.PanicError); ok {
 			failWith(c, pe)
 		}
@@ -123,15 +123,15 @@ func failWith(c *task.Ctx, failure *task.PanicError) {
 
 // runClosure calls fn and returns its panic, or nil.
 func runClosure(c *task.Ctx, fn func(c *task.Ctx)) (failure *task.PanicError) {
-	mark := (*rt.Task)(c).Outstanding()
+	outstanding := (*rt.Task)(c).Outstanding()
 	in := c // nil once fn has returned: see Join
 	defer func() {
 		switch {
 		case in == nil:
 		case exits():
-			exitTo(in, mark)
+			exitTo(in, outstanding)
 		default:
-			failure = unwindPanic(in, mark, recover())
+			failure = unwindPanic(in, outstanding, recover())
 		}
 	}()
 	fn(c)
@@ -142,16 +142,16 @@ func runClosure(c *task.Ctx, fn func(c *task.Ctx)) (failure *task.PanicError) {
 // runBefore is runClosure for a caller that joins calls afterwards. If fn calls runtime.Goexit,
 // runBefore joins the calls itself.
 func runBefore(c *task.Ctx, fn func(c *task.Ctx), calls []*forked) (failure *task.PanicError) {
-	mark := (*rt.Task)(c).Outstanding()
+	outstanding := (*rt.Task)(c).Outstanding()
 	in := c
 	defer func() {
 		switch {
 		case in == nil:
 		case exits():
-			exitTo(in, mark)
+			exitTo(in, outstanding)
 			failWith(in, joinAll(in, calls, nil))
 		default:
-			failure = unwindPanic(in, mark, recover())
+			failure = unwindPanic(in, outstanding, recover())
 		}
 	}()
 	fn(c)

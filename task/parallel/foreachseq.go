@@ -27,11 +27,11 @@ func ForEachSeq[T any](c *task.Ctx, seq iter.Seq[T], body func(c *task.Ctx, x T)
 	c = callerOf(c)
 	o := optionsOf(opts)
 	f := &feed[T]{c: c, l: newLoop(options{}, 0), body: body, grain: min(max(o.grain, 1), maxBatch), fixed: o.grain != 0}
-	mark := (*rt.Task)(c).Outstanding()
+	outstanding := (*rt.Task)(c).Outstanding()
 	whole := false
 	defer func() {
 		if !whole {
-			f.l.exiting(c, mark)
+			f.l.exiting(c, outstanding)
 		}
 	}()
 	f.pull(seq)
@@ -39,7 +39,7 @@ func ForEachSeq[T any](c *task.Ctx, seq iter.Seq[T], body func(c *task.Ctx, x T)
 		f.joinNewest()
 	}
 	whole = true
-	(*rt.Task)(c).UnwindForks(mark) // calls that seq forked and, because it panicked, did not join
+	(*rt.Task)(c).UnwindForks(outstanding) // calls that seq forked and, because it panicked, did not join
 	return f.l.result(c)
 }
 
@@ -91,7 +91,7 @@ func (f *feed[T]) flush() bool {
 		return true
 	}
 	f.at += len(xs)
-	if l.ended(c, at) {
+	if l.stops(c, at) {
 		return false
 	}
 	if offer(c); shouldSplit(c) {
@@ -122,7 +122,7 @@ func (f *feed[T]) flush() bool {
 // handle makes p handle [lo, hi) without offering any of it to thieves. It stops if the loop ends
 // earlier.
 func (l *loop) handle(c *task.Ctx, p part, lo, hi int) {
-	for lo < hi && !l.ended(c, lo) {
+	for lo < hi && !l.stops(c, lo) {
 		offer(c)
 		lo = l.step(c, p, lo, hi)
 	}

@@ -15,10 +15,10 @@ type Func[A, R any] struct {
 	fn func(c *task.Ctx, a A) R
 	_  [120]byte // keeps fn, which all workers read, away from the pools, which they write
 
-	// Frames at rest are in two places. A join that takes a frame back from the fork deque leaves it
-	// above the deque's bottom, and the next fork at that depth finds it there. So a recursion needs
-	// no pool. The pools have the other frames: those of stolen calls, and those that a call of
-	// another Func has displaced.
+	// Frames at rest are in two places. A join that takes a frame back from the fork deque leaves
+	// it above the deque's bottom, and the next fork at that depth finds it there. So a recursion
+	// needs no pool. The pools have the other frames: those of stolen calls, and those that a call
+	// of another Func has displaced.
 	//
 	// pools has one pool for each worker, by rt.Worker.Index. Only that worker uses the pool, so it
 	// needs no synchronisation. Workers with a higher index have no pool, and leave their frames to
@@ -134,8 +134,9 @@ func (f *Func[A, R]) Fork(c *task.Ctx, a A) *Call[A, R] {
 	}
 	d := (*rt.Task)(c)
 	w := d.Worker()
-	// This finds most uses of a captured c, of a task that waits, for one compare. Whether another task runs as d, on a worker
-	// of its own, only a lookup of the caller would tell, which costs some nanoseconds: see rt.Verify.
+	// This finds most uses of a captured c, of a task that waits, for one compare. Whether another
+	// task runs as d, on a worker of its own, only a lookup of the caller would tell, which costs
+	// some nanoseconds: see rt.Verify.
 	if w.Current.Load() != d {
 		return f.forkSlow(c, a) // which panics
 	}
@@ -243,7 +244,7 @@ func (x *Call[A, R]) Join(c *task.Ctx) R {
 	if !w.Forks.TakeBackIf(&x.frame) {
 		return x.joinSlow(c)
 	}
-	mark := w.Forks.PrivateLen() + d.Exposed()
+	outstanding := w.Forks.PrivateLen() + d.Exposed()
 	a := x.arg
 	var zero A
 	x.arg = zero // a frame at rest keeps nothing alive
@@ -251,8 +252,8 @@ func (x *Call[A, R]) Join(c *task.Ctx) R {
 	// first, would cost 5 more.
 	in := c // nil once the call has returned
 	defer func() {
-		if in != nil && !passesThrough(in, mark) {
-			raise(in, mark, recover())
+		if in != nil && !passesThrough(in, outstanding) {
+			raise(in, outstanding, recover())
 		}
 	}()
 	r := x.fn(c, a)
@@ -309,11 +310,11 @@ func (x *Call[A, R]) joinSlow(c *task.Ctx) R {
 // call makes the call. Join contains the same code, because another function call would cost it too
 // much time.
 func (x *Call[A, R]) call(c *task.Ctx, a A) R {
-	mark := (*rt.Task)(c).Outstanding()
+	outstanding := (*rt.Task)(c).Outstanding()
 	in := c
 	defer func() {
-		if in != nil && !passesThrough(in, mark) {
-			raise(in, mark, recover())
+		if in != nil && !passesThrough(in, outstanding) {
+			raise(in, outstanding, recover())
 		}
 	}()
 	r := x.fn(c, a)
@@ -344,7 +345,7 @@ func (x *Call[A, R]) giveBack(w *rt.Worker) {
 		return
 	}
 	if p.free == nil {
-		w.Trims(p)
+		w.AddKeeper(p)
 	}
 	p.free = append(p.free, x)
 }

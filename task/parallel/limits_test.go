@@ -66,7 +66,7 @@ func TestStretchesFollowTheSpeed(t *testing.T) {
 	const n, turn = 1 << 20, 1<<19 + 60_000 // turn is where the grain of a span has grown
 	for _, grains := range []bool{true, false} {
 		var now atomic.Int64
-		parallel.TurnClock(t, now.Load)
+		parallel.ReplaceClock(t, now.Load)
 		within(t, open(t, 1), func(c *task.Ctx) error {
 			tooLong, longest := 0, 0
 			step := func(lo, hi int) {

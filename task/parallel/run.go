@@ -63,7 +63,7 @@ func (e *entry[R]) run(c *task.Ctx) {
 	whole = true
 	// Checking here, and not at the task's end, gives the panic to the caller of Run, like fn's
 	// other panics. At the task's end it would end the process.
-	if n := (*rt.Task)(c).Settle(); n > 0 {
+	if n := (*rt.Task)(c).EndOpenCalls(); n > 0 {
 		e.failure = &task.PanicError{
 			Value: fmt.Sprintf("parallel: Run of a function that returned with %d forked calls not joined: join each Fork before the function that forked it returns", n),
 			Stack: debug.Stack(),

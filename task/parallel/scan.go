@@ -96,11 +96,11 @@ func (s *scan[T]) reduce(c *task.Ctx, lo, hi int) {
 
 // chain replaces the sum of each block by the sum of everything before the block.
 func (s *scan[T]) chain(c *task.Ctx) {
-	mark := (*rt.Task)(c).Outstanding()
+	outstanding := (*rt.Task)(c).Outstanding()
 	whole := false
 	defer func() {
 		if !whole && !exits() {
-			s.l.failed(0, unwindPanic(c, mark, recover()))
+			s.l.failed(0, unwindPanic(c, outstanding, recover()))
 		}
 	}()
 	acc := s.init

@@ -8,12 +8,12 @@ import (
 // A Scope collects children whose number is not known in advance. See [InScope]. It must not be
 // copied.
 type Scope struct {
-	_       noCopy
-	c       *task.Ctx
-	mark    int       // number of calls that the task had forked before the scope
-	calls   []*forked // oldest first
-	failure *task.PanicError
-	closed  bool
+	_           noCopy
+	c           *task.Ctx
+	outstanding int       // number of calls that the task had forked before the scope
+	calls       []*forked // oldest first
+	failure     *task.PanicError
+	closed      bool
 }
 
 // maxPending is how many children a scope keeps before the caller of Go helps to run them. It is
@@ -42,7 +42,7 @@ func InScope(c *task.Ctx, fn func(s *Scope)) {
 		panic("parallel: InScope with a nil function")
 	}
 	c = callerOf(c)
-	s := &Scope{c: c, mark: (*rt.Task)(c).Outstanding()}
+	s := &Scope{c: c, outstanding: (*rt.Task)(c).Outstanding()}
 	s.end(s.open(fn), false)
 }
 
@@ -78,7 +78,7 @@ func (s *Scope) end(failure *task.PanicError, exiting bool) {
 	s.joinTo(0)
 	whole = true
 	s.closed = true
-	(*rt.Task)(s.c).UnwindForks(s.mark) // calls that fn forked and, because it panicked, did not join
+	(*rt.Task)(s.c).UnwindForks(s.outstanding) // calls that fn forked and, because it panicked, did not join
 	if failure == nil {
 		failure = s.failure
 	}

@@ -90,11 +90,11 @@ func (s *sorter[T]) run(c *task.Ctx, xs []T, opts []Option) error {
 	if len(xs) > s.grain || len(xs) > insertionLen { // a stable leaf uses buf too
 		buf = make([]T, len(xs))
 	}
-	mark := (*rt.Task)(c).Outstanding()
+	outstanding := (*rt.Task)(c).Outstanding()
 	whole := false
 	defer func() {
 		if !whole {
-			s.l.exiting(c, mark)
+			s.l.exiting(c, outstanding)
 		}
 	}()
 	s.sort(c, xs, buf, false)
@@ -123,7 +123,7 @@ func (s *sorter[T]) sort(c *task.Ctx, xs, buf []T, there bool) {
 		if there {
 			defer copy(buf, xs) // even if xs does not get sorted
 		}
-		if !s.l.ended(c, 0) {
+		if !s.l.stops(c, 0) {
 			s.try(c, len(xs), func() { s.leaf(xs, buf) })
 		}
 		return
@@ -152,7 +152,7 @@ func (s *sorter[T]) sort(c *task.Ctx, xs, buf []T, there bool) {
 // join merges a and b into out, in parallel. It cuts the larger one in the middle, and the other
 // one where the middle element belongs.
 func (s *sorter[T]) join(c *task.Ctx, a, b, out []T) {
-	if len(out) <= max(mergeLen, s.grain) || s.l.ended(c, 0) {
+	if len(out) <= max(mergeLen, s.grain) || s.l.stops(c, 0) {
 		s.joinHere(c, a, b, out)
 		return
 	}
@@ -172,7 +172,7 @@ func (s *sorter[T]) join(c *task.Ctx, a, b, out []T) {
 // so that no element is lost.
 func (s *sorter[T]) joinHere(c *task.Ctx, a, b, out []T) {
 	merged := false
-	if !s.l.ended(c, 0) {
+	if !s.l.stops(c, 0) {
 		s.try(c, len(out), func() {
 			if len(a) == 0 || len(b) == 0 || !s.less(b[0], a[len(a)-1]) {
 				return // a and b are in order, so copying is enough
@@ -188,7 +188,7 @@ func (s *sorter[T]) joinHere(c *task.Ctx, a, b, out []T) {
 
 // try calls f, which handles n elements. If f panics, try keeps the panic as the loop's failure.
 func (s *sorter[T]) try(c *task.Ctx, n int, f func()) {
-	mark := (*rt.Task)(c).Outstanding()
+	outstanding := (*rt.Task)(c).Outstanding()
 	in := c // nil once f has returned: see Join
 	defer func() {
 		switch {
@@ -196,7 +196,7 @@ func (s *sorter[T]) try(c *task.Ctx, n int, f func()) {
 		case exits():
 			s.l.endAt(math.MinInt)
 		default:
-			s.l.failed(0, unwindPanic(in, mark, recover()))
+			s.l.failed(0, unwindPanic(in, outstanding, recover()))
 		}
 	}()
 	f()

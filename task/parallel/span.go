@@ -144,11 +144,11 @@ func (l *loop) pass(c *task.Ctx, lo, hi int, p part) {
 	if lo >= hi {
 		return
 	}
-	mark := (*rt.Task)(c).Outstanding()
+	outstanding := (*rt.Task)(c).Outstanding()
 	whole := false
 	defer func() {
 		if !whole {
-			l.exiting(c, mark)
+			l.exiting(c, outstanding)
 		}
 	}()
 	runSpan(c, span{l, p, lo, hi, max(l.grain, 1), eagerLevels})
@@ -161,12 +161,12 @@ func (l *loop) pass(c *task.Ctx, lo, hi int, p part) {
 // panicked, the task fails with the panic.
 //
 //go:noinline
-func (l *loop) exiting(c *task.Ctx, mark int) {
+func (l *loop) exiting(c *task.Ctx, outstanding int) {
 	if why, _ := rt.Unwinding(1); why != rt.Exiting {
 		return
 	}
 	l.endAt(math.MinInt)
-	(*rt.Task)(c).UnwindForks(mark)
+	(*rt.Task)(c).UnwindForks(outstanding)
 	failWith(c, l.failure)
 }
 
@@ -205,7 +205,7 @@ func runSpan(c *task.Ctx, s span) struct{} {
 	l := s.l
 	var last time.Duration // when the last step ended; 0 before the first
 	for lo := s.lo; lo < s.hi; {
-		if l.ended(c, lo) {
+		if l.stops(c, lo) {
 			break
 		}
 		rest := length(lo, s.hi)
@@ -255,7 +255,7 @@ func adapt(grain, n int, took time.Duration) int {
 var clock = func() time.Duration { return time.Since(epoch) }
 
 // ended reports whether the loop ends before index lo. It is a yield point.
-func (l *loop) ended(c *task.Ctx, lo int) bool {
+func (l *loop) stops(c *task.Ctx, lo int) bool {
 	c.Checkpoint()
 	if int64(lo) >= l.limit.Load() {
 		return true
@@ -267,8 +267,8 @@ func (l *loop) ended(c *task.Ctx, lo int) bool {
 	return false
 }
 
-// shouldSplit reports whether the task should split its range, because it has nothing left that thieves
-// could take.
+// shouldSplit reports whether the task should split its range, because it has nothing left that
+// thieves could take.
 func shouldSplit(c *task.Ctx) bool {
 	w := (*rt.Task)(c).Worker()
 	return w.Forks.PrivateLen() == 0 && w.Forks.Thief().Empty()
@@ -298,7 +298,7 @@ func show(c *task.Ctx) {
 // panics, step keeps the panic as the loop's failure, and the driver handles nothing from lo on.
 func (l *loop) step(c *task.Ctx, p part, lo, hi int) (next int) {
 	next = hi
-	mark := (*rt.Task)(c).Outstanding()
+	outstanding := (*rt.Task)(c).Outstanding()
 	in := c // nil once p.step has returned: see Join
 	defer func() {
 		switch {
@@ -306,7 +306,7 @@ func (l *loop) step(c *task.Ctx, p part, lo, hi int) (next int) {
 		case exits():
 			l.endAt(math.MinInt)
 		default:
-			l.failed(lo, unwindPanic(in, mark, recover()))
+			l.failed(lo, unwindPanic(in, outstanding, recover()))
 		}
 	}()
 	next = p.step(c, lo, hi)
@@ -319,7 +319,7 @@ func (l *loop) step(c *task.Ctx, p part, lo, hi int) (next int) {
 // user's functions too (merge, compare and the like). After a failure join does not call append,
 // because the parts may be incomplete.
 func (l *loop) join(c *task.Ctx, x *Call[span, struct{}], lo int, left, right part) {
-	mark := (*rt.Task)(c).Outstanding() - 1 // without x
+	outstanding := (*rt.Task)(c).Outstanding() - 1 // without x
 	in := c
 	defer func() {
 		switch {
@@ -327,7 +327,7 @@ func (l *loop) join(c *task.Ctx, x *Call[span, struct{}], lo int, left, right pa
 		case exits():
 			l.endAt(math.MinInt)
 		default:
-			l.failed(lo, unwindPanic(in, mark, recover()))
+			l.failed(lo, unwindPanic(in, outstanding, recover()))
 		}
 	}()
 	x.Join(c)

@@ -8,8 +8,8 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// schedulerOf returns the scheduler that on stands for: on is a scheduler or a task's Ctx. It panics
-// if on is anything else.
+// schedulerOf returns the scheduler that on stands for: on is a scheduler or a task's Ctx. It
+// panics if on is anything else.
 func schedulerOf(on task.Starter) rt.Scheduler {
 	if c, ok := on.(*task.Ctx); ok && c != nil {
 		return (*rt.Task)(c).Shared().Sched
@@ -22,38 +22,38 @@ func schedulerOf(on task.Starter) rt.Scheduler {
 	panic("tsync: a timer needs a scheduler or a task's Ctx, whose clock it goes by: a Starter that wraps one has none")
 }
 
-// An alarm calls its function ring at a set time, by the clock of a scheduler. Each Timer and each
-// Ticker has one. Any task or goroutine may call an alarm's methods, also several at the same time.
-// They never wait.
+// An alarm calls its function onFire at a set time, by the clock of a scheduler. Each Timer and
+// each Ticker has one. Any task or goroutine may call an alarm's methods, also several at the same
+// time. They never wait.
 //
-// The argument of ring says how late the call is. The alarm calls ring and undo with mu locked. So
-// these two must not call the alarm's methods, and must not wait for anything but short locks. The
-// caller of ring is a worker, between two tasks or at a checkpoint of one, or sysmon, the goroutine
-// that watches the workers, or the goroutine that turns a clock of the user's.
+// The argument of onFire says how late the call is. The alarm calls onFire and undo with mu locked.
+// So these two must not call the alarm's methods, and must not wait for anything but short locks.
+// The caller of onFire is a worker, between two tasks or at a checkpoint of one, or sysmon, the
+// goroutine that watches the workers, or the goroutine that turns a clock of the user's.
 type alarm struct {
 	sched  rt.Scheduler
 	timers rt.Timers // of sched
-	ring   func(late time.Duration)
+	onFire func(late time.Duration)
 	undo   func() bool
 
 	mu     atomicx.Mutex
 	t      *rt.Timer // the timer in use, or nil
-	when   int64     // the time at which to ring, or 0 if the alarm is not set
-	period int64     // the time between two rings, or 0 to ring once
+	when   int64     // the time at which to fire, or 0 if the alarm is not set
+	period int64     // the time between two firings, or 0 to fire once
 }
 
 // newAlarm returns an alarm that is not set. The alarm calls undo each time it is stopped or set
-// anew. undo takes back what the last ring did and reports whether anything of that was left to
+// anew. undo takes back what the last onFire did and reports whether anything of that was left to
 // take back. It may be nil. newAlarm panics if on is neither a scheduler nor a task's Ctx.
-func newAlarm(on task.Starter, ring func(late time.Duration), undo func() bool) *alarm {
+func newAlarm(on task.Starter, onFire func(late time.Duration), undo func() bool) *alarm {
 	sched := schedulerOf(on)
-	return &alarm{sched: sched, timers: sched.Timers(), ring: ring, undo: undo}
+	return &alarm{sched: sched, timers: sched.Timers(), onFire: onFire, undo: undo}
 }
 
-// set makes the alarm ring when d has passed. If every is positive, the alarm then rings again each
-// time every has passed, and skips the times that had already passed when it could ring. set
+// set makes the alarm fire when d has passed. If every is positive, the alarm then fires again each
+// time every has passed, and skips the times that had already passed when it could fire. set
 // replaces the previous setting and reports what stop would have reported. After the scheduler is
-// closed, the alarm never rings.
+// closed, the alarm never fires.
 func (a *alarm) set(d, every time.Duration) (was bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -63,8 +63,8 @@ func (a *alarm) set(d, every time.Duration) (was bool) {
 	return was
 }
 
-// stop keeps the alarm from ringing. It reports whether the alarm was set, or undo took back its
-// last ring.
+// stop keeps the alarm from firing. It reports whether the alarm was set, or undo took back its
+// last firing.
 func (a *alarm) stop() (was bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -74,7 +74,7 @@ func (a *alarm) stop() (was bool) {
 // now returns the time of the alarm's clock.
 func (a *alarm) now() time.Time { return a.timers.Time() }
 
-// start starts fn as a task. It is meant to be called by ring, because it never waits: limits on
+// start starts fn as a task. It is meant to be called by onFire, because it never waits: limits on
 // submissions do not apply. While the scheduler has tasks that have not ended, it accepts fn, even
 // after Shutdown.
 func (a *alarm) start(fn func(c *task.Ctx)) { a.sched.Launch(fn) }
@@ -93,7 +93,7 @@ func (a *alarm) unset() (was bool) {
 	return was
 }
 
-// arm sets the alarm to ring at when. The caller holds mu. a.t is nil or Idle, even if the firing
+// arm sets the alarm to fire at when. The caller holds mu. a.t is nil or Idle, even if the firing
 // of its last arming has yet to call Fire: Fire deals with that.
 func (a *alarm) arm(when int64) {
 	a.when = when
@@ -104,10 +104,10 @@ func (a *alarm) arm(when int64) {
 }
 
 // Fire implements rt.Fire. The caller claimed the timer before Fire locked mu, so the alarm may
-// have been stopped or set anew in between. Fire therefore decides by the present setting: it rings
-// if that time has come, and otherwise does nothing. If it rings early for the new arming, it also
-// unsets the alarm, so that arming's own firing finds nothing to do. Either way the alarm rings
-// once for each time it was set.
+// have been stopped or set anew in between. Fire therefore decides by the present setting: it calls
+// onFire if that time has come, and otherwise does nothing. If it does so early for the new arming,
+// it also unsets the alarm, so that arming's own firing finds nothing to do. Either way the alarm
+// fires once for each time it was set.
 func (a *alarm) Fire(now int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -126,5 +126,5 @@ func (a *alarm) Fire(now int64) {
 		}
 		a.arm(next)
 	}
-	a.ring(time.Duration(now - when))
+	a.onFire(time.Duration(now - when))
 }

@@ -137,7 +137,7 @@ func (m *Mutex) lockSlow() {
 // the end of ctx does not end the wait.
 func (m *Mutex) join(ctx context.Context, d *rt.Task, hard bool) error {
 	m.mu.Lock()
-	if m.takeOrMark(mxQueued, 0) {
+	if m.takeOrFlag(mxQueued, 0) {
 		m.note(d)
 		m.mu.Unlock()
 		return nil
@@ -156,9 +156,9 @@ func (m *Mutex) join(ctx context.Context, d *rt.Task, hard bool) error {
 		}
 		// Unlock woke this waiter without the mutex, so it competes with running callers.
 		m.mu.Lock()
-		if m.takeOrMark(mxStarved|mxQueued, mxWoken) {
+		if m.takeOrFlag(mxStarved|mxQueued, mxWoken) {
 			m.note(d)
-			m.settle()
+			m.clearFlags()
 			m.mu.Unlock()
 			return nil
 		}
@@ -171,11 +171,11 @@ func (m *Mutex) join(ctx context.Context, d *rt.Task, hard bool) error {
 	}
 }
 
-// takeOrMark takes the mutex and returns true, or, if it is locked, sets the bits set, so that
+// takeOrFlag takes the mutex and returns true, or, if it is locked, sets the bits set, so that
 // Unlock takes its slow path, and returns false. Either way it clears the bits clear. The caller
 // holds mu. Unlock's fast path succeeds only while mxLocked is the only bit. So either the present
-// holder's Unlock sees the mark, or takeOrMark finds the mutex free.
-func (m *Mutex) takeOrMark(set, clear uint32) bool {
+// holder's Unlock sees the bits, or takeOrFlag finds the mutex free.
+func (m *Mutex) takeOrFlag(set, clear uint32) bool {
 	for {
 		s := m.state.Load()
 		if s&mxLocked == 0 {
@@ -188,9 +188,9 @@ func (m *Mutex) takeOrMark(set, clear uint32) bool {
 	}
 }
 
-// settle clears mxQueued and mxStarved if no waiter is queued and none is on its way. The caller
+// clearFlags clears mxQueued and mxStarved if no waiter is queued and none is on its way. The caller
 // holds mu.
-func (m *Mutex) settle() {
+func (m *Mutex) clearFlags() {
 	if m.queue.First == nil && m.state.Load()&mxWoken == 0 {
 		m.state.And(^uint32(mxQueued | mxStarved))
 	}
@@ -211,7 +211,7 @@ func (m *Mutex) unlockSlow() {
 // unlockQueued is Unlock for a mutex that has waiters, or is not locked.
 func (m *Mutex) unlockQueued() {
 	// While a woken waiter is on its way, Unlock has nothing to do for the queue. That waiter
-	// changes state by CAS, either to mark it or to take m. So either this CAS fails, or the waiter
+	// changes state by CAS, either to flag it or to take m. So either this CAS fails, or the waiter
 	// sees that m is free.
 	for s := m.state.Load(); s&(mxLocked|mxWoken) == mxLocked|mxWoken; s = m.state.Load() {
 		if m.state.CompareAndSwap(s, s&^(mxLocked|mxNoted)) {
@@ -226,7 +226,7 @@ func (m *Mutex) unlockQueued() {
 		panic("tsync: Unlock of a Mutex that is not locked")
 	case m.queue.First == nil || s&mxWoken != 0:
 		m.state.And(^uint32(mxLocked | mxNoted))
-		m.settle()
+		m.clearFlags()
 		m.mu.Unlock()
 		return
 	}
@@ -236,7 +236,7 @@ func (m *Mutex) unlockQueued() {
 		m.handoffs = max(m.handoffs-1, 0)
 		m.state.And(^uint32(mxStarved | mxNoted))
 		m.noteGiven(w.Task())
-		m.settle()
+		m.clearFlags()
 	} else {
 		m.state.Store(mxQueued | mxWoken)
 	}
@@ -257,6 +257,6 @@ func (m *Mutex) withdraw(w *waiter[bool]) bool {
 	if first {
 		m.state.And(^uint32(mxStarved))
 	}
-	m.settle()
+	m.clearFlags()
 	return true
 }

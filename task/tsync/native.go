@@ -130,8 +130,8 @@ func (h *nativeHelp) chooseModelled() (k int, v reflect.Value, ok bool) {
 	return k, v, ok
 }
 
-// settle does Native-P2 to Native-P4. It reports whether the winner, which calls, has the select.
-func (h *nativeHelp) settle() bool {
+// decide does Native-P2 to Native-P4. It reports whether the winner, which calls, has the select.
+func (h *nativeHelp) decide() bool {
 	close(h.stop)
 	atomicx.Await("P3", func() bool { return len(h.answer) > 0 })
 	return !<-h.answer

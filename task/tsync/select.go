@@ -171,12 +171,12 @@ func decide(ctx context.Context, d *rt.Task, cases []Case) (index int, err error
 		err = s.waitForeign(cases)
 	}
 	if err != nil {
-		s.leave(cases, -1)
+		s.dequeueExcept(cases, -1)
 		s.free(d)
 		return -1, err
 	}
 	index = s.index
-	s.leave(cases, index)
+	s.dequeueExcept(cases, index)
 	open := cases[index].finish()
 	s.free(d)
 	if !open {
@@ -192,7 +192,7 @@ func (s *selection) waitForeign(cases []Case) error {
 	returned := false
 	defer func() {
 		if !returned {
-			s.leave(cases, -1)
+			s.dequeueExcept(cases, -1)
 		}
 	}()
 	err := s.WaitIn(s)
@@ -200,8 +200,8 @@ func (s *selection) waitForeign(cases []Case) error {
 	return err
 }
 
-// leave takes all cases except the case at index out of their queues.
-func (s *selection) leave(cases []Case, index int) {
+// dequeueExcept takes all cases except the case at index out of their queues.
+func (s *selection) dequeueExcept(cases []Case, index int) {
 	for _, o := range s.order {
 		if int(o.index) != index {
 			cases[o.index].dequeue()
@@ -258,7 +258,7 @@ var modelSeed uint64
 // win claims the selection for a waker that wants to serve the case at index, and reports whether
 // it succeeded. The caller holds the lock of the case's channel.
 func (s *selection) win(index int) bool {
-	if !s.won.CompareAndSwap(false, true) || s.help != nil && !s.help.settle() {
+	if !s.won.CompareAndSwap(false, true) || s.help != nil && !s.help.decide() {
 		return false
 	}
 	s.index = index
@@ -267,7 +267,7 @@ func (s *selection) win(index int) bool {
 
 // Withdraw implements wait.Withdrawer.
 func (s *selection) Withdraw() bool {
-	return s.won.CompareAndSwap(false, true) && (s.help == nil || s.help.settle())
+	return s.won.CompareAndSwap(false, true) && (s.help == nil || s.help.decide())
 }
 
 // random returns a number below n.

@@ -56,7 +56,8 @@ func (w *walker) Visit(n ast.Node) ast.Visitor {
 	return w
 }
 
-// enter returns a walker for the body of the function n. on says whether that runs on the task of w.in, if n is no task function.
+// enter returns a walker for the body of the function n. on says whether that runs on the task of
+// w.in, if n is no task function.
 func (w *walker) enter(n ast.Node, typ *ast.FuncType, on bool) *walker {
 	in := function{w.in.task, on}
 	if hasCtx(w.pass, typ) {

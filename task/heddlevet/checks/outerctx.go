@@ -8,7 +8,8 @@ import (
 	"golang.org/x/tools/go/types/typeutil"
 )
 
-// OuterCtx reports forks, joins and the like that a task function makes with the Ctx of a function around it.
+// OuterCtx reports forks, joins and the like that a task function makes with the Ctx of a function
+// around it.
 var OuterCtx = &analysis.Analyzer{
 	Name: "outerctx",
 	Doc: `report forks and joins with the Ctx of another task

@@ -1,12 +1,8 @@
 package task_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"log/slog"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,79 +23,6 @@ func panicOf(f func()) (text string) {
 	}()
 	f()
 	return ""
-}
-
-// TestNameAfterTheEnd: handles keep the name, whatever their descriptor does after the task's end.
-func TestNameAfterTheEnd(t *testing.T) {
-	s, err := scheduler.New(scheduler.WithWorkers(1))
-	require.NoError(t, err)
-	defer s.Close()
-	var handles []task.Task
-	for i := range 200 {
-		tk := s.Go(func(c *task.Ctx) { c.Yield() }, task.Name(fmt.Sprint("n", i)))
-		require.NoError(t, tk.Wait())
-		handles = append(handles, tk)
-		require.NoError(t, s.Go(func(c *task.Ctx) {}).Wait())
-	}
-	for i, tk := range handles {
-		require.Equal(t, fmt.Sprint("n", i), tk.Name())
-		require.Equal(t, fmt.Sprintf("task %q (done)", fmt.Sprint("n", i)), tk.String())
-		require.Equal(t, task.Done, tk.State())
-		require.NoError(t, tk.Err())
-	}
-}
-
-// TestLogged: structured logs show tasks in a form that people can read.
-func TestLogged(t *testing.T) {
-	s, err := scheduler.New(scheduler.WithWorkers(1))
-	require.NoError(t, err)
-	defer s.Close()
-	var b bytes.Buffer
-	l := slog.New(slog.NewJSONHandler(&b, nil))
-	require.NoError(t, s.Go(func(c *task.Ctx) {
-		l.Info("", "task", c.Task(), "ctx", c, "state", c.Task().State(), "level", task.High, "policy", scheduler.DropOldest,
-			"pinning", scheduler.CPUs, "stall", scheduler.Stall{Task: c.Task(), Name: "x"})
-	}, task.Name("x")).Wait())
-	var m map[string]any
-	require.NoError(t, json.Unmarshal(b.Bytes(), &m))
-	running := `task "x" (running)`
-	require.Equal(t, []any{running, running, "running", "high", "drop-oldest", "cpus", "x"},
-		[]any{m["task"], m["ctx"], m["state"], m["level"], m["policy"], m["pinning"], m["stall"].(map[string]any)["task"]})
-}
-
-// A panickingStarter panics before or after it has called the function.
-type panickingStarter struct {
-	on  task.Starter
-	ran bool
-}
-
-func (p panickingStarter) Go(fn func(c *task.Ctx), opts ...task.Option) task.Task {
-	if p.ran {
-		done := make(chan struct{})
-		p.on.Go(func(c *task.Ctx) { defer close(done); fn(c) }, opts...)
-		<-done
-	}
-	panic("no")
-}
-
-// TestGroupOfAPanickingStarter: if a member's Starter panics, before or after it has called the
-// function, the member does not remain counted.
-func TestGroupOfAPanickingStarter(t *testing.T) {
-	s, err := scheduler.New(scheduler.WithWorkers(2))
-	require.NoError(t, err)
-	defer s.Close()
-	for _, ran := range []bool{false, true} {
-		require.NoError(t, s.Go(func(c *task.Ctx) {
-			g := task.NewGroup(panickingStarter{s, ran})
-			ctx, cancel := context.WithCancel(context.Background())
-			defer cancel()
-			fn := func(*task.Ctx) error { return nil }
-			assert.Equal(t, "no", panicOf(func() { g.Go(fn) }))
-			assert.Equal(t, "no", panicOf(func() { _ = g.GoContext(ctx, fn) }))
-			assert.Equal(t, "no", panicOf(func() { _ = g.GoContext(ctx, fn, task.Name("x")) }))
-			assert.Equal(t, !ran, g.Wait() != nil)
-		}).Wait())
-	}
 }
 
 // TestNilSchedulers: a panic names the nil *Scheduler, wherever it was passed.
@@ -281,83 +204,4 @@ func TestZeroDeadline(t *testing.T) {
 		}, opts...).Wait())
 		require.True(t, ran)
 	}
-}
-
-// TestWorker: the result is the index of the worker that the caller runs on, whichever c it asks,
-// and -1 if the caller runs on none.
-func TestWorker(t *testing.T) {
-	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
-		n := s.Workers()
-		other, err := scheduler.New(scheduler.WithWorkers(1))
-		require.NoError(t, err)
-		var outer *task.Ctx
-		var bad atomic.Int64
-		require.NoError(t, s.Go(func(c *task.Ctx) {
-			outer = c
-			var inside [64]int // by worker: the number of tasks there between two yields
-			var g task.Group
-			for range 40 {
-				g.Go(func(mine *task.Ctx) error {
-					for range 50 {
-						w := mine.Worker()
-						if w < 0 || w >= n || w != c.Worker() {
-							bad.Add(1)
-							return nil
-						}
-						inside[w]++
-						if inside[w] != 1 {
-							bad.Add(1)
-						}
-						inside[w]--
-						mine.Yield()
-					}
-					return nil
-				})
-			}
-			if g.Wait() != nil || c.Blocking(func() {
-				if c.Worker() != -1 {
-					bad.Add(1)
-				}
-			}) != nil {
-				bad.Add(1)
-			}
-			if other.Go(func(*task.Ctx) {
-				if c.Worker() != 0 {
-					bad.Add(1)
-				}
-			}).Wait() != nil {
-				bad.Add(1)
-			}
-		}).Wait())
-		require.Zero(t, bad.Load())
-		require.Equal(t, -1, outer.Worker())
-		require.NoError(t, other.Close())
-	})
-}
-
-func ExampleCtx_Worker() {
-	s, err := scheduler.New()
-	if err != nil {
-		panic(err)
-	}
-	defer s.Close()
-	type padded struct {
-		n int
-		_ [120]byte // so that two workers never write to one cache line
-	}
-	counts := make([]padded, s.Workers())
-	g := task.NewGroup(s)
-	for range 1000 {
-		g.Go(func(c *task.Ctx) error {
-			counts[c.Worker()].n++ // needs no lock: a worker runs only one task at a time
-			return nil
-		})
-	}
-	_ = g.Wait()
-	sum := 0
-	for _, x := range counts {
-		sum += x.n
-	}
-	fmt.Println(sum)
-	// Output: 1000
 }

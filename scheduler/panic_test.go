@@ -26,8 +26,8 @@ func collect(got *atomic.Int64) scheduler.Option {
 	})
 }
 
-// A panic comes back from Wait with its value and stack, wherever the task was by then, and
-// leaves worker and other tasks alone.
+// Wait returns a panic with its value and stack, wherever the task was when it panicked. Its worker
+// and other tasks go on.
 func TestPanic(t *testing.T) {
 	cause := errors.New("cause")
 	for name, before := range map[string]func(c *task.Ctx){
@@ -87,43 +87,6 @@ func TestRecoveredPanic(t *testing.T) {
 	require.NoError(t, x.Wait())
 }
 
-// fakeT is a testing.T that a task fails.
-type fakeT struct{ failed atomic.Bool }
-
-func (f *fakeT) Errorf(string, ...any) { f.failed.Store(true) }
-func (f *fakeT) FailNow()              { runtime.Goexit() }
-
-// Goexit, and so testify's require, ends the task and nothing else; deferred calls run, and may
-// park.
-func TestGoexit(t *testing.T) {
-	eachCount(t, workerCounts, func(t *testing.T, n int) {
-		s := open(t, n)
-		var deferred atomic.Int64
-		count := scale(2_000)
-		var ts, others []task.Task
-		for i := range count {
-			ts = append(ts, s.Go(func(c *task.Ctx) {
-				defer deferred.Add(1)
-				defer c.Yield()
-				if i%2 == 0 {
-					c.Yield()
-				}
-				if i%3 == 0 {
-					f := &fakeT{}
-					require.Equal(f, 1, 2)
-				}
-				runtime.Goexit()
-			}))
-			others = append(others, s.Go(func(c *task.Ctx) { c.Yield(); c.Sleep(1); c.Yield() }))
-		}
-		for _, x := range ts {
-			require.Equal(t, task.ErrGoexit, x.Wait())
-		}
-		finish(t, "the others", func() { waitAll(t, others) })
-		require.EqualValues(t, count, deferred.Load())
-	})
-}
-
 func init() {
 	children["unhandled-panic"] = func() {
 		s, _ := scheduler.New(scheduler.WithWorkers(2))
@@ -134,19 +97,6 @@ func init() {
 		x.Wait()
 		select {}
 	}
-	children["lock-and-yield"] = func() {
-		s, _ := scheduler.New(scheduler.WithWorkers(1))
-		x := s.Go(func(c *task.Ctx) {
-			parked := c.Go(func(c *task.Ctx) { c.Park() })
-			for parked.State() != task.Waiting {
-				c.Yield()
-			}
-			c.Ready(parked)
-			runtime.LockOSThread()
-			c.Yield() // to a fiber that was made by an unlocked goroutine
-		})
-		x.Wait()
-	}
 }
 
 // An unhandled panic ends the process as a goroutine's would.
@@ -156,11 +106,4 @@ func TestUnhandledPanicEndsTheProcess(t *testing.T) {
 	require.Contains(t, out, "panic: the value")
 	require.Contains(t, out, "culprit")
 	require.Contains(t, out, "panickingFunction")
-}
-
-// A task that locks its thread and then suspends is fatal (F1): the Go runtime says so.
-func TestLockingTaskIsFatal(t *testing.T) {
-	code, out := child(t, "lock-and-yield")
-	require.Equal(t, 2, code)
-	require.Contains(t, out, "coro: OS thread locking must match locking at coroutine creation")
 }

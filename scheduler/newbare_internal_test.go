@@ -1,7 +1,8 @@
 package scheduler
 
-// newBare makes a scheduler for tests and models that call its steps themselves: its n workers are members, not pinned, and
-// have no goroutine; nor has its monitor. They run on no fiber, so that rt.Current does not find their tasks.
+// newBare makes a scheduler for tests and models that call its steps themselves. Its n workers are
+// members, not pinned, and have no goroutine. Its monitor has none either. The workers run on no
+// fiber, so rt.Current does not find their tasks.
 func newBare(n int, opts ...Option) *Scheduler {
 	cfg, err := newConfig(append(opts, WithWorkers(n), WithPinning(None)))
 	if err != nil {

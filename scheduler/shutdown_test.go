@@ -3,13 +3,10 @@ package scheduler_test
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"runtime"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -19,54 +16,6 @@ import (
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 )
-
-// A bad option comes back from New, with its name, value and range; no goroutine is
-// left.
-func TestBadOptions(t *testing.T) {
-	for want, o := range map[string]scheduler.Option{
-		"WithWorkers(0): want 1 to 1024":                                        scheduler.WithWorkers(0),
-		"WithWorkers(-1): want 1 to 1024":                                       scheduler.WithWorkers(-1),
-		"WithWorkers(1025): want 1 to 1024":                                     scheduler.WithWorkers(1025),
-		"WithPinning(4): want Threads (0), CPUs (1), Fixed (2) or None (3)":     scheduler.WithPinning(4),
-		"WithQuantum(99.999µs): want 100µs to 10s":                              scheduler.WithQuantum(scheduler.MinQuantum - 1),
-		"WithQuantum(10.000000001s): want 100µs to 10s":                         scheduler.WithQuantum(scheduler.MaxQuantum + 1),
-		"WithQuantum(0s): want 100µs to 10s":                                    scheduler.WithQuantum(0),
-		"WithStallAfter(-1ns): want 0 (off) or more":                            scheduler.WithStallAfter(-1),
-		"WithStallHandler(nil): want a function; leave the option out for none": scheduler.WithStallHandler(nil),
-		"WithPanicHandler(nil): want a function; leave the option out for none": scheduler.WithPanicHandler(nil),
-		"WithLogger(nil): want a logger; leave the option out for slog.Default": scheduler.WithLogger(nil),
-		"option 1 is nil": nil,
-	} {
-		s, err := scheduler.New(scheduler.WithWorkers(1), o)
-		require.ErrorContains(t, err, want)
-		require.ErrorContains(t, err, "scheduler: ")
-		require.Nil(t, s)
-	}
-}
-
-// The ends of all ranges are allowed, and the defaults are what is documented.
-func TestGoodOptions(t *testing.T) {
-	many := scheduler.MaxWorkers
-	if testkit.Race {
-		many /= 8 // each of them looks at all others, of which the detector makes a minute
-	}
-	for _, o := range []scheduler.Option{
-		scheduler.WithWorkers(1), scheduler.WithWorkers(many),
-		scheduler.WithPinning(scheduler.Threads), scheduler.WithPinning(scheduler.Fixed), scheduler.WithPinning(scheduler.None),
-		scheduler.WithQuantum(scheduler.MinQuantum), scheduler.WithQuantum(scheduler.MaxQuantum),
-		scheduler.WithStallAfter(0), scheduler.WithStallAfter(1 << 62),
-		scheduler.WithLogger(slog.Default()),
-	} {
-		s, err := scheduler.New(o)
-		require.NoError(t, err)
-		require.NoError(t, s.Go(func(*task.Ctx) {}).Wait())
-		require.NoError(t, s.Close())
-	}
-	s, err := scheduler.New()
-	require.NoError(t, err)
-	defer s.Close()
-	require.Equal(t, runtime.GOMAXPROCS(0), s.Workers())
-}
 
 // Shutdown finishes what was accepted, also what tasks start meanwhile, and refuses what comes from
 // outside.
@@ -294,88 +243,4 @@ func TestGoAfterClose(t *testing.T) {
 		x.Cancel()
 		x.Ready()
 	}
-}
-
-func TestMisuseOfGoPanics(t *testing.T) {
-	s := open(t, 1)
-	require.PanicsWithValue(t, "scheduler: Go with a nil function", func() { s.Go(nil) })
-	require.PanicsWithValue(t, "scheduler: GoContext with a nil function", func() { s.GoContext(context.Background(), nil) })
-	var none context.Context
-	require.PanicsWithValue(t, "scheduler: GoContext with a nil context: use Go, or context.Background()", func() { s.GoContext(none, func(*task.Ctx) {}) })
-}
-
-// In a bubble, time is fake: an hour's sleep takes none, and Close leaves nothing behind, which
-// the bubble itself checks.
-func TestInABubble(t *testing.T) {
-	for _, p := range []scheduler.Pinning{scheduler.Threads, scheduler.None} {
-		synctest.Test(t, func(t *testing.T) {
-			s, err := scheduler.New(scheduler.WithWorkers(2), scheduler.WithPinning(p))
-			require.NoError(t, err)
-			start := time.Now()
-			ended := make(chan time.Duration, 100)
-			for i := range 100 {
-				s.Go(func(c *task.Ctx) {
-					if c.Sleep(time.Duration(i+1)*time.Hour) == nil {
-						ended <- time.Since(start)
-					}
-				})
-			}
-			for i := range 100 {
-				require.Equal(t, time.Duration(i+1)*time.Hour, <-ended)
-			}
-			s.Go(func(c *task.Ctx) { c.Sleep(time.Hour) })
-			require.NoError(t, s.Close())
-		})
-	}
-}
-
-// A million tasks parked at once, and a million queued.
-func TestAMillion(t *testing.T) {
-	if testing.Short() || testkit.Race {
-		t.Skip("takes 3 GB")
-	}
-	const million = 1_000_000
-	defer debug.SetGCPercent(debug.SetGCPercent(400)) // each cycle looks at a million stacks
-	s := open(t, 2)
-	var ran, up atomic.Int64
-	all, ranAll := make(chan struct{}), make(chan struct{})
-	hog := s.Go(func(c *task.Ctx) {
-		for range million {
-			c.Go(func(c *task.Ctx) {
-				if up.Add(1) == million {
-					close(all)
-				}
-				if c.Park() == nil {
-					ran.Add(1)
-				}
-			})
-			c.Checkpoint()
-		}
-	})
-	require.NoError(t, hog.Wait())
-	<-all
-	var gate atomic.Bool
-	var held atomic.Int64
-	for range 2 {
-		s.Go(func(c *task.Ctx) {
-			held.Add(1)
-			for !gate.Load() {
-			}
-		})
-	}
-	for held.Load() < 2 {
-		runtime.Gosched()
-	}
-	for range million {
-		s.Go(func(*task.Ctx) {
-			if ran.Add(1) == million {
-				close(ranAll)
-			}
-		})
-	}
-	require.GreaterOrEqual(t, s.Stats().Queued, million)
-	gate.Store(true)
-	<-ranAll
-	s.Close()
-	require.EqualValues(t, million, ran.Load())
 }

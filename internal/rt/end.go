@@ -1,0 +1,72 @@
+package rt
+
+// An End says how a task ended.
+type End uint8
+
+// The ends of a task.
+const (
+	Returned End = iota
+	Failed       // by a panic or Goexit; the error is in Extra
+	Skipped      // the task was cancelled before it started
+)
+
+// Finish ends the present life and returns the waiters for its end. free reports whether the caller
+// has to pool the descriptor; its state is then Free, in a new generation. Otherwise the state is
+// Done for good, or another party pools the descriptor: see claim.go. The worker that runs the task
+// calls Finish, or the party that took the task from a queue.
+func (d *Task) Finish(e End) (waiters *Waiter, free bool) {
+	if e == Skipped {
+		if r, ok := d.fn.(Runner); ok {
+			r.Skip(d)
+		}
+	}
+	d.fn = nil
+	d.fib.Store(nil)
+	for {
+		s := d.status.Load()
+		var n uint64
+		stale := false
+		if e == Returned && s&(flagCancelled|flagEscaped) == 0 {
+			n = (s+genOne)&genMask | stFree
+			if stale = s&flagStale != 0; stale {
+				n = n - stFree + stDone | flagStale // (Claim-F1), see claim.go
+			}
+		} else {
+			n = s&^(stateMask|whyMask) | stDone
+			switch e {
+			case Failed:
+				n |= flagFailed
+			case Skipped:
+				n |= flagSkipped
+			}
+		}
+		if !d.status.CompareAndSwap(s, n) {
+			continue // a flag was set meanwhile, and may matter
+		}
+		if free = n&stateMask == stFree; (free || stale) && d.extra.Load() != nil {
+			d.extra.Store(nil)
+		}
+		waiters = d.takeWaiters() // (End-F2), see Await; (Claim-F2)
+		if stale {
+			free = d.freeStale() // (Claim-F3)
+		}
+		return waiters, free
+	}
+}
+
+// Err returns the error that life gen ended with. It is nil if that life has not ended, or returned
+// normally without having been cancelled. The error is closed if the scheduler's Close cancelled
+// the task, and cancelled if the task was cancelled without a cause.
+func (d *Task) Err(gen uint32, cancelled, closed error) error {
+	s := d.Status()
+	if s.gen() != gen || s.state() != stDone {
+		return nil
+	}
+	if s.has(flagFailed) {
+		return d.Extra().Err
+	}
+	if s.has(flagCancelled) {
+		return d.Cause(cancelled, closed)
+	}
+	return nil
+}

@@ -1,0 +1,122 @@
+package rt
+
+// Park names the event that ends a wait. WaitReason.Park adds the reason of the wait.
+type Park uint64
+
+// The kinds of park.
+const (
+	// ForReady waits for Ready; Cancel ends it too.
+	ForReady Park = 0
+	// ForWake waits for Wake; Cancel ends it too.
+	ForWake Park = flagInternal
+	// ForWakeOnly waits for Wake and nothing else.
+	ForWakeOnly Park = flagInternal | flagHard
+)
+
+func (k Park) token() uint64 {
+	if k&flagInternal != 0 {
+		return flagWoken
+	}
+	return flagToken
+}
+
+// TakeToken consumes the token that a Ready left because the task was not parked for it, and
+// reports whether there was one. Only the running task may call it.
+func (d *Task) TakeToken() bool { return d.take(flagToken) }
+
+func (d *Task) take(flag uint64) bool {
+	for {
+		s := d.status.Load()
+		if s&flag == 0 {
+			return false
+		}
+		if d.status.CompareAndSwap(s, s&^flag) {
+			return true
+		}
+	}
+}
+
+// Woken reports whether a Wake ended the park ForWake or ForWakeOnly that has just returned. If
+// not, Cancel ended it, and the Wake may still come. Only the task that was parked may call it.
+//
+// A Wake that finds the task Waiting, the usual case, leaves no token. It clears flagInternal,
+// which CommitPark has set and Cancel leaves alone. So the wake-up costs the woken task no atomic
+// read-modify-write operation.
+func (d *Task) Woken() bool {
+	if d.status.Load()&(flagWoken|flagInternal) == 0 {
+		return true
+	}
+	return d.take(flagWoken)
+}
+
+// CommitPark makes a task Waiting after it has left its stack. It returns false if the event came
+// first: the task is Runnable, and the caller has to queue it. The task's successor calls it as the
+// first thing after the switch.
+//
+// This is the one place where a wake-up could be lost. The two sides are the successor, and the
+// waker in Ready, Wake or Cancel:
+//
+//	successor                               waker
+//	Park-S1  the task has left its stack    Park-W1   load the word
+//	Park-S2  CAS Active -> Waiting, only    Park-W2a  if it is Waiting for this event:
+//	         if the event's flag is unset             CAS -> Active, then queue the task
+//	Park-S3  otherwise queue the task       Park-W2b  otherwise CAS the event's flag in
+//
+// Both sides change the same word by CAS, so one comes first. If Park-S2 does, Park-W2a sees
+// Waiting and queues the task. It does so exactly once, because only one CAS away from Waiting
+// succeeds. If Park-W2b does, Park-S2 fails and Park-S3 queues the task. No party queues the task
+// before Park-S1, because only Park-S2 makes it Waiting and only the successor runs Park-S3.
+//
+// If Cancel came first, CommitPark sets flagInternal before Park-S3, because Woken relies on it.
+func (d *Task) CommitPark(k Park) bool {
+	for {
+		s := d.status.Load()
+		if s&k.token() != 0 || s&flagCancelled != 0 && k&flagHard == 0 {
+			n := s | uint64(k)&flagInternal
+			if k&flagInternal == 0 {
+				n = s &^ flagToken
+			}
+			if n != s && !d.status.CompareAndSwap(s, n) {
+				continue
+			}
+			return false
+		}
+		if d.status.CompareAndSwap(s, s&^uint64(flagInternal|flagHard|whyMask)|uint64(k)-stActive+stWaiting) {
+			return true
+		}
+	}
+}
+
+// Ready gives the token of [ForReady] to life gen. It reports whether this made the task runnable;
+// if so, the caller has to queue it.
+func (d *Task) Ready(gen uint32) (queue bool) {
+	for {
+		s := d.status.Load()
+		if !Status(s).Live(gen) || s&flagToken != 0 {
+			return false
+		}
+		if s&(stateMask|flagInternal) == stWaiting {
+			if d.status.CompareAndSwap(s, s-stWaiting+stActive) {
+				return true
+			}
+		} else if d.status.CompareAndSwap(s, s|flagToken) {
+			return false
+		}
+	}
+}
+
+// Wake is the event of [ForWake] and [ForWakeOnly]. The caller has claimed the wait before, so no
+// other party wakes the task for it, and the task cannot end meanwhile. Wake reports whether the
+// caller has to queue the task.
+func (d *Task) Wake() (queue bool) {
+	for {
+		s := d.status.Load()
+		if s&(stateMask|flagInternal) == stWaiting|flagInternal {
+			if d.status.CompareAndSwap(s, s-stWaiting+stActive-flagInternal) {
+				return true
+			}
+		} else if d.status.CompareAndSwap(s, s|flagWoken) {
+			return false
+		}
+	}
+}

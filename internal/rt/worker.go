@@ -1,0 +1,110 @@
+package rt
+
+import (
+	"sync"
+
+	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/deque"
+	"github.com/heddle-go/heddle/internal/fiber"
+)
+
+// Shared is what every task of a scheduler knows of it.
+type Shared struct {
+	Sched Scheduler
+	// Pinned reports whether workers are locked to their threads while they run tasks.
+	Pinned bool
+	// Workers is the number of workers. The scheduler writes it.
+	Workers atomicx.Int64
+	// ReadyGoroutines counts the goroutines outside of the scheduler that a worker has made ready
+	// and that have not run since. Workers call runtime.Gosched now and then while it is positive.
+	// The worker adds one, the goroutine subtracts one.
+	ReadyGoroutines atomicx.Int64
+	// Waiters pools the waiters of goroutines. The pool belongs to one scheduler because a waiter's
+	// channel must not move from one synctest bubble to another, and a scheduler never does.
+	Waiters sync.Pool
+}
+
+// Worker is the part of a worker that its tasks see, and any holder of a task's handle.
+type Worker struct {
+	Host   Host
+	Shared *Shared
+
+	// Index is a small number that no two running workers of the process share. A later worker gets
+	// the number again after this one has ended.
+	Index int
+	// At is the worker's index in its scheduler.
+	At int
+	// Looks does not change after the worker was made.
+	Looks Looks
+
+	// Forks holds the frames of the calls that tasks forked on this worker.
+	Forks deque.Owner[Frame]
+
+	// spares holds Runners that have run and can serve again; see Spare. Only the running task
+	// touches it.
+	spares  []Runner
+	keepers []Keeper // see AddKeeper; only the running task touches it
+	// joins lists free waiters, linked by next, and njoins counts them; see NewWaiter. Only the
+	// running task touches them.
+	joins  *Waiter
+	njoins int
+
+	// Current is the task that the worker runs or ran last, or nil. The worker writes it at each
+	// dispatch.
+	Current atomicx.Relaxed[Task]
+	// Fib is the fiber that runs. The worker, or the task on it, writes it before each switch; see
+	// IsCurrent.
+	Fib atomicx.Relaxed[fiber.Fiber]
+	// Dispatch counts dispatches. A preempt mark names one of them. The worker writes it.
+	Dispatch atomicx.RelaxedUint32
+}
+
+// maxSpares bounds the number of Runners that a worker keeps: 16 KB of interface values on a 64-bit
+// machine.
+const maxSpares = 1024
+
+// Spare returns a Runner that Keep has stored, or nil. Only the running task may call it.
+func (w *Worker) Spare() Runner {
+	n := len(w.spares) - 1
+	if n < 0 {
+		return nil
+	}
+	r := w.spares[n]
+	w.spares[n] = nil
+	w.spares = w.spares[:n]
+	return r
+}
+
+// Keep stores r for Spare. It returns false, and does not store r, if the worker holds enough
+// Runners. Only the running task may call it.
+func (w *Worker) Keep(r Runner) bool {
+	if len(w.spares) == maxSpares {
+		return false
+	}
+	w.spares = append(w.spares, r)
+	return true
+}
+
+// A Keeper holds spare objects for the tasks of one worker.
+type Keeper interface {
+	// Forget drops all of them for the garbage collector. The worker calls it between two tasks.
+	Forget()
+}
+
+// AddKeeper registers k: the next Worker.Forget calls k.Forget, once. k has to register again when
+// it stores something new. Only the running task may call AddKeeper.
+func (w *Worker) AddKeeper(k Keeper) { w.keepers = append(w.keepers, k) }
+
+// Forget drops what Keep has stored and what the registered Keepers hold. The worker calls it
+// between two tasks.
+func (w *Worker) Forget() {
+	w.spares = nil
+	w.joins, w.njoins = nil, 0
+	for _, k := range w.keepers {
+		k.Forget()
+	}
+	w.keepers = nil
+}
+
+// Keeps reports whether Forget has more than a few objects to drop.
+func (w *Worker) Keeps() bool { return len(w.spares) > maxSpares/16 || len(w.keepers) > 0 }
