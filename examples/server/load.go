@@ -142,19 +142,17 @@ type sender struct {
 	wg   sync.WaitGroup // of the requests under way
 }
 
-// load sends requests at the given rate for the given time, or until ctx ends. It does not wait for
-// their answers. Before each request it calls each with the time since the start.
-func (x *sender) load(ctx context.Context, rate float64, length time.Duration, each func(now time.Duration)) {
+// load sends requests at the given rate while more, which it calls before each request with the time
+// since the start, returns true, or until ctx ends. It does not wait for their answers.
+func (x *sender) load(ctx context.Context, rate float64, more func(now time.Duration) bool) {
 	interval := time.Duration(float64(time.Second) / rate)
 	start := time.Now()
 	for i := 0; ; i++ {
 		due := start.Add(time.Duration(i) * interval)
 		sleepUntil(ctx, due)
-		now := due.Sub(start)
-		if now > length || ctx.Err() != nil {
+		if ctx.Err() != nil || !more(due.Sub(start)) {
 			return
 		}
-		each(now)
 		urgent := x.sent%urgentEvery == 0
 		x.sent++
 		x.wg.Go(func() { x.c.send(ctx, due, urgent) })
@@ -162,7 +160,8 @@ func (x *sender) load(ctx context.Context, rate float64, length time.Duration, e
 }
 
 // underLoad sends requests at the given rate for the length in the settings, and then stops the
-// service. If early is set, it stops the service after half of that time, and the load goes on.
+// service. If early is set, it stops the service after half of that time and at least one answer,
+// and the load goes on until a request is not answered.
 func underLoad(ctx context.Context, s *service, set settings, j job, rate float64, early bool, name string, stderr io.Writer) (*result, error) {
 	c := newClient(s, j)
 	stopped := make(chan error, 1)
@@ -173,12 +172,16 @@ func underLoad(ctx context.Context, s *service, set settings, j job, rate float6
 	bar := progress(stderr, name, c)
 	defer bar.Stop()
 	x := sender{c: c}
-	x.load(ctx, rate, set.length, func(now time.Duration) {
-		if early && !stopping && now > set.length/2 {
+	x.load(ctx, rate, func(now time.Duration) bool {
+		if !early {
+			return now <= set.length
+		}
+		if !stopping && now > set.length/2 && s.answered.Load() > 0 {
 			stopping = true
 			r.inFlight = s.received.Load() - s.answered.Load() - s.shed.Load() - s.late.Load() - s.gone.Load()
 			go stop()
 		}
+		return now <= set.length || !stopping || c.unanswered.Load() == 0
 	})
 	x.wg.Wait()
 	r.took = time.Since(start)

@@ -48,7 +48,7 @@ func look(ctx context.Context, set settings, stdout, stderr io.Writer) error {
 	for i := 0; ctx.Err() == nil; i++ {
 		load := set.loads[i%len(set.loads)]
 		fmt.Fprintf(stdout, "at %g%%: %.0f a second, for %v\n", load, capacity*load/100, set.length)
-		x.load(ctx, capacity*load/100, set.length, func(time.Duration) {})
+		x.load(ctx, capacity*load/100, func(now time.Duration) bool { return now <= set.length })
 		c.forget()
 	}
 	x.wg.Wait()

@@ -66,7 +66,7 @@ func TestStoppedInTheMiddle(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, r.check(s))
 		c := r.client
-		require.Positive(t, c.answered.Load())
+		require.Positive(t, s.answered.Load(), "the service stopped after an answer")
 		require.Positive(t, c.unanswered.Load(), "the load went on after the stop")
 		require.Equal(t, c.sent.Load(), c.answered.Load()+c.shed.Load()+c.late.Load()+c.unanswered.Load())
 		require.Equal(t, s.received.Load(), s.answered.Load()+s.shed.Load()+s.late.Load()+s.gone.Load())
