@@ -162,7 +162,7 @@ func (w *worker) wait(d *rt.Task, k rt.Park) {
 	w.shareForks(d)
 	w.notePark(d, k)
 	w.s.dir.Left(d)
-	if next, yield := w.prepareSwitch(d, nil, actPark).NextOrYield(); next != nil {
+	if next, yield := w.prepareSwitch(d, nil, w.onPark).NextOrYield(); next != nil {
 		next()
 	} else {
 		yield(struct{}{})

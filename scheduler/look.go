@@ -103,7 +103,7 @@ func (w *worker) suspend(d *rt.Task, k rt.Park, end rt.Handle, due int64) {
 		n = w.pick()
 	}
 	w.wish.t = nil // see ParkFor
-	if next, yield := w.prepareSwitch(d, n, actPark).NextOrYield(); next != nil {
+	if next, yield := w.prepareSwitch(d, n, w.onPark).NextOrYield(); next != nil {
 		next()
 	} else {
 		yield(struct{}{})

@@ -48,14 +48,15 @@ func (d *diary) Refuse(err error)              { d.other("refuse %v", err) }
 
 // The whole life of tasks, by each of the ways in and each kind of wait.
 func TestObserver(t *testing.T) {
-	for _, mode := range []scheduler.LatencyMode{0, scheduler.Sampled, scheduler.Exact} {
+	for mode, opts := range map[string][]scheduler.Option{
+		"plain":   nil,
+		"sampled": {scheduler.WithLatencies(scheduler.Sampled)},
+		"exact":   {scheduler.WithLatencies(scheduler.Exact)},
+		"waits":   {scheduler.WithWaits()}, // the worker suspends tasks in another function
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			d := &diary{}
-			opts := []scheduler.Option{scheduler.WithObserver(d)}
-			if mode != 0 {
-				opts = append(opts, scheduler.WithLatencies(mode))
-			}
-			s := open(t, 1, opts...)
+			s := open(t, 1, append(opts, scheduler.WithObserver(d))...)
 			want := map[task.Task][]string{}
 			ch := tsync.NewChan[int](0)
 			want[s.Go(func(c *task.Ctx) { _, _, _ = ch.Recv(c) })] =
