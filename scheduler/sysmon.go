@@ -103,11 +103,12 @@ func (s *Scheduler) nextTimer() int64 {
 // interfere between two of them all the time (BenchmarkSleepMany). If a worker sleeps, the grace is
 // 0. Whichever of the three sides acts last sees the writes of the others:
 //
-//	arms a timer                            worker that falls asleep     sysmon
-//	A2 lower first                          W2 announce it               M1 store until, with the grace
-//	A3 load whether a worker sleeps;        G1 load first; kick sysmon   M2 load whether a worker sleeps, and first;
-//	   kick sysmon, if it sleeps               if it sleeps longer          go on from M1 if that is sooner
-//	   longer, with the grace
+//	arms a timer (Timers)         worker that falls asleep     sysmon (Kick)
+//	A2 lower first                Sleep-W2 announce it         M1 store until, with the grace
+//	A3 load whether a worker      G1 load first; kick sysmon   M2 load whether a worker sleeps,
+//	   sleeps; kick sysmon, if       if it sleeps longer          and first; go on from M1 if
+//	   it sleeps longer, with                                     that is sooner
+//	   the grace
 //
 // If A3 does not see the sleeping worker, W2 comes after A3 and so after A2, and G1 sees the timer.
 // And either G1 sees the until of M1, or M2 sees the sleeping worker of W2. If there are few timers
