@@ -212,8 +212,13 @@ func (p *periodic) run(c *task.Ctx) {
 			workerOf(d).handlePanic(c.Task(), pe)
 		}
 		if !p.wait(d) {
-			return
+			break
 		}
+	}
+	if p.s.phase.Load() == phaseClosed {
+		// Close will cancel the task, but may not have come to it yet. No run follows because of
+		// Close, so the task ends as one that Close has cancelled.
+		d.Close()
 	}
 }
 
