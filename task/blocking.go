@@ -15,9 +15,9 @@ import (
 // native channels see [Receive].
 //
 // Usually the task calls fn itself, on its own stack, which costs about 100 ns. If such a call
-// lasts and other tasks wait for the worker, another goroutine takes over as the worker. If recent
-// calls of fn were long, another goroutine calls fn and the task is parked meanwhile. With the
-// pinning modes Fixed and CPUs another goroutine always calls fn, because workers keep their
+// takes long and other tasks wait for the worker, another goroutine takes over as the worker. If
+// recent calls of fn took long, another goroutine calls fn, and the task is parked meanwhile. With
+// the pinning modes Fixed and CPUs another goroutine always calls fn, because workers keep their
 // threads in these modes.
 //
 // If the task has been cancelled, Blocking returns the cause and does not call fn. Once Blocking
@@ -127,7 +127,8 @@ func BlockingValueOrAbandon[T any](c *Ctx, fn func() (T, error)) (T, error) {
 }
 
 // kinds records how long the calls of functions took, by the functions' code addresses. Two
-// functions may share an entry and mislead each other. That costs only time.
+// functions may share an entry. Then a long call of one makes the other count as long too, which
+// costs only time.
 var kinds [256]rt.CallKind
 
 func kindOf[F any](fn F) *rt.CallKind {
@@ -149,8 +150,9 @@ func (c *Ctx) blocking(kind *rt.CallKind, fn func()) error {
 	return me.callElsewhere(c, &call{fn: fn, kind: kind})
 }
 
-// callElsewhere has a goroutine that is no task make the call j. c is the calling task. The end of
-// ctx ends the wait if the task may leave j, that is, if j.kind is nil or j is still in the queue.
+// callElsewhere makes the call j on a goroutine that is not a task. c is the calling task, which
+// waits. The end of ctx ends the wait only if the task may leave j, that is, if j.kind is nil or j
+// is still in the queue.
 func (c *Ctx) callElsewhere(ctx context.Context, j *call) error {
 	j.task = c.Task()
 	j.Prepare(ctx, c.record())
@@ -169,8 +171,9 @@ func (c *Ctx) callElsewhere(ctx context.Context, j *call) error {
 	return j.failure
 }
 
-// A call is one call on another goroutine. The [rt.Call] has its state. The task owns the other
-// fields until it calls Block. From then on the goroutine owns them until the call has returned.
+// A call is one blocking call on another goroutine. Its [rt.Call] has the state. The task owns the
+// other fields until it calls Block. From then on the goroutine owns them until the call has
+// returned.
 type call struct {
 	wait.Waiter
 	rt.Call
@@ -212,8 +215,8 @@ func (j *call) Run() (stray error) {
 	return nil
 }
 
-// deliver passes the result to the task. If the task does not wait any more and the call panicked,
-// deliver returns the panic.
+// deliver passes the result to the task. If the task no longer waits and the call panicked, deliver
+// returns the panic.
 func (j *call) deliver() (stray error) {
 	pe, panicked := j.failure.(*PanicError)
 	if j.Return() {

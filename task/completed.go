@@ -8,11 +8,11 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// Completed yields the result of each future once, in the order in which the results come. Results
-// that are there at the start come first, in the order of the arguments. If no result is there,
-// Completed waits, parking the task or blocking the goroutine. If ctx ends meanwhile, Completed
-// yields the cause as its last error. The tasks of the futures are not affected, even if the caller
-// leaves the loop early.
+// Completed yields the result of each future once, in the order in which the results come. First
+// come the results that are there at the start, in the order of the arguments. If the next result
+// is not there yet, Completed waits, parking the task or blocking the goroutine. If ctx ends
+// meanwhile, Completed yields the cause as its last error. The tasks of the futures are not
+// affected, even if the caller leaves the loop early.
 //
 //	for v, err := range task.Completed(c, fs...) {
 //		...

@@ -103,9 +103,9 @@ func (p *Completion[T]) wait(ctx context.Context, t Task) (T, error) {
 	return p.v, p.err
 }
 
-// watch registers then, which the completer of p calls. It returns the registration, which the
-// caller withdraws when it is no longer interested. If there already is a result, watch returns nil
-// and then is never called.
+// watch registers the function then, which Complete will call. watch returns the registration, and
+// the caller must withdraw it when it no longer wants the call. If there already is a result, watch
+// returns nil, and the function is never called.
 func (p *Completion[T]) watch(then func(by *Ctx)) *queued {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -117,9 +117,9 @@ func (p *Completion[T]) watch(then func(by *Ctx)) *queued {
 	return w
 }
 
-// A waitQueue is a first-in-first-out list of waiters, under its owner's lock. Taking a waiter out
-// of the queue claims it. A waker that has taken a waiter out calls wake without the lock. A waiter
-// that takes itself out gives up its wait.
+// A waitQueue is a first-in-first-out list of waiters, under its owner's lock. The party that takes
+// a waiter out of the queue has claimed it. A waker that has claimed a waiter calls wake, without
+// the lock. A waiting party that has claimed its own waiter gives up the wait.
 type waitQueue struct{ list.List[queued] }
 
 // A queued is one wait in a waitQueue.
@@ -128,10 +128,10 @@ type queued struct {
 	wait.Waiter
 	mu *atomicx.Mutex // the lock of the queue's owner
 
-	member *member // in a group's back, the member that waits for its place; under mu. See place.go
+	member *member // if w is in Group.back, the member that waits for a place; under mu
 
-	// then, if not nil, is called by wake instead of waking a waiter. by is the waker's running
-	// task, or nil. then must not wait.
+	// then, if not nil, is a function that wake calls instead of waking a waiter. by is the
+	// waker's running task, or nil. The function must not wait.
 	then func(by *Ctx)
 }
 
@@ -164,8 +164,8 @@ func (w *queued) wait() error {
 	return err
 }
 
-// withdrawLocked takes w out of its queue and reports true, or reports false if w is in none. The
-// caller holds mu.
+// withdrawLocked takes w out of its queue and reports true. If w is in no queue, it reports false.
+// The caller holds mu.
 func (w *queued) withdrawLocked() bool {
 	if !w.Leave() {
 		return false

@@ -30,12 +30,12 @@ import (
 // closed, and Value finds the same values as before. The same holds for contexts derived from c.
 //
 // There is one exception. It concerns a task that is under no context ([Parent],
-// scheduler.GoContext, a group's context), if none of the four methods was called before the task's
-// end, neither directly nor through a derived context. Afterwards the Ctx may serve another such
-// task. It still has no values (unless a [Group] or a [Future] started the other task by a
-// [Starter] of the user's), but its Err and Done may be those of the other task. So code that keeps
-// a context beyond the task's end should keep one that was derived with [context.WithCancel] or
-// [WithTimeout], because these call the methods.
+// scheduler.GoContext, a group's context). If none of the four methods of context.Context was
+// called before the task's end, neither directly nor through a derived context, the Ctx may serve
+// another such task afterwards. The Ctx still has no values (unless a [Group] or a [Future] started
+// the other task by a [Starter] of the user's), but its Err and Done may be those of the other
+// task. So code that keeps a context beyond the task's end should keep one that was derived with
+// [context.WithCancel] or [WithTimeout], because these two call the methods.
 type Ctx descriptor
 
 // descriptor is the type beneath a Ctx. The alias keeps the name of an internal type out of go doc.
@@ -52,14 +52,14 @@ func (c *Ctx) record() *rt.Task { return (*rt.Task)(c) }
 // is an ordinary goroutine, or a function of [Ctx.Blocking]. The call costs a few nanoseconds, for
 // any number of workers and schedulers. Any goroutine may call it.
 func Current() (c *Ctx, ok bool) {
-	d := rt.Current() // a fiber is a goroutine of its own, which the address of the Go runtime's record of it tells apart
+	d := rt.Current() // internal/fiber/current.go says how it knows the calling fiber
 	return (*Ctx)(d), d != nil
 }
 
-// nilCtx is the panic of a method of a nil Ctx. Three methods do not check: Checkpoint, Yield and
-// Park. The compiler inlines them into their caller, and the compare would end that (Checkpoint is
-// at the compiler's limit without it). There the runtime reports the nil pointer, at the caller's
-// line.
+// nilCtx is the panic of a method of a nil Ctx. Checkpoint, Yield and Park do not check for nil,
+// because the compiler inlines them into their caller and would not with the check. (Checkpoint is
+// at the compiler's limit even without it.) In these three the runtime reports the nil pointer, at
+// the caller's line.
 const nilCtx = "task: a method of a nil Ctx was called: use the c that the task's function was given; Current and From return nil " +
 	"where there is no task, and then ok is false"
 
@@ -73,7 +73,8 @@ func enter(ctx context.Context) (*Ctx, error) {
 	return (*Ctx)(d), err
 }
 
-// point is a yield point of an operation that has no other, in a program under test: see rt.Slow.
+// point is a yield point for an operation that has no other. It acts only in a program that imports
+// package schedtest: see rt.Slow.
 func point() {
 	if rt.Slow != 0 {
 		rt.Choice()
@@ -139,19 +140,20 @@ func (c *Ctx) goElsewhere(fn func(c *Ctx), opts []Option) Task {
 // Checkpoint is a yield point that is nearly free. If the scheduler has not asked the task to give
 // way, a checkpoint costs a load, a decrement and a branch. If the task has used up its quantum and
 // another task is runnable, the task goes to the back of the queue. Call Checkpoint in every loop
-// that may run for long, on the c of the task that runs the loop. Called on another task's c it
-// also acts on the caller, but it counts its calls there, and so may act late.
+// that may run for long, on the c of the task that runs the loop. A Checkpoint on another task's c
+// also acts on the caller. But it may act late, because it counts down in the other task's
+// descriptor.
 func (c *Ctx) Checkpoint() { (*rt.Task)(c).Checkpoint() }
 
 // Yield puts the task at the back of its worker's queue, and the worker runs the next runnable
 // task. If there is none, Yield returns at once.
-func (c *Ctx) Yield() { (*rt.Task)(c).Worker().Host.Yield((*rt.Task)(c)) } // the host looks up the caller, so that Yield inlines
+func (c *Ctx) Yield() { (*rt.Task)(c).Worker().Host.Yield((*rt.Task)(c)) } // the host looks up the caller, because Yield must inline
 
 // Worker returns the index of the worker that the caller runs on, from 0 up to but not including
 // the number of workers of the caller's scheduler. It returns -1 if the caller does not run on a
-// worker. After anything that parks or yields, the task may be on another worker. Until then no
-// other task runs on this worker, so a task can add to a per-worker element without a lock, and the
-// program can sum the elements at the end.
+// worker. After any operation that parks or yields, the task may be on another worker. Until then
+// no other task runs on this worker. So a task can add to a per-worker element without a lock, and
+// the program can sum the elements at the end.
 func (c *Ctx) Worker() int {
 	if c == nil {
 		panic(nilCtx)

@@ -12,9 +12,9 @@ import (
 // Deadline cancels the task at t, on the scheduler's clock, with the cause
 // [context.DeadlineExceeded], if the task has not ended by then. If the task has not started, it
 // never will. [Ctx.Deadline] reports t, unless a parent's deadline is earlier. If a task has more
-// than one Deadline or [Timeout], the earliest counts. The zero Time means no deadline, as it does
-// where context.Context.Deadline reports none, so the option then does nothing. The option
-// allocates about 200 bytes.
+// than one Deadline or [Timeout], the earliest counts. The zero Time means no deadline, because
+// that is what context.Context.Deadline returns if there is none. With it, the option does nothing.
+// The option allocates about 200 bytes.
 func Deadline(t time.Time) Option {
 	if t.IsZero() {
 		return Option{}
@@ -27,7 +27,7 @@ func Deadline(t time.Time) Option {
 	}}
 }
 
-// Timeout is [Deadline] with a duration, which begins at the submission.
+// Timeout is [Deadline] with a duration, counted from the submission.
 func Timeout(d time.Duration) Option {
 	return Option{func(x *rt.Extra) {
 		l := limitOf(x)
@@ -95,10 +95,12 @@ func ofTask(ctx context.Context) *Ctx {
 //
 // It has an inner context, made by package context, and its Done returns the inner context's
 // channel. The inner context is a child of the context above, so the channel is closed when the
-// cancel function of a context above returns. But the inner context's own cancel function would set
-// the Err of the inner context and its children to Canceled. So Value hides the inner context from
-// package context, which then registers contexts derived from the timed one by AfterFunc. After the
-// end, Value shows package context an ended context, so that context.Cause finds the cause.
+// cancel function of a context above returns. But the inner context's own cancel function sets the
+// Err of the inner context and of its children to Canceled, and a deadline needs DeadlineExceeded.
+// So contexts derived from the timed context must not become children of the inner one. Therefore
+// Value hides the inner context from package context, which then registers the derived contexts by
+// AfterFunc. After the end, Value shows package context an ended context, so that context.Cause
+// finds the cause.
 type timed struct {
 	parent context.Context
 	inner  context.Context
@@ -158,7 +160,8 @@ func newTimed(parent context.Context, timers rt.Timers, at time.Time, left time.
 	return x, func() { x.finish(context.Canceled, context.Canceled) }
 }
 
-// above returns the context to derive the inner context from, for a timed context under parent.
+// above returns the context from which newTimed derives the inner context of a timed context under
+// parent.
 func above(parent context.Context) context.Context {
 	if c, ok := parent.(*Ctx); ok && !c.record().Extra().HasContext() {
 		return context.WithoutCancel(parent) // newTimed's wait.Watch ends the context as soon as c ends
@@ -174,7 +177,8 @@ func above(parent context.Context) context.Context {
 	return parent
 }
 
-// A within is a context of ours that shows its inner context to package context.
+// A within is a timed context or a Ctx, but shows package context its inner context. So the inner
+// context that newTimed derives from the within becomes a child of that inner context.
 type within struct {
 	context.Context
 	inner context.Context
@@ -213,8 +217,8 @@ func (x *timed) finish(err, cause error) {
 	}
 }
 
-// close ends the inner context. If a context above is of a user's type, its methods are called and
-// may panic. By then the inner context has ended, so close drops the panic.
+// close ends the inner context. If a context above is of a user's type, package context calls its
+// methods, and they may panic. By then the inner context has ended, so close drops the panic.
 func (x *timed) close(cause error) {
 	defer func() { _ = recover() }()
 	x.end(cause)
@@ -230,13 +234,13 @@ func (x *timed) Done() <-chan struct{} { return x.done }
 func (x *timed) Err() error {
 	err, _ := x.state()
 	if err == nil {
-		if above := x.parent.Err(); above != nil { // the goroutine that reports its end has not run yet
+		if above := x.parent.Err(); above != nil { // the watcher of parent has not run yet
 			x.finish(above, context.Cause(x.parent))
 			err, _ = x.state()
 		}
 	}
 	if err != nil {
-		<-x.done // is about to be closed; package context waits for its channel too
+		<-x.done // finish is about to close it; Err in package context waits for Done, too
 	}
 	return err
 }

@@ -11,9 +11,10 @@ import (
 // errClosed keeps the name of an internal package out of the documentation of ErrClosed.
 var errClosed = rt.ErrClosed
 
-// ErrClosed is the error of a task that the scheduler's Close ended, and of a task that was
-// submitted after Close. Operations that a task was parked in when Close ended it return ErrClosed
-// too. It counts as a cancellation: errors.Is(ErrClosed, context.Canceled) holds.
+// ErrClosed is the error of a task that the scheduler's Close cancelled, and of a task that was
+// submitted after Close. If Close cancels a task that is parked in an operation, the operation
+// returns ErrClosed too. ErrClosed counts as a cancellation: errors.Is(ErrClosed, context.Canceled)
+// holds.
 var ErrClosed = errClosed
 
 // ErrQueueFull is the error of a task that did not run because the queue for submissions from

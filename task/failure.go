@@ -7,9 +7,10 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// failure returns the error for a user's function that has not returned. Its caller is the deferred
-// function of the function that called the user's, and v is what that deferred function recovered.
-// c is the task on which the user's function ran, or nil if it ran on no task.
+// failure returns the error for a user's function that has panicked or called runtime.Goexit. Only
+// a deferred function of the function that called the user's function may call failure. v is the
+// value that this deferred function recovered. c is the task on which the user's function ran, or
+// nil if it ran on no task.
 //
 //go:noinline
 func failure(c *Ctx, v any) error {
@@ -25,7 +26,7 @@ func failure(c *Ctx, v any) error {
 		v = new(runtime.PanicNilError)
 	}
 	if e, ok := v.(*PanicError); ok {
-		return e // a Wait or a join raised it, and it has the original stack
+		return e // a Wait or a join raised e, and e has the original stack
 	}
 	return &PanicError{Value: v, Stack: debug.Stack()}
 }

@@ -55,8 +55,8 @@ func First[T any](ctx context.Context, fs ...*Future[T]) (T, error) {
 }
 
 // collect passes the result of each future to add, once, as the results come. When add reports
-// true, its other two results are the result of collect. Several goroutines and tasks may call add
-// at the same time.
+// true, collect returns add's other two results. add must allow calls by several goroutines and
+// tasks at the same time.
 func collect[T any](who string, ctx context.Context, fs []*Future[T], add func(i int, v T, err error) (T, error, bool)) (T, error) {
 	if len(fs) == 0 {
 		panic("task: " + who + " without futures would wait for ever")

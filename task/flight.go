@@ -17,7 +17,8 @@ type Flight[K comparable, V any] struct {
 
 // Do calls fn and returns its result. But if a call for key is under way, Do waits for that call,
 // parking the task or blocking the goroutine, and returns that call's result. fn runs on the
-// caller's stack, so it parks or blocks as the caller would.
+// caller's stack, so an operation that waits in fn parks the calling task or blocks the calling
+// goroutine.
 //
 // If fn panics, the Do that called it panics with a [*PanicError], and the other callers return the
 // PanicError as their error. If fn calls runtime.Goexit, the other callers return [ErrGoexit]. An

@@ -21,11 +21,11 @@ type submitted[T any] struct {
 	fn func(c *Ctx) (T, error)
 }
 
-// Submit starts fn as a task on the scheduler on, and returns the task's future result, for which
-// it does not wait. A Ctx stands for its task's scheduler. If the caller is a task of the same
-// scheduler, the new task is queued on the caller's worker. Any other caller may have to wait for
-// room in the scheduler's queue, if that is limited: see scheduler.WithQueueLimit. Submit panics if
-// on or fn is nil.
+// Submit starts fn as a task on the scheduler on, and returns the task's future result. It does not
+// wait for the result. If on is a Ctx, it stands for its task's scheduler. If the caller is a task
+// of the same scheduler, the new task is queued on the caller's worker. Any other caller may have
+// to wait for room in the scheduler's queue, if that is limited: see scheduler.WithQueueLimit.
+// Submit panics if on or fn is nil.
 //
 // The future's result is what fn returns. If fn panics, the error is a [*PanicError], and the
 // scheduler's panic handler is not called. If fn calls runtime.Goexit, the error is [ErrGoexit]. If

@@ -29,8 +29,8 @@ type Starter interface {
 // that is not a task: use [NewGroup] there. A Group must not be copied. It can be used again after
 // Wait, but an error that Wait has returned once is returned by every later Wait.
 //
-// Tasks and goroutines may call the methods, and so may the members themselves. A wait parks the
-// calling task or blocks the calling goroutine.
+// Tasks and goroutines may call the methods, and so may the members. A wait parks the calling task
+// or blocks the calling goroutine.
 //
 // A member is active from Go until its function returns, except while it, or a call that it forked,
 // waits in Go or Wait of a group. During such a wait the member lends its place under the limit to
@@ -51,15 +51,16 @@ type Group struct {
 	cancel context.CancelCauseFunc
 	stop   func() bool // stops watching ctx
 
-	// Changed only while the group has no members.
+	// These change only while the group has no members.
 	limited bool
 	limit   int // valid if limited
 	joining bool
 
 	members memberCount
 
-	// The task that made the group, or nil. For the zero Group, the first task that added a member.
-	// Only the maker writes recent and nth: the latest members that it has started. See await.
+	// maker is the task that made the group, or nil if a goroutine made it. The maker of a zero
+	// Group is the first task that added a member. recent has the latest members that the maker has
+	// started, for joinRecent. Only the maker uses recent and nth.
 	maker  atomicx.Pointer[Ctx]
 	recent [8]Task
 	nth    uint8 // number of members noted in recent, modulo 256
@@ -67,12 +68,12 @@ type Group struct {
 	mu       atomicx.Mutex
 	waiters  waitQueue   // callers of Wait
 	active   int         // members that have a place; counted only if there is a limit
-	back     waitQueue   // one part of each member that wants the place back that it has lent
+	back     waitQueue   // parts of members that wait for the place they lent: see place.go
 	more     waitQueue   // callers of Go
 	first    error       // error of the first member that failed
 	errs     []error     // errors of all members that failed, if joining
 	panic    *PanicError // the first panic of a member
-	ctxEnded bool        // set before running is cancelled; a member that starts later cancels itself
+	ctxEnded bool        // set before cancelMembers reads running; later members cancel themselves
 
 	running list.List[ctxMember] // members that have started, if there is a context; under mu
 }
@@ -223,7 +224,7 @@ func (g *Group) tryGo(c *Ctx, fn func(c *Ctx) error, opts []Option) bool {
 	return false
 }
 
-// ended is a context that has ended, so no operation waits under it.
+// endedContext is a context that has ended, so no operation waits under it.
 var endedContext = func() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -243,9 +244,9 @@ var endedContext = func() context.Context {
 // A member whose function called runtime.Goexit has the error [ErrGoexit].
 //
 // If the caller is the task that made the group, or that added the first member of a zero Group,
-// the caller's worker next runs those of the last few members that have not begun. This does not
-// apply to a caller that is itself a member of a group with a limit. Wait panics if the caller is a
-// member of this group, a call that a member has forked, or a function of a member's
+// the caller's worker runs, next and in turn, those of the last few members that have not begun. It
+// does not do so if the caller is itself a member of a group with a limit. Wait panics if the
+// caller is a member of this group, a call that a member has forked, or a function of a member's
 // [Ctx.Blocking], because the member would wait for itself.
 func (g *Group) Wait() error { return g.WaitContext(background) }
 
@@ -321,8 +322,8 @@ type member struct {
 	g  *Group
 	fn func(c *Ctx) error
 
-	// The member's place under the limit. Its task and the calls stolen from the task share the
-	// place: see place.go. Under g.mu once the member runs.
+	// The member's place under the limit. The member's task and the calls stolen from that task
+	// share the place: see place.go. These fields are under g.mu once the member runs.
 	place bool    // the member has a place
 	waits int32   // how many of the task and its calls wait in operations of a group
 	asks  *queued // the wait in g.back, or nil
@@ -352,11 +353,12 @@ type ctxMember struct {
 	task  Task     // under the group's mu
 }
 
-// launch counts a member and starts its task. If there is a limit, the caller has taken the
-// member's place. If launch returns an error, the task was not started and the caller must call
-// undo. If a method of a user's context panics, launch itself calls undo.
+// launch counts a member and starts its task. If there is a limit, the caller has already taken a
+// place for the member. If launch returns an error, it has not started the task, and the caller
+// must call undo. If a method of a user's context panics, launch itself calls undo.
 func (g *Group) launch(waitCtx context.Context, c *Ctx, fn func(c *Ctx) error, opts []Option) error {
-	// Either no method of a user's context is called, or startForeign skips the member itself.
+	// In these two cases launch needs no protection: either enter calls no method of a user's
+	// context, or startForeign skips the member itself.
 	if _, own := waitCtx.(*Ctx); (own || waitCtx == background) && len(opts) == 0 || g.on != nil {
 		return g.enter(waitCtx, c, fn, opts)
 	}
@@ -415,8 +417,9 @@ func (g *Group) note(c *Ctx, t Task) {
 	}
 }
 
-// joinRecent waits for those of the latest members that have not begun, one after the other, so
-// that each of them runs next. k says what ends the waits.
+// joinRecent waits for the members in recent that have not begun, one after the other. Each of them
+// runs next on c's worker, because that is what a wait for a task that has not begun does. k says
+// what ends the waits.
 func (g *Group) joinRecent(c *Ctx, k rt.Park) {
 	for i, t := range g.recent {
 		g.recent[i] = Task{}
@@ -450,8 +453,8 @@ func (g *Group) undo(by *Ctx) {
 	g.leave(by)
 }
 
-// memberOf returns the member that c runs, also if c is a call stolen from the member's task. It
-// returns nil if c is nil or no member.
+// memberOf returns the member that c belongs to: c is the member's task, or a call stolen from that
+// task. memberOf returns nil if c is nil, or belongs to no member.
 func memberOf(c *Ctx) *member {
 	if c == nil {
 		return nil
@@ -579,7 +582,8 @@ func (h *ctxMember) delist() {
 }
 
 // cancelMembers cancels the members when the group's context has ended. Either cancelMembers finds
-// a member in the list, or the member finds ended set, because both happen under mu.
+// a member in the list, or the member finds ctxEnded set when it enlists, because both happen under
+// mu.
 func (g *Group) cancelMembers() {
 	g.mu.Lock()
 	g.ctxEnded = true

@@ -9,15 +9,17 @@ import (
 )
 
 // A launched is the function of a task that belongs to a group or a future. The descriptor stores
-// it in place of a func, which saves the closure. launchedOf recognises the task by it.
+// the launched in place of a func, because a func would need a closure. launchedOf recognises such
+// a task by its launched.
 type launched interface {
 	rt.Runner
-	// skip does what Skip does, if there never was a task.
+	// skip does what Skip does, without a descriptor: the scheduler refused the task, or the
+	// user's Starter did not run the function.
 	skip(cause error)
 }
 
-// A launcher starts tasks for a group or a future. Exactly one of its fields is set, unless it is
-// empty.
+// A launcher starts the tasks of a group or a future. launcherOf sets exactly one of its fields. In
+// the zero launcher neither is set: see none.
 type launcher struct {
 	sched rt.Scheduler // if the Starter is a scheduler of ours, or a Ctx
 	on    Starter      // if it is any other Starter
@@ -47,9 +49,9 @@ func nilStarter(who string) string {
 func (l *launcher) none() bool { return l.sched == nil && l.on == nil }
 
 // start starts the task of h. If c is a task of the same scheduler, the new task goes to c's
-// worker. Otherwise it is submitted from outside, and may have to wait for room in the queue until
-// by ends. start returns an error if the scheduler refuses the task. x is the extension made from
-// opts and the parent context, or nil.
+// worker. Otherwise start submits the task from outside, and may wait for room in the queue until
+// waitCtx ends. A nil waitCtx never ends. start returns an error if the scheduler refuses the task.
+// x is the extension made from opts and the parent context, or nil.
 func (l *launcher) start(waitCtx context.Context, c *Ctx, h launched, x *rt.Extra, opts []Option) (Task, error) {
 	if l.on != nil {
 		return l.startForeign(h, x, opts)
@@ -68,8 +70,8 @@ func (l *launcher) start(waitCtx context.Context, c *Ctx, h launched, x *rt.Extr
 	return handle(d, gen), nil
 }
 
-// startForeign starts the task of h by a Starter of the user's, which may put the task under a
-// context of its own. A goroutine watches the task, because the Starter may never run it.
+// startForeign starts the task of h by a Starter of the user's. That Starter may put the task under
+// a further context. A goroutine watches the task, because the Starter may never run it.
 func (l *launcher) startForeign(h launched, x *rt.Extra, opts []Option) (Task, error) {
 	ran := new(atomicx.Bool)
 	started := false
@@ -107,7 +109,8 @@ func (l *launcher) startForeign(h launched, x *rt.Extra, opts []Option) (Task, e
 var errStarterPanicked = errors.New("task: Go of the Starter panicked and has not called the function")
 
 // A foreign is the parent context of a task that a Starter of the user's has started. launchedOf
-// recognises the task by it, because the task's function is the Starter's.
+// recognises such a task by its foreign, because the descriptor has the Starter's function in place
+// of the launched.
 type foreign struct {
 	context.Context
 	h launched // nil once it has run; only the task uses it
@@ -117,8 +120,8 @@ type foreign struct {
 func (f *foreign) String() string { return nameOf(f.Context) }
 
 // launchedOf returns the launched that the running task c was started with. If c is a stolen call,
-// launchedOf returns that of the task it was stolen from. It returns nil if there is none. c may
-// also be the descriptor that rt.Inside has returned.
+// launchedOf returns the launched of the task that forked the call. It returns nil if that task
+// belongs to no group and no future. c may also be the descriptor that rt.Inside has returned.
 func launchedOf(c *Ctx) any {
 	d := c.record()
 	for d != nil {
@@ -142,10 +145,10 @@ func launchedOf(c *Ctx) any {
 	return d.Fn()
 }
 
-// unwindForks waits for what the running task c has begun and not waited for: calls that it forked,
-// and a blocking call that it left behind. It returns the number of those calls that c had not
-// joined. The worker does the same when the task ends, but by then the member's waiters would have
-// been woken.
+// unwindForks waits for the calls that the running task c has forked and not joined, and for a
+// blocking call that c has left behind. It returns the number of forked calls that c had not
+// joined. The worker does the same when the task ends. That would be too late here, because the
+// group or the future wakes its waiters before the task ends.
 func unwindForks(c *Ctx) (unjoined int) {
 	d := c.record()
 	if !d.Worker().HasOpenCalls(d) {

@@ -6,16 +6,16 @@ import (
 	"github.com/heddle-go/heddle/internal/atomicx"
 )
 
-// A memberCount counts the members of a group, to tell whether there are any. Members that enter
-// and members that leave are counted in separate words, on separate cache lines, because one worker
-// adds members while other workers end them.
+// A memberCount counts the members of a group, because waiters need to know whether there are any.
+// Members that enter and members that leave are counted in separate words, on separate cache lines,
+// because one worker adds members while other workers end them.
 //
 // The Count protocol runs between a waiter, which waits under a lock until there are no members,
 // and a leaver:
 //
 //	waiter, under the lock                   leaver
-//	Count-A1 set the watched bit in out      Count-B1 add 2 to out; done if watched is not set
-//	Count-A2 any members? load out, then in  Count-B2 any members? load out, then in; done if so
+//	Count-A1 set the watched bit in out      Count-B1 add 2 to out; stop if watched is not set
+//	Count-A2 any members? load out, then in  Count-B2 any members? load out, then in; stop if so
 //	Count-A3 if so, queue                    Count-B3 under the lock: still none? wake all waiters
 //
 // A result of "no members" is right. The number of members that left never exceeds the number that

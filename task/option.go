@@ -29,7 +29,7 @@ const (
 	Low                 // runs when a worker has nothing else to do
 )
 
-// They are rt's.
+// The levels have the values of those in internal/rt.
 var _ = [1]struct{}{}[(Normal^Level(rt.Normal))|(High^Level(rt.High))|(Low^Level(rt.Low))]
 
 // String returns "normal", "high" or "low".
@@ -52,10 +52,10 @@ func (l Level) String() string {
 // The levels are not a strict order, so no level starves. While high tasks are runnable, a worker
 // takes them first, in the order in which they became runnable. After 7 high tasks in a row it
 // takes one normal task, if it has one. While low tasks are runnable and the worker has other
-// tasks, it gives the low ones one turn in 32. It takes a low task at once if it has nothing else,
-// and finds nothing else on the other workers. A task that runs in a turn of its level keeps the
-// worker for the whole quantum. Otherwise, a task that is not high gives way to a high one at a
-// checkpoint within about an eighth of the quantum.
+// tasks, it gives the low ones one turn in 32. It takes a low task at once if it has no other task,
+// and finds none on the other workers. A task that runs in a turn of its level keeps the worker for
+// the whole quantum. Otherwise, a task that is not high gives way to a high one at a checkpoint
+// within about an eighth of the quantum.
 //
 // High and low tasks wait in one place for all workers, under a lock. They do not stay with the
 // worker that made them runnable. So use levels for a minority of the tasks, and not for tiny ones.

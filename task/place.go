@@ -9,7 +9,7 @@ import "github.com/heddle-go/heddle/internal/rt"
 // the group's mu, a member is in one of four states:
 //
 //	has      The member has a place, which counts in active.
-//	lent     At least one part waits in Go or Wait of a group (waits > 0). Its place is passed on.
+//	lent     At least one part waits in Go or Wait of a group (waits > 0). The place was passed on.
 //	asks     No part waits in a group. One part waits in back for the place (asks).
 //	without  None of these: the part that waited in back was cancelled, and went on.
 //
@@ -94,8 +94,8 @@ func (g *Group) pass() *queued {
 	return nil
 }
 
-// lend gives up the member's place while its part c waits in an operation of a group. It reports
-// whether c must call takeBack afterwards. m may be nil.
+// lend gives up the member's place before part c waits in an operation of a group. It reports
+// whether c must call takeBack after the wait. m may be nil.
 func (m *member) lend(c *Ctx) bool {
 	if m == nil || !m.g.limited {
 		return false
@@ -125,8 +125,9 @@ func (m *member) lendPlace() *queued {
 	return w
 }
 
-// takeBack ends the loan of the member's place for part c. If c is the last part that has waited in
-// a group, takeBack waits for a place until c is cancelled.
+// takeBack is what part c calls after it has waited in an operation of a group. If no other part of
+// the member still waits in a group, takeBack takes a place for the member. If no place is free,
+// takeBack waits in back for one until c is cancelled.
 func (m *member) takeBack(c *Ctx) {
 	g := m.g
 	g.mu.Lock()
@@ -156,6 +157,6 @@ func (m *member) takePlace() bool {
 	return true
 }
 
-// ask records w, which is in back, as the wait for the member's place. When w leaves back, leave
-// removes the record. The caller holds the group's mu.
+// ask records w, which is in back, as the wait for the member's place. When w leaves back,
+// withdrawLocked removes the record. The caller holds the group's mu.
 func (m *member) ask(w *queued) { m.asks, w.member = w, m }

@@ -10,19 +10,19 @@ import (
 )
 
 // Pull is [iter.Pull] for tasks. next returns the values of seq one by one, and stop ends the
-// sequence. Between two calls the task may suspend, and so move to another thread. With iter.Pull
-// that would end the process where workers are pinned ("coro: OS thread locking must match locking
-// at coroutine creation"), because the coroutine belongs to the thread that was locked when it was
-// made. Pull, next and stop therefore unlock the thread while they create, enter and leave the
-// sequence, which costs about 2 ns. Another difference is that a sequence of iter.Pull does not
-// count as a task, so an operation that waits in it blocks the worker.
+// sequence. Between two calls the task may suspend, and so move to another thread. If workers are
+// pinned, iter.Pull would end the process then ("coro: OS thread locking must match locking at
+// coroutine creation"), because a coroutine belongs to the thread that was locked when the
+// coroutine was made. Pull, next and stop therefore unlock the thread while they create, enter and
+// leave the sequence, which costs about 2 ns. There is another difference: the code in a sequence
+// of iter.Pull does not count as the task, so an operation that waits there blocks the worker.
 //
 // Only the task c may call Pull, next and stop. They panic if another task or a goroutine calls
 // them. The task must call stop unless next has returned false, because otherwise the sequence is
 // never collected.
 //
-// seq runs as part of the task, on a stack of its own, and may suspend the task by c. If seq panics
-// or calls runtime.Goexit, so does next or stop, and the sequence has ended.
+// seq runs as part of the task, on a stack of its own, and may suspend the task, for example by
+// c.Yield. If seq panics or calls runtime.Goexit, so does next or stop, and the sequence has ended.
 func Pull[V any](c *Ctx, seq iter.Seq[V]) (next func() (V, bool), stop func()) {
 	if seq == nil {
 		panic("task: Pull with a nil sequence")

@@ -14,7 +14,7 @@ const (
 	Done                      // ended, by a return, a panic, a Goexit or a cancellation
 )
 
-// They are rt's.
+// The states have the values of those in internal/rt.
 var _ = [1]struct{}{}[(Runnable^State(rt.Runnable))|(Running^State(rt.Running))|(Waiting^State(rt.Waiting))|(Done^State(rt.Done))]
 
 // String returns "runnable", "running", "waiting" or "done".

@@ -5,7 +5,8 @@ import (
 	"reflect"
 )
 
-// How package context treats a context that is not its own, and how a Ctx makes use of it.
+// This is how package context treats a context that is not its own, and how a Ctx makes use of
+// that.
 //
 // To register a context derived from p, package context asks p.Value for a key of its own. If that
 // returns a context of package context with p's Done channel, it registers the derived context
@@ -62,7 +63,7 @@ func (p *probe) AfterFunc(f func()) func() bool {
 // returns, so the cancelling goroutine calls f.
 //
 // Any other f comes from a user, and may panic, call runtime.Goexit or wait. The canceller still
-// has to wake the task or end it. So f gets a goroutine of its own, as context.AfterFunc does it. A
+// has to wake the task or end it. So f gets a goroutine of its own, as with context.AfterFunc. A
 // panic there ends the program, and leaves no task half cancelled.
 func atEnd(f func()) func() {
 	if reflect.ValueOf(f).Pointer() != propagation {
@@ -104,7 +105,7 @@ func withCause(ctx context.Context, cause error) any {
 	return ctx.Value(cancelCtxKey)
 }
 
-// nameOf returns the name that package context shows for ctx in the name of a derived context.
+// nameOf returns the name of ctx, as package context shows it within the name of a derived context.
 func nameOf(ctx context.Context) string {
 	if s, ok := ctx.(interface{ String() string }); ok {
 		return s.String()

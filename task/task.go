@@ -11,7 +11,7 @@ import (
 
 // Task is a handle of a task: a small value that needs no allocation, and that the program may
 // copy, compare, keep indefinitely and use from any goroutine or task. After the task has ended,
-// its memory may serve another task. The handle notices, and keeps reporting Done. The zero
+// its memory may serve another task. The handle notices that, and keeps reporting Done. The zero
 // Task is Done and has no error.
 type Task reference
 
@@ -22,7 +22,8 @@ func handle(d *rt.Task, gen uint32) Task { return Task(rt.HandleOf(d, gen)) }
 
 func (t Task) record() *rt.Task { return rt.Handle(t).Task() }
 
-// life returns the generation of the descriptor that t refers to.
+// life returns the descriptor's generation in t, which tells t's task from later tasks in the same
+// memory.
 func (t Task) life() uint32 { return rt.Handle(t).Gen() }
 
 func init() {
@@ -135,9 +136,9 @@ func (t Task) wait(ctx context.Context, why rt.WaitReason) error {
 
 var errOwnWait = errors.New("task: a task that waits for itself would wait for ever")
 
-// awaitsItself reports whether the caller would wait for itself by waiting for t. It would if t is
-// the running task c, or if c is a call that another worker stole from t. If c is nil, it would if
-// the caller is a function of t's Blocking. t has not ended.
+// awaitsItself reports whether the caller, by waiting for t, would wait for itself. A task c would
+// if c is t, or a call that another worker stole from t. If c is nil, the caller would if it is a
+// function of t's Blocking. t has not ended.
 func (t Task) awaitsItself(c *Ctx) bool {
 	d := c.record()
 	if d == nil {
@@ -185,8 +186,8 @@ func (t Task) block(ctx context.Context) error {
 	return t.Err()
 }
 
-// join is wait for the running task c, under c's own context; with ForWakeOnly only the end of t
-// ends it. t is not c, and had not ended when the caller looked.
+// join is wait for the running task c, under c's own context. If k is ForWakeOnly, only the end of
+// t ends the wait. t is not c, and t had not ended when the caller looked.
 func (t Task) join(c *Ctx, why rt.WaitReason, k rt.Park) error {
 	d := c.record()
 	h := d.Host()
@@ -195,14 +196,14 @@ func (t Task) join(c *Ctx, why rt.WaitReason, k rt.Park) error {
 		return t.Err()
 	}
 	h.ParkFor(d, why.Park(k), t.record(), t.life())
-	if !d.Woken() { // so c was cancelled
+	if !d.Woken() { // c was cancelled
 		if k == rt.ForWake && w.Abandon() {
 			if t.State() == Done {
 				return t.Err()
 			}
 			return c.Cause()
 		}
-		// t ended at the same time, and its finisher is about to wake us.
+		// t ended at the same time, and the worker that ended t is about to wake c.
 		d.AwaitWakeFor(why)
 	}
 	d.Worker().KeepWaiter(w)

@@ -9,7 +9,7 @@ import (
 // A Waiter is one wait for one event, by a task or by an ordinary goroutine. Use it to build
 // operations that wait. The waiting side publishes a Waiter where the waking side can find it, and
 // calls Wait. A waker claims the Waiter and wakes it. Wait parks the task that called Init, or
-// blocks the goroutine. The context says how long.
+// blocks the goroutine. When the context ends, so does the wait.
 //
 //	waiting side                       waking side
 //	w.Init(ctx)

@@ -19,11 +19,11 @@ type feed struct {
 
 	mu      sync.Mutex
 	viewers map[*viewer]struct{}
-	stop    chan struct{} // ends the goroutine that reads; nil if there is none
+	stop    chan struct{} // closed to end the goroutine that reads; nil if there is none
 }
 
-// A viewer gets samples as JSON, in next. The reader of the feed replaces one that it has not
-// fetched.
+// A viewer gets samples as JSON, in next. If it has not fetched a sample when the next one comes,
+// publish replaces the sample.
 type viewer struct{ next chan []byte }
 
 // join adds a viewer. It reports false if there are maxViewers already.

@@ -33,10 +33,10 @@ func Also(name string, s *scheduler.Scheduler) Option {
 	return Option{func(h *handler) { h.sources = append(h.sources, source{name, s}) }}
 }
 
-// AllowPause lets viewers pause and resume the schedulers.
+// AllowPause allows viewers to pause and resume the schedulers.
 func AllowPause() Option { return Option{func(h *handler) { h.mayPause = true }} }
 
-// Stalls has the page show the stalls in l.
+// Stalls makes the page show the stalls in l.
 func Stalls(l *StallLog) Option { return Option{func(h *handler) { h.stalls = l }} }
 
 // A source is a scheduler that the page shows.
@@ -156,7 +156,7 @@ func (h *handler) servePage(w http.ResponseWriter, r *http.Request) {
 	}
 	head := w.Header()
 	head.Set("Content-Type", "text/html; charset=utf-8")
-	// The page brings its style and script along, and may talk to nothing but this handler.
+	// The page contains its style and script. It may connect only to the server that it came from.
 	head.Set("Content-Security-Policy",
 		"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:; "+
 			"base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
@@ -190,7 +190,8 @@ func number(r *http.Request, name string, least, most, def int) (int, error) {
 	return n, nil
 }
 
-// enter takes the token of gate, or gives up when the request ends.
+// enter puts a token into gate, or gives up when ctx ends. The caller takes the token out
+// afterwards.
 func enter(ctx context.Context, gate chan struct{}) error {
 	select {
 	case gate <- struct{}{}:
@@ -269,7 +270,8 @@ func (h *handler) serveWaitProfile(w http.ResponseWriter, r *http.Request) error
 	return nil
 }
 
-// record records what start and stop begin and end, for as many seconds as the request says.
+// record begins a recording with start, and ends it with stop after as many seconds as the request
+// says.
 func (h *handler) record(w http.ResponseWriter, r *http.Request, file string, start func() error, stop func()) error {
 	seconds, err := number(r, "seconds", 1, 60, 5)
 	if err != nil {
@@ -310,7 +312,8 @@ func (h *handler) servePause(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, map[string]bool{"paused": true})
 }
 
-// pauseWait is how long a request to pause waits for the tasks to give way. After that they go on.
+// pauseWait is how long a request to pause waits for the tasks to give way. If they have not done
+// so by then, Pause fails and the tasks go on.
 const pauseWait = 2 * time.Second
 
 func (h *handler) serveResume(w http.ResponseWriter, r *http.Request) error {
@@ -322,9 +325,9 @@ func (h *handler) serveResume(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, map[string]bool{"paused": false})
 }
 
-// control returns the scheduler to pause or resume, if the request may do that. A page from
-// elsewhere cannot set the header without the server's consent, so it cannot pause anything behind
-// the back of a viewer.
+// control returns the scheduler to pause or resume, if the request may do that. The request must
+// have the header Heddle-Control, because a browser does not let a page of another site set it
+// without this server's consent. So such a page cannot make a viewer's browser pause anything.
 func (h *handler) control(r *http.Request) (source, error) {
 	switch {
 	case !h.mayPause:

@@ -53,7 +53,7 @@ func get(t testing.TB, url string) (code int, body string, head http.Header) {
 	return r.StatusCode, string(b), r.Header
 }
 
-// decode gets url, which has to answer with JSON and nothing unknown to T.
+// decode gets url and decodes the answer, which must be JSON without fields that T does not have.
 func decode[T any](t testing.TB, url string) (v T) {
 	t.Helper()
 	code, body, head := get(t, url)

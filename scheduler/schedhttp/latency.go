@@ -6,13 +6,14 @@ import (
 	"github.com/heddle-go/heddle/scheduler"
 )
 
-// A window goes back windowTime, which is windowLen readings.
+// A window covers the last windowTime, in which the feed makes windowLen readings.
 const (
 	windowTime = 5 * time.Second
 	windowLen  = int(windowTime / interval)
 )
 
-// A reading is what the page shows of a scheduler's latencies, as they were at one moment.
+// A reading has the histograms behind the latencies that the page shows, as they were at one
+// moment.
 type reading struct {
 	at time.Time
 	of [4]scheduler.Histogram // queue, dispatch, timers, wakes
@@ -26,8 +27,9 @@ func readingOf(l *scheduler.Latencies, at time.Time) reading {
 // A window holds the last readings of one scheduler, the oldest first.
 type window struct{ past []reading }
 
-// next adds a reading, and returns the latencies since the oldest one of the last seconds. If the
-// feed had no viewers meanwhile, there is none, and the latencies are those of the whole life.
+// next adds a reading, and returns the latencies since the oldest reading of the last seconds. If
+// the feed had no viewers in these seconds, there is no such reading, and next returns the
+// latencies of the scheduler's whole life.
 func (w *window) next(now reading) *Latencies {
 	for len(w.past) > 0 && (len(w.past) > windowLen || now.at.Sub(w.past[0].at) > windowTime*3/2) {
 		w.past = w.past[1:]
@@ -41,7 +43,8 @@ func (w *window) next(now reading) *Latencies {
 	return l
 }
 
-// latenciesOf returns the latencies between two readings, or of the whole life if before is nil.
+// latenciesOf returns the latencies between two readings. If before is nil, it returns those of the
+// scheduler's whole life.
 func latenciesOf(now reading, before *reading) *Latencies {
 	l := new(Latencies)
 	if before != nil {
@@ -69,8 +72,8 @@ type bucket struct {
 	n    uint64
 }
 
-// latencySince returns the distribution of what was counted in now, but not in before, which is an
-// earlier reading of the same histogram. The longest duration is then known to the accuracy of a
+// latencySince returns the distribution of the durations that are in now but not in before, an
+// earlier reading of the same histogram. It knows the longest of them only to the accuracy of a
 // bucket.
 func latencySince(now, before scheduler.Histogram) Latency {
 	old := make(map[time.Duration]uint64)

@@ -11,8 +11,8 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// The latencies of a window are those since its oldest reading: what was measured before does not
-// show, and what is older than five seconds is forgotten.
+// The latencies of a window are those since its oldest reading. Durations that were measured before
+// that reading do not show, and next forgets readings that are older than five seconds.
 func TestWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, err := scheduler.New(scheduler.WithWorkers(1), scheduler.WithLatencies(scheduler.Exact))

@@ -19,13 +19,13 @@ import (
 type TaskList struct {
 	Scheduler string `json:"scheduler"`
 	Total     int    `json:"total"`   // tasks that have not ended
-	Matched   int    `json:"matched"` // of those, how many the parameters match
-	Tasks     []Task `json:"tasks"`   // of those, the first ones in the order that the parameters ask for
+	Matched   int    `json:"matched"` // how many of them the parameters match
+	Tasks     []Task `json:"tasks"`   // the first of these, in the order that sort asks for
 }
 
 // A Task is one task in a [TaskList]: see [scheduler.TaskInfo].
 type Task struct {
-	ID       string  `json:"id"` // the same as long as the handler and the task are there, and no other's
+	ID       string  `json:"id"` // tells the task from all others, as long as the handler lives
 	Name     string  `json:"name"`
 	Text     string  `json:"text"` // its name, or if it has none its address
 	State    string  `json:"state"`
@@ -35,11 +35,10 @@ type Task struct {
 	WaitedMS float64 `json:"waitedMs"`
 	Parent   *Ref    `json:"parent"` // the task that forked or started it, or null
 
-	// These are known of schedulers with [scheduler.WithWaits], and the places with
-	// [scheduler.WithSites].
-	Object    string `json:"object"`    // the address of what it waits at, or ""
-	Holder    *Ref   `json:"holder"`    // the task that has to act before it can go on, or null
-	Deadlock  bool   `json:"deadlock"`  // it is in one of the cycles of a WaitList
+	// These fields need [scheduler.WithWaits], and the two places need [scheduler.WithSites].
+	Object    string `json:"object"`    // the address of the lock or the like it waits at, or ""
+	Holder    *Ref   `json:"holder"`    // the task that has to act before it goes on, or null
+	Deadlock  bool   `json:"deadlock"`  // it is in one of the Cycles of a WaitList
 	StartedAt *Place `json:"startedAt"` // where it was started, or null
 	WaitsAt   *Place `json:"waitsAt"`   // where it waits, or null
 }
@@ -62,8 +61,8 @@ type GroupList struct {
 	Scheduler string  `json:"scheduler"`
 	Total     int     `json:"total"` // tasks that have not ended
 	Groups    []Group `json:"groups"`
-	// Deadlock says that every task waits, no timer is pending and no blocking call is under way: only
-	// something outside of the scheduler can wake one.
+	// Deadlock says that every task waits, no timer is pending and no blocking call is under way.
+	// Then only code outside of the scheduler can wake a task.
 	Deadlock bool `json:"deadlock"`
 }
 
@@ -83,7 +82,7 @@ const (
 	maxLimit     = 1000
 )
 
-// orders are what the parameter sort may say: functions that compare in the order of the list.
+// orders maps each value of the parameter sort to the function that compares tasks in that order.
 var orders = map[string]func(a, b *scheduler.TaskInfo) int{
 	"waited": func(a, b *scheduler.TaskInfo) int { return cmp.Compare(b.Waited, a.Waited) },
 	"name":   func(a, b *scheduler.TaskInfo) int { return cmp.Compare(a.Name, b.Name) },
@@ -91,7 +90,7 @@ var orders = map[string]func(a, b *scheduler.TaskInfo) int{
 	"worker": func(a, b *scheduler.TaskInfo) int { return cmp.Compare(a.Worker, b.Worker) },
 }
 
-// states are what the parameter state may say.
+// states maps each value of the parameter state to its state.
 var states = map[string]task.State{"runnable": task.Runnable, "running": task.Running, "waiting": task.Waiting}
 
 // A query is what the parameters of api/v1/tasks ask for.
@@ -133,8 +132,8 @@ func (h *handler) matches(q *query, t *scheduler.TaskInfo) bool {
 	return (q.id == "" || q.id == h.id(t.Task)) && (q.anyState || t.State == q.state) && strings.Contains(t.Name, q.name) && strings.Contains(t.WaitsFor, q.waits)
 }
 
-// A top is a heap of the first tasks in an order, the last of them on top. It implements
-// [heap.Interface].
+// A top holds the first tasks in an order. It is a heap with the last of these tasks on top, which
+// add replaces. It implements [heap.Interface].
 type top struct {
 	tasks []scheduler.TaskInfo
 	order func(a, b *scheduler.TaskInfo) int
@@ -208,8 +207,9 @@ func (h *handler) taskOf(t scheduler.TaskInfo) Task {
 	return out
 }
 
-// id returns a text that tells tasks apart. A handle has nothing of the kind, but handles can be
-// compared, so they have a hash; among a million tasks, two share one with a probability below 10^-7.
+// id returns a text that tells tasks apart: a hash of the handle, because a handle can be hashed
+// but shows no number. Among a million tasks, two have the same hash with a probability below
+// 10^-7.
 func (h *handler) id(t task.Task) string {
 	return strconv.FormatUint(maphash.Comparable(h.seed, t), 36)
 }
@@ -229,7 +229,7 @@ func address(object uintptr) string {
 	return fmt.Sprintf("%#x", object)
 }
 
-// place returns where at is, or nil if that is not known.
+// place returns the function, file and line of at, or nil if they are not known.
 func place(at scheduler.Site) *Place {
 	f := at.Frame()
 	if f.PC == 0 {
@@ -272,8 +272,8 @@ func (h *handler) serveGroups(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, list)
 }
 
-// maxGroups bounds the memory of a list of groups: of names that are all different, the page shows
-// the first ones.
+// maxGroups bounds the memory of a list of groups. If every task has a name of its own, there are
+// as many groups as tasks. Then the list has the first groups that were found.
 const maxGroups = 100_000
 
 func groupsOf(r *http.Request, src source) (list GroupList, groups []*Group) {

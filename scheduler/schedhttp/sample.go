@@ -7,8 +7,8 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A Sample is what the page knows of all schedulers at one moment. The counters are those of
-// [scheduler.Stats], which says what they mean; they only grow.
+// A Sample is what the page knows of all schedulers at one moment. The fields of type uint64 are
+// the counters of [scheduler.Stats], which says what they mean. They only grow.
 type Sample struct {
 	At         int64       `json:"at"` // milliseconds since 1970
 	MayPause   bool        `json:"mayPause"`
@@ -47,22 +47,23 @@ type Scheduler struct {
 
 	Workers []Worker `json:"workers"`
 
-	// Latencies are null without [scheduler.WithLatencies].
+	// Latencies is null without [scheduler.WithLatencies].
 	Latencies *Latencies `json:"latencies"`
 }
 
 // Latencies are the latencies of a [Scheduler]: see [scheduler.Latencies].
 type Latencies struct {
-	// OverMS is the time that they are of, before the sample. It is 0 if they are of the scheduler's
-	// whole life, as those of api/v1/sample and the first of api/v1/events are.
+	// OverMS is the length of the time before the sample in which the latencies were measured. It
+	// is 0 if they are of the scheduler's whole life, as in api/v1/sample and in the first event of
+	// api/v1/events.
 	OverMS   int64   `json:"overMs"`
 	Queue    Latency `json:"queue"`    // how long tasks wait for a worker
-	Dispatch Latency `json:"dispatch"` // how long they keep it
+	Dispatch Latency `json:"dispatch"` // how long tasks keep a worker
 	Timers   Latency `json:"timers"`   // how late timers are
 	Wakes    Latency `json:"wakes"`    // how long waking a worker takes
 }
 
-// A Latency is a distribution. If it is empty, only Count says so.
+// A Latency is a distribution. If Count is 0, the other fields are 0 too and mean nothing.
 type Latency struct {
 	Count  uint64  `json:"count"`
 	P50MS  float64 `json:"p50Ms"`
@@ -83,10 +84,10 @@ type Worker struct {
 	IdleMS     int64  `json:"idleMs"` // how long it has slept
 }
 
-// reader returns a function that reads samples whose latencies are of the last seconds.
+// reader returns a function that reads a sample whose latencies are those of the last seconds.
 func (h *handler) reader() func() Sample {
 	windows := make([]window, len(h.sources))
-	var mu sync.Mutex // a feed that begins again may meet the end of its last run
+	var mu sync.Mutex // the goroutine of the feed's last run may still read when the next begins
 	return func() Sample {
 		mu.Lock()
 		defer mu.Unlock()
@@ -94,9 +95,9 @@ func (h *handler) reader() func() Sample {
 	}
 }
 
-// sample reads all schedulers. It costs some loads a worker, however many tasks there are. The
-// latencies are those since the oldest reading in the windows, one a scheduler, or if windows is nil
-// those of the whole life.
+// sample reads all schedulers. It costs some loads for each worker, however many tasks there are.
+// windows has one window for each scheduler, and the latencies are those since the oldest reading
+// in the window. If windows is nil, they are those of the scheduler's whole life.
 func (h *handler) sample(windows []window) Sample {
 	now := time.Now()
 	out := Sample{At: now.UnixMilli(), MayPause: h.mayPause}
@@ -114,7 +115,7 @@ func (h *handler) sample(windows []window) Sample {
 		}
 		for i, w := range st.PerWorker {
 			if i >= st.Workers {
-				break // it has left, after Resize
+				break // this worker and the later ones have left, after Resize
 			}
 			runs := w.Task != (task.Task{})
 			if runs {
@@ -137,6 +138,6 @@ func (h *handler) sample(windows []window) Sample {
 	return out
 }
 
-// live returns spawned less finished. Workers publish the two counters at different times, so the
-// difference may be less than nothing for a moment.
+// live returns spawned minus finished, or 0 if that is negative. It can be negative for a moment,
+// because workers publish the two counters at different times.
 func live(spawned, finished uint64) int { return max(0, int(spawned-finished)) }

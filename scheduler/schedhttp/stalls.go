@@ -42,7 +42,8 @@ type Stall struct {
 	AgeMS  float64 `json:"ageMs"`
 	Stack  string  `json:"stack"` // of the task, the first 16 KB, or ""
 
-	// What waits behind it: the number of tasks in the worker's queues, and the first of them.
+	// What waits behind the stalled task: the number of tasks in the worker's queues, and the names
+	// of the first ones.
 	Queued int      `json:"queued"`
 	Behind []string `json:"behind"`
 }

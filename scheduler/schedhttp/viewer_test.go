@@ -48,8 +48,8 @@ func (p *pipes) dial(t *testing.T, path string) net.Conn {
 	return ours
 }
 
-// A viewer that reads nothing is dropped after ten seconds, whatever it has asked for, and another
-// one misses nothing meanwhile: a sample comes each quarter of a second.
+// The handler drops a viewer that reads nothing for ten seconds, whatever it has asked for.
+// Meanwhile another viewer misses nothing: it gets a sample each quarter of a second.
 func TestViewerThatNeverReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, err := scheduler.New(scheduler.WithWorkers(1))

@@ -9,14 +9,15 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A WaitList is the answer of api/v1/waits: at what tasks wait, and for whom. It knows only what
-// tasks of schedulers with [scheduler.WithWaits] note.
+// A WaitList is the answer of api/v1/waits: at which objects tasks wait, and which task each object
+// waits for. Only the tasks of a scheduler with [scheduler.WithWaits] note this.
 type WaitList struct {
 	Scheduler string    `json:"scheduler"`
-	Waiting   int       `json:"waiting"` // tasks that wait, at whatever
-	Objects   []*Object `json:"objects"` // those in a cycle first, then those with the most tasks
-	// Cycles are circles of tasks in which each waits for the next, and the last for the first: the
-	// first 20, and the first 100 tasks of each. See [scheduler.Scheduler.Deadlocks].
+	Waiting   int       `json:"waiting"` // all tasks that wait, also those without an Object
+	Objects   []*Object `json:"objects"` // those in a cycle first, then by the number of tasks
+	// Each of Cycles is a circle of tasks in which each waits for the next, and the last for the
+	// first. The list has the first 20 circles, and the first 100 tasks of each. See
+	// [scheduler.Scheduler.Deadlocks].
 	Cycles [][]Ref `json:"cycles"`
 }
 
@@ -24,10 +25,10 @@ type WaitList struct {
 type Object struct {
 	WaitsFor  string  `json:"waitsFor"`  // in the words of Dump: "mutex"
 	Object    string  `json:"object"`    // its address
-	Holder    *Ref    `json:"holder"`    // the task that has to act before one can go on, or null
+	Holder    *Ref    `json:"holder"`    // the task that has to act before one of them goes on, or null
 	Tasks     int     `json:"tasks"`     // tasks that wait at it
 	LongestMS float64 `json:"longestMs"` // the longest wait of one of them
-	First     []Ref   `json:"first"`     // of the tasks, up to 8
+	First     []Ref   `json:"first"`     // up to 8 of the waiting tasks
 	Cycle     bool    `json:"cycle"`     // one of the tasks is in a cycle
 }
 
@@ -54,7 +55,7 @@ func (h *handler) serveWaits(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, list)
 }
 
-// waitsOf reads the waits of all tasks. It needs memory for up to maxGroups objects.
+// waitsOf reads the waits of all tasks. To bound its memory, it collects at most maxGroups objects.
 func (h *handler) waitsOf(r *http.Request, src source, limit int) WaitList {
 	list := WaitList{Scheduler: src.name, Objects: []*Object{}, Cycles: [][]Ref{}}
 	stuck := h.cycles(&list, src.s)

@@ -32,7 +32,8 @@ func crossed(s *scheduler.Scheduler) (x, y task.Task) {
 	return lock("x", &locks[0], &locks[1]), lock("y", &locks[1], &locks[0])
 }
 
-// Cycles are marked, objects come in the order of what is at stake, and each task can be opened.
+// Cycles are marked. Objects with a task in a cycle come first, and then those with the most tasks.
+// Each task can be opened.
 func TestWaits(t *testing.T) {
 	s := open(t, scheduler.WithSites())
 	at := serve(t, Handler(s)) + "api/v1/"

@@ -11,7 +11,7 @@ import (
 // module is the path of heddle's module.
 const module = "github.com/heddle-go/heddle/"
 
-// root is the folder of heddle's module, as the compiler has written it into this binary.
+// root is the path of the folder of heddle's module, as the compiler wrote it into this binary.
 var root = func() string {
 	_, file, _, _ := runtime.Caller(0)
 	return strings.TrimSuffix(file, "scheduler/schedtest/caller.go")
@@ -28,8 +28,8 @@ var standard = []string{
 }
 
 // caller returns the operation of heddle that the running task is in, and the place of that call in
-// the user's code. The place is "" if the user's code has returned: WaitGroup.Go counts a task down
-// after that.
+// the user's code. The place is "" if the task's function has returned to heddle, for example when
+// WaitGroup.Go counts down.
 func caller() (what, where string) {
 	var pcs [64]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])

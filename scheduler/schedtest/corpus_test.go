@@ -23,14 +23,14 @@ import (
 	"github.com/heddle-go/heddle/task/tsync"
 )
 
-// A planted is a program with a bug, and without it.
+// A planted is a program that has a bug if broken is set, and is mended if not.
 type planted struct {
 	name string
 	kind kind // of the failure
 	body func(c *task.Ctx, broken bool)
 }
 
-// corpus are bugs of the kinds that programs have. Each is found within 1,000 schedules of Mixed,
+// corpus has bugs of the kinds that programs have. Mixed finds each of them within 1,000 schedules,
 // and the mended program never fails.
 var corpus = []planted{
 	{"lost update", assertionFailed, func(c *task.Ctx, broken bool) {
@@ -722,8 +722,8 @@ var update = flag.Bool("update", false, "write testdata/schedules.txt")
 
 const goldenFile = "testdata/schedules.txt"
 
-// A golden is a line of testdata/schedules.txt: the shortest schedule that Mixed has found for a planted
-// bug, and the run to which it leads.
+// A golden is a line of testdata/schedules.txt: the shortest schedule that Mixed has found for a
+// planted bug, and the run to which that schedule leads.
 type golden struct {
 	schedule string
 	steps    int
@@ -766,10 +766,10 @@ func writeGolden(t *testing.T, m map[string]golden) {
 	require.NoError(t, os.WriteFile(goldenFile, []byte(b.String()), 0o666))
 }
 
-// A schedule is the same in every process, on every number of CPUs and architecture, with and without
-// the race detector, and while other tests run in parallel. So the recommended mode finds in each
-// planted bug the schedule that another process has written to testdata/schedules.txt. And that
-// schedule leads to the run that is written there, as often as it runs.
+// A schedule is the same in every process, on every number of CPUs and architecture, with and
+// without the race detector, and while other tests run in parallel. So for each planted bug, the
+// recommended mode finds the schedule that another process wrote to testdata/schedules.txt. And
+// each time that schedule runs, it leads to the run that is written there.
 func TestCorpus(t *testing.T) {
 	var want map[string]golden
 	if !*update {
@@ -809,7 +809,7 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
-// What the other modes find is the same bug. With -v the log has the rows of the table in BENCHMARKS.md,
+// The other modes find the same bugs. With -v the log has the rows of the table in BENCHMARKS.md,
 // with the schedules and the least time of nine searches to the first failure.
 func TestCorpusByMode(t *testing.T) {
 	modes := []Config{

@@ -54,7 +54,7 @@ func ExampleFuzz() {
 	})
 }
 
-// What the world outside does is a choice too: here, whether a call fails.
+// What the outside world does is a choice too: here, whether a call fails.
 func ExamplePick() {
 	var t *testing.T
 	schedtest.Run(t, schedtest.Config{Mode: schedtest.DepthFirst, Preemptions: 2}, func(c *task.Ctx) {

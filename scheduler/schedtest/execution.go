@@ -17,14 +17,14 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// patience is how many yield points a task may pass in a row while others could run. After that it
-// stands back for them as if it had called Yield. Without this bound, a task that calls Checkpoint
-// until another task has done something would never end in some schedules.
+// patience is how many yield points a task may pass in a row while other tasks could run. After
+// that the task stands back for the others, as if it had called Yield. Without this bound, a task
+// that calls Checkpoint until another task has done something would never end in some schedules.
 const patience = 200
 
 // An execution is one run of a body under one schedule. It is the rt.Director of its scheduler.
-// Only the scheduler's worker, and the task that runs on it, use an execution while it runs, but
-// for the fields below mu.
+// While the body runs, only the scheduler's worker, and the task that runs on it, use an execution.
+// The exceptions are over, which is atomic, and fail, which mu guards.
 type execution struct {
 	strategy explore.Strategy
 	seed     uint64 // of Rand
@@ -37,7 +37,7 @@ type execution struct {
 	ended   bool // done is closed
 	mainEnd bool // the body has returned
 
-	choices     []int // the index of each choice among more than one
+	choices     []int // the index that was chosen, each time there was more than one option
 	steps       int   // yield points passed
 	preemptions int
 	row         int        // yield points that the running task has passed in a row
@@ -61,17 +61,17 @@ type execution struct {
 
 // An option is a task that may run next.
 type option struct {
-	id int // its number
-	at int // its index among the ready tasks
+	id int // the task's number
+	at int // the task's index among the ready tasks that the worker passed to Choose
 }
 
-// A taskInfo is what is known of a task.
+// A taskInfo has what the execution knows about a task.
 type taskInfo struct {
 	id     int
 	gen    uint32
 	d      *rt.Task
 	name   string // "" if it has none
-	at     int    // the step at which it was last seen to be ready
+	at     int    // the step at which Choose last found it ready
 	behind []int  // after a Yield: the tasks that must have a turn before this one has another
 
 	// Of traced executions.
@@ -80,10 +80,10 @@ type taskInfo struct {
 	holder      func() *rt.Task // returns the holder of the lock that it waits for; nil: there is none
 }
 
-// printSeed makes the prints of all executions of a process comparable.
+// printSeed is the same for all executions of a process, so that their prints can be compared.
 var printSeed = maphash.MakeSeed()
 
-// execute runs the body once. t's bubble is the execution's own.
+// execute runs the body once, under the strategy s, in a bubble of its own.
 func execute(t *testing.T, cfg *config, s explore.Strategy, seed uint64, traced bool) *execution {
 	x := &execution{
 		strategy: s, seed: seed, maxSteps: cfg.Steps, traced: traced, faults: cfg.Faults,
@@ -129,8 +129,9 @@ func (x *execution) run(cfg *config) {
 	_ = x.sched.Close() // it never fails
 }
 
-// blocked is called with the panic of synctest, which has ended the bubble because none of its
-// goroutines can go on.
+// blocked notes the failure of a run that synctest.Test ended with the panic text. If the panic is
+// about a deadlock, synctest has ended the bubble because none of its goroutines can go on. blocked
+// raises any other panic again.
 func (x *execution) blocked(text string) {
 	if !strings.Contains(text, "deadlock") {
 		panic(text)
@@ -218,7 +219,7 @@ func (x *execution) Choose(running *rt.Task, yields bool, ready []*rt.Task) int 
 		}
 		x.options = append(x.options, o.id)
 	}
-	if len(x.options) == 0 { // they stand back for each other
+	if len(x.options) == 0 { // all of them stand back, for each other
 		for _, o := range back {
 			x.options = append(x.options, o.id)
 		}
@@ -239,7 +240,8 @@ func (x *execution) Choose(running *rt.Task, yields bool, ready []*rt.Task) int 
 	return x.turn(id, me)
 }
 
-// arrive notes where the running task is, and returns its taskInfo. It returns nil if no task runs.
+// arrive notes at which yield point the running task is, and returns its taskInfo. It returns nil
+// if no task runs.
 func (x *execution) arrive(running *rt.Task) *taskInfo {
 	if running == nil {
 		return nil
@@ -262,7 +264,7 @@ func (x *execution) standsBack(i *taskInfo) bool {
 	return false
 }
 
-// note records that k was chosen among n.
+// note records that option k of n was chosen.
 func (x *execution) note(n, k int) {
 	x.print.WriteByte(byte(n))
 	x.print.WriteByte(byte(k))
@@ -271,8 +273,8 @@ func (x *execution) note(n, k int) {
 	}
 }
 
-// turn gives task id the turn. It returns the index of the task among the ready ones, or -1 if the
-// task is me.
+// turn gives task id the turn. It returns the index of the task among the ready ones. If the task
+// is me, the running task, turn returns -1.
 func (x *execution) turn(id int, me *taskInfo) int {
 	next := x.tasks[id]
 	x.latest = next
@@ -299,7 +301,7 @@ func (x *execution) turn(id int, me *taskInfo) int {
 	panic("schedtest: internal: the chosen task is not ready")
 }
 
-// where returns the last known place of a task for a message, or "" if none is known.
+// where returns the last known place of a task, as the end of a message, or "" if none is known.
 func (x *execution) where(i *taskInfo) string {
 	if i == nil || i.where == "" {
 		return ""

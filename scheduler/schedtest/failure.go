@@ -33,7 +33,7 @@ type failure struct {
 // A step is one turn of a task.
 type step struct {
 	task  string // its name, or "task" and its number
-	id    int    // its number, in the order in which tasks became known; the body is 0
-	what  string // the operation of heddle's that the turn begins with
-	where string // its place in the user's code
+	id    int    // its number, in the order in which tasks were first seen; the body is 0
+	what  string // the operation of heddle with which the turn begins
+	where string // the place of that operation in the user's code
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// Faults says which faults may come in a schedule, besides the order of the tasks. They are a part
-// of the schedule: they are searched, shrunk and replayed like the order. The zero Faults allows
-// none. Each field but Most allows one kind of fault.
+// Faults says which faults may come in a schedule. Faults are a part of the schedule, besides the
+// order of the tasks: Run searches, shrinks and replays them as it does the order. The zero Faults
+// allows none. Each field but Most allows one kind of fault.
 type Faults struct {
 	// Most is how many faults, of all kinds together, may come in one schedule. 0 means 1.
 	Most int
@@ -20,8 +20,8 @@ type Faults struct {
 	// task. The body's name is main.
 	Cancel []string
 
-	// Delay is how long a task may be held up that has waited and could go on. Other tasks and
-	// timers then come before it.
+	// Delay is how long a fault may hold up a task that has waited and could go on. Other tasks and
+	// timers then come before that task.
 	Delay time.Duration
 
 	// Jump is how far the clock may jump ahead at any yield point, as it does after a machine was
@@ -32,8 +32,8 @@ type Faults struct {
 	QueueFull bool
 }
 
-// rarely is the N of "a fault comes at one in N yield points", in the modes that leave faults to
-// chance.
+// rarely is how rare faults are in the modes that leave them to chance: where a fault may come, it
+// comes once in rarely times.
 const rarely = 24
 
 // check panics if a field is out of its range.
@@ -90,7 +90,7 @@ func (x *execution) Fault(running *rt.Task, ready []*rt.Task) rt.Fault {
 		x.info(running)
 	}
 	for _, d := range ready {
-		x.info(d) // numbers it
+		x.info(d) // gives d a number
 	}
 	ms := x.mishaps(ready)
 	if len(ms) == 0 || !x.strikes() {
@@ -106,7 +106,8 @@ func (x *execution) Fault(running *rt.Task, ready []*rt.Task) rt.Fault {
 	return m.fault
 }
 
-// faultColumn is the number of the column of faults.
+// faultColumn is the id of a fault in a report's table. It is larger than any task's number, so the
+// column of faults is the last.
 const faultColumn = 1 << 30
 
 // mishaps returns the faults that may come now. The schedule determines their order.
@@ -139,8 +140,8 @@ func (x *execution) mishaps(ready []*rt.Task) (ms []mishap) {
 	return ms
 }
 
-// number gives m its place among the mishaps: cancellations come first, and then the tasks that can
-// be held, both in the order of the tasks' numbers.
+// number returns a number by which mishaps sorts m. Cancellations come first, and then the tasks
+// that can be held, both in the order of the tasks' numbers.
 func (x *execution) number(m mishap, ready []*rt.Task) int {
 	if m.cancel != nil {
 		return m.cancel.id - faultColumn

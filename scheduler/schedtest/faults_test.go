@@ -11,7 +11,7 @@ import (
 	"github.com/heddle-go/heddle/task/tsync"
 )
 
-// faulty are programs that fail with a fault, and only then.
+// faulty has programs that fail only if a fault comes.
 var faulty = []struct {
 	name   string
 	faults Faults
@@ -91,7 +91,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// No more faults come than Most says, and one if it says nothing.
+// No more faults come than Most says. If Most is 0, at most one comes.
 func TestMostFaults(t *testing.T) {
 	for most := range 4 {
 		worst := 0

@@ -13,7 +13,8 @@ import (
 	"github.com/heddle-go/heddle/task/tsync"
 )
 
-// envFuzz has in hex an input for FuzzCounter, and makes it use lostUpdate.
+// If envFuzz is set in the environment, it has an input for FuzzCounter, in hex, and FuzzCounter
+// tests lostUpdate.
 const envFuzz = "HEDDLE_TEST_FUZZ"
 
 // The fuzzer's bytes are the schedule.

@@ -31,8 +31,9 @@ func waitAll(ts []task.Task) {
 	}
 }
 
-// What the documentation of packages task and tsync says, as bodies. Each is explored depth-first
-// with as many preemptions as it says, and in the recommended mode.
+// documented has what the documentation of packages task and tsync says, as bodies. The test
+// explores each body depth-first, with at most the given number of preemptions, and in the
+// recommended mode.
 var documented = []struct {
 	name        string
 	preemptions int

@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// many returns how many schedules to try: n, less of them where time is dear, or the number in
+// many returns how many schedules to try: n, or fewer where a test must be quick, or the number in
 // HEDDLE_TEST_SCHEDULES. With 100000 there, the tests take some minutes.
 func many(n int) int {
 	const name = "HEDDLE_TEST_SCHEDULES"

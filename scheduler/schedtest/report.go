@@ -9,8 +9,8 @@ import (
 // mostColumns is how many tasks a table has columns for.
 const mostColumns = 6
 
-// mostSteps is how many steps a report shows. It leaves out the beginning, because the end of a
-// livelock shows what goes on.
+// mostSteps is how many steps a report shows. If there are more, it leaves out the beginning,
+// because the end of a livelock shows which steps repeat.
 const mostSteps = 200
 
 // report returns the text with which a test fails.

@@ -15,14 +15,15 @@ type Mode uint8
 const (
 	// Mixed takes Random and PCT in turns, PCT with two depths. It is the default. Begin with it.
 	Mixed Mode = iota
-	// Random chooses uniformly among the tasks that can run, at each yield point.
+	// Random chooses, at each yield point, one of the tasks that can run, all with the same
+	// probability.
 	Random
 	// PCT gives the tasks random priorities, and lowers one of them at Config.Depth-1 random steps.
 	// It finds bugs that show only while a task is held up for long, which Random hardly does.
 	PCT
 	// DepthFirst goes through all schedules with at most Config.Preemptions preemptions. It is for
-	// small bodies. If it has tried all of them, the log says so. If Config.Schedules is too small
-	// for that, the test fails.
+	// small bodies. If it has tried all of them, the test's log says so. If Config.Schedules is too
+	// small for that, the test fails.
 	DepthFirst
 )
 
@@ -36,8 +37,8 @@ type Config struct {
 	// Schedules is how many schedules to try at most. 0 means 1,000, and 100,000 in DepthFirst.
 	Schedules int
 
-	// Depth is the depth of PCT: how many orderings of steps a bug may need to be found by it.
-	// Priorities change one time less. 0 means 3.
+	// Depth is the depth of PCT: how many constraints on the order of steps a bug may need, if PCT
+	// is to find it. PCT changes priorities at Depth-1 steps. 0 means 3.
 	Depth int
 
 	// Preemptions is how often a schedule of DepthFirst may take the turn from a task that could go
@@ -51,7 +52,7 @@ type Config struct {
 	// Seed selects the random choices. The same seed gives the same schedules in every process.
 	Seed uint64
 
-	// Faults may come besides. By default none do.
+	// Faults says which faults may come. The default is none.
 	Faults Faults
 
 	// Options are options of the scheduler. Those for the number of workers, for pinning and for
@@ -97,7 +98,7 @@ func (cfg Config) complete(body func(c *task.Ctx)) *config {
 // The environment variables that Run looks at.
 const (
 	envSchedule = "HEDDLE_SCHEDULE" // a schedule to run, instead of a search
-	envTrace    = "HEDDLE_TRACE"    // a file for the run that has failed, or that was replayed
+	envTrace    = "HEDDLE_TRACE"    // a file to which to write the run that failed or was replayed
 )
 
 // Run runs body under one schedule after the other. Each time body is a task of a new scheduler, in
@@ -147,8 +148,8 @@ func bound(preemptions int) string {
 	return fmt.Sprintf("at most %d", preemptions)
 }
 
-// Replay runs body once, under a schedule that a failing test has printed. If it fails, Replay
-// fails t with a report, and if not, it logs the steps. It panics if body is nil.
+// Replay runs body once, under a schedule that a failing test has printed. If the run fails, Replay
+// fails t with a report. Otherwise Replay logs the steps. It panics if body is nil.
 func Replay(t *testing.T, schedule string, body func(c *task.Ctx)) {
 	t.Helper()
 	checkBody("Replay", body)
@@ -173,9 +174,9 @@ func replay(t *testing.T, cfg *config, text string) {
 	tell(t, x.fail, "the schedule that was given")
 }
 
-// Fuzz lets the fuzzer choose the schedules of body: the bytes of an input are the choices, one
-// after the other. body gets the t of the input. HEDDLE_SCHEDULE and HEDDLE_TRACE work as in Run.
-// Fuzz panics if body is nil.
+// Fuzz lets the fuzzer choose the schedules of body: each byte of an input is the next choice. body
+// gets the t of the input. HEDDLE_SCHEDULE and HEDDLE_TRACE work as in Run. Fuzz panics if body is
+// nil.
 func Fuzz(f *testing.F, body func(t *testing.T, c *task.Ctx)) {
 	f.Helper()
 	if body == nil {

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// A schedule has all that an execution depends on, besides the body and the scheduler's options:
-// the choices, by their indexes, where there was more than one option; the seed of Rand; and of the
-// Config the number of steps and the faults. Choices that are missing at the end are 0, and 0 lets
-// the running task go on.
+// A schedule has all that an execution depends on, except the body and the scheduler's options.
+// choices has the index that was chosen, each time there was more than one option. seed is the seed
+// of Rand. steps and faults are those of the Config. Choices that are missing at the end are 0, and
+// 0 lets the running task go on.
 type schedule struct {
 	seed    uint64
 	steps   int
@@ -26,8 +26,8 @@ type schedule struct {
 const version = "v1:"
 
 // String returns the schedule as text: the version, and then in base64 the fields as numbers, the
-// choices, and two bytes of a checksum. Each choice that is not 0 stands as two numbers: how many
-// zeros come before it, and the choice.
+// choices, and two bytes of a checksum. Each choice that is not 0 is written as two numbers: how
+// many zeros come before it, and the choice.
 func (s schedule) String() string {
 	b := binary.AppendUvarint(nil, s.seed)
 	f := &s.faults
@@ -59,7 +59,8 @@ func checksum(b []byte) []byte {
 	return binary.BigEndian.AppendUint16(nil, uint16(crc32.ChecksumIEEE(b)))
 }
 
-// mostChoices bounds the choices of a schedule that is read.
+// mostChoices bounds the choices that parseSchedule accepts, so that a damaged text cannot take all
+// memory.
 const mostChoices = 1 << 24
 
 // A reader takes numbers from the front of bytes.
@@ -68,7 +69,8 @@ type reader struct {
 	ok bool
 }
 
-// number returns the next number. If there is none up to most, it clears ok and returns 0.
+// number returns the next number. If no number is left, or the number is above most, it clears ok
+// and returns 0.
 func (r *reader) number(most uint64) uint64 {
 	v, n := binary.Uvarint(r.b)
 	if n <= 0 || v > most {

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A schedule as text is the schedule.
+// parseSchedule gives back the schedule that String has written.
 func FuzzScheduleText(f *testing.F) {
 	f.Add(uint64(0), []byte(nil))
 	f.Add(uint64(1<<63), []byte{0, 0, 3, 0, 1, 255, 0})
@@ -28,7 +28,7 @@ func FuzzScheduleText(f *testing.F) {
 	})
 }
 
-// A text of which a letter is missing or another one is refused.
+// parseSchedule refuses a text in which a letter is missing or changed.
 func TestScheduleTextIsChecked(t *testing.T) {
 	text := schedule{seed: 7, choices: []int{0, 1, 2, 0, 0, 5}}.String()
 	for i := range text {
@@ -47,8 +47,8 @@ func TestScheduleTextIsChecked(t *testing.T) {
 	require.NoError(t, err, "as the shell gives it")
 }
 
-// A strict script refuses a choice that there is not, a lax one takes it modulo the number of
-// options.
+// If a choice is too large, a strict script refuses it, and a script that is not strict takes it
+// modulo the number of options.
 func TestScript(t *testing.T) {
 	s := &script{choices: []int{1, 5, 2}, strict: true}
 	k, diverged := s.Pick(1, 0)

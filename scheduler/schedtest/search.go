@@ -10,10 +10,10 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// In a program that has this package, operations take their slow paths: see rt.Slow.
+// In a program that imports this package, heddle's operations take their slow paths: see rt.Slow.
 func init() { rt.Slowly() }
 
-// explore's strategies use the same number.
+// Unbounded has the value of explore.Unbounded, because strategies passes it on to package explore.
 var _ = [1]struct{}{}[Unbounded-explore.Unbounded]
 
 // A result is the result of a search.
@@ -44,7 +44,8 @@ func strategies(cfg *config) func(k int) explore.Strategy {
 	return func(k int) explore.Strategy { return all[k%len(all)] }
 }
 
-// search runs schedules until one fails, or all have been run. It explains the one that fails.
+// search runs schedules until one fails, or all have been run. If one fails, the result has the
+// failure that explain returns.
 func search(t *testing.T, cfg *config) result {
 	r, x := hunt(t, cfg)
 	if x != nil {
@@ -53,8 +54,8 @@ func search(t *testing.T, cfg *config) result {
 	return r
 }
 
-// hunt is search without the explanation: it returns the execution that has failed, or nil. If it has
-// found only that the body is not deterministic, r.failed says so, and x is nil.
+// hunt is search without explain. It returns the execution that has failed, or nil. If hunt has
+// found that the body is not deterministic, r.failed says so, and x is nil.
 func hunt(t *testing.T, cfg *config) (r result, x *execution) {
 	pick := strategies(cfg)
 	for r.schedules < cfg.Schedules {
@@ -66,7 +67,7 @@ func hunt(t *testing.T, cfg *config) (r result, x *execution) {
 		x = execute(t, cfg, s, seed, false)
 		r.schedules++
 		r.steps += x.steps
-		if r.schedules == 1 && x.fail == nil { // the body may be one that no schedule describes
+		if r.schedules == 1 && x.fail == nil { // check whether the body is deterministic
 			if why := differs(x, again(t, cfg, cfg.schedule(seed, x.choices), true, false)); why != "" {
 				r.failed = diverged(cfg.schedule(seed, x.choices), x.fail, why)
 				return r, nil
@@ -95,8 +96,8 @@ func again(t *testing.T, cfg *config, s schedule, strict, traced bool) *executio
 	return execute(t, &c, &script{choices: s.choices, strict: strict}, s.seed, traced)
 }
 
-// explain returns the failure of x, which has failed. It looks for the shortest schedule that fails
-// likewise, and the failure that it returns is the one of that schedule.
+// explain looks for the shortest schedule that fails as x has failed, and returns that schedule's
+// failure. If a second run of x differs, it returns a failure that says so.
 func explain(t *testing.T, cfg *config, x *execution) *failure {
 	s := cfg.schedule(x.seed, x.choices)
 	if x.fail.kind == notDeterministic || x.fail.kind == goroutinesLeft {
@@ -105,7 +106,7 @@ func explain(t *testing.T, cfg *config, x *execution) *failure {
 	}
 	byT := t.Failed()
 	y := again(t, cfg, s, true, true)
-	if byT { // t has failed for good, so every other run looks like one that fails
+	if byT { // t has failed for good, so execute would take every other run for one that fails
 		x.fail.schedule, x.fail.steps = s.String(), y.trace
 		return x.fail
 	}
@@ -135,7 +136,8 @@ func diverged(s schedule, f *failure, why string) *failure {
 	}
 }
 
-// differs says how y, which ran by the schedule of x, differs from x. It returns "" if it does not.
+// differs says how y, the second run of the schedule of x, differs from x. It returns "" if y does
+// not differ.
 func differs(x, y *execution) string {
 	switch {
 	case y.fail == nil && x.fail != nil:
@@ -153,10 +155,10 @@ func differs(x, y *execution) string {
 	return ""
 }
 
-// The bounds of shrink, in executions.
+// These bound the executions of shrink.
 const (
-	shrinkSearch = 200 // of the depth-first search for each number of preemptions
-	shrinkTries  = 400 // with a changed schedule
+	shrinkSearch = 200 // runs of the depth-first search, for each number of preemptions
+	shrinkTries  = 400 // runs of a changed schedule, in all
 )
 
 // shrink looks for a schedule with the failure of x that has fewer preemptions, and then fewer
@@ -191,8 +193,8 @@ func shrink(t *testing.T, cfg *config, s schedule, x *execution) (schedule, *exe
 	return s, x
 }
 
-// reduce tries simpler lists than *choices until none of them is better. try returns true if the
-// list is better, and has then replaced *choices.
+// reduce tries simpler lists than *choices until no simpler list is better. If try returns true,
+// the list was better, and try has replaced *choices by the choices of its run.
 func reduce(choices *[]int, try func(choices []int) bool) {
 	for better := true; better; {
 		better = false

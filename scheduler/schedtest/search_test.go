@@ -53,7 +53,7 @@ func philosophers(c *task.Ctx) {
 	}
 }
 
-// find returns the failure that a search finds, which there must be.
+// find returns the failure that a search finds. If the search finds none, the test fails.
 func find(t *testing.T, cfg Config, body func(c *task.Ctx)) *failure {
 	t.Helper()
 	r := search(t, cfg.complete(body))
@@ -102,8 +102,7 @@ func TestShrink(t *testing.T) {
 	}
 }
 
-// A deadlock is reported with the names of the tasks, what they wait for, which task has it, and
-// where.
+// The report of a deadlock names the tasks, what each waits for and where, and which task has it.
 func TestDeadlockIsNamed(t *testing.T) {
 	f := find(t, Config{}, philosophers)
 	require.Equal(t, tasksLeft, f.kind, "the body itself does not wait")
@@ -130,7 +129,7 @@ func TestDeadlockIsNamed(t *testing.T) {
 	require.Contains(t, f.message, "other waits for: mutex, which main has")
 }
 
-// So is a lock that a task has left locked.
+// The report of a deadlock also says if the task that has the lock has ended.
 func TestLockOfAnEndedTask(t *testing.T) {
 	f := find(t, Config{}, func(c *task.Ctx) {
 		var mu tsync.Mutex
@@ -166,7 +165,8 @@ func TestLivelock(t *testing.T) {
 	require.Contains(t, f.message, "; the last that is known of main is Ctx.C")
 }
 
-// A task that looks for another's doing at yield points is no livelock, whatever the priorities.
+// A task that passes yield points until another task has done something is no livelock, whatever
+// the priorities.
 func TestSpinningEnds(t *testing.T) {
 	for _, spin := range []func(c *task.Ctx){(*task.Ctx).Checkpoint, (*task.Ctx).Yield} {
 		body := func(c *task.Ctx) {
@@ -240,7 +240,7 @@ func TestDeferredFunctionsRun(t *testing.T) {
 	require.Zero(t, after)
 }
 
-// A body that is not deterministic is found out.
+// Run reports a body that is not deterministic.
 func TestNotDeterministic(t *testing.T) {
 	f := find(t, Config{}, func(c *task.Ctx) {
 		for range rand.IntN(1<<20) % 50 {
@@ -288,7 +288,7 @@ func TestNotDeterministic(t *testing.T) {
 	require.Equal(t, notDeterministic, f.kind)
 }
 
-// Random numbers that are the schedule's do not disturb, and a replay has the same.
+// A body may use random numbers of Rand: it stays deterministic, and a replay has the same numbers.
 func TestRand(t *testing.T) {
 	body := func(c *task.Ctx) {
 		for range Rand(c).IntN(10) {
@@ -305,15 +305,16 @@ func TestRand(t *testing.T) {
 	require.Equal(t, f.message, again(t, Config{}.complete(body), s, true, false).fail.message)
 }
 
-// The number of schedules of depth-first search is the number of orders, counted by hand.
+// Depth-first search runs as many schedules as there are orders of the turns, counted here by hand.
 //
-// Main has the turns m1, in which it starts A, m2, in which it starts B, and m3. m1 is first; m2
-// comes before m3 and before B's turns. A and B have one turn each: m2, m3, A, B in an order with
-// m2 before m3 and B: of m2 m3 B and m2 B m3, and A at any of 4 places: 8. With a turn more each:
-// m2, then m3 among the two of B, 3 orders, and A's two among these four, 15: 45.
+// Main has three turns: m1, in which it starts A, m2, in which it starts B, and m3. m1 is first. m2
+// comes before m3 and before B's turns. If A and B have one turn each, there are two orders without
+// A, m2 m3 B and m2 B m3. In each of them A can come at 4 places, which makes 8. If A and B have
+// two turns each, there are 3 orders without A: m2 is first, and m3 has 3 places among the two
+// turns of B. In each of them A's two turns can come at 15 pairs of places, which makes 45.
 //
-// With one preemption at most and one turn each, 7: all but m1 A m2 B m3. Without one, main runs
-// to its end: A B or B A.
+// With at most one preemption and one turn each, there are 7: all but m1 A m2 B m3. Without a
+// preemption, main runs to its end, and 2 are left: A B and B A.
 func TestDepthFirstCounts(t *testing.T) {
 	body := func(points int) func(c *task.Ctx) {
 		child := func(c *task.Ctx) {
@@ -396,7 +397,7 @@ func TestTimeIsVirtual(t *testing.T) {
 	})
 }
 
-// What runs at the same time is a choice, also by virtual time.
+// If tasks become ready at the same virtual time, their order is a choice.
 func TestTimersAreAChoice(t *testing.T) {
 	seen := map[string]bool{}
 	Run(t, Config{Mode: DepthFirst}, func(c *task.Ctx) {
@@ -589,7 +590,7 @@ func TestSchedulesOfOtherMachines(t *testing.T) {
 	}
 }
 
-// What a task logs stands among its steps.
+// The report shows what a task logs among the task's steps.
 func TestLog(t *testing.T) {
 	f := find(t, Config{Mode: DepthFirst}, func(c *task.Ctx) {
 		c.Checkpoint()
@@ -608,7 +609,8 @@ func TestLog(t *testing.T) {
 	require.Equal(t, "wrong 1", find(t, Config{}, func(c *task.Ctx) { TOf(c).Error("wrong ", 1) }).message)
 }
 
-// What else a body may do: close its scheduler, iterate by Pull, ask for what has no effect.
+// A body may also close its scheduler, iterate by Pull, and use options and methods that have no
+// effect under test.
 func TestBodiesMay(t *testing.T) {
 	Run(t, Config{Schedules: 20}, func(c *task.Ctx) {
 		waits := c.Go(func(c *task.Ctx) { assert.ErrorIs(TOf(c), c.Park(), task.ErrClosed) })

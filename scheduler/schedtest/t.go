@@ -28,7 +28,8 @@ func of(c *task.Ctx, call string) *execution {
 		"call it with the c of the body, or of a task that the body has started")
 }
 
-// mustBeTask panics if the caller is a plain goroutine, which could call at any time.
+// mustBeTask panics if the caller is a plain goroutine, because a schedule does not say when a
+// goroutine calls.
 func mustBeTask(call string) {
 	if rt.Current() == nil {
 		panic("schedtest: " + call + " called by a goroutine that is no task: " +
@@ -36,7 +37,7 @@ func mustBeTask(call string) {
 	}
 }
 
-// TOf returns the T of the schedule under which c runs. It panics if c is no task of a body.
+// TOf returns the T of the run that task c is part of. It panics if c is no task of a body.
 func TOf(c *task.Ctx) *T { return &T{x: of(c, "TOf")} }
 
 // Helper does nothing. It is there for testify.
@@ -93,7 +94,7 @@ func Rand(c *task.Ctx) *rand.Rand {
 }
 
 // Pick returns a number from 0 to n-1. The number is part of the schedule, like the choice of a
-// task, and depth-first search tries all of them. Use Pick for what the world outside decides, such
+// task, and depth-first search tries all of them. Use Pick for what the outside world decides, such
 // as whether a call fails. It panics if n is not positive, if c is no task of a body, or if the
 // caller is no task.
 func Pick(c *task.Ctx, n int) int {

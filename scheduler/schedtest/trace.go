@@ -20,7 +20,7 @@ type traceFile struct {
 // A traceEvent is a step, or the name of a task. Each task is a row.
 type traceEvent struct {
 	Name  string            `json:"name"`
-	Phase string            `json:"ph"` // X: it has a beginning and a length; M: of what follows
+	Phase string            `json:"ph"` // X: a step, with begin and length; M: the name of a row
 	At    int               `json:"ts"` // a step is a microsecond
 	For   int               `json:"dur,omitempty"`
 	Pid   int               `json:"pid"`

@@ -32,10 +32,10 @@ import (
 //		})
 //
 // A call of add has its accumulator to itself until it returns, even if it is suspended and
-// continues on another worker. Calls that begin on its worker meanwhile use other accumulators. As
-// long as no call of add is suspended, there is at most one accumulator for each worker. fresh and
-// add run on several workers at the same time. Only the calling task calls merge, once less often
-// than there are accumulators.
+// continues on another worker. Calls of add that begin on the same worker meanwhile use other
+// accumulators. If no call of add is ever suspended, there is at most one accumulator for each
+// worker. fresh and add run on several workers at the same time. Only the calling task calls merge,
+// once less often than there are accumulators.
 //
 // If the task is cancelled in the middle, the result is the zero value and the error is the cause.
 // Panics are as with [For]. Accumulate cannot interrupt add, so it keeps the stretches as short as
@@ -77,9 +77,9 @@ func (p *accumulating[T, A]) append(part) {}
 
 // shards holds the accumulators of a loop. A step takes one, so that no other step finds it, and
 // puts it back afterwards. An accumulator's home is the worker on which it was made. While it is
-// there, the worker finds it, usually in its cache, and makes no other one. If an accumulator comes
-// back while another one is at its home, it goes into rest, a list for all workers. A worker looks
-// there before it makes a new accumulator.
+// there, the worker takes it for its next step, and usually has it in its cache. If a step puts an
+// accumulator back while another one is at the same home, the accumulator goes into rest, a list
+// for all workers. A worker looks into rest before it makes a new accumulator.
 type shards[A any] struct {
 	fresh func() A
 	home  [maxPools]atomic.Pointer[shard[A]]

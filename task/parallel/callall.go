@@ -11,11 +11,11 @@ import (
 // results in the order of args. It makes the first call itself and forks the others, as Fork does.
 // Then it joins them. It allocates only the result. [Func.AppendAll] avoids that allocation too.
 //
-// If a call panics, CallAll panics with the same [*task.PanicError] as Join would, when all calls
-// that other workers have started have ended. Calls that no worker has started are then not made.
-// If runtime.Goexit ends a call, it also ends the calling task, unless another call that was
-// started panics. In that case the task fails with the panic. Cancelling the task neither prevents
-// calls nor ends the wait for them.
+// If a call panics, CallAll waits until all calls that other workers have started have ended. Then
+// it panics with the same [*task.PanicError] as Join would. It does not make the calls that no
+// worker has started. If runtime.Goexit ends a call, it also ends the calling task, unless another
+// call that has started panics. In that case the task fails with the panic. Cancelling the task
+// neither prevents calls nor ends the wait for them.
 //
 // The running task c must call CallAll. CallAll parks the task while other workers make calls. It
 // is meant for a few args, such as the children of a node. For many args use [Map], which works out

@@ -6,9 +6,9 @@ import "github.com/heddle-go/heddle/task"
 // returned. Each function gets the Ctx of the task that it runs on, which may differ from c.
 //
 // The calling task runs the first function itself and offers the others to thieves. It then runs,
-// in order, those that no thief took. So without idle workers, Do is a sequence of calls. While a
-// stolen function is still running, Do parks the task. The functions may wait for each other, but
-// not for anything that the caller does after Do.
+// in order, the functions that no thief took. So without idle workers, Do is a sequence of calls.
+// While a stolen function is still running, Do parks the task. The functions may wait for each
+// other, but not for anything that the caller does after Do.
 //
 // If functions panic, Do panics after all functions have ended, with the *task.PanicError of the
 // first one in the order of the arguments. The PanicError has the panic's value and stack. If

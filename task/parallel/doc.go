@@ -29,7 +29,8 @@
 // own. Otherwise the parent makes the call itself when it joins. So no task is started unless a
 // worker has time for it, and on one worker parallel code runs at nearly the speed of sequential
 // code. A function that is called in parallel gets the Ctx of the task that it runs on, and should
-// use that one. The parent's Ctx would also act on the caller, but more slowly.
+// use that Ctx. The methods of the parent's Ctx would also act on the function's own task, but more
+// slowly.
 //
 // # Guarantees
 //
@@ -43,9 +44,9 @@
 //     [*task.PanicError] that has the value and the stack of the function that panicked, after
 //     everything that they started has ended. If several functions panic, one of the panics is
 //     reported.
-//   - Cancelling a task also cancels the calls that were stolen from it. Calls are still made, and
-//     see the cancellation in their Ctx. The algorithms stop at the next grain and return the
-//     cause.
+//   - Cancelling a task also cancels the calls that were stolen from it. Forked calls are made even
+//     if the task is cancelled, and see the cancellation in their Ctx. The algorithms stop at the
+//     next grain and return the cause.
 //
 // # Not guaranteed
 //

@@ -11,10 +11,10 @@ import (
 )
 
 // panicError returns a *task.PanicError for v, a recovered value, with the current stack. The
-// deferred function must call it, because the stack of the panic is there only until the deferred
-// function returns. If v is a PanicError of a parallel call further in, it has the stack of its
-// origin, and panicError returns it unchanged. v is nil if panic(nil) was called with
-// GODEBUG=panicnil=1.
+// deferred function that recovered v must call panicError, because the stack of the panic is there
+// only until that function returns. If v is the PanicError of a parallel call further in, it has
+// the stack of its origin, and panicError returns it unchanged. v is nil if panic(nil) was called
+// with GODEBUG=panicnil=1.
 func panicError(v any) *task.PanicError {
 	if pe, ok := v.(*task.PanicError); ok {
 		return pe
@@ -29,11 +29,11 @@ func panicError(v any) *task.PanicError {
 // the deferred function may call it, and only if the function that deferred it has not returned
 // normally.
 //
-// A Goexit cannot be stopped. After it has passed, things must be as after a panic: the calls
-// forked below have ended. A call that another worker makes ends by itself, and then its join calls
-// Goexit for the joiner. So a Goexit reaches the caller of an algorithm, whether the joiner or a
-// thief made the call. If another call has panicked, the task fails with that panic: see
-// rt.Task.FailWith.
+// A Goexit cannot be stopped. After it has passed a function, the calls that were forked below that
+// function must have ended, as after a panic. If a call that another worker makes ends by a Goexit,
+// only the call ends at first. Then its join calls Goexit for the joiner. So a Goexit reaches the
+// caller of an algorithm, whether the joiner or a thief made the call. If another call has
+// panicked, the task fails with that panic: see rt.Task.FailWith.
 //
 //go:noinline
 func exits() bool {
@@ -41,9 +41,10 @@ func exits() bool {
 	return why == rt.Exiting
 }
 
-// unwindPanic is for a deferred function, with the value v that it recovered. It ends the calls
-// that the panicking function has forked, so that the mark calls that the task had forked before
-// are the newest again. It returns the panic as a *task.PanicError.
+// unwindPanic is for a deferred function, with the value v that it recovered. outstanding is the
+// number of calls that the task had forked, and not joined, before it called the function that
+// panicked. unwindPanic ends all later forks, so that the newest of these older calls is the newest
+// again. It returns the panic as a *task.PanicError.
 func unwindPanic(c *task.Ctx, outstanding int, v any) *task.PanicError {
 	pe := panicError(v)
 	(*rt.Task)(c).UnwindForks(outstanding)
@@ -52,13 +53,14 @@ func unwindPanic(c *task.Ctx, outstanding int, v any) *task.PanicError {
 
 // If a join makes the call itself, the call is on the joiner's stack, and its panic would reach the
 // joiner unchanged. So the join defers a function that turns the panic into a *task.PanicError.
-// Only the innermost join does that, and the joins further out let the panic pass. If each join
+// Only the innermost join does that. The joins further out let the panic pass. If each join
 // recovered and panicked again, each would add a panic to the stack, and all later ones would have
-// to search through it: quadratic in the depth of the recursion. The runtime shows a panic's value
-// only to a function that recovers it, but it shows which function raised it.
+// to search through it: quadratic in the depth of the recursion. A join cannot look at the panic's
+// value without recovering it. But it can find out which function raised the panic, and lets it
+// pass if that was raise.
 
-// raise raises the panic of a call as a *task.PanicError. v is the value that recover returned, and
-// the task had forked mark calls before the call.
+// raise raises the panic of a call as a *task.PanicError. v is the value that recover returned.
+// outstanding is as for unwindPanic.
 //
 //go:noinline
 func raise(c *task.Ctx, outstanding int, v any) {
@@ -69,9 +71,9 @@ func raise(c *task.Ctx, outstanding int, v any) {
 
 var raiseName = runtime.FuncForPC(reflect.ValueOf(raise).Pointer()).Name()
 
-// passesThrough reports whether the cause of the current deferred call should pass the join: a
-// panic that raise has raised, or a Goexit. In that case it also does the remaining work of raise.
-// Only the deferred function may call it.
+// passesThrough reports whether the join should let what unwinds it pass unchanged: a panic that
+// raise has raised, or a Goexit. If so, passesThrough also ends the calls that raise would end.
+// outstanding is as for unwindPanic. Only the deferred function may call it.
 //
 //go:noinline
 func passesThrough(c *task.Ctx, outstanding int) bool {
@@ -88,8 +90,8 @@ func passesThrough(c *task.Ctx, outstanding int) bool {
 	return true
 }
 
-// exitTo ends the calls that the task has forked, except for the oldest mark ones, during a Goexit
-// that prevents their joins. If one of them has panicked, the task fails with the panic.
+// exitTo ends the same calls as unwindPanic, but during a Goexit, which prevents the joins of these
+// calls. If one of them has panicked, the task fails with the panic.
 func exitTo(c *task.Ctx, outstanding int) {
 	for _, err := range (*rt.Task)(c).UnwindForks(outstanding) {
 		if pe, ok := err.(*task.PanicError); ok {
@@ -113,8 +115,8 @@ var closures = Define(runClosure)
 // A forked is a call of a closure. Its result is the closure's panic, or nil.
 type forked = Call[func(c *task.Ctx), *task.PanicError]
 
-// failWith makes the task fail with failure, if that is not nil, because a Goexit prevents it from
-// being raised.
+// failWith makes the task fail with failure, if that is not nil. During a Goexit a join uses it,
+// because it cannot raise the failure then.
 func failWith(c *task.Ctx, failure *task.PanicError) {
 	if failure != nil {
 		(*rt.Task)(c).FailWith(failure)
@@ -159,9 +161,9 @@ func runBefore(c *task.Ctx, fn func(c *task.Ctx), calls []*forked) (failure *tas
 	return nil
 }
 
-// joinAll joins calls from the last to the first. It returns failure, or if failure is nil, the
-// first panic that it meets. If a call ends by runtime.Goexit, joinAll joins the other calls before
-// the Goexit goes on, and the task fails with what joinAll would have returned.
+// joinAll joins calls from the last to the first. It returns failure. If failure is nil, it returns
+// the first panic that it meets. If a call ends by runtime.Goexit, joinAll joins the other calls
+// before the Goexit goes on, and the task fails with what joinAll would have returned.
 func joinAll(c *task.Ctx, calls []*forked, failure *task.PanicError) *task.PanicError {
 	whole := false
 	defer func() {
@@ -182,8 +184,8 @@ func joinAll(c *task.Ctx, calls []*forked, failure *task.PanicError) *task.Panic
 	return failure
 }
 
-// joined joins a call that returns its own panic. If no worker has started the call, no other panic
-// is possible.
+// joined joins a call of closures, which returns its own panic as its result. If no other worker
+// has started the call, joined makes it itself and no other panic can come.
 func joined(c *task.Ctx, x *forked) *task.PanicError {
 	if fn, ok := x.takeBack(c); ok {
 		return runClosure(c, fn)

@@ -24,8 +24,9 @@ func Filter[T any](c *task.Ctx, xs []T, keep func(x T) bool, opts ...Option) ([]
 	return slices.Concat(append(k.full, k.last)...), nil
 }
 
-// kept is the result of a stretch of the slice. The pieces of several stretches stay separate until
-// the end. So each element is copied once more, and not once at each level of the splitting.
+// kept is the result of a stretch of the slice. append does not copy elements, and the pieces of
+// several stretches stay separate until Filter concatenates them. So each element is copied once
+// more, and not once at each level of the splitting.
 type kept[T any] struct {
 	l    *loop
 	xs   []T

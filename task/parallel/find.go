@@ -3,9 +3,9 @@ package parallel
 import "github.com/heddle-go/heddle/task"
 
 // Find returns the lowest index of an element of xs for which match returns true, or -1 if there is
-// none. It calls match at most once for each element: for every element before the match, and for
-// some elements behind it, because the work there stops at the next grain. match must be short,
-// because it cannot park.
+// none. It calls match once for every element before the first match, and at most once for each
+// element behind it, because workers that are behind the match stop only at their next grain. match
+// must be short, because it cannot park.
 //
 // If the task is cancelled before the result is known, the index is -1 and the error is the cause.
 // If match panics for an element before the first match, Find panics as [For] does.
@@ -35,7 +35,7 @@ func (f *finding[T]) step(c *task.Ctx, lo, hi int) int {
 	for i, x := range f.xs[lo:hi] {
 		if f.match(x) {
 			f.at = lo + i
-			f.l.endAt(lo) // the loop needs nothing from lo on
+			f.l.endAt(lo) // this step has handled all elements from lo to the match
 			return lo + i + 1
 		}
 		if f.l.look(c, lo+i+1) {

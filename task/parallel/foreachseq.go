@@ -119,8 +119,8 @@ func (f *feed[T]) flush() bool {
 	return true
 }
 
-// handle makes p handle [lo, hi) without offering any of it to thieves. It stops if the loop ends
-// earlier.
+// handle makes p handle [lo, hi) in steps, until the loop ends. It does not split the range.
+// Between two steps it only offers the batches that were forked before.
 func (l *loop) handle(c *task.Ctx, p part, lo, hi int) {
 	for lo < hi && !l.stops(c, lo) {
 		offer(c)
@@ -138,7 +138,8 @@ func (f *feed[T]) joinNewest() {
 	}
 }
 
-// A batch is a number of values that the sequence yielded. at is the index of the first one.
+// A batch is a run of values that the sequence yielded. at is the index of the first one in the
+// sequence.
 type batch[T any] struct {
 	l    *loop
 	body func(c *task.Ctx, x T)

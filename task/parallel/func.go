@@ -8,17 +8,18 @@ import (
 )
 
 // Func is a function that can be forked. It keeps the memory of its calls for later calls. So make
-// one Func for each function with [Define], and keep it in a package variable. Or see [Recursive].
-// A Func must not be copied.
+// only one Func for each function, with [Define], and keep it in a package variable, or use
+// [Recursive]. A Func must not be copied.
 type Func[A, R any] struct {
 	_  noCopy
 	fn func(c *task.Ctx, a A) R
 	_  [120]byte // keeps fn, which all workers read, away from the pools, which they write
 
-	// Frames at rest are in two places. A join that takes a frame back from the fork deque leaves
-	// it above the deque's bottom, and the next fork at that depth finds it there. So a recursion
-	// needs no pool. The pools have the other frames: those of stolen calls, and those that a call
-	// of another Func has displaced.
+	// A frame at rest is the memory of a call that was joined, kept for a later call. Such frames
+	// are in two places. A join that takes a frame back from the fork deque leaves it above the
+	// deque's bottom, and the next fork at that depth finds it there. So a recursion needs no pool.
+	// The pools have the other frames: those of stolen calls, and those that a call of another Func
+	// has displaced.
 	//
 	// pools has one pool for each worker, by rt.Worker.Index. Only that worker uses the pool, so it
 	// needs no synchronisation. Workers with a higher index have no pool, and leave their frames to
@@ -80,8 +81,9 @@ func Define[A, R any](fn func(c *task.Ctx, a A) R) *Func[A, R] {
 	return &Func[A, R]{fn: fn}
 }
 
-// Recursive is [Define] for a recursion that needs neither a package variable nor init. It calls of
-// once, with the Func. of returns the Func's function:
+// Recursive is [Define] for a recursion that needs neither a package variable nor init. Recursive
+// calls its argument once, with the new Func. The function that the argument returns becomes the
+// Func's function:
 //
 //	fib := parallel.Recursive(func(fib *parallel.Func[int, int]) func(c *task.Ctx, n int) int {
 //		return func(c *task.Ctx, n int) int {
@@ -134,9 +136,9 @@ func (f *Func[A, R]) Fork(c *task.Ctx, a A) *Call[A, R] {
 	}
 	d := (*rt.Task)(c)
 	w := d.Worker()
-	// This finds most uses of a captured c, of a task that waits, for one compare. Whether another
-	// task runs as d, on a worker of its own, only a lookup of the caller would tell, which costs
-	// some nanoseconds: see rt.Verify.
+	// Most mistakes are uses of a captured c whose task waits now, and this compare finds them. It
+	// does not find a use of a c whose task runs at the same time on another worker. To find that
+	// too, Fork would have to look up the caller, which costs some nanoseconds: see rt.Verify.
 	if w.Current.Load() != d {
 		return f.forkSlow(c, a) // which panics
 	}
@@ -164,8 +166,8 @@ func verify(c *task.Ctx, op string) {
 	}
 }
 
-// push is the slow path of a fork. It is a yield point: sysmon makes the forks of a task that has
-// used up its quantum take this path.
+// push is the slow path of a fork. It is a yield point: if a task has used up its quantum, sysmon
+// makes the task's next fork take this path.
 //
 //go:noinline
 func push(d *rt.Task, x *rt.Frame) {
@@ -193,12 +195,8 @@ func (f *Func[A, R]) forkSlow(c *task.Ctx, a A) *Call[A, R] {
 	return x
 }
 
-// take returns a frame at rest, or a new one. The caller pushes it next on w.
-//
-// Frames at rest are in two places. A join that takes its frame back from the fork deque leaves it
-// there, above the deque's bottom, and the next fork at that depth finds it. So a recursion needs
-// no pool. The other frames are in the pools: those of stolen calls, and those displaced by a call
-// of another Func.
+// take returns a frame at rest, or a new one, which the caller must push on w next. Func says where
+// frames at rest are.
 func (f *Func[A, R]) take(w *rt.Worker) *Call[A, R] {
 	if g := w.Forks.Leftover(); g != nil {
 		if x, ok := g.Body.(*body[A, R]); ok && x.f == f {
@@ -225,16 +223,15 @@ func (f *Func[A, R]) take(w *rt.Worker) *Call[A, R] {
 // ended. Cancellation does not end that wait, because the call may use data on its parent's stack.
 //
 // If the call panicked, on any worker, Join panics with a [*task.PanicError] that has the value and
-// the stack. By then the calls forked by the call have ended. So have all other calls that the task
-// has forked and other workers had started when the panic came. Calls that no worker had started
+// the stack. By then all calls that the call forked have ended. Also ended have all other calls of
+// the task that other workers had started when the panic came. Calls that no worker had started
 // stay forked, and a task that recovers may join them.
 //
-// If runtime.Goexit ended the call, it also ends the joining task, on whatever worker the call was
-// made, after the same calls have ended. So the call may use testing.T.FailNow and testify's
-// require.
+// If runtime.Goexit ended the call, on any worker, it also ends the joining task, after the same
+// calls have ended. So the call may use testing.T.FailNow and testify's require.
 //
-// The task that forked a call must join it exactly once. Join panics if it sees that this is
-// violated.
+// The task that forked a call must join it exactly once. Join panics if it sees a second join, or a
+// join by another task.
 func (x *Call[A, R]) Join(c *task.Ctx) R {
 	if rt.Verify {
 		verify(c, "Join")
@@ -248,8 +245,8 @@ func (x *Call[A, R]) Join(c *task.Ctx) R {
 	a := x.arg
 	var zero A
 	x.arg = zero // a frame at rest keeps nothing alive
-	// The deferred call costs a nanosecond. Calling recover in it each time, instead of checking in
-	// first, would cost 5 more.
+	// The deferred call costs a nanosecond. If it called recover each time, instead of comparing
+	// the variable in with nil first, it would cost 5 more.
 	in := c // nil once the call has returned
 	defer func() {
 		if in != nil && !passesThrough(in, outstanding) {
@@ -261,8 +258,8 @@ func (x *Call[A, R]) Join(c *task.Ctx) R {
 	return r
 }
 
-// takeBack is the first half of Join, for a call that no other worker can have started. If it
-// returns false, it has done nothing, and the caller must use Join.
+// takeBack is the first half of Join's fast path: it takes back the call if no thief can have seen
+// it. If it returns false, it has done nothing, and the caller must use Join.
 func (x *Call[A, R]) takeBack(c *task.Ctx) (a A, ok bool) {
 	if !(*rt.Task)(c).Worker().Forks.TakeBackIf(&x.frame) {
 		return a, false
@@ -322,8 +319,8 @@ func (x *Call[A, R]) call(c *task.Ctx, a A) R {
 	return r
 }
 
-// check panics if x is not a call that d has to join. A frame has a parent from the time when other
-// workers may see it until it is joined. Before that it is private, and so it is on the worker that
+// check panics if x is not a call that d has to join. A frame has a parent from the moment when its
+// worker exposes it until it is joined. Before that moment the frame is private to the worker that
 // runs its parent.
 func (x *Call[A, R]) check(d *rt.Task) {
 	switch {
@@ -353,9 +350,9 @@ func (x *Call[A, R]) giveBack(w *rt.Worker) {
 // Forget implements rt.Keeper.
 func (p *pool[A, R]) Forget() { p.free = nil }
 
-// maxFree bounds how many frames a worker pools. If calls are forked on one worker and joined on
-// another time after time, the first worker keeps making frames and the second keeps receiving
-// them.
+// maxFree bounds how many frames a worker pools. A bound is needed because a task can fork calls on
+// one worker and join them on another, time after time. Then the first worker keeps making frames,
+// and the second keeps pooling them.
 const maxFree = 1 << 16
 
 // RunStolen implements rt.Body.

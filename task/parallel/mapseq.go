@@ -11,8 +11,9 @@ import (
 // under way. A call is under way from its start until the loop asks for its result. Unlike in the
 // other functions of this package, each call is a task of its own, so fn may wait in any way. For
 // example, limit bounds the requests to a server. The caller runs seq, and parks while the next
-// result is not there. Neither seq nor the loop over MapSeq may wait for a call that limit does not
-// let in. MapSeq panics if limit is less than 1.
+// result is not there. Neither seq nor the body of the loop over MapSeq may wait for a call that
+// limit keeps from starting, because that wait would never end. MapSeq panics if limit is less than
+// 1.
 //
 //	for page, err := range parallel.MapSeq(c, urls, 8, fetch) {
 //		...

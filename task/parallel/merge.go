@@ -2,9 +2,9 @@ package parallel
 
 import "cmp"
 
-// mergeOrdered merges the sorted a and b into out. The choice in the loop is between two values and
-// two sums, which the compiler turns into conditional moves. A branch would be mispredicted every
-// other time.
+// mergeOrdered merges the sorted a and b into out. The loop chooses between two values and between
+// two steps, and the compiler makes conditional moves of these choices. A branch would be
+// mispredicted about every other time.
 func mergeOrdered[T cmp.Ordered](a, b, out []T) {
 	i, j := 0, 0
 	for i < len(a) && j < len(b) {

@@ -49,7 +49,7 @@ func (p *progress) add(n int) {
 	}
 }
 
-// end shows that all elements are done. The caller makes sure that add is not called any more.
+// end shows that all elements are done. No step may call add any more.
 func (p *progress) end() {
 	if p != nil {
 		p.show(p.total, p.total)

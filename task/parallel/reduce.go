@@ -68,10 +68,10 @@ func (r *reduction[T]) append(right part) {
 	}
 }
 
-// Fold is [Reduce] by stretches. fold adds a stretch of xs to an accumulator. merge adds to an
-// accumulator the accumulator of the stretch that follows. Each accumulator starts as zero, which
-// must be neutral for merge. fold and merge must agree: fold over two adjacent stretches must equal
-// merge of the fold over each. Then the result is fold(zero, xs).
+// Fold is [Reduce] by stretches. fold adds a stretch of xs to the accumulator acc. merge adds to
+// the accumulator a the accumulator b of the stretch that follows. Each accumulator starts as zero,
+// which must be neutral for merge. fold and merge must agree: fold over two adjacent stretches must
+// equal merge of the fold over each. Then the result is fold(zero, xs).
 //
 //	sum, err := parallel.Fold(c, xs, 0.0, func(acc float64, xs []float64) float64 {
 //		for _, x := range xs {
@@ -80,7 +80,7 @@ func (r *reduction[T]) append(right part) {
 //		return acc
 //	}, func(a, b float64) float64 { return a + b })
 //
-// If A contains a pointer, as a map does, all accumulators start with the same one. In that case
+// If A is or contains a pointer or a map, all accumulators start with the same one. In that case
 // let zero be nil, and create the value in fold. There is an accumulator for each span of the loop
 // that is stolen, and a few more. If accumulators are large, use [Accumulate].
 //

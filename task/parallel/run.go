@@ -8,8 +8,9 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// Run calls fn in a new task, which on starts, and waits until fn has returned, parking the calling
-// task or blocking the calling goroutine. An ordinary goroutine enters parallel code with it:
+// Run starts a task that calls fn, by the Go method of on. It waits until fn has returned, parking
+// the calling task or blocking the calling goroutine. An ordinary goroutine enters parallel code by
+// Run:
 //
 //	n, err := parallel.Run(sched, func(c *task.Ctx) (int, error) { return fib.Call(c, 40), nil })
 //	squares, err := parallel.Run(sched, func(c *task.Ctx) ([]int, error) { return parallel.Map(c, xs, square) })
@@ -61,8 +62,8 @@ func (e *entry[R]) run(c *task.Ctx) {
 	}()
 	e.res, e.err = e.fn(c)
 	whole = true
-	// Checking here, and not at the task's end, gives the panic to the caller of Run, like fn's
-	// other panics. At the task's end it would end the process.
+	// The check is here because its panic should reach the caller of Run, like fn's other panics.
+	// The worker checks again at the task's end, but a panic there would end the process.
 	if n := (*rt.Task)(c).EndOpenCalls(); n > 0 {
 		e.failure = &task.PanicError{
 			Value: fmt.Sprintf("parallel: Run of a function that returned with %d forked calls not joined: join each Fork before the function that forked it returns", n),

@@ -48,7 +48,7 @@ type scan[T any] struct {
 	init      T
 	exclusive bool
 	block     int
-	sums      []T // by block: first the sum of the block, after chain that of all blocks before it
+	sums      []T // for each block: its sum after reduce, the sum of all before it after chain
 }
 
 func (s *scan[T]) run(c *task.Ctx, opts []Option) ([]T, error) {
@@ -65,7 +65,7 @@ func (s *scan[T]) run(c *task.Ctx, opts []Option) ([]T, error) {
 		blocks++
 	}
 	s.sums = make([]T, blocks)
-	// Both passes count as one loop, so that the progress goes from one end to the other only once.
+	// Both passes count as one loop, so that the progress goes from 0 to its total only once.
 	l := newLoop(options{grain: 1, every: o.every, show: o.show}, int(min(2*uint(blocks), math.MaxInt)))
 	s.l = l
 	l.pass(c, 0, blocks, ranges(s.reduce))

@@ -31,9 +31,9 @@ const maxPending = 1024
 //	})
 //
 // If fn or a child panics, InScope panics after all of them have ended, with the *task.PanicError
-// of fn, or if fn returned, with that of a child. If one of them calls runtime.Goexit, so does the
-// task c after all of them have ended, unless one panicked. Cancelling the task does not prevent
-// children from being called. They see the cancellation in their Ctx.
+// of fn, or if fn returned, with that of a child. If fn or a child calls runtime.Goexit, so does
+// the task c after all of them have ended, unless one of them panicked. Cancelling the task does
+// not prevent children from being called. They see the cancellation in their Ctx.
 //
 // Work is the sum of the work of everything that runs in the scope. Span is that of fn plus the
 // largest span of a child.
@@ -65,9 +65,10 @@ func (s *Scope) open(fn func(s *Scope)) (failure *task.PanicError) {
 	return nil
 }
 
-// end ends the scope after its function has ended. It raises failure, the panic of the function, or
-// if that is nil, the panic of a child. If a child calls runtime.Goexit, the Goexit goes on after
-// all other children have ended. exiting says that a Goexit is under way already.
+// end ends the scope after its function has ended. It raises failure, the panic of the function. If
+// failure is nil, it raises the panic of a child. If a child calls runtime.Goexit, the Goexit goes
+// on after all other children have ended. If exiting is set, a Goexit is under way already, and end
+// makes the task fail with the panic instead of raising it.
 func (s *Scope) end(failure *task.PanicError, exiting bool) {
 	whole := false
 	defer func() {
@@ -124,7 +125,7 @@ func (s *Scope) joinTo(n int) {
 		s.calls[last] = nil
 		s.calls = s.calls[:last]
 		if failure := joined(s.c, x); failure != nil {
-			s.failure = failure // the last one kept is the oldest child's
+			s.failure = failure // joined newest first, so the oldest child's panic stays
 		}
 	}
 }

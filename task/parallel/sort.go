@@ -67,10 +67,11 @@ func (s *sorter[T]) compare(compare func(a, b T) int) {
 	s.less = func(a, b T) bool { return compare(a, b) < 0 }
 }
 
-// The sizes of the pieces that one task handles sequentially. There are eight leaves for each
-// worker, within limits. A leaf of 16K to 64K elements takes up to a few milliseconds, which a
-// quantum allows. With smaller leaves, forks and merges would cost more than they gain.
-// BenchmarkSort shows the effect.
+// The sizes of the pieces that one task handles sequentially. A leaf is a piece that is sorted, and
+// mergeLen bounds a merge. There are eight leaves for each worker, if their size is between minLeaf
+// and maxLeaf. A leaf of 16K to 64K elements takes up to a few milliseconds, which a quantum
+// allows. With smaller leaves, forks and merges would cost more than they gain. BenchmarkSort shows
+// the effect.
 const (
 	minLeaf  = 1 << 12
 	maxLeaf  = 1 << 16
@@ -105,7 +106,7 @@ func (s *sorter[T]) run(c *task.Ctx, xs []T, opts []Option) error {
 	return s.l.result(c)
 }
 
-// passes returns how many times each of n elements is handled.
+// passes returns how many times a sort of n elements handles each element, for the progress.
 func (s *sorter[T]) passes(n int) int {
 	k := 1
 	for ; n > s.grain; n = (n + 1) / 2 {
@@ -114,10 +115,10 @@ func (s *sorter[T]) passes(n int) int {
 	return k
 }
 
-// sort sorts xs. If there is set the result is in buf, and otherwise in xs. Even if compare panics
-// or calls runtime.Goexit, no element is lost. After a Goexit, both halves are complete where they
-// were sorted. Do has ended their calls, so no call still writes to them, and sort copies them to
-// where the result belongs.
+// sort sorts xs. If the argument there is true, the result is in buf, and otherwise in xs. Even if
+// compare panics or calls runtime.Goexit, no element is lost. After a Goexit, each half is complete
+// in the slice into which it was being sorted. No call still writes to the halves, because Do has
+// ended their calls. So sort copies both halves to where the result belongs.
 func (s *sorter[T]) sort(c *task.Ctx, xs, buf []T, there bool) {
 	if len(xs) <= s.grain {
 		if there {
@@ -214,8 +215,8 @@ func upper[T any](xs []T, x T, less func(a, b T) bool) int {
 	return search(len(xs), func(i int) bool { return !less(x, xs[i]) })
 }
 
-// search returns how many of the indexes from 0 to n-1 are in. in must be true for these and false
-// for all later ones.
+// search returns for how many of the indexes from 0 to n-1 the function in is true. The function
+// must be true up to some index, and false from there on.
 func search(n int, in func(i int) bool) int {
 	lo := 0
 	for lo < n {

@@ -12,11 +12,12 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// The algorithms over index ranges share one driver: lazy binary splitting (Tzannes, Caragea, Barua
-// and Vishkin, 2010). A task works through its range in steps of one grain. Between two steps the
-// task looks at its fork deque. Only if the deque is empty does the task fork the upper half of the
-// remaining range and expose it to thieves. (At the start it does so a few times in any case.) So a
-// range is split about log2(n) times, plus about log2(n) times for each theft, whatever the grain.
+// The algorithms over index ranges share one driver, runSpan. It does lazy binary splitting
+// (Tzannes, Caragea, Barua and Vishkin, 2010). A task works through its range in steps of one
+// grain. Between two steps the task looks at its fork deque. Only if the deque is empty does the
+// task fork the upper half of the remaining range and expose it to thieves. (At the start it forks
+// a few times in any case: see eagerLevels.) So a range is split about log2(n) times, plus about
+// log2(n) times for each theft, whatever the grain.
 //
 // The halves are combined in the order of the indexes. So an operation must be associative, but
 // need not be commutative.
@@ -68,8 +69,8 @@ func init() { spans = Define(runSpan) }
 //     words that are in the cache. So a worker makes no further call once it can see a
 //     cancellation, a failure, or the mark by which sysmon ends the quantum.
 //   - A step that hands a stretch to the user's function cannot end early. The driver measures it.
-//     After a step that was too long, the grain falls at once to what grainTime allows at that
-//     speed, so only one step is too long.
+//     After a step that took too long, the grain falls at once to what grainTime allows at that
+//     speed. So only one step takes too long.
 
 // look reports whether a step that handles index i next should end here, because the driver has
 // something to do: the task was cancelled, the loop ends before i, or the quantum may be over. look
@@ -94,9 +95,9 @@ func (l *loop) givenUp(c *task.Ctx) bool {
 // change.
 const grainTime = 20_000
 
-// eagerLevels makes at least four spans for each CPU at the start, when the speed of the elements
-// is still unknown. Otherwise a few long elements could wait for each other in one span. A split
-// costs about 100 ns.
+// eagerLevels is the number of levels at which runSpan splits in any case. They make at least four
+// spans for each CPU at the start, when the speed of the elements is still unknown. Otherwise a few
+// long elements could wait for each other in one span. A split costs about 100 ns.
 var eagerLevels = bits.Len(uint(4*runtime.NumCPU() - 1))
 
 func newLoop(o options, total int) *loop {
@@ -139,7 +140,7 @@ func (l *loop) run(c *task.Ctx, lo, hi int, p part) error {
 	return l.result(c)
 }
 
-// pass does the work of run. It keeps the failure, if there is one, and does not raise it.
+// pass does the work of run, but does not raise the loop's failure: see result.
 func (l *loop) pass(c *task.Ctx, lo, hi int, p part) {
 	if lo >= hi {
 		return
@@ -155,10 +156,10 @@ func (l *loop) pass(c *task.Ctx, lo, hi int, p part) {
 	whole = true
 }
 
-// exiting is for an algorithm's deferred function, if the algorithm has not returned. The task had
-// forked mark calls before the algorithm. If the reason is a runtime.Goexit, which any of the
-// user's functions can call, exiting ends the calls that the algorithm has forked. If a call has
-// panicked, the task fails with the panic.
+// exiting is for an algorithm's deferred function, if the algorithm has not returned. outstanding
+// is the number of calls that the task had forked before the algorithm. If the reason is a
+// runtime.Goexit, which any of the user's functions can call, exiting ends the calls that the
+// algorithm has forked. If the loop has a failure, the task fails with it.
 //
 //go:noinline
 func (l *loop) exiting(c *task.Ctx, outstanding int) {
@@ -171,7 +172,8 @@ func (l *loop) exiting(c *task.Ctx, outstanding int) {
 }
 
 // failedInTime reports whether the loop has a failure that a sequential loop would have reached. A
-// failure above the limit does not count: see Find.
+// failure above the limit does not count, because Find lowers the limit to the match, and a
+// sequential Find would have ended there.
 func (l *loop) failedInTime() bool { return l.failure != nil && int64(l.failAt) <= l.limit.Load() }
 
 // result returns the algorithm's error, or raises its panic.
@@ -199,8 +201,9 @@ func (l *loop) end() {
 	whole = true
 }
 
-// runSpan works through a span and returns when all of it is done. It does not panic. It lets a
-// Goexit pass. Then exiting, or the end of the stolen call, ends the calls that were forked.
+// runSpan works through a span. It returns when all of the span is done, or the loop ends before
+// the rest. It does not panic, because step and join keep panics as the loop's failure. It lets a
+// Goexit pass. Then exiting, or the end of the stolen call, ends the calls that runSpan has forked.
 func runSpan(c *task.Ctx, s span) struct{} {
 	l := s.l
 	var last time.Duration // when the last step ended; 0 before the first
@@ -254,7 +257,7 @@ func adapt(grain, n int, took time.Duration) int {
 // clock returns the time by which steps are measured. Tests replace it.
 var clock = func() time.Duration { return time.Since(epoch) }
 
-// ended reports whether the loop ends before index lo. It is a yield point.
+// stops reports whether the loop ends before index lo. It is a yield point.
 func (l *loop) stops(c *task.Ctx, lo int) bool {
 	c.Checkpoint()
 	if int64(lo) >= l.limit.Load() {
@@ -267,17 +270,18 @@ func (l *loop) stops(c *task.Ctx, lo int) bool {
 	return false
 }
 
-// shouldSplit reports whether the task should split its range, because it has nothing left that
-// thieves could take.
+// shouldSplit reports whether the task should split its range. It should if the worker's fork deque
+// is empty, because then thieves can take nothing.
 func shouldSplit(c *task.Ctx) bool {
 	w := (*rt.Task)(c).Worker()
 	return w.Forks.PrivateLen() == 0 && w.Forks.Thief().Empty()
 }
 
-// offer makes sure that thieves can take something, if the task has anything to take, and that one
-// comes for it. Fork alone exposes nothing until a thief asks. That is right for a fork that costs
-// less than a theft, but not before a long call, because a sleeping worker may not have asked, or
-// its request may have been dropped when another one was met.
+// offer exposes the task's forked calls, and wakes a thief for them, if thieves can take none of
+// them now. Fork alone exposes nothing until a thief asks. That is right if the next call costs
+// less than a theft. Before a long call it is not enough, because a sleeping worker has not asked.
+// And if a worker asked before it fell asleep, its request may be gone, because all thieves share
+// one flag, which the victim clears when it meets one request.
 func offer(c *task.Ctx) {
 	d := (*rt.Task)(c)
 	if w := d.Worker(); w.Forks.PrivateLen() > 0 && w.Forks.Thief().Empty() {
@@ -337,9 +341,9 @@ func (l *loop) join(c *task.Ctx, x *Call[span, struct{}], lo int, left, right pa
 	in = nil
 }
 
-// sound reports whether nothing prevents the loop from having a result. If Find has found an
-// element below a failure, the result still counts. Find lowers the limit when it finds the
-// element, before the part with the element is joined.
+// sound reports whether the loop can still have a result: it was not cancelled, and has no failure
+// that counts. If Find has found an element below a failure, the failure does not count. Find
+// lowers the limit when it finds the element, before the part with the element is joined.
 func (l *loop) sound() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -28,8 +28,8 @@ func schedulerOf(on task.Starter) rt.Scheduler {
 //
 // The argument of onFire says how late the call is. The alarm calls onFire and undo with mu locked.
 // So these two must not call the alarm's methods, and must not wait for anything but short locks.
-// The caller of onFire is a worker, between two tasks or at a checkpoint of one, or sysmon, the
-// goroutine that watches the workers, or the goroutine that turns a clock of the user's.
+// The caller of onFire is a worker, between two tasks or at a checkpoint of one. Or it is sysmon,
+// the goroutine that watches the workers, or the goroutine that turns a clock of the user's.
 type alarm struct {
 	sched  rt.Scheduler
 	timers rt.Timers // of sched
@@ -43,8 +43,8 @@ type alarm struct {
 }
 
 // newAlarm returns an alarm that is not set. The alarm calls undo each time it is stopped or set
-// anew. undo takes back what the last onFire did and reports whether anything of that was left to
-// take back. It may be nil. newAlarm panics if on is neither a scheduler nor a task's Ctx.
+// anew. undo takes back what the last onFire did, and reports whether there was anything left to
+// take back. undo may be nil. newAlarm panics if on is neither a scheduler nor a task's Ctx.
 func newAlarm(on task.Starter, onFire func(late time.Duration), undo func() bool) *alarm {
 	sched := schedulerOf(on)
 	return &alarm{sched: sched, timers: sched.Timers(), onFire: onFire, undo: undo}
@@ -74,9 +74,9 @@ func (a *alarm) stop() (was bool) {
 // now returns the time of the alarm's clock.
 func (a *alarm) now() time.Time { return a.timers.Time() }
 
-// start starts fn as a task. It is meant to be called by onFire, because it never waits: limits on
-// submissions do not apply. While the scheduler has tasks that have not ended, it accepts fn, even
-// after Shutdown.
+// start starts fn as a task. onFire may call it, because start never waits: limits on submissions
+// do not apply. While the scheduler has tasks that have not ended, it accepts fn, even after
+// Shutdown.
 func (a *alarm) start(fn func(c *task.Ctx)) { a.sched.Launch(fn) }
 
 // unset does the work of stop. The caller holds mu.
@@ -93,8 +93,8 @@ func (a *alarm) unset() (was bool) {
 	return was
 }
 
-// arm sets the alarm to fire at when. The caller holds mu. a.t is nil or Idle, even if the firing
-// of its last arming has yet to call Fire: Fire deals with that.
+// arm sets the alarm to fire at when. The caller holds mu. a.t is nil or Idle. It is Idle even if a
+// party has claimed it for an earlier setting and has yet to call Fire: Fire deals with that.
 func (a *alarm) arm(when int64) {
 	a.when = when
 	if a.t == nil {
@@ -105,9 +105,10 @@ func (a *alarm) arm(when int64) {
 
 // Fire implements rt.Fire. The caller claimed the timer before Fire locked mu, so the alarm may
 // have been stopped or set anew in between. Fire therefore decides by the present setting: it calls
-// onFire if that time has come, and otherwise does nothing. If it does so early for the new arming,
-// it also unsets the alarm, so that arming's own firing finds nothing to do. Either way the alarm
-// fires once for each time it was set.
+// onFire if the time of that setting has come, and otherwise does nothing. If it calls onFire, it
+// first unsets the alarm, or sets it for the next period. So if this Fire came from an earlier
+// setting, the Fire of the present one finds nothing to do. Either way the alarm fires once for
+// each time it was set.
 func (a *alarm) Fire(now int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -26,10 +26,10 @@ func NewBarrier(n int) *Barrier {
 }
 
 // Wait arrives at the barrier and waits until all parties have arrived, parking the calling task or
-// blocking the calling goroutine. The last party to arrive does not wait, and Wait returns true to
-// it alone. What each party did before its Wait happens before what any party does after its Wait.
-// Cancelling the task does not end the wait; use [Barrier.WaitContext] if it should. Wait panics if
-// the barrier was not made by NewBarrier.
+// blocking the calling goroutine. The last party to arrive does not wait. Wait returns true to the
+// last party, and false to all others. What each party did before its Wait happens before what any
+// party does after its Wait. Cancelling the task does not end the wait; use [Barrier.WaitContext]
+// if it should. Wait panics if the barrier was not made by NewBarrier.
 func (b *Barrier) Wait() (last bool) {
 	point()
 	ctx, d := callerUncancelled()

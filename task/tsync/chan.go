@@ -32,8 +32,8 @@ type Chan[T any] struct {
 	buf     []T
 	head, n int
 	// Receivers wait only while n is 0, and senders only while n is len(buf). Both queues can have
-	// waiters at the same time only if a single select owns all waiters of one of them and also
-	// stands in the other.
+	// waiters at the same time only if all waiters of one queue are cases of a single select, which
+	// also has a case in the other.
 	recvq, sendq queue[T]
 	// kept holds one waiter for each direction, which stays with the channel between waits. See
 	// waiter.
@@ -56,10 +56,12 @@ const (
 	sending
 )
 
-// usage decides when the channel gives the waiter that it keeps for one task to another task.
+// usage decides when the channel replaces the waiter that it keeps for one task by a waiter for
+// another task.
 type usage struct {
 	// misses counts the waits by other tasks since the last wait by the task that owns the kept
-	// waiter. When misses exceeds limit, the waiting task gets a kept waiter in its place.
+	// waiter. When misses exceeds limit, the next task that waits gets a kept waiter in place of
+	// that one.
 	misses, limit uint
 }
 
@@ -67,9 +69,9 @@ type usage struct {
 // used only a few times is not worth the memory.
 const keepAfter = 16
 
-// firstLimit is the limit while the first task's waiter is kept. It doubles at each replacement, so
-// that a few hundred tasks that take turns, as in BenchmarkChanFanIn, do not replace the waiter
-// again and again.
+// firstLimit is usage.limit while the first task's waiter is kept. The limit doubles at each
+// replacement, so that a few hundred tasks that take turns, as in BenchmarkChanFanIn, do not
+// replace the waiter again and again.
 const firstLimit = 256
 
 // NewChan makes a channel whose buffer has room for capacity values. With a capacity of 0 the
@@ -86,10 +88,10 @@ func NewChan[T any](capacity int) *Chan[T] {
 	return ch
 }
 
-// pools holds the pool of each element type that a task has waited with. A program has few such
-// types, and a channel looks only once, so the list is searched from its beginning. A map's lookup
-// would take more of the stack than a task that is about to park should need: see ARCHITECTURE.md,
-// "Stacks".
+// pools holds a pool for each element type of a channel at which a caller has waited. A program has
+// few such types, and a channel looks for its pool only once. So poolOf searches the list from its
+// beginning. Rejected: a map. Its lookup takes more of the stack than a task that is about to park
+// should need: see ARCHITECTURE.md, "Stacks".
 var pools atomic.Pointer[[]typedPool]
 
 type typedPool struct {
@@ -304,8 +306,8 @@ func (ch *Chan[T]) TrySend(v T) bool {
 
 // TryRecv receives a value if it can do so without waiting, and ok reports whether it did, as with
 // TrySend. Otherwise v is the zero value. Like reflect.Value.TryRecv, it does not distinguish a
-// channel that is closed and drained from one that is empty, because few callers ask. [TrySelect]
-// with a [RecvCase] distinguishes them: it chooses the case of a closed channel.
+// channel that is closed and drained from one that is empty, because few callers need to know.
+// [TrySelect] with a [RecvCase] distinguishes them: it chooses the case of a closed channel.
 func (ch *Chan[T]) TryRecv() (v T, ok bool) {
 	point()
 	if ch == nil {
@@ -385,9 +387,9 @@ func (ch *Chan[T]) All(ctx context.Context) iter.Seq[T] {
 }
 
 // sendNow sends v if it can do so without waiting, and reports whether it did. If not, it returns
-// with mu held. d is the calling task, or nil for a goroutine, and own says that it calls under its
-// own Ctx. Send does not contain this code, and Recv not that of recvNow, because their frames stay
-// on the stack while the task is parked.
+// with mu held. d is the calling task, or nil for a goroutine. own says that d calls under its own
+// Ctx. sendNow and recvNow are not compiled into Send and Recv, because the frames of Send and Recv
+// stay on the stack while the task is parked.
 //
 //go:noinline
 func (ch *Chan[T]) sendNow(d *rt.Task, v T, own bool) bool {
@@ -447,10 +449,10 @@ func (ch *Chan[T]) recvNow(d *rt.Task, own bool) (v T, ok, done bool) {
 }
 
 // The caller of each function below holds mu. If the function returns a waiter, the caller must
-// wake it after unlocking mu.
+// wake the waiter after unlocking mu.
 
-// trySend sends v if it can do so without waiting. The channel must be open. self is the select on
-// whose behalf the caller tries, or nil.
+// trySend sends v if it can do so without waiting. The channel must be open. self is the select for
+// which the caller tries, or nil.
 func (ch *Chan[T]) trySend(v T, self *selection) (done bool, w *waiter[T]) {
 	ch.pairing.n = 0
 	if w := ch.receiver(self); w != nil {
@@ -559,14 +561,15 @@ func (q *queue[T]) claim(self *selection) *waiter[T] {
 	return nil
 }
 
-// waiter returns a waiter for a wait by d in the direction dir. own says that ctx is d's own Ctx.
+// waiter returns a waiter for a wait by d, or by a goroutine if d is nil, in the direction dir. own
+// says that ctx is d's own Ctx.
 //
-// Each direction keeps a waiter for one task, at first for the task that has used the direction
-// for a while. Since that task calls, it does not wait, so its waiter is free; for any other task
-// the channel could not know that without asking. The kept waiter spares the usual case, one task
-// at each end, the pool. When enough other tasks have waited since, the waiter is replaced by one
-// for a task that still comes. Waiters are kept only for waits under the task's own Ctx, because
-// the end of a derived context may come late and must not find the next wait.
+// The channel keeps a waiter in each direction for one task: at first for the task whose wait was
+// the first after keepAfter others. So in the usual case, one task at each end, no wait takes a
+// waiter from the pool. If d is the task of the kept waiter, that waiter is free, because a task
+// that calls is not waiting. If other tasks have waited more than usage.limit times since, the
+// channel keeps a waiter for the next of them instead. Only a wait under the task's own Ctx uses a
+// kept waiter. The end of another context may come late, and must not find the task's next wait.
 //
 // waiter is not compiled into its callers, because their frames stay on the stack while the task is
 // parked.
@@ -577,7 +580,7 @@ func (ch *Chan[T]) waiter(ctx context.Context, d *rt.Task, dir direction, own bo
 	if own {
 		if w := ch.kept[dir].Load(); w != nil && w.of == d {
 			u.misses = 0
-			return w // it is prepared already, because each of its waits is of the same kind
+			return w // w is prepared already, because all its waits are of the same kind
 		}
 	}
 	ch.pairing.n = 0

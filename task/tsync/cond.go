@@ -8,8 +8,8 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// Locker is sync.Locker. A program that names sync.Locker can therefore be ported by changing the
-// import.
+// Locker is sync.Locker. It is here because a program that names sync.Locker should be portable by
+// changing the import.
 type Locker = sync.Locker
 
 // Cond is a condition variable, with the methods of sync.Cond: tasks and goroutines wait until
@@ -71,8 +71,8 @@ func (c *Cond) wait(ctx context.Context, d *rt.Task, hard bool) error {
 }
 
 // unlock unlocks L. w is already queued, because a Signal that comes as soon as L is free must find
-// it. If L is not locked, Unlock panics, and unlock takes w out of the queue again. If w stayed,
-// the next Signal would end some later wait of the same task.
+// it. If L is not locked, Unlock panics, and unlock takes w out of the queue again. If w stayed in
+// the queue, the next Signal would wake the task of w out of some later wait.
 func (c *Cond) unlock(w *waiter[struct{}]) {
 	unlocked := false
 	defer func() {

@@ -1,5 +1,6 @@
-// Package tsync provides channels, locks, timers and other synchronisation for tasks. Where Go's
-// own would block a worker's thread, these park the task, and the worker goes on with another task.
+// Package tsync provides channels, locks, timers and other synchronisation for tasks. Go's own
+// would block a worker's thread when a task waits. The types of this package park the task instead,
+// and the worker goes on with another task.
 //
 //	var mu tsync.Mutex
 //	ch := tsync.NewChan[int](0)
@@ -20,11 +21,11 @@
 //
 // Operations that take a context give up when the context ends: LockContext, RLockContext,
 // WaitContext, Semaphore.Acquire, the operations of channels, and Select. Any context will do,
-// because it only says how long to wait. When the context ends, the operation returns its cause
-// (see context.Cause) and has had no effect: no value is lost or received, no unit is taken, no
-// lock is held. If the context has already ended at the call, the operation has no effect even if
-// it need not have waited. If another party completed the operation just before the context ended,
-// the operation returns nil.
+// because the context only says how long to wait. When the context ends, the operation returns its
+// cause (see context.Cause) and has had no effect: no value is lost or received, no unit is taken,
+// no lock is held. If the context has already ended at the call, the operation has no effect even
+// if it need not have waited. If another party completed the operation just before the context
+// ended, the operation returns nil.
 //
 // If a method of the context panics, the operation panics too and has had no effect, as if the
 // context had ended. If another party completed the operation just before, the operation returns
@@ -39,8 +40,8 @@
 // # Guarantees
 //
 //   - Everything here orders memory as its counterpart in Go does. What comes before a send, an
-//     Unlock, a Release, a Done or a Set happens before what comes after the operation that it
-//     completes.
+//     Unlock, a Release, a Done or a Set happens before what comes after the operation that the
+//     send, Unlock, Release, Done or Set lets go on.
 //   - Queues are first-in-first-out. A type that departs from strict order, because strict order
 //     would cost a task switch at each operation, documents the exception, and each exception is
 //     bounded.
@@ -52,5 +53,6 @@
 //
 // # Not guaranteed
 //
-//   - Deadlocks are not detected.
+//   - Deadlocks: no operation detects that it will wait for ever. If the scheduler was made with
+//     scheduler.WithWaits, Scheduler.Deadlocks finds circles of tasks that wait for each other.
 package tsync

@@ -54,7 +54,7 @@ func (k *KeyedMutex[K]) Lock(key K) {
 	point()
 	if e, locked := k.enter(key, true); !locked {
 		ctx, d := callerUncancelled()
-		_ = e.m.join(ctx, d, true) // no error: it is hard
+		_ = e.m.join(ctx, d, true) // a hard wait returns no error
 	}
 }
 
@@ -96,8 +96,9 @@ func (k *KeyedMutex[K]) Unlock(key K) {
 	}
 }
 
-// enter locks key's mutex if it is free. If it locks it, or if stays is set, the caller becomes a
-// user of the mutex. The caller that stays without the lock then waits for it.
+// enter locks key's mutex if the mutex is free. If it was free, or if stays is set, the caller
+// becomes a user of the mutex. A caller that became a user without the lock must then wait for the
+// lock.
 func (k *KeyedMutex[K]) enter(key K, stays bool) (e *keyed, locked bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock() // deferred, because a key that cannot be hashed panics
@@ -139,7 +140,7 @@ func (k *KeyedMutex[K]) leave(key K, e *keyed) {
 	k.drop(key, e)
 }
 
-// add adds an entry for key, with no users yet. The caller holds mu.
+// add adds an entry for key, which has no users yet. The caller holds mu.
 func (k *KeyedMutex[K]) add(key K) *keyed {
 	if key != key {
 		panic("tsync: Lock of a key of a KeyedMutex that does not equal itself, such as NaN: no Unlock would find it")

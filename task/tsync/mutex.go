@@ -32,14 +32,14 @@ type Mutex struct {
 	queue    queue[bool] // v says that Unlock handed the mutex over
 	handoffs int         // how many more times Unlock will hand over; under mu
 	// holder is the task that took the mutex while there was a queue, or nil if a goroutine took
-	// it. The taker writes it, or the Unlock that hands over. Other readers may only use it as a
-	// hint.
+	// it. The taker writes it, or the Unlock that hands the mutex over. It is only a hint for
+	// readers, unless mxNoted is set and the reader holds mu.
 	holder atomicx.Relaxed[rt.Task]
 }
 
 // handoffBurst is the number of times in a row that Unlock hands the mutex over, after a waiter has
 // seen that the holder gave way while it held the mutex. After that Unlock wakes one waiter to
-// compete again. If the waiter loses, that has cost one switch.
+// compete for the mutex again. If the waiter loses, that has cost one switch.
 const handoffBurst = 64
 
 const (
@@ -54,7 +54,8 @@ const (
 
 var mutexWaiters pool[bool]
 
-// rt.SlowOne and rt.SlowLongOne stand for these.
+// The fast paths use rt.SlowOne in place of mxLocked and rt.SlowLongOne in place of rwWriting, so
+// both must be 1.
 var _ = [1]struct{}{}[(mxLocked-1)|(rwWriting-1)]
 
 var _ sync.Locker = (*Mutex)(nil)
@@ -123,7 +124,8 @@ func (m *Mutex) Unlock() {
 func (m *Mutex) lockSlow() {
 	point()
 	if m.tryLock() {
-		// The holder is usually the same task again, and looking the caller up costs more.
+		// The last holder is often the caller, and checking that costs less than looking the caller
+		// up.
 		if h := m.holder.Load(); h == nil || !h.IsCurrent() {
 			m.holder.Store(rt.Current())
 		}
@@ -171,10 +173,10 @@ func (m *Mutex) join(ctx context.Context, d *rt.Task, hard bool) error {
 	}
 }
 
-// takeOrFlag takes the mutex and returns true, or, if it is locked, sets the bits set, so that
-// Unlock takes its slow path, and returns false. Either way it clears the bits clear. The caller
-// holds mu. Unlock's fast path succeeds only while mxLocked is the only bit. So either the present
-// holder's Unlock sees the bits, or takeOrFlag finds the mutex free.
+// takeOrFlag takes the mutex and returns true. If the mutex is locked, takeOrFlag sets the bits in
+// set, so that Unlock takes its slow path, and returns false. Either way it clears the bits in
+// clear. The caller holds mu. Unlock's fast path succeeds only while mxLocked is the only bit. So
+// either the present holder's Unlock sees the bits, or takeOrFlag finds the mutex free.
 func (m *Mutex) takeOrFlag(set, clear uint32) bool {
 	for {
 		s := m.state.Load()
@@ -188,8 +190,8 @@ func (m *Mutex) takeOrFlag(set, clear uint32) bool {
 	}
 }
 
-// clearFlags clears mxQueued and mxStarved if no waiter is queued and none is on its way. The caller
-// holds mu.
+// clearFlags clears mxQueued and mxStarved if no waiter is queued and none is on its way. The
+// caller holds mu.
 func (m *Mutex) clearFlags() {
 	if m.queue.First == nil && m.state.Load()&mxWoken == 0 {
 		m.state.And(^uint32(mxQueued | mxStarved))

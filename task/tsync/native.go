@@ -9,10 +9,10 @@ import (
 )
 
 // A native case is a case of a select that receives from a Go channel. If a select has native cases
-// and has to wait, a *helper*, a goroutine, waits for their channels. What the helper has received
-// cannot be put back, so after that the select must not choose another case. The other parties that
-// may end the wait are a waker, which serves another case, and the end of the context. Both are
-// called a *winner* here. These are the steps of both sides:
+// and has to wait, a *helper*, a goroutine, waits for their channels. The helper cannot put back
+// what it has received, so after that the select must not choose another case. Two other parties
+// may end the wait: a waker, which serves another case, and the end of the context. Both are called
+// a *winner* here. These are the steps of both sides:
 //
 //	winner: a waker, or the end of the context  helper
 //	Native-P1 CAS won; if that fails,           Native-H1 reflect.Select on the native
@@ -26,10 +26,10 @@ import (
 //
 // Only one CAS of won succeeds. If it is the helper's (Native-H3), the helper's case is the chosen
 // one, and no winner gets past Native-P1. If it is a winner's, the reflect.Select of Native-H1
-// decides between that winner and the helper. If it chose stop, the helper has received nothing and
-// never will, and the winner has the select. Otherwise the helper wakes the select (Native-H4), and
-// the winner leaves the select alone. So exactly one party chooses the case, and exactly one wakes
-// the select.
+// decides between that winner and the helper. If the reflect.Select chose stop, the helper has
+// received nothing and never will, and the winner has the select. Otherwise the helper wakes the
+// select (Native-H4), and the winner leaves the select alone. So exactly one party chooses the
+// case, and exactly one wakes the select.
 //
 // The winner waits at Native-P3 with its channel's lock held, and blocks its thread. The wait is
 // short, because Native-H1 does not wait once stop is closed, and the helper takes no lock between
@@ -39,7 +39,7 @@ type nativeHelp struct {
 	s      *selection
 	stop   chan struct{}
 	answer chan bool // whether the helper has done a native case
-	index  []int     // for each reflect case, which case of the select it is
+	index  []int     // for each reflect case after stop, the index of the select's case
 	cases  []reflect.SelectCase
 	of     []nativeCase
 }
@@ -130,7 +130,8 @@ func (h *nativeHelp) chooseModelled() (k int, v reflect.Value, ok bool) {
 	return k, v, ok
 }
 
-// decide does Native-P2 to Native-P4. It reports whether the winner, which calls, has the select.
+// decide does Native-P2 to Native-P4 for its caller, a winner. It reports whether the winner has
+// the select.
 func (h *nativeHelp) decide() bool {
 	close(h.stop)
 	atomicx.Await("P3", func() bool { return len(h.answer) > 0 })

@@ -20,8 +20,8 @@ type Once struct {
 // Cancelling a task does not end its wait. If f calls Do on the same Once, it waits for itself for
 // ever.
 //
-// If f panics, the panic goes to the first caller alone, and for later calls f counts as done. Do
-// panics if f is nil, unless an earlier call has already ended.
+// If f panics, only the first caller gets the panic, and all other calls return as if f had
+// returned. Do panics if f is nil, unless an earlier call has already ended.
 func (o *Once) Do(f func()) {
 	if !o.done.IsSet() {
 		o.doSlow(f)
@@ -53,7 +53,8 @@ func OnceFunc(f func()) func() {
 	return func() { o.do(o) }
 }
 
-// OnceValue is like [OnceFunc], for a function that returns a value. Every call returns that value.
+// OnceValue is like [OnceFunc], for a function f that returns a value. Every call returns the value
+// of the one call of f.
 func OnceValue[T any](f func() T) func() T {
 	if f == nil {
 		panic("tsync: OnceValue with a nil function")
@@ -65,7 +66,8 @@ func OnceValue[T any](f func() T) func() T {
 	}
 }
 
-// OnceValues is like [OnceFunc], for a function that returns two values. Every call returns them.
+// OnceValues is like [OnceFunc], for a function f that returns two values. Every call returns the
+// values of the one call of f.
 func OnceValues[T1, T2 any](f func() (T1, T2)) func() (T1, T2) {
 	if f == nil {
 		panic("tsync: OnceValues with a nil function")
@@ -111,8 +113,8 @@ type onceValues[T1, T2 any] struct {
 func (o *onceValues[T1, T2]) run()  { o.v1, o.v2 = o.f() }
 func (o *onceValues[T1, T2]) drop() { o.f = nil }
 
-// An onceCall is the one call of an onceBody. The call that once lets in writes valid and p. All
-// other calls read them after it.
+// An onceCall is the one call of an onceBody. Only the call of do that runs the function writes
+// valid and p. All other calls of do read them after it.
 type onceCall struct {
 	once  Once
 	valid bool // the function has returned

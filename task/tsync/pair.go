@@ -11,12 +11,12 @@ package tsync
 //	+------------+--------+------+----------+
 //
 // While the channel is paired, its word changes by CAS only. These are the steps of a task that
-// finds no other task waiting, and of the task that meets it:
+// finds no other task waiting, and of the task that comes to the other end later and meets it:
 //
 //	waiting task                            meeting task
 //	Pair-W1 load the word: no task waits;   Pair-C1 load the word: a task waits;
 //	        load kept[its direction]:               load kept[that task's direction]
-//	        it is its own
+//	        the waiter is its own
 //	Pair-W2 CAS its bit in                  Pair-C2 CAS the bit out: the waiter is claimed
 //	Pair-W3 park                            Pair-C3 fill in the waiter, and wake it
 //
@@ -26,7 +26,7 @@ package tsync
 //
 // kept must not change between Pair-C1 and Pair-C2, nor between Pair-W1 and Pair-W2. It changes
 // only while the channel is queued, and unpair, which makes the channel queued, raises the epoch.
-// So after a change of kept, a CAS from a word loaded before fails.
+// So a CAS fails if its word was loaded before a change of kept.
 const (
 	chReceiver = 1 << receiving
 	chSender   = 1 << sending
@@ -72,9 +72,9 @@ func (ch *Chan[T]) unpair() {
 	ch.pairing.n, ch.pairing.limit = 0, min(max(2*ch.pairing.limit, firstPairing), lastPairing)
 }
 
-// countMeeting counts the meeting of the calling task, or goroutine, with the waiter w, which it
-// has just taken out of its queue. own says that the caller is a task under its own Ctx.
-// countMeeting may make the channel paired. The caller holds mu.
+// countMeeting counts that the calling task, or goroutine, has met the waiter w: it has just taken
+// w out of its queue. own says that the caller is a task under its own Ctx. countMeeting may make
+// the channel paired. The caller holds mu.
 func (ch *Chan[T]) countMeeting(w *waiter[T], own bool) {
 	if w.of == nil || !own {
 		ch.pairing.n = 0
@@ -86,7 +86,8 @@ func (ch *Chan[T]) countMeeting(w *waiter[T], own bool) {
 }
 
 // unpublish takes back the waiter w of a cancelled task while the channel is paired. It reports
-// false if another party has claimed w, or w does not wait that way. The caller holds mu.
+// false if another party has claimed w, or w is not the waiter that the channel's word shows. The
+// caller holds mu.
 func (ch *Chan[T]) unpublish(w *waiter[T]) bool {
 	bit := uint32(1) << w.index
 	for {

@@ -28,16 +28,17 @@ type RWMutex struct {
 	//	                                           S4 if both queues are empty, clear rwQueued
 	//	                                           S5 unlock mu
 	//
-	// Between S2 and S4 every F2 fails or is not tried, so only the holder of mu changes the word.
-	// rwQueued stays set while a waiter is queued. So an unlock either comes before S2, and S3
-	// finds the lock free, or it takes the slow way and sees the queues.
+	// Between S2 and S4 no F2 succeeds, so only the holder of mu changes the word. rwQueued stays
+	// set while a waiter is queued. So if an unlock comes before S2, S3 finds the lock free. If it
+	// comes later, it takes the slow way and sees the queues.
 	state atomicx.Uint64
 
 	mu     atomicx.Mutex
 	readq  queue[struct{}]
 	writeq queue[struct{}]
-	// noted is the only holder, if it is a task that took rw while locks were watched. Otherwise it
-	// is zero. While it is set, rwQueued stays set, so that the unlock clears it.
+	// noted is the task that holds rw alone, if that task took rw while locks were watched (see
+	// watch.go). Otherwise noted is zero. While noted is set, rwQueued stays set, so that the
+	// unlock goes the slow way and clears noted.
 	noted rt.Handle
 }
 

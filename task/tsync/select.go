@@ -113,8 +113,9 @@ func OnSend[T any](ch *Chan[T], v T, f func()) *SendCase[T] {
 // If [OnRecv] or [OnSend] made the chosen case, its function is called before Select returns.
 //
 // Select panics if the chosen case sends on a closed channel, if a case is passed twice, and if
-// another select is using one of the cases. Then it has done no case, and all cases can be used
-// again, a case of the other select after that has returned.
+// another select is using one of the cases. If it panics, it has done no case, and all its cases
+// can be used again. But a case that another select was using can be used again only after that
+// select has returned.
 func Select(ctx context.Context, cases ...Case) (chosen Case, err error) {
 	d, err := enter(ctx)
 	if err != nil {
@@ -147,7 +148,8 @@ func decide(ctx context.Context, d *rt.Task, cases []Case) (index int, err error
 	}
 	s.Prepare(ctx, d)
 	s.Reason = rt.WaitSelect
-	// The order is random: if two cases have the same channel, the first in its queue is chosen.
+	// The cases are queued in random order, because a waker of a channel with two of the cases
+	// chooses the first in its queue.
 	for _, i := range s.poll {
 		cases[i].enqueue()
 	}
@@ -158,7 +160,8 @@ func decide(ctx context.Context, d *rt.Task, cases []Case) (index int, err error
 		h.start(d)
 	}
 	if s.Own() {
-		// This repeats WaitIn, because each frame between here and the switch costs.
+		// This repeats wait.Waiter.WaitIn, because each frame between here and the switch costs
+		// time.
 		d.Worker().Host.Park(d, rt.WaitSelect.Park(rt.ForWake))
 		if !d.Woken() {
 			if s.Withdraw() {
@@ -185,9 +188,9 @@ func decide(ctx context.Context, d *rt.Task, cases []Case) (index int, err error
 	return index, nil
 }
 
-// waitForeign waits under a context that is not the task's own Ctx. WaitIn lets a panic of the
-// context through only if no case was or will be done. Then waitForeign takes the cases out of
-// their queues.
+// waitForeign waits under a context that is not the task's own Ctx. If a method of the context
+// panics, WaitIn panics too, but only if no case was done or will be. Then waitForeign takes the
+// cases out of their queues.
 func (s *selection) waitForeign(cases []Case) error {
 	returned := false
 	defer func() {
@@ -230,8 +233,9 @@ func TrySelect(cases ...Case) (chosen Case, ok bool) {
 }
 
 // A selection is one run of Select. Its cases stand in the queues of all their channels. To serve a
-// case, a waker has to win the selection, and only one waker can. The select holds the locks of all
-// channels until it waits, so no waker can win it while it tries to win another selection.
+// case, a waker has to win the selection, and only one waker can. A select that is still trying its
+// cases may win another selection, as its waker. No waker can win that select meanwhile, because it
+// holds the locks of all its channels until it waits.
 type selection struct {
 	list.Links[selection] // while it is free
 	wait.Waiter
@@ -319,9 +323,9 @@ func newSelection(d *rt.Task, cases []Case) *selection {
 	return s
 }
 
-// direct has the Director choose the order in which the cases are tried, if the caller is a task that
-// has one. The Director names the first case, and the others follow in the order in which they were
-// passed. So each case that can go on is chosen in some schedule.
+// direct lets the caller's Director, if it has one, choose the order in which try goes through the
+// cases. The Director names the first case, and the others follow in the order in which they were
+// passed, and then from the beginning. So each case that can go on is chosen in some schedule.
 func (s *selection) direct() {
 	dir, _ := rt.DirectorOf()
 	if dir == nil || len(s.poll) == 0 {
@@ -333,9 +337,9 @@ func (s *selection) direct() {
 	s.poll = slices.Delete(s.poll, 0, k)
 }
 
-// lock locks all channels, each once, in the order that all selects keep to, and attaches the
-// cases. If a case is already in use, lock panics, with nothing locked or attached. d is the
-// running task, or nil.
+// lock locks all channels, each once, and attaches the cases. All selects lock in the same order,
+// so that they cannot deadlock. If a case is already in use, lock panics, with nothing locked or
+// attached. d is the running task, or nil.
 //
 // Each case records under its channel's lock whether it is in use, because every select takes that
 // lock anyway.

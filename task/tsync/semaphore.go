@@ -19,9 +19,10 @@ type Semaphore struct {
 	size  int64
 	used  int64
 	queue queue[int64] // v is the number of units that the waiter wants
-	// sole is the task that has taken the first units, while locks were watched, if no other call
-	// has taken any since. soleUsed is used at that time. So while used is soleUsed, and not 0, that
-	// task holds all units in use.
+	// sole is a task that took units when none were in use, while locks were watched (see
+	// watch.go). soleUsed is the number that it took. While locks are watched, every later call
+	// that takes units clears sole. So while used equals soleUsed and is not 0, the task sole holds
+	// all units in use.
 	sole     rt.Handle
 	soleUsed int64
 }

@@ -8,8 +8,8 @@ import (
 )
 
 // A Ticker sends the time on C again and again, with the semantics of Go's time.Ticker, by the
-// clock of a scheduler. It drops ticks that a slow receiver has no time for, so at most one tick
-// waits to be received. In all else C behaves as the channel of a [Timer] does.
+// clock of a scheduler. If a receiver is slow, the ticker drops ticks, so at most one tick waits to
+// be received. Otherwise C behaves like the channel of a [Timer].
 //
 // A ticker that is not stopped stays until the scheduler is closed.
 type Ticker struct {

@@ -1,7 +1,7 @@
 package tsync
 
 // NewUnbounded makes a channel whose buffer grows as needed: a mailbox. Send never waits for room,
-// so TrySend always sends. In all else the channel behaves as one from [NewChan]: receivers wait,
+// so TrySend always sends. Otherwise the channel behaves like one from [NewChan]: receivers wait,
 // Close lets them receive what was sent before, and the channel can be part of a [Select]. A
 // mailbox has the type Chan, so all code that takes a Chan takes a mailbox too, for example cases
 // and loops over All.

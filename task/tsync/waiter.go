@@ -10,9 +10,10 @@ import (
 )
 
 // A waiter is one wait, by a task or a goroutine, in the queue of a channel or a lock. The party
-// that takes the waiter out of the queue, under the lock of its owner, has claimed it. If that is a
-// waker, it fills in v and ok, unlocks, and calls wake. If it is the waiting side itself, it gives
-// up the wait. So the lock that both sides need anyway decides.
+// that takes the waiter out of the queue, under the owner's lock, has claimed it. A waker that has
+// claimed the waiter fills in v and ok, unlocks, and calls wake. If the waiting side itself has
+// claimed the waiter, it gives up the wait. So the owner's lock, which both sides need anyway,
+// decides between them.
 type waiter[T any] struct {
 	list.Links[waiter[T]] // under the lock of at
 	wait.Waiter
@@ -87,15 +88,15 @@ func callerUncancelled() (context.Context, *rt.Task) {
 	return context.Background(), rt.Current()
 }
 
-// point is a yield point of an operation that has no other, in a program under test: see rt.Slow. The
-// caller holds no lock.
+// point is a yield point for an operation that has no other. It acts only in a program that imports
+// package schedtest: see rt.Slow. The caller holds no lock.
 func point() {
 	if rt.Slow != 0 {
 		rt.Choice()
 	}
 }
 
-// noCopy, as a field, has go vet report copies of the struct.
+// noCopy makes go vet report copies of a struct that has it as a field.
 type noCopy struct{}
 
 func (*noCopy) Lock()   {}
@@ -127,7 +128,8 @@ func (p *pool[T]) await(w *waiter[T], hard bool) (v T, ok bool, err error) {
 		}
 		w.WaitWoken()
 	case w.Own():
-		// This repeats WaitIn, because each frame between here and the switch costs.
+		// This repeats wait.Waiter.WaitIn, because each frame between here and the switch costs
+		// time.
 		d := w.Task()
 		on := d.Worker()
 		if on.Looks != 0 {
@@ -148,7 +150,7 @@ func (p *pool[T]) await(w *waiter[T], hard bool) (v T, ok bool, err error) {
 	return v, ok, err
 }
 
-// cancelled is called by a task that waits under its own Ctx, if its park ended without a Wake. It
+// cancelled is for a task that waits under its own Ctx, if its park ended without a Wake. It
 // withdraws w and reports true. If a waker has already claimed w, it waits for the Wake instead and
 // reports false.
 func (w *waiter[T]) cancelled() bool {

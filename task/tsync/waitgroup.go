@@ -13,10 +13,10 @@ import (
 // see it. A WaitGroup can be used again when every Wait of the previous round has returned.
 type WaitGroup struct {
 	_ noCopy
-	// state is twice the counter, plus one (wgWaited) while a waiter is queued. It changes under mu
-	// if the change sets or clears wgWaited, as when the counter falls to zero while wgWaited is
-	// set. So the fall to zero and the removal of the waiters from the queue are one step for
-	// others.
+	// state is twice the counter, plus one (wgWaited) while a waiter is queued. A change that sets
+	// or clears wgWaited is made under mu. The fall of the counter to zero while wgWaited is set is
+	// such a change, because it clears wgWaited. So for other callers that fall and the removal of
+	// the waiters from the queue are one step.
 	state atomicx.Int64
 	mu    atomicx.Mutex
 	queue queue[struct{}]

@@ -11,9 +11,10 @@ import (
 // task holds them meanwhile. internal/rt/look.go and internal/rt/watch.go say how that is switched
 // on. Without it, nothing here runs.
 
-// A noting owner may know which task holds it.
+// A noting is an owner that may know which task holds it.
 type noting[T any] interface {
-	// heldFor returns what knows the task that has to act before the waiter w can go on.
+	// heldFor returns the rt.Holder that names the task that has to act before the waiter w can go
+	// on.
 	heldFor(w *waiter[T]) rt.Holder
 }
 
@@ -60,7 +61,7 @@ func (m *Mutex) noteGiven(d *rt.Task) {
 	m.note(d)
 }
 
-// tryNoted is TryLock while locks are watched.
+// tryNoted is tryLock while locks are watched: it also notes the caller.
 func (m *Mutex) tryNoted() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -97,15 +98,15 @@ func (n *notedMutex) Holder() rt.Handle {
 
 // ---- RWMutex
 
-// noteCaller notes that the caller has taken rw. It is called on the slow way.
+// noteCaller notes that the caller has taken rw. Call it on the slow way.
 func (rw *RWMutex) noteCaller() {
 	if rt.Watched() {
 		rw.note(rt.Current())
 	}
 }
 
-// note notes that d, or a goroutine if d is nil, has taken rw, while locks are watched. It is called on
-// the slow way.
+// note notes that d, or a goroutine if d is nil, has taken rw. Call it only while locks are
+// watched, on the slow way.
 func (rw *RWMutex) note(d *rt.Task) {
 	rw.noted = rt.Handle{}
 	if s := rw.state.Load() &^ rwQueued; s == rwWriting || s == rwReader {
@@ -145,8 +146,8 @@ func (n *notedWrites) Holder() rt.Handle {
 	return rw.noted
 }
 
-// Holder implements rt.Holder. If readers hold the lock, a reader waits for the first waiting
-// writer.
+// Holder implements rt.Holder. If no writer holds the lock, a reader waits because a writer waits.
+// Then Holder names the first waiting writer.
 //
 //lint:ignore U1000 an rt.Holder calls it
 func (n *notedReads) Holder() rt.Handle {
@@ -171,8 +172,8 @@ func (s *Semaphore) takeNoted(n int64) bool {
 	return true
 }
 
-// note notes that d, or a goroutine if d is nil, has just taken n units, while locks are watched. The
-// caller holds mu.
+// note notes that d, or a goroutine if d is nil, has just taken n units. Call it only while locks
+// are watched. The caller holds mu.
 func (s *Semaphore) note(d *rt.Task, n int64) {
 	s.sole = rt.Handle{}
 	if s.used == n {

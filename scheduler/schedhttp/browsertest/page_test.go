@@ -30,8 +30,8 @@ var (
 	dark = flag.Bool("dark", false, "draw the picture in dark mode")
 )
 
-// browser starts a browser, and returns the context of its first tab. Chromium is looked for under
-// the names that Debian and others give it.
+// browser starts a browser, and returns the context of its first tab. It looks for Chromium under
+// the names that Debian and other systems give it.
 func browser(t *testing.T) context.Context {
 	t.Helper()
 	path := ""
@@ -128,7 +128,7 @@ func TestNumbers(t *testing.T) {
 }
 
 // Two tasks that each hold the lock that the other one wants are shown as a deadlock, with both
-// names if the scheduler notes who waits for whom, and can be opened by the keyboard.
+// names if the scheduler notes waits. They can be opened by the keyboard.
 func TestDeadlock(t *testing.T) {
 	plain, noting := open(t, 2), open(t, 2, scheduler.WithSites())
 	at := serve(t, schedhttp.Handler(plain, schedhttp.Also("noting", noting)))

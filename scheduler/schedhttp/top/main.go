@@ -2,9 +2,8 @@
 //
 //	go run github.com/heddle-go/heddle/scheduler/schedhttp/top [-n] [-name scheduler] URL
 //
-// URL is where the handler is mounted, such as http://localhost:6060/debug/heddle/. With -n it
-// prints once, without control characters, and exits; it does so too if its output is a file.
-// Ctrl-C ends it.
+// URL is where the handler is mounted, such as http://localhost:6060/debug/heddle/. With -n, or if
+// its output is a file, top prints once, without control characters, and exits. Ctrl-C ends it.
 package main
 
 import (
@@ -36,7 +35,7 @@ func main() {
 	}
 }
 
-// run is main with its surroundings passed in.
+// run is main, but gets the context, arguments and outputs from its caller.
 func run(ctx context.Context, args []string, terminal bool, stdout, stderr io.Writer) error {
 	f := flag.NewFlagSet("top", flag.ContinueOnError)
 	f.SetOutput(stderr)
@@ -88,7 +87,8 @@ func run(ctx context.Context, args []string, terminal bool, stdout, stderr io.Wr
 			return false, err
 		}
 		before, at = now, s.At
-		// Home, then each line with the rest of the old one erased, then the rest of the screen.
+		// The cursor goes home. Each line erases the rest of the old line, and the end erases the
+		// rest of the screen.
 		_, err = io.WriteString(stdout, "\x1b[H"+strings.ReplaceAll(text, "\n", "\x1b[K\n")+"\x1b[J")
 		return true, err
 	})
@@ -121,7 +121,7 @@ func (c client) get(ctx context.Context, path string) (*http.Response, error) {
 	return resp, nil
 }
 
-// events calls f with each sample until it reports false, fails, or ctx ends.
+// events calls f with each sample, until f reports false or fails, or ctx ends.
 func (c client) events(ctx context.Context, f func(s schedhttp.Sample) (more bool, err error)) error {
 	resp, err := c.get(ctx, "api/v1/events")
 	if err != nil {
@@ -180,7 +180,7 @@ func (c client) decode(ctx context.Context, path string, to any) error {
 	return json.NewDecoder(resp.Body).Decode(to)
 }
 
-// render writes what is shown: s, with the rates since before, which is older by d.
+// render writes the screen: s, with the rates since before, a sample that is older by d.
 func render(s, before schedhttp.Scheduler, d time.Duration, groups schedhttp.GroupList, waits schedhttp.WaitList) string {
 	var b strings.Builder
 	rate := func(now, then uint64) float64 { return float64(now-then) / max(d.Seconds(), 1e-3) }
@@ -255,7 +255,7 @@ func orNone(name string) string {
 	return name
 }
 
-// clean replaces control characters, which a name could move the cursor with.
+// clean replaces control characters, because with them a task's name could move the cursor.
 func clean(name string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r >= 0x7f && r < 0xa0 {

@@ -87,7 +87,7 @@ func TestQuantiles(t *testing.T) {
 	require.Equal(t, "123ns / 1.23ms / 12.3s", quantiles(schedhttp.Latency{Count: 1, P50MS: 123e-6, P99MS: 1.234, P999MS: 12345}))
 }
 
-// In a terminal it redraws until it is interrupted.
+// In a terminal, top redraws the screen until it is interrupted.
 func TestRedraw(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	out := &screens{after: 2, done: cancel}
