@@ -9,16 +9,17 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// Admission: what a submitter does whose submission from outside finds no room, as the queue policy
-// says. Package inject has the queue, the limit and the protocol of blocked submissions (B1 to B3,
-// K1 to K3).
+// Admission: what happens to a submission from outside if the queue has no room. The queue policy
+// decides. Package inject has the queue, the limit and the protocol of blocked submissions (B1 to
+// B3, K1 to K3).
 
-// overflows counts the submissions that found no room.
+// overflows counts the submissions that found no room, and those that came after Shutdown or Close.
 type overflows struct {
 	rejected, dropped, delayed, abandoned, closed atomic.Uint64 // see Stats
 }
 
-// overflow is request for a submission that has been counted and has found no room.
+// overflow is the rest of request for a submission that enter has counted and that has found no
+// room.
 func (s *Scheduler) overflow(waitCtx context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
 	if s.dir != nil {
 		return s.overflowDirected(fn, x)
@@ -47,9 +48,9 @@ func (s *Scheduler) overflow(waitCtx context.Context, fn any, x *rt.Extra) (*rt.
 	}
 }
 
-// submitter finds the caller of a submission. If inside is true, it is a task of s, or one of its
-// handlers, and must not wait. Otherwise c is the task of another scheduler that submits, or nil
-// for a goroutine.
+// submitter finds the caller of a submission. If inside is true, the caller is a task or a handler
+// of s, and must not wait. Otherwise c is the caller, if that is a task of another scheduler, or
+// nil, if the caller is a goroutine.
 func (s *Scheduler) submitter() (c *task.Ctx, inside bool) {
 	c, ok := task.Current()
 	if ok {
@@ -98,9 +99,9 @@ func (s *Scheduler) endUnrun(d *rt.Task) {
 	rt.WakeAll(waiters, nil)
 }
 
-// awaitEnd makes a submitter wait until its task has ended (CallerRuns). The task is accepted by
-// now, and x is its extension. So if a method of a user's context panics, the wait ends as if the
-// context had ended, and the panic is dropped.
+// awaitEnd makes a submitter wait until its task t has ended (CallerRuns). x is the extension of t.
+// Because the scheduler has accepted t, awaitEnd must not panic. So if a method of a user's context
+// panics, awaitEnd drops the panic and returns.
 func (s *Scheduler) awaitEnd(waitCtx context.Context, c *task.Ctx, t task.Task, x *rt.Extra) {
 	if waitCtx == nil && (x == nil || x.Parents == nil) {
 		if c != nil {
@@ -117,7 +118,7 @@ func (s *Scheduler) awaitEnd(waitCtx context.Context, c *task.Ctx, t task.Task, 
 	}
 	waitCtx = x.Parents.Context
 	if _ = t.WaitContext(waitCtx); waitCtx.Err() != nil {
-		t.CancelCause(context.Cause(waitCtx)) // happens soon anyway: the task is under waitCtx
+		t.CancelCause(context.Cause(waitCtx)) // waitCtx would do that soon, because t is under it
 	}
 }
 
@@ -132,7 +133,7 @@ func (s *Scheduler) awaitRoom(waitCtx context.Context, c *task.Ctx, fn any, x *r
 		}
 	}
 	d, gen := s.prepare(fn, x)
-	s.mark(d) // so a measured wait in the queue includes that for room
+	s.mark(d) // here, so that a measured wait in the queue includes the wait for room
 	b := s.inj.NewBlocked(d)
 	until := waitCtx
 	if until == nil {
@@ -145,9 +146,9 @@ func (s *Scheduler) awaitRoom(waitCtx context.Context, c *task.Ctx, fn any, x *r
 
 	if x != nil {
 		// Each cancellation of the task ends the wait: either Abandon finds the submission in the
-		// list, or B2 below sees the cancellation before it enters the list. AfterDone is set up
-		// now, because a queued task no longer belongs to the submitter. It is not
-		// context.AfterFunc, which may come before the cancellation.
+		// list, or B2 below sees the cancellation and does not enter the list. AfterDone is called
+		// before B2, because a queued task no longer belongs to the submitter. context.AfterFunc
+		// would not do, because its function may run before the task is cancelled.
 		if stop, ok := d.AfterDone(b.Abandon); ok {
 			defer stop()
 		}
@@ -174,8 +175,8 @@ func (s *Scheduler) awaitRoom(waitCtx context.Context, c *task.Ctx, fn any, x *r
 	return s.giveUp(b, gen, err)
 }
 
-// causeOrExit returns the cause of waitCtx, or nil if waitCtx has not ended, for a submission that
-// has been counted. If waitCtx panics, causeOrExit takes the count back.
+// causeOrExit returns the cause of waitCtx, or nil if waitCtx has not ended. If a method of waitCtx
+// panics, causeOrExit takes back the count of enter for the submission.
 func (s *Scheduler) causeOrExit(waitCtx context.Context) (cause error) {
 	known := false
 	defer func() {
@@ -191,7 +192,8 @@ func (s *Scheduler) causeOrExit(waitCtx context.Context) (cause error) {
 }
 
 // waitIn waits until b is taken out of the list, or the context of its submitter ends. If a method
-// of that context panics, the submission ends, unless a worker has queued it.
+// of that context panics, so does waitIn, after it has ended the submission. If a worker has queued
+// the task by then, the task stays queued.
 func (s *Scheduler) waitIn(b *inject.Blocked, gen uint32) error {
 	waited := false
 	defer func() {
@@ -216,7 +218,7 @@ func (s *Scheduler) waitIn(b *inject.Blocked, gen uint32) error {
 func (s *Scheduler) giveUp(b *inject.Blocked, gen uint32, err error) (*rt.Task, uint32, error) {
 	d := b.Task()
 	if err != nil {
-		d.SetFn(nil) // not Skip: the submitter learns of the end from the error
+		d.SetFn(nil) // so that Finish calls no rt.Runner's Skip: the submitter gets the error
 	}
 	d.Cancel(gen, rt.Closed) // unless it is cancelled already
 	if err != nil || d.Cause(nil, task.ErrClosed) != task.ErrClosed {

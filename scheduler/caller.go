@@ -10,24 +10,23 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// A place says as what the calling code runs.
+// A place is the kind of code that a caller runs in.
 type place int
 
 const (
 	elsewhere place = iota
-	inTask          // or on a worker between two tasks
+	inTask          // in a task, or on a worker between two tasks
 	inHandler
 	inCall // the function of a blocking call
 )
 
-// onTask reports whether some scheduler cannot end before the caller goes on, as far as the
-// caller's stack tells: the caller runs as a task, in a handler, or in the function of a blocking
-// call.
+// onTask reports whether the caller runs as a task, in a handler, or in the function of a blocking
+// call, of any scheduler. Then some scheduler cannot end before the caller goes on.
 func onTask() bool { return caller() != elsewhere }
 
-// caller returns as what the caller runs. It looks at the caller's fiber, or, if the caller runs on
-// none, for the last of entryPoints on its stack. That takes a fraction of a microsecond on a stack
-// of usual depth.
+// caller returns the place in which its caller runs. If that runs on a fiber, the fiber tells.
+// Otherwise caller looks for the innermost of entryPoints on the stack. That takes a fraction of a
+// microsecond on a stack of usual depth.
 func caller() place {
 	if fiber.Current() != nil {
 		if currentWorker() == nil {
@@ -58,7 +57,8 @@ func currentWorker() *worker {
 		return nil
 	}
 	if f.Data == nil {
-		return (*loopFiber)(unsafe.Pointer(f)).w // it embeds the fiber first, and all other fibers in the table have Data
+		// A fiber in the table without Data is a loopFiber, which embeds its Fiber first.
+		return (*loopFiber)(unsafe.Pointer(f)).w
 	}
 	if d := (*rt.Task)(f.Data); d.Worker().Current.Load() == d {
 		return workerOf(d)
@@ -85,13 +85,13 @@ func codeOf(f any) (c code) {
 	}
 }
 
-// handles reports whether the caller is a handler of this scheduler, for which a worker, sysmon or
-// a blocker waits. While there is no handler the answer is cheap. Walking the stack takes
-// microseconds if the tables that it needs are not in the caches.
+// handles reports whether the caller is a handler of this scheduler, for whose end a worker, sysmon
+// or a blocker waits. While no handler runs, it takes one load. Otherwise it walks the stack, which
+// takes microseconds if the tables for that are not in the caches.
 func (s *Scheduler) handles() bool { return s.handlers.Load() != 0 && caller() == inHandler }
 
-// inHandler calls a user's handler on a goroutine of its own. There it may panic, which ends the
-// process, and may call Goexit, which would end a fiber.
+// inHandler calls a user's handler on a goroutine of its own, and waits for it. There a panic of
+// the handler ends the process, and the handler may call Goexit, which would end a fiber here.
 func (s *Scheduler) inHandler(f func()) {
 	s.handlers.Add(1)
 	defer s.handlers.Add(-1)

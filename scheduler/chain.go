@@ -7,10 +7,10 @@ import "github.com/heddle-go/heddle/internal/rt"
 // by level. A task that waits for its children needs a stack, so there would be as many stacks as
 // the tree is wide. With the newest first, there are about as many as it is deep.
 //
-// If a task waits for one that has not begun, the worker runs that one next, wherever it is queued
-// (claim), and the waiter right after it (worker.handOn). So the wait costs two switches and no
-// search. A parent whose children are still queued visits them in the order in which it waits for
-// them.
+// If a task waits for a task that has not begun, the worker takes the latter out of whatever queue
+// it is in and runs it next (claim), and runs the waiter right after it (worker.handOn). So the
+// wait costs two switches and no search. If a parent waits for children that are still queued, they
+// run in the order of the waits.
 //
 // Rejected: calling the child on the stack of the task that waits, as Rayon's join does. It saves
 // the two switches. But if the child suspends, the waiter's frames lie below the child's, so the
@@ -35,7 +35,7 @@ import "github.com/heddle-go/heddle/internal/rt"
 // chains likewise: a new goroutine inherits the time slice of the goroutine that starts it.
 type chain struct {
 	n     int   // dispatches so far
-	since int64 // when the clock was first read; set if n is at least chainLook
+	since int64 // when mayChain first read the clock for this chain, at dispatch chainLook
 }
 
 const (
@@ -83,8 +83,8 @@ func (w *worker) mayHandOn() bool {
 	return true
 }
 
-// mayPassStop is mayHandOn for a dispatch at tick stopAt. A stop that only measures is put off,
-// because begin notices the end of the dispatch, too.
+// mayPassStop is mayHandOn for a dispatch at tick stopAt. If the stop is only there to end a
+// measured dispatch, mayPassStop puts it off, because gaugeBegin notices that end, too.
 //
 //go:noinline
 func (w *worker) mayPassStop() bool {
@@ -96,12 +96,13 @@ func (w *worker) mayPassStop() bool {
 	return true
 }
 
-// endChain ends the chain, because the queue has had its turn.
+// endChain ends the chain, because the queue has its turn now.
 func (w *worker) endChain() { w.chain.n, w.nextRun = 0, 0 }
 
-// cutChain is called when the running task is preempted, so that a quantum has passed. If the task
-// belongs to a chain, the chain ends at the next dispatch. If the task came from the queue, a chain
-// begins. Otherwise the newest child would never run beside a queue full of hogs.
+// cutChain is called when the running task is preempted. If the task belongs to a chain, cutChain
+// sets n and since so that mayChain refuses the next dispatch. If the task came from the queue (n
+// is 0), cutChain changes nothing, and a chain may begin: if it could not, the newest child would
+// never run beside a queue full of hogs.
 func (w *worker) cutChain() {
 	if w.chain.n > 0 {
 		w.chain = chain{n: 2*chainLook - 1, since: -int64(MaxQuantum)}
@@ -109,8 +110,8 @@ func (w *worker) cutChain() {
 }
 
 // mayRunNext reports whether the task in the next slot may run before the queue, and counts the
-// dispatch. A task that the last one has woken before it ended, such as its parent, belongs to the
-// chain as a child does.
+// dispatch. A child in the slot belongs to the chain. So does a woken task, such as the parent, if
+// the task that woke it has ended since. Otherwise maxNextRun bounds the dispatches of woken tasks.
 func (w *worker) mayRunNext() bool {
 	if w.next.child() || w.Current.Load() == nil { // the task before has ended
 		return w.mayChain()
@@ -119,8 +120,8 @@ func (w *worker) mayRunNext() bool {
 	return w.nextRun <= maxNextRun
 }
 
-// A wish is the task whose end the running task is about to wait for, in its life gen, if that task
-// has not begun. Otherwise t is nil.
+// A wish names a task that has not begun, and for whose end the running task is about to wait: t in
+// life gen. If there is no such task, t is nil.
 type wish struct {
 	t   *rt.Task
 	gen uint32
@@ -143,7 +144,7 @@ func (w *worker) claim() *rt.Task {
 		return nil
 	}
 	w.nextRun = 0
-	// The newest child, in the slot, leaves no stale entry.
+	// If t is the newest child, it is in the next slot. Taking it from there leaves no stale entry.
 	if seq, ok := w.next.look(); ok && w.next.task.Load() == t {
 		if d := w.next.steal(seq); d != nil {
 			return w.valid(d)
@@ -161,13 +162,14 @@ func (w *worker) claim() *rt.Task {
 // minStale is the least number of stale entries for which dropStale walks through the queue.
 const minStale = 32
 
-// dropStale drops the stale entries of the queue, which otherwise keep their descriptors from other
-// tasks until their turns come. It takes each entry from the front and pushes the valid ones at the
-// back, so their order stays. At least half of the entries are stale, so each claim pays for two.
+// dropStale drops the stale entries of the queue. Until then each of them keeps a descriptor from
+// being used for another task. dropStale takes each entry from the front and pushes the valid ones
+// at the back, so their order stays. At least half of the entries are stale, and each claim left
+// one of these, so the walk costs two entries a claim.
 //
-// While dropStale holds an entry, all others are in the queue. So a worker that looks before it
-// sleeps misses the entry only if it is the last one, and dropStale then wakes that worker
-// (Sleep-P2).
+// While dropStale holds an entry, all others are in the queue. So if another worker looks before it
+// sleeps (Sleep-W3), it misses the entry only if there is no other entry. dropStale then wakes that
+// worker (Sleep-P2).
 func (w *worker) dropStale() {
 	w.stale = 0
 	for range w.runq.Len() {
@@ -183,9 +185,10 @@ func (w *worker) dropStale() {
 	w.s.wakeOne() // (P2, P3)
 }
 
-// takeNext takes the task in the next slot, or returns nil. If the task was woken, its entry is not
-// stale, even if the status word says that the task has a stale entry: the stale one is in a queue.
-// If takeNext dropped this one, the task would run only when the stale entry had its turn.
+// takeNext takes the task in the next slot, or returns nil. If the task was woken, takeNext does
+// not call valid. The status word may say that the task has a stale entry, but then the stale entry
+// is in a queue, not in the slot. If takeNext dropped the entry in the slot, the task would run
+// only when the stale entry had its turn.
 func (w *worker) takeNext() *rt.Task {
 	child := w.next.fresh.Load() == newChild
 	d := w.next.take()

@@ -6,7 +6,7 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// What to do about a crash.
+// The advice that crash prints.
 const (
 	handlePanics    = "scheduler.WithPanicHandler handles them"
 	mendTheHandler  = "its handler, set by scheduler.WithPanicHandler, panicked too, and has to recover from its own"
@@ -14,17 +14,17 @@ const (
 	ownFault        = "it came up in the scheduler itself, or in a function that a worker calls between two tasks"
 )
 
-// crash ends the process as an unrecovered panic of a goroutine does. It does not return. The panic
-// cannot be left to itself, because iter.Pull would carry it into another fiber. So it is raised
-// anew, on a goroutine that nothing recovers on: the Go runtime then ends the process, and
-// debug.SetCrashOutput, GOTRACEBACK and core dumps work as for any other panic.
+// crash ends the process as an unrecovered panic of a goroutine does. It does not return. If it let
+// the panic unwind its fiber, iter.Pull would carry the panic into another fiber. So crash raises
+// the panic again on a new goroutine, where nothing recovers it. The Go runtime then ends the
+// process, and debug.SetCrashOutput, GOTRACEBACK and core dumps work as for any other panic.
 func crash(t task.Task, e *task.PanicError, advice string) {
 	go raise(t, e, advice)
 	select {}
 }
 
-// raise computes the text on this goroutine as well, because methods of the value may do anything.
-// Even if one calls runtime.Goexit, the process ends.
+// raise is the new goroutine of crash. It computes the text of the panic here, too, because methods
+// of the value may do anything. Even if a method calls runtime.Goexit, the process ends.
 func raise(t task.Task, e *task.PanicError, advice string) {
 	text := fmt.Sprintf("(%T)", e.Value)
 	defer func() {
@@ -42,11 +42,11 @@ type unhandled struct{ text string }
 
 func (u *unhandled) Error() string { return u.text }
 
-// twoPanics is the value of a panic in the handler of another.
+// twoPanics has the values of a panic and of the panic of the handler that was called for it.
 type twoPanics struct{ first, handlers any }
 
 // panicText formats a panic's value much as the Go runtime does. If a method of the value panics,
-// it says so.
+// the text says so.
 func panicText(v any) (text string) {
 	defer func() {
 		if p := recover(); p != nil {

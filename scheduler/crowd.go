@@ -1,38 +1,40 @@
 package scheduler
 
-// With more workers awake than there are Ps, a woken worker computes nothing that would not be
-// computed anyway: it takes a P from a worker that is in the middle of a call tree, steals a small
-// part of that, and sleeps again. So forked calls wake a worker, and a worker that goes to sleep
-// asks others to expose theirs, only while the scheduler is not crowded, that is, while fewer
-// workers are awake than there are Ps. BenchmarkOversubscribed shows the effect: fib with 64
-// workers on two Ps took 20 times as long as with two workers.
+// The scheduler is crowded while at least as many workers are awake as there are Ps. Then waking
+// another worker for a forked call gains nothing: the woken worker takes the P of a worker that is
+// in the middle of a call tree, steals a small part of that tree, and sleeps again. So while the
+// scheduler is crowded, a forked call wakes no worker, and a worker that goes to sleep does not ask
+// the others to expose their calls. BenchmarkOversubscribed shows the effect: without this rule,
+// fib with 64 workers on two Ps took 20 times as long as with two workers.
 //
-// Tasks in queues wake workers as before, because a task may wait for an event that only it brings
-// about, and because a worker that is awake may be blocked in a system call. The latter is true of
-// forked calls, too. The steps for them:
+// A task that is put into a queue wakes a worker in any case, because another task may wait for an
+// event that only the queued task brings about, and because a worker that is awake may be blocked
+// in a system call. A forked call may be stuck behind such a worker, too, so sysmon looks at each
+// tick (K1). The steps for forked calls:
 //
-//	sleeps                               exposes                     sysmon, at each tick
-//	W2 announce it                       P1 expose the calls         K1 if a worker sleeps, none searches
-//	K0 if that leaves a P without a      P2, P3 unless crowded          and the scheduler is crowded:
-//	   worker, ask all to expose                                        wake one if any calls are exposed,
-//	W3 look at the queues; at forked                                    or else ask all to expose
-//	   calls unless crowded
+//	sleeps                             exposes                  sysmon, at each tick
+//	W2 announce it                     P1 expose the calls      K1 if a worker sleeps, none
+//	K0 if that leaves a P without      P2, P3 unless crowded       searches, and the scheduler is
+//	   a worker, ask all to expose                                 crowded: wake one if any calls
+//	W3 look at the queues; at forked                               are exposed, or else ask all
+//	   calls unless crowded                                        to expose
 //
-// While the scheduler is not crowded, this is the sleep protocol of package idle. It becomes
-// crowded only when a worker wakes, and stops being crowded at W2 (or when GOMAXPROCS or the number
-// of workers changes). Then K0 and W3 follow: the worker asks for private calls and finds the
-// exposed ones. While the scheduler stays crowded, K1 wakes one worker a tick, so exposed calls
-// wait for at most two ticks, even if all workers that are awake are blocked.
+// While the scheduler is not crowded, these are the steps of the sleep protocol of package idle.
+// The scheduler becomes crowded only when a worker wakes, and stops being crowded at W2 (or when
+// GOMAXPROCS or the number of workers changes). If W2 stops it, K0 and W3 follow: the worker asks
+// for private calls and finds the exposed ones. While the scheduler stays crowded, K1 wakes one
+// worker a tick, so exposed calls wait for at most two ticks, even if all workers that are awake
+// are blocked.
 
-// crowded reports whether at least as many workers are awake as there are Ps. less of those that
-// are awake do not count.
+// crowded reports whether at least as many workers are awake as there are Ps. The parameter less is
+// the number of awake workers that do not count: 1 if the caller leaves itself out.
 func (s *Scheduler) crowded(less int) bool {
 	return s.idle.Awake()-less >= int(s.procs.Load())
 }
 
-// askAll asks all workers but except, which may be nil, to expose forked calls. Workers that were
-// not allowed to search rely on it: a worker that forks from then on exposes the call and wakes a
-// worker.
+// askAll asks all workers but except, which may be nil, to expose forked calls. A worker that forks
+// from then on exposes the call and wakes a worker. A worker that went to sleep without a search,
+// because find did not let it search, relies on that.
 func (s *Scheduler) askAll(except *worker) {
 	for _, v := range s.workers() {
 		if v != except {

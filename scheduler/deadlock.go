@@ -13,13 +13,14 @@ import (
 // lock on behalf of its holder. A TaskInfo's Holder is the next task of the circle. Tasks of other
 // schedulers may be among them. Deadlocks needs [WithWaits]; without it, it finds none.
 //
-// Only waits whose Holder is known count. So it finds no circle that goes over a channel, a select,
-// a WaitGroup or the like; [Scheduler.Dump] says if every task waits and nothing inside can wake one.
+// Only waits whose Holder is known count. So Deadlocks finds no circle in which a task waits at a
+// channel, a select, a WaitGroup or the like; [Scheduler.Dump] says if every task waits and nothing
+// inside can wake one.
 //
-// Nothing stops for it. It reports a circle only if all its waits went on at the same moment during
-// the call, so what it reports was a deadlock. It may miss a circle that closes during the call. It
-// needs memory for each task that holds up another one. Any goroutine or task may call it, at any
-// time. It neither parks nor blocks.
+// The tasks go on meanwhile. Deadlocks reports a circle only if all its waits went on at the same
+// moment during the call, so what it reports was a deadlock. It may miss a circle that closes
+// during the call. It needs memory for each task that holds up another one. Any goroutine or task
+// may call it, at any time. It neither parks nor blocks.
 func (s *Scheduler) Deadlocks() iter.Seq[[]TaskInfo] {
 	s.check()
 	return func(yield func([]TaskInfo) bool) {
@@ -36,10 +37,11 @@ func (s *Scheduler) Deadlocks() iter.Seq[[]TaskInfo] {
 	}
 }
 
-// circles finds the circles. Each task waits for at most one other, so the paths from all tasks form
-// trees that end in a circle or in a task that waits for none. Each walk follows a path until it
-// meets itself, or a task that an earlier walk has met. A walk notes the tasks that it goes on to,
-// but not its first one, because most waiting tasks hold up no other.
+// circles finds the circles of Deadlocks. Each task waits for at most one other task. So each path
+// from a task to the task that it waits for, and so on, ends in a circle or at a task that waits
+// for no known task. Each walk follows one path until it comes to a task of its own path, which
+// closes a circle, or to a task that an earlier walk has met. A walk notes in met the tasks that it
+// goes on to. It does not note its first task, because most waiting tasks hold up no other.
 func (s *Scheduler) circles() iter.Seq[[]view] {
 	return func(yield func([]view) bool) {
 		if s.looks&rt.LookWaits == 0 {
@@ -86,10 +88,11 @@ func (s *Scheduler) circles() iter.Seq[[]view] {
 	}
 }
 
-// lasts reports whether the waits of the circle, which were read one after the other, all go on. The
-// reader has seen the last of them before it looks again at the first. So at that moment all of them
-// went on. Meanwhile no task of the circle has run, so each holder has held what it holds all the
-// time, if it is still the holder.
+// lasts reads the waits of the circle, which were read one after the other, a second time, and
+// reports whether all of them still go on. The first reading of the last wait comes before the
+// second reading of the first wait. So if lasts returns true, all waits went on at a moment in
+// between. From its first to its second reading no task of the circle has run, so a task that is
+// the holder at both readings was the holder all the time.
 func lasts(circle []view) bool {
 	for i, v := range circle {
 		now, ok := viewOf(v.d)

@@ -12,8 +12,8 @@ import (
 )
 
 // launch starts fn as a task on behalf of a timer. It does nothing if all tasks have ended and none
-// can come. The new task counts as one that the scheduler's tasks have started, also after
-// Shutdown, because one of them may wait for it.
+// can come. After Shutdown launch still starts tasks, like a task of the scheduler and unlike a
+// submission from outside, because a task may wait for what fn does.
 func (s *Scheduler) launch(fn any) {
 	if s.enterLate() {
 		var x *rt.Extra
@@ -25,9 +25,9 @@ func (s *Scheduler) launch(fn any) {
 	}
 }
 
-// enterLate is enter for a task that a timer starts. quiesce looks at the count and closes quiet
-// under the same lock. So either the task is counted before that, or enterLate sees that quiet is
-// closed.
+// enterLate is enter for a task that a timer starts. quiesce looks at live and closes quiet under
+// the lock of the idle set, which enterLate takes, too. So either enterLate counts the task before
+// quiesce looks, or it sees that quiet is closed.
 func (s *Scheduler) enterLate() (ok bool) {
 	s.idle.Locked(func() {
 		if s.phase.Load() >= phaseClosed {
@@ -80,7 +80,8 @@ func (s *Scheduler) enterDelayed(opts []task.Option) (x *rt.Extra, ok bool) {
 	return x, true
 }
 
-// delayedExt returns an extension with a Deadline, also if opts give no deadline.
+// delayedExt returns an extension for opts. It has a Deadline even if opts give none, because delay
+// sets the Deadline's OnEnd.
 func delayedExt(opts []task.Option) *rt.Extra {
 	var none context.Context
 	x := extraOf(none, opts)
@@ -93,8 +94,8 @@ func delayedExt(opts []task.Option) *rt.Extra {
 	return x
 }
 
-// delay makes a task that has not started and waits for t. When the task has ended, onEnd is
-// called, which must disarm t.
+// delay makes a task that has not started and waits for timer t, which fires at when. onEnd is
+// called when the task has ended, and must disarm t.
 //
 // The party that ends the task and the caller, which arms the timer, take these steps:
 //
@@ -134,9 +135,9 @@ func (s *Scheduler) delay(fn any, x *rt.Extra, t *rt.Timer, when int64, onEnd fu
 //	S2 disarm the timer; if that     P2 look at the phase; if it is past open, disarm the
 //	   succeeds wake the task           timer, and if that succeeds, end
 //
-// Either P2 sees S1, or S2 finds the timer armed. If both hold, at most one disarming succeeds. If
-// it is that of S2, or if neither succeeds because the timer has fired, then a wake-up is on its
-// way, and the task takes it.
+// Either P2 sees S1, or S2 finds the timer armed. If both hold, at most one of P2 and S2 succeeds
+// in disarming the timer. If S2 does, or if neither does because the timer has fired, then a
+// wake-up is on its way, and the task takes it.
 type periodic struct {
 	s     *Scheduler
 	fn    func(c *task.Ctx)
@@ -222,8 +223,8 @@ func (p *periodic) run(c *task.Ctx) {
 	}
 }
 
-// call calls fn, and returns the panic of fn if there is a handler for panics. Without a handler, a
-// panic passes through. A Goexit always does.
+// call calls fn. If there is a handler for panics, it recovers and returns a panic of fn. Without a
+// handler, the panic passes through call. A Goexit passes through in either case.
 func (p *periodic) call(c *task.Ctx) (pe *task.PanicError) {
 	if p.s.cfg.onPanic == nil {
 		p.fn(c)
@@ -256,7 +257,7 @@ func (p *periodic) wait(d *rt.Task) bool {
 			return true
 		}
 	}
-	// Cancelled, or shut down.
+	// The task was cancelled, or the scheduler was shut down.
 	if !q.Disarm(&p.timer) {
 		d.AwaitWakeFor(rt.WaitTimer)
 	}
@@ -275,7 +276,7 @@ func (p *periodic) end() {
 	if !p.s.timers.Disarm(&p.timer) {
 		return
 	}
-	// By disarming the timer, the caller has claimed this wake-up.
+	// By disarming the timer, end has claimed its wake-up.
 	if d := p.timer.Fire(0); d != nil {
 		p.s.inject(d)
 	}

@@ -13,8 +13,8 @@ import (
 
 // A directed scheduler has one worker, which is a goroutine, and an rt.Director that decides which
 // task runs next. Package schedtest explores programs on it. A directed worker shows its tasks
-// another implementation of rt.Host, the type directed. It differs from other workers in four more
-// ways, none of which costs these anything:
+// another implementation of rt.Host, the type directed. A directed worker differs from the workers
+// of other schedulers in four more ways, none of which costs the other workers anything:
 //
 //   - The injector always reports a ranked task (inject.Queue.Direct). So pick, which every look
 //     for work calls, comes to takeRanked, and takeRanked to direct.
@@ -22,8 +22,8 @@ import (
 //     Checkpoint takes its slow path.
 //   - sysmon does not run, because nothing depends on real time. The worker waits for timers
 //     itself.
-//   - The worker keeps the tasks that can run in directing.ready. It moves there what comes into
-//     its queues.
+//   - The worker keeps the tasks that can run in directing.ready. Before each choice it moves the
+//     tasks from its queues to there (collect).
 //
 // Time. In a bubble of testing/synctest, time stands still until every goroutine of the bubble is
 // blocked. The worker blocks only if no task can run, and then until the first timer is due.
@@ -31,11 +31,11 @@ import (
 // End. When the run is over (Director.Over), no task may go on, because it could wait for a lock
 // that will never be free. So each running task ends by runtime.Goexit at its next yield point. The
 // worker makes the tasks that wait runnable, and they end likewise. Their deferred functions run.
-// In a deferred function the task passes yield points, but an operation that would wait calls
-// Goexit again. A task that waits for a blocking call or a stolen call is left alone until that
-// call ends, because nothing can end a goroutine from outside.
+// In its deferred functions a task passes yield points without a choice, but an operation that
+// would wait calls Goexit again. A task that waits for a blocking call or a stolen call is left
+// alone until that call ends, because nothing can end a goroutine from outside.
 //
-// Only the worker, and the task that runs on it, use a directing, but for stuck.
+// Only the worker, and the task that runs on it, use the fields of a directing, except for stuck.
 type directing struct {
 	rt.Director
 	ready   []*rt.Task
@@ -55,8 +55,8 @@ func init() {
 	}
 }
 
-// newDirected is New for a directed scheduler. The options for the number of workers and for what
-// they run on have no effect.
+// newDirected is New for a directed scheduler. The options for the number of workers, pinning and
+// stalls have no effect.
 func newDirected(dir rt.Director, opts []Option) (*Scheduler, error) {
 	cfg, err := newConfig(opts)
 	if err != nil {
@@ -115,15 +115,15 @@ func (h *directed) Yield(d *rt.Task) {
 	w.point(d, true)
 }
 
-// Poll implements rt.Host: a yield point.
+// Poll implements rt.Host. A checkpoint is a yield point, as Yield is, but d need not stand back.
 func (h *directed) Poll(d *rt.Task) {
 	w := (*worker)(h)
 	w.endIfOver(d, false)
 	w.point(d, false)
 }
 
-// point is a yield point of d, which runs: the director decides whether d goes on. yields says that
-// d has to stand back for the others.
+// point is a yield point of the running task d: the director decides whether d goes on. If yields
+// is true, d has called Yield, so the director should let another task run.
 func (w *worker) point(d *rt.Task, yields bool) {
 	dir := w.s.dir
 	if dir.over {
@@ -150,8 +150,8 @@ func (w *worker) point(d *rt.Task, yields bool) {
 	w.endIfOver(d, yields)
 }
 
-// wait parks d, which runs. The successor asks the director for the next task, after d has left its
-// stack.
+// wait parks the running task d. The successor is a loop fiber, which asks the director for the
+// next task after d has left its stack.
 func (w *worker) wait(d *rt.Task, k rt.Park) {
 	ends := true
 	if y := k.WaitReason(); y == rt.WaitBlocking || y == rt.WaitFork {
@@ -173,8 +173,9 @@ func (w *worker) wait(d *rt.Task, k rt.Park) {
 	}
 }
 
-// endIfOver ends d, which runs, by a Goexit if the run is over. If d has been told to end before,
-// it is in its deferred functions, and goes on unless waits says that it is about to wait.
+// endIfOver ends the running task d by a Goexit if the run is over. If d has been told to end
+// before, d is in its deferred functions. Then it goes on, unless waits says that it is about to
+// wait.
 func (w *worker) endIfOver(d *rt.Task, waits bool) {
 	dir := w.s.dir
 	if !dir.over || !waits && dir.unwinds[d] {
@@ -243,13 +244,14 @@ func (h *directed) Spawn(fn any, x *rt.Extra) (*rt.Task, uint32) {
 // Local implements rt.Host.
 func (h *directed) Local(d *rt.Task) { (*worker)(h).Local(d) }
 
-// Call implements rt.Host. It has the call made elsewhere, so that other tasks can run meanwhile.
+// Call implements rt.Host. It leaves the call to a blocker, so that other tasks can run meanwhile.
 func (h *directed) Call(*rt.Task, func(), *rt.CallKind) bool { return false }
 
 // WakeThief implements rt.Host. There is no thief.
 func (h *directed) WakeThief() {}
 
-// collect waits until the goroutines outside have settled, and moves all queued tasks to ready.
+// collect waits until all goroutines outside are blocked (Director.Settle), and moves all queued
+// tasks to ready.
 func (w *worker) collect() {
 	dir := w.s.dir
 	dir.Settle()
@@ -273,8 +275,10 @@ func (w *worker) collect() {
 	}
 }
 
-// overflowDirected is overflow for a directed scheduler, to which each submission comes. A limit of
-// the user's would not hold up the tasks of the scheduler itself, so the director decides instead.
+// overflowDirected is overflow for a directed scheduler. Each submission comes here, because the
+// queue never has room (inject.Queue.Direct). The director decides whether the queue counts as
+// full, whatever limit the user has set, because that limit would not apply to submissions by the
+// scheduler's own tasks.
 func (s *Scheduler) overflowDirected(fn any, x *rt.Extra) (*rt.Task, uint32, error) {
 	if s.dir.Refuse() {
 		return s.reject()
@@ -293,8 +297,8 @@ func (w *worker) suffer(d *rt.Task) {
 		case f.Hold:
 			held := dir.ready[f.Index]
 			dir.ready = slices.Delete(dir.ready, f.Index, f.Index+1)
-			// Until then the task is in no queue. The run does not end without it, because it is
-			// live.
+			// Until the function runs, the task is in no queue. The run does not end before that,
+			// because the task is live.
 			time.AfterFunc(f.For, func() {
 				s.inj.Push(held)
 				s.wakeOne()
@@ -311,9 +315,9 @@ func (w *worker) suffer(d *rt.Task) {
 	}
 }
 
-// choose has the director choose among ready and d, the task that runs, which may be nil. It takes
-// the chosen task out of ready and returns it. It returns nil if the run is over or no task can
-// run.
+// choose has the director choose among the tasks in ready and the running task d, which may be nil.
+// It returns the chosen task, and takes it out of ready. It returns nil if the run is over or no
+// task can run.
 func (w *worker) choose(d *rt.Task, yields bool) *rt.Task {
 	dir := w.s.dir
 	w.suffer(d)
@@ -341,8 +345,8 @@ func (w *worker) finishOver() {
 	}
 }
 
-// direct is a directed worker's look for work. No task runs. It waits until there is one to run,
-// and returns nil when the scheduler quits.
+// direct is a directed worker's look for work, while no task runs. It waits until the director has
+// chosen a task, and returns that. It returns nil when the scheduler quits.
 func (w *worker) direct() *rt.Task {
 	dir := w.s.dir
 	w.tick = 0 // at the fairTick-th look pick would take a task without a choice
@@ -378,8 +382,8 @@ func (w *worker) abandon() {
 }
 
 // drowse waits until there may be a task to run, or the run is over. Its alarm rings when the first
-// timer is due. If no timer is pending, it rings after a month: no event can have come before, or
-// the worker would have been woken, so the tasks that wait wait for ever.
+// timer is due. If no timer is pending, the alarm rings after a month. Then no event has woken the
+// worker before, so drowse tells the director that the waiting tasks will wait for ever (stuck).
 func (w *worker) drowse() {
 	dir, s := w.s.dir, w.s
 	w.Current.Store(nil)

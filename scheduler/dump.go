@@ -16,14 +16,14 @@ import (
 
 // Dump writes a line for each task that has not ended, for people to read: its name if it has one,
 // its address, its state, and if it waits, for what and how long, to within about 10 ms. A summary
-// follows. If every task waits, no timer is pending and no blocking call is under way, Dump says so.
-// Then only something outside of the scheduler can wake a task, and if nothing does, that is a
+// follows. If every task waits, no timer is pending and no blocking call is under way, Dump says
+// so. Then only something outside of the scheduler can wake a task, and if nothing does, that is a
 // deadlock.
 //
-// Nothing stops for Dump, so each line is true of its own moment during the call. Any goroutine or
-// task may call it at any time. It blocks the calling goroutine as long as w does, and returns the
-// error of w, if there is one. Programs get the same from [Scheduler.Tasks]. For very many tasks use
-// [Scheduler.DumpGroups].
+// The tasks go on meanwhile, so each line is true of its own moment during the call. Any goroutine
+// or task may call Dump at any time. It blocks the calling goroutine as long as w does, and returns
+// the error of w, if there is one. Programs get the same from [Scheduler.Tasks]. For very many
+// tasks use [Scheduler.DumpGroups].
 func (s *Scheduler) Dump(w io.Writer) error {
 	s.check()
 	b := bufio.NewWriter(w)
@@ -38,9 +38,9 @@ func (s *Scheduler) Dump(w io.Writer) error {
 	return b.Flush() // keeps the first error
 }
 
-// DumpGroups is [Scheduler.Dump] with one line for all tasks that have the name, the state, the
-// level and what they wait for in common, the largest group first: how many they are, and between
-// what times they have waited.
+// DumpGroups is [Scheduler.Dump] with one line for each group of tasks. The tasks of a group have
+// the same name, state and level, and wait for the same. A line says how many tasks the group has,
+// and the shortest and the longest time that they have waited. The largest group comes first.
 func (s *Scheduler) DumpGroups(w io.Writer) error {
 	s.check()
 	now := s.now()
@@ -144,7 +144,7 @@ func printSite(b *bufio.Writer, what string, pc uintptr) {
 // A census counts tasks by state.
 type census struct {
 	running, runnable, waiting int
-	blocking                   int // of those that wait
+	blocking                   int // those of waiting that wait for a blocking call
 }
 
 func (n *census) add(v view) {
@@ -161,8 +161,8 @@ func (n *census) add(v view) {
 	}
 }
 
-// only reports whether there are n tasks and no worker is about to do anything: a task may have started another that the
-// census has passed by.
+// only reports whether the scheduler has exactly n tasks and all workers sleep. A census does not
+// show that, because a task that it has counted may have started another task since.
 func (s *Scheduler) only(n int) (yes bool) {
 	s.idle.IfAllAsleep(func() { yes = s.live.Load() == int64(n) })
 	return yes

@@ -50,7 +50,7 @@ func (w *worker) concludeStolen(d *rt.Task, f *rt.Frame, failure error) {
 	}
 }
 
-// handlePanic calls the panic handler and waits for it. The scheduler has one.
+// handlePanic calls the panic handler and waits for it. The caller has checked that there is one.
 func (w *worker) handlePanic(t task.Task, pe *task.PanicError) {
 	w.n.panics++
 	w.s.inHandler(func() {
@@ -69,8 +69,8 @@ func (w *worker) handlePanic(t task.Task, pe *task.PanicError) {
 // taskOf returns the handle of the task for which j calls a function.
 func taskOf(j rt.Job) task.Task { return j.(interface{ Handle() task.Task }).Handle() }
 
-// strayPanic handles the panic of a function for whose end its task has not waited. It treats the
-// panic as one of the task.
+// strayPanic handles the panic of a function that was called for job j, if j's task no longer waits
+// for the end of the function. It treats the panic as one of the task.
 func (s *Scheduler) strayPanic(j rt.Job, stray error) {
 	t := taskOf(j)
 	e := stray.(*task.PanicError)
@@ -98,8 +98,8 @@ func (w *worker) skip(d *rt.Task) {
 	w.publishEnd(d, rt.Skipped)
 }
 
-// publishEnd makes the end e of d known. It wakes the tasks and goroutines that wait for d, and
-// pools d's descriptor if no handle can ask for more than that the task is over.
+// publishEnd makes the end e of d known. It wakes the tasks and goroutines that wait for d. It
+// pools d's descriptor, unless a handle may still ask it for more than whether the task is over.
 func (w *worker) publishEnd(d *rt.Task, e rt.End) {
 	w.Current.Store(nil)
 	x, gen := d.Extra(), d.Gen()

@@ -7,8 +7,8 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// exchange switches from self to to, on a worker that is locked to its thread if pinned is set. See
-// prepareSwitch.
+// exchange switches from self to to. If pinned is true, the worker is locked to its thread, and
+// exchange unlocks it for the switch: see prepareSwitch.
 func exchange(pinned bool, self, to *fiber.Fiber) {
 	if !pinned {
 		fiber.Switch(self, to)
@@ -35,10 +35,11 @@ func (w *worker) newLoopFiber() *loopFiber {
 	return l
 }
 
-// takeFiber returns the fiber to switch to for running pending, or for looking for work if pending
-// is nil. That is an idle loopFiber, or else the worker's base, which makes a loopFiber and
-// switches on to it. The calling task does not make one itself, because that takes more stack than
-// a task that is about to park should be left with: stacks grow by doubling.
+// takeFiber returns the fiber to switch to for starting pending, or for looking for work if pending
+// is nil. That is an idle loopFiber, if there is one. Otherwise it is the worker's base, which
+// makes a loopFiber and switches on to it. The calling task does not make the loopFiber itself,
+// because that takes much stack. The task's stack might have to double for it, and would stay so
+// large while the task is parked.
 func (w *worker) takeFiber(pending *rt.Task) *fiber.Fiber {
 	w.handoff = pending
 	var l *loopFiber
@@ -60,9 +61,10 @@ func (w *worker) takeFiber(pending *rt.Task) *fiber.Fiber {
 // keepFibers is how many idle loop fibers a worker keeps for itself.
 const keepFibers = 32
 
+// keepFiber adds l to the worker's idle loop fibers.
 func (w *worker) keepFiber(l *loopFiber) {
 	if len(w.idleFibers) == keepFibers {
-		// Give the older half away, so that many ends of tasks pay for one lock.
+		// Give the older half to the scheduler's pool. So its lock is taken once for many fibers.
 		const half = keepFibers / 2
 		w.s.fiberPool.Put(w.idleFibers[:half]...)
 		w.idleFibers = append(w.idleFibers[:0], w.idleFibers[half:]...)
@@ -75,6 +77,7 @@ func (w *worker) keepFiber(l *loopFiber) {
 // from the pool, or the loopFiber is dying.
 func (l *loopFiber) sleep(w *worker, to *fiber.Fiber) { l.switchTo(w, actPool, to) }
 
+// switchTo switches from l to to. act says what the successor does with l.
 func (l *loopFiber) switchTo(w *worker, act action, to *fiber.Fiber) {
 	w.act, w.prevFiber = act, l
 	w.Fib.Store(to)

@@ -41,12 +41,12 @@ func (w *worker) find() *rt.Task {
 			}
 		}
 		w.sleep()
-		w.fairNext() // the worker may have been woken to halt, so the next pick looks for that first
+		w.fairNext() // the worker may have been woken to halt, so the next pick checks that first
 	}
 }
 
-// stopSearching ends the worker's search, because it has found something (Sleep-W5). The last
-// searcher to stop wakes another worker if there is more work.
+// stopSearching ends the worker's search, because the worker has found a task, quits or leaves
+// (Sleep-W5). The last searcher to stop wakes another worker if there is more work.
 func (w *worker) stopSearching() {
 	if !w.searching {
 		return
@@ -57,16 +57,17 @@ func (w *worker) stopSearching() {
 	}
 }
 
-// These bound the search, in rounds over all victims. Waking a pinned thread takes about 10 us, so
-// a worker searches for about as long before it goes to sleep. BenchmarkPingPong and
+// A search takes at most searchRounds rounds over all victims. Waking a pinned thread takes about
+// 10 us, so a worker searches for about as long before it goes to sleep. BenchmarkPingPong and
 // BenchmarkSubmit at workers=2 show the effect.
 const (
 	searchRounds = 64
 	searchPause  = 100 // iterations of an empty loop between two rounds
 )
 
-// search looks into the queues of the other workers, the injector and the timers, again and again
-// for about 10 us.
+// search looks for a task in the queues and next slots of the other workers, in the injector and
+// among the timers, again and again for about 10 us. It returns nil if it finds none, or if the
+// worker has to halt.
 func (w *worker) search() *rt.Task {
 	rounds := searchRounds
 	if w.s.procs.Load() == 1 || w.s.home.ReadyGoroutines.Load() != 0 && !(w.pinned && w.s.spareP()) {
@@ -103,26 +104,31 @@ func (w *worker) search() *rt.Task {
 
 // At every fairTick-th look for work, the injector or the calls that were forked on this worker
 // come before the worker's own queue. So tasks that keep that queue filled cannot starve them. If
-// both have something, they take turns. Of n forked calls that wait, the last one begins after at
-// most 2*n*fairTick looks. Of n tasks in the injector, the last one begins after as many looks, or,
-// if that is less, after 2*(n+k) looks and the tasks that are then in the worker's queue, where k
-// is the length of that queue now. fairTick is a prime, as in Go's scheduler, so that it does not
-// fall into step with a program's own period.
+// the injector and the forked calls both have something, they take turns.
+//
+// If n forked calls wait, the last of them begins after at most 2*n*fairTick looks. The same bound
+// holds for n tasks in the injector. takeShare usually gives them a lower one: all of them are in
+// the worker's queue after 2*(n+k) looks, where k is the length of that queue now, and begin when
+// the tasks ahead of them have had their turns.
+//
+// fairTick is a prime, as in Go's scheduler, so that it does not fall into step with a program's
+// own period.
 const fairTick = 61
 
 // maxNextRun bounds how often in a row a woken task in the next slot comes before the queue. So two
-// tasks that wake each other cannot starve the queue. For tasks that were just started, see
+// tasks that wake each other cannot starve the queue. The rules for children in the slot are in
 // chain.go.
 const maxNextRun = 3
 
-// maxDueRun bounds how often in a row a task that goes to sleep passes its turn to one that has
-// slept. So sleepers cannot starve the queue. With 3, BenchmarkSleepMany/sleeps=1 takes about a
-// third longer.
+// maxDueRun bounds how often in a row a task that goes to sleep passes its turn to a task whose
+// sleep is over (pickDue). So tasks that sleep cannot starve the queue. With 3,
+// BenchmarkSleepMany/sleeps=1 takes about a third longer.
 const maxDueRun = 15
 
-// pick takes the next task to run from the next slot, the worker's queue, the injector or the
-// timers. It does not block and does not steal. If it returns nil, the caller must check that the
-// worker does not halt before it looks elsewhere.
+// pick takes the next task to run from what is at hand: ranked tasks that have the turn, the next
+// slot, the worker's queue, its forked calls, the injector and the timers. It neither blocks nor
+// steals, except on a directed worker, where takeRanked takes its place (direct). pick returns nil
+// also if the worker has to halt, so the caller must check halting before it looks elsewhere.
 func (w *worker) pick() *rt.Task {
 	w.tick++
 	if w.tick == w.stopAt {
@@ -174,9 +180,9 @@ func (w *worker) pick() *rt.Task {
 	return w.takeHigh()
 }
 
-// lookAhead prefetches what the next tasks of a long queue will touch: more for the tasks that are
-// nearer. The tasks of a short queue are in the caches anyway: each takes about 2 KB there, so 256
-// of them fill a second-level cache of half a megabyte.
+// lookAhead prefetches memory that the next three tasks of a long queue will touch. The nearer a
+// task is, the more lookAhead prefetches for it. The tasks of a short queue are in the caches
+// anyway: each takes about 2 KB there, so 256 of them fill a second-level cache of half a megabyte.
 func (w *worker) lookAhead() {
 	if w.runq.Peek(longQueue) == nil {
 		return
@@ -207,9 +213,9 @@ func (w *worker) takeInjected(most int) *rt.Task {
 	return d
 }
 
-// pickFair is pick for the successor of a task that was preempted. Among tasks that use up their
-// quanta, every 61st dispatch may be a second away. So here the injector and the calls that were
-// forked on this worker have every other turn, one after the other.
+// pickFair is pick for the successor of a task that was preempted. If all tasks use up their
+// quanta, the next fairTick-th look may be 0.6 s away (61 times 10 ms). So at every other call of
+// pickFair, the injector or the calls that were forked on this worker come first, in turns.
 func (w *worker) pickFair() *rt.Task {
 	if w.halting() {
 		return nil
@@ -225,10 +231,10 @@ func (w *worker) pickFair() *rt.Task {
 }
 
 // pickDue is pick for the successor of a task that goes to sleep at the time now. A task whose
-// timer is due comes before the queue. The queue may be full of tasks that have not started, and a
-// task that has started is closer to its end, where its stack becomes free for the next. (If the
-// due task went to the back of the queue, then each of 100,000 tasks that sleep once would need a
-// stack before the first one ended.)
+// timer is due comes before the queue, because it has started, and the queue may be full of tasks
+// that have not. A task that has started is closer to its end, where its stack becomes free for the
+// next. (If the due task went to the back of the queue, then each of 100,000 tasks that sleep once
+// would need a stack before the first one ended.)
 func (w *worker) pickDue(now int64) (d *rt.Task) {
 	q := &w.s.timers
 	if !q.Due(now) || w.dueRun >= maxDueRun || w.s.inj.AnyRanked() || w.halting() {
@@ -259,8 +265,8 @@ func (w *worker) pickDue(now int64) (d *rt.Task) {
 	return d
 }
 
-// stopover is called by pick at tick stopAt: at each multiple of fairTick, and where a measured
-// dispatch ends.
+// stopover is called by pick at tick stopAt, which is each multiple of fairTick, and the look for
+// work that follows a measured dispatch. Its results are those of fair.
 //
 //go:noinline
 func (w *worker) stopover() (d *rt.Task, stop bool) {
@@ -275,7 +281,8 @@ func (w *worker) stopover() (d *rt.Task, stop bool) {
 	return nil, false
 }
 
-// planStop sets stopAt.
+// planStop sets stopAt: to the next tick while a dispatch is measured, otherwise to the next
+// multiple of fairTick.
 func (w *worker) planStop() {
 	w.stopAt = w.tick + 1
 	if w.gauge == nil || !w.gauge.open {
@@ -299,9 +306,9 @@ func (w *worker) fair() (d *rt.Task, stop bool) {
 	return w.passedOver(w.tick/fairTick%2 == 0), false
 }
 
-// passedOver returns a task that the worker's queue could starve, or nil. Such a task is either the
-// oldest call that was forked here, or one from the injector. forks says whether the forked calls
-// have the turn. If there is no such task, the other kind has it.
+// passedOver returns a task that the worker's queue could starve, or nil: the oldest call that was
+// forked here, or the oldest task of the injector. If forks is true, the forked calls have the
+// turn, otherwise the injector has it. The one without the turn only comes if the other is empty.
 func (w *worker) passedOver(forks bool) *rt.Task {
 	if forks {
 		if d := w.oldestFork(); d != nil {
@@ -315,10 +322,11 @@ func (w *worker) passedOver(forks bool) *rt.Task {
 }
 
 // takeShare takes the injector's oldest task, and moves more of its tasks to the end of the
-// worker's queue: as many as make the tasks of the injector advance as fast as those of the queue,
-// given the turns that the queue has had. At the end of the queue they delay no other task. Without
-// takeShare, only one task in fairTick looks would come from the injector while the workers have
-// enough work of their own, and sysmon may have moved many there from behind a hog.
+// worker's queue, where they delay no other task. If the queue has had t turns since the injector's
+// last turn, and n tasks are in the injector and k in the queue, t*n/(n+k) tasks leave the injector
+// in all. So the tasks in both advance equally fast. One task in fairTick looks would be too few
+// while the workers have enough work of their own, because sysmon may have moved many tasks to the
+// injector from behind a hog.
 func (w *worker) takeShare() *rt.Task {
 	turns := w.queueTurns
 	w.queueTurns = 0
@@ -329,6 +337,7 @@ func (w *worker) takeShare() *rt.Task {
 	return w.takeInjected(turns * n / (n + w.runq.Len()))
 }
 
+// expireTimers fires the timers that are due.
 func (w *worker) expireTimers(now int64) {
 	if w.s.timers.Due(now) {
 		w.s.timers.Expire(now, w.timerBatch, w.pushReady)

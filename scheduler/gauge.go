@@ -11,25 +11,27 @@ import (
 
 // How latencies are measured. A task that is to be measured, or that an Observer hears of, gets a
 // stamp when it becomes runnable: see internal/rt/stamp.go. Without WithLatencies and WithObserver
-// no task has one, and this is all that is paid:
+// no task has one, and a task pays only for this:
 //
 //	becomes runnable   a look at worker.marks, or at Scheduler.look from outside
 //	is dispatched      a look at the status word: is there a stamp?
-//	gives way, parks   nothing: commit gets another action
-//	stops running      nothing: pick stops at worker.stopAt anyway, which then is the next tick
+//	gives way, parks   nothing: to stamp or observe it, commit gets another action
+//	stops running      nothing: pick stops at worker.stopAt anyway. To measure a dispatch, planStop
+//	                   sets that to the next tick
 //
-// Worker w measures a task in these steps:
+// A task is measured in these steps:
 //
 //	Gauge-M1  the party that makes the task runnable puts the stamp on
 //	Gauge-M2  gaugeBegin takes it off, counts the wait, and begins to measure the dispatch
-//	Gauge-M3  the dispatch ends at gaugeStop, in the pick that follows, or if the worker does not
-//	          come by there, at the next gaugeBegin
+//	Gauge-M3  the dispatch ends at gaugeStop, in the pick that follows. If the worker passes no
+//	          gaugeStop before it runs another task, the dispatch ends at that task's gaugeBegin
 //
-// With Sampled, each worker arms marks once in sampleTicks looks for work, and the next task that
-// becomes runnable on it gets the stamp. So a sample is a task, whose wait and dispatch are both
+// With Sampled, each worker sets marks once in sampleTicks looks for work, and the next task that
+// becomes runnable on it gets the stamp. So the wait and the dispatch of a sampled task are both
 // measured, on whatever worker it runs.
 
-// look is what the scheduler measures and whom it tells. It does not change after New.
+// look says what the scheduler measures, and which Observer it calls. (What a task notes about
+// itself is an rt.Look.) After New only names and outside change.
 type look struct {
 	mode     LatencyMode // 0: it measures nothing
 	names    names
@@ -43,7 +45,8 @@ const (
 	// (BenchmarkYield/tasks=100 shows it).
 	sampleTicks = 4 * fairTick
 	// sampleOutside is how many tasks that become runnable outside of workers go by between two
-	// samples. That takes some hundred nanoseconds a task.
+	// samples. It is smaller than sampleTicks, because making a task runnable there takes some
+	// hundred nanoseconds anyway.
 	sampleOutside = 61
 )
 
@@ -57,25 +60,25 @@ func newLook(cfg *config) *look {
 	return l
 }
 
-// A gauge measures on one worker. The worker writes, and readers read the histograms.
+// A gauge measures on one worker. Only the worker writes it. Readers read the histograms and shown.
 type gauge struct {
 	look *look
 
 	// These are the worker's own.
-	due     bool     // with Sampled: the next task that becomes runnable here is a sample
-	stolen  *rt.Task // a stolen call whose dispatch is to be measured, or nil
-	open    bool     // a dispatch is measured
-	began   int64    // when it began
-	stopped int64    // when the last dispatch that has been counted ended
-	closed  uint32   // the number of the last dispatch that has been counted
-	level   rt.Level // of its task
-	named   *taskGauge
+	due     bool                  // the next task that becomes runnable here is a sample (Sampled)
+	stolen  *rt.Task              // a stolen call whose dispatch is to be measured, or nil
+	open    bool                  // a dispatch is being measured
+	began   int64                 // when that dispatch began
+	stopped int64                 // when the last dispatch that has been counted ended
+	closed  uint32                // the number of the last dispatch that has been counted
+	level   rt.Level              // the level of the task whose dispatch is being measured
+	named   *taskGauge            // what counts that task by its name, or nil
 	known   map[string]*taskGauge // with WithLatenciesByName
 
 	levels [3]taskGauge
-	other  taskGauge // of tasks whose names came too late
-	late   histogram.Histogram
-	wakes  histogram.Histogram
+	other  taskGauge                             // of tasks whose names are beyond the limit
+	late   histogram.Histogram                   // how much later than due the worker fired timers
+	wakes  histogram.Histogram                   // how long the worker's wake-ups took
 	shown  atomic.Pointer[map[string]*taskGauge] // a copy of known
 }
 
@@ -121,7 +124,8 @@ func (w *worker) mark(d *rt.Task) {
 //go:noinline
 func (w *worker) markYield(d *rt.Task) { w.stampFrom(d, w.gauge.stopped) }
 
-// stampFrom stamps d with the time now, or that of the clock if now is 0.
+// stampFrom puts a stamp on d. If d is to be measured, the stamp has the time now, or if now is 0,
+// the time that stampFrom reads from the clock. Otherwise it has no time.
 func (w *worker) stampFrom(d *rt.Task, now int64) {
 	g := w.gauge
 	if g.look.mode != Exact && !g.due {
@@ -135,7 +139,8 @@ func (w *worker) stampFrom(d *rt.Task, now int64) {
 	w.sampled()
 }
 
-// sampled disarms marks after a sample.
+// sampled is called when a task has got its stamp. With Sampled it resets due and marks until the
+// next sample.
 func (w *worker) sampled() {
 	if w.gauge.look.mode == Sampled {
 		w.gauge.due = false
@@ -191,7 +196,7 @@ func (w *worker) gaugeBegin(d *rt.Task) {
 		return
 	}
 	now := w.s.now()
-	if id := w.Dispatch.Load(); g.open && g.closed != id { // the dispatch before has not come by gaugeStop
+	if id := w.Dispatch.Load(); g.open && g.closed != id { // the last dispatch passed no gaugeStop
 		g.stopped = now
 		g.end(id, now)
 	}
@@ -215,7 +220,7 @@ func (w *worker) gaugeBegin(d *rt.Task) {
 	}
 }
 
-// gaugeStop is Gauge-M3. Called at a stopover.
+// gaugeStop is Gauge-M3. stopover calls it. With Sampled it also begins the next sample.
 func (w *worker) gaugeStop() {
 	g := w.gauge
 	if id := w.Dispatch.Load(); g.open && g.closed != id {
@@ -228,8 +233,8 @@ func (w *worker) gaugeStop() {
 	}
 }
 
-// end counts dispatch id, which is measured and ends now. With Exact, it begins to measure at once
-// what the task does if it goes on after all.
+// end counts dispatch id, which has been measured and ends at the time now. With Exact, it begins
+// to measure again at once, because the task may go on after all, as a new dispatch.
 func (g *gauge) end(id uint32, now int64) {
 	g.closed = id
 	g.levels[g.level].dispatch.Record(now - g.began)
@@ -240,21 +245,24 @@ func (g *gauge) end(id uint32, now int64) {
 	g.open = g.look.mode == Exact
 }
 
-// woken counts the time from a wake-up, which may be 0 for none that counts.
+// woken counts the time from the wake-up at time at until now. If at is 0, no waker has noted the
+// time, and there is nothing to count.
 func (g *gauge) woken(now, at int64) {
 	if at != 0 {
 		g.wakes.Record(now - at)
 	}
 }
 
-// names are the names by which latencies are kept, for all workers of a scheduler.
+// names has the names for which WithLatenciesByName keeps latencies. All workers of a scheduler
+// share it.
 type names struct {
 	limit int
 	mu    sync.Mutex
 	all   atomic.Pointer[map[string]struct{}] // copied on change, under mu
 }
 
-// take reports whether name is kept, and keeps it if there is room.
+// take reports whether latencies are kept for name. If name is new and fewer than limit names are
+// kept, take adds it.
 func (n *names) take(name string) bool {
 	if all := n.all.Load(); all != nil {
 		if _, ok := (*all)[name]; ok || len(*all) == n.limit {
@@ -275,7 +283,8 @@ func (n *names) take(name string) bool {
 	return true
 }
 
-// find returns where to count a task by its name, or nil if it is not to be.
+// find returns the taskGauge that counts the tasks with this name. It returns nil if the name is ""
+// or no latencies are kept by name.
 func (g *gauge) find(name string) *taskGauge {
 	if name == "" || g.look.names.limit == 0 {
 		return nil
@@ -296,7 +305,7 @@ func (g *gauge) find(name string) *taskGauge {
 	return t
 }
 
-// latencies adds up what all workers have measured. It returns nil if nothing is measured.
+// latencies adds up the latencies of all workers. It returns nil without WithLatencies.
 func (s *Scheduler) latencies() *Latencies {
 	if s.look == nil || s.look.mode == 0 {
 		return nil

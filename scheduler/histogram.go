@@ -38,11 +38,11 @@ func (h Histogram) Quantile(q float64) time.Duration {
 	return h.s.Quantile(q)
 }
 
-// Buckets returns an iterator over the buckets that are not empty, the shortest durations first:
-// the longest duration that belongs into the bucket, and how many are in it. The bounds are the
-// same in every Histogram, so buckets of several can be added, except that the last bucket, of
-// 2^42-1 ns or
-// 73 minutes, extends to Max. This is what exporters build native or exponential histograms from.
+// Buckets returns an iterator over the buckets that are not empty, the shortest durations first.
+// For each bucket it yields the bound, which is the longest duration that the bucket takes, and the
+// number of durations in it. The bounds are the same in every Histogram, so the buckets of several
+// can be added. Only the last bucket, with the bound 2^42-1 ns or 73 minutes, also has all longer
+// durations, up to Max. Exporters can build native or exponential histograms from the buckets.
 func (h Histogram) Buckets() iter.Seq2[time.Duration, uint64] { return h.s.Buckets() }
 
 // Merge returns the distribution of the durations of h and of o together.
@@ -53,7 +53,7 @@ func (h Histogram) Merge(o Histogram) Histogram {
 	return Histogram{sum}
 }
 
-// summary is what texts show of a Histogram. Durations are in nanoseconds.
+// summary is what JSON, logs and String show of a Histogram. Durations are in nanoseconds.
 type summary struct {
 	Count uint64        `json:"count"`
 	Sum   time.Duration `json:"sum"`

@@ -36,10 +36,10 @@ const MaxLatencyNames = 1000
 // WithLatencies has the scheduler measure latencies: how long tasks wait in queues and run, how
 // late timers are, and how long waking a worker takes. [Scheduler.Stats] has them, by level.
 //
-// Without it nothing is measured and nothing is paid. [Sampled] measures one task in a few hundred
-// dispatches. [Exact] measures all, and reads the clock two or three times for each dispatch. Timers
-// and wake-ups are measured exactly in both modes. Each worker needs about 20 KB. BenchmarkLooking
-// in the folder benchmarks shows what both modes cost.
+// Without the option nothing is measured, and that costs nothing. [Sampled] measures one task in a
+// few hundred dispatches. [Exact] measures all tasks, and reads the clock two or three times for
+// each dispatch. All timers and wake-ups are measured in both modes. Each worker needs about 20 KB.
+// BenchmarkLooking in the folder benchmarks shows what both modes cost.
 func WithLatencies(m LatencyMode) Option {
 	return optionFunc(func(c *config) error {
 		if m != Sampled && m != Exact {
@@ -67,7 +67,8 @@ func WithLatenciesByName(n int) Option {
 // Latencies are the distributions that a scheduler with [WithLatencies] keeps. They only grow, from
 // one call of [Scheduler.Stats] to the next.
 type Latencies struct {
-	// Mode is that of the option. If it is Sampled, the counts of tasks are those of the samples.
+	// Mode is the mode that the option has set. If it is Sampled, Levels, Names and Other only
+	// count the tasks that were sampled.
 	Mode LatencyMode
 
 	// Levels has the latencies of the tasks of each level, indexed by [task.Level].
@@ -80,7 +81,7 @@ type Latencies struct {
 	Other TaskLatencies
 
 	Timers Histogram // how much later than due each timer was fired
-	Wakes  Histogram // from each decision to wake a sleeping worker to when the worker runs
+	Wakes  Histogram // how long it took from the decision to wake a worker until the worker ran
 }
 
 // TaskLatencies are the latencies of some tasks.

@@ -8,9 +8,9 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// What a scheduler's tasks note about themselves is in rt.Look. This file says when: at the start
-// of a task (born), and before and after each wait (suspend). Without an option that asks, each
-// start and each wait pays for one comparison.
+// An rt.Look has what a task notes about itself for people to read. This file says when the task
+// notes it: at its start (born), and before and after each wait (suspend). If no option asks for
+// such notes, each start and each wait only pays for one comparison.
 
 // WithWaits makes the scheduler's tasks note what they wait for and who started them, for
 // [Scheduler.Tasks], [Scheduler.Deadlocks] and [Scheduler.Dump]. It also makes the locks of package
@@ -37,11 +37,12 @@ func WithSites() Option {
 	})
 }
 
-// needLook are the looks for which a task needs a Look.
+// needLook is the set of looks for which a task needs an rt.Look.
 const needLook = rt.LookWaits | rt.LookSites | rt.LookTrace | rt.LookRing
 
-// born returns x, or a new extension if x is nil, with a Look for a task that is about to start,
-// if it needs one. starter is the task that starts it, or nil. Call it only if s.home.Looks is not 0.
+// born prepares the extension x of a task that is about to start. If the task needs an rt.Look,
+// born adds one, to a new extension if x is nil. starter is the task that starts it, or nil. born
+// returns the extension. Call it only if s.looks is not 0.
 func (s *Scheduler) born(x *rt.Extra, starter *rt.Task) *rt.Extra {
 	if s.looks&rt.LookLabels != 0 && x != nil && x.Name != "" {
 		labelName(x)
@@ -63,7 +64,8 @@ func (s *Scheduler) born(x *rt.Extra, starter *rt.Task) *rt.Extra {
 	return x
 }
 
-// submitted is born for a task that comes from outside of the worker's own tasks.
+// submitted is born for a task that does not come by Spawn. It finds the starter: the task that the
+// caller runs as, or for whose blocking call the caller runs.
 func (s *Scheduler) submitted(x *rt.Extra) *rt.Extra {
 	d := rt.Current()
 	if d == nil {
@@ -121,7 +123,9 @@ func (w *worker) suspend(d *rt.Task, k rt.Park, end rt.Handle, due int64) {
 	}
 }
 
-// beginWait is called before a wait of the running task d.
+// beginWait is called before a wait of the running task d. If d notes its waits, beginWait notes
+// this one and returns d's rt.Look, whose End the caller has to call after the wait. Otherwise it
+// returns nil.
 func (w *worker) beginWait(d *rt.Task, k rt.Park, end rt.Handle) *rt.Look {
 	x := d.Extra()
 	if x == nil || x.Look == nil || w.Looks&rt.LookWaits == 0 {
@@ -151,8 +155,8 @@ func (p Site) Frame() (f runtime.Frame) {
 // maxSiteDepth is how many frames of this module userSite looks past.
 const maxSiteDepth = 32
 
-// userSite returns the innermost return address on the caller's stack that is not in this library, or
-// 0 if there is none.
+// userSite returns the innermost return address on the caller's stack that is not in this library,
+// or 0 if there is none.
 func userSite() uintptr {
 	var pcs [maxSiteDepth]uintptr
 	for _, pc := range pcs[:runtime.Callers(2, pcs[:])] {
@@ -163,10 +167,10 @@ func userSite() uintptr {
 	return 0
 }
 
-// known caches whether return addresses are in this library. It has at most as many entries as the
-// program has calls.
+// known caches the results of ours. It has at most as many entries as the program's code has calls.
 var known sync.Map // from uintptr to bool
 
+// ours reports whether the return address pc is in this library (oursIs).
 func ours(pc uintptr) bool {
 	if v, ok := known.Load(pc); ok {
 		return v.(bool)
@@ -177,8 +181,8 @@ func ours(pc uintptr) bool {
 	return v
 }
 
-// oursIs reports whether the function is one of this library's, or of the runtime's and the standard
-// library's that call the user's functions for it.
+// oursIs reports whether the function belongs to this library, or to the packages runtime and iter,
+// through which this library calls users' functions.
 func oursIs(function string) bool {
 	dir, name := "", function
 	if i := strings.LastIndexByte(function, '/'); i >= 0 {

@@ -18,7 +18,9 @@ import (
 // worker goes on with another fiber.
 type loopFiber struct {
 	fiber.Fiber
-	w *worker // set by the worker that makes it or switches to the loop, and by the loop itself
+	// w is the worker that the loop runs on. The worker that makes the fiber, or takes it from a
+	// pool, sets w. endTask sets it again, because the task may have come back on another worker.
+	w *worker
 }
 
 // loopBody returns the body of w's loop fibers. All of them share one function, which finds its
@@ -27,11 +29,13 @@ type loopFiber struct {
 //
 // The garbage collector walks the stacks of all tasks that wait, and pays for each frame. A task's
 // function gets what these frames leave of the 2 KB that a goroutine begins with. So there are only
-// two small frames between iter.Pull and a task's function. Both are needed: that of loop recovers
-// a panic of the function, which ends loop, and that of the body catches a Goexit, which cannot be
-// stopped.
+// two small frames between iter.Pull and a task's function. Both are needed. The deferred call of
+// loop (leftLoop) recovers a panic of the function, and loop returns. The deferred call of the body
+// (leftBody) handles a Goexit: because a Goexit cannot be stopped, the loop goes on inside that
+// deferred call.
 //
-// With a nil yield, the body goes on with the loop of w.born inside a deferred call: see goexit.
+// goexit calls the body with a nil yield. Then the body is not the start of a fiber, but goes on
+// with the loop of w.born.
 func (w *worker) loopBody() func(yield func(struct{}) bool) {
 	return func(yield func(struct{}) bool) {
 		p := progress{l: w.born, nested: yield == nil}
@@ -47,19 +51,19 @@ func (w *worker) loopBody() func(yield func(struct{}) bool) {
 	}
 }
 
-// A progress says how far the body of a loopFiber has come, for its deferred calls. It is on the
-// fiber's stack, so that a pooled fiber does not pay for it.
+// A progress tells the deferred calls of a loopFiber's body how far the body has come. It is on the
+// fiber's stack and not in the loopFiber, so that a pooled fiber takes no more memory.
 type progress struct {
 	l       *loopFiber
 	cur     *rt.Task // the last task that started on this stack
 	nested  bool     // the body runs inside a deferred call: see goexit
-	calling bool     // cur's function
+	calling bool     // cur's function is being called
 	failed  bool     // cur's function has panicked
-	over    bool     // the body returns
+	over    bool     // the body is about to return
 }
 
-// leftBody is the deferred call of the body. There is only one, because each takes a part of the
-// frame. So leftBody itself defers End: a second Goexit, during goexit, must not pass it.
+// leftBody is the body's only deferred call, because each further one would make the frame larger.
+// So leftBody itself defers End, which has to run even if a second Goexit unwinds goexit.
 func (p *progress) leftBody() {
 	if !p.nested {
 		defer p.l.End()
@@ -90,11 +94,11 @@ func (l *loopFiber) begin(yield func(struct{}) bool) bool {
 // loop returns with p.failed set. Then the failure is in the task's Extra, and the caller calls
 // endTask and loop again.
 //
-// A Goexit passes through, and p.cur ends by it. A Goexit during which a deferred call panicked
-// passes through as well, although loop recovers that panic. The result of recover does not tell
-// the two apart: see rt.Unwinding.
+// A Goexit of the function passes through loop, and leftBody ends p.cur. If a deferred call of the
+// function panics during the Goexit, leftLoop recovers the panic, and the Goexit still passes
+// through. leftLoop cannot tell a panic from a Goexit by the result of recover: see rt.Unwinding.
 //
-// The tag is there to be printed with the stack.
+// The argument, the fiber's tag, only shows in a printed stack.
 func (p *progress) loop(_ fiberTag) {
 	defer p.leftLoop()
 	for p.next() {
@@ -125,9 +129,10 @@ func (p *progress) leftLoop() {
 	p.failed = true
 }
 
-// next finds the fresh task that runs next on the fiber, and stores it in p.cur. Meanwhile the
-// worker may go on with other fibers, and this one sleeps. next reports false if the fiber has to
-// end. If the worker quits, the fiber sleeps until the reaper ends it.
+// next finds the next task to start on this fiber, and stores it in p.cur. If the worker finds a
+// task that has started already, it switches to that task's fiber, and this fiber sleeps in the
+// pool until a worker takes it. next returns false if the fiber has to end: fiberpool ends fibers
+// that are idle for long, and at the end of the scheduler all of them.
 //
 //go:noinline
 func (p *progress) next() bool {
@@ -140,7 +145,7 @@ func (p *progress) next() bool {
 		}
 		w.handoff = nil
 		switch {
-		case d == nil: // the worker quits
+		case d == nil: // the worker quits or leaves
 			l.sleep(w, w.base)
 		case d.Fib() != nil: // it was suspended
 			if d.Status().Stamped() {
@@ -179,8 +184,8 @@ func (p *progress) next() bool {
 }
 
 // setLabels gives the fiber the profiler labels of d's contexts. If d is a stolen call, the labels
-// are those of the task that forked it. If a method of such a context panics, the task has no
-// labels, because they only show in profiles.
+// are those of the task that forked it. If a method of such a context panics, setLabels drops the
+// panic and sets no labels, because labels only matter to profiles.
 func setLabels(d *rt.Task, x *rt.Extra) {
 	defer func() { _ = recover() }()
 	for x != nil && x.Stolen {
@@ -212,9 +217,9 @@ func (l *loopFiber) endTask(d *rt.Task) {
 	w.conclude(d, failure)
 }
 
-// endOpenCalls waits for the calls that d's function has begun and not waited for, and returns how
-// d ends. If the function returned without joining a forked call, the program has a mistake, and d
-// ends with a panic.
+// endOpenCalls waits for the calls that d's function has begun and not waited for. It returns the
+// error with which d ends, where failure is that of the function. If the function returned without
+// joining a forked call, the program has a mistake, and d ends with a panic.
 func endOpenCalls(d *rt.Task, failure error) error {
 	n := d.EndOpenCalls()
 	if failure != nil || n == 0 {
@@ -236,7 +241,8 @@ func panicErrorOf(v any) *task.PanicError {
 
 // goexit ends task d, whose runtime.Goexit unwinds this stack. A Goexit cannot be stopped. If it
 // left the fiber, iter.Pull would raise it again in the fiber that sleeps in this one's slot. So
-// the loop goes on from here, inside the deferred call, until the fiber has to end anyway.
+// the loop goes on from here, inside the deferred call, until the fiber has to end anyway. Each
+// Goexit makes the stack deeper, so after MaxGoexits of them goexit retires the fiber.
 //
 //go:noinline
 func (l *loopFiber) goexit(d *rt.Task) {
@@ -252,11 +258,11 @@ func (l *loopFiber) goexit(d *rt.Task) {
 		return
 	}
 	w := l.w
-	l.switchTo(w, actRetire, w.takeFiber(w.handoff)) // the task that d's end has handed on runs next
+	l.switchTo(w, actRetire, w.takeFiber(w.handoff)) // the task that d's end handed on runs next
 }
 
-// fault ends the process after a panic v that came up outside of a task's function. d is the last
-// task that has begun on this stack, or nil.
+// fault ends the process after a panic v that came up on this stack, but outside of a task's
+// function. d is the last task that has begun on this stack, or nil.
 //
 //go:noinline
 func (l *loopFiber) fault(d *rt.Task, v any) {

@@ -9,16 +9,16 @@ import (
 // started. The worker puts tasks in. The worker and thieves take them out.
 //
 // seq is odd while the slot is full, and changes with each put and take. So a CAS of seq claims
-// just the task that was seen with it. The worker writes task only while seq is even. So if a thief
-// reads an odd seq, then task, and its CAS from that seq succeeds, it has read the task that
-// belongs to that seq. (Swapping the pointer would work too, but it goes through the slow path of
-// the write barrier and costs twice as much.)
+// only the task that was in the slot when that seq was loaded. The worker writes task only while
+// seq is even. So if a thief loads an odd seq, then task, and its CAS from that seq succeeds, it
+// has the task that belongs to that seq. (Swapping the pointer would work too, but a swap goes
+// through the slow path of the write barrier and costs twice as much.)
 type nextSlot struct {
 	seq  atomicx.Uint32
 	task atomicx.Relaxed[rt.Task]
-	// fresh is newChild if the running task has started the task, and wokenTask if it has woken it.
-	// The worker writes it while seq is even. So a reader that sees an odd seq reads the value that
-	// belongs to that task, or to one that was put later.
+	// fresh is newChild if the running task has started the task in the slot, and wokenTask if it
+	// has woken that task. The worker writes fresh while seq is even. So a reader that has loaded
+	// an odd seq reads the value that belongs to that seq's task, or to a task that was put later.
 	fresh atomicx.RelaxedUint32
 }
 
@@ -28,12 +28,12 @@ func (s *nextSlot) full() bool { return s.seq.Load()&1 != 0 }
 // child reports whether there is a task that was just started. Any goroutine may call it.
 func (s *nextSlot) child() bool { return s.full() && s.fresh.Load() == newChild }
 
-// put stores d, which is a newChild or a wokenTask as fresh says, and returns the task that was in
-// the slot, or nil. Only the worker may call it.
+// put stores d with fresh, which is newChild or wokenTask. It returns the task that was in the
+// slot, or nil. Only the worker may call it.
 func (s *nextSlot) put(d *rt.Task, fresh uint32) (old *rt.Task) {
 	v := s.seq.Load()
 	if v&1 != 0 {
-		if s.seq.CompareAndSwap(v, v+1) { // otherwise a thief was faster, and the slot is empty as well
+		if s.seq.CompareAndSwap(v, v+1) { // otherwise a thief has emptied the slot
 			old = s.task.Load()
 		}
 		v++
@@ -55,7 +55,7 @@ const (
 func (s *nextSlot) take() *rt.Task {
 	v := s.seq.Load()
 	if v&1 == 0 || !s.seq.CompareAndSwap(v, v+1) {
-		return nil // a thief was faster
+		return nil // empty, or a thief was faster
 	}
 	return s.task.Load()
 }

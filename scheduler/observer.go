@@ -25,8 +25,10 @@ type Observer interface {
 	// receive", "mutex", "sleep". It is called on the worker that t ran on. A call on the spot, by
 	// [task.Ctx.Blocking], is not reported.
 	Park(t task.Task, waitsFor string)
-	// End is called when t has ended, with [task.Task.Err]. Those that wait for t have not been
-	// woken then. It is called on the worker, or if a full queue has dropped t, by its submitter.
+	// End is called when t has ended, with [task.Task.Err], and before the tasks and goroutines
+	// that wait for t are woken. It is called on the worker that t ended on. If t ends without
+	// having been in a worker's hands, a submitter calls it: the one whose submission found no
+	// room, or whose submission took the place of t.
 	End(t task.Task, err error)
 	// Stall is called for each stall, before the stall handler, on a goroutine of its own.
 	Stall(st Stall)
@@ -61,8 +63,8 @@ var _ Observer = NoObserver{}
 // WithObserver sets an [Observer]. Its methods are called by several workers and goroutines at the
 // same time. They must be quick, because a worker or a submitter waits for them, and must neither
 // wait for tasks, nor submit any, nor call methods of a [task.Ctx]; reading handles is fine. A
-// panic in one ends the process. Without an Observer nothing is paid; BenchmarkLooking in the folder
-// benchmarks shows what one costs that does nothing.
+// panic in one ends the process. Having no Observer costs nothing. BenchmarkLooking in the folder
+// benchmarks shows what an Observer costs whose methods do nothing.
 func WithObserver(o Observer) Option {
 	return optionFunc(func(c *config) error {
 		if o == nil {
@@ -73,8 +75,8 @@ func WithObserver(o Observer) Option {
 	})
 }
 
-// observe calls f with the Observer, which there is. A panic must not unwind what a worker is in
-// the middle of.
+// observe calls f with the Observer. The caller has checked that there is one. If f panics, observe
+// ends the process, because the panic must not unwind a worker in the middle of a step.
 func (s *Scheduler) observe(f func(o Observer)) {
 	returned := false
 	defer func() {
@@ -87,13 +89,14 @@ func (s *Scheduler) observe(f func(o Observer)) {
 	returned = true
 }
 
-// observePark is called before d becomes Waiting, when it has left its stack.
+// observePark tells the Observer that d parks. commit calls it when d has left its stack, before d
+// becomes Waiting.
 func (w *worker) observePark(d *rt.Task) {
 	reason := rt.Status(w.prevPark).WaitReason().String()
 	w.s.observe(func(o Observer) { o.Park(handleOf(d, w.prevGen), reason) })
 }
 
-// observeEnd is called when life gen of d has ended.
+// observeEnd tells the Observer, if there is one, that life gen of d has ended.
 func (s *Scheduler) observeEnd(d *rt.Task, gen uint32) {
 	if s.look != nil && s.look.observer != nil {
 		t := handleOf(d, gen)
@@ -101,14 +104,14 @@ func (s *Scheduler) observeEnd(d *rt.Task, gen uint32) {
 	}
 }
 
-// observeRefusal is called when a submission is not accepted.
+// observeRefusal tells the Observer, if there is one, that a submission was not accepted.
 func (s *Scheduler) observeRefusal(err error) {
 	if s.look != nil && s.look.observer != nil {
 		s.observe(func(o Observer) { o.Refuse(err) })
 	}
 }
 
-// refuse counts a submission that came too late, and tells the Observer.
+// refuse counts a submission that came after Shutdown or Close, and tells the Observer.
 func (s *Scheduler) refuse(err error) {
 	s.over.closed.Add(1)
 	s.observeRefusal(err)

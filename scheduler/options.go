@@ -62,7 +62,7 @@ func (p Pinning) MarshalText() ([]byte, error) { return []byte(p.String()), nil 
 
 type config struct {
 	workers    int
-	follow     bool // GOMAXPROCS
+	follow     bool // the number of workers follows GOMAXPROCS
 	pinning    Pinning
 	quantum    time.Duration
 	stallAfter time.Duration
@@ -72,8 +72,8 @@ type config struct {
 	blocking   int
 	clock      Clock
 	looks      rt.Looks
-	waitRate   time.Duration // set with LookTimes
-	ring       int           // set with LookRing
+	waitRate   time.Duration // of WithWaitProfile, which adds LookTimes to looks
+	ring       int           // of WithDispatchRing, which adds LookRing to looks
 
 	observer     Observer
 	latencies    LatencyMode // 0: none
@@ -94,8 +94,8 @@ func (f optionFunc) apply(c *config) error { return f(c) }
 
 // WithWorkers sets the number of workers, 1 to [MaxWorkers]. The default is GOMAXPROCS at the time
 // of New, which honours CPU limits of the container. More workers than GOMAXPROCS do not compute in
-// parallel; they help when tasks block their threads. [Scheduler.Resize] changes it later, and so
-// does [WithGOMAXPROCS].
+// parallel; they help when tasks block their threads. [Scheduler.Resize] changes the number later.
+// [WithGOMAXPROCS], which takes the place of this option, makes it follow GOMAXPROCS.
 func WithWorkers(n int) Option {
 	return optionFunc(func(c *config) error {
 		if n < 1 || n > MaxWorkers {
@@ -107,9 +107,9 @@ func WithWorkers(n int) Option {
 }
 
 // WithGOMAXPROCS makes the number of workers follow GOMAXPROCS, which the Go runtime changes with
-// the CPU limit of the container. New starts with that number. About 10 ms after each change, or if
-// all workers sleep, when the first one wakes, the scheduler does a [Scheduler.Resize]. The option
-// cannot be combined with [WithWorkers].
+// the CPU limit of the container. New starts with that number. About 10 ms after each change the
+// scheduler does a [Scheduler.Resize]; if all workers sleep, it waits until a worker wakes. The
+// option cannot be combined with [WithWorkers].
 func WithGOMAXPROCS() Option {
 	return optionFunc(func(c *config) error {
 		c.follow = true
@@ -159,8 +159,9 @@ func checkQuantum(call string, d time.Duration) error {
 //
 // A report has the stack of the task. To print it, the Go runtime has to stop all goroutines of the
 // process, for about 10 us each. So this happens at most once a second, and not at all while there
-// are more than 1,000 goroutines, tasks that have started and wait among them. Reports that are due
-// within a second share the stacks that were printed, if their tasks were running by then.
+// are more than 1,000 goroutines. Tasks that have started and wait count as goroutines. Reports
+// that are due within a second share the stacks that were printed, if their tasks were running by
+// then.
 func WithStallAfter(d time.Duration) Option {
 	return optionFunc(func(c *config) error {
 		c.stallAfter = d

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// seeReadyGoroutines calls letIn at every eighth call, because letIn reads the clock. The worker
-// calls it while an outsider waits for a P.
+// seeReadyGoroutines calls letIn at every eighth call, because letIn needs a reading of the clock.
+// pick calls it while an outsider waits for a P.
 func (w *worker) seeReadyGoroutines() {
 	if w.owedLook++; w.owedLook%8 == 0 {
 		w.letIn(w.s.now())
@@ -36,8 +36,8 @@ func (w *worker) letIn(now int64) {
 	w.pin()
 }
 
-// readyPatience is twice the time that the Go runtime takes to wake a thread for a goroutine that a
-// running P has made ready, if there is another P.
+// readyPatience is twice the time that the Go runtime takes to wake a thread for a goroutine that
+// was made ready, if there is a P to spare.
 const readyPatience = int64(20 * time.Microsecond)
 
 // letOutsiders gives the P to an outsider that was made ready, if there is only one P. The worker's

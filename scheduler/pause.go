@@ -19,15 +19,15 @@ import (
 //	   them                 clear look for        set: then nothing      all sleep
 //	                        work, else W4
 //
-// A worker that loaded on before U1 has announced itself before U2, which claims it. A producer
-// that saw on set did so before U1, so the workers of U2 look after its P1. The last worker to fall
-// asleep either loads on after B1, and then also looks whether all workers sleep (rested), or has
-// announced itself before B2. If the last worker that is awake leaves the pool instead, it looks,
-// too.
+// If a worker loads on at W3 before U1, its W2 comes before U2, and U2 claims it. If a producer
+// sees on set, its P1 comes before U1, so the workers that U2 wakes see its task. The last worker
+// to fall asleep either loads on after B1, and then looks whether all workers sleep (rested), or
+// has announced itself before B2. If the last worker that is awake leaves the pool instead of
+// falling asleep, it looks, too (depart).
 type pauser struct {
 	on   atomicx.Bool // written under mu
 	mu   atomicx.Mutex
-	rest *task.Completion[struct{}] // of the present pause: all workers sleep; under mu
+	rest *task.Completion[struct{}] // complete when all workers sleep in this pause; under mu
 }
 
 var (
@@ -47,11 +47,11 @@ var (
 // If ctx ends first, Pause returns its cause, and the tasks go on, unless an earlier call has
 // paused them. Pausing a paused scheduler has no further effect, so one Resume ends the pause. If
 // Resume comes before the tasks have stopped, Pause returns an error. Shutdown and Close end a
-// pause, and Pause then returns [task.ErrClosed].
+// pause, and a Pause that still waits then returns [task.ErrClosed].
 //
-// Two schedulers must not be paused by each other's tasks. Each of these tasks would be parked on
-// workers that the other one has stopped, and the end of its context would not wake it, until a
-// third party calls Resume. So pause schedulers from one place outside of them.
+// Two schedulers must not be paused by each other's tasks. Each of the two tasks would be parked on
+// workers that the other task has stopped. Even the end of its context would not let it go on,
+// until a third party calls Resume. So pause schedulers from one place outside of them.
 func (s *Scheduler) Pause(ctx context.Context) error {
 	s.check()
 	if err := s.enterOutside(ctx, errPauseOnTask); err != nil {
@@ -109,7 +109,7 @@ func (s *Scheduler) endPause(err error) {
 	s.resume(rest, err)
 }
 
-// resume is endPause, if rest belongs to the present pause.
+// resume ends the present pause, unless rest belongs to an earlier one.
 func (s *Scheduler) resume(rest *task.Completion[struct{}], err error) {
 	p := &s.pause
 	p.mu.Lock()
@@ -145,7 +145,7 @@ func (s *Scheduler) rested() {
 }
 
 // enterOutside begins an operation under ctx that a task of this scheduler must not call, because
-// the task would wait for itself.
+// the task would wait for itself. For such a task, or a handler, it returns the error onTask.
 func (s *Scheduler) enterOutside(ctx context.Context, onTask error) error {
 	d, err := wait.Enter(ctx, rt.OfCtx(ctx))
 	if d == nil && s.handles() || d != nil && d.Shared() == &s.home {

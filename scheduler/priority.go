@@ -2,8 +2,9 @@ package scheduler
 
 import "github.com/heddle-go/heddle/internal/rt"
 
-// Priorities. Normal tasks take the same ways as without levels. High and low tasks go to the
-// injector, whichever party makes them runnable: see package inject.
+// Priorities. Normal tasks go through the workers' queues as if there were no levels. High and low
+// tasks always go to the injector, also if a worker makes them runnable: see package inject. They
+// are called ranked.
 //
 // The levels share by turns, not by time. While high tasks are queued:
 //
@@ -15,10 +16,10 @@ import "github.com/heddle-go/heddle/internal/rt"
 //	one dispatch from the low queue after lowTurn looks for work that have passed it over; at once
 //	if nothing else is at hand and stealOnce finds nothing
 //
-// Each worker counts for itself. So with any number of tasks of the other levels, a worker that
-// gets to look for work runs a low task at its 32nd look at the latest. A task that has got such a
-// turn keeps its worker for a quantum, as any task does. Other normal and low tasks give way to a
-// high task at the first checkpoint that looks at the clock.
+// Each worker counts for itself. So with any number of tasks of the other levels, a worker runs a
+// low task at its lowTurn-th look for work at the latest. A normal or low task that has got such a
+// turn keeps its worker for a quantum (kept). Other normal and low tasks give way to a high task at
+// the first checkpoint that looks at the clock.
 
 // These bounds cost high tasks an eighth of the dispatches, and normal tasks a 32nd.
 const (
@@ -31,7 +32,7 @@ type turns struct {
 	highRun  int    // dispatches from the high queue in a row
 	highTick uint32 // the look for work that gave the last of them
 	lowSkips int    // looks for work that have passed the low queue over
-	kept     uint32 // the look that gave a lower level its turn; no task outranks what it found
+	kept     uint32 // the look that gave a lower level its turn; see outranked
 }
 
 // takeRanked returns a high or low task if its level has the turn. pick calls it if there are any.
@@ -63,6 +64,7 @@ func (w *worker) takeRanked() *rt.Task {
 	return w.takeHigh()
 }
 
+// takeHigh returns a high task, or nil.
 func (w *worker) takeHigh() *rt.Task {
 	if !w.s.inj.AnyHigh() {
 		return nil
@@ -99,8 +101,8 @@ func (w *worker) takeLast() *rt.Task {
 	return w.takeLow()
 }
 
-// takeOtherLow returns another low task to run in place of d, which gives way, if d is a low task.
-// It returns nil for a normal d, which must not wait behind low tasks that are queued already.
+// takeOtherLow returns a low task to run in place of d, which would give way, if d is a low task
+// itself. It returns nil if d is not low, because such a d must not wait behind low tasks.
 func (w *worker) takeOtherLow(d *rt.Task) *rt.Task {
 	if !w.s.inj.AnyRanked() || d.Status().Level() != rt.Low {
 		return nil
@@ -109,7 +111,7 @@ func (w *worker) takeOtherLow(d *rt.Task) *rt.Task {
 }
 
 // outranked reports whether the running task d must give way to a high task before its quantum is
-// over.
+// over. A task that the look kept has found is not outranked.
 func (w *worker) outranked(d *rt.Task) bool {
 	return w.s.inj.AnyHigh() && w.turns.kept != w.tick && d.Status().Level() != rt.High
 }

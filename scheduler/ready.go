@@ -5,7 +5,8 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// push queues a runnable task at the back, and wakes a worker if none searches.
+// push queues a runnable task at the back of the worker's queue, or in the injector if it is a high
+// or low task. It wakes a worker if none searches.
 func (w *worker) push(d *rt.Task) {
 	if inject.Ranked(d) {
 		w.s.inj.Push(d) // (P1)
@@ -26,15 +27,15 @@ func (w *worker) pushReady(d *rt.Task) {
 // Local implements rt.Host. It puts d into the next slot, and moves the task that was there to the
 // back of the queue.
 //
-// Usually the present task soon gives way, and the worker itself takes the task from the slot. Then
-// waking another worker would be useless, because a thief would only separate the two tasks. But
-// the present task may also run on for long. So Local wakes a worker, unless that was useless
-// lately: each time that the worker takes the task itself, the number of wake-ups to skip doubles,
-// and it falls back to 0 when a thief takes a task from the slot. If Local skips a wake-up and the
-// task gets stuck, sysmon wakes a worker at its next tick (Slot-N3 in ARCHITECTURE.md, "The next
-// slot").
+// Usually the running task soon gives way, and the worker itself takes d from the slot. Then waking
+// another worker would be useless, because a thief would only separate the two tasks. But the
+// running task may also run on for long. So Local wakes a worker, unless that was useless lately.
+// After each wake-up it skips the next 2^nextWake-1 wake-ups, and nextWake grows by 1 each time, up
+// to 16. If a thief has taken a task from the slot meanwhile, nextWake begins again at 1. If Local
+// skips a wake-up and d gets stuck, sysmon wakes a worker when it sees d in the slot at two ticks
+// (Slot-N1 to Slot-N3 in ARCHITECTURE.md, "The next slot").
 //
-// A high or low task goes to its own queue.
+// A high or low task goes to the injector.
 func (w *worker) Local(d *rt.Task) {
 	if w.marks {
 		w.mark(d)
@@ -75,8 +76,8 @@ func (w *worker) local(t *rt.Task) bool {
 	return true
 }
 
-// handOn is local for a worker that runs no task and is about to look for work. If the chain allows
-// it, t runs at once.
+// handOn is local for a worker that runs no task and is about to look for work. If the chain may
+// have another dispatch, t goes to handoff, so that the worker runs it without a look for work.
 func (w *worker) handOn(t *rt.Task) bool {
 	if w.handoff == nil && t.Shared() == &w.s.home && !inject.Ranked(t) && w.mayHandOn() {
 		if w.marks {
@@ -88,8 +89,8 @@ func (w *worker) handOn(t *rt.Task) bool {
 	return w.local(t)
 }
 
-// inject queues d, which the caller has just made runnable. If the caller runs on a worker of s, d
-// goes to that worker's next slot, otherwise to the injector.
+// inject queues d, which the caller has just made runnable. The caller may be any goroutine or
+// task. If it runs on a worker of s, d goes to that worker's next slot, otherwise to the injector.
 func (s *Scheduler) inject(d *rt.Task) {
 	if w := currentWorker(); w != nil && w.s == s {
 		w.Local(d)
@@ -100,9 +101,9 @@ func (s *Scheduler) inject(d *rt.Task) {
 	s.wakeOne()   // (P2, P3)
 }
 
-// injectAll is inject for tasks that a goroutine has made runnable, under one lock. One wake-up
-// (Sleep-P2, Sleep-P3) is enough because it comes after Sleep-P1 of all of them. A searcher that
-// takes one of the tasks wakes the next worker if there are more.
+// injectAll is inject for several tasks, all of which go to the injector under one lock. One
+// wake-up (Sleep-P2, Sleep-P3) is enough because it comes after Sleep-P1 of all of them. A searcher
+// that takes one of the tasks wakes the next worker if there are more.
 func (s *Scheduler) injectAll(ds []*rt.Task) {
 	for _, d := range ds {
 		s.mark(d)

@@ -10,18 +10,18 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A workerPool has the workers of a scheduler, one for each number that was ever in use. The
-// workers from size on have left, or are leaving. They hold no thread, but other workers may still
-// look into their queues.
+// A workerPool has the workers of a scheduler, one for each id that was ever in use. The workers
+// from size on have left, or are leaving. A worker that has left has no goroutine and no thread,
+// but other workers may still look into its queues.
 //
 //	member -> leaving   Resize to fewer workers
 //	leaving -> member   Resize to more workers, before the worker has left
 //	leaving -> left     the worker itself, as its last act, when it has nothing left
 //	left -> member      Resize to more workers, which starts a new goroutine for it
 //
-// A worker notices that it has to leave when it looks for work (find), which is after at most
-// fairTick tasks, or when its task's budget is spent (over). It moves the tasks of its queues to
-// the injector, by P1 to P3 of the sleep protocol, and ends. Resize wakes a worker that sleeps:
+// A worker that has to leave notices it at every fairTick-th look for work (fair), when it finds no
+// task (find), or when its task's budget is spent (over). It moves the tasks of its queues to the
+// injector, by P1 to P3 of the sleep protocol, and ends. Resize wakes a worker that sleeps:
 //
 //	Resize                             worker
 //	R1 store leaving                   W2 announce that it sleeps
@@ -29,9 +29,9 @@ import (
 //
 // Either R2 finds the announcement, or W3 comes after R1 and sees it.
 //
-// The proof of the sleep protocol still holds. A worker that leaves passes find instead of W2 and
-// W3. If it was a searcher, it passes W5. If it was not, no producer relied on it, and its own
-// tasks are in the injector. One worker is always a member.
+// The proof of the sleep protocol still holds. A worker that leaves does not come to W2 and W3. If
+// it is a searcher, it passes W5 (stopSearching in find). If it is not, no producer relies on it,
+// and its own tasks are in the injector. One worker is always a member.
 type workerPool struct {
 	workers atomicx.Pointer[[]*worker] // by id. Copied to change it, under mu; it only grows
 	size    atomicx.Int64              // written under mu
@@ -81,7 +81,8 @@ func (s *Scheduler) Resize(n int) error {
 	return nil
 }
 
-// grow makes members of the first n workers. Called under mu, or by New.
+// grow makes members of the first n workers. It makes workers as needed, and starts those that have
+// left. The caller holds pool.mu, or is New.
 func (s *Scheduler) grow(n int) {
 	p := &s.pool
 	ws := slices.Clone(s.workers())
@@ -105,7 +106,7 @@ func (s *Scheduler) grow(n int) {
 			}
 		}
 	}
-	if s.mon.Asleep() { // as at the end of sleep, for work that the new workers find
+	if s.mon.Asleep() { // as at the end of worker.sleep, because the new workers may find work
 		s.setCoarse(s.now())
 		s.mon.Kick()
 	}
@@ -120,9 +121,10 @@ func (w *worker) dismiss() (wake bool) {
 // leaving reports whether the worker has to leave.
 func (w *worker) leaving() bool { return w.member.Load() != wkMember }
 
-// halting reports whether the worker must not begin with another task. If so, it makes the next
-// pick ask again before it takes a task, because the running task comes to the queue only after it
-// has left its stack.
+// halting reports whether the worker must run no other task, because it has to leave or the
+// scheduler is paused. If so, it makes the next pick check this again before it takes a task. The
+// running task, which gives way now, is only queued after the switch, and that pick must not take
+// it.
 func (w *worker) halting() bool {
 	if !w.leaving() && !w.s.pause.on.Load() {
 		return false
@@ -151,13 +153,13 @@ func (w *worker) handOver() {
 				}
 			}
 		}
-		w.s.inj.Push(d) // (P1); Inject would queue it here
+		w.s.inj.Push(d) // (P1); Scheduler.inject would put d back into this worker's slot
 		w.s.wakeOne()   // (P2, P3)
 	}
 }
 
 // depart ends the worker's membership, unless Resize wants the worker back, and reports whether it
-// did. Pause and the end of the scheduler may wait for that, if all other workers sleep.
+// did. If all other workers sleep, Pause, Wait or the end of the scheduler may be waiting for that.
 func (w *worker) depart() bool {
 	if !w.s.quit.Load() && !w.resign() {
 		return false

@@ -34,9 +34,9 @@ func (w *worker) sleep() {
 		}
 	}
 	if w.gauge != nil {
-		w.wokenAt.Store(0) // no waker has claimed it again
+		w.wokenAt.Store(0) // no waker can claim the worker before it sleeps again
 	}
-	// In either case the monitor may have seen all workers asleep, and sleep itself.
+	// In either case the monitor may have seen all workers asleep and gone to sleep itself.
 	if w.s.mon.Asleep() {
 		w.s.setCoarse(w.s.now())
 		w.s.mon.Kick()
@@ -55,8 +55,8 @@ func (w *worker) announce() {
 	}
 }
 
-// rest sleeps until the worker is woken. Unless the worker is fixed, it gives up its thread
-// meanwhile.
+// rest makes the worker sleep until it is woken. Unless the worker is fixed, it gives its thread
+// back to the Go runtime meanwhile.
 func (w *worker) rest() {
 	if w.fixed {
 		w.letOutsiders()
@@ -69,9 +69,9 @@ func (w *worker) rest() {
 	w.pin()
 }
 
-// visibleWork reports whether there is work that a worker would find: in the queues, children in
-// next slots, and timers that are due. It leaves out woken tasks in next slots and, while the
-// scheduler is crowded, forked calls, because sysmon wakes a worker for those.
+// visibleWork reports whether there is work that a worker would find: tasks in the queues, children
+// in next slots, exposed forked calls, and timers that are due. It leaves out woken tasks in next
+// slots and, while the scheduler is crowded, forked calls, because sysmon wakes a worker for both.
 func (s *Scheduler) visibleWork() bool {
 	if !s.inj.Empty() || s.inj.AnyRanked() {
 		return true

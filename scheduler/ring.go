@@ -16,9 +16,9 @@ import (
 const MaxDispatchRing = 1 << 20
 
 // WithDispatchRing makes each worker keep its last n dispatches, 1 to [MaxDispatchRing], for
-// [Scheduler.WriteTrace]. The worker allocates them as it needs them. Each dispatch and each wake-up
-// then reads the clock and takes a short lock, and each start of a task allocates a record of what
-// it notes.
+// [Scheduler.WriteTrace]. The worker allocates the memory as it needs it. Each dispatch and each
+// wake-up then reads the clock, each dispatch takes a short lock, and each start of a task
+// allocates a record of what the task notes.
 func WithDispatchRing(n int) Option {
 	return optionFunc(func(c *config) error {
 		if n < 1 || n > MaxDispatchRing {
@@ -35,10 +35,10 @@ type dispatch struct {
 	d          *rt.Task
 	gen        uint32
 	name       string
-	begin, end int64     // end is 0 while it goes on
-	wait       string    // what the task waited for afterwards, or ""
-	woken      rt.Waking // what made the task runnable, if known
-	from       int       // index of the worker it was stolen from, or -1
+	begin, end int64     // end is 0 while the dispatch goes on
+	wait       string    // what the task waited for afterwards, "end" if it ended, or ""
+	woken      rt.Waking // when and on which worker the task was made runnable, if known
+	from       int       // index of the worker from which the task was stolen, or -1
 }
 
 // A ring has the last dispatches of a worker. The worker writes it, and WriteTrace reads it.
@@ -47,8 +47,8 @@ type ring struct {
 	all []dispatch
 	n   uint64 // dispatches so far. The last one is all[(n-1)%len(all)]
 
-	// Only the worker touches these. stolen is the task that it stole last, from the worker with the
-	// index victim.
+	// Only the worker touches these. stolen is the task that it stole last, from the worker with
+	// the index victim.
 	stolen *rt.Task
 	victim int
 }
@@ -78,8 +78,8 @@ func (w *worker) ringBegin(d *rt.Task) {
 	r.mu.Unlock()
 }
 
-// ringEnd notes that the worker's present dispatch is over because the task waits for what wait says,
-// has ended, or is about to give way.
+// ringEnd notes that the worker's present dispatch is over. wait says what the task waits for. It
+// is "end" if the task has ended, and otherwise "".
 func (w *worker) ringEnd(wait string) {
 	now := w.s.now()
 	w.ring.mu.Lock()
@@ -87,6 +87,7 @@ func (w *worker) ringEnd(wait string) {
 	w.ring.mu.Unlock()
 }
 
+// endLocked ends the last dispatch, if that goes on. The caller holds mu.
 func (r *ring) endLocked(now int64, wait string) {
 	if r.n == 0 {
 		return
@@ -111,14 +112,15 @@ func (w *worker) stole(d *rt.Task, v *worker) {
 }
 
 // WriteTrace writes what the workers ran in the last d, as JSON that ui.perfetto.dev and
-// chrome://tracing show. Each worker is a row, and each dispatch of a task a slice, which says what
-// the task waited for afterwards. Arrows lead from the wake-up of a task, on the worker whose task
-// woke it, to its next dispatch, and from the worker that a task was stolen from. Of a batch that is
-// stolen, only the first task has an arrow. Times are since the scheduler was made.
+// chrome://tracing show. Each worker is a row, and each dispatch of a task is a slice, which says
+// what the task waited for afterwards. If a task that ran on a worker woke another task, an arrow
+// leads from there to the next dispatch of the task that was woken. If a task was stolen, an arrow
+// leads from the victim's row to its dispatch; of a stolen batch, only the first task has one.
+// Times are counted from when the scheduler was made.
 //
-// It needs [WithDispatchRing], and returns an error without it. It panics if d is not positive. It
-// returns the error of w, if there is one. Nothing stops for it. Any goroutine or task may call it, at
-// any time. It blocks the calling goroutine as long as w does.
+// WriteTrace needs [WithDispatchRing], and returns an error without it. It panics if d is not
+// positive. It returns the error of w, if there is one. The workers go on meanwhile. Any goroutine
+// or task may call it, at any time. It blocks the calling goroutine as long as w does.
 func (s *Scheduler) WriteTrace(w io.Writer, d time.Duration) error {
 	s.check()
 	if d <= 0 {

@@ -34,7 +34,7 @@ type Scheduler struct {
 	start  time.Time
 	mon    *preempt.Monitor
 	look   *look         // nil without WithLatencies and WithObserver
-	quiet  chan struct{} // closed when all tasks have ended and none can come
+	quiet  chan struct{} // closed when all tasks have ended and no further task can come
 	closed chan struct{} // closed when nothing of the scheduler is left
 	dir    *directing    // nil unless the scheduler is directed
 
@@ -62,27 +62,27 @@ type Scheduler struct {
 	quantum uatomic.Duration
 	procs   atomic.Int32 // GOMAXPROCS. Written by sysmon
 	// coarse is the time of sysmon's last tick, in milliseconds of now. A task's wait is dated with
-	// it, because reading a clock at each park would cost as much as the park. sysmon writes it,
-	// and so do workers that find sysmon asleep.
+	// it, because reading a clock at each park would cost as much as the park. sysmon writes it. A
+	// worker that wakes, or a call of Resize, writes it, too, if it finds sysmon asleep.
 	coarse atomicx.RelaxedUint32
 	_      cpu.CacheLinePad
 
-	// live counts the tasks that were accepted and have not ended. Submissions from outside count
-	// at once. Workers count what happens on them for themselves, and add it to live when they
-	// flush, at the latest before they sleep. So live is exact when all workers sleep, which is
-	// when quiesce asks.
+	// live counts the tasks that were accepted and have not ended. A submission from outside is
+	// added at once. Each worker counts the tasks that start and end on it, and adds the difference
+	// to live when it flushes, at the latest before it sleeps. So live is exact while all workers
+	// sleep, and quiesce relies on it only then.
 	live atomicx.Int64
 
 	// Counters, added to by any goroutine.
-	handlers atomic.Int32 // that run
+	handlers atomic.Int32 // users' handlers that run now
 	wakes    atomic.Uint64
 	stalls   atomic.Uint64
-	strays   atomic.Uint64 // panics that the handler got outside of workers, which count their own
-	stranded atomic.Uint64
+	strays   atomic.Uint64 // panics that strayPanic passed to the handler; workers count the others
+	stranded atomic.Uint64 // see watchStranded
 	over     overflows
 
 	done   sync.WaitGroup // the workers' goroutines
-	finish sync.Once      // end
+	finish sync.Once      // the body of end runs once
 	sysmon sysmonState
 }
 

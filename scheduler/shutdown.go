@@ -12,8 +12,8 @@ import (
 
 // RunningError is returned by [Scheduler.Shutdown] when its context ends first.
 type RunningError struct {
-	Tasks []task.Task // those that had not ended
-	Cause error       // of the context
+	Tasks []task.Task // the tasks that had not ended
+	Cause error       // the cause of the context
 }
 
 // Error returns the cause, the number of tasks and the first few of them.
@@ -127,11 +127,11 @@ func (s *Scheduler) Close() error {
 	return nil
 }
 
-// quiesce looks whether no task is left: all workers sleep, and live, which is exact then, is 0. If
-// so it ends the calls of Wait, and, if no task can come any more either, since the phase is past
-// open, closes quiet. It is called after each event that may make this true as the last one: a
-// worker went to sleep or left, a submission was taken back, a blocking call ended, the phase
-// changed, Wait was called.
+// quiesce checks whether no task is left. That is so if all workers sleep, and live, which is exact
+// then, is 0. If so, it ends the present calls of Wait. If the phase is past open, too, no further
+// task can come, and quiesce closes quiet. It is called after each event that may be the last one
+// that was missing: a worker went to sleep or left, a submission was taken back, a blocking call
+// ended, the phase changed, Wait was called.
 func (s *Scheduler) quiesce() {
 	open := s.phase.Load() == phaseOpen
 	if s.live.Load() != 0 || open && !s.waits.any.Load() {
@@ -155,14 +155,15 @@ func (s *Scheduler) quiesce() {
 			default:
 				return none()
 			}
-		}) // those that come later see quiet
+		}) // a Wait that comes later sees that quiet is closed
 	})
 	if ended != nil {
 		ended.Complete(struct{}{}, nil) // may wake a worker
 	}
 }
 
-// end stops what runs, when quiet is closed, and waits for it.
+// end ends the workers, the blockers and sysmon, and waits until nothing of the scheduler is left.
+// The caller has seen that quiet is closed.
 func (s *Scheduler) end() {
 	s.finish.Do(func() {
 		s.phase.Store(phaseClosed)

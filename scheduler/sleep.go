@@ -31,7 +31,8 @@ func (w *worker) Sleep(d *rt.Task, ns int64) {
 	slept(q, d, t)
 }
 
-// slept ends the sleep of d, whose timer is t.
+// slept ends the sleep of d, whose timer is t. If d was cancelled, slept disarms t. If t has fired
+// meanwhile, slept waits for its wake-up, because that must not come during a later wait.
 func slept(q *timers.Queue, d *rt.Task, t *rt.Timer) {
 	if !d.Woken() { // cancelled
 		if q.Disarm(t) {

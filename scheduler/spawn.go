@@ -5,9 +5,10 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// Spawn implements rt.Host. The task goes to the next slot, and the task that was there goes to the
-// back of the queue. Unlike a woken task (see Local), a child in the slot is among the tasks that a
-// worker looks for before it sleeps, because the parent may go on for long.
+// Spawn implements rt.Host. The new task goes to the next slot, and the task that was there goes to
+// the back of the queue. A high or low task goes to the injector instead. Before a worker sleeps,
+// it looks for children in the next slots of all workers, because the parent may run on for long.
+// It does not look for woken tasks there: see Local.
 func (w *worker) Spawn(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	if w.s.phase.Load() >= phaseClosed {
 		return nil, 0

@@ -10,10 +10,12 @@ import (
 )
 
 // Calls on the spot: task.Ctx.Blocking calls its function on the task's own stack and thread. If
-// the call lasts, a goroutine, the relief, takes the worker over. Package offload has the steps, E1
-// to E6, A1, A2 and T1 to T4, and the argument.
+// the call lasts and there is work for the worker, another goroutine, the relief, takes the worker
+// over. internal/offload/doc.go has the steps, E1 to E6, A1, A2 and T1 to T4, and the argument.
 
-// A spotCall is what a task in a call on the spot and its relief tell each other.
+// A spotCall is what a task in a call on the spot and its relief tell each other. A worker has one
+// for its present or next call. When a relief takes the worker, the task keeps the spotCall, and
+// the worker gets a new one.
 type spotCall struct {
 	d      *rt.Task
 	kind   *rt.CallKind
@@ -25,15 +27,15 @@ type spotCall struct {
 // time after which the Go runtime takes the P of a goroutine in a system call.
 const longSpot = 20_000
 
-// manyLooks is more than the number of looks that a relief takes until a call is old enough. It
-// ends the loop's Gosched where the clock stands still.
+// manyLooks is more than the number of looks that a relief takes until a call is old enough. After
+// so many, takeOne sleeps instead of calling Gosched, because the clock may stand still.
 const manyLooks = 256
 
 // Call implements rt.Host.
 func (w *worker) Call(d *rt.Task, fn func(), kind *rt.CallKind) bool {
 	s := w.s
 	if w.fixed || s.cpus != nil || !s.block.Enter() {
-		return false // the thread must not change; or too many calls
+		return false // the worker must keep its thread; or too many calls run
 	}
 	w.shareForks(d)
 	if w.Looks != 0 {
@@ -77,7 +79,7 @@ func (w *worker) hasWork() bool {
 	return w.next.full() || !w.runq.Thief().Empty() || w.s.inj.Normal() != 0 || w.s.inj.AnyRanked() || !w.Forks.Thief().Empty()
 }
 
-// endCall is E4 to E6. Afterwards the task need not be on w any more.
+// endCall is E4 to E6. Afterwards the task may be on another worker than w.
 func (w *worker) endCall(c *spotCall, self *fiber.Fiber, since int64) {
 	s, d := w.s, c.d
 	if w.spot.End(since) { // (E4)
@@ -106,7 +108,7 @@ func (w *worker) endCall(c *spotCall, self *fiber.Fiber, since int64) {
 	resume(d)
 }
 
-// relieve raises the alert, unless that was in vain lately.
+// relieve raises the alert, unless the last reliefs came in vain (Skips).
 func (s *Scheduler) relieve() {
 	if r := &s.relief; !r.Raised() && !r.Skips() {
 		s.relieveAll()
@@ -136,11 +138,12 @@ func (s *Scheduler) relieveLong(now int64) (any bool) {
 	return false
 }
 
-// worksForRelief reports whether a relief of any worker would find something to do, apart from the
-// work that the worker itself leaves (hasWork).
+// worksForRelief reports whether a relief would find something to do on any worker, apart from the
+// work in that worker's own queues (hasWork). During a pause it would: it makes the worker sleep,
+// and Pause waits for that.
 func (s *Scheduler) worksForRelief() bool { return s.pause.on.Load() || s.visibleWork() }
 
-// takeOne is A1 to T4, the work of a relief.
+// takeOne is A1 to T4, the work of a relief. It takes over one worker at most.
 func (s *Scheduler) takeOne() {
 	r := &s.relief
 	for looks := 0; ; looks++ {
@@ -177,12 +180,13 @@ func (s *Scheduler) takeOne() {
 			break
 		}
 		if !r.Raise() {
-			return // by another
+			return // another party has raised it, so another relief comes
 		}
 		if looks < manyLooks {
 			runtime.Gosched()
 		} else {
-			time.Sleep(time.Duration(longSpot)) // the clock may stand still until all sleep: see testing/synctest
+			// In a bubble of testing/synctest the clock stands still until all goroutines block.
+			time.Sleep(time.Duration(longSpot))
 		}
 	}
 	r.Went(true)

@@ -20,7 +20,7 @@ type Stall struct {
 	Task   task.Task
 	Name   string        // the task's name, if it was given one
 	Worker int           // index of the worker it holds
-	Age    time.Duration // how long it has been running, as far as it was seen
+	Age    time.Duration // how long the scheduler has seen it run
 
 	// Stack is the stack of the task's goroutine, as a panic prints it, or "" if there is none: see
 	// [WithStallAfter].
@@ -69,7 +69,7 @@ func (u unit) Stalled(p preempt.Dispatch, age time.Duration) {
 	w := u.worker
 	d := w.Current.Load()
 	if d == nil || d.Flag() != p.Flag || d.Gen() != uint32(p.Life) {
-		return // it has just ended
+		return // the dispatch has just ended
 	}
 	t := handleOf(d, d.Gen())
 	w.s.stalls.Add(1)
@@ -86,8 +86,8 @@ func (u unit) Stalled(p preempt.Dispatch, age time.Duration) {
 	}
 }
 
-// behind returns how much waits in w's queues, and describes the first tasks of it. Any goroutine
-// may call it.
+// behind returns how many tasks and forked calls wait in w's queues, and describes the first
+// runnable tasks among them. Any goroutine may call it.
 func (w *worker) behind() (n int, first []TaskInfo) {
 	now := w.s.now()
 	see := func(d *rt.Task) bool {
@@ -127,16 +127,17 @@ type stacks struct {
 }
 
 const (
-	// mostStacks is how many goroutines there may be for their stacks to be printed. The Go runtime
-	// stops all of them meanwhile, for about 10 us each. There is no supported way to print one.
+	// If there are more than mostStacks goroutines, no stacks are printed. To print them, the Go
+	// runtime stops all goroutines, for about 10 us each. There is no supported way to print the
+	// stack of only one other goroutine.
 	mostStacks = 1000
-	// stacksPause is how long after the stacks were printed they are printed again at the earliest.
+	// stacksPause is the least time from one printing of the stacks to the next.
 	stacksPause = int64(time.Second)
-	stackSize   = 8 << 10 // bytes that are reserved for a goroutine
+	stackSize   = 8 << 10 // bytes of text that are reserved for each goroutine
 )
 
-// stackOn returns the stack of the task that has been running on w for age, or "". Called by
-// sysmon.
+// stackOn returns the stack of the task that has been running on w for age, or "". It uses the last
+// printed stacks if they are not older than stacksPause. Only sysmon calls it.
 func (s *Scheduler) stackOn(w *worker, age time.Duration) string {
 	k := &s.sysmon.stacks
 	f := w.Fib.Load()
@@ -150,7 +151,7 @@ func (s *Scheduler) stackOn(w *worker, age time.Duration) string {
 		k.text = make([]byte, n*stackSize)
 		k.text = k.text[:runtime.Stack(k.text, true)]
 	} else if now-k.at > int64(age) {
-		return "" // that was before the task got the worker
+		return "" // those stacks were printed before the task got the worker
 	}
 	return stackOf(k.text, tagOf(f).text())
 }
@@ -174,7 +175,7 @@ func stackOf(text, tag []byte) string {
 	return string(text[from : i+to])
 }
 
-// dropStacks leaves old stacks to the garbage collector. Called at each tick of sysmon.
+// dropStacks leaves old stacks to the garbage collector. sysmon calls it at each tick.
 func (s *Scheduler) dropStacks(now int64) {
 	if k := &s.sysmon.stacks; k.text != nil && now-k.at >= stacksPause {
 		k.text = nil

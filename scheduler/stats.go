@@ -24,14 +24,14 @@ type Stats struct {
 	Running               int // of those, how many are on workers
 	Queued                int // how many are in queues
 	Waiting               int // and how many wait for something else than a worker
-	QueuedHigh, QueuedLow int // of those in queues, how many are high and low ones; workers have none of these
-	QueuedShared          int // and how many are normal ones that are in the queue of all workers, not in one worker's
+	QueuedHigh, QueuedLow int // of Queued, the high and the low tasks; all workers share them
+	QueuedShared          int // of Queued, the normal tasks in the queue that all workers share
 
 	Timers       int // pending timers, of sleeping and delayed tasks and of package tsync
 	CallsRunning int // functions of [task.Ctx.Blocking] under way on goroutines of their own
 	CallsQueued  int // such functions that wait for their turn, by WithBlockingLimit
-	Blockers     int // goroutines that there are for such functions
-	IdleBlockers int // of those, how many are spare
+	Blockers     int // goroutines that run such functions, or are kept for them
+	IdleBlockers int // of those, how many are idle
 
 	// Of submissions from outside.
 	Refused uint64 // refused, because the scheduler was shut down or closed
@@ -56,18 +56,20 @@ type Stats struct {
 	ThreadMoves uint64 // times a pinned worker found itself on another thread while it was awake
 	SleepMoves  uint64 // times a pinned worker came back from a sleep on another thread
 
-	// Stranded counts how often the monitor saw work wait for long beside a sleeping worker. It must
-	// be 0. If it is not, please report that.
+	// Stranded counts how often the monitor saw work wait for long beside a sleeping worker. It
+	// must be 0. If it is not, please report that.
 	Stranded uint64
 
-	// Latencies has distributions of what is in between. It is nil without [WithLatencies].
+	// Latencies has the distributions of how long tasks wait and run. It is nil without
+	// [WithLatencies].
 	Latencies *Latencies
 
-	// PerWorker has the workers by index. After a Resize to fewer workers it still has those that left.
+	// PerWorker has the workers by index. After a Resize to fewer workers it still has the workers
+	// that have left.
 	PerWorker []WorkerStats
 }
 
-// WorkerStats is the part of one worker.
+// WorkerStats has the counters of one worker.
 type WorkerStats struct {
 	Dispatches uint64    // times a task was put on it
 	Finished   uint64    // tasks that ended on it
@@ -199,7 +201,7 @@ func (w *worker) running() task.Task {
 	}
 	st := d.Status()
 	if !st.InUse() || d.State() != rt.Running || d.Worker() != &w.Worker {
-		return task.Task{} // it ran last, and waits, has ended or runs elsewhere
+		return task.Task{} // d ran here last, and now waits, has ended or runs on another worker
 	}
 	return handleOf(d, st.Gen())
 }

@@ -35,6 +35,8 @@ func (w *worker) stealOnce() *rt.Task {
 // move.
 const maxSteal = 4096
 
+// stealFrom steals up to half of v's queue. It returns one task of the batch, and leaves the others
+// in w's queue. It returns nil if v's queue is empty.
 func (w *worker) stealFrom(v *worker) *rt.Task {
 	for {
 		d, n, out := v.runq.Thief().StealBatch(&w.runq, maxSteal)
@@ -60,7 +62,8 @@ func (w *worker) stealFrom(v *worker) *rt.Task {
 	}
 }
 
-// stealNext takes a task that has been in another worker's next slot for the whole time of grace.
+// stealNext takes a task that stays in another worker's next slot while stealNext watches it for
+// nextGrace (Slot-N2).
 func (w *worker) stealNext() *rt.Task {
 	for _, v := range w.s.workers() {
 		if v == w {
@@ -88,17 +91,17 @@ func (w *worker) stealNext() *rt.Task {
 	return nil
 }
 
-// nextGrace is how long in nanoseconds a task may be in a next slot before other workers take it.
-// It is several times the time of a switch between two tasks that wake each other, and well below
-// the time that waking a thread takes.
+// nextGrace is how long in nanoseconds a task has to stay in a next slot before another worker
+// takes it. It is several times the time of a switch between two tasks that wake each other, and
+// well below the time that waking a thread takes.
 const nextGrace = 3000
 
 // mostLooks is more than the number of looks that fit into nextGrace. It ends the loop in a bubble
 // of testing/synctest, where the clock stands still.
 const mostLooks = 1 << 12
 
-// stealFork takes the oldest forked call that v has exposed. If there is none, it leaves a request,
-// which v's task meets at its next fork.
+// stealFork takes the oldest forked call that v has exposed. If there is none, Steal leaves a
+// request, which v's task meets at its next fork.
 func (w *worker) stealFork(v *worker) *rt.Task {
 	for {
 		f, out := v.Forks.Thief().Steal()
@@ -116,11 +119,11 @@ func (w *worker) stealFork(v *worker) *rt.Task {
 	}
 }
 
-// oldestFork takes the oldest exposed call that was forked on this worker. So forked calls have a
-// turn beside a queue that is never empty. takeFork, which comes after that queue, takes the
-// newest.
+// oldestFork takes the oldest exposed call that was forked on this worker. passedOver calls it, so
+// that forked calls have a turn beside a queue that is never empty. takeFork, which pick calls when
+// the queue is empty, takes the newest.
 func (w *worker) oldestFork() *rt.Task {
-	// (A Steal that finds nothing would leave a request of the worker to itself.)
+	// Empty comes first, because a Steal that finds nothing leaves a request, here to w itself.
 	for v := w.Forks.Thief(); !v.Empty(); {
 		if f, out := v.Steal(); out == deque.Stolen {
 			if d := w.adopt(f); d != nil {
@@ -144,8 +147,8 @@ func (w *worker) takeFork() *rt.Task {
 	}
 }
 
-// adopt makes a task of a frame that the worker has stolen or found. It returns nil if the frame's
-// parent has claimed it.
+// adopt makes a task of the forked call f, which the worker has taken from its own or another
+// worker's Forks. It returns nil if the parent, which forked the call, has claimed f.
 func (w *worker) adopt(f *rt.Frame) *rt.Task {
 	if !f.Claim() {
 		return nil
@@ -160,8 +163,8 @@ func (w *worker) adopt(f *rt.Frame) *rt.Task {
 	return d
 }
 
-// adopt is worker.adopt for sysmon, which has claimed f. Its parent waits for it, so it is counted
-// in time.
+// adopt is worker.adopt for sysmon, which has claimed f. The parent of f cannot end before the
+// call, so live does not fall to 0 before adopt has counted the call.
 func (s *Scheduler) adopt(f *rt.Frame) *rt.Task {
 	s.live.Add(1)
 	d, _ := s.newTask(f, s.stolenExtra(f))
@@ -170,7 +173,7 @@ func (s *Scheduler) adopt(f *rt.Frame) *rt.Task {
 	return d
 }
 
-// stolenExtra returns the extension of the task that f becomes.
+// stolenExtra returns the extension of the task that adopt makes of f.
 func (s *Scheduler) stolenExtra(f *rt.Frame) *rt.Extra {
 	x := &rt.Extra{Owner: (*task.Ctx)(f.Parent), Level: f.Parent.Status().Level(), Stolen: true}
 	if s.looks != 0 {
@@ -181,9 +184,9 @@ func (s *Scheduler) stolenExtra(f *rt.Frame) *rt.Extra {
 	return x
 }
 
-// shareForks exposes the calls that d has forked here, before d leaves the worker: d may come back
-// on another worker, and the private frames of a worker belong to its running task. It is small
-// enough to inline.
+// shareForks exposes the calls that d has forked here, before d leaves the worker. That is needed
+// because d may come back on another worker, and the private frames of a worker belong to the task
+// that runs on it. It is small enough to inline.
 func (w *worker) shareForks(d *rt.Task) {
 	if w.Forks.PrivateLen() > 0 {
 		w.shareForksSlow(d)
@@ -202,8 +205,9 @@ func (w *worker) WakeThief() {
 	}
 	w.s.wakeOne()
 	if w.s.idle.Sleeping() != 0 {
-		// The exposure has answered the requests of all workers, but some still sleep. So this
-		// worker asks on their behalf: the next fork then exposes again, and wakes one more.
+		// The exposure has answered the requests of all workers, but some workers still sleep. So
+		// this worker asks itself on their behalf: its next fork then exposes again, and wakes one
+		// more.
 		w.Forks.Thief().Ask()
 	}
 }

@@ -46,9 +46,9 @@ func (s *Scheduler) submit(fn any, x *rt.Extra) task.Task {
 	return handleOf(d, gen)
 }
 
-// request submits a task from outside, for tasks and goroutines. It may wait for room in the queue,
-// until waitCtx ends if that is not nil. Methods of users' contexts that it calls may panic; then
-// nothing has been submitted.
+// request submits a task from outside, on behalf of a task or a goroutine. It may wait for room in
+// the queue. If waitCtx is not nil, its end ends the wait. request calls methods of users'
+// contexts. If one of them panics, so does request, and nothing has been submitted.
 func (s *Scheduler) request(waitCtx context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
 	if s.looks != 0 {
 		x = s.submitted(x)
@@ -100,11 +100,12 @@ func (s *Scheduler) requestUnder(waitCtx context.Context, fn any, x *rt.Extra) (
 	return d, gen, err
 }
 
-// enter counts a task that is submitted from outside, and reports whether the scheduler accepts it
-// (B1 in internal/inject/doc.go). It panics if New did not make s.
+// enter counts a task that is submitted from outside as live, and reports whether the scheduler
+// accepts it (B1 in internal/inject/doc.go). If not, it takes the count back and notes the refusal.
+// It panics if New did not make s.
 //
 // enter counts before it looks at the phase. Shutdown and Close set the phase before they look at
-// the count. So either enter refuses the task, or they wait for it.
+// the count. So either enter refuses the task, or Shutdown and Close wait for it.
 func (s *Scheduler) enter() bool {
 	s.live.Add(1)
 	if s.phase.Load() == phaseOpen {
@@ -116,13 +117,14 @@ func (s *Scheduler) enter() bool {
 	return false
 }
 
-// exit takes back the count of enter, or counts a finished blocking call out.
+// exit takes back the count of enter, or that of a blocking call, which has finished.
 func (s *Scheduler) exit() {
 	s.live.Add(-1)
 	s.quiesce()
 }
 
-// admit queues a submission that has been counted and for which there is room.
+// admit makes and queues the task of a submission that enter has counted and for which the caller
+// has taken room.
 func (s *Scheduler) admit(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	d, gen := s.prepare(fn, x)
 	s.mark(d)
@@ -131,16 +133,16 @@ func (s *Scheduler) admit(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	return d, gen
 }
 
-// newTask makes a task that the caller has let in, and counts it as accepted. It does not queue the
-// task. All tasks that start neither on a worker (worker.newTask) nor by a plain submission
-// (inject.Queue.Submit) come this way: those that a timer starts, those that a task submits beyond
-// the limit, and the calls that sysmon moves from behind a hog.
+// newTask makes a task that the caller has counted as live, and counts it as accepted, too. It does
+// not queue the task. worker.newTask is for tasks that start on a worker. inject.Queue.Submit,
+// admit and awaitRoom are for submissions. newTask is for all others: tasks that a timer starts,
+// tasks that a task submits beyond the limit, and the calls that sysmon moves from behind a hog.
 func (s *Scheduler) newTask(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	s.inj.Count(1)
 	return s.prepare(fn, x)
 }
 
-// prepare makes a task that is neither queued nor counted as accepted yet.
+// prepare makes a task. It neither queues it nor counts it as accepted.
 func (s *Scheduler) prepare(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	d := s.inj.New(x)
 	d.Start(fn, x) // before Attach, which may cancel this life at once

@@ -9,19 +9,19 @@ import (
 )
 
 // An action is what the successor does for its predecessor, as its first step after the switch. It
-// must not happen earlier. Until then the predecessor runs on its stack, and a worker that found
-// the task in a queue could resume it there.
+// must not happen earlier, because until the switch the predecessor runs on its stack, and another
+// worker that found the task in a queue could resume it on that same stack.
 type action uint8
 
 const (
-	actNone action = iota
-	actRequeue
-	actPark
-	actRequeueMarked // actRequeue, and the task gets a stamp
-	actParkObserved  // actPark, and the Observer is told
-	actPool
-	actRetire
-	actTakeOver
+	actNone          action = iota
+	actRequeue              // queue worker.prev
+	actPark                 // make worker.prev Waiting
+	actRequeueMarked        // actRequeue, and the task gets a stamp
+	actParkObserved         // actPark, and the Observer is told
+	actPool                 // pool worker.prevFiber
+	actRetire               // end worker.prevFiber
+	actTakeOver             // tell the task in a call on the spot that its relief's fiber sleeps
 )
 
 // commit carries out the action. The successor calls it, on the worker, after each switch.
@@ -78,17 +78,18 @@ func (w *worker) begin(d *rt.Task) {
 	w.slice.Begin(d.Flag())
 }
 
-// again begins a new slice for d, which would have given way but is the only task to run. For the
-// monitor this is a new dispatch.
+// again begins a new slice for d, which gave way but goes on, because the worker has no other task
+// to run. For the monitor this is a new dispatch.
 func (w *worker) again(d *rt.Task) {
 	w.Dispatch.Store(w.Dispatch.Load() + 1)
 	w.counted++ // not a dispatch for Stats
 	w.slice.Begin(d.Flag())
 }
 
-// prepareSwitch prepares the switch from the running task d to n, or to a loop fiber that looks for
-// work if n is nil. It returns the fiber in whose slot the caller has to exchange itself. act is
-// what the successor does for d.
+// prepareSwitch prepares the switch from the running task d to n. If n has not started, the switch
+// leads to a loop fiber that starts n, and if n is nil, to a loop fiber that looks for work. act is
+// what the successor does for d. prepareSwitch returns the fiber in whose slot the caller has to
+// exchange itself, as its next step.
 func (w *worker) prepareSwitch(d, n *rt.Task, act action) *fiber.Fiber {
 	self := w.Fib.Load()
 	self.NoteStack()
@@ -113,15 +114,16 @@ func (w *worker) prepareSwitch(d, n *rt.Task, act action) *fiber.Fiber {
 	w.Fib.Store(to)
 	s := self.Take(to)
 	if w.pinned {
-		// The thread is unlocked for the switch only, because any worker may resume a coroutine
-		// that was exchanged unlocked (ARCHITECTURE.md, F1 and F2). The caller exchanges itself
-		// next.
+		// The thread is unlocked for the switch, so that any worker may resume the coroutine later
+		// (ARCHITECTURE.md, F1 and F2), and for nothing else: the caller exchanges itself next, and
+		// resume locks the thread again.
 		runtime.UnlockOSThread()
 	}
 	return s
 }
 
-// notePark notes for commit that d parks for the event that k names. It is small enough to inline.
+// notePark notes for commit that d parks for the event that k names, and dates the wait. It is
+// small enough to inline.
 func (w *worker) notePark(d *rt.Task, k rt.Park) {
 	w.n.parks++
 	w.prevPark, w.prevGen = k, d.Gen()
@@ -246,8 +248,8 @@ func (w *worker) Poll(d *rt.Task) {
 	}
 }
 
-// over does the work of a checkpoint whose budget is spent or that sysmon has marked, and reports
-// whether d has to give way.
+// over is the slow path of a checkpoint, for a d whose budget is spent or whose flag sysmon has
+// marked. It expires timers and lets outsiders in, and reports whether d has to give way.
 func (w *worker) over(d *rt.Task) bool {
 	if d.Flag().Asked(w.Dispatch.Load()) {
 		return true
@@ -266,7 +268,7 @@ func (w *worker) over(d *rt.Task) bool {
 	return w.slice.Spent(d.Flag(), now, w.s.quantum.Load()) || w.outranked(d) || w.halting()
 }
 
-// preempt puts d at the back of the queue if there is another task to run.
+// preempt makes d give way, and puts it at the back of the queue, if there is another task to run.
 func (w *worker) preempt(d *rt.Task) {
 	w.checkThread()
 	w.shareForks(d)

@@ -16,9 +16,9 @@ type unit struct{ *worker }
 
 // Dispatch implements preempt.Unit.
 func (u unit) Dispatch() (preempt.Dispatch, bool) {
-	// The worker writes the two words one after the other, so the task may belong to another
-	// dispatch than the number. Then the mark, which names the number, misses, and the monitor sees
-	// another dispatch at its next tick. So nothing has to be read twice.
+	// The worker writes the two words one after the other, so the number and the task that are read
+	// here may belong to different dispatches. Then the monitor's mark, which names the number, has
+	// no effect, and at its next tick the monitor sees another number. So one reading is enough.
 	id := u.worker.Worker.Dispatch.Load()
 	d := u.Current.Load()
 	if d == nil {
@@ -31,25 +31,26 @@ func (u unit) Dispatch() (preempt.Dispatch, bool) {
 	return preempt.Dispatch{Flag: d.Flag(), Life: uint64(s.Gen()), ID: id}, true
 }
 
-// Nudge implements preempt.Nudger: a fork does not look at the flag, which would double its cost, but
-// at whether a thief has asked.
+// Nudge implements preempt.Nudger. It asks the worker for forked calls as a thief does, because a
+// fork looks only at whether a thief has asked. Looking at the flag, too, would double the cost of
+// a fork.
 func (u unit) Nudge() { u.Forks.Thief().Ask() }
 
-// sysmonState is what only sysmon touches of the scheduler, and seenState what only sysmon touches of a
-// worker.
+// sysmonState is the part of a Scheduler, and seenState the part of a worker, that only sysmon
+// touches.
 type (
 	sysmonState struct {
 		timerBatch timers.Batch
-		late       histogram.Histogram // of timers that sysmon fires, or the goroutine that advances a clock
+		late       histogram.Histogram // of timers that sysmon or a Clock's goroutine fires
 		stacks     stacks
 		trims      trims
-		strandAt   int64 // since when work waits beside sleepers; 0: it does not
+		strandAt   int64 // since when work waits beside a sleeping worker; 0: none does
 	}
 	seenState struct {
 		next   uint32 // the sequence number of the next slot at the last tick
-		id     uint32 // the dispatch that sysmon has seen since
-		since  int64
-		leanAt uint64 // what the worker had done when ask last asked it to give back
+		id     uint32 // the number of the dispatch that sysmon saw last
+		since  int64  // when sysmon first saw that dispatch, but see freeQueues
+		leanAt uint64 // how much the worker had done when ask last asked it to give back memory
 	}
 )
 
@@ -57,7 +58,8 @@ type (
 func (s *Scheduler) sysmonTick(now int64) (next int64, busy bool) {
 	s.setCoarse(now)
 	if s.timers.Due(now - s.timerGrace()) {
-		// On behalf of workers that all are busy, or all sleep.
+		// All workers may be asleep, or busy with tasks without checkpoints. So sysmon fires
+		// timers.
 		busy = s.timers.Expire(now, &s.sysmon.timerBatch, s.inject) > 0
 	}
 	if s.freeNextSlots() {
@@ -80,16 +82,17 @@ func (s *Scheduler) sysmonTick(now int64) (next int64, busy bool) {
 	return next, busy
 }
 
-// refreshProcs reads GOMAXPROCS, which takes a lock of the Go runtime, and has the number of workers follow it if that was
-// asked for. Called by sysmon.
+// refreshProcs stores GOMAXPROCS in procs, because reading it takes a lock of the Go runtime. With
+// WithGOMAXPROCS it makes the number of workers follow. sysmon calls it.
 func (s *Scheduler) refreshProcs() {
 	n := int32(runtime.GOMAXPROCS(0))
 	if s.procs.Swap(n) != n && s.cfg.follow {
-		_ = s.Resize(min(int(n), MaxWorkers)) // an error says that the scheduler has been closed
+		_ = s.Resize(min(int(n), MaxWorkers)) // it only fails if the scheduler has been closed
 	}
 }
 
-// nextTimer returns by when sysmon has to look at the timers, or 0.
+// nextTimer returns the time by which sysmon has to look at the timers again, or 0 if there are
+// none.
 func (s *Scheduler) nextTimer() int64 {
 	f := s.timers.First()
 	if f != 0 {
@@ -98,10 +101,10 @@ func (s *Scheduler) nextTimer() int64 {
 	return f
 }
 
-// timerGrace is how much later than due sysmon expires a timer. While every worker is awake it is
-// busyGrace, because workers expire timers themselves, and with many sleeping tasks sysmon would
-// interfere between two of them all the time (BenchmarkSleepMany). If a worker sleeps, the grace is
-// 0. Whichever of the three sides acts last sees the writes of the others:
+// timerGrace is how much later than due sysmon fires a timer. While every worker is awake it is
+// busyGrace, because workers fire timers themselves, and with many sleeping tasks sysmon would all
+// the time fire timers that a worker is about to fire (BenchmarkSleepMany). If a worker sleeps, the
+// grace is 0. The side that acts last sees the writes of the other two:
 //
 //	arms a timer (Timers)         worker that falls asleep     sysmon (Kick)
 //	A2 lower first                Sleep-W2 announce it         M1 store until, with the grace
@@ -110,9 +113,12 @@ func (s *Scheduler) nextTimer() int64 {
 //	   it sleeps longer, with                                     that is sooner
 //	   the grace
 //
-// If A3 does not see the sleeping worker, W2 comes after A3 and so after A2, and G1 sees the timer.
-// And either G1 sees the until of M1, or M2 sees the sleeping worker of W2. If there are few timers
-// there is no grace, because the grace may end, with the last of many timers, unknown to sysmon.
+// (until is the time at which sysmon will tick next.) If A3 does not see the sleeping worker,
+// Sleep-W2 comes after A3 and so after A2, and G1 sees the timer. And either G1 sees the until of
+// M1, or M2 sees the worker that Sleep-W2 has announced.
+//
+// With fewer than manyTimers timers the grace is 0, too. Nothing tells sysmon when the number falls
+// below that, so the next tick may then still come later than due by the grace.
 func (s *Scheduler) timerGrace() int64 {
 	if s.idle.Sleeping() != 0 || s.timers.Size() < manyTimers {
 		return 0
@@ -120,15 +126,16 @@ func (s *Scheduler) timerGrace() int64 {
 	return busyGrace
 }
 
-// manyTimers is how many pending timers make sysmon's ticks cost more than being late by a little.
+// With manyTimers pending timers or more, firing each of them in time by a tick of sysmon would
+// cost more than being late by busyGrace.
 const manyTimers = 256
 
-// busyGrace is a tenth of the default quantum: only a timer that calls a function while tasks that poll nothing hold all
-// workers is late by it.
+// busyGrace is a tenth of the default quantum. It only delays a timer that calls a function, and
+// that only while tasks without checkpoints hold all workers.
 const busyGrace = int64(time.Millisecond)
 
-// freeNextSlots wakes a worker for tasks that are stuck in the next slot of a task that
-// does not give way (N3).
+// freeNextSlots wakes a worker for each task that is stuck in a next slot because the running task
+// does not give way (Slot-N3). It reports whether there was one.
 func (s *Scheduler) freeNextSlots() (any bool) {
 	if s.idle.Sleeping() == 0 || s.pause.on.Load() {
 		return false
@@ -146,13 +153,15 @@ func (s *Scheduler) freeNextSlots() (any bool) {
 	return any
 }
 
-// freeQueues hands out what waits behind a task that does not give way, as the Go runtime's sysmon takes a P from a goroutine
-// that blocks: the task in the next slot, the run queue, and the calls that were forked there and exposed. A worker
-// that is free would steal it. But workers that always have something of their own do not look into the queues of
-// others; the injector they visit. A worker that is alone keeps everything.
+// freeQueues moves to the injector what waits behind a task that does not give way: the task in the
+// next slot, the run queue, and the exposed forked calls of its worker. The Go runtime's sysmon
+// likewise takes the P from a goroutine that blocks. A worker that has found nothing would steal
+// these tasks. But workers that always have tasks of their own do not look into other workers'
+// queues, and they do visit the injector. If there is only one worker, it keeps everything. The
+// result says whether anything was moved.
 //
-// sysmon is a thief like others, and between the theft and (P1) a task is in no queue: (P2) follows, as for a worker that
-// has stolen a batch.
+// sysmon steals like any thief. Between the theft and (P1) a task is in no queue, so (P2) follows,
+// as for a worker that has stolen a batch.
 func (s *Scheduler) freeQueues(now int64) (any bool) {
 	ws := s.workers()
 	if len(ws) == 1 || s.pause.on.Load() {
@@ -165,7 +174,7 @@ func (s *Scheduler) freeQueues(now int64) (any bool) {
 		}
 		q := int64(s.quantum.Load())
 		if now-w.seen.since < 10*q {
-			continue // the task may yet hear that it was asked; or the system holds the thread up
+			continue // the task may yet see its mark, or the system may be holding the thread up
 		}
 		w.seen.since = now - 9*q // the next time is in a quantum
 		if s.freeBehind(w) {
@@ -175,8 +184,8 @@ func (s *Scheduler) freeQueues(now int64) (any bool) {
 	return any
 }
 
-// freeBehind moves to the injector what lies behind w's task, and reports whether there was anything. What the worker adds
-// meanwhile is left to the next time, and so are most of many calls.
+// freeBehind is freeQueues for one worker, w, whose task does not give way. It leaves what the
+// worker adds meanwhile to the next call, and of many forked calls all but a few.
 func (s *Scheduler) freeBehind(w *worker) (any bool) {
 	free := func(d *rt.Task) {
 		s.inj.Push(d) // (P1)
@@ -202,19 +211,22 @@ func (s *Scheduler) freeBehind(w *worker) (any bool) {
 	return any
 }
 
-// A call that is handed out needs a descriptor and an extension, twice what its frame takes. Of millions behind one hog, so
-// many are handed out each time that the injector has mostAdopted tasks, and leastAdopted, so that none starves, if it has more.
+// A forked call that freeBehind moves needs a descriptor and an extension, which take twice the
+// memory of its frame. Millions of calls may lie behind one hog. So freeBehind moves as many as
+// bring the injector to mostAdopted tasks. If the injector has more tasks than that, freeBehind
+// still moves leastAdopted calls, so that no call starves.
 const (
 	mostAdopted  = 1024
 	leastAdopted = 16
 )
 
-// strandedAfter is for how long work must have been waiting beside a sleeping worker
-// to be counted: far beyond what waking a thread takes on a busy machine.
+// strandedAfter is how long work must have been waiting beside a sleeping worker before
+// watchStranded counts it. Waking a thread takes far less, even on a busy machine.
 const strandedAfter = int64(2 * time.Second)
 
-// watchStranded is the safety net under the sleep protocol. It counts work that waits beside a
-// sleeping worker while no worker searches. It repairs nothing.
+// watchStranded is the safety net under the sleep protocol. It counts how often work waits for
+// strandedAfter beside a sleeping worker while no worker searches. That would be a bug of the
+// protocol, so watchStranded does not repair it.
 func (s *Scheduler) watchStranded(now int64) {
 	if s.idle.Sleeping() == 0 || !s.idle.NeedsWake() || s.pause.on.Load() || !s.visibleWork() {
 		s.sysmon.strandAt = 0

@@ -39,8 +39,9 @@ type TaskInfo struct {
 	// tasks wait at the same object if and only if the addresses are the same. It is 0 if the task
 	// waits at no single object, as in a select or a sleep.
 	Object uintptr
-	// Holder is the task that has to act before this Waiting task can go on: the one that holds the
-	// lock, or whose end is awaited. It is the zero Task if that is not known, or is a goroutine.
+	// Holder is the task that has to act before this Waiting task can go on: the task that holds
+	// the lock, or whose end this task awaits. Holder is the zero Task if that task is not known,
+	// or if a goroutine has to act.
 	//
 	// It is known for Task.Wait, futures that a task makes, forked calls, and the locks of package
 	// tsync: Mutex and KeyedMutex; RWMutex, if a writer or a single reader holds it; Semaphore, if
@@ -68,10 +69,11 @@ func (i TaskInfo) LogValue() slog.Value {
 
 // Tasks returns an iterator over the tasks that have not ended, in no particular order.
 //
-// Nothing stops for it: a task that starts or ends during the iteration may be missed, each
-// TaskInfo is true of its own moment, and all of them together of none. Each task is seen at most
-// once. A step costs about as much as the cache misses that it takes to read the task, and the
-// iterator needs memory for the list of the scheduler's chunks of 63 tasks, not for the tasks.
+// The tasks go on meanwhile. So the iterator may miss a task that starts or ends during the
+// iteration, and each TaskInfo is true of its own moment: together they need not be true of any one
+// moment. Each task is seen at most once. A step costs about as much as the cache misses that it
+// takes to read the task. The iterator needs memory for the list of the scheduler's chunks of 63
+// tasks, not for the tasks.
 //
 // Any goroutine or task may call it, at any time, also after Close. It neither parks nor blocks.
 func (s *Scheduler) Tasks() iter.Seq[TaskInfo] {
@@ -86,7 +88,7 @@ func (s *Scheduler) Tasks() iter.Seq[TaskInfo] {
 	}
 }
 
-// views returns an iterator over what can be seen of the tasks that have not ended.
+// views returns an iterator over the views of the tasks that have not ended.
 func (s *Scheduler) views() iter.Seq[view] {
 	return func(yield func(view) bool) {
 		for d := range s.taskPool.All() {
@@ -114,9 +116,9 @@ type view struct {
 	holder rt.Handle
 }
 
-// viewOf reads a task until two readings of its status agree, so that what it has read in between
-// belongs together. If the task changes all the time, viewOf returns the last reading. It reports
-// false for a record that no task uses.
+// viewOf reads the task of descriptor d until two readings of its status agree, so that what viewOf
+// has read in between belongs together. If the task changes all the time, viewOf returns the last
+// reading. ok is false if no task uses d.
 func viewOf(d *rt.Task) (v view, ok bool) {
 	const tries = 8
 	for range tries {
@@ -130,7 +132,7 @@ func viewOf(d *rt.Task) (v view, ok bool) {
 		}
 		f := d.Fib() // nil before the task first runs, and while it runs on its first worker
 		if w := d.Worker(); w.Host != nil && (f != nil || v.state != rt.Runnable) {
-			v.worker = w.At // otherwise that of the task that the record served before
+			v.worker = w.At // otherwise w may be from the task that d served before
 		}
 		if v.state == rt.Waiting && f != nil {
 			v.since, v.timed = f.Since.Load(), true

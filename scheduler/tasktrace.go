@@ -24,8 +24,8 @@ func WithTraceTasks() Option {
 
 // WithNameLabels gives each named task the profiler label task with its name, in addition to the
 // labels of the contexts that it is under. So CPU and goroutine profiles can be divided by tasks:
-// go tool pprof -tagfocus task=NAME. pprof.Do inside the task keeps the label. Each start of a named
-// task then allocates a set of labels.
+// go tool pprof -tagfocus task=NAME. pprof.Do inside the task keeps the label. Each start of a
+// named task then allocates a set of labels.
 func WithNameLabels() Option {
 	return optionFunc(func(c *config) error {
 		c.looks |= rt.LookLabels
@@ -33,10 +33,10 @@ func WithNameLabels() Option {
 	})
 }
 
-// labelName puts the task of x under a context with the label of its name. The context is the first
-// one that the task's Ctx asks for values, so that pprof.Do, which takes the labels of the Ctx and
-// sets them again when it returns, knows the label. It does not end, so it cancels nothing. Methods
-// of the user's contexts may panic here, as in Cohorts.Hold.
+// labelName puts the task of x under a context that has the label of its name. The task's Ctx asks
+// this context first for values, so that pprof.Do, which takes the labels of the Ctx and sets them
+// again when it returns, finds the label. The context never ends, so it cancels nothing. Methods of
+// the user's contexts may panic here, as in Cohorts.Hold.
 func labelName(x *rt.Extra) {
 	ctx := context.Background()
 	switch {
@@ -49,12 +49,12 @@ func labelName(x *rt.Extra) {
 	x.Parents = &rt.ParentContext{Context: ctx, Next: x.Parents}
 }
 
-// A taskTrace is what runtime/trace knows of a task. Only the task's own goroutine uses it, because a
-// region has to end on the goroutine on which it began.
+// A taskTrace is what runtime/trace knows of a task. Only the task's own goroutine uses it, because
+// a region has to end on the goroutine on which it began.
 type taskTrace struct {
 	name   string
 	ctx    context.Context
-	task   *trace.Task // nil until the first region while something traces
+	task   *trace.Task // nil until the first region that begins while something traces
 	region *trace.Region
 }
 
@@ -119,7 +119,8 @@ func (w *worker) beginLooked(d *rt.Task, x *rt.Extra) {
 	}
 }
 
-// endLooked is called when all of d's function is over, on d's own goroutine.
+// endLooked is called on the task's own goroutine when its function is over, and so are the calls
+// that the function left open. x is the task's extension.
 func (w *worker) endLooked(x *rt.Extra) {
 	if t, ok := x.Look.Trace.(*taskTrace); ok {
 		t.leave()

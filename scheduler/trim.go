@@ -11,16 +11,17 @@ import (
 // the descriptors that no worker has needed for a while. It asks the workers to give back what only
 // they may touch.
 //
-// A review finds what is superfluous, which is what was idle at every moment since the last review.
-// While nothing happens, reviews are one window apart, so trimming begins one to two windows after
-// the last burst. Between two reviews sysmon ends loop fibers in steps, because ending one takes
-// microseconds. If all workers have slept since the review before the last, the steps are long and
-// follow each other closely. Otherwise they are short and take a few per cent of a processor, and
-// each review gives back only half of what is superfluous.
+// A review finds the loop fibers and descriptors that are superfluous: those that were idle at
+// every moment since the last review. The time between two reviews is the window. So trimming
+// begins one to two windows after the last burst. Between two reviews sysmon ends loop fibers in
+// steps, because ending one takes microseconds. If all workers have slept since the review before
+// the last, each step ends many and the next step follows soon (whileQuiet). Otherwise the steps
+// are short and take a few per cent of a processor (whileBusy), and each review gives back only
+// half of what is superfluous.
 //
-// A pool with regular bursts must not make the same loop fibers anew for each burst. So if many are
-// made soon after many were ended, the window doubles, until it is longer than the time between two
-// bursts. Then each window sees a burst, and nothing is superfluous.
+// A pool with regular bursts must not end loop fibers after each burst and make them again for the
+// next. So if many are made soon after many were ended, the window doubles, until it is longer than
+// the time between two bursts. Then each window sees a burst, and nothing is superfluous.
 //
 // While all workers sleep, sysmon goes on ticking until it has given back all that it can.
 type trims struct {
@@ -29,27 +30,27 @@ type trims struct {
 	step   int64 // when the next step is due
 
 	quiet         bool   // all workers slept at the last review
-	wakes         uint64 // Scheduler.wakes then
-	made          uint64 // what fiberPool.Made returned then
+	wakes         uint64 // Scheduler.wakes at the last review
+	made          uint64 // what fiberPool.Made returned at the last review
 	had           int    // loop fibers that the last review found superfluous
-	all           bool   // those were all the idle ones
+	all           bool   // those were all idle loop fibers
 	sinceReview   int    // loop fibers that were ended since the last review
 	sinceDoubling int    // loop fibers that were ended since the window was last doubled
-	last          int64  // when the last one was ended
+	last          int64  // when a step last ended a loop fiber
 	regret        int64  // when the window was last doubled
 	more          bool   // another review may find something
 }
 
 const (
-	// minWindow is the least time for which something must have been superfluous. With it, all
-	// memory that 10^6 tasks leave behind is given back ten seconds after they have ended.
+	// minWindow is the shortest window. With it, all memory that 10^6 tasks leave behind is given
+	// back ten seconds after they have ended.
 	minWindow = int64(time.Second)
 	maxWindow = 32 * minWindow
 	// If a loopFiber is made within regretWithin after one was ended, ending that one was a
 	// mistake. After forgiveAfter without such a mistake, the window is the shortest again.
 	regretWithin = maxWindow
 	forgiveAfter = 4 * maxWindow
-	// fewFibers is a number of loop fibers that are not worth a longer window.
+	// Making again up to fewFibers loop fibers in a window is not worth a longer window.
 	fewFibers = 64
 )
 
@@ -106,8 +107,8 @@ func (s *Scheduler) reviewPools(now int64, quiet bool) {
 	} else if t.window == 0 || now-t.regret > forgiveAfter {
 		t.window = minWindow
 	}
-	// If a quiet window ended no loop fiber, although all of them were to end, then the others
-	// cannot end yet: fibers that are not idle sleep in their slots.
+	// If all idle loop fibers were superfluous, and a quiet window still ended none of them, then
+	// they cannot end yet: fibers that are not idle sleep in their slots.
 	stuck := quiet && t.all && t.had > 0 && t.sinceReview == 0
 	t.quiet, t.wakes = s.idle.Asleep(), s.wakes.Load()
 	batches, more := s.taskPool.Trim(quiet)
@@ -122,16 +123,16 @@ func (s *Scheduler) reviewPools(now int64, quiet bool) {
 }
 
 // ask asks the workers to give back what only they may touch, and reports whether it has asked any.
-// If there was a burst, each worker may hold something. Without a burst, ask passes over the
-// workers that hold little. It asks a worker only once about the same work. Waking a worker for
-// this does not count as a wake-up, because otherwise no window would be quiet.
+// If there was a burst, ask asks the workers that hold little, too. It never asks a worker that has
+// run no task since ask last asked it. Waking a worker for this does not count in Scheduler.wakes,
+// because otherwise no window would be quiet.
 //
 //	sysmon                              worker
 //	R1 store lean                       W2 announce that it sleeps
 //	R2 claim this worker; wake it       before W2: load lean; if it is set, give back
 //
-// If R2 does not find the announcement, the worker is awake. Then it gives back when it goes to
-// sleep next, or the time after that.
+// If R2 does not find the announcement, the worker is awake. Then it gives back the next time that
+// it goes to sleep, or the time after that, if it has loaded lean already.
 func (s *Scheduler) ask(burst bool) (any bool) {
 	for _, w := range s.workers() {
 		done := w.shown.dispatches.Load() + w.shown.finished.Load()
@@ -151,8 +152,9 @@ func (s *Scheduler) ask(burst bool) (any bool) {
 	return any
 }
 
-// trimOwn gives back what sysmon has asked for. Without being asked, it gives back the memory of a
-// very long queue. The worker calls it before it sleeps.
+// trimOwn gives back what the worker holds, if sysmon has asked for that (ask). If sysmon has not
+// asked, trimOwn only gives back the memory of a very long queue. The worker calls it before it
+// sleeps.
 func (w *worker) trimOwn() {
 	if w.lean.Load() {
 		w.lean.Store(false)
@@ -169,8 +171,8 @@ func (w *worker) trimOwn() {
 	}
 }
 
-// keepQueue is the length of a worker's queue whose memory, 512 KB, is kept. Growing to that length
-// costs as much as filling it.
+// A worker keeps the memory of its queue up to a length of keepQueue, which takes 512 KB. Growing a
+// queue to that length costs as much as filling it.
 const keepQueue = 1 << 16
 
 // giveBack gives back what the worker has pooled for itself. It is called between two tasks.

@@ -12,7 +12,7 @@ func (s *Scheduler) SetQuantum(d time.Duration) error {
 	}
 	s.quantum.Store(d)
 	s.mon.SetQuantum(d)
-	s.mon.Kick() // it may pause for longer
+	s.mon.Kick() // the monitor may be pausing for longer than the new quantum
 	return nil
 }
 

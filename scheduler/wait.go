@@ -9,7 +9,8 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// waits is the state of the calls of Scheduler.Wait.
+// waits is the state of the calls of Scheduler.Wait. The calls that wait at the same time make a
+// round, and wait for one completion.
 //
 //	Wait                               the last worker to sleep, and other callers of quiesce
 //	A1 enter; set any                  Q1 lower live, announce
@@ -17,9 +18,9 @@ import (
 //
 // Either A2 sees what Q1 did, or Q2 sees A1.
 type waits struct {
-	any atomicx.Bool // written under mu: there is a round
+	any atomicx.Bool // there is a round; written under mu
 	mu  sync.Mutex
-	on  *task.Completion[struct{}] // the calls since the last end wait for it
+	on  *task.Completion[struct{}] // the present round waits for it; nil: there is no round
 }
 
 var errWaitOnTask = errors.New("scheduler: Wait called from inside a task of this scheduler, or a function of its Ctx.Blocking, would wait for its caller: use a task.Group, or Task.Wait")
@@ -59,9 +60,9 @@ func (s *Scheduler) Wait(ctx context.Context) error {
 	return err
 }
 
-// take ends the current round. If none reports that there is no task, it returns the completion
-// that the round's calls of Wait wait for, otherwise nil. It calls none under mu, so a goroutine
-// that submits a task and then calls Wait has either counted the task before, or joins the next
+// take ends the present round, if none reports that there is no task, and returns the completion
+// that the round waits for. Otherwise it returns nil. It calls none under mu. So if a goroutine
+// submits a task and then calls Wait, either none sees that task, or the goroutine joins the next
 // round.
 func (q *waits) take(none func() bool) *task.Completion[struct{}] {
 	q.mu.Lock()

@@ -34,14 +34,15 @@ func WithWaitProfile(rate time.Duration) Option {
 
 var errNoWaitProfile = errors.New("scheduler: WriteWaitProfile of a scheduler that samples no waits: give New the option WithWaitProfile")
 
-// WriteWaitProfile writes the waits that [WithWaitProfile] has sampled since the scheduler was made,
-// in the format of go tool pprof. The values are the number of waits and the time in nanoseconds from
-// the beginning of a wait until the task runs again. The label wait has what each was for, in the
-// words of Dump; pprof's -tagfocus and -tagroot use it. A stack begins with the function of tsync,
-// task or parallel that waits, and ends with the task's function.
+// WriteWaitProfile writes the waits that [WithWaitProfile] has sampled since the scheduler was
+// made, in the format of go tool pprof. The values are the number of waits, and the time in
+// nanoseconds from the beginning of a wait until the task runs again. The label named wait says
+// what each wait was for, in the words of Dump; pprof's -tagfocus and -tagroot use it. A stack
+// begins with the function of tsync, task or parallel that waits, and ends with the task's
+// function.
 //
-// It returns an error without the option, and the error of w, if there is one. Any goroutine or task
-// may call it, at any time. It blocks the calling goroutine as long as w does.
+// It returns an error without the option, and the error of w, if there is one. Any goroutine or
+// task may call it, at any time. It blocks the calling goroutine as long as w does.
 func (s *Scheduler) WriteWaitProfile(w io.Writer) error {
 	s.check()
 	if s.looks&rt.LookTimes == 0 {
@@ -78,7 +79,8 @@ func uncounted(y rt.WaitReason) bool {
 	return false
 }
 
-// add counts n waits for y, of the caller, that took ns together. skip is as for runtime.Callers.
+// add counts n waits for y that took ns together, at the caller's stack. skip is as for
+// runtime.Callers.
 func (p *waitProfile) add(skip int, y rt.WaitReason, n, ns float64) {
 	k := waitKey{reason: y}
 	runtime.Callers(skip+1, k.stack[:])
@@ -100,7 +102,9 @@ func (p *waitProfile) add(skip int, y rt.WaitReason, n, ns float64) {
 	c.ns += ns
 }
 
-// sampleWait counts a wait of the running task that took ns, if it is sampled.
+// sampleWait decides whether to sample a wait of the running task that took ns, and if so counts
+// it. A wait shorter than the rate is sampled with probability ns/rate, and counts for rate/ns
+// waits.
 func (w *worker) sampleWait(y rt.WaitReason, ns int64) {
 	rate := int64(w.s.cfg.waitRate)
 	ns = max(ns, 1)
@@ -139,8 +143,8 @@ func depth(stack *[maxWaitDepth]uintptr) (n int) {
 	return n
 }
 
-// shownFrame reports whether profiles show f. Of this library they show what users call, and not the
-// worker's code above and below a task's.
+// shownFrame reports whether profiles show f. Of this library they show the functions that users
+// call, but not the worker's code above and below a task's code.
 func shownFrame(f *runtime.Frame) bool {
 	path, ok := strings.CutPrefix(f.Function, modulePath)
 	if !ok {

@@ -1,7 +1,8 @@
 package scheduler
 
-// wakeOne wakes a sleeping worker if no worker searches (Sleep-P2, Sleep-P3). If none sleeps, it
-// raises the alert for workers that are inside a blocking call, so that reliefs take them over.
+// wakeOne wakes a sleeping worker if no worker searches (Sleep-P2, Sleep-P3). If no worker sleeps
+// either, but some worker is inside a blocking call, wakeOne raises the alert, so that a relief
+// takes that worker over (spot.go).
 func (s *Scheduler) wakeOne() {
 	if s.idle.NeedsWake() {
 		s.wakeOneSlow()

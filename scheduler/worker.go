@@ -30,13 +30,13 @@ type worker struct {
 	s      *Scheduler
 	id     int
 	pinned bool                            // it is locked to a thread while it is awake
-	fixed  bool                            // it is locked to it while it sleeps, too
-	body   func(yield func(struct{}) bool) // of its loop fibers
+	fixed  bool                            // it stays locked to that thread while it sleeps
+	body   func(yield func(struct{}) bool) // the body of its loop fibers
 
 	ownState
 
 	// The worker puts a task that the running task has made ready or started into next, to run
-	// next. Any worker takes it out. nextWake and nextSkip are the worker's own: see Local.
+	// next. Any worker may take it out. Only this worker touches nextWake and nextSkip: see Local.
 	_        cpu.CacheLinePad
 	next     nextSlot
 	nextWake uint32
@@ -61,23 +61,23 @@ type ownState struct {
 	base       *fiber.Fiber // the goroutine that the worker started as
 	act        action       // what commit has to do
 	prev       *rt.Task     // the task that act is for
-	prevGen    uint32
-	prevPark   rt.Park
-	prevFiber  *loopFiber // the loopFiber that act is for
-	idleFibers []*loopFiber
-	born       *loopFiber // whose body is about to begin
-	needFiber  bool       // the base is switched to for making a loopFiber, not for ending
-	handoff    *rt.Task   // the task that the next loopFiber has to run; nil: look for one
+	prevGen    uint32       // prev's life, if prev parks
+	prevPark   rt.Park      // what prev parks for
+	prevFiber  *loopFiber   // the loopFiber that act is for
+	idleFibers []*loopFiber // see keepFiber
+	born       *loopFiber   // the loopFiber whose body is about to begin
+	needFiber  bool         // a switch to the base asks it to make a loopFiber, not to end
+	handoff    *rt.Task     // the task that the next loopFiber has to run; nil: look for one
 	freeTasks  taskpool.List
 	rng        *rand.Rand
 	tick       uint32 // counts looks for work
 	stopAt     uint32 // the tick at which pick stops for more than a task: see stopover
 	marks      bool   // the next task that becomes runnable here gets a stamp: see gauge.go
 	observed   bool   // there is an Observer
-	onYield    action // what commit has to do for a task that yields: actRequeue or actRequeueMarked
-	onPark     action // and for one that parks: actPark or actParkObserved
+	onYield    action // what commit does for a task that yields: actRequeue or actRequeueMarked
+	onPark     action // what commit does for a task that parks: actPark or actParkObserved
 	gauge      *gauge // nil without WithLatencies and WithObserver
-	counted    uint32 // the dispatch up to which n.dispatches has them
+	counted    uint32 // n.dispatches counts the dispatches up to the one with this number
 	nextRun    int    // dispatches of woken tasks from the next slot in a row
 	chain      chain
 	queueTurns int    // turns of the worker's queue since the injector's last turn
@@ -89,11 +89,11 @@ type ownState struct {
 	timerBatch *timers.Batch
 	searching  bool // registered in idle.Set as a searcher
 	slice      preempt.Slice
-	readySince int64 // when an outsider was first seen waiting for a P; 0: none is
-	owedLook   uint32
-	tid        int // the number of the thread that the worker was last seen on
+	readySince int64  // when an outsider was first seen waiting for a P; 0: none is
+	owedLook   uint32 // counts the calls of seeReadyGoroutines
+	tid        int    // the number of the thread that the worker was last seen on
 	bound      thread.Binding
-	roams      bool // the thread may have changed in a call
+	roams      bool // the thread may have changed in a call on the spot
 	n          counts
 	call       *spotCall // the present or next call on the spot
 	takenFrom  *spotCall // the call from which a relief has just taken the worker
@@ -107,7 +107,7 @@ type toldState struct {
 	lean       atomicx.Bool   // the worker has to give back what it holds: see ask
 	spot       offload.Spot
 	parker     idle.Parker
-	wokenAt    atomicx.Int64 // when a waker claimed the worker, with WithLatencies; 0: it has not
+	wokenAt    atomicx.Int64 // when a waker claimed the worker, if it has a gauge; 0: none has
 }
 
 // shownState is what the worker writes for other parties to read.
@@ -119,7 +119,7 @@ type shownState struct {
 	runq  deque.Owner[rt.Task] // FIFO. Thieves take from it
 }
 
-// newWorker makes a worker that has left, and that is not registered yet.
+// newWorker makes a worker in the state wkLeft. The caller adds it to the pool.
 func (s *Scheduler) newWorker(id int) *worker {
 	w := &worker{s: s, id: id, pinned: s.pinned(), fixed: s.cfg.pinning == Fixed}
 	w.Host, w.Shared, w.body = w, &s.home, w.loopBody()
@@ -162,7 +162,7 @@ func (w *worker) serve() {
 	w.fairNext()
 	for w.needFiber = true; w.needFiber; {
 		w.needFiber = false
-		l := w.newLoopFiber() // Fib names it when it has entered the table of fibers: see IsCurrent
+		l := w.newLoopFiber() // w.Fib is set when l is in the table of fibers: see rt's IsCurrent
 		exchange(w.pinned, w.base, &l.Fiber)
 		w.commit()
 	}
