@@ -13,7 +13,7 @@
 // The test is short by default. HEDDLE_SOAK=1m makes each of its ten parts last that long.
 // HEDDLE_SOAK_OPS=1000000000 makes them last until all parts together have done that many
 // operations. Each part ends after the round in which it reaches its bound. HEDDLE_SOAK_SEED=N
-// repeats the choices of the run that printed N; the interleaving still varies.
+// makes the same random choices as the run that printed N, but the interleaving still varies.
 //
 // Under the race detector the process grows by some kilobytes for each fiber that ends, because the
 // Go runtime does not report the end of a coroutine to the detector. A loop that calls iter.Pull
