@@ -66,13 +66,14 @@ type DirectedHost interface {
 var NewDirected func(dir Director, opts any) (sched any, err error)
 
 // These words are operands of fast paths. In most programs they keep the values given here. In a
-// program that imports package schedtest, Slowly adds bits to them that no state of a lock has.
+// program that imports package schedtest, Slowly adds bits to them that no state of a lock or a
+// WaitGroup has.
 //
-// An operation that does not look up its caller, such as Mutex.Unlock, compares its state with one
-// of them, or adds SlowLong to its state. So in a program that imports schedtest the fast path
-// always fails, and the slow path can call Choice. In all other programs the fast path costs an
-// operand in memory instead of a constant, but no additional branch. Only Slowly changes these
-// words.
+// An operation that does not look up its caller, such as Mutex.Unlock, compares the state of its
+// object with one of them, or adds SlowLong to that state. So in a program that imports schedtest
+// the fast path always fails, and the slow path can call Choice. In all other programs the fast
+// path costs an operand in memory instead of a constant, but no additional branch. Only Slowly
+// changes these words.
 var (
 	Slow        uint32
 	SlowOne     uint32 = 1 // Slow plus 1

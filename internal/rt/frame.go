@@ -46,9 +46,9 @@ type Body interface {
 	// RunStolen calls the function with d as its task and keeps the result in the frame. It lets
 	// panics out.
 	RunStolen(d *Task)
-	// Displaced is called for a frame at rest that loses its place in w's fork deque to another
-	// frame. A frame at rest belongs to no call: it was joined, and lies where it was forked, to be
-	// used again.
+	// A fork on w calls Displaced on a frame at rest before it puts another frame in its place in
+	// w's fork deque. A frame at rest belongs to no call: its call was joined, and the frame stays
+	// in its slot until a fork uses it again or displaces it.
 	Displaced(w *Worker)
 }
 
@@ -235,8 +235,8 @@ func (d *Task) endFrame(f *Frame) (err error) {
 	return err
 }
 
-// AwaitWakeFor parks d until another party, which owes d a Wake, has called it. y is the reason
-// that Dump shows.
+// AwaitWakeFor parks d until the party that owes d a Wake has called Wake. y is the reason that
+// Dump shows.
 func (d *Task) AwaitWakeFor(y WaitReason) {
 	if d.take(flagWoken) {
 		return

@@ -28,9 +28,9 @@ type Timers interface {
 //	Armed -> Spent  Disarm; the entry stays in the queue and is dropped when it is met
 //
 // Both ways out of Armed are a CAS of state, so after each Arm at most one Claim or Disarm
-// succeeds. The party that has claimed a timer fires it. An Idle timer is in no queue. It can be
-// armed again even before that party has fired it: Do does not change, and Task is woken once more
-// only after the task has consumed this wake-up.
+// succeeds. The party that has claimed a timer fires it. An Idle timer is in no queue, so its owner
+// can arm it again even before that party has fired it. This is safe, because Do does not change,
+// and Task wakes once more only after it has consumed this wake-up.
 type Timer struct {
 	// The owner sets these while the timer is Idle.
 	//
@@ -48,7 +48,7 @@ type Timer struct {
 	Fib *fiber.Fiber
 
 	// These belong to the queue.
-	Deep atomicx.RelaxedUint32 // about how many timers there are from here on
+	Deep atomicx.RelaxedUint32 // about how many timers the stack has from this one on
 	Next *Timer
 	When int64
 }
