@@ -26,9 +26,9 @@ package deque
 //   - Expose, ExposeAll: split rises, to bottom at most. limit may fall, but stays above bottom.
 //   - PopPrivate, PopPrivateIf, TakeBackIf: bottom was above split and falls by one. Thieves cannot
 //     see the slot.
-//   - PushLeftover: like TryPushPrivate of the element that the slot holds by (4). sweep cannot
-//     clear it later as a dead element, because bottom < limit, and so by (1) the element that the
-//     slot held a ring's length ago has been swept.
+//   - PushLeftover: as TryPushPrivate, for the element that the slot holds by (4). sweep cannot
+//     clear the slot later on behalf of a dead element. Only the element a ring's length below used
+//     the same slot, and because bottom < limit, sweep has passed it already, by (1).
 //   - takeNewest: see below. In between, v.split may be o.split-1 and even top-1, and thieves then
 //     find the deque empty. At the end (1) to (5) hold with bottom == split == old split-1, or ==
 //     top.

@@ -379,8 +379,7 @@ func (o *Owner[T]) Trim() {
 	o.install(newRing[T](o.first))
 }
 
-// Reserve makes room for n pushes. It holds for the next n pushes only if no other pushes come
-// between.
+// Reserve makes room for the next n pushes, of whatever kind. It allocates only to grow.
 func (o *Owner[T]) Reserve(n int) { o.reserve(int64(n)) }
 
 func (o *Owner[T]) reserve(n int64) {

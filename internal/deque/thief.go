@@ -64,9 +64,9 @@ type Thief[T any] struct {
 	flavour Flavour // immutable after Init
 	_       cpu.CacheLinePad
 
-	// want is raised by a thief that finds nothing shared, and lowered by the owner when it exposes
-	// elements. It is on another cache line than split, so that a push does not invalidate the line
-	// that TryPushPrivate polls.
+	// A thief that finds nothing shared raises want, and the owner lowers it when it exposes
+	// elements. want and split are on different cache lines, so that a store of split does not
+	// invalidate the line that TryPushPrivate polls.
 	want atomicx.Uint32
 	_    cpu.CacheLinePad
 }
