@@ -26,7 +26,7 @@ type alarm struct {
 	late  *histogram.Histogram
 	first atomicx.Int64 // see Queue.earliest
 
-	// firing is held while timers fire, so that onAlarm returns only after all due timers have fired.
+	// onAlarm holds firing while timers fire, so it returns only after all due timers have fired.
 	firing sync.Mutex
 
 	mu   sync.Mutex
