@@ -1,7 +1,7 @@
 // Package soak contains only a test. It mixes everything that heddle offers at random, in tasks and
 // goroutines, with cancellations, panics, Goexits, contexts that panic, and changes of the
-// scheduler in the middle. Whenever all is quiet, the accounts have to balance. After a scheduler
-// has ended, nothing of it may be left.
+// scheduler in the middle. Whenever all tasks and goroutines are done, the counts have to balance.
+// After a scheduler has ended, it may have left nothing over.
 //
 // An operation counts when it has returned and its result has been checked. One operation is a fork
 // that was joined, a yield, a value sent or received, a park, a lock taken and released, a task
