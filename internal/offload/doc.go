@@ -18,7 +18,8 @@
 //	B3 receive from wake; job is set      S3 raise Config.Home.ReadyGoroutines, send to wake
 //
 // B2 and S2 change the same word, so one of them comes first, and the other one fails. S3 counts a
-// goroutine that needs a P. S2 need not, because a blocker that polls has one.
+// goroutine that needs a P, unless the job is a relief. S2 need not, because a blocker that polls
+// has a P.
 //
 // # The limit
 //
