@@ -26,7 +26,7 @@
 // gives the owner the oldest element too. It serves as a run queue, in which each element gets its
 // turn. A [LIFO] deque gives the owner the newest element. It serves recursion: the owner goes
 // depth first through data that is still in its cache, while thieves take the oldest elements,
-// which stand for the largest pieces of work.
+// which usually stand for the largest pieces of work.
 //
 // # The private tail
 //
@@ -39,10 +39,10 @@
 //	top             split                 bottom
 //	 | shared ...     | private tail ...    |
 //
-// A thief that finds nothing shared leaves a request. The owner meets it by exposing half of its
-// tail at its next PushPrivate or [Owner.Expose]. No thief can take a private element before it is
-// exposed. So an owner that computes for long should check [Owner.Wanted] now and then, and an
-// owner that is about to go away should call [Owner.ExposeAll].
+// A thief that finds nothing shared leaves a request. At its next PushPrivate or [Owner.Expose],
+// the owner exposes half of its tail. No thief can take a private element before it is exposed. So
+// an owner that computes for long should check [Owner.Wanted] now and then, and call Expose. An
+// owner that will not use the deque for a while should call [Owner.ExposeAll].
 //
 // # Batches
 //
@@ -58,19 +58,19 @@
 // the ring full, and [Owner.Trim].
 //
 // The deque does not keep popped elements reachable. It keeps a stolen element reachable until the
-// owner finds the deque empty, grows it, pops a shared element of a LIFO deque, or meets a request,
-// and at the latest until pushes have made bottom 64 higher. An owner that does none of these
-// retains stolen elements.
+// owner does one of these things: it finds the deque empty, grows the ring, pops a shared element
+// of a LIFO deque, answers a request, or has pushed elements until the newest index is 64 higher.
+// An owner that does none of these keeps stolen elements reachable.
 //
-// There is no bound on the size, no blocking Pop, and no order between elements of different
-// deques. [Thief.Len] is an estimate.
+// The package does not bound the size of a deque, has no Pop that blocks, and orders no elements of
+// different deques. [Thief.Len] is an estimate.
 //
 // # Looking for work
 //
 // A worker looks for work in a loop of this shape. It pops from its own deque first. Then it steals
-// from the others in random order, and starts again while a theft ended in Retry. If all deques
-// were empty it may go to sleep, after it has announced that and looked once more with
-// [Thief.Empty]. The package example is a complete program around this loop:
+// from the others in random order, and starts again if a theft ended in Retry. If all deques were
+// empty, it may go to sleep. Before that it must announce that it sleeps, and then look at all
+// deques once more with [Thief.Empty]. The package example is a complete program around this loop:
 //
 //	func (w *worker) find() *Job {
 //		if job := w.own.Pop(); job != nil {

@@ -14,7 +14,7 @@ const (
 	FIFO
 )
 
-// They are those of internal/deque.
+// The flavours must equal those of internal/deque, or this line does not compile.
 var _ = [1]struct{}{}[(LIFO^Flavour(deque.LIFO))|(FIFO^Flavour(deque.FIFO))]
 
 // String returns "LIFO" or "FIFO".

@@ -60,7 +60,7 @@ func (o *Owner[T]) Push(x *T) { o.in().Push(x) }
 // TryPushPrivate changes nothing and returns false; then call [Owner.PushPrivate], which handles
 // these cases.
 //
-// TryPushPrivate is the inlined fast path of a fork. If it called the slow path itself it would be
+// TryPushPrivate is the inlined fast path of a fork. If it called PushPrivate itself, it would be
 // too large to inline, so its caller makes that call:
 //
 //	if !o.TryPushPrivate(x) {
@@ -70,8 +70,8 @@ func (o *Owner[T]) TryPushPrivate(x *T) bool { return o.in().TryPushPrivate(x) }
 
 // PushPrivate adds x, which must not be nil, as the newest element of the private tail. Thieves
 // cannot take x until it is exposed. If a thief has asked for work, PushPrivate exposes half of the
-// tail, rounded up, oldest first, and returns true. The caller should then wake a thief that went
-// to sleep after asking. PushPrivate allocates only to grow.
+// tail, rounded up, oldest first, and returns true. Then the caller should wake a thief, because
+// the thief that asked may sleep by now. PushPrivate allocates only to grow.
 //
 // It panics on a FIFO deque, which has no private tail.
 func (o *Owner[T]) PushPrivate(x *T) (exposed bool) { return o.in().PushPrivate(x) }
@@ -85,7 +85,7 @@ func (o *Owner[T]) Pop() *T { return o.in().Pop() }
 func (o *Owner[T]) PopPrivate() *T { return o.in().PopPrivate() }
 
 // PopPrivateIf removes the newest element if it is private and equal to x, and reports whether it
-// did. It is the inlined fast path of a join, which wants either its own frame or none.
+// did. It is the inlined fast path of a join, which can use only its own frame.
 func (o *Owner[T]) PopPrivateIf(x *T) bool { return o.in().PopPrivateIf(x) }
 
 // Wanted reports whether a thief has asked for private elements since the owner last exposed some.
@@ -98,10 +98,11 @@ func (o *Owner[T]) Wanted() bool { return o.in().Wanted() }
 func (o *Owner[T]) Expose() int { return o.in().Expose() }
 
 // ExposeAll opens the whole private tail to thieves, whether or not a thief has asked, and returns
-// the number of elements that it exposed. It is for an owner that is about to go away for a while.
+// the number of elements that it exposed. It is for an owner that will not use the deque for a
+// while.
 func (o *Owner[T]) ExposeAll() int { return o.in().ExposeAll() }
 
-// Trim frees the memory of a ring that has grown if the deque is empty. The capacity returns to
-// that of Init. It is for an owner that goes to sleep. Trim allocates the small ring. If the deque
-// is not empty or has not grown, it does nothing.
+// If the deque is empty and its ring has grown, Trim replaces the ring by a new one with the
+// capacity given to Init, so that the large ring can be freed. Otherwise Trim does nothing. It is
+// for an owner that goes to sleep.
 func (o *Owner[T]) Trim() { o.in().Trim() }

@@ -15,7 +15,7 @@ const (
 	Stolen
 )
 
-// They are those of internal/deque.
+// The outcomes must equal those of internal/deque, or this line does not compile.
 var _ = [1]struct{}{}[(Empty^Outcome(deque.Empty))|(Retry^Outcome(deque.Retry))|(Stolen^Outcome(deque.Stolen))]
 
 // String returns "Empty", "Retry" or "Stolen".
@@ -43,7 +43,7 @@ func (v *Thief[T]) Steal() (*T, Outcome) {
 // StealBatch takes up to half, rounded up, of the shared elements, oldest first, and at most limit.
 // It returns the oldest, for the caller to run at once, and pushes the others on dst in their
 // order, as if by [Owner.Push]. n counts all of them and is 0 unless the outcome is [Stolen]. Empty
-// and Retry are as for [Thief.Steal], and leave dst unchanged.
+// and Retry have the same meaning as for [Thief.Steal]. With them, dst is unchanged.
 //
 // The caller must own dst. StealBatch panics if dst is the owner of the victim itself or if limit
 // is less than 1.
@@ -52,8 +52,9 @@ func (v *Thief[T]) StealBatch(dst *Owner[T], limit int) (first *T, n int, out Ou
 	return first, n, Outcome(o)
 }
 
-// Len estimates the number of shared elements. It never returns less than the number of those that
-// were pushed before the call and are not taken before it returns. Private elements do not count.
+// Len estimates the number of shared elements. It never returns less than the number of shared
+// elements that were there before the call and stay until it returns. Private elements do not
+// count.
 func (v *Thief[T]) Len() int { return v.in().Len() }
 
 // Empty reports whether there was nothing to steal at one moment during the call. Private elements

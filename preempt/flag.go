@@ -5,10 +5,10 @@ import "github.com/heddle-go/heddle/internal/preempt"
 // A Flag is a word that a running unit polls at its yield points. A [Monitor], or any other
 // goroutine, uses it to ask the unit to give way. The zero Flag holds no request and no budget.
 //
-// One load and one comparison answer two questions: was the unit asked to give way, and is it time
-// to look at the clock? The second question exists because a monitor is an ordinary goroutine,
-// which may not run for tens of milliseconds while every P computes. So units must notice by
-// themselves that their slice is over; see [Slice].
+// One poll answers two questions: was the unit asked to give way, and is it time to look at the
+// clock? The second question exists because a monitor is an ordinary goroutine, which may not run
+// for tens of milliseconds while every P computes. So units must notice by themselves that their
+// slice is over; see [Slice].
 type Flag innerFlag
 
 // innerFlag is the type beneath a Flag. The alias keeps the name of an internal type out of go doc.
@@ -17,8 +17,8 @@ type innerFlag = preempt.Flag
 func (f *Flag) in() *preempt.Flag { return (*preempt.Flag)(f) }
 
 // Ask asks dispatch id of the unit to give way; only the lower 20 bits of id count. If the unit has
-// moved on to another dispatch, the next slow path of that dispatch discards the mark, so a mark
-// never costs the wrong dispatch its turn. Any goroutine may call Ask.
+// begun another dispatch by now, the next slow path discards the mark, so a mark never costs the
+// wrong dispatch its turn. Any goroutine may call Ask.
 func (f *Flag) Ask(id uint32) { f.in().Ask(id) }
 
 // Asked reports whether dispatch id was asked to give way, and clears the mark, even if it was

@@ -18,8 +18,8 @@ type Dispatch struct {
 type Unit interface {
 	// Dispatch returns the present dispatch, or false if none is running.
 	Dispatch() (Dispatch, bool)
-	// Stalled is called, once, for a dispatch that has run for age and has passed no yield point
-	// although it was asked to give way.
+	// The monitor calls Stalled once for a dispatch that has passed no yield point although it was
+	// asked to give way. age is how long the dispatch has run.
 	Stalled(d Dispatch, age time.Duration)
 }
 
@@ -87,8 +87,8 @@ func (m *Monitor) Start() { m.in().Start() }
 // but not from a callback and not before Start.
 func (m *Monitor) Stop() { m.in().Stop() }
 
-// Asleep reports whether the monitor sleeps until it is kicked. A goroutine that makes units busy
-// then has to call Kick.
+// Asleep reports whether the monitor sleeps until a call of Kick. If so, a goroutine that makes a
+// unit busy has to call Kick afterwards.
 func (m *Monitor) Asleep() bool { return m.in().Asleep() }
 
 // Kick makes the monitor tick soon. It never blocks.

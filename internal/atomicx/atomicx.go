@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 )
 
-// Modelled reports whether the words of this build are those of the schedule explorer.
+// Modelled reports whether the atomic words of this build call the schedule explorer.
 const Modelled = false
 
 // Exploring reports whether the schedule explorer is running a model.
@@ -28,7 +28,7 @@ type Pointer[T any] = atomic.Pointer[T]
 // Mutex is sync.Mutex.
 type Mutex = sync.Mutex
 
-// Await does nothing in this build. It stands before an operation that waits, for example a
-// receive, and states when that operation will go through. With the build tag heddle_model, the
-// schedule explorer holds the thread until ready returns true.
+// Await does nothing in this build. A caller calls it before an operation that waits, for example a
+// receive. ready reports whether that operation would go through at once. With the build tag
+// heddle_model, the schedule explorer holds the thread until ready returns true.
 func Await(what string, ready func() bool) {}

@@ -9,7 +9,7 @@ import (
 	"github.com/heddle-go/heddle/internal/explore"
 )
 
-// Modelled reports whether the words of this build are those of the schedule explorer.
+// Modelled reports whether the atomic words of this build call the schedule explorer.
 const Modelled = true
 
 // Exploring reports whether the schedule explorer is running a model.
@@ -249,7 +249,7 @@ func (x *Pointer[T]) CompareAndSwap(old, new *T) (swapped bool) {
 	return x.v.CompareAndSwap(old, new)
 }
 
-// Await is a scheduling point that passes when ready returns true; see the other build. Outside an
+// Await is a scheduling point that returns when ready returns true; see atomicx.go. Outside an
 // exploration it does nothing.
 func Await(what string, ready func() bool) { explore.Block(what, ready) }
 

@@ -2,11 +2,11 @@
 
 package atomicx
 
-// Bodies has no use at run time. Its methods call all methods of the words, so that the compiler
-// puts the bodies of those into the export data of this package. A package that imports only
-// atomicx finds them nowhere else: without Bodies, each of its atomic operations would be a call of
-// a function of sync/atomic instead of one instruction. The step inline of .ci/run checks that none
-// is.
+// Bodies has no use at run time. Its methods call all methods of the atomic words, so that the
+// compiler puts the bodies of these methods into the export data of this package. A package that
+// imports only atomicx finds the bodies nowhere else. Without Bodies, each of its atomic operations
+// would be a call of a function of sync/atomic instead of one instruction. The step inline of
+// .ci/run checks that there is no such call.
 type Bodies struct{}
 
 // Bool calls all methods of a Bool.

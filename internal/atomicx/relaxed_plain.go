@@ -2,9 +2,9 @@
 
 package atomicx
 
-// Relaxed is a pointer with one writer at a time and any number of readers that publishes nothing
-// but itself. A reader may see an old value, and must not conclude anything about other memory from
-// the value that it sees.
+// Relaxed is a pointer that publishes nothing but itself. It may have one writer at a time, and any
+// number of readers. A reader may see an old value, and must not conclude anything about other
+// memory from the value that it sees.
 //
 // In this build it is a plain word. By the Go memory model the read of a single word gives a value
 // that was really written. An atomic store would cost an XCHG, 2.5 to 5 ns, on the path of each
@@ -18,7 +18,7 @@ func (r *Relaxed[T]) Load() *T { return r.p }
 // Store sets the pointer.
 func (r *Relaxed[T]) Store(x *T) { r.p = x }
 
-// RelaxedUint32 is a uint32 in the same way as [Relaxed] is a pointer.
+// RelaxedUint32 is a uint32 with the rules of [Relaxed].
 type RelaxedUint32 struct{ v uint32 }
 
 // Load returns the value.

@@ -1,5 +1,5 @@
-// Package balance checks that a scheduler that has ended has left nothing over. The tests of all
-// packages that use schedulers call it.
+// Package balance checks the counts of a scheduler that has ended: they must all be 0. The tests of
+// all packages that use schedulers call it.
 package balance
 
 import (
@@ -10,7 +10,7 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// Watch makes each scheduler that ends with anything left over panic. TestMain calls it.
+// Watch makes each scheduler panic that ends with a count other than 0. TestMain calls it.
 func Watch() { rt.AtEnd = check }
 
 // patience is the longest time that check gives a goroutine to lower a count before it panics. A

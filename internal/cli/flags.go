@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Flags are the flags of a command. Beside those of a flag.FlagSet there are flags with a range and
-// flags with a choice. A Flags is used by one goroutine.
+// Flags are the flags of a command. Beside the kinds of flag.FlagSet it has flags with a range and
+// flags with a choice. Only one goroutine may use a Flags.
 type Flags struct {
 	*flag.FlagSet
 	MaxArgs int // how many arguments may follow the flags
@@ -59,8 +59,8 @@ func inRange[T cmp.Ordered](name string, x, least, most, unbounded T) error {
 	return fmt.Errorf("-%s %v: want %v to %v", name, x, least, most)
 }
 
-// Choice defines a flag of f for one of the choices, by what their String methods return. *p is the
-// default.
+// Choice defines a flag of f that selects one of the choices by the result of its String method. *p
+// is the default.
 func Choice[T fmt.Stringer](f *Flags, p *T, name, usage string, choices ...T) {
 	names := make([]string, len(choices))
 	for i, c := range choices {

@@ -17,10 +17,10 @@ const (
 	columns = 79                     // of a line on a terminal; a longer one would wrap, and stay
 )
 
-// A Progress shows how far a command has got. On a terminal it keeps one line, which it writes over
-// ten times a second and wipes at the end. If the output is a file or a pipe, it writes a plain
-// line every three seconds and, if it has written one or is a Counter, the last state at the end.
-// It writes nothing while the text stays the same.
+// A Progress shows how far a command has got. On a terminal it keeps one line, which it overwrites
+// ten times a second and clears at the end. If the output is a file or a pipe, it writes a plain
+// line every three seconds. Then Stop writes the last state, if the Progress is a Counter or has
+// written a line before. A Progress writes nothing while the text stays the same.
 type Progress struct {
 	out      io.Writer
 	terminal bool
@@ -33,8 +33,7 @@ type Progress struct {
 	last string // what stands in the line on the terminal, or in the last line elsewhere
 }
 
-// Start begins to show the text on out, and goes on until Stop. It calls text on a goroutine of its
-// own.
+// Start begins to show the text on out, until Stop. A goroutine of the Progress calls text.
 func Start(out io.Writer, text func() string) *Progress {
 	return start(out, isTerminal(out), false, text)
 }
@@ -127,8 +126,8 @@ type Counter struct {
 	each func(done int64)
 }
 
-// Count starts a Counter. Its text is the label, how many units are done, and of how many; total is
-// 0 if that is not known. units is their name, such as "files".
+// Count starts a Counter. Its text has the label, the number of units that are done, and the total;
+// total is 0 if it is not known. units is the name of the units, such as "files".
 func Count(out io.Writer, label string, total int, units string) *Counter {
 	c := &Counter{}
 	c.Progress = start(out, isTerminal(out), true, func() string {

@@ -19,7 +19,7 @@ func Main(run func(ctx context.Context, args []string, stdout, stderr io.Writer)
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// An Interrupted is the error of a command that the end of its context has ended early.
+// An Interrupted is the error of a command that has ended early because its context ended.
 type Interrupted struct {
 	Left string // what is true afterwards, such as "nothing was written"
 }

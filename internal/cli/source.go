@@ -14,7 +14,8 @@ import (
 )
 
 // SourceTree returns the folder that a command works on: the given one or, if that is empty, the
-// source of the Go toolchain. hint tells the user how to give one if there is no toolchain.
+// source of the Go toolchain. If there is no toolchain, the error gives the user hint, an example
+// of a call that names a folder.
 func SourceTree(given, hint string) (string, error) {
 	if given != "" {
 		switch info, err := os.Stat(given); {
@@ -55,8 +56,8 @@ func Unreadable(path string, err error) error {
 	return fmt.Errorf("cannot read %s: %w", path, err)
 }
 
-// Tell writes the problems that a command goes on after, in order, and counts those that come after
-// the first ten.
+// Tell writes the problems in spite of which a command goes on, sorted. It writes the first ten,
+// and the number of the others.
 func Tell(name string, problems []error, stderr io.Writer) {
 	const most = 10
 	texts := make([]string, len(problems))

@@ -19,27 +19,29 @@ package deque
 // Of these words, thieves change only top. It may rise at any moment, and only while it is below
 // v.split, so thieves keep (1) to (5). Each transition of the owner keeps them too:
 //
-//   - Push: beforehand bottom < limit, by makeRoom if need be. The slot written is dead and swept,
-//     by (1) and (4). bottom and split both become the old bottom+1.
-//   - TryPushPrivate, PushPrivate: the same, but split stays.
+//   - Push: before the store, bottom < limit, because Push calls makeRoom if need be. By (1) and
+//     (4) the slot written holds no live element and has been swept. bottom and split both become
+//     the old bottom+1.
+//   - TryPushPrivate, PushPrivate: as Push, but split stays.
 //   - Expose, ExposeAll: split rises, to bottom at most. limit may fall, but stays above bottom.
-//   - PopPrivate, PopPrivateIf, TakeBackIf: bottom falls, from above split. Thieves cannot see the
-//     slot.
-//   - PushLeftover: like TryPushPrivate of the element that the slot holds by (4). sweep cannot
-//     clear it later as a dead element, because bottom < limit, and so by (1) the element that the
-//     slot held a ring's length ago has been swept.
+//   - PopPrivate, PopPrivateIf, TakeBackIf: bottom was above split and falls by one. Thieves cannot
+//     see the slot.
+//   - PushLeftover: as TryPushPrivate, for the element that the slot holds by (4). sweep cannot
+//     clear the slot later on behalf of a dead element. Only the element a ring's length below used
+//     the same slot, and because bottom < limit, sweep has passed it already, by (1).
 //   - takeNewest: see below. In between, v.split may be o.split-1 and even top-1, and thieves then
 //     find the deque empty. At the end (1) to (5) hold with bottom == split == old split-1, or ==
 //     top.
-//   - takeOldest: top rises by one, by CAS, while it is below split.
+//   - takeOldest: a CAS raises top by one, while top is below split.
 //   - sweep(t), for a t that was loaded from top: swept rises to t <= top. By (4) the slots that it
 //     clears hold dead elements, and by (1) none of them is also the slot of a live one.
 //   - makeRoom: limit becomes at most swept + len(slots), and at least bottom + n.
-//   - grow: the new ring holds [t, bottom) for a t that was loaded from top, swept becomes t (in
-//     makeRoom), and the length grows.
-//   - Trim: only with top == bottom, so no element has to be moved. swept == bottom == limit
-//     afterwards.
-//   - publish in StealBatch, where dst is the thief's own deque: like as many Pushes.
+//   - grow: the new ring holds [t, bottom), for a t that makeRoom has loaded from top. makeRoom has
+//     swept up to t before, so swept == t. The length grows.
+//   - Trim: it acts only if top == bottom, so it has no element to move. Afterwards swept == bottom
+//     == limit.
+//   - StealBatch: in dst, the thief's own deque, reserve makes room and publish acts as several
+//     Pushes.
 //
 // # Owner against thief
 //
@@ -67,9 +69,9 @@ package deque
 // No element is lost. The owner or any thief can take the elements in [top, split). The owner takes
 // the elements above split, or exposes them.
 //
-// If the CAS of Take-T4 succeeds, Take-T3 has read the right element. A store of split that Take-T2
-// or an earlier load saw published element t. So its slot had been written before, and the ring of
-// Take-T3 is not older than that store. There are three cases:
+// If the CAS of Take-T4 succeeds, Take-T3 has read the right element. Take-T2, or an earlier load,
+// saw a store of split that published element t. So slot t had been written before that store, and
+// the ring that Take-T3 reads is not older than that store. There are three cases:
 //
 //   - That ring has been replaced since. It still holds element t, because a ring is never written
 //     after it was replaced. grow leaves the old ring as it is, and Trim replaces a ring only when

@@ -13,11 +13,12 @@ const DefaultCapacity = 256
 
 const minCapacity = 2
 
-// sweepEvery is the number of pushes between two looks at the elements that thieves have taken. A
-// look costs a load of top, which is a cache miss while thieves are active. 32 is a guess that this
-// no longer matters. It has not been tuned; BenchmarkContended at other values would show a better
-// one. A LIFO owner that pops moves away from its next look, so Push and Expose bring the look
-// nearer once it is twice as far away.
+// sweepEvery is the number of pushes between two calls of makeRoom, in which the owner sweeps the
+// slots of elements that thieves have taken. A sweep loads top, which is a cache miss while thieves
+// are active. With 32 pushes between two sweeps this cost should not matter. That is a guess, and
+// the value has not been tuned; BenchmarkContended at other values would show a better one. When a
+// LIFO owner pops, bottom moves away from limit and so from the next sweep. Once the distance is
+// 2*sweepEvery, Push and Expose lower limit.
 const sweepEvery = 32
 
 // An Owner is the owner's side of a deque. Only one goroutine at a time may use it, and passing it
@@ -99,7 +100,7 @@ func (o *Owner[T]) PrivateLen() int { return int(o.bottom - o.split) }
 // stored it. In a LIFO deque Push also exposes all private elements, because they are older. It
 // allocates only to grow.
 func (o *Owner[T]) Push(x *T) {
-	if uint64(o.limit-o.bottom-1) >= 2*sweepEvery { // no room, or the next look is too far off
+	if uint64(o.limit-o.bottom-1) >= 2*sweepEvery { // no room, or the next sweep is too far off
 		o.makeRoom(1)
 	}
 	b := o.bottom
@@ -115,7 +116,7 @@ func (o *Owner[T]) Push(x *T) {
 // TryPushPrivate changes nothing and returns false; then call [Owner.PushPrivate], which handles
 // these cases.
 //
-// TryPushPrivate is the inlined fast path of a fork. If it called the slow path itself it would be
+// TryPushPrivate is the inlined fast path of a fork. If it called PushPrivate itself, it would be
 // too large to inline, so its caller makes that call:
 //
 //	if !o.TryPushPrivate(x) {
@@ -133,8 +134,8 @@ func (o *Owner[T]) TryPushPrivate(x *T) bool {
 
 // PushPrivate adds x, which must not be nil, as the newest element of the private tail. Thieves
 // cannot take x until it is exposed. If a thief has asked for work, PushPrivate exposes half of the
-// tail, rounded up, oldest first, and returns true. The caller should then wake a thief that went
-// to sleep after asking. PushPrivate allocates only to grow.
+// tail, rounded up, oldest first, and returns true. Then the caller should wake a thief, because
+// the thief that asked may sleep by now. PushPrivate allocates only to grow.
 //
 // It panics on a FIFO deque, which has no private tail.
 func (o *Owner[T]) PushPrivate(x *T) (exposed bool) {
@@ -164,7 +165,7 @@ func (o *Owner[T]) PopPrivate() *T {
 }
 
 // PopPrivateIf removes the newest element if it is private and equal to x, and reports whether it
-// did. It is the inlined fast path of a join, which wants either its own frame or none.
+// did. It is the inlined fast path of a join, which can use only its own frame.
 func (o *Owner[T]) PopPrivateIf(x *T) bool {
 	b := o.bottom - 1
 	if b-o.split < 0 {
@@ -179,9 +180,9 @@ func (o *Owner[T]) PopPrivateIf(x *T) bool {
 	return true
 }
 
-// TakeBackIf is PopPrivateIf for an owner that uses its elements again. It leaves the pointer in
-// its slot, above bottom, until another element is pushed there. This saves a store for each pair
-// of push and pop (BenchmarkFib).
+// TakeBackIf is PopPrivateIf for an owner that pushes the same elements again. It leaves the
+// pointer in its slot, above bottom, until a push writes another element there. This saves a store
+// for each pair of push and pop (BenchmarkFib).
 func (o *Owner[T]) TakeBackIf(x *T) bool {
 	b := o.bottom - 1
 	if b-o.split < 0 || o.slots[b&int64(len(o.slots)-1)].load() != x {
@@ -192,8 +193,8 @@ func (o *Owner[T]) TakeBackIf(x *T) bool {
 }
 
 // Leftover returns the element that TakeBackIf left in the slot of the next push. It returns nil if
-// there is none, or if the next push has to make room first. All other ways to take an element
-// clear its slot, at the latest when makeRoom sweeps.
+// there is none, or if the next push has to make room first. All other operations that take an
+// element clear its slot, or makeRoom clears it before the slot is used again.
 func (o *Owner[T]) Leftover() *T {
 	b := o.bottom
 	if b == o.limit {
@@ -226,11 +227,11 @@ func (o *Owner[T]) Pop() *T {
 
 // takeNewest takes the newest shared element of a LIFO deque whose private tail is empty. It is the
 // owner's side of "Owner against thief" in invariant.go. It takes one element and leaves the others
-// shared. Moving split down for several at once would make the next pops cheaper, but would hide
-// elements that thieves have been promised.
+// shared. If it moved split down by several elements at once, the next pops would be cheaper, but
+// elements that were exposed to thieves would be hidden again.
 func (o *Owner[T]) takeNewest() *T {
 	v := &o.thief
-	// Often nothing is left. A load shows that without a store, because top never falls.
+	// Often nothing is left. This load can show it before any store, because top never falls.
 	t := v.top.Load()
 	o.sweep(t)
 	if o.split-t <= 0 {
@@ -250,8 +251,9 @@ func (o *Owner[T]) takeNewest() *T {
 		o.bottom, o.split = b, b
 		return x
 	}
-	// Either b is the last element, and the CAS decides between the owner and the thieves, or it is
-	// gone. In both cases the deque is empty afterwards with top at b+1, and split goes back there.
+	// If b is the last element, the CAS decides between the owner and the thieves. Otherwise a
+	// thief has taken b. In both cases the deque is empty afterwards, with top at b+1, and split
+	// goes back to b+1.
 	var x *T
 	if s := o.slot(b); b == t {
 		x = s.load()
@@ -266,7 +268,7 @@ func (o *Owner[T]) takeNewest() *T {
 
 // Peek returns the i-th oldest element of a FIFO deque, counted from 0, without removing it. It
 // returns nil if there are no more than i elements. A thief may take the element at any moment, so
-// Peek is only for looking ahead.
+// the result is only a hint.
 func (o *Owner[T]) Peek(i int) *T {
 	t := o.thief.top.Load()
 	if o.split-t <= int64(i) {
@@ -307,12 +309,12 @@ func (o *Owner[T]) Expose() int {
 	if !o.Wanted() {
 		return 0
 	}
-	// Lower want first. A thief that asks from now on asks for the rest, and the owner meets that
-	// request next time.
+	// Lower want first. A thief that asks from now on asks for the rest, and the next Expose finds
+	// that request.
 	if planted != askClearsAfterExpose {
 		o.thief.want.Store(wantNothing)
 	}
-	o.sweep(o.thief.top.Load()) // an owner that stays in its private tail does not sweep elsewhere
+	o.sweep(o.thief.top.Load()) // while the owner uses only its private tail, it sweeps nowhere else
 	n := (o.bottom - o.split + 1) / 2
 	o.shareTo(o.split + n)
 	if planted == askClearsAfterExpose {
@@ -322,7 +324,8 @@ func (o *Owner[T]) Expose() int {
 }
 
 // ExposeAll opens the whole private tail to thieves, whether or not a thief has asked, and returns
-// the number of elements that it exposed. It is for an owner that is about to go away for a while.
+// the number of elements that it exposed. It is for an owner that will not use the deque for a
+// while.
 func (o *Owner[T]) ExposeAll() int {
 	n := o.bottom - o.split
 	if o.Wanted() {
@@ -333,7 +336,8 @@ func (o *Owner[T]) ExposeAll() int {
 }
 
 // EachPrivate calls f for the n oldest private elements, oldest first. These are the elements that
-// exposing n of them shows to thieves. It is for an owner that keeps account of what it exposes.
+// become shared if the owner exposes n of them. EachPrivate is for an owner that notes which
+// elements it exposes.
 func (o *Owner[T]) EachPrivate(n int, f func(x *T)) {
 	for i := o.split; i != o.split+int64(n); i++ {
 		f(o.slot(i).load())
@@ -355,28 +359,27 @@ func (o *Owner[T]) shareTo(s int64) {
 	}
 }
 
-// publish makes all elements below b visible. Their slots have been written before.
+// publish shows all elements below b to thieves. The caller has written their slots before.
 func (o *Owner[T]) publish(b int64) {
 	o.bottom, o.split = b, b
 	o.thief.split.Store(b) // pairs with the load in steal: publishes the slots below b
 }
 
-// Trim frees the memory of a ring that has grown if the deque is empty. The capacity returns to
-// that of Init. It is for an owner that goes to sleep. Trim allocates the small ring. If the deque
-// is not empty or has not grown, it does nothing.
+// If the deque is empty and its ring has grown, Trim replaces the ring by a new one with the
+// capacity given to Init, so that the large ring can be freed. Otherwise Trim does nothing. It is
+// for an owner that goes to sleep.
 func (o *Owner[T]) Trim() {
 	if o.Len() > 0 || len(o.slots) <= o.first {
 		return
 	}
-	// A thief may still work on an element of the old ring. It reads another value from the new
-	// ring, and its CAS fails, because top has passed that element.
+	// A thief may still try to take an element that was in the old ring. From the new ring it reads
+	// another value, and its CAS fails, because top has passed that element.
 	o.swept = o.bottom
 	o.limit = o.bottom
 	o.install(newRing[T](o.first))
 }
 
-// Reserve makes room for n pushes. It holds for the next n pushes only if no other pushes come
-// between.
+// Reserve makes room for the next n pushes, of whatever kind. It allocates only to grow.
 func (o *Owner[T]) Reserve(n int) { o.reserve(int64(n)) }
 
 func (o *Owner[T]) reserve(n int64) {
@@ -426,8 +429,8 @@ func (o *Owner[T]) install(r *ring[T]) {
 }
 
 // sweep clears the slots below t, whose elements have all been taken, so that the ring does not
-// keep those elements alive. Each slot is cleared once for each element that it held, so the pushes
-// before a sweep pay for it.
+// keep those elements alive. sweep clears a slot once for each element that it held, so the cost of
+// a push grows by no more than a constant.
 func (o *Owner[T]) sweep(t int64) {
 	if planted == sweepOvershoots && t != o.bottom {
 		t++

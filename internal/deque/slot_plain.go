@@ -10,14 +10,14 @@ package deque
 // compiler may not read it a second time. The thief drops that value: it read the slot before its
 // CompareAndSwap of top from i, and a top that has passed i never returns to it, so the CAS fails.
 //
-// Conversely, a CAS that succeeds proves that top was still i at that moment. The owner touches
-// slot i only after it has loaded a top beyond i, which comes after this CAS and so after this
-// read.
+// Conversely, a CAS that succeeds proves that top was still i at that moment. The owner clears or
+// overwrites slot i only after it has loaded a top beyond i. That load comes after the CAS, and so
+// after the read of the slot.
 //
-// Atomic slots would say the same at the cost of an XCHG for each push and another for each pop.
-// The race detector knows only happens-before and not this argument, so its builds use the atomic
-// slots of slot_atomic.go. The schedule explorer's builds use them too, because each access must be
-// a scheduling point there.
+// Atomic slots would need no such argument, but cost an XCHG for each push and another for each
+// pop. The race detector knows only happens-before, and not this argument, so its builds use the
+// atomic slots of slot_atomic.go. The schedule explorer's builds use them too, because each access
+// must be a scheduling point there.
 type slot[T any] struct{ p *T }
 
 func (s *slot[T]) load() *T   { return s.p }

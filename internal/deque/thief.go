@@ -45,28 +45,28 @@ const (
 // A Thief is the shared side of a deque. Any goroutine may use it at any time. [Owner.Thief]
 // returns it. A Thief must not be copied.
 type Thief[T any] struct {
-	// top is the index of the oldest element. It only grows. The thread that takes that element
-	// raises it, by CompareAndSwap.
+	// top is the index of the oldest element. It only grows. The party that takes that element
+	// raises top by a CompareAndSwap.
 	top atomicx.Int64
 	_   cpu.CacheLinePad
 
-	// The owner writes split and ring, and thieves read both one after the other, so they share a
-	// cache line.
+	// The owner writes split and ring, and thieves read one right after the other, so the two share
+	// a cache line.
 	//
 	// split ends the shared part. A store publishes the slots below it and pairs with the load in
 	// steal. In takeNewest the store pairs with the load of top there; see "Owner against thief" in
 	// invariant.go.
 	split atomicx.Int64
 	// ring holds the elements. A store pairs with the load in steal, which comes after that of
-	// split. A thief that sees index i published finds element i in the ring that it then loads,
-	// unless its CAS is going to fail.
+	// split. If a thief sees that element i is published, the ring that it loads afterwards holds
+	// element i, unless its CAS is going to fail.
 	ring    atomicx.Pointer[ring[T]]
 	flavour Flavour // immutable after Init
 	_       cpu.CacheLinePad
 
-	// want is raised by a thief that finds nothing shared, and lowered by the owner when it exposes
-	// elements. It is on another cache line than split, so that a push does not invalidate the line
-	// that TryPushPrivate polls.
+	// A thief that finds nothing shared raises want, and the owner lowers it when it exposes
+	// elements. want and split are on different cache lines, so that a store of split does not
+	// invalidate the line that TryPushPrivate polls.
 	want atomicx.Uint32
 	_    cpu.CacheLinePad
 }
@@ -85,9 +85,9 @@ func (v *Thief[T]) Steal() (*T, Outcome) {
 }
 
 // steal is the thief's side of "Owner against thief" in invariant.go. The order of the three loads
-// matters. top comes before split, so that a top below split proves that there is an element at
-// top: when split is read, top is already at least t. split comes before ring, so that the ring is
-// at least as new as the publication of the element.
+// matters. steal loads top before split, because then top is at least t when it loads split. If
+// that split is above t, there was an element at t. It loads split before ring, because then the
+// ring is at least as new as the publication of the element.
 func (v *Thief[T]) steal() (*T, Outcome) {
 	var early *ring[T]
 	if planted == stealLoadsRingFirst {
@@ -124,7 +124,7 @@ func (v *Thief[T]) ask() {
 // StealBatch takes up to half, rounded up, of the shared elements, oldest first, and at most limit.
 // It returns the oldest, for the caller to run at once, and pushes the others on dst in their
 // order, as if by [Owner.Push]. n counts all of them and is 0 unless the outcome is [Stolen]. Empty
-// and Retry are as for [Thief.Steal], and leave dst unchanged.
+// and Retry have the same meaning as for [Thief.Steal]. With them, dst is unchanged.
 //
 // The caller must own dst. StealBatch panics if dst is the owner of the victim itself or if limit
 // is less than 1.
@@ -146,12 +146,12 @@ func (v *Thief[T]) StealBatch(dst *Owner[T], limit int) (first *T, n int, out Ou
 	return first, n, out
 }
 
-// stealRange claims a whole batch with one CAS. This is sound in the FIFO flavour, because every
-// consumer, the owner too, goes through top, and split never falls. The elements [t, s) can leave
-// only if top leaves t, so a CAS from t proves that all of them were still there. It would be
-// unsound in the LIFO flavour: an owner that pops at split takes the newest element without
-// touching top as long as it sees top well below, so it could take an element from the middle of
-// such a batch.
+// stealRange claims a whole batch with one CAS. This is sound in the FIFO flavour, because there
+// the owner, like each thief, takes elements only by a CAS of top, and split never falls. The
+// elements [t, s) can leave only if top leaves t, so a CAS from t proves that all of them were
+// still there. It would be unsound in the LIFO flavour. There the owner pops the element below
+// split, and does not touch top if it sees top further below. So it could take an element from the
+// middle of such a batch.
 //
 // All slots are read before the CAS, because the owner may write them once top has passed them.
 // stealRange reads them right into dst's ring above its bottom, where no other thread looks, and
@@ -215,8 +215,9 @@ func batchSize(size int64, limit int) int64 {
 	return max(1, min((size+1)/2, int64(limit)))
 }
 
-// Len estimates the number of shared elements. It never returns less than the number of those that
-// were pushed before the call and are not taken before it returns. Private elements do not count.
+// Len estimates the number of shared elements. It never returns less than the number of shared
+// elements that were there before the call and stay until it returns. Private elements do not
+// count.
 func (v *Thief[T]) Len() int {
 	t := v.top.Load()
 	// While an owner takes the last element, split may be one below top.
@@ -224,8 +225,8 @@ func (v *Thief[T]) Len() int {
 }
 
 // Look calls f for the shared elements that it finds, the oldest first, until f returns false. It
-// takes none. Other parties may take and push elements meanwhile, so f may see one that has been
-// taken by now, one that was pushed later in the place of another, or nil.
+// takes none. Other parties may take and push elements meanwhile. So f may get an element that has
+// been taken by now, a newer element in the place of one that was taken, or nil.
 func (v *Thief[T]) Look(f func(x *T) bool) {
 	t := v.top.Load()
 	n := v.split.Load() - t

@@ -21,7 +21,7 @@ type thread struct {
 	// resume receives the turn. It is buffered, so that handing the turn over does not wait.
 	resume chan struct{}
 
-	what     string      // the operation that its next turn begins with
+	what     string      // the operation with which its next turn begins
 	where    string      // where that operation is in the source; set when tracing
 	cond     func() bool // if not nil, the thread cannot go on until cond holds
 	started  bool
@@ -31,9 +31,10 @@ type thread struct {
 
 // An execution is one run of a model under one schedule.
 //
-// The turn goes from thread to thread without a referee in between. When the thread that has the
-// turn comes to a point, it asks the strategy for its successor and hands the turn over through the
-// successor's resume channel. The turn starts and ends with the goroutine that called execute.
+// The turn goes from thread to thread, without another goroutine in between. When the thread that
+// has the turn comes to a point, it asks the strategy for its successor and hands the turn over
+// through the successor's resume channel. The goroutine that called execute has the turn first and
+// last.
 type execution struct {
 	threads  []*thread
 	strategy Strategy
@@ -41,16 +42,16 @@ type execution struct {
 	patience int
 	tracing  bool
 
-	running  *thread
-	row      int // number of turns in a row that it has had
+	running  *thread // the thread that has the turn
+	row      int     // the number of turns in a row that running has had
 	schedule Schedule
 	trace    []Step
 	failure  *Failure
-	quiet    bool          // a condition is being evaluated: its points do not count
-	over     bool          // unwinding: points do not count, and threads that get the turn exit
+	quiet    bool          // a condition is being evaluated, and its points do nothing
+	over     bool          // the threads unwind: points do nothing, and a thread with the turn exits
 	done     chan struct{} // the turn returns to execute
 	threadWG sync.WaitGroup
-	options  []int // scratch space of hand
+	options  []int // memory that hand uses again
 }
 
 // active is the execution whose threads are running, or nil.
@@ -168,8 +169,8 @@ func (x *execution) holds(cond func() bool) bool {
 	return cond()
 }
 
-// hand chooses the thread that has the next turn and passes the turn on, unless that thread is the
-// caller t itself. t is nil for the first turn.
+// hand chooses the thread that has the next turn and returns it. Unless that thread is the caller t
+// itself, hand passes the turn on. t is nil for the first turn.
 func (x *execution) hand(t *thread) *thread {
 	enabled := x.enabled()
 	if enabled == 0 {
@@ -182,8 +183,8 @@ func (x *execution) hand(t *thread) *thread {
 		return nil
 	}
 
-	// A thread that has yielded lets the others go first, but not for ever, and not if all of them
-	// have yielded.
+	// A thread that has yielded waits until each enabled thread of its behind set has had a turn.
+	// If all enabled threads wait so, hand chooses among all of them.
 	ready := enabled
 	for _, u := range x.threads {
 		if u.behind&enabled != 0 {

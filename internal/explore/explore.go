@@ -5,9 +5,9 @@
 // them runs at any time. Each time that it comes to a scheduling point ([Point], or an operation of
 // a type in package atomicx under the build tag heddle_model), the explorer decides which thread
 // runs next. The code between two points is atomic, and the next thread to run sees everything that
-// the last one did. So the memory model is sequential consistency, which is what Go's atomics
-// promise. The explorer does not find races of plain accesses as such, because the race detector is
-// for that. It finds their effects as far as points stand around them.
+// the last one did. So a model runs under sequential consistency, which is what Go's atomics
+// promise. The explorer does not report races of plain accesses, because the race detector does
+// that. It finds the effect of such a race if there are points between the accesses.
 //
 // The search is stateless, as in Musuvathi and Qadeer, "Iterative context bounding for systematic
 // testing of multithreaded programs" (PLDI 2007). The explorer calls the setup anew for every
@@ -17,11 +17,11 @@
 //
 // # What a model must observe
 //
-// While threads run, no other goroutine of the process may come to a point. So tests that explore
-// must not run in parallel with other tests of their package that use atomicx. A thread must not
-// start goroutines, and must not wait other than by [Block], because the model would hang or race.
-// A loop that waits for another thread to make progress must call [Yield], or better Block, in each
-// turn, because otherwise the search never ends.
+// While threads run, no other goroutine of the process may come to a point. So a test that explores
+// must not run in parallel with other tests of its package that use atomicx. A thread must not
+// start goroutines, and may wait only by [Block]; otherwise the model would hang or race. A loop
+// that waits for another thread to make progress must call [Yield], or better Block, in each turn,
+// because otherwise the search never ends.
 package explore
 
 import (
@@ -53,22 +53,22 @@ type Config struct {
 
 	// Preemptions is how often a schedule may take the turn from a thread that could have gone on.
 	// It applies only to DFS. Nearly all known bugs need no more than 2. The number of schedules
-	// grows with steps^Preemptions.
+	// grows like the number of steps to the power of Preemptions.
 	Preemptions int
 
-	// MaxSchedules is the number of schedules to try. For DFS it is a budget, by default 1,000,000.
-	// If the budget runs out, Run fails, because the search is not complete. For the random modes
-	// it is the amount of work, by default 1,000.
+	// MaxSchedules is the number of schedules to try. For DFS it is an upper bound, by default
+	// 1,000,000. If DFS reaches it, Run fails, because the search is not complete. The random modes
+	// run this number, by default 1,000.
 	MaxSchedules int
 
-	// MaxSteps is the number of points at which a schedule counts as a failure, because of a
-	// livelock or a model that is too large. The default is 10,000.
+	// MaxSteps bounds the points of one schedule. A schedule that needs more counts as a failure,
+	// because it is a livelock or the model is too large. The default is 10,000.
 	MaxSteps int
 
 	// Patience is the number of steps in a row after which a thread yields to the others that could
 	// run, as if it had called Yield. 0 means never. It is for code that polls until another thread
-	// has gone on and cannot be given a Yield. It must be longer than any run of steps that is of
-	// interest by itself.
+	// has gone on, and that cannot call Yield. It must be larger than any number of steps in a row
+	// without a Yield that the exploration should try.
 	Patience int
 
 	// Seed selects the random choices. The same seed and model give the same schedules.
@@ -107,8 +107,8 @@ func (m *Model) Thread(name string, run func()) {
 	})
 }
 
-// Check sets the function that checks the state after all threads have finished. It may use the
-// shared state freely, because points do nothing there, as in the setup.
+// Check sets the function that checks the state after all threads have finished. check may use the
+// shared state freely, because points do nothing in it, as in the setup.
 func (m *Model) Check(check func() error) { m.check = check }
 
 // exploring admits one exploration at a time, because threads find their exploration through one

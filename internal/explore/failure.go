@@ -39,15 +39,15 @@ type Failure struct {
 	Trace    []Step
 }
 
-// A Step is one turn of a thread: the operation that the turn begins with, and where that is in the
-// source.
+// A Step is one turn of a thread. What is the operation with which the turn begins, and Where is
+// its place in the source.
 type Step struct{ Thread, What, Where string }
 
 // Error returns the failure, the schedule in the form that ParseSchedule reads, and the steps.
 func (f *Failure) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%v: %s\nschedule %q", f.Kind, f.Message, f.Schedule)
-	const most = 400 // a livelock has thousands, and its last ones matter
+	const most = 400 // a livelock has thousands of steps, and only the last ones matter
 	steps := f.Trace
 	if len(steps) > most {
 		fmt.Fprintf(&b, "\n  ... %d steps", len(steps)-most)

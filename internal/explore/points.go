@@ -15,14 +15,14 @@ func Point(what string) {
 }
 
 // Yield is a Point for a thread that waits for other threads. Each thread that can run has a turn
-// before the caller has another. Giving up the turn in this way is not a preemption.
+// before the caller has its next one. The explorer does not count this as a preemption.
 func Yield(what string) {
 	if x := active.Load(); x != nil {
 		x.point(what, nil, true)
 	}
 }
 
-// Block is a Point that returns only when cond holds, and no other thread runs between the last
+// Block is a Point that returns only when cond holds. No other thread runs between the last
 // evaluation of cond and the return. The explorer evaluates cond often, and on any thread, so cond
 // must have no effects. If no thread can go on, the exploration fails with a deadlock. Outside an
 // exploration Block does nothing, so the operation after it must wait by itself.
@@ -37,8 +37,9 @@ func Active() bool { return active.Load() != nil }
 
 // Failf fails the present schedule and ends the calling thread. Outside an exploration it panics.
 //
-// A thread must use Failf, and not the FailNow of a test, to check what must hold. FailNow belongs
-// to the test's goroutine, and would fail the test also if the test looks for a failure.
+// When a thread finds a fault, it must call Failf, and not the FailNow of a test. Only the test's
+// goroutine may call FailNow. It would also fail a test that expects the exploration to find a
+// fault.
 func Failf(format string, args ...any) {
 	x := active.Load()
 	if x == nil {

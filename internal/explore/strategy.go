@@ -7,8 +7,8 @@ import (
 )
 
 // A Strategy chooses the schedules of the models of this package, and of the programs that package
-// schedtest explores. A thread is a number. Threads count from 0, in the order in which they become
-// known.
+// schedtest explores. It knows threads by their numbers, which count from 0 in the order in which
+// threads become known.
 type Strategy interface {
 	// Begin is called before each execution, with the number of threads that are known by then.
 	// More may become known later.
@@ -16,15 +16,16 @@ type Strategy interface {
 
 	// Choose returns the index in options of the thread to run next. If free is false, options[0]
 	// is the thread that has the turn, and any other choice preempts it. options is valid only
-	// during the call. diverged is not empty if the model did not behave as in earlier executions.
+	// during the call. If the model behaves differently than in an earlier execution with the same
+	// choices, diverged describes the difference; otherwise it is empty.
 	Choose(options []int, free bool, step int) (index int, diverged string)
 
-	// Pick returns a number below n, which must be positive. It makes a choice that is not one
-	// among threads. diverged is as in Choose.
+	// Pick returns a number below n, which must be positive. It makes the choices that are not
+	// between threads. diverged is as in Choose.
 	Pick(n, step int) (number int, diverged string)
 
-	// Next prepares another execution after one of the given length. It reports whether there is
-	// one to try.
+	// Next is called after an execution of the given number of steps, and prepares the next one. It
+	// returns false if there is no other execution to try.
 	Next(steps int) bool
 }
 
@@ -42,7 +43,7 @@ type depthFirst struct {
 	preemptions int
 }
 
-// A decision is a choice among options, or if that is nil, among the numbers below count.
+// A decision is a choice between options or, if options is nil, between the numbers below count.
 type decision struct {
 	options []int
 	count   int
@@ -169,11 +170,11 @@ func (s *priorities) Choose(options []int, _ bool, step int) (int, string) {
 	return best, ""
 }
 
-// admit gives random places among the others to threads that have become known since Begin. last is
-// the highest of them.
+// admit gives random priorities between those of the other threads to the threads that have become
+// known since Begin. last is the highest number of a thread.
 func (s *priorities) admit(last int) {
 	for t := len(s.priority); t <= last; t++ {
-		// Threads that a change has put behind all others have negative places, and keep them.
+		// Threads that a change has put behind all others have negative priorities, and keep them.
 		place := s.rng.IntN(t + 1)
 		for i, p := range s.priority {
 			if p >= place {
@@ -193,7 +194,7 @@ func (s *priorities) Next(steps int) bool {
 	return true
 }
 
-// replay follows a schedule, and lets each thread run on after its end.
+// replay follows a schedule. After the end of the schedule it lets each thread run on.
 type replay struct{ schedule Schedule }
 
 // Begin implements Strategy.
@@ -215,5 +216,5 @@ func (s *replay) Choose(options []int, _ bool, step int) (int, string) {
 	return i, ""
 }
 
-// Pick implements Strategy. Models make no choices but those among threads.
+// Pick implements Strategy. Models make only choices between threads.
 func (s *replay) Pick(int, int) (int, string) { return 0, "" }

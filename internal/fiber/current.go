@@ -6,28 +6,30 @@ import (
 	"github.com/heddle-go/heddle/internal/atomicx"
 )
 
-// A fiber is a goroutine of its own, so the address of the Go runtime's record of the calling
-// goroutine tells which fiber the caller runs on. That address is compared and never followed.
+// A fiber is a goroutine of its own. So the address of the Go runtime's record of the calling
+// goroutine tells on which fiber the caller runs. This package compares the address and never
+// follows it.
 //
 // All goroutines read the table, and few write it. The steps are:
 //
 //	the goroutine of the fiber, with record g     other goroutines
-//	Current-B1  lock; enter (g, fiber) in the     Current-B1 and Current-E1 of other
-//	            table, or in a larger copy and    fibers, under the lock; they leave
-//	            publish the copy; unlock          this entry alone, and a copy of the
-//	Current-R1  load the table                    table has it too
+//	Current-B1  lock; enter (g, fiber) in the     do Current-B1 and Current-E1 for other
+//	            table, or in a larger copy and    fibers, under the lock; they leave this
+//	            publish the copy; unlock          entry alone, and if they copy the
+//	Current-R1  load the table                    table, the copy has the entry too
 //	Current-R2  look for g
 //	Current-E1  lock; replace the entry by a
 //	            tombstone; unlock
 //
-// A fiber finds itself. Current-B1 comes before Current-R1 on the same goroutine. Each table that
-// is published from then until Current-E1 has the entry at one place, with no empty slot before it,
-// because entries only become tombstones.
+// A fiber finds itself. Current-B1 comes before Current-R1 on the same goroutine. From Current-B1
+// until Current-E1, each published table has the entry. In each table the entry stays at one place,
+// and no slot that a search passes before it becomes empty, because a removed entry leaves a
+// tombstone.
 //
 // Another goroutine does not find the fiber. While the fiber lives, no other goroutine has the
-// record g, and Current-E1 comes before the fiber's goroutine ends. A goroutine that gets the
-// record later becomes ready only after that, so its Current-R1 sees the table of Current-E1 or a
-// later one.
+// record g, and Current-E1 comes before the fiber's goroutine ends. If another goroutine gets the
+// record later, it becomes ready only after the end of the fiber. So its Current-R1 sees the table
+// of Current-E1 or a later one.
 //
 // current_model_test.go explores these steps.
 var current = currentFibers{least: 6}
@@ -172,15 +174,16 @@ func Current() *Fiber {
 func (f *Fiber) IsCurrent() bool { return f.g == g() }
 
 // Entered returns the number of goroutines that Current knows: the fibers that have begun and not
-// ended, and the goroutines that are in a [Stand]. It is for tests.
+// ended, and the goroutines between a [Stand] and its leave. It is for tests.
 func Entered() int {
 	current.mu.Lock()
 	defer current.mu.Unlock()
 	return current.live
 }
 
-// Stand makes Current return, on the calling goroutine, a fiber with the given data until leave is
-// called there. It is for goroutines that run as a part of a fiber, such as those of iter.Pull.
+// Stand makes Current return a fiber with the given data on the calling goroutine, until that
+// goroutine calls leave. It is for goroutines that run on behalf of a task, such as those of
+// iter.Pull.
 func Stand(data unsafe.Pointer) (leave func()) {
 	f := &Fiber{Data: data}
 	f.enter()

@@ -10,8 +10,8 @@
 //
 //   - Every sleeping fiber sleeps in exactly one slot, that of Fiber.at, and every slot holds
 //     exactly one sleeping fiber.
-//   - To switch from self to to, self takes the place of to: it calls next or yield, whichever is
-//     due, on the slot that to sleeps in.
+//   - To switch from the running fiber self to the sleeping fiber to, self takes the place of to:
+//     it calls next or yield, whichever is due, on the slot in which to sleeps.
 //
 // A fiber therefore wanders from slot to slot. The slot of its own Pull matters again only when it
 // ends. Then the function given to Pull returns, and the Go runtime resumes the fiber that sleeps
@@ -19,15 +19,15 @@
 //
 // # Threads
 //
-// A coroutine that was created by a goroutine locked to its thread can only be exchanged on that
-// thread and with that lock. Fibers must be able to migrate, so [New] and [Switch] must be called
-// while the goroutine is not locked.
+// If a goroutine that is locked to its thread creates a coroutine, a switch to that coroutine is
+// legal only on that thread and with that lock. Fibers must be able to migrate, so the goroutine
+// that calls [New] or [Switch] must not be locked.
 //
 // # Ownership
 //
 // A sleeping fiber has one owner, the party that is entitled to switch to it. The caller of
-// [Switch] must own to. From the moment of the exchange, the caller's own fiber belongs to the
-// party that the woken fiber hands it to. This package does not synchronise owners. Handing a fiber
+// [Switch] must own to. From the moment of the exchange, the woken fiber owns the caller's fiber,
+// and may hand it to another owner. This package does not synchronise owners, so to hand a fiber
 // over must order memory.
 package fiber
 
@@ -45,7 +45,8 @@ import (
 type Fiber struct {
 	at *Fiber // the fiber in whose slot it sleeps; nil while it runs
 
-	// These form the slot. The party that switches through it owns the fiber that sleeps there.
+	// These form the slot. Only the owner of the fiber that sleeps in the slot may switch through
+	// it, so it may use these fields.
 	next   func() (struct{}, bool)
 	yield  func(struct{}) bool
 	inNext bool // the sleeper sleeps in next, so yield is due
@@ -55,11 +56,12 @@ type Fiber struct {
 
 	// Goexits counts the runtime.Goexits after which the body has gone on, inside a deferred call.
 	// When such a body ends, iter.Pull raises the Goexit again in the fiber that sleeps in this
-	// one's slot. So the Reaper resumes it for the last time from a throw-away goroutine. Only the
-	// running fiber writes Goexits.
+	// fiber's slot. So the Reaper resumes this fiber for the last time from a goroutine made for
+	// that, which the Goexit then ends. Only the running fiber writes Goexits.
 	Goexits uint8
 
-	// Since is for the fiber's owner, to note when the fiber began to wait. Others may read it.
+	// Since is free for use by the fiber's owner, which notes there when the fiber began to wait.
+	// Other parties may read it.
 	Since atomicx.RelaxedUint32
 
 	g uintptr // the Go runtime's record of the goroutine, set by Start; see current.go
@@ -73,10 +75,10 @@ type Fiber struct {
 // relays holds the fibers that relayed fibers switch on to. Only a Reaper adds any.
 var relays sync.Map // from *Fiber to *Fiber
 
-// Init makes f a sleeping fiber with the given body. The first switch to f calls body, which must
-// begin with [Fiber.Start] and return at once if that returns false. body must return when
-// [Fiber.Dying] is true after a switch, and at no other time. The caller must not be locked to its
-// thread.
+// Init makes f a sleeping fiber with the given body. The first switch to f calls body. body must
+// begin with [Fiber.Start], and must return at once if Start returns false. After that it must
+// return when [Fiber.Dying] is true after a switch, and at no other time. The caller must not be
+// locked to its thread.
 //
 // Init hands body to iter.Pull as it is, which saves a closure for each fiber.
 func (f *Fiber) Init(body func(yield func(struct{}) bool)) {
@@ -84,8 +86,8 @@ func (f *Fiber) Init(body func(yield func(struct{}) bool)) {
 	f.at = f
 }
 
-// Start must be the first call of f's body, with the body's argument. It returns false if the fiber
-// is being ended before it began; then the body must return. The body's last call must be End.
+// Start must be the first call of f's body, with the body's argument. It returns false if a Reaper
+// ends the fiber before it began; then the body must return. The body's last call must be End.
 func (f *Fiber) Start(yield func(struct{}) bool) bool {
 	f.yield = yield
 	if f.relayed {
@@ -98,9 +100,9 @@ func (f *Fiber) Start(yield func(struct{}) bool) bool {
 	return true
 }
 
-// End must be the last call of f's body. If the body may end by a runtime.Goexit, the body must
-// defer End before all other calls, because a second Goexit, in a deferred call of the first, goes
-// on with the deferred calls that are older. If Start has returned false, End does nothing.
+// End must be the last call of f's body. If the body may end by a runtime.Goexit, it must defer End
+// before all other calls. A deferred call may call Goexit again, and that Goexit still runs the
+// deferred calls that are older, so it runs End. If Start has returned false, End does nothing.
 func (f *Fiber) End() {
 	if f.g != 0 {
 		f.leave()
@@ -127,10 +129,9 @@ func Adopt() *Fiber { return &Fiber{} }
 // caller must then call the function that slot.NextOrYield returns. Most callers use [Switch]
 // instead.
 //
-// Take and NextOrYield are separate and inline because each frame between the switch and the code
-// that asked for it costs several nanoseconds: the processor cannot predict the returns on the
-// other stack. They are only for fibers that are never given to a [Reaper] while they sleep in this
-// way.
+// Take and NextOrYield are two functions, so that both inline. Each frame between the switch and
+// its caller costs several nanoseconds, because the processor cannot predict the returns on the
+// other stack. A fiber that sleeps in this way, and not in Switch, must not be given to a [Reaper].
 func (f *Fiber) Take(to *Fiber) (slot *Fiber) {
 	slot = to.at
 	to.at = nil
@@ -167,7 +168,8 @@ func Switch(self, to *Fiber) {
 	}
 }
 
-// forward switches on while the fiber is woken only to pass the processor on.
+// forward switches to the next fiber each time that a Reaper has woken f only to pass the processor
+// on.
 func (f *Fiber) forward() {
 	for f.relayed {
 		f.relayed = false

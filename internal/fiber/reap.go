@@ -3,21 +3,24 @@ package fiber
 // A Sleeper is a fiber or a type that embeds one.
 type Sleeper interface{ Self() *Fiber }
 
-// A Reaper ends fibers, as many at a time as its caller asks for. It owns the fibers that Add gave
-// it. Each of them must sleep outside of any work, so that it returns when it sees Dying. The zero
-// Reaper has no fibers. Only one goroutine at a time may use a Reaper, and it must not be a fiber.
+// A Reaper ends fibers. Each call of End ends at most as many as its caller asks for. The Reaper
+// owns the fibers that Add gave it. Each of them must sleep outside of any work, so that it returns
+// when it sees Dying. The zero Reaper has no fibers. Only one goroutine at a time may use a Reaper,
+// and it must not be a fiber.
 //
-// A fiber ends by returning, which wakes the fiber that sleeps in its own slot. So the Reaper first
-// brings the fiber home: the Reaper takes the occupant's place, the occupant takes the fiber's
-// place, and the fiber its own. The occupant must be one of the Reaper's own fibers, because no
-// other party may wake it meanwhile. If a stranger sleeps in a fiber's slot, the fiber has to stay
-// until the stranger is added too, or until the caller has taken all fibers back with Left and the
-// fiber has slept elsewhere.
+// A fiber ends by returning, which wakes the fiber that sleeps in its own slot. Let the occupant be
+// the fiber that sleeps in the slot of fiber f. Before the Reaper can end f, it has to bring f
+// home: the Reaper's goroutine takes the occupant's place, the occupant takes f's place, and f
+// takes its own. The occupant must be one of the Reaper's own fibers, because no other party may
+// wake it meanwhile. If the occupant is a stranger, f has to stay. The Reaper can end f later if
+// the stranger is added too. Or the caller takes all fibers back with Left, and f gets another
+// occupant when the fibers run again.
 //
-// Fibers wander, so after some time any fiber of a pool may be the occupant of a slot. Therefore a
-// Reaper that gets the fibers of a large pool a few at a time must remember the fibers that it
-// could not end. Once the occupant of a fiber's slot belongs to the Reaper, this stays so, because
-// an occupant that ends leaves its place to the fiber that slept in its own slot.
+// Fibers wander, so after some time any fiber of a pool may be the occupant of a slot. If a Reaper
+// gets the fibers of a large pool a few at a time, it must therefore remember the fibers that it
+// could not end. Once the occupant of a slot belongs to the Reaper, all later occupants of that
+// slot do too, because an occupant that ends leaves its place to the fiber that slept in its own
+// slot.
 type Reaper[S Sleeper] struct {
 	todo []S          // not ended, in the order in which End tries them
 	in   map[*Fiber]S // by a slot's fiber: the fiber of todo that sleeps in the slot
@@ -37,13 +40,14 @@ func (r *Reaper[S]) Add(fs ...S) {
 	r.todo = append(r.todo, fs...)
 }
 
-// looksPerEnd is the number of fibers that End tries for each one that it may end. A try costs
-// about a tenth of ending a fiber (BenchmarkReap). So a value of 8 at most doubles the time of a
-// call, and few calls suffice to get through fibers that have wandered far.
+// looksPerEnd is the number of fibers that End tries for each fiber that it may end. A try that
+// fails costs about a tenth of ending a fiber (BenchmarkReap). So a value of 8 at most doubles the
+// time of a call, and a few calls try all fibers, even if most of them have strangers in their
+// slots.
 const looksPerEnd = 8
 
-// End ends up to most fibers and returns the number that it has ended. stuck reports whether it
-// found strangers in the slots of all the others.
+// End ends up to most fibers and returns the number of fibers that it has ended. stuck reports
+// whether it has tried all other fibers too, and found a stranger in the slot of each.
 func (r *Reaper[S]) End(most int) (n int, stuck bool) {
 	self := Adopt()
 	stuck = len(r.todo) <= looksPerEnd*most

@@ -10,26 +10,26 @@ import (
 	"github.com/heddle-go/heddle/internal/fiber"
 )
 
-// MaxGoexits bounds how deep a fiber's stack gets by Goexits of tasks, at half a kilobyte each. A
-// fiber that has seen so many has to be retired: nothing runs on it any more.
+// MaxGoexits bounds how deep a fiber's stack gets by Goexits of tasks, at half a kilobyte each. The
+// caller has to retire a fiber that has seen so many: no task runs on it any more.
 const MaxGoexits = 64
 
-// A Pool holds idle fibers, each of which sleeps and returns when it sees fiber.Dying. A worker
-// that needs a fiber gets the one that was put last. How many are superfluous is found by Review:
-// as many as were idle at every moment since the Review before. Trim ends those.
+// A Pool holds idle fibers. Each of them sleeps, and returns when Fiber.Dying is true. A worker
+// that needs a fiber gets the one that was put last. Review finds out how many fibers are
+// superfluous: as many as were idle at every moment since the Review before. Trim ends these.
 //
 // Any goroutine may call Made, CountMade, Get, Put and Retire, which hold a lock for a short time
-// only. The others end fibers, so only an ordinary goroutine may call them: sysmon, or a test. The
-// zero Pool is empty.
+// only. The other methods may end fibers, or wait for a method that does. So only an ordinary
+// goroutine may call them: sysmon, or a test. The zero Pool is empty.
 type Pool[S fiber.Sleeper] struct {
 	made atomicx.Uint64
 
 	mu      sync.Mutex
 	idle    []S  // the last one in is the first one out
-	retired []S  // nothing runs on them any more
-	low     int  // the least number of idle fibers since the last review
-	over    int  // how many of the oldest may be ended until the next review
-	wanted  bool // a worker found none; the fibers that wait to be ended are to come back
+	retired []S  // no task runs on these fibers any more
+	low     int  // the least number of idle fibers since the last Review
+	over    int  // how many of the oldest idle fibers Trim may end until the next Review
+	wanted  bool // Get found none, so Review or Trim has to take back the fibers of the reaper
 
 	trimming sync.Mutex // held by the goroutine that ends fibers
 	reaper   fiber.Reaper[S]
@@ -41,7 +41,7 @@ func (p *Pool[S]) CountMade() { p.made.Add(1) }
 // Made returns how many fibers were made so far.
 func (p *Pool[S]) Made() uint64 { return p.made.Load() }
 
-// Get returns an idle fiber, which the caller has to switch to, if there is one.
+// Get returns an idle fiber, which belongs to the caller then. If there is none, ok is false.
 func (p *Pool[S]) Get() (s S, ok bool) {
 	p.mu.Lock() // without a deferred Unlock, which needs more stack: the caller is about to park
 	if n := len(p.idle); n == 0 {
@@ -57,21 +57,21 @@ func (p *Pool[S]) Get() (s S, ok bool) {
 	return s, ok
 }
 
-// Put takes idle fibers, which sleep.
+// Put adds idle fibers, which must sleep.
 func (p *Pool[S]) Put(ss ...S) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.idle = append(p.idle, ss...)
 }
 
-// Retire takes a fiber that sleeps and on which nothing runs any more.
+// Retire takes a sleeping fiber on which no task will run any more. Trim ends it.
 func (p *Pool[S]) Retire(s S) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.retired = append(p.retired, s)
 }
 
-// Len returns how many fibers the pool has, those that wait to be ended included.
+// Len returns the number of fibers of the pool. It counts the fibers that Trim has yet to end.
 func (p *Pool[S]) Len() int {
 	p.trimming.Lock()
 	defer p.trimming.Unlock()
@@ -80,8 +80,9 @@ func (p *Pool[S]) Len() int {
 	return len(p.idle) + len(p.retired) + p.reaper.Len()
 }
 
-// Review finds what is superfluous: all idle fibers that were not needed since the last Review, or
-// half of them. It returns how many fibers there are, and how many of them Trim may end.
+// Review finds the superfluous fibers: all idle fibers that no worker has needed since the last
+// Review or, if all is false, half of them. It returns the number of fibers of the pool, and how
+// many of them Trim may end.
 func (p *Pool[S]) Review(all bool) (have, superfluous int) {
 	p.trimming.Lock()
 	defer p.trimming.Unlock()
@@ -108,14 +109,15 @@ func (p *Pool[S]) Superfluous() bool {
 	return p.most() > 0 || len(p.retired) > 0 || p.reaper.Len() > 0
 }
 
-// most is how many idle fibers Trim may end now. The caller holds mu.
+// most returns how many idle fibers Trim may end now. The caller holds mu.
 func (p *Pool[S]) most() int { return min(p.over, p.low) }
 
-// Trim ends up to most superfluous fibers and returns how many. A fiber that cannot be ended,
-// because a task that waits sleeps in its slot, goes back to the pool.
+// Trim ends up to most superfluous fibers and returns how many it has ended. It cannot end a fiber
+// while a waiting task sleeps in the slot of that fiber. In the end such fibers go back to the idle
+// ones.
 //
-// The fibers to be ended belong to the reaper alone. If the pool runs empty, they too go back, at
-// the next call: until then workers make new ones.
+// The fibers that Trim has yet to end belong to the reaper, and Get does not see them. If Get finds
+// no idle fiber, they go back at the next Trim or Review. Until then workers make new fibers.
 func (p *Pool[S]) Trim(most int) (n int) {
 	p.trimming.Lock()
 	defer p.trimming.Unlock()
@@ -160,7 +162,7 @@ func (p *Pool[S]) takeBack() {
 	}
 	if idle != nil {
 		p.idle = append(idle, p.idle...)
-		p.low += len(idle) // as superfluous as before: the next review finds all of them at once
+		p.low += len(idle) // they are still superfluous, so the next Review finds all of them
 	}
 }
 

@@ -51,7 +51,7 @@ func (c *Clock) Alarm(fire func()) (set func(at time.Time)) {
 	}
 }
 
-// Next returns the time until the next alarm, or false if none is set.
+// Next returns the time until the earliest alarm that is set. If none is set, ok is false.
 func (c *Clock) Next() (d time.Duration, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -70,8 +70,8 @@ func (c *Clock) first() (first *alarm) {
 	return first
 }
 
-// Advance turns the clock by d. On its way it stops at each time at which an alarm is due.
-// When Advance returns, everything that was due has been fired.
+// Advance turns the clock by d. On its way it stops at each time at which an alarm is due. When
+// Advance returns, all alarms that were due have fired.
 func (c *Clock) Advance(d time.Duration) {
 	c.advancing.Lock()
 	defer c.advancing.Unlock()

@@ -1,12 +1,12 @@
 // Package histogram counts durations in buckets of a fixed relative width.
 //
 // A [Histogram] has one writer, which never waits and allocates nothing, and any number of readers.
-// A reader adds the histograms of several writers up in a [Snapshot].
+// A reader adds up the histograms of several writers in a [Snapshot].
 //
-// The buckets are log-linear: below 8 ns each nanosecond has its own, and from there on each power
-// of two is divided into 8 equal parts. So a bucket is at most an eighth as wide as the durations
-// in it. To find the bucket of a duration takes a count of leading zeros and a shift. Package
-// math/bits does it without a table.
+// The buckets are log-linear: below 8 ns each nanosecond has a bucket of its own, and from there on
+// each power of two is divided into 8 equal buckets. So a bucket is at most an eighth as wide as
+// the durations in it. A count of leading zeros and a shift find the bucket of a duration, without
+// a table.
 package histogram
 
 import (
@@ -43,8 +43,8 @@ func upper(i int) int64 {
 
 // A Histogram counts durations. The zero Histogram is empty.
 //
-// The writer stores, and readers load, whole 64-bit words, so no number is torn, also on a 32-bit
-// machine, and none ever falls.
+// The writer stores whole 64-bit words and readers load them, so a reader never sees a torn number,
+// even on a 32-bit machine. No number ever falls.
 type Histogram struct {
 	n   [buckets]atomic.Uint64
 	sum atomic.Int64
@@ -62,16 +62,17 @@ func (h *Histogram) Record(d int64) {
 	}
 }
 
-// A Snapshot is the sum of histograms as they were read. It does not change when it is copied. The
-// zero Snapshot is empty.
+// A Snapshot is the sum of histograms at the times when Add read them. A copy shares its counts
+// with the original, so Add and Merge need a Snapshot of which no copy is in use. The zero Snapshot
+// is empty.
 type Snapshot struct {
 	n   []uint64 // nil if it is empty
 	sum int64
 	max int64
 }
 
-// Add reads h and adds it to s. No copy of s may be in use. What the writer records meanwhile is in
-// the result in whole or in part: the sum may be that of a few durations less than are counted.
+// Add reads h and adds it to s. No copy of s may be in use. If the writer records durations
+// meanwhile, s may count some of them that its sum does not contain.
 func (s *Snapshot) Add(h *Histogram) {
 	if h == nil {
 		return
@@ -115,9 +116,9 @@ func (s Snapshot) Sum() time.Duration { return time.Duration(s.sum) }
 // Max returns the longest duration, or 0.
 func (s Snapshot) Max() time.Duration { return time.Duration(s.max) }
 
-// Quantile returns a duration that at least the fraction q of all durations does not exceed: the
-// upper bound of a bucket, or the longest duration if that is less. It returns 0 if s is empty. q
-// is from 0 to 1.
+// Quantile returns a duration that at least the fraction q of all durations does not exceed. The
+// result is the upper bound of a bucket, or the longest duration if that is less. If s is empty, it
+// is 0. q must be from 0 to 1.
 func (s Snapshot) Quantile(q float64) time.Duration {
 	count := s.Count()
 	if count == 0 {
@@ -142,9 +143,9 @@ func ceil(x float64) uint64 {
 	return n
 }
 
-// Buckets returns the buckets that are not empty, the shortest durations first: the longest
-// duration that the bucket can hold, and how many it holds. For durations of 2^42 ns and more the
-// former is the longest duration.
+// Buckets returns an iterator over the buckets that are not empty, the shortest durations first.
+// upTo is the longest duration that the bucket can hold, and count is the number of durations in
+// it. For the last bucket, of durations of 2^42 ns and more, upTo is the longest duration of s.
 func (s Snapshot) Buckets() iter.Seq2[time.Duration, uint64] {
 	return func(yield func(upTo time.Duration, count uint64) bool) {
 		for i, n := range s.n {

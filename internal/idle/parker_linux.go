@@ -10,12 +10,12 @@ import (
 	"github.com/heddle-go/heddle/internal/atomicx"
 )
 
-// A Parker is what one worker sleeps on. Init prepares it. At most one goroutine parks at a time;
-// any number may unpark. If Unpark comes first, the next Park returns at once.
+// A Parker puts one worker to sleep. Init prepares it. At most one goroutine parks at a time; any
+// number may unpark. If Unpark comes first, the next Park returns at once.
 //
-// A worker that stays locked to its thread while it sleeps sleeps on a futex, which wakes it
-// several times sooner than a channel does (ARCHITECTURE.md, "Parking a pinned thread"). The others
-// sleep on a channel.
+// If a worker stays locked to its thread while it sleeps, it sleeps on a futex, because a futex
+// wakes it several times sooner than a channel does (ARCHITECTURE.md, "Parking a pinned thread").
+// Other workers sleep on a channel.
 type Parker struct {
 	state atomicx.Uint32
 	ch    chan struct{}
@@ -35,15 +35,15 @@ const (
 	futexWakePrivate = 1 | 128
 )
 
-// Init prepares p for a worker that is locked to its thread while it sleeps, if fixed, or for
-// another.
+// Init prepares p. fixed says that its worker stays locked to its thread while it sleeps.
 func (p *Parker) Init(fixed bool) {
 	p.ch = make(chan struct{}, 1)
 	p.futex = fixed && !inBubble()
 }
 
-// inBubble reports whether time is not real, as inside a synctest bubble, whose clock starts in the
-// year 2000. There a goroutine in a system call would keep the bubble's clock from moving.
+// inBubble reports whether the caller is in a synctest bubble. It compares Go's time with the
+// system's, because the clock of a bubble starts in the year 2000. A goroutine that slept in a
+// system call would keep the bubble's clock from moving.
 func inBubble() bool {
 	var ts unix.Timespec
 	if unix.ClockGettime(unix.CLOCK_REALTIME, &ts) != nil {
@@ -68,7 +68,7 @@ func (p *Parker) Park() {
 		<-p.ch
 	} else {
 		for p.state.Load() == pkFutex {
-			// After EINTR, EAGAIN and 0 alike the loop looks again.
+			// Whether the call returns 0, EINTR or EAGAIN, the loop looks at state again.
 			_, _, _ = syscall.Syscall6(unix.SYS_FUTEX, p.addr(),
 				futexWaitPrivate, pkFutex, 0, 0, 0)
 		}
@@ -76,12 +76,13 @@ func (p *Parker) Park() {
 	p.state.Store(pkEmpty)
 }
 
-// Unpark wakes the sleeper, or lets the next Park return at once. It does not wait.
+// Unpark wakes the worker that sleeps in Park, or lets the next Park return at once. It does not
+// wait.
 func (p *Parker) Unpark() {
 	switch p.state.Swap(pkToken) {
 	case pkFutex:
-		// Syscall, not RawSyscall: the woken thread needs a P, and if there is no other it gets
-		// this one.
+		// This is Syscall and not RawSyscall, because the woken thread needs a P. If no other P is
+		// free, the runtime can give it the P of this thread.
 		_, _, _ = syscall.Syscall6(unix.SYS_FUTEX, p.addr(),
 			futexWakePrivate, 1, 0, 0, 0)
 	case pkChan:

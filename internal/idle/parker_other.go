@@ -4,15 +4,14 @@ package idle
 
 import "github.com/heddle-go/heddle/internal/atomicx"
 
-// A Parker is what one worker sleeps on: a channel, on this system. Init prepares it. At most one
+// A Parker puts one worker to sleep, on this system by a channel. Init prepares it. At most one
 // goroutine parks at a time; any number may unpark. If Unpark comes first, the next Park returns at
 // once.
 type Parker struct {
 	ch chan struct{}
 }
 
-// Init prepares p for a worker that is locked to its thread while it sleeps, if fixed, or for
-// another.
+// Init prepares p. fixed says that its worker stays locked to its thread while it sleeps.
 func (p *Parker) Init(fixed bool) { p.ch = make(chan struct{}, 1) }
 
 // Park blocks the calling goroutine until Unpark.
@@ -21,7 +20,8 @@ func (p *Parker) Park() {
 	<-p.ch
 }
 
-// Unpark wakes the sleeper, or lets the next Park return at once. It does not wait.
+// Unpark wakes the worker that sleeps in Park, or lets the next Park return at once. It does not
+// wait.
 func (p *Parker) Unpark() {
 	select {
 	case p.ch <- struct{}{}:

@@ -2,18 +2,18 @@ package idle
 
 import "github.com/heddle-go/heddle/internal/atomicx"
 
-// A Set counts the workers of one scheduler that search, are inside a blocking call, and sleep. The
-// package comment has the protocol in which its methods are steps. Any goroutine may call them.
-// Those that take the mutex hold it for a short time only, so all may be called on a worker.
+// A Set counts the workers of one scheduler that search, that are inside a blocking call, and that
+// sleep. Its methods are steps of the protocol in the package comment. Any goroutine may call them,
+// also a worker, because no method holds the mutex for long.
 //
 // The zero Set has no workers.
 type Set struct {
 	// state is searching<<32 | inside<<16 | sleeping. sleeping changes only under mu, and so is
 	// exact there; searching and inside change at any time.
 	state atomicx.Uint64
-	n     atomicx.Int64 // how many workers there are; changes only under mu, and so is exact there
+	n     atomicx.Int64 // the number of workers; changes only under mu, and so is exact there
 	mu    atomicx.Mutex
-	ids   []int // the workers that sleep, the latest last
+	ids   []int // the workers that sleep; the one that went to sleep last is the last
 }
 
 const (
@@ -36,11 +36,11 @@ func (s *Set) Searching() int { return int(s.state.Load() >> 32) }
 // Inside returns how many workers are inside a blocking call.
 func (s *Set) Inside() int { return int(s.state.Load() & insideMask / oneInside) }
 
-// GoInside announces that a worker begins a blocking call. The worker has to look at the queues
-// again then, as after Sleep.
+// GoInside announces that a worker begins a blocking call. Afterwards the worker has to look at the
+// queues again, as after Sleep.
 func (s *Set) GoInside() { s.state.Add(oneInside) }
 
-// GoOutside takes GoInside back: the call is over, or another goroutine has taken the worker over.
+// GoOutside takes GoInside back, because the call is over or a relief has taken the worker over.
 func (s *Set) GoOutside() { s.state.Add(^uint64(oneInside - 1)) }
 
 // Awake returns how many workers do not sleep.
@@ -61,15 +61,14 @@ func (s *Set) TrySearch() bool {
 	}
 }
 
-// StopSearch takes back TrySearch, or a claim, after the searcher has found something. It reports
-// whether the caller was the last searcher, which has to look whether there is more (W5).
+// StopSearch takes back TrySearch, or a claim, after the searcher has found a task. It reports
+// whether the caller was the last searcher; if so, the caller has to look for more tasks (W5).
 func (s *Set) StopSearch() (last bool) {
 	return s.state.Add(^uint64(oneSearching-1))>>32 == 0
 }
 
 // Sleep announces that worker id sleeps (W2). searching says whether the worker is registered as a
-// searcher, which it no longer is afterwards. The caller has to look at all queues again before it
-// does sleep (W3).
+// searcher; Sleep takes that back. The caller has to look at all queues again before it parks (W3).
 func (s *Set) Sleep(id int, searching bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,14 +80,14 @@ func (s *Set) Sleep(id int, searching bool) {
 	s.state.Add(d)
 }
 
-// NeedsWake reports whether a worker sleeps, or is inside a call, while no worker searches (P2).
+// NeedsWake reports whether no worker searches, and some worker sleeps or is inside a call (P2).
 func (s *Set) NeedsWake() bool {
 	v := s.state.Load()
 	return v < oneSearching && v != 0
 }
 
-// Claim makes a searcher of the worker that went to sleep last, if NeedsWake still holds and a
-// worker sleeps. It returns that worker, which the caller has to wake (P3).
+// If no worker searches and a worker sleeps, Claim makes a searcher of the worker that went to
+// sleep last and returns its id. The caller has to wake that worker (P3).
 func (s *Set) Claim() (id int, ok bool) {
 	if !s.NeedsWake() {
 		return 0, false
@@ -108,9 +107,10 @@ func (s *Set) Claim() (id int, ok bool) {
 	}
 }
 
-// ClaimThis makes a searcher of worker id, if that sleeps, and reports whether it does. A worker
-// that takes back Sleep calls it (W3): false tells it that a waker has claimed it, whose wake-up is
-// on its way. Any other caller has to wake the worker.
+// ClaimThis makes a searcher of worker id if that worker sleeps, and reports whether it does. A
+// worker calls it for itself to take back Sleep (W3). If it returns false then, a waker has claimed
+// the worker, and the wake-up is on its way. If it returns true to any other caller, the caller has
+// to wake the worker.
 func (s *Set) ClaimThis(id int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -124,8 +124,8 @@ func (s *Set) ClaimThis(id int) bool {
 	return false
 }
 
-// ClaimAll makes searchers of all workers that sleep, and returns them. The caller has to wake
-// them.
+// ClaimAll makes searchers of all workers that sleep and returns their ids. The caller has to wake
+// these workers.
 func (s *Set) ClaimAll() (ids []int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -142,8 +142,8 @@ func (s *Set) Join() {
 	s.n.Add(1)
 }
 
-// Leave removes a worker that neither searches nor sleeps, if last, which is called under the
-// mutex, agrees. It reports whether last did.
+// Leave calls last under the mutex. If last returns true, Leave removes the calling worker, which
+// must neither search nor sleep. It returns the result of last.
 func (s *Set) Leave(last func() bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

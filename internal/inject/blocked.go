@@ -6,16 +6,16 @@ import (
 	"github.com/heddle-go/heddle/internal/wait"
 )
 
-// A Blocked is a submission that waits for room. Its submitter, which makes it by NewBlocked and
-// waits by its Waiter, owns the task until another party takes it out of the list.
+// A Blocked is a submission that waits for room. Its submitter makes it by NewBlocked, and waits by
+// its Waiter. The submitter owns the task until another party takes the Blocked out of the list.
 type Blocked struct {
 	list.Links[Blocked] // under the mutex
 	wait.Waiter
 	q *Queue
 	d *rt.Task
 
-	let       bool // it has been queued, by the worker that took it out. Written before the wake-up
-	withdrawn bool // its submitter has taken it out
+	let       bool // the worker that took it out has queued the task; written before the wake-up
+	withdrawn bool // the submitter has taken it out
 }
 
 // NewBlocked returns a Blocked for d, which has started its life and is in no queue. q has a limit.
@@ -24,11 +24,12 @@ func (q *Queue) NewBlocked(d *rt.Task) *Blocked { return &Blocked{q: q, d: d} }
 // Task returns the task.
 func (b *Blocked) Task() *rt.Task { return b.d }
 
-// Let reports whether a worker has queued the task. The submitter may ask when its wait is over.
+// Let reports whether a worker has queued the task. Only the submitter may call it, after its wait.
 func (b *Blocked) Let() bool { return b.let }
 
-// Block does B2: it calls refused under the mutex, and if that returns false it queues the task if
-// there is room, or else enters b into the list. It returns what it has done.
+// Block is B2. It calls refused under the mutex, which reports whether the phase refuses
+// submissions. If refused returns false, Block queues the task if there is room, and otherwise
+// enters b into the list. Block returns what it has done.
 func (q *Queue) Block(b *Blocked, refused func() bool) Outcome {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -49,7 +50,7 @@ type Outcome int
 // What Block may have done.
 const (
 	Refused Outcome = iota // nothing
-	Queued                 // it has queued the task: P2 and P3 are up to the caller
+	Queued                 // it has queued the task; the caller has to do P2 and P3
 	Listed                 // it has entered the submission into the list
 )
 
@@ -62,8 +63,8 @@ func (b *Blocked) Withdraw() bool {
 	return true
 }
 
-// Retract takes b out of the list for its submitter, if Withdraw has not, and reports whether no
-// other party has.
+// Retract reports whether the submitter owns the task: Withdraw has taken b out of the list, or
+// Retract takes it out now. It returns false if another party has taken b out.
 func (b *Blocked) Retract() bool { return b.withdrawn || b.takeOut() }
 
 // Abandon ends the wait, because the task was cancelled.
@@ -80,8 +81,8 @@ func (b *Blocked) takeOut() bool {
 	return b.Leave()
 }
 
-// Refuse ends the waits of all blocked submissions. The scheduler calls it when its phase is past
-// open (K1).
+// Refuse ends the waits of all blocked submissions. The scheduler calls it after it has set a phase
+// in which it takes no submissions (K1).
 func (q *Queue) Refuse() {
 	if q.limit == nil {
 		return

@@ -2,13 +2,13 @@ package inject
 
 import "github.com/heddle-go/heddle/internal/rt"
 
-// oneDirected is what the queue of a directed scheduler adds to ranked: more than any number of
-// high tasks.
+// oneDirected is added to ranked in the queue of a directed scheduler. It is larger than any number
+// of high tasks makes ranked.
 const oneDirected = 1 << 62
 
 // Direct makes q the queue of a directed scheduler. From then on AnyRanked and AnyHigh always
-// report true, so that each look for work of the worker comes to the branch for ranked tasks, where
-// it asks the director. And no submission finds room: each has to come by Overfill. wake is as in
+// report true. So whenever the worker looks for work, it takes the branch for ranked tasks, and
+// there it asks the director. No submission finds room, so each has to use Overfill. wake is as in
 // SetLimit. Direct is called once, before q is shared.
 func (q *Queue) Direct(wake func(b *Blocked)) {
 	q.ranked.Store(oneDirected)
@@ -18,8 +18,7 @@ func (q *Queue) Direct(wake func(b *Blocked)) {
 // Directed reports whether q is the queue of a directed scheduler. One load.
 func (q *Queue) Directed() bool { return q.ranked.Load() >= oneDirected }
 
-// TakeLevel is PopLevel for a caller that waits for the mutex. It returns nil if q has no task of
-// level l.
+// TakeLevel is PopLevel, but waits for the mutex. It returns nil if q has no task of level l.
 func (q *Queue) TakeLevel(l rt.Level) *rt.Task {
 	q.mu.Lock()
 	d, let := q.take(l)

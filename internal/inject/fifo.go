@@ -9,8 +9,8 @@ type fifo struct {
 	n    int
 }
 
-// keepRing is the length of a ring whose memory is kept when it is empty, 512 KB. Growing to that
-// costs as much as filling it.
+// keepRing is the length up to which an empty ring keeps its memory, 512 KB. A ring that has to
+// grow to keepRing again costs as much to grow as to fill.
 const keepRing = 1 << 16
 
 func (q *fifo) push(d *rt.Task) {

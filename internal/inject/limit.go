@@ -5,19 +5,20 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// A limit is the part of a Queue that a limit needs. The queue's mutex guards it.
+// A limit is the state of a Queue that bounds its submissions. The queue's mutex guards it.
 type limit struct {
 	most    int
 	wake    func(b *Blocked) // K3, for workers
 	n       int              // submissions that have room
-	waiting [3]fifo          // by level
+	waiting [3]fifo          // the queued submissions, by level
 	turn    bool             // see takeNew
 	list    list.List[Blocked]
 }
 
-// SetLimit bounds the submissions that have not started to most. A worker that takes one from the
-// queue calls wake, without the mutex, for each blocked submission that it has queued in return:
-// wake has to wake the submitter. SetLimit is called once, before q is shared.
+// SetLimit bounds the submissions that have not started to most. When a worker takes a submission
+// from the queue, blocked ones may get room, and the worker queues their tasks. For each of these
+// it calls wake, without the mutex, and wake has to wake the submitter. SetLimit is called once,
+// before q is shared.
 func (q *Queue) SetLimit(most int, wake func(b *Blocked)) {
 	q.limit = &limit{most: most, wake: wake}
 }
@@ -59,8 +60,10 @@ func (q *Queue) Reserved() int {
 }
 
 // Displace takes room for a submission of level l. If there is none, it takes the oldest submission
-// of the lowest level out of the queue, if that is not above l, and its room with it: the caller
-// has to end this victim. It reports false, and has taken nothing, if all that wait are above l.
+// of the lowest level out of the queue, unless that level is above l. The new submission gets the
+// room of this victim, which the caller has to end. If all queued submissions are above l, Displace
+// takes nothing and returns false. If there is no room although no submission is queued, Displace
+// takes room beyond the limit.
 func (q *Queue) Displace(l rt.Level) (victim *rt.Task, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -74,12 +77,14 @@ func (q *Queue) Displace(l rt.Level) (victim *rt.Task, ok bool) {
 	if a.waiting[rt.High].n+a.waiting[rt.Normal].n > 0 {
 		return nil, false
 	}
-	// All the room is promised to submissions that will come into the queue in a moment.
+	// No submission is queued: all the room is reserved for submissions that will be queued in a
+	// moment.
 	a.n++
 	return nil, true
 }
 
-// oldest takes the oldest submission of the lowest level out of the queue, if that is not above l.
+// oldest takes the oldest submission of the lowest level out of the queue. It returns nil if that
+// level is above l.
 func (q *Queue) oldest(l rt.Level) *rt.Task {
 	for _, at := range [...]rt.Level{rt.Low, rt.Normal, rt.High} {
 		if d := q.limit.waiting[at].pop(); d != nil {
@@ -93,16 +98,16 @@ func (q *Queue) oldest(l rt.Level) *rt.Task {
 	return nil
 }
 
-// takeNew reports whether a worker takes a submission before a task that was woken: every other
-// time.
+// takeNew reports whether a worker takes a submission rather than a task that was woken. It returns
+// true every other time.
 func (a *limit) takeNew() bool {
 	a.turn = !a.turn
 	return a.turn
 }
 
 // started gives back the room of a submission that a worker has taken from the queue to run it. It
-// passes the room on, and returns the blocked submissions that got it. Their tasks are queued; the
-// caller wakes the submitters without the mutex (K3).
+// passes free room on to blocked submissions, queues their tasks, and returns these submissions.
+// The caller has to wake the submitters when it has released the mutex (K3).
 func (q *Queue) started() (let list.Stack[Blocked]) {
 	a := q.limit
 	a.n--

@@ -9,25 +9,26 @@ import (
 	"github.com/heddle-go/heddle/internal/taskpool"
 )
 
-// A Queue is the injector of one scheduler. Init prepares it. Any goroutine may call its methods;
-// they wait for the mutex, which is held for a short time only, unless they say that they try it.
+// A Queue is the injector of one scheduler. Init prepares it. Any goroutine may call its methods.
+// Most of them wait for the mutex, which no method holds for long. The comments of the others say
+// that they only try it.
 type Queue struct {
 	mu     atomicx.Mutex
-	normal fifo          // with a limit, without submissions
-	n      atomicx.Int64 // queued normal tasks, submissions included. Written under mu, read by any goroutine
-	high   fifo          // likewise
+	normal fifo          // with a limit, submissions are in limit.waiting instead
+	n      atomicx.Int64 // queued normal tasks, submissions too; written under mu
+	high   fifo          // as normal
 	low    fifo
 
-	// Under mu too, so that one lock serves both for a submission.
+	// The free descriptors are under mu too, so that a submission takes only one lock.
 	free  taskpool.List
 	pool  *taskpool.Pool
 	limit *limit // nil: there is none
 
 	accepted atomicx.Uint64 // see Count
 
-	// ranked is the number of queued high tasks times 2^32, plus that of low ones. Written under
-	// mu. Every worker looks at it whenever it takes a task, so it has its line to itself: where
-	// all tasks are normal no goroutine writes it.
+	// ranked is the number of queued high tasks times 2^32, plus the number of low ones. It is
+	// written under mu. Every worker loads it whenever it takes a task, so it has a cache line of
+	// its own. As long as all tasks are normal, no goroutine writes that line.
 	_      cpu.CacheLinePad
 	ranked atomicx.Uint64
 	_      cpu.CacheLinePad
@@ -39,10 +40,11 @@ const (
 	oneLow  = 1
 )
 
-// Init prepares q, whose tasks' descriptors come from pool. It is called once, before q is shared.
+// Init prepares q. q takes the descriptors of new tasks from pool. Init is called once, before q is
+// shared.
 func (q *Queue) Init(pool *taskpool.Pool) { q.pool = pool }
 
-// Ranked reports whether d has the high or the low level, and so belongs into q whichever goroutine
+// Ranked reports whether d has the high or the low level. Then d belongs into q, even if a worker
 // queues it.
 func Ranked(d *rt.Task) bool { return d.Status().Level() != rt.Normal }
 
@@ -74,15 +76,15 @@ func (q *Queue) Len() int {
 	return int(q.n.Load()) + high + low
 }
 
-// Accepted returns how many tasks have been accepted: by Submit and Accept, and what Count was
-// told.
+// Accepted returns the number of accepted tasks: those that Submit, Accept and Block have queued,
+// and those that were given to Count.
 func (q *Queue) Accepted() uint64 { return q.accepted.Load() }
 
-// Count counts n tasks as accepted that came another way than by Submit and Accept.
+// Count adds n tasks to those of Accepted. They did not come by Submit, Accept or Block.
 func (q *Queue) Count(n int) { q.accepted.Add(uint64(n)) }
 
-// New returns a free descriptor for a task with extension x, which may be nil. The task is not
-// counted.
+// New returns a free descriptor for a task with extension x, which may be nil. New does not count
+// the task as accepted.
 func (q *Queue) New(x *rt.Extra) *rt.Task {
 	q.mu.Lock()
 	d := q.free.Take(q.pool, x)
@@ -114,7 +116,8 @@ func (q *Queue) Submit(fn any, x *rt.Extra) (d *rt.Task, gen uint32, ok bool) {
 	return d, gen, true
 }
 
-// Accept queues a submission for which room was taken, by Reserve or Overfill.
+// Accept queues a submission. If q has a limit, the caller has taken room for it by Reserve,
+// Overfill or Displace.
 func (q *Queue) Accept(d *rt.Task) {
 	q.mu.Lock()
 	q.accept(d) // (P1)
@@ -132,7 +135,7 @@ func (q *Queue) accept(d *rt.Task) {
 	q.put(&q.limit.waiting[l], l, d)
 }
 
-// Push queues a task that was made runnable, or one that no limit holds for.
+// Push queues a task that was made runnable, or a new task to which no limit applies.
 func (q *Queue) Push(d *rt.Task) {
 	q.mu.Lock()
 	q.append(d) // (P1)
@@ -161,14 +164,14 @@ func (q *Queue) append(d *rt.Task) {
 	}
 }
 
-// put appends a task of level l to f, which is one of q's queues. It counts last, because the count
-// publishes the task for a worker that is about to sleep (P1).
+// put appends a task of level l to f, which is one of q's queues. It raises the count last, because
+// by the count a worker that is about to sleep sees the task (P1).
 func (q *Queue) put(f *fifo, l rt.Level, d *rt.Task) {
 	f.push(d)
 	q.count(l, 1)
 }
 
-// count adds by to the number of queued tasks of level l. The caller holds mu.
+// count adds delta to the number of queued tasks of level l. The caller holds mu.
 func (q *Queue) count(l rt.Level, delta int) {
 	switch l {
 	case rt.Normal:
@@ -180,15 +183,16 @@ func (q *Queue) count(l rt.Level, delta int) {
 	}
 }
 
-// maxBatch is the most tasks that a worker moves to its own queue at once: enough to make the lock
-// cheap (BenchmarkSubmit is flat from 64 on), and few enough to leave some for others.
+// maxBatch is the largest number of tasks that a worker moves to its own queue at once. It is large
+// enough to spread the cost of the lock (BenchmarkSubmit is flat from 64 on), and small enough to
+// leave tasks for other workers.
 const maxBatch = 128
 
-// Pop takes the oldest normal task. If most is above 1, it also takes up to most-1 further ones,
-// which it passes to more for the caller to queue. It tries the mutex: ok is false if another
+// Pop takes the oldest normal task. If most is above 1, it also takes up to most-1 further tasks
+// and passes them to more, which queues them. Pop only tries the mutex: ok is false if another
 // goroutine holds it, and then another call may find a task.
 //
-// With a limit the further ones are no submissions: see the package comment.
+// With a limit the further tasks are never submissions: see the package comment.
 func (q *Queue) Pop(most int, more func(d *rt.Task)) (d *rt.Task, ok bool) {
 	if q.Empty() {
 		return nil, true
@@ -201,7 +205,8 @@ func (q *Queue) Pop(most int, more func(d *rt.Task)) (d *rt.Task, ok bool) {
 	for ; moved < min(most, maxBatch)-1 && q.normal.n > 0; moved++ {
 		more(q.normal.pop())
 	}
-	// Last: a worker that looks before it sleeps must see the batch in one place or the other.
+	// The count falls last, because a worker that looks before it sleeps must see the batch in one
+	// place or the other.
 	q.count(rt.Normal, -moved)
 	q.mu.Unlock()
 	if let.First != nil {
@@ -210,8 +215,8 @@ func (q *Queue) Pop(most int, more func(d *rt.Task)) (d *rt.Task, ok bool) {
 	return d, true
 }
 
-// PopLevel takes a task of level l: the oldest one, or with a limit in turn the oldest submission
-// and the oldest of the others. It tries the mutex: ok is false if another goroutine holds it.
+// PopLevel takes the oldest task of level l. With a limit it takes in turn the oldest submission
+// and the oldest other task. It only tries the mutex: ok is false if another goroutine holds it.
 func (q *Queue) PopLevel(l rt.Level) (d *rt.Task, ok bool) {
 	if !q.mu.TryLock() {
 		return nil, false
@@ -224,7 +229,8 @@ func (q *Queue) PopLevel(l rt.Level) (d *rt.Task, ok bool) {
 	return d, true
 }
 
-// take is PopLevel for a caller that holds mu, and has to call wakeLet without it.
+// take is PopLevel for a caller that holds mu. When the caller has released mu, it has to call
+// wakeLet with let.
 func (q *Queue) take(l rt.Level) (d *rt.Task, let list.Stack[Blocked]) {
 	f := &q.normal
 	switch l {
@@ -245,7 +251,7 @@ func (q *Queue) take(l rt.Level) (d *rt.Task, let list.Stack[Blocked]) {
 	return d, let
 }
 
-// wakeLet wakes the submitters whose tasks started has queued (K3).
+// wakeLet wakes the submitters of let, whose tasks the method started has queued (K3).
 func (q *Queue) wakeLet(let list.Stack[Blocked]) {
 	for b := let.Pop(); b != nil; b = let.Pop() {
 		q.limit.wake(b)

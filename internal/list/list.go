@@ -11,21 +11,21 @@
 //	...
 //	w.Leave()
 //
-// There are three kinds of lists. A [List] is a queue that elements can leave. A [Chain] has
-// elements that a waker has taken out of queues and will wake. A [Stack] has elements that are
-// free. An element is in at most one list at a time, of whatever kind. The zero value of each kind
-// is empty. The links of an element that is in no list are zero.
+// There are three kinds of lists. A [List] is a queue that an element can leave from the middle. A
+// [Chain] holds elements that a waker has taken out of queues and will wake. A [Stack] holds
+// elements that are free to be used again. An element is in at most one list at a time, of whatever
+// kind. The zero value of each kind is empty. The links of an element that is in no list are zero.
 //
 // Nothing here is safe for concurrent use: a lock, or an owner, guards a list and the links of its
-// elements. To add an element that is in a list already breaks both lists. No operation checks for
-// that, because the check would be a load more in every wait.
+// elements. A caller that adds an element which is in a list already breaks both lists. No
+// operation checks for that, because the check would cost every wait one more load.
 package list
 
 import "unsafe"
 
-// Links are what an element embeds: a type E that embeds Links[E] can be in lists of E. Links[E]
-// must be the first field of E, because this package takes the address of an element for that of
-// its links. A test of package docs checks each type that embeds Links.
+// Links holds the links of an element. A type E that embeds Links[E] can be in lists of E. Links[E]
+// must be the first field of E, because this package takes the address of an element as the address
+// of its links. A test of package docs checks each type that embeds Links.
 //
 // Two ways without unsafe were rejected. A method of E that returns the links costs an indirect
 // call for each access, because generic code calls the methods of a type parameter through a
@@ -61,12 +61,12 @@ func (k *Links[E]) Leave() bool {
 	return true
 }
 
-// A List is a first-in-first-out queue whose elements can leave it. It must not be copied, because
-// its elements point to it.
+// A List is a first-in-first-out queue whose elements can leave it. A List must not be copied,
+// because its elements point to it.
 type List[E any] struct {
-	// First is the first element, or nil if the list is empty. Only this package writes it. It is
-	// not a method because a method call counts for more in the budget of the inliner: with it, the
-	// helpers of tsync's Chan that look at two queues are not inlined any more.
+	// First is the first element, or nil if the list is empty. Only this package writes it. It is a
+	// field and not a method, because a method call counts for more in the inliner's budget. With a
+	// method, the compiler would not inline the helpers of tsync.Chan that look at two queues.
 	First *E
 	last  *E
 }

@@ -40,9 +40,10 @@ type planter struct {
 	limit, limitHang time.Duration
 
 	mu sync.Mutex
-	// binaries returns the test binaries without a bug, by the arguments of go test -c.
+	// binaries has functions that return the test binaries without a bug, by the arguments of go
+	// test -c.
 	binaries map[string]func() (string, error)
-	// sound returns the results of the tests without a bug, by their arguments.
+	// sound has functions that return the results of the tests without a bug, by their arguments.
 	sound map[string]func() error
 }
 
@@ -156,7 +157,7 @@ func (p *planter) build(name string, args []string) (binary string, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), limitGo)
 	defer cancel()
 	binary = filepath.Join(p.dir, name+".test")
-	// It leaves out debugging information, which would take a third of the time.
+	// The binary has no debugging information, because that would take a third of the time.
 	out, err := p.output(ctx, p.root, "go", append([]string{"test", "-c", "-o", binary, "-vet", "off", "-ldflags", "-s -w", "-gcflags", "-dwarf=false"}, args...))
 	if err != nil {
 		return "", fmt.Errorf("%w\n%s", err, out)

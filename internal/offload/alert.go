@@ -2,15 +2,17 @@ package offload
 
 import "github.com/heddle-go/heddle/internal/atomicx"
 
-// An Alert says that a relief is to look for calls on the spot, and how often that was of use. See
-// the package comment for the steps. Any goroutine may call its methods.
+// An Alert says that a relief has to look for calls on the spot. It also records whether reliefs
+// were in vain lately, so that callers raise it more rarely. See the package comment for the steps.
+// Any goroutine may call its methods.
 type Alert struct {
 	raised atomicx.Bool
-	skip   atomicx.Int64 // how many chances to raise it to leave out
-	vain   atomicx.Int64 // how often in a row a relief was in vain, as far as mostVain
+	skip   atomicx.Int64 // how many of the next chances to raise the alert to leave out
+	vain   atomicx.Int64 // how many reliefs in a row were in vain, at most mostVain
 }
 
-// Raise is P3. It reports whether the caller has to start a relief.
+// Raise is the last part of P3. It reports whether the caller has to start a relief; if not, the
+// alert was raised already.
 func (r *Alert) Raise() bool { return !r.raised.Load() && r.raised.CompareAndSwap(false, true) }
 
 // Raised reports whether the alert is raised.
@@ -19,7 +21,7 @@ func (r *Alert) Raised() bool { return r.raised.Load() }
 // Lower is A1.
 func (r *Alert) Lower() { r.raised.Store(false) }
 
-// Skips reports whether to leave this chance to raise it out.
+// Skips reports whether the caller should leave out this chance to raise the alert.
 func (r *Alert) Skips() bool {
 	n := r.skip.Load()
 	if n > 0 {
@@ -28,7 +30,7 @@ func (r *Alert) Skips() bool {
 	return n > 0
 }
 
-// Went notes how a relief went.
+// Went notes whether a relief was in vain.
 func (r *Alert) Went(inVain bool) {
 	var n int64
 	if inVain {

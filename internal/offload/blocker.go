@@ -5,25 +5,30 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// A blocker is one goroutine of a Pool, while it is idle. See the package comment for the steps.
+// A blocker is a goroutine of a Pool that runs jobs. The package comment has the steps by which an
+// idle blocker gets a job.
 type blocker struct {
 	state atomicx.Uint32
-	job   rt.Job        // passed on by S2 or S3
-	wake  chan struct{} // of capacity 1; closed when it is to end
-	polls bool          // it is the one that polls. The blocker's own
+	job   rt.Job        // the job that S1 sets; S2 or S3 publishes it
+	wake  chan struct{} // of capacity 1; trim closes it to end the blocker
+	polls bool          // this is the blocker that polls; only its own goroutine touches it
 
-	used    bool // it has run a function, or is about to. Under Pool.mu
-	counted bool // what it runs is counted in calls. Written by the goroutine that has taken it out, and by itself
-	owed    bool // it is owed a P. Likewise
+	used bool // the blocker has run a function, or is about to; under Pool.mu
+	// counted says that Pool.calls counts the job that the blocker runs. owed says that the blocker
+	// is counted in Config.Home.ReadyGoroutines. The party that has taken the blocker out writes
+	// both before it passes the job, and the blocker itself writes both afterwards.
+	counted bool
+	owed    bool
 }
 
 const (
-	bkBlocked = iota // or about to block, or busy
+	bkBlocked = iota // blocked, about to block, or busy
 	bkPolling
 	bkGiven
 )
 
-// begin makes b polling or blocked, before others can take it out.
+// begin sets the state of b to polling or blocked. The caller holds Pool.mu, so no party can take b
+// out before.
 func (b *blocker) begin(polls bool) {
 	if b.polls = polls; polls {
 		b.state.Store(bkPolling)
@@ -32,14 +37,14 @@ func (b *blocker) begin(polls bool) {
 	}
 }
 
-// offer is S1 and S2. If it returns false the caller has to do S3.
+// offer is S1 and S2. If it returns false, the caller has to do S3.
 func (b *blocker) offer(j rt.Job) bool {
 	b.job = j
 	return b.state.CompareAndSwap(bkPolling, bkGiven)
 }
 
-// given is a look of B1.
+// given is one poll of B1. It reports whether b has got a job.
 func (b *blocker) given() bool { return b.state.Load() == bkGiven }
 
-// giveUp is B2. It reports false if there is a job.
+// giveUp is B2. It returns false if b has got a job.
 func (b *blocker) giveUp() bool { return b.state.CompareAndSwap(bkPolling, bkBlocked) }

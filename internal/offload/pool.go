@@ -11,78 +11,80 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// A Config is what a Pool has to know of its scheduler. The functions are called on goroutines of
-// the pool, unless they say otherwise, and by several at once.
+// A Config is what a Pool has to know of its scheduler. Goroutines of the pool call the functions,
+// several at once, unless the comment of a function names another caller.
 type Config struct {
 	Limit    int64      // how many functions may run at once
-	VainMost int        // how often in a row polling in vain makes polling rarer, at most
-	Home     *rt.Shared // goroutines that are owed a P are counted there
+	VainMost int        // bounds Pool.vain, and so how rarely blockers poll: see pollFor
+	Home     *rt.Shared // its ReadyGoroutines counts the goroutines of the pool that need a P
 
 	Quiet <-chan struct{} // closed when no job is left and none can come
-	Open  func() bool     // reports whether jobs may still come for long
-	Now   func() int64    // nanoseconds
-	// SpareP reports whether there is a P that no worker needs. It is also called under the pool's
+	Open  func() bool     // reports whether the scheduler is open, so that idle blockers may be kept
+	Now   func() int64    // the time, in nanoseconds
+	// SpareP reports whether there is a P that no worker needs. The pool also calls it under its
 	// lock.
 	SpareP func() bool
-	// OnBegin is called before a job is queued, on the caller's goroutine, and OnEnd when it has
-	// ended.
+	// The caller of Give or Assist calls OnBegin before it queues a job. A goroutine of the pool
+	// calls OnEnd when the job has ended.
 	OnBegin, OnEnd func()
-	// Stray handles a panic of j for which its task has not waited.
+	// Stray handles err, a panic of j, if the task of j has not waited for j.
 	Stray func(j rt.Job, err error)
 	// TaskOf returns the task for which j calls a function, or nil. While the function runs, the
-	// blocker's goroutine stands for that task, so a wait for the task itself is found: see
-	// rt.Proxy.
+	// blocker's goroutine stands for that task. So a wait by the function for its own task can be
+	// found: see rt.Proxy.
 	TaskOf func(j rt.Job) *rt.Task
 	Nobody *rt.Worker // a worker that runs nothing, for rt.Proxy
-	// Relieve relieves a task that is in a call on the spot.
+	// Relieve is the work of a relief: see the package comment. The calling goroutine may go on as
+	// a worker meanwhile.
 	Relieve func()
 }
 
-// A Pool is the blockers of one scheduler. Init prepares it. Its methods may be called by tasks and
-// goroutines; none but Wait waits for anything but a short lock.
+// A Pool has the blockers of one scheduler. Init prepares it. Tasks and goroutines may call its
+// methods. Except for Wait, they wait only for a lock that no method holds for long.
 //
 // Each job counts as live in the scheduler until its function has returned, whether or not its task
-// has waited for that. So when Quiet is closed no job is left and none can come, and that is what
-// ends idle blockers; Shutdown and Close need not know of them.
+// waits for that. So when Quiet is closed, no job is left and none can come. Quiet ends the idle
+// blockers, so Shutdown and Close need not know of them.
 type Pool struct {
 	cfg  Config
 	done sync.WaitGroup // blockers, and goroutines of Assist
 
 	mu    sync.Mutex
-	idle  []*blocker // the latest last
+	idle  []*blocker // the one that became idle last is the last
 	all   []*blocker
-	queue []rt.Job // that wait for their turn, the first at head
+	queue []rt.Job // the jobs that wait for their turn; the first is at head
 	head  int
-	ends  bool
-	low   int         // the least number of idle ones since the last trim
+	ends  bool        // End was called
+	low   int         // the least number of idle blockers since the last trim
 	timer *time.Timer // calls trim while armed
 	armed bool
 
-	polling bool // one polls
-	skip    int  // how many chances to poll to leave out
-	vain    int  // how often in a row polling was in vain, as far as Config.VainMost
+	polling bool // a blocker polls
+	skip    int  // how many of the next chances to poll to leave out
+	vain    int  // how many polls in a row were in vain, at most Config.VainMost
 
 	calls  atomicx.Int64 // functions that run, or are about to
-	queued atomicx.Int64 // the length of the queue. Written under mu
+	queued atomicx.Int64 // the length of the queue; written under mu
 }
 
 // Init prepares p. It is called once, before p is shared.
 func (p *Pool) Init(cfg Config) { p.cfg = cfg }
 
-// pollFor is how long a blocker that has become idle polls for the next call before it blocks,
-// if there is a P that no worker needs: about twice what it takes to wake the worker that sleeps,
-// so that a task which makes one call after the other finds it polling
-// (BenchmarkBlocking/workers=2). Each time that it was in vain, the number of chances to leave out
-// doubles, to 63, and with workers that are not pinned, and cheaper to wake, to 1,023; it falls
-// back to none when a call comes.
+// pollFor is how long a blocker that has become idle polls for the next job before it blocks, if
+// there is a P that no worker needs. It is about twice the time to wake a worker that sleeps. So if
+// a task makes one call after the other, each call finds the blocker polling
+// (BenchmarkBlocking/workers=2). After each poll in vain, blockers leave out about twice as many
+// chances to poll as before, up to 63. With workers that are not pinned it is up to 1,023, because
+// these are cheaper to wake. When a poll gets a job, the number falls to 0.
 const pollFor = int64(20 * time.Microsecond)
 
-// keepFor is how long blockers must have been superfluous before the first half of them ends.
-// It is far longer than the pauses of a program that is in the middle of something, and starting
-// one takes a microsecond.
+// keepFor is how long blockers must have been superfluous before half of them end. It is far longer
+// than the pauses of a program that is busy. A longer time would gain little, because to start a
+// blocker takes only a microsecond.
 const keepFor = time.Second
 
-// Enter counts a call on the spot in, or reports false if there are too many calls.
+// Enter counts a call on the spot in and returns true. If jobs are queued or Limit functions run,
+// it returns false, and the call must not begin.
 func (p *Pool) Enter() bool { return p.queued.Load() == 0 && p.countIn() }
 
 func (p *Pool) countIn() bool {
@@ -111,7 +113,7 @@ func (p *Pool) Leave() {
 	}
 }
 
-// Give has a blocker run j, at once or when it is its turn. The caller is a task.
+// Give has a blocker run j, at once or when the turn of j comes. The caller is a task.
 func (p *Pool) Give(j rt.Job) {
 	p.cfg.OnBegin()
 	p.mu.Lock()
@@ -132,7 +134,7 @@ func (p *Pool) pop() rt.Job {
 	return p.first()
 }
 
-// first takes the first of the queue, which is not empty. The caller holds mu.
+// first takes the first job of the queue, which is not empty. The caller holds mu.
 func (p *Pool) first() rt.Job {
 	j := p.queue[p.head]
 	p.queue[p.head] = nil
@@ -147,7 +149,7 @@ func (p *Pool) first() rt.Job {
 	return j
 }
 
-// GiveRelief has a blocker call Config.Relieve, unless the scheduler ends.
+// GiveRelief has a blocker call Config.Relieve, unless End was called.
 func (p *Pool) GiveRelief() {
 	if p.mu.Lock(); p.ends {
 		p.mu.Unlock()
@@ -156,16 +158,17 @@ func (p *Pool) GiveRelief() {
 	p.hand(reliefJob{}, false)
 }
 
-// reliefJob stands for Config.Relieve among the jobs. It is not counted.
+// reliefJob is the job that tells a blocker to call Config.Relieve. Pool.calls does not count it.
 type reliefJob struct{}
 
 func (reliefJob) Run() error { return nil }
 func (reliefJob) End()       {}
 
-// hand gives j to a blocker. There is always one, or room for one: besides those that run counted
-// functions, or stand for the relieved tasks of such, one can be a relief. (Beyond that there are
-// idle ones that have run a function, if none can be a relief.) The caller holds mu; hand unlocks
-// it. counted says whether j is.
+// hand gives j to an idle blocker, or to a new one if take finds none. counted says whether
+// Pool.calls counts j. The caller holds mu, and hand unlocks it. The number of blockers is bounded
+// although hand has no limit of its own. Each blocker that is not idle runs a counted function, or
+// has the worker of a task in such a function, or is the one relief of the alert. Idle blockers add
+// to that only if a relief needs a new blocker, because all idle ones have run a function.
 func (p *Pool) hand(j rt.Job, counted bool) {
 	if b := p.take(counted); b != nil {
 		b.counted = counted
@@ -180,8 +183,8 @@ func (p *Pool) hand(j rt.Job, counted bool) {
 	}
 	b := &blocker{wake: make(chan struct{}, 1), counted: counted, used: counted, owed: counted}
 	p.all = append(p.all, b)
-	// Either a task is live, so that no goroutine is in Wait, or mu and ends have this come before
-	// End.
+	// This Add comes before Wait. For a job, the task that gives it is live, so the scheduler has
+	// not ended. For a relief, ends is not set, and mu orders this Add before End.
 	p.done.Add(1)
 	p.mu.Unlock()
 	if counted {
@@ -190,8 +193,8 @@ func (p *Pool) hand(j rt.Job, counted bool) {
 	go p.runBlocker(b, j)
 }
 
-// Assist runs f on a goroutine of its own. There is no limit, because what f waits for may need a
-// blocker, or another such goroutine. The caller is a task.
+// Assist runs f on a goroutine of its own. There is no limit, because f may wait for something that
+// needs a blocker, or another goroutine of Assist, to come about. The caller is a task.
 func (p *Pool) Assist(f func()) {
 	p.cfg.OnBegin()
 	p.done.Add(1)
@@ -204,9 +207,10 @@ func (p *Pool) Assist(f func()) {
 	}()
 }
 
-// take takes a blocker out of the list of idle ones: for a relief one that has run no function,
-// which may have left the goroutine locked to its thread; for a function rather another one. It
-// returns nil if there is none. The caller holds mu.
+// take takes a blocker out of the list of idle blockers, or returns nil if none fits. For a relief
+// it takes only a blocker that has run no function, because a function may have left the goroutine
+// locked to its thread. For a function it prefers a blocker that has run one, so that the others
+// stay fit for a relief. The caller holds mu.
 func (p *Pool) take(counted bool) *blocker {
 	k := len(p.idle) - 1
 	for i := k; i >= 0; i-- {
@@ -225,15 +229,15 @@ func (p *Pool) take(counted bool) *blocker {
 	return b
 }
 
-// runBlocker is a blocker's goroutine. It begins with job j, or with the first of the queue if that
-// is nil.
+// runBlocker is the body of the goroutine of blocker b. It begins with job j, or with the next job
+// of the queue if j is nil.
 func (p *Pool) runBlocker(b *blocker, j rt.Job) {
 	var caller rt.Proxy
 	leave := caller.Enter(p.cfg.Nobody)
 	exited := true
 	defer func() {
 		leave()
-		if exited { // by a job's Goexit: another goroutine goes on as b
+		if exited { // a job called Goexit, so another goroutine goes on as b
 			j.End()
 			p.cfg.OnEnd()
 			go p.runBlocker(b, nil)
@@ -242,7 +246,7 @@ func (p *Pool) runBlocker(b *blocker, j rt.Job) {
 		p.done.Done()
 	}()
 	for {
-		label.Clear() // those of the task that started the blocker, or that the last job has left
+		label.Clear() // labels of the task that started the blocker, or that the last job has left
 		if b.owed {
 			b.owed = false
 			p.cfg.Home.ReadyGoroutines.Add(-1)
@@ -279,10 +283,11 @@ func (p *Pool) runBlocker(b *blocker, j rt.Job) {
 	}
 }
 
-// mostPolls is more than fit into pollFor, if the clock goes.
+// mostPolls is larger than the number of rounds that fit into pollFor. It ends the loop of pollJob
+// if the clock stands still.
 const mostPolls = 512
 
-// pollJob polls for a while, if b is to, and reports whether b has been given a job.
+// If b is the blocker that polls, pollJob polls for a while. It reports whether b has got a job.
 func (p *Pool) pollJob(b *blocker) bool {
 	if !b.polls {
 		return false
@@ -302,7 +307,7 @@ poll:
 	return given
 }
 
-// mayPoll reports whether the blocker that becomes idle is to poll. The caller holds mu.
+// mayPoll reports whether a blocker that becomes idle should poll. The caller holds mu.
 func (p *Pool) mayPoll() bool {
 	if p.polling || !p.cfg.SpareP() {
 		return false
@@ -315,7 +320,7 @@ func (p *Pool) mayPoll() bool {
 	return true
 }
 
-// polled notes how polling went.
+// polled notes whether polling got a job.
 func (p *Pool) polled(given bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -328,13 +333,14 @@ func (p *Pool) polled(given bool) {
 	p.skip = 1<<p.vain - 1
 }
 
-// RunJob runs j. It is on the stack of each function that a blocker calls, so a look at the stack
-// can find that a blocker calls.
+// RunJob runs j. Its frame is on the stack of each function that a blocker calls. By this frame
+// package scheduler's caller.go finds out that its caller is such a function.
 //
 //go:noinline
 func RunJob(j rt.Job) error { return j.Run() }
 
-// nextJob returns a job that waits, or makes b idle and returns nil.
+// nextJob takes a job from the queue for b and returns it. If there is none, or Limit functions
+// run, it makes b idle and returns nil.
 func (p *Pool) nextJob(b *blocker) rt.Job {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -344,7 +350,7 @@ func (p *Pool) nextJob(b *blocker) rt.Job {
 			return p.first()
 		}
 		b.counted = false
-		p.calls.Add(-1) // under mu nothing is queued meanwhile
+		p.calls.Add(-1) // the queue stays empty meanwhile, because b holds mu
 	}
 	p.idle = append(p.idle, b)
 	b.begin(p.mayPoll())
@@ -360,7 +366,7 @@ func (p *Pool) nextJob(b *blocker) rt.Job {
 	return nil
 }
 
-// trim ends half of the blockers that were not used since it was called last.
+// trim ends half of the blockers that no job has needed since the last trim.
 func (p *Pool) trim() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -383,8 +389,7 @@ func (p *Pool) trim() {
 // Running returns how many functions run, on blockers and on the spot, or are about to.
 func (p *Pool) Running() int { return int(p.calls.Load()) }
 
-// Blockers returns how many blockers there are, and how many of them are idle. It waits for the
-// lock.
+// Blockers returns the number of blockers, and how many of them are idle. It waits for the lock.
 func (p *Pool) Blockers() (all, idle int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -394,14 +399,15 @@ func (p *Pool) Blockers() (all, idle int) {
 // Queued returns how many jobs wait for their turn.
 func (p *Pool) Queued() int { return int(p.queued.Load()) }
 
-// End has no further relief start. Quiet is closed.
+// End makes GiveRelief start no more reliefs. The scheduler calls it when Quiet is closed.
 func (p *Pool) End() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ends = true
 }
 
-// disarm stops trim for good; there are no jobs any more.
+// disarm stops the timer of trim for good. The caller has seen that Quiet is closed, so no job will
+// come.
 func (p *Pool) disarm() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package perfetto writes traces in the Trace Event Format, as JSON, which ui.perfetto.dev and
-// chrome://tracing show: rows with slices, and arrows between slices.
+// Package perfetto writes traces as JSON in the Trace Event Format. ui.perfetto.dev and
+// chrome://tracing show such a trace as rows with slices, and arrows between slices.
 package perfetto
 
 import (
@@ -29,14 +29,14 @@ func Row(row int, name string) Event {
 	return Event{Name: "thread_name", Phase: "M", Row: row, Args: map[string]string{"name": name}}
 }
 
-// Slice returns a slice of a row, from at for the time long. args may be nil.
+// Slice returns a slice of a row that begins at the time at and lasts long. args may be nil.
 func Slice(row int, name string, at, long time.Duration, args map[string]string) Event {
 	return Event{Name: name, Phase: "X", At: micros(at), For: micros(long), Row: row, Args: args}
 }
 
-// Arrow returns the two ends of an arrow from the slice of row from at the time fromAt to the slice
-// of row to that begins at the time toAt. No two arrows of a trace may have the same id, which is
-// above 0.
+// Arrow returns the two ends of an arrow. It leads from the slice that row from has at the time
+// fromAt, to the slice of row to that begins at the time toAt. Each arrow of a trace needs an id of
+// its own, above 0.
 func Arrow(id int, kind string, from int, fromAt time.Duration, to int, toAt time.Duration) [2]Event {
 	return [2]Event{
 		{Name: kind, Kind: kind, Phase: "s", At: micros(fromAt), Row: from, ID: id},

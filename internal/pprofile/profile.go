@@ -1,6 +1,6 @@
-// Package pprofile writes profiles that go tool pprof opens. Package runtime/pprof writes only the
-// runtime's own kinds, and the custom profiles that it offers have no values, only counts of stacks.
-// The format is described in github.com/google/pprof/proto/profile.proto.
+// Package pprofile writes profiles that go tool pprof opens. Package runtime/pprof would not do,
+// because it writes only the runtime's own profiles, and custom profiles that count stacks and have
+// no values. The file proto/profile.proto in github.com/google/pprof describes the format.
 package pprofile
 
 import (
@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// A ValueType names what a value of a sample is and its unit.
+// A ValueType names a value of the samples, and its unit.
 type ValueType struct{ Type, Unit string }
 
 // A Sample is a stack with its values.
@@ -22,21 +22,21 @@ type Sample struct {
 
 // A Profile collects samples.
 type Profile struct {
-	// Keep reports which frames the profile shows. If it is nil, the profile shows all.
+	// Keep reports whether the profile shows frame f. If Keep is nil, the profile shows all frames.
 	Keep func(f *runtime.Frame) bool
 
 	types    []ValueType
 	b        message
 	strings  map[string]int64
 	table    []string
-	places   map[uintptr]uint64 // location ids; 0: not shown
-	funcs    map[string]uint64
+	places   map[uintptr]uint64 // location ids, by return address; 0: not shown
+	funcs    map[string]uint64  // function ids, by name
 	lastFunc uint64
 	lastLoc  uint64
 }
 
-// New returns an empty profile with values of the given types. period is the sampling period of the
-// last of them.
+// New returns an empty profile with values of the given types. period is the sampling period, in
+// units of the last type. The profile covers the time from since to the call of New.
 func New(types []ValueType, period int64, since time.Time) *Profile {
 	p := &Profile{
 		types: types, strings: map[string]int64{"": 0}, table: []string{""},
@@ -58,7 +58,7 @@ func (p *Profile) valueType(t ValueType) (m message) {
 	return m
 }
 
-// Add adds a sample. It panics if the sample has another number of values than New was told.
+// Add adds a sample. It panics if the number of values is not that of the types given to New.
 func (p *Profile) Add(s Sample) {
 	if len(s.Values) != len(p.types) {
 		panic("pprofile: Add of a sample whose number of values is not that of the types")

@@ -12,5 +12,6 @@ func (f *Flag) Poll() bool {
 
 func (f *Flag) setBudget(n int32) { f.budget = n }
 
-// Budget returns the rest of the last Grant. It is negative when overdrawn.
+// Budget returns what is left of the budget. It is negative if the unit has polled after the budget
+// was spent.
 func (f *Flag) Budget() int32 { return f.budget }

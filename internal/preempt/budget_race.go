@@ -4,7 +4,8 @@ package preempt
 
 import "sync/atomic"
 
-// The race detector does not accept accesses that may get lost: see the field budget.
+// In this build the accesses of budget are atomic, because the race detector reports the plain ones
+// of a loop that polls the flag of another unit: see the field budget.
 
 // Poll takes one poll from the budget. It reports whether the unit should take the slow path,
 // because it was asked to give way or the budget is spent. Poll inlines to a load, a decrement and
@@ -15,5 +16,6 @@ func (f *Flag) Poll() bool {
 
 func (f *Flag) setBudget(n int32) { atomic.StoreInt32(&f.budget, n) }
 
-// Budget returns the rest of the last Grant. It is negative when overdrawn.
+// Budget returns what is left of the budget. It is negative if the unit has polled after the budget
+// was spent.
 func (f *Flag) Budget() int32 { return atomic.LoadInt32(&f.budget) }

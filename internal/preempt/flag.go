@@ -5,17 +5,17 @@ import "github.com/heddle-go/heddle/internal/atomicx"
 // A Flag is a word that a running unit polls at its yield points. A [Monitor], or any other
 // goroutine, uses it to ask the unit to give way. The zero Flag holds no request and no budget.
 //
-// One load and one comparison answer two questions: was the unit asked to give way, and is it time
-// to look at the clock? The second question exists because a monitor is an ordinary goroutine,
-// which may not run for tens of milliseconds while every P computes. So units must notice by
-// themselves that their slice is over; see [Slice].
+// One poll answers two questions: was the unit asked to give way, and is it time to look at the
+// clock? The second question exists because a monitor is an ordinary goroutine, which may not run
+// for tens of milliseconds while every P computes. So units must notice by themselves that their
+// slice is over; see [Slice].
 type Flag struct {
-	// mark is 0, or asked|id while dispatch id is asked to give way. The asking goroutine writes
-	// it, and the owner clears it in Asked.
+	// mark is asked|id while dispatch id is asked to give way, and otherwise 0. The asking
+	// goroutine writes it, and the running unit clears it in Asked.
 	mark atomicx.Int32
-	// budget is the number of polls until the next look at the clock. The owner writes it. A loop
-	// that polls another unit's flag by mistake writes it too; that unit then looks at the clock
-	// earlier or later, and no other harm is done. budget shares a cache line with mark, because
+	// budget is the number of polls until the next look at the clock. The running unit writes it. A
+	// loop that polls another unit's flag by mistake writes it too. Then that unit looks at the
+	// clock earlier or later, which does no other harm. budget and mark share a cache line, because
 	// each poll reads both.
 	budget int32
 }
@@ -28,12 +28,12 @@ const asked = 1 << 30
 // MaxID+1.
 const MaxID = 1<<20 - 1
 
-// maxBudget keeps budgets below every mark.
+// maxBudget is the largest budget. It is less than every mark.
 const maxBudget = 1 << 20
 
 // Ask asks dispatch id of the unit to give way; only the lower 20 bits of id count. If the unit has
-// moved on to another dispatch, the next slow path of that dispatch discards the mark, so a mark
-// never costs the wrong dispatch its turn. Any goroutine may call Ask.
+// begun another dispatch by now, the next slow path discards the mark, so a mark never costs the
+// wrong dispatch its turn. Any goroutine may call Ask.
 func (f *Flag) Ask(id uint32) { f.mark.Store(asked | int32(id&MaxID)) }
 
 // Asked reports whether dispatch id was asked to give way, and clears the mark, even if it was
@@ -49,13 +49,14 @@ func (f *Flag) Asked(id uint32) bool {
 	return m == asked|int32(id&MaxID)
 }
 
-// Marked reports whether the flag holds a mark, for this dispatch or another. It costs one load
-// and, unlike Poll, charges nothing, so a loop can call it after each step of a nanosecond. Only
-// the running unit may call it.
+// Marked reports whether the flag holds a mark, for this dispatch or another. It costs one load.
+// Unlike Poll it takes nothing from the budget, so a loop whose steps take a nanosecond can call it
+// after each step. Only the running unit may call it.
 func (f *Flag) Marked() bool { return f.mark.Load() != 0 }
 
-// Stow stores n in place of a budget while the unit does not run. Budget returns it, until the next
-// Begin of the unit's Slice sets a budget. Only the owner of the unit may call Stow.
+// Stow stores n in place of a budget while the unit does not run. Budget returns n until the next
+// Begin of the unit's Slice sets a budget. Only the party that owns the unit, and will run it or
+// pass it on, may call Stow.
 func (f *Flag) Stow(n int32) { f.setBudget(n) }
 
 // Grant sets the budget: the number of polls until the next slow path. n must be positive; values

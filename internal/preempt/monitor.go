@@ -12,9 +12,9 @@ import (
 )
 
 // The monitor ticks again MinTick after it had something to do. Otherwise it doubles the pause, up
-// to MaxTick. These two values are those of the Go runtime's sysmon. Unlike that one, this monitor
-// does not stay at its shortest pause for a millisecond first, because a goroutine runs its ticks
-// and disturbs the units that compute.
+// to MaxTick. The Go runtime's sysmon uses the same two values. Unlike that sysmon, this monitor
+// does not keep its shortest pause for a millisecond first, because it is a goroutine, and each
+// tick disturbs the units that compute.
 const (
 	MinTick = 20 * time.Microsecond
 	MaxTick = 10 * time.Millisecond
@@ -32,8 +32,8 @@ type Dispatch struct {
 type Unit interface {
 	// Dispatch returns the present dispatch, or false if none is running.
 	Dispatch() (Dispatch, bool)
-	// Stalled is called, once, for a dispatch that has run for age and has passed no yield point
-	// although it was asked to give way.
+	// The monitor calls Stalled once for a dispatch that has passed no yield point although it was
+	// asked to give way. age is how long the dispatch has run.
 	Stalled(d Dispatch, age time.Duration)
 }
 
@@ -49,8 +49,9 @@ type Config struct {
 	Quantum time.Duration // see [Monitor.SetQuantum]
 	Stall   time.Duration // see [Monitor.SetStall]
 
-	// Tick is called at each tick. next is the time by which the monitor has to tick again, in
-	// nanoseconds of Now, or 0 for no such time. busy reports whether there was something to do.
+	// The monitor calls Tick at each tick, and again before it sleeps. next is the time by which
+	// the monitor has to tick again, in nanoseconds of Now, or 0 if there is no such time. busy
+	// reports whether Tick had something to do.
 	Tick func(now int64) (next int64, busy bool)
 	// Idle reports whether there is nothing to watch. After it has returned true for idleTicks
 	// ticks in a row, the monitor sleeps until Kick or until the time that Tick returned.
@@ -60,8 +61,8 @@ type Config struct {
 }
 
 // idleTicks is the number of ticks in a row that must find the units idle before the monitor
-// sleeps. The last ones are MaxTick apart, so this takes about a second. A shorter time would make
-// a caller that submits now and then pay for waking the monitor each time.
+// sleeps. The last ones are MaxTick apart, so this takes about a second. With a shorter time, a
+// caller that makes a unit busy now and then would pay for waking the monitor each time.
 const idleTicks = 100
 
 // A Monitor watches units and asks a dispatch that overruns its quantum to give way, like sysmon of
@@ -73,18 +74,18 @@ type Monitor struct {
 
 	units atomicx.Pointer[[]Unit] // copied on change, under mu
 	mu    sync.Mutex
-	seen  []seen // for the unit with the same index
+	seen  []seen // seen[i] is for units[i]
 	kick  chan struct{}
 	quit  chan struct{}
 	done  chan struct{}
 	once  sync.Once
-	until atomicx.Int64 // time of the next tick; never while it sleeps until Kick
+	until atomicx.Int64 // the time of the next tick, or never while the monitor sleeps until Kick
 }
 
 type seen struct {
 	d        Dispatch
-	since    int64 // the first tick that saw it
-	asked    int64 // the first tick that asked it, or 0
+	since    int64 // the time of the first tick that saw d
+	asked    int64 // the time of the first tick that asked d to give way, or 0
 	reported bool
 }
 
@@ -134,8 +135,8 @@ func (m *Monitor) Stop() {
 	<-m.done
 }
 
-// Asleep reports whether the monitor sleeps until it is kicked. A goroutine that makes units busy
-// then has to call Kick.
+// Asleep reports whether the monitor sleeps until a call of Kick. If so, a goroutine that makes a
+// unit busy has to call Kick afterwards.
 func (m *Monitor) Asleep() bool { return m.until.Load() == never }
 
 // Kick makes the monitor tick soon. It never blocks.
@@ -147,7 +148,7 @@ func (m *Monitor) Kick() {
 }
 
 // KickBefore kicks the monitor if it would not tick by time t. Before the call, the caller has
-// published, where Tick looks, that something is due at t:
+// published that something is due at t, in a place at which Tick looks:
 //
 //	caller                                  monitor
 //	Kick-C1  publish what is due at t       Kick-M1  store until
@@ -207,10 +208,12 @@ func (m *Monitor) run() {
 	}
 }
 
-// doze publishes until when the monitor will sleep. It returns false if the monitor must not sleep.
+// doze publishes until, the time until which the monitor will sleep. It returns false if the
+// monitor must tick again instead of sleeping.
 func (m *Monitor) doze(now, until int64) bool {
 	m.until.Store(until) // (Kick-M1)
-	// (Kick-M2). Idle is asked again for callers that look at Asleep.
+	// (Kick-M2). doze also asks Idle again, because a caller that has seen Asleep return false does
+	// not kick.
 	if n, did := m.cfg.Tick(now); did || n != 0 && n < until || until == never && !m.cfg.Idle() {
 		m.until.Store(now)
 		return false
@@ -222,7 +225,8 @@ func (m *Monitor) longest() time.Duration {
 	return max(MinTick, min(MaxTick, m.quantum.Load()))
 }
 
-// look visits the units and reports whether it had to ask one that it had not asked before.
+// look visits the units and asks overdue dispatches to give way. It reports whether it has asked a
+// dispatch for the first time.
 func (m *Monitor) look(now int64) (busy bool) {
 	units := *m.units.Load()
 	quantum, stall := m.quantum.Load(), m.stall.Load()
@@ -242,8 +246,8 @@ func (m *Monitor) look(now int64) (busy bool) {
 		}
 		age := time.Duration(now - s.since)
 		if age >= quantum {
-			// Ask at each tick, because the dispatch may have consumed an earlier mark at a moment
-			// when no other unit of work was waiting for its place.
+			// look asks at each tick, because the dispatch may have cleared an earlier mark and
+			// gone on, when no other unit of work wanted to run.
 			d.Flag.Ask(d.ID)
 			if n, ok := u.(Nudger); ok {
 				n.Nudge()
@@ -253,8 +257,8 @@ func (m *Monitor) look(now int64) (busy bool) {
 				busy = true
 			}
 		}
-		// If the quantum is longer than stall, the dispatch must have had time to notice the
-		// request.
+		// The quantum may be longer than stall. So a dispatch also counts as stalled only after it
+		// has had stall/2 to notice the request.
 		if stall > 0 && age >= stall && s.asked != 0 && now-s.asked >= int64(stall)/2 && !s.reported {
 			s.reported = true
 			u.Stalled(d, age)

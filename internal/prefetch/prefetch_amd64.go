@@ -7,14 +7,14 @@ import "unsafe"
 // Of requests the cache line that *p begins in.
 func Of[T any](p *T) { lines(uintptr(unsafe.Pointer(p)), 1) }
 
-// These bound what Warm requests around the place where NoteStack was called.
-// BenchmarkYield/tasks=10000 changes little around these values. Without the part below the stack
-// pointer, where callees have their frames, most of the effect is gone. Without the record about
-// half of it is gone.
+// These bound the memory that Warm requests. BenchmarkYield/tasks=10000 changes little with values
+// near these. If Warm leaves out the memory below the stack pointer, where callees have their
+// frames, most of the effect is gone. If it leaves out the record, about half of the effect is
+// gone.
 const (
-	below  = 512 // bytes below the stack pointer
-	around = 14  // lines of the stack
-	record = 6   // lines of the runtime's record
+	below  = 512 // bytes below the noted stack pointer at which the request begins
+	around = 14  // cache lines of the stack
+	record = 6   // cache lines of the runtime's record of the goroutine
 )
 
 // NoteStack notes the stack of the calling goroutine.

@@ -11,5 +11,6 @@ type Balance struct {
 	Live, ReadyGoroutines func() int64
 }
 
-// AtEnd, if not nil, is called by each scheduler at its end. It is for tests: see package balance.
+// If AtEnd is not nil, each scheduler calls it when it has ended. It is for tests: see package
+// balance.
 var AtEnd func(Balance)

@@ -2,13 +2,14 @@ package rt
 
 import "sync/atomic"
 
-// A CallKind records whether the calls of one blocking function tend to be long. It decides only
-// how the next call is made, so its word is part of no protocol.
+// A CallKind records whether the calls of one blocking function tend to be long. It only helps to
+// choose how to make the next call, and a wrong choice does no harm. So its word is part of no
+// protocol.
 type CallKind struct{ long atomic.Int32 }
 
-// LongCall is the least duration of a long call, in nanoseconds. It is several times the cost of
-// making a call elsewhere. On Linux the shortest sleep takes longer, and a read from the file cache
-// takes less.
+// LongCall is the least duration of a long call, in nanoseconds. It is several times what it costs
+// to have a blocker make the call. On Linux the shortest sleep takes longer than LongCall, and a
+// read from the file cache takes less.
 const LongCall = 30_000
 
 // One call that takes long says little, because the system may have taken the thread away during a
@@ -33,6 +34,6 @@ func (k *CallKind) Took(ns int64) {
 	}
 }
 
-// Held notes that a call held up its worker for so long that another goroutine took the worker
-// over.
+// Held notes that a call held up its worker for so long that a relief took the worker over: see
+// package offload.
 func (k *CallKind) Held() { k.long.Store(mostLong) }

@@ -10,8 +10,8 @@ const (
 	Custom  Cause = flagCaused
 )
 
-// Cancel asks life gen to end. did reports whether this call cancelled the task, queue whether the
-// caller has to queue it.
+// Cancel asks life gen to end. did reports whether this call cancelled the task. queue reports
+// whether the caller has to queue the task.
 func (d *Task) Cancel(gen uint32, why Cause) (did, queue bool) {
 	for {
 		s := d.status.Load()

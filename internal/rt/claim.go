@@ -1,9 +1,9 @@
 package rt
 
-// A task that was started with Spawned and has not begun is fresh: flagFresh is set. A waiter for
-// its end may take it out of the queue that holds it, whichever that is, and have its own worker
-// run it at once, because the waiter could do nothing else anyway. Takers and waiters meet, any
-// number of each:
+// A task that was started with Spawned and has not begun is fresh: flagFresh is set. A waiter is a
+// task that waits for the end of the fresh task. The waiter may claim the fresh task while it is in
+// a queue, whichever queue that is. Its own worker then runs the claimed task at once, because the
+// waiter cannot go on before that task ends anyway. Any number of takers and waiters may meet:
 //
 //	taker (took d's entry from a queue)      waiter (waits for d's end)
 //	Claim-T1  load the word                  Claim-C1  load the word; go on if it is
@@ -13,7 +13,7 @@ package rt
 //	          the taker runs d                         queue
 //	Claim-T4  neither: the taker runs d
 //
-// fresh leaves the word once in a life, by the CAS of Claim-T3 or of Claim-C2, so one party gets
+// Fresh is cleared once in a life, by the CAS of Claim-T3 or of Claim-C2, so exactly one party gets
 // the task. The number of entries of a descriptor in all queues is
 //
 //	entries(d) = queued(d) + stale(d)
@@ -29,13 +29,13 @@ package rt
 //
 // If a taker finds stale set while two entries are queued, it may drop either one, because the
 // other then stands for d. Both are in queues that searchers look at, so the task stays as visible
-// as the producer's steps have made it (the sleep protocol of package idle). For the same
-// reason a taker may leave out Claim-T1 to Claim-T4 if it knows that its entry is the one of a task
-// that was queued again. It runs d, and stale stays for the other entry.
+// as the producer's steps have made it (see the sleep protocol in package idle). For the same
+// reason a taker may leave out Claim-T1 to Claim-T4 if it knows that its entry is one that queueing
+// d again has made. It then runs d, and stale stays set for the other entry.
 //
 // A descriptor must not serve another life while it has a stale entry, because Claim-T1 would take
-// that entry for the new life's. So the later of two parties pools the descriptor of a task that
-// has ended:
+// that entry for one of the new life. So when a task has ended, the later of two parties pools its
+// descriptor, the finisher or the taker of the stale entry:
 //
 //	finisher                                 taker
 //	Claim-F1  CAS Active to Done, and raise  Claim-T2  CAS stale out; if the state is
@@ -70,17 +70,17 @@ func (d *Task) Spawned(fn any, x *Extra) {
 	d.status.Store(d.status.Load()&genMask | stActive | flagFresh)
 }
 
-// Claim takes life gen of d out of its queue for the caller to run, if the task is fresh (Claim-C1,
-// Claim-C2). The entry stays in the queue. The worker that takes it learns from Taken that the
-// entry is stale.
+// If life gen of d is fresh, Claim gives it to the caller to run (Claim-C1, Claim-C2) and returns
+// true. The entry stays in its queue. The worker that takes the entry later learns from Taken that
+// it is stale.
 func (d *Task) Claim(gen uint32) bool {
 	s := d.status.Load()
 	return Status(s).Fresh(gen) && d.status.CompareAndSwap(s, s&^flagFresh|flagStale)
 }
 
-// Taken is called by the worker that has taken an entry of d from a queue, before it does anything
-// else with d. ok reports whether the caller has the task. If not, the entry was stale, and pool
-// reports whether the caller has to pool the descriptor.
+// A worker that has taken an entry of d from a queue calls Taken before it does anything else with
+// d. ok reports whether the caller has the task. If not, the entry was stale, and pool reports
+// whether the caller has to pool the descriptor.
 func (d *Task) Taken() (ok, pool bool) {
 	for {
 		s := d.status.Load() // (Claim-T1)

@@ -5,8 +5,8 @@ import (
 	"unsafe"
 )
 
-// This file holds what task.Ctx does as a context.Context. The type belongs to package task, but a
-// Ctx is a *Task and its state is in the descriptor.
+// This file implements what task.Ctx does as a context.Context. Package task declares the type, but
+// a Ctx has the layout of a Task, and its state is in the descriptor.
 
 // words is the memory layout of a context.Context.
 type words struct {
@@ -29,8 +29,8 @@ func KnowCtx(ctx context.Context) { ctxTab = wordsOf(&ctx).tab }
 // OfCtx is a type assertion to a type that rt cannot name. It compares the first of the interface's
 // two words; == compares both, because the runtime has one such first word for each type. The
 // alternative, a function of package task called through a variable, costs nearly 2 ns more
-// (BenchmarkOfCtx), and each wait asks at least once. The two words have to be in memory, so a type
-// assertion in package task is faster still where nothing waits.
+// (BenchmarkOfCtx), and each wait asks at least once. OfCtx needs the two words in memory, so where
+// nothing waits, a type assertion in package task is faster still.
 func OfCtx(ctx context.Context) *Task {
 	if w := wordsOf(&ctx); w.tab == ctxTab {
 		return (*Task)(w.data)
@@ -80,9 +80,9 @@ func (d *Task) CtxCause() error {
 }
 
 // Follow cancels the task if a context that it is under has ended, and reports whether one has.
-// Without Follow the caller would depend on the goroutine that passes the context's end on, which
-// may run later. A user's context that panics counts as one that has not ended, because the callers
-// hold resources that a panic would not release.
+// Without Follow the caller would learn of the end only from the goroutine that passes it on to the
+// task, which may run later. If a method of a user's context panics, Follow treats that context as
+// not ended, because its callers hold resources that a panic would not release.
 func (d *Task) Follow() (ended bool) {
 	defer func() { _ = recover() }()
 	d.EachParent(func(p context.Context) bool {
@@ -102,9 +102,9 @@ func (d *Task) Follow() (ended bool) {
 	return ended
 }
 
-// CancelFor cancels the task because a context ended with err and cause. If cause is nil, err
-// stands for it. It does nothing if the task has ended. It reports whether it woke the task; if so,
-// the caller has to queue it.
+// CancelFor cancels the task because a context ended with err and cause. If cause is nil, err is
+// the cause. CancelFor does nothing if the task has ended. It reports whether the caller has to
+// queue the task.
 func (h Handle) CancelFor(err, cause error) (queue bool) {
 	d := h.d
 	if !d.Status().Live(h.gen) {

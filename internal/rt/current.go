@@ -6,9 +6,9 @@ import (
 	"github.com/heddle-go/heddle/internal/fiber"
 )
 
-// Current returns the task that the caller runs as. It returns nil on an ordinary goroutine and in
-// the function of a blocking call, also if that runs on the task's own stack. It takes some
-// nanoseconds. Any goroutine may call it.
+// Current returns the task that the caller runs as. It returns nil on an ordinary goroutine. It
+// also returns nil in the function of a blocking call, even if that function runs on the task's own
+// stack. It takes some nanoseconds. Any goroutine may call it.
 //
 // A fiber's Data is the task whose function is on the fiber's stack; only the fiber itself reads
 // and writes it. While a blocking call runs on the task's own stack, the task is on no worker (step
@@ -57,8 +57,8 @@ func (p *Proxy) Enter(nobody *Worker) (stop func()) {
 func (p *Proxy) For(d *Task) { p.f.Parent = d }
 
 // IsCurrent reports whether the caller runs as d. It takes two loads and a look at the caller's
-// goroutine, so it is for operations that take nanoseconds. It returns false if d has lent itself
-// to another goroutine, as task.Pull does; Current finds d then.
+// goroutine, so it is for operations that take nanoseconds. It returns false on a goroutine that
+// runs as a part of d, as those of task.Pull do; Current returns d there.
 func (d *Task) IsCurrent() bool {
 	w := d.worker.Load()
 	if w.Current.Load() != d {
@@ -69,8 +69,8 @@ func (d *Task) IsCurrent() bool {
 }
 
 // MayEnter reports whether the caller runs as d, as IsCurrent does, and d is neither marked to
-// yield nor cancelled. It repeats the body of IsCurrent because a call would cost a tenth of what a
-// buffered channel takes for an item.
+// yield nor cancelled. It repeats the body of IsCurrent, because a call would add a tenth to the
+// time that a buffered channel takes for an item.
 func (d *Task) MayEnter() bool {
 	w := d.worker.Load()
 	if w.Current.Load() != d {

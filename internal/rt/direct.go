@@ -2,22 +2,23 @@ package rt
 
 import "time"
 
-// A Director decides what runs on a directed scheduler. Such a scheduler has a single worker, and a
-// task gives way at yield points only, and then to the task that the Director names. Package
-// schedtest explores programs by it. The worker calls the methods one at a time, while no task
-// runs.
+// A Director decides what runs on a directed scheduler. Such a scheduler has a single worker. A
+// task gives way only at yield points, and then the task that the Director names runs. Package
+// schedtest uses this to explore programs. The worker makes one choice at a time, on the stack of
+// the task that runs, or between two tasks.
 type Director interface {
-	// Settle returns when no goroutine outside of the scheduler can go on by itself. What such
-	// goroutines wake is then ready.
+	// Settle returns when no goroutine outside the scheduler can go on by itself. The tasks that
+	// such goroutines wake are then ready.
 	Settle()
 
-	// Choose returns the index in ready of the task to run next. If running is not nil, this task
-	// runs and could go on, and the index -1 lets it. yields says that it has to stand back for the
-	// others. ready is valid during the call only. It is empty only if running is not nil.
+	// Choose returns the index in ready of the task to run next. If running is not nil, it is a
+	// task that runs and could go on, and the index -1 lets it go on. yields says that running has
+	// to stand back for the others. ready is valid only during the call. It is empty only if
+	// running is not nil.
 	Choose(running *Task, yields bool, ready []*Task) int
 
-	// Fault returns what goes wrong now, before a choice among running and ready. The worker calls
-	// it again until it returns the zero Fault.
+	// Fault returns the fault to inject now, before a choice between running and the tasks in
+	// ready. The worker calls it again until it returns the zero Fault.
 	Fault(running *Task, ready []*Task) Fault
 
 	// Refuse reports whether a submission fails as if the queue were full.
@@ -45,7 +46,7 @@ type Director interface {
 	Panicked(d Handle, err error)
 }
 
-// A Fault is what a Director lets go wrong. The zero Fault is nothing.
+// A Fault is one thing that a Director lets go wrong. With the zero Fault nothing goes wrong.
 type Fault struct {
 	Hold  bool          // the task ready[Index] becomes ready later, by For
 	Jump  bool          // the clock jumps ahead by For
@@ -64,14 +65,15 @@ type DirectedHost interface {
 // a *scheduler.Scheduler: types that rt cannot name. Package scheduler sets NewDirected.
 var NewDirected func(dir Director, opts any) (sched any, err error)
 
-// These words are operands of fast paths. In most programs they have the values that stand here. In
-// a program that has package schedtest, each has bits added that no state has.
+// These words are operands of fast paths. In most programs they keep the values given here. In a
+// program that imports package schedtest, Slowly adds bits to them that no state of a lock or a
+// WaitGroup has.
 //
-// An operation that does not look up its caller, such as Mutex.Unlock, compares its state with one of
-// them, or adds SlowLong to its state. So in a program that has schedtest the fast path always
-// fails, and the slow path can call Choice. In all other programs the fast path has an operand in
-// memory instead of a constant, and no branch more. Slowly changes the words, and no other code
-// does.
+// An operation that does not look up its caller, such as Mutex.Unlock, compares the state of its
+// object with one of them, or adds SlowLong to that state. So in a program that imports schedtest
+// the fast path always fails, and the slow path can call Choice. In all other programs the fast
+// path costs an operand in memory instead of a constant, but no additional branch. Only Slowly
+// changes these words.
 var (
 	Slow        uint32
 	SlowOne     uint32 = 1 // Slow plus 1
@@ -79,8 +81,8 @@ var (
 	SlowLongOne uint64 = 1 // SlowLong plus 1
 )
 
-// What is added to Slow, and to SlowLong. SlowLongBits make a signed word negative, also after a
-// small number has been subtracted.
+// Slowly adds SlowBit to Slow, and SlowLongBits to SlowLong. SlowLongBits makes a signed word
+// negative, and it stays negative when a small number is subtracted.
 const (
 	SlowBit      = 1 << 31
 	SlowLongBits = 3 << 62
@@ -89,8 +91,8 @@ const (
 // Slowly changes Slow and the words beside it. The initialisation of package schedtest calls it,
 // once, before any task runs.
 //
-// Slowly also makes locks watched for good, so that the fast paths of locks fail and their holders
-// are known: see Free.
+// Slowly also makes the process watch locks until it ends, so that the fast paths of locks fail and
+// locks know their holders: see Free.
 func Slowly() {
 	Watch(1)
 	Slow += SlowBit
@@ -99,9 +101,9 @@ func Slowly() {
 	SlowLongOne += SlowLongBits
 }
 
-// Choice is a yield point of the calling task, if that is one of a directed scheduler. An operation
-// that other tasks can observe, and that has no other yield point, calls it first if Slow is not 0.
-// The caller holds no lock.
+// Choice is a yield point if the caller is a task of a directed scheduler; otherwise it does
+// nothing. An operation begins with Choice if other tasks can observe the operation, it has no
+// other yield point, and Slow is not 0. The caller holds no lock.
 func Choice() {
 	if d := Current(); d != nil {
 		if h, ok := d.Worker().Host.(DirectedHost); ok {
@@ -133,9 +135,9 @@ func (d *Task) WaitsFor(holder func() *Task) {
 	}
 }
 
-// Abandon ends the wait of a task that will never go on, so that the task can be ended. It reports
-// whether the caller has to queue the task. It leaves a task alone that waits for a blocking call
-// or a stolen call, because that wait ends with the call.
+// Abandon ends the wait of a task that will never go on, so that the worker can end the task. It
+// reports whether the caller has to queue the task. If the task waits for a blocking call or a
+// stolen call, Abandon changes nothing, because that wait ends with the call.
 func (d *Task) Abandon() (queue bool) {
 	for {
 		s := d.status.Load()

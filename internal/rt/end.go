@@ -11,9 +11,10 @@ const (
 )
 
 // Finish ends the present life and returns the waiters for its end. free reports whether the caller
-// has to pool the descriptor; its state is then Free, in a new generation. Otherwise the state is
-// Done for good, or another party pools the descriptor: see claim.go. The worker that runs the task
-// calls Finish, or the party that took the task from a queue.
+// has to pool the descriptor; its state is then Free, in a new generation. If free is false, either
+// the state stays Done, or the party that takes the stale entry pools the descriptor: see claim.go.
+// The worker that runs the task calls Finish. If the task ends without having run, the party that
+// took it from its queue does.
 func (d *Task) Finish(e End) (waiters *Waiter, free bool) {
 	if e == Skipped {
 		if r, ok := d.fn.(Runner); ok {
@@ -55,8 +56,8 @@ func (d *Task) Finish(e End) (waiters *Waiter, free bool) {
 }
 
 // Err returns the error that life gen ended with. It is nil if that life has not ended, or returned
-// normally without having been cancelled. The error is closed if the scheduler's Close cancelled
-// the task, and cancelled if the task was cancelled without a cause.
+// normally without having been cancelled. Err returns the parameter closed if the scheduler's Close
+// cancelled the task, and the parameter cancelled if the task was cancelled without a cause.
 func (d *Task) Err(gen uint32, cancelled, closed error) error {
 	s := d.Status()
 	if s.gen() != gen || s.state() != stDone {

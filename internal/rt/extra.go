@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// Extra holds what few tasks have. It is attached to a descriptor when it is first needed, and
-// stays for the rest of that life.
+// Extra holds the state that only few tasks need. A descriptor gets an Extra when a task first
+// needs one, and keeps it for the rest of that life.
 type Extra struct {
 	// These are set before the task is queued.
 	Name  string
@@ -109,10 +109,10 @@ func (x *Extra) CloseDone() {
 }
 
 // AfterDone registers f to be called once, when the task is cancelled or ends. The goroutine that
-// cancels or ends the task calls f, so f must return soon and must not wait. stop takes f back, and
-// reports whether it did so in time. If the task has been cancelled or has ended already, ok is
-// false and f will not be called. That f is neither lost nor called twice follows by the argument
-// of needInner in inner.go, because both act under mu.
+// cancels or ends the task calls f, so f must return soon and must not wait. stop takes f back; it
+// returns false if f has been called or is about to be. If the task has been cancelled or has ended
+// already, ok is false and f will not be called. AfterDone and CloseDone both act under mu, so the
+// argument at needInner in inner.go shows that f is neither lost nor called twice.
 func (d *Task) AfterDone(f func()) (stop func() bool, ok bool) {
 	if !d.escape(d.Gen()) {
 		return nil, false
@@ -138,8 +138,8 @@ func (d *Task) AfterDone(f func()) (stop func() bool, ok bool) {
 
 // SetCause records the cause of the cancellation of life gen that the caller is about to make. It
 // keeps an earlier cause. expired says that a deadline has passed. SetCause returns false if life
-// gen has ended. The descriptor then serves no later life, so that the cause cannot become another
-// life's.
+// gen has ended. Otherwise the descriptor serves no later life, so the cause cannot become that of
+// another task.
 func (d *Task) SetCause(gen uint32, err error, expired bool) bool {
 	if !d.escape(gen) {
 		return false
@@ -179,7 +179,8 @@ func (x *Extra) getCause() error {
 	return x.cause
 }
 
-// Release stops watching the contexts that the task is under, and its deadline.
+// Release ends the watch over the contexts that the task is under, and releases its deadline. The
+// party that has ended the task calls it.
 func (x *Extra) Release() {
 	if x.Deadline != nil {
 		x.Deadline.release()

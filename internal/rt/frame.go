@@ -8,16 +8,16 @@ import (
 )
 
 // A Frame is one forked call that has not been joined. It lies in the fork deque of the worker that
-// it was forked on. Its parent takes it back from there, and thieves steal it.
+// its parent forked it on. There the parent takes it back, or a thief steals it.
 //
 // # Who runs it
 //
 // While a frame is private, only the worker whose deque holds it can take it, and that worker runs
-// the frame's parent, because private frames are exposed before their task leaves the worker. So a
-// parent that pops its frame from the private tail owns it.
+// the frame's parent, because private frames are exposed before their task leaves the worker. So
+// the parent that pops a frame from the private tail owns the frame.
 //
-// Once a frame was exposed, two parties may want it: a thief that takes it from the deque, and a
-// parent that has migrated and cannot reach that deque any more. The claim decides:
+// Two parties may want an exposed frame: a thief that has taken it from the deque, and its parent,
+// which cannot reach that deque any more if it has migrated. The claim decides:
 //
 //	queued  -> claimed   Claim   a CAS by the party that runs the call
 //	claimed -> done      Finish  a swap by the party that ran the call
@@ -25,8 +25,8 @@ import (
 //	waiting -> done      Finish  a swap by the party that ran the call, which wakes the parent
 //
 // Await (step Join-A1 in ARCHITECTURE.md, "Fork and join") and Finish (Join-B2) change the same
-// word, so one comes first. Either Await fails, and the parent goes on, or Finish sees waiting, and
-// its caller wakes the parent.
+// word, so one of them comes first. If Finish comes first, Await fails, and the parent goes on. If
+// Await comes first, Finish sees waiting, and its caller wakes the parent.
 //
 // A parent that claims a frame without having taken it from the deque leaves a pointer there. The
 // party that takes this pointer finds the frame claimed and drops it. Such a frame must never be
@@ -46,9 +46,9 @@ type Body interface {
 	// RunStolen calls the function with d as its task and keeps the result in the frame. It lets
 	// panics out.
 	RunStolen(d *Task)
-	// Displaced is called for a frame at rest that loses its place in w's fork deque to another
-	// frame. A frame at rest belongs to no call: it was joined, and lies where it was forked, to be
-	// used again.
+	// A fork on w calls Displaced on a frame at rest before it puts another frame in its place in
+	// w's fork deque. A frame at rest belongs to no call: its call was joined, and the frame stays
+	// in its slot until a fork uses it again or displaces it.
 	Displaced(w *Worker)
 }
 
@@ -81,8 +81,8 @@ func (f *Frame) Rest() {
 // returns ok false if another party has claimed the call. pooled reports whether the frame may be
 // used again.
 //
-// Take exposes all other calls that d has forked, which meets all requests of thieves. So it tells
-// the worker to wake another one, even before d goes on.
+// Take exposes all other calls that d has forked. That answers the requests of all thieves, so if
+// frames are left in the deque, Take also wakes another worker, even before d goes on.
 func (w *Worker) Take(d *Task, f *Frame) (ok, pooled bool) {
 	w.Expose(d)
 	d.Extra().dropFrame(f)
@@ -118,8 +118,8 @@ func (w *Worker) Expose(d *Task) bool {
 	return true
 }
 
-// PushFrame is the slow path of forking f by d: a thief may have asked for frames, or the ring may
-// be full. It reports whether it exposed frames; if so, the caller should wake a worker.
+// PushFrame is the slow path of a fork of f by d. Here a thief may have asked for frames, or the
+// ring may be full. It reports whether it exposed frames; if so, the caller should wake a worker.
 func (w *Worker) PushFrame(d *Task, f *Frame) (exposed bool) {
 	for !w.Forks.Wanted() {
 		w.Forks.Reserve(1)
@@ -127,8 +127,8 @@ func (w *Worker) PushFrame(d *Task, f *Frame) (exposed bool) {
 			return false
 		}
 	}
-	// The request stands until the owner meets it, so PushPrivate exposes exactly half of the
-	// private frames at that moment, rounded up.
+	// Only the owner ends a request, so PushPrivate will find it, and will expose half of the
+	// private frames, f included, rounded up.
 	n := w.Forks.PrivateLen()
 	w.account(d, min(n, n/2+1))
 	if n == 0 {
@@ -137,8 +137,8 @@ func (w *Worker) PushFrame(d *Task, f *Frame) (exposed bool) {
 	return w.Forks.PushPrivate(f)
 }
 
-// ExposeWanted opens half of the private frames of the running task d, rounded up, to thieves if a
-// thief has asked. It reports whether it did.
+// If a thief has asked, ExposeWanted opens half of the private frames of the running task d,
+// rounded up, to thieves. It reports whether it opened any.
 func (w *Worker) ExposeWanted(d *Task) bool {
 	n := w.Forks.PrivateLen()
 	if n == 0 || !w.Forks.Wanted() {
@@ -155,8 +155,9 @@ func (w *Worker) Private(f *Frame) (found bool) {
 	return found
 }
 
-// account notes the n oldest private frames, which are about to be exposed, with their task d,
-// because d must not end before these calls have, and thieves need to know d.
+// account notes, in the Extra of their task d, the n oldest private frames, which the caller is
+// about to expose. d must not end before these calls have ended, and thieves find d by
+// Frame.Parent.
 func (w *Worker) account(d *Task, n int) {
 	x := d.NeedExtra()
 	w.Forks.EachPrivate(n, func(f *Frame) { x.addFrame(d, f) })
@@ -179,9 +180,9 @@ func (x *Extra) dropFrame(f *Frame) {
 	}
 }
 
-// HasOpenCalls reports whether d, which runs on w, has forked calls that it has not joined, on w or
-// earlier on other workers, or has left a blocking call. Then d has to call EndOpenCalls before it
-// ends.
+// HasOpenCalls reports whether d, which runs on w, has forked calls that it has not joined, or has
+// detached from a blocking call. d may have forked the calls on w, or earlier on other workers. If
+// HasOpenCalls returns true, d has to call EndOpenCalls before it ends.
 func (w *Worker) HasOpenCalls(d *Task) bool {
 	if w.Forks.PrivateLen() > 0 {
 		return true
@@ -191,8 +192,8 @@ func (w *Worker) HasOpenCalls(d *Task) bool {
 }
 
 // EndOpenCalls ends the calls that d forked and did not join, and returns their number. It drops a
-// call that has not started. If a call has started, d parks until it ends, and d also waits for the
-// blocking call that it left.
+// call that has not started, and parks d until a call that has started ends. It also parks d until
+// the blocking call that d has detached from ends.
 func (d *Task) EndOpenCalls() (n int) {
 	for w := d.Worker(); w.Forks.PopPrivate() != nil; {
 		n++
@@ -234,7 +235,7 @@ func (d *Task) endFrame(f *Frame) (err error) {
 	return err
 }
 
-// AwaitWakeFor parks d until the Wake that another party owes it has come. y is the reason that
+// AwaitWakeFor parks d until the party that owes d a Wake has called Wake. y is the reason that
 // Dump shows.
 func (d *Task) AwaitWakeFor(y WaitReason) {
 	if d.take(flagWoken) {

@@ -2,8 +2,8 @@ package rt
 
 import "context"
 
-// A Handle refers to a task: a descriptor in one life. task.Task is a Handle. The zero Handle
-// refers to no task.
+// A Handle refers to a task, which is one life of a descriptor. Users know it as task.Task. The
+// zero Handle refers to no task.
 type Handle struct {
 	d   *Task
 	gen uint32

@@ -24,11 +24,13 @@ type Host interface {
 	// Local queues d, which the caller has just made runnable, to run next on this worker.
 	Local(d *Task)
 	// Call calls fn, which may block its thread, on the task's own stack. k is the record of
-	// earlier calls of the same function. Call returns false, without having called fn, if the call
-	// has to be made elsewhere. d may come back on another worker, also in the middle of a panic or
-	// Goexit of fn. If it does in the middle of a panic, the panic's value is a *task.PanicError.
+	// earlier calls of the same function. If Call returns false, it has not called fn, and a
+	// goroutine that is not a task has to. After fn, d may be on another worker, even if fn panics
+	// or calls Goexit. If fn panics, Call raises the panic again with a *task.PanicError as its
+	// value.
 	Call(d *Task, fn func(), k *CallKind) bool
-	// WakeThief wakes another worker, if that can help, because the task has exposed frames.
+	// WakeThief wakes another worker, unless a searching worker will find the frames or all Ps are
+	// in use. The task calls it after it has exposed frames.
 	WakeThief()
 }
 
@@ -51,16 +53,16 @@ type Scheduler interface {
 	// Assist calls f at once on a goroutine that is not a task, outside of the limit on blocking
 	// calls. f must end soon after the calling task is cancelled.
 	Assist(f func())
-	// Launch starts fn as a task on behalf of a timer. It never waits and is subject to no queue
-	// limit. It does nothing if all tasks have ended and none can come.
+	// Launch starts fn as a task on behalf of a timer. It never waits, and no queue limit applies.
+	// It does nothing if all tasks have ended and no task can start any more.
 	Launch(fn any)
 	// Timers returns the scheduler's timers.
 	Timers() Timers
 }
 
-// SchedulerOf returns the Scheduler inside on, which users know as a *scheduler.Scheduler. ok is
-// false if on is anything else. SchedulerOf panics if on is a nil or zero scheduler. Package
-// scheduler sets it.
+// SchedulerOf returns the Scheduler inside on, a *scheduler.Scheduler, which is a type that rt
+// cannot name. ok is false if on has another type. SchedulerOf panics if on is a nil or zero
+// scheduler. Package scheduler sets SchedulerOf.
 var SchedulerOf = func(on any) (s Scheduler, ok bool) { return nil, false }
 
 // A Runner is a task's function together with its data, in one allocation. Members of groups are
@@ -69,16 +71,17 @@ type Runner interface {
 	// Run is the task's function. It lets panics out.
 	Run(d *Task)
 	// Skip is called in place of Run if the task ends without having run. The party that ends the
-	// task calls it, before the end becomes visible. That is a worker, or the goroutine whose
-	// submission took the task's place in a full queue.
+	// task calls Skip before the end becomes visible. That party is a worker, or the task or
+	// goroutine whose submission took this task's place in a full queue.
 	Skip(d *Task)
 }
 
 // A Job is work that a goroutine does for a task.
 type Job interface {
-	// Run does the work and wakes the task. It returns the panic of the work if the task no longer
-	// waits for it, otherwise nil. Run does not return if the work calls runtime.Goexit.
+	// Run does the work and wakes the task. If the work panics and the task no longer waits for it,
+	// Run returns the panic as stray; otherwise it returns nil. Run does not return if the work
+	// calls runtime.Goexit.
 	Run() (stray error)
-	// End is called last, after a returned panic has been handled. The task may end from then on.
+	// The goroutine calls End last, after it has handled stray. From then on the task may end.
 	End()
 }

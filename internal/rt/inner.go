@@ -2,17 +2,18 @@ package rt
 
 import "context"
 
-// A task's inner context is one of package context's own. Its Done channel is the one that the
-// task's Ctx shows. The first caller that needs it makes it, as a child of the context that the
-// task is under, and it ends when the task is cancelled or ends. So package context itself closes
-// the channel, before the cancel function of the context above returns. Contexts that are derived
-// from the Ctx become children of the inner context if it is faithful.
+// A task's inner context is a context that package context makes. The task's Ctx shows its Done
+// channel. The first caller that needs the inner context makes it, as a child of the context above,
+// which is the context that the task is under. It ends when the task is cancelled or ends. So if
+// the context above is cancelled, package context itself closes the channel, before the cancel
+// function returns. Contexts that are derived from the Ctx become children of the inner context if
+// it is faithful.
 //
-// An inner context can end in two ways. If the context above it ends, it gets that one's Err. If
-// its own cancel function is called, its Err is Canceled. It is faithful if the task's Err cannot
-// differ from this: the task is under at most one context and has no deadline of its own. An inner
-// context that is not faithful shows only its channel, and contexts that are derived from the Ctx
-// are registered by AfterFunc.
+// An inner context can end in two ways. If the context above ends, the inner context gets the Err
+// of that context. If its own cancel function is called, its Err is Canceled. It is faithful if the
+// task's Err cannot differ from this: the task is under at most one context and has no deadline of
+// its own. An inner context that is not faithful shows only its channel, and contexts that are
+// derived from the Ctx are registered by AfterFunc.
 
 // faithful reports whether the inner context has the task's Err.
 func (x *Extra) faithful() bool {
@@ -52,7 +53,7 @@ func (d *Task) Done() <-chan struct{} {
 //	Inner-A2  under mu: load the status     Inner-E2  CloseDone: under mu, look for inner
 //
 // Either Inner-E2 comes after Inner-A1 and finds inner, or Inner-A2 comes after Inner-E1 and sees
-// the change. The side that sets ended ends the inner context.
+// the change. The side that sets innerEnded ends the inner context.
 func (d *Task) needInner() *Extra {
 	if !d.escape(d.Gen()) {
 		return nil
@@ -80,7 +81,7 @@ func (d *Task) needInner() *Extra {
 	return x
 }
 
-// endInner ends the inner context. The caller has set ended.
+// endInner ends the inner context. The caller has set innerEnded.
 func (x *Extra) endInner() {
 	if x.own && x.hasExpired() {
 		// The context above has passed its deadline. The inner context ends with it and has its

@@ -5,9 +5,9 @@ import (
 	"unsafe"
 )
 
-// Looks is a set of what the tasks of a scheduler note about themselves for people to read. It is 0
-// unless options of the scheduler ask for more. Each task of a scheduler with Looks has a [Look],
-// which New attaches to its Extra before it starts.
+// Looks is a set of the things that the tasks of a scheduler note about themselves, for people to
+// read. It is empty unless options of the scheduler add to it. Each task of a scheduler with Looks
+// has a [Look], which New attaches to its Extra before it starts.
 type Looks uint8
 
 const (
@@ -28,11 +28,11 @@ type Look struct {
 
 	// Trace is for the scheduler. Only the running task touches it.
 	Trace any
-	// Woken is how the task was last made runnable. The waker writes it before it queues the task;
-	// the worker that takes the task from the queue reads it.
+	// Woken says when and from where the task was last made runnable. The waker writes it before it
+	// queues the task, and the worker that takes the task from the queue reads it.
 	Woken Waking
 
-	// next and reason are what WillWait was told. Only the running task touches them.
+	// next and reason are the arguments of the last WillWait. Only the running task touches them.
 	next   Awaited
 	reason WaitReason
 
@@ -40,7 +40,8 @@ type Look struct {
 	wait Wait // the present wait, or the last one; under mu
 }
 
-// An Awaited is what a task waits at.
+// An Awaited is the object that a task waits at, and the Holder that can name the task which holds
+// it up.
 type Awaited struct {
 	Object unsafe.Pointer // a channel, a lock, a task; or nil
 	Holder Holder         // nil if no task is known to hold the object up
@@ -70,16 +71,17 @@ type Waking struct {
 // Looked reports whether the task, which runs, notes its waits.
 func (d *Task) Looked() bool { return d.worker.Load().Looks != 0 }
 
-// WillWait notes what the next wait of the running task d is at, if its reason is y. Call it only if
-// Looked reports true.
+// WillWait notes that the next wait of the running task d is at the object at, provided that its
+// reason is y. Call WillWait only if Looked returns true.
 func (d *Task) WillWait(y WaitReason, at Awaited) {
 	if x := d.Extra(); x != nil && x.Look != nil {
 		x.Look.next, x.Look.reason = at, y
 	}
 }
 
-// Begin notes that the running task begins a wait with reason y in the code at site. end is what it
-// waits for if that is the end of a task; otherwise it is what WillWait was told.
+// Begin notes that the running task begins a wait with reason y in the code at site. If the task
+// waits for the end of another task, end is that task. Otherwise end is the zero Handle, and Begin
+// uses what WillWait has noted.
 func (k *Look) Begin(y WaitReason, end Handle, site uintptr) {
 	at := k.next
 	k.next = Awaited{}
@@ -100,9 +102,10 @@ func (k *Look) End() {
 	k.mu.Unlock()
 }
 
-// Granted notes that task d, which waits for a lock, has been given it. The party that gives it calls
-// Granted first, so that a reader who sees that d holds the lock does not see d wait for it too: that
-// would be a deadlock of d with itself.
+// Granted notes that task d no longer waits for the holder of a lock, because the caller is about
+// to hand d the lock. The caller calls it before the lock names d as its holder. Otherwise a reader
+// could see that d holds the lock and also waits for it, which looks like a deadlock of d with
+// itself.
 func Granted(d *Task) {
 	if d == nil {
 		return
@@ -122,7 +125,7 @@ func (k *Look) Wait() Wait {
 	return k.wait
 }
 
-// awaitedEnd is a wait for the end of a task.
+// awaitedEnd is the Holder of a wait for the end of a task: that task itself.
 type awaitedEnd Handle
 
 // Holder implements [Holder].
@@ -133,7 +136,7 @@ func (h awaitedEnd) Holder() Handle {
 	return Handle(h)
 }
 
-// An awaitedCall is a parent's wait for a call that another worker took.
+// An awaitedCall is the Holder of a parent's wait for a call that another worker took.
 type awaitedCall struct {
 	parent *Task
 	f      *Frame

@@ -18,9 +18,9 @@ type ParentContext struct {
 	err    error   // what the context had ended with, or nil
 	cause  error
 
-	// These are guarded by the lock of the cohort's shard. The links are not list.Links, which
-	// would be a word longer: a ParentContext would grow from 96 to 112 bytes. And end would have
-	// to visit every element under the lock to take the list.
+	// These are guarded by the lock of the cohort's shard. They do not use list.Links, for two
+	// reasons. Those are one word longer, so a ParentContext would grow from 96 to 112 bytes. And
+	// to take the whole list, end would have to visit every element under the lock.
 	d          *Task // the task, set by Attach
 	gen        uint32
 	listed     bool
@@ -64,8 +64,8 @@ type cohort struct {
 
 	// These are set before others see the cohort.
 	//
-	// inner is a child of the first context that had this channel. It is one of package context's
-	// own, so its methods do not panic.
+	// inner is a child of the context for which Hold made the cohort. Package context itself made
+	// it, so its methods do not panic.
 	inner context.Context
 	stop  func() // ends the watch
 
@@ -79,8 +79,8 @@ type cohort struct {
 
 var cohortSeed = maphash.MakeSeed()
 
-// Hold prepares for a task that will be under the contexts of x. The caller has to call Attach or
-// Drop afterwards, unless Hold panics because a method of the contexts does.
+// Hold makes the contexts of x ready for a task that will be under them. The caller has to call
+// Attach or Drop afterwards, unless Hold panics because a method of a context does.
 func (cs *Cohorts) Hold(x *Extra) {
 	held := false
 	defer func() {
@@ -142,8 +142,8 @@ func (c *cohort) watch(ctx context.Context) {
 	}
 }
 
-// Attach puts life gen of d under the contexts of x. d has been started and not been queued. Attach
-// may cancel it.
+// Attach puts life gen of d under the contexts of x. d has started its life and is in no queue. If
+// a context has ended already, Attach cancels d.
 func (cs *Cohorts) Attach(x *Extra, d *Task, gen uint32) {
 	for u := x.Parents; u != nil; u = u.Next {
 		c := u.cohort
@@ -177,8 +177,8 @@ func (cs *Cohorts) cancel(d *Task, gen uint32, err, cause error) {
 }
 
 // cohortBatch is the number of tasks that the end of a context queues at once. It is large enough
-// to make the injector's lock cheap, and small enough for the workers to begin while the goroutine
-// still cancels.
+// to spread the cost of the injector's lock, and small enough for the workers to begin while the
+// goroutine still cancels other tasks.
 const cohortBatch = 64
 
 // end is called when the context has ended, on a goroutine of its own.
@@ -249,9 +249,10 @@ func (c *cohort) leave(u *ParentContext) {
 	}
 }
 
-// quietly calls f, which unregisters from a context above and so may call methods of a user's
-// context. If such a method panics, the entry stays until that context ends, and has no effect. The
-// panic must not reach the caller, which is ending or cancelling a task.
+// quietly calls f and drops its panic. f unregisters a child from a parent context, which may call
+// methods of a user's context. If such a method panics, the child stays registered until that
+// context ends, which does no harm. The panic must not reach the caller, because the caller is
+// ending or cancelling a task.
 func quietly(f func()) {
 	defer func() { _ = recover() }()
 	f()

@@ -39,9 +39,9 @@ func (d *Task) take(flag uint64) bool {
 // Woken reports whether a Wake ended the park ForWake or ForWakeOnly that has just returned. If
 // not, Cancel ended it, and the Wake may still come. Only the task that was parked may call it.
 //
-// A Wake that finds the task Waiting, the usual case, leaves no token. It clears flagInternal,
-// which CommitPark has set and Cancel leaves alone. So the wake-up costs the woken task no atomic
-// read-modify-write operation.
+// Usually Wake finds the task Waiting. Then it leaves no token, and clears flagInternal, which
+// CommitPark has set and Cancel leaves alone. So the woken task learns of the Wake by a load,
+// without a CAS.
 func (d *Task) Woken() bool {
 	if d.status.Load()&(flagWoken|flagInternal) == 0 {
 		return true
@@ -62,12 +62,14 @@ func (d *Task) Woken() bool {
 //	         if the event's flag is unset             CAS -> Active, then queue the task
 //	Park-S3  otherwise queue the task       Park-W2b  otherwise CAS the event's flag in
 //
-// Both sides change the same word by CAS, so one comes first. If Park-S2 does, Park-W2a sees
-// Waiting and queues the task. It does so exactly once, because only one CAS away from Waiting
-// succeeds. If Park-W2b does, Park-S2 fails and Park-S3 queues the task. No party queues the task
-// before Park-S1, because only Park-S2 makes it Waiting and only the successor runs Park-S3.
+// Both sides change the same word by CAS, so one comes first. If Park-S2 comes first, Park-W2a sees
+// Waiting and queues the task. Several wakers may try, but only one CAS away from Waiting succeeds,
+// so only one of them queues the task. If Park-W2b comes first, Park-S2 fails and Park-S3 queues
+// the task. No party queues the task before Park-S1, because only Park-S2 makes it Waiting and only
+// the successor runs Park-S3.
 //
-// If Cancel came first, CommitPark sets flagInternal before Park-S3, because Woken relies on it.
+// If Cancel came first and the park is ForWake, CommitPark sets flagInternal before Park-S3,
+// because otherwise Woken would report a Wake that has not come.
 func (d *Task) CommitPark(k Park) bool {
 	for {
 		s := d.status.Load()

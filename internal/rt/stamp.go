@@ -1,21 +1,21 @@
 package rt
 
-// A stamp on a runnable task says since when the task has been waiting for a worker. It costs the
-// descriptor no field. The party that makes the task runnable puts the stamp on before it queues
-// the task, and the worker that takes the task from the queue takes it off. In between, the task's
-// flag has no budget to keep, because only a running task polls it. So the lower 32 bits of the
-// stamp are in the flag's budget. A flag of the status word says that there is a stamp, and 5 bits
-// of the word are its upper ones.
+// A stamp on a runnable task says since when the task has been waiting for a worker. The party that
+// makes the task runnable puts the stamp on before it queues the task, and the worker that takes
+// the task from the queue takes the stamp off. A stamp needs no field of its own in the descriptor.
+// While a task is queued, its preempt.Flag needs no budget, because only a running task polls it.
+// So the lower 32 bits of the stamp stand in place of that budget. The upper 5 bits stand in the
+// status word, beside the bit flagStamped, which says that there is a stamp.
 //
-//	makes the task runnable                 takes it from a queue
+//	party that makes the task runnable      worker that takes it from a queue
 //	Stamp-P1  store the budget, then CAS    Stamp-T1  load the word: is there a stamp?
 //	          flag and upper bits in        Stamp-T2  load the budget, then CAS flag and
 //	Stamp-P2  queue the task                          upper bits out
 //
-// The queue orders Stamp-P2 before Stamp-T1, and between the two no party owns the task. Others may
-// change the word meanwhile, for example to cancel the task, but only by a CAS that keeps these
-// bits, or one that ends the life. A loop that polls another task's flag by mistake lowers the
-// budget: the stamp then is earlier by 32 ns for each poll.
+// The queue orders Stamp-P2 before Stamp-T1, and between the two no party owns the task. Other
+// parties may change the word meanwhile, for example to cancel the task, but only by a CAS that
+// keeps these bits or that ends the life. A loop that polls another task's flag by mistake lowers
+// the budget, so the stamp becomes earlier by 32 ns for each poll.
 
 const (
 	flagStamped     = 1 << (waitReasonShift + 10)

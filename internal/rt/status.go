@@ -8,23 +8,26 @@ package rt
 //	| stamp  | queue  | reason | generation | flags   |
 //	+--------+--------+--------+------------+---------+
 //
-// stamp is for tasks whose latencies are measured: see stamp.go. queue is the two flags flagFresh
-// and flagStale of a task that was started from inside: see
-// claim.go. reason is the WaitReason of the present wait or the last one; it is for people only.
-// generation counts the lives of the descriptor, mod 2^32.
+// stamp is used only for tasks whose latencies are measured: see stamp.go. queue holds flagFresh
+// and flagStale, which concern tasks in workers' own queues: see claim.go. reason is the WaitReason
+// of the present or the last wait. generation counts the lives of the descriptor, mod 2^32.
 //
 // These are the legal transitions, and the parties that make them:
 //
 //	Free    -> Active   Start       the party that took the descriptor from a pool
 //	Active  -> Waiting  CommitPark  the successor, after the switch
 //	Waiting -> Active   Ready, Wake, Cancel, Release
-//	                                any party; the winner queues the task
+//	                                any party; the party whose CAS succeeds queues the task
+//	Waiting -> Active   Abandon     a directed worker whose run is over; it queues the task
 //	Active  -> Done     Finish      the worker that runs it, or the party that took it from a queue
-//	Active  -> Free     Finish      the worker that runs it; by way of Done if an entry is stale
+//	Active  -> Free     Finish      the worker that runs it
+//	Active  -> Done -> Free
+//	                    Finish      the same, if a queue holds a stale entry: see claim.go
 //
-// Active covers Runnable and Running as handles show them. The difference is not a transition: a
-// task is running if the worker that it was put on last names it as its current task. So yielding
-// and dispatching, the most frequent operations of tasks, write no word that other parties write.
+// A handle shows an Active task as Runnable or Running. To tell them apart, it looks at the worker
+// that the task was put on last: the task is Running if that worker names it as its current task.
+// So yields and dispatches, the most frequent operations, change no status and write no word that
+// other parties write.
 const (
 	stFree    = 0
 	stActive  = 1
@@ -42,8 +45,8 @@ const (
 	flagInternal = 1 << 7
 	flagHard     = 1 << 8 // Cancel must not end this wait
 	flagFailed   = 1 << 9 // with Done: the error is in Extra
-	// flagEscaped: the task's Ctx or name may be used after its end, so the descriptor serves no
-	// other task.
+	// flagEscaped: other parties may use the task's Ctx or name after its end, so the descriptor
+	// serves no other task.
 	flagEscaped = 1 << 10
 	flagSkipped = 1 << 11 // with Done: the task ended without having started
 

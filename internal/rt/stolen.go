@@ -14,19 +14,20 @@ package rt
 //
 // If Stolen-K1 comes before Stolen-C2, Stolen-C2 finds the call. Otherwise the order is Stolen-C1,
 // Stolen-C2, Stolen-K1, Stolen-K2, and Stolen-K2 sees the flag. If both cancel the call, the second
-// finds it cancelled and does nothing. Calls that were stolen from a stolen call follow by the same
-// steps, with that call in the parent's place.
+// finds it cancelled and does nothing. A stolen call may have stolen calls of its own. They are
+// cancelled by the same steps, with the stolen call as their parent.
 //
 // Several cancellers may be at work below one task, because a call that asks for its own state
-// looks at its parent and then cancels itself. So Stolen-C2 goes on below a call that another
-// canceller has cancelled. That other one may not have reached its own Stolen-C2 yet, and a caller
-// of Cancel may rely on all stolen calls being cancelled when it returns. The word shows that the
-// call is still in the life that Stolen-C2 read. A cancelled descriptor serves no later life.
+// looks at its parent and, if that is cancelled, cancels itself. So Stolen-C2 goes on below a call
+// that another canceller has cancelled. That other canceller may not have reached its own Stolen-C2
+// yet, and a caller of Cancel may rely on it that all stolen calls are cancelled when Cancel
+// returns. The word shows that the call is still in the life that Stolen-C2 read. A cancelled
+// descriptor serves no later life.
 //
-// Stolen-C2 follows each successful Stolen-C1. Close does both. It does Stolen-C2 also for a task
-// that was cancelled before, because a task that parks in a closed scheduler does only Stolen-C1.
-// Close meets every started task that is not a stolen call: such a task was live before the phase
-// changed, or it would have been skipped. From there Stolen-C2 reaches all stolen calls.
+// Stolen-C2 follows each successful Stolen-C1. There is one exception: a task that parks in a
+// closed scheduler does only Stolen-C1. So Close does Stolen-C2 also for a task that was cancelled
+// before. Close meets every started task that is not a stolen call: such a task was live before the
+// phase changed, or it would have been skipped. From there Stolen-C2 reaches all stolen calls.
 //
 // The parent's descriptor does not serve another task meanwhile. Stolen-K2 comes before the
 // parent's join, which waits for the call, and a cancelled task's descriptor is never used again.
@@ -38,8 +39,8 @@ func (d *Task) Stolen() bool {
 	return x != nil && x.Stolen
 }
 
-// Adopt makes call a part of d, which has forked it and waits for it. call has been started and not
-// been queued. The thief calls Adopt.
+// Adopt makes call a stolen call of d, which has forked it and has to join it. call has started its
+// life and is in no queue. The thief calls Adopt.
 func (d *Task) Adopt(call *Task) {
 	gen := call.Gen()
 	d.Extra().AddStolen(call, gen) // (Stolen-K1)

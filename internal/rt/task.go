@@ -2,8 +2,8 @@
 // machine, the waiters of a task, and two small interfaces. Through Host a task talks to the worker
 // that it runs on, through Scheduler any caller talks to the scheduler that the task belongs to.
 //
-// Nothing here decides which task runs next, and only a few methods, which say so, park the calling
-// task.
+// Nothing here decides which task runs next. Only a few methods park the calling task, and their
+// comments say so.
 package rt
 
 import (
@@ -42,8 +42,8 @@ type Task struct {
 	// may read it.
 	worker atomicx.Relaxed[Worker]
 
-	waiters atomicx.Pointer[Waiter] // wait for the task's end; see waiter.go
-	extra   atomicx.Pointer[Extra]  // what few tasks have; see extra.go
+	waiters atomicx.Pointer[Waiter] // those that wait for the task's end; see waiter.go
+	extra   atomicx.Pointer[Extra]  // state that only few tasks need; see extra.go
 }
 
 // Status reads the status word.
@@ -135,8 +135,9 @@ func (d *Task) misused() {
 // Start begins a life: Free -> Active. The caller owns the descriptor.
 func (d *Task) Start(fn any, x *Extra) { d.start(fn, x, 0) }
 
-// start is Start for a status word that also gets the flags in normal if the task is of the normal
-// level. The same store sets the flags, because from then on a timer may cancel the task.
+// start is Start, and also sets the flags in normal if the task is of the normal level. It sets
+// them by the same store that makes the task Active, because after that store a timer may cancel
+// the task and change the word.
 func (d *Task) start(fn any, x *Extra, normal uint64) {
 	d.fn = fn
 	// A party that came too late for the last life may have left an extension.
@@ -174,27 +175,28 @@ func (d *Task) Run(w *Worker) {
 // A derived context keeps the descriptor's address and cannot know that the descriptor serves
 // another task by now. It must never show that task's values or end. Two rules ensure this:
 //
-//   - If a task is under a context, so that its Ctx has values, the descriptor has served no task
-//     before and serves none after. Start sets the flag.
+//   - If a task is under a context, so that its Ctx has values, its descriptor has served no task
+//     before and will serve none after it. Start sets flagEscaped.
 //   - If any method of context.Context was called on the Ctx, by the task or through a derived
-//     context, the descriptor serves no task after. Escape sets the flag.
+//     context, the descriptor will serve no task after it. Escape sets flagEscaped.
 //
 // One case remains. context.WithValue and WithoutCancel call no method of the parent, so a Ctx
 // without values may have a child although none of its methods was called before its task ended.
-// The child has only its own values for ever, but its Err and Done may later be those of another
-// task without values. To rule that out, every descriptor would have to serve only once, and a
-// spawn would cost a third more (BenchmarkSpawn). Two other mends were rejected because they save
-// nothing:
+// That child never shows values other than its own, but its Err and Done may later be those of
+// another task without values. If every descriptor served only one task, this could not happen, but
+// a spawn would cost a third more (BenchmarkSpawn). Two other mends were rejected, because they are
+// not cheaper:
 //
-//   - Making the Ctx an object of its own, with the descriptor's address and the generation, is an
-//     allocation of the same cost.
-//   - Using a descriptor again only after a garbage collection has shown that no context points to
-//     it takes as much new memory between two collections as using each descriptor once.
+//   - If the Ctx were an object of its own, with the descriptor's address and the generation, each
+//     spawn would allocate it, at the same cost.
+//   - If a descriptor could serve again only after a garbage collection had shown that no context
+//     points to it, the spawns between two collections would need as much new memory as if each
+//     descriptor served once.
 //
 // In one case such a child may also show values of the other task: if a group or a future started
-// that task by a Starter that is neither a scheduler nor a Ctx. That task gets its parent context
-// when it runs (startForeign in package task), and the Starter may have given it a descriptor that
-// had served before.
+// the other task by a Starter that is neither a scheduler nor a Ctx. The other task then gets its
+// parent context only when it runs (startForeign in package task), so the Starter may have given it
+// a descriptor that had served before.
 func (d *Task) Escape() { d.escape(d.Gen()) }
 
 // escape sets the flag that keeps the descriptor from serving another task. It returns false if

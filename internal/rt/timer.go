@@ -27,15 +27,15 @@ type Timers interface {
 //	Armed -> Idle   Claim, by the party that found it due and took it out of the queue
 //	Armed -> Spent  Disarm; the entry stays in the queue and is dropped when it is met
 //
-// Both ways out of Armed are a CAS, so for each Arm either one Claim or one Disarm succeeds. The
-// party that has claimed a timer fires it. An Idle timer is in no queue. It can be armed again even
-// before that party has fired it: Do does not change, and Task is woken once more only after the
-// task has consumed this wake-up.
+// Both ways out of Armed are a CAS of state, so after each Arm at most one Claim or Disarm
+// succeeds. The party that has claimed a timer fires it. An Idle timer is in no queue, so its owner
+// can arm it again even before that party has fired it. This is safe, because Do does not change,
+// and Task wakes once more only after it has consumed this wake-up.
 type Timer struct {
 	// The owner sets these while the timer is Idle.
 	//
-	// Task is woken by Wake, or, if Fresh is set, released for its first run in life Gen. If Task
-	// is nil, Do is called.
+	// If Task is not nil, the timer wakes it by Wake or, if Fresh is set, releases it for its first
+	// run in life Gen. If Task is nil, the timer calls Do.
 	Task  *Task
 	Do    Fire
 	Gen   uint32
@@ -48,7 +48,7 @@ type Timer struct {
 	Fib *fiber.Fiber
 
 	// These belong to the queue.
-	Deep atomicx.RelaxedUint32 // about how many timers there are from here on
+	Deep atomicx.RelaxedUint32 // about how many timers the stack has from this one on
 	Next *Timer
 	When int64
 }
@@ -59,8 +59,9 @@ const (
 	timerSpent
 )
 
-// Fire is the function of a timer. It is called on a worker, between two tasks or at a checkpoint
-// of one, on sysmon, or on the goroutine that turned a clock. It may wait only for short locks.
+// Fire is the function of a timer. One of these calls it: a worker between two tasks, a worker at a
+// checkpoint of its task, sysmon, or the goroutine that turns a clock. It may wait only for short
+// locks.
 type Fire interface{ Fire(now int64) }
 
 // Arm is the part of arming that concerns the timer itself.
@@ -98,9 +99,10 @@ func (t *Timer) Fire(now int64) *Task {
 	return nil
 }
 
-// Release lets a task that has not started run: Waiting -> Active. Unlike Wake it leaves no token,
-// because the task has no wait that would consume it. Release reports whether the caller has to
-// queue the task. If the task was cancelled, its canceller has queued it.
+// Release moves a task that has not started from Waiting to Active, so that it can run. Unlike Wake
+// it leaves no token, because the task has no wait that would consume one. Release reports whether
+// the caller has to queue the task. It returns false for a cancelled task, because its canceller
+// has queued it.
 func (d *Task) Release(gen uint32) (queue bool) {
 	for {
 		s := d.status.Load()

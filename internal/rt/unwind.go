@@ -15,13 +15,15 @@ const (
 // Unwinding returns the reason why a deferred function runs. For a panic, raiser is the name of the
 // function that called panic.
 //
-// That recover returns nil is no evidence of a Goexit, because with GODEBUG=panicnil=1 it also
-// returns nil for panic(nil). Unwinding looks for the runtime function that calls the deferred one.
+// A nil from recover does not prove a Goexit, because with GODEBUG=panicnil=1 recover also returns
+// nil for panic(nil). So Unwinding walks the stack and looks for the runtime function that called
+// the deferred function.
 //
-// The deferred function calls Unwinding with skip 0, or calls it through skip other functions,
-// which must not be inlined. It must know already that the deferring function has not returned,
-// because a return leaves no mark on the stack, and Unwinding would find a panic further up.
-// Unwinding walks a few frames, which takes some hundred nanoseconds, so it is for slow paths.
+// The deferred function calls Unwinding directly with skip 0. If it calls through n other
+// functions, skip is n, and these functions must not be inlined. The deferred function must know
+// already that the function that deferred it has not returned. A return leaves no mark on the
+// stack, so Unwinding could find a panic further up instead. Unwinding walks a few frames, which
+// takes some hundred nanoseconds, so it is for slow paths.
 //
 //go:noinline
 func Unwinding(skip int) (why Unwind, raiser string) {

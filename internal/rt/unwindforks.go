@@ -14,9 +14,9 @@ func (d *Task) Exposed() int {
 }
 
 // UnwindForks ends all forked calls of the running task d except the n oldest, as
-// [Task.EndOpenCalls] does. It serves a caller that goes on after a panic of a function that may
-// have forked calls and, because of the panic, did not join them. It returns the failures of the
-// calls that others have started. It may park d.
+// [Task.EndOpenCalls] does. It is for a caller that recovers from the panic of a function and goes
+// on: that function may have forked calls that the panic kept it from joining. UnwindForks returns
+// the failures of the calls that other parties have started. It may park d.
 func (d *Task) UnwindForks(n int) (failed []error) {
 	for d.Outstanding() > n {
 		if d.Worker().Forks.PopPrivate() != nil {
@@ -34,8 +34,8 @@ func (d *Task) UnwindForks(n int) (failed []error) {
 	return failed
 }
 
-// AwaitStarted parks d until all forked calls that others have started have ended. d still has to
-// join them, as well as the calls that have not been started.
+// AwaitStarted parks d until the forked calls that other parties have started have all ended. d
+// still has to join these calls, and those that no party has started.
 func (d *Task) AwaitStarted() {
 	x := d.Extra()
 	if x == nil {
@@ -49,17 +49,17 @@ func (d *Task) AwaitStarted() {
 }
 
 // FailWith makes err the failure of the running task d although a Goexit unwinds its stack. err is
-// the failure of a call that d has joined. It cannot be raised as a panic, because a deferred call
-// further out could recover it; then the Goexit would go on from there, and the failure would be
-// lost. Only the first err counts.
+// the failure of a call that d has joined. FailWith does not raise it as a panic, because a
+// deferred call further out could recover the panic. Then the Goexit would go on from there, and
+// the failure would be lost. If FailWith is called again, the first err stays.
 func (d *Task) FailWith(err error) {
 	if x := d.NeedExtra(); x.Err == nil {
 		x.Err = err
 	}
 }
 
-// TakeFailure returns the error that FailWith has stored, or nil, and removes it. The caller passes
-// it on in another way.
+// TakeFailure removes and returns the error that FailWith has stored, or returns nil. The caller
+// has to report the error in another way.
 func (d *Task) TakeFailure() (err error) {
 	if x := d.Extra(); x != nil {
 		err, x.Err = x.Err, nil

@@ -2,10 +2,12 @@
 
 package rt
 
-// If Verify is true, operations look up their caller that take only a few nanoseconds and corrupt
-// the worker if misused. Only builds with the race detector do so, where such a misuse is a race
-// anyway, because the check would cost a fork and its join two calls of some nanoseconds. In all
-// builds a fork compares its task with the task that the worker runs, which finds a task that
-// waits, and the slow paths of these operations look up the caller. In builds for the model checker
-// Verify is false, because a model's threads are not fibers.
+// Some operations, such as a fork, take only a few nanoseconds and corrupt the worker if another
+// task or goroutine than the owner of the Ctx calls them. If Verify is true, these operations look
+// up their caller. Verify is true only in builds with the race detector, which would report such a
+// misuse as a race anyway. In other builds the check would cost a fork and its join two calls of
+// some nanoseconds. But in all builds a fork compares its task with the task that the worker runs,
+// which finds the misuse of the Ctx of a task that waits. And in all builds the slow paths of these
+// operations look up the caller. In builds for the model checker Verify is false, because a model's
+// threads are not fibers.
 const Verify = false

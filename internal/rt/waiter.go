@@ -2,8 +2,9 @@ package rt
 
 import "github.com/heddle-go/heddle/internal/atomicx"
 
-// A Waiter waits for the end of a task. It belongs to a task, which is parked, or to an ordinary
-// goroutine, which blocks on a channel.
+// A Waiter waits for the end of a task, in that task's list of waiters. It belongs to a task, which
+// parks, or to an ordinary goroutine, which blocks on the channel C. Package wait builds its waits
+// for any event on a Waiter.
 type Waiter struct {
 	next  *Waiter // not a list.Stack, because waiters are pushed by CAS
 	claim atomicx.Uint32
@@ -37,8 +38,9 @@ func (w *Worker) NewWaiter(d *Task) *Waiter {
 	return x
 }
 
-// KeepWaiter keeps x for NewWaiter. x must have been woken and belong to the task that runs on w.
-// It is in no list, because its waker took it out, and the waker does not look at it any more.
+// KeepWaiter keeps x for NewWaiter. x must belong to the task that runs on w and must have been
+// woken. Then x is in no list, because its waker took the list, and the waker does not look at x
+// after the wake-up.
 func (w *Worker) KeepWaiter(x *Waiter) {
 	if w.njoins == maxJoins {
 		return
@@ -72,13 +74,13 @@ func (w *Waiter) Abandon() bool { return w.claim.CompareAndSwap(wtWaiting, wtAba
 //	        ended, Abandon            End-F3  Claim each waiter, and wake it
 //
 // All operations are sequentially consistent. If End-W1 comes before End-F2, End-F3 finds w.
-// Otherwise End-F1 comes before End-W2, and End-W2 sees the end. If both hold, the CAS of Abandon
-// and Claim lets one of them win. A waiter may come so late that it enters the list of a later
-// life. Then End-W2 abandons it, or the end of that life wakes it, which is just as true, because
-// its own task has ended too.
+// Otherwise End-F1 comes before End-W2, and End-W2 sees the end. If both hold, Abandon and Claim
+// compete by CAS, and one of them wins. A waiter may come so late that it enters the list of a
+// later life. Then End-W2 abandons it. If the end of the later life wakes it first, that wake-up is
+// right too, because the life that the waiter waits for has ended as well.
 //
-// Abandoned waiters stay in the list. Now and then a caller of Await sweeps them out: it takes the
-// list as the finisher would, and puts the other waiters back before End-W2.
+// Abandoned waiters stay in the list. Now and then a call of Await sweeps them out, before End-W2:
+// it takes the whole list, as the finisher would, and puts the other waiters back.
 func (d *Task) Await(w *Waiter, gen uint32) bool {
 	w.gen = gen
 	var depth uint32
@@ -103,8 +105,8 @@ func (d *Task) Await(w *Waiter, gen uint32) bool {
 	return !w.Abandon()
 }
 
-// A list shorter than sweepDepth is not worth sweeping. From that length on, Await sweeps each time
-// the length has doubled, as far as the waiters know it.
+// Await does not sweep a list shorter than sweepDepth. From that length on, it sweeps each time the
+// list has doubled in length. The length is the one in Waiter.depth, which is approximate.
 const sweepDepth = 32
 
 // sweep removes abandoned waiters from the list.
@@ -139,8 +141,8 @@ func (d *Task) sweep(gen uint32) {
 	}
 }
 
-// WakeAll wakes the waiters of a list. local queues a task of the caller's scheduler and returns
-// false for other tasks. If local is nil or returns false, the task's own scheduler queues it.
+// WakeAll wakes the waiters of a list. local queues t if t is a task of the caller's scheduler, and
+// otherwise returns false. If local is nil or returns false, t's own scheduler queues t.
 func WakeAll(list *Waiter, local func(t *Task) bool) {
 	for list != nil {
 		next := list.next

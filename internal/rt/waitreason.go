@@ -1,7 +1,7 @@
 package rt
 
-// A WaitReason says what a task waits for, for people to read. The last park stored it in the
-// status word. No code depends on it.
+// A WaitReason says what a task waits for, for people to read. Each park stores it in the status
+// word. No decision depends on it, except in Abandon and in directed schedulers.
 type WaitReason uint8
 
 // The reasons. Those without a comment are named after the operation.

@@ -8,13 +8,15 @@ import (
 	"github.com/heddle-go/heddle/internal/atomicx"
 )
 
-// Locks do not know which task holds them, because finding that out costs as much as taking them.
-// While any scheduler of the process watches locks, they note it. The fast path of a lock pays
-// nothing for that: it expects the word [Free] where it would expect 0 otherwise. While locks are
-// watched, no word of a lock equals Free, so every fast path fails, and the slow path takes notes.
+// A lock usually does not know which task holds it, because to find that out costs as much as to
+// take the lock. While any scheduler of the process watches locks, all locks note their holders.
+// The fast path of a lock pays nothing for that: it expects the word [Free] where it would expect 0
+// otherwise. While locks are watched, no word of a lock equals Free, so every fast path fails, and
+// the slow path takes notes.
 //
-// A goroutine may have read Free just before locks are first watched. Then that lock has no note
-// until it is next taken, which its readers can tell.
+// A goroutine may have read Free just before a scheduler began to watch locks, and then takes its
+// lock by the fast path. That lock has no note until it is next taken, and readers of notes can
+// tell that.
 var (
 	watch struct {
 		mu sync.Mutex

@@ -2,8 +2,8 @@
 
 package rt
 
-// Free, Watched and Watch are those of watch.go for models, in which no scheduler watches locks: a
-// load more in each operation of a lock would only multiply the schedules.
+// Free, Watched and Watch replace those of watch.go in models. In a model no scheduler watches
+// locks, because one more load in each operation of a lock would only multiply the schedules.
 func Free() uint32 { return 0 }
 
 // Watched reports false.

@@ -15,16 +15,17 @@ type Shared struct {
 	Pinned bool
 	// Workers is the number of workers. The scheduler writes it.
 	Workers atomicx.Int64
-	// ReadyGoroutines counts the goroutines outside of the scheduler that a worker has made ready
-	// and that have not run since. Workers call runtime.Gosched now and then while it is positive.
-	// The worker adds one, the goroutine subtracts one.
+	// ReadyGoroutines counts the goroutines outside the scheduler that a worker has made ready and
+	// that have not run since. The worker adds one, and the goroutine subtracts one when it runs.
+	// While the count is positive, workers now and then call runtime.Gosched, because such a
+	// goroutine needs a P.
 	ReadyGoroutines atomicx.Int64
 	// Waiters pools the waiters of goroutines. The pool belongs to one scheduler because a waiter's
 	// channel must not move from one synctest bubble to another, and a scheduler never does.
 	Waiters sync.Pool
 }
 
-// Worker is the part of a worker that its tasks see, and any holder of a task's handle.
+// Worker is the part of a worker that its tasks can see, and any party that holds a task's handle.
 type Worker struct {
 	Host   Host
 	Shared *Shared
@@ -91,8 +92,9 @@ type Keeper interface {
 	Forget()
 }
 
-// AddKeeper registers k: the next Worker.Forget calls k.Forget, once. k has to register again when
-// it stores something new. Only the running task may call AddKeeper.
+// AddKeeper registers k, so that the next Worker.Forget calls k.Forget. Each registration serves
+// once: k has to register again when it stores something new. Only the running task may call
+// AddKeeper.
 func (w *Worker) AddKeeper(k Keeper) { w.keepers = append(w.keepers, k) }
 
 // Forget drops what Keep has stored and what the registered Keepers hold. The worker calls it

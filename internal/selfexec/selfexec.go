@@ -10,9 +10,9 @@ import (
 )
 
 // Wrapper is the environment variable that holds the command that runs the test binary, with its
-// words separated by spaces. It is the command that go test -exec was given. A machine needs it to
-// start a binary of another architecture. If the variable is empty, Command starts the binary
-// directly.
+// words separated by spaces. It must hold the same command as the flag -exec of go test. A machine
+// needs that command to start a binary of another architecture. If the variable is empty, Command
+// starts the binary directly.
 const Wrapper = "HEDDLE_TEST_EXEC"
 
 // Emulated reports whether the test binary runs under an emulator, which takes ten to thirty times

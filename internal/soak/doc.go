@@ -1,7 +1,7 @@
 // Package soak contains only a test. It mixes everything that heddle offers at random, in tasks and
 // goroutines, with cancellations, panics, Goexits, contexts that panic, and changes of the
-// scheduler in the middle. Whenever all is quiet, the accounts have to balance. After a scheduler
-// has ended, nothing of it may be left.
+// scheduler in the middle. Whenever all tasks and goroutines are done, the counts have to balance.
+// After a scheduler has ended, it may have left nothing over.
 //
 // An operation counts when it has returned and its result has been checked. One operation is a fork
 // that was joined, a yield, a value sent or received, a park, a lock taken and released, a task
@@ -13,7 +13,7 @@
 // The test is short by default. HEDDLE_SOAK=1m makes each of its ten parts last that long.
 // HEDDLE_SOAK_OPS=1000000000 makes them last until all parts together have done that many
 // operations. Each part ends after the round in which it reaches its bound. HEDDLE_SOAK_SEED=N
-// repeats the choices of the run that printed N; the interleaving still varies.
+// makes the same random choices as the run that printed N, but the interleaving still varies.
 //
 // Under the race detector the process grows by some kilobytes for each fiber that ends, because the
 // Go runtime does not report the end of a coroutine to the detector. A loop that calls iter.Pull

@@ -1,18 +1,19 @@
 // Package taskpool pools the task descriptors ([rt.Task]) of one scheduler.
 //
-// A free descriptor is in one of three tiers:
+// A free descriptor is in one of two tiers:
 //
-//   - a [List], which belongs to one worker or to the holder of one lock. Taking from it and putting
-//     back cost no atomic operation.
-//   - the [Pool], which all lists share. Descriptors move between the two in batches. Trim drops
-//     the batches that no list has needed for a while.
-//   - the heap, from which the pool allocates chunks of one batch each.
+//   - a [List], which belongs to one worker or to the holder of one lock. To take a descriptor from
+//     it, or put one back, costs no atomic operation.
+//   - the [Pool], which all lists share. They move between the lists and the Pool in batches. Trim
+//     drops the batches that no list has needed for a while.
+//
+// If both are empty, the Pool allocates a chunk of one batch.
 //
 // A sync.Pool would drop free descriptors at each garbage collection, and tasks that allocate cause
 // collections all the time.
 //
-// The chunks also make a census possible. A registry of all tasks would have to be entered and
-// left by each task, under contention. Instead the pool keeps weak pointers to its chunks, and All
-// walks them. A chunk with a descriptor in use is alive, because a queue, a waker or the stack of
-// the task holds that descriptor.
+// By its chunks the Pool can find all tasks. In a registry, each task would have to enter and
+// leave, under contention. Instead the Pool keeps weak pointers to its chunks, and All walks these.
+// The garbage collector does not free a chunk with a descriptor in use, because a queue, a waker or
+// the stack of the task refers to that descriptor.
 package taskpool

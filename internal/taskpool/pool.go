@@ -22,30 +22,31 @@ type (
 	batch [batchSize]*rt.Task
 )
 
-// A Pool holds the free descriptors that the lists of one scheduler share. Init prepares it. Its
-// methods may be called by any goroutine; they block only for the pool's short lock.
+// A Pool holds the free descriptors that the lists of one scheduler share. Init prepares it. Any
+// goroutine may call its methods. They wait only for the pool's lock, which no method holds for
+// long.
 type Pool struct {
-	nobody *rt.Worker // stands for the worker of a task that has not run
+	nobody *rt.Worker // the Worker of a task that has not run
 	marked bool       // see MarkAll
 
 	mu     sync.Mutex
-	full   []*batch // of free descriptors
-	empty  []*batch
-	low    int // the least length of full since the last Trim
+	full   []*batch // each full of free descriptors
+	empty  []*batch // memory for put to use again
+	low    int      // the least length of full since the last Trim
 	chunks []weak.Pointer[chunk]
-	prune  int // drop dead pointers when chunks is this long
+	prune  int // grow drops dead pointers when chunks is this long
 }
 
-// Init prepares p. Until a descriptor's task runs for the first time, nobody stands for its worker.
+// Init prepares p. nobody is the Worker of each descriptor until its task runs for the first time.
 // Init is called once, before p is shared.
 func (p *Pool) Init(nobody *rt.Worker) { p.nobody = nobody }
 
-// MarkAll gives each descriptor a mark that is never taken away, so that every checkpoint of every
-// task takes its slow path. Directed schedulers need this. MarkAll is called once, before p is
-// shared.
+// MarkAll makes p mark each descriptor that it allocates, so that every checkpoint of every task
+// takes its slow path. A directed scheduler, which needs this, leaves the marks set. MarkAll is
+// called once, before p is shared.
 func (p *Pool) MarkAll() { p.marked = true }
 
-// fill appends a batch of free descriptors to list. They may have served before.
+// fill appends a batch of free descriptors to list. The descriptors may have served tasks before.
 func (p *Pool) fill(list []*rt.Task) []*rt.Task {
 	p.mu.Lock()
 	if n := len(p.full) - 1; n >= 0 {
@@ -62,7 +63,7 @@ func (p *Pool) fill(list []*rt.Task) []*rt.Task {
 	return p.grow(list)
 }
 
-// grow is fill with descriptors of a new chunk, which have not served.
+// grow is fill with the descriptors of a new chunk, which have served no task.
 func (p *Pool) grow(list []*rt.Task) []*rt.Task {
 	c := new(chunk)
 	for i := range c.d {
@@ -89,7 +90,8 @@ func (p *Pool) grow(list []*rt.Task) []*rt.Task {
 	return list
 }
 
-// put takes over a batch of free descriptors. The caller keeps the slice.
+// put takes over a batch of free descriptors. It copies ds, so the caller may change the slice
+// afterwards.
 func (p *Pool) put(ds []*rt.Task) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -103,8 +105,9 @@ func (p *Pool) put(ds []*rt.Task) {
 	p.full = append(p.full, b)
 }
 
-// Trim leaves batches that no list has needed since the last call to the garbage collector: all of
-// them, or half. It returns how many it has left, and whether p still has any.
+// Trim drops batches that no list has needed since the last Trim, so that the garbage collector can
+// free them. It drops all of these or, if all is false, half of them. It returns how many it has
+// dropped, and whether p still has any.
 func (p *Pool) Trim(all bool) (n int, more bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -123,15 +126,15 @@ func (p *Pool) Trim(all bool) (n int, more bool) {
 	return n, p.low > 0
 }
 
-// Free returns how many free descriptors p holds; those in lists are not among them.
+// Free returns the number of free descriptors that p holds. It does not count those in lists.
 func (p *Pool) Free() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.full) * batchSize
 }
 
-// All returns an iterator over every descriptor of the pool and its lists, in whatever state it is.
-// Tasks may start, move and end meanwhile.
+// All returns an iterator over every descriptor of the pool, whether it is free or in use. Tasks
+// may start, move and end meanwhile.
 func (p *Pool) All() iter.Seq[*rt.Task] {
 	return func(yield func(d *rt.Task) bool) {
 		p.mu.Lock()
@@ -155,12 +158,12 @@ func (p *Pool) All() iter.Seq[*rt.Task] {
 // value is empty. Only the owner may call its methods.
 type List struct {
 	free  []*rt.Task
-	fresh []*rt.Task // have not served; for tasks under contexts
+	fresh []*rt.Task // have served no task; for tasks under contexts
 }
 
 // Take returns a free descriptor for a task with extension x, which may be nil. If the task is
-// under a context, the descriptor has never served, because another goroutine may keep the context
-// of a task beyond the task's end: see rt.Task.Escape.
+// under a context, the descriptor has served no task before, because a context derived from the Ctx
+// of an earlier task could refer to it: see rt.Task.Escape.
 func (l *List) Take(p *Pool, x *rt.Extra) *rt.Task {
 	if !x.HasContext() {
 		return l.get(p)

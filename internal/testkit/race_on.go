@@ -2,6 +2,6 @@
 
 package testkit
 
-// Race says whether the race detector is on, which takes ten times as long and allows for 8,128
-// goroutines at a time.
+// Race says whether the race detector is on. With it a test takes about ten times as long, and may
+// have only 8,128 goroutines at a time.
 const Race = true

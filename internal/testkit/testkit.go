@@ -1,5 +1,5 @@
-// Package testkit is what the tests of several packages share: how they wait for a condition, how
-// much they do where time is dear, and whether the race detector is on. Only tests import it.
+// Package testkit has what the tests of several packages share: ways to wait for a condition, how
+// much to do when tests are slow, and whether the race detector is on. Only tests import it.
 package testkit
 
 import (
@@ -12,22 +12,22 @@ import (
 	"github.com/heddle-go/heddle/internal/selfexec"
 )
 
-// Patience is how long something may take before a test calls it hung. No test waits for it to
-// pass.
+// Patience is how long a test waits for something before it reports that it hangs. A test that
+// passes does not wait that long.
 const Patience = 5 * time.Minute
 
-// Spin waits until cond holds, and gives way to other goroutines in between. It takes no time from
-// a clock, so it works in a synctest bubble, and a task that calls it keeps its worker. It waits
-// without bound: a test that hangs here is ended by its own limit or that of go test.
+// Spin waits until cond holds, and gives way to other goroutines in between. It uses no clock, so
+// it works in a synctest bubble. A task that calls it keeps its worker. Spin waits without bound,
+// so only the limit of the test or of go test ends a test that hangs in it.
 func Spin(cond func() bool) {
 	for !cond() {
 		runtime.Gosched()
 	}
 }
 
-// Until waits until cond, which others bring about, holds. It calls cond on the caller's goroutine,
-// soon at first and then about every millisecond. If cond does not hold for all the Patience, Until
-// ends the process by Hangs.
+// Until waits until cond holds. It calls cond on the caller's goroutine, at short intervals first
+// and then about every millisecond. If cond does not hold within Patience, Until ends the process
+// by Hangs.
 func Until(t testing.TB, what string, cond func() bool) {
 	t.Helper()
 	pause := 10 * time.Microsecond
@@ -49,10 +49,10 @@ func Hangs(t testing.TB, what string) {
 	os.Exit(1)
 }
 
-// A Scale says by how much a package's tests do less where time is dear.
+// A Scale says how much less a package's tests do when they are slow.
 type Scale struct {
 	Race, Short, Emulated int // divisors, 1 or more
-	Least                 int // what is done at the least
+	Least                 int // the least result of Of
 }
 
 // Of returns how much of n to do: it divides n under the race detector, with -short and under an

@@ -7,19 +7,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// CanBind returns an error if the system has no call to bind a thread to a CPU.
+// CanBind returns an error if the system cannot bind a thread to a CPU, and otherwise nil.
 func CanBind() error { return nil }
 
 // ID returns the kernel's number of the calling thread, or 0 on systems where this package does not
 // know it.
 func ID() int { return unix.Gettid() }
 
-// OnFirst reports whether the caller runs on the thread that the process began with. It reports
-// false where that cannot be told.
+// OnFirst reports whether the caller runs on the thread with which the process began. It returns
+// false on systems where this package cannot find out.
 func OnFirst() bool { return ID() == unix.Getpid() }
 
-// AllowedCPUs returns the CPUs that the calling thread may use, in order, or an error if the system
-// does not tell.
+// AllowedCPUs returns the CPUs that the calling thread may use, in order, or an error if this
+// package cannot find out.
 func AllowedCPUs() ([]int, error) {
 	var set unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &set); err != nil {
@@ -44,8 +44,8 @@ type Binding struct {
 	on  bool
 }
 
-// Bind binds the calling thread to cpu. The caller has undone what b bound before. If Bind returns
-// an error, the thread is not bound.
+// Bind binds the calling thread to cpu. If b has bound a thread before, the caller has called Undo.
+// If Bind returns an error, the thread is not bound.
 func (b *Binding) Bind(cpu int) error {
 	b.tid = ID()
 	if err := unix.SchedGetaffinity(0, &b.old); err != nil {
@@ -60,8 +60,8 @@ func (b *Binding) Bind(cpu int) error {
 	return nil
 }
 
-// Undo gives the thread that was bound its old CPUs back. Any thread may call it. A thread that has
-// ended meanwhile needs none.
+// Undo lets the thread that b has bound use its old CPUs again. Any thread may call it. If the
+// thread has ended, Undo does nothing.
 func (b *Binding) Undo() {
 	if b.on {
 		_ = unix.SchedSetaffinity(b.tid, &b.old)

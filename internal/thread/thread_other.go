@@ -7,7 +7,7 @@ import (
 	"runtime"
 )
 
-// CanBind returns an error if the system has no call to bind a thread to a CPU.
+// CanBind returns an error if the system cannot bind a thread to a CPU, and otherwise nil.
 func CanBind() error {
 	return errors.New("binding threads to CPUs is not supported on " + runtime.GOOS)
 }
@@ -16,21 +16,21 @@ func CanBind() error {
 // know it.
 func ID() int { return 0 }
 
-// OnFirst reports whether the caller runs on the thread that the process began with. It reports
-// false where that cannot be told.
+// OnFirst reports whether the caller runs on the thread with which the process began. It returns
+// false on systems where this package cannot find out.
 func OnFirst() bool { return false }
 
-// AllowedCPUs returns the CPUs that the calling thread may use, in order, or an error if the system
-// does not tell.
+// AllowedCPUs returns the CPUs that the calling thread may use, in order, or an error if this
+// package cannot find out.
 func AllowedCPUs() ([]int, error) { return nil, CanBind() }
 
 // A Binding binds one thread to one CPU and can undo that. The zero Binding binds none.
 type Binding struct{}
 
-// Bind binds the calling thread to cpu. The caller has undone what b bound before. If Bind returns
-// an error, the thread is not bound.
+// Bind binds the calling thread to cpu. If b has bound a thread before, the caller has called Undo.
+// If Bind returns an error, the thread is not bound.
 func (b *Binding) Bind(cpu int) error { return CanBind() }
 
-// Undo gives the thread that was bound its old CPUs back. Any thread may call it. A thread that has
-// ended meanwhile needs none.
+// Undo lets the thread that b has bound use its old CPUs again. Any thread may call it. If the
+// thread has ended, Undo does nothing.
 func (b *Binding) Undo() {}

@@ -17,8 +17,8 @@ type Clock interface {
 	Alarm(fire func()) (set func(at time.Time))
 }
 
-// An alarm connects the queue with its clock. A goroutine that changes first then sets the alarm,
-// under mu. So the last goroutine to set it sees the last change.
+// An alarm connects the queue with its clock. Each goroutine that changes first sets the alarm
+// afterwards, under mu. So the goroutine that sets the alarm last sees the final value of first.
 type alarm struct {
 	clock Clock
 	start time.Time
@@ -26,17 +26,19 @@ type alarm struct {
 	late  *histogram.Histogram
 	first atomicx.Int64 // see Queue.earliest
 
-	firing sync.Mutex // held while timers are fired: onAlarm returns when all that was due has happened
+	// onAlarm holds firing while timers fire, so it returns only after all due timers have fired.
+	firing sync.Mutex
 
 	mu   sync.Mutex
-	at   int64 // the time that is set; 0: none
-	hold int64 // the time whose timers are being fired, which stays set meanwhile; 0: none
+	at   int64 // the time that set was last called with; 0: none
+	hold int64 // while timers fire, the time at which they are due, which stays set; 0: none fires
 	set  func(at time.Time)
 }
 
-// InitClock prepares q to go by clock, as Init does for real time. Timers fire on the goroutine in
-// which the clock calls fire. wake is called there with each task that has become runnable, and has
-// to queue it. late, which may be nil, is the Late of the [Batch].
+// InitClock prepares q to use the time of clock, as Init does for real time. Timers fire on the
+// goroutine on which the clock calls fire. There the queue calls wake with each task that has
+// become runnable, and wake has to queue the task. late, which may be nil, is the Late of the
+// [Batch].
 func (q *Queue) InitClock(clock Clock, wake func(d *rt.Task), late *histogram.Histogram) {
 	a := &alarm{clock: clock, start: clock.Now(), wake: wake, late: late}
 	q.alarm = a
@@ -47,7 +49,7 @@ func (q *Queue) InitClock(clock Clock, wake func(d *rt.Task), late *histogram.Hi
 
 // setAlarm sets the alarm to the earliest timer.
 //
-//	arms a timer                turns the clock
+//	party that arms a timer     party that turns the clock
 //	K1 set the alarm            T1 change Now
 //	K2 look at Now              T2 look at the alarm
 //
@@ -63,7 +65,7 @@ func (q *Queue) setAlarm() {
 	}
 	a.mu.Unlock()
 	if f != 0 && f <= q.now() { // (K2)
-		// Not on this goroutine, because the caller of Arm may hold locks.
+		// onAlarm runs on a goroutine of its own, because the caller of Arm may hold locks.
 		go q.onAlarm()
 	}
 }
@@ -81,9 +83,10 @@ func (a *alarm) setTo(f int64) {
 	}
 }
 
-// onAlarm is the fire of scheduler.Clock: it fires the timers that are due, and then sets the alarm
-// for the next one. Meanwhile the time of the alarm stays set, because a goroutine that advances the
-// clock takes an alarm that is not set as a sign that all has happened.
+// onAlarm is the function that the clock calls when the set time has come. It fires the timers that
+// are due, and then sets the alarm to the next time. While timers fire, the alarm stays set,
+// because for a goroutine that advances the clock an alarm that is not set means that all due
+// timers have fired.
 func (q *Queue) onAlarm() {
 	a := q.alarm
 	a.firing.Lock()
@@ -104,7 +107,7 @@ func (q *Queue) onAlarm() {
 	}
 	a.mu.Lock()
 	a.hold = 0
-	a.at = -1 // the clock may have called fire for the time that was set
+	a.at = -1 // the clock may have called fire and so dropped its time: setAlarm must set it anew
 	a.mu.Unlock()
 	q.setAlarm()
 }

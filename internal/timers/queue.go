@@ -12,12 +12,12 @@ import (
 
 // A Queue is the timer queue of one scheduler. It implements [rt.Timers]. Init or InitClock
 // prepares it. Its methods may be called by any goroutine and any task, and none of them parks the
-// task. They do not wait for the queue's lock either, unless they say so.
+// task. Only the methods whose comments say so wait for the queue's lock.
 type Queue struct {
-	first atomicx.Int64             // when the earliest is due; 0: there is none, or the queue has a clock
+	first atomicx.Int64             // when the earliest timer is due; 0: none, or q has a clock
 	in    atomicx.Pointer[rt.Timer] // the stack of A1, the latest first
 	spent atomicx.Int64             // disarmed timers that are still queued; approximate
-	size  atomicx.Int64             // length of the heap. Written under mu
+	size  atomicx.Int64             // the length of the heap; written under mu
 
 	mu     atomicx.Mutex
 	heap   []entry
@@ -25,7 +25,7 @@ type Queue struct {
 
 	now   func() int64
 	kick  func(when int64) // A3
-	alarm *alarm           // nil: workers and sysmon look at first
+	alarm *alarm           // nil without a clock: workers and sysmon look at first
 	free  sync.Pool        // of Timers: see Borrow
 }
 
@@ -35,13 +35,13 @@ type entry struct {
 	t    *rt.Timer
 }
 
-// keepHeap is the length of a heap whose memory is kept when it is empty, 1 MB. Growing to that
-// costs as much as filling it.
+// keepHeap is the capacity up to which an empty heap keeps its memory, 1 MB. A heap that has to
+// grow to keepHeap again costs as much to grow as to fill.
 const keepHeap = 1 << 16
 
-// Init prepares q to go by now, which returns nanoseconds, is never 0 and never goes back. kick is
-// called after a timer has been armed for when: it has sysmon look at the queue by then. kick must
-// not wait. Init is called once, before q is shared.
+// Init prepares q to use the time that now returns, in nanoseconds, which is never 0 and never goes
+// back. The queue calls kick after a timer has been armed for when. kick has to make sysmon look at
+// the queue by then, and must not wait. Init is called once, before q is shared.
 func (q *Queue) Init(now func() int64, kick func(when int64)) { q.now, q.kick = now, kick }
 
 var _ rt.Timers = (*Queue)(nil)
@@ -57,22 +57,22 @@ func (q *Queue) Time() time.Time {
 	return time.Now()
 }
 
-// First returns when the earliest timer is due, or 0 if no timer is queued or the queue has a
-// clock. That may be a disarmed timer. One load.
+// First returns the time at which the earliest timer is due, or 0 if no timer is queued or the
+// queue has a clock. The timer may be a disarmed one. First costs one load.
 func (q *Queue) First() int64 { return q.first.Load() }
 
-// Due reports whether some timer is due at now. One load.
+// Due reports whether a timer is due at now. The timer may be a disarmed one. Due costs one load.
 func (q *Queue) Due(now int64) bool {
 	f := q.first.Load()
 	return f != 0 && f <= now
 }
 
-// Size returns the length of the heap when the lock was last held, disarmed timers included. One
-// load.
+// Size returns the length that the heap had when the lock was last released, disarmed timers
+// included. It costs one load.
 func (q *Queue) Size() int { return int(q.size.Load()) }
 
-// earliest is the word of A2 and E2: first, or with a clock one that workers and sysmon do not look
-// at.
+// earliest returns the word that A2 and E2 write. Without a clock it is q.first. With a clock it is
+// alarm.first, at which workers and sysmon do not look.
 func (q *Queue) earliest() *atomicx.Int64 {
 	if q.alarm != nil {
 		return &q.alarm.first
@@ -80,8 +80,9 @@ func (q *Queue) earliest() *atomicx.Int64 {
 	return &q.first
 }
 
-// maxIn is how long the stack may get before the goroutine that arms a timer moves it to the heap:
-// long enough that few take the lock, and short enough that this takes only microseconds.
+// maxIn is the length of the stack at which the party that arms a timer itself moves the stack to
+// the heap. It is long enough that few calls of Arm take the lock, and short enough that the move
+// takes only microseconds.
 const maxIn = 64
 
 // Arm implements rt.Timers.
@@ -137,24 +138,23 @@ func (q *Queue) Disarm(t *rt.Timer) bool {
 	return true
 }
 
-// minSpent is how many disarmed timers are worth a sweep. From there on, sweeping when they are
-// half of all timers costs each of them a small constant.
+// minSpent is the least number of disarmed timers for which Disarm sweeps. From there on it sweeps
+// when they are half of all timers, so the sweeps cost each disarmed timer a small constant.
 const minSpent = 64
 
-// A Batch is room for the timers that are fired at once. Its length bounds how long the lock is
-// held and how many tasks a worker queues at once. Each worker has a Batch of its own on the heap:
-// a worker fires timers on the stacks of its tasks, and with a Batch on top a small stack would
-// have to grow.
+// A Batch is room for the timers that one call fires. Its length bounds how long the call holds the
+// lock and how many tasks a worker queues at once. Each worker allocates a Batch of its own. A
+// worker fires timers on the stacks of its tasks, and a Batch there would make small stacks grow.
 type Batch struct {
 	timers [64]*rt.Timer
-	// Late counts how much later than due timers are fired, if it is not nil. The goroutine whose
-	// Batch this is writes it.
+	// If Late is not nil, it counts how late timers fire. Only the goroutine that uses the Batch
+	// writes it.
 	Late *histogram.Histogram
 }
 
-// Expire fires all timers that are due at now, a batch at a time, and passes each task that is
-// runnable then to f, which has to queue it. It returns how many timers it has fired. If another
-// goroutine holds the lock, Expire leaves the rest to that.
+// Expire fires all timers that are due at now, a batch at a time. It passes each task that this
+// makes runnable to f, which has to queue the task. It returns the number of timers that it has
+// fired. If another goroutine holds the lock, Expire leaves the remaining timers to that goroutine.
 func (q *Queue) Expire(now int64, batch *Batch, f func(d *rt.Task)) (n int) {
 	for q.Due(now) {
 		if !q.mu.TryLock() {
@@ -165,17 +165,17 @@ func (q *Queue) Expire(now int64, batch *Batch, f func(d *rt.Task)) (n int) {
 	return n
 }
 
-// ExpireSome is Expire for one batch. More than a worker has to do until it looks again need not
-// leave the heap, because the heap serves all workers.
+// ExpireSome is Expire for one batch. A worker need not take more out of the heap than it can run
+// before it looks again, because until then other workers can fire what is left.
 func (q *Queue) ExpireSome(now int64, batch *Batch, f func(d *rt.Task)) {
 	if q.Due(now) && q.mu.TryLock() {
 		q.fire(now, batch, len(batch.timers), f)
 	}
 }
 
-// ExpireOne is Expire for one timer. The caller runs the task at once and soon comes for the next
-// timer, so ExpireOne has the processor fetch what both will touch. It reports false, and has not
-// fired, if another goroutine holds the lock.
+// ExpireOne is Expire for one timer. The caller runs the task at once and soon calls ExpireOne for
+// the next timer, so ExpireOne has the processor fetch the memory that both will touch. If another
+// goroutine holds the lock, ExpireOne fires nothing and returns false.
 func (q *Queue) ExpireOne(now int64, batch *Batch, f func(d *rt.Task)) bool {
 	if !q.mu.TryLock() {
 		return false
@@ -190,14 +190,14 @@ func (q *Queue) fire(now int64, b *Batch, most int, f func(d *rt.Task)) (k int) 
 	q.drain()
 	n := 0
 	for n < len(batch) && len(q.heap) > 0 && q.heap[0].when <= now {
-		// The timer and its task were last touched when the timer was armed, so in long queues
-		// both have fallen out of the caches. So fire requests each for the whole batch before
-		// it needs the first.
+		// The timer and its task were last touched when the timer was armed, so in long queues both
+		// have fallen out of the caches. So fire first prefetches all timers of the batch, and
+		// later all tasks, before it needs the first of them.
 		batch[n] = q.pop()
 		prefetch.Of(batch[n])
 		n++
 	}
-	if len(batch) == 1 { // the caller goes on with this one, and soon comes for the next
+	if len(batch) == 1 { // ExpireOne: the caller runs this task, and soon comes for the next one
 		if n == 1 && batch[0].Fib != nil {
 			batch[0].Fib.Warm()
 		}
@@ -230,8 +230,8 @@ func (q *Queue) fire(now int64, b *Batch, most int, f func(d *rt.Task)) (k int) 
 	return k
 }
 
-// lookAhead requests what the next ExpireOne touches, and the timers of which the heap chooses the
-// one after that.
+// lookAhead prefetches what the next ExpireOne touches: the task and the fiber of the earliest
+// timer. It also prefetches the four timers from which the heap takes the one after that.
 func (q *Queue) lookAhead() {
 	for i, e := range q.heap[:min(5, len(q.heap))] {
 		if t := e.t; i > 0 {
@@ -243,7 +243,8 @@ func (q *Queue) lookAhead() {
 	}
 }
 
-// publish publishes the earliest time (E1 to E3). It and the functions below are called under mu.
+// publish publishes the earliest time (E1 to E3). The caller holds mu. This is also so for drain
+// and sweep, and for pop, up and down.
 func (q *Queue) publish() {
 	w := q.earliest()
 	for again := false; ; again = true {
@@ -273,8 +274,8 @@ func (q *Queue) drain() {
 	if q.in.Load() == nil {
 		return
 	}
-	// Oldest first: usually all durations are the same, and then the timers come in the order of
-	// their times, and stay where drain puts them.
+	// drain adds the oldest timer first. Usually all timers have the same duration. Then they come
+	// in the order of their times, and stay at the end of the heap, where drain puts them.
 	var list *rt.Timer
 	for t := q.in.Swap(nil); t != nil; {
 		next := t.Next
@@ -319,8 +320,9 @@ func (q *Queue) sweep() {
 	}
 }
 
-// behead drops disarmed timers from the front. A clock that is turned from one set time to the next
-// must not stop at times at which nothing happens. behead waits for the lock.
+// behead drops disarmed timers from the front of the heap and sets the alarm again. A goroutine
+// that turns the clock stops at each time that is set, and must not stop at a time at which nothing
+// happens. behead waits for the lock.
 func (q *Queue) behead() {
 	q.mu.Lock()
 	q.drain()
@@ -333,8 +335,8 @@ func (q *Queue) behead() {
 	q.setAlarm()
 }
 
-// Trim drops the disarmed timers if there are more than a few, so that the garbage collector can
-// free what they refer to. sysmon calls it from time to time.
+// If more than a sixteenth of the timers are disarmed, Trim drops these, so that the garbage
+// collector can free what they refer to. It only tries the lock. sysmon calls it from time to time.
 func (q *Queue) Trim() {
 	if n := q.spent.Load(); n > 0 && n > q.size.Load()/16 && q.mu.TryLock() {
 		q.drain()
@@ -344,8 +346,8 @@ func (q *Queue) Trim() {
 	}
 }
 
-// Close drops all timers, and those that are armed afterwards: none of them fires. It waits for the
-// lock.
+// Close drops all timers, and from then on the queue drops each timer that is armed. None of them
+// fires. Close waits for the lock.
 func (q *Queue) Close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -413,7 +415,8 @@ func (q *Queue) down(i int) {
 	h[i] = e
 }
 
-// Borrow returns an Idle timer that wakes d, for a caller that calls Return when it has ended well.
+// Borrow returns an Idle timer that wakes d. The caller gives it back by Return if the timer has
+// fired, and otherwise leaves it to the garbage collector.
 func (q *Queue) Borrow(d *rt.Task) *rt.Timer {
 	t, _ := q.free.Get().(*rt.Timer)
 	if t == nil {
@@ -423,21 +426,21 @@ func (q *Queue) Borrow(d *rt.Task) *rt.Timer {
 	return t
 }
 
-// Return takes back a timer of Borrow that has fired, and whose wake-up the task has consumed. A
-// timer that was disarmed may still be queued: the caller leaves it to the garbage collector.
+// Return takes back a timer of Borrow. The timer has fired, and its task has consumed the wake-up.
+// The caller must not return a disarmed timer, because the queue may still hold it.
 func (q *Queue) Return(t *rt.Timer) {
 	t.Task, t.Fib = nil, nil
 	q.free.Put(t)
 }
 
-// Len returns how many timers are armed: none after Close. If others arm, disarm or fire meanwhile,
-// the result is approximate. Len waits for the lock.
+// Len returns the number of armed timers, which is 0 after Close. If other parties arm, disarm or
+// fire timers meanwhile, the result is approximate. Len waits for the lock.
 func (q *Queue) Len() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.drain()
 	q.publish()
-	// A goroutine that has taken a disarmed timer out of the heap counts it out later, maybe after
-	// Close has set the count to 0.
+	// A goroutine that has taken a disarmed timer out of the heap lowers spent later, maybe after
+	// Close has set spent to 0. So spent may be negative.
 	return max(0, len(q.heap)-max(0, int(q.spent.Load())))
 }

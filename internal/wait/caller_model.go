@@ -9,11 +9,12 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// Caller returns the task that waits if the calling code waits under ctx: the task that the caller
-// runs as, or nil on an ordinary goroutine. It panics if ctx is nil.
+// Caller returns the task that the calling code runs as, or nil if the caller is an ordinary
+// goroutine. That task is the one that parks if the caller waits under ctx. Caller panics if ctx is
+// nil.
 //
-// A model's threads are not fibers, so in a model the context names the task that a thread stands
-// for.
+// In a model, threads are not fibers, so Caller returns the task whose Ctx ctx is or derives from:
+// the thread that calls stands for this task.
 func Caller(ctx context.Context) *rt.Task {
 	if ctx == nil {
 		panic(NilContext)

@@ -6,18 +6,19 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// TaskKey is the key of a Ctx: Value(TaskKey{}) of a task.Ctx, or of a context derived from one, is
-// that Ctx.
+// TaskKey is a key of context values. Value(TaskKey{}) of a task.Ctx, or of a context derived from
+// one, returns that Ctx.
 type TaskKey struct{}
 
-// TellerKey is the key of a Teller: Value(TellerKey{}) of a Teller, or of a context derived from
-// one, is that Teller.
+// TellerKey is a key of context values. Value(TellerKey{}) of a Teller, or of a context derived
+// from one, returns that Teller.
 type TellerKey struct{}
 
-// A Teller is a context of package task that is not a Ctx: a context with a deadline.
+// A Teller is a context that package task made, but not a Ctx: the context of task.WithTimeout or
+// task.WithDeadline. It tells a registered function of its end.
 type Teller interface {
 	Done() <-chan struct{}
-	// Register makes the goroutine that ends the context call f then. stop takes f back. If the
+	// Register registers f. The goroutine that ends the context calls f. stop takes f back. If the
 	// context has ended, ok is false and f will not be called.
 	Register(f func()) (stop func() bool, ok bool)
 }
@@ -32,8 +33,8 @@ var background = context.Background()
 // the caller is an ordinary goroutine. If ctx has ended already, Enter returns its cause. For a
 // task it is a yield point, like task.Ctx.Checkpoint. It panics if ctx is nil.
 //
-// of is the task whose Ctx ctx is, or nil. The caller finds it by a type assertion, which is faster
-// than rt.OfCtx.
+// of is the task whose Ctx is ctx, or nil if ctx is another context. The caller of Enter finds out
+// by a type assertion, because that is faster than rt.OfCtx.
 func Enter(ctx context.Context, of *rt.Task) (*rt.Task, error) {
 	d := of
 	if d == nil || !d.IsCurrent() {
@@ -48,8 +49,8 @@ func Enter(ctx context.Context, of *rt.Task) (*rt.Task, error) {
 	return d, nil
 }
 
-// MayEnter is the part of [Enter] for operations that take only nanoseconds. If it returns true,
-// Enter with the Ctx of d would return d and no error now, so the caller need not call Enter.
+// MayEnter is the fast path of [Enter], for operations that take only nanoseconds. If it returns
+// true, Enter with the Ctx of d would return d and no error, so the caller need not call Enter.
 func MayEnter(d *rt.Task) bool { return d.MayEnter() }
 
 // enterOther is Enter by d, or by a goroutine if d is nil, under a context that is not d's Ctx.
@@ -74,7 +75,8 @@ func CauseOf(ctx context.Context) error {
 }
 
 // Watch is context.AfterFunc for functions that do not wait. If a timer of heddle ends ctx, the
-// goroutine that found the timer due calls f. A goroutine of f's own would have to wait for a P.
+// goroutine that fires the timer calls f. context.AfterFunc would start a goroutine for f, which
+// might have to wait long for a P.
 func Watch(ctx context.Context, f func()) (stop func() bool) {
 	if d := rt.OfCtx(ctx); d != nil {
 		if stop, ok := d.AfterDone(f); ok {
@@ -82,8 +84,8 @@ func Watch(ctx context.Context, f func()) (stop func() bool) {
 		}
 		return context.AfterFunc(ctx, f)
 	}
-	// The standard library reasons in the same way: contexts with the same channel end at the same
-	// time.
+	// x may be an ancestor of ctx. If both have the same channel, they end at the same time.
+	// Package context relies on this too.
 	if x, ok := ctx.Value(TellerKey{}).(Teller); ok && x.Done() == ctx.Done() {
 		if stop, ok := x.Register(f); ok {
 			return stop

@@ -11,18 +11,18 @@ import (
 // A Pool keeps elements of type E, such as waiters, for later waits. E must embed list.Links[E] as
 // its first field. The zero Pool is empty.
 //
-// Get is called on the stack of a task that is about to park, and should leave most of that stack
-// to the task: see "Stacks" in ARCHITECTURE.md. The allocator and sync.Pool need much of it, so a
-// worker asks them for many elements at a time.
+// A task that is about to park calls Get on its own stack, so Get should use little of that stack:
+// see "Stacks" in ARCHITECTURE.md. The allocator and sync.Pool use much, so Get takes many elements
+// from them at a time, and keeps them for the worker.
 type Pool[E any] struct {
-	// Each worker keeps elements for its tasks, at its index. Only the task that runs on the worker
-	// touches them. With sync.Pool alone a wait took 20 ns longer.
+	// workers holds what each worker keeps for its tasks, at rt.Worker.Index. Only the task that
+	// runs on the worker touches its bundle. With sync.Pool alone a wait took 20 ns longer.
 	workers [maxPools]struct {
 		bundle[E]
 		_ [64 - 2*8]byte
 	}
-	bundles sync.Pool   // each a *bundle that was too much for its worker
-	bundled atomic.Bool // false if bundles is empty; it may be true as well then
+	bundles sync.Pool   // of full *bundles, which their workers gave away
+	bundled atomic.Bool // false only if bundles is empty; it may be true then, too
 
 	rest sync.Pool // single elements: those of goroutines, and of workers with a high index
 }
@@ -36,14 +36,16 @@ type bundle[E any] struct {
 const (
 	maxPools = 32 // how many workers keep elements
 	// maxPooled is how many elements a worker keeps. If more tasks than that wait in turn, as in
-	// BenchmarkChanFanIn, the task switch costs more than the access to bundles.
+	// BenchmarkChanFanIn, Get and Share use bundles more often, but that costs less than the task
+	// switch.
 	maxPooled = 128
-	// atATime is how many elements a worker allocates together. They are freed together as well.
+	// atATime is how many elements a worker allocates together, as one object. So the garbage
+	// collector also frees them together.
 	atATime = 8
 )
 
-// Get returns a new zero E, or one that was taken back. d is the task that calls, or nil if that is
-// a goroutine.
+// Get returns a new zero E, or one that Keep or Share took back. d is the calling task, or nil if
+// the caller is an ordinary goroutine.
 func (p *Pool[E]) Get(d *rt.Task) *E {
 	if d != nil {
 		if i := d.Worker().Index; uint(i) < maxPools {
@@ -61,7 +63,8 @@ func (p *Pool[E]) Get(d *rt.Task) *E {
 	return new(E)
 }
 
-// fill puts elements into the empty bundle s of a worker: those of another bundle, or new ones.
+// fill fills the empty bundle s of a worker with the elements of a bundle from p.bundles, or with
+// new ones.
 func (p *Pool[E]) fill(s *bundle[E]) {
 	if p.bundled.Load() {
 		if b, ok := p.bundles.Get().(*bundle[E]); ok {
@@ -77,10 +80,10 @@ func (p *Pool[E]) fill(s *bundle[E]) {
 	s.n = atATime
 }
 
-// Keep takes e back. e must be in no list, and no party may use it any more. d is the task that
-// calls, or nil if that is a goroutine. Keep reports false, and has not taken e back, if d is nil
-// or the worker of d keeps enough; the caller then calls Share. Keep and Share are two methods
-// because each alone is inlined.
+// Keep takes e back. e must be in no list, and no party may use it any more. d is as for Get. If d
+// is nil or the worker of d keeps enough, Keep does not take e back and returns false; then the
+// caller calls Share. Keep and Share are two methods, because each alone is inlined, and a method
+// that does both would not be.
 func (p *Pool[E]) Keep(d *rt.Task, e *E) bool {
 	if d == nil {
 		return false
@@ -95,7 +98,7 @@ func (p *Pool[E]) Keep(d *rt.Task, e *E) bool {
 	return true
 }
 
-// Share takes back e, which Keep has refused. d is as for Keep.
+// Share takes back e, which Keep has just refused. d is as for Get.
 func (p *Pool[E]) Share(d *rt.Task, e *E) {
 	i := -1
 	if d != nil {

@@ -8,23 +8,23 @@ import (
 )
 
 // A Waiter is one wait for one event, by a task or by an ordinary goroutine. The waiting side makes
-// the Waiter known to the parties that may bring about the event, and waits. One of these parties
-// claims the Waiter and wakes it. There are two ways to claim:
+// the Waiter known to the parties that may bring about the event, and waits. The party that brings
+// about the event claims the Waiter and wakes it. There are two ways to claim:
 //
 //   - With Init, Claim and Wait, as task.Waiter documents them, a CAS in the Waiter decides.
 //   - With Prepare and WaitIn, a [Withdrawer] decides, for example a queue under a lock. The party
-//     that takes the waiter out of the queue has claimed it. If both sides hold the lock anyway,
-//     this saves three atomic operations a wait.
+//     that takes the waiter out of the queue has claimed it. If both sides hold that lock anyway,
+//     this saves three atomic operations in each wait.
 //
-// Exactly one claim succeeds, or none if the wait gives up first. So if a wait returns an error,
-// its waiter has not been given the event and never will be. The party that has claimed a waiter
-// has to call Wake, once.
+// Exactly one claim succeeds, or none if the wait gives up first. So if a wait returns an error, no
+// party has given its waiter the event, and none will. The party that has claimed a waiter has to
+// call Wake, once.
 //
-// The same side or another may use a Waiter again after the wait has returned and no other party
-// knows it any more: see Reusable. The zero Waiter must be initialised by Init or Prepare.
+// After the wait has returned, the same waiting side or another one may use the Waiter again if no
+// other party knows it any more: see Reusable. Init or Prepare must initialise a zero Waiter.
 type Waiter struct {
 	// The waiting side may set these between Prepare or Init and the wait.
-	Reason rt.WaitReason // what it waits for, for people to read
+	Reason rt.WaitReason // what the wait is for, for people to read
 	// End is the task whose end is the event, or the zero Handle. If that task has not begun, the
 	// wait runs it next; see rt.Host.ParkFor.
 	End rt.Handle
@@ -71,9 +71,9 @@ func (w *Waiter) Own() bool { return w.own }
 // was claimed before or has given up. Any task or goroutine may call it.
 func (w *Waiter) Claim() bool { return w.w.Claim() }
 
-// Wake wakes w, which the caller has claimed. If w belongs to a task of the caller's scheduler, and
-// the caller is a task, the woken task runs next on the caller's worker. by may be the caller, if
-// that is a task, so that Wake need not look it up. Otherwise by is nil.
+// Wake wakes w, which the caller has claimed. by is the calling task if the caller knows it, which
+// saves a look-up, or nil. If w belongs to a task of the caller's own scheduler, that task runs
+// next on the caller's worker.
 func (w *Waiter) Wake(by *rt.Task) {
 	d := w.w.Task
 	if d == nil {
@@ -105,8 +105,8 @@ func (w *Waiter) Wake(by *rt.Task) {
 	home.Sched.Inject(d)
 }
 
-// WakeOwed is [Waiter.Wake] by a worker of home between two tasks. It counts a waiting goroutine in
-// home.ReadyGoroutines.
+// WakeOwed is [Waiter.Wake] for a worker of home that runs no task. If w belongs to a goroutine,
+// WakeOwed counts it in home.ReadyGoroutines.
 func (w *Waiter) WakeOwed(home *rt.Shared) {
 	if w.w.Task == nil {
 		w.home = home // Wake raises its count
@@ -140,21 +140,21 @@ func (w *Waiter) Wait() error {
 	return nil
 }
 
-// AwaitEnd registers w, which must be new and prepared for Wait, with the task End. It returns
-// false if that task has ended already; then w must not wait. Otherwise the end of that task claims
-// and wakes w.
+// AwaitEnd registers w, which must be new and prepared for Wait, with the task w.End. If that task
+// has ended already, AwaitEnd returns false, and the caller must not call Wait. Otherwise the party
+// that ends that task claims and wakes w.
 func (w *Waiter) AwaitEnd() bool { return w.End.Task().Await(&w.w, w.End.Gen()) }
 
-// claims is the Withdrawer of a wait in which [Waiter.Claim] decides.
+// claims is the Withdrawer of a wait whose events use [Waiter.Claim].
 type claims struct{ w *Waiter }
 
 // Withdraw implements Withdrawer.
 func (q claims) Withdraw() bool { return q.w.w.Abandon() }
 
-// A foreignWait is a wait under a context that is not the task's own Ctx. Its methods may be the
-// user's code. While the waiter is in q, a method that panics or calls runtime.Goexit must not
-// separate the waiter from its event. The deferred call of waitForeign acts by the phase of the
-// wait:
+// A foreignWait is a wait under a context that is not the task's own Ctx. The methods of that
+// context may be the user's code. If such a method panics or calls runtime.Goexit while the waiter
+// is in q, the event must not be lost. What the deferred call of waitForeign does depends on the
+// phase of the wait:
 //
 //	waiting    Foreign-F1  Withdraw the waiter. If that succeeds, the phase is withdrawn.
 //	           Foreign-F2  Otherwise another party has claimed it. Wait uncancellably for its
@@ -183,7 +183,7 @@ const (
 	woken
 )
 
-// waitForeign waits as foreignWait describes. broken is the value of a dropped panic.
+// waitForeign waits as foreignWait describes. If it drops a panic, it returns its value in broken.
 func (w *Waiter) waitForeign(q Withdrawer) (broken any, err error) {
 	f := foreignWait{w: w, q: q}
 	returned := false
@@ -212,14 +212,13 @@ func (w *Waiter) waitForeign(q Withdrawer) (broken any, err error) {
 	return nil, err
 }
 
-// park parks the task under a context that is not its own Ctx. The end of that context wakes the
-// task as one of the parties that may claim.
+// park parks the task under a context that is not its own Ctx. The goroutine that ends that context
+// is one of the parties that may claim the waiter and wake the task.
 //
 // The task's own cancellation ends the park too, so that the task need not wait for the goroutine
-// of the watch. It ends the wait only if the context has ended as well. The context may not have
-// ended, because a [context.WithoutCancel] stands between the two or because the cancellation has
-// not reached it yet. Then the event or the watch has still to claim the waiter, and the task waits
-// for that.
+// of the watch. But it ends the wait only if the context has ended as well. The context may still
+// be live, because a [context.WithoutCancel] stands between the two or because the cancellation has
+// not reached it yet. Then the task parks again, until the event or the watch claims the waiter.
 func (f *foreignWait) park() error {
 	w, q := f.w, f.q
 	d, ctx := w.d, w.ctx
@@ -285,10 +284,9 @@ func (f *foreignWait) forget() {
 	f.stop()
 }
 
-// quit ends the watch over the context. If the watch could not be stopped, its function may still
-// hold w, so w must not be used again. For this wait that is harmless, because the function touches
-// only fields that Init sets, and the claim is spent. Reusable tells the owner of a pool of
-// waiters.
+// quit ends the watch over the context. If stop comes too late, the function of the watch may still
+// use w, so no later wait may use w, and Reusable returns false. This wait is not harmed, because
+// the function touches only fields that Init sets, and the claim is spent.
 func (w *Waiter) quit(stop func() bool) {
 	if !stop() && !w.ctxClaimed {
 		w.spent()
@@ -298,17 +296,18 @@ func (w *Waiter) quit(stop func() bool) {
 func (w *Waiter) spent() { w.ctx = nil }
 
 // Reusable reports whether w may be used for another wait after Wait has returned. It returns false
-// in the rare case that the end of the context came together with the event. It also returns false
-// for a goroutine's waiter, because its channel must not move from one synctest bubble to another.
+// in the rare case that the context ended while the event came. It also returns false for the
+// waiter of a goroutine, because the channel of a Waiter must not move from one synctest bubble to
+// another.
 func (w *Waiter) Reusable() bool { return w.ctx != nil && w.w.C == nil }
 
-// A Withdrawer is the place where a waiter waits, if that place decides which party gets the waiter
-// instead of [Waiter.Claim]. An example is a queue under a lock, from which a waiter can be taken
-// only once.
+// A Withdrawer is a place that holds waiters and decides, in place of [Waiter.Claim], which party
+// gets a waiter. An example is a queue under a lock, because a waiter can be taken out of it only
+// once.
 type Withdrawer interface {
 	// Withdraw takes the waiter back and returns true. It returns false if a waker has taken the
-	// waiter; that waker has called Wake or is about to. Any goroutine may call Withdraw. After the
-	// wait is over, it returns false.
+	// waiter; that waker has called Wake or is about to. Any goroutine may call Withdraw. It
+	// returns false after the wait is over.
 	Withdraw() bool
 }
 
@@ -343,8 +342,8 @@ func (w *Waiter) awaitEvent() {
 	d.AwaitWakeFor(w.Reason)
 }
 
-// WaitRecovering is WaitIn, and also returns, in broken, the value of a panic of the context that
-// it dropped.
+// WaitRecovering is WaitIn. If it drops a panic of the context, it also returns the value of the
+// panic in broken.
 func (w *Waiter) WaitRecovering(q Withdrawer) (broken any, err error) {
 	if !w.own {
 		if w.d != nil && w.ctx == background {
@@ -370,7 +369,7 @@ func (w *Waiter) WaitRecovering(q Withdrawer) (broken any, err error) {
 	return nil, nil
 }
 
-// WaitWoken is [Waiter.WaitIn] for a wait that the end of the context does not end.
+// WaitWoken is [Waiter.WaitIn] for a wait that only its event ends, even if the context ends.
 func (w *Waiter) WaitWoken() {
 	if w.d != nil {
 		w.d.AwaitWakeFor(w.Reason)
