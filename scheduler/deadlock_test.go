@@ -1,3 +1,7 @@
+//go:build !heddle_model
+
+// Models leave out that locks note their holders: see internal/rt/watch_model.go.
+
 package scheduler_test
 
 import (
