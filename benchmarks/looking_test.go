@@ -10,12 +10,12 @@ import (
 	"github.com/heddle-go/heddle/task/tsync"
 )
 
-var lookingUnits = 200_000
-
-func init() {
+// lookingUnits is how many tasks, or round trips, one run has.
+func lookingUnits() int {
 	if testkit.Race {
-		lookingUnits = 2000
+		return 2000
 	}
+	return under(200_000, 2000)
 }
 
 // lookingOptions are what a scheduler can be asked to note.
@@ -63,7 +63,7 @@ func lookingSpawn(b *testing.B, s *scheduler.Scheduler) {
 	name := task.Name("unit")
 	err := s.Go(func(c *task.Ctx) {
 		j := &join{parent: c.Task()}
-		for range lookingUnits / batch {
+		for range lookingUnits() / batch {
 			j.left.Store(batch)
 			for range batch {
 				c.Go(func(c *task.Ctx) { j.done(c) }, name)
@@ -81,9 +81,9 @@ func lookingWait(b *testing.B, s *scheduler.Scheduler) {
 			_ = back.Send(c, v) // fails only if the task is cancelled; a missing answer shows below
 		}
 	})
-	sum := 0
+	n, sum := lookingUnits(), 0
 	err := s.Go(func(c *task.Ctx) {
-		for i := range lookingUnits {
+		for i := range n {
 			_ = there.Send(c, i)
 			v, _, _ := back.Recv(c)
 			sum += v
@@ -92,5 +92,5 @@ func lookingWait(b *testing.B, s *scheduler.Scheduler) {
 	}).Wait()
 	mustEqual(b, "error", err, nil)
 	mustEqual(b, "error", echo.Wait(), nil)
-	mustEqual(b, "answers", sum, lookingUnits*(lookingUnits-1)/2)
+	mustEqual(b, "answers", sum, n*(n-1)/2)
 }
