@@ -57,8 +57,9 @@ type Scheduler struct {
 
 	// Workers read these all the time, and they seldom change, so they have lines to themselves.
 	_       cpu.CacheLinePad
-	phase   atomicx.Int32 // written by Shutdown, Close and end
-	quit    atomicx.Bool  // the workers have to end. Written under pool.mu
+	phase   atomicx.Int32   // written by Shutdown, Close and end
+	quit    atomicx.Bool    // the workers have to end. Written under pool.mu
+	_       [0]atomic.Int64 // aligns quantum to 64 bits on machines of 32, which its type does not
 	quantum uatomic.Duration
 	procs   atomic.Int32 // GOMAXPROCS. Written by sysmon
 	// coarse is the time of sysmon's last tick, in milliseconds of now. A task's wait is dated with

@@ -16,7 +16,7 @@ func TestBuckets(t *testing.T) {
 	require.Equal(t, 0, bucket(0))
 	require.Equal(t, 0, bucket(-5))
 	require.Equal(t, buckets-1, bucket(math.MaxInt64))
-	require.EqualValues(t, 1<<maxBits-1, upper(buckets-1))
+	require.EqualValues(t, int64(1<<maxBits-1), upper(buckets-1))
 	for i := range buckets {
 		require.Equal(t, i, bucket(upper(i)), "the upper bound of %d", i)
 		if i+1 < buckets {
@@ -85,7 +85,7 @@ func TestBucketsOfALongDuration(t *testing.T) {
 	}
 	require.Equal(t, []time.Duration{3, 1 << 50}, upTo)
 	require.Equal(t, []uint64{4, 2}, counts)
-	require.EqualValues(t, 1<<50, s.Quantile(1))
+	require.EqualValues(t, int64(1<<50), s.Quantile(1))
 	require.EqualValues(t, 3, s.Quantile(.5))
 	for range sum.Buckets() {
 		break
