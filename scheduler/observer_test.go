@@ -109,7 +109,7 @@ func TestObserverOfStolenCalls(t *testing.T) {
 	}
 }
 
-// With a full queue: who is refused, and who is dropped.
+// With a full queue, the Observer is told which submission is refused, and which task is dropped.
 func TestObserverOfAFullQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, policy := range []scheduler.QueuePolicy{scheduler.Reject, scheduler.DropOldest, scheduler.Block} {
