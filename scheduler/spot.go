@@ -100,7 +100,8 @@ func (w *worker) endCall(c *spotCall, self *fiber.Fiber, since int64) {
 		runtime.Gosched()
 	}
 	self.NoteStack()
-	if next, yield := self.Take(c.relief).NextOrYield(); next != nil { // (E6)
+	self.Take(c.relief)
+	if next, yield := self.NextOrYield(); next != nil { // (E6)
 		next()
 	} else {
 		yield(struct{}{})

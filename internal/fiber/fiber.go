@@ -9,7 +9,7 @@
 // this package uses a Pull as a slot:
 //
 //   - Every sleeping fiber sleeps in exactly one slot, that of Fiber.at, and every slot holds
-//     exactly one sleeping fiber.
+//     exactly one sleeping fiber, which carries the slot's next and yield.
 //   - To switch from the running fiber self to the sleeping fiber to, self takes the place of to:
 //     it calls next or yield, whichever is due, on the slot in which to sleeps.
 //
@@ -43,13 +43,14 @@ import (
 // Fiber is a goroutine that can be exchanged with other fibers, together with the slot of its
 // iter.Pull. Each started task that waits has one, so it is small.
 type Fiber struct {
-	at *Fiber // the fiber in whose slot it sleeps; nil while it runs
+	// at is the fiber in whose slot it sleeps. While it runs, at is the fiber that switched to it.
+	at *Fiber
 
-	// These form the slot. Only the owner of the fiber that sleeps in the slot may switch through
-	// it, so it may use these fields.
+	// These are the functions of the slot in which it sleeps. The sleeper carries them, so that a
+	// switch does not touch the memory of a third fiber, which is seldom in the caches.
 	next   func() (struct{}, bool)
 	yield  func(struct{}) bool
-	inNext bool // the sleeper sleeps in next, so yield is due
+	inNext bool // it sleeps in next, so yield is due
 
 	relayed bool // when woken: only switch on, to relays[f]
 	dying   bool // when woken: return from the body
@@ -89,7 +90,8 @@ func (f *Fiber) Init(body func(yield func(struct{}) bool)) {
 // Start must be the first call of f's body, with the body's argument. It returns false if a Reaper
 // ends the fiber before it began; then the body must return. The body's last call must be End.
 func (f *Fiber) Start(yield func(struct{}) bool) bool {
-	f.yield = yield
+	f.at.yield = yield // the fiber that switched to f sleeps in f's slot
+	f.at = nil
 	if f.relayed {
 		f.forward()
 	}
@@ -125,32 +127,29 @@ func New(body func(f *Fiber)) *Fiber {
 // end like any other while it runs, because no slot holds it then.
 func Adopt() *Fiber { return &Fiber{} }
 
-// Take puts the running fiber f in the place of to and returns the fiber whose slot that is. The
-// caller must then call the function that slot.NextOrYield returns. Most callers use [Switch]
-// instead.
+// Take puts the running fiber f in the place of to. The caller must then call the function that
+// f.NextOrYield returns. Most callers use [Switch] instead.
 //
 // Take and NextOrYield are two functions, so that both inline. Each frame between the switch and
 // its caller costs several nanoseconds, because the processor cannot predict the returns on the
 // other stack. A fiber that sleeps in this way, and not in Switch, must not be given to a [Reaper].
-func (f *Fiber) Take(to *Fiber) (slot *Fiber) {
-	slot = to.at
-	to.at = nil
-	f.at = slot
-	return slot
+func (f *Fiber) Take(to *Fiber) {
+	f.at, to.at = to.at, f
+	f.next, f.yield, f.inNext = to.next, to.yield, !to.inNext
 }
 
-// NextOrYield returns the function to call for the exchange in f's slot: either next, or yield, to
-// be called with an empty struct. The running fiber must have taken its place in that slot before.
-// The call puts it to sleep and wakes the fiber that slept there.
+// NextOrYield returns the function to call for the exchange: either next, or yield, to be called
+// with an empty struct. f must have called Take before. The call puts f to sleep and wakes the
+// fiber whose place f has taken.
 func (f *Fiber) NextOrYield() (next func() (struct{}, bool), yield func(struct{}) bool) {
-	f.inNext = !f.inNext
 	if f.inNext {
 		return f.next, nil
 	}
 	return nil, f.yield
 }
 
-func (f *Fiber) exchange() {
+func (f *Fiber) exchange(to *Fiber) {
+	f.Take(to)
 	if next, yield := f.NextOrYield(); next != nil {
 		next()
 	} else {
@@ -162,7 +161,7 @@ func (f *Fiber) exchange() {
 // be the running fiber. to must be asleep, and the caller must own it. The caller must not be
 // locked to its thread.
 func Switch(self, to *Fiber) {
-	self.Take(to).exchange()
+	self.exchange(to)
 	if self.relayed {
 		self.forward()
 	}
@@ -174,7 +173,7 @@ func (f *Fiber) forward() {
 	for f.relayed {
 		f.relayed = false
 		to, _ := relays.LoadAndDelete(f)
-		f.Take(to.(*Fiber)).exchange()
+		f.exchange(to.(*Fiber))
 	}
 }
 
