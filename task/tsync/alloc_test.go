@@ -3,6 +3,7 @@ package tsync
 import (
 	"context"
 	"testing"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 
@@ -93,4 +94,10 @@ func TestKeptWaiterGivesWay(t *testing.T) {
 	require.Same(t, second, ch.kept[receiving].Load().of)
 	end.Close()
 	require.NoError(t, a.Wait())
+}
+
+// A program that writes its select statement in a loop makes the cases each time.
+func TestCasesAreSmall(t *testing.T) {
+	require.LessOrEqual(t, unsafe.Sizeof(RecvCase[int]{}), uintptr(64), "the size class above 48")
+	require.LessOrEqual(t, unsafe.Sizeof(SendCase[int]{}), uintptr(64), "the size class above 48")
 }

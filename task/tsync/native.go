@@ -171,13 +171,13 @@ func (x *NativeCase[T]) order() uint64 {
 	return nativeOrder
 }
 
-func (x *NativeCase[T]) lock()    {}
-func (x *NativeCase[T]) unlock()  {}
-func (x *NativeCase[T]) enqueue() {}
+func (x *NativeCase[T]) lock()                   {}
+func (x *NativeCase[T]) unlock()                 {}
+func (x *NativeCase[T]) enqueue(*selection, int) {}
 
-func (x *NativeCase[T]) attach(*selection, int) bool { return x.used.CompareAndSwap(false, true) }
-func (x *NativeCase[T]) detach()                     { x.used.Store(false) }
-func (x *NativeCase[T]) dequeue()                    { x.detach() }
+func (x *NativeCase[T]) attach(*selection) bool { return x.used.CompareAndSwap(false, true) }
+func (x *NativeCase[T]) detach()                { x.used.Store(false) }
+func (x *NativeCase[T]) dequeue(*selection)     { x.detach() }
 
 func (x *NativeCase[T]) try(*selection) (outcome, waker) {
 	select {
@@ -188,7 +188,7 @@ func (x *NativeCase[T]) try(*selection) (outcome, waker) {
 	}
 }
 
-func (x *NativeCase[T]) finish() bool {
+func (x *NativeCase[T]) finish(*selection) bool {
 	x.detach()
 	return true
 }

@@ -23,20 +23,21 @@ type Case interface {
 	unlock()
 	// attach makes the case part of s. It reports false if a select already uses the case. The
 	// caller holds the channel's lock.
-	attach(s *selection, index int) bool
+	attach(s *selection) bool
 	// detach undoes attach. The caller holds the channel's lock.
 	detach()
 	// try does the operation if it can do so without waiting. The caller holds the channel's lock,
 	// and wakes w, unless it is nil, after unlocking.
 	try(s *selection) (o outcome, w waker)
-	// enqueue puts the case into its channel's queue. The caller holds the channel's lock.
-	enqueue()
-	// dequeue takes the case out of the queue, if it is still there, and detaches it. It locks the
-	// channel.
-	dequeue()
-	// finish takes the value that a waker has handed over, and detaches the case. It locks the
+	// enqueue puts the case into its channel's queue, as the case of s at index. The caller holds
+	// the channel's lock.
+	enqueue(s *selection, index int)
+	// dequeue takes the case of s out of the queue, if it is still there, and detaches it. It locks
+	// the channel.
+	dequeue(s *selection)
+	// finish takes the value that a waker has handed over to s, and detaches the case. It locks the
 	// channel. It reports false if the case is a send and the channel was closed.
-	finish() bool
+	finish(s *selection) bool
 	// then calls the case's function, if it has one. The caller holds no lock, and the case is free
 	// for another select.
 	then()
@@ -61,8 +62,8 @@ type RecvCase[T any] struct {
 	OK    bool
 
 	ch *Chan[T]
-	w  waiter[T]
 	f  func(v T, ok bool)
+	use[T]
 }
 
 // SendCase is a case of a select that sends Value. Value may be changed between two selects. Make
@@ -71,8 +72,8 @@ type SendCase[T any] struct {
 	Value T
 
 	ch *Chan[T]
-	w  waiter[T]
 	f  func()
+	use[T]
 }
 
 // RecvCase makes a case that receives from ch. It allocates, so make cases once, before a loop of
@@ -151,7 +152,7 @@ func decide(ctx context.Context, d *rt.Task, cases []Case) (index int, err error
 	// The cases are queued in random order, because a waker of a channel with two of the cases
 	// chooses the first in its queue.
 	for _, i := range s.poll {
-		cases[i].enqueue()
+		cases[i].enqueue(s, int(i))
 	}
 	h := s.helped(cases)
 	s.help = h
@@ -180,7 +181,7 @@ func decide(ctx context.Context, d *rt.Task, cases []Case) (index int, err error
 	}
 	index = s.index
 	s.dequeueExcept(cases, index)
-	open := cases[index].finish()
+	open := cases[index].finish(s)
 	s.free(d)
 	if !open {
 		panicClosed("Select with a send")
@@ -207,7 +208,7 @@ func (s *selection) waitForeign(cases []Case) error {
 func (s *selection) dequeueExcept(cases []Case, index int) {
 	for _, o := range s.order {
 		if int(o.index) != index {
-			cases[o.index].dequeue()
+			cases[o.index].dequeue(s)
 		}
 	}
 }
@@ -351,7 +352,7 @@ func (s *selection) lock(d *rt.Task, cases []Case) {
 			x.lock()
 			last = o.order
 		}
-		if !x.attach(s, int(o.index)) {
+		if !x.attach(s) {
 			s.undo(cases, k)
 			s.free(d)
 			panic("tsync: a Case is in use twice: each select needs cases of its own, and each of its cases only once")
@@ -430,21 +431,55 @@ func (ch *Chan[T]) order() uint64 {
 	}
 }
 
-// attach implements Case.attach. w is the waiter in the case.
-func (w *waiter[T]) attach(s *selection, index int) bool {
-	if w.sel != nil {
+// A use is what a case of a Chan knows about the select that uses it. The channel's lock guards it.
+type use[T any] struct {
+	_  noCopy
+	by *selection // the select that uses the case, or nil
+	// w is the case's waiter, or nil. The case takes one from the channel's pool when it first
+	// waits, and puts it back after that wait. At its second wait it takes one for good. So a case
+	// that is made for one select takes little memory, and one that is made before a loop does not
+	// take a waiter each time.
+	w      *waiter[T]
+	waited bool // the case has waited before
+}
+
+// attach implements Case.attach.
+func (u *use[T]) attach(s *selection) bool {
+	if u.by != nil {
 		return false
 	}
-	w.sel, w.index = s, index
+	u.by = s
 	return true
 }
 
-// end takes w, the waiter in a case, out of its queue if it is still there, and detaches the case.
-// The caller holds the channel's lock.
-func (w *waiter[T]) end() {
+// detach implements Case.detach.
+func (u *use[T]) detach() { u.by = nil }
+
+// begin returns the waiter with which the case at index of s waits at ch.
+func (u *use[T]) begin(ch *Chan[T], s *selection, index int) *waiter[T] {
+	if u.w == nil {
+		if ch.pool == nil {
+			ch.pool = poolOf[T]()
+		}
+		u.w = ch.pool.waiters.Get(s.Task())
+	}
+	u.w.sel, u.w.index = s, index
+	return u.w
+}
+
+// end takes the waiter out of its queue if it is still there, and detaches the case from s.
+func (u *use[T]) end(ch *Chan[T], s *selection) {
+	w := u.w
 	w.Leave()
 	w.reset()
-	w.sel = nil
+	w.sel, u.by = nil, nil
+	if u.waited {
+		return
+	}
+	u.waited, u.w = true, nil
+	if d := s.Task(); !ch.pool.waiters.Keep(d, w) {
+		ch.pool.waiters.Share(d, w)
+	}
 }
 
 func (x *RecvCase[T]) order() uint64 {
@@ -454,15 +489,14 @@ func (x *RecvCase[T]) order() uint64 {
 	return x.ch.order()
 }
 
-func (x *RecvCase[T]) attach(s *selection, index int) bool { return x.w.attach(s, index) }
-func (x *RecvCase[T]) detach()                             { x.w.sel = nil }
-func (x *RecvCase[T]) lock()                               { x.ch.lock() }
-func (x *RecvCase[T]) unlock()                             { x.ch.mu.Unlock() }
-func (x *RecvCase[T]) enqueue()                            { x.ch.recvq.Push(&x.w) }
+func (x *RecvCase[T]) lock()   { x.ch.lock() }
+func (x *RecvCase[T]) unlock() { x.ch.mu.Unlock() }
 
-func (x *RecvCase[T]) dequeue() {
+func (x *RecvCase[T]) enqueue(s *selection, index int) { x.ch.recvq.Push(x.begin(x.ch, s, index)) }
+
+func (x *RecvCase[T]) dequeue(s *selection) {
 	x.ch.mu.Lock()
-	x.w.end()
+	x.end(x.ch, s)
 	x.ch.mu.Unlock()
 }
 
@@ -475,10 +509,10 @@ func (x *RecvCase[T]) try(s *selection) (outcome, waker) {
 	return done, orNil(w)
 }
 
-func (x *RecvCase[T]) finish() bool {
+func (x *RecvCase[T]) finish(s *selection) bool {
 	x.ch.mu.Lock()
 	x.Value, x.OK = x.w.v, x.w.ok
-	x.w.end()
+	x.end(x.ch, s)
 	x.ch.mu.Unlock()
 	return true
 }
@@ -502,20 +536,19 @@ func (x *SendCase[T]) order() uint64 {
 	return x.ch.order()
 }
 
-func (x *SendCase[T]) attach(s *selection, index int) bool { return x.w.attach(s, index) }
-func (x *SendCase[T]) detach()                             { x.w.sel = nil }
-func (x *SendCase[T]) lock()                               { x.ch.lock() }
-func (x *SendCase[T]) unlock()                             { x.ch.mu.Unlock() }
+func (x *SendCase[T]) lock()   { x.ch.lock() }
+func (x *SendCase[T]) unlock() { x.ch.mu.Unlock() }
 
-func (x *SendCase[T]) dequeue() {
+func (x *SendCase[T]) dequeue(s *selection) {
 	x.ch.mu.Lock()
-	x.w.end()
+	x.end(x.ch, s)
 	x.ch.mu.Unlock()
 }
 
-func (x *SendCase[T]) enqueue() {
-	x.w.v = x.Value
-	x.ch.sendq.Push(&x.w)
+func (x *SendCase[T]) enqueue(s *selection, index int) {
+	w := x.begin(x.ch, s, index)
+	w.v = x.Value
+	x.ch.sendq.Push(w)
 }
 
 func (x *SendCase[T]) try(s *selection) (outcome, waker) {
@@ -529,10 +562,10 @@ func (x *SendCase[T]) try(s *selection) (outcome, waker) {
 	return done, orNil(w)
 }
 
-func (x *SendCase[T]) finish() bool {
+func (x *SendCase[T]) finish(s *selection) bool {
 	x.ch.mu.Lock()
 	ok := x.w.ok
-	x.w.end()
+	x.end(x.ch, s)
 	x.ch.mu.Unlock()
 	return ok
 }

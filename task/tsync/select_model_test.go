@@ -122,14 +122,14 @@ func selectWith(c *task.Ctx, cases []Case, together bool) (int, error) {
 		}
 		for _, o := range s.order {
 			i := o.index
-			cases[i].enqueue()
+			cases[i].enqueue(s, int(i))
 		}
 		s.unlock(cases)
 	} else {
 		for _, o := range s.order {
 			i := o.index
 			cases[i].lock()
-			cases[i].attach(s, int(i))
+			cases[i].attach(s)
 			o, w := cases[i].try(s)
 			cases[i].unlock()
 			if o == done {
@@ -145,7 +145,7 @@ func selectWith(c *task.Ctx, cases []Case, together bool) (int, error) {
 		for _, o := range s.order {
 			i := o.index
 			cases[i].lock()
-			cases[i].enqueue()
+			cases[i].enqueue(s, int(i))
 			cases[i].unlock()
 		}
 	}
@@ -153,13 +153,13 @@ func selectWith(c *task.Ctx, cases []Case, together bool) (int, error) {
 	for _, o := range s.order {
 		i := o.index
 		if err != nil || int(i) != s.index {
-			cases[i].dequeue()
+			cases[i].dequeue(s)
 		}
 	}
 	if err != nil {
 		return -1, err
 	}
-	cases[s.index].finish()
+	cases[s.index].finish(s)
 	return s.index, nil
 }
 
@@ -192,12 +192,12 @@ func TestModelSelectStaysQueued(t *testing.T) {
 		s.Prepare(c, d)
 		for _, o := range s.order {
 			i := o.index
-			cases[i].enqueue()
+			cases[i].enqueue(s, int(i))
 		}
 		s.unlock(cases)
 		err := s.WaitIn(s)
 		if err == nil {
-			cases[s.index].finish()
+			cases[s.index].finish(s)
 		}
 		for _, o := range s.order {
 			cases[o.index].detach()
@@ -248,7 +248,7 @@ func (x hybrid) model(m *explore.Model) {
 			case k == 2:
 				given += 100
 			}
-			if n.used.Load() || r.w.sel != nil || t.w.sel != nil {
+			if n.used.Load() || r.by != nil || t.by != nil {
 				explore.Failf("a case is still in use")
 			}
 		}
