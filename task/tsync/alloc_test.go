@@ -96,6 +96,13 @@ func TestKeptWaiterGivesWay(t *testing.T) {
 	require.NoError(t, a.Wait())
 }
 
+// A program may have a channel for each of its tasks.
+func TestChanIsSmall(t *testing.T) {
+	if !testkit.Race && !atomicx.Modelled {
+		require.LessOrEqual(t, unsafe.Sizeof(Chan[int]{}), uintptr(144), "its size class")
+	}
+}
+
 // A program that writes its select statement in a loop makes the cases each time.
 func TestCasesAreSmall(t *testing.T) {
 	require.LessOrEqual(t, unsafe.Sizeof(RecvCase[int]{}), uintptr(64), "the size class above 48")

@@ -28,6 +28,7 @@ type Chan[T any] struct {
 
 	// The fields below are under mu, with the exceptions that pair.go lists.
 	closed bool
+	hidden bool // set for a timer's channel: Len and Cap do not show the buffer; see newTimeChan
 	// buf is a ring that holds n values, the oldest at head.
 	buf     []T
 	head, n int
@@ -44,8 +45,6 @@ type Chan[T any] struct {
 	pool *pool[T]
 	id   atomicx.Uint64 // the channel's place in Select's order of locking, or 0 if it has none yet
 	over *overflow[T]   // values beyond the ring of an unbounded channel, otherwise nil
-
-	hidden bool // set for a timer's channel: Len and Cap do not show the buffer; see newTimeChan
 }
 
 // A direction says whether a waiter waits to receive or to send.
@@ -62,7 +61,7 @@ type usage struct {
 	// misses counts the waits by other tasks since the last wait by the task that owns the kept
 	// waiter. When misses exceeds limit, the next task that waits gets a kept waiter in place of
 	// that one.
-	misses, limit uint
+	misses, limit uint16 // misses may overflow, which only delays the next replacement
 }
 
 // keepAfter is the number of waits after which a channel starts to keep a waiter. A channel that is
@@ -70,9 +69,12 @@ type usage struct {
 const keepAfter = 16
 
 // firstLimit is usage.limit while the first task's waiter is kept. The limit doubles at each
-// replacement, so that a few hundred tasks that take turns, as in BenchmarkChanFanIn, do not
-// replace the waiter again and again.
-const firstLimit = 256
+// replacement, up to lastLimit, so that a few hundred tasks that take turns, as in
+// BenchmarkChanFanIn, do not replace the waiter again and again.
+const (
+	firstLimit = 256
+	lastLimit  = 1 << 15
+)
 
 // NewChan makes a channel whose buffer has room for capacity values. With a capacity of 0 the
 // channel is unbuffered. NewChan panics if capacity is negative.
@@ -589,7 +591,7 @@ func (ch *Chan[T]) waiter(ctx context.Context, d *rt.Task, dir direction, own bo
 	}
 	u.misses++
 	if own && u.misses > max(u.limit, keepAfter) {
-		u.misses, u.limit = 0, max(2*u.limit, firstLimit)
+		u.misses, u.limit = 0, min(max(2*u.limit, firstLimit), lastLimit)
 		w := &waiter[T]{at: ch, of: d, index: int(dir)}
 		w.Prepare(ctx, d)
 		w.Reason = waitReasons[dir]

@@ -41,12 +41,12 @@ type pairing struct {
 	// sets it back to 0. When n exceeds limit, the channel becomes paired. limit doubles each time
 	// the channel becomes queued again, so that a program that often needs the queues does not pay
 	// for the change each time.
-	n, limit uint
+	n, limit uint16 // n may overflow, which only delays the change
 }
 
 const (
 	firstPairing = 4
-	lastPairing  = 1 << 16
+	lastPairing  = 1 << 15
 )
 
 // lock locks the channel and makes it queued.
