@@ -25,17 +25,18 @@ import (
 type Waiter struct {
 	// The waiting side may set these between Prepare or Init and the wait.
 	Reason rt.WaitReason // what the wait is for, for people to read
-	// End is the task whose end is the event, or the zero Handle. If that task has not begun, the
-	// wait runs it next; see rt.Host.ParkFor.
+
+	own        bool // ctx is the Ctx of the waiting task
+	ctxClaimed bool // the end of ctx has claimed the waiter
+
+	// End, which may be set as Reason is, is the task whose end is the event, or the zero Handle.
+	// If that task has not begun, the wait runs it next; see rt.Host.ParkFor.
 	End rt.Handle
 
-	w   rt.Waiter
+	w   rt.Waiter // w.Task is the waiting task, or nil for a goroutine
 	ctx context.Context
-	d   *rt.Task
-	own bool // ctx is d's Ctx
 	// home is set by Wake: the Shared whose ReadyGoroutines the waiting goroutine has to lower.
-	home       *rt.Shared
-	ctxClaimed bool // the end of ctx has claimed the waiter
+	home *rt.Shared
 }
 
 // Init prepares w for a wait by the caller under ctx. The caller has to call Wait afterwards. Init
@@ -49,7 +50,7 @@ func (w *Waiter) Init(ctx context.Context) {
 // nil; d is the result of [Enter]. The caller has to call WaitIn, WaitWoken or Wait afterwards. For
 // Wait, w must be new.
 func (w *Waiter) Prepare(ctx context.Context, d *rt.Task) {
-	w.ctx, w.d, w.home, w.ctxClaimed = ctx, d, nil, false
+	w.ctx, w.home, w.ctxClaimed = ctx, nil, false
 	w.w.Task = d
 	if d != nil {
 		w.own = rt.OfCtx(ctx) == d
@@ -62,7 +63,7 @@ func (w *Waiter) Prepare(ctx context.Context, d *rt.Task) {
 }
 
 // Task returns the task that waits, or nil for a goroutine.
-func (w *Waiter) Task() *rt.Task { return w.d }
+func (w *Waiter) Task() *rt.Task { return w.w.Task }
 
 // Own reports whether a task waits under its own Ctx.
 func (w *Waiter) Own() bool { return w.own }
@@ -128,7 +129,7 @@ func (w *Waiter) Wait() error {
 		_, err := w.waitForeign(claims{w})
 		return err
 	}
-	d := w.d
+	d := w.w.Task
 	d.Host().Park(d, w.Reason.Park(rt.ForWake))
 	if d.Woken() {
 		return nil
@@ -203,7 +204,7 @@ func (w *Waiter) waitForeign(q Withdrawer) (broken any, err error) {
 			broken, err = recover(), nil // (Foreign-F3)
 		}
 	}()
-	if w.d == nil {
+	if w.w.Task == nil {
 		err = f.block()
 	} else {
 		err = f.park()
@@ -221,7 +222,7 @@ func (w *Waiter) waitForeign(q Withdrawer) (broken any, err error) {
 // not reached it yet. Then the task parks again, until the event or the watch claims the waiter.
 func (f *foreignWait) park() error {
 	w, q := f.w, f.q
-	d, ctx := w.d, w.ctx
+	d, ctx := w.w.Task, w.ctx
 	if ctx.Done() == nil {
 		w.awaitEvent()
 		return nil
@@ -322,7 +323,7 @@ func (w *Waiter) WaitIn(q Withdrawer) error {
 // park parks the task until an event of kind k. If w waits for the end of a task that has not
 // begun, that task runs next.
 func (w *Waiter) park(k rt.Park) {
-	d := w.d
+	d := w.w.Task
 	if w.End.Task() != nil {
 		d.Host().ParkFor(d, w.Reason.Park(k), w.End.Task(), w.End.Gen())
 		return
@@ -332,7 +333,7 @@ func (w *Waiter) park(k rt.Park) {
 
 // awaitEvent parks the task until w is woken. Nothing else ends the park.
 func (w *Waiter) awaitEvent() {
-	d := w.d
+	d := w.w.Task
 	if w.End.Task() != nil {
 		w.park(rt.ForWakeOnly)
 		if d.Woken() {
@@ -346,13 +347,13 @@ func (w *Waiter) awaitEvent() {
 // panic in broken.
 func (w *Waiter) WaitRecovering(q Withdrawer) (broken any, err error) {
 	if !w.own {
-		if w.d != nil && w.ctx == background {
+		if w.w.Task != nil && w.ctx == background {
 			w.awaitEvent()
 			return nil, nil
 		}
 		return w.waitForeign(q)
 	}
-	d := w.d
+	d := w.w.Task
 	if w.End.Task() != nil {
 		w.park(rt.ForWake)
 	} else {
@@ -371,8 +372,8 @@ func (w *Waiter) WaitRecovering(q Withdrawer) (broken any, err error) {
 
 // WaitWoken is [Waiter.WaitIn] for a wait that only its event ends, even if the context ends.
 func (w *Waiter) WaitWoken() {
-	if w.d != nil {
-		w.d.AwaitWakeFor(w.Reason)
+	if w.w.Task != nil {
+		w.w.Task.AwaitWakeFor(w.Reason)
 		return
 	}
 	w.receive()

@@ -554,7 +554,7 @@ func (q *queue[T]) claim(self *selection) *waiter[T] {
 		next := w.Next()
 		if w.sel != self {
 			w.Leave()
-			if w.sel.win(w.index) {
+			if w.sel.win(int(w.index)) {
 				return w
 			}
 		}
@@ -592,7 +592,7 @@ func (ch *Chan[T]) waiter(ctx context.Context, d *rt.Task, dir direction, own bo
 	u.misses++
 	if own && u.misses > max(u.limit, keepAfter) {
 		u.misses, u.limit = 0, min(max(2*u.limit, firstLimit), lastLimit)
-		w := &waiter[T]{at: ch, of: d, index: int(dir)}
+		w := &waiter[T]{at: ch, of: d, index: uint16(dir)}
 		w.Prepare(ctx, d)
 		w.Reason = waitReasons[dir]
 		ch.kept[dir].Store(w)

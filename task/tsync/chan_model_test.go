@@ -47,7 +47,7 @@ func (x chat) model(m *explore.Model) {
 	ch := NewChan[int](x.capacity)
 	if x.paired {
 		for dir, a := range map[direction]*actor{sending: s.tasks[0], receiving: s.tasks[x.senders]} {
-			w := &waiter[int]{at: ch, of: a.d, index: int(dir)}
+			w := &waiter[int]{at: ch, of: a.d, index: uint16(dir)}
 			w.Prepare(a.c, a.d)
 			ch.kept[dir].Store(w)
 		}

@@ -463,7 +463,7 @@ func (u *use[T]) begin(ch *Chan[T], s *selection, index int) *waiter[T] {
 		}
 		u.w = ch.pool.waiters.Get(s.Task())
 	}
-	u.w.sel, u.w.index = s, index
+	u.w.sel, u.w.index = s, uint16(index)
 	return u.w
 }
 

@@ -24,8 +24,8 @@ type waiter[T any] struct {
 	ok bool
 
 	// Only channels use these.
+	index uint16     // index of the case, or the direction of a kept waiter
 	sel   *selection // the select that w is a case of, or nil
-	index int        // index of the case, or the direction of a kept waiter
 	of    *rt.Task   // the task for which the channel keeps w, or nil; see Chan.waiter
 }
 
