@@ -2,6 +2,7 @@ package parallel_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -99,9 +100,11 @@ func TestSortByAnother(t *testing.T) {
 	var other *task.Ctx
 	require.Error(t, s.Go(func(c *task.Ctx) { other = c; c.Cancel() }).Wait())
 	require.NoError(t, s.Go(func(c *task.Ctx) {
-		xs := []int{3, 1, 2}
-		assert.NoError(t, parallel.Sort(other, xs, parallel.WithGrain(1)))
-		assert.Equal(t, []int{1, 2, 3}, xs)
+		for _, n := range []int{3, 1000} { // by comparing, and by digits
+			xs := numbers(n, 1)
+			assert.NoError(t, parallel.Sort(other, xs, parallel.WithGrain(1)))
+			assert.True(t, slices.IsSorted(xs))
+		}
 	}).Wait())
 }
 
