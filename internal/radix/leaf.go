@@ -49,8 +49,8 @@ func (o Order[W]) Sort(in, buf []W, there bool) {
 	}
 }
 
-// sortKeys sorts the keys in into out, which is in or buf. They differ only in the
-// bits up to the highest one of diff. t is scratch.
+// sortKeys sorts the keys in into out, which is in or buf. They differ only in the bits up to the
+// highest one of diff. t is scratch.
 //
 // Two passes, starting from the lower digit, sort by the highest of these bits. If the keys are
 // spread evenly, few are out of place then, and not by far, which insertion sort corrects. If many

@@ -42,7 +42,7 @@ func OrderOf[W Word](kind reflect.Kind) Order[W] {
 		}
 		return Order[W]{float: ^W(0), sign: sign, add: W(1)<<mantissa - 1}
 	}
-	panic(fmt.Sprintf("radix: OrderOf(%v): want a kind of integers or of floating-point numbers", kind))
+	panic(fmt.Sprintf("radix: OrderOf(%v): want a kind of integers or floating-point numbers", kind))
 }
 
 // Key returns the key of the number with the bits x.
@@ -62,8 +62,8 @@ func (o Order[W]) Bits(key W) W {
 func bitsOf[W Word]() uint { return uint(unsafe.Sizeof(W(0))) * 8 }
 
 // View returns xs as words. The words are the memory of xs, so there is no copy. View panics if the
-// sizes differ, or if T is a string type. The conversion is the first pattern of package unsafe: both
-// types have the same size, any bits are valid for both, and neither has pointers.
+// sizes differ, or if T is a string type. The conversion is the first pattern of package unsafe:
+// both types have the same size, any bits are valid for both, and neither has pointers.
 //
 // Without unsafe, only a type switch could tell the types apart, which fails for named types, or
 // package reflect, whose call for each element takes longer than the whole sort.

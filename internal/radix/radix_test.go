@@ -55,7 +55,7 @@ func keys[W Word, T cmp.Ordered](t *testing.T, xs []T) {
 }
 
 func TestMisuse(t *testing.T) {
-	require.PanicsWithValue(t, "radix: OrderOf(string): want a kind of integers or of floating-point numbers",
+	require.PanicsWithValue(t, "radix: OrderOf(string): want a kind of integers or floating-point numbers",
 		func() { OrderOf[uint64](reflect.String) })
 	require.PanicsWithValue(t, "radix: View of int32 as words of 8 bytes", func() { View[uint64]([]int32{1}) })
 	require.PanicsWithValue(t, "radix: View of string as words of 8 bytes", func() { View[uint64]([]string{""}) })

@@ -20,17 +20,17 @@ import (
 //	}
 //
 // For a recursion into two branches, Both takes two thirds of the time of Fork, Call and Join
-// (BenchmarkFib with style=both), because it leaves panics to the calls further out. A panic of a call that the
-// task makes itself passes through Both unchanged, as through [Func.Call]. The next Join, Do,
-// algorithm or Run further out, or the end of the task, makes it a [*task.PanicError] with the value
-// and the stack of its origin, after everything that was forked below has ended. If another worker
-// has made the call with b, Both itself panics with the PanicError. A runtime.Goexit, on any worker,
-// ends the task as with [Call.Join].
+// (BenchmarkFib with style=both), because it leaves panics to the calls further out. A panic of a
+// call that the task makes itself passes through Both unchanged, as through [Func.Call]. The next
+// Join, Do, algorithm or Run further out, or the end of the task, makes it a [*task.PanicError]
+// with the value and the stack of its origin, after everything that was forked below has ended. If
+// another worker has made the call with b, Both itself panics with the PanicError. A
+// runtime.Goexit, on any worker, ends the task as with [Call.Join].
 //
-// So recover around a Join, Do or Run, which give the same in either case, and not around Both. If the
-// call with a panics, the call with b is not made, unless another worker has started it. It stays
-// forked until a Join, Do or Run further out ends it, and a task that recovers before that and ends
-// panics because of the call that was not joined.
+// So recover around a Join, Do or Run, which give the same in either case, and not around Both. If
+// the call with a panics, the call with b is not made, unless another worker has started it. It
+// stays forked until a Join, Do or Run further out ends it, and a task that recovers before that
+// and ends panics because of the call that was not joined.
 func (f *Func[A, R]) Both(c *task.Ctx, a, b A) (ra, rb R) {
 	if rt.Verify {
 		verify(c, "Both")

@@ -157,8 +157,8 @@ func (f *Func[A, R]) Fork(c *task.Ctx, a A) *Call[A, R] {
 }
 
 // owns reports whether g is the frame of a call of f, which callOf returns then. take gives a frame
-// its Func as the tag, so the conversion is right. A type assertion of g.Body has to look up a generic
-// type at run time, which takes 1 ns more (BenchmarkFib with style=both).
+// its Func as the tag, so the conversion is right. A type assertion of g.Body has to look up a
+// generic type at run time, which takes 1 ns more (BenchmarkFib with style=both).
 func (f *Func[A, R]) owns(g *rt.Frame) bool { return g.Tag == unsafe.Pointer(f) }
 
 func (f *Func[A, R]) callOf(g *rt.Frame) *Call[A, R] { return (*Call[A, R])(unsafe.Pointer(g)) }
@@ -286,9 +286,9 @@ func (x *Call[A, R]) joinSlow(c *task.Ctx) R {
 	return x.await(c)
 }
 
-// claim claims the call, which may be exposed to thieves. If it returns true, the caller has to make
-// the call with the argument a. Otherwise another worker makes the call, and the caller has to await
-// it. op names the caller for panics.
+// claim claims the call, which may be exposed to thieves. If it returns true, the caller has to
+// make the call with the argument a. Otherwise another worker makes the call, and the caller has to
+// await it. op names the caller for panics.
 func (x *Call[A, R]) claim(c *task.Ctx, op string) (a A, ok bool) {
 	verify(c, op)
 	d := (*rt.Task)(c)

@@ -89,8 +89,8 @@ func (s *radixSort[W]) all(c *task.Ctx, xs []W) {
 	s.sort(c, xs, make([]W, len(xs)), false, s.l.prog)
 }
 
-// ordered reports whether start, which returns the length of the ordered start of a slice, finds all
-// of xs in order.
+// ordered reports whether start, which returns the length of the ordered start of a slice, finds
+// all of xs in order.
 func (s *radixSort[W]) ordered(c *task.Ctx, xs []W, start func(xs []W) int) bool {
 	var broken atomic.Bool
 	s.blocks(c, len(xs), func(_, lo, hi int) bool {
@@ -119,7 +119,8 @@ func (s *radixSort[W]) reverse(c *task.Ctx, xs []W) {
 func (s *radixSort[W]) givenUp() bool { return s.l.limit.Load() != math.MaxInt64 }
 
 // sort sorts in. If the argument there is true, the result is in buf, and otherwise in in. If the
-// sort is given up, that slice has the elements in some order. prog counts the elements of the pass.
+// sort is given up, that slice has the elements in some order. prog counts the elements of the
+// pass.
 func (s *radixSort[W]) sort(c *task.Ctx, in, buf []W, there bool, prog *progress) {
 	if len(in) <= s.grain {
 		s.piece(c, in, buf, there, nil)
