@@ -29,8 +29,8 @@ func init() {
 }
 
 // BenchmarkSpawn measures starting, running and ending one empty unit. A running unit of the same
-// kind starts as many as outstanding= says and waits for them. All units are the same closure,
-// which captures one pointer.
+// kind starts as many as outstanding= says and waits for them. Each unit is a closure of its own,
+// which captures one pointer. With style=same, one closure serves all units.
 //
 // With style=pool, GOMAXPROCS goroutines take functions from a channel, and an ordinary goroutine
 // sends the functions.
@@ -40,6 +40,9 @@ func BenchmarkSpawn(b *testing.B) {
 		run(b, goroutines, spawnPool(n), key("outstanding", n), "style=pool")
 		run(b, heddle, spawnHeddle(n), key("outstanding", n))
 	}
+	n := spawnBatch
+	run(b, goroutines, spawnSameGoroutines(n), key("outstanding", n), "style=same")
+	run(b, heddle, spawnSameHeddle(n), key("outstanding", n), "style=same")
 	run(b, threads, spawnThreads, key("outstanding", threadBatch))
 }
 
@@ -63,6 +66,24 @@ func (j *join) wait(c *task.Ctx) {
 }
 
 func spawnHeddle(outstanding int) row {
+	return spawnTasks(outstanding, func(c *task.Ctx, j *join, n int) {
+		for range n {
+			c.Go(func(c *task.Ctx) { j.done(c) })
+		}
+	})
+}
+
+func spawnSameHeddle(outstanding int) row {
+	return spawnTasks(outstanding, func(c *task.Ctx, j *join, n int) {
+		done := j.done
+		for range n {
+			c.Go(done)
+		}
+	})
+}
+
+// spawnTasks measures spawn, which starts n tasks that call j.done.
+func spawnTasks(outstanding int, spawn func(c *task.Ctx, j *join, n int)) row {
 	return func(b *testing.B, workers int) {
 		s := newScheduler(b, workers)
 		first := 0
@@ -70,9 +91,7 @@ func spawnHeddle(outstanding int) row {
 			j := &join{parent: c.Task()}
 			first = batches(b, outstanding, func(n int) {
 				j.left.Store(int64(n))
-				for range n {
-					c.Go(func(c *task.Ctx) { j.done(c) })
-				}
+				spawn(c, j, n)
 				j.wait(c)
 			})
 		}).Wait()
@@ -88,6 +107,20 @@ func spawnGoroutines(outstanding int) row {
 			wg.Add(n)
 			for range n {
 				go func() { wg.Done() }()
+			}
+			wg.Wait()
+		})
+	}
+}
+
+func spawnSameGoroutines(outstanding int) row {
+	return func(b *testing.B, _ int) {
+		wg := &sync.WaitGroup{}
+		done := wg.Done
+		batches(b, outstanding, func(n int) {
+			wg.Add(n)
+			for range n {
+				go done()
 			}
 			wg.Wait()
 		})

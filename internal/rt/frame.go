@@ -3,6 +3,7 @@ package rt
 import (
 	"fmt"
 	"slices"
+	"unsafe"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 )
@@ -32,6 +33,9 @@ import (
 // party that takes this pointer finds the frame claimed and drops it. Such a frame must never be
 // used again.
 type Frame struct {
+	// Tag tells what type Body has, faster than a type assertion to a generic type does. A package
+	// that sets Tag gives all frames with the same one a Body of the same type.
+	Tag   unsafe.Pointer
 	Body  Body
 	state atomicx.Uint32
 

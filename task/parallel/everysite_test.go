@@ -119,6 +119,17 @@ var sites = map[string]func(c *task.Ctx, xs []int, f func(), opts ...parallel.Op
 		})
 		tree.Fork(c, node{7}).Join(c)
 	},
+	"Both": func(c *task.Ctx, _ []int, f func(), _ ...parallel.Option) {
+		var tree *parallel.Func[int, int]
+		tree = parallel.Define(func(c *task.Ctx, n int) int {
+			if f(); n == 0 {
+				return 1
+			}
+			a, b := tree.Both(c, n-1, n-1)
+			return a + b
+		})
+		tree.Fork(c, 7).Join(c) // this Join makes a PanicError of the panic
+	},
 	"CallAll": func(c *task.Ctx, _ []int, f func(), _ ...parallel.Option) {
 		var tree *parallel.Func[int, int]
 		tree = parallel.Define(func(c *task.Ctx, n int) int {

@@ -316,3 +316,26 @@ func ExampleMap_cancelled() {
 	fmt.Println(results == nil, errors.Is(err, context.Canceled))
 	// Output: true true
 }
+
+// A recursion into two branches.
+func ExampleFunc_Both() {
+	type tree struct {
+		left, right *tree
+		weight      int
+	}
+	var weigh *parallel.Func[*tree, int]
+	weigh = parallel.Define(func(c *task.Ctx, t *tree) int {
+		if t == nil {
+			return 0
+		}
+		left, right := weigh.Both(c, t.left, t.right)
+		return left + t.weight + right
+	})
+	sched := newScheduler()
+	defer sched.Close()
+
+	t := &tree{&tree{nil, nil, 1}, &tree{&tree{nil, nil, 2}, nil, 3}, 4}
+	sum, _ := parallel.Run(sched, func(c *task.Ctx) (int, error) { return weigh.Call(c, t), nil })
+	fmt.Println(sum)
+	// Output: 10
+}

@@ -2,6 +2,7 @@ package parallel_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -48,6 +49,8 @@ func TestNil(t *testing.T) {
 			{"nil or zero Func", func() { new(parallel.Func[int, int]).Call(c, 1) }},
 			{"nil or zero Func", func() { new(parallel.Func[int, int]).Fork(c, 1) }},
 			{"nil or zero Func", func() { new(parallel.Func[int, int]).CallAll(c, nil) }},
+			{"nil or zero Func", func() { new(parallel.Func[int, int]).Both(c, 1, 2) }},
+			{"nil or zero Func", func() { noFunc.Both(c, 1, 2) }},
 			{"nil or zero Func", func() { noFunc.Call(c, 1) }},
 			{"nil or zero Func", func() { noFunc.Fork(c, 1) }},
 			{"nil or zero Func", func() { noFunc.AppendAll(c, nil, []int{1}) }},
@@ -99,9 +102,11 @@ func TestSortByAnother(t *testing.T) {
 	var other *task.Ctx
 	require.Error(t, s.Go(func(c *task.Ctx) { other = c; c.Cancel() }).Wait())
 	require.NoError(t, s.Go(func(c *task.Ctx) {
-		xs := []int{3, 1, 2}
-		assert.NoError(t, parallel.Sort(other, xs, parallel.WithGrain(1)))
-		assert.Equal(t, []int{1, 2, 3}, xs)
+		for _, n := range []int{3, 1000} { // by comparing, and by digits
+			xs := numbers(n, 1)
+			assert.NoError(t, parallel.Sort(other, xs, parallel.WithGrain(1)))
+			assert.True(t, slices.IsSorted(xs))
+		}
 	}).Wait())
 }
 
@@ -149,6 +154,7 @@ func TestForkOfAnother(t *testing.T) {
 			defer close(done)
 			refused(func() { f.Fork(c, 1) })
 			refused(func() { f.CallAll(c, []int{1, 2}) })
+			refused(func() { f.Both(c, 1, 2) })
 		}()
 		<-done
 		next, stop := task.Pull(c, func(yield func(int) bool) { // the sequence is a part of the task
@@ -163,6 +169,7 @@ func TestForkOfAnother(t *testing.T) {
 			go func() {
 				refused(func() { x.Join(c) })
 				refused(func() { f.Fork(c, 1) }) // even though there is a frame at rest
+				refused(func() { f.Both(c, 1, 2) })
 				c.Task().Ready()
 			}()
 			assert.NoError(t, c.Park())

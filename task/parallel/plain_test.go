@@ -1,6 +1,7 @@
 package parallel_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -135,7 +136,7 @@ func TestSortLeavesFollowTheWorkers(t *testing.T) {
 	passes := func(workers, procs int) (total int) {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
 		within(t, open(t, workers), func(c *task.Ctx) error {
-			return parallel.Sort(c, numbers(100_000, 1), parallel.WithProgress(time.Hour, func(_, of int) { total = of }))
+			return parallel.SortFunc(c, numbers(100_000, 1), cmp.Compare[int], parallel.WithProgress(time.Hour, func(_, of int) { total = of }))
 		})
 		return total
 	}

@@ -3,21 +3,39 @@ package parallel
 import (
 	"cmp"
 	"math"
+	"reflect"
 	"slices"
 
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
 )
 
-// Sort sorts xs in ascending order, as slices.Sort does: NaN comes first. During the call it uses a
-// second slice of the same length.
+// Sort sorts xs in ascending order, as slices.Sort does: NaNs come first, and -0 and +0, which are
+// equal, come in any order. During the call it uses a second slice of the same length.
 //
 // If the task is cancelled in the middle, Sort returns the cause, and xs has all its elements, in
-// some order. [WithGrain] sets the length of the pieces that are sorted sequentially.
+// some order. It looks for the cancellation after every 65,536 elements or fewer. [WithGrain] sets
+// the length of the pieces that are sorted sequentially.
 //
-// Sort is a merge sort with parallel merges (Cormen, Leiserson, Rivest and Stein, "Multithreaded
-// algorithms"). Work is O(n log n). Span is O(log^3 n) plus that of sorting one grain.
+// Numbers, also those of named types, are sorted by their digits (most significant digit first, and
+// the two highest digits of a short piece least significant digit first). Work is O(n) for each
+// digit of 8 bits or more that is necessary to tell elements apart, and span is that of sorting one
+// grain, plus O(n/p) for p workers. Numbers that are in ascending or descending order are only
+// looked at, and reversed. Strings, and fewer than 512 numbers, are sorted like with [SortFunc].
+// Besides the second slice, numbers need up to 128 KB for each worker.
 func Sort[T cmp.Ordered](c *task.Ctx, xs []T, opts ...Option) error {
+	if kind := reflect.TypeFor[T]().Kind(); kind != reflect.String && len(xs) >= minRadix {
+		switch reflect.TypeFor[T]().Size() {
+		case 1:
+			return sortNumbers[uint8](c, xs, kind, opts)
+		case 2:
+			return sortNumbers[uint16](c, xs, kind, opts)
+		case 4:
+			return sortNumbers[uint32](c, xs, kind, opts)
+		case 8:
+			return sortNumbers[uint64](c, xs, kind, opts)
+		}
+	}
 	s := &sorter[T]{
 		leaf:  func(xs, _ []T) { slices.Sort(xs) },
 		merge: mergeOrdered[T],
@@ -30,6 +48,10 @@ func Sort[T cmp.Ordered](c *task.Ctx, xs []T, opts ...Option) error {
 // number if a comes after b. compare must be a strict weak ordering, and must be short, because it
 // cannot park. The sort is not stable. If compare panics, SortFunc panics with the
 // *task.PanicError, and xs has all its elements, in some order. Otherwise it behaves like [Sort].
+//
+// SortFunc is a merge sort with parallel merges (Cormen, Leiserson, Rivest and Stein,
+// "Multithreaded algorithms"). Work is O(n log n). Span is O(log^3 n) plus that of sorting one
+// grain.
 func SortFunc[T any](c *task.Ctx, xs []T, compare func(a, b T) int, opts ...Option) error {
 	if compare == nil {
 		panic("parallel: SortFunc with a nil function")
@@ -83,27 +105,34 @@ func (s *sorter[T]) run(c *task.Ctx, xs []T, opts []Option) error {
 	o := optionsOf(opts)
 	s.grain = o.grain
 	if s.grain == 0 {
-		workers := int((*rt.Task)(c).Shared().Workers.Load())
-		s.grain = min(max(len(xs)/(8*workers), minLeaf), maxLeaf)
+		s.grain = min(max(len(xs)/(8*workersOf(c)), minLeaf), maxLeaf)
 	}
 	s.l = newLoop(o, len(xs)*s.passes(len(xs)))
 	buf := []T(nil)
 	if len(xs) > s.grain || len(xs) > insertionLen { // a stable leaf uses buf too
 		buf = make([]T, len(xs))
 	}
+	return s.l.whole(c, func() { s.sort(c, xs, buf, false) })
+}
+
+// workersOf returns how many workers the scheduler of the task c has.
+func workersOf(c *task.Ctx) int { return int((*rt.Task)(c).Shared().Workers.Load()) }
+
+// whole calls sort, which is the whole work of the loop, and returns the loop's result.
+func (l *loop) whole(c *task.Ctx, sort func()) error {
 	outstanding := (*rt.Task)(c).Outstanding()
 	whole := false
 	defer func() {
 		if !whole {
-			s.l.exiting(c, outstanding)
+			l.exiting(c, outstanding)
 		}
 	}()
-	s.sort(c, xs, buf, false)
+	sort()
 	whole = true
-	if s.l.failure == nil && s.l.cause == nil {
-		s.l.end()
+	if l.failure == nil && l.cause == nil {
+		l.end()
 	}
-	return s.l.result(c)
+	return l.result(c)
 }
 
 // passes returns how many times a sort of n elements handles each element, for the progress.
@@ -125,7 +154,7 @@ func (s *sorter[T]) sort(c *task.Ctx, xs, buf []T, there bool) {
 			defer copy(buf, xs) // even if xs does not get sorted
 		}
 		if !s.l.stops(c, 0) {
-			s.try(c, len(xs), func() { s.leaf(xs, buf) })
+			s.l.try(c, s.l.prog, len(xs), func() { s.leaf(xs, buf) })
 		}
 		return
 	}
@@ -160,10 +189,10 @@ func (s *sorter[T]) join(c *task.Ctx, a, b, out []T) {
 	var i, j int
 	if len(a) >= len(b) {
 		i = len(a) / 2
-		s.try(c, 0, func() { j = lower(b, a[i], s.less) })
+		s.l.try(c, nil, 0, func() { j = lower(b, a[i], s.less) })
 	} else {
 		j = len(b) / 2
-		s.try(c, 0, func() { i = upper(a, b[j], s.less) })
+		s.l.try(c, nil, 0, func() { i = upper(a, b[j], s.less) })
 	}
 	Do(c, func(c *task.Ctx) { s.join(c, a[:i], b[:j], out[:i+j]) },
 		func(c *task.Ctx) { s.join(c, a[i:], b[j:], out[i+j:]) })
@@ -174,7 +203,7 @@ func (s *sorter[T]) join(c *task.Ctx, a, b, out []T) {
 func (s *sorter[T]) joinHere(c *task.Ctx, a, b, out []T) {
 	merged := false
 	if !s.l.stops(c, 0) {
-		s.try(c, len(out), func() {
+		s.l.try(c, s.l.prog, len(out), func() {
 			if len(a) == 0 || len(b) == 0 || !s.less(b[0], a[len(a)-1]) {
 				return // a and b are in order, so copying is enough
 			}
@@ -187,22 +216,30 @@ func (s *sorter[T]) joinHere(c *task.Ctx, a, b, out []T) {
 	}
 }
 
-// try calls f, which handles n elements. If f panics, try keeps the panic as the loop's failure.
-func (s *sorter[T]) try(c *task.Ctx, n int, f func()) {
+// try calls f, and then counts n elements for prog. If f or the progress panics, try keeps the
+// panic as the loop's failure.
+func (l *loop) try(c *task.Ctx, prog *progress, n int, f func()) {
 	outstanding := (*rt.Task)(c).Outstanding()
 	in := c // nil once f has returned: see Join
 	defer func() {
 		switch {
 		case in == nil:
 		case exits():
-			s.l.endAt(math.MinInt)
+			l.endAt(math.MinInt)
 		default:
-			s.l.failed(0, unwindPanic(in, outstanding, recover()))
+			l.failed(0, unwindPanic(in, outstanding, recover()))
 		}
 	}()
 	f()
-	s.l.prog.add(n)
+	prog.add(n)
 	in = nil
+}
+
+// count is try without a function.
+func (l *loop) count(c *task.Ctx, prog *progress, n int) {
+	if prog != nil {
+		l.try(c, prog, n, func() {})
+	}
 }
 
 // lower returns how many elements at the start of the sorted xs come before x. upper returns how
