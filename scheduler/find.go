@@ -293,7 +293,7 @@ func (w *worker) planStop() {
 // fair begins every fairTick-th look for work. If stop is true, the worker has to halt, and the
 // caller must pick no task.
 func (w *worker) fair() (d *rt.Task, stop bool) {
-	w.flush()
+	w.show()
 	if w.halting() {
 		return nil, true
 	}

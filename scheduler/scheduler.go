@@ -70,16 +70,16 @@ type Scheduler struct {
 
 	// live counts the tasks that were accepted and have not ended. A submission from outside is
 	// added at once. Each worker counts the tasks that start and end on it, and adds the difference
-	// to live when it flushes, at the latest before it sleeps. So live is exact while all workers
-	// sleep, and quiesce relies on it only then.
+	// to live before it sleeps or leaves (flush). So live is exact while all workers sleep, and
+	// quiesce relies on it only then. At other times live may have any value.
 	live atomicx.Int64
 
 	// Counters, added to by any goroutine.
-	handlers atomic.Int32 // users' handlers that run now
-	wakes    atomic.Uint64
-	stalls   atomic.Uint64
-	strays   atomic.Uint64 // panics that strayPanic passed to the handler; workers count the others
-	stranded atomic.Uint64 // see watchStranded
+	handlers atomicx.Int32 // users' handlers that run now
+	wakes    atomicx.Uint64
+	stalls   atomicx.Uint64
+	strays   atomicx.Uint64 // panics that strayPanic passed to the handler; workers count the others
+	stranded atomicx.Uint64 // see watchStranded
 	over     overflows
 
 	done   sync.WaitGroup // the workers' goroutines

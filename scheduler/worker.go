@@ -112,7 +112,7 @@ type toldState struct {
 
 // shownState is what the worker writes for other parties to read.
 type shownState struct {
-	shown shown                // counts, as of the last flush
+	shown shown                // counts, as of the last show
 	busy  stopwatch            // runs while the worker is awake
 	rests stopwatch            // runs while it sleeps
 	holds atomicx.Bool         // it holds more than is worth keeping while it sleeps for long
