@@ -45,7 +45,7 @@ type Scheduler struct {
 	home      rt.Shared
 	inj       inject.Queue
 	idle      idle.Set
-	timers    timers.Queue
+	timers    timers.Set
 	periodic  periodics
 	taskPool  taskpool.Pool
 	cohorts   rt.Cohorts // tasks under contexts
@@ -62,6 +62,7 @@ type Scheduler struct {
 	_       [0]atomic.Int64 // aligns quantum to 64 bits on machines of 32, which its type does not
 	quantum uatomic.Duration
 	procs   atomic.Int32 // GOMAXPROCS. Written by sysmon
+	many    atomicx.Bool // there were manyTimers at sysmon's last tick. Written by sysmon
 	// coarse is the time of sysmon's last tick, in milliseconds of now. A task's wait is dated with
 	// it, because reading a clock at each park would cost as much as the park. sysmon writes it. A
 	// worker that wakes, or a call of Resize, writes it, too, if it finds sysmon asleep.
@@ -175,7 +176,7 @@ func newScheduler(cfg config) (s *Scheduler, err error) {
 	if cfg.clock != nil {
 		s.timers.InitClock(cfg.clock, s.inject, s.sysmon.timerBatch.Late)
 	} else {
-		s.timers.Init(s.now, func(when int64) { s.mon.KickBefore(when + s.timerGrace()) })
+		s.timers.Init(s.now, s.kickFor, s.timersHere)
 	}
 	s.mon = preempt.NewMonitor(preempt.Config{
 		Quantum: cfg.quantum,
