@@ -4,6 +4,7 @@ import (
 	"github.com/heddle-go/heddle/internal/inject"
 	"github.com/heddle-go/heddle/internal/prefetch"
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/timers"
 )
 
 // find returns the next task to run. It searches and sleeps until there is one. It returns nil when
@@ -86,8 +87,9 @@ func (w *worker) search() *rt.Task {
 			}
 			return w.takeLast()
 		}
-		if f := w.s.timers.First(); f != 0 && i%8 == 7 {
-			if now := w.s.now(); f <= now {
+		if (i == rounds-1 || i%8 == 7) && w.s.timers.First() != 0 {
+			if now := w.s.now(); w.s.timers.Due(now) {
+				w.s.timers.ExpireAny(now, w.timerBatch, w.pushReady)
 				return w.pick()
 			}
 		}
@@ -168,7 +170,7 @@ func (w *worker) pick() *rt.Task {
 	if d := w.takeInjected(w.s.inj.Normal()/w.s.Workers() + 1); d != nil {
 		return d
 	}
-	if w.s.timers.First() != 0 {
+	if w.timers.First() != 0 || w.s.timers.Common().First() != 0 {
 		w.expireSome(w.s.now())
 		if d := w.pop(); d != nil {
 			return d
@@ -236,7 +238,7 @@ func (w *worker) pickFair() *rt.Task {
 // next. (If the due task went to the back of the queue, then each of 100,000 tasks that sleep once
 // would need a stack before the first one ended.)
 func (w *worker) pickDue(now int64) (d *rt.Task) {
-	q := &w.s.timers
+	q := w.timers
 	if !q.Due(now) || w.dueRun >= maxDueRun || w.s.inj.AnyRanked() || w.halting() {
 		w.dueRun = 0
 		return w.pick()
@@ -293,16 +295,14 @@ func (w *worker) planStop() {
 // fair begins every fairTick-th look for work. If stop is true, the worker has to halt, and the
 // caller must pick no task.
 func (w *worker) fair() (d *rt.Task, stop bool) {
-	w.flush()
+	w.show()
 	if w.halting() {
 		return nil, true
 	}
 	if w.tick%(16*fairTick) == 0 {
 		w.checkThread()
 	}
-	if w.s.timers.First() != 0 {
-		w.expireSome(w.s.now())
-	}
+	w.expireFair()
 	return w.passedOver(w.tick/fairTick%2 == 0), false
 }
 
@@ -337,12 +337,59 @@ func (w *worker) takeShare() *rt.Task {
 	return w.takeInjected(turns * n / (n + w.runq.Len()))
 }
 
-// expireTimers fires the timers that are due.
+// Each look for work that finds the worker's queue empty fires the timers of the worker's own queue
+// and of the common queue. The queues of the other workers may hold timers that are due, too, if
+// their workers run tasks that do not give way. A worker that has nothing to do looks at all of
+// them, in search and before it sleeps. A worker that always has tasks looks at a few of them at
+// each fairTick-th look and each time a budget is spent (expireTurn). sysmon looks at all of them
+// at each tick.
+
+// expireTimers fires the timers of the worker's own queue that are due, and those of the queues
+// whose turn it is.
 func (w *worker) expireTimers(now int64) {
-	if w.s.timers.Due(now) {
-		w.s.timers.Expire(now, w.timerBatch, w.pushReady)
+	w.timers.Expire(now, w.timerBatch, w.pushReady)
+	w.expireTurn(now)
+}
+
+// expireFair is expireTimers for one batch of each queue. It reads the clock only if one of them
+// has timers.
+func (w *worker) expireFair() {
+	var now int64
+	if w.timers.First() != 0 {
+		now = w.s.now()
+		w.timers.ExpireSome(now, w.timerBatch, w.pushReady)
+	}
+	w.expireTurn(now)
+}
+
+// expireSome fires one batch of the timers that are due in the worker's own queue, and one of those
+// in the common queue.
+func (w *worker) expireSome(now int64) {
+	w.timers.ExpireSome(now, w.timerBatch, w.pushReady)
+	w.s.timers.Common().ExpireSome(now, w.timerBatch, w.pushReady)
+}
+
+// expireTurn fires a batch of the timers that are due at now in each of the queues whose turn it
+// is. If now is 0 and one of them has timers, expireTurn reads the clock.
+func (w *worker) expireTurn(now int64) {
+	qs := w.s.timers.Turn(w.timerTurn)
+	w.timerTurn += uint32(len(qs))
+	for _, q := range qs {
+		if q.First() == 0 {
+			continue
+		}
+		if now == 0 {
+			now = w.s.now()
+		}
+		q.ExpireSome(now, w.timerBatch, w.pushReady)
 	}
 }
 
-// expireSome fires one batch of the timers that are due.
-func (w *worker) expireSome(now int64) { w.s.timers.ExpireSome(now, w.timerBatch, w.pushReady) }
+// timersHere returns the timer queue of the worker that the caller runs on, or nil if it runs on
+// none of s.
+func (s *Scheduler) timersHere() *timers.Queue {
+	if w := currentWorker(); w != nil && w.s == s {
+		return w.timers
+	}
+	return nil
+}

@@ -38,14 +38,17 @@ type Scheduler struct {
 	closed chan struct{} // closed when nothing of the scheduler is left
 	dir    *directing    // nil unless the scheduler is directed
 
-	// Each of these has its own lock or needs none: see its type.
+	// Each of these has its own lock or needs none: see its type. Workers read words of pool, pause,
+	// home and idle all the time, so these groups have lines apart from what is written often.
 	pool      workerPool
 	pause     pauser
 	waits     waits
 	home      rt.Shared
+	_         cpu.CacheLinePad
 	inj       inject.Queue
 	idle      idle.Set
-	timers    timers.Queue
+	_         cpu.CacheLinePad
+	timers    timers.Set
 	periodic  periodics
 	taskPool  taskpool.Pool
 	cohorts   rt.Cohorts // tasks under contexts
@@ -62,6 +65,7 @@ type Scheduler struct {
 	_       [0]atomic.Int64 // aligns quantum to 64 bits on machines of 32, which its type does not
 	quantum uatomic.Duration
 	procs   atomic.Int32 // GOMAXPROCS. Written by sysmon
+	many    atomicx.Bool // there were manyTimers at sysmon's last tick. Written by sysmon
 	// coarse is the time of sysmon's last tick, in milliseconds of now. A task's wait is dated with
 	// it, because reading a clock at each park would cost as much as the park. sysmon writes it. A
 	// worker that wakes, or a call of Resize, writes it, too, if it finds sysmon asleep.
@@ -70,16 +74,16 @@ type Scheduler struct {
 
 	// live counts the tasks that were accepted and have not ended. A submission from outside is
 	// added at once. Each worker counts the tasks that start and end on it, and adds the difference
-	// to live when it flushes, at the latest before it sleeps. So live is exact while all workers
-	// sleep, and quiesce relies on it only then.
+	// to live before it sleeps or leaves (flush). So live is exact while all workers sleep, and
+	// quiesce relies on it only then. At other times live may have any value.
 	live atomicx.Int64
 
 	// Counters, added to by any goroutine.
-	handlers atomic.Int32 // users' handlers that run now
-	wakes    atomic.Uint64
-	stalls   atomic.Uint64
-	strays   atomic.Uint64 // panics that strayPanic passed to the handler; workers count the others
-	stranded atomic.Uint64 // see watchStranded
+	handlers atomicx.Int32 // users' handlers that run now
+	wakes    atomicx.Uint64
+	stalls   atomicx.Uint64
+	strays   atomicx.Uint64 // panics that strayPanic passed to the handler; workers count the others
+	stranded atomicx.Uint64 // see watchStranded
 	over     overflows
 
 	done   sync.WaitGroup // the workers' goroutines
@@ -175,7 +179,7 @@ func newScheduler(cfg config) (s *Scheduler, err error) {
 	if cfg.clock != nil {
 		s.timers.InitClock(cfg.clock, s.inject, s.sysmon.timerBatch.Late)
 	} else {
-		s.timers.Init(s.now, func(when int64) { s.mon.KickBefore(when + s.timerGrace()) })
+		s.timers.Init(s.now, s.kickFor, s.timersHere)
 	}
 	s.mon = preempt.NewMonitor(preempt.Config{
 		Quantum: cfg.quantum,

@@ -9,14 +9,14 @@ import (
 
 // Sleep implements rt.Host.
 func (w *worker) Sleep(d *rt.Task, ns int64) {
-	q := &w.s.timers
-	t := q.Borrow(d)
+	ts := &w.s.timers
+	t := ts.Borrow(d)
 	t.Fib = w.Fib.Load()
-	now := q.Now()
-	q.Arm(t, rt.After(now, time.Duration(ns)))
+	now := ts.Now()
+	w.timers.Arm(t, rt.After(now, time.Duration(ns)))
 	if w.Looks != 0 {
 		w.suspend(d, rt.WaitSleep.Park(rt.ForWake), rt.Handle{}, now)
-		slept(q, d, t)
+		slept(ts, d, t)
 		return
 	}
 	// The tail of Park again, with pickDue in place of pick.
@@ -28,17 +28,17 @@ func (w *worker) Sleep(d *rt.Task, ns int64) {
 		yield(struct{}{})
 	}
 	resume(d)
-	slept(q, d, t)
+	slept(ts, d, t)
 }
 
 // slept ends the sleep of d, whose timer is t. If d was cancelled, slept disarms t. If t has fired
 // meanwhile, slept waits for its wake-up, because that must not come during a later wait.
-func slept(q *timers.Queue, d *rt.Task, t *rt.Timer) {
+func slept(ts *timers.Set, d *rt.Task, t *rt.Timer) {
 	if !d.Woken() { // cancelled
-		if q.Disarm(t) {
+		if ts.Disarm(t) {
 			return
 		}
 		d.AwaitWakeFor(rt.WaitSleep)
 	}
-	q.Return(t)
+	ts.Return(t)
 }

@@ -91,20 +91,29 @@ type counts struct {
 	panics                                 uint64
 	steals, stolen                         uint64
 	letIns, moves, sleepMoves              uint64
+	live                                   int64 // what the worker has added to Scheduler.live
 }
 
-// shown are the counters as of the last flush.
+// shown are the counters as of the last show.
 type shown struct {
 	spawned, finished, dispatches, yields, preemptions, parks,
 	panics, steals, stolen, letIns, moves, sleepMoves atomic.Uint64
 }
 
-// flush publishes the worker's counters.
+// flush publishes the worker's counters and makes Scheduler.live exact, as far as this worker is
+// concerned. The worker calls it before it sleeps or leaves.
 func (w *worker) flush() {
-	live := int64(w.n.spawned-w.shown.spawned.Load()) - int64(w.n.finished-w.shown.finished.Load())
-	if live != 0 {
-		w.s.live.Add(live)
+	w.show()
+	if d := int64(w.n.spawned-w.n.finished) - w.n.live; d != 0 {
+		w.n.live += d
+		w.s.live.Add(d)
 	}
+}
+
+// show publishes the worker's counters. It writes only lines of the worker. A busy worker calls it
+// every few microseconds. If each of 64 workers wrote Scheduler.live as often, that line alone
+// would take up the time of a worker: see "Many cores" in BENCHMARKS.md.
+func (w *worker) show() {
 	at := w.Dispatch.Load()
 	w.n.dispatches += uint64(at - w.counted) // modulo 2^32, which lasts for hours
 	w.counted = at

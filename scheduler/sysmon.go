@@ -57,6 +57,7 @@ type (
 // sysmonTick is what the monitor does at each tick besides looking at the workers.
 func (s *Scheduler) sysmonTick(now int64) (next int64, busy bool) {
 	s.setCoarse(now)
+	s.countTimers()
 	if s.timers.Due(now - s.timerGrace()) {
 		// All workers may be asleep, or busy with tasks without checkpoints. So sysmon fires
 		// timers.
@@ -117,13 +118,25 @@ func (s *Scheduler) nextTimer() int64 {
 // Sleep-W2 comes after A3 and so after A2, and G1 sees the timer. And either G1 sees the until of
 // M1, or M2 sees the worker that Sleep-W2 has announced.
 //
-// With fewer than manyTimers timers the grace is 0, too. Nothing tells sysmon when the number falls
-// below that, so the next tick may then still come later than due by the grace.
+// With fewer than manyTimers timers the grace is 0, too. sysmon counts them at its ticks
+// (countTimers). Nothing tells it when the number falls below manyTimers, so the next tick may then
+// still come later than due by the grace.
 func (s *Scheduler) timerGrace() int64 {
-	if s.idle.Sleeping() != 0 || s.timers.Size() < manyTimers {
+	if s.idle.Sleeping() != 0 || !s.many.Load() {
 		return 0
 	}
 	return busyGrace
+}
+
+// kickFor is called after a timer has been armed for when (A3).
+func (s *Scheduler) kickFor(when int64) { s.mon.KickBefore(when + s.timerGrace()) }
+
+// countTimers sets many for timerGrace. A party that arms a timer cannot count, because that takes
+// a load for each worker.
+func (s *Scheduler) countTimers() {
+	if many := s.timers.Size() >= manyTimers; many != s.many.Load() {
+		s.many.Store(many)
+	}
 }
 
 // With manyTimers pending timers or more, firing each of them in time by a tick of sysmon would

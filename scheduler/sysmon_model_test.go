@@ -9,6 +9,7 @@ import (
 	"github.com/heddle-go/heddle/internal/explore"
 	"github.com/heddle-go/heddle/internal/preempt"
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/timers"
 )
 
 // noBell is what a timer without a task does.
@@ -25,6 +26,8 @@ func TestModelTimersGrace(t *testing.T) {
 			Tick: func(int64) (int64, bool) { return s.nextTimer(), false }, // of sysmonTick
 			Idle: func() bool { return true },
 		})
+		// One queue is enough, and makes for fewer schedules.
+		s.timers.Init(s.now, s.kickFor, func() *timers.Queue { return nil })
 		far := make([]rt.Timer, manyTimers) // fewer have no grace
 		for i := range far {
 			far[i].Do = noBell{}
@@ -34,6 +37,7 @@ func TestModelTimersGrace(t *testing.T) {
 		later := &rt.Timer{Do: noBell{}}
 		s.timers.Arm(later, 500)
 		s.timers.Len() // all are in the heap
+		s.countTimers()
 		x := &rt.Timer{Do: noBell{}}
 		var until int64 // until when the monitor has gone to sleep
 		m.Thread("arms", func() { s.timers.Arm(x, 10) })
@@ -49,6 +53,45 @@ func TestModelTimersGrace(t *testing.T) {
 			}
 			if !s.mon.Kicked() && until > x.When {
 				return fmt.Errorf("the timer of %d is slept over: the monitor sleeps until %d", x.When, until)
+			}
+			return nil
+		})
+	})
+}
+
+// A timer is armed in the queue of a worker that never comes back to it, while the other worker
+// finds no work and falls asleep, and the monitor goes to sleep. The monitor comes in time, although
+// it leaves timers to workers that are awake.
+func TestModelTimersOfAnotherWorker(t *testing.T) {
+	explore.Run(t, explore.Config{Preemptions: 1, Patience: patience}, func(m *explore.Model) {
+		s := newBare(2)
+		s.mon = preempt.NewMonitor(preempt.Config{
+			Tick: func(int64) (int64, bool) { return s.nextTimer(), false }, // of sysmonTick
+			Idle: func() bool { return true },
+		})
+		s.home.ReadyGoroutines.Store(1) // so that a searcher looks around once only
+		b := &idleBench{Scheduler: s, want: 1, taken: map[*rt.Task]int{}, held: map[*worker]bool{}}
+		hog, idles := s.workers()[0], s.workers()[1]
+		s.many.Store(true)
+		const when = 1 << 60 // no worker sees the time come
+		m.Thread("arms", func() { bellAt(hog, when) })
+		m.Thread("worker", func() { b.work(idles) })
+		m.Thread("monitor", func() {
+			var until int64
+			for sleeps := false; !sleeps; {
+				until, sleeps = s.mon.Doze(0, s.nextTimer())
+			}
+			explore.Block("until its time, or a kick", func() bool {
+				return until == when || s.mon.Kicked()
+			})
+			s.timers.Expire(when, new(timers.Batch), nil)
+		})
+		m.Thread("end", b.quitWhenDone)
+		m.Check(func() error {
+			for _, n := range b.taken {
+				if n != 1 {
+					return fmt.Errorf("the task was found %d times", n)
+				}
 			}
 			return nil
 		})

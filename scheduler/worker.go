@@ -80,14 +80,16 @@ type ownState struct {
 	counted    uint32 // n.dispatches counts the dispatches up to the one with this number
 	nextRun    int    // dispatches of woken tasks from the next slot in a row
 	chain      chain
-	queueTurns int    // turns of the worker's queue since the injector's last turn
-	wish       wish   // see ParkFor
-	stale      int    // about how many entries of runq are stale; see dropStale
-	fairTurn   uint32 // counts the calls of pickFair
-	turns      turns  // the turns of high and low tasks
-	dueRun     int    // dispatches of pickDue in a row
+	queueTurns int           // turns of the worker's queue since the injector's last turn
+	wish       wish          // see ParkFor
+	stale      int           // about how many entries of runq are stale; see dropStale
+	fairTurn   uint32        // counts the calls of pickFair
+	turns      turns         // the turns of high and low tasks
+	dueRun     int           // dispatches of pickDue in a row
+	timers     *timers.Queue // of the timers that are armed on the worker
 	timerBatch *timers.Batch
-	searching  bool // registered in idle.Set as a searcher
+	timerTurn  uint32 // whose timers expireTurn fires next
+	searching  bool   // registered in idle.Set as a searcher
 	slice      preempt.Slice
 	readySince int64  // when an outsider was first seen waiting for a P; 0: none is
 	owedLook   uint32 // counts the calls of seeReadyGoroutines
@@ -112,7 +114,7 @@ type toldState struct {
 
 // shownState is what the worker writes for other parties to read.
 type shownState struct {
-	shown shown                // counts, as of the last flush
+	shown shown                // counts, as of the last show
 	busy  stopwatch            // runs while the worker is awake
 	rests stopwatch            // runs while it sleeps
 	holds atomicx.Bool         // it holds more than is worth keeping while it sleeps for long
@@ -128,6 +130,11 @@ func (s *Scheduler) newWorker(id int) *worker {
 		w.Host = (*directed)(w)
 	}
 	w.rng = rand.New(rand.NewPCG(uint64(id), 0x68656464))
+	if s.dir != nil {
+		w.timers = s.timers.Common() // so that all timers fire in their order
+	} else {
+		w.timers = s.timers.NewQueue()
+	}
 	w.timerBatch = new(timers.Batch)
 	w.runq.Init(deque.FIFO, 0)
 	w.Forks.Init(deque.LIFO, 0)

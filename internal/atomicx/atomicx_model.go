@@ -5,6 +5,7 @@ package atomicx
 import (
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/heddle-go/heddle/internal/explore"
 )
@@ -26,37 +27,37 @@ func (x *Int32) Load() int32 {
 
 // Store is atomic.Int32.Store.
 func (x *Int32) Store(val int32) {
-	explore.Point("Int32.Store")
+	write("Int32.Store", unsafe.Pointer(x))
 	x.v.Store(val)
 }
 
 // Swap is atomic.Int32.Swap.
 func (x *Int32) Swap(new int32) (old int32) {
-	explore.Point("Int32.Swap")
+	write("Int32.Swap", unsafe.Pointer(x))
 	return x.v.Swap(new)
 }
 
 // CompareAndSwap is atomic.Int32.CompareAndSwap.
 func (x *Int32) CompareAndSwap(old, new int32) (swapped bool) {
-	explore.Point("Int32.CompareAndSwap")
+	write("Int32.CompareAndSwap", unsafe.Pointer(x))
 	return x.v.CompareAndSwap(old, new)
 }
 
 // Add is atomic.Int32.Add.
 func (x *Int32) Add(delta int32) (new int32) {
-	explore.Point("Int32.Add")
+	write("Int32.Add", unsafe.Pointer(x))
 	return x.v.Add(delta)
 }
 
 // And is atomic.Int32.And.
 func (x *Int32) And(mask int32) (old int32) {
-	explore.Point("Int32.And")
+	write("Int32.And", unsafe.Pointer(x))
 	return x.v.And(mask)
 }
 
 // Or is atomic.Int32.Or.
 func (x *Int32) Or(mask int32) (old int32) {
-	explore.Point("Int32.Or")
+	write("Int32.Or", unsafe.Pointer(x))
 	return x.v.Or(mask)
 }
 
@@ -71,37 +72,37 @@ func (x *Int64) Load() int64 {
 
 // Store is atomic.Int64.Store.
 func (x *Int64) Store(val int64) {
-	explore.Point("Int64.Store")
+	write("Int64.Store", unsafe.Pointer(x))
 	x.v.Store(val)
 }
 
 // Swap is atomic.Int64.Swap.
 func (x *Int64) Swap(new int64) (old int64) {
-	explore.Point("Int64.Swap")
+	write("Int64.Swap", unsafe.Pointer(x))
 	return x.v.Swap(new)
 }
 
 // CompareAndSwap is atomic.Int64.CompareAndSwap.
 func (x *Int64) CompareAndSwap(old, new int64) (swapped bool) {
-	explore.Point("Int64.CompareAndSwap")
+	write("Int64.CompareAndSwap", unsafe.Pointer(x))
 	return x.v.CompareAndSwap(old, new)
 }
 
 // Add is atomic.Int64.Add.
 func (x *Int64) Add(delta int64) (new int64) {
-	explore.Point("Int64.Add")
+	write("Int64.Add", unsafe.Pointer(x))
 	return x.v.Add(delta)
 }
 
 // And is atomic.Int64.And.
 func (x *Int64) And(mask int64) (old int64) {
-	explore.Point("Int64.And")
+	write("Int64.And", unsafe.Pointer(x))
 	return x.v.And(mask)
 }
 
 // Or is atomic.Int64.Or.
 func (x *Int64) Or(mask int64) (old int64) {
-	explore.Point("Int64.Or")
+	write("Int64.Or", unsafe.Pointer(x))
 	return x.v.Or(mask)
 }
 
@@ -116,37 +117,37 @@ func (x *Uint32) Load() uint32 {
 
 // Store is atomic.Uint32.Store.
 func (x *Uint32) Store(val uint32) {
-	explore.Point("Uint32.Store")
+	write("Uint32.Store", unsafe.Pointer(x))
 	x.v.Store(val)
 }
 
 // Swap is atomic.Uint32.Swap.
 func (x *Uint32) Swap(new uint32) (old uint32) {
-	explore.Point("Uint32.Swap")
+	write("Uint32.Swap", unsafe.Pointer(x))
 	return x.v.Swap(new)
 }
 
 // CompareAndSwap is atomic.Uint32.CompareAndSwap.
 func (x *Uint32) CompareAndSwap(old, new uint32) (swapped bool) {
-	explore.Point("Uint32.CompareAndSwap")
+	write("Uint32.CompareAndSwap", unsafe.Pointer(x))
 	return x.v.CompareAndSwap(old, new)
 }
 
 // Add is atomic.Uint32.Add.
 func (x *Uint32) Add(delta uint32) (new uint32) {
-	explore.Point("Uint32.Add")
+	write("Uint32.Add", unsafe.Pointer(x))
 	return x.v.Add(delta)
 }
 
 // And is atomic.Uint32.And.
 func (x *Uint32) And(mask uint32) (old uint32) {
-	explore.Point("Uint32.And")
+	write("Uint32.And", unsafe.Pointer(x))
 	return x.v.And(mask)
 }
 
 // Or is atomic.Uint32.Or.
 func (x *Uint32) Or(mask uint32) (old uint32) {
-	explore.Point("Uint32.Or")
+	write("Uint32.Or", unsafe.Pointer(x))
 	return x.v.Or(mask)
 }
 
@@ -161,37 +162,37 @@ func (x *Uint64) Load() uint64 {
 
 // Store is atomic.Uint64.Store.
 func (x *Uint64) Store(val uint64) {
-	explore.Point("Uint64.Store")
+	write("Uint64.Store", unsafe.Pointer(x))
 	x.v.Store(val)
 }
 
 // Swap is atomic.Uint64.Swap.
 func (x *Uint64) Swap(new uint64) (old uint64) {
-	explore.Point("Uint64.Swap")
+	write("Uint64.Swap", unsafe.Pointer(x))
 	return x.v.Swap(new)
 }
 
 // CompareAndSwap is atomic.Uint64.CompareAndSwap.
 func (x *Uint64) CompareAndSwap(old, new uint64) (swapped bool) {
-	explore.Point("Uint64.CompareAndSwap")
+	write("Uint64.CompareAndSwap", unsafe.Pointer(x))
 	return x.v.CompareAndSwap(old, new)
 }
 
 // Add is atomic.Uint64.Add.
 func (x *Uint64) Add(delta uint64) (new uint64) {
-	explore.Point("Uint64.Add")
+	write("Uint64.Add", unsafe.Pointer(x))
 	return x.v.Add(delta)
 }
 
 // And is atomic.Uint64.And.
 func (x *Uint64) And(mask uint64) (old uint64) {
-	explore.Point("Uint64.And")
+	write("Uint64.And", unsafe.Pointer(x))
 	return x.v.And(mask)
 }
 
 // Or is atomic.Uint64.Or.
 func (x *Uint64) Or(mask uint64) (old uint64) {
-	explore.Point("Uint64.Or")
+	write("Uint64.Or", unsafe.Pointer(x))
 	return x.v.Or(mask)
 }
 
@@ -206,19 +207,19 @@ func (x *Bool) Load() bool {
 
 // Store is atomic.Bool.Store.
 func (x *Bool) Store(val bool) {
-	explore.Point("Bool.Store")
+	write("Bool.Store", unsafe.Pointer(x))
 	x.v.Store(val)
 }
 
 // Swap is atomic.Bool.Swap.
 func (x *Bool) Swap(new bool) (old bool) {
-	explore.Point("Bool.Swap")
+	write("Bool.Swap", unsafe.Pointer(x))
 	return x.v.Swap(new)
 }
 
 // CompareAndSwap is atomic.Bool.CompareAndSwap.
 func (x *Bool) CompareAndSwap(old, new bool) (swapped bool) {
-	explore.Point("Bool.CompareAndSwap")
+	write("Bool.CompareAndSwap", unsafe.Pointer(x))
 	return x.v.CompareAndSwap(old, new)
 }
 
@@ -233,19 +234,19 @@ func (x *Pointer[T]) Load() *T {
 
 // Store is atomic.Pointer.Store.
 func (x *Pointer[T]) Store(val *T) {
-	explore.Point("Pointer.Store")
+	write("Pointer.Store", unsafe.Pointer(x))
 	x.v.Store(val)
 }
 
 // Swap is atomic.Pointer.Swap.
 func (x *Pointer[T]) Swap(new *T) (old *T) {
-	explore.Point("Pointer.Swap")
+	write("Pointer.Swap", unsafe.Pointer(x))
 	return x.v.Swap(new)
 }
 
 // CompareAndSwap is atomic.Pointer.CompareAndSwap.
 func (x *Pointer[T]) CompareAndSwap(old, new *T) (swapped bool) {
-	explore.Point("Pointer.CompareAndSwap")
+	write("Pointer.CompareAndSwap", unsafe.Pointer(x))
 	return x.v.CompareAndSwap(old, new)
 }
 
@@ -263,18 +264,19 @@ func (m *Mutex) Lock() {
 	// Only one model thread runs at a time, so a mutex that Block has found free is still free at
 	// the next line.
 	explore.Block("Mutex.Lock", m.free)
+	note("Mutex.Lock", unsafe.Pointer(m))
 	m.mu.Lock()
 }
 
 // TryLock is sync.Mutex.TryLock.
 func (m *Mutex) TryLock() bool {
-	explore.Point("Mutex.TryLock")
+	write("Mutex.TryLock", unsafe.Pointer(m))
 	return m.mu.TryLock()
 }
 
 // Unlock is sync.Mutex.Unlock.
 func (m *Mutex) Unlock() {
-	explore.Point("Mutex.Unlock")
+	write("Mutex.Unlock", unsafe.Pointer(m))
 	m.mu.Unlock()
 }
 

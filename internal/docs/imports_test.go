@@ -50,7 +50,7 @@ var arrows = map[string][]string{
 	"benchmarks/...": {
 		"scheduler", "scheduler/...", "task", "task/...", "deque", "preempt", "benchmarks/...", "internal/cli",
 	},
-	"internal/taskpool":  {"internal/rt"},
+	"internal/taskpool":  {"internal/rt", "internal/atomicx"},
 	"internal/timers":    {"internal/rt", "internal/atomicx", "internal/prefetch", "internal/histogram"},
 	"internal/idle":      {"internal/atomicx"},
 	"internal/histogram": {},

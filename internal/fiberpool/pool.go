@@ -24,7 +24,7 @@ const MaxGoexits = 64
 type Pool[S fiber.Sleeper] struct {
 	made atomicx.Uint64
 
-	mu      sync.Mutex
+	mu      atomicx.Mutex
 	idle    []S  // the last one in is the first one out
 	retired []S  // no task runs on these fibers any more
 	low     int  // the least number of idle fibers since the last Review

@@ -42,6 +42,9 @@ type Timer struct {
 	Fresh bool
 
 	state atomicx.Uint32
+	// Home is the number of the queue that t is in or was in last. Arm of that queue writes it
+	// before state, so a party whose Spend has succeeded can read it.
+	Home uint32
 
 	// Fib is the fiber that Task sleeps on, if other workers may prefetch it. The owner sets it
 	// like Task.

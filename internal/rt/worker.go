@@ -3,6 +3,8 @@ package rt
 import (
 	"sync"
 
+	"golang.org/x/sys/cpu"
+
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/deque"
 	"github.com/heddle-go/heddle/internal/fiber"
@@ -18,8 +20,11 @@ type Shared struct {
 	// ReadyGoroutines counts the goroutines outside the scheduler that a worker has made ready and
 	// that have not run since. The worker adds one, and the goroutine subtracts one when it runs.
 	// While the count is positive, workers now and then call runtime.Gosched, because such a
-	// goroutine needs a P.
+	// goroutine needs a P. It has a cache line of its own, because workers read it and the words
+	// around it at each look for work.
+	_               cpu.CacheLinePad
 	ReadyGoroutines atomicx.Int64
+	_               cpu.CacheLinePad
 	// Waiters pools the waiters of goroutines. The pool belongs to one scheduler because a waiter's
 	// channel must not move from one synctest bubble to another, and a scheduler never does.
 	Waiters sync.Pool

@@ -3,9 +3,9 @@ package taskpool
 import (
 	"iter"
 	"slices"
-	"sync"
 	"weak"
 
+	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
@@ -29,7 +29,7 @@ type Pool struct {
 	nobody *rt.Worker // the Worker of a task that has not run
 	marked bool       // see MarkAll
 
-	mu     sync.Mutex
+	mu     atomicx.Mutex
 	full   []*batch // each full of free descriptors
 	empty  []*batch // memory for put to use again
 	low    int      // the least length of full since the last Trim

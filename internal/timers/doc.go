@@ -1,10 +1,12 @@
-// Package timers is the timer queue of a scheduler.
+// Package timers has the timer queues of a scheduler.
 //
-// A [Queue] belongs to no worker, so a task that holds its worker for long delays no timer. Every
-// worker fires the timers that are due while it looks for work, and when the budget of its task is
-// spent. sysmon fires them at its ticks.
+// A [Set] has a [Queue] for each worker, where the worker's tasks arm their timers, and one for all
+// other callers. Any party may fire the timers of any queue, so a task that holds its worker for
+// long delays no timer. Every worker fires the timers that are due while it looks for work, and
+// when the budget of its task is spent: those of its own queue first, then those of the others, a
+// few queues at a time. sysmon fires those of all queues at its ticks.
 //
-// The queue is a 4-ary heap of timers under a lock, with the earliest timer at the root. Arming and
+// A queue is a 4-ary heap of timers under a lock, with the earliest timer at the root. Arming and
 // disarming never wait for this lock:
 //
 //   - Arm pushes the timer on a lock-free stack. A later holder of the lock moves the timers of the
@@ -19,8 +21,8 @@
 //
 // # No timer is hidden
 //
-// One word, first, says when the earliest timer is due. Workers and sysmon decide by it alone
-// whether to take the lock. The holder of the lock raises first after it has taken timers out. That
+// One word of each queue, first, says when its earliest timer is due. Workers and sysmon decide by
+// it alone whether to take the lock. The holder of the lock raises first after it has taken timers out. That
 // must not hide a timer that another party arms at the same time:
 //
 //	party that arms a timer                 holder of the lock
@@ -34,6 +36,13 @@
 // Otherwise A2 comes after E2, so first is right. From then on only a holder that has taken the
 // timer from the stack raises first.
 //
+// The steps are about one queue. A party that looks at all queues reads first of one after the
+// other, and a queue may change after it was read. So such a party first publishes what the party
+// that arms a timer looks at in A3: that a worker sleeps, or until when sysmon sleeps. Then either
+// A2 comes before the look at that queue, and the look sees the timer, or A3 comes after the
+// publication and sees that. A queue that a new worker brings is in the list before any timer is in
+// it, so the same holds for the look at the list.
+//
 // # One end for each arming
 //
 // After each Arm, the party that fires the timer claims it, or another party disarms it. Both
@@ -41,6 +50,7 @@
 //
 // # Clocks
 //
-// With a [Clock], First is always 0, so workers and sysmon leave the queue alone. The queue tells
-// the clock the earliest time, and the clock calls the queue when that time has come: see clock.go.
+// With a [Clock], a Set has one queue. Its First is always 0, so workers and sysmon leave the queue
+// alone. The queue tells the clock the earliest time, and the clock calls the queue when that time
+// has come: see clock.go.
 package timers

@@ -1,18 +1,15 @@
 package timers
 
 import (
-	"sync"
-	"time"
-
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/histogram"
 	"github.com/heddle-go/heddle/internal/prefetch"
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// A Queue is the timer queue of one scheduler. It implements [rt.Timers]. Init or InitClock
-// prepares it. Its methods may be called by any goroutine and any task, and none of them parks the
-// task. Only the methods whose comments say so wait for the queue's lock.
+// A Queue is one of the timer queues of a scheduler: see [Set]. Init or InitClock prepares it. Its
+// methods may be called by any goroutine and any task, and none of them parks the task. Only the
+// methods whose comments say so wait for the queue's lock.
 type Queue struct {
 	first atomicx.Int64             // when the earliest timer is due; 0: none, or q has a clock
 	in    atomicx.Pointer[rt.Timer] // the stack of A1, the latest first
@@ -26,7 +23,7 @@ type Queue struct {
 	now   func() int64
 	kick  func(when int64) // A3
 	alarm *alarm           // nil without a clock: workers and sysmon look at first
-	free  sync.Pool        // of Timers: see Borrow
+	home  uint32           // the Home of its timers
 }
 
 // An entry has its time beside the pointer, so that moving it does not touch the timer.
@@ -35,27 +32,14 @@ type entry struct {
 	t    *rt.Timer
 }
 
-// keepHeap is the capacity up to which an empty heap keeps its memory, 1 MB. A heap that has to
-// grow to keepHeap again costs as much to grow as to fill.
-const keepHeap = 1 << 16
+// keepHeap is the capacity up to which an empty heap keeps its memory, 256 KB for each worker. A
+// heap that has to grow to keepHeap again costs as much to grow as to fill.
+const keepHeap = 1 << 14
 
 // Init prepares q to use the time that now returns, in nanoseconds, which is never 0 and never goes
 // back. The queue calls kick after a timer has been armed for when. kick has to make sysmon look at
 // the queue by then, and must not wait. Init is called once, before q is shared.
 func (q *Queue) Init(now func() int64, kick func(when int64)) { q.now, q.kick = now, kick }
-
-var _ rt.Timers = (*Queue)(nil)
-
-// Now implements rt.Timers.
-func (q *Queue) Now() int64 { return q.now() }
-
-// Time implements rt.Timers.
-func (q *Queue) Time() time.Time {
-	if q.alarm != nil {
-		return q.alarm.clock.Now()
-	}
-	return time.Now()
-}
 
 // First returns the time at which the earliest timer is due, or 0 if no timer is queued or the
 // queue has a clock. The timer may be a disarmed one. First costs one load.
@@ -85,8 +69,9 @@ func (q *Queue) earliest() *atomicx.Int64 {
 // takes only microseconds.
 const maxIn = 64
 
-// Arm implements rt.Timers.
+// Arm makes t fire at when. The caller owns t, which must be Idle.
 func (q *Queue) Arm(t *rt.Timer, when int64) {
+	t.Home = q.home
 	t.Arm(when)
 	deep := q.push(t) // (A1)
 	q.lower(when)     // (A2)
@@ -122,11 +107,17 @@ func (q *Queue) lower(when int64) {
 	}
 }
 
-// Disarm implements rt.Timers.
+// Disarm undoes Arm of this queue, as rt.Timers says.
 func (q *Queue) Disarm(t *rt.Timer) bool {
 	if !t.Spend() {
 		return false
 	}
+	q.disarmed()
+	return true
+}
+
+// disarmed counts a timer of q that was disarmed, and sweeps q when there are enough of them.
+func (q *Queue) disarmed() {
 	if n := q.spent.Add(1); q.alarm != nil {
 		q.behead()
 	} else if n >= minSpent && n > q.size.Load()/2 && q.mu.TryLock() {
@@ -135,7 +126,6 @@ func (q *Queue) Disarm(t *rt.Timer) bool {
 		q.publish()
 		q.mu.Unlock()
 	}
-	return true
 }
 
 // minSpent is the least number of disarmed timers for which Disarm sweeps. From there on it sweeps
@@ -413,24 +403,6 @@ func (q *Queue) down(i int) {
 		i = least
 	}
 	h[i] = e
-}
-
-// Borrow returns an Idle timer that wakes d. The caller gives it back by Return if the timer has
-// fired, and otherwise leaves it to the garbage collector.
-func (q *Queue) Borrow(d *rt.Task) *rt.Timer {
-	t, _ := q.free.Get().(*rt.Timer)
-	if t == nil {
-		t = new(rt.Timer)
-	}
-	t.Task = d
-	return t
-}
-
-// Return takes back a timer of Borrow. The timer has fired, and its task has consumed the wake-up.
-// The caller must not return a disarmed timer, because the queue may still hold it.
-func (q *Queue) Return(t *rt.Timer) {
-	t.Task, t.Fib = nil, nil
-	q.free.Put(t)
 }
 
 // Len returns the number of armed timers, which is 0 after Close. If other parties arm, disarm or
