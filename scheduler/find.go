@@ -241,9 +241,13 @@ func (w *worker) pickDue(now int64) (d *rt.Task) {
 		w.dueRun = 0
 		return w.pick()
 	}
+	w.firing = true
 	fired := q.ExpireOne(now, w.timerBatch, func(r *rt.Task) {
 		if w.marks {
 			w.mark(r)
+		}
+		if w.Looks&rt.LookRing != 0 {
+			w.ringWake(r)
 		}
 		if inject.Ranked(r) {
 			w.push(r)
@@ -251,6 +255,7 @@ func (w *worker) pickDue(now int64) (d *rt.Task) {
 			d = r
 		}
 	})
+	w.firing = false
 	if !fired {
 		w.dueRun = 0
 		return w.pick()
@@ -340,9 +345,23 @@ func (w *worker) takeShare() *rt.Task {
 // expireTimers fires the timers that are due.
 func (w *worker) expireTimers(now int64) {
 	if w.s.timers.Due(now) {
-		w.s.timers.Expire(now, w.timerBatch, w.pushReady)
+		w.firing = true
+		w.s.timers.Expire(now, w.timerBatch, w.pushDue)
+		w.firing = false
 	}
 }
 
 // expireSome fires one batch of the timers that are due.
-func (w *worker) expireSome(now int64) { w.s.timers.ExpireSome(now, w.timerBatch, w.pushReady) }
+func (w *worker) expireSome(now int64) {
+	w.firing = true
+	w.s.timers.ExpireSome(now, w.timerBatch, w.pushDue)
+	w.firing = false
+}
+
+// pushDue queues a task that a timer has just made runnable.
+func (w *worker) pushDue(d *rt.Task) {
+	if w.Looks&rt.LookRing != 0 {
+		w.ringWake(d)
+	}
+	w.pushReady(d)
+}

@@ -53,7 +53,7 @@ func (s *Scheduler) born(x *rt.Extra, starter *rt.Task) *rt.Extra {
 	if x == nil {
 		x = &rt.Extra{}
 	}
-	k := &rt.Look{Woken: rt.Waking{Worker: -1}}
+	k := &rt.Look{}
 	if starter != nil {
 		k.Starter = rt.HandleOf(starter, starter.Gen())
 	}

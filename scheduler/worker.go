@@ -87,6 +87,7 @@ type ownState struct {
 	turns      turns  // the turns of high and low tasks
 	dueRun     int    // dispatches of pickDue in a row
 	timerBatch *timers.Batch
+	firing     bool // it fires timers: see ringWake
 	searching  bool // registered in idle.Set as a searcher
 	slice      preempt.Slice
 	readySince int64  // when an outsider was first seen waiting for a P; 0: none is

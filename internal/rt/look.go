@@ -62,11 +62,22 @@ type Wait struct {
 	Site uintptr // where, as a return address in the user's code, or 0
 }
 
-// A Waking is a wake-up of a task, as the ring of dispatches shows it.
+// A Waking is a wake-up of a task, as the ring of dispatches shows it. The zero Waking is unknown.
 type Waking struct {
-	At     int64 // in nanoseconds of the scheduler's clock; 0: unknown
-	Worker int   // index of the worker that the waker ran on, or -1
+	By     Waker
+	Worker int   // index of the worker that the waker ran on, if By is ByTask
+	At     int64 // in nanoseconds of the scheduler's clock
 }
+
+// A Waker is the kind of code that woke a task.
+type Waker uint8
+
+const (
+	ByUnknown   Waker = iota
+	ByTask            // a task of the same scheduler, also by its end
+	ByTimer           // a timer
+	ByGoroutine       // code that runs on no worker of the task's scheduler
+)
 
 // Looked reports whether the task, which runs, notes its waits.
 func (d *Task) Looked() bool { return d.worker.Load().Looks != 0 }
