@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"context"
 	"runtime"
 	"strings"
 	"sync"
@@ -37,23 +38,24 @@ func WithSites() Option {
 	})
 }
 
-// needLook is the set of looks for which a task needs an rt.Look.
+// needLook is the set of looks for which every task needs an rt.Look.
 const needLook = rt.LookWaits | rt.LookSites | rt.LookTrace | rt.LookRing
 
 // born prepares the extension x of a task that is about to start. If the task needs an rt.Look,
 // born adds one, to a new extension if x is nil. starter is the task that starts it, or nil. born
 // returns the extension. Call it only if s.looks is not 0.
 func (s *Scheduler) born(x *rt.Extra, starter *rt.Task) *rt.Extra {
+	var labels context.Context
 	if s.looks&rt.LookLabels != 0 && x != nil && x.Name != "" {
-		labelName(x)
+		labels = nameLabels(x)
 	}
-	if s.looks&needLook == 0 {
+	if s.looks&needLook == 0 && labels == nil {
 		return x
 	}
 	if x == nil {
 		x = &rt.Extra{}
 	}
-	k := &rt.Look{}
+	k := &rt.Look{Labels: labels}
 	if starter != nil {
 		k.Starter = rt.HandleOf(starter, starter.Gen())
 	}

@@ -117,23 +117,50 @@ func (w *worker) sampleWait(y rt.WaitReason, ns int64) {
 }
 
 func (p *waitProfile) writeTo(w io.Writer, rate time.Duration, since time.Time) error {
+	return p.profile(rate, since, shownFrame).Write(w)
+}
+
+// profile returns the profile of the frames that keep keeps. It does so without the lock, because
+// the workers that sample waits take that.
+func (p *waitProfile) profile(rate time.Duration, since time.Time, keep func(f *runtime.Frame) bool) *pprofile.Profile {
 	f := pprofile.New([]pprofile.ValueType{{Type: "waits", Unit: "count"}, {Type: "delay", Unit: "nanoseconds"}},
 		int64(rate), since)
-	f.Keep = shownFrame
+	f.Keep = keep
 	sample := func(stack []uintptr, label string, c waitCount) {
 		f.Add(pprofile.Sample{
 			Stack: stack, Values: []int64{int64(c.n + 0.5), int64(c.ns + 0.5)}, Label: [2]string{"wait", label},
 		})
 	}
+	all, more := p.read()
+	for i := range all {
+		x := &all[i]
+		sample(x.stack[:depth(&x.stack)], x.reason.String(), x.waitCount)
+	}
+	if more.n > 0 {
+		sample(nil, "more stacks than the profile holds", more)
+	}
+	return f
+}
+
+// A waitSample is one entry of a waitProfile.
+type waitSample struct {
+	waitKey
+	waitCount
+}
+
+// read returns a copy of the profile. It only holds the lock while it copies, a few milliseconds at
+// most.
+func (p *waitProfile) read() (all []waitSample, more waitCount) {
 	p.mu.Lock()
-	for k, c := range p.at {
-		sample(k.stack[:depth(&k.stack)], k.reason.String(), *c)
-	}
-	if p.more.n > 0 {
-		sample(nil, "more stacks than the profile holds", p.more)
-	}
+	n := len(p.at)
 	p.mu.Unlock()
-	return f.Write(w)
+	all = make([]waitSample, 0, n+64) // not under the lock
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for k, c := range p.at {
+		all = append(all, waitSample{k, *c})
+	}
+	return all, p.more
 }
 
 func depth(stack *[maxWaitDepth]uintptr) (n int) {

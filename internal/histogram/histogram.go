@@ -54,12 +54,12 @@ type Histogram struct {
 // Record counts d. Only the writer may call it.
 func (h *Histogram) Record(d int64) {
 	d = max(d, 0)
+	if d > h.max.Load() {
+		h.max.Store(d) // before the count, so readers that see the count see the maximum
+	}
 	n := &h.n[bucket(d)]
 	n.Store(n.Load() + 1)
 	h.sum.Store(h.sum.Load() + d)
-	if d > h.max.Load() {
-		h.max.Store(d)
-	}
 }
 
 // A Snapshot is the sum of histograms at the times when Add read them. A copy shares its counts
@@ -83,7 +83,7 @@ func (s *Snapshot) Add(h *Histogram) {
 			s.need()[i] += n
 		}
 	}
-	s.max = max(s.max, h.max.Load())
+	s.max = max(s.max, h.max.Load()) // after the counts, so no counted duration exceeds it
 }
 
 // Merge adds t to s. No copy of s may be in use.

@@ -1,6 +1,7 @@
 package rt
 
 import (
+	"context"
 	"sync"
 	"unsafe"
 )
@@ -25,6 +26,9 @@ type Look struct {
 	Starter Handle  // the task that started or submitted this one, or the zero Handle
 	Started uintptr // where it did, as a return address in the user's code, or 0
 	Frame   *Frame  // the forked call, if the task is one that another worker took
+	// Labels has the task's profiler labels as its value, and no others, if the scheduler gives the
+	// task labels of its own. Otherwise it is nil.
+	Labels context.Context
 
 	// Trace is for the scheduler. Only the running task touches it.
 	Trace any
