@@ -12,8 +12,9 @@ package histogram
 import (
 	"iter"
 	"math/bits"
-	"sync/atomic"
 	"time"
+
+	"github.com/heddle-go/heddle/internal/atomicx"
 )
 
 const (
@@ -46,9 +47,9 @@ func upper(i int) int64 {
 // The writer stores whole 64-bit words and readers load them, so a reader never sees a torn number,
 // even on a 32-bit machine. No number ever falls.
 type Histogram struct {
-	n   [buckets]atomic.Uint64
-	sum atomic.Int64
-	max atomic.Int64
+	n   [buckets]atomicx.Uint64
+	sum atomicx.Int64
+	max atomicx.Int64
 }
 
 // Record counts d. Only the writer may call it.

@@ -124,35 +124,6 @@ func TestReadersSeeNothingFall(t *testing.T) {
 	wg.Wait()
 }
 
-// A reader that sees the count of a duration sees the longest one, too. The last bucket is the one
-// that a reader loads just before the maximum, so it is the one to try.
-func TestReadersSeeTheLongest(t *testing.T) {
-	const d = 1 << maxBits
-	for range 20_000 {
-		var h Histogram
-		begun, done := make(chan struct{}), make(chan struct{})
-		go func() {
-			defer close(done)
-			close(begun)
-			h.Record(d)
-		}()
-		<-begun
-		for over := false; !over; {
-			select {
-			case <-done:
-				over = true
-			default:
-			}
-			var s Snapshot
-			if s.Add(&h); s.Count() != 0 {
-				over = true
-				require.EqualValues(t, d, s.Max())
-			}
-		}
-		<-done
-	}
-}
-
 func TestRecordDoesNotAllocate(t *testing.T) {
 	var h Histogram
 	require.Zero(t, testing.AllocsPerRun(100, func() { h.Record(12345) }))
