@@ -1,0 +1,61 @@
+package scheduler
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/internal/rt"
+)
+
+// Sites are in code of users. That includes tests, examples, and the packages of this module that
+// are built on the library.
+func TestOurs(t *testing.T) {
+	const heddle = "github.com/heddle-go/heddle/"
+	for function, want := range map[string]bool{
+		heddle + "scheduler.(*Scheduler).Go":           true,
+		heddle + "task.(*Ctx).Park":                    true,
+		heddle + "task/tsync.(*Chan[...]).Recv":        true,
+		heddle + "task/parallel.Do.func1":              true,
+		heddle + "internal/wait.(*Caller).Wait":        true,
+		"runtime.goexit":                               true,
+		"iter.Pull[...].func1":                         true,
+		heddle + "scheduler_test.TestX":                false,
+		heddle + "task/tsync_test.TestX":               false,
+		heddle + "scheduler/schedhttp.(*handler).x":    false,
+		heddle + "examples/hello.main":                 false,
+		"main.main":                                    false,
+		"main.(*scheduler).Go":                         false,
+		"runtime/debug.FreeOSMemory":                   false,
+		"example.org/iter.Pull":                        false,
+		"example.org/scheduler.(*Scheduler).Go":        false,
+		"github.com/heddle-go/heddles/scheduler.New":   false,
+		"github.com/other/heddle/scheduler.(*S).Go":    false,
+		"github.com/heddle-go/heddle.init":             false,
+		"github.com/heddle-go/heddle/schedulers.New.x": false,
+		"": false,
+	} {
+		require.Equal(t, want, oursIs(function), function)
+	}
+}
+
+// WaitPlaces adds up the waits of a line, by what they were for, and ranks them by their time.
+func TestPlacesOfAProfile(t *testing.T) {
+	var p waitProfile
+	require.Empty(t, p.places())
+	for range 3 {
+		p.add(1, rt.WaitMutex, 1, 100)
+		p.add(1, rt.WaitEvent, 2, 400)
+	}
+	p.more = waitCount{5, 100}
+	var got []WaitPlace
+	for _, x := range p.places() {
+		x.At = Site{}
+		got = append(got, x)
+	}
+	require.Equal(t, []WaitPlace{
+		{WaitsFor: "event", Waits: 6, Waited: 1200},
+		{WaitsFor: "mutex", Waits: 3, Waited: 300},
+		{WaitsFor: moreStacks, Waits: 5, Waited: 100},
+	}, got)
+}
