@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
 )
 
 // Sites are in code of users. That includes tests, examples, and the packages of this module that
@@ -58,4 +59,20 @@ func TestPlacesOfAProfile(t *testing.T) {
 		{WaitsFor: "mutex", Waits: 3, Waited: 300},
 		{WaitsFor: moreStacks, Waits: 5, Waited: 100},
 	}, got)
+}
+
+// A forked call that another worker took has no place at which it was started: the caller of
+// stolenExtra is the thief.
+func TestStacksOfAStolenCall(t *testing.T) {
+	s, err := New(WithWorkers(1), WithSites())
+	require.NoError(t, err)
+	defer s.Close()
+	parent := new(rt.Task)
+	parent.Start(func(*task.Ctx) {}, nil)
+	require.NotZero(t, s.born(nil, parent).Look.Started, "this test starts it")
+	f := &rt.Frame{Parent: parent}
+	k := s.stolenExtra(f).Look
+	require.Equal(t, f, k.Frame)
+	require.Zero(t, k.Started)
+	require.Zero(t, k.Stacks.Started)
 }

@@ -119,29 +119,6 @@ func TestStacksOfSeveralWaits(t *testing.T) {
 	require.Empty(t, between, "a task that runs waits for nothing")
 }
 
-// A forked call that another worker took has no place at which it was started.
-func TestStacksOfAStolenCall(t *testing.T) {
-	s := open(t, 2, scheduler.WithSites())
-	var e tsync.Event
-	defer e.Set()
-	root := s.Go(func(c *task.Ctx) {
-		parallel.Do(c, func(*task.Ctx) { e.Wait() }, func(*task.Ctx) { e.Wait() }, func(*task.Ctx) { e.Wait() })
-	})
-	testkit.Until(t, "a stolen call waits", func() bool {
-		for i := range s.Tasks() {
-			if i.Task != root && i.State == task.Waiting {
-				started, waits := s.Stacks(i.Task)
-				require.Empty(t, started)
-				require.Zero(t, i.StartedAt)
-				return len(waits) > 0
-			}
-		}
-		return false
-	})
-	e.Set()
-	require.NoError(t, root.Wait())
-}
-
 // WaitPlaces ranks the places by the time that tasks waited there.
 func TestWaitPlaces(t *testing.T) {
 	s := open(t, 2, scheduler.WithWaitProfile(1))
