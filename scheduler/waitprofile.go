@@ -76,8 +76,10 @@ func (s *Scheduler) WaitPlaces() ([]WaitPlace, error) {
 }
 
 func (p *waitProfile) places() []WaitPlace {
+	// A line can have several addresses, and where its function is inlined, a closure in it has
+	// several names.
 	type key struct {
-		function string
+		file     string
 		line     int
 		waitsFor string
 	}
@@ -87,8 +89,8 @@ func (p *waitProfile) places() []WaitPlace {
 	}
 	sums := make(map[key]*sum)
 	count := func(at Site, waitsFor string, c waitCount) {
-		f := at.Frame() // a line can have several addresses, for example one where it is inlined
-		k := key{f.Function, f.Line, waitsFor}
+		f := at.Frame()
+		k := key{f.File, f.Line, waitsFor}
 		if sums[k] == nil {
 			sums[k] = &sum{at: at}
 		}
