@@ -207,13 +207,13 @@ func (s *Scheduler) Stacks(t task.Task) (started, waits []runtime.Frame) {
 // known caches the results of ours. It has at most as many entries as the program's code has calls.
 var known sync.Map // from uintptr to bool
 
-// ours reports whether the return address pc is in this library (oursIs).
+// ours reports whether the return address pc is in this library.
 func ours(pc uintptr) bool {
 	if v, ok := known.Load(pc); ok {
 		return v.(bool)
 	}
 	f, _ := runtime.CallersFrames([]uintptr{pc}).Next()
-	v := oursIs(f.Function)
+	v := oursIs(f.Function) || fileIsOurs(f.File)
 	known.Store(pc, v)
 	return v
 }
@@ -230,11 +230,31 @@ func oursIs(function string) bool {
 	if !ok {
 		return dir == "" && (pkg == "runtime" || pkg == "iter")
 	}
+	return dirIsOurs(path)
+}
+
+// dirIsOurs reports whether the folder of the module holds a package of this library.
+func dirIsOurs(path string) bool {
 	switch path {
 	case "scheduler", "task", "task/tsync", "task/parallel":
 		return true
 	}
 	return strings.HasPrefix(path, "internal/")
 }
+
+// fileIsOurs reports whether the file is one of this library. If the compiler inlines a function of
+// the library into a user's, the closures in it get names in the user's package. Only their file
+// tells whose they are.
+func fileIsOurs(file string) bool {
+	path, ok := strings.CutPrefix(file, moduleRoot)
+	at := strings.LastIndexByte(path, '/')
+	return ok && at >= 0 && dirIsOurs(path[:at]) && !strings.HasSuffix(path, "_test.go")
+}
+
+// moduleRoot is where the files of the module were when it was compiled, with a slash at the end.
+var moduleRoot = func() string {
+	_, file, _, _ := runtime.Caller(0)
+	return strings.TrimSuffix(file, "scheduler/look.go")
+}()
 
 const modulePath = "github.com/heddle-go/heddle/"

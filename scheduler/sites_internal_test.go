@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -38,6 +39,24 @@ func TestOurs(t *testing.T) {
 	} {
 		require.Equal(t, want, oursIs(function), function)
 	}
+}
+
+// Files of the library are told apart from its tests, from other packages of the module, and from
+// files of users.
+func TestFileIsOurs(t *testing.T) {
+	for file, want := range map[string]bool{
+		"task/tsync/chan.go":             true,
+		"scheduler/look.go":              true,
+		"internal/rt/park.go":            true,
+		"scheduler/sites_test.go":        false,
+		"scheduler/schedhttp/handler.go": false,
+		"examples/hello/main.go":         false,
+		"doc.go":                         false,
+	} {
+		require.Equal(t, want, fileIsOurs(moduleRoot+file), file)
+		require.False(t, fileIsOurs("/elsewhere/"+file), file)
+	}
+	require.True(t, moduleRoot != "" && strings.HasSuffix(moduleRoot, "/"), moduleRoot)
 }
 
 // WaitPlaces adds up the waits of a line, by what they were for, and ranks them by their time.

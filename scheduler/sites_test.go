@@ -92,6 +92,30 @@ func TestStacks(t *testing.T) {
 	require.True(t, s.Has(x), "also when it has ended")
 }
 
+// The compiler inlines the iterator of a channel into the loop over it. The task still waits in the
+// loop, and not in the library.
+func TestSiteInAnIterator(t *testing.T) {
+	s := open(t, 1, scheduler.WithSites(), scheduler.WithWaitProfile(1))
+	ch := tsync.NewChan[int](0)
+	x := s.Go(func(c *task.Ctx) {
+		for range ch.All(c) {
+		}
+	})
+	testkit.Until(t, "it waits", func() bool { return x.State() == task.Waiting })
+	_, waits := s.Stacks(x)
+	require.Len(t, waits, 1)
+	require.True(t, strings.HasSuffix(waits[0].File, "/sites_test.go"), waits[0].File)
+	for i := range s.Tasks() {
+		require.Equal(t, waits[0], i.WaitsAt.Frame())
+	}
+	ch.Close()
+	require.NoError(t, x.Wait())
+	places, err := s.WaitPlaces()
+	require.NoError(t, err)
+	require.Len(t, places, 1)
+	require.Equal(t, waits[0].Line, places[0].At.Frame().Line)
+}
+
 // The stack of a wait is that of the present wait.
 func TestStacksOfSeveralWaits(t *testing.T) {
 	s := open(t, 1, scheduler.WithSites())

@@ -247,10 +247,10 @@ func depth(stack *[maxWaitDepth]uintptr) (n int) {
 func shownFrame(f *runtime.Frame) bool {
 	path, ok := strings.CutPrefix(f.Function, modulePath)
 	if !ok {
-		return !strings.HasPrefix(f.Function, "runtime.") && !strings.HasPrefix(f.Function, "iter.")
+		return !fileIsOurs(f.File) && !strings.HasPrefix(f.Function, "runtime.") && !strings.HasPrefix(f.Function, "iter.")
 	}
 	if !oursIs(f.Function) {
-		return true
+		return !fileIsOurs(f.File)
 	}
 	if strings.HasPrefix(path, "internal/") || strings.HasPrefix(path, "scheduler.") {
 		return false
