@@ -162,7 +162,8 @@ func (w *worker) stole(d *rt.Task, v *worker) {
 	}
 }
 
-var errNoRing = errors.New("scheduler: WriteTrace of a scheduler that keeps no dispatches: give New the option WithDispatchRing")
+var errNoRing = errors.New("scheduler: WriteTrace of a scheduler that keeps no dispatches: " +
+	"give New the option WithDispatchRing")
 
 // WriteTrace writes what the workers ran in the last d, as JSON that ui.perfetto.dev and
 // chrome://tracing show. Each worker is a row, and each dispatch of a task is a slice, which says
