@@ -52,13 +52,19 @@ func TestCallerRuns(t *testing.T) {
 	})
 }
 
-// The wait of CallerRuns ends with the contexts that Block's does.
+// The wait of CallerRuns ends with the contexts that Block's does, also if the task has labels of its
+// own.
 func TestCancelWhileCallerWaits(t *testing.T) {
-	s := open(t, 1, scheduler.WithQueueLimit(1, scheduler.CallerRuns))
+	t.Run("plain", func(t *testing.T) { testCancelWhileCallerWaits(t) })
+	t.Run("labels", func(t *testing.T) { testCancelWhileCallerWaits(t, scheduler.WithNameLabels()) })
+}
+
+func testCancelWhileCallerWaits(t *testing.T, opts ...scheduler.Option) {
+	s := open(t, 1, append(opts, scheduler.WithQueueLimit(1, scheduler.CallerRuns))...)
 	release := hold(t, s)
 	queued := fill(t, s, 1)
 	ctx, cancel := context.WithCancel(context.Background())
-	r := async(t, func() task.Task { return s.GoContext(ctx, func(*task.Ctx) { t.Error("ran") }) })
+	r := async(t, func() task.Task { return s.GoContext(ctx, func(*task.Ctx) { t.Error("ran") }, task.Name("mine")) })
 	awaitDelayed(s, 1)
 	cancel()
 	x := r()

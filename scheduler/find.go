@@ -89,7 +89,9 @@ func (w *worker) search() *rt.Task {
 		}
 		if (i == rounds-1 || i%8 == 7) && w.s.timers.First() != 0 {
 			if now := w.s.now(); w.s.timers.Due(now) {
-				w.s.timers.ExpireAny(now, w.timerBatch, w.pushReady)
+				w.firing = true
+				w.s.timers.ExpireAny(now, w.timerBatch, w.pushDue)
+				w.firing = false
 				return w.pick()
 			}
 		}
@@ -243,9 +245,13 @@ func (w *worker) pickDue(now int64) (d *rt.Task) {
 		w.dueRun = 0
 		return w.pick()
 	}
+	w.firing = true
 	fired := q.ExpireOne(now, w.timerBatch, func(r *rt.Task) {
 		if w.marks {
 			w.mark(r)
+		}
+		if w.Looks&rt.LookRing != 0 {
+			w.ringWake(r)
 		}
 		if inject.Ranked(r) {
 			w.push(r)
@@ -253,6 +259,7 @@ func (w *worker) pickDue(now int64) (d *rt.Task) {
 			d = r
 		}
 	})
+	w.firing = false
 	if !fired {
 		w.dueRun = 0
 		return w.pick()
@@ -347,7 +354,11 @@ func (w *worker) takeShare() *rt.Task {
 // expireTimers fires the timers of the worker's own queue that are due, and those of the queues
 // whose turn it is.
 func (w *worker) expireTimers(now int64) {
-	w.timers.Expire(now, w.timerBatch, w.pushReady)
+	if w.timers.Due(now) {
+		w.firing = true
+		w.timers.Expire(now, w.timerBatch, w.pushDue)
+		w.firing = false
+	}
 	w.expireTurn(now)
 }
 
@@ -357,7 +368,7 @@ func (w *worker) expireFair() {
 	var now int64
 	if w.timers.First() != 0 {
 		now = w.s.now()
-		w.timers.ExpireSome(now, w.timerBatch, w.pushReady)
+		w.expireOf(w.timers, now)
 	}
 	w.expireTurn(now)
 }
@@ -365,8 +376,25 @@ func (w *worker) expireFair() {
 // expireSome fires one batch of the timers that are due in the worker's own queue, and one of those
 // in the common queue.
 func (w *worker) expireSome(now int64) {
-	w.timers.ExpireSome(now, w.timerBatch, w.pushReady)
-	w.s.timers.Common().ExpireSome(now, w.timerBatch, w.pushReady)
+	w.expireOf(w.timers, now)
+	w.expireOf(w.s.timers.Common(), now)
+}
+
+// expireOf fires one batch of the timers of q that are due.
+func (w *worker) expireOf(q *timers.Queue, now int64) {
+	if q.Due(now) {
+		w.firing = true
+		q.ExpireSome(now, w.timerBatch, w.pushDue)
+		w.firing = false
+	}
+}
+
+// pushDue queues a task that a timer has just made runnable.
+func (w *worker) pushDue(d *rt.Task) {
+	if w.Looks&rt.LookRing != 0 {
+		w.ringWake(d)
+	}
+	w.pushReady(d)
 }
 
 // expireTurn fires a batch of the timers that are due at now in each of the queues whose turn it
@@ -381,7 +409,7 @@ func (w *worker) expireTurn(now int64) {
 		if now == 0 {
 			now = w.s.now()
 		}
-		q.ExpireSome(now, w.timerBatch, w.pushReady)
+		w.expireOf(q, now)
 	}
 }
 

@@ -1,11 +1,13 @@
 package scheduler
 
 import (
+	"context"
 	"runtime"
 	"strings"
 	"sync"
 
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
 )
 
 // An rt.Look has what a task notes about itself for people to read. This file says when the task
@@ -29,7 +31,8 @@ func WithWaits() Option {
 }
 
 // WithSites is [WithWaits], and the tasks also note where in the program they were started and
-// where they wait. Each start and each wait then walks some frames of the stack.
+// where they wait. Each start and each wait then walks up to 32 frames of the stack, and each start
+// allocates 512 bytes for them.
 func WithSites() Option {
 	return optionFunc(func(c *config) error {
 		c.looks |= rt.LookWaits | rt.LookSites
@@ -37,28 +40,31 @@ func WithSites() Option {
 	})
 }
 
-// needLook is the set of looks for which a task needs an rt.Look.
+// needLook is the set of looks for which every task needs an rt.Look.
 const needLook = rt.LookWaits | rt.LookSites | rt.LookTrace | rt.LookRing
 
 // born prepares the extension x of a task that is about to start. If the task needs an rt.Look,
 // born adds one, to a new extension if x is nil. starter is the task that starts it, or nil. born
 // returns the extension. Call it only if s.looks is not 0.
 func (s *Scheduler) born(x *rt.Extra, starter *rt.Task) *rt.Extra {
+	var labels context.Context
 	if s.looks&rt.LookLabels != 0 && x != nil && x.Name != "" {
-		labelName(x)
+		labels = nameLabels(x)
 	}
-	if s.looks&needLook == 0 {
+	if s.looks&needLook == 0 && labels == nil {
 		return x
 	}
 	if x == nil {
 		x = &rt.Extra{}
 	}
-	k := &rt.Look{Woken: rt.Waking{Worker: -1}}
+	k := &rt.Look{Labels: labels}
 	if starter != nil {
 		k.Starter = rt.HandleOf(starter, starter.Gen())
 	}
 	if s.looks&rt.LookSites != 0 {
-		k.Started = userSite()
+		k.Stacks = new(rt.Stacks)
+		userStack(&k.Stacks.Started)
+		k.Started = k.Stacks.Started[0]
 	}
 	x.Look = k
 	return x
@@ -131,11 +137,7 @@ func (w *worker) beginWait(d *rt.Task, k rt.Park, end rt.Handle) *rt.Look {
 	if x == nil || x.Look == nil || w.Looks&rt.LookWaits == 0 {
 		return nil
 	}
-	var site uintptr
-	if w.Looks&rt.LookSites != 0 {
-		site = userSite()
-	}
-	x.Look.Begin(k.WaitReason(), end, site)
+	x.Look.Begin(k.WaitReason(), end, userStack)
 	return x.Look
 }
 
@@ -152,31 +154,66 @@ func (p Site) Frame() (f runtime.Frame) {
 	return f
 }
 
-// maxSiteDepth is how many frames of this module userSite looks past.
-const maxSiteDepth = 32
+// userStack stores the caller's stack in s, without the frames of this library at its inner end.
+// Those count too, so of a deep stack s has some frames less than it has room for.
+func userStack(s *rt.Stack) {
+	n := runtime.Callers(2, s[:])
+	first := 0
+	for first < n && ours(s[first]) {
+		first++
+	}
+	copy(s[:], s[first:n])
+	clear(s[n-first:])
+}
 
-// userSite returns the innermost return address on the caller's stack that is not in this library,
-// or 0 if there is none.
-func userSite() uintptr {
-	var pcs [maxSiteDepth]uintptr
-	for _, pc := range pcs[:runtime.Callers(2, pcs[:])] {
-		if !ours(pc) {
-			return pc
+// framesOf returns the frames of s that profiles show.
+func framesOf(s *rt.Stack) (frames []runtime.Frame) {
+	for _, pc := range s {
+		if pc == 0 {
+			break
+		}
+		if f := (Site{pc}).Frame(); shownFrame(&f) {
+			frames = append(frames, f)
 		}
 	}
-	return 0
+	return frames
+}
+
+// Stacks returns where in the program task t was started or submitted, and if it waits, where. A
+// stack begins with the innermost function that is not in this library, and ends at the function
+// of the task that starts t, or of t. Of a deep stack, the outer frames are left out: it has up to
+// 32 frames, those of this library included.
+//
+// Stacks needs [WithSites]. started is empty without it, if t has ended or is of another scheduler,
+// and for a forked call. waits is also empty if t does not wait. Any goroutine or task may call
+// Stacks, at any time. It neither parks nor blocks.
+func (s *Scheduler) Stacks(t task.Task) (started, waits []runtime.Frame) {
+	s.check()
+	if !s.Has(t) {
+		return nil, nil
+	}
+	h := rt.Handle(t)
+	x := h.Task().Extra()
+	if x == nil || x.Look == nil || x.Look.Stacks == nil {
+		return nil, nil
+	}
+	stack := x.Look.WaitStack()
+	if !h.Task().Status().Live(h.Gen()) {
+		return nil, nil // x may be of the descriptor's next task
+	}
+	return framesOf(&x.Look.Stacks.Started), framesOf(&stack)
 }
 
 // known caches the results of ours. It has at most as many entries as the program's code has calls.
 var known sync.Map // from uintptr to bool
 
-// ours reports whether the return address pc is in this library (oursIs).
+// ours reports whether the return address pc is in this library.
 func ours(pc uintptr) bool {
 	if v, ok := known.Load(pc); ok {
 		return v.(bool)
 	}
 	f, _ := runtime.CallersFrames([]uintptr{pc}).Next()
-	v := oursIs(f.Function)
+	v := oursIs(f.Function) || fileIsOurs(f.File)
 	known.Store(pc, v)
 	return v
 }
@@ -193,11 +230,31 @@ func oursIs(function string) bool {
 	if !ok {
 		return dir == "" && (pkg == "runtime" || pkg == "iter")
 	}
+	return dirIsOurs(path)
+}
+
+// dirIsOurs reports whether the folder of the module holds a package of this library.
+func dirIsOurs(path string) bool {
 	switch path {
 	case "scheduler", "task", "task/tsync", "task/parallel":
 		return true
 	}
 	return strings.HasPrefix(path, "internal/")
 }
+
+// fileIsOurs reports whether the file is one of this library. If the compiler inlines a function of
+// the library into a user's, the closures in it get names in the user's package. Only their file
+// tells whose they are.
+func fileIsOurs(file string) bool {
+	path, ok := strings.CutPrefix(file, moduleRoot)
+	at := strings.LastIndexByte(path, '/')
+	return ok && at >= 0 && dirIsOurs(path[:at]) && !strings.HasSuffix(path, "_test.go")
+}
+
+// moduleRoot is where the files of the module were when it was compiled, with a slash at the end.
+var moduleRoot = func() string {
+	_, file, _, _ := runtime.Caller(0)
+	return strings.TrimSuffix(file, "scheduler/look.go")
+}()
 
 const modulePath = "github.com/heddle-go/heddle/"

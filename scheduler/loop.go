@@ -167,7 +167,7 @@ func (p *progress) next() bool {
 			w.begin(d)
 			l.Data = unsafe.Pointer(d)
 			if x := d.Extra(); x != nil {
-				if x.HasContext() {
+				if x.HasContext() || x.Labels() != nil {
 					setLabels(d, x)
 				}
 				if x.Look != nil {
@@ -192,7 +192,7 @@ func setLabels(d *rt.Task, x *rt.Extra) {
 		d = d.Fn().(*rt.Frame).Parent
 		x = d.Extra()
 	}
-	if x.HasContext() {
+	if x.HasContext() || x.Labels() != nil {
 		pprof.SetGoroutineLabels((*task.Ctx)(d))
 	}
 }

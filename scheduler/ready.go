@@ -83,6 +83,9 @@ func (w *worker) handOn(t *rt.Task) bool {
 		if w.marks {
 			w.mark(t)
 		}
+		if w.Looks&rt.LookRing != 0 {
+			w.ringWake(t)
+		}
 		w.handoff = t
 		return true
 	}
@@ -96,9 +99,35 @@ func (s *Scheduler) inject(d *rt.Task) {
 		w.Local(d)
 		return
 	}
+	if s.looks&rt.LookRing != 0 {
+		s.noteWake(d, rt.ByGoroutine)
+	}
+	s.injectOutside(d)
+}
+
+// injectOutside is inject for a caller that runs on no worker of s.
+func (s *Scheduler) injectOutside(d *rt.Task) {
 	s.mark(d)
 	s.inj.Push(d) // (P1)
 	s.wakeOne()   // (P2, P3)
+}
+
+// injectDue is inject for a task that a timer has made runnable which no worker has fired. The
+// caller is sysmon, or the goroutine or task that turns a Clock.
+func (s *Scheduler) injectDue(d *rt.Task) {
+	if s.looks&rt.LookRing == 0 {
+		s.inject(d)
+		return
+	}
+	if w := currentWorker(); w != nil && w.s == s {
+		was := w.firing
+		w.firing = true
+		w.Local(d)
+		w.firing = was
+		return
+	}
+	s.noteWake(d, rt.ByTimer)
+	s.injectOutside(d)
 }
 
 // injectAll is inject for several tasks, all of which go to the injector under one lock. One
@@ -106,6 +135,9 @@ func (s *Scheduler) inject(d *rt.Task) {
 // that takes one of the tasks wakes the next worker if there are more.
 func (s *Scheduler) injectAll(ds []*rt.Task) {
 	for _, d := range ds {
+		if s.looks&rt.LookRing != 0 {
+			s.noteWake(d, rt.ByGoroutine)
+		}
 		s.mark(d)
 	}
 	s.inj.PushAll(ds) // (P1)

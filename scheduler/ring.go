@@ -1,10 +1,11 @@
 package scheduler
 
 import (
-	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"sort"
 	"sync"
 	"time"
 
@@ -34,10 +35,11 @@ func WithDispatchRing(n int) Option {
 type dispatch struct {
 	d          *rt.Task
 	gen        uint32
+	over       bool // it has ended, at the time end
 	name       string
-	begin, end int64     // end is 0 while the dispatch goes on
+	begin, end int64
 	wait       string    // what the task waited for afterwards, "end" if it ended, or ""
-	woken      rt.Waking // when and on which worker the task was made runnable, if known
+	woken      rt.Waking // how the task was made runnable, if known
 	from       int       // index of the worker from which the task was stolen, or -1
 }
 
@@ -47,35 +49,42 @@ type ring struct {
 	all []dispatch
 	n   uint64 // dispatches so far. The last one is all[(n-1)%len(all)]
 
-	// Only the worker touches these. stolen is the task that it stole last, from the worker with
-	// the index victim.
-	stolen *rt.Task
-	victim int
+	// Only the worker touches these. stolen is the task that it stole last, in life stolenGen, from
+	// the worker with the index victim. If the worker has to halt, another one runs that task, and
+	// its descriptor may serve another task by the next dispatch here. So the life counts.
+	stolen    *rt.Task
+	stolenGen uint32
+	victim    int
 }
 
 // ringBegin notes that a dispatch of d begins, and that the worker's last one is over.
 func (w *worker) ringBegin(d *rt.Task) {
 	r := &w.ring
-	e := dispatch{d: d, gen: d.Gen(), begin: w.s.now(), woken: rt.Waking{Worker: -1}, from: -1}
+	e := dispatch{d: d, gen: d.Gen(), begin: w.s.now(), from: -1}
 	if x := d.Extra(); x != nil {
 		e.name = x.Name
 		if x.Look != nil {
-			e.woken, x.Look.Woken = x.Look.Woken, rt.Waking{Worker: -1}
+			e.woken, x.Look.Woken = x.Look.Woken, rt.Waking{}
 		}
 	}
-	if r.stolen == d {
+	if r.stolen == d && r.stolenGen == e.gen {
 		e.from = r.victim
 	}
 	r.stolen = nil
+	r.add(e, w.s.cfg.ring)
+}
+
+// add adds a dispatch, and ends the last one at its beginning. The ring keeps up to most.
+func (r *ring) add(e dispatch, most int) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.endLocked(e.begin, "")
-	if most := w.s.cfg.ring; len(r.all) < most {
+	if len(r.all) < most {
 		r.all = append(r.all, e)
 	} else {
 		r.all[r.n%uint64(most)] = e
 	}
 	r.n++
-	r.mu.Unlock()
 }
 
 // ringEnd notes that the worker's present dispatch is over. wait says what the task waits for. It
@@ -92,31 +101,85 @@ func (r *ring) endLocked(now int64, wait string) {
 	if r.n == 0 {
 		return
 	}
-	if e := &r.all[(r.n-1)%uint64(len(r.all))]; e.end == 0 {
-		e.end, e.wait = now, wait
+	if e := &r.all[(r.n-1)%uint64(len(r.all))]; !e.over {
+		e.end, e.wait, e.over = now, wait, true
 	}
 }
 
-// ringWake notes that a task that runs on w has made d runnable.
+// ringPortion is how many dispatches read copies under one lock, which takes some microseconds.
+const ringPortion = 512
+
+// read returns the dispatches that the ring has when read begins, the oldest first. It leaves out
+// those that the worker overwrites meanwhile. A dispatch that goes on ends at the time that now
+// returns. read takes the lock for a portion at a time, so that it never holds the worker up for
+// long.
+func (r *ring) read(now func() int64) (all []dispatch) {
+	var seq, until uint64
+	for first := true; first || seq < until; first = false {
+		all = slices.Grow(all, ringPortion)
+		at := now()
+		r.mu.Lock()
+		if first {
+			until = r.n
+		}
+		size := uint64(len(r.all))
+		seq = max(seq, r.n-size)
+		for end := min(seq+ringPortion, until); seq < end; seq++ {
+			e := r.all[seq%size]
+			if !e.over {
+				e.end = max(e.begin, at)
+			}
+			all = append(all, e)
+		}
+		r.mu.Unlock()
+	}
+	return all
+}
+
+// ringWake notes that w has made d runnable, for the task that runs on w or has just ended there,
+// or for a timer. Call it before d is queued.
 func (w *worker) ringWake(d *rt.Task) {
+	by := rt.ByTask
+	if w.firing {
+		by = rt.ByTimer
+	}
 	if x := d.Extra(); x != nil && x.Look != nil {
-		x.Look.Woken = rt.Waking{At: w.s.now(), Worker: w.id}
+		x.Look.Woken = rt.Waking{By: by, Worker: w.id, At: w.s.now()}
+	}
+}
+
+// noteWake is ringWake for a caller that runs on no worker of s.
+func (s *Scheduler) noteWake(d *rt.Task, by rt.Waker) {
+	if x := d.Extra(); x != nil && x.Look != nil {
+		x.Look.Woken = rt.Waking{By: by, At: s.now()}
 	}
 }
 
 // stole notes that w has taken d from v.
 func (w *worker) stole(d *rt.Task, v *worker) {
-	if w.Looks&rt.LookRing != 0 {
-		w.ring.stolen, w.ring.victim = d, v.id
+	if r := &w.ring; w.Looks&rt.LookRing != 0 {
+		r.stolen, r.stolenGen, r.victim = d, d.Gen(), v.id
 	}
 }
 
+var errNoRing = errors.New("scheduler: WriteTrace of a scheduler that keeps no dispatches: " +
+	"give New the option WithDispatchRing")
+
 // WriteTrace writes what the workers ran in the last d, as JSON that ui.perfetto.dev and
 // chrome://tracing show. Each worker is a row, and each dispatch of a task is a slice, which says
-// what the task waited for afterwards. If a task that ran on a worker woke another task, an arrow
-// leads from there to the next dispatch of the task that was woken. If a task was stolen, an arrow
-// leads from the victim's row to its dispatch; of a stolen batch, only the first task has one.
-// Times are counted from when the scheduler was made.
+// what the task waited for afterwards. Times are counted from when the scheduler was made.
+//
+// Arrows lead to a dispatch from where its task was made runnable:
+//
+//   - "wake", from the dispatch of the task that woke it, or whose end did;
+//   - "timer" and "goroutine", from one further row, if a timer woke it, or code that runs on no
+//     worker of this scheduler. If sysmon or a Clock fires a timer that calls a function, such as a
+//     deadline, and the function wakes tasks, these arrows are called "goroutine".
+//   - "steal", from the victim's last dispatch, if another worker took it. Of a stolen batch, only
+//     the first task has one.
+//
+// A wake-up that comes before its task has parked leaves no arrow. Neither does one whose origin is
+// a dispatch that is not shown.
 //
 // WriteTrace needs [WithDispatchRing], and returns an error without it. It panics if d is not
 // positive. It returns the error of w, if there is one. The workers go on meanwhile. Any goroutine
@@ -127,46 +190,96 @@ func (s *Scheduler) WriteTrace(w io.Writer, d time.Duration) error {
 		panic(fmt.Sprintf("scheduler: WriteTrace(%v): want a duration above 0", d))
 	}
 	if s.looks&rt.LookRing == 0 {
-		return fmt.Errorf("scheduler: WriteTrace of a scheduler that keeps no dispatches: give New the option WithDispatchRing")
+		return errNoRing
 	}
-	now := s.now()
-	var events []perfetto.Event
-	arrows := 0
-	arrow := func(kind string, from int, fromAt int64, to int, toAt int64) {
-		arrows++
-		ends := perfetto.Arrow(arrows, kind, from, time.Duration(fromAt), to, time.Duration(toAt))
-		events = append(events, ends[:]...)
-	}
+	since := s.now() - int64(d)
+	var rows [][]dispatch
 	for _, v := range s.workers() {
-		events = append(events, perfetto.Row(v.id, fmt.Sprintf("worker %d", v.id)))
-		v.ring.mu.Lock()
-		all := slices.Clone(v.ring.all)
-		v.ring.mu.Unlock()
-		slices.SortFunc(all, func(a, b dispatch) int { return cmp.Compare(a.begin, b.begin) })
-		for i := range all {
-			e := &all[i]
-			if e.end == 0 {
-				e.end = now
-			}
-			if e.end < now-int64(d) {
-				continue
-			}
-			name := e.name
-			args := map[string]string{"task": fmt.Sprintf("%p/%d", e.d, e.gen)}
-			if name == "" {
-				name = fmt.Sprintf("(%p)", e.d)
-			}
-			if e.wait != "" {
-				args["then"] = e.wait
-			}
-			events = append(events, perfetto.Slice(v.id, name, time.Duration(e.begin), time.Duration(e.end-e.begin), args))
-			if e.woken.At != 0 {
-				arrow("wake", e.woken.Worker, e.woken.At, v.id, e.begin)
-			}
-			if e.from >= 0 {
-				arrow("steal", e.from, e.begin, v.id, e.begin)
-			}
+		rows = append(rows, v.ring.read(s.now))
+	}
+	return perfetto.Write(w, traceEvents(rows, since))
+}
+
+// traceEvents returns the trace of the dispatches that end at the time since or later. rows has
+// those of each worker, the oldest first.
+func traceEvents(rows [][]dispatch, since int64) []perfetto.Event {
+	var t tracer
+	for id, row := range rows {
+		first := sort.Search(len(row), func(i int) bool { return row[i].end >= since })
+		t.rows = append(t.rows, row[first:])
+		t.add(perfetto.Row(id, fmt.Sprintf("worker %d", id)))
+	}
+	for id, row := range t.rows {
+		for i := range row {
+			t.dispatch(id, &row[i])
 		}
 	}
-	return perfetto.Write(w, events)
+	if t.outside {
+		t.add(perfetto.Row(len(rows), "timers and goroutines"))
+	}
+	return t.events
+}
+
+// A tracer collects the events of a trace.
+type tracer struct {
+	rows    [][]dispatch // what is shown of each worker
+	events  []perfetto.Event
+	arrows  int
+	outside bool // there is a row for timers and goroutines
+}
+
+func (t *tracer) add(e ...perfetto.Event) { t.events = append(t.events, e...) }
+
+// dispatch adds the slice of e, which is in row id, and its arrows.
+func (t *tracer) dispatch(id int, e *dispatch) {
+	name := e.name
+	if name == "" {
+		name = fmt.Sprintf("(%p)", e.d)
+	}
+	args := map[string]string{"task": fmt.Sprintf("%p/%d", e.d, e.gen)}
+	if e.wait != "" {
+		args["then"] = e.wait
+	}
+	t.add(perfetto.Slice(id, name, time.Duration(e.begin), time.Duration(e.end-e.begin), args))
+	switch e.woken.By {
+	case rt.ByTask:
+		t.arrow("wake", e.woken.Worker, e.woken.At, id, e.begin)
+	case rt.ByTimer:
+		t.arrowFromOutside("timer", e.woken.At, id, e.begin)
+	case rt.ByGoroutine:
+		t.arrowFromOutside("goroutine", e.woken.At, id, e.begin)
+	}
+	if e.from >= 0 {
+		t.arrow("steal", e.from, e.begin, id, e.begin)
+	}
+}
+
+// arrow adds an arrow from row from at the time fromAt. Viewers drop an arrow that does not begin
+// inside a slice. So it begins in the last dispatch of that row up to then, at its last moment if
+// it was over by then. If there is none, arrow adds nothing.
+func (t *tracer) arrow(kind string, from int, fromAt int64, to int, toAt int64) {
+	if from >= len(t.rows) {
+		return // Resize has added that worker since WriteTrace began
+	}
+	row := t.rows[from]
+	i := sort.Search(len(row), func(i int) bool { return row[i].begin > fromAt }) - 1
+	if i < 0 {
+		return
+	}
+	fromAt = min(fromAt, max(row[i].begin, row[i].end-1))
+	t.link(kind, from, fromAt, to, toAt)
+}
+
+// arrowFromOutside adds an arrow from the row of timers and goroutines, with a slice of 1 ns to
+// begin in.
+func (t *tracer) arrowFromOutside(kind string, fromAt int64, to int, toAt int64) {
+	t.outside = true
+	t.add(perfetto.Slice(len(t.rows), kind, time.Duration(fromAt), 1, nil))
+	t.link(kind, len(t.rows), fromAt, to, toAt)
+}
+
+func (t *tracer) link(kind string, from int, fromAt int64, to int, toAt int64) {
+	t.arrows++
+	ends := perfetto.Arrow(t.arrows, kind, from, time.Duration(fromAt), to, time.Duration(toAt))
+	t.add(ends[:]...)
 }

@@ -177,7 +177,7 @@ func newScheduler(cfg config) (s *Scheduler, err error) {
 	s.quantum.Store(cfg.quantum)
 	s.procs.Store(int32(runtime.GOMAXPROCS(0)))
 	if cfg.clock != nil {
-		s.timers.InitClock(cfg.clock, s.inject, s.sysmon.timerBatch.Late)
+		s.timers.InitClock(cfg.clock, s.injectDue, s.sysmon.timerBatch.Late)
 	} else {
 		s.timers.Init(s.now, s.kickFor, s.timersHere)
 	}

@@ -179,6 +179,9 @@ func (s *Scheduler) stolenExtra(f *rt.Frame) *rt.Extra {
 	if s.looks != 0 {
 		if x = s.born(x, f.Parent); x.Look != nil {
 			x.Look.Frame, x.Look.Started = f, 0
+			if x.Look.Stacks != nil {
+				x.Look.Stacks.Started = rt.Stack{} // that is the thief's
+			}
 		}
 	}
 	return x

@@ -61,7 +61,7 @@ func (s *Scheduler) sysmonTick(now int64) (next int64, busy bool) {
 	if s.timers.Due(now - s.timerGrace()) {
 		// All workers may be asleep, or busy with tasks without checkpoints. So sysmon fires
 		// timers.
-		busy = s.timers.Expire(now, &s.sysmon.timerBatch, s.inject) > 0
+		busy = s.timers.Expire(now, &s.sysmon.timerBatch, s.injectDue) > 0
 	}
 	if s.freeNextSlots() {
 		busy = true

@@ -48,7 +48,8 @@ type TaskInfo struct {
 	// one call of Acquire holds all units in use.
 	Holder task.Task
 	// StartedAt and WaitsAt are the places in the program where the task was started or submitted,
-	// and where a Waiting task waits. They are only known with [WithSites].
+	// and where a Waiting task waits. They are only known with [WithSites]. [Scheduler.Stacks] has
+	// the functions that called them, too.
 	StartedAt, WaitsAt Site
 }
 
@@ -86,6 +87,15 @@ func (s *Scheduler) Tasks() iter.Seq[TaskInfo] {
 			}
 		}
 	}
+}
+
+// Has reports whether t is a task of s, also if t has ended. Any goroutine or task may call it, at
+// any time. It neither parks nor blocks.
+func (s *Scheduler) Has(t task.Task) bool {
+	s.check()
+	h := rt.Handle(t)
+	d := h.Task()
+	return d != nil && d.Shared() == &s.home
 }
 
 // views returns an iterator over the views of the tasks that have not ended.

@@ -25,7 +25,7 @@ func WithTraceTasks() Option {
 // WithNameLabels gives each named task the profiler label task with its name, in addition to the
 // labels of the contexts that it is under. So CPU and goroutine profiles can be divided by tasks:
 // go tool pprof -tagfocus task=NAME. pprof.Do inside the task keeps the label. Each start of a
-// named task then allocates a set of labels.
+// named task then allocates a set of labels and a record.
 func WithNameLabels() Option {
 	return optionFunc(func(c *config) error {
 		c.looks |= rt.LookLabels
@@ -33,20 +33,32 @@ func WithNameLabels() Option {
 	})
 }
 
-// labelName puts the task of x under a context that has the label of its name. The task's Ctx asks
-// this context first for values, so that pprof.Do, which takes the labels of the Ctx and sets them
-// again when it returns, finds the label. The context never ends, so it cancels nothing. Methods of
-// the user's contexts may panic here, as in Cohorts.Hold.
-func labelName(x *rt.Extra) {
-	ctx := context.Background()
-	switch {
-	case x.Parents != nil:
-		ctx = context.WithoutCancel(x.Parents.Context)
-	case x.Owner != nil:
-		ctx = context.WithoutCancel(x.Owner)
+// nameLabels returns the labels of the task of x, which has a name: those of the contexts that it is
+// under, and the label of the name. A Ctx asks for values there first (rt.Look.Labels). So
+// pprof.Do, which takes the labels of the Ctx and sets them again when it returns, finds the label.
+// Methods of the user's contexts may panic here, as in Cohorts.Hold.
+//
+// The labels could also be one more context of rt.Extra.Parents. That was rejected, because the
+// task would then be under one context too many: its own would be slower, and a submitter that
+// waits for room would wait for the wrong one.
+func nameLabels(x *rt.Extra) context.Context {
+	var labels []string
+	of := func(ctx context.Context) (any bool) {
+		pprof.ForLabels(ctx, func(key, value string) bool {
+			labels = append(labels, key, value)
+			return true
+		})
+		return len(labels) > 0
 	}
-	ctx = pprof.WithLabels(ctx, pprof.Labels("task", x.Name))
-	x.Parents = &rt.ParentContext{Context: ctx, Next: x.Parents}
+	found := false
+	for u := x.Parents; u != nil && !found; u = u.Next {
+		found = of(u.Context)
+	}
+	if x.Owner != nil && !found {
+		of(x.Owner)
+	}
+	labels = append(labels, "task", x.Name) // the last value of a key counts
+	return pprof.WithLabels(context.Background(), pprof.Labels(labels...))
 }
 
 // A taskTrace is what runtime/trace knows of a task. Only the task's own goroutine uses it, because

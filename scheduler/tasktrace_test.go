@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -56,6 +57,58 @@ func TestNameLabels(t *testing.T) {
 	waits.Ready()
 	require.NoError(t, waits.Wait())
 	require.False(t, has("waits"))
+}
+
+// The label of the name stands beside the labels that the task would have without it: those of the
+// context of the last option that has any, or of its group. The task's context has no further parent.
+func TestNameLabelsOfSeveralContexts(t *testing.T) {
+	s := open(t, 1, scheduler.WithNameLabels())
+	with := func(key string) context.Context {
+		return pprof.WithLabels(context.Background(), pprof.Labels(key, "1"))
+	}
+	of := func(c *task.Ctx) map[string]string {
+		all := map[string]string{}
+		pprof.ForLabels(c, func(key, value string) bool {
+			all[key] = value
+			return true
+		})
+		return all
+	}
+	run := func(ctx context.Context, opts ...task.Option) (got map[string]string) {
+		require.NoError(t, s.GoContext(ctx, func(c *task.Ctx) {
+			got = of(c)
+			for key := range got {
+				require.True(t, labelled(t, key))
+			}
+		}, append(opts, task.Name("mine"))...).Wait())
+		return got
+	}
+	none := context.Background()
+	require.Equal(t, map[string]string{"task": "mine"}, run(none, task.Parent(none)))
+	require.Equal(t, map[string]string{"task": "mine", "a": "1"}, run(with("a"), task.Parent(none)))
+	require.Equal(t, map[string]string{"task": "mine", "b": "1"}, run(with("a"), task.Parent(with("b"))))
+	require.Equal(t, map[string]string{"task": "mine", "b": "1"}, run(with("task"), task.Parent(with("b"))))
+	require.Equal(t, map[string]string{"task": "mine"}, run(with("task")), "the name counts")
+
+	g, _ := task.NewGroupContext(with("of-the-group"), s)
+	var got map[string]string
+	g.Go(func(c *task.Ctx) error {
+		got = of(c)
+		return nil
+	}, task.Name("member"))
+	require.NoError(t, g.Wait())
+	require.Equal(t, map[string]string{"task": "member", "of-the-group": "1"}, got)
+
+	ctx, cancel := context.WithCancelCause(none)
+	cause := errors.New("mine")
+	x := s.GoContext(ctx, func(c *task.Ctx) {
+		require.Nil(t, c.Value("another key"))
+		cancel(cause)
+		<-c.Done()
+		require.Equal(t, context.Canceled, c.Err())
+		require.Equal(t, cause, context.Cause(c))
+	}, task.Name("mine"))
+	require.Equal(t, cause, x.Wait())
 }
 
 // A named task is a task of runtime/trace, with regions that end on the goroutine on which they began,

@@ -89,6 +89,7 @@ type ownState struct {
 	timers     *timers.Queue // of the timers that are armed on the worker
 	timerBatch *timers.Batch
 	timerTurn  uint32 // whose timers expireTurn fires next
+	firing     bool   // it fires timers: see ringWake
 	searching  bool   // registered in idle.Set as a searcher
 	slice      preempt.Slice
 	readySince int64  // when an outsider was first seen waiting for a P; 0: none is

@@ -305,6 +305,11 @@ func (c *Ctx) Value(key any) (v any) {
 	case cancelCtxKey:
 		return c.family()
 	}
+	if labels := c.record().Extra().Labels(); labels != nil {
+		if v = labels.Value(key); v != nil {
+			return v
+		}
+	}
 	c.record().EachParent(func(p context.Context) bool {
 		v = p.Value(key)
 		return v == nil

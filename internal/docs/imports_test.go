@@ -53,7 +53,7 @@ var arrows = map[string][]string{
 	"internal/taskpool":  {"internal/rt", "internal/atomicx"},
 	"internal/timers":    {"internal/rt", "internal/atomicx", "internal/prefetch", "internal/histogram"},
 	"internal/idle":      {"internal/atomicx"},
-	"internal/histogram": {},
+	"internal/histogram": {"internal/atomicx"},
 	"internal/thread":    {},
 	"internal/pprofile":  {},
 	"internal/perfetto":  {},

@@ -12,8 +12,9 @@ package histogram
 import (
 	"iter"
 	"math/bits"
-	"sync/atomic"
 	"time"
+
+	"github.com/heddle-go/heddle/internal/atomicx"
 )
 
 const (
@@ -46,20 +47,20 @@ func upper(i int) int64 {
 // The writer stores whole 64-bit words and readers load them, so a reader never sees a torn number,
 // even on a 32-bit machine. No number ever falls.
 type Histogram struct {
-	n   [buckets]atomic.Uint64
-	sum atomic.Int64
-	max atomic.Int64
+	n   [buckets]atomicx.Uint64
+	sum atomicx.Int64
+	max atomicx.Int64
 }
 
 // Record counts d. Only the writer may call it.
 func (h *Histogram) Record(d int64) {
 	d = max(d, 0)
+	if d > h.max.Load() {
+		h.max.Store(d) // before the count, so readers that see the count see the maximum
+	}
 	n := &h.n[bucket(d)]
 	n.Store(n.Load() + 1)
 	h.sum.Store(h.sum.Load() + d)
-	if d > h.max.Load() {
-		h.max.Store(d)
-	}
 }
 
 // A Snapshot is the sum of histograms at the times when Add read them. A copy shares its counts
@@ -83,7 +84,7 @@ func (s *Snapshot) Add(h *Histogram) {
 			s.need()[i] += n
 		}
 	}
-	s.max = max(s.max, h.max.Load())
+	s.max = max(s.max, h.max.Load()) // after the counts, so no counted duration exceeds it
 }
 
 // Merge adds t to s. No copy of s may be in use.

@@ -5,6 +5,7 @@ package pprofile
 
 import (
 	"compress/gzip"
+	"fmt"
 	"io"
 	"runtime"
 	"time"
@@ -61,7 +62,8 @@ func (p *Profile) valueType(t ValueType) (m message) {
 // Add adds a sample. It panics if the number of values is not that of the types given to New.
 func (p *Profile) Add(s Sample) {
 	if len(s.Values) != len(p.types) {
-		panic("pprofile: Add of a sample whose number of values is not that of the types")
+		panic(fmt.Sprintf("pprofile: Add of a sample with %d values: want %d, one for each type given to New",
+			len(s.Values), len(p.types)))
 	}
 	var m message
 	for _, pc := range s.Stack {

@@ -190,3 +190,11 @@ func (x *Extra) Release() {
 
 // HasContext reports whether the task is under a context, so that its Ctx has values. x may be nil.
 func (x *Extra) HasContext() bool { return x != nil && (x.Parents != nil || x.Owner != nil) }
+
+// Labels returns the context with the labels that the scheduler gives the task, or nil.
+func (x *Extra) Labels() context.Context {
+	if x == nil || x.Look == nil {
+		return nil
+	}
+	return x.Look.Labels
+}

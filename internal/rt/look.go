@@ -1,6 +1,7 @@
 package rt
 
 import (
+	"context"
 	"sync"
 	"unsafe"
 )
@@ -24,7 +25,11 @@ type Look struct {
 	// These are set before the task starts.
 	Starter Handle  // the task that started or submitted this one, or the zero Handle
 	Started uintptr // where it did, as a return address in the user's code, or 0
+	Stacks  *Stacks // nil without LookSites
 	Frame   *Frame  // the forked call, if the task is one that another worker took
+	// Labels has the task's profiler labels as its value, and no others, if the scheduler gives the
+	// task labels of its own. Otherwise it is nil.
+	Labels context.Context
 
 	// Trace is for the scheduler. Only the running task touches it.
 	Trace any
@@ -62,10 +67,33 @@ type Wait struct {
 	Site uintptr // where, as a return address in the user's code, or 0
 }
 
-// A Waking is a wake-up of a task, as the ring of dispatches shows it.
+// A Waking is a wake-up of a task, as the ring of dispatches shows it. The zero Waking is unknown.
 type Waking struct {
-	At     int64 // in nanoseconds of the scheduler's clock; 0: unknown
-	Worker int   // index of the worker that the waker ran on, or -1
+	By     Waker
+	Worker int   // index of the worker that the waker ran on, if By is ByTask
+	At     int64 // in nanoseconds of the scheduler's clock
+}
+
+// A Waker is the kind of code that woke a task.
+type Waker uint8
+
+const (
+	ByUnknown   Waker = iota
+	ByTask            // a task of the same scheduler, also by its end
+	ByTimer           // a timer
+	ByGoroutine       // code that runs on no worker of the task's scheduler
+)
+
+// MaxStack is how many return addresses a Stack has room for.
+const MaxStack = 32
+
+// A Stack has return addresses, the innermost first. Unused entries are 0.
+type Stack [MaxStack]uintptr
+
+// Stacks has the stacks of a task: where it was started, and of the present wait, or the last one.
+type Stacks struct {
+	Started Stack // set before the task starts
+	waits   Stack // under the mu of the Look
 }
 
 // Looked reports whether the task, which runs, notes its waits.
@@ -79,10 +107,10 @@ func (d *Task) WillWait(y WaitReason, at Awaited) {
 	}
 }
 
-// Begin notes that the running task begins a wait with reason y in the code at site. If the task
-// waits for the end of another task, end is that task. Otherwise end is the zero Handle, and Begin
-// uses what WillWait has noted.
-func (k *Look) Begin(y WaitReason, end Handle, site uintptr) {
+// Begin notes that the running task begins a wait with reason y. If the task waits for the end of
+// another task, end is that task. Otherwise end is the zero Handle, and Begin uses what WillWait has
+// noted. If the task notes stacks, Begin calls walk to store its stack, from the user's code on.
+func (k *Look) Begin(y WaitReason, end Handle, walk func(s *Stack)) {
 	at := k.next
 	k.next = Awaited{}
 	if end.d != nil {
@@ -91,8 +119,23 @@ func (k *Look) Begin(y WaitReason, end Handle, site uintptr) {
 		at = Awaited{}
 	}
 	k.mu.Lock()
-	k.wait = Wait{Seq: k.wait.Seq + 1, At: at, Site: site}
+	k.wait = Wait{Seq: k.wait.Seq + 1, At: at}
+	if k.Stacks != nil {
+		walk(&k.Stacks.waits)
+		k.wait.Site = k.Stacks.waits[0]
+	}
 	k.mu.Unlock()
+}
+
+// WaitStack returns the stack of the present wait. It is empty if the task does not wait, or notes
+// no stacks. Any goroutine may call it.
+func (k *Look) WaitStack() (s Stack) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.Stacks != nil && k.wait.Seq%2 == 1 {
+		s = k.Stacks.waits
+	}
+	return s
 }
 
 // End notes that the wait is over.

@@ -9,8 +9,10 @@
 //     the last seconds;
 //   - if the scheduler was made with [scheduler.WithWaits], which tasks wait for which, with
 //     deadlocks marked;
-//   - the tasks, to filter, sort and open; with [scheduler.WithSites], also where they were started
-//     and where they wait;
+//   - if it was made with [scheduler.WithWaitProfile], the places in the program at which tasks have
+//     waited longest;
+//   - the tasks, to filter, sort and open; with [scheduler.WithSites], also the stacks with which
+//     they were started and wait;
 //   - the stalls that a [StallLog] has kept.
 //
 // It also fetches profiles, traces and dumps. Press ? for its keys. Command top shows the same
@@ -28,10 +30,11 @@
 //   - api/v1/sample: a [Sample]
 //   - api/v1/events: server-sent events, each a [Sample], four times a second
 //   - api/v1/tasks: a [TaskList]; parameters name (a part of the name), state, waits (a part of what
-//     the task waits for), id (of one task), sort (waited, name, state or worker), reverse (1 for the
-//     other direction) and limit (1 to 1000, default 100)
+//     the task waits for), id (of one task, which then has its stacks), sort (waited, name, state or
+//     worker), reverse (1 for the other direction) and limit (1 to 1000, default 100)
 //   - api/v1/groups: a [GroupList], the largest groups first; parameter limit
 //   - api/v1/waits: a [WaitList]; parameter limit
+//   - api/v1/places: a [PlaceList]; parameter limit
 //   - api/v1/stalls: a [StallList], of all schedulers that add to the handler's [StallLog]
 //   - api/v1/dump: the text of [scheduler.Scheduler.Dump]; with groups=1 that of DumpGroups
 //   - api/v1/profile, api/v1/trace: a CPU profile and an execution trace of the process; parameter

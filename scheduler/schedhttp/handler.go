@@ -93,6 +93,7 @@ var routes = map[string]struct {
 	"tasks":   {http.MethodGet, (*handler).serveTasks},
 	"groups":  {http.MethodGet, (*handler).serveGroups},
 	"waits":   {http.MethodGet, (*handler).serveWaits},
+	"places":  {http.MethodGet, (*handler).servePlaces},
 	"stalls":  {http.MethodGet, (*handler).serveStalls},
 	"dump":    {http.MethodGet, (*handler).serveDump},
 	"profile": {http.MethodGet, (*handler).serveProfile},

@@ -412,6 +412,7 @@ func TestMisuse(t *testing.T) {
 func FuzzClient(f *testing.F) {
 	f.Add("GET", "api/v1/tasks", "limit=3&sort=name&state=waiting")
 	f.Add("GET", "api/v1/groups", "limit=-1")
+	f.Add("GET", "api/v1/places", "limit=2")
 	f.Add("POST", "api/v1/pause", "s=main")
 	f.Add("GET", "api/v1/dump", "groups=1")
 	f.Add("GET", "api/v1/waits", "limit=1001")

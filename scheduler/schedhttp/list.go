@@ -7,6 +7,7 @@ import (
 	"hash/maphash"
 	"maps"
 	"net/http"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,6 +42,11 @@ type Task struct {
 	Deadlock  bool   `json:"deadlock"`  // it is in one of the Cycles of a WaitList
 	StartedAt *Place `json:"startedAt"` // where it was started, or null
 	WaitsAt   *Place `json:"waitsAt"`   // where it waits, or null
+
+	// StartedStack and WaitsStack have these places and the functions that called them, up to 32.
+	// Only a list that was asked for one id has them; they are [] without [scheduler.WithSites].
+	StartedStack []Place `json:"startedStack,omitzero"`
+	WaitsStack   []Place `json:"waitsStack,omitzero"`
 }
 
 // A Ref refers to a task.
@@ -192,6 +198,10 @@ func (h *handler) serveTasks(w http.ResponseWriter, r *http.Request) error {
 	for _, t := range first.tasks {
 		out := h.taskOf(t)
 		out.Deadlock = stuck[t.Task]
+		if q.id != "" {
+			started, waits := src.s.Stacks(t.Task)
+			out.StartedStack, out.WaitsStack = places(started), places(waits)
+		}
 		list.Tasks = append(list.Tasks, out)
 	}
 	return writeJSON(w, list)
@@ -236,6 +246,14 @@ func place(at scheduler.Site) *Place {
 		return nil
 	}
 	return &Place{f.Function, f.File, f.Line}
+}
+
+func places(frames []runtime.Frame) []Place {
+	ps := make([]Place, len(frames))
+	for i, f := range frames {
+		ps[i] = Place{f.Function, f.File, f.Line}
+	}
+	return ps
 }
 
 // label returns a task's name, or its address.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/task"
 )
 
 const (
@@ -25,7 +26,13 @@ const (
 // The zero StallLog is empty. It must not be copied.
 type StallLog struct {
 	mu   sync.Mutex
-	last []Stall // the oldest first, at most maxStalls
+	last []kept // the oldest first, at most maxStalls
+}
+
+// A kept stall is one in a [StallLog]. The handler that shows it knows the name of its scheduler.
+type kept struct {
+	Stall
+	task task.Task
 }
 
 // A StallList is the answer of api/v1/stalls.
@@ -36,6 +43,9 @@ type StallList struct {
 
 // A Stall is one stall in a [StallList]: see [scheduler.Stall].
 type Stall struct {
+	// Scheduler is the name of the task's scheduler, or "" if the page does not show that.
+	Scheduler string `json:"scheduler"`
+
 	At     int64   `json:"at"` // when it was reported, in milliseconds since 1970
 	Name   string  `json:"name"`
 	Worker int     `json:"worker"`
@@ -63,17 +73,30 @@ func (l *StallLog) Add(s scheduler.Stall) {
 	if len(l.last) == maxStalls {
 		l.last = slices.Delete(l.last, 0, 1)
 	}
-	l.last = append(l.last, x)
+	l.last = append(l.last, kept{x, s.Task})
 }
 
 func (h *handler) serveStalls(w http.ResponseWriter, _ *http.Request) error {
 	list := StallList{Stalls: []Stall{}}
 	if l := h.stalls; l != nil {
 		l.mu.Lock()
-		list.Kept = true
-		list.Stalls = append(list.Stalls, l.last...)
+		all := slices.Clone(l.last)
 		l.mu.Unlock()
-		slices.Reverse(list.Stalls)
+		list.Kept = true
+		for _, x := range slices.Backward(all) {
+			x.Scheduler = h.nameOf(x.task)
+			list.Stalls = append(list.Stalls, x.Stall)
+		}
 	}
 	return writeJSON(w, list)
+}
+
+// nameOf returns the name of the scheduler of t, or "" if the page does not show that.
+func (h *handler) nameOf(t task.Task) string {
+	for _, src := range h.sources {
+		if src.s.Has(t) {
+			return src.name
+		}
+	}
+	return ""
 }

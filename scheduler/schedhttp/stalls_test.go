@@ -45,6 +45,24 @@ func TestStalls(t *testing.T) {
 	require.Equal(t, "hog", list.Stalls[len(list.Stalls)-1].Name)
 }
 
+// Each stall has the name of its scheduler, if the page shows that scheduler.
+func TestStallsOfSeveralSchedulers(t *testing.T) {
+	a, b, other := open(t), open(t), open(t)
+	var log StallLog
+	for _, s := range []*scheduler.Scheduler{a, b, other} {
+		x := s.Go(func(*task.Ctx) {})
+		require.NoError(t, x.Wait())
+		log.Add(scheduler.Stall{Task: x})
+	}
+	log.Add(scheduler.Stall{})
+	at := serve(t, Handler(a, Name("<a>"), Also("b", b), Stalls(&log))) + "api/v1/stalls"
+	var names []string
+	for _, x := range decode[StallList](t, at).Stalls {
+		names = append(names, x.Scheduler)
+	}
+	require.Equal(t, []string{"", "", "b", "<a>"}, names)
+}
+
 // However many stalls there are, the log keeps the last ones.
 func TestStallsAreBounded(t *testing.T) {
 	var log StallLog

@@ -70,7 +70,17 @@ func TestWaits(t *testing.T) {
 		assert.Positive(t, one.Tasks[0].WaitsAt.Line)
 		require.NotNil(t, one.Tasks[0].StartedAt)
 		assert.Contains(t, one.Tasks[0].StartedAt.Function, "schedhttp.crossed")
+		stack := one.Tasks[0].WaitsStack
+		require.Len(t, stack, 1)
+		require.Equal(t, *one.Tasks[0].WaitsAt, stack[0])
+		stack = one.Tasks[0].StartedStack
+		require.Greater(t, len(stack), 2)
+		require.Equal(t, *one.Tasks[0].StartedAt, stack[0])
+		require.Contains(t, stack[1].Function, "schedhttp.crossed", "which called lock")
+		require.Contains(t, stack[2].Function, "schedhttp.TestWaits")
 	}
+	_, body, _ := get(t, at+"tasks")
+	require.NotContains(t, body, `Stack"`, "a list of many tasks has no stacks")
 	o := list.Objects[2]
 	assert.Equal(t, "chan receive", o.WaitsFor)
 	assert.Equal(t, 10, o.Tasks)
@@ -103,6 +113,8 @@ func TestWaitsUnknown(t *testing.T) {
 		require.Empty(t, one.Object)
 		require.Nil(t, one.Holder)
 		require.Nil(t, one.WaitsAt)
+		_, body, _ := get(t, at+"tasks?id="+one.ID)
+		require.Contains(t, body, `"startedStack":[],"waitsStack":[]`)
 	}
 	x.Cancel()
 	_, _ = x.Wait(), y.Wait()

@@ -21,8 +21,8 @@ type Semaphore struct {
 	queue queue[int64] // v is the number of units that the waiter wants
 	// sole is a task that took units when none were in use, while locks were watched (see
 	// watch.go). soleUsed is the number that it took. While locks are watched, every later call
-	// that takes units clears sole. So while used equals soleUsed and is not 0, the task sole holds
-	// all units in use.
+	// that takes units clears sole, and every Release sets soleUsed to 0. So while used equals
+	// soleUsed and is not 0, the task sole holds all units in use.
 	sole     rt.Handle
 	soleUsed int64
 }
@@ -101,7 +101,8 @@ func (s *Semaphore) TryAcquire(n int64) bool {
 // take takes n units if they are free and no caller waits, and reports whether it did. The caller
 // holds mu.
 func (s *Semaphore) take(n int64) bool {
-	if s.size-s.used-int64(rt.Free()) < n || s.queue.First != nil {
+	// While locks are watched, the third term makes the difference negative, whatever the size.
+	if s.size-s.used-int64(rt.Free())<<32 < n || s.queue.First != nil {
 		return rt.Watched() && s.takeNoted(n)
 	}
 	s.used += n
@@ -121,6 +122,7 @@ func (s *Semaphore) Release(n int64) {
 		panic("tsync: Release of more units of a Semaphore than are taken")
 	}
 	s.used -= n
+	s.soleUsed = 0 // a later taker may not note itself
 	ws := s.grant()
 	s.mu.Unlock()
 	wakeAll(ws, nil)

@@ -3,6 +3,7 @@
 package tsync
 
 import (
+	"math"
 	"sync"
 	"testing"
 	"unsafe"
@@ -151,7 +152,32 @@ func TestWatchedSemaphore(t *testing.T) {
 		require.NoError(t, sem.Acquire(c, 2))
 		sem.Release(1)
 		require.Zero(t, holder(), "some of them were given back")
+		large := NewSemaphore(math.MaxInt64)
+		require.NoError(t, large.Acquire(c, 1))
+		require.Equal(t, me, (*notedSemaphore)(large).Holder(), "however large it is")
+		require.True(t, large.TryAcquire(math.MaxInt64-1))
+		require.False(t, large.TryAcquire(1))
 	}).Wait())
+}
+
+// A note that a task left in a semaphore does not name it as the holder of units that others took
+// when locks were no longer watched.
+func TestSemaphoreWatchedForAWhile(t *testing.T) {
+	s, err := scheduler.New(scheduler.WithWorkers(1))
+	require.NoError(t, err)
+	defer s.Close()
+	sem := NewSemaphore(3)
+	holder := (*notedSemaphore)(sem).Holder
+	require.NoError(t, s.Go(func(c *task.Ctx) {
+		rt.Watch(1)
+		require.NoError(t, sem.Acquire(c, 2))
+		require.Equal(t, handleOf((*rt.Task)(c)), holder())
+		rt.Watch(-1)
+		sem.Release(2)
+	}).Wait())
+	require.True(t, sem.TryAcquire(2))
+	require.Zero(t, holder(), "this goroutine holds them")
+	sem.Release(2)
 }
 
 // Watching must cost a Mutex no memory: an entry of a KeyedMutex fills 64 bytes.

@@ -130,7 +130,7 @@ func TestNumbers(t *testing.T) {
 // Two tasks that each hold the lock that the other one wants are shown as a deadlock, with both
 // names if the scheduler notes waits. They can be opened by the keyboard.
 func TestDeadlock(t *testing.T) {
-	plain, noting := open(t, 2), open(t, 2, scheduler.WithSites())
+	plain, noting := open(t, 2), open(t, 2, scheduler.WithSites(), scheduler.WithWaitProfile(1))
 	at := serve(t, schedhttp.Handler(plain, schedhttp.Also("noting", noting)))
 	tab := browser(t)
 	require.NoError(t, chromedp.Run(tab, chromedp.Navigate(at)))
@@ -163,6 +163,10 @@ func TestDeadlock(t *testing.T) {
 			require.NoError(t, chromedp.Run(tab, chromedp.KeyEvent(kb.Enter)))
 			until(t, tab, `document.querySelector('#opened').open`)
 			until(t, tab, `document.querySelector('#opened').textContent.includes('browsertest.TestDeadlock')`)
+			// The stack of the wait, and that of the start with the functions that called it.
+			until(t, tab, `[...document.querySelectorAll('#opened .stack')].map(s => s.children.length > 1).join() === 'false,true'`)
+			until(t, tab, `/page_test\.go:[0-9]+$/.test(document.querySelector('#opened .stack li').textContent)`)
+			until(t, tab, `document.querySelector('#opened .stack').tabIndex === 0`)
 			until(t, tab, `document.querySelector('#opened dd button')?.textContent.match(/transfer|refund/)`)
 			require.NoError(t, chromedp.Run(tab, chromedp.KeyEvent(kb.Escape)))
 			until(t, tab, `!document.querySelector('#opened').open`)
@@ -170,6 +174,12 @@ func TestDeadlock(t *testing.T) {
 		x.Cancel()
 		until(t, tab, `!document.querySelector('#banner').classList.contains('on')`)
 		_, _ = x.Wait(), y.Wait()
+		if s == noting { // both have waited
+			until(t, tab, `[...document.querySelectorAll('#places tbody tr')].some(r => /^browsertest\.TestDeadlock.* page_test\.go:[0-9]+mutex2/.test(r.textContent))`)
+			until(t, tab, `document.querySelector('#placenote').textContent.endsWith('since the scheduler was made')`)
+		} else {
+			until(t, tab, `document.querySelector('#noplaces').textContent.includes('WithWaitProfile')`)
+		}
 	}
 }
 
@@ -219,13 +229,14 @@ func TestPause(t *testing.T) {
 func TestLatenciesAndStalls(t *testing.T) {
 	stalls := new(schedhttp.StallLog)
 	s := open(t, 2, scheduler.WithLatencies(scheduler.Exact), scheduler.WithStallAfter(50*time.Millisecond), scheduler.WithStallHandler(stalls.Add))
-	at := serve(t, schedhttp.Handler(s, schedhttp.Stalls(stalls)))
+	at := serve(t, schedhttp.Handler(s, schedhttp.Name("<i>one</i>"), schedhttp.Also("two", open(t, 1)), schedhttp.Stalls(stalls)))
 	tab := browser(t)
 	require.NoError(t, chromedp.Run(tab, chromedp.Navigate(at)))
 	until(t, tab, `document.querySelector('#c-queue + .legend')?.textContent === 'p50 –p99 –p99.9 –'`)
 	release := make(chan struct{})
 	hog := s.Go(func(*task.Ctx) { <-release }, task.Name("<b>hog</b>"))
 	until(t, tab, `document.querySelector('#stalls summary')?.textContent.startsWith('<b>hog</b>')`)
+	until(t, tab, `/ held worker [01] of <i>one<\/i> for /.test(document.querySelector('#stalls summary').textContent)`)
 	until(t, tab, `/^p50 [0-9.]+ (ns|µs|ms)p99 [0-9.]+ (ns|µs|ms)p99.9 /.test(document.querySelector('#c-queue + .legend').textContent)`)
 	close(release)
 	require.NoError(t, hog.Wait())
@@ -234,7 +245,7 @@ func TestLatenciesAndStalls(t *testing.T) {
 
 // TestPicture draws a busy page. It is the picture in the docs.
 func TestPicture(t *testing.T) {
-	looks := []scheduler.Option{scheduler.WithLatencies(scheduler.Exact), scheduler.WithSites()}
+	looks := []scheduler.Option{scheduler.WithLatencies(scheduler.Exact), scheduler.WithSites(), scheduler.WithWaitProfile(time.Millisecond)}
 	stalls := new(schedhttp.StallLog)
 	s, batch := open(t, 4, append(looks, scheduler.WithStallHandler(stalls.Add))...), open(t, 2, looks...)
 	jobs := tsync.NewChan[int](16)
