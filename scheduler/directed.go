@@ -98,16 +98,17 @@ func workerOf(d *rt.Task) *worker {
 func (h *directed) Director() rt.Director { return h.s.dir.Director }
 
 // Yield implements rt.Host.
-func (h *directed) Yield(d *rt.Task) {
+func (h *directed) Yield() {
 	w := (*worker)(h)
-	if !d.IsCurrent() {
+	d := w.Current.Load()
+	if d == nil || !d.IsCurrent() {
 		if d = rt.Current(); d == nil {
 			runtime.Gosched()
 			return
 		}
 		w = workerOf(d)
 		if w.s.dir == nil {
-			w.Yield(d)
+			w.Yield()
 			return
 		}
 	}
@@ -192,10 +193,11 @@ func (h *directed) Park(d *rt.Task, k rt.Park) { (*worker)(h).wait(d, k) }
 func (h *directed) ParkFor(d *rt.Task, k rt.Park, _ *rt.Task, _ uint32) { (*worker)(h).wait(d, k) }
 
 // ParkReady implements rt.Host.
-func (h *directed) ParkReady(d *rt.Task) error {
-	if !d.IsCurrent() {
+func (h *directed) ParkReady() error {
+	d := h.Current.Load()
+	if d == nil || !d.IsCurrent() {
 		if d = rt.Current(); d == nil || workerOf(d).s.dir == nil {
-			return (*worker)(h).ParkReady(d)
+			return (*worker)(h).ParkReady()
 		}
 	}
 	w := workerOf(d)
@@ -208,7 +210,7 @@ func (h *directed) ParkReady(d *rt.Task) error {
 		w.wait(d, rt.WaitReady.Park(rt.ForReady))
 	}
 	if d.Status().Cancelled() {
-		return (*task.Ctx)(d).Cause()
+		return d.CtxCause()
 	}
 	return nil
 }
