@@ -44,9 +44,8 @@ type pool[A, R any] struct {
 
 // Call is one forked call of a [Func]. The task that forked it must join it.
 type Call[A, R any] struct {
-	frame rt.Frame // the first field, because of callOf
-	f     *Func[A, R]
-	fn    func(c *task.Ctx, a A) R // a copy of f.fn
+	frame rt.Frame                 // the first field, because of callOf; its Tag is the Func
+	fn    func(c *task.Ctx, a A) R // a copy of the Func's fn
 	arg   A
 	res   R
 }
@@ -222,7 +221,7 @@ func (f *Func[A, R]) take(w *rt.Worker) *Call[A, R] {
 			return x
 		}
 	}
-	x := &Call[A, R]{f: f, fn: f.fn}
+	x := &Call[A, R]{fn: f.fn}
 	x.frame.Body, x.frame.Tag = (*body[A, R])(x), unsafe.Pointer(f)
 	return x
 }
@@ -362,7 +361,7 @@ func (x *Call[A, R]) giveBack(w *rt.Worker) {
 	if w.Index >= maxPools {
 		return
 	}
-	p := &x.f.pools[w.Index]
+	p := &(*Func[A, R])(x.frame.Tag).pools[w.Index]
 	if len(p.free) == maxFree {
 		return
 	}

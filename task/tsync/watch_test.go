@@ -171,7 +171,7 @@ func TestSemaphoreWatchedForAWhile(t *testing.T) {
 	require.NoError(t, s.Go(func(c *task.Ctx) {
 		rt.Watch(1)
 		require.NoError(t, sem.Acquire(c, 2))
-		require.Equal(t, handleOf((*rt.Task)(c)), holder())
+		require.Equal(t, handleOf((*rt.Ctx)(c).Task()), holder())
 		rt.Watch(-1)
 		sem.Release(2)
 	}).Wait())
