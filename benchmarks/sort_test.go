@@ -15,8 +15,8 @@ import (
 // style=ends, two goroutines sort one half each, and then merge both halves into a buffer, one from
 // each end. With two Ps that is the fastest version on goroutines that compares.
 //
-// The sequential program with style=radix is a plain radix sort, from the lowest digit of 11 bits to
-// the highest. heddle's sort of numbers uses digits too.
+// The sequential program with style=radix is a plain radix sort, from the lowest digit of 11 bits
+// to the highest. heddle's sort of numbers uses digits too.
 func BenchmarkSort(b *testing.B) {
 	n := under(10_000_000, 1_000_000)
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -94,8 +94,9 @@ func sortHalves(xs, out []int) {
 	wg.Wait()
 }
 
-// sortDigits sorts xs, which has no negative numbers, and uses buf. It makes an even number of passes,
-// so that the result is in xs. A pass over a digit that is the same in all numbers only copies.
+// sortDigits sorts xs, which has no negative numbers, and uses buf. It makes an even number of
+// passes, so that the result is in xs. A pass over a digit that is the same in all numbers only
+// copies.
 func sortDigits(xs, buf []int) {
 	const digits, width = 6, 11
 	var counts [digits][1 << width]int

@@ -52,8 +52,8 @@ func TestCallerRuns(t *testing.T) {
 	})
 }
 
-// The wait of CallerRuns ends with the contexts that Block's does, also if the task has labels of its
-// own.
+// The wait of CallerRuns ends with the contexts that Block's does, also if the task has labels of
+// its own.
 func TestCancelWhileCallerWaits(t *testing.T) {
 	t.Run("plain", func(t *testing.T) { testCancelWhileCallerWaits(t) })
 	t.Run("labels", func(t *testing.T) { testCancelWhileCallerWaits(t, scheduler.WithNameLabels()) })

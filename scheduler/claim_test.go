@@ -19,8 +19,8 @@ import (
 	"github.com/heddle-go/heddle/task/tsync"
 )
 
-// calmly are options for tests of the order in which tasks run: no task is asked to give way, however
-// slow the machine is.
+// calmly are options for tests of the order in which tasks run: no task is asked to give way,
+// however slow the machine is.
 var calmly = []scheduler.Option{scheduler.WithQuantum(scheduler.MaxQuantum), scheduler.WithStallAfter(0)}
 
 // If a task joins one that has not begun, that one runs next, before all queued tasks, and the

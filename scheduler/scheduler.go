@@ -38,8 +38,9 @@ type Scheduler struct {
 	closed chan struct{} // closed when nothing of the scheduler is left
 	dir    *directing    // nil unless the scheduler is directed
 
-	// Each of these has its own lock or needs none: see its type. Workers read words of pool, pause,
-	// home and idle all the time, so these groups have lines apart from what is written often.
+	// Each of these has its own lock or needs none: see its type. Workers read words of pool,
+	// pause, home and idle all the time, so these groups have lines apart from what is written
+	// often.
 	pool      workerPool
 	pause     pauser
 	waits     waits

@@ -35,8 +35,8 @@ func names(frames []runtime.Frame) (all []string) {
 	return all
 }
 
-// Stacks has the functions that called the place of a start and of a wait, without the library's own
-// except for those that users call.
+// Stacks has the functions that called the place of a start and of a wait, without the library's
+// own except for those that users call.
 func TestStacks(t *testing.T) {
 	s, other, plain := open(t, 2, scheduler.WithSites()), open(t, 1, scheduler.WithSites()), open(t, 1)
 	var e tsync.Event

@@ -60,8 +60,8 @@ func TestModelTimersGrace(t *testing.T) {
 }
 
 // A timer is armed in the queue of a worker that never comes back to it, while the other worker
-// finds no work and falls asleep, and the monitor goes to sleep. The monitor comes in time, although
-// it leaves timers to workers that are awake.
+// finds no work and falls asleep, and the monitor goes to sleep. The monitor comes in time,
+// although it leaves timers to workers that are awake.
 func TestModelTimersOfAnotherWorker(t *testing.T) {
 	explore.Run(t, explore.Config{Preemptions: 1, Patience: patience}, func(m *explore.Model) {
 		s := newBare(2)

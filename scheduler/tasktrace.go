@@ -33,10 +33,10 @@ func WithNameLabels() Option {
 	})
 }
 
-// nameLabels returns the labels of the task of x, which has a name: those of the contexts that it is
-// under, and the label of the name. A Ctx asks for values there first (rt.Look.Labels). So
-// pprof.Do, which takes the labels of the Ctx and sets them again when it returns, finds the label.
-// Methods of the user's contexts may panic here, as in Cohorts.Hold.
+// nameLabels returns the labels of the task of x, which has a name: those of the contexts that it
+// is under, and the label of the name. A Ctx asks for values there first (rt.Look.Labels). So
+// pprof.Do, which takes the labels of the Ctx and sets them again when it returns, finds the
+// label. Methods of the user's contexts may panic here, as in Cohorts.Hold.
 //
 // The labels could also be one more context of rt.Extra.Parents. That was rejected, because the
 // task would then be under one context too many: its own would be slower, and a submitter that

@@ -59,8 +59,9 @@ func TestNameLabels(t *testing.T) {
 	require.False(t, has("waits"))
 }
 
-// The label of the name stands beside the labels that the task would have without it: those of the
-// context of the last option that has any, or of its group. The task's context has no further parent.
+// The label of the name stands beside the labels that the task would have without it: those of
+// the context of the last option that has any, or of its group. The task's context has no further
+// parent.
 func TestNameLabelsOfSeveralContexts(t *testing.T) {
 	s := open(t, 1, scheduler.WithNameLabels())
 	with := func(key string) context.Context {
@@ -111,8 +112,8 @@ func TestNameLabelsOfSeveralContexts(t *testing.T) {
 	require.Equal(t, cause, x.Wait())
 }
 
-// A named task is a task of runtime/trace, with regions that end on the goroutine on which they began,
-// whatever happens in between.
+// A named task is a task of runtime/trace, with regions that end on the goroutine on which they
+// began, whatever happens in between.
 func TestTraceTasks(t *testing.T) {
 	s := open(t, 2, scheduler.WithTraceTasks(), scheduler.WithPanicHandler(func(task.Task, *task.PanicError) {}))
 	file := filepath.Join(t.TempDir(), "trace")
@@ -157,7 +158,8 @@ func TestTraceTasks(t *testing.T) {
 	require.Equal(t, append(want, "TaskEnd panics"), got, "the task without a name is none")
 }
 
-// WriteTrace has a slice for each dispatch, which do not overlap on a worker, and arrows from wake-ups.
+// WriteTrace has a slice for each dispatch, which do not overlap on a worker, and arrows from
+// wake-ups.
 func TestWriteTrace(t *testing.T) {
 	s := open(t, 2, scheduler.WithDispatchRing(1000))
 	ch := tsync.NewChan[int](0)

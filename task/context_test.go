@@ -79,8 +79,8 @@ func TestContextAfterTheEnd(t *testing.T) {
 	})
 }
 
-// For a task without contexts: a context derived from its Ctx shows the task's end, and never another
-// task's values, whether it was used during the task's life or not.
+// For a task without contexts: a context derived from its Ctx shows the task's end, and never
+// another task's values, whether it was used during the task's life or not.
 func TestContextOfAPlainTaskAfterTheEnd(t *testing.T) {
 	type user struct{}
 	use := map[string]func(c *task.Ctx, ctx context.Context){

@@ -6,8 +6,9 @@ import (
 )
 
 const (
-	// Up to insertionLen elements, insertion sort takes less time than counting digits. An element
-	// that insertion sort moves further has more than so many neighbours with the same highest bits.
+	// Up to insertionLen elements, insertion sort takes less time than counting digits. An
+	// element that insertion sort moves further has more than so many neighbours with the same
+	// highest bits.
 	insertionLen = 32
 	// Passes over the highest bits leave few elements with equal bits, if they sort by extraBits
 	// more than the logarithm of the length.

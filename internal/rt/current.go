@@ -68,9 +68,9 @@ func (d *Task) IsCurrent() bool {
 	return f != nil && f.IsCurrent()
 }
 
-// MayEnter reports whether the caller runs as c's task, and that task is neither marked to yield nor
-// cancelled. It repeats the body of Task.IsCurrent, because a call would add a tenth to the time
-// that a buffered channel takes for an item.
+// MayEnter reports whether the caller runs as c's task, and that task is neither marked to yield
+// nor cancelled. It repeats the body of Task.IsCurrent, because a call would add a tenth to the
+// time that a buffered channel takes for an item.
 func (c *Ctx) MayEnter() bool {
 	d := c.Task()
 	w := d.worker.Load()

@@ -46,8 +46,8 @@ func (c *Ctx) Done() <-chan struct{} {
 	return closedChan
 }
 
-// needInner returns the extension of life gen with an inner context. It returns nil if that life has
-// ended.
+// needInner returns the extension of life gen with an inner context. It returns nil if that life
+// has ended.
 //
 //	caller that needs the inner context     party that cancels or ends the task
 //	Inner-A1  under mu: set inner           Inner-E1  change the status

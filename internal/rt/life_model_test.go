@@ -11,9 +11,9 @@ import (
 	"github.com/heddle-go/heddle/internal/explore"
 )
 
-// TestModelLives: a goroutine uses the Ctx of a task that ends, while its descriptor begins to serve
-// another task, which is under a context that has ended with another error, and which is cancelled
-// for it. The goroutine sees nothing of that task, and does nothing to it.
+// TestModelLives: a goroutine uses the Ctx of a task that ends, while its descriptor begins to
+// serve another task, which is under a context that has ended with another error, and which is
+// cancelled for it. The goroutine sees nothing of that task, and does nothing to it.
 func TestModelLives(t *testing.T) {
 	other := errors.New("of the other task")
 	expired, stop := context.WithDeadlineCause(context.Background(), time.Unix(0, 0), other)

@@ -108,8 +108,9 @@ func (d *Task) WillWait(y WaitReason, at Awaited) {
 }
 
 // Begin notes that the running task begins a wait with reason y. If the task waits for the end of
-// another task, end is that task. Otherwise end is the zero Handle, and Begin uses what WillWait has
-// noted. If the task notes stacks, Begin calls walk to store its stack, from the user's code on.
+// another task, end is that task. Otherwise end is the zero Handle, and Begin uses what WillWait
+// has noted. If the task notes stacks, Begin calls walk to store its stack, from the user's code
+// on.
 func (k *Look) Begin(y WaitReason, end Handle, walk func(s *Stack)) {
 	at := k.next
 	k.next = Awaited{}

@@ -17,9 +17,10 @@ import (
 
 // Task is a task's descriptor. Users see it through its [Ctx].
 //
-// A descriptor is exactly one cache line, and aligned to one, because the lines that a switch touches make up most of
-// its cost once the tasks have fallen out of the caches (BenchmarkYield/tasks=10000). A million
-// queued tasks also need little more memory than their closures.
+// A descriptor is exactly one cache line, and aligned to one, because the lines that a switch
+// touches make up most of its cost once the tasks have fallen out of the caches
+// (BenchmarkYield/tasks=10000). A million queued tasks also need little more memory than their
+// closures.
 //
 // Descriptors are pooled and serve up to [Lives] tasks, one after the other. Each life has its own
 // generation. Other parties refer to a task by the descriptor's address and the generation.

@@ -21,9 +21,9 @@
 //
 // # No timer is hidden
 //
-// One word of each queue, first, says when its earliest timer is due. Workers and sysmon decide by
-// it alone whether to take the lock. The holder of the lock raises first after it has taken timers out. That
-// must not hide a timer that another party arms at the same time:
+// One word of each queue, first, says when its earliest timer is due. Workers and sysmon decide
+// by it alone whether to take the lock. The holder of the lock raises first after it has taken
+// timers out. That must not hide a timer that another party arms at the same time:
 //
 //	party that arms a timer                 holder of the lock
 //	A1 push the timer on the stack          E1 take all timers of the stack

@@ -4,13 +4,14 @@
 //
 // The page needs no network connection except to this process. It shows
 //
-//   - what each worker runs now and ran in the last half minute, and how much of the time it was awake;
+//   - what each worker runs now and ran in the last half minute, and how much of the time it was
+//     awake;
 //   - the queues, and if the scheduler was made with [scheduler.WithLatencies], the latencies of
 //     the last seconds;
 //   - if the scheduler was made with [scheduler.WithWaits], which tasks wait for which, with
 //     deadlocks marked;
-//   - if it was made with [scheduler.WithWaitProfile], the places in the program at which tasks have
-//     waited longest;
+//   - if it was made with [scheduler.WithWaitProfile], the places in the program at which tasks
+//     have waited longest;
 //   - the tasks, to filter, sort and open; with [scheduler.WithSites], also the stacks with which
 //     they were started and wait;
 //   - the stalls that a [StallLog] has kept.
@@ -29,9 +30,9 @@
 //
 //   - api/v1/sample: a [Sample]
 //   - api/v1/events: server-sent events, each a [Sample], four times a second
-//   - api/v1/tasks: a [TaskList]; parameters name (a part of the name), state, waits (a part of what
-//     the task waits for), id (of one task, which then has its stacks), sort (waited, name, state or
-//     worker), reverse (1 for the other direction) and limit (1 to 1000, default 100)
+//   - api/v1/tasks: a [TaskList]; parameters name (a part of the name), state, waits (a part of
+//     what the task waits for), id (of one task, which then has its stacks), sort (waited, name,
+//     state or worker), reverse (1 for the other direction) and limit (1 to 1000, default 100)
 //   - api/v1/groups: a [GroupList], the largest groups first; parameter limit
 //   - api/v1/waits: a [WaitList]; parameter limit
 //   - api/v1/places: a [PlaceList]; parameter limit

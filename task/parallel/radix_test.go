@@ -86,7 +86,8 @@ func sortsLike[T cmp.Ordered](t *testing.T, s *scheduler.Scheduler, bits []uint6
 	}
 }
 
-// If the progress calls Goexit, panics or cancels, at whatever pass or piece, Sort loses no elements.
+// If the progress calls Goexit, panics or cancels, at whatever pass or piece, Sort loses no
+// elements.
 func TestSortOfNumbersKeepsTheElements(t *testing.T) {
 	each(t, func(t *testing.T, s *scheduler.Scheduler) {
 		for round := range max(scale(60), 9) {

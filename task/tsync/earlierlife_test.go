@@ -11,9 +11,9 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// TestCtxOfAnEarlierLife: the Ctx of a task that has ended ends the waits of each task that is given
-// it, also of the task that the same descriptor serves now. No wait here would have to wait, so that
-// a mistake fails and does not hang.
+// TestCtxOfAnEarlierLife: the Ctx of a task that has ended ends the waits of each task that is
+// given it, also of the task that the same descriptor serves now. No wait here would have to
+// wait, so that a mistake fails and does not hang.
 func TestCtxOfAnEarlierLife(t *testing.T) {
 	s, err := scheduler.New(scheduler.WithWorkers(1))
 	require.NoError(t, err)

@@ -48,7 +48,8 @@ const (
 	mxWoken   // a woken waiter has not taken the mutex yet: Unlock need not wake another
 	mxStarved // the first waiter was overtaken: the next Unlock hands over
 	// mxNoted says that holder and life are those of the present holder. It is set only while
-	// mxLocked is, by a taker that notes itself because locks are watched; see internal/rt/watch.go.
+	// mxLocked is, by a taker that notes itself because locks are watched; see
+	// internal/rt/watch.go.
 	mxNoted
 )
 

@@ -93,8 +93,8 @@ func TestWatchedLocksExclude(t *testing.T) {
 	require.Equal(t, [4]int{4 * n, 4 * n, 4 * n, 4 * n}, sum)
 }
 
-// A lock that was taken while locks were watched, and is unlocked when they no longer are, is as new.
-// One that was taken before shows no holder.
+// A lock that was taken while locks were watched, and is unlocked when they no longer are, is as
+// new. One that was taken before shows no holder.
 func TestLocksWatchedForAWhile(t *testing.T) {
 	s, err := scheduler.New(scheduler.WithWorkers(1))
 	require.NoError(t, err)
