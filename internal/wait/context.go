@@ -50,9 +50,10 @@ func Enter(ctx context.Context, of *rt.Ctx) (*rt.Task, error) {
 	return d, nil
 }
 
-// MayEnter is the fast path of [Enter], for operations that take only nanoseconds. If it returns
-// true, Enter with of would return the task of of and no error, so the caller need not call Enter.
-func MayEnter(of *rt.Ctx) bool { return of.MayEnter() }
+// TryEnter is the fast path of [Enter], for operations that take only nanoseconds. If it returns a
+// task, Enter with of would return that task and no error. If it returns nil, the caller has to
+// call Enter.
+func TryEnter(of *rt.Ctx) *rt.Task { return of.TryEnter() }
 
 // enterOther is Enter by d, or by a goroutine if d is nil, under a context that is not d's Ctx.
 func enterOther(ctx context.Context, d *rt.Task) (*rt.Task, error) {

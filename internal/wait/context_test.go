@@ -94,8 +94,8 @@ func TestEnterYields(t *testing.T) {
 	}
 }
 
-// MayEnter is true only if Enter under the task's own Ctx would return that task and no error, at
-// once.
+// TryEnter returns a task only if Enter under the task's own Ctx would return that task and no
+// error, at once.
 func TestEnters(t *testing.T) {
 	s := open(t, 2)
 	err := s.Go(func(c *task.Ctx) {
@@ -103,7 +103,7 @@ func TestEnters(t *testing.T) {
 		d := of.Task()
 		enters := func() bool {
 			for range 100 { // a checkpoint that is due by its budget is not asked of the task
-				if wait.MayEnter(of) {
+				if wait.TryEnter(of) != nil {
 					return true
 				}
 				c.Checkpoint()
@@ -111,14 +111,14 @@ func TestEnters(t *testing.T) {
 			return false
 		}
 		assert.True(t, enters())
-		assert.NoError(t, c.Blocking(func() { assert.False(t, wait.MayEnter(of), "in Blocking") }))
+		assert.NoError(t, c.Blocking(func() { assert.Nil(t, wait.TryEnter(of), "in Blocking") }))
 		done := make(chan struct{})
-		go func() { defer close(done); assert.False(t, wait.MayEnter(of), "on a goroutine") }()
+		go func() { defer close(done); assert.Nil(t, wait.TryEnter(of), "on a goroutine") }()
 		<-done
-		assert.NoError(t, c.Go(func(*task.Ctx) { assert.False(t, wait.MayEnter(of), "on another task") }).Wait())
+		assert.NoError(t, c.Go(func(*task.Ctx) { assert.Nil(t, wait.TryEnter(of), "on another task") }).Wait())
 		assert.True(t, enters())
 		d.Flag().Ask(d.Worker().Dispatch.Load())
-		assert.False(t, wait.MayEnter(of), "asked to give way")
+		assert.Nil(t, wait.TryEnter(of), "asked to give way")
 		c.Checkpoint()
 		assert.True(t, enters())
 		c.Cancel()

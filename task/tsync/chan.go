@@ -133,9 +133,9 @@ func addPool[T any](t reflect.Type, old *[]typedPool) *pool[T] {
 // v has not been sent. Send panics if the channel is closed, also if Close comes while Send waits.
 func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 	of, _ := ctx.(*task.Ctx)
-	d := (*rt.Ctx)(of).Task()
+	d := wait.TryEnter((*rt.Ctx)(of))
 	own := d != nil
-	if !own || !wait.MayEnter((*rt.Ctx)(of)) {
+	if !own {
 		var err error
 		if d, err = wait.Enter(ctx, (*rt.Ctx)(of)); err != nil {
 			return err
@@ -222,9 +222,9 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 // context's cause, and nothing has been received.
 func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
 	of, _ := ctx.(*task.Ctx)
-	d := (*rt.Ctx)(of).Task()
+	d := wait.TryEnter((*rt.Ctx)(of))
 	own := d != nil
-	if !own || !wait.MayEnter((*rt.Ctx)(of)) {
+	if !own {
 		if d, err = wait.Enter(ctx, (*rt.Ctx)(of)); err != nil {
 			return v, false, err
 		}

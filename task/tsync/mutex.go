@@ -74,8 +74,8 @@ func (m *Mutex) Lock() {
 // cause, and this call has not locked m.
 func (m *Mutex) LockContext(ctx context.Context) error {
 	of, _ := ctx.(*task.Ctx)
-	d := (*rt.Ctx)(of).Task()
-	if d == nil || !wait.MayEnter((*rt.Ctx)(of)) {
+	d := wait.TryEnter((*rt.Ctx)(of))
+	if d == nil {
 		var err error
 		if d, err = wait.Enter(ctx, (*rt.Ctx)(of)); err != nil {
 			return err
