@@ -242,8 +242,8 @@ var leftOut = []string{
 	"home.Waiters", "timers.free", // a sync.Pool has a list for each P
 	"mon.mu", "mon.once", "mon.quantum", "mon.stall", "quantum", // settings
 	"over.abandoned", "over.closed", "over.delayed", "over.dropped", "over.rejected", // a full queue
-	"periodic.mu",                                 // GoEvery
-	"procs", "sysmon.late.max", "sysmon.late.sum", // sysmon writes them
+	"periodic.mu",    // GoEvery
+	"procs",          // sysmon writes it
 	"waitProfile.mu", // WithWaitProfile
 	"waits.mu",       // Scheduler.Wait
 }
