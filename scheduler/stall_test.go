@@ -61,6 +61,19 @@ func TestStallHasItsStack(t *testing.T) {
 	}
 }
 
+// sysmon, asleep until a timer that is far away, watches again as soon as a worker wakes.
+func TestStallBesideALaterTimer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var stalls []scheduler.Stall
+		s := open(t, 1, scheduler.WithStallHandler(func(st scheduler.Stall) { stalls = append(stalls, st) }))
+		s.GoAfter(time.Hour, func(*task.Ctx) {})
+		time.Sleep(10 * time.Minute) // all workers sleep, and sysmon has given all memory back
+		_ = s.Go(func(c *task.Ctx) { time.Sleep(time.Minute) }, task.Name("hog")).Wait()
+		require.Len(t, stalls, 1)
+		require.Equal(t, "hog", stalls[0].Name)
+	})
+}
+
 // Without yield points for a long time on the only worker: the report names what waits behind it,
 // in the order in which it would run, and the log can be read as JSON.
 func TestStallNamesWhatItHoldsUp(t *testing.T) {

@@ -9,8 +9,8 @@ import (
 )
 
 // Stats is a reading of a scheduler's counters. A worker publishes its counters every few dozen
-// dispatches and before it sleeps, so a reading costs the workers nothing, and lags behind busy
-// workers by so many dispatches.
+// looks for work and before it sleeps, so a reading costs the workers nothing, and lags behind busy
+// workers. It lags by a few dozen dispatches, or by a thousand if the tasks do little but sleep.
 type Stats struct {
 	Workers  int  // number of workers
 	Sleeping int  // of those, how many sleep

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"math"
 	"runtime"
 	"time"
 
@@ -97,7 +98,7 @@ func (s *Scheduler) refreshProcs() {
 func (s *Scheduler) nextTimer() int64 {
 	f := s.timers.First()
 	if f != 0 {
-		f += s.timerGrace()
+		f = s.graceEnd(f)
 	}
 	return f
 }
@@ -129,7 +130,15 @@ func (s *Scheduler) timerGrace() int64 {
 }
 
 // kickFor is called after a timer has been armed for when (A3).
-func (s *Scheduler) kickFor(when int64) { s.mon.KickBefore(when + s.timerGrace()) }
+func (s *Scheduler) kickFor(when int64) { s.mon.KickBefore(s.graceEnd(when)) }
+
+// graceEnd returns the time by which sysmon has to fire a timer that is due at when: that time plus
+// the grace, or the latest time if the sum overflows. A task that sleeps for ever has a timer that
+// is due at the latest time.
+func (s *Scheduler) graceEnd(when int64) int64 {
+	g := s.timerGrace()
+	return min(when, math.MaxInt64-g) + g
+}
 
 // countTimers sets many for timerGrace. A party that arms a timer cannot count, because that takes
 // a load for each worker.
@@ -143,8 +152,9 @@ func (s *Scheduler) countTimers() {
 // cost more than being late by busyGrace.
 const manyTimers = 256
 
-// busyGrace is a tenth of the default quantum. It only delays a timer that calls a function, and
-// that only while tasks without checkpoints hold all workers.
+// busyGrace is a tenth of the default quantum. While tasks without checkpoints hold all workers, it
+// delays a timer that calls a function. If a blocking call on the spot holds one of them, it also
+// delays a timer that wakes a task, because only sysmon's tick has a relief take that worker over.
 const busyGrace = int64(time.Millisecond)
 
 // freeNextSlots wakes a worker for each task that is stuck in a next slot because the running task

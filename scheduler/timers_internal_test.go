@@ -116,3 +116,21 @@ func TestSysmonCountsTimers(t *testing.T) {
 	s.countTimers()
 	require.Zero(t, s.timerGrace())
 }
+
+// Timers that never come have the latest time there is. The grace does not make it overflow, which
+// would have sysmon tick all the time.
+func TestGraceOfTheLatestTime(t *testing.T) {
+	s := newBare(1)
+	ts := make([]rt.Timer, manyTimers)
+	const latest = 1<<63 - 1
+	for i := range ts {
+		ts[i].Do = &bell{s: s}
+		s.timers.Arm(&ts[i], latest)
+	}
+	s.timers.Len() // all are in the heap
+	s.countTimers()
+	require.Equal(t, busyGrace, s.timerGrace())
+	require.EqualValues(t, latest, s.nextTimer())
+	require.EqualValues(t, latest, s.graceEnd(latest-busyGrace))
+	require.EqualValues(t, latest-1, s.graceEnd(latest-busyGrace-1))
+}

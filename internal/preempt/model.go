@@ -10,7 +10,7 @@ func (m *Monitor) Doze(now, next int64) (until int64, sleeps bool) {
 	if until = never; next != 0 {
 		until = next
 	}
-	return until, m.doze(now, until)
+	return until, m.doze(now, until, true)
 }
 
 // Kicked reports whether a kick is on its way.

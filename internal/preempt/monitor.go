@@ -72,14 +72,15 @@ type Monitor struct {
 	quantum atomic.Duration
 	stall   atomic.Duration
 
-	units atomicx.Pointer[[]Unit] // copied on change, under mu
-	mu    sync.Mutex
-	seen  []seen // seen[i] is for units[i]
-	kick  chan struct{}
-	quit  chan struct{}
-	done  chan struct{}
-	once  sync.Once
-	until atomicx.Int64 // the time of the next tick, or never while the monitor sleeps until Kick
+	units  atomicx.Pointer[[]Unit] // copied on change, under mu
+	mu     sync.Mutex
+	seen   []seen // seen[i] is for units[i]
+	kick   chan struct{}
+	quit   chan struct{}
+	done   chan struct{}
+	once   sync.Once
+	until  atomicx.Int64 // the time of the next tick, or never if only Kick brings it
+	asleep atomicx.Bool  // see Asleep. The monitor writes it
 }
 
 type seen struct {
@@ -135,9 +136,10 @@ func (m *Monitor) Stop() {
 	<-m.done
 }
 
-// Asleep reports whether the monitor sleeps until a call of Kick. If so, a goroutine that makes a
-// unit busy has to call Kick afterwards.
-func (m *Monitor) Asleep() bool { return m.until.Load() == never }
+// Asleep reports whether the monitor sleeps because there is nothing to watch. It sleeps until a
+// call of Kick or until the time that Tick has returned, however far away that is. If Asleep
+// returns true, a goroutine that has made a unit busy has to call Kick.
+func (m *Monitor) Asleep() bool { return m.asleep.Load() }
 
 // Kick makes the monitor tick soon. It never blocks.
 func (m *Monitor) Kick() {
@@ -183,13 +185,14 @@ func (m *Monitor) run() {
 			idle = 0
 		}
 		until := now + int64(pause)
-		if idle >= idleTicks {
+		asleep := idle >= idleTicks
+		if asleep {
 			until = never
 		}
 		if next != 0 {
 			until = min(until, next)
 		}
-		if !m.doze(now, until) {
+		if !m.doze(now, until, asleep) {
 			idle = 0
 			continue
 		}
@@ -208,17 +211,25 @@ func (m *Monitor) run() {
 	}
 }
 
-// doze publishes until, the time until which the monitor will sleep. It returns false if the
-// monitor must tick again instead of sleeping.
-func (m *Monitor) doze(now, until int64) bool {
+// doze publishes until, the time until which the monitor will sleep, and asleep, what Asleep
+// returns. It returns false if the monitor must tick again instead of sleeping.
+func (m *Monitor) doze(now, until int64, asleep bool) bool {
+	m.setAsleep(asleep)
 	m.until.Store(until) // (Kick-M1)
 	// (Kick-M2). doze also asks Idle again, because a caller that has seen Asleep return false does
 	// not kick.
-	if n, did := m.cfg.Tick(now); did || n != 0 && n < until || until == never && !m.cfg.Idle() {
+	if n, did := m.cfg.Tick(now); did || n != 0 && n < until || asleep && !m.cfg.Idle() {
+		m.setAsleep(false)
 		m.until.Store(now)
 		return false
 	}
 	return true
+}
+
+func (m *Monitor) setAsleep(asleep bool) {
+	if m.asleep.Load() != asleep {
+		m.asleep.Store(asleep)
+	}
 }
 
 func (m *Monitor) longest() time.Duration {

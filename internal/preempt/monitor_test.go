@@ -239,7 +239,7 @@ func TestTicksInTime(t *testing.T) {
 		due.Store(at)
 		m.KickBefore(at)
 		synctest.Wait()
-		require.False(t, m.Asleep(), "it has an end now")
+		require.False(t, m.Asleep(), "it was kicked")
 		n := len(ticks())
 		m.KickBefore(at + 1)
 		synctest.Wait()
@@ -248,6 +248,30 @@ func TestTicksInTime(t *testing.T) {
 		synctest.Wait()
 		require.Contains(t, ticks(), time.Duration(at-1))
 		require.True(t, m.Asleep())
+	})
+}
+
+// If there is nothing to watch, the monitor is asleep also if Tick has named a time, which may be
+// far away. A goroutine that makes a unit busy has to know that.
+func TestAsleepUntilATimer(t *testing.T) {
+	var idle atomic.Bool
+	idle.Store(true)
+	bubble(t, func(c *Config) {
+		c.Idle = idle.Load
+		c.Tick = func(now int64) (int64, bool) { return int64(time.Hour), false }
+	}, func(t *testing.T, m *Monitor, ticks func() []time.Duration) {
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		require.Len(t, ticks(), idleTicks)
+		require.True(t, m.Asleep())
+		idle.Store(false)
+		m.Kick()
+		synctest.Wait()
+		require.False(t, m.Asleep())
+		n := len(ticks())
+		time.Sleep(2 * MaxTick)
+		synctest.Wait()
+		require.Greater(t, len(ticks()), n)
 	})
 }
 
