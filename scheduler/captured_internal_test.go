@@ -25,12 +25,12 @@ func TestOthersAreNotTheTask(t *testing.T) {
 		for waits.State() != task.Waiting {
 			c.Yield()
 		}
-		d := (*rt.Ctx)(c).Task()
+		d := (*rt.Task)(c)
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
 			assert.False(t, d.IsCurrent())
-			assert.Nil(t, d.Ctx().TryEnter())
+			assert.False(t, d.MayEnter())
 			assert.Nil(t, rt.Current())
 			n := s.inj.Normal()
 			task.Submit(c, func(*task.Ctx) (int, error) { return 0, nil })
@@ -41,11 +41,11 @@ func TestOthersAreNotTheTask(t *testing.T) {
 		}()
 		<-done // the worker is held
 		assert.True(t, d.IsCurrent())
-		assert.Same(t, d, d.Ctx().TryEnter())
+		assert.True(t, d.MayEnter())
 		assert.Same(t, d, rt.Current())
 		assert.True(t, d.Host().Call(d, func() {
 			assert.False(t, d.IsCurrent())
-			assert.Nil(t, d.Ctx().TryEnter())
+			assert.False(t, d.MayEnter())
 			assert.Nil(t, rt.Current())
 		}, new(rt.CallKind)))
 	}).Wait())

@@ -98,17 +98,16 @@ func workerOf(d *rt.Task) *worker {
 func (h *directed) Director() rt.Director { return h.s.dir.Director }
 
 // Yield implements rt.Host.
-func (h *directed) Yield() {
+func (h *directed) Yield(d *rt.Task) {
 	w := (*worker)(h)
-	d := w.Current.Load()
-	if d == nil || !d.IsCurrent() {
+	if !d.IsCurrent() {
 		if d = rt.Current(); d == nil {
 			runtime.Gosched()
 			return
 		}
 		w = workerOf(d)
 		if w.s.dir == nil {
-			w.Yield()
+			w.Yield(d)
 			return
 		}
 	}
@@ -193,11 +192,10 @@ func (h *directed) Park(d *rt.Task, k rt.Park) { (*worker)(h).wait(d, k) }
 func (h *directed) ParkFor(d *rt.Task, k rt.Park, _ *rt.Task, _ uint32) { (*worker)(h).wait(d, k) }
 
 // ParkReady implements rt.Host.
-func (h *directed) ParkReady() error {
-	d := h.Current.Load()
-	if d == nil || !d.IsCurrent() {
+func (h *directed) ParkReady(d *rt.Task) error {
+	if !d.IsCurrent() {
 		if d = rt.Current(); d == nil || workerOf(d).s.dir == nil {
-			return (*worker)(h).ParkReady()
+			return (*worker)(h).ParkReady(d)
 		}
 	}
 	w := workerOf(d)
@@ -210,7 +208,7 @@ func (h *directed) ParkReady() error {
 		w.wait(d, rt.WaitReady.Park(rt.ForReady))
 	}
 	if d.Status().Cancelled() {
-		return d.CtxCause()
+		return (*task.Ctx)(d).Cause()
 	}
 	return nil
 }

@@ -70,14 +70,14 @@ func TestMarkOfAnotherDispatchIsIgnored(t *testing.T) {
 	s := open(t, 1, scheduler.WithQuantum(scheduler.MaxQuantum), scheduler.WithStallAfter(0))
 	var log errlog
 	root := s.Go(func(c *task.Ctx) {
-		d := (*rt.Ctx)(c).Task()
+		d := (*rt.Task)(c)
 		for range 100 {
 			var ran atomic.Bool
 			c.Go(func(*task.Ctx) { ran.Store(true) })
-			(*rt.Ctx)(c).Task().Flag().Ask(d.Worker().Dispatch.Load() - 1)
+			(*rt.Task)(c).Flag().Ask(d.Worker().Dispatch.Load() - 1)
 			c.Checkpoint()
 			log.check(!ran.Load(), "gave way to a mark for the dispatch before")
-			(*rt.Ctx)(c).Task().Flag().Ask(d.Worker().Dispatch.Load())
+			(*rt.Task)(c).Flag().Ask(d.Worker().Dispatch.Load())
 			c.Checkpoint()
 			log.check(ran.Load(), "did not give way")
 		}
@@ -134,10 +134,10 @@ func TestLoneTaskAtYieldPointsIsNotStalled(t *testing.T) {
 			s := open(t, 1, scheduler.WithQuantum(scheduler.MaxQuantum), scheduler.WithStallAfter(0))
 			var log errlog
 			x := s.Go(func(c *task.Ctx) {
-				dispatch := (*rt.Ctx)(c).Task().Worker().Dispatch.Load
+				dispatch := (*rt.Task)(c).Worker().Dispatch.Load
 				for range 100 {
 					id := dispatch()
-					(*rt.Ctx)(c).Task().Flag().Ask(id)
+					(*rt.Task)(c).Flag().Ask(id)
 					point(c)
 					log.check(dispatch() != id, "still in dispatch %d", id)
 				}

@@ -86,7 +86,7 @@ func TestStacksOfAStolenCall(t *testing.T) {
 	s, err := New(WithWorkers(1), WithSites())
 	require.NoError(t, err)
 	defer s.Close()
-	parent := &rt.NewChunk().D[0]
+	parent := new(rt.Task)
 	parent.Start(func(*task.Ctx) {}, nil)
 	require.NotZero(t, s.born(nil, parent).Look.Started, "this test starts it")
 	f := &rt.Frame{Parent: parent}

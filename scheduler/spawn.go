@@ -20,7 +20,7 @@ func (w *worker) Spawn(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	if under {
 		w.s.cohorts.Hold(x) // may panic
 	}
-	d := w.newTask()
+	d := w.newTask(x)
 	d.Spawned(fn, x)
 	gen := d.Gen()
 	if under {
@@ -40,9 +40,10 @@ func (w *worker) Spawn(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	return d, gen
 }
 
-// newTask returns a free descriptor, and counts its task. It is small enough to inline. The other
-// way to a task is Scheduler.newTask, for callers that are on no worker.
-func (w *worker) newTask() *rt.Task {
+// newTask returns a free descriptor for a task with extension x, which may be nil, and counts the
+// task. It is small enough to inline. The other way to a task is Scheduler.newTask, for callers
+// that are on no worker.
+func (w *worker) newTask(x *rt.Extra) *rt.Task {
 	w.n.spawned++
-	return w.freeTasks.Take(&w.s.taskPool)
+	return w.freeTasks.Take(&w.s.taskPool, x)
 }

@@ -144,7 +144,7 @@ func (s *Scheduler) newTask(fn any, x *rt.Extra) (*rt.Task, uint32) {
 
 // prepare makes a task. It neither queues it nor counts it as accepted.
 func (s *Scheduler) prepare(fn any, x *rt.Extra) (*rt.Task, uint32) {
-	d := s.inj.New()
+	d := s.inj.New(x)
 	d.Start(fn, x) // before Attach, which may cancel this life at once
 	gen := d.Gen()
 	if x != nil {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/heddle-go/heddle/internal/fiber"
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
 )
 
 // An action is what the successor does for its predecessor, as its first step after the switch. It
@@ -148,9 +149,8 @@ func resume(d *rt.Task) {
 }
 
 // Yield implements rt.Host.
-func (w *worker) Yield() {
-	d := w.Current.Load()
-	if d == nil || !d.IsCurrent() {
+func (w *worker) Yield(d *rt.Task) {
+	if !d.IsCurrent() {
 		if d = rt.Current(); d == nil {
 			runtime.Gosched()
 			return
@@ -213,9 +213,8 @@ func (w *worker) ParkFor(d *rt.Task, k rt.Park, t *rt.Task, gen uint32) {
 }
 
 // ParkReady implements rt.Host.
-func (w *worker) ParkReady() error {
-	d := w.Current.Load()
-	if d == nil || !d.IsCurrent() {
+func (w *worker) ParkReady(d *rt.Task) error {
+	if !d.IsCurrent() {
 		if d = rt.Current(); d == nil {
 			panic("task: Park called by a goroutine that is no task, or a function of Blocking: only tasks have a token to wait for")
 		}
@@ -225,7 +224,7 @@ func (w *worker) ParkReady() error {
 		return nil
 	}
 	if d.Status().Cancelled() {
-		return d.CtxCause()
+		return (*task.Ctx)(d).Cause()
 	}
 	if w.Looks != 0 {
 		w.suspend(d, rt.WaitReady.Park(rt.ForReady), rt.Handle{}, 0)
@@ -246,7 +245,7 @@ func (w *worker) ParkReady() error {
 // readied returns the result of ParkReady after the wait.
 func readied(d *rt.Task) error {
 	if d.Status().Cancelled() {
-		return d.CtxCause()
+		return (*task.Ctx)(d).Cause()
 	}
 	return nil
 }

@@ -3,9 +3,7 @@ package task
 import (
 	"context"
 	"time"
-	"unsafe"
 
-	"github.com/heddle-go/heddle/internal/preempt"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/wait"
 )
@@ -31,38 +29,31 @@ import (
 // [context.Canceled], or [context.DeadlineExceeded] if a deadline cancelled the task. Done is
 // closed, and Value finds the same values as before. The same holds for contexts derived from c.
 //
-// A Ctx must not be copied. The zero Ctx belongs to no task, and its methods panic.
-type Ctx life
+// There is one exception. It concerns a task that is under no context ([Parent],
+// scheduler.GoContext, a group's context). If none of the four methods of context.Context was
+// called before the task's end, neither directly nor through a derived context, the Ctx may serve
+// another such task afterwards. The Ctx still has no values (unless a [Group] or a [Future] started
+// the other task by a [Starter] of the user's), but its Err and Done may be those of the other
+// task. So code that keeps a context beyond the task's end should keep one that was derived with
+// [context.WithCancel] or [WithTimeout], because these two call the methods.
+type Ctx descriptor
 
-// life is the type beneath a Ctx. The alias keeps the name of an internal type out of go doc.
-type life = rt.Ctx
+// descriptor is the type beneath a Ctx. The alias keeps the name of an internal type out of go doc.
+type descriptor = rt.Task
 
 var _ context.Context = (*Ctx)(nil)
 
 // This initialiser runs before package scheduler is initialised, and so before there is any task.
 var _ = func() bool { rt.KnowCtx((*Ctx)(nil)); return true }()
 
-// life returns c as internal/rt knows it.
-func (c *Ctx) life() *rt.Ctx { return (*rt.Ctx)(c) }
-
-// record returns the descriptor of c's task, which may serve another task by now. It returns nil if
-// c is nil.
-func (c *Ctx) record() *rt.Task { return (*rt.Ctx)(c).Task() }
-
-// ctxOf returns the Ctx of the running task d, or nil if d is nil.
-func ctxOf(d *rt.Task) *Ctx {
-	if d == nil {
-		return nil
-	}
-	return (*Ctx)(d.Ctx())
-}
+func (c *Ctx) record() *rt.Task { return (*rt.Task)(c) }
 
 // Current returns the task that the caller runs on. ok is false if the caller runs on no task: it
 // is an ordinary goroutine, or a function of [Ctx.Blocking]. The call costs a few nanoseconds, for
 // any number of workers and schedulers. Any goroutine may call it.
 func Current() (c *Ctx, ok bool) {
 	d := rt.Current() // internal/fiber/current.go says how it knows the calling fiber
-	return ctxOf(d), d != nil
+	return (*Ctx)(d), d != nil
 }
 
 // nilCtx is the panic of a method of a nil Ctx. Checkpoint, Yield and Park do not check for nil,
@@ -78,8 +69,8 @@ var background = context.Background()
 // enter is wait.Enter with the types of this package.
 func enter(ctx context.Context) (*Ctx, error) {
 	of, _ := ctx.(*Ctx)
-	d, err := wait.Enter(ctx, of.life())
-	return ctxOf(d), err
+	d, err := wait.Enter(ctx, (*rt.Task)(of))
+	return (*Ctx)(d), err
 }
 
 // point is a yield point for an operation that has no other. It acts only in a program that imports
@@ -95,7 +86,7 @@ func (c *Ctx) Task() Task {
 	if c == nil {
 		panic(nilCtx)
 	}
-	return handle(c.record(), c.life().Life())
+	return handle(c.record(), c.record().Gen())
 }
 
 // Go starts fn as a new task on the same scheduler and returns the task's handle. The new task runs
@@ -152,22 +143,16 @@ func (c *Ctx) goElsewhere(fn func(c *Ctx), opts []Option) Task {
 }
 
 // Checkpoint is a yield point that is nearly free. If the scheduler has not asked the task to give
-// way, a checkpoint costs a load, a decrement, a branch, and two instructions that find the task's
-// descriptor. If the task has used up its quantum and another task is runnable, the task goes to
-// the back of the queue. Call Checkpoint in every loop that may run for long, on the c of the task
-// that runs the loop. A Checkpoint on another task's c also acts on the caller. But it may act
-// late, because it counts down in the other task's descriptor.
-func (c *Ctx) Checkpoint() {
-	// This is c.record().Checkpoint(), written out as far as the compiler needs it to inline
-	// Checkpoint: the flag is the descriptor's first word.
-	if (*preempt.Flag)(unsafe.Pointer((uintptr(unsafe.Pointer(c)) + (rt.Line - 1)) &^ (rt.Line - 1))).Poll() {
-		rt.Checkpoint()
-	}
-}
+// way, a checkpoint costs a load, a decrement and a branch. If the task has used up its quantum and
+// another task is runnable, the task goes to the back of the queue. Call Checkpoint in every loop
+// that may run for long, on the c of the task that runs the loop. A Checkpoint on another task's c
+// also acts on the caller. But it may act late, because it counts down in the other task's
+// descriptor.
+func (c *Ctx) Checkpoint() { (*rt.Task)(c).Checkpoint() }
 
 // Yield puts the task at the back of its worker's queue, and the worker runs the next runnable
 // task. If there is none, Yield returns at once.
-func (c *Ctx) Yield() { (*rt.Ctx)(c).Yield() }
+func (c *Ctx) Yield() { (*rt.Task)(c).Worker().Host.Yield((*rt.Task)(c)) } // the host looks up the caller, because Yield must inline
 
 // Worker returns the index of the worker that the caller runs on, from 0 up to but not including
 // the number of workers of the caller's scheduler. It returns -1 if the caller does not run on a
@@ -192,7 +177,7 @@ func (c *Ctx) Worker() int {
 // takes it. So if Ready was called since the last Park returned, Park returns at once. Call Park in
 // a loop that checks the condition the task waits for. Park panics if the caller is a goroutine
 // that is not a task.
-func (c *Ctx) Park() error { return (*rt.Ctx)(c).Park() }
+func (c *Ctx) Park() error { return (*rt.Task)(c).Worker().Host.ParkReady((*rt.Task)(c)) }
 
 // Ready is [Task.Ready] for a caller that is a task. t runs next on this worker, when the present
 // task gives way, so that its data is still in the caches. An idle worker may take t earlier.
@@ -230,7 +215,7 @@ func (c *Ctx) sleep(d time.Duration) error {
 	}
 	h := c.record().Host()
 	if d <= 0 {
-		h.Yield()
+		h.Yield(c.record())
 		return c.Cause()
 	}
 	h.Sleep(c.record(), int64(d))
@@ -248,7 +233,8 @@ func (c *Ctx) Cancelled() bool {
 		panic(nilCtx)
 	}
 	c.Checkpoint()
-	return c.life().Status().Cancelled() || c.record().Extra() != nil && c.life().Follow()
+	d := c.record()
+	return d.Status().Cancelled() || d.Extra() != nil && d.Follow()
 }
 
 // Deadline implements [context.Context]. It returns the earliest of the task's own deadline, from
@@ -257,13 +243,14 @@ func (c *Ctx) Deadline() (deadline time.Time, ok bool) {
 	if c == nil {
 		panic(nilCtx)
 	}
-	c.life().EachParent(func(p context.Context) bool {
+	c.record().Escape()
+	c.record().EachParent(func(p context.Context) bool {
 		if t, has := p.Deadline(); has && (!ok || t.Before(deadline)) {
 			deadline, ok = t, true
 		}
 		return true
 	})
-	if x := c.life().Extra(); x != nil && x.Deadline != nil && !x.Deadline.At.IsZero() && (!ok || x.Deadline.At.Before(deadline)) {
+	if x := c.record().Extra(); x != nil && x.Deadline != nil && !x.Deadline.At.IsZero() && (!ok || x.Deadline.At.Before(deadline)) {
 		return x.Deadline.At, true
 	}
 	return deadline, ok
@@ -276,18 +263,22 @@ func (c *Ctx) Done() <-chan struct{} {
 	if c == nil {
 		panic(nilCtx)
 	}
-	return c.life().Done()
+	return c.record().Done()
 }
 
 // Err implements [context.Context]. It returns nil until the task is cancelled or ends. Then it
 // returns [context.DeadlineExceeded] if the task was cancelled by its own deadline or by the
 // deadline of a context it is under, and otherwise [context.Canceled]. If a context that the task
 // is under has ended, Err reports that at once. [Ctx.Cause] returns the reason.
+//
+// In the task itself, prefer [Ctx.Cancelled] and Cause, because the memory of a task whose Err was
+// called serves no other task.
 func (c *Ctx) Err() error {
 	if c == nil {
 		panic(nilCtx)
 	}
-	return c.life().Err()
+	c.record().Escape()
+	return c.record().CtxErr()
 }
 
 // Cause returns the reason for the task's cancellation, or nil if the task is not cancelled.
@@ -298,7 +289,7 @@ func (c *Ctx) Cause() error {
 	if c == nil {
 		panic(nilCtx)
 	}
-	return c.life().Cause()
+	return c.record().CtxCause()
 }
 
 // Value implements [context.Context]. It returns the value of the task's parent contexts for key,
@@ -307,18 +298,19 @@ func (c *Ctx) Value(key any) (v any) {
 	if c == nil {
 		panic(nilCtx)
 	}
+	c.record().Escape()
 	switch key {
 	case wait.TaskKey{}:
 		return c
 	case cancelCtxKey:
 		return c.family()
 	}
-	if labels := c.life().Extra().Labels(); labels != nil {
+	if labels := c.record().Extra().Labels(); labels != nil {
 		if v = labels.Value(key); v != nil {
 			return v
 		}
 	}
-	c.life().EachParent(func(p context.Context) bool {
+	c.record().EachParent(func(p context.Context) bool {
 		v = p.Value(key)
 		return v == nil
 	})

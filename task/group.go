@@ -138,8 +138,8 @@ func (g *Group) Go(fn func(c *Ctx) error, opts ...Option) {
 		panic(nilMember)
 	}
 	c := g.maker.Load() // usually the caller, and IsCurrent is faster than wait.Caller
-	if c == nil || !c.life().IsCurrent() {
-		c = ctxOf(wait.Caller(background))
+	if c == nil || !c.record().IsCurrent() {
+		c = (*Ctx)(wait.Caller(background))
 	}
 	if c != nil {
 		c.Checkpoint()
@@ -285,7 +285,7 @@ func (g *Group) await(ctx context.Context, c *Ctx) error {
 	me := memberOf(c)
 	in := me
 	if c == nil {
-		in = memberIn(rt.Inside()) // a function of Blocking, for which the member waits
+		in = memberOf((*Ctx)(rt.Inside())) // a function of Blocking, for which the member waits
 	}
 	if in != nil && in.g == g {
 		panic("task: Group.Wait called by a member of the group, which would wait for itself: let the member return, and Wait outside of it")
@@ -455,14 +455,11 @@ func (g *Group) undo(by *Ctx) {
 
 // memberOf returns the member that c belongs to: c is the member's task, or a call stolen from that
 // task. memberOf returns nil if c is nil, or belongs to no member.
-func memberOf(c *Ctx) *member { return memberIn(c.record()) }
-
-// memberIn is memberOf for the task d, or for the descriptor that rt.Inside has returned.
-func memberIn(d *rt.Task) *member {
-	if d == nil {
+func memberOf(c *Ctx) *member {
+	if c == nil {
 		return nil
 	}
-	switch m := launchedOf(d).(type) {
+	switch m := launchedOf(c).(type) {
 	case *member:
 		return m
 	case *ctxMember:
@@ -472,13 +469,12 @@ func memberIn(d *rt.Task) *member {
 }
 
 // Run implements rt.Runner.
-func (m *member) Run(d *rt.Task) { m.run(ctxOf(d), nil) }
+func (m *member) Run(d *rt.Task) { m.run((*Ctx)(d), nil) }
 
 // Run implements rt.Runner.
 func (h *ctxMember) Run(d *rt.Task) {
-	c := ctxOf(d)
-	h.enlist(c)
-	h.run(c, h)
+	h.enlist((*Ctx)(d))
+	h.run((*Ctx)(d), h)
 }
 
 // run is the function of the member's task. h is the ctxMember that contains m, or nil.

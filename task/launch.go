@@ -119,10 +119,11 @@ type foreign struct {
 // String returns the name of the context.
 func (f *foreign) String() string { return nameOf(f.Context) }
 
-// launchedOf returns the launched that the running task d was started with. If d is a stolen call,
+// launchedOf returns the launched that the running task c was started with. If c is a stolen call,
 // launchedOf returns the launched of the task that forked the call. It returns nil if that task
-// belongs to no group and no future. d may also be the descriptor that rt.Inside has returned.
-func launchedOf(d *rt.Task) any {
+// belongs to no group and no future. c may also be the descriptor that rt.Inside has returned.
+func launchedOf(c *Ctx) any {
+	d := c.record()
 	for d != nil {
 		f, stolen := d.Fn().(*rt.Frame)
 		if !stolen {
@@ -130,7 +131,7 @@ func launchedOf(d *rt.Task) any {
 		}
 		d = f.Parent // the parent waits for the call, or will
 	}
-	if d == nil { // that of a rt.Proxy that stands for no task
+	if d == nil { // c is the descriptor of a rt.Proxy that stands for no task
 		return nil
 	}
 	if d.Fn() == nil { // the task has a func, which has started

@@ -84,8 +84,8 @@ func atEnd(f func()) func() {
 // family returns the value for package context's key: see rt.Task.Family. If the task is cancelled,
 // the returned context has the task's cause.
 func (c *Ctx) family() any {
-	in := c.life().Family()
-	if !c.life().Status().Cancelled() {
+	in := c.record().Family()
+	if !c.record().Status().Cancelled() {
 		if in == nil {
 			return nil
 		}

@@ -83,10 +83,11 @@ func (q *Queue) Accepted() uint64 { return q.accepted.Load() }
 // Count adds n tasks to those of Accepted. They did not come by Submit, Accept or Block.
 func (q *Queue) Count(n int) { q.accepted.Add(uint64(n)) }
 
-// New returns a free descriptor. New does not count its task as accepted.
-func (q *Queue) New() *rt.Task {
+// New returns a free descriptor for a task with extension x, which may be nil. New does not count
+// the task as accepted.
+func (q *Queue) New(x *rt.Extra) *rt.Task {
 	q.mu.Lock()
-	d := q.free.Take(q.pool)
+	d := q.free.Take(q.pool, x)
 	q.mu.Unlock()
 	return d
 }
@@ -107,7 +108,7 @@ func (q *Queue) Submit(fn any, x *rt.Extra) (d *rt.Task, gen uint32, ok bool) {
 		q.mu.Unlock()
 		return nil, 0, false
 	}
-	d = q.free.Take(q.pool)
+	d = q.free.Take(q.pool, x)
 	d.Start(fn, x)
 	gen = d.Gen()
 	q.accept(d) // (P1)

@@ -25,7 +25,7 @@ func newQueue() *Queue {
 // made returns a task of level l that is in no queue.
 func made(q *Queue, l rt.Level) *rt.Task {
 	x := &rt.Extra{Level: l}
-	d := q.New()
+	d := q.New(x)
 	d.Start(nil, x)
 	return d
 }

@@ -32,11 +32,7 @@ func (d *Task) Cancel(gen uint32, why Cause) (did, queue bool) {
 // Cause returns the cause of the present life's cancellation, or nil if that life is not cancelled.
 // cancelled and closed are as for Err.
 func (d *Task) Cause(cancelled, closed error) error {
-	return d.causeIn(d.Status(), cancelled, closed)
-}
-
-// causeIn is Cause, where s is what the caller has read of the status word.
-func (d *Task) causeIn(s Status, cancelled, closed error) error {
+	s := d.Status()
 	if !s.has(flagCancelled) {
 		return nil
 	}

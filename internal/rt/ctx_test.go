@@ -13,9 +13,9 @@ import (
 // OfCtx recognises a task's Ctx, and rejects types that only look like one, above all a type of one
 // word that holds the same pointer.
 func TestOfCtx(t *testing.T) {
-	d := &rt.NewChunk().D[0]
-	c := (*task.Ctx)(d.Ctx())
-	require.Same(t, d.Ctx(), rt.OfCtx(c))
+	d := new(rt.Task)
+	c := (*task.Ctx)(d)
+	require.Same(t, d, rt.OfCtx(c))
 	require.Nil(t, rt.OfCtx((*task.Ctx)(nil)))
 	var none context.Context
 	require.Nil(t, rt.OfCtx(none))
@@ -23,23 +23,23 @@ func TestOfCtx(t *testing.T) {
 	require.Nil(t, rt.OfCtx(struct{ *task.Ctx }{c}))
 	require.Nil(t, rt.OfCtx(struct{ context.Context }{c}))
 	type pointer *task.Ctx
-	require.Same(t, d.Ctx(), rt.OfCtx((*task.Ctx)(pointer(c))))
+	require.Same(t, d, rt.OfCtx((*task.Ctx)(pointer(c))))
 	derived, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	require.Nil(t, rt.OfCtx(derived))
 	var boxed any = c
-	require.Same(t, d.Ctx(), rt.OfCtx(boxed.(context.Context)), "by a conversion at run time")
+	require.Same(t, d, rt.OfCtx(boxed.(context.Context)), "by a conversion at run time")
 }
 
-var sink *rt.Ctx
+var sink *rt.Task
 
 // BenchmarkOfCtx measures OfCtx beside two alternatives: a function of package task called through
 // a variable, and a type assertion.
 func BenchmarkOfCtx(b *testing.B) {
-	var ctx context.Context = (*task.Ctx)(rt.NewChunk().D[0].Ctx())
-	ofCtx := func(ctx context.Context) *rt.Ctx {
+	var ctx context.Context = (*task.Ctx)(new(rt.Task))
+	ofCtx := func(ctx context.Context) *rt.Task {
 		c, _ := ctx.(*task.Ctx)
-		return (*rt.Ctx)(c)
+		return (*rt.Task)(c)
 	}
 	variable := &ofCtx
 	b.Run("words", func(b *testing.B) {
@@ -55,7 +55,7 @@ func BenchmarkOfCtx(b *testing.B) {
 	b.Run("assertion", func(b *testing.B) {
 		for b.Loop() {
 			c, _ := ctx.(*task.Ctx)
-			sink = (*rt.Ctx)(c)
+			sink = (*rt.Task)(c)
 		}
 	})
 }

@@ -68,31 +68,14 @@ func (d *Task) IsCurrent() bool {
 	return f != nil && f.IsCurrent()
 }
 
-// TryEnter returns the task of c if the caller runs as that task, and the task is neither marked to
-// yield nor cancelled. Otherwise, also for a nil Ctx, it returns nil. It repeats the body of
-// Task.IsCurrent, because a call would add a tenth to the time that a buffered channel takes for an
-// item.
-func (c *Ctx) TryEnter() *Task {
-	d := c.Task()
-	if d == nil {
-		return nil
-	}
+// MayEnter reports whether the caller runs as d, as IsCurrent does, and d is neither marked to
+// yield nor cancelled. It repeats the body of IsCurrent, because a call would add a tenth to the
+// time that a buffered channel takes for an item.
+func (d *Task) MayEnter() bool {
 	w := d.worker.Load()
 	if w.Current.Load() != d {
-		return nil
+		return false
 	}
 	f := w.Fib.Load()
-	if f == nil || !f.IsCurrent() || d.Poll() {
-		return nil
-	}
-	if s := d.Status(); s.Cancelled() || s.gen() != c.Life() {
-		return nil
-	}
-	return d
-}
-
-// IsCurrent reports whether the caller runs as c's task.
-func (c *Ctx) IsCurrent() bool {
-	d := c.Task()
-	return d.IsCurrent() && d.Gen() == c.Life()
+	return f != nil && f.IsCurrent() && !d.Poll() && !d.Status().Cancelled()
 }

@@ -27,7 +27,7 @@ func (d *Task) Finish(e End) (waiters *Waiter, free bool) {
 		s := d.status.Load()
 		var n uint64
 		stale := false
-		if e == Returned && s&(flagCancelled|flagEscaped) == 0 && Status(s).gen() < Lives-1 {
+		if e == Returned && s&(flagCancelled|flagEscaped) == 0 {
 			n = (s+genOne)&genMask | stFree
 			if stale = s&flagStale != 0; stale {
 				n = n - stFree + stDone | flagStale // (Claim-F1), see claim.go

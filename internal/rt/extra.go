@@ -113,9 +113,8 @@ func (x *Extra) CloseDone() {
 // returns false if f has been called or is about to be. If the task has been cancelled or has ended
 // already, ok is false and f will not be called. AfterDone and CloseDone both act under mu, so the
 // argument at needInner in inner.go shows that f is neither lost nor called twice.
-func (c *Ctx) AfterDone(f func()) (stop func() bool, ok bool) {
-	d := c.Task()
-	if !d.escape(c.Life()) {
+func (d *Task) AfterDone(f func()) (stop func() bool, ok bool) {
+	if !d.escape(d.Gen()) {
 		return nil, false
 	}
 	x := d.NeedExtra()

@@ -39,15 +39,14 @@ func (x *Extra) above() context.Context {
 }
 
 // Done returns the channel that is closed when the task is cancelled or ends.
-func (c *Ctx) Done() <-chan struct{} {
-	if x := c.Task().needInner(c.Life()); x != nil {
+func (d *Task) Done() <-chan struct{} {
+	if x := d.needInner(); x != nil {
 		return x.inner.Done()
 	}
 	return closedChan
 }
 
-// needInner returns the extension of life gen with an inner context. It returns nil if that life
-// has ended.
+// needInner returns the extension with an inner context. It returns nil if the task has ended.
 //
 //	caller that needs the inner context     party that cancels or ends the task
 //	Inner-A1  under mu: set inner           Inner-E1  change the status
@@ -55,8 +54,8 @@ func (c *Ctx) Done() <-chan struct{} {
 //
 // Either Inner-E2 comes after Inner-A1 and finds inner, or Inner-A2 comes after Inner-E1 and sees
 // the change. The side that sets innerEnded ends the inner context.
-func (d *Task) needInner(gen uint32) *Extra {
-	if !d.escape(gen) {
+func (d *Task) needInner() *Extra {
+	if !d.escape(d.Gen()) {
 		return nil
 	}
 	// From here on this life keeps its descriptor and its Extra.
@@ -95,8 +94,8 @@ func (x *Extra) endInner() {
 }
 
 // Inner returns the task's inner context, or nil if the task has ended.
-func (c *Ctx) Inner() context.Context {
-	if x := c.Task().needInner(c.Life()); x != nil {
+func (d *Task) Inner() context.Context {
+	if x := d.needInner(); x != nil {
 		return x.inner
 	}
 	return nil
@@ -105,12 +104,9 @@ func (c *Ctx) Inner() context.Context {
 // Family returns the inner context for package context, or nil if there is none or it is not
 // faithful. Package context registers derived contexts there, and takes the cause of the end from
 // it.
-func (c *Ctx) Family() context.Context {
-	if !c.Status().has(flagEscaped) {
-		return nil // nothing has asked for the inner context, or the task has ended
-	}
-	x := c.Task().Extra() // the flag keeps the descriptor in this life
-	if x == nil {
+func (d *Task) Family() context.Context {
+	x := d.Extra()
+	if x == nil || !d.Status().has(flagEscaped) {
 		return nil
 	}
 	x.mu.Lock()

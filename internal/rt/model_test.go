@@ -16,7 +16,7 @@ import (
 // and one that is queued twice would be resumed twice.
 func parks(k Park, commit func(d *Task, k Park) bool, wakers ...func(d *Task) bool) func(*explore.Model) {
 	return func(m *explore.Model) {
-		d := fresh(Lives - 2)
+		d := fresh(1<<32 - 1)
 		queued := 0
 		m.Thread("successor", func() {
 			if !commit(d, k) {

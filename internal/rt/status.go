@@ -45,8 +45,8 @@ const (
 	flagInternal = 1 << 7
 	flagHard     = 1 << 8 // Cancel must not end this wait
 	flagFailed   = 1 << 9 // with Done: the error is in Extra
-	// flagEscaped: the descriptor holds what the task's Ctx or its handles show after the task's
-	// end, so it serves no other task.
+	// flagEscaped: other parties may use the task's Ctx or name after its end, so the descriptor
+	// serves no other task.
 	flagEscaped = 1 << 10
 	flagSkipped = 1 << 11 // with Done: the task ended without having started
 

@@ -8,29 +8,24 @@ package rt
 
 import (
 	"fmt"
-	"unsafe"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/fiber"
 	"github.com/heddle-go/heddle/internal/preempt"
 )
 
-// Task is a task's descriptor. Users see it through its [Ctx].
+// Task is a task's descriptor. Package task gives it to users as task.Ctx, a type with the same
+// layout.
 //
-// A descriptor is exactly one cache line, and aligned to one, because the lines that a switch
-// touches make up most of its cost once the tasks have fallen out of the caches
-// (BenchmarkYield/tasks=10000). A million queued tasks also need little more memory than their
-// closures.
+// A descriptor is exactly one cache line, because the lines that a switch touches make up most of
+// its cost once the tasks have fallen out of the caches (BenchmarkYield/tasks=10000). A million
+// queued tasks also need little more memory than their closures.
 //
-// Descriptors are pooled and serve up to [Lives] tasks, one after the other. Each life has its own
-// generation. Other parties refer to a task by the descriptor's address and the generation.
+// Descriptors are pooled and serve one task after the other. Each life has its own generation.
+// Other parties refer to a task by the descriptor's address and the generation.
 type Task struct {
-	// flag is what the task polls and sysmon marks. It is the first word, because each further node
-	// of an expression counts where task.Ctx.Checkpoint has to inline.
-	flag   preempt.Flag
 	status atomicx.Uint64 // see status.go
-
-	_ [Line - 16 - 6*unsafe.Sizeof(uintptr(0))]byte // to a whole line on 32-bit machines
+	flag   preempt.Flag   // the task polls it, sysmon marks it
 
 	// fn belongs to the owner of the task: the spawner until the task is queued, then the worker
 	// that takes it from the queue. Queueing orders memory.
@@ -98,21 +93,21 @@ func (d *Task) SetFib(f *fiber.Fiber) { d.fib.Store(f) }
 // Flag returns the flag that the task polls and sysmon marks.
 func (d *Task) Flag() *preempt.Flag { return &d.flag }
 
-// Checkpoint is task.Ctx.Checkpoint for the running task. It must inline.
+// Checkpoint implements task.Ctx.Checkpoint. It must inline, and so must its caller.
 func (d *Task) Checkpoint() {
 	if d.flag.Poll() {
-		Checkpoint()
+		d.checkpoint()
 	}
 }
 
-// Checkpoint is the slow path of a checkpoint of the caller, after a poll of a flag. If the caller
-// is not a task, it does nothing.
-//
 //go:noinline
-func Checkpoint() {
-	if d := Current(); d != nil {
-		d.Host().Poll(d)
+func (d *Task) checkpoint() {
+	if !d.IsCurrent() {
+		if d = Current(); d == nil {
+			return
+		}
 	}
+	d.Host().Poll(d)
 }
 
 // Poll polls the task's flag; see [preempt.Flag.Poll].
@@ -152,9 +147,9 @@ func (d *Task) start(fn any, x *Extra, normal uint64) {
 	s := d.status.Load()&genMask | stActive
 	if x != nil {
 		s |= uint64(x.Level) << levelShift
-		if x.Name != "" || x.HasContext() || x.Deadline != nil {
+		if x.Name != "" || x.HasContext() {
 			// The descriptor serves no other task: handles show the name after the task's end, and
-			// the Ctx shows its values and its deadline.
+			// Escape explains why a Ctx with a context needs this.
 			s |= flagEscaped
 		}
 	}
@@ -174,9 +169,34 @@ func (d *Task) Run(w *Worker) {
 	w.Current.Store(d)
 }
 
-// Escape makes the descriptor serve no task after the present one, so that what the Ctx shows of
-// the present task outlives it. A task that is under a context when it starts need not call it,
-// because Start sets the flag.
+// Escape notes that the Ctx is used as a context.Context and so may be used after the task has
+// ended.
+//
+// A derived context keeps the descriptor's address and cannot know that the descriptor serves
+// another task by now. It must never show that task's values or end. Two rules ensure this:
+//
+//   - If a task is under a context, so that its Ctx has values, its descriptor has served no task
+//     before and will serve none after it. Start sets flagEscaped.
+//   - If any method of context.Context was called on the Ctx, by the task or through a derived
+//     context, the descriptor will serve no task after it. Escape sets flagEscaped.
+//
+// One case remains. context.WithValue and WithoutCancel call no method of the parent, so a Ctx
+// without values may have a child although none of its methods was called before its task ended.
+// That child never shows values other than its own, but its Err and Done may later be those of
+// another task without values. If every descriptor served only one task, this could not happen, but
+// a spawn would cost a third more (BenchmarkSpawn). Two other mends were rejected, because they are
+// not cheaper:
+//
+//   - If the Ctx were an object of its own, with the descriptor's address and the generation, each
+//     spawn would allocate it, at the same cost.
+//   - If a descriptor could serve again only after a garbage collection had shown that no context
+//     points to it, the spawns between two collections would need as much new memory as if each
+//     descriptor served once.
+//
+// In one case such a child may also show values of the other task: if a group or a future started
+// the other task by a Starter that is neither a scheduler nor a Ctx. The other task then gets its
+// parent context only when it runs (startForeign in package task), so the Starter may have given it
+// a descriptor that had served before.
 func (d *Task) Escape() { d.escape(d.Gen()) }
 
 // escape sets the flag that keeps the descriptor from serving another task. It returns false if

@@ -11,15 +11,16 @@ import (
 
 // fresh returns a descriptor in the given generation, in state Active.
 func fresh(gen uint32) *Task {
-	d := &NewChunk().D[0]
+	d := &Task{}
 	d.Init(&Worker{Shared: &Shared{}})
 	d.status.Store(uint64(gen) << flagBits)
 	d.Start("fn", nil)
 	return d
 }
 
-// gens are the generations at which tests begin: the first one, and the last one but one.
-var gens = []uint32{0, Lives - 2}
+// gens are the generations at which tests begin: the first one, and the last one before the number
+// wraps around.
+var gens = []uint32{0, 1<<32 - 1}
 
 func word(d *Task) uint64 { return d.status.Load() & flagMask }
 
@@ -202,7 +203,7 @@ func TestFinish(t *testing.T) {
 			err := d.Err(gen, canceled, closed)
 			switch {
 			case c.free:
-				require.Equal(t, gen+1, d.Gen())
+				require.Equal(t, gen+1, d.Gen(), "wraps around")
 				require.Zero(t, word(d))
 				require.Nil(t, d.Extra())
 				require.NoError(t, err)
@@ -266,22 +267,22 @@ func TestDoneChannel(t *testing.T) {
 		}
 	}
 	d := fresh(0)
-	require.False(t, closed(d.Ctx().Done()))
+	require.False(t, closed(d.Done()))
 	d.Cancel(0, Default)
 	d.Extra().CloseDone()
 	d.Extra().CloseDone()
-	require.True(t, closed(d.Ctx().Done()))
+	require.True(t, closed(d.Done()))
 
 	d = fresh(0)
 	d.Cancel(0, Default)
-	require.True(t, closed(d.Ctx().Done()), "asked for after the cancellation")
+	require.True(t, closed(d.Done()), "asked for after the cancellation")
 
 	d = fresh(0)
-	c := d.Ctx().Done()
+	c := d.Done()
 	_, free := d.Finish(Returned)
 	require.False(t, free, "a Ctx that may be kept is not used again")
 	d.Extra().CloseDone()
-	require.True(t, closed(d.Ctx().Done()))
+	require.True(t, closed(d.Done()))
 	require.True(t, closed(c))
 }
 
@@ -305,8 +306,8 @@ func TestExt(t *testing.T) {
 	require.Equal(t, 1, stopped)
 }
 
-// The descriptor of a task that has a name or a deadline, or is under a context, serves no other
-// task, even if no method of its Ctx was called.
+// The descriptor of a task that has a name, or is under a context, serves no other task, even if no
+// method of its Ctx was called.
 func TestDescriptorsThatServeOnce(t *testing.T) {
 	under := &ParentContext{Context: context.Background()}
 	for _, c := range []struct {
@@ -318,10 +319,9 @@ func TestDescriptorsThatServeOnce(t *testing.T) {
 		{"a level", &Extra{Level: High}, true},
 		{"a name", &Extra{Name: "name"}, false},
 		{"a context", &Extra{Parents: under}, false},
-		{"a deadline", &Extra{Deadline: &Deadline{}}, false},
 		{"a group's context", &Extra{Owner: context.Background()}, false},
 	} {
-		d := &NewChunk().D[0]
+		d := &Task{}
 		d.Init(&Worker{Shared: &Shared{}})
 		d.Start("fn", c.x)
 		_, free := d.Finish(Returned)
@@ -343,12 +343,12 @@ func TestFamily(t *testing.T) {
 		{"two contexts", &Extra{Parents: &ParentContext{Context: ctx, Next: one}}, false},
 		{"a context and a group's", &Extra{Parents: one, Owner: ctx}, false},
 	} {
-		d := &NewChunk().D[0]
+		d := &Task{}
 		d.Init(&Worker{Shared: &Shared{}})
 		d.Start("fn", c.x)
-		require.Nil(t, d.Ctx().Family(), "%s: nothing was asked for yet", c.what)
-		d.Ctx().Done()
-		require.Equal(t, c.shown, d.Ctx().Family() != nil, c.what)
+		require.Nil(t, d.Family(), "%s: nothing was asked for yet", c.what)
+		d.Done()
+		require.Equal(t, c.shown, d.Family() != nil, c.what)
 		d.Finish(Returned)
 		d.Extra().CloseDone()
 	}

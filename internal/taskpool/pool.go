@@ -9,10 +9,18 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// batchSize is how many descriptors move between the tiers at once.
-const batchSize = rt.ChunkSize
+// batchSize is how many descriptors move between the tiers at once. The allocator puts 8 bytes in
+// front of an object with pointers, so a chunk of 63 fills one 4 KB size class, and its descriptors
+// are aligned to cache lines.
+const batchSize = 63
 
-type batch [batchSize]*rt.Task
+type (
+	chunk struct {
+		_ [56]byte
+		d [batchSize]rt.Task
+	}
+	batch [batchSize]*rt.Task
+)
 
 // A Pool holds the free descriptors that the lists of one scheduler share. Init prepares it. Any
 // goroutine may call its methods. They wait only for the pool's lock, which no method holds for
@@ -25,7 +33,7 @@ type Pool struct {
 	full   []*batch // each full of free descriptors
 	empty  []*batch // memory for put to use again
 	low    int      // the least length of full since the last Trim
-	chunks []weak.Pointer[rt.Chunk]
+	chunks []weak.Pointer[chunk]
 	prune  int // grow drops dead pointers when chunks is this long
 }
 
@@ -57,13 +65,13 @@ func (p *Pool) fill(list []*rt.Task) []*rt.Task {
 
 // grow is fill with the descriptors of a new chunk, which have served no task.
 func (p *Pool) grow(list []*rt.Task) []*rt.Task {
-	c := rt.NewChunk()
-	for i := range c.D {
-		c.D[i].Init(p.nobody)
+	c := new(chunk)
+	for i := range c.d {
+		c.d[i].Init(p.nobody)
 		if p.marked {
-			c.D[i].Flag().Ask(0)
+			c.d[i].Flag().Ask(0)
 		}
-		list = append(list, &c.D[i])
+		list = append(list, &c.d[i])
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -130,15 +138,15 @@ func (p *Pool) Free() int {
 func (p *Pool) All() iter.Seq[*rt.Task] {
 	return func(yield func(d *rt.Task) bool) {
 		p.mu.Lock()
-		chunks := append([]weak.Pointer[rt.Chunk](nil), p.chunks...)
+		chunks := append([]weak.Pointer[chunk](nil), p.chunks...)
 		p.mu.Unlock()
 		for _, w := range chunks {
 			c := w.Value()
 			if c == nil {
 				continue
 			}
-			for i := range c.D {
-				if !yield(&c.D[i]) {
+			for i := range c.d {
+				if !yield(&c.d[i]) {
 					return
 				}
 			}
@@ -148,10 +156,30 @@ func (p *Pool) All() iter.Seq[*rt.Task] {
 
 // A List is a list of free descriptors that has one owner, and holds at most two batches. Its zero
 // value is empty. Only the owner may call its methods.
-type List struct{ free []*rt.Task }
+type List struct {
+	free  []*rt.Task
+	fresh []*rt.Task // have served no task; for tasks under contexts
+}
 
-// Take returns a free descriptor.
-func (l *List) Take(p *Pool) *rt.Task {
+// Take returns a free descriptor for a task with extension x, which may be nil. If the task is
+// under a context, the descriptor has served no task before, because a context derived from the Ctx
+// of an earlier task could refer to it: see rt.Task.Escape.
+func (l *List) Take(p *Pool, x *rt.Extra) *rt.Task {
+	if !x.HasContext() {
+		return l.get(p)
+	}
+	if len(l.fresh) == 0 {
+		l.fresh = p.grow(l.fresh)
+	}
+	n := len(l.fresh) - 1
+	d := l.fresh[n]
+	l.fresh[n] = nil
+	l.fresh = l.fresh[:n]
+	return d
+}
+
+// get is Take for a task without a context.
+func (l *List) get(p *Pool) *rt.Task {
 	if len(l.free) == 0 {
 		if l.free == nil {
 			l.free = make([]*rt.Task, 0, 2*batchSize)
@@ -174,4 +202,4 @@ func (l *List) Put(p *Pool, d *rt.Task) {
 }
 
 // Len returns how many descriptors l holds.
-func (l *List) Len() int { return len(l.free) }
+func (l *List) Len() int { return len(l.free) + len(l.fresh) }

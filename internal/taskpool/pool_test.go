@@ -1,6 +1,7 @@
 package taskpool
 
 import (
+	"context"
 	"runtime"
 	"testing"
 	"unsafe"
@@ -20,11 +21,11 @@ func newPool() *Pool {
 }
 
 // takeAll takes n descriptors, which have to differ.
-func takeAll(t *testing.T, l *List, p *Pool, n int) (ds []*rt.Task) {
+func takeAll(t *testing.T, l *List, p *Pool, x *rt.Extra, n int) (ds []*rt.Task) {
 	t.Helper()
 	seen := map[*rt.Task]bool{}
 	for range n {
-		d := l.Take(p)
+		d := l.Take(p, x)
 		require.False(t, seen[d], "it is taken already")
 		seen[d] = true
 		ds = append(ds, d)
@@ -34,11 +35,17 @@ func takeAll(t *testing.T, l *List, p *Pool, n int) (ds []*rt.Task) {
 
 // Two chunks do not share a cache line, and the descriptors of one do not either.
 func TestDescriptorsAreAligned(t *testing.T) {
-	require.EqualValues(t, rt.Line, unsafe.Sizeof(rt.Task{}))
-	require.EqualValues(t, 4096-8, unsafe.Sizeof(rt.Chunk{}), "with 8 bytes of the allocator it fills a size class")
+	const line = 64
+	if unsafe.Sizeof(uintptr(0)) == 8 {
+		require.EqualValues(t, line, unsafe.Sizeof(rt.Task{}))
+		require.EqualValues(t, 4096-8, unsafe.Sizeof(chunk{}), "with 8 bytes of the allocator it fills a size class")
+	}
+	if unsafe.Sizeof(rt.Task{}) != line {
+		return // of a 32-bit machine: smaller than a line
+	}
 	p := newPool()
-	for _, d := range takeAll(t, new(List), p, 3*batchSize) {
-		require.Zero(t, uintptr(unsafe.Pointer(d))%rt.Line)
+	for _, d := range takeAll(t, new(List), p, nil, 3*batchSize) {
+		require.Zero(t, uintptr(unsafe.Pointer(d))%line)
 	}
 }
 
@@ -47,7 +54,7 @@ func TestDescriptorsServeAgain(t *testing.T) {
 	p := newPool()
 	var a, b List
 	const n = 5 * batchSize
-	ds := takeAll(t, &a, p, n)
+	ds := takeAll(t, &a, p, nil, n)
 	used := map[*rt.Task]bool{}
 	for _, d := range ds {
 		used[d] = true
@@ -56,17 +63,33 @@ func TestDescriptorsServeAgain(t *testing.T) {
 	}
 	require.Equal(t, n, p.Free()+a.Len())
 	require.Positive(t, p.Free())
-	for _, d := range takeAll(t, &b, p, p.Free()) {
+	for _, d := range takeAll(t, &b, p, nil, p.Free()) {
 		require.True(t, used[d], "a new descriptor although the pool has free ones")
 	}
 	require.Zero(t, p.Free())
+}
+
+// A task under a context has a descriptor that has not served.
+func TestContextsGetFreshDescriptors(t *testing.T) {
+	p := newPool()
+	var l List
+	used := map[*rt.Task]bool{}
+	for _, d := range takeAll(t, &l, p, nil, 4*batchSize) {
+		used[d] = true
+		l.Put(p, d)
+	}
+	x := &rt.Extra{Owner: context.Background()}
+	require.True(t, x.HasContext())
+	for _, d := range takeAll(t, &l, p, x, 4*batchSize) {
+		require.False(t, used[d])
+	}
 }
 
 // Trim drops what was free all the time since the last call, and no more.
 func TestTrimDropsWhatWasNotNeeded(t *testing.T) {
 	p := newPool()
 	var l List
-	for _, d := range takeAll(t, &l, p, 10*batchSize) {
+	for _, d := range takeAll(t, &l, p, nil, 10*batchSize) {
 		l.Put(p, d)
 	}
 	require.Equal(t, 8*batchSize, p.Free(), "two batches stay in the list")
@@ -74,7 +97,7 @@ func TestTrimDropsWhatWasNotNeeded(t *testing.T) {
 	require.Zero(t, n, "there were none at the beginning")
 	require.True(t, more)
 	l = List{}
-	takeAll(t, &l, p, 3*batchSize)
+	takeAll(t, &l, p, nil, 3*batchSize)
 	n, more = p.Trim(false)
 	require.Equal(t, 3, n, "half of the five that were never taken")
 	require.True(t, more)
@@ -91,10 +114,10 @@ func TestAllVisitsAll(t *testing.T) {
 	const chunks = 1000
 	for range chunks {
 		l = List{}
-		l.Take(p) // nothing keeps it
+		l.Take(p, nil) // nothing keeps it
 	}
 	runtime.GC()
-	ds := takeAll(t, &l, p, 4*batchSize)
+	ds := takeAll(t, &l, p, nil, 4*batchSize)
 	left := map[*rt.Task]bool{}
 	for _, d := range ds {
 		left[d] = true
@@ -108,7 +131,7 @@ func TestAllVisitsAll(t *testing.T) {
 	require.Less(t, visits, chunks*batchSize)
 	for range chunks {
 		l = List{}
-		l.Take(p)
+		l.Take(p, nil)
 		runtime.GC()
 		if len(p.chunks) < chunks/2 {
 			break

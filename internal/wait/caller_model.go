@@ -22,9 +22,9 @@ func Caller(ctx context.Context) *rt.Task {
 	if !explore.Active() {
 		return rt.Current()
 	}
-	if d := rt.OfCtx(ctx).Task(); d != nil {
+	if d := rt.OfCtx(ctx); d != nil {
 		return d
 	}
 	of, _ := ctx.Value(TaskKey{}).(context.Context)
-	return rt.OfCtx(of).Task()
+	return rt.OfCtx(of)
 }

@@ -33,15 +33,14 @@ var background = context.Background()
 // the caller is an ordinary goroutine. If ctx has ended already, Enter returns its cause. For a
 // task it is a yield point, like task.Ctx.Checkpoint. It panics if ctx is nil.
 //
-// of is ctx if that is the Ctx of a task, or nil if ctx is another context. The caller of Enter
-// finds out by a type assertion, because that is faster than rt.OfCtx.
-func Enter(ctx context.Context, of *rt.Ctx) (*rt.Task, error) {
-	d := of.Task()
+// of is the task whose Ctx is ctx, or nil if ctx is another context. The caller of Enter finds out
+// by a type assertion, because that is faster than rt.OfCtx.
+func Enter(ctx context.Context, of *rt.Task) (*rt.Task, error) {
+	d := of
 	if d == nil || !d.IsCurrent() {
-		d = Caller(ctx)
-	}
-	if d == nil || d.Ctx() != of {
-		return enterOther(ctx, d)
+		if d = Caller(ctx); d == nil || d != of {
+			return enterOther(ctx, d)
+		}
 	}
 	d.Checkpoint()
 	if d.Status().Cancelled() {
@@ -50,10 +49,9 @@ func Enter(ctx context.Context, of *rt.Ctx) (*rt.Task, error) {
 	return d, nil
 }
 
-// TryEnter is the fast path of [Enter], for operations that take only nanoseconds. If it returns a
-// task, Enter with of would return that task and no error. If it returns nil, the caller has to
-// call Enter.
-func TryEnter(of *rt.Ctx) *rt.Task { return of.TryEnter() }
+// MayEnter is the fast path of [Enter], for operations that take only nanoseconds. If it returns
+// true, Enter with the Ctx of d would return d and no error, so the caller need not call Enter.
+func MayEnter(d *rt.Task) bool { return d.MayEnter() }
 
 // enterOther is Enter by d, or by a goroutine if d is nil, under a context that is not d's Ctx.
 func enterOther(ctx context.Context, d *rt.Task) (*rt.Task, error) {
@@ -80,8 +78,8 @@ func CauseOf(ctx context.Context) error {
 // goroutine that fires the timer calls f. context.AfterFunc would start a goroutine for f, which
 // might have to wait long for a P.
 func Watch(ctx context.Context, f func()) (stop func() bool) {
-	if c := rt.OfCtx(ctx); c != nil {
-		if stop, ok := c.AfterDone(f); ok {
+	if d := rt.OfCtx(ctx); d != nil {
+		if stop, ok := d.AfterDone(f); ok {
 			return stop
 		}
 		return context.AfterFunc(ctx, f)

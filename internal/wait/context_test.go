@@ -99,11 +99,10 @@ func TestEnterYields(t *testing.T) {
 func TestEnters(t *testing.T) {
 	s := open(t, 2)
 	err := s.Go(func(c *task.Ctx) {
-		of := (*rt.Ctx)(c)
-		d := of.Task()
+		d := desc(c)
 		enters := func() bool {
 			for range 100 { // a checkpoint that is due by its budget is not asked of the task
-				if wait.TryEnter(of) != nil {
+				if wait.MayEnter(d) {
 					return true
 				}
 				c.Checkpoint()
@@ -111,14 +110,14 @@ func TestEnters(t *testing.T) {
 			return false
 		}
 		assert.True(t, enters())
-		assert.NoError(t, c.Blocking(func() { assert.Nil(t, wait.TryEnter(of), "in Blocking") }))
+		assert.NoError(t, c.Blocking(func() { assert.False(t, wait.MayEnter(d), "in Blocking") }))
 		done := make(chan struct{})
-		go func() { defer close(done); assert.Nil(t, wait.TryEnter(of), "on a goroutine") }()
+		go func() { defer close(done); assert.False(t, wait.MayEnter(d), "on a goroutine") }()
 		<-done
-		assert.NoError(t, c.Go(func(*task.Ctx) { assert.Nil(t, wait.TryEnter(of), "on another task") }).Wait())
+		assert.NoError(t, c.Go(func(*task.Ctx) { assert.False(t, wait.MayEnter(d), "on another task") }).Wait())
 		assert.True(t, enters())
 		d.Flag().Ask(d.Worker().Dispatch.Load())
-		assert.Nil(t, wait.TryEnter(of), "asked to give way")
+		assert.False(t, wait.MayEnter(d), "asked to give way")
 		c.Checkpoint()
 		assert.True(t, enters())
 		c.Cancel()

@@ -53,7 +53,7 @@ func (w *Waiter) Prepare(ctx context.Context, d *rt.Task) {
 	w.ctx, w.home, w.ctxClaimed = ctx, nil, false
 	w.w.Task = d
 	if d != nil {
-		w.own = d.Owns(ctx)
+		w.own = rt.OfCtx(ctx) == d
 		return
 	}
 	w.own = false

@@ -133,14 +133,14 @@ func addPool[T any](t reflect.Type, old *[]typedPool) *pool[T] {
 // v has not been sent. Send panics if the channel is closed, also if Close comes while Send waits.
 func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 	of, _ := ctx.(*task.Ctx)
-	d := wait.TryEnter((*rt.Ctx)(of))
+	d := (*rt.Task)(of)
 	own := d != nil
-	if !own {
+	if !own || !wait.MayEnter(d) {
 		var err error
-		if d, err = wait.Enter(ctx, (*rt.Ctx)(of)); err != nil {
+		if d, err = wait.Enter(ctx, d); err != nil {
 			return err
 		}
-		own = d != nil && d.Ctx() == (*rt.Ctx)(of)
+		own = d != nil && d == (*rt.Task)(of)
 	}
 	if ch == nil {
 		return waitForCancel(ctx)
@@ -222,13 +222,13 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 // context's cause, and nothing has been received.
 func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
 	of, _ := ctx.(*task.Ctx)
-	d := wait.TryEnter((*rt.Ctx)(of))
+	d := (*rt.Task)(of)
 	own := d != nil
-	if !own {
-		if d, err = wait.Enter(ctx, (*rt.Ctx)(of)); err != nil {
+	if !own || !wait.MayEnter(d) {
+		if d, err = wait.Enter(ctx, d); err != nil {
 			return v, false, err
 		}
-		own = d != nil && d.Ctx() == (*rt.Ctx)(of)
+		own = d != nil && d == (*rt.Task)(of)
 	}
 	if ch == nil {
 		return v, false, waitForCancel(ctx)

@@ -160,7 +160,7 @@ func TestModelChanMeetsWithoutCAS(t *testing.T) {
 			ch.word.Store(s - chSender)
 			v := w.v
 			w.ok = true
-			w.Wake((*rt.Ctx)(c).Task())
+			w.Wake((*rt.Task)(c))
 			return v, true, nil
 		}
 		return ch.Recv(c)
@@ -193,7 +193,7 @@ func TestModelChanUnpairForgets(t *testing.T) {
 func TestModelChanGivesUpAfterHandOver(t *testing.T) {
 	x := rightTalk
 	x.send = func(ch *Chan[int], c *task.Ctx, v int) error {
-		d := (*rt.Ctx)(c).Task()
+		d := (*rt.Task)(c)
 		ch.lock()
 		if w := ch.receiver(nil); w != nil {
 			w.v, w.ok = v, true

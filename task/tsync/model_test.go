@@ -36,13 +36,13 @@ func newStage(n int) *stage {
 	s := &stage{}
 	s.home.Sched = s
 	for i := range n {
-		a := &actor{s: s, d: &rt.NewChunk().D[0]}
+		a := &actor{s: s, d: &rt.Task{}}
 		a.Worker.Host, a.Worker.Shared, a.Worker.Index = a, &s.home, i
 		a.d.Init(&a.Worker)
 		a.d.Start("fn", nil)
 		a.d.Run(&a.Worker)
 		a.d.Flag().Grant(1000)
-		a.c = (*task.Ctx)(a.d.Ctx())
+		a.c = (*task.Ctx)(a.d)
 		s.tasks = append(s.tasks, a)
 	}
 	return s

@@ -74,10 +74,10 @@ func (m *Mutex) Lock() {
 // cause, and this call has not locked m.
 func (m *Mutex) LockContext(ctx context.Context) error {
 	of, _ := ctx.(*task.Ctx)
-	d := wait.TryEnter((*rt.Ctx)(of))
-	if d == nil {
+	d := (*rt.Task)(of)
+	if d == nil || !wait.MayEnter(d) {
 		var err error
-		if d, err = wait.Enter(ctx, (*rt.Ctx)(of)); err != nil {
+		if d, err = wait.Enter(ctx, d); err != nil {
 			return err
 		}
 	}
