@@ -148,8 +148,9 @@ func viewOf(d *rt.Task) (v view, ok bool) {
 			v.since, v.timed = f.Since.Load(), true
 		}
 		if x := d.Extra(); x != nil {
-			if p, ok := x.Owner.(*task.Ctx); ok && x.Stolen {
-				v.parent = rt.HandleOf((*rt.Task)(p), (*rt.Task)(p).Gen())
+			if x.Stolen { // otherwise the task itself may set Owner meanwhile
+				p := (*rt.Task)(x.Owner.(*task.Ctx))
+				v.parent = rt.HandleOf(p, p.Gen())
 			}
 			if x.Look != nil {
 				v.readLook(x.Look)
