@@ -69,6 +69,7 @@ func TestStallBesideALaterTimer(t *testing.T) {
 		s.GoAfter(time.Hour, func(*task.Ctx) {})
 		time.Sleep(10 * time.Minute) // all workers sleep, and sysmon has given all memory back
 		_ = s.Go(func(c *task.Ctx) { time.Sleep(time.Minute) }, task.Name("hog")).Wait()
+		synctest.Wait() // for the handler
 		require.Len(t, stalls, 1)
 		require.Equal(t, "hog", stalls[0].Name)
 	})
