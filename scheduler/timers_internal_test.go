@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -122,7 +123,7 @@ func TestSysmonCountsTimers(t *testing.T) {
 func TestGraceOfTheLatestTime(t *testing.T) {
 	s := newBare(1)
 	ts := make([]rt.Timer, manyTimers)
-	const latest = 1<<63 - 1
+	const latest int64 = math.MaxInt64
 	for i := range ts {
 		ts[i].Do = &bell{s: s}
 		s.timers.Arm(&ts[i], latest)
@@ -130,7 +131,7 @@ func TestGraceOfTheLatestTime(t *testing.T) {
 	s.timers.Len() // all are in the heap
 	s.countTimers()
 	require.Equal(t, busyGrace, s.timerGrace())
-	require.EqualValues(t, latest, s.nextTimer())
-	require.EqualValues(t, latest, s.graceEnd(latest-busyGrace))
-	require.EqualValues(t, latest-1, s.graceEnd(latest-busyGrace-1))
+	require.Equal(t, latest, s.nextTimer())
+	require.Equal(t, latest, s.graceEnd(latest-busyGrace))
+	require.Equal(t, latest-1, s.graceEnd(latest-busyGrace-1))
 }
