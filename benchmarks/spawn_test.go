@@ -30,7 +30,7 @@ func init() {
 
 // BenchmarkSpawn measures starting, running and ending one empty unit. A running unit of the same
 // kind starts as many as outstanding= says and waits for them. Each unit is a closure of its own,
-// which captures one pointer. With style=same, one closure serves all units.
+// which captures one pointer. With closure=same, one closure serves all units.
 //
 // With style=pool, GOMAXPROCS goroutines take functions from a channel, and an ordinary goroutine
 // sends the functions.
@@ -41,8 +41,8 @@ func BenchmarkSpawn(b *testing.B) {
 		run(b, heddle, spawnHeddle(n), key("outstanding", n))
 	}
 	n := spawnBatch
-	run(b, goroutines, spawnSameGoroutines(n), key("outstanding", n), "style=same")
-	run(b, heddle, spawnSameHeddle(n), key("outstanding", n), "style=same")
+	run(b, goroutines, spawnSameGoroutines(n), key("outstanding", n), "closure=same")
+	run(b, heddle, spawnSameHeddle(n), key("outstanding", n), "closure=same")
 	run(b, threads, spawnThreads, key("outstanding", threadBatch))
 }
 
