@@ -267,6 +267,25 @@ func label(t task.Task) string {
 }
 
 func (h *handler) serveGroups(w http.ResponseWriter, r *http.Request) error {
+	return h.serveList(w, r, func(src source, limit int) any {
+		list, groups := groupsOf(r, src)
+		slices.SortFunc(groups, func(a, b *Group) int {
+			return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name),
+				cmp.Compare(a.State, b.State), cmp.Compare(a.WaitsFor, b.WaitsFor), cmp.Compare(a.Level, b.Level))
+		})
+		for _, g := range groups[:min(limit, len(groups))] {
+			list.Groups = append(list.Groups, *g)
+		}
+		return list
+	})
+}
+
+// serveList answers r with the list that read returns. read gets the scheduler and the limit that r
+// names. It runs when the lists of other requests leave room for one more, because a list may visit
+// all tasks.
+func (h *handler) serveList(
+	w http.ResponseWriter, r *http.Request, read func(src source, limit int) any,
+) error {
 	src, err := h.source(r)
 	if err != nil {
 		return err
@@ -278,15 +297,8 @@ func (h *handler) serveGroups(w http.ResponseWriter, r *http.Request) error {
 	if err := enter(r.Context(), h.listing); err != nil {
 		return nil // the client has gone
 	}
-	list, groups := groupsOf(r, src)
-	<-h.listing
-	slices.SortFunc(groups, func(a, b *Group) int {
-		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name),
-			cmp.Compare(a.State, b.State), cmp.Compare(a.WaitsFor, b.WaitsFor), cmp.Compare(a.Level, b.Level))
-	})
-	for _, g := range groups[:min(limit, len(groups))] {
-		list.Groups = append(list.Groups, *g)
-	}
+	list := read(src, limit)
+	<-h.listing // before writing, because the client may be slow
 	return writeJSON(w, list)
 }
 

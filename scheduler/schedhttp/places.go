@@ -22,20 +22,7 @@ type WaitPlace struct {
 }
 
 func (h *handler) servePlaces(w http.ResponseWriter, r *http.Request) error {
-	src, err := h.source(r)
-	if err != nil {
-		return err
-	}
-	limit, err := number(r, "limit", 1, maxLimit, defaultLimit)
-	if err != nil {
-		return err
-	}
-	if err := enter(r.Context(), h.listing); err != nil {
-		return nil // the client has gone
-	}
-	list := placesOf(src, limit)
-	<-h.listing
-	return writeJSON(w, list)
+	return h.serveList(w, r, func(src source, limit int) any { return placesOf(src, limit) })
 }
 
 func placesOf(src source, limit int) PlaceList {

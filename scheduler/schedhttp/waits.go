@@ -39,20 +39,7 @@ const (
 )
 
 func (h *handler) serveWaits(w http.ResponseWriter, r *http.Request) error {
-	src, err := h.source(r)
-	if err != nil {
-		return err
-	}
-	limit, err := number(r, "limit", 1, maxLimit, defaultLimit)
-	if err != nil {
-		return err
-	}
-	if err := enter(r.Context(), h.listing); err != nil {
-		return nil // the client has gone
-	}
-	list := h.waitsOf(r, src, limit)
-	<-h.listing
-	return writeJSON(w, list)
+	return h.serveList(w, r, func(src source, limit int) any { return h.waitsOf(r, src, limit) })
 }
 
 // waitsOf reads the waits of all tasks. To bound its memory, it collects at most maxGroups objects.
