@@ -30,7 +30,7 @@ func init() {
 
 // BenchmarkSpawn measures starting, running and ending one empty unit. A running unit of the same
 // kind starts as many as outstanding= says and waits for them. Each unit is a closure of its own,
-// which captures one pointer. With closure=same, one closure serves all units.
+// which captures one pointer.
 //
 // With style=pool, GOMAXPROCS goroutines take functions from a channel, and an ordinary goroutine
 // sends the functions.
@@ -40,10 +40,16 @@ func BenchmarkSpawn(b *testing.B) {
 		run(b, goroutines, spawnPool(n), key("outstanding", n), "style=pool")
 		run(b, heddle, spawnHeddle(n), key("outstanding", n))
 	}
-	n := spawnBatch
-	run(b, goroutines, spawnSameGoroutines(n), key("outstanding", n), "closure=same")
-	run(b, heddle, spawnSameHeddle(n), key("outstanding", n), "closure=same")
 	run(b, threads, spawnThreads, key("outstanding", threadBatch))
+}
+
+// BenchmarkSpawnSame is BenchmarkSpawn with one closure for all units of a batch, so that no unit
+// allocates.
+func BenchmarkSpawnSame(b *testing.B) {
+	n := spawnBatch
+	run(b, goroutines, spawnSameGoroutines(n), key("outstanding", n))
+	run(b, goroutines, spawnSamePool(n), key("outstanding", n), "style=pool")
+	run(b, heddle, spawnSameHeddle(n), key("outstanding", n))
 }
 
 // A join lets a task wait for others.
@@ -128,16 +134,31 @@ func spawnSameGoroutines(outstanding int) row {
 }
 
 func spawnPool(outstanding int) row {
+	return poolBatches(outstanding, func(p *pool, wg *sync.WaitGroup, n int) {
+		for range n {
+			p.submit(func() { wg.Done() })
+		}
+	})
+}
+
+func spawnSamePool(outstanding int) row {
+	return poolBatches(outstanding, func(p *pool, wg *sync.WaitGroup, n int) {
+		done := wg.Done
+		for range n {
+			p.submit(done)
+		}
+	})
+}
+
+// poolBatches measures submit, which submits n functions that call wg.Done.
+func poolBatches(outstanding int, submit func(p *pool, wg *sync.WaitGroup, n int)) row {
 	return func(b *testing.B, workers int) {
 		p := newPool(workers, outstanding)
 		defer p.stop()
 		wg := &sync.WaitGroup{}
-		done := func() { wg.Done() }
 		batches(b, outstanding, func(n int) {
 			wg.Add(n)
-			for range n {
-				p.submit(done)
-			}
+			submit(p, wg, n)
 			wg.Wait()
 		})
 	}

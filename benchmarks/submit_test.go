@@ -10,7 +10,7 @@ import (
 
 // BenchmarkSubmit measures starting, running and ending one empty unit from an ordinary goroutine.
 // The goroutine starts as many units as outstanding= says and waits for them on a sync.WaitGroup.
-// For goroutines this is the same as Spawn.
+// Each unit is a closure of its own. For goroutines this is the same as Spawn.
 //
 // With producers=P, P ordinary goroutines do so at the same time, each with its share of the units
 // and a WaitGroup of its own. outstanding= is then the sum over all of them.
@@ -23,12 +23,12 @@ func BenchmarkSubmit(b *testing.B) {
 	for _, p := range harness.Producers {
 		keys := []string{key("outstanding", spawnBatch), key("producers", p)}
 		run(b, goroutines, func(b *testing.B, _ int) {
-			harness.Produce(b, p, spawnBatch, func(_ *sync.WaitGroup, done func()) { go done() })
+			harness.Produce(b, p, spawnBatch, func(wg *sync.WaitGroup) { go func() { wg.Done() }() })
 		}, keys...)
 		run(b, goroutines, func(b *testing.B, workers int) {
 			q := newPool(workers, spawnBatch)
 			defer q.stop()
-			harness.Produce(b, p, spawnBatch, func(_ *sync.WaitGroup, done func()) { q.submit(done) })
+			harness.Produce(b, p, spawnBatch, func(wg *sync.WaitGroup) { q.submit(func() { wg.Done() }) })
 		}, append(keys, "style=pool")...)
 		run(b, heddle, submitHeddle(spawnBatch, p), keys...)
 	}
@@ -37,7 +37,7 @@ func BenchmarkSubmit(b *testing.B) {
 func submitHeddle(outstanding, producers int) row {
 	return func(b *testing.B, workers int) {
 		s := newScheduler(b, workers)
-		first := harness.Produce(b, producers, outstanding, func(wg *sync.WaitGroup, _ func()) {
+		first := harness.Produce(b, producers, outstanding, func(wg *sync.WaitGroup) {
 			s.Go(func(*task.Ctx) { wg.Done() })
 		})
 		mustEqual(b, "tasks", finished(b, s), first+b.N)

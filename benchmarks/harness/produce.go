@@ -10,13 +10,12 @@ var Producers = []int{8, 1000}
 
 // Produce runs a benchmark in which producers ordinary goroutines start b.N units together. Each
 // has its share of the units. It starts as many at a time as its share of outstanding, each by a
-// call of start, and waits for them on wg. The unit must call wg.Done. done is a function that only
-// does that, the same one for each of a producer's units. Before the measurement, the producers do
-// the same with one batch, whose size Produce returns.
+// call of start, and waits for them on wg. The unit must call wg.Done. Before the measurement, the
+// producers do the same with one batch, whose size Produce returns.
 func Produce(
 	b *testing.B,
 	producers, outstanding int,
-	start func(wg *sync.WaitGroup, done func()),
+	start func(wg *sync.WaitGroup),
 ) (first int) {
 	first = min(outstanding, b.N)
 	produce(first, producers, outstanding, start)
@@ -26,16 +25,15 @@ func Produce(
 	return first
 }
 
-func produce(units, producers, outstanding int, start func(wg *sync.WaitGroup, done func())) {
+func produce(units, producers, outstanding int, start func(wg *sync.WaitGroup)) {
 	batch := max(1, outstanding/producers)
 	one := func(units int) {
 		wg := &sync.WaitGroup{}
-		done := wg.Done
 		for ; units > 0; units -= batch {
 			n := min(units, batch)
 			wg.Add(n)
 			for range n {
-				start(wg, done)
+				start(wg)
 			}
 			wg.Wait()
 		}

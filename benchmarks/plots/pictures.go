@@ -32,7 +32,7 @@ var (
 		"Service", "Files", "Pipeline", "ActorTree", "ActorMemory", "SmallBatch", "Banking",
 	}
 	tasks = []string{
-		"Spawn", "Submit", "Yield", "PingPong", "WakeIdle", "Hog", "Memory", "IdleCPU",
+		"Spawn", "SpawnSame", "Submit", "Yield", "PingPong", "WakeIdle", "Hog", "Memory", "IdleCPU",
 	}
 	waiting = []string{
 		"ChanPingPong", "ChanBuffered", "ChanFanIn", "Select", "Mutex", "Group", "SleepMany",

@@ -98,7 +98,7 @@ func BenchmarkSubmit(b *testing.B) {
 					b,
 					producers,
 					outstanding,
-					func(_ *sync.WaitGroup, done func()) { s.start(done) },
+					func(wg *sync.WaitGroup) { s.start(func() { wg.Done() }) },
 				)
 			}, keys(p.style, names...)...)
 		}
@@ -124,11 +124,10 @@ func BenchmarkSpawn(b *testing.B) {
 			harness.Run(b, impl, func(b *testing.B, _ int) {
 				inside(func() {
 					var wg sync.WaitGroup
-					done := wg.Done
 					harness.Batches(b, outstanding, func(n int) {
 						wg.Add(n)
 						for range n {
-							start(done)
+							start(func() { wg.Done() })
 						}
 						wg.Wait()
 					})
