@@ -1,11 +1,12 @@
 package scheduler
 
-import "github.com/heddle-go/heddle/internal/rt"
+import (
+	"github.com/heddle-go/heddle/internal/deque"
+	"github.com/heddle-go/heddle/internal/rt"
+)
 
-// The newest child goes first, as in the Go runtime. Spawn puts it into the next slot, and moves
-// the task that was there to the queue. First-in-first-out, a tree of tasks would be visited level
-// by level. A task that waits for its children needs a stack, so there would be as many stacks as
-// the tree is wide. With the newest first, there are about as many as it is deep.
+// The newest child goes first, as in the Go runtime. Spawn puts it into the next slot, and the
+// worker takes the children that others have displaced from there by the rules in children.go.
 //
 // If a task waits for a task that has not begun, the worker takes the latter out of whatever queue
 // it is in and runs it next (claim), and runs the waiter right after it (worker.handOn). So the
@@ -18,7 +19,7 @@ import "github.com/heddle-go/heddle/internal/rt"
 // if the child then waits for something that the waiter does after the wait, neither would ever go
 // on (TestJoinOfARunningChildIsCancelled).
 //
-// A chain is a number of dispatches in a row that come before the worker's queue because they
+// A chain is a number of dispatches in a row that come before the worker's queues because they
 // belong to the task that ran before. Three rules bound it:
 //
 //	time    A chain ends when it has lasted for a quantum. The worker reads the clock at every
@@ -150,35 +151,42 @@ func (w *worker) claim() *rt.Task {
 			return w.valid(d)
 		}
 	}
+	// The child that was displaced last leaves no stale entry either.
+	if w.children.PopIf(t) {
+		w.siblings.n = max(0, w.siblings.n-1)
+		return w.valid(t)
+	}
 	if !t.Claim(gen) {
 		return nil
 	}
-	if w.stale++; w.stale >= minStale && w.stale > w.runq.Len()/2 {
+	if w.stale++; w.stale >= minStale && w.stale > (w.runq.Len()+w.children.Len())/2 {
 		w.dropStale()
 	}
 	return t
 }
 
-// minStale is the least number of stale entries for which dropStale walks through the queue.
+// minStale is the least number of stale entries for which dropStale walks through the queues.
 const minStale = 32
 
-// dropStale drops the stale entries of the queue. Until then each of them keeps a descriptor from
-// being used for another task. dropStale takes each entry from the front and pushes the valid ones
-// at the back, so their order stays. At least half of the entries are stale, and each claim left
-// one of these, so the walk costs two entries a claim.
+// dropStale drops the stale entries of the run queue and of the children. Until then each of them
+// keeps a descriptor from being used for another task. dropStale takes each entry from the front
+// and pushes the valid ones at the back, so their order stays. At least half of the entries are
+// stale, and each claim left one of these, so the walk costs two entries a claim.
 //
-// While dropStale holds an entry, all others are in the queue. So if another worker looks before it
-// sleeps (Sleep-W3), it misses the entry only if there is no other entry. dropStale then wakes that
-// worker (Sleep-P2).
+// While dropStale holds an entry, all others are in the queues. So if another worker looks before
+// it sleeps (Sleep-W3), it misses the entry only if there is no other entry. dropStale then wakes
+// that worker (Sleep-P2).
 func (w *worker) dropStale() {
-	w.stale = 0
-	for range w.runq.Len() {
-		d := w.runq.Pop()
-		if d == nil {
-			break
-		}
-		if !d.Status().Stale() || w.valid(d) != nil {
-			w.runq.Push(d)
+	w.settle()
+	for _, q := range []*deque.Owner[rt.Task]{&w.runq, &w.children} {
+		for n := q.Len(); n > 0; n-- {
+			d, out := q.Thief().Steal()
+			if out == deque.Empty {
+				break
+			}
+			if out == deque.Stolen && (!d.Status().Stale() || w.valid(d) != nil) {
+				q.Push(d)
+			}
 		}
 	}
 	w.stale = 0
@@ -198,19 +206,34 @@ func (w *worker) takeNext() *rt.Task {
 	return d
 }
 
-// pop takes the oldest task of the worker's queue, or returns nil.
+// pop takes the newest child or the oldest task of the run queue, in turns if there are both. It
+// returns nil if there is neither.
 func (w *worker) pop() *rt.Task {
+	if w.children.Len() != 0 {
+		if w.childTurn = !w.childTurn; w.childTurn {
+			if d := w.newestChild(); d != nil {
+				return d
+			}
+		}
+	}
 	for {
 		d := w.runq.Pop()
 		if d == nil {
-			w.stale = 0
-			return nil
+			break
 		}
 		w.lookAhead()
 		if d = w.valid(d); d != nil {
 			return d
 		}
 	}
+	if w.children.Len() != 0 {
+		if d := w.newestChild(); d != nil {
+			w.childTurn = true
+			return d
+		}
+	}
+	w.stale = 0
+	return nil
 }
 
 // valid returns d if the caller, which has taken the entry d from a queue, now has the task. It

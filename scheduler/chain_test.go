@@ -27,7 +27,8 @@ func TestNewestChildFirst(t *testing.T) {
 	require.IsIncreasing(t, got[1:])
 }
 
-// Each task of a line starts two. The newest child's newest child runs before the elder siblings.
+// Each task of a line starts two. The newest child's newest child runs before the elder siblings,
+// and of these the one that was started last runs first.
 func TestNewestChildGoesDeep(t *testing.T) {
 	s := open(t, 1, calmly...)
 	const depth = scheduler.ChainLook / 2 // the clock is not looked at
@@ -49,7 +50,7 @@ func TestNewestChildGoesDeep(t *testing.T) {
 		want = append(want, level)
 	}
 	for level := range depth {
-		want = append(want, -level)
+		want = append(want, level+1-depth)
 	}
 	require.Equal(t, want, got)
 }

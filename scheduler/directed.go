@@ -261,6 +261,9 @@ func (w *worker) collect() {
 			d = w.runq.Pop()
 		}
 		if d == nil {
+			d = w.children.Pop()
+		}
+		if d == nil {
 			d = w.takeFork()
 		}
 		for l := rt.Normal; d == nil && l <= rt.Low; l++ {

@@ -19,7 +19,8 @@
 //
 //   - the task that the last one made ready (at most three times in a row) or started (for at most
 //     a quantum in a row; the newest child goes first, as with the go statement);
-//   - its own queue, first in, first out;
+//   - its own two queues, in turns: tasks that have begun, first in, first out; and children that
+//     have not begun, the newest family first, so that a tree of tasks is visited depth first;
 //   - the queue of submissions from outside the pool, which every 61st look visits first;
 //   - expired timers;
 //   - half of another worker's queue.

@@ -29,8 +29,9 @@ func (s *Scheduler) Live() int64 { return s.live.Load() }
 func (s *Scheduler) HandOut() { s.freeBehind(s.workers()[0]) }
 
 // ChainLook is the number of dispatches of a chain between two looks at the clock, and MaxChain the
-// most dispatches of a chain.
+// most dispatches of a chain. MaxPassed is how many turns in a row the oldest child is passed up.
 const (
 	ChainLook = chainLook
 	MaxChain  = maxChain
+	MaxPassed = maxPassed
 )

@@ -106,14 +106,14 @@ func (w *worker) search() *rt.Task {
 	return nil
 }
 
-// At every fairTick-th look for work, the injector or the calls that were forked on this worker
-// come before the worker's own queue. So tasks that keep that queue filled cannot starve them. If
-// the injector and the forked calls both have something, they take turns.
+// At every fairTick-th look for work, the injector, the calls that were forked on this worker or the
+// oldest child come before the worker's own queues. So tasks that keep those filled cannot starve
+// them. They take turns, and one that has nothing leaves its turn to the next.
 //
-// If n forked calls wait, the last of them begins after at most 2*n*fairTick looks. The same bound
+// If n forked calls wait, the last of them begins after at most 3*n*fairTick looks. The same bound
 // holds for n tasks in the injector. takeShare usually gives them a lower one: all of them are in
-// the worker's queue after 2*(n+k) looks, where k is the length of that queue now, and begin when
-// the tasks ahead of them have had their turns.
+// the worker's queue after 3*(n+k) looks, where k is the length of that queue now, and begin when
+// the tasks ahead of them have had their turns. children.go has the bound for children.
 //
 // fairTick is a prime, as in Go's scheduler, so that it does not fall into step with a program's
 // own period.
@@ -219,14 +219,14 @@ func (w *worker) takeInjected(most int) *rt.Task {
 
 // pickFair is pick for the successor of a task that was preempted. If all tasks use up their
 // quanta, the next fairTick-th look may be 0.6 s away (61 times 10 ms). So at every other call of
-// pickFair, the injector or the calls that were forked on this worker come first, in turns.
+// pickFair, the tasks that passedOver knows come first, in turns.
 func (w *worker) pickFair() *rt.Task {
 	if w.halting() {
 		return nil
 	}
 	w.fairTurn++
 	if w.fairTurn%2 == 1 && !w.s.inj.AnyHigh() {
-		if d := w.passedOver(w.fairTurn%4 == 3); d != nil {
+		if d := w.passedOver(w.fairTurn / 2); d != nil {
 			w.turns.lowSkips++
 			return d
 		}
@@ -310,22 +310,28 @@ func (w *worker) fair() (d *rt.Task, stop bool) {
 		w.checkThread()
 	}
 	w.expireFair()
-	return w.passedOver(w.tick/fairTick%2 == 0), false
+	return w.passedOver(w.tick / fairTick), false
 }
 
-// passedOver returns a task that the worker's queue could starve, or nil: the oldest call that was
-// forked here, or the oldest task of the injector. If forks is true, the forked calls have the
-// turn, otherwise the injector has it. The one without the turn only comes if the other is empty.
-func (w *worker) passedOver(forks bool) *rt.Task {
-	if forks {
-		if d := w.oldestFork(); d != nil {
+// passedOver returns a task that the worker's queues could starve, or nil: the oldest call that was
+// forked here, the oldest task of the injector, or the oldest child. turn says which of them has
+// the turn. If that has nothing, the next one has it.
+func (w *worker) passedOver(turn uint32) *rt.Task {
+	for i := range uint32(3) {
+		var d *rt.Task
+		switch (turn + i) % 3 {
+		case 0:
+			d = w.oldestFork()
+		case 1:
+			d = w.takeShare()
+		case 2:
+			d = w.oldestChild()
+		}
+		if d != nil {
 			return d
 		}
 	}
-	if d := w.takeShare(); d != nil || forks {
-		return d
-	}
-	return w.oldestFork()
+	return nil
 }
 
 // takeShare takes the injector's oldest task, and moves more of its tasks to the end of the
@@ -341,7 +347,7 @@ func (w *worker) takeShare() *rt.Task {
 	if n == 0 {
 		return nil
 	}
-	return w.takeInjected(turns * n / (n + w.runq.Len()))
+	return w.takeInjected(turns * n / (n + w.runq.Len() + w.children.Len()))
 }
 
 // Each look for work that finds the worker's queue empty fires the timers of the worker's own queue

@@ -29,9 +29,10 @@ func (s *nextSlot) full() bool { return s.seq.Load()&1 != 0 }
 func (s *nextSlot) child() bool { return s.full() && s.fresh.Load() == newChild }
 
 // put stores d with fresh, which is newChild or wokenTask. It returns the task that was in the
-// slot, or nil. Only the worker may call it.
-func (s *nextSlot) put(d *rt.Task, fresh uint32) (old *rt.Task) {
+// slot, or nil, and the fresh that belongs to that. Only the worker may call it.
+func (s *nextSlot) put(d *rt.Task, fresh uint32) (old *rt.Task, was uint32) {
 	v := s.seq.Load()
+	was = s.fresh.Load()
 	if v&1 != 0 {
 		if s.seq.CompareAndSwap(v, v+1) { // otherwise a thief has emptied the slot
 			old = s.task.Load()
@@ -41,7 +42,7 @@ func (s *nextSlot) put(d *rt.Task, fresh uint32) (old *rt.Task) {
 	s.task.Store(d)
 	s.fresh.Store(fresh)
 	s.seq.Store(v + 1) // pairs with the load in take and look: publishes d
-	return old
+	return old, was
 }
 
 // The values of fresh.

@@ -24,8 +24,7 @@ func (w *worker) pushReady(d *rt.Task) {
 	w.push(d)
 }
 
-// Local implements rt.Host. It puts d into the next slot, and moves the task that was there to the
-// back of the queue.
+// Local implements rt.Host. It puts d into the next slot, and displaces the task that was there.
 //
 // Usually the running task soon gives way, and the worker itself takes d from the slot. Then waking
 // another worker would be useless, because a thief would only separate the two tasks. But the
@@ -47,8 +46,9 @@ func (w *worker) Local(d *rt.Task) {
 		w.push(d)
 		return
 	}
-	if old := w.next.put(d, wokenTask); old != nil {
-		w.push(old)
+	if old, was := w.next.put(d, wokenTask); old != nil {
+		w.displace(old, was)
+		w.s.wakeOne() // (P2, P3)
 		return
 	}
 	if w.nextSkip > 0 {

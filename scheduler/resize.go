@@ -146,12 +146,13 @@ func (w *worker) fairNext() {
 func (w *worker) handOver() {
 	for {
 		d := w.next.take()
-		if d == nil {
-			if d = w.runq.Pop(); d == nil {
-				if d = w.takeFork(); d == nil {
-					return
-				}
+		for _, take := range []func() *rt.Task{w.runq.Pop, w.children.Pop, w.takeFork} {
+			if d == nil {
+				d = take()
 			}
+		}
+		if d == nil {
+			return
 		}
 		w.s.inj.Push(d) // (P1); Scheduler.inject would put d back into this worker's slot
 		w.s.wakeOne()   // (P2, P3)

@@ -87,6 +87,8 @@ func (s *Scheduler) visibleWork() bool {
 	return s.timers.First() != 0 && s.timers.Due(s.now())
 }
 
-// shows reports whether other workers would find a task in w's queue or next slot. Any goroutine
+// shows reports whether other workers would find a task in w's queues or next slot. Any goroutine
 // may call it.
-func (w *worker) shows() bool { return !w.runq.Thief().Empty() || w.next.child() }
+func (w *worker) shows() bool {
+	return !w.runq.Thief().Empty() || !w.children.Thief().Empty() || w.next.child()
+}

@@ -5,8 +5,8 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// Spawn implements rt.Host. The new task goes to the next slot, and the task that was there goes to
-// the back of the queue. A high or low task goes to the injector instead. Before a worker sleeps,
+// Spawn implements rt.Host. The new task goes to the next slot, and displaces the task that was
+// there. A high or low task goes to the injector instead. Before a worker sleeps,
 // it looks for children in the next slots of all workers, because the parent may run on for long.
 // It does not look for woken tasks there: see Local.
 func (w *worker) Spawn(fn any, x *rt.Extra) (*rt.Task, uint32) {
@@ -33,8 +33,8 @@ func (w *worker) Spawn(fn any, x *rt.Extra) (*rt.Task, uint32) {
 		w.push(d)
 		return d, gen
 	}
-	if old := w.next.put(d, newChild); old != nil { // (P1)
-		w.runq.Push(old) // (P1)
+	if old, was := w.next.put(d, newChild); old != nil { // (P1)
+		w.displace(old, was)
 	}
 	w.s.wakeOne() // (P2, P3)
 	return d, gen

@@ -76,7 +76,7 @@ func (w *worker) Call(d *rt.Task, fn func(), kind *rt.CallKind) bool {
 
 // hasWork reports whether there is a task or a forked call that the worker would run next.
 func (w *worker) hasWork() bool {
-	return w.next.full() || !w.runq.Thief().Empty() || w.s.inj.Normal() != 0 || w.s.inj.AnyRanked() || !w.Forks.Thief().Empty()
+	return w.next.full() || !w.runq.Thief().Empty() || !w.children.Thief().Empty() || w.s.inj.Normal() != 0 || w.s.inj.AnyRanked() || !w.Forks.Thief().Empty()
 }
 
 // endCall is E4 to E6. Afterwards the task may be on another worker than w.

@@ -98,12 +98,13 @@ func (w *worker) behind() (n int, first []TaskInfo) {
 		}
 		return len(first) < mostBehind
 	}
-	n = w.runq.Thief().Len() + w.Forks.Thief().Len()
+	n = w.runq.Thief().Len() + w.children.Thief().Len() + w.Forks.Thief().Len()
 	if w.next.full() {
 		n++
 		see(w.next.task.Load())
 	}
 	w.runq.Thief().Look(see)
+	w.children.Thief().Look(see)
 	return n, first
 }
 

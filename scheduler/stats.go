@@ -74,7 +74,7 @@ type WorkerStats struct {
 	Dispatches uint64    // times a task was put on it
 	Finished   uint64    // tasks that ended on it
 	Stolen     uint64    // tasks that it stole
-	Queued     int       // tasks in its queue
+	Queued     int       // tasks in its queues
 	Forks      int       // calls that were forked on it and that other workers can take
 	Task       task.Task // the task that it runs at this moment, or the zero Task
 
@@ -169,7 +169,7 @@ func (s *Scheduler) Stats() Stats {
 			Dispatches: w.shown.dispatches.Load(),
 			Finished:   w.shown.finished.Load(),
 			Stolen:     w.shown.stolen.Load(),
-			Queued:     w.runq.Thief().Len(),
+			Queued:     w.runq.Thief().Len() + w.children.Thief().Len(),
 			Forks:      w.Forks.Thief().Len(),
 			Task:       w.running(),
 			Busy:       time.Duration(w.busy.read(s.now)),

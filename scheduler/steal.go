@@ -6,7 +6,7 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// stealOnce looks once into the queue of each other worker, beginning with a random one. Workers
+// stealOnce looks once into the queues of each other worker, beginning with a random one. Workers
 // that have left are included.
 func (w *worker) stealOnce() *rt.Task {
 	ws := w.s.workers()
@@ -23,6 +23,9 @@ func (w *worker) stealOnce() *rt.Task {
 			if d := w.stealFrom(v); d != nil {
 				return d
 			}
+		}
+		if d := w.stealChildren(v); d != nil {
+			return d
 		}
 		if d := w.stealFork(v); d != nil {
 			return d

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/deque"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
 )
@@ -85,11 +86,22 @@ func TestChildInTheNextSlotIsSeen(t *testing.T) {
 		}
 	}()
 	require.False(t, w.shows())
-	require.Nil(t, w.next.put(ds[0], wokenTask))
+	old, _ := w.next.put(ds[0], wokenTask)
+	require.Nil(t, old)
 	require.False(t, w.shows())
-	require.Same(t, ds[0], w.next.put(ds[1], newChild))
+	old, was := w.next.put(ds[1], newChild)
+	require.Same(t, ds[0], old)
+	require.Equal(t, wokenTask, was)
 	require.True(t, w.shows())
 	require.Same(t, ds[1], w.next.take())
+	require.False(t, w.shows())
+	w.displace(ds[0], wokenTask)
+	require.True(t, w.shows())
+	require.Same(t, ds[0], w.runq.Pop())
+	require.False(t, w.shows())
+	w.displace(ds[1], newChild)
+	require.True(t, w.shows())
+	require.Same(t, ds[1], w.children.Pop())
 	require.False(t, w.shows())
 }
 
@@ -135,7 +147,7 @@ func TestClaimsDropStaleEntries(t *testing.T) {
 			require.Same(t, d, w.claim())
 			claimed = append(claimed, d)
 		}
-		most = max(most, w.runq.Len())
+		most = max(most, w.runq.Len()+w.children.Len())
 	}
 	require.LessOrEqual(t, most, 2*minStale)
 }
@@ -156,7 +168,7 @@ func TestDropStaleKeepsTheOrder(t *testing.T) {
 		}
 	}
 	w.dropStale()
-	require.Equal(t, len(want), w.runq.Len())
+	require.Equal(t, len(want), w.children.Len())
 	for d := w.pop(); d != nil; d = w.pop() {
 		got = append(got, d)
 	}
@@ -179,18 +191,48 @@ func TestClaimAcrossSchedulers(t *testing.T) {
 	w.wish.t = nil
 }
 
+// A thief takes half of the children, the oldest first.
+func TestThiefTakesTheOldestChildren(t *testing.T) {
+	g := newStage(t)
+	w, thief := g.newWorker(1), g.newWorker(2)
+	ds := g.spawn(w, 9) // the last one is in the next slot
+	d := thief.stealChildren(w)
+	defer func() { g.end(w, d); g.end(thief) }()
+	require.Same(t, ds[0], d)
+	require.Equal(t, 3, thief.children.Len())
+	require.Equal(t, 4, w.children.Len())
+	for i := range 3 {
+		d := thief.children.Pop()
+		defer g.inject(d)
+		require.Same(t, ds[3-i], d)
+	}
+}
+
 // A worker that leaves is a producer of all that it hands over.
 func TestHandOverWakes(t *testing.T) {
-	g := newStage(t)
-	w := g.newWorker(1)
-	for _, d := range g.tasks(1) {
-		w.runq.Push(d)
+	queues := map[string]func(w *worker) *deque.Owner[rt.Task]{
+		"run queue": func(w *worker) *deque.Owner[rt.Task] { return &w.runq },
+		"children":  func(w *worker) *deque.Owner[rt.Task] { return &w.children },
 	}
-	before := g.wakes.Load()
-	w.handOver()
-	after := g.wakes.Load()
-	g.wakeOne() // so that Close ends even if handOver did not
-	require.Equal(t, before+1, after)
+	for name, queue := range queues {
+		t.Run(name, func(t *testing.T) {
+			g := newStage(t)
+			w := g.newWorker(1)
+			for _, d := range g.tasks(1) {
+				queue(w).Push(d)
+			}
+			before := g.wakes.Load()
+			w.handOver()
+			after := g.wakes.Load()
+			left := queue(w).Len()
+			for d := queue(w).Pop(); d != nil; d = queue(w).Pop() {
+				g.inject(d) // so that Close ends
+			}
+			g.wakeOne() // so that Close ends even if handOver did not
+			require.Equal(t, before+1, after)
+			require.Zero(t, left)
+		})
+	}
 }
 
 // A task that parks after Close has walked the tasks finds the phase changed.

@@ -221,9 +221,11 @@ func (s *Scheduler) freeBehind(w *worker) (any bool) {
 			free(d)
 		}
 	}
-	for range w.runq.Thief().Len() {
-		if d, out := w.runq.Thief().Steal(); out == deque.Stolen {
-			free(d)
+	for _, v := range []*deque.Thief[rt.Task]{w.runq.Thief(), w.children.Thief()} {
+		for range v.Len() {
+			if d, out := v.Steal(); out == deque.Stolen {
+				free(d)
+			}
 		}
 	}
 	for range min(w.Forks.Thief().Len(), max(mostAdopted-s.inj.Len(), leastAdopted)) {

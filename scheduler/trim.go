@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/heddle-go/heddle/internal/deque"
+	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/taskpool"
 )
 
@@ -161,11 +162,16 @@ func (w *worker) trimOwn() {
 		w.giveBack()
 		w.Forks.Trim()
 		w.runq.Trim()
-	} else if w.runq.Cap() > keepQueue {
-		w.runq.Trim()
+		w.children.Trim()
+	} else {
+		for _, q := range []*deque.Owner[rt.Task]{&w.runq, &w.children} {
+			if q.Cap() > keepQueue {
+				q.Trim()
+			}
+		}
 	}
 	const few = 4 * deque.DefaultCapacity
-	holds := len(w.idleFibers) > 2 || w.Forks.Cap() > few || w.runq.Cap() > few || w.Keeps()
+	holds := len(w.idleFibers) > 2 || w.Forks.Cap() > few || w.runq.Cap() > few || w.children.Cap() > few || w.Keeps()
 	if holds != w.holds.Load() {
 		w.holds.Store(holds)
 	}

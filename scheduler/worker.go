@@ -80,9 +80,12 @@ type ownState struct {
 	counted    uint32 // n.dispatches counts the dispatches up to the one with this number
 	nextRun    int    // dispatches of woken tasks from the next slot in a row
 	chain      chain
-	queueTurns int           // turns of the worker's queue since the injector's last turn
-	wish       wish          // see ParkFor
-	stale      int           // about how many entries of runq are stale; see dropStale
+	queueTurns int  // turns of the worker's queue since the injector's last turn
+	wish       wish // see ParkFor
+	stale      int  // about how many entries of runq and children are stale; see dropStale
+	childTurn  bool // pop has taken a child last
+	siblings   siblings
+	treeTurn   treeTurn
 	fairTurn   uint32        // counts the calls of pickFair
 	turns      turns         // the turns of high and low tasks
 	dueRun     int           // dispatches of pickDue in a row
@@ -120,6 +123,8 @@ type shownState struct {
 	rests stopwatch            // runs while it sleeps
 	holds atomicx.Bool         // it holds more than is worth keeping while it sleeps for long
 	runq  deque.Owner[rt.Task] // FIFO. Thieves take from it
+	// children are LIFO. Thieves take from them. See children.go.
+	children deque.Owner[rt.Task]
 }
 
 // newWorker makes a worker in the state wkLeft. The caller adds it to the pool.
@@ -138,6 +143,7 @@ func (s *Scheduler) newWorker(id int) *worker {
 	}
 	w.timerBatch = new(timers.Batch)
 	w.runq.Init(deque.FIFO, 0)
+	w.children.Init(deque.LIFO, 0)
 	w.Forks.Init(deque.LIFO, 0)
 	// The dispatch numbers of different workers lie far apart. So a mark for a task's dispatch on
 	// one worker does not fit a dispatch on another.

@@ -90,8 +90,9 @@ func (c *Ctx) Task() Task {
 }
 
 // Go starts fn as a new task on the same scheduler and returns the task's handle. The new task runs
-// next on this worker, when the present task gives way. It runs before older tasks and before
-// children that were started earlier, which move to the back of the queue. Idle workers can steal
+// next on this worker, when the present task gives way. The children that were started before it
+// follow in their order, in turns with tasks that have begun. Children of a task that runs later
+// come before the rest of them, so a tree of tasks is visited depth first. Idle workers can steal
 // any of them at once. Called by the task itself, or by another task of its scheduler, Go never
 // waits, whatever limits apply to submissions from outside. Any other caller submits from outside.
 //

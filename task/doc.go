@@ -40,9 +40,10 @@
 //   - A task that was accepted runs exactly once, or is reported as cancelled.
 //   - No two workers ever run a task at the same time. Everything a task did before it gave way
 //     happens before everything it does afterwards, on any thread.
-//   - Each worker runs runnable tasks first-in-first-out, so a task that yields or checkpoints
-//     cannot keep others from running. Two kinds of tasks jump the queue: the task that the running
-//     task woke last, and the newest task that it started. The number of times in a row is bounded.
+//   - Each worker runs tasks that have begun first-in-first-out, so a task that yields or
+//     checkpoints cannot keep others from running. The number of dispatches that come in between is
+//     bounded. They are those of the task that the running task woke last, of the newest task that
+//     it started, and of children that have not begun, which have turns with the queue.
 //   - A panic is never lost: see [PanicError].
 //
 // # Not guaranteed

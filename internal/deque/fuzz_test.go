@@ -108,7 +108,7 @@ func FuzzDeque(f *testing.F) {
 			arg := int(op >> 4)
 			a, b := o[arg&1], o[arg&1^1]
 			ra, rb := r[arg&1], r[arg&1^1]
-			switch op & 15 % 14 {
+			switch op & 15 % 15 {
 			case 0:
 				x := fresh()
 				a.Push(x)
@@ -183,6 +183,13 @@ func FuzzDeque(f *testing.F) {
 					delete(ra.left, x)
 					ra.private = append(ra.private, x)
 				}
+			case 14:
+				if ra.flavour == FIFO {
+					continue
+				}
+				a.ReverseNewest(arg)
+				ra.expose(len(ra.private))
+				slices.Reverse(ra.shared[max(0, len(ra.shared)-arg):])
 			}
 			for i := range o {
 				require.Equal(t, len(r[i].shared), o[i].Thief().Len())

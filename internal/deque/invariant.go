@@ -33,6 +33,8 @@ package deque
 //     find the deque empty. At the end (1) to (5) hold with bottom == split == old split-1, or ==
 //     top.
 //   - takeOldest: a CAS raises top by one, while top is below split.
+//   - ReverseNewest: see below. In between, v.split may be below top. At the end split == bottom,
+//     and [top, bottom) holds the elements that it held before, but for those that thieves took.
 //   - sweep(t), for a t that was loaded from top: swept rises to t <= top. By (4) the slots that it
 //     clears hold dead elements, and by (1) none of them is also the slot of a live one.
 //   - makeRoom: limit becomes at most swept + len(slots), and at least bottom + n.
@@ -79,3 +81,21 @@ package deque
 //   - That ring has not been replaced. Slot t is written again only after the owner has loaded a
 //     top beyond t (swept > t, by (1)), and then the CAS fails.
 //   - That ring is newer than a grow that saw top beyond t. Then the CAS fails too.
+//
+// # Reversing
+//
+// ReverseNewest writes slots of shared elements, [from, bottom). It hides them from thieves first.
+//
+//	Reverse-O1  v.split.Store(from)
+//	Reverse-O2  t := v.top.Load()
+//	Reverse-O3  t >= from: from = t+1, and element t is the owner's if v.top.CAS(t, t+1) succeeds
+//	Reverse-O4  reverse the slots [from, bottom)
+//	Reverse-O5  v.split.Store(bottom); push element t if it is the owner's
+//
+// From Reverse-O3 to Reverse-O5 no thief gets an element of [from, bottom), as in takeNewest. It
+// would have to read top >= from at Take-T1. At Reverse-O2 top was still below that, because from
+// is above t after Reverse-O3. So Take-T1, and with it Take-T2, comes after Reverse-O1, and reads a
+// split that is not above top. A thief whose Take-T1 came earlier reads the slot of an element
+// below from, which Reverse-O4 does not write. A thief whose Take-T2 comes after Reverse-O5 reads
+// slots that are written. Owner and thief never both get element t, because both would have to move
+// top from t.

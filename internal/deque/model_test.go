@@ -228,6 +228,20 @@ func batches(f Flavour) func(*explore.Model) {
 	}
 }
 
+// reverses: the owner reverses elements while thieves steal, all of them (n = 3) or some.
+func reverses(n int) func(*explore.Model) {
+	return func(m *explore.Model) {
+		b := newBench(LIFO, 4)
+		b.push()
+		b.push()
+		b.push()
+		m.Thread("owner", func() { b.o.ReverseNewest(n); b.pop(); b.push() })
+		m.Thread("thief", func() { b.steal(); b.steal() })
+		m.Thread("rival", func() { b.steal() })
+		m.Check(b.check)
+	}
+}
+
 // sleeps: if a worker finds the deque empty after it has announced that it sleeps, a later pusher
 // sees the sleeper.
 func sleeps(f Flavour) func(*explore.Model) {
@@ -275,6 +289,8 @@ var models = []struct {
 	{"asks", explore.Unbounded, asks},
 	{"batches/LIFO", 2, batches(LIFO)},
 	{"batches/FIFO", 3, batches(FIFO)},
+	{"reverses/all", 3, reverses(3)},
+	{"reverses/two", 3, reverses(2)},
 	{"sleeps/LIFO", 4, sleeps(LIFO)},
 	{"sleeps/FIFO", 4, sleeps(FIFO)},
 }

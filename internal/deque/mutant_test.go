@@ -71,6 +71,14 @@ func TestMutantSweepOvershoots(t *testing.T) {
 	caught(t, sweepOvershoots, "", 2, grows(FIFO))
 }
 
+func TestMutantReverseKeepsOldest(t *testing.T) {
+	caught(t, reverseKeepsOldest, "", 3, reverses(3))
+}
+
+func TestMutantReverseSkipsCAS(t *testing.T) {
+	caught(t, reverseSkipsCAS, "twice", 2, reverses(3))
+}
+
 func TestMutantAskClearsAfterExpose(t *testing.T) {
 	caught(t, askClearsAfterExpose, "does not know", 2, asks)
 }

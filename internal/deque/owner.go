@@ -225,6 +225,50 @@ func (o *Owner[T]) Pop() *T {
 	return o.takeNewest()
 }
 
+// PopIf removes the newest element of a LIFO deque if it is equal to x, and reports whether it did.
+func (o *Owner[T]) PopIf(x *T) bool {
+	return o.Len() > 0 && o.slot(o.bottom-1).load() == x && o.Pop() == x
+}
+
+// ReverseNewest reverses the order of the n newest elements of a LIFO deque, or of all elements if
+// there are fewer. It exposes all private elements, as Push does. Thieves do not see these n
+// elements for a moment. So if a thief may have found the deque empty and gone to sleep, the caller
+// has to wake it. See "Reversing" in invariant.go.
+func (o *Owner[T]) ReverseNewest(n int) {
+	if o.thief.flavour == FIFO {
+		panic("deque: ReverseNewest on a FIFO deque")
+	}
+	v := &o.thief
+	b := o.bottom
+	from := b - int64(n)
+	v.split.Store(from) // (Reverse-O1) pairs with the load of split in steal
+	t := v.top.Load()   // (Reverse-O2) pairs with the CAS in steal
+	var oldest *T
+	if from-t <= 0 && planted != reverseKeepsOldest {
+		from = b
+		if t-b < 0 {
+			from = t + 1
+			s := o.slot(t)
+			oldest = s.load()
+			if v.top.CompareAndSwap(t, t+1) || planted == reverseSkipsCAS { // pairs with the CAS in steal
+				s.store(nil)
+			} else {
+				oldest = nil
+			}
+		}
+	}
+	for i, j := from, b-1; i-j < 0; i, j = i+1, j-1 {
+		x, y := o.slot(i), o.slot(j)
+		p, q := x.load(), y.load()
+		x.store(q)
+		y.store(p)
+	}
+	o.publish(b)
+	if oldest != nil {
+		o.Push(oldest)
+	}
+}
+
 // takeNewest takes the newest shared element of a LIFO deque whose private tail is empty. It is the
 // owner's side of "Owner against thief" in invariant.go. It takes one element and leaves the others
 // shared. If it moved split down by several elements at once, the next pops would be cheaper, but

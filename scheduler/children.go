@@ -1,0 +1,147 @@
+package scheduler
+
+import (
+	"math"
+
+	"github.com/heddle-go/heddle/internal/deque"
+	"github.com/heddle-go/heddle/internal/rt"
+)
+
+// When a child takes the place of an older child in the next slot, the older one goes to the deque
+// children. The worker takes the newest of them, and thieves take the oldest. So a worker visits
+// its part of a tree of tasks depth first, and a thief gets a large part of the tree. In the run
+// queue, which is first-in-first-out, the worker would visit the tree level by level. A task that
+// waits for its children needs a stack, so that takes memory, and time for the cache misses: fib(27)
+// with a task for each call, whose results come over channels, took five times as long and 480 MB
+// instead of 9 MB (BenchmarkActorTree/program=fib has such a tree). A wait that names a child needs
+// no order, because claim takes that child out of any queue.
+//
+// Three rules keep the order fair:
+//
+//	first   The children of one dispatch run in the order in which they were started, but for the
+//	        newest, which stays in the next slot. For this settle reverses them before the worker
+//	        takes one, or before another task displaces one.
+//	turns   pop takes a child and the oldest task of the run queue in turns, if there are both. So
+//	        the children delay a task in the run queue by at most one dispatch for each task ahead
+//	        of it, and chains as before.
+//	oldest  New children could come before an old one for ever. So the oldest child has a turn, as
+//	        the injector and the forked calls have (passedOver). It may bring a tree of its own,
+//	        and so may the next one. If each of them began while the last tree is half visited, the
+//	        worker would hold all of them at once. So a turn is passed up while more children wait
+//	        than waited when the last of the oldest was taken, but not more than maxPassed times
+//	        in a row.
+//
+// If n children wait, the last of them begins after at most 3*n*fairTick looks for work, if the
+// children do not start further ones, and after maxPassed times as many if they do.
+//
+// Rejected: turns for the oldest child without maxPassed, which take fib(27) twice the time and six
+// times the memory. Rejected as well: last-in-first-out for all tasks, which starves tasks that
+// yield.
+
+// maxPassed is how many turns in a row the oldest child is passed up. 64 turns are 11,712 looks,
+// some milliseconds of the shortest tasks.
+const maxPassed = 64
+
+// siblings are the newest children, those that the tasks of one dispatch have displaced.
+type siblings struct {
+	n  int
+	by uint32 // the dispatch
+}
+
+// A treeTurn is what the worker remembers of the turns of the oldest child.
+type treeTurn struct {
+	left   int // children that waited after the last turn
+	passed int // turns that were passed up since
+}
+
+// displace queues a task that another one has displaced from the next slot (Sleep-P1). fresh is
+// the value of nextSlot.fresh that belongs to the task. The caller goes on with Sleep-P2.
+func (w *worker) displace(old *rt.Task, fresh uint32) {
+	if fresh != newChild {
+		w.runq.Push(old) // (P1)
+		return
+	}
+	if by := w.Dispatch.Load(); by != w.siblings.by {
+		w.settle()
+		w.siblings.by = by
+	}
+	w.siblings.n++
+	w.children.Push(old) // (P1)
+}
+
+// settle puts the siblings into the order in which they will run: the one that was started first
+// becomes the newest. For a moment thieves do not see them, so settle wakes a worker, which may
+// have looked then (Sleep-W3).
+func (w *worker) settle() {
+	if w.siblings.n > 1 {
+		w.children.ReverseNewest(w.siblings.n)
+		w.s.wakeOne() // (P2, P3)
+	}
+	w.siblings.n = 0
+}
+
+// newestChild takes the newest child after settle, or returns nil.
+func (w *worker) newestChild() *rt.Task {
+	if w.siblings.n > 1 {
+		w.settle()
+	}
+	for {
+		d := w.children.Pop()
+		if d == nil {
+			return nil
+		}
+		if d = w.valid(d); d != nil {
+			return d
+		}
+	}
+}
+
+// oldestChild takes the oldest child if that may use its turn, and otherwise returns nil.
+func (w *worker) oldestChild() *rt.Task {
+	t, v := &w.treeTurn, w.children.Thief()
+	if v.Empty() {
+		*t = treeTurn{left: math.MaxInt}
+		return nil
+	}
+	if v.Len() > t.left && t.passed < maxPassed {
+		t.passed++
+		return nil
+	}
+	for !v.Empty() {
+		if d, out := v.Steal(); out == deque.Stolen {
+			if d = w.valid(d); d != nil {
+				*t = treeTurn{left: v.Len()}
+				return d
+			}
+		}
+	}
+	return nil
+}
+
+// maxStolenChildren bounds a batch of stolen children. Each of them may bring a tree, so a few are
+// enough. If none does, a thief should not come back for each one.
+const maxStolenChildren = 32
+
+// stealChildren steals up to half of v's children. It returns the oldest of the batch, and leaves
+// the others among w's children. It returns nil if v has none.
+func (w *worker) stealChildren(v *worker) *rt.Task {
+	for !v.children.Thief().Empty() {
+		d, n, out := v.children.Thief().StealBatch(&w.children, maxStolenChildren)
+		if out != deque.Stolen {
+			continue
+		}
+		w.n.steals++
+		w.n.stolen += uint64(n)
+		if n > 1 && !w.searching {
+			w.s.wakeOne() // as in stealFrom
+		}
+		if d = w.valid(d); d == nil {
+			d = w.newestChild() // of the batch
+		}
+		if d != nil {
+			w.stole(d, v)
+			return d
+		}
+	}
+	return nil
+}
