@@ -130,7 +130,7 @@ func TestCrashGoesThroughTheRuntime(t *testing.T) {
 // GOTRACEBACK=crash ends the process by SIGABRT, which is what writes a core.
 func TestCrashByGOTRACEBACK(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("no signals")
+		t.Skip("Windows has no SIGABRT")
 	}
 	t.Setenv("GOTRACEBACK", "crash")
 	code, out := child(t, "crash-string-unpinned")

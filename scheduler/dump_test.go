@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -95,21 +96,14 @@ func TestDumpBlockingCall(t *testing.T) {
 
 // Since when a task waits is told right even if the scheduler had been asleep before.
 func TestDumpSince(t *testing.T) {
-	s := open(t, 1)
-	x := s.Go(func(c *task.Ctx) { _ = c.Park() })
-	for {
-		m := regexp.MustCompile(`waiting for ready, (\S+)\n`).FindStringSubmatch(dump(t, s))
-		if m != nil {
-			d, err := time.ParseDuration(m[1])
-			require.NoError(t, err)
-			require.Less(t, d, testkit.Patience)
-			if d >= 50*time.Millisecond {
-				break
-			}
-		}
-		time.Sleep(time.Millisecond)
-	}
-	x.Ready()
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, 1)
+		time.Sleep(time.Hour) // all workers sleep
+		x := s.Go(func(c *task.Ctx) { _ = c.Park() })
+		time.Sleep(50 * time.Millisecond)
+		require.Regexp(t, `waiting for ready, 50ms\n`, dump(t, s))
+		x.Ready()
+	})
 }
 
 func TestDumpToABadWriter(t *testing.T) {

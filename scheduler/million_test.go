@@ -15,7 +15,7 @@ import (
 // A million tasks parked at once, and a million queued.
 func TestAMillion(t *testing.T) {
 	if testing.Short() || testkit.Race {
-		t.Skip("takes 3 GB")
+		t.Skip("it takes 3 GB; step test of .ci/run runs it")
 	}
 	const million = 1_000_000
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // each cycle looks at a million stacks

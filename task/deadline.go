@@ -40,13 +40,9 @@ func Timeout(d time.Duration) Option {
 
 func limitOf(x *rt.Extra) *rt.Deadline {
 	if x.Deadline == nil {
-		x.Deadline = &rt.Deadline{Expire: expire}
+		x.Deadline = new(rt.Deadline)
 	}
 	return x.Deadline
-}
-
-func expire(d *rt.Task, gen uint32) {
-	handle(d, gen).cancel(context.DeadlineExceeded, context.DeadlineExceeded)
 }
 
 // WithDeadline is [context.WithDeadline] with heddle's clock and timers. It returns a context that
@@ -70,8 +66,8 @@ func WithTimeout(ctx context.Context, d time.Duration) (_ context.Context, cance
 // WithTimeoutCause is [WithTimeout] with a cause, like [context.WithTimeoutCause].
 func WithTimeoutCause(ctx context.Context, d time.Duration, cause error) (_ context.Context, cancel context.CancelFunc) {
 	if c := ofTask(ctx); c != nil {
-		timers := c.record().Shared().Sched.Timers()
-		return newTimed(ctx, timers, timers.Time().Add(d), d, cause)
+		home := c.record().Shared()
+		return newTimed(ctx, home, home.Sched.Timers().Time().Add(d), d, cause)
 	}
 	return context.WithTimeoutCause(ctx, d, cause)
 }
@@ -80,8 +76,8 @@ func WithTimeoutCause(ctx context.Context, d time.Duration, cause error) (_ cont
 // has passed, like [context.WithDeadlineCause].
 func WithDeadlineCause(ctx context.Context, t time.Time, cause error) (_ context.Context, cancel context.CancelFunc) {
 	if c := ofTask(ctx); c != nil {
-		timers := c.record().Shared().Sched.Timers()
-		return newTimed(ctx, timers, t, t.Sub(timers.Time()), cause)
+		home := c.record().Shared()
+		return newTimed(ctx, home, t, t.Sub(home.Sched.Timers().Time()), cause)
 	}
 	return context.WithDeadlineCause(ctx, t, cause)
 }
@@ -107,9 +103,12 @@ type timed struct {
 	end    context.CancelCauseFunc // ends inner
 	at     time.Time
 	cause  error // the cause if the deadline passes
-	timers rt.Timers
+	home   *rt.Shared
+	timers rt.Timers // of home
 	timer  rt.Timer
 	done   <-chan struct{} // inner.Done()
+	// foreign is set if the end of the context may call methods of contexts above that are a user's.
+	foreign bool
 
 	mu    atomicx.Mutex
 	err   error
@@ -119,15 +118,19 @@ type timed struct {
 }
 
 // An afterFunc is one function registered with a timed.
-type afterFunc struct{ f func() }
+type afterFunc struct {
+	f     func()
+	wakes bool // f only wakes a waiter, so it calls no method of a user's context
+}
 
 var _ wait.Teller = (*timed)(nil)
 
-func newTimed(parent context.Context, timers rt.Timers, at time.Time, left time.Duration, cause error) (context.Context, context.CancelFunc) {
+func newTimed(parent context.Context, home *rt.Shared, at time.Time, left time.Duration, cause error) (context.Context, context.CancelFunc) {
 	if t, ok := parent.Deadline(); ok && t.Before(at) {
 		return context.WithCancel(parent) // the parent's deadline comes first
 	}
-	x := &timed{parent: parent, at: at, cause: cause, timers: timers}
+	timers := home.Sched.Timers()
+	x := &timed{parent: parent, at: at, cause: cause, home: home, timers: timers, foreign: mayBeForeign(parent)}
 	if cause == nil {
 		x.cause = context.DeadlineExceeded
 	}
@@ -139,7 +142,7 @@ func newTimed(parent context.Context, timers rt.Timers, at time.Time, left time.
 		if parent.Err() != nil {
 			ended()
 		} else {
-			stop := wait.Watch(parent, ended)
+			stop := watch(parent, ended)
 			x.mu.Lock()
 			x.stop = stop
 			over := x.err != nil
@@ -158,6 +161,30 @@ func newTimed(parent context.Context, timers rt.Timers, at time.Time, left time.
 		}
 	}
 	return x, func() { x.finish(context.Canceled, context.Canceled) }
+}
+
+// mayBeForeign reports whether parent may be a user's context, or have one above it. For a context
+// of package context it returns true, because what is above that cannot be seen.
+func mayBeForeign(parent context.Context) bool {
+	switch p := parent.(type) {
+	case *Ctx:
+		return p.record().Extra().HasContext()
+	case *timed:
+		return p.foreign
+	}
+	return true
+}
+
+// watch is wait.Watch for a function that ends a timed context below parent.
+func watch(parent context.Context, f func()) (stop func() bool) {
+	if rt.OfCtx(parent) == nil {
+		if x, ok := parent.Value(wait.TellerKey{}).(*timed); ok && x.done == parent.Done() {
+			if stop, ok := x.register(&afterFunc{f: f}); ok {
+				return stop
+			}
+		}
+	}
+	return wait.Watch(parent, f)
 }
 
 // above returns the context from which newTimed derives the inner context of a timed context under
@@ -192,21 +219,47 @@ func (w within) Value(key any) any {
 	return w.Context.Value(key)
 }
 
-// Fire implements rt.Fire.
-func (x *timed) Fire(int64) { x.finish(context.DeadlineExceeded, x.cause) }
+// Fire implements rt.Fire. It ends the context aside if that may call methods of a user's context:
+// in the chain above, or in contexts below that have registered a function.
+func (x *timed) Fire(int64) {
+	ended, stop, after := x.mark(context.DeadlineExceeded, x.cause)
+	if !ended {
+		return
+	}
+	aside := x.foreign
+	for a := range after {
+		aside = aside || !a.wakes
+	}
+	if aside {
+		x.home.Aside(func() { x.tell(x.cause, stop, after) })
+	} else {
+		x.tell(x.cause, stop, after)
+	}
+}
 
 // finish ends the context with err and cause, unless it has ended before.
 func (x *timed) finish(err, cause error) {
+	if ended, stop, after := x.mark(err, cause); ended {
+		x.tell(cause, stop, after)
+	}
+}
+
+// mark notes the end of the context. ended reports whether this call has ended it. Then the caller
+// has to call tell with the other results.
+func (x *timed) mark(err, cause error) (ended bool, stop func() bool, after map[*afterFunc]struct{}) {
 	x.mu.Lock()
+	defer x.mu.Unlock()
 	if x.err != nil {
-		x.mu.Unlock()
-		return
+		return false, nil, nil
 	}
 	x.err, x.why = err, cause
-	stop := x.stop
-	after := x.after
+	after = x.after
 	x.after = nil
-	x.mu.Unlock()
+	return true, x.stop, after
+}
+
+// tell closes the channel of Done, and calls what waits for the end of the context.
+func (x *timed) tell(cause error, stop func() bool, after map[*afterFunc]struct{}) {
 	x.close(cause)
 	x.timers.Disarm(&x.timer)
 	for a := range after {
@@ -275,16 +328,19 @@ func (x *timed) Value(key any) any {
 // atEnd. If x has already ended, AfterFunc starts a goroutine to call f, because package context
 // calls AfterFunc with a lock held.
 func (x *timed) AfterFunc(f func()) (stop func() bool) {
-	if stop, ok := x.Register(atEnd(f)); ok {
+	if stop, ok := x.register(&afterFunc{f: atEnd(f)}); ok {
 		return stop
 	}
 	go f()
 	return func() bool { return false }
 }
 
-// Register implements wait.Teller.
+// Register implements wait.Teller. Only waits register by it: see watch.
 func (x *timed) Register(f func()) (stop func() bool, ok bool) {
-	a := &afterFunc{f}
+	return x.register(&afterFunc{f: f, wakes: true})
+}
+
+func (x *timed) register(a *afterFunc) (stop func() bool, ok bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.err != nil {

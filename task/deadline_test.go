@@ -453,3 +453,82 @@ func TestTimeBesideHogs(t *testing.T) {
 		hung.Stop()
 	}
 }
+
+// A lockedContext is a user's context whose methods take a lock, as those of a request may.
+type lockedContext struct {
+	context.Context
+	mu *tsync.Mutex
+}
+
+// Value implements context.Context.
+func (g lockedContext) Value(key any) any {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.Context.Value(key)
+}
+
+// A lockedTeller is a lockedContext that passes the method AfterFunc of its context on.
+type lockedTeller struct {
+	lockedContext
+	teller
+}
+
+type teller interface {
+	AfterFunc(f func()) (stop func() bool)
+}
+
+// A timer of heddle ends a context under a user's context, while the only worker's tasks hold the
+// lock that the methods of that context take. The worker must not wait for the lock, because the
+// holder could not run then.
+func TestDeadlineUnderAContextThatWaits(t *testing.T) {
+	for name, begin := range map[string]func(s *scheduler.Scheduler, c *task.Ctx, g lockedContext, over *tsync.Event) context.Context{
+		"WithTimeout": func(_ *scheduler.Scheduler, c *task.Ctx, g lockedContext, _ *tsync.Event) context.Context {
+			return keep(task.WithTimeout(g, time.Second))
+		},
+		"below WithTimeout": func(_ *scheduler.Scheduler, c *task.Ctx, g lockedContext, _ *tsync.Event) context.Context {
+			g.Context = keep(task.WithTimeout(c, time.Second))
+			return keep(context.WithCancel(lockedTeller{g, g.Context.(teller)}))
+		},
+		"Timeout": func(s *scheduler.Scheduler, c *task.Ctx, g lockedContext, over *tsync.Event) context.Context {
+			g.Context = keep(context.WithCancel(context.Background()))
+			x := make(chan context.Context, 1)
+			s.Go(func(c *task.Ctx) { c.Done(); x <- c; over.Wait() }, task.Parent(g), task.Timeout(time.Second))
+			c.Yield()
+			return <-x
+		},
+		"below Timeout": func(s *scheduler.Scheduler, c *task.Ctx, g lockedContext, over *tsync.Event) context.Context {
+			x := make(chan context.Context, 1)
+			s.Go(func(c *task.Ctx) {
+				g.Context = c
+				x <- keep(context.WithCancel(lockedTeller{g, c}))
+				over.Wait()
+			}, task.Timeout(time.Second))
+			c.Yield()
+			return <-x
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, err := scheduler.New(scheduler.WithWorkers(1))
+				require.NoError(t, err)
+				var mu tsync.Mutex
+				var over tsync.Event // the task that has a Timeout may end
+				var ended error
+				x := s.Go(func(c *task.Ctx) {
+					ctx := begin(s, c, lockedContext{c, &mu}, &over)
+					mu.Lock()
+					_ = c.Sleep(2 * time.Second) // the context ends meanwhile
+					mu.Unlock()
+					_ = task.AwaitDone(c, ctx.Done())
+					ended = ctx.Err()
+					over.Set()
+				})
+				limit, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				require.NoError(t, x.WaitContext(limit))
+				require.Equal(t, context.DeadlineExceeded, ended)
+				require.NoError(t, s.Close())
+			})
+		})
+	}
+}

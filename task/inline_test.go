@@ -12,7 +12,7 @@ import (
 // the compiler's diagnostics with the build, so the test compiles the package only once.
 func TestCheckpointInlines(t *testing.T) {
 	if _, err := exec.LookPath("go"); err != nil {
-		t.Skip("no go command")
+		t.Skip("there is no go command, which the test runs")
 	}
 	out, err := exec.Command("go", "build", "-gcflags=-m", ".").CombinedOutput()
 	require.NoError(t, err, string(out))

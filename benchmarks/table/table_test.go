@@ -389,7 +389,7 @@ func TestPlacesForTables(t *testing.T) {
 // one.
 func TestRows(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it builds the benchmarks")
+		t.Skip("it builds the benchmarks; step test of .ci/run runs it")
 	}
 	var errs bytes.Buffer
 	ctx := context.Background()

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	uatomic "go.uber.org/atomic"
+
 	"github.com/heddle-go/heddle/scheduler/schedhttp"
 )
 
@@ -34,7 +36,16 @@ func look(ctx context.Context, set settings, stdout, stderr io.Writer) error {
 	if err != nil {
 		return errors.Join(err, b.close(ctx))
 	}
+	var now uatomic.String // the load under way
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		failed := "none"
+		if err := s.lastErr.Load(); err != nil {
+			failed = err.Error()
+		}
+		// Nothing can be done about a client that has gone away.
+		_, _ = fmt.Fprintf(w, "load: %s\nlast error: %s\n", now.Load(), failed)
+	})
 	mux.Handle("/debug/heddle/", schedhttp.Handler(b.(*onHeddle).sched, schedhttp.Name("hashes"), schedhttp.AllowPause()))
 	page := &http.Server{Handler: mux}
 	served := make(chan error, 1)
@@ -47,7 +58,8 @@ func look(ctx context.Context, set settings, stdout, stderr io.Writer) error {
 	x := sender{c: c}
 	for i := 0; ctx.Err() == nil; i++ {
 		load := set.loads[i%len(set.loads)]
-		fmt.Fprintf(stdout, "at %g%%: %.0f a second, for %v\n", load, capacity*load/100, set.length)
+		now.Store(fmt.Sprintf("%g%%, %.0f a second", load, capacity*load/100))
+		fmt.Fprintf(stdout, "at %s, for %v\n", now.Load(), set.length)
 		x.load(ctx, capacity*load/100, func(now time.Duration) bool { return now <= set.length })
 		c.forget()
 	}

@@ -14,7 +14,8 @@
 // # What you see
 //
 // With -look :6060 the service on heddle alone runs under the loads in turn, again and again, until
-// Ctrl-C. Open http://localhost:6060/debug/heddle/ meanwhile:
+// Ctrl-C. http://localhost:6060/ tells the load under way and the last error. Open
+// http://localhost:6060/debug/heddle/ meanwhile:
 //
 //   - At 50 per cent the strips of the workers have gaps, in which the workers sleep, and next to
 //     nothing is queued.

@@ -128,7 +128,7 @@ func TestLook(t *testing.T) {
 	go func() {
 		var text strings.Builder
 		for in.Scan() {
-			if strings.HasPrefix(in.Text(), "at 400%: ") {
+			if strings.HasPrefix(in.Text(), "at 400%, ") {
 				second.Store(true)
 			}
 			text.WriteString(in.Text() + "\n")
@@ -153,6 +153,14 @@ func TestLook(t *testing.T) {
 	require.NoError(t, json.NewDecoder(r.Body).Decode(&sample))
 	require.NotNil(t, sample.Schedulers[0].Latencies)
 	require.NotZero(t, sample.Schedulers[0].Latencies.Queue.Count)
+	testkit.Until(t, "the status shows the load and an error", func() bool {
+		r, err := http.Get(strings.TrimSuffix(at, "debug/heddle/"))
+		require.NoError(t, err)
+		defer r.Body.Close()
+		text, err := io.ReadAll(r.Body)
+		require.NoError(t, err)
+		return strings.Contains(string(text), "load: 400%, ") && strings.Contains(string(text), "last error: too busy\n")
+	})
 	http.DefaultClient.CloseIdleConnections()
 	cancel()
 	require.Equal(t, 130, <-code, &errs)

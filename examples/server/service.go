@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	uatomic "go.uber.org/atomic"
 )
 
 // A backend computes the answers.
@@ -82,6 +84,8 @@ type service struct {
 	served   chan error
 
 	received, answered, shed, late, gone atomic.Int64
+
+	lastErr uatomic.Error // of the last request that was not answered
 }
 
 // serve starts a service on a free port of the loopback interface.
@@ -108,11 +112,15 @@ func (s *service) hash(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
+		s.lastErr.Store(err)
 		s.gone.Add(1)
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
 	sum, err := s.backend.do(ctx, payload, r.Header.Get("Urgent") != "")
+	if err != nil {
+		s.lastErr.Store(err)
+	}
 	switch {
 	case err == nil:
 		s.answered.Add(1)

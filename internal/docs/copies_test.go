@@ -63,7 +63,7 @@ var mayBeCopied = map[string]bool{
 // check has to find all of these copies, except those of the structs in mayBeCopied.
 func TestCopies(t *testing.T) {
 	if _, err := exec.LookPath("go"); err != nil {
-		t.Skip("there is no go command")
+		t.Skip("there is no go command, which the test runs")
 	}
 	imp := exportData(t)
 	var src strings.Builder

@@ -92,9 +92,8 @@ func (f *Fiber) Init(body func(yield func(struct{}) bool)) {
 func (f *Fiber) Start(yield func(struct{}) bool) bool {
 	f.at.yield = yield // the fiber that switched to f sleeps in f's slot
 	f.at = nil
-	if f.relayed {
-		f.forward()
-	}
+	// f is not relayed. The Reaper relays only fibers that sleep in another fiber's slot, and f has
+	// slept in its own until now.
 	if f.dying {
 		return false
 	}

@@ -106,9 +106,23 @@ func (d *Task) Follow() (ended bool) {
 // the cause. CancelFor does nothing if the task has ended. It reports whether the caller has to
 // queue the task.
 func (h Handle) CancelFor(err, cause error) (queue bool) {
+	did, queue := h.mark(err, cause)
+	if !did {
+		return false
+	}
+	if x := h.d.Extra(); x != nil {
+		x.CloseDone()
+		h.d.CancelStolen()
+	}
+	return queue
+}
+
+// mark is the part of CancelFor that only changes the task's status. did reports whether this call
+// has cancelled the task.
+func (h Handle) mark(err, cause error) (did, queue bool) {
 	d := h.d
 	if !d.Status().Live(h.gen) {
-		return false
+		return false, false
 	}
 	why := Default
 	if expired := Expired(err); expired || cause != nil && cause != context.Canceled {
@@ -117,18 +131,10 @@ func (h Handle) CancelFor(err, cause error) (queue bool) {
 			cause = err
 		}
 		if !d.SetCause(h.gen, cause, expired) {
-			return false
+			return false, false
 		}
 	}
-	did, queue := d.Cancel(h.gen, why)
-	if !did {
-		return false
-	}
-	if x := d.Extra(); x != nil {
-		x.CloseDone()
-		d.CancelStolen()
-	}
-	return queue
+	return d.Cancel(h.gen, why)
 }
 
 // Cancel is CancelFor, and also queues the task if needed. h may be the zero Handle.

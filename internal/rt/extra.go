@@ -108,9 +108,17 @@ func (x *Extra) CloseDone() {
 	}
 }
 
+// tells reports whether CloseDone or CancelStolen has anything to call or to cancel. The task is
+// cancelled, so nothing can be added that a later call of the two would have to find.
+func (x *Extra) tells() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return len(x.after) > 0 || x.inner != nil && !x.innerEnded || len(x.stolen) > 0
+}
+
 // AfterDone registers f to be called once, when the task is cancelled or ends. The goroutine that
-// cancels or ends the task calls f, so f must return soon and must not wait. stop takes f back; it
-// returns false if f has been called or is about to be. If the task has been cancelled or has ended
+// cancels or ends the task calls f, so f must return soon and must not wait. (If a timer cancels the
+// task, f is called aside: see Deadline.Fire.) stop takes f back; it returns false if f has been called or is about to be. If the task has been cancelled or has ended
 // already, ok is false and f will not be called. AfterDone and CloseDone both act under mu, so the
 // argument at needInner in inner.go shows that f is neither lost nor called twice.
 func (d *Task) AfterDone(f func()) (stop func() bool, ok bool) {

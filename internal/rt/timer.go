@@ -1,6 +1,7 @@
 package rt
 
 import (
+	"context"
 	"time"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
@@ -65,7 +66,21 @@ const (
 // Fire is the function of a timer. One of these calls it: a worker between two tasks, a worker at a
 // checkpoint of its task, sysmon, or the goroutine that turns a clock. It may wait only for short
 // locks.
+//
+// A Fire must not call the methods of a user's context, because they may wait. If a worker calls
+// one on the stack of a task, a wait would park that task in the middle of the worker's work, and
+// the task may hold the lock that the method waits for. [Shared.Aside] makes such calls.
 type Fire interface{ Fire(now int64) }
+
+// Aside calls f on a goroutine of its own, and counts the goroutine in ReadyGoroutines until it
+// runs, so that workers give it a P.
+func (s *Shared) Aside(f func()) {
+	s.ReadyGoroutines.Add(1)
+	go func() {
+		s.ReadyGoroutines.Add(-1)
+		f()
+	}()
+}
 
 // Arm is the part of arming that concerns the timer itself.
 func (t *Timer) Arm(when int64) {
@@ -118,15 +133,13 @@ func (d *Task) Release(gen uint32) (queue bool) {
 	}
 }
 
-// A Deadline is a task's deadline. The submission sets Expire, and At, After or both. If neither is
-// set, the Deadline only carries OnEnd.
+// A Deadline is a task's deadline. The submission sets At, After or both. If neither is set, the
+// Deadline only carries OnEnd.
 type Deadline struct {
 	OnEnd  func()        // if not nil, called when the task has ended
 	At     time.Time     // the deadline, if not zero
 	After  time.Duration // from the submission, if Timed
 	Timed  bool
-	Expire func(d *Task, gen uint32) // cancels the task
-
 	timer  Timer
 	timers Timers
 	d      *Task
@@ -150,7 +163,7 @@ func (l *Deadline) begin(d *Task) {
 		l.At = now.Add(l.After)
 	}
 	if left <= 0 {
-		l.Expire(d, l.gen)
+		HandleOf(d, l.gen).Cancel(context.DeadlineExceeded, context.DeadlineExceeded)
 		return
 	}
 	l.timer.Do = l
@@ -167,8 +180,24 @@ func (l *Deadline) release() {
 	}
 }
 
-// Fire implements Fire.
-func (l *Deadline) Fire(int64) { l.Expire(l.d, l.gen) }
+// Fire implements Fire. It cancels the task and has it queued at once. Whatever else learns of the
+// end through the task's contexts is called aside.
+func (l *Deadline) Fire(int64) {
+	d := l.d
+	did, queue := HandleOf(d, l.gen).mark(context.DeadlineExceeded, context.DeadlineExceeded)
+	if !did {
+		return
+	}
+	if x := d.Extra(); x.tells() {
+		d.Shared().Aside(func() {
+			x.CloseDone()
+			d.CancelStolen()
+		})
+	}
+	if queue {
+		d.Shared().Sched.Inject(d)
+	}
+}
 
 // After returns the time d after now, or the latest time if that overflows.
 func After(now int64, d time.Duration) int64 {

@@ -18,7 +18,8 @@ type TellerKey struct{}
 // task.WithDeadline. It tells a registered function of its end.
 type Teller interface {
 	Done() <-chan struct{}
-	// Register registers f. The goroutine that ends the context calls f. stop takes f back. If the
+	// Register registers f, which only wakes a waiter. The goroutine that ends the context calls f, or
+	// a goroutine that the timer starts for all that learns of the end. stop takes f back. If the
 	// context has ended, ok is false and f will not be called.
 	Register(f func()) (stop func() bool, ok bool)
 }
@@ -75,8 +76,8 @@ func CauseOf(ctx context.Context) error {
 }
 
 // Watch is context.AfterFunc for functions that do not wait. If a timer of heddle ends ctx, the
-// goroutine that fires the timer calls f. context.AfterFunc would start a goroutine for f, which
-// might have to wait long for a P.
+// goroutine that fires the timer calls f, or a goroutine to which workers give a P soon does. The
+// goroutine that context.AfterFunc would start for f might have to wait long for a P.
 func Watch(ctx context.Context, f func()) (stop func() bool) {
 	if d := rt.OfCtx(ctx); d != nil {
 		if stop, ok := d.AfterDone(f); ok {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/parallel"
@@ -142,9 +141,6 @@ func TestBothOfAStolenCall(t *testing.T) {
 }
 
 func TestBothDoesNotAllocate(t *testing.T) {
-	if testkit.Race {
-		t.Skip("the race detector's build verifies each call")
-	}
 	s := open(t, 1)
 	allocs := 0.0
 	within(t, s, func(c *task.Ctx) error {

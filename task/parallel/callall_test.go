@@ -9,7 +9,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/parallel"
@@ -72,9 +71,6 @@ func TestCallAllCancelled(t *testing.T) {
 
 // A recursion through AppendAll does not allocate.
 func TestAppendAllDoesNotAllocate(t *testing.T) {
-	if testkit.Race {
-		t.Skip("the race detector's build verifies each call")
-	}
 	var count *parallel.Func[int, int]
 	count = parallel.Define(func(c *task.Ctx, n int) int {
 		if n == 0 {

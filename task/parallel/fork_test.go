@@ -380,7 +380,7 @@ func TestMillionNestedForks(t *testing.T) {
 // because memory that the thief allocates during a collection survives the collection.
 func TestTenMillionForksInALoop(t *testing.T) {
 	if testing.Short() || testkit.Race {
-		t.Skip("takes 2 GB")
+		t.Skip("it takes 2 GB; step test of .ci/run runs it")
 	}
 	const n = 10_000_000
 	for _, workers := range []int{1, 2} {
@@ -434,7 +434,7 @@ func TestTenMillionForksInALoop(t *testing.T) {
 
 func TestForkDoesNotAllocate(t *testing.T) {
 	if testkit.Race {
-		t.Skip("the race detector allocates")
+		t.Skip("a race build allocates now and then, and AllocsPerRun counts it")
 	}
 	for _, workers := range []int{1, 2} {
 		within(t, open(t, workers), func(c *task.Ctx) error {
@@ -484,7 +484,7 @@ func TestJoinOfAPrivateCallByAnother(t *testing.T) {
 // return to their pools.
 func TestForksInTurnDoNotAllocate(t *testing.T) {
 	if testkit.Race {
-		t.Skip("the race detector allocates")
+		t.Skip("a race build allocates now and then, and AllocsPerRun counts it")
 	}
 	within(t, open(t, 1), func(c *task.Ctx) error {
 		other := parallel.Define(func(c *task.Ctx, n int) int { return -n })

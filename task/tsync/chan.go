@@ -4,9 +4,6 @@ import (
 	"context"
 	"iter"
 	"math"
-	"reflect"
-	"slices"
-	"sync/atomic"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/list"
@@ -55,27 +52,6 @@ const (
 	sending
 )
 
-// usage decides when the channel replaces the waiter that it keeps for one task by a waiter for
-// another task.
-type usage struct {
-	// misses counts the waits by other tasks since the last wait by the task that owns the kept
-	// waiter. When misses exceeds limit, the next task that waits gets a kept waiter in place of
-	// that one.
-	misses, limit uint16 // misses may overflow, which only delays the next replacement
-}
-
-// keepAfter is the number of waits after which a channel starts to keep a waiter. A channel that is
-// used only a few times is not worth the memory.
-const keepAfter = 16
-
-// firstLimit is usage.limit while the first task's waiter is kept. The limit doubles at each
-// replacement, up to lastLimit, so that a few hundred tasks that take turns, as in
-// BenchmarkChanFanIn, do not replace the waiter again and again.
-const (
-	firstLimit = 256
-	lastLimit  = 1 << 15
-)
-
 // NewChan makes a channel whose buffer has room for capacity values. With a capacity of 0 the
 // channel is unbuffered. NewChan panics if capacity is negative.
 func NewChan[T any](capacity int) *Chan[T] {
@@ -88,44 +64,6 @@ func NewChan[T any](capacity int) *Chan[T] {
 		ch.word.Store(chQueued) // a buffered channel stays queued for good
 	}
 	return ch
-}
-
-// pools holds a pool for each element type of a channel at which a caller has waited. A program has
-// few such types, and a channel looks for its pool only once. So poolOf searches the list from its
-// beginning. Rejected: a map. Its lookup takes more of the stack than a task that is about to park
-// should need: see ARCHITECTURE.md, "Stacks".
-var pools atomic.Pointer[[]typedPool]
-
-type typedPool struct {
-	elem reflect.Type
-	pool any // a *pool[T]
-}
-
-func poolOf[T any]() *pool[T] {
-	t := reflect.TypeFor[T]()
-	old := pools.Load()
-	if old != nil {
-		for i := range *old {
-			if (*old)[i].elem == t {
-				return (*old)[i].pool.(*pool[T])
-			}
-		}
-	}
-	return addPool[T](t, old)
-}
-
-//go:noinline
-func addPool[T any](t reflect.Type, old *[]typedPool) *pool[T] {
-	p := new(pool[T])
-	var list []typedPool
-	if old != nil {
-		list = slices.Clone(*old)
-	}
-	list = append(list, typedPool{t, p})
-	if !pools.CompareAndSwap(old, &list) {
-		return poolOf[T]()
-	}
-	return p
 }
 
 // Send sends v. It waits until a receiver takes v or the buffer has room for v, parking the calling
@@ -448,170 +386,6 @@ func (ch *Chan[T]) recvNow(d *rt.Task, own bool) (v T, ok, done bool) {
 		return v, false, true
 	}
 	return v, false, false
-}
-
-// The caller of each function below holds mu. If the function returns a waiter, the caller must
-// wake the waiter after unlocking mu.
-
-// trySend sends v if it can do so without waiting. The channel must be open. self is the select for
-// which the caller tries, or nil.
-func (ch *Chan[T]) trySend(v T, self *selection) (done bool, w *waiter[T]) {
-	ch.pairing.n = 0
-	if w := ch.receiver(self); w != nil {
-		w.v, w.ok = v, true
-		return true, w
-	}
-	if ch.n < len(ch.buf) {
-		ch.put(v)
-		return true, nil
-	}
-	if ch.over != nil {
-		ch.over.push(v)
-		return true, nil
-	}
-	return false, nil
-}
-
-// tryRecv receives a value if it can do so without waiting. self is as for trySend.
-func (ch *Chan[T]) tryRecv(self *selection) (v T, ok, done bool, w *waiter[T]) {
-	ch.pairing.n = 0
-	if ch.n > 0 {
-		v = ch.get()
-		return v, true, true, ch.refill()
-	}
-	if w := ch.sender(self); w != nil {
-		w.ok = true
-		return w.v, true, true, w
-	}
-	return v, false, ch.closed, nil
-}
-
-func (ch *Chan[T]) put(v T) {
-	i := ch.head + ch.n
-	if i >= len(ch.buf) {
-		i -= len(ch.buf)
-	}
-	ch.buf[i] = v
-	ch.n++
-}
-
-func (ch *Chan[T]) get() T {
-	var zero T
-	at := &ch.buf[ch.head]
-	v := *at
-	*at = zero
-	if ch.head++; ch.head == len(ch.buf) {
-		ch.head = 0
-	}
-	ch.n--
-	return v
-}
-
-// refill moves the value of the first waiting sender into the room that get has made, and returns
-// that sender. An unbounded channel never has a waiting sender, so there refill moves the oldest
-// value of the overflow, if it has any.
-func (ch *Chan[T]) refill() *waiter[T] {
-	w := ch.sender(nil)
-	if w != nil {
-		ch.put(w.v)
-		w.ok = true
-	} else if ch.over != nil && ch.over.n > 0 {
-		ch.put(ch.over.pop())
-	}
-	return w
-}
-
-// receiver claims the first waiting receiver and takes it out of its queue, or returns nil if there
-// is none.
-func (ch *Chan[T]) receiver(self *selection) *waiter[T] {
-	if ch.recvq.First == nil {
-		return nil
-	}
-	return ch.recvq.claim(self)
-}
-
-// sender claims the first waiting sender and takes it out of its queue, or returns nil if there is
-// none.
-func (ch *Chan[T]) sender(self *selection) *waiter[T] {
-	if ch.sendq.First == nil {
-		return nil
-	}
-	return ch.sendq.claim(self)
-}
-
-// claim takes the first waiter that still waits out of the queue, and returns it. A select's waiter
-// also stands in the queues of other channels, so claim has to win the select first. claim skips
-// the waiters of the select self.
-func (q *queue[T]) claim(self *selection) *waiter[T] {
-	for w := q.First; w != nil; {
-		if w.sel == nil {
-			if w == q.First {
-				return q.Pop()
-			}
-			w.Leave()
-			return w
-		}
-		next := w.Next()
-		if w.sel != self {
-			w.Leave()
-			if w.sel.win(int(w.index)) {
-				return w
-			}
-		}
-		w = next
-	}
-	return nil
-}
-
-// waiter returns a waiter for a wait by d, or by a goroutine if d is nil, in the direction dir. own
-// says that ctx is d's own Ctx.
-//
-// The channel keeps a waiter in each direction for one task: at first for the task whose wait was
-// the first after keepAfter others. So in the usual case, one task at each end, no wait takes a
-// waiter from the pool. If d is the task of the kept waiter, that waiter is free, because a task
-// that calls is not waiting. If other tasks have waited more than usage.limit times since, the
-// channel keeps a waiter for the next of them instead. Only a wait under the task's own Ctx uses a
-// kept waiter. The end of another context may come late, and must not find the task's next wait.
-//
-// waiter is not compiled into its callers, because their frames stay on the stack while the task is
-// parked.
-//
-//go:noinline
-func (ch *Chan[T]) waiter(ctx context.Context, d *rt.Task, dir direction, own bool) *waiter[T] {
-	u := &ch.usage[dir]
-	if own {
-		if w := ch.kept[dir].Load(); w != nil && w.of == d {
-			u.misses = 0
-			return w // w is prepared already, because all its waits are of the same kind
-		}
-	}
-	ch.pairing.n = 0
-	if ch.pool == nil {
-		ch.pool = poolOf[T]()
-	}
-	u.misses++
-	if own && u.misses > max(u.limit, keepAfter) {
-		u.misses, u.limit = 0, min(max(2*u.limit, firstLimit), lastLimit)
-		w := &waiter[T]{at: ch, of: d, index: uint16(dir)}
-		w.Prepare(ctx, d)
-		w.Reason = waitReasons[dir]
-		ch.kept[dir].Store(w)
-		return w
-	}
-	w := ch.pool.take(ctx, d, ch)
-	w.Reason = waitReasons[dir]
-	return w
-}
-
-var waitReasons = [...]rt.WaitReason{receiving: rt.WaitRecv, sending: rt.WaitSend}
-
-// withdraw implements owner.
-//
-//lint:ignore U1000 it is called through owner[T], which the check does not follow
-func (ch *Chan[T]) withdraw(w *waiter[T]) bool {
-	ch.mu.Lock()
-	defer ch.mu.Unlock()
-	return w.Leave() || w.of != nil && ch.unpublish(w)
 }
 
 func panicClosed(op string) {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 )
@@ -16,9 +15,6 @@ import (
 // which is not told its caller. The worker must do so on the only P before the Go runtime would
 // preempt the task.
 func TestDoneLetsOutsidersIn(t *testing.T) {
-	if testkit.Race || runtime.GOARCH != "amd64" {
-		t.Skip("the caller of Done cannot be found out here")
-	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	s, err := scheduler.New(scheduler.WithWorkers(1))
 	require.NoError(t, err)

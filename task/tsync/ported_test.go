@@ -37,20 +37,20 @@ var helpers = []string{"runCleanups", "runtime_blockUntilEmptyCleanupQueue", "Ha
 // It runs them twice: unchanged, in goroutines, and with each test and each of its go statements as
 // a task.
 func TestPortedFromSync(t *testing.T) {
+	needGo(t)
 	goroot, err := exec.Command("go", "env", "GOROOT").Output()
-	if err != nil {
-		t.Skipf("there is no go command: %v", err)
-	}
+	require.NoError(t, err)
 	dir := filepath.Join(strings.TrimSpace(string(goroot)), "src", "sync")
+	if tests, _ := filepath.Glob(filepath.Join(dir, "*_test.go")); len(tests) == 0 {
+		t.Skip("this Go comes without the tests of package sync")
+	}
 	for _, inTasks := range []bool{false, true} {
 		t.Run(map[bool]string{false: "goroutines", true: "tasks"}[inTasks], func(t *testing.T) {
 			m := newModule(t)
 			n := 0
 			for _, name := range []string{"mutex", "rwmutex", "waitgroup", "once", "oncefunc", "cond"} {
 				src, err := os.ReadFile(filepath.Join(dir, name+"_test.go"))
-				if err != nil {
-					t.Skipf("the sources of package sync are not there: %v", err)
-				}
+				require.NoError(t, err)
 				text, tests := port(t, name, src, inTasks, map[string]string{"sync": tsyncPath})
 				n += tests
 				m.write(name+"_test.go", text)
@@ -70,9 +70,7 @@ func TestPortedFromSemaphore(t *testing.T) {
 		t.Run(map[bool]string{false: "goroutines", true: "tasks"}[inTasks], func(t *testing.T) {
 			m := newModule(t)
 			src, err := os.ReadFile(filepath.Join(dir, "semaphore", "semaphore_test.go"))
-			if err != nil {
-				t.Skipf("the sources of x/sync are not there: %v", err)
-			}
+			require.NoError(t, err)
 			text, n := port(t, "semaphore", src, inTasks, map[string]string{"golang.org/x/sync/semaphore": "ported/sync/semaphore"})
 			m.write("semaphore_test.go", text)
 			m.write("semaphore/semaphore.go", "package semaphore\n\nimport \""+tsyncPath+"\"\n\n"+
@@ -135,11 +133,22 @@ const tsyncPath = "github.com/heddle-go/heddle/task/tsync"
 
 // xsync returns the directory of golang.org/x/sync, on which this module depends.
 func xsync(t *testing.T) string {
+	needGo(t)
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "golang.org/x/sync").CombinedOutput()
-	if err != nil || len(bytes.TrimSpace(out)) == 0 {
-		t.Skipf("golang.org/x/sync is not there: %v\n%s", err, out)
+	require.NoError(t, err, "%s", out)
+	dir := string(bytes.TrimSpace(out))
+	require.NotEmpty(t, dir, "go mod download golang.org/x/sync")
+	return dir
+}
+
+// needGo skips a test that builds a module, with -short and where there is no go command.
+func needGo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds a module; step test of .ci/run runs it")
 	}
-	return string(bytes.TrimSpace(out))
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skip("there is no go command, which the test runs")
+	}
 }
 
 // A module is a temporary module that depends on this tree.
@@ -149,12 +158,6 @@ type module struct {
 }
 
 func newModule(t *testing.T) *module {
-	if testing.Short() {
-		t.Skip("it builds a module")
-	}
-	if _, err := exec.LookPath("go"); err != nil {
-		t.Skip("there is no go command")
-	}
 	root, err := filepath.Abs("../..")
 	require.NoError(t, err)
 	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
