@@ -8,8 +8,8 @@ package atomicx
 //
 // In this build it is a plain word. By the Go memory model the read of a single word gives a value
 // that was really written. An atomic store would cost an XCHG, 2.5 to 5 ns, on the path of each
-// task switch. The race detector, which knows only happens-before, and the schedule explorer get an
-// atomic word: see relaxed_atomic.go.
+// task switch. relaxed_race.go hides the accesses from the race detector, which knows only
+// happens-before. The schedule explorer gets an atomic word: see relaxed_model.go.
 type Relaxed[T any] struct{ p *T }
 
 // Load returns the pointer.

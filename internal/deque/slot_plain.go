@@ -15,9 +15,9 @@ package deque
 // after the read of the slot.
 //
 // Atomic slots would need no such argument, but cost an XCHG for each push and another for each
-// pop. The race detector knows only happens-before, and not this argument, so its builds use the
-// atomic slots of slot_atomic.go. The schedule explorer's builds use them too, because each access
-// must be a scheduling point there.
+// pop. The race detector knows only happens-before, and not this argument, so slot_race.go hides
+// the accesses from it. The schedule explorer's builds use the atomic slots of slot_model.go,
+// because each access must be a scheduling point there.
 type slot[T any] struct{ p *T }
 
 func (s *slot[T]) load() *T   { return s.p }

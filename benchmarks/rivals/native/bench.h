@@ -65,25 +65,32 @@ class Clock {
   std::chrono::steady_clock::duration sum_{};
 };
 
-// A Latch waits until as many units as were added are done.
+// A Latch waits until as many units as were added are done. The waiter may end the Latch as soon as
+// wait returns. So the last unit says under the lock that it is done, and wait does not look at the
+// count: a waiter that saw the count reach 0 could return, and free the lock, before the unit that
+// counted has taken it.
 class Latch {
  public:
   void add(int64_t n) { left_ += n; }
   void done() {
     if (left_.fetch_sub(1) == 1) {
       std::lock_guard<std::mutex> lock(mu_);
+      all_done_ = true;
       zero_.notify_one();
     }
   }
+  // wait must follow an add.
   void wait() {
     std::unique_lock<std::mutex> lock(mu_);
-    zero_.wait(lock, [this] { return left_ == 0; });
+    zero_.wait(lock, [this] { return all_done_; });
+    all_done_ = false;
   }
 
  private:
   std::atomic<int64_t> left_{0};
   std::mutex mu_;
   std::condition_variable zero_;
+  bool all_done_ = false;  // under mu_
 };
 
 // produce lets producers threads start units together, outstanding of them at a time, by calls of

@@ -1,4 +1,4 @@
-//go:build race || heddle_model
+//go:build heddle_model
 
 package atomicx
 
