@@ -23,6 +23,7 @@ var lookingOptions = []struct {
 	name string
 	opts []scheduler.Option
 }{
+	{"nothing", nil}, // shows how far the measurement itself scatters
 	{"latencies-sampled", []scheduler.Option{scheduler.WithLatencies(scheduler.Sampled)}},
 	{"latencies-exact", []scheduler.Option{scheduler.WithLatencies(scheduler.Exact)}},
 	{"observer", []scheduler.Option{scheduler.WithObserver(scheduler.NoObserver{})}},
@@ -35,7 +36,7 @@ var lookingOptions = []struct {
 }
 
 // BenchmarkLooking shows what an option that notes something costs: the ratio of the same program
-// with the option to it without. ns/op is one run.
+// with the option to it without, in time and in processor time (cpu-ratio). ns/op is one run.
 //
 // op=spawn: 200,000 empty tasks with a name, in batches of 1,000.
 //
@@ -53,9 +54,16 @@ func looking(
 ) {
 	run(b, heddle, func(b *testing.B, workers int) {
 		with, without := newScheduler(b, workers, opts...), newScheduler(b, workers)
-		versus(b, timed(heddle, func() { program(b, with) }),
-			timed("off", func() { program(b, without) }))
+		versus(b, side{heddle, func() measures { return timedAndCPU(func() { program(b, with) }) }},
+			side{"off", func() measures { return timedAndCPU(func() { program(b, without) }) }})
 	}, key("option", name), key("op", op), "against=off")
+}
+
+// timedAndCPU measures the time of f, and the processor time of the process meanwhile.
+func timedAndCPU(f func()) measures {
+	start, cpu := time.Now(), processorTime()
+	f()
+	return measures{measureTime: float64(time.Since(start)), "cpu": max(1, processorTime()-cpu)}
 }
 
 func lookingSpawn(b *testing.B, s *scheduler.Scheduler) {

@@ -151,13 +151,20 @@ func (w *worker) point(d *rt.Task, yields bool) {
 }
 
 // wait parks the running task d. The successor is a loop fiber, which asks the director for the
-// next task after d has left its stack.
-func (w *worker) wait(d *rt.Task, k rt.Park) {
+// next task after d has left its stack. end is the task whose end d waits for, or the zero Handle.
+//
+// No sysmon sets the time with which waits are dated, so wait does.
+func (w *worker) wait(d *rt.Task, k rt.Park, end rt.Handle) {
 	ends := true
 	if y := k.WaitReason(); y == rt.WaitBlocking || y == rt.WaitFork {
 		ends = false // the call has to come back before the task ends
 	} else {
 		w.endIfOver(d, true)
+	}
+	w.s.setCoarse(w.s.now())
+	note := waitNote{}
+	if w.Looks != 0 {
+		note = w.leave(d, k, end)
 	}
 	w.shareForks(d)
 	w.notePark(d, k)
@@ -168,6 +175,7 @@ func (w *worker) wait(d *rt.Task, k rt.Park) {
 		yield(struct{}{})
 	}
 	resume(d)
+	note.back(d, k)
 	if ends {
 		w.endIfOver(d, true)
 	}
@@ -186,10 +194,12 @@ func (w *worker) endIfOver(d *rt.Task, waits bool) {
 }
 
 // Park implements rt.Host.
-func (h *directed) Park(d *rt.Task, k rt.Park) { (*worker)(h).wait(d, k) }
+func (h *directed) Park(d *rt.Task, k rt.Park) { (*worker)(h).wait(d, k, rt.Handle{}) }
 
 // ParkFor implements rt.Host.
-func (h *directed) ParkFor(d *rt.Task, k rt.Park, _ *rt.Task, _ uint32) { (*worker)(h).wait(d, k) }
+func (h *directed) ParkFor(d *rt.Task, k rt.Park, t *rt.Task, gen uint32) {
+	(*worker)(h).wait(d, k, rt.HandleOf(t, gen))
+}
 
 // ParkReady implements rt.Host.
 func (h *directed) ParkReady(d *rt.Task) error {
@@ -205,7 +215,7 @@ func (h *directed) ParkReady(d *rt.Task) error {
 		return nil
 	}
 	if !d.Status().Cancelled() {
-		w.wait(d, rt.WaitReady.Park(rt.ForReady))
+		w.wait(d, rt.WaitReady.Park(rt.ForReady), rt.Handle{})
 	}
 	if d.Status().Cancelled() {
 		return (*task.Ctx)(d).Cause()
@@ -221,7 +231,7 @@ func (h *directed) Sleep(d *rt.Task, ns int64) {
 	t := q.Borrow(d)
 	t.Fib = w.Fib.Load()
 	q.Arm(t, rt.After(q.Now(), time.Duration(ns)))
-	w.wait(d, rt.WaitSleep.Park(rt.ForWake))
+	w.wait(d, rt.WaitSleep.Park(rt.ForWake), rt.Handle{})
 	if !d.Woken() { // cancelled
 		if q.Disarm(t) {
 			return

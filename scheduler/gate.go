@@ -49,6 +49,9 @@ func (g *gate) Launch(fn any) { g.of().launch(fn) }
 // Timers implements rt.Scheduler.
 func (g *gate) Timers() rt.Timers { return &g.timers }
 
+// Waking implements rt.Scheduler.
+func (g *gate) Waking(by rt.Waker) rt.Waking { return g.of().waking(by) }
+
 // handleOf returns the handle of the task that d serves in life gen.
 func handleOf(d *rt.Task, gen uint32) task.Task { return task.Task(rt.HandleOf(d, gen)) }
 

@@ -139,19 +139,36 @@ func (r *ring) read(now func() int64) (all []dispatch) {
 // ringWake notes that w has made d runnable, for the task that runs on w or has just ended there,
 // or for a timer. Call it before d is queued.
 func (w *worker) ringWake(d *rt.Task) {
+	if x := d.Extra(); x != nil && x.Look != nil {
+		x.Look.Woken = w.waking()
+	}
+}
+
+// waking describes what w does now as the waker of a task.
+func (w *worker) waking() rt.Waking {
 	by := rt.ByTask
 	if w.firing {
 		by = rt.ByTimer
 	}
-	if x := d.Extra(); x != nil && x.Look != nil {
-		x.Look.Woken = rt.Waking{By: by, Worker: w.id, At: w.s.now()}
+	return rt.Waking{By: by, Worker: w.id, At: w.s.now()}
+}
+
+// waking describes the caller as the waker of a task. by is ByTimer if a timer wakes the task, and
+// otherwise ByUnknown.
+func (s *Scheduler) waking(by rt.Waker) rt.Waking {
+	if by == rt.ByUnknown {
+		if w := currentWorker(); w != nil && w.s == s {
+			return w.waking()
+		}
+		by = rt.ByGoroutine
 	}
+	return rt.Waking{By: by, At: s.now()}
 }
 
 // noteWake is ringWake for a caller that runs on no worker of s.
 func (s *Scheduler) noteWake(d *rt.Task, by rt.Waker) {
 	if x := d.Extra(); x != nil && x.Look != nil {
-		x.Look.Woken = rt.Waking{By: by, At: s.now()}
+		x.Look.Woken = s.waking(by)
 	}
 }
 
@@ -178,8 +195,10 @@ var errNoRing = errors.New("scheduler: WriteTrace of a scheduler that keeps no d
 //   - "steal", from the victim's last dispatch, if another worker took it. Of a stolen batch, only
 //     the first task has one.
 //
-// A wake-up that comes before its task has parked leaves no arrow. Neither does one whose origin is
-// a dispatch that is not shown.
+// An arrow may begin while its task still runs, if the wake-up came before the task had parked. If
+// the wake-up came so early that the task did not leave its worker, there is no further dispatch
+// and no arrow. There is none either for a cancellation that came before the task had parked, and
+// for a wake-up whose origin is a dispatch that is not shown.
 //
 // WriteTrace needs [WithDispatchRing], and returns an error without it. It panics if d is not
 // positive. It returns the error of w, if there is one. The workers go on meanwhile. Any goroutine

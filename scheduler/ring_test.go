@@ -2,6 +2,7 @@ package scheduler_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"slices"
 	"sync/atomic"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heddle-go/heddle/internal/handclock"
+	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
@@ -163,4 +165,74 @@ func TestTraceOfATheft(t *testing.T) {
 			require.NotEqual(t, e.Tid, events[i+1].Tid, "it leads to another worker")
 		}
 	}
+}
+
+// A wake-up that comes before its task has parked leaves an arrow too: from a task, a goroutine and
+// a timer.
+func TestTraceOfEarlyWakes(t *testing.T) {
+	s := open(t, 2, scheduler.WithDispatchRing(1000))
+	early := func(name string, park rt.Park, wake func(d *rt.Task, woken func())) {
+		_ = s.Go(func(c *task.Ctx) {
+			d := (*rt.Task)(c)
+			var woken atomic.Bool
+			wake(d, func() { woken.Store(true) })
+			for !woken.Load() { // the task does not give way
+			}
+			d.Host().Park(d, park)
+		}, task.Name(name)).Wait() // two of them are cancelled
+	}
+	wakeOnly, ready := rt.WaitOther.Park(rt.ForWakeOnly), rt.WaitReady.Park(rt.ForReady)
+	early("by itself", wakeOnly, func(d *rt.Task, woken func()) {
+		d.Wake()
+		woken()
+	})
+	early("by a token", ready, func(d *rt.Task, woken func()) {
+		s.Go(func(*task.Ctx) {
+			d.Ready(d.Gen())
+			woken()
+		}, task.Name("gives"))
+	})
+	early("by a goroutine", wakeOnly, func(d *rt.Task, woken func()) {
+		go func() {
+			d.Wake()
+			woken()
+		}()
+	})
+	early("by a timer", wakeOnly, func(d *rt.Task, woken func()) {
+		(&rt.Timer{Task: d}).Fire(0)
+		woken()
+	})
+	early("cancelled", ready, func(d *rt.Task, woken func()) {
+		d.Ready(d.Gen())
+		d.TakeToken()
+		rt.HandleOf(d, d.Gen()).Cancel(context.Canceled, nil)
+		woken()
+	})
+	early("cancelled in a wait", rt.WaitOther.Park(rt.ForWake), func(d *rt.Task, woken func()) {
+		rt.HandleOf(d, d.Gen()).Cancel(context.Canceled, nil)
+		woken()
+	})
+	var arrows []traceArrow
+	for _, a := range arrowsIn(t, traceOf(t, s)) {
+		if a.kind != "steal" && a.to != "gives" {
+			arrows = append(arrows, a)
+		}
+	}
+	require.ElementsMatch(t, []traceArrow{
+		{"wake", "by itself", "by itself"},
+		{"wake", "gives", "by a token"},
+		{"goroutine", "goroutine", "by a goroutine"},
+		{"timer", "timer", "by a timer"},
+	}, arrows)
+}
+
+// A token that comes before its task asks for it leaves no arrow, because the task does not leave
+// its worker.
+func TestTraceOfATokenInTime(t *testing.T) {
+	s := open(t, 1, scheduler.WithDispatchRing(1000))
+	require.NoError(t, s.Go(func(c *task.Ctx) {
+		c.Task().Ready()
+		require.NoError(t, c.Park())
+	}).Wait())
+	require.Empty(t, arrowsIn(t, traceOf(t, s)))
 }

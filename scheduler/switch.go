@@ -40,6 +40,9 @@ func (w *worker) commit() {
 			w.observePark(d) // before others can wake d
 		}
 		if !d.CommitPark(w.prevPark) {
+			if w.Looks&rt.LookRing != 0 {
+				d.TellEarly(w.prevPark)
+			}
 			w.pushReady(d)
 			return
 		}

@@ -182,9 +182,9 @@ func (w *worker) sampleWait(y rt.WaitReason, ns int64) {
 	ns = max(ns, 1)
 	switch {
 	case ns >= rate:
-		w.s.waitProfile.add(4, y, 1, float64(ns))
+		w.s.waitProfile.add(5, y, 1, float64(ns))
 	case w.rng.Int64N(rate) < ns:
-		w.s.waitProfile.add(4, y, float64(rate)/float64(ns), float64(rate))
+		w.s.waitProfile.add(5, y, float64(rate)/float64(ns), float64(rate))
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"unsafe"
+
+	"github.com/heddle-go/heddle/internal/atomicx"
 )
 
 // Looks is a set of the things that the tasks of a scheduler note about themselves, for people to
@@ -36,6 +38,7 @@ type Look struct {
 	// Woken says when and from where the task was last made runnable. The waker writes it before it
 	// queues the task, and the worker that takes the task from the queue reads it.
 	Woken Waking
+	early [2]atomicx.Pointer[Waking] // notes of early wake-ups: see early.go
 
 	// next and reason are the arguments of the last WillWait. Only the running task touches them.
 	next   Awaited

@@ -101,7 +101,10 @@ func (d *Task) Ready(gen uint32) (queue bool) {
 			if d.status.CompareAndSwap(s, s-stWaiting+stActive) {
 				return true
 			}
-		} else if d.status.CompareAndSwap(s, s|flagToken) {
+			continue
+		}
+		d.noteEarly(Status(s), earlyReady, ByUnknown)
+		if d.status.CompareAndSwap(s, s|flagToken) {
 			return false
 		}
 	}
@@ -110,15 +113,29 @@ func (d *Task) Ready(gen uint32) (queue bool) {
 // Wake is the event of [ForWake] and [ForWakeOnly]. The caller has claimed the wait before, so no
 // other party wakes the task for it, and the task cannot end meanwhile. Wake reports whether the
 // caller has to queue the task.
-func (d *Task) Wake() (queue bool) {
+func (d *Task) Wake() (queue bool) { return d.wakeBy(ByUnknown) }
+
+// wakeBy is Wake. by is as for noteEarly.
+func (d *Task) wakeBy(by Waker) (queue bool) {
 	for {
+		if d.WakeWaiting() {
+			return true
+		}
 		s := d.status.Load()
 		if s&(stateMask|flagInternal) == stWaiting|flagInternal {
-			if d.status.CompareAndSwap(s, s-stWaiting+stActive-flagInternal) {
-				return true
-			}
-		} else if d.status.CompareAndSwap(s, s|flagWoken) {
+			continue
+		}
+		d.noteEarly(Status(s), earlyWake, by)
+		if d.status.CompareAndSwap(s, s|flagWoken) {
 			return false
 		}
 	}
+}
+
+// WakeWaiting is Wake if the task is Waiting for it (Park-W2a). If it returns false, it
+// has done nothing, and the caller has to call Wake. It is small enough to inline.
+func (d *Task) WakeWaiting() (queue bool) {
+	s := d.status.Load()
+	return s&(stateMask|flagInternal) == stWaiting|flagInternal &&
+		d.status.CompareAndSwap(s, s-stWaiting+stActive-flagInternal)
 }

@@ -111,7 +111,7 @@ func (t *Timer) Fire(now int64) *Task {
 		if d.Release(t.Gen) {
 			return d
 		}
-	case d.Wake():
+	case d.WakeWaiting() || d.wakeBy(ByTimer):
 		return d
 	}
 	return nil

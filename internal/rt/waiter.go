@@ -150,7 +150,7 @@ func WakeAll(list *Waiter, local func(t *Task) bool) {
 			if t := list.Task; t == nil {
 				list.Shared.ReadyGoroutines.Add(1)
 				list.C <- struct{}{}
-			} else if t.Wake() && (local == nil || !local(t)) {
+			} else if (t.WakeWaiting() || t.Wake()) && (local == nil || !local(t)) {
 				t.Shared().Sched.Inject(t)
 			}
 		}

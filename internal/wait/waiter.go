@@ -93,7 +93,7 @@ func (w *Waiter) Wake(by *rt.Task) {
 		w.w.C <- struct{}{}
 		return
 	}
-	if !d.Wake() {
+	if !d.WakeWaiting() && !d.Wake() {
 		return
 	}
 	home := d.Shared()

@@ -1,0 +1,61 @@
+package rt
+
+// A wake-up is early if it comes before its task is Waiting. The waker then only sets a flag
+// (Park-W2b), and the task's successor queues the task (Park-S3). So that the ring of dispatches
+// can show where such a wake-up came from, the waker leaves a note in the task's Look:
+//
+//	waker                                     successor
+//	Early-W1  store a note for the flag       Early-S1  CommitPark returns false because of
+//	Early-W2  CAS the flag in                           the flag
+//	                                          Early-S2  load the flag's note
+//
+// The word is a sequence of CASes, so if Early-S1 sees the flag of one waker, that waker's Early-W1
+// came before Early-S2. Early-S2 loads its note or a newer one. Only one party calls Wake for a
+// wait, so a newer note can only come from another call of Ready, which was made before the task
+// went on and would have woken it too. A note whose flag was never set, because the task became
+// Waiting after Early-W1, or whose token the running task has taken without a park, is not loaded:
+// the next waker that sets the flag stores a newer note first.
+//
+// A cancellation that comes early leaves no note. It would show at the next wait, which may be long
+// afterwards.
+
+// Indexes of Look.early.
+const (
+	earlyReady = iota
+	earlyWake
+)
+
+// noteEarly notes a wake-up of the life that s belongs to (Early-W1), if the task notes wake-ups.
+// by is ByTimer if a timer wakes the task, and otherwise ByUnknown.
+func (d *Task) noteEarly(s Status, kind int, by Waker) {
+	if d.worker.Load().Looks&LookRing == 0 {
+		return
+	}
+	x := d.Extra()
+	if x == nil || x.Look == nil || d.Gen() != s.Gen() { // the descriptor may serve another task by now
+		return
+	}
+	n := d.Shared().Sched.Waking(by)
+	x.Look.early[kind].Store(&n)
+}
+
+// TellEarly notes in Woken which wake-up came before the park k of d (Early-S2). The successor calls
+// it if CommitPark has returned false, before it queues d.
+func (d *Task) TellEarly(k Park) {
+	x := d.Extra()
+	if x == nil || x.Look == nil {
+		return
+	}
+	kind := earlyReady
+	if k&flagInternal != 0 {
+		kind = earlyWake
+		if !d.Status().has(flagWoken) {
+			return // a cancellation came
+		}
+	} else if d.Status().Cancelled() {
+		return // CommitPark has cleared the token, so it cannot be told whether there was one
+	}
+	if n := x.Look.early[kind].Load(); n != nil {
+		x.Look.Woken = *n
+	}
+}
