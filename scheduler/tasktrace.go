@@ -126,9 +126,6 @@ func (w *worker) beginLooked(d *rt.Task, x *rt.Extra) {
 		x.Look.Trace = t
 		t.enter("run")
 	}
-	if w.Looks&rt.LookRing != 0 {
-		w.ringBegin(d)
-	}
 }
 
 // endLooked is called on the task's own goroutine when its function is over, and so are the calls
