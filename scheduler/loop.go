@@ -205,8 +205,8 @@ func (l *loopFiber) endTask(d *rt.Task) {
 		failure = endOpenCalls(d, failure)
 		w = workerOf(d)
 	}
-	if x := d.Extra(); x != nil && x.Look != nil {
-		w.endLooked(x)
+	if w.Looks != 0 {
+		w.endLooked(d)
 	}
 	l.w = w
 	l.Data = nil
