@@ -248,10 +248,7 @@ func (w *worker) pickDue(now int64) (d *rt.Task) {
 	w.firing = true
 	fired := q.ExpireOne(now, w.timerBatch, func(r *rt.Task) {
 		if w.marks {
-			w.mark(r)
-		}
-		if w.Looks&rt.LookRing != 0 {
-			w.ringWake(r)
+			w.markWoken(r)
 		}
 		if inject.Ranked(r) {
 			w.push(r)
@@ -397,10 +394,10 @@ func (w *worker) expireOf(q *timers.Queue, now int64) {
 
 // pushDue queues a task that a timer has just made runnable.
 func (w *worker) pushDue(d *rt.Task) {
-	if w.Looks&rt.LookRing != 0 {
-		w.ringWake(d)
+	if w.marks {
+		w.markWoken(d)
 	}
-	w.pushReady(d)
+	w.push(d)
 }
 
 // expireTurn fires a batch of the timers that are due at now in each of the queues whose turn it

@@ -11,10 +11,10 @@ import (
 
 // How latencies are measured. A task that is to be measured, or that an Observer hears of, gets a
 // stamp when it becomes runnable: see internal/rt/stamp.go. Without WithLatencies and WithObserver
-// no task has one, and a task pays only for this:
+// no task has one, and a task pays only for this, which WithDispatchRing needs too:
 //
 //	becomes runnable   a look at worker.marks, or at Scheduler.look from outside
-//	is dispatched      a look at the status word: is there a stamp?
+//	is dispatched      a look at worker.notes
 //	gives way, parks   nothing: to stamp or observe it, commit gets another action
 //	stops running      nothing: pick stops at worker.stopAt anyway. To measure a dispatch, planStop
 //	                   sets that to the next tick
@@ -88,11 +88,12 @@ type taskGauge struct{ queue, dispatch histogram.Histogram }
 // beginMeasuring prepares a new worker for what the options ask for.
 func (w *worker) beginMeasuring() {
 	w.onYield, w.onPark = actRequeue, actPark
+	w.marks, w.notes = w.keepsRing(), w.keepsRing()
 	l := w.s.look
 	if l == nil {
 		return
 	}
-	w.gauge = &gauge{look: l}
+	w.gauge, w.notes = &gauge{look: l}, true
 	if l.mode != 0 {
 		w.timerBatch.Late = &w.gauge.late
 	}
@@ -108,11 +109,32 @@ func (w *worker) beginMeasuring() {
 	}
 }
 
+// markWoken notes that d, which is in no queue, has just become runnable on this worker by a
+// wake-up. d gets a stamp if it is measured or observed. The ring notes the waker.
+//
+//go:noinline
+func (w *worker) markWoken(d *rt.Task) {
+	w.mark(d)
+	if w.keepsRing() {
+		w.ringWake(d)
+	}
+}
+
+// stamps reports whether the next task that becomes runnable here gets a stamp. If not, marks may
+// be true all the same, because the worker keeps a ring.
+func (w *worker) stamps() bool {
+	g := w.gauge
+	return g != nil && (w.observed || g.due || g.look.mode == Exact)
+}
+
 // mark puts a stamp on d, which has just become runnable on this worker and is in no queue
 // (Gauge-M1).
 //
 //go:noinline
 func (w *worker) mark(d *rt.Task) {
+	if !w.stamps() {
+		return
+	}
 	if w.observed {
 		w.s.observe(func(o Observer) { o.Ready(handleOf(d, d.Gen())) })
 	}
@@ -144,7 +166,7 @@ func (w *worker) stampFrom(d *rt.Task, now int64) {
 func (w *worker) sampled() {
 	if w.gauge.look.mode == Sampled {
 		w.gauge.due = false
-		w.marks, w.onYield = w.observed, actRequeue
+		w.marks, w.onYield = w.observed || w.keepsRing(), actRequeue
 	}
 }
 
@@ -152,6 +174,9 @@ func (w *worker) sampled() {
 //
 //go:noinline
 func (w *worker) markStolen(d *rt.Task) {
+	if !w.stamps() {
+		return
+	}
 	if w.observed {
 		w.s.observe(func(o Observer) { o.Ready(handleOf(d, d.Gen())) })
 	}
@@ -180,6 +205,18 @@ func (s *Scheduler) markSlow(d *rt.Task) {
 		d.Stamp(s.now())
 	case l.observer != nil:
 		d.StampOnly()
+	}
+}
+
+// noteDispatch notes that d is about to run on this worker.
+//
+//go:noinline
+func (w *worker) noteDispatch(d *rt.Task) {
+	if d.Status().Stamped() {
+		w.gaugeBegin(d)
+	}
+	if w.keepsRing() {
+		w.ringBegin(d)
 	}
 }
 

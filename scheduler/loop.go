@@ -148,21 +148,18 @@ func (p *progress) next() bool {
 		case d == nil: // the worker quits or leaves
 			l.sleep(w, w.base)
 		case d.Fib() != nil: // it was suspended
-			if d.Status().Stamped() {
-				w.gaugeBegin(d)
+			if w.notes {
+				w.noteDispatch(d)
 			}
 			w.begin(d)
-			if w.Looks&rt.LookRing != 0 {
-				w.ringBegin(d)
-			}
 			l.sleep(w, d.Fib())
 		case w.skips(d):
 			w.skip(d)
 			continue
 		default:
 			w.Fib.Store(&l.Fiber)
-			if d.Status().Stamped() {
-				w.gaugeBegin(d)
+			if w.notes {
+				w.noteDispatch(d)
 			}
 			w.begin(d)
 			l.Data = unsafe.Pointer(d)
@@ -208,8 +205,8 @@ func (l *loopFiber) endTask(d *rt.Task) {
 		failure = endOpenCalls(d, failure)
 		w = workerOf(d)
 	}
-	if x := d.Extra(); x != nil && x.Look != nil {
-		w.endLooked(x)
+	if w.Looks != 0 {
+		w.endLooked(d)
 	}
 	l.w = w
 	l.Data = nil

@@ -37,10 +37,7 @@ func (w *worker) pushReady(d *rt.Task) {
 // A high or low task goes to the injector.
 func (w *worker) Local(d *rt.Task) {
 	if w.marks {
-		w.mark(d)
-	}
-	if w.Looks&rt.LookRing != 0 {
-		w.ringWake(d)
+		w.markWoken(d)
 	}
 	if inject.Ranked(d) {
 		w.push(d)
@@ -81,10 +78,7 @@ func (w *worker) local(t *rt.Task) bool {
 func (w *worker) handOn(t *rt.Task) bool {
 	if w.handoff == nil && t.Shared() == &w.s.home && !inject.Ranked(t) && w.mayHandOn() {
 		if w.marks {
-			w.mark(t)
-		}
-		if w.Looks&rt.LookRing != 0 {
-			w.ringWake(t)
+			w.markWoken(t)
 		}
 		w.handoff = t
 		return true

@@ -57,6 +57,9 @@ type ring struct {
 	victim    int
 }
 
+// keepsRing reports whether the worker keeps its last dispatches: see WithDispatchRing.
+func (w *worker) keepsRing() bool { return w.Looks&rt.LookRing != 0 }
+
 // ringBegin notes that a dispatch of d begins, and that the worker's last one is over.
 func (w *worker) ringBegin(d *rt.Task) {
 	r := &w.ring
@@ -174,7 +177,7 @@ func (s *Scheduler) noteWake(d *rt.Task, by rt.Waker) {
 
 // stole notes that w has taken d from v.
 func (w *worker) stole(d *rt.Task, v *worker) {
-	if r := &w.ring; w.Looks&rt.LookRing != 0 {
+	if r := &w.ring; w.keepsRing() {
 		r.stolen, r.stolenGen, r.victim = d, d.Gen(), v.id
 	}
 }

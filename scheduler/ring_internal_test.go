@@ -182,3 +182,22 @@ func TestRingWake(t *testing.T) {
 	require.Equal(t, rt.ByGoroutine, w.ring.all[0].woken.By)
 	require.Zero(t, x.Look.Woken, "the next dispatch has no arrow, unless the task is woken again")
 }
+
+// A worker that keeps a ring notes the waker of each task, and puts a stamp only on the samples.
+func TestRingBesideSamples(t *testing.T) {
+	s, err := New(WithWorkers(1), WithDispatchRing(8), WithLatencies(Sampled))
+	require.NoError(t, err)
+	defer s.Close()
+	w, d := s.newWorker(3), new(rt.Task)
+	x := &rt.Extra{Look: &rt.Look{}}
+	d.Start(func(*task.Ctx) {}, x)
+	for _, due := range []bool{false, true, false} {
+		require.True(t, w.marks, "each task that is woken here has to be noted")
+		w.gauge.due = due
+		x.Look.Woken = rt.Waking{}
+		w.markWoken(d)
+		require.Equal(t, rt.ByTask, x.Look.Woken.By)
+		require.Equal(t, due, d.Status().Stamped())
+		d.TakeStamp(0)
+	}
+}

@@ -33,12 +33,12 @@ func (w *worker) commit() {
 		d := w.prev
 		w.prev = nil
 		w.push(d)
-	case actPark, actParkObserved:
+	case actParkObserved:
+		w.observePark(w.prev) // before others can wake it
+		fallthrough
+	case actPark:
 		d := w.prev
 		w.prev = nil
-		if act == actParkObserved {
-			w.observePark(d) // before others can wake d
-		}
 		if !d.CommitPark(w.prevPark) {
 			if w.Looks&rt.LookRing != 0 {
 				d.TellEarly(w.prevPark)
@@ -74,8 +74,8 @@ func (w *worker) commit() {
 }
 
 // begin makes d the worker's current task. It is the last step before d's function is called or the
-// worker switches to d's stack. If d has a stamp, the caller first calls gaugeBegin, because begin
-// has to inline.
+// worker switches to d's stack. If w.notes is true, the caller first calls noteDispatch, because
+// begin has to inline.
 func (w *worker) begin(d *rt.Task) {
 	d.Run(&w.Worker)
 	w.slice.Begin(d.Flag())
@@ -114,13 +114,10 @@ func (w *worker) prepareSwitch(d, n *rt.Task, act action) *fiber.Fiber {
 		if now-to.Since.Load() > coldAfter {
 			to.Warm()
 		}
-		if n.Status().Stamped() {
-			w.gaugeBegin(n)
+		if w.notes {
+			w.noteDispatch(n)
 		}
 		w.begin(n)
-		if w.Looks&rt.LookRing != 0 {
-			w.ringBegin(n)
-		}
 	} else {
 		w.Current.Store(nil)
 		to = w.takeFiber(n)
@@ -231,22 +228,18 @@ func (w *worker) ParkReady(d *rt.Task) error {
 	}
 	if w.Looks != 0 {
 		w.suspend(d, rt.WaitReady.Park(rt.ForReady), rt.Handle{}, 0)
-		return readied(d)
-	}
-	// The tail of Park again, because each frame between the switch and the task's code costs 5 ns.
-	w.shareForks(d)
-	w.notePark(d, rt.WaitReady.Park(rt.ForReady))
-	if next, yield := w.prepareSwitch(d, w.pick(), w.onPark).NextOrYield(); next != nil {
-		next()
 	} else {
-		yield(struct{}{})
+		// The tail of Park again, because each frame between the switch and the task's code costs
+		// 5 ns.
+		w.shareForks(d)
+		w.notePark(d, rt.WaitReady.Park(rt.ForReady))
+		if next, yield := w.prepareSwitch(d, w.pick(), w.onPark).NextOrYield(); next != nil {
+			next()
+		} else {
+			yield(struct{}{})
+		}
+		resume(d)
 	}
-	resume(d)
-	return readied(d)
-}
-
-// readied returns the result of ParkReady after the wait.
-func readied(d *rt.Task) error {
 	if d.Status().Cancelled() {
 		return (*task.Ctx)(d).Cause()
 	}

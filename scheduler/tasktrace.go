@@ -126,14 +126,15 @@ func (w *worker) beginLooked(d *rt.Task, x *rt.Extra) {
 		x.Look.Trace = t
 		t.enter("run")
 	}
-	if w.Looks&rt.LookRing != 0 {
-		w.ringBegin(d)
-	}
 }
 
-// endLooked is called on the task's own goroutine when its function is over, and so are the calls
-// that the function left open. x is the task's extension.
-func (w *worker) endLooked(x *rt.Extra) {
+// endLooked is called on the goroutine of d when its function is over, and so are the calls that
+// the function left open.
+func (w *worker) endLooked(d *rt.Task) {
+	x := d.Extra()
+	if x == nil || x.Look == nil {
+		return
+	}
 	if t, ok := x.Look.Trace.(*taskTrace); ok {
 		t.leave()
 		if t.task != nil {

@@ -72,7 +72,8 @@ type ownState struct {
 	rng        *rand.Rand
 	tick       uint32 // counts looks for work
 	stopAt     uint32 // the tick at which pick stops for more than a task: see stopover
-	marks      bool   // the next task that becomes runnable here gets a stamp: see gauge.go
+	marks      bool   // the next task that becomes runnable here is noted: see gauge.go
+	notes      bool   // each dispatch is noted: see gauge.go
 	observed   bool   // there is an Observer
 	onYield    action // what commit does for a task that yields: actRequeue or actRequeueMarked
 	onPark     action // what commit does for a task that parks: actPark or actParkObserved

@@ -133,8 +133,7 @@ func Adopt() *Fiber { return &Fiber{} }
 // its caller costs several nanoseconds, because the processor cannot predict the returns on the
 // other stack. A fiber that sleeps in this way, and not in Switch, must not be given to a [Reaper].
 func (f *Fiber) Take(to *Fiber) {
-	f.at, to.at = to.at, f
-	f.next, f.yield, f.inNext = to.next, to.yield, !to.inNext
+	f.at, to.at, f.next, f.yield, f.inNext = to.at, f, to.next, to.yield, !to.inNext
 }
 
 // NextOrYield returns the function to call for the exchange: either next, or yield, to be called
