@@ -36,7 +36,7 @@ func TestWaitsShow(t *testing.T) {
 		_ = c.Sleep(time.Second)
 		waits := c.Go(func(*task.Ctx) {
 			mu.Lock()
-			mu.Unlock()
+			defer mu.Unlock()
 		}, task.Name("waits"))
 		_ = c.Sleep(time.Second)
 		var is []scheduler.TaskInfo
