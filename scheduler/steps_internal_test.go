@@ -141,7 +141,7 @@ func TestClaimsDropStaleEntries(t *testing.T) {
 	defer func() { g.end(w, claimed...) }()
 	most := 0
 	for range 1000 {
-		for _, d := range g.spawn(w, 2) {
+		for _, d := range g.spawn(w, 3) { // the claim of the first leaves a stale entry
 			w.wishFor(d, d.Gen())
 			w.endChain()
 			require.Same(t, d, w.claim())
