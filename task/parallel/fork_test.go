@@ -359,7 +359,10 @@ func nest(c *task.Ctx, n int) int {
 
 func TestMillionNestedForks(t *testing.T) {
 	n := 1_000_000
-	if testkit.Race || testing.Short() {
+	switch {
+	case testkit.Race:
+		n = 20_000
+	case testing.Short():
 		n = 50_000
 	}
 	for _, workers := range []int{1, 2} {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/parallel"
@@ -22,6 +23,10 @@ import (
 // become. So with one worker there is no call after the cancellation. With more workers, each of
 // the others may be in the middle of one call.
 func TestNoCallAfterTheCancellation(t *testing.T) {
+	n := int64(200_000)
+	if testkit.Race {
+		n = 40_000
+	}
 	each(t, func(t *testing.T, s *scheduler.Scheduler) {
 		workers := int64(s.Stats().Workers)
 		for name, alg := range algorithms {
@@ -34,9 +39,9 @@ func TestNoCallAfterTheCancellation(t *testing.T) {
 			within(t, s, func(c *task.Ctx) error {
 				var calls, after atomic.Int64
 				var cancelled atomic.Bool
-				err := alg(c, numbers(200_000, 3), func() {
-					switch n := calls.Add(1); {
-					case n == 150_000: // all calls so far were short
+				err := alg(c, numbers(int(n), 3), func() {
+					switch i := calls.Add(1); {
+					case i == n/4*3: // all calls so far were short
 						c.Task().Cancel()
 						cancelled.Store(true)
 					case cancelled.Load():
