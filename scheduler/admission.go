@@ -54,7 +54,7 @@ func (s *Scheduler) overflow(waitCtx context.Context, fn any, x *rt.Extra) (*rt.
 func (s *Scheduler) submitter() (c *task.Ctx, inside bool) {
 	c, ok := task.Current()
 	if ok {
-		return c, (*rt.Task)(c).Shared() == &s.home
+		return c, (*rt.Life)(c).Task().Shared() == &s.home
 	}
 	return nil, s.handles()
 }
@@ -142,14 +142,14 @@ func (s *Scheduler) awaitRoom(waitCtx context.Context, c *task.Ctx, fn any, x *r
 			until = c
 		}
 	}
-	b.Prepare(until, (*rt.Task)(c))
+	b.Prepare(until, (*rt.Life)(c).Task())
 
 	if x != nil {
 		// Each cancellation of the task ends the wait: either Abandon finds the submission in the
 		// list, or B2 below sees the cancellation and does not enter the list. AfterDone is called
 		// before B2, because a queued task no longer belongs to the submitter. context.AfterFunc
 		// would not do, because its function may run before the task is cancelled.
-		if stop, ok := d.AfterDone(b.Abandon); ok {
+		if stop, ok := d.Life().AfterDone(b.Abandon); ok {
 			defer stop()
 		}
 	}

@@ -25,12 +25,12 @@ func TestOthersAreNotTheTask(t *testing.T) {
 		for waits.State() != task.Waiting {
 			c.Yield()
 		}
-		d := (*rt.Task)(c)
+		d := (*rt.Life)(c).Task()
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
 			assert.False(t, d.IsCurrent())
-			assert.False(t, d.MayEnter())
+			assert.False(t, d.Life().MayEnter())
 			assert.Nil(t, rt.Current())
 			n := s.inj.Normal()
 			task.Submit(c, func(*task.Ctx) (int, error) { return 0, nil })
@@ -41,11 +41,11 @@ func TestOthersAreNotTheTask(t *testing.T) {
 		}()
 		<-done // the worker is held
 		assert.True(t, d.IsCurrent())
-		assert.True(t, d.MayEnter())
+		assert.True(t, d.Life().MayEnter())
 		assert.Same(t, d, rt.Current())
 		assert.True(t, d.Host().Call(d, func() {
 			assert.False(t, d.IsCurrent())
-			assert.False(t, d.MayEnter())
+			assert.False(t, d.Life().MayEnter())
 			assert.Nil(t, rt.Current())
 		}, new(rt.CallKind)))
 	}).Wait())

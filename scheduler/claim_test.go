@@ -427,7 +427,7 @@ func TestPreemptionEndsTheChain(t *testing.T) {
 		if links++; ran < older {
 			c.Go(link)
 		}
-		(*rt.Task)(c).Flag().Ask((*rt.Task)(c).Worker().Dispatch.Load())
+		(*rt.Life)(c).Task().Flag().Ask((*rt.Life)(c).Task().Worker().Dispatch.Load())
 		c.Checkpoint()
 	}
 	x := s.Go(func(c *task.Ctx) {
@@ -468,7 +468,7 @@ func TestPreemptionsLeaveTheChildItsTurn(t *testing.T) {
 		for range 2 {
 			c.Go(func(c *task.Ctx) {
 				for ; !ran && turns < 1000; turns++ {
-					(*rt.Task)(c).Flag().Ask((*rt.Task)(c).Worker().Dispatch.Load())
+					(*rt.Life)(c).Task().Flag().Ask((*rt.Life)(c).Task().Worker().Dispatch.Load())
 					c.Checkpoint()
 				}
 			})

@@ -35,7 +35,7 @@ func TestForkWhileCrowded(t *testing.T) {
 				testkit.Until(t, "all sleep", s.idle.Asleep)
 				require.NoError(t, s.Go(func(c *task.Ctx) {
 					var ran atomic.Bool
-					(*rt.Task)(c).Worker().Forks.Thief().Ask() // so the forks expose
+					(*rt.Life)(c).Task().Worker().Forks.Thief().Ask() // so the forks expose
 					parallel.Do(c,
 						func(*task.Ctx) {
 							for !ran.Load() {
@@ -54,7 +54,7 @@ func TestSysmonWakesWhileCrowded(t *testing.T) {
 	s := onOneP(t, 2)
 	require.NoError(t, s.Go(func(c *task.Ctx) {
 		before := s.wakes.Load()
-		(*rt.Task)(c).Worker().Forks.Thief().Ask() // so the fork exposes
+		(*rt.Life)(c).Task().Worker().Forks.Thief().Ask() // so the fork exposes
 		parallel.Do(c,
 			func(*task.Ctx) {
 				s.freeForks()
@@ -69,7 +69,7 @@ func TestSysmonWakesWhileCrowded(t *testing.T) {
 func TestSysmonAsksWhileCrowded(t *testing.T) {
 	s := onOneP(t, 2)
 	require.NoError(t, s.Go(func(c *task.Ctx) {
-		forks := &(*rt.Task)(c).Worker().Forks
+		forks := &(*rt.Life)(c).Task().Worker().Forks
 		parallel.Do(c, func(*task.Ctx) {}, func(*task.Ctx) {}) // meets older requests
 		s.freeForks()
 		require.True(t, forks.Wanted())
@@ -80,7 +80,7 @@ func TestSysmonAsksWhileCrowded(t *testing.T) {
 func TestCrowdedForksWakeNoWorker(t *testing.T) {
 	s := onOneP(t, 8)
 	require.NoError(t, s.Go(func(c *task.Ctx) {
-		w := (*rt.Task)(c).Host().(*worker)
+		w := (*rt.Life)(c).Task().Host().(*worker)
 		before := s.wakes.Load()
 		for range 1000 {
 			w.WakeThief()

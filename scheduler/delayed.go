@@ -205,7 +205,7 @@ func (p *periodic) onEnd() {
 
 // run is the task's function.
 func (p *periodic) run(c *task.Ctx) {
-	d := (*rt.Task)(c)
+	d := (*rt.Life)(c).Task()
 	p.timer.Fresh = false
 	for p.s.phase.Load() == phaseOpen && !d.Status().Cancelled() {
 		if pe := p.call(c); pe != nil {

@@ -98,16 +98,17 @@ func workerOf(d *rt.Task) *worker {
 func (h *directed) Director() rt.Director { return h.s.dir.Director }
 
 // Yield implements rt.Host.
-func (h *directed) Yield(d *rt.Task) {
+func (h *directed) Yield() {
 	w := (*worker)(h)
-	if !d.IsCurrent() {
+	d := w.Current.Load()
+	if d == nil || !d.IsCurrent() {
 		if d = rt.Current(); d == nil {
 			runtime.Gosched()
 			return
 		}
 		w = workerOf(d)
 		if w.s.dir == nil {
-			w.Yield(d)
+			w.Yield()
 			return
 		}
 	}
@@ -202,10 +203,11 @@ func (h *directed) ParkFor(d *rt.Task, k rt.Park, t *rt.Task, gen uint32) {
 }
 
 // ParkReady implements rt.Host.
-func (h *directed) ParkReady(d *rt.Task) error {
-	if !d.IsCurrent() {
+func (h *directed) ParkReady() error {
+	d := (*worker)(h).Current.Load()
+	if d == nil || !d.IsCurrent() {
 		if d = rt.Current(); d == nil || workerOf(d).s.dir == nil {
-			return (*worker)(h).ParkReady(d)
+			return (*worker)(h).ParkReady()
 		}
 	}
 	w := workerOf(d)
@@ -218,7 +220,7 @@ func (h *directed) ParkReady(d *rt.Task) error {
 		w.wait(d, rt.WaitReady.Park(rt.ForReady), rt.Handle{})
 	}
 	if d.Status().Cancelled() {
-		return (*task.Ctx)(d).Cause()
+		return (*task.Ctx)(d.Life()).Cause()
 	}
 	return nil
 }

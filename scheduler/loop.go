@@ -105,7 +105,7 @@ func (p *progress) loop(_ fiberTag) {
 		switch fn := p.cur.Fn().(type) {
 		case func(*task.Ctx):
 			p.cur.SetFn(nil) // fn may drop what it holds before it returns, as with go
-			fn((*task.Ctx)(p.cur))
+			fn((*task.Ctx)(p.cur.Life()))
 		case *rt.Frame:
 			fn.Body.RunStolen(p.cur)
 		case rt.Runner:
@@ -190,7 +190,7 @@ func setLabels(d *rt.Task, x *rt.Extra) {
 		x = d.Extra()
 	}
 	if x.HasContext() || x.Labels() != nil {
-		pprof.SetGoroutineLabels((*task.Ctx)(d))
+		pprof.SetGoroutineLabels((*task.Ctx)(d.Life()))
 	}
 }
 

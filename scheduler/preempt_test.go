@@ -70,14 +70,14 @@ func TestMarkOfAnotherDispatchIsIgnored(t *testing.T) {
 	s := open(t, 1, scheduler.WithQuantum(scheduler.MaxQuantum), scheduler.WithStallAfter(0))
 	var log errlog
 	root := s.Go(func(c *task.Ctx) {
-		d := (*rt.Task)(c)
+		d := (*rt.Life)(c).Task()
 		for range 100 {
 			var ran atomic.Bool
 			c.Go(func(*task.Ctx) { ran.Store(true) })
-			(*rt.Task)(c).Flag().Ask(d.Worker().Dispatch.Load() - 1)
+			(*rt.Life)(c).Task().Flag().Ask(d.Worker().Dispatch.Load() - 1)
 			c.Checkpoint()
 			log.check(!ran.Load(), "gave way to a mark for the dispatch before")
-			(*rt.Task)(c).Flag().Ask(d.Worker().Dispatch.Load())
+			(*rt.Life)(c).Task().Flag().Ask(d.Worker().Dispatch.Load())
 			c.Checkpoint()
 			log.check(ran.Load(), "did not give way")
 		}
@@ -134,10 +134,10 @@ func TestLoneTaskAtYieldPointsIsNotStalled(t *testing.T) {
 			s := open(t, 1, scheduler.WithQuantum(scheduler.MaxQuantum), scheduler.WithStallAfter(0))
 			var log errlog
 			x := s.Go(func(c *task.Ctx) {
-				dispatch := (*rt.Task)(c).Worker().Dispatch.Load
+				dispatch := (*rt.Life)(c).Task().Worker().Dispatch.Load
 				for range 100 {
 					id := dispatch()
-					(*rt.Task)(c).Flag().Ask(id)
+					(*rt.Life)(c).Task().Flag().Ask(id)
 					point(c)
 					log.check(dispatch() != id, "still in dispatch %d", id)
 				}

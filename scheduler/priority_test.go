@@ -326,10 +326,10 @@ func TestStolenCallsHaveTheLevel(t *testing.T) {
 				for up.Load() < 2 {
 					c.Checkpoint() // here a thief's request is met
 				}
-				got := task.Level((*rt.Task)(c).Status().Level())
+				got := task.Level((*rt.Life)(c).Task().Status().Level())
 				log.check(got == l, "%v in a call of a %v task", got, l)
 				c.Go(func(c *task.Ctx) {
-					got := task.Level((*rt.Task)(c).Status().Level())
+					got := task.Level((*rt.Life)(c).Task().Status().Level())
 					log.check(got == task.Normal, "%v in a task that a %v one has started", got, l)
 				}).WaitContext(c)
 			}

@@ -38,7 +38,7 @@ func TestPauseWhileTheLastLeaves(t *testing.T) {
 	var on atomic.Int32
 	for range 2 {
 		s.Go(func(c *task.Ctx) {
-			id := (*rt.Task)(c).Host().(*worker).id
+			id := (*rt.Life)(c).Task().Host().(*worker).id
 			on.Add(1)
 			for !release[id].Load() {
 			}

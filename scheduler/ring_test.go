@@ -173,7 +173,7 @@ func TestTraceOfEarlyWakes(t *testing.T) {
 	s := open(t, 2, scheduler.WithDispatchRing(1000))
 	early := func(name string, park rt.Park, wake func(d *rt.Task, woken func())) {
 		_ = s.Go(func(c *task.Ctx) {
-			d := (*rt.Task)(c)
+			d := (*rt.Life)(c).Task()
 			var woken atomic.Bool
 			wake(d, func() { woken.Store(true) })
 			for !woken.Load() { // the task does not give way

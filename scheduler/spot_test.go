@@ -22,7 +22,7 @@ import (
 
 // onSpot is task.Ctx.Blocking that never takes a call for a long one.
 func onSpot(c *task.Ctx, fn func()) {
-	d := (*rt.Task)(c)
+	d := (*rt.Life)(c).Task()
 	if !d.Host().Call(d, fn, new(rt.CallKind)) {
 		panic("not called on the spot")
 	}

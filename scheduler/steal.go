@@ -178,7 +178,7 @@ func (s *Scheduler) adopt(f *rt.Frame) *rt.Task {
 
 // stolenExtra returns the extension of the task that adopt makes of f.
 func (s *Scheduler) stolenExtra(f *rt.Frame) *rt.Extra {
-	x := &rt.Extra{Owner: (*task.Ctx)(f.Parent), Level: f.Parent.Status().Level(), Stolen: true}
+	x := &rt.Extra{Owner: (*task.Ctx)(f.Parent.Life()), Level: f.Parent.Status().Level(), Stolen: true}
 	if s.looks != 0 {
 		if x = s.born(x, f.Parent); x.Look != nil {
 			x.Look.Frame, x.Look.Started = f, 0

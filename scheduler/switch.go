@@ -149,8 +149,9 @@ func resume(d *rt.Task) {
 }
 
 // Yield implements rt.Host.
-func (w *worker) Yield(d *rt.Task) {
-	if !d.IsCurrent() {
+func (w *worker) Yield() {
+	d := w.Current.Load()
+	if d == nil || !d.IsCurrent() {
 		if d = rt.Current(); d == nil {
 			runtime.Gosched()
 			return
@@ -213,8 +214,9 @@ func (w *worker) ParkFor(d *rt.Task, k rt.Park, t *rt.Task, gen uint32) {
 }
 
 // ParkReady implements rt.Host.
-func (w *worker) ParkReady(d *rt.Task) error {
-	if !d.IsCurrent() {
+func (w *worker) ParkReady() error {
+	d := w.Current.Load()
+	if d == nil || !d.IsCurrent() {
 		if d = rt.Current(); d == nil {
 			panic("task: Park called by a goroutine that is no task, or a function of Blocking: only tasks have a token to wait for")
 		}
@@ -224,7 +226,7 @@ func (w *worker) ParkReady(d *rt.Task) error {
 		return nil
 	}
 	if d.Status().Cancelled() {
-		return (*task.Ctx)(d).Cause()
+		return (*task.Ctx)(d.Life()).Cause()
 	}
 	if w.Looks != 0 {
 		w.suspend(d, rt.WaitReady.Park(rt.ForReady), rt.Handle{}, 0)
@@ -241,7 +243,7 @@ func (w *worker) ParkReady(d *rt.Task) error {
 		resume(d)
 	}
 	if d.Status().Cancelled() {
-		return (*task.Ctx)(d).Cause()
+		return (*task.Ctx)(d.Life()).Cause()
 	}
 	return nil
 }

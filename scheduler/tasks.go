@@ -149,8 +149,7 @@ func viewOf(d *rt.Task) (v view, ok bool) {
 		}
 		if x := d.Extra(); x != nil {
 			if x.Stolen { // otherwise the task itself may set Owner meanwhile
-				p := (*rt.Task)(x.Owner.(*task.Ctx))
-				v.parent = rt.HandleOf(p, p.Gen())
+				v.parent = (*rt.Life)(x.Owner.(*task.Ctx)).Handle()
 			}
 			if x.Look != nil {
 				v.readLook(x.Look)

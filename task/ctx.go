@@ -3,7 +3,9 @@ package task
 import (
 	"context"
 	"time"
+	"unsafe"
 
+	"github.com/heddle-go/heddle/internal/preempt"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/wait"
 )
@@ -29,31 +31,30 @@ import (
 // [context.Canceled], or [context.DeadlineExceeded] if a deadline cancelled the task. Done is
 // closed, and Value finds the same values as before. The same holds for contexts derived from c.
 //
-// There is one exception. It concerns a task that is under no context ([Parent],
-// scheduler.GoContext, a group's context). If none of the four methods of context.Context was
-// called before the task's end, neither directly nor through a derived context, the Ctx may serve
-// another such task afterwards. The Ctx still has no values (unless a [Group] or a [Future] started
-// the other task by a [Starter] of the user's), but its Err and Done may be those of the other
-// task. So code that keeps a context beyond the task's end should keep one that was derived with
-// [context.WithCancel] or [WithTimeout], because these two call the methods.
+// A Ctx belongs to one task for ever. If it is kept beyond that task's end, its methods answer for
+// the ended task, and Cancel does nothing.
 type Ctx descriptor
 
 // descriptor is the type beneath a Ctx. The alias keeps the name of an internal type out of go doc.
-type descriptor = rt.Task
+type descriptor = rt.Life
 
 var _ context.Context = (*Ctx)(nil)
 
 // This initialiser runs before package scheduler is initialised, and so before there is any task.
 var _ = func() bool { rt.KnowCtx((*Ctx)(nil)); return true }()
 
-func (c *Ctx) record() *rt.Task { return (*rt.Task)(c) }
+// record returns the descriptor, which may serve another task by now.
+func (c *Ctx) record() *rt.Task { return (*rt.Life)(c).Task() }
+
+// life returns c as package rt knows it.
+func (c *Ctx) life() *rt.Life { return (*rt.Life)(c) }
 
 // Current returns the task that the caller runs on. ok is false if the caller runs on no task: it
 // is an ordinary goroutine, or a function of [Ctx.Blocking]. The call costs a few nanoseconds, for
 // any number of workers and schedulers. Any goroutine may call it.
 func Current() (c *Ctx, ok bool) {
 	d := rt.Current() // internal/fiber/current.go says how it knows the calling fiber
-	return (*Ctx)(d), d != nil
+	return (*Ctx)(rt.LifeOf(d)), d != nil
 }
 
 // nilCtx is the panic of a method of a nil Ctx. Checkpoint, Yield and Park do not check for nil,
@@ -69,8 +70,8 @@ var background = context.Background()
 // enter is wait.Enter with the types of this package.
 func enter(ctx context.Context) (*Ctx, error) {
 	of, _ := ctx.(*Ctx)
-	d, err := wait.Enter(ctx, (*rt.Task)(of))
-	return (*Ctx)(d), err
+	d, err := wait.Enter(ctx, of.life())
+	return (*Ctx)(rt.LifeOf(d)), err
 }
 
 // point is a yield point for an operation that has no other. It acts only in a program that imports
@@ -86,7 +87,7 @@ func (c *Ctx) Task() Task {
 	if c == nil {
 		panic(nilCtx)
 	}
-	return handle(c.record(), c.record().Gen())
+	return Task(c.life().Handle())
 }
 
 // Go starts fn as a new task on the same scheduler and returns the task's handle. The new task runs
@@ -149,11 +150,17 @@ func (c *Ctx) goElsewhere(fn func(c *Ctx), opts []Option) Task {
 // that may run for long, on the c of the task that runs the loop. A Checkpoint on another task's c
 // also acts on the caller. But it may act late, because it counts down in the other task's
 // descriptor.
-func (c *Ctx) Checkpoint() { (*rt.Task)(c).Checkpoint() }
+func (c *Ctx) Checkpoint() {
+	if (*preempt.Flag)(unsafe.Pointer(uintptr(unsafe.Pointer(c)) &^ (rt.Lives - 1))).Poll() { // the flag is at the descriptor's start
+		rt.Checkpoint()
+	}
+}
 
 // Yield puts the task at the back of its worker's queue, and the worker runs the next runnable
 // task. If there is none, Yield returns at once.
-func (c *Ctx) Yield() { (*rt.Task)(c).Worker().Host.Yield((*rt.Task)(c)) } // the host looks up the caller, because Yield must inline
+func (c *Ctx) Yield() {
+	(*rt.Task)(unsafe.Pointer(uintptr(unsafe.Pointer(c)) &^ (rt.Lives - 1))).Worker().Host.Yield()
+} // the host looks up the caller, because Yield must inline
 
 // Worker returns the index of the worker that the caller runs on, from 0 up to but not including
 // the number of workers of the caller's scheduler. It returns -1 if the caller does not run on a
@@ -178,7 +185,9 @@ func (c *Ctx) Worker() int {
 // takes it. So if Ready was called since the last Park returned, Park returns at once. Call Park in
 // a loop that checks the condition the task waits for. Park panics if the caller is a goroutine
 // that is not a task.
-func (c *Ctx) Park() error { return (*rt.Task)(c).Worker().Host.ParkReady((*rt.Task)(c)) }
+func (c *Ctx) Park() error {
+	return (*rt.Task)(unsafe.Pointer(uintptr(unsafe.Pointer(c)) &^ (rt.Lives - 1))).Worker().Host.ParkReady()
+}
 
 // Ready is [Task.Ready] for a caller that is a task. t runs next on this worker, when the present
 // task gives way, so that its data is still in the caches. An idle worker may take t earlier.
@@ -216,7 +225,7 @@ func (c *Ctx) sleep(d time.Duration) error {
 	}
 	h := c.record().Host()
 	if d <= 0 {
-		h.Yield(c.record())
+		h.Yield()
 		return c.Cause()
 	}
 	h.Sleep(c.record(), int64(d))
@@ -227,15 +236,15 @@ func (c *Ctx) sleep(d time.Duration) error {
 // an error. The task's function keeps running until it returns.
 func (c *Ctx) Cancel() { c.Task().Cancel() }
 
-// Cancelled reports whether the task was asked to end. It is cheaper than Err, and it is a yield
-// point like [Ctx.Checkpoint].
+// Cancelled reports whether the task was asked to end, or has ended. It is cheaper than Err, and it
+// is a yield point like [Ctx.Checkpoint].
 func (c *Ctx) Cancelled() bool {
 	if c == nil {
 		panic(nilCtx)
 	}
 	c.Checkpoint()
-	d := c.record()
-	return d.Status().Cancelled() || d.Extra() != nil && d.Follow()
+	s := c.record().Status()
+	return !s.Live(c.life().Gen()) || s.Cancelled() || c.life().Follow()
 }
 
 // Deadline implements [context.Context]. It returns the earliest of the task's own deadline, from
@@ -244,14 +253,15 @@ func (c *Ctx) Deadline() (deadline time.Time, ok bool) {
 	if c == nil {
 		panic(nilCtx)
 	}
-	c.record().Escape()
-	c.record().EachParent(func(p context.Context) bool {
+	c.life().Escape()
+	x := c.life().Extra()
+	x.EachParent(func(p context.Context) bool {
 		if t, has := p.Deadline(); has && (!ok || t.Before(deadline)) {
 			deadline, ok = t, true
 		}
 		return true
 	})
-	if x := c.record().Extra(); x != nil && x.Deadline != nil && !x.Deadline.At.IsZero() && (!ok || x.Deadline.At.Before(deadline)) {
+	if x != nil && x.Deadline != nil && !x.Deadline.At.IsZero() && (!ok || x.Deadline.At.Before(deadline)) {
 		return x.Deadline.At, true
 	}
 	return deadline, ok
@@ -264,7 +274,7 @@ func (c *Ctx) Done() <-chan struct{} {
 	if c == nil {
 		panic(nilCtx)
 	}
-	return c.record().Done()
+	return c.life().Done()
 }
 
 // Err implements [context.Context]. It returns nil until the task is cancelled or ends. Then it
@@ -278,8 +288,8 @@ func (c *Ctx) Err() error {
 	if c == nil {
 		panic(nilCtx)
 	}
-	c.record().Escape()
-	return c.record().CtxErr()
+	c.life().Escape()
+	return c.life().CtxErr()
 }
 
 // Cause returns the reason for the task's cancellation, or nil if the task is not cancelled.
@@ -290,7 +300,7 @@ func (c *Ctx) Cause() error {
 	if c == nil {
 		panic(nilCtx)
 	}
-	return c.record().CtxCause()
+	return c.life().CtxCause()
 }
 
 // Value implements [context.Context]. It returns the value of the task's parent contexts for key,
@@ -299,19 +309,20 @@ func (c *Ctx) Value(key any) (v any) {
 	if c == nil {
 		panic(nilCtx)
 	}
-	c.record().Escape()
+	c.life().Escape()
 	switch key {
 	case wait.TaskKey{}:
 		return c
 	case cancelCtxKey:
 		return c.family()
 	}
-	if labels := c.record().Extra().Labels(); labels != nil {
+	x := c.life().Extra()
+	if labels := x.Labels(); labels != nil {
 		if v = labels.Value(key); v != nil {
 			return v
 		}
 	}
-	c.record().EachParent(func(p context.Context) bool {
+	x.EachParent(func(p context.Context) bool {
 		v = p.Value(key)
 		return v == nil
 	})

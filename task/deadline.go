@@ -190,14 +190,14 @@ func watch(parent context.Context, f func()) (stop func() bool) {
 // above returns the context from which newTimed derives the inner context of a timed context under
 // parent.
 func above(parent context.Context) context.Context {
-	if c, ok := parent.(*Ctx); ok && !c.record().Extra().HasContext() {
+	if c, ok := parent.(*Ctx); ok && !c.life().Extra().HasContext() {
 		return context.WithoutCancel(parent) // newTimed's wait.Watch ends the context as soon as c ends
 	}
 	if x, ok := parent.Value(wait.TellerKey{}).(*timed); ok && x.done == parent.Done() {
 		return within{parent, x.inner}
 	}
 	if c, ok := From(parent); ok {
-		if in := c.record().Inner(); in != nil && in.Done() == parent.Done() {
+		if in := c.life().Inner(); in != nil && in.Done() == parent.Done() {
 			return within{parent, in}
 		}
 	}
@@ -369,7 +369,7 @@ func (c *Ctx) AfterFunc(f func()) (stop func() bool) {
 	if c == nil {
 		panic(nilCtx)
 	}
-	if stop, ok := c.record().AfterDone(atEnd(f)); ok {
+	if stop, ok := c.life().AfterDone(atEnd(f)); ok {
 		return stop
 	}
 	go f()

@@ -51,7 +51,7 @@ func Submit[T any](on Starter, fn func(c *Ctx) (T, error), opts ...Option) *Futu
 
 // Run implements rt.Runner.
 func (s *submitted[T]) Run(d *rt.Task) {
-	c := (*Ctx)(d)
+	c := (*Ctx)(d.Life())
 	var v T
 	returned := false
 	var err error

@@ -139,7 +139,7 @@ func (g *Group) Go(fn func(c *Ctx) error, opts ...Option) {
 	}
 	c := g.maker.Load() // usually the caller, and IsCurrent is faster than wait.Caller
 	if c == nil || !c.record().IsCurrent() {
-		c = (*Ctx)(wait.Caller(background))
+		c = (*Ctx)(rt.LifeOf(wait.Caller(background)))
 	}
 	if c != nil {
 		c.Checkpoint()
@@ -186,7 +186,7 @@ func (g *Group) goLimited(ctx context.Context, c *Ctx, fn func(c *Ctx) error, op
 	w := g.more.push(&g.mu, ctx, c)
 	w.Reason = rt.WaitPlace
 	g.mu.Unlock()
-	me := memberOf(c)
+	me := memberOf(c.record())
 	if me.lend(c) { // the place may go to w
 		defer me.takeBack(c) // deferred because a method of ctx may panic
 	}
@@ -282,10 +282,10 @@ func (g *Group) WaitContext(ctx context.Context) error {
 
 // await waits until the group has no members.
 func (g *Group) await(ctx context.Context, c *Ctx) error {
-	me := memberOf(c)
+	me := memberOf(c.record())
 	in := me
 	if c == nil {
-		in = memberOf((*Ctx)(rt.Inside())) // a function of Blocking, for which the member waits
+		in = memberOf(rt.Inside()) // a function of Blocking, for which the member waits
 	}
 	if in != nil && in.g == g {
 		panic("task: Group.Wait called by a member of the group, which would wait for itself: let the member return, and Wait outside of it")
@@ -453,13 +453,13 @@ func (g *Group) undo(by *Ctx) {
 	g.leave(by)
 }
 
-// memberOf returns the member that c belongs to: c is the member's task, or a call stolen from that
-// task. memberOf returns nil if c is nil, or belongs to no member.
-func memberOf(c *Ctx) *member {
-	if c == nil {
+// memberOf returns the member that d belongs to: d is the member's task, or a call stolen from that
+// task. memberOf returns nil if d is nil, or belongs to no member.
+func memberOf(d *rt.Task) *member {
+	if d == nil {
 		return nil
 	}
-	switch m := launchedOf(c).(type) {
+	switch m := launchedOf(d).(type) {
 	case *member:
 		return m
 	case *ctxMember:
@@ -469,12 +469,13 @@ func memberOf(c *Ctx) *member {
 }
 
 // Run implements rt.Runner.
-func (m *member) Run(d *rt.Task) { m.run((*Ctx)(d), nil) }
+func (m *member) Run(d *rt.Task) { m.run((*Ctx)(d.Life()), nil) }
 
 // Run implements rt.Runner.
 func (h *ctxMember) Run(d *rt.Task) {
-	h.enlist((*Ctx)(d))
-	h.run((*Ctx)(d), h)
+	c := (*Ctx)(d.Life())
+	h.enlist(c)
+	h.run(c, h)
 }
 
 // run is the function of the member's task. h is the ctxMember that contains m, or nil.

@@ -89,7 +89,7 @@ func (l *launcher) startForeign(h launched, x *rt.Extra, opts []Option) (Task, e
 		if x != nil && x.Owner != nil {
 			f.Context = x.Owner
 		}
-		c.record().Escape()
+		c.life().Escape()
 		c.record().NeedExtra().Owner = f
 		defer func() { f.h = nil }() // h may serve another task while the Starter's function goes on
 		h.Run(c.record())
@@ -121,9 +121,8 @@ func (f *foreign) String() string { return nameOf(f.Context) }
 
 // launchedOf returns the launched that the running task c was started with. If c is a stolen call,
 // launchedOf returns the launched of the task that forked the call. It returns nil if that task
-// belongs to no group and no future. c may also be the descriptor that rt.Inside has returned.
-func launchedOf(c *Ctx) any {
-	d := c.record()
+// belongs to no group and no future. d may also be the descriptor that rt.Inside has returned.
+func launchedOf(d *rt.Task) any {
 	for d != nil {
 		f, stolen := d.Fn().(*rt.Frame)
 		if !stolen {

@@ -49,7 +49,7 @@ func Pull[V any](c *Ctx, seq iter.Seq[V]) (next func() (V, bool), stop func()) {
 				runtime.LockOSThread()
 				defer runtime.UnlockOSThread()
 			}
-			defer fiber.Stand(unsafe.Pointer(c))()
+			defer fiber.Stand(unsafe.Pointer(c.record()))()
 			seq(func(v V) bool {
 				if pinned {
 					runtime.UnlockOSThread()

@@ -84,6 +84,9 @@ func atEnd(f func()) func() {
 // family returns the value for package context's key: see rt.Task.Family. If the task is cancelled,
 // the returned context has the task's cause.
 func (c *Ctx) family() any {
+	if !c.life().Escape() {
+		return nil // package context then asks Err
+	}
 	in := c.record().Family()
 	if !c.record().Status().Cancelled() {
 		if in == nil {

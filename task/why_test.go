@@ -51,7 +51,7 @@ func TestWhy(t *testing.T) {
 			for waits.State() != task.Waiting {
 				runtime.Gosched()
 			}
-			require.Equal(t, want, (*rt.Task)(c).Status().WaitReason())
+			require.Equal(t, want, (*rt.Life)(c).Task().Status().WaitReason())
 			waits.Cancel()
 			if want == rt.WaitBlocking {
 				close(left) // because a task ends only after the calls it has left behind

@@ -6,7 +6,7 @@ import (
 )
 
 // This file implements what task.Ctx does as a context.Context. Package task declares the type, but
-// a Ctx has the layout of a Task, and its state is in the descriptor.
+// a Ctx has the layout of a Life, and its state is in the descriptor.
 
 // words is the memory layout of a context.Context.
 type words struct {
@@ -23,7 +23,7 @@ var ctxTab unsafe.Pointer
 // variables are initialised, before any task can wait.
 func KnowCtx(ctx context.Context) { ctxTab = wordsOf(&ctx).tab }
 
-// OfCtx returns the task whose Ctx ctx is. It returns nil for any other context, also for one that
+// OfCtx returns ctx as a Life if ctx is a task's Ctx. It returns nil for any other context, also for one that
 // was derived from a Ctx or that embeds one.
 //
 // OfCtx is a type assertion to a type that rt cannot name. It compares the first of the interface's
@@ -31,17 +31,16 @@ func KnowCtx(ctx context.Context) { ctxTab = wordsOf(&ctx).tab }
 // alternative, a function of package task called through a variable, costs nearly 2 ns more
 // (BenchmarkOfCtx), and each wait asks at least once. OfCtx needs the two words in memory, so where
 // nothing waits, a type assertion in package task is faster still.
-func OfCtx(ctx context.Context) *Task {
+func OfCtx(ctx context.Context) *Life {
 	if w := wordsOf(&ctx); w.tab == ctxTab {
-		return (*Task)(w.data)
+		return (*Life)(w.data)
 	}
 	return nil
 }
 
-// EachParent calls f with each context that the task is under until f returns false: first those of
-// the submission's options, the last option first, then Extra.Owner.
-func (d *Task) EachParent(f func(p context.Context) bool) {
-	x := d.Extra()
+// EachParent calls f with each context that the task of x is under until f returns false: first those of
+// the submission's options, the last option first, then Owner. x may be nil.
+func (x *Extra) EachParent(f func(p context.Context) bool) {
 	if x == nil {
 		return
 	}
@@ -56,22 +55,37 @@ func (d *Task) EachParent(f func(p context.Context) bool) {
 }
 
 // CtxErr is task.Ctx.Err, except that it does not note that the Ctx is used as a context.
-func (d *Task) CtxErr() error {
-	if s := d.Status(); !s.Cancelled() {
+func (c *Life) CtxErr() error {
+	d := c.Task()
+	s := d.Status()
+	if s.gen() != c.Gen() {
+		return context.Canceled
+	}
+	if !s.Cancelled() {
 		if !s.InUse() {
 			return context.Canceled
 		}
-		if d.Extra() == nil || !d.Follow() {
+		if !c.Follow() {
 			return nil
 		}
 	}
-	return d.CancelErr()
+	return d.CancelErr() // a life that was cancelled is the descriptor's last
 }
 
 // CtxCause implements task.Ctx.Cause.
-func (d *Task) CtxCause() error {
-	if d.CtxErr() == nil {
-		return nil
+func (c *Life) CtxCause() error {
+	d := c.Task()
+	s := d.Status()
+	if s.gen() != c.Gen() {
+		return context.Canceled
+	}
+	if !s.Cancelled() {
+		if !s.InUse() {
+			return context.Canceled
+		}
+		if !c.Follow() {
+			return nil
+		}
 	}
 	if cause := d.Cause(context.Canceled, ErrClosed); cause != nil {
 		return cause
@@ -79,13 +93,21 @@ func (d *Task) CtxCause() error {
 	return context.Canceled // the task has ended
 }
 
+// CtxCause is Life.CtxCause of the running task d.
+func (d *Task) CtxCause() error { return d.Life().CtxCause() }
+
 // Follow cancels the task if a context that it is under has ended, and reports whether one has.
 // Without Follow the caller would learn of the end only from the goroutine that passes it on to the
 // task, which may run later. If a method of a user's context panics, Follow treats that context as
 // not ended, because its callers hold resources that a panic would not release.
-func (d *Task) Follow() (ended bool) {
+func (c *Life) Follow() (ended bool) {
+	x := c.Extra()
+	return x.HasContext() && c.follow(x)
+}
+
+func (c *Life) follow(x *Extra) (ended bool) {
 	defer func() { _ = recover() }()
-	d.EachParent(func(p context.Context) bool {
+	x.EachParent(func(p context.Context) bool {
 		var err, cause error
 		if above := OfCtx(p); above != nil {
 			if err = above.CtxErr(); err != nil {
@@ -95,7 +117,7 @@ func (d *Task) Follow() (ended bool) {
 			cause = context.Cause(p)
 		}
 		if ended = err != nil; ended {
-			HandleOf(d, d.Gen()).Cancel(err, cause)
+			HandleOf(c.Task(), c.Gen()).Cancel(err, cause)
 		}
 		return !ended
 	})

@@ -14,8 +14,8 @@ import (
 // word that holds the same pointer.
 func TestOfCtx(t *testing.T) {
 	d := new(rt.Task)
-	c := (*task.Ctx)(d)
-	require.Same(t, d, rt.OfCtx(c))
+	c := (*task.Ctx)(d.Life())
+	require.Same(t, d.Life(), rt.OfCtx(c))
 	require.Nil(t, rt.OfCtx((*task.Ctx)(nil)))
 	var none context.Context
 	require.Nil(t, rt.OfCtx(none))
@@ -23,12 +23,12 @@ func TestOfCtx(t *testing.T) {
 	require.Nil(t, rt.OfCtx(struct{ *task.Ctx }{c}))
 	require.Nil(t, rt.OfCtx(struct{ context.Context }{c}))
 	type pointer *task.Ctx
-	require.Same(t, d, rt.OfCtx((*task.Ctx)(pointer(c))))
+	require.Same(t, d.Life(), rt.OfCtx((*task.Ctx)(pointer(c))))
 	derived, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	require.Nil(t, rt.OfCtx(derived))
 	var boxed any = c
-	require.Same(t, d, rt.OfCtx(boxed.(context.Context)), "by a conversion at run time")
+	require.Same(t, d.Life(), rt.OfCtx(boxed.(context.Context)), "by a conversion at run time")
 }
 
 var sink *rt.Task
@@ -36,15 +36,15 @@ var sink *rt.Task
 // BenchmarkOfCtx measures OfCtx beside two alternatives: a function of package task called through
 // a variable, and a type assertion.
 func BenchmarkOfCtx(b *testing.B) {
-	var ctx context.Context = (*task.Ctx)(new(rt.Task))
+	var ctx context.Context = (*task.Ctx)(new(rt.Task).Life())
 	ofCtx := func(ctx context.Context) *rt.Task {
 		c, _ := ctx.(*task.Ctx)
-		return (*rt.Task)(c)
+		return (*rt.Life)(c).Task()
 	}
 	variable := &ofCtx
 	b.Run("words", func(b *testing.B) {
 		for b.Loop() {
-			sink = rt.OfCtx(ctx)
+			sink = rt.OfCtx(ctx).Task()
 		}
 	})
 	b.Run("variable", func(b *testing.B) {
@@ -55,7 +55,7 @@ func BenchmarkOfCtx(b *testing.B) {
 	b.Run("assertion", func(b *testing.B) {
 		for b.Loop() {
 			c, _ := ctx.(*task.Ctx)
-			sink = (*rt.Task)(c)
+			sink = (*rt.Life)(c).Task()
 		}
 	})
 }

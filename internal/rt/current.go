@@ -68,14 +68,19 @@ func (d *Task) IsCurrent() bool {
 	return f != nil && f.IsCurrent()
 }
 
-// MayEnter reports whether the caller runs as d, as IsCurrent does, and d is neither marked to
-// yield nor cancelled. It repeats the body of IsCurrent, because a call would add a tenth to the
-// time that a buffered channel takes for an item.
-func (d *Task) MayEnter() bool {
+// MayEnter reports whether the caller runs as c, as IsCurrent does, and is neither marked to yield
+// nor cancelled. It repeats the body of IsCurrent, because a call would add a tenth to the time
+// that a buffered channel takes for an item.
+func (c *Life) MayEnter() bool {
+	d := c.Task()
 	w := d.worker.Load()
 	if w.Current.Load() != d {
 		return false
 	}
 	f := w.Fib.Load()
-	return f != nil && f.IsCurrent() && !d.Poll() && !d.Status().Cancelled()
+	if f == nil || !f.IsCurrent() || d.Poll() {
+		return false
+	}
+	s := d.Status()
+	return !s.Cancelled() && c.is(s)
 }

@@ -27,8 +27,8 @@ func (d *Task) Finish(e End) (waiters *Waiter, free bool) {
 		s := d.status.Load()
 		var n uint64
 		stale := false
-		if e == Returned && s&(flagCancelled|flagEscaped) == 0 {
-			n = (s+genOne)&genMask | stFree
+		if n = s + genOne; e == Returned && n&(flagCancelled|flagEscaped|genEnd) == 0 {
+			n = n&genMask | stFree
 			if stale = s&flagStale != 0; stale {
 				n = n - stFree + stDone | flagStale // (Claim-F1), see claim.go
 			}

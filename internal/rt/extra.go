@@ -116,13 +116,15 @@ func (x *Extra) tells() bool {
 	return len(x.after) > 0 || x.inner != nil && !x.innerEnded || len(x.stolen) > 0
 }
 
-// AfterDone registers f to be called once, when the task is cancelled or ends. The goroutine that
-// cancels or ends the task calls f, so f must return soon and must not wait. (If a timer cancels the
-// task, f is called aside: see Deadline.Fire.) stop takes f back; it returns false if f has been called or is about to be. If the task has been cancelled or has ended
+// AfterDone registers f to be called once, when the life is cancelled or ends. The goroutine that
+// cancels or ends the task calls f, so f must return soon and must not wait. If a timer cancels the
+// task, f is called aside: see Deadline.Fire. stop takes f back; it returns false if f has been
+// called or is about to be. If the task has been cancelled or has ended
 // already, ok is false and f will not be called. AfterDone and CloseDone both act under mu, so the
 // argument at needInner in inner.go shows that f is neither lost nor called twice.
-func (d *Task) AfterDone(f func()) (stop func() bool, ok bool) {
-	if !d.escape(d.Gen()) {
+func (c *Life) AfterDone(f func()) (stop func() bool, ok bool) {
+	d := c.Task()
+	if !d.escape(c.Gen()) {
 		return nil, false
 	}
 	x := d.NeedExtra()

@@ -5,14 +5,15 @@ import "context"
 // Host is a worker as seen by the task that runs on it. Only that task may call the methods. After
 // a method that suspends it, the task may be on another worker.
 type Host interface {
-	// Yield implements task.Ctx.Yield.
-	Yield(d *Task)
+	// Yield implements task.Ctx.Yield. The host finds out which task calls, because Ctx.Yield must
+	// inline.
+	Yield()
 	// Poll is the slow path of a checkpoint.
 	Poll(d *Task)
 	// Park suspends d until the event that k names has happened.
 	Park(d *Task, k Park)
-	// ParkReady implements task.Ctx.Park.
-	ParkReady(d *Task) error
+	// ParkReady implements task.Ctx.Park, and finds out which task calls.
+	ParkReady() error
 	// Sleep suspends d until ns nanoseconds have passed or d is cancelled.
 	Sleep(d *Task, ns int64)
 	// Spawn starts a task on this worker and returns its descriptor and generation. The descriptor

@@ -38,15 +38,15 @@ func (x *Extra) above() context.Context {
 	return context.Background()
 }
 
-// Done returns the channel that is closed when the task is cancelled or ends.
-func (d *Task) Done() <-chan struct{} {
-	if x := d.needInner(); x != nil {
+// Done returns the channel that is closed when the life is cancelled or ends.
+func (c *Life) Done() <-chan struct{} {
+	if x := c.needInner(); x != nil {
 		return x.inner.Done()
 	}
 	return closedChan
 }
 
-// needInner returns the extension with an inner context. It returns nil if the task has ended.
+// needInner returns the extension with an inner context. It returns nil if the life has ended.
 //
 //	caller that needs the inner context     party that cancels or ends the task
 //	Inner-A1  under mu: set inner           Inner-E1  change the status
@@ -54,8 +54,9 @@ func (d *Task) Done() <-chan struct{} {
 //
 // Either Inner-E2 comes after Inner-A1 and finds inner, or Inner-A2 comes after Inner-E1 and sees
 // the change. The side that sets innerEnded ends the inner context.
-func (d *Task) needInner() *Extra {
-	if !d.escape(d.Gen()) {
+func (c *Life) needInner() *Extra {
+	d := c.Task()
+	if !d.escape(c.Gen()) {
 		return nil
 	}
 	// From here on this life keeps its descriptor and its Extra.
@@ -93,9 +94,9 @@ func (x *Extra) endInner() {
 	quietly(func() { x.end(cause) })
 }
 
-// Inner returns the task's inner context, or nil if the task has ended.
-func (d *Task) Inner() context.Context {
-	if x := d.needInner(); x != nil {
+// Inner returns the inner context, or nil if the life has ended.
+func (c *Life) Inner() context.Context {
+	if x := c.needInner(); x != nil {
 		return x.inner
 	}
 	return nil

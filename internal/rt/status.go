@@ -10,7 +10,7 @@ package rt
 //
 // stamp is used only for tasks whose latencies are measured: see stamp.go. queue holds flagFresh
 // and flagStale, which concern tasks in workers' own queues: see claim.go. reason is the WaitReason
-// of the present or the last wait. generation counts the lives of the descriptor, mod 2^32.
+// of the present or the last wait. generation counts the lives of the descriptor, from 0 to Lives-1.
 //
 // These are the legal transitions, and the parties that make them:
 //
@@ -60,6 +60,7 @@ const (
 	genBits  = 32
 	genOne   = 1 << flagBits
 	genMask  = (1<<genBits - 1) << flagBits
+	genEnd   = Lives << flagBits // set in the generation after the descriptor's last one
 
 	waitReasonShift = flagBits + genBits
 	whyMask         = 0xff << waitReasonShift

@@ -8,6 +8,7 @@ package rt
 
 import (
 	"fmt"
+	"unsafe"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/fiber"
@@ -24,8 +25,8 @@ import (
 // Descriptors are pooled and serve one task after the other. Each life has its own generation.
 // Other parties refer to a task by the descriptor's address and the generation.
 type Task struct {
+	flag   preempt.Flag   // the task polls it, sysmon marks it; first, because Poll relies on it
 	status atomicx.Uint64 // see status.go
-	flag   preempt.Flag   // the task polls it, sysmon marks it
 
 	// fn belongs to the owner of the task: the spawner until the task is queued, then the worker
 	// that takes it from the queue. Queueing orders memory.
@@ -41,6 +42,8 @@ type Task struct {
 	// placeholder without a Host; see Init. The worker that runs the task writes it; any goroutine
 	// may read it.
 	worker atomicx.Relaxed[Worker]
+
+	_ [6 * (8 - unsafe.Sizeof(uintptr(0)))]byte // fills the line on a 32-bit machine
 
 	waiters atomicx.Pointer[Waiter] // those that wait for the task's end; see waiter.go
 	extra   atomicx.Pointer[Extra]  // state that only few tasks need; see extra.go
@@ -93,21 +96,21 @@ func (d *Task) SetFib(f *fiber.Fiber) { d.fib.Store(f) }
 // Flag returns the flag that the task polls and sysmon marks.
 func (d *Task) Flag() *preempt.Flag { return &d.flag }
 
-// Checkpoint implements task.Ctx.Checkpoint. It must inline, and so must its caller.
+// Checkpoint is task.Ctx.Checkpoint for the task d. It must inline.
 func (d *Task) Checkpoint() {
 	if d.flag.Poll() {
-		d.checkpoint()
+		Checkpoint()
 	}
 }
 
+// Checkpoint is the slow path of a checkpoint of the caller, which may be any goroutine. It takes
+// no argument, because otherwise task.Ctx.Checkpoint would not inline.
+//
 //go:noinline
-func (d *Task) checkpoint() {
-	if !d.IsCurrent() {
-		if d = Current(); d == nil {
-			return
-		}
+func Checkpoint() {
+	if d := Current(); d != nil {
+		d.Host().Poll(d)
 	}
-	d.Host().Poll(d)
 }
 
 // Poll polls the task's flag; see [preempt.Flag.Poll].
@@ -149,7 +152,7 @@ func (d *Task) start(fn any, x *Extra, normal uint64) {
 		s |= uint64(x.Level) << levelShift
 		if x.Name != "" || x.HasContext() {
 			// The descriptor serves no other task: handles show the name after the task's end, and
-			// Escape explains why a Ctx with a context needs this.
+			// Life explains why a Ctx with a context needs this.
 			s |= flagEscaped
 		}
 	}
@@ -168,36 +171,6 @@ func (d *Task) Run(w *Worker) {
 	w.Dispatch.Store(w.Dispatch.Load() + 1)
 	w.Current.Store(d)
 }
-
-// Escape notes that the Ctx is used as a context.Context and so may be used after the task has
-// ended.
-//
-// A derived context keeps the descriptor's address and cannot know that the descriptor serves
-// another task by now. It must never show that task's values or end. Two rules ensure this:
-//
-//   - If a task is under a context, so that its Ctx has values, its descriptor has served no task
-//     before and will serve none after it. Start sets flagEscaped.
-//   - If any method of context.Context was called on the Ctx, by the task or through a derived
-//     context, the descriptor will serve no task after it. Escape sets flagEscaped.
-//
-// One case remains. context.WithValue and WithoutCancel call no method of the parent, so a Ctx
-// without values may have a child although none of its methods was called before its task ended.
-// That child never shows values other than its own, but its Err and Done may later be those of
-// another task without values. If every descriptor served only one task, this could not happen, but
-// a spawn would cost a third more (BenchmarkSpawn). Two other mends were rejected, because they are
-// not cheaper:
-//
-//   - If the Ctx were an object of its own, with the descriptor's address and the generation, each
-//     spawn would allocate it, at the same cost.
-//   - If a descriptor could serve again only after a garbage collection had shown that no context
-//     points to it, the spawns between two collections would need as much new memory as if each
-//     descriptor served once.
-//
-// In one case such a child may also show values of the other task: if a group or a future started
-// the other task by a Starter that is neither a scheduler nor a Ctx. The other task then gets its
-// parent context only when it runs (startForeign in package task), so the Starter may have given it
-// a descriptor that had served before.
-func (d *Task) Escape() { d.escape(d.Gen()) }
 
 // escape sets the flag that keeps the descriptor from serving another task. It returns false if
 // life gen has ended.

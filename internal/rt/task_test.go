@@ -267,22 +267,22 @@ func TestDoneChannel(t *testing.T) {
 		}
 	}
 	d := fresh(0)
-	require.False(t, closed(d.Done()))
+	require.False(t, closed(d.Life().Done()))
 	d.Cancel(0, Default)
 	d.Extra().CloseDone()
 	d.Extra().CloseDone()
-	require.True(t, closed(d.Done()))
+	require.True(t, closed(d.Life().Done()))
 
 	d = fresh(0)
 	d.Cancel(0, Default)
-	require.True(t, closed(d.Done()), "asked for after the cancellation")
+	require.True(t, closed(d.Life().Done()), "asked for after the cancellation")
 
 	d = fresh(0)
-	c := d.Done()
+	c := d.Life().Done()
 	_, free := d.Finish(Returned)
 	require.False(t, free, "a Ctx that may be kept is not used again")
 	d.Extra().CloseDone()
-	require.True(t, closed(d.Done()))
+	require.True(t, closed(d.Life().Done()))
 	require.True(t, closed(c))
 }
 
@@ -347,7 +347,7 @@ func TestFamily(t *testing.T) {
 		d.Init(&Worker{Shared: &Shared{}})
 		d.Start("fn", c.x)
 		require.Nil(t, d.Family(), "%s: nothing was asked for yet", c.what)
-		d.Done()
+		d.Life().Done()
 		require.Equal(t, c.shown, d.Family() != nil, c.what)
 		d.Finish(Returned)
 		d.Extra().CloseDone()

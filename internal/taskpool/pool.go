@@ -3,6 +3,7 @@ package taskpool
 import (
 	"iter"
 	"slices"
+	"unsafe"
 	"weak"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
@@ -66,6 +67,9 @@ func (p *Pool) fill(list []*rt.Task) []*rt.Task {
 // grow is fill with the descriptors of a new chunk, which have served no task.
 func (p *Pool) grow(list []*rt.Task) []*rt.Task {
 	c := new(chunk)
+	if uintptr(unsafe.Pointer(&c.d[0]))%rt.Lives != 0 {
+		panic("heddle: this Go version lays out memory in a way that heddle does not know: descriptors are not aligned; please report it")
+	}
 	for i := range c.d {
 		c.d[i].Init(p.nobody)
 		if p.marked {
@@ -158,12 +162,12 @@ func (p *Pool) All() iter.Seq[*rt.Task] {
 // value is empty. Only the owner may call its methods.
 type List struct {
 	free  []*rt.Task
-	fresh []*rt.Task // have served no task; for tasks under contexts
+	fresh []*rt.Task // serve one task each, which is under a context
 }
 
 // Take returns a free descriptor for a task with extension x, which may be nil. If the task is
-// under a context, the descriptor has served no task before, because a context derived from the Ctx
-// of an earlier task could refer to it: see rt.Task.Escape.
+// under a context, the descriptor comes from a chunk of such descriptors, which serve one task each.
+// A Ctx that a program keeps keeps its chunk. So a kept Ctx of another task keeps no contexts.
 func (l *List) Take(p *Pool, x *rt.Extra) *rt.Task {
 	if !x.HasContext() {
 		return l.get(p)

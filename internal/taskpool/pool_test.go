@@ -36,13 +36,8 @@ func takeAll(t *testing.T, l *List, p *Pool, x *rt.Extra, n int) (ds []*rt.Task)
 // Two chunks do not share a cache line, and the descriptors of one do not either.
 func TestDescriptorsAreAligned(t *testing.T) {
 	const line = 64
-	if unsafe.Sizeof(uintptr(0)) == 8 {
-		require.EqualValues(t, line, unsafe.Sizeof(rt.Task{}))
-		require.EqualValues(t, 4096-8, unsafe.Sizeof(chunk{}), "with 8 bytes of the allocator it fills a size class")
-	}
-	if unsafe.Sizeof(rt.Task{}) != line {
-		return // of a 32-bit machine: smaller than a line
-	}
+	require.EqualValues(t, line, unsafe.Sizeof(rt.Task{}))
+	require.EqualValues(t, 4096-8, unsafe.Sizeof(chunk{}), "with 8 bytes of the allocator it fills a size class")
 	p := newPool()
 	for _, d := range takeAll(t, new(List), p, nil, 3*batchSize) {
 		require.Zero(t, uintptr(unsafe.Pointer(d))%line)

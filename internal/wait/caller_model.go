@@ -23,8 +23,8 @@ func Caller(ctx context.Context) *rt.Task {
 		return rt.Current()
 	}
 	if d := rt.OfCtx(ctx); d != nil {
-		return d
+		return d.Task()
 	}
 	of, _ := ctx.Value(TaskKey{}).(context.Context)
-	return rt.OfCtx(of)
+	return rt.OfCtx(of).Task()
 }

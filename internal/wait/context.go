@@ -34,25 +34,25 @@ var background = context.Background()
 // the caller is an ordinary goroutine. If ctx has ended already, Enter returns its cause. For a
 // task it is a yield point, like task.Ctx.Checkpoint. It panics if ctx is nil.
 //
-// of is the task whose Ctx is ctx, or nil if ctx is another context. The caller of Enter finds out
+// of is ctx if ctx is the Ctx of a task, or nil if ctx is another context. The caller of Enter finds out
 // by a type assertion, because that is faster than rt.OfCtx.
-func Enter(ctx context.Context, of *rt.Task) (*rt.Task, error) {
-	d := of
-	if d == nil || !d.IsCurrent() {
-		if d = Caller(ctx); d == nil || d != of {
+func Enter(ctx context.Context, of *rt.Life) (*rt.Task, error) {
+	d := of.Task()
+	if d == nil || !d.IsCurrent() || d.Life() != of {
+		if d = Caller(ctx); d == nil || d.Life() != of {
 			return enterOther(ctx, d)
 		}
 	}
 	d.Checkpoint()
 	if d.Status().Cancelled() {
-		return d, d.CtxCause()
+		return d, of.CtxCause()
 	}
 	return d, nil
 }
 
 // MayEnter is the fast path of [Enter], for operations that take only nanoseconds. If it returns
-// true, Enter with the Ctx of d would return d and no error, so the caller need not call Enter.
-func MayEnter(d *rt.Task) bool { return d.MayEnter() }
+// true, Enter with the Ctx c would return its task and no error, so the caller need not call Enter.
+func MayEnter(c *rt.Life) bool { return c.MayEnter() }
 
 // enterOther is Enter by d, or by a goroutine if d is nil, under a context that is not d's Ctx.
 func enterOther(ctx context.Context, d *rt.Task) (*rt.Task, error) {
@@ -79,8 +79,8 @@ func CauseOf(ctx context.Context) error {
 // goroutine that fires the timer calls f, or a goroutine to which workers give a P soon does. The
 // goroutine that context.AfterFunc would start for f might have to wait long for a P.
 func Watch(ctx context.Context, f func()) (stop func() bool) {
-	if d := rt.OfCtx(ctx); d != nil {
-		if stop, ok := d.AfterDone(f); ok {
+	if c := rt.OfCtx(ctx); c != nil {
+		if stop, ok := c.AfterDone(f); ok {
 			return stop
 		}
 		return context.AfterFunc(ctx, f)

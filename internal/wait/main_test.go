@@ -41,12 +41,12 @@ func onTask(t *testing.T, f func(c *task.Ctx)) {
 	require.NoError(t, open(t, 1).Go(f).Wait())
 }
 
-func desc(c *task.Ctx) *rt.Task { return (*rt.Task)(c) }
+func desc(c *task.Ctx) *rt.Task { return (*rt.Life)(c).Task() }
 
 // enter is wait.Enter for callers that do not know what ctx is.
 func enter(ctx context.Context) (*rt.Task, error) {
 	of, _ := ctx.(*task.Ctx)
-	return wait.Enter(ctx, desc(of))
+	return wait.Enter(ctx, (*rt.Life)(of))
 }
 
 // untilWaiting returns when the task x waits.

@@ -53,7 +53,7 @@ func (w *Waiter) Prepare(ctx context.Context, d *rt.Task) {
 	w.ctx, w.home, w.ctxClaimed = ctx, nil, false
 	w.w.Task = d
 	if d != nil {
-		w.own = rt.OfCtx(ctx) == d
+		w.own = rt.OfCtx(ctx) == d.Life()
 		return
 	}
 	w.own = false

@@ -26,7 +26,7 @@ func looks() []scheduler.Option {
 // of the bubble.
 func TestWaitsShow(t *testing.T) {
 	Run(t, Config{Schedules: 20, Options: looks()}, func(c *task.Ctx) {
-		t, s := TOf(c), (*rt.Task)(c).Host().(rt.DirectedHost).Director().(*execution).sched
+		t, s := TOf(c), (*rt.Life)(c).Task().Host().(rt.DirectedHost).Director().(*execution).sched
 		var mu tsync.Mutex
 		holder := c.Go(func(c *task.Ctx) {
 			mu.Lock()

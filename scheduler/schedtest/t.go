@@ -20,7 +20,7 @@ type T struct {
 // of returns the execution to which task c belongs. If there is none, it panics and names call.
 func of(c *task.Ctx, call string) *execution {
 	if c != nil {
-		if h, ok := (*rt.Task)(c).Worker().Host.(rt.DirectedHost); ok {
+		if h, ok := (*rt.Life)(c).Task().Worker().Host.(rt.DirectedHost); ok {
 			return h.Director().(*execution)
 		}
 	}

@@ -66,7 +66,7 @@ type accumulating[T, A any] struct {
 }
 
 func (p *accumulating[T, A]) step(c *task.Ctx, lo, hi int) int {
-	x := p.s.take((*rt.Task)(c).Worker().Index)
+	x := p.s.take((*rt.Life)(c).Task().Worker().Index)
 	x.acc = p.add(c, x.acc, p.xs[lo:hi])
 	p.s.put(x) // not deferred: if add panics, the loop has no result
 	return hi

@@ -35,7 +35,7 @@ func (f *Func[A, R]) Both(c *task.Ctx, a, b A) (ra, rb R) {
 	if rt.Verify {
 		verify(c, "Both")
 	}
-	d := (*rt.Task)(c)
+	d := (*rt.Life)(c).Task()
 	w := d.Worker()
 	g := w.Forks.Leftover()
 	if g == nil || !f.owns(g) || w.Current.Load() != d { // as in Fork

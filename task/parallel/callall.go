@@ -45,7 +45,7 @@ func (f *Func[A, R]) AppendAll(c *task.Ctx, dst []R, args []A) []R {
 	}
 	old := len(dst)
 	dst = slices.Grow(dst, len(args))[:old+len(args)]
-	outstanding := (*rt.Task)(c).Outstanding()
+	outstanding := (*rt.Life)(c).Task().Outstanding()
 	in := c // nil once callAll has returned: see Join
 	defer func() {
 		if in != nil && !passesThrough(in, outstanding) {

@@ -200,7 +200,7 @@ type siteEnd struct {
 // runSite calls site and makes its at-th call end by fault.
 func runSite(c *task.Ctx, at int64, fault func(), site func(f func())) (e siteEnd) {
 	before := fib.Fork(c, 10)
-	d := (*rt.Task)(c)
+	d := (*rt.Life)(c).Task()
 	outstanding := d.Outstanding()
 	var calls, running atomic.Int64
 	var over atomic.Bool

@@ -47,7 +47,7 @@ func exits() bool {
 // again. It returns the panic as a *task.PanicError.
 func unwindPanic(c *task.Ctx, outstanding int, v any) *task.PanicError {
 	pe := panicError(v)
-	(*rt.Task)(c).UnwindForks(outstanding)
+	(*rt.Life)(c).Task().UnwindForks(outstanding)
 	return pe
 }
 
@@ -65,7 +65,7 @@ func unwindPanic(c *task.Ctx, outstanding int, v any) *task.PanicError {
 //go:noinline
 func raise(c *task.Ctx, outstanding int, v any) {
 	pe := unwindPanic(c, outstanding, v)
-	(*rt.Task)(c).AwaitStarted()
+	(*rt.Life)(c).Task().AwaitStarted()
 	panic(pe)
 }
 
@@ -82,18 +82,18 @@ func passesThrough(c *task.Ctx, outstanding int) bool {
 	case why == rt.Exiting:
 		exitTo(c, outstanding)
 	case raiser == raiseName:
-		(*rt.Task)(c).UnwindForks(outstanding)
+		(*rt.Life)(c).Task().UnwindForks(outstanding)
 	default:
 		return false
 	}
-	(*rt.Task)(c).AwaitStarted()
+	(*rt.Life)(c).Task().AwaitStarted()
 	return true
 }
 
 // exitTo ends the same calls as unwindPanic, but during a Goexit, which prevents the joins of these
 // calls. If one of them has panicked, the task fails with the panic.
 func exitTo(c *task.Ctx, outstanding int) {
-	for _, err := range (*rt.Task)(c).UnwindForks(outstanding) {
+	for _, err := range (*rt.Life)(c).Task().UnwindForks(outstanding) {
 		if pe, ok := err.(*task.PanicError); ok {
 			failWith(c, pe)
 		}
@@ -119,13 +119,13 @@ type forked = Call[func(c *task.Ctx), *task.PanicError]
 // because it cannot raise the failure then.
 func failWith(c *task.Ctx, failure *task.PanicError) {
 	if failure != nil {
-		(*rt.Task)(c).FailWith(failure)
+		(*rt.Life)(c).Task().FailWith(failure)
 	}
 }
 
 // runClosure calls fn and returns its panic, or nil.
 func runClosure(c *task.Ctx, fn func(c *task.Ctx)) (failure *task.PanicError) {
-	outstanding := (*rt.Task)(c).Outstanding()
+	outstanding := (*rt.Life)(c).Task().Outstanding()
 	in := c // nil once fn has returned: see Join
 	defer func() {
 		switch {
@@ -144,7 +144,7 @@ func runClosure(c *task.Ctx, fn func(c *task.Ctx)) (failure *task.PanicError) {
 // runBefore is runClosure for a caller that joins calls afterwards. If fn calls runtime.Goexit,
 // runBefore joins the calls itself.
 func runBefore(c *task.Ctx, fn func(c *task.Ctx), calls []*forked) (failure *task.PanicError) {
-	outstanding := (*rt.Task)(c).Outstanding()
+	outstanding := (*rt.Life)(c).Task().Outstanding()
 	in := c
 	defer func() {
 		switch {

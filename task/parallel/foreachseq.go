@@ -27,7 +27,7 @@ func ForEachSeq[T any](c *task.Ctx, seq iter.Seq[T], body func(c *task.Ctx, x T)
 	c = callerOf(c)
 	o := optionsOf(opts)
 	f := &feed[T]{c: c, l: newLoop(options{}, 0), body: body, grain: min(max(o.grain, 1), maxBatch), fixed: o.grain != 0}
-	outstanding := (*rt.Task)(c).Outstanding()
+	outstanding := (*rt.Life)(c).Task().Outstanding()
 	whole := false
 	defer func() {
 		if !whole {
@@ -39,7 +39,7 @@ func ForEachSeq[T any](c *task.Ctx, seq iter.Seq[T], body func(c *task.Ctx, x T)
 		f.joinNewest()
 	}
 	whole = true
-	(*rt.Task)(c).UnwindForks(outstanding) // calls that seq forked and, because it panicked, did not join
+	(*rt.Life)(c).Task().UnwindForks(outstanding) // calls that seq forked and, because it panicked, did not join
 	return f.l.result(c)
 }
 

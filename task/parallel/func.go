@@ -134,7 +134,7 @@ func (f *Func[A, R]) Fork(c *task.Ctx, a A) *Call[A, R] {
 	if rt.Verify {
 		verify(c, "Fork")
 	}
-	d := (*rt.Task)(c)
+	d := (*rt.Life)(c).Task()
 	w := d.Worker()
 	// Most mistakes are uses of a captured c whose task waits now, and this compare finds them. It
 	// does not find a use of a c whose task runs at the same time on another worker. To find that
@@ -167,7 +167,7 @@ func verify(c *task.Ctx, op string) {
 	if c == nil {
 		panic(nilCtx)
 	}
-	if !(*rt.Task)(c).IsCurrent() {
+	if !(*rt.Life)(c).Task().IsCurrent() {
 		if me, _ := task.Current(); me != c {
 			panic("parallel: " + op + " with the Ctx of another task than the caller: each task uses the c that its own function was given")
 		}
@@ -194,7 +194,7 @@ func (f *Func[A, R]) forkSlow(c *task.Ctx, a A) *Call[A, R] {
 		panic(zeroFunc)
 	}
 	verify(c, "Fork")
-	d := (*rt.Task)(c)
+	d := (*rt.Life)(c).Task()
 	w := d.Worker()
 	w.Forks.Reserve(1) // so that Leftover returns a frame at rest, or nil
 	x := f.take(w)
@@ -244,7 +244,7 @@ func (x *Call[A, R]) Join(c *task.Ctx) R {
 	if rt.Verify {
 		verify(c, "Join")
 	}
-	d := (*rt.Task)(c)
+	d := (*rt.Life)(c).Task()
 	w := d.Worker()
 	if !w.Forks.TakeBackIf(&x.frame) {
 		return x.joinSlow(c)
@@ -269,7 +269,7 @@ func (x *Call[A, R]) Join(c *task.Ctx) R {
 // takeBack is the first half of Join's fast path: it takes back the call if no thief can have seen
 // it. If it returns false, it has done nothing, and the caller must use Join.
 func (x *Call[A, R]) takeBack(c *task.Ctx) (a A, ok bool) {
-	if !(*rt.Task)(c).Worker().Forks.TakeBackIf(&x.frame) {
+	if !(*rt.Life)(c).Task().Worker().Forks.TakeBackIf(&x.frame) {
 		return a, false
 	}
 	var zero A
@@ -290,7 +290,7 @@ func (x *Call[A, R]) joinSlow(c *task.Ctx) R {
 // await it. op names the caller for panics.
 func (x *Call[A, R]) claim(c *task.Ctx, op string) (a A, ok bool) {
 	verify(c, op)
-	d := (*rt.Task)(c)
+	d := (*rt.Life)(c).Task()
 	x.check(d)
 	ok, pooled := d.Worker().Take(d, &x.frame)
 	if !ok {
@@ -307,7 +307,7 @@ func (x *Call[A, R]) claim(c *task.Ctx, op string) (a A, ok bool) {
 
 // await returns the result of a call that another worker makes, once it has ended.
 func (x *Call[A, R]) await(c *task.Ctx) R {
-	d := (*rt.Task)(c)
+	d := (*rt.Life)(c).Task()
 	if x.frame.Await() {
 		d.AwaitCall(&x.frame)
 	}
@@ -331,7 +331,7 @@ func (x *Call[A, R]) await(c *task.Ctx) R {
 // call makes the call. Join contains the same code, because another function call would cost it too
 // much time.
 func (x *Call[A, R]) call(c *task.Ctx, a A) R {
-	outstanding := (*rt.Task)(c).Outstanding()
+	outstanding := (*rt.Life)(c).Task().Outstanding()
 	in := c
 	defer func() {
 		if in != nil && !passesThrough(in, outstanding) {
@@ -380,7 +380,7 @@ func (p *pool[A, R]) Forget() { p.free = nil }
 const maxFree = 1 << 16
 
 // RunStolen implements rt.Body.
-func (x *body[A, R]) RunStolen(d *rt.Task) { x.res = x.fn((*task.Ctx)(d), x.arg) }
+func (x *body[A, R]) RunStolen(d *rt.Task) { x.res = x.fn((*task.Ctx)(d.Life()), x.arg) }
 
 // Displaced implements rt.Body.
 func (x *body[A, R]) Displaced(w *rt.Worker) { (*Call[A, R])(x).giveBack(w) }

@@ -55,7 +55,7 @@ func (e *entry[R]) run(c *task.Ctx) {
 		switch {
 		case whole:
 		case exits():
-			e.failure, _ = (*rt.Task)(c).TakeFailure().(*task.PanicError)
+			e.failure, _ = (*rt.Life)(c).Task().TakeFailure().(*task.PanicError)
 		default:
 			e.failure = unwindPanic(c, 0, recover())
 		}
@@ -64,7 +64,7 @@ func (e *entry[R]) run(c *task.Ctx) {
 	whole = true
 	// The check is here because its panic should reach the caller of Run, like fn's other panics.
 	// The worker checks again at the task's end, but a panic there would end the process.
-	if n := (*rt.Task)(c).EndOpenCalls(); n > 0 {
+	if n := (*rt.Life)(c).Task().EndOpenCalls(); n > 0 {
 		e.failure = &task.PanicError{
 			Value: fmt.Sprintf("parallel: Run of a function that returned with %d forked calls not joined: join each Fork before the function that forked it returns", n),
 			Stack: debug.Stack(),

@@ -96,7 +96,7 @@ func (s *scan[T]) reduce(c *task.Ctx, lo, hi int) {
 
 // chain replaces the sum of each block by the sum of everything before the block.
 func (s *scan[T]) chain(c *task.Ctx) {
-	outstanding := (*rt.Task)(c).Outstanding()
+	outstanding := (*rt.Life)(c).Task().Outstanding()
 	whole := false
 	defer func() {
 		if !whole && !exits() {

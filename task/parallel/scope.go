@@ -42,7 +42,7 @@ func InScope(c *task.Ctx, fn func(s *Scope)) {
 		panic("parallel: InScope with a nil function")
 	}
 	c = callerOf(c)
-	s := &Scope{c: c, outstanding: (*rt.Task)(c).Outstanding()}
+	s := &Scope{c: c, outstanding: (*rt.Life)(c).Task().Outstanding()}
 	s.end(s.open(fn), false)
 }
 
@@ -79,7 +79,7 @@ func (s *Scope) end(failure *task.PanicError, exiting bool) {
 	s.joinTo(0)
 	whole = true
 	s.closed = true
-	(*rt.Task)(s.c).UnwindForks(s.outstanding) // calls that fn forked and, because it panicked, did not join
+	(*rt.Life)(s.c).Task().UnwindForks(s.outstanding) // calls that fn forked and, because it panicked, did not join
 	if failure == nil {
 		failure = s.failure
 	}

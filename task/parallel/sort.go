@@ -116,11 +116,11 @@ func (s *sorter[T]) run(c *task.Ctx, xs []T, opts []Option) error {
 }
 
 // workersOf returns how many workers the scheduler of the task c has.
-func workersOf(c *task.Ctx) int { return int((*rt.Task)(c).Shared().Workers.Load()) }
+func workersOf(c *task.Ctx) int { return int((*rt.Life)(c).Task().Shared().Workers.Load()) }
 
 // whole calls sort, which is the whole work of the loop, and returns the loop's result.
 func (l *loop) whole(c *task.Ctx, sort func()) error {
-	outstanding := (*rt.Task)(c).Outstanding()
+	outstanding := (*rt.Life)(c).Task().Outstanding()
 	whole := false
 	defer func() {
 		if !whole {
@@ -219,7 +219,7 @@ func (s *sorter[T]) joinHere(c *task.Ctx, a, b, out []T) {
 // try calls f, and then counts n elements for prog. If f or the progress panics, try keeps the
 // panic as the loop's failure.
 func (l *loop) try(c *task.Ctx, prog *progress, n int, f func()) {
-	outstanding := (*rt.Task)(c).Outstanding()
+	outstanding := (*rt.Life)(c).Task().Outstanding()
 	in := c // nil once f has returned: see Join
 	defer func() {
 		switch {

@@ -76,13 +76,13 @@ func init() { spans = Define(runSpan) }
 // something to do: the task was cancelled, the loop ends before i, or the quantum may be over. look
 // is the fast path of a yield point whose slow path the driver takes. It inlines.
 func (l *loop) look(c *task.Ctx, i int) bool {
-	return (*rt.Task)(c).Disturbed() || int64(i) >= l.limit.Load()
+	return (*rt.Life)(c).Task().Disturbed() || int64(i) >= l.limit.Load()
 }
 
 // givenUp is look for a function that cannot be resumed. It reports whether the task was cancelled
 // or the loop has failed. In either case the result of the loop is not used.
 func (l *loop) givenUp(c *task.Ctx) bool {
-	if (*rt.Task)(c).Status().Cancelled() {
+	if (*rt.Life)(c).Task().Status().Cancelled() {
 		l.cancelled(c) // because the driver does not check again after its last step
 		return true
 	}
@@ -113,7 +113,7 @@ func callerOf(c *task.Ctx) *task.Ctx {
 	if c == nil {
 		panic(nilCtx)
 	}
-	if (*rt.Task)(c).IsCurrent() {
+	if (*rt.Life)(c).Task().IsCurrent() {
 		return c
 	}
 	return otherCaller()
@@ -145,7 +145,7 @@ func (l *loop) pass(c *task.Ctx, lo, hi int, p part) {
 	if lo >= hi {
 		return
 	}
-	outstanding := (*rt.Task)(c).Outstanding()
+	outstanding := (*rt.Life)(c).Task().Outstanding()
 	whole := false
 	defer func() {
 		if !whole {
@@ -167,7 +167,7 @@ func (l *loop) exiting(c *task.Ctx, outstanding int) {
 		return
 	}
 	l.endAt(math.MinInt)
-	(*rt.Task)(c).UnwindForks(outstanding)
+	(*rt.Life)(c).Task().UnwindForks(outstanding)
 	failWith(c, l.failure)
 }
 
@@ -273,7 +273,7 @@ func (l *loop) stops(c *task.Ctx, lo int) bool {
 // shouldSplit reports whether the task should split its range. It should if the worker's fork deque
 // is empty, because then thieves can take nothing.
 func shouldSplit(c *task.Ctx) bool {
-	w := (*rt.Task)(c).Worker()
+	w := (*rt.Life)(c).Task().Worker()
 	return w.Forks.PrivateLen() == 0 && w.Forks.Thief().Empty()
 }
 
@@ -283,7 +283,7 @@ func shouldSplit(c *task.Ctx) bool {
 // And if a worker asked before it fell asleep, its request may be gone, because all thieves share
 // one flag, which the victim clears when it meets one request.
 func offer(c *task.Ctx) {
-	d := (*rt.Task)(c)
+	d := (*rt.Life)(c).Task()
 	if w := d.Worker(); w.Forks.PrivateLen() > 0 && w.Forks.Thief().Empty() {
 		show(c)
 	}
@@ -292,7 +292,7 @@ func offer(c *task.Ctx) {
 // show exposes to thieves everything that the task has forked, and wakes a worker if none is
 // searching.
 func show(c *task.Ctx) {
-	d := (*rt.Task)(c)
+	d := (*rt.Life)(c).Task()
 	w := d.Worker()
 	w.Expose(d)
 	w.Host.WakeThief()
@@ -302,7 +302,7 @@ func show(c *task.Ctx) {
 // panics, step keeps the panic as the loop's failure, and the driver handles nothing from lo on.
 func (l *loop) step(c *task.Ctx, p part, lo, hi int) (next int) {
 	next = hi
-	outstanding := (*rt.Task)(c).Outstanding()
+	outstanding := (*rt.Life)(c).Task().Outstanding()
 	in := c // nil once p.step has returned: see Join
 	defer func() {
 		switch {
@@ -323,7 +323,7 @@ func (l *loop) step(c *task.Ctx, p part, lo, hi int) (next int) {
 // user's functions too (merge, compare and the like). After a failure join does not call append,
 // because the parts may be incomplete.
 func (l *loop) join(c *task.Ctx, x *Call[span, struct{}], lo int, left, right part) {
-	outstanding := (*rt.Task)(c).Outstanding() - 1 // without x
+	outstanding := (*rt.Life)(c).Task().Outstanding() - 1 // without x
 	in := c
 	defer func() {
 		switch {

@@ -12,7 +12,7 @@ import (
 // panics if on is anything else.
 func schedulerOf(on task.Starter) rt.Scheduler {
 	if c, ok := on.(*task.Ctx); ok && c != nil {
-		return (*rt.Task)(c).Shared().Sched
+		return (*rt.Life)(c).Task().Shared().Sched
 	} else if on == nil || ok {
 		panic("tsync: a timer with a nil Starter: pass a scheduler, or a task's Ctx")
 	}

@@ -64,7 +64,7 @@ func TestKeptWaiterGivesWay(t *testing.T) {
 	ch, end := NewChan[int](0), NewChan[int](0)
 	var first, second *rt.Task
 	a := s.Go(func(c *task.Ctx) {
-		first = (*rt.Task)(c)
+		first = (*rt.Life)(c).Task()
 		for range keepAfter + 1 {
 			_, _, _ = ch.Recv(c)
 		}
@@ -78,7 +78,7 @@ func TestKeptWaiterGivesWay(t *testing.T) {
 	require.Same(t, first, ch.kept[receiving].Load().of)
 	const n = firstLimit + 5
 	b := s.Go(func(c *task.Ctx) {
-		second = (*rt.Task)(c)
+		second = (*rt.Life)(c).Task()
 		for range n {
 			_, _, _ = ch.Recv(c)
 		}

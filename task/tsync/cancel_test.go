@@ -389,7 +389,7 @@ func TestWhy(t *testing.T) {
 					its <- c
 					_ = x.wait(ctx)
 				})
-				d := (*rt.Task)(<-its)
+				d := (*rt.Life)(<-its).Task()
 				testkit.Spin(func() bool { return d.State() == rt.Waiting })
 				require.Equal(w.t, x.why, d.Status().WaitReason(), "%v", d.Status().WaitReason())
 				u.cancel(errStop)
@@ -409,7 +409,7 @@ func TestWhy(t *testing.T) {
 		} {
 			its := make(chan *task.Ctx, 1)
 			u := w.start(func(ctx context.Context) { its <- ctx.(*task.Ctx); wait(ctx) })
-			d := (*rt.Task)(<-its)
+			d := (*rt.Life)(<-its).Task()
 			testkit.Spin(func() bool { return d.State() == rt.Waiting })
 			require.Equal(w.t, rt.WaitNever, d.Status().WaitReason())
 			u.cancel(errStop)

@@ -71,14 +71,14 @@ func NewChan[T any](capacity int) *Chan[T] {
 // v has not been sent. Send panics if the channel is closed, also if Close comes while Send waits.
 func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 	of, _ := ctx.(*task.Ctx)
-	d := (*rt.Task)(of)
+	d := (*rt.Life)(of).Task()
 	own := d != nil
-	if !own || !wait.MayEnter(d) {
+	if !own || !wait.MayEnter((*rt.Life)(of)) {
 		var err error
-		if d, err = wait.Enter(ctx, d); err != nil {
+		if d, err = wait.Enter(ctx, (*rt.Life)(of)); err != nil {
 			return err
 		}
-		own = d != nil && d == (*rt.Task)(of)
+		own = d != nil && d == (*rt.Life)(of).Task()
 	}
 	if ch == nil {
 		return waitForCancel(ctx)
@@ -160,13 +160,13 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 // context's cause, and nothing has been received.
 func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
 	of, _ := ctx.(*task.Ctx)
-	d := (*rt.Task)(of)
+	d := (*rt.Life)(of).Task()
 	own := d != nil
-	if !own || !wait.MayEnter(d) {
-		if d, err = wait.Enter(ctx, d); err != nil {
+	if !own || !wait.MayEnter((*rt.Life)(of)) {
+		if d, err = wait.Enter(ctx, (*rt.Life)(of)); err != nil {
 			return v, false, err
 		}
-		own = d != nil && d == (*rt.Task)(of)
+		own = d != nil && d == (*rt.Life)(of).Task()
 	}
 	if ch == nil {
 		return v, false, waitForCancel(ctx)

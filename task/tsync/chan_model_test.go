@@ -160,7 +160,7 @@ func TestModelChanMeetsWithoutCAS(t *testing.T) {
 			ch.word.Store(s - chSender)
 			v := w.v
 			w.ok = true
-			w.Wake((*rt.Task)(c))
+			w.Wake((*rt.Life)(c).Task())
 			return v, true, nil
 		}
 		return ch.Recv(c)
@@ -193,7 +193,7 @@ func TestModelChanUnpairForgets(t *testing.T) {
 func TestModelChanGivesUpAfterHandOver(t *testing.T) {
 	x := rightTalk
 	x.send = func(ch *Chan[int], c *task.Ctx, v int) error {
-		d := (*rt.Task)(c)
+		d := (*rt.Life)(c).Task()
 		ch.lock()
 		if w := ch.receiver(nil); w != nil {
 			w.v, w.ok = v, true

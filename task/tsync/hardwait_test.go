@@ -112,7 +112,7 @@ func TestHardWaits(t *testing.T) {
 					close(begin)
 					testkit.Spin(x.waits)
 					if c := <-its; c != nil {
-						d := (*rt.Task)(c)
+						d := (*rt.Life)(c).Task()
 						testkit.Spin(func() bool { return d.State() == rt.Waiting })
 						require.Equal(w.t, x.why, d.Status().WaitReason(), "%v", d.Status().WaitReason())
 					}

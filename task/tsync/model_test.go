@@ -42,7 +42,7 @@ func newStage(n int) *stage {
 		a.d.Start("fn", nil)
 		a.d.Run(&a.Worker)
 		a.d.Flag().Grant(1000)
-		a.c = (*task.Ctx)(a.d)
+		a.c = (*task.Ctx)(a.d.Life())
 		s.tasks = append(s.tasks, a)
 	}
 	return s

@@ -74,10 +74,10 @@ func (m *Mutex) Lock() {
 // cause, and this call has not locked m.
 func (m *Mutex) LockContext(ctx context.Context) error {
 	of, _ := ctx.(*task.Ctx)
-	d := (*rt.Task)(of)
-	if d == nil || !wait.MayEnter(d) {
+	d := (*rt.Life)(of).Task()
+	if d == nil || !wait.MayEnter((*rt.Life)(of)) {
 		var err error
-		if d, err = wait.Enter(ctx, d); err != nil {
+		if d, err = wait.Enter(ctx, (*rt.Life)(of)); err != nil {
 			return err
 		}
 	}

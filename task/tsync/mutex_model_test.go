@@ -98,7 +98,7 @@ func TestModelMutexQueuesWithoutLooking(t *testing.T) {
 		m.mu.Lock()
 		m.handoffs = 10
 		m.state.Or(mxQueued)
-		w := mutexWaiters.take(c, (*rt.Task)(c), m)
+		w := mutexWaiters.take(c, (*rt.Life)(c).Task(), m)
 		m.queue.Push(w)
 		m.mu.Unlock()
 		_, _, err := mutexWaiters.await(w, false)
@@ -126,7 +126,7 @@ func TestModelMutexGivesUpAfterHandOver(t *testing.T) {
 				m.mu.Unlock()
 				return nil
 			}
-			w := mutexWaiters.take(c, (*rt.Task)(c), withdraw(m))
+			w := mutexWaiters.take(c, (*rt.Life)(c).Task(), withdraw(m))
 			m.queue.Push(w)
 			m.mu.Unlock()
 			_, _, err := mutexWaiters.await(w, false)

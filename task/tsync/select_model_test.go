@@ -107,7 +107,7 @@ func TestModelSelect(t *testing.T) {
 // selectWith is Select without its special cases. If together is false, it locks the channels one
 // at a time instead of all together.
 func selectWith(c *task.Ctx, cases []Case, together bool) (int, error) {
-	d := (*rt.Task)(c)
+	d := (*rt.Life)(c).Task()
 	s := newSelection(d, cases)
 	defer func() { s.free(d) }()
 	s.Prepare(c, d)
@@ -177,7 +177,7 @@ func TestModelSelectOneByOne(t *testing.T) {
 func TestModelSelectStaysQueued(t *testing.T) {
 	defer func() { modelSeed = 0 }()
 	sel := func(c *task.Ctx, cases ...Case) (int, error) {
-		d := (*rt.Task)(c)
+		d := (*rt.Life)(c).Task()
 		s := newSelection(d, cases)
 		s.lock(d, cases)
 		i, w := s.try(d, cases)

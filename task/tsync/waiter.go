@@ -79,7 +79,7 @@ func (p *pool[T]) take(ctx context.Context, d *rt.Task, o owner[T]) *waiter[T] {
 // has ended.
 func enter(ctx context.Context) (*rt.Task, error) {
 	of, _ := ctx.(*task.Ctx)
-	return wait.Enter(ctx, (*rt.Task)(of))
+	return wait.Enter(ctx, (*rt.Life)(of))
 }
 
 // callerUncancelled returns the arguments of take for a hard wait by the caller: a context that

@@ -102,7 +102,7 @@ func TestLocksWatchedForAWhile(t *testing.T) {
 	require.NoError(t, s.Go(func(c *task.Ctx) {
 		var m, before Mutex
 		var rw, read RWMutex
-		me := handleOf((*rt.Task)(c))
+		me := handleOf((*rt.Life)(c).Task())
 		before.Lock()
 		rt.Watch(1)
 		require.Zero(t, (*notedMutex)(&before).Holder(), "it was locked before")
@@ -137,7 +137,7 @@ func TestWatchedSemaphore(t *testing.T) {
 	require.NoError(t, err)
 	defer s.Close()
 	require.NoError(t, s.Go(func(c *task.Ctx) {
-		me := handleOf((*rt.Task)(c))
+		me := handleOf((*rt.Life)(c).Task())
 		sem := NewSemaphore(3)
 		holder := (*notedSemaphore)(sem).Holder
 		require.Zero(t, holder())
@@ -171,7 +171,7 @@ func TestSemaphoreWatchedForAWhile(t *testing.T) {
 	require.NoError(t, s.Go(func(c *task.Ctx) {
 		rt.Watch(1)
 		require.NoError(t, sem.Acquire(c, 2))
-		require.Equal(t, handleOf((*rt.Task)(c)), holder())
+		require.Equal(t, handleOf((*rt.Life)(c).Task()), holder())
 		rt.Watch(-1)
 		sem.Release(2)
 	}).Wait())

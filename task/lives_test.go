@@ -1,0 +1,70 @@
+package task_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/task"
+)
+
+type livesKey struct{}
+
+// What is derived from a task's Ctx, and the Ctx itself, stay those of a task that has ended, also
+// while its descriptor serves others. None of the context's methods was called before the end.
+func TestContextsOfEndedTasks(t *testing.T) {
+	for _, n := range []int{1, 2, 4} {
+		t.Run(fmt.Sprint("workers=", n), func(t *testing.T) {
+			s, err := scheduler.New(scheduler.WithWorkers(n))
+			require.NoError(t, err)
+			defer s.Close()
+			const tasks = 300 // several lives for each descriptor
+			var kept []*task.Ctx
+			var withValue, without []context.Context
+			for i := range tasks {
+				require.NoError(t, s.Go(func(c *task.Ctx) {
+					kept = append(kept, c)
+					withValue = append(withValue, context.WithValue(c, livesKey{}, i))
+					without = append(without, context.WithoutCancel(c))
+				}).Wait())
+			}
+			var alive []task.Task
+			for range 1000 {
+				alive = append(alive, s.Go(func(c *task.Ctx) { _ = c.Park() }))
+				require.NoError(t, s.Go(func(c *task.Ctx) {}).Wait())
+			}
+			seen := map[*task.Ctx]bool{}
+			for i := range tasks {
+				c, v := kept[i], withValue[i]
+				assert.False(t, seen[c], "one address for two tasks")
+				seen[c] = true
+				assert.Equal(t, i, v.Value(livesKey{}))
+				assert.Equal(t, context.Canceled, v.Err())
+				assert.Equal(t, context.Canceled, context.Cause(v))
+				select {
+				case <-v.Done():
+				default:
+					t.Error("Done is open")
+				}
+				assert.NoError(t, without[i].Err())
+				assert.Equal(t, context.Canceled, c.Err())
+				assert.Equal(t, context.Canceled, c.Cause())
+				assert.Equal(t, task.Done, c.Task().State())
+				_, has := c.Deadline()
+				assert.False(t, has)
+				c.Cancel()
+				assert.Equal(t, context.Canceled, task.Sleep(c, 1))
+				assert.NoError(t, s.Go(func(*task.Ctx) { assert.Equal(t, context.Canceled, task.Sleep(c, 1)) }).Wait())
+			}
+			for _, x := range alive {
+				assert.NotEqual(t, task.Done, x.State())
+				x.Ready()
+				assert.NoError(t, x.Wait(), "the Cancel of a kept Ctx has reached it")
+			}
+		})
+	}
+}
