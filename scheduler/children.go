@@ -11,10 +11,10 @@ import (
 // children. The worker takes the newest of them, and thieves take the oldest. So a worker visits
 // its part of a tree of tasks depth first, and a thief gets a large part of the tree. In the run
 // queue, which is first-in-first-out, the worker would visit the tree level by level. A task that
-// waits for its children needs a stack, so that takes memory, and time for the cache misses: fib(27)
-// with a task for each call, whose results come over channels, took five times as long and 480 MB
-// instead of 10 MB (BenchmarkActorTree/program=fib has such a tree). A wait that names a child needs
-// no order, because claim takes that child out of any queue.
+// waits for its children needs a stack, so that takes memory, and time for the cache misses:
+// fib(27) with a task for each call, whose results come over channels, took five times as long and
+// 480 MB instead of 10 MB (BenchmarkActorTree/program=fib has such a tree). A wait that names a
+// child needs no order, because claim takes that child out of any queue.
 //
 // Three rules keep the order fair:
 //

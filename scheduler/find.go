@@ -106,9 +106,9 @@ func (w *worker) search() *rt.Task {
 	return nil
 }
 
-// At every fairTick-th look for work, the injector, the calls that were forked on this worker or the
-// oldest child come before the worker's own queues. So tasks that keep those filled cannot starve
-// them. They take turns, and one that has nothing leaves its turn to the next.
+// At every fairTick-th look for work, the injector, the calls that were forked on this worker or
+// the oldest child come before the worker's own queues. So tasks that keep those filled cannot
+// starve them. They take turns, and one that has nothing leaves its turn to the next.
 //
 // If n forked calls wait, the last of them begins after at most 3*n*fairTick looks. The same bound
 // holds for n tasks in the injector. takeShare usually gives them a lower one: all of them are in

@@ -119,8 +119,8 @@ type waitNote struct {
 	began int64      // if timed
 }
 
-// leave notes that the running task d is about to wait. end is as for suspend. The caller calls back
-// after the wait.
+// leave notes that the running task d is about to wait. end is as for suspend. The caller calls
+// back after the wait.
 func (w *worker) leave(d *rt.Task, k rt.Park, end rt.Handle) (n waitNote) {
 	n.look = w.beginWait(d, k, end)
 	if n.timed = w.Looks&rt.LookTimes != 0 && !uncounted(k.WaitReason()); n.timed {

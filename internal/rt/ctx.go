@@ -23,8 +23,8 @@ var ctxTab unsafe.Pointer
 // variables are initialised, before any task can wait.
 func KnowCtx(ctx context.Context) { ctxTab = wordsOf(&ctx).tab }
 
-// OfCtx returns ctx as a Life if ctx is a task's Ctx. It returns nil for any other context, also for one that
-// was derived from a Ctx or that embeds one.
+// OfCtx returns ctx as a Life if ctx is a task's Ctx. It returns nil for any other context, also
+// for one that was derived from a Ctx or that embeds one.
 //
 // OfCtx is a type assertion to a type that rt cannot name. It compares the first of the interface's
 // two words; == compares both, because the runtime has one such first word for each type. The
@@ -38,8 +38,8 @@ func OfCtx(ctx context.Context) *Life {
 	return nil
 }
 
-// EachParent calls f with each context that the task of x is under until f returns false: first those of
-// the submission's options, the last option first, then Owner. x may be nil.
+// EachParent calls f with each context that the task of x is under until f returns false: first
+// those of the submission's options, the last option first, then Owner. x may be nil.
 func (x *Extra) EachParent(f func(p context.Context) bool) {
 	if x == nil {
 		return

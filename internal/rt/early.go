@@ -39,8 +39,8 @@ func (d *Task) noteEarly(s Status, kind int, by Waker) {
 	x.Look.early[kind].Store(&n)
 }
 
-// TellEarly notes in Woken which wake-up came before the park k of d (Early-S2). The successor calls
-// it if CommitPark has returned false, before it queues d.
+// TellEarly notes in Woken which wake-up came before the park k of d (Early-S2). The successor
+// calls it if CommitPark has returned false, before it queues d.
 func (d *Task) TellEarly(k Park) {
 	x := d.Extra()
 	if x == nil || x.Look == nil {

@@ -10,7 +10,8 @@ package rt
 //
 // stamp is used only for tasks whose latencies are measured: see stamp.go. queue holds flagFresh
 // and flagStale, which concern tasks in workers' own queues: see claim.go. reason is the WaitReason
-// of the present or the last wait. generation counts the lives of the descriptor, from 0 to Lives-1.
+// of the present or the last wait. generation counts the lives of the descriptor, from 0 to
+// Lives-1.
 //
 // These are the legal transitions, and the parties that make them:
 //

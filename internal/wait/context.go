@@ -34,8 +34,8 @@ var background = context.Background()
 // the caller is an ordinary goroutine. If ctx has ended already, Enter returns its cause. For a
 // task it is a yield point, like task.Ctx.Checkpoint. It panics if ctx is nil.
 //
-// of is ctx if ctx is the Ctx of a task, or nil if ctx is another context. The caller of Enter finds out
-// by a type assertion, because that is faster than rt.OfCtx.
+// of is ctx if ctx is the Ctx of a task, or nil if ctx is another context. The caller of Enter
+// finds out by a type assertion, because that is faster than rt.OfCtx.
 func Enter(ctx context.Context, of *rt.Life) (*rt.Task, error) {
 	d := of.Task()
 	if d == nil || !d.IsCurrent() || d.Life() != of {
