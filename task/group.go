@@ -138,7 +138,7 @@ func (g *Group) Go(fn func(c *Ctx) error, opts ...Option) {
 		panic(nilMember)
 	}
 	c := g.maker.Load() // usually the caller, and IsCurrent is faster than wait.Caller
-	if c == nil || !c.record().IsCurrent() {
+	if c == nil || !c.life().IsCurrent() {
 		c = (*Ctx)(rt.LifeOf(wait.Caller(background)))
 	}
 	if c != nil {

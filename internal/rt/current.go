@@ -68,6 +68,13 @@ func (d *Task) IsCurrent() bool {
 	return f != nil && f.IsCurrent()
 }
 
+// IsCurrent reports whether the caller runs as c: see Task.IsCurrent. It returns false if the caller
+// runs as a later life of the descriptor.
+func (c *Life) IsCurrent() bool {
+	d := c.Task()
+	return d.IsCurrent() && c.is(d.Status())
+}
+
 // MayEnter reports whether the caller runs as c, as IsCurrent does, and is neither marked to yield
 // nor cancelled. It repeats the body of IsCurrent, because a call would add a tenth to the time
 // that a buffered channel takes for an item.

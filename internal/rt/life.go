@@ -35,7 +35,17 @@ import "unsafe"
 // stays Done in this generation: no later life has fields that Life-P3 could see. If Life-F1 comes
 // first, Life-P2 fails, because the generation has changed, and it never comes back: the generation
 // only rises, and Finish ends the descriptor's use after the last one.
-type Life struct{ _ byte }
+type Life struct {
+	_ noCopy
+	_ byte
+}
+
+// noCopy makes go vet report copies of a struct that has it as a field. A copy of a Life would have
+// an address that is in no descriptor.
+type noCopy struct{}
+
+func (*noCopy) Lock()   {}
+func (*noCopy) Unlock() {}
 
 // Lives is the number of tasks that a descriptor serves at most. It is the size of a descriptor,
 // and descriptors must be aligned to it.

@@ -167,7 +167,7 @@ func verify(c *task.Ctx, op string) {
 	if c == nil {
 		panic(nilCtx)
 	}
-	if !(*rt.Life)(c).Task().IsCurrent() {
+	if !(*rt.Life)(c).IsCurrent() {
 		if me, _ := task.Current(); me != c {
 			panic("parallel: " + op + " with the Ctx of another task than the caller: each task uses the c that its own function was given")
 		}

@@ -113,7 +113,7 @@ func callerOf(c *task.Ctx) *task.Ctx {
 	if c == nil {
 		panic(nilCtx)
 	}
-	if (*rt.Life)(c).Task().IsCurrent() {
+	if (*rt.Life)(c).IsCurrent() {
 		return c
 	}
 	return otherCaller()
