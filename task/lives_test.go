@@ -68,3 +68,21 @@ func TestContextsOfEndedTasks(t *testing.T) {
 		})
 	}
 }
+
+// A Ctx that a program makes, as for a test without a scheduler, is that of a task that has ended.
+func TestCtxOfNoTask(t *testing.T) {
+	c := new(task.Ctx)
+	assert.Equal(t, context.Canceled, c.Err())
+	assert.Equal(t, context.Canceled, c.Cause())
+	assert.True(t, c.Cancelled())
+	assert.Nil(t, c.Value(livesKey{}))
+	_, has := c.Deadline()
+	assert.False(t, has)
+	<-c.Done()
+	assert.Equal(t, task.Done, c.Task().State())
+	assert.NoError(t, c.Task().Wait())
+	c.Cancel()
+	assert.Equal(t, context.Canceled, context.WithValue(c, livesKey{}, 1).Err())
+	assert.Panics(t, c.Yield, "there is no worker")
+	assert.Panics(t, func() { _ = task.Sleep(c, 1) })
+}

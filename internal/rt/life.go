@@ -35,9 +35,13 @@ import "unsafe"
 // stays Done in this generation: no later life has fields that Life-P3 could see. If Life-F1 comes
 // first, Life-P2 fails, because the generation has changed, and it never comes back: the generation
 // only rises, and Finish ends the descriptor's use after the last one.
+//
+// No code reads or writes a Life itself. It has the size of a descriptor, and so the alignment that
+// the allocator gives to that size. So if a program makes one, new(task.Ctx), it is taken for a
+// descriptor of its own, which serves no task.
 type Life struct {
 	_ noCopy
-	_ byte
+	_ [Lives]byte
 }
 
 // noCopy makes go vet report copies of a struct that has it as a field. A copy of a Life would have
@@ -91,7 +95,9 @@ func (c *Life) Escape() bool {
 }
 
 // Extra returns the extension of life c, or nil. It returns nil if the descriptor has gone on to
-// another life. The result may be that of a life without a context that has ended meanwhile.
+// another life. The result may be that of a life without a context that has ended meanwhile. It is
+// never that of a later life, because Start stores the extension only after Finish has raised the
+// generation, and Extra looks at the generation after it has loaded the extension.
 func (c *Life) Extra() *Extra {
 	d := c.Task()
 	if x := d.Extra(); x != nil && c.is(d.Status()) {

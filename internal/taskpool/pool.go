@@ -11,14 +11,16 @@ import (
 )
 
 // batchSize is how many descriptors move between the tiers at once. The allocator puts 8 bytes in
-// front of an object with pointers, so a chunk of 63 fills one 4 KB size class, and its descriptors
-// are aligned to cache lines.
-const batchSize = 63
+// front of an object with pointers, so a chunk of 62 fills one 4 KB size class, and its descriptors
+// are aligned to cache lines. A Life has the size of a line and may begin anywhere in a descriptor.
+// So a line follows the last descriptor.
+const batchSize = 62
 
 type (
 	chunk struct {
 		_ [56]byte
 		d [batchSize]rt.Task
+		_ [rt.Lives]byte
 	}
 	batch [batchSize]*rt.Task
 )
