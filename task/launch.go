@@ -89,7 +89,10 @@ func (l *launcher) startForeign(h launched, x *rt.Extra, opts []Option) (Task, e
 		if x != nil && x.Owner != nil {
 			f.Context = x.Owner
 		}
-		c.life().Escape()
+		if !c.life().Escape() || !c.record().Status().InUse() {
+			h.skip(errStarterKeptCtx)
+			panic(errStarterKeptCtx)
+		}
 		c.record().NeedExtra().Owner = f
 		defer func() { f.h = nil }() // h may serve another task while the Starter's function goes on
 		h.Run(c.record())
@@ -105,6 +108,9 @@ func (l *launcher) startForeign(h launched, x *rt.Extra, opts []Option) (Task, e
 	}()
 	return t, nil
 }
+
+var errStarterKeptCtx = errors.New("task: Go of the Starter has called the function with the Ctx of a task that has ended: " +
+	"each task uses the c that its own function was given")
 
 var errStarterPanicked = errors.New("task: Go of the Starter panicked and has not called the function")
 
