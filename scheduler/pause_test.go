@@ -5,7 +5,6 @@ import (
 	"errors"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -135,9 +134,13 @@ func TestPauseOnTask(t *testing.T) {
 	require.NoError(t, other.Go(func(c *task.Ctx) {
 		var met atomic.Bool
 		c.Go(func(c *task.Ctx) { met.Store(true) }) // can only run while the other one is parked
-		s.Go(func(c *task.Ctx) { c.Sleep(time.Millisecond) })
-		if err := s.Wait(c); err != nil || !met.Load() {
-			panic("Wait has held the worker")
+		s.Go(func(c *task.Ctx) {
+			for !met.Load() { // so a Wait that held the worker would never return
+				c.Yield()
+			}
+		})
+		if err := s.Wait(c); err != nil {
+			panic(err)
 		}
 		if err := s.Pause(c); err != nil {
 			panic(err)
