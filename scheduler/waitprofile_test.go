@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/handclock"
 	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
@@ -32,7 +33,8 @@ func waitsForTheCall(c *task.Ctx, e *tsync.Event) {
 // go tool pprof opens the profile, which shows the waits of tsync and of parallel joins by the user's
 // functions and by what they wait for. Sleeps and blocking calls are not among them.
 func TestWaitProfile(t *testing.T) {
-	s := open(t, 2, scheduler.WithWaitProfile(1))
+	clock := handclock.New()
+	s := open(t, 2, scheduler.WithWaitProfile(1), scheduler.WithClock(clock))
 	var m tsync.Mutex
 	var e tsync.Event
 	ch := tsync.NewChan[int](0)
@@ -42,9 +44,12 @@ func TestWaitProfile(t *testing.T) {
 		s.Go(func(c *task.Ctx) { waitsForTheLock(c, &m) }),
 		s.Go(func(c *task.Ctx) { waitsForAValue(c, ch) }),
 		s.Go(func(c *task.Ctx) { waitsForTheCall(c, &e) }),
-		s.Go(func(c *task.Ctx) { _ = c.Sleep(time.Millisecond); _ = c.BlockingOrAbandon(func() {}) }),
+		s.Go(func(c *task.Ctx) { _ = c.Sleep(time.Hour); _ = c.BlockingOrAbandon(func() {}) }),
 	}
-	testkit.Until(t, "all wait", func() bool { return s.Stats().Parks >= 6 })
+	for _, x := range ts {
+		testkit.Until(t, "all wait", func() bool { return x.State() == task.Waiting })
+	}
+	clock.Advance(time.Hour)
 	m.Unlock()
 	ch.Close()
 	e.Set()

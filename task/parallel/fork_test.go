@@ -197,9 +197,9 @@ func TestForkWithoutJoin(t *testing.T) {
 	for _, n := range workerCounts {
 		s, ch := openHandled(t, n)
 		var ended atomic.Bool
-		started := make(chan struct{}, 1)
+		var started atomic.Bool
 		slow := parallel.Define(func(c *task.Ctx, _ int) int {
-			started <- struct{}{}
+			started.Store(true)
 			for range 20 {
 				linger(1000)
 				c.Yield()
@@ -209,8 +209,9 @@ func TestForkWithoutJoin(t *testing.T) {
 		})
 		x := s.Go(func(c *task.Ctx) {
 			slow.Fork(c, 1)
-			c.Sleep(time.Millisecond) // meanwhile a thief steals the call, or the worker finds it
-			<-started
+			for !started.Load() { // a thief steals the call, or the worker finds it
+				c.Sleep(time.Millisecond)
+			}
 		})
 		require.Error(t, x.Wait())
 		require.True(t, ended.Load(), "the parent must wait for the child")
