@@ -36,6 +36,11 @@ func For(c *task.Ctx, n int, body func(c *task.Ctx, i int), opts ...Option) erro
 // about 20 microseconds at the speed of the previous calls. If a call takes longer because its
 // indexes are slower, the next range is shorter in proportion.
 //
+// A call may also take long whatever its range, for example because body takes a lock or makes a
+// buffer. ForRange notices that, and makes the ranges longer until the indexes take most of the
+// time, or a call takes half a millisecond. If a call for one index takes more than that, ForRange
+// keeps to one index at a time, because the index may be what takes so long. Then fix the grain.
+//
 // Otherwise ForRange behaves like [For]: it hands out every index exactly once, or at most once if
 // the task is cancelled. It accepts every lo and hi. If hi is not above lo, it calls nothing. If
 // the range has more than math.MaxInt indexes, the counts that [WithProgress] shows stop at

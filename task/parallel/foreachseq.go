@@ -26,7 +26,7 @@ func ForEachSeq[T any](c *task.Ctx, seq iter.Seq[T], body func(c *task.Ctx, x T)
 	}
 	c = callerOf(c)
 	o := optionsOf(opts)
-	f := &feed[T]{c: c, l: newLoop(options{}, 0), body: body, grain: min(max(o.grain, 1), maxBatch), fixed: o.grain != 0}
+	f := &feed[T]{c: c, l: newLoop(options{}, 0), body: body, pace: pace{grain: max(o.grain, 1)}, fixed: o.grain != 0}
 	outstanding := (*rt.Life)(c).Task().Outstanding()
 	whole := false
 	defer func() {
@@ -55,7 +55,7 @@ type feed[T any] struct {
 	c     *task.Ctx
 	l     *loop
 	body  func(c *task.Ctx, x T)
-	grain int
+	pace  pace
 	fixed bool
 	at    int // index in the sequence of the first value in batch
 	batch []T
@@ -72,7 +72,7 @@ func (f *feed[T]) pull(seq iter.Seq[T]) {
 	}()
 	for x := range seq {
 		f.batch = append(f.batch, x)
-		if len(f.batch) < f.grain {
+		if len(f.batch) < f.pace.next(maxBatch) {
 			continue
 		}
 		if !f.flush() {
@@ -100,22 +100,21 @@ func (f *feed[T]) flush() bool {
 				f.joinNewest()
 			}
 		}
-		f.batch = make([]T, 0, f.grain)
+		f.batch = make([]T, 0, f.pace.next(maxBatch))
 		f.calls = append(f.calls, closures.Fork(c, func(c *task.Ctx) {
 			l.handle(c, &batch[T]{l, f.body, xs, at}, at, at+len(xs))
 		}))
 		offer(c)
 		return true
 	}
-	begin := clock()
+	begin := clock(c)
 	l.handle(c, &batch[T]{l, f.body, xs, at}, at, at+len(xs))
-	took := clock() - begin
+	took := clock(c) - begin
 	clear(xs)
 	f.batch = xs[:0]
-	if f.fixed {
-		return true
+	if !f.fixed {
+		f.pace.adapt(len(xs), took)
 	}
-	f.grain = min(adapt(f.grain, len(xs), took), maxBatch)
 	return true
 }
 
@@ -124,7 +123,7 @@ func (f *feed[T]) flush() bool {
 func (l *loop) handle(c *task.Ctx, p part, lo, hi int) {
 	for lo < hi && !l.stops(c, lo) {
 		offer(c)
-		lo = l.step(c, p, lo, hi)
+		lo, _ = l.step(c, p, lo, hi)
 	}
 }
 

@@ -21,8 +21,10 @@ type options struct {
 // elements is not split. WithGrain panics if n is less than 1.
 //
 // By default the grain is found at run time. It starts at 1 and follows the time that the elements
-// take, towards about 20 microseconds. Fix it where that is wrong: to 1 for few and very uneven
-// elements, or to the length of the loop if the loop is so short that it should stay on one worker.
+// take, towards about 20 microseconds, or up to a millisecond if the calls take long and not the
+// elements: see [ForRange]. Fix it where that is wrong: to 1 for few and very uneven elements, to a
+// larger number if each call takes half a millisecond or more whatever its length, or to the length
+// of the loop if the loop is so short that it should stay on one worker.
 func WithGrain(n int) Option {
 	if n < 1 {
 		panic(fmt.Sprintf("parallel: WithGrain(%d): want 1 or more", n))

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/heddle-go/heddle/task"
 )
 
 // A progress counts the elements that are done, and shows the count from time to time.
@@ -28,15 +30,16 @@ func newProgress(o options, total int) *progress {
 	return p
 }
 
-// add counts n elements. A step calls it at a grain's end.
-func (p *progress) add(n int) {
+// add counts n elements, and returns how long show took. A step of the task c calls it at a grain's
+// end.
+func (p *progress) add(c *task.Ctx, n int) (took time.Duration) {
 	if p == nil {
-		return
+		return 0
 	}
 	p.done.Add(uint64(n))
 	now, next := int64(time.Since(epoch)), p.next.Load()
 	if now < next || !p.next.CompareAndSwap(next, now+int64(p.every)) {
-		return
+		return 0
 	}
 	// If the lock is taken, the next call of add shows the count. Waiting for the lock here could
 	// hold up a worker.
@@ -44,9 +47,12 @@ func (p *progress) add(n int) {
 		defer p.mu.Unlock()
 		if done := int(min(p.done.Load(), math.MaxInt)); done < p.total && done > p.last {
 			p.last = done
+			begin := clock(c)
 			p.show(done, p.total)
+			return clock(c) - begin
 		}
 	}
+	return 0
 }
 
 // end shows that all elements are done. No step may call add any more.

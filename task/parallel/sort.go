@@ -231,7 +231,7 @@ func (l *loop) try(c *task.Ctx, prog *progress, n int, f func()) {
 		}
 	}()
 	f()
-	prog.add(n)
+	prog.add(c, n)
 	in = nil
 }
 

@@ -53,7 +53,7 @@ type span struct {
 	l      *loop
 	p      part
 	lo, hi int
-	grain  int
+	pace   pace
 	eager  int // levels to split even if no worker wants work
 }
 
@@ -69,8 +69,8 @@ func init() { spans = Define(runSpan) }
 //     words that are in the cache. So a worker makes no further call once it can see a
 //     cancellation, a failure, or the mark by which sysmon ends the quantum.
 //   - A step that hands a stretch to the user's function cannot end early. The driver measures it.
-//     After a step that took too long, the grain falls at once to what grainTime allows at that
-//     speed. So only one step takes too long.
+//     After a step that took longer than maxStep, the grain falls at once to what grainTime allows
+//     at that speed. So only one step takes longer. See pace.
 
 // look reports whether a step that handles index i next should end here, because the driver has
 // something to do: the task was cancelled, the loop ends before i, or the quantum may be over. look
@@ -88,12 +88,6 @@ func (l *loop) givenUp(c *task.Ctx) bool {
 	}
 	return l.limit.Load() != math.MaxInt64
 }
-
-// grainTime is the time that the automatic grain aims at, in nanoseconds. A step costs about 100 ns
-// besides its elements, which is half a percent of grainTime. And grainTime is a fraction of a
-// percent of a quantum, so it hardly delays a task that must give way. BenchmarkFor would show a
-// change.
-const grainTime = 20_000
 
 // eagerLevels is the number of levels at which runSpan splits in any case. They make at least four
 // spans for each CPU at the start, when the speed of the elements is still unknown. Otherwise a few
@@ -152,7 +146,7 @@ func (l *loop) pass(c *task.Ctx, lo, hi int, p part) {
 			l.exiting(c, outstanding)
 		}
 	}()
-	runSpan(c, span{l, p, lo, hi, max(l.grain, 1), eagerLevels})
+	runSpan(c, span{l, p, lo, hi, pace{grain: max(l.grain, 1)}, eagerLevels})
 	whole = true
 }
 
@@ -206,33 +200,34 @@ func (l *loop) end() {
 // Goexit pass. Then exiting, or the end of the stolen call, ends the calls that runSpan has forked.
 func runSpan(c *task.Ctx, s span) struct{} {
 	l := s.l
-	var last time.Duration // when the last step ended; 0 before the first
+	var last time.Duration // when the last step ended
+	var turn uint32        // the task's turn in which the last step began
 	for lo := s.lo; lo < s.hi; {
 		if l.stops(c, lo) {
 			break
 		}
 		rest := length(lo, s.hi)
 		offer(c)
-		if rest > uint(s.grain) && (s.eager > 0 || shouldSplit(c)) {
+		if rest > uint(s.pace.grain) && (s.eager > 0 || shouldSplit(c)) {
 			mid := lo + int(rest/2)
 			right := s.p.split()
-			x := spans.Fork(c, span{l, right, mid, s.hi, s.grain, s.eager - 1})
+			x := spans.Fork(c, span{l, right, mid, s.hi, s.pace, s.eager - 1})
 			show(c)
-			runSpan(c, span{l, s.p, lo, mid, s.grain, s.eager - 1})
+			runSpan(c, span{l, s.p, lo, mid, s.pace, s.eager - 1})
 			l.join(c, x, mid, s.p, right)
 			break
 		}
-		n := min(uint(s.grain), rest)
+		n := s.pace.next(rest)
 		if l.grain != 0 {
-			lo = l.step(c, s.p, lo, lo+int(n))
+			lo, _ = l.step(c, s.p, lo, lo+n)
 			continue
 		}
-		if last == 0 {
-			last = clock()
+		if now := turnOf(c); now != turn || last == 0 {
+			turn, last = now, clock(c) // the time in which others ran is not that of the step
 		}
-		next := l.step(c, s.p, lo, lo+int(n))
-		now := clock()
-		s.grain = adapt(s.grain, next-lo, now-last)
+		next, shown := l.step(c, s.p, lo, lo+n)
+		now := clock(c)
+		s.pace.adapt(next-lo, now-last-shown)
 		lo, last = next, now
 	}
 	return struct{}{}
@@ -241,21 +236,11 @@ func runSpan(c *task.Ctx, s span) struct{} {
 // length returns hi - lo, which an int may not be able to hold. lo <= hi.
 func length(lo, hi int) uint { return uint(hi) - uint(lo) }
 
-// adapt returns the grain to use after a step that handled n elements with the given grain. The
-// grain at most doubles, because a few short elements say little about the next ones, and it falls
-// at once. Both grain and the result are at least 1.
-func adapt(grain, n int, took time.Duration) int {
-	switch {
-	case took > grainTime*2:
-		return max(int(float64(n)*grainTime/float64(took)), 1)
-	case took < grainTime/2 && n >= grain && grain <= math.MaxInt/2:
-		return grain * 2
-	}
-	return grain
-}
+// turnOf returns a number that changes when the task c gives way to others.
+func turnOf(c *task.Ctx) uint32 { return (*rt.Life)(c).Task().Worker().Dispatch.Load() }
 
-// clock returns the time by which steps are measured. Tests replace it.
-var clock = func() time.Duration { return time.Since(epoch) }
+// clock returns the time by which the steps of the task c are measured. Tests replace it.
+var clock = func(*task.Ctx) time.Duration { return time.Since(epoch) }
 
 // stops reports whether the loop ends before index lo. It is a yield point.
 func (l *loop) stops(c *task.Ctx, lo int) bool {
@@ -298,9 +283,10 @@ func show(c *task.Ctx) {
 	w.Host.WakeThief()
 }
 
-// step makes p handle [lo, hi), or a part of it, and returns the first index that is left. If p
-// panics, step keeps the panic as the loop's failure, and the driver handles nothing from lo on.
-func (l *loop) step(c *task.Ctx, p part, lo, hi int) (next int) {
+// step makes p handle [lo, hi), or a part of it, and returns the first index that is left, and how
+// long it took to show the progress. If p panics, step keeps the panic as the loop's failure, and
+// the driver handles nothing from lo on.
+func (l *loop) step(c *task.Ctx, p part, lo, hi int) (next int, shown time.Duration) {
 	next = hi
 	outstanding := (*rt.Life)(c).Task().Outstanding()
 	in := c // nil once p.step has returned: see Join
@@ -314,9 +300,9 @@ func (l *loop) step(c *task.Ctx, p part, lo, hi int) (next int) {
 		}
 	}()
 	next = p.step(c, lo, hi)
-	l.prog.add(next - lo)
+	shown = l.prog.add(c, next-lo)
 	in = nil
-	return next
+	return next, shown
 }
 
 // join joins the span that begins at lo and appends its part, right, to left. append calls the
