@@ -18,9 +18,9 @@ type TellerKey struct{}
 // task.WithDeadline. It tells a registered function of its end.
 type Teller interface {
 	Done() <-chan struct{}
-	// Register registers f, which only wakes a waiter. The goroutine that ends the context calls f, or
-	// a goroutine that the timer starts for all that learns of the end. stop takes f back. If the
-	// context has ended, ok is false and f will not be called.
+	// Register registers f, which only wakes a waiter. The goroutine that ends the context calls f,
+	// or a goroutine that the timer starts for all that learns of the end. stop takes f back. If
+	// the context has ended, ok is false and f will not be called.
 	Register(f func()) (stop func() bool, ok bool)
 }
 
