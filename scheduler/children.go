@@ -43,10 +43,10 @@ import (
 // some milliseconds of the shortest tasks.
 const maxPassed = 64
 
-// siblings are the newest children, those that the tasks of one dispatch have displaced.
+// siblings are the newest children: those that were displaced in the dispatch with that number.
 type siblings struct {
-	n  int
-	by uint32 // the dispatch
+	n        int
+	dispatch uint32
 }
 
 // A treeTurn is what the worker remembers of the turns of the oldest child.
@@ -62,9 +62,9 @@ func (w *worker) displace(old *rt.Task, fresh uint32) {
 		w.runq.Push(old) // (P1)
 		return
 	}
-	if by := w.Dispatch.Load(); by != w.siblings.by {
+	if n := w.Dispatch.Load(); n != w.siblings.dispatch {
 		w.settle()
-		w.siblings.by = by
+		w.siblings.dispatch = n
 	}
 	w.siblings.n++
 	w.children.Push(old) // (P1)

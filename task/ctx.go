@@ -128,16 +128,16 @@ func (c *Ctx) Go(fn func(c *Ctx), opts ...Option) Task {
 
 // goElsewhere is Go for a caller other than c's task.
 func (c *Ctx) goElsewhere(fn func(c *Ctx), opts []Option) Task {
-	home := c.record().Shared()
+	shared := c.record().Shared()
 	x := extraOf(opts)
-	if me := rt.Current(); me != nil && me.Shared() == home {
+	if me := rt.Current(); me != nil && me.Shared() == shared {
 		if d, gen := me.Host().Spawn(fn, x); d != nil {
 			return handle(d, gen)
 		}
 		return closedTask
 	}
 	var waitCtx context.Context // nil: no context ends the wait for room in the queue
-	d, gen, err := home.Sched.Admit(waitCtx, fn, x)
+	d, gen, err := shared.Sched.Admit(waitCtx, fn, x)
 	if err != nil {
 		return refused(err)
 	}
@@ -199,8 +199,8 @@ func (c *Ctx) Ready(t Task) {
 	if t.record() == nil || !t.record().Ready(t.life()) {
 		return
 	}
-	if home := t.record().Shared(); home != c.record().Shared() || !c.record().IsCurrent() {
-		home.Sched.Inject(t.record()) // Inject looks up the caller
+	if shared := t.record().Shared(); shared != c.record().Shared() || !c.record().IsCurrent() {
+		shared.Sched.Inject(t.record()) // Inject looks up the caller
 		return
 	}
 	c.record().Host().Local(t.record())

@@ -12,13 +12,13 @@ const (
 
 // Cancel asks life gen to end. did reports whether this call cancelled the task. queue reports
 // whether the caller has to queue the task.
-func (d *Task) Cancel(gen uint32, why Cause) (did, queue bool) {
+func (d *Task) Cancel(gen uint32, kind Cause) (did, queue bool) {
 	for {
 		s := d.status.Load()
 		if !Status(s).Live(gen) || s&flagCancelled != 0 {
 			return false, false
 		}
-		n := s | flagCancelled | uint64(why)
+		n := s | flagCancelled | uint64(kind)
 		wakes := s&stateMask == stWaiting && s&flagHard == 0
 		if wakes {
 			n = n - stWaiting + stActive
