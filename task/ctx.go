@@ -148,8 +148,7 @@ func (c *Ctx) goElsewhere(fn func(c *Ctx), opts []Option) Task {
 // way, a checkpoint costs a load, a decrement and a branch. If the task has used up its quantum and
 // another task is runnable, the task goes to the back of the queue. Call Checkpoint in every loop
 // that may run for long, on the c of the task that runs the loop. A Checkpoint on another task's c
-// also acts on the caller. But it may act late, because it counts down in the other task's
-// descriptor.
+// also acts on the caller. But it may act late, because it counts down the other task's counter.
 func (c *Ctx) Checkpoint() {
 	if (*preempt.Flag)(unsafe.Pointer(uintptr(unsafe.Pointer(c)) &^ (rt.Lives - 1))).Poll() { // the flag is at the descriptor's start
 		rt.Checkpoint()
