@@ -30,7 +30,8 @@ func (d *Task) Cancel(gen uint32, kind Cause) (did, queue bool) {
 }
 
 // Cause returns the cause of the present life's cancellation, or nil if that life is not cancelled.
-// cancelled and closed are as for Err.
+// As in Err, the cause is the parameter closed if the scheduler's Close cancelled the task, and the
+// parameter cancelled if the canceller gave no cause.
 func (d *Task) Cause(cancelled, closed error) error {
 	s := d.Status()
 	if !s.has(flagCancelled) {

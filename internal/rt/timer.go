@@ -181,7 +181,7 @@ func (l *Deadline) release() {
 }
 
 // Fire implements Fire. It cancels the task and has it queued at once. Whatever else learns of the
-// end through the task's contexts is called aside.
+// end through the task's contexts is called by Aside.
 func (l *Deadline) Fire(int64) {
 	d := l.d
 	did, queue := HandleOf(d, l.gen).setCancelled(context.DeadlineExceeded, context.DeadlineExceeded)
