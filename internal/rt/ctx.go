@@ -74,21 +74,12 @@ func (c *Life) CtxErr() error {
 
 // CtxCause implements task.Ctx.Cause.
 func (c *Life) CtxCause() error {
+	if c.CtxErr() == nil {
+		return nil
+	}
 	d := c.Task()
-	s := d.Status()
-	if s.gen() != c.Gen() {
-		return context.Canceled
-	}
-	if !s.Cancelled() {
-		if !s.InUse() {
-			return context.Canceled
-		}
-		if !c.Follow() {
-			return nil
-		}
-	}
-	if cause := d.Cause(context.Canceled, ErrClosed); cause != nil {
-		return cause
+	if s := d.Status(); s.gen() == c.Gen() && s.Cancelled() { // then c is the descriptor's last life
+		return d.Cause(context.Canceled, ErrClosed)
 	}
 	return context.Canceled // the task has ended
 }
