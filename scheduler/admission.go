@@ -28,8 +28,8 @@ func (s *Scheduler) overflow(waitCtx context.Context, fn any, x *rt.Extra) (*rt.
 	if inside {
 		d, gen := s.newTask(fn, x)
 		s.mark(d)
-		s.inj.Push(d) // (P1)
-		s.wakeOne()   // (P2, P3)
+		s.inj.Push(d) // (Sleep-P1)
+		s.wakeOne()   // (Sleep-P2, Sleep-P3)
 		return d, gen, nil
 	}
 	switch s.cfg.queuePolicy {
@@ -159,7 +159,7 @@ func (s *Scheduler) awaitRoom(waitCtx context.Context, c *task.Ctx, fn any, x *r
 	case inject.Refused:
 		return s.endUnqueued(b, gen, nil)
 	case inject.Queued:
-		s.wakeOne() // (P2, P3)
+		s.wakeOne() // (Sleep-P2, Sleep-P3)
 		return d, gen, nil
 	}
 
@@ -237,5 +237,5 @@ func (s *Scheduler) endUnqueued(b *inject.Blocked, gen uint32, err error) (*rt.T
 // wakeBlocked tells a submitter that a worker has queued its task.
 func (s *Scheduler) wakeBlocked(b *inject.Blocked) {
 	b.WakeCounted(&s.home)
-	s.wakeOne() // (P2, P3), for what was queued
+	s.wakeOne() // (Sleep-P2, Sleep-P3), for what was queued
 }

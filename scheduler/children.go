@@ -59,7 +59,7 @@ type treeTurn struct {
 // the value of nextSlot.fresh that belongs to the task. The caller goes on with Sleep-P2.
 func (w *worker) displace(old *rt.Task, fresh uint32) {
 	if fresh != newChild {
-		w.runq.Push(old) // (P1)
+		w.runq.Push(old) // (Sleep-P1)
 		return
 	}
 	if n := w.Dispatch.Load(); n != w.siblings.dispatch {
@@ -67,7 +67,7 @@ func (w *worker) displace(old *rt.Task, fresh uint32) {
 		w.siblings.dispatch = n
 	}
 	w.siblings.n++
-	w.children.Push(old) // (P1)
+	w.children.Push(old) // (Sleep-P1)
 }
 
 // settle puts the siblings into the order in which they will run: the one that was started first
@@ -76,7 +76,7 @@ func (w *worker) displace(old *rt.Task, fresh uint32) {
 func (w *worker) settle() {
 	if w.siblings.n > 1 {
 		w.children.ReverseNewest(w.siblings.n)
-		w.s.wakeOne() // (P2, P3)
+		w.s.wakeOne() // (Sleep-P2, Sleep-P3)
 	}
 	w.siblings.n = 0
 }

@@ -409,9 +409,9 @@ func (w *worker) drowse() {
 	if w.finishOver(); dir.over != over {
 		return // the caller abandons the tasks that wait
 	}
-	s.idle.Sleep(w.id, w.searching) // (W2)
+	s.idle.Sleep(w.id, w.searching) // (Sleep-W2)
 	w.searching = true
-	if s.inj.Len() != 0 || s.quit.Load() { // (W3)
+	if s.inj.Len() != 0 || s.quit.Load() { // (Sleep-W3)
 		if !s.idle.ClaimThis(w.id) {
 			w.parker.Park()
 		}
@@ -430,7 +430,7 @@ func (w *worker) drowse() {
 			s.wakeOne() // unless another goroutine has just woken the worker
 		})
 	}
-	w.parker.Park() // (W4)
+	w.parker.Park() // (Sleep-W4)
 	if alarm != nil {
 		alarm.Stop()
 	}
