@@ -132,28 +132,28 @@ func actorsGoroutines() int {
 	var actor func(n int, ask <-chan int, answers chan<- int)
 	actor = func(n int, ask <-chan int, answers chan<- int) {
 		mine := make(chan int)
-		var kids []chan int
+		var children []chan int
 		for i := range actorKids {
 			if k := shareOf(n-1, i); k > 0 {
-				kid := make(chan int)
-				kids = append(kids, kid)
-				go actor(k, kid, mine)
+				child := make(chan int)
+				children = append(children, child)
+				go actor(k, child, mine)
 			}
 		}
 		for q := range ask {
-			for _, kid := range kids {
-				kid <- q
+			for _, child := range children {
+				child <- q
 			}
 			sum := q + 1
-			for range kids {
+			for range children {
 				sum += <-mine
 			}
 			answers <- sum
 		}
-		for _, kid := range kids {
-			close(kid)
+		for _, child := range children {
+			close(child)
 		}
-		for range kids {
+		for range children {
 			<-mine
 		}
 		answers <- 0 // says that the actor has ended
@@ -173,30 +173,30 @@ func actorsHeddle(s *scheduler.Scheduler) (sum int) {
 	var actor func(c *task.Ctx, n int, ask, answers *tsync.Chan[int])
 	actor = func(c *task.Ctx, n int, ask, answers *tsync.Chan[int]) {
 		mine := tsync.NewChan[int](0)
-		var kids []*tsync.Chan[int]
+		var children []*tsync.Chan[int]
 		for i := range actorKids {
 			if k := shareOf(n-1, i); k > 0 {
-				kid := tsync.NewChan[int](0)
-				kids = append(kids, kid)
-				c.Go(func(c *task.Ctx) { actor(c, k, kid, mine) })
+				child := tsync.NewChan[int](0)
+				children = append(children, child)
+				c.Go(func(c *task.Ctx) { actor(c, k, child, mine) })
 			}
 		}
 		for q := range ask.All(c) {
-			for _, kid := range kids {
-				must(kid.Send(c, q))
+			for _, child := range children {
+				must(child.Send(c, q))
 			}
 			sum := q + 1
-			for range kids {
+			for range children {
 				v, _, err := mine.Recv(c)
 				must(err)
 				sum += v
 			}
 			must(answers.Send(c, sum))
 		}
-		for _, kid := range kids {
-			kid.Close()
+		for _, child := range children {
+			child.Close()
 		}
-		for range kids {
+		for range children {
 			_, _, err := mine.Recv(c)
 			must(err)
 		}

@@ -195,18 +195,18 @@ func (p *idlePlaces) take() bool {
 
 // count visits a tree. If a place is idle, it starts a goroutine for a child.
 func (p *idlePlaces) count(n utsNode) utsCount {
-	kids := n.children()
-	if kids == 0 {
+	children := n.children()
+	if children == 0 {
 		return utsCount{1, 1, n.height}
 	}
 	sum := utsCount{1, 0, n.height}
 	if p.n.Load() <= 0 {
-		for i := range kids {
+		for i := range children {
 			sum = sum.plus(p.count(n.child(i)))
 		}
 		return sum
 	}
-	counts := make([]utsCount, kids)
+	counts := make([]utsCount, children)
 	var wg sync.WaitGroup
 	for i := range counts {
 		if !p.take() {
@@ -226,25 +226,25 @@ func (p *idlePlaces) count(n utsNode) utsCount {
 }
 
 func utsSequential(n utsNode) utsCount {
-	kids := n.children()
-	if kids == 0 {
+	children := n.children()
+	if children == 0 {
 		return utsCount{1, 1, n.height}
 	}
 	sum := utsCount{1, 0, n.height}
-	for i := range kids {
+	for i := range children {
 		sum = sum.plus(utsSequential(n.child(i)))
 	}
 	return sum
 }
 
 func utsHeddle(c *task.Ctx, n utsNode) utsCount {
-	kids := n.children()
-	if kids == 0 {
+	children := n.children()
+	if children == 0 {
 		return utsCount{1, 1, n.height}
 	}
 	var few [16]*parallel.Call[utsNode, utsCount]
 	calls := few[:0]
-	for i := range kids {
+	for i := range children {
 		calls = append(calls, utsFunc.Fork(c, n.child(i)))
 	}
 	sum := utsCount{1, 0, n.height}
@@ -258,11 +258,11 @@ func utsGoroutines(n utsNode, cutoff int) utsCount {
 	if int(n.height) >= cutoff {
 		return utsSequential(n)
 	}
-	kids := n.children()
-	if kids == 0 {
+	children := n.children()
+	if children == 0 {
 		return utsCount{1, 1, n.height}
 	}
-	counts := make([]utsCount, kids)
+	counts := make([]utsCount, children)
 	var wg sync.WaitGroup
 	for i := range counts {
 		wg.Go(func() {

@@ -54,8 +54,8 @@
 //
 // Every pushed element is given out exactly once. All calls are lock-free: none waits for another
 // goroutine. A push happens before the return of the Pop, Steal or StealBatch that gives the
-// element out, in the sense of the Go memory model. Only two operations allocate: a push that finds
-// the ring full, and [Owner.Trim].
+// element out, in the sense of the Go memory model. The elements stand in an array, the ring, which
+// grows. Only two operations allocate: a push that finds the ring full, and [Owner.Trim].
 //
 // The deque does not keep popped elements reachable. It keeps a stolen element reachable until the
 // owner does one of these things: it finds the deque empty, grows the ring, pops a shared element

@@ -7,8 +7,8 @@ import "github.com/heddle-go/heddle/internal/preempt"
 //
 // One poll answers two questions: was the unit asked to give way, and is it time to look at the
 // clock? The second question exists because a monitor is an ordinary goroutine, which may not run
-// for tens of milliseconds while every P computes. So units must notice by themselves that their
-// slice is over; see [Slice].
+// for tens of milliseconds while every processor computes. So units must notice by themselves that
+// their slice is over; see [Slice].
 type Flag innerFlag
 
 // innerFlag is the type beneath a Flag. The alias keeps the name of an internal type out of go doc.

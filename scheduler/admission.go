@@ -28,8 +28,8 @@ func (s *Scheduler) overflow(waitCtx context.Context, fn any, x *rt.Extra) (*rt.
 	if inside {
 		d, gen := s.newTask(fn, x)
 		s.mark(d)
-		s.inj.Push(d) // (P1)
-		s.wakeOne()   // (P2, P3)
+		s.inj.Push(d) // (Sleep-P1)
+		s.wakeOne()   // (Sleep-P2, Sleep-P3)
 		return d, gen, nil
 	}
 	switch s.cfg.queuePolicy {
@@ -157,9 +157,9 @@ func (s *Scheduler) awaitRoom(waitCtx context.Context, c *task.Ctx, fn any, x *r
 	refused := func() bool { return s.phase.Load() != phaseOpen || d.Status().Cancelled() }
 	switch s.inj.Block(b, refused) { // (B2)
 	case inject.Refused:
-		return s.giveUp(b, gen, nil)
+		return s.endUnqueued(b, gen, nil)
 	case inject.Queued:
-		s.wakeOne() // (P2, P3)
+		s.wakeOne() // (Sleep-P2, Sleep-P3)
 		return d, gen, nil
 	}
 
@@ -172,7 +172,7 @@ func (s *Scheduler) awaitRoom(waitCtx context.Context, c *task.Ctx, fn any, x *r
 		handleOf(d, gen).CancelCause(err)
 		err = nil
 	}
-	return s.giveUp(b, gen, err)
+	return s.endUnqueued(b, gen, err)
 }
 
 // causeOrExit returns the cause of waitCtx, or nil if waitCtx has not ended. If a method of waitCtx
@@ -200,11 +200,11 @@ func (s *Scheduler) waitIn(b *inject.Blocked, gen uint32) error {
 		switch {
 		case waited:
 		case b.Retract():
-			_, _, _ = s.giveUp(b, gen, context.Canceled)
+			_, _, _ = s.endUnqueued(b, gen, context.Canceled)
 		default:
 			b.WaitWoken() // b has been taken out of the list, so a wake-up comes
 			if !b.Let() {
-				_, _, _ = s.giveUp(b, gen, nil)
+				_, _, _ = s.endUnqueued(b, gen, nil)
 			}
 		}
 	}()
@@ -213,9 +213,9 @@ func (s *Scheduler) waitIn(b *inject.Blocked, gen uint32) error {
 	return err
 }
 
-// giveUp ends a submission that has not been queued. If err is not nil, the submitter gives up and
-// giveUp returns err. Otherwise the task is cancelled, or the scheduler is no longer open.
-func (s *Scheduler) giveUp(b *inject.Blocked, gen uint32, err error) (*rt.Task, uint32, error) {
+// endUnqueued ends a submission that has not been queued. If err is not nil, the submitter gives up
+// and endUnqueued returns err. Otherwise the task is cancelled, or the scheduler is no longer open.
+func (s *Scheduler) endUnqueued(b *inject.Blocked, gen uint32, err error) (*rt.Task, uint32, error) {
 	d := b.Task()
 	if err != nil {
 		d.SetFn(nil) // so that Finish calls no rt.Runner's Skip: the submitter gets the error
@@ -236,6 +236,6 @@ func (s *Scheduler) giveUp(b *inject.Blocked, gen uint32, err error) (*rt.Task, 
 
 // wakeBlocked tells a submitter that a worker has queued its task.
 func (s *Scheduler) wakeBlocked(b *inject.Blocked) {
-	b.WakeOwed(&s.home)
-	s.wakeOne() // (P2, P3), for what was queued
+	b.WakeCounted(&s.home)
+	s.wakeOne() // (Sleep-P2, Sleep-P3), for what was queued
 }

@@ -190,7 +190,7 @@ func (w *worker) dropStale() {
 		}
 	}
 	w.stale = 0
-	w.s.wakeOne() // (P2, P3)
+	w.s.wakeOne() // (Sleep-P2, Sleep-P3)
 }
 
 // takeNext takes the task in the next slot, or returns nil. If the task was woken, takeNext does

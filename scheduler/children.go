@@ -18,18 +18,18 @@ import (
 //
 // Three rules keep the order fair:
 //
-//	first   The children of one dispatch run in the order in which they were started, but for the
-//	        newest, which stays in the next slot. For this settle reverses them before the worker
-//	        takes one, or before another task displaces one.
-//	turns   pop takes a child and the oldest task of the run queue in turns, if there are both. So
-//	        the children delay a task in the run queue by at most one dispatch for each task ahead
-//	        of it, and chains as before.
+//	first   The newest child of a dispatch stays in the next slot. The others run in the order in
+//	        which they were started. To bring them into this order, settle reverses them before
+//	        the worker takes one of them, and before it displaces a child of another dispatch.
+//	turns   If there are children and tasks in the run queue, pop takes them in turns. So the
+//	        children delay a task in the run queue by at most one dispatch for each task ahead of
+//	        it. Chains (see chain.go) delay it too, with and without children.
 //	oldest  New children could come before an old one for ever. So the oldest child has a turn, as
-//	        the injector and the forked calls have (passedOver). It may bring a tree of its own,
-//	        and so may the next one. If each of them began while the last tree is half visited, the
-//	        worker would hold all of them at once. So a turn is passed up while more children wait
-//	        than waited when the last of the oldest was taken, but not more than maxPassed times
-//	        in a row.
+//	        the injector and the forked calls have (passedOver). But the oldest child may start a
+//	        tree of its own, and so may the next oldest. If each of them began while the tree
+//	        before it is half visited, the worker would hold all these trees at once. So the worker
+//	        passes a turn up if more children wait than waited after the last such turn, but not
+//	        more than maxPassed times in a row.
 //
 // If n children wait and no further ones come, the last of them begins after at most
 // 3*(n+maxPassed)*fairTick looks for work. If further ones come, it begins after at most
@@ -43,10 +43,10 @@ import (
 // some milliseconds of the shortest tasks.
 const maxPassed = 64
 
-// siblings are the newest children, those that the tasks of one dispatch have displaced.
+// siblings are the newest children: those that were displaced in the dispatch with that number.
 type siblings struct {
-	n  int
-	by uint32 // the dispatch
+	n        int
+	dispatch uint32
 }
 
 // A treeTurn is what the worker remembers of the turns of the oldest child.
@@ -59,15 +59,15 @@ type treeTurn struct {
 // the value of nextSlot.fresh that belongs to the task. The caller goes on with Sleep-P2.
 func (w *worker) displace(old *rt.Task, fresh uint32) {
 	if fresh != newChild {
-		w.runq.Push(old) // (P1)
+		w.runq.Push(old) // (Sleep-P1)
 		return
 	}
-	if by := w.Dispatch.Load(); by != w.siblings.by {
+	if n := w.Dispatch.Load(); n != w.siblings.dispatch {
 		w.settle()
-		w.siblings.by = by
+		w.siblings.dispatch = n
 	}
 	w.siblings.n++
-	w.children.Push(old) // (P1)
+	w.children.Push(old) // (Sleep-P1)
 }
 
 // settle puts the siblings into the order in which they will run: the one that was started first
@@ -76,7 +76,7 @@ func (w *worker) displace(old *rt.Task, fresh uint32) {
 func (w *worker) settle() {
 	if w.siblings.n > 1 {
 		w.children.ReverseNewest(w.siblings.n)
-		w.s.wakeOne() // (P2, P3)
+		w.s.wakeOne() // (Sleep-P2, Sleep-P3)
 	}
 	w.siblings.n = 0
 }

@@ -48,9 +48,9 @@ func TestATreeIsVisitedDepthFirst(t *testing.T) {
 		})
 		finish(t, "the tree", func() { _ = root.Wait() })
 		require.Equal(t, 1<<depth, sum)
-		// Each turn of the oldest child, and each theft, may begin a further branch. A preemption may
-		// do so too, and a slow machine has many, so no quantum ends here. The last level of the tree
-		// has 32,768 tasks, and under the race detector 8,192.
+		// Each turn of the oldest child, and each theft, may begin a further branch. A preemption
+		// may do so too, and a slow machine has many, so no quantum ends here. The last level of
+		// the tree has 32,768 tasks, and under the race detector 8,192.
 		require.LessOrEqual(t, most.Load(), int64(100*depth), "%d workers", workers)
 	}
 }

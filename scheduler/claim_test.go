@@ -282,13 +282,13 @@ func TestTreesOfJoins(t *testing.T) {
 
 func treesOfJoins(t *testing.T, workers int, what string) {
 	s := open(t, workers)
-	const kids = 4
+	const children = 4
 	depth := 6
 	if selfexec.Emulated() {
 		depth = 5
 	}
 	nodes := 0
-	for level, n := 0, 1; level <= depth; level, n = level+1, n*kids {
+	for level, n := 0, 1; level <= depth; level, n = level+1, n*children {
 		nodes += n
 	}
 	var ran [1 << 13]atomic.Int32
@@ -302,13 +302,13 @@ func treesOfJoins(t *testing.T, workers int, what string) {
 		if level == depth {
 			return
 		}
-		var ts [kids]task.Task
+		var ts [children]task.Task
 		var opt []task.Option
 		if at%11 == 5 {
 			opt = append(opt, task.Priority(task.Low))
 		}
 		for i := range ts {
-			ts[i] = c.Go(func(c *task.Ctx) { node(c, at*kids+i+1, level+1) }, opt...)
+			ts[i] = c.Go(func(c *task.Ctx) { node(c, at*children+i+1, level+1) }, opt...)
 		}
 		if at%5 == 1 {
 			c.Go(func(c *task.Ctx) { _ = ts[0].WaitContext(c) }) // a second waiter
@@ -316,12 +316,12 @@ func treesOfJoins(t *testing.T, workers int, what string) {
 		for i := range ts {
 			switch at % 3 {
 			case 1:
-				i = kids - 1 - i
+				i = children - 1 - i
 			case 2:
-				i = (i + 2) % kids
+				i = (i + 2) % children
 			}
 			if err := ts[i].WaitContext(c); err == nil {
-				log.check(what == "cancel" || what == "Close" || ran[at*kids+i+1].Load() == 1, "node %d was joined and has not run", at*kids+i+1)
+				log.check(what == "cancel" || what == "Close" || ran[at*children+i+1].Load() == 1, "node %d was joined and has not run", at*children+i+1)
 			}
 		}
 	}

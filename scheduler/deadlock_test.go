@@ -144,8 +144,8 @@ func TestDeadlocks(t *testing.T) {
 	}
 }
 
-// A task that locks a mutex twice is a circle of one. One that was just handed the mutex, and has not
-// run since, is none.
+// A task that locks a mutex twice is a circle of one. One that was just handed the mutex, and has
+// not run since, is none.
 func TestDeadlockOfOne(t *testing.T) {
 	s := open(t, 2, scheduler.WithWaits())
 	var m tsync.Mutex

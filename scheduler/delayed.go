@@ -130,14 +130,15 @@ func (s *Scheduler) delay(fn any, x *rt.Extra, t *rt.Timer, when int64, onEnd fu
 // A periodic is the task of one GoEvery. Until its first run it waits without a stack, as a task of
 // GoAfter does. Between two runs it is parked.
 //
-//	Shutdown                         periodic, between runs
-//	S1 set the phase                 P1 arm the timer
-//	S2 disarm the timer; if that     P2 look at the phase; if it is past open, disarm the
-//	   succeeds wake the task           timer, and if that succeeds, end
+//	Shutdown                               periodic, between runs
+//	Periodic-S1  set the phase             Periodic-P1  arm the timer
+//	Periodic-S2  disarm the timer; if      Periodic-P2  look at the phase; if it is past
+//	             that succeeds, wake                    open, disarm the timer, and if
+//	             the task                               that succeeds, end
 //
-// Either P2 sees S1, or S2 finds the timer armed. If both hold, at most one of P2 and S2 succeeds
-// in disarming the timer. If S2 does, or if neither does because the timer has fired, then a
-// wake-up is on its way, and the task takes it.
+// Either Periodic-P2 sees Periodic-S1, or Periodic-S2 finds the timer armed. If both hold, at most
+// one of Periodic-P2 and Periodic-S2 succeeds in disarming the timer. If Periodic-S2 does, or if
+// neither does because the timer has fired, then a wake-up is on its way, and the task takes it.
 type periodic struct {
 	s     *Scheduler
 	fn    func(c *task.Ctx)
@@ -189,7 +190,7 @@ func (s *Scheduler) GoEvery(d time.Duration, fn func(c *task.Ctx), opts ...task.
 	ps.mu.Unlock()
 	h := s.delay(p.run, x, &p.timer, rt.After(p.start, d), p.onEnd)
 	if s.phase.Load() != phaseOpen {
-		p.end() // (P2)
+		p.end() // (Periodic-P2)
 	}
 	return h
 }
@@ -264,8 +265,8 @@ func (p *periodic) wait(d *rt.Task) bool {
 	return false
 }
 
-// armWhileOpen arms the task's timer (P1), and reports whether the scheduler was open after that
-// (P2).
+// armWhileOpen arms the task's timer (Periodic-P1), and reports whether the scheduler was open
+// after that (Periodic-P2).
 func (p *periodic) armWhileOpen(when int64) bool {
 	p.s.timers.Arm(&p.timer, when)
 	return p.s.phase.Load() == phaseOpen

@@ -44,10 +44,10 @@ type directing struct {
 	stuck   atomic.Bool       // the alarm has rung although no timer was pending: see drowse
 }
 
-// never is how long a directed worker waits if no timer of the scheduler is pending: a month.
+// noTimer is how long a directed worker waits if no timer of the scheduler is pending: a month.
 // Programs seldom set a timer of the standard library to more, and if a goroutine has a ticker of a
 // second, a month of the bubble's time passes in some seconds.
-const never = 30 * 24 * time.Hour
+const noTimer = 30 * 24 * time.Hour
 
 func init() {
 	rt.NewDirected = func(dir rt.Director, opts any) (any, error) {
@@ -165,7 +165,7 @@ func (w *worker) wait(d *rt.Task, k rt.Park, end rt.Handle) {
 	w.s.setCoarse(w.s.now())
 	note := waitNote{}
 	if w.Looks != 0 {
-		note = w.leave(d, k, end)
+		note = w.noteWait(d, k, end)
 	}
 	w.shareForks(d)
 	w.notePark(d, k)
@@ -262,11 +262,11 @@ func (h *directed) Call(*rt.Task, func(), *rt.CallKind) bool { return false }
 // WakeThief implements rt.Host. There is no thief.
 func (h *directed) WakeThief() {}
 
-// collect waits until all goroutines outside are blocked (Director.Settle), and moves all queued
-// tasks to ready.
+// collect waits until all goroutines outside are blocked (Director.AwaitOutsiders), and moves all
+// queued tasks to ready.
 func (w *worker) collect() {
 	dir := w.s.dir
-	dir.Settle()
+	dir.AwaitOutsiders()
 	for {
 		d := w.next.take()
 		if d == nil {
@@ -409,9 +409,9 @@ func (w *worker) drowse() {
 	if w.finishOver(); dir.over != over {
 		return // the caller abandons the tasks that wait
 	}
-	s.idle.Sleep(w.id, w.searching) // (W2)
+	s.idle.Sleep(w.id, w.searching) // (Sleep-W2)
 	w.searching = true
-	if s.inj.Len() != 0 || s.quit.Load() { // (W3)
+	if s.inj.Len() != 0 || s.quit.Load() { // (Sleep-W3)
 		if !s.idle.ClaimThis(w.id) {
 			w.parker.Park()
 		}
@@ -420,7 +420,7 @@ func (w *worker) drowse() {
 	s.quiesce()
 	var alarm *time.Timer
 	if live > 0 && !dir.over {
-		wait := never
+		wait := noTimer
 		first := s.timers.First()
 		if first != 0 {
 			wait = time.Duration(first - s.now())
@@ -430,7 +430,7 @@ func (w *worker) drowse() {
 			s.wakeOne() // unless another goroutine has just woken the worker
 		})
 	}
-	w.parker.Park() // (W4)
+	w.parker.Park() // (Sleep-W4)
 	if alarm != nil {
 		alarm.Stop()
 	}

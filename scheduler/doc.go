@@ -12,6 +12,13 @@
 //	})
 //	err = t.Wait()
 //
+// The documentation uses a few words throughout. A yield point is a call at which a task may give
+// its worker to another task: [task.Ctx.Yield], [task.Ctx.Checkpoint] and every operation that
+// waits. A dispatch is one stay of a task on a worker, and the quantum is how long it may last
+// while other tasks are runnable: see [WithQuantum]. The monitor is a goroutine of the scheduler
+// that watches the workers: it asks tasks to give way, reports stalls, and fires timers while all
+// workers are busy or asleep.
+//
 // # How work is found
 //
 // Each worker has its own queue, and idle workers steal from the queues of the others. A worker

@@ -54,8 +54,8 @@ func ExampleWithTraceTasks() {
 	// true
 }
 
-// Two tasks take two locks in different orders. Programs find the circle by Deadlocks; Dump prints it
-// first.
+// Two tasks take two locks in different orders. Programs find the circle by Deadlocks; Dump prints
+// it first.
 func ExampleScheduler_Deadlocks() {
 	sched, err := scheduler.New(scheduler.WithWaits())
 	if err != nil {

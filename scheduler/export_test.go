@@ -8,7 +8,7 @@ import (
 
 // Admit is what package task submits by.
 func (s *Scheduler) Admit(waitCtx context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
-	return (*gate)(s).Admit(waitCtx, fn, x)
+	return (*rtScheduler)(s).Admit(waitCtx, fn, x)
 }
 
 // PendingTimers returns how many timers are armed, and how many are queued, which includes disarmed

@@ -92,7 +92,7 @@ func (s *Scheduler) submitted(x *rt.Extra) *rt.Extra {
 // workers of schedulers with looks use it in place of the code that Park, ParkFor, ParkReady and
 // Sleep contain. Directed workers have worker.wait instead.
 func (w *worker) suspend(d *rt.Task, k rt.Park, end rt.Handle, due int64) {
-	note := w.leave(d, k, end)
+	note := w.noteWait(d, k, end)
 	w.shareForks(d)
 	w.notePark(d, k)
 	var n *rt.Task
@@ -119,9 +119,9 @@ type waitNote struct {
 	began int64      // if timed
 }
 
-// leave notes that the running task d is about to wait. end is as for suspend. The caller calls
+// noteWait notes that the running task d is about to wait. end is as for suspend. The caller calls
 // back after the wait.
-func (w *worker) leave(d *rt.Task, k rt.Park, end rt.Handle) (n waitNote) {
+func (w *worker) noteWait(d *rt.Task, k rt.Park, end rt.Handle) (n waitNote) {
 	n.look = w.beginWait(d, k, end)
 	if n.timed = w.Looks&rt.LookTimes != 0 && !uncounted(k.WaitReason()); n.timed {
 		n.began = w.s.now()

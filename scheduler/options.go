@@ -34,8 +34,8 @@ const (
 	CPUs
 	// Fixed locks each worker to one thread for its whole life, also while it sleeps. It is for
 	// tasks that depend on the thread: a library with thread-local state, or a tool that counts
-	// threads. Waking a worker takes several times as long, and goroutines outside wait longer for
-	// a P.
+	// threads. Waking a worker takes several times as long, and goroutines outside wait longer
+	// until the Go runtime lets them run.
 	Fixed
 	// None lets workers be plain goroutines, which the Go runtime may move between threads
 	// as it likes. Waking an idle worker is cheapest.

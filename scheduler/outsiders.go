@@ -8,7 +8,7 @@ import (
 // seeReadyGoroutines calls letIn at every eighth call, because letIn needs a reading of the clock.
 // pick calls it while an outsider waits for a P.
 func (w *worker) seeReadyGoroutines() {
-	if w.owedLook++; w.owedLook%8 == 0 {
+	if w.outsiderLook++; w.outsiderLook%8 == 0 {
 		w.letIn(w.s.now())
 	}
 }

@@ -223,12 +223,12 @@ func TestLevelsLoseNothing(t *testing.T) {
 	eachCount(t, workerCounts, func(t *testing.T, n int) {
 		s := open(t, n, scheduler.WithQuantum(scheduler.MinQuantum))
 		var ran, turns atomic.Int64
-		roots, kids := scale(2_000), 5
+		roots, children := scale(2_000), 5
 		ts := make([]task.Task, roots)
 		for i := range ts {
 			ts[i] = s.Go(func(c *task.Ctx) {
 				var call []task.Task
-				for j := range kids {
+				for j := range children {
 					call = append(call, c.Go(func(c *task.Ctx) {
 						switch j % 3 {
 						case 0:
@@ -253,7 +253,7 @@ func TestLevelsLoseNothing(t *testing.T) {
 			}, task.Priority(levels[i%3]))
 		}
 		finish(t, "the tasks", func() { waitAll(t, ts) })
-		require.EqualValues(t, roots*(kids+1), ran.Load())
+		require.EqualValues(t, roots*(children+1), ran.Load())
 		require.NoError(t, s.Shutdown(context.Background()))
 	})
 }

@@ -9,11 +9,11 @@ import (
 // or low task. It wakes a worker if none searches.
 func (w *worker) push(d *rt.Task) {
 	if inject.Ranked(d) {
-		w.s.inj.Push(d) // (P1)
+		w.s.inj.Push(d) // (Sleep-P1)
 	} else {
-		w.runq.Push(d) // (P1)
+		w.runq.Push(d) // (Sleep-P1)
 	}
-	w.s.wakeOne() // (P2, P3)
+	w.s.wakeOne() // (Sleep-P2, Sleep-P3)
 }
 
 // pushReady is push for a task that has just been made runnable.
@@ -45,7 +45,7 @@ func (w *worker) Local(d *rt.Task) {
 	}
 	if old, was := w.next.put(d, wokenTask); old != nil {
 		w.displace(old, was)
-		w.s.wakeOne() // (P2, P3)
+		w.s.wakeOne() // (Sleep-P2, Sleep-P3)
 		return
 	}
 	if w.nextSkip > 0 {
@@ -102,8 +102,8 @@ func (s *Scheduler) inject(d *rt.Task) {
 // injectOutside is inject for a caller that runs on no worker of s.
 func (s *Scheduler) injectOutside(d *rt.Task) {
 	s.mark(d)
-	s.inj.Push(d) // (P1)
-	s.wakeOne()   // (P2, P3)
+	s.inj.Push(d) // (Sleep-P1)
+	s.wakeOne()   // (Sleep-P2, Sleep-P3)
 }
 
 // injectDue is inject for a task that a timer has made runnable which no worker has fired. The
@@ -134,6 +134,6 @@ func (s *Scheduler) injectAll(ds []*rt.Task) {
 		}
 		s.mark(d)
 	}
-	s.inj.PushAll(ds) // (P1)
-	s.wakeOne()       // (P2, P3)
+	s.inj.PushAll(ds) // (Sleep-P1)
+	s.wakeOne()       // (Sleep-P2, Sleep-P3)
 }

@@ -154,8 +154,8 @@ func (w *worker) handOver() {
 		if d == nil {
 			return
 		}
-		w.s.inj.Push(d) // (P1); Scheduler.inject would put d back into this worker's slot
-		w.s.wakeOne()   // (P2, P3)
+		w.s.inj.Push(d) // (Sleep-P1); Scheduler.inject would put d back into this worker's slot
+		w.s.wakeOne()   // (Sleep-P2, Sleep-P3)
 	}
 }
 

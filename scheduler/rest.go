@@ -13,7 +13,7 @@ func (w *worker) sleep() {
 	w.trimOwn()
 	w.announce()
 	paused := w.s.pause.on.Load()
-	if !paused && (w.next.full() || w.s.visibleWork()) || w.leaving() || w.s.quit.Load() { // (W3)
+	if !paused && (w.next.full() || w.s.visibleWork()) || w.leaving() || w.s.quit.Load() { // (Sleep-W3)
 		if !w.s.idle.ClaimThis(w.id) {
 			w.parker.Park() // a waker has claimed this worker already, and wakes it
 		}
@@ -25,7 +25,7 @@ func (w *worker) sleep() {
 		now := w.s.now()
 		w.busy.stop(now)
 		w.rests.start(now)
-		w.rest() // (W4)
+		w.rest() // (Sleep-W4)
 		now = w.s.now()
 		w.rests.stop(now)
 		w.busy.start(now)
@@ -45,7 +45,7 @@ func (w *worker) sleep() {
 
 // announce makes known that the worker sleeps (Sleep-W2).
 func (w *worker) announce() {
-	w.s.idle.Sleep(w.id, w.searching) // (W2)
+	w.s.idle.Sleep(w.id, w.searching) // (Sleep-W2)
 	w.searching = true                // each party that wakes the worker makes it a searcher
 	if !w.s.crowded(0) {
 		w.s.askAll(w) // (K0)

@@ -193,10 +193,10 @@ var errNoRing = errors.New("scheduler: WriteTrace of a scheduler that keeps no d
 //
 //   - "wake", from the dispatch of the task that woke it, or whose end did;
 //   - "timer" and "goroutine", from one further row, if a timer woke it, or code that runs on no
-//     worker of this scheduler. If sysmon or a Clock fires a timer that calls a function, such as a
-//     deadline, and the function wakes tasks, these arrows are called "goroutine".
-//   - "steal", from the victim's last dispatch, if another worker took it. Of a stolen batch, only
-//     the first task has one.
+//     worker of this scheduler. If the monitor or a Clock fires a timer that calls a function, such
+//     as a deadline, and the function wakes tasks, these arrows are called "goroutine".
+//   - "steal", from the last dispatch of the worker that the task was stolen from. If a thief stole
+//     several tasks at once, only the first has such an arrow.
 //
 // An arrow may begin while its task still runs, if the wake-up came before the task had parked. If
 // the wake-up came so early that the task did not leave its worker, there is no further dispatch

@@ -141,7 +141,7 @@ func newScheduler(cfg config) (s *Scheduler, err error) {
 	if s.looks&rt.LookWaits != 0 {
 		rt.Watch(1)
 	}
-	s.home.Sched = (*gate)(s)
+	s.home.Sched = (*rtScheduler)(s)
 	s.home.Pinned = s.pinned()
 	s.cohorts.Cancel = func(d *rt.Task, gen uint32, err, cause error) (queue bool) {
 		return rt.HandleOf(d, gen).CancelFor(err, cause)
@@ -160,7 +160,7 @@ func newScheduler(cfg config) (s *Scheduler, err error) {
 	s.block.Init(offload.Config{
 		Limit:    int64(cfg.blocking),
 		VainMost: vainMost,
-		Home:     &s.home,
+		Shared:   &s.home,
 		Quiet:    s.quiet,
 		Open:     func() bool { return s.phase.Load() == phaseOpen },
 		Now:      s.now,

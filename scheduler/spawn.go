@@ -33,10 +33,10 @@ func (w *worker) Spawn(fn any, x *rt.Extra) (*rt.Task, uint32) {
 		w.push(d)
 		return d, gen
 	}
-	if old, was := w.next.put(d, newChild); old != nil { // (P1)
+	if old, was := w.next.put(d, newChild); old != nil { // (Sleep-P1)
 		w.displace(old, was)
 	}
-	w.s.wakeOne() // (P2, P3)
+	w.s.wakeOne() // (Sleep-P2, Sleep-P3)
 	return d, gen
 }
 

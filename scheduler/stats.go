@@ -52,7 +52,7 @@ type Stats struct {
 	Steals      uint64 // successful thefts
 	Stolen      uint64 // tasks stolen
 	Wakes       uint64 // times a sleeping worker was woken
-	LetIns      uint64 // times a worker gave its P to waiting goroutines
+	LetIns      uint64 // times a worker stopped for a moment to let goroutines run
 	ThreadMoves uint64 // times a pinned worker found itself on another thread while it was awake
 	SleepMoves  uint64 // times a pinned worker came back from a sleep on another thread
 

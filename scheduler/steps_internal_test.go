@@ -339,7 +339,8 @@ func TestTheLastWorkerAwakeLeaves(t *testing.T) {
 	}
 }
 
-// A worker that was the last searcher and has found something wakes another if there is more (W5).
+// A worker that was the last searcher and has found something wakes another if there is more
+// (Sleep-W5).
 func TestTheLastSearcherWakesAnother(t *testing.T) {
 	s := newBare(2)
 	s.workers()[0].announce()

@@ -62,11 +62,11 @@ func (s *Scheduler) request(waitCtx context.Context, fn any, x *rt.Extra) (*rt.T
 	if s.look != nil {
 		return s.requestMarked(waitCtx, fn, x)
 	}
-	d, gen, ok := s.inj.Submit(fn, x) // (P1)
+	d, gen, ok := s.inj.Submit(fn, x) // (Sleep-P1)
 	if !ok {
 		return s.overflow(waitCtx, fn, x)
 	}
-	s.wakeOne() // (P2, P3)
+	s.wakeOne() // (Sleep-P2, Sleep-P3)
 	return d, gen, nil
 }
 
@@ -128,8 +128,8 @@ func (s *Scheduler) exit() {
 func (s *Scheduler) admit(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	d, gen := s.prepare(fn, x)
 	s.mark(d)
-	s.inj.Accept(d) // (P1)
-	s.wakeOne()     // (P2, P3)
+	s.inj.Accept(d) // (Sleep-P1)
+	s.wakeOne()     // (Sleep-P2, Sleep-P3)
 	return d, gen
 }
 

@@ -183,8 +183,8 @@ func (s *Scheduler) freeNextSlots() (any bool) {
 // queues, and they do visit the injector. If there is only one worker, it keeps everything. The
 // result says whether anything was moved.
 //
-// sysmon steals like any thief. Between the theft and (P1) a task is in no queue, so (P2) follows,
-// as for a worker that has stolen a batch.
+// sysmon steals like any thief. Between the theft and (Sleep-P1) a task is in no queue, so
+// (Sleep-P2) follows, as for a worker that has stolen a batch.
 func (s *Scheduler) freeQueues(now int64) (any bool) {
 	ws := s.workers()
 	if len(ws) == 1 || s.pause.on.Load() {
@@ -211,8 +211,8 @@ func (s *Scheduler) freeQueues(now int64) (any bool) {
 // worker adds meanwhile to the next call, and of many forked calls all but a few.
 func (s *Scheduler) freeBehind(w *worker) (any bool) {
 	free := func(d *rt.Task) {
-		s.inj.Push(d) // (P1)
-		s.wakeOne()   // (P2, P3)
+		s.inj.Push(d) // (Sleep-P1)
+		s.wakeOne()   // (Sleep-P2, Sleep-P3)
 		any = true
 	}
 	if seq, ok := w.next.look(); ok {

@@ -107,7 +107,7 @@ func TestModelPeriodicShutdown(t *testing.T) {
 		p.timer.Do = noBell{}
 		given, waits := 0, false
 		m.Thread("periodic", func() {
-			waits = p.armWhileOpen(10) || !s.timers.Disarm(&p.timer) // (P1, P2)
+			waits = p.armWhileOpen(10) || !s.timers.Disarm(&p.timer) // (Periodic-P1, Periodic-P2)
 		})
 		m.Thread("Shutdown", func() {
 			s.phase.Store(phaseDraining)   // (S1)

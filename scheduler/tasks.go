@@ -73,8 +73,7 @@ func (i TaskInfo) LogValue() slog.Value {
 // The tasks go on meanwhile. So the iterator may miss a task that starts or ends during the
 // iteration, and each TaskInfo is true of its own moment: together they need not be true of any one
 // moment. Each task is seen at most once. A step costs about as much as the cache misses that it
-// takes to read the task. The iterator needs memory for the list of the scheduler's chunks of 62
-// tasks, not for the tasks.
+// takes to read the task. The iterator needs memory for a list with one entry for every 62 tasks.
 //
 // Any goroutine or task may call it, at any time, also after Close. It neither parks nor blocks.
 func (s *Scheduler) Tasks() iter.Seq[TaskInfo] {

@@ -72,7 +72,7 @@ type taskTrace struct {
 
 // enter ends the present region and begins one named what.
 func (t *taskTrace) enter(what string) {
-	t.leave()
+	t.endRegion()
 	if !trace.IsEnabled() {
 		return
 	}
@@ -82,7 +82,7 @@ func (t *taskTrace) enter(what string) {
 	t.region = trace.StartRegion(t.ctx, what)
 }
 
-func (t *taskTrace) leave() {
+func (t *taskTrace) endRegion() {
 	if t.region != nil {
 		t.region.End()
 		t.region = nil
@@ -136,7 +136,7 @@ func (w *worker) endLooked(d *rt.Task) {
 		return
 	}
 	if t, ok := x.Look.Trace.(*taskTrace); ok {
-		t.leave()
+		t.endRegion()
 		if t.task != nil {
 			t.task.End()
 		}

@@ -30,8 +30,8 @@ func waitsForTheCall(c *task.Ctx, e *tsync.Event) {
 	parallel.Do(c, func(c *task.Ctx) { e.Wait() }, func(c *task.Ctx) { e.Wait() })
 }
 
-// go tool pprof opens the profile, which shows the waits of tsync and of parallel joins by the user's
-// functions and by what they wait for. Sleeps and blocking calls are not among them.
+// go tool pprof opens the profile, which shows the waits of tsync and of parallel joins by the
+// user's functions and by what they wait for. Sleeps and blocking calls are not among them.
 func TestWaitProfile(t *testing.T) {
 	clock := handclock.New()
 	s := open(t, 2, scheduler.WithWaitProfile(1), scheduler.WithClock(clock))
@@ -83,7 +83,8 @@ func TestWaitProfile(t *testing.T) {
 	assert.Contains(t, pprof("-raw"), "delay/nanoseconds")
 }
 
-// A sampled wait counts for those that it stands for: many waits are not lost however long the rate.
+// A sampled wait counts for those that it stands for: many waits are not lost however long the
+// rate.
 func TestWaitProfileIsSampled(t *testing.T) {
 	s := open(t, 1, scheduler.WithWaitProfile(time.Hour))
 	require.NoError(t, s.Go(func(c *task.Ctx) {

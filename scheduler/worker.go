@@ -58,52 +58,52 @@ type worker struct {
 
 // ownState is what only the worker's present goroutine touches: a loop fiber, a task or the base.
 type ownState struct {
-	base       *fiber.Fiber // the goroutine that the worker started as
-	act        action       // what commit has to do
-	prev       *rt.Task     // the task that act is for
-	prevGen    uint32       // prev's life, if prev parks
-	prevPark   rt.Park      // what prev parks for
-	prevFiber  *loopFiber   // the loopFiber that act is for
-	idleFibers []*loopFiber // see keepFiber
-	born       *loopFiber   // the loopFiber whose body is about to begin
-	needFiber  bool         // a switch to the base asks it to make a loopFiber, not to end
-	handoff    *rt.Task     // the task that the next loopFiber has to run; nil: look for one
-	freeTasks  taskpool.List
-	rng        *rand.Rand
-	tick       uint32 // counts looks for work
-	stopAt     uint32 // the tick at which pick stops for more than a task: see stopover
-	marks      bool   // the next task that becomes runnable here is noted: see gauge.go
-	notes      bool   // each dispatch is noted: see gauge.go
-	observed   bool   // there is an Observer
-	onYield    action // what commit does for a task that yields: actRequeue or actRequeueMarked
-	onPark     action // what commit does for a task that parks: actPark or actParkObserved
-	gauge      *gauge // nil without WithLatencies and WithObserver
-	counted    uint32 // n.dispatches counts the dispatches up to the one with this number
-	nextRun    int    // dispatches of woken tasks from the next slot in a row
-	chain      chain
-	queueTurns int  // turns of the worker's queue since the injector's last turn
-	wish       wish // see ParkFor
-	stale      int  // about how many entries of runq and children are stale; see dropStale
-	childTurn  bool // pop has taken a child last
-	siblings   siblings
-	treeTurn   treeTurn
-	fairTurn   uint32        // counts the calls of pickFair
-	turns      turns         // the turns of high and low tasks
-	dueRun     int           // dispatches of pickDue in a row
-	timers     *timers.Queue // of the timers that are armed on the worker
-	timerBatch *timers.Batch
-	timerTurn  uint32 // whose timers expireTurn fires next
-	firing     bool   // it fires timers: see ringWake
-	searching  bool   // registered in idle.Set as a searcher
-	slice      preempt.Slice
-	readySince int64  // when an outsider was first seen waiting for a P; 0: none is
-	owedLook   uint32 // counts the calls of seeReadyGoroutines
-	tid        int    // the number of the thread that the worker was last seen on
-	bound      thread.Binding
-	roams      bool // the thread may have changed in a call on the spot
-	n          counts
-	call       *spotCall // the present or next call on the spot
-	takenFrom  *spotCall // the call from which a relief has just taken the worker
+	base         *fiber.Fiber // the goroutine that the worker started as
+	act          action       // what commit has to do
+	prev         *rt.Task     // the task that act is for
+	prevGen      uint32       // prev's life, if prev parks
+	prevPark     rt.Park      // what prev parks for
+	prevFiber    *loopFiber   // the loopFiber that act is for
+	idleFibers   []*loopFiber // see keepFiber
+	born         *loopFiber   // the loopFiber whose body is about to begin
+	needFiber    bool         // a switch to the base asks it to make a loopFiber, not to end
+	handoff      *rt.Task     // the task that the next loopFiber has to run; nil: look for one
+	freeTasks    taskpool.List
+	rng          *rand.Rand
+	tick         uint32 // counts looks for work
+	stopAt       uint32 // the tick at which pick stops for more than a task: see stopover
+	marks        bool   // the next task that becomes runnable here is noted: see gauge.go
+	notes        bool   // each dispatch is noted: see gauge.go
+	observed     bool   // there is an Observer
+	onYield      action // what commit does for a task that yields: actRequeue or actRequeueMarked
+	onPark       action // what commit does for a task that parks: actPark or actParkObserved
+	gauge        *gauge // nil without WithLatencies and WithObserver
+	counted      uint32 // n.dispatches counts the dispatches up to the one with this number
+	nextRun      int    // dispatches of woken tasks from the next slot in a row
+	chain        chain
+	queueTurns   int  // turns of the worker's queue since the injector's last turn
+	wish         wish // see ParkFor
+	stale        int  // about how many entries of runq and children are stale; see dropStale
+	childTurn    bool // pop has taken a child last
+	siblings     siblings
+	treeTurn     treeTurn
+	fairTurn     uint32        // counts the calls of pickFair
+	turns        turns         // the turns of high and low tasks
+	dueRun       int           // dispatches of pickDue in a row
+	timers       *timers.Queue // of the timers that are armed on the worker
+	timerBatch   *timers.Batch
+	timerTurn    uint32 // whose timers expireTurn fires next
+	firing       bool   // it fires timers: see ringWake
+	searching    bool   // registered in idle.Set as a searcher
+	slice        preempt.Slice
+	readySince   int64  // when an outsider was first seen waiting for a P; 0: none is
+	outsiderLook uint32 // counts the calls of seeReadyGoroutines
+	tid          int    // the number of the thread that the worker was last seen on
+	bound        thread.Binding
+	roams        bool // the thread may have changed in a call on the spot
+	n            counts
+	call         *spotCall // the present or next call on the spot
+	takenFrom    *spotCall // the call from which a relief has just taken the worker
 }
 
 // toldState is what other parties write for the worker to read: thieves, Resize, sysmon, wakers and

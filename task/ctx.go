@@ -128,16 +128,16 @@ func (c *Ctx) Go(fn func(c *Ctx), opts ...Option) Task {
 
 // goElsewhere is Go for a caller other than c's task.
 func (c *Ctx) goElsewhere(fn func(c *Ctx), opts []Option) Task {
-	home := c.record().Shared()
+	shared := c.record().Shared()
 	x := extraOf(opts)
-	if me := rt.Current(); me != nil && me.Shared() == home {
+	if me := rt.Current(); me != nil && me.Shared() == shared {
 		if d, gen := me.Host().Spawn(fn, x); d != nil {
 			return handle(d, gen)
 		}
 		return closedTask
 	}
 	var waitCtx context.Context // nil: no context ends the wait for room in the queue
-	d, gen, err := home.Sched.Admit(waitCtx, fn, x)
+	d, gen, err := shared.Sched.Admit(waitCtx, fn, x)
 	if err != nil {
 		return refused(err)
 	}
@@ -148,8 +148,7 @@ func (c *Ctx) goElsewhere(fn func(c *Ctx), opts []Option) Task {
 // way, a checkpoint costs a load, a decrement and a branch. If the task has used up its quantum and
 // another task is runnable, the task goes to the back of the queue. Call Checkpoint in every loop
 // that may run for long, on the c of the task that runs the loop. A Checkpoint on another task's c
-// also acts on the caller. But it may act late, because it counts down in the other task's
-// descriptor.
+// also acts on the caller. But it may act late, because it counts down the other task's counter.
 func (c *Ctx) Checkpoint() {
 	if (*preempt.Flag)(unsafe.Pointer(uintptr(unsafe.Pointer(c)) &^ (rt.Lives - 1))).Poll() { // the flag is at the descriptor's start
 		rt.Checkpoint()
@@ -199,8 +198,8 @@ func (c *Ctx) Ready(t Task) {
 	if t.record() == nil || !t.record().Ready(t.life()) {
 		return
 	}
-	if home := t.record().Shared(); home != c.record().Shared() || !c.record().IsCurrent() {
-		home.Sched.Inject(t.record()) // Inject looks up the caller
+	if shared := t.record().Shared(); shared != c.record().Shared() || !c.record().IsCurrent() {
+		shared.Sched.Inject(t.record()) // Inject looks up the caller
 		return
 	}
 	c.record().Host().Local(t.record())

@@ -66,8 +66,8 @@ func WithTimeout(ctx context.Context, d time.Duration) (_ context.Context, cance
 // WithTimeoutCause is [WithTimeout] with a cause, like [context.WithTimeoutCause].
 func WithTimeoutCause(ctx context.Context, d time.Duration, cause error) (_ context.Context, cancel context.CancelFunc) {
 	if c := ofTask(ctx); c != nil {
-		home := c.record().Shared()
-		return newTimed(ctx, home, home.Sched.Timers().Time().Add(d), d, cause)
+		shared := c.record().Shared()
+		return newTimed(ctx, shared, shared.Sched.Timers().Time().Add(d), d, cause)
 	}
 	return context.WithTimeoutCause(ctx, d, cause)
 }
@@ -76,8 +76,8 @@ func WithTimeoutCause(ctx context.Context, d time.Duration, cause error) (_ cont
 // has passed, like [context.WithDeadlineCause].
 func WithDeadlineCause(ctx context.Context, t time.Time, cause error) (_ context.Context, cancel context.CancelFunc) {
 	if c := ofTask(ctx); c != nil {
-		home := c.record().Shared()
-		return newTimed(ctx, home, t, t.Sub(home.Sched.Timers().Time()), cause)
+		shared := c.record().Shared()
+		return newTimed(ctx, shared, t, t.Sub(shared.Sched.Timers().Time()), cause)
 	}
 	return context.WithDeadlineCause(ctx, t, cause)
 }
@@ -103,18 +103,19 @@ type timed struct {
 	end    context.CancelCauseFunc // ends inner
 	at     time.Time
 	cause  error // the cause if the deadline passes
-	home   *rt.Shared
-	timers rt.Timers // of home
+	shared *rt.Shared
+	timers rt.Timers // of shared
 	timer  rt.Timer
 	done   <-chan struct{} // inner.Done()
-	// foreign is set if the end of the context may call methods of contexts above that are a user's.
+	// foreign is set if the end of the context may call methods of contexts above that are a
+	// user's.
 	foreign bool
 
-	mu    atomicx.Mutex
-	err   error
-	why   error // the cause of the end
-	after map[*afterFunc]struct{}
-	stop  func() bool // stops watching the parent
+	mu       atomicx.Mutex
+	err      error
+	endCause error // the cause of the end
+	after    map[*afterFunc]struct{}
+	stop     func() bool // stops watching the parent
 }
 
 // An afterFunc is one function registered with a timed.
@@ -125,12 +126,12 @@ type afterFunc struct {
 
 var _ wait.Teller = (*timed)(nil)
 
-func newTimed(parent context.Context, home *rt.Shared, at time.Time, left time.Duration, cause error) (context.Context, context.CancelFunc) {
+func newTimed(parent context.Context, shared *rt.Shared, at time.Time, left time.Duration, cause error) (context.Context, context.CancelFunc) {
 	if t, ok := parent.Deadline(); ok && t.Before(at) {
 		return context.WithCancel(parent) // the parent's deadline comes first
 	}
-	timers := home.Sched.Timers()
-	x := &timed{parent: parent, at: at, cause: cause, home: home, timers: timers, foreign: mayBeForeign(parent)}
+	timers := shared.Sched.Timers()
+	x := &timed{parent: parent, at: at, cause: cause, shared: shared, timers: timers, foreign: mayBeForeign(parent)}
 	if cause == nil {
 		x.cause = context.DeadlineExceeded
 	}
@@ -222,7 +223,7 @@ func (w within) Value(key any) any {
 // Fire implements rt.Fire. It ends the context aside if that may call methods of a user's context:
 // in the chain above, or in contexts below that have registered a function.
 func (x *timed) Fire(int64) {
-	ended, stop, after := x.mark(context.DeadlineExceeded, x.cause)
+	ended, stop, after := x.noteEnd(context.DeadlineExceeded, x.cause)
 	if !ended {
 		return
 	}
@@ -231,7 +232,7 @@ func (x *timed) Fire(int64) {
 		aside = aside || !a.wakes
 	}
 	if aside {
-		x.home.Aside(func() { x.tell(x.cause, stop, after) })
+		x.shared.Aside(func() { x.tell(x.cause, stop, after) })
 	} else {
 		x.tell(x.cause, stop, after)
 	}
@@ -239,20 +240,20 @@ func (x *timed) Fire(int64) {
 
 // finish ends the context with err and cause, unless it has ended before.
 func (x *timed) finish(err, cause error) {
-	if ended, stop, after := x.mark(err, cause); ended {
+	if ended, stop, after := x.noteEnd(err, cause); ended {
 		x.tell(cause, stop, after)
 	}
 }
 
-// mark notes the end of the context. ended reports whether this call has ended it. Then the caller
-// has to call tell with the other results.
-func (x *timed) mark(err, cause error) (ended bool, stop func() bool, after map[*afterFunc]struct{}) {
+// noteEnd notes the end of the context. ended reports whether this call has ended it. Then the
+// caller has to call tell with the other results.
+func (x *timed) noteEnd(err, cause error) (ended bool, stop func() bool, after map[*afterFunc]struct{}) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.err != nil {
 		return false, nil, nil
 	}
-	x.err, x.why = err, cause
+	x.err, x.endCause = err, cause
 	after = x.after
 	x.after = nil
 	return true, x.stop, after
@@ -302,7 +303,7 @@ func (x *timed) Err() error {
 func (x *timed) state() (err, cause error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return x.err, x.why
+	return x.err, x.endCause
 }
 
 // String returns the name of the parent context and the deadline.

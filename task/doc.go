@@ -28,6 +28,12 @@
 // but its worker can run no other task meanwhile. In [Ctx.Blocking] the worker's other tasks go on,
 // and [Receive] waits for a native channel without blocking.
 //
+// A yield point is a call at which a task may give its worker to another task: [Ctx.Yield],
+// [Ctx.Checkpoint], [Ctx.Cancelled], and every operation that waits. Between two yield points no
+// other task runs on the worker. A dispatch is one stay of a task on a worker. The quantum is how
+// long a dispatch may last while other tasks are runnable, 10 ms by default
+// (scheduler.WithQuantum).
+//
 // # Time
 //
 // [Sleep] and [Ctx.Sleep], [WithTimeout] and [WithDeadline], the options [Timeout] and [Deadline],

@@ -97,8 +97,8 @@ func (t Task) Wait() error { return t.WaitContext(background) }
 // has already ended, WaitContext returns Err even if ctx has ended too.
 func (t Task) WaitContext(ctx context.Context) error { return t.wait(ctx, rt.WaitJoin) }
 
-// wait is WaitContext. why is the reason for the wait that Dump shows.
-func (t Task) wait(ctx context.Context, why rt.WaitReason) error {
+// wait is WaitContext. reason is what Dump says the wait is for.
+func (t Task) wait(ctx context.Context, reason rt.WaitReason) error {
 	c, err := enter(ctx)
 	if t.State() == Done {
 		return t.Err()
@@ -115,13 +115,13 @@ func (t Task) wait(ctx context.Context, why rt.WaitReason) error {
 	case t.awaitsItself(c):
 		return errOwnWait
 	case ctx == context.Context(c):
-		return t.join(c, why, rt.ForWake)
+		return t.join(c, reason, rt.ForWake)
 	case ctx.Done() == nil:
-		return t.join(c, why, rt.ForWakeOnly)
+		return t.join(c, reason, rt.ForWakeOnly)
 	}
 	var w wait.Waiter
 	w.Prepare(ctx, c.record())
-	w.Reason, w.End = why, rt.Handle(t)
+	w.Reason, w.End = reason, rt.Handle(t)
 	if !w.AwaitEnd() {
 		return t.Err()
 	}
@@ -157,13 +157,13 @@ func (t Task) awaitsItself(c *Ctx) bool {
 // block is WaitContext for a goroutine that is not a task.
 func (t Task) block(ctx context.Context) error {
 	done := ctx.Done() // may panic, so call it before the waiter is in a list
-	home := t.record().Shared()
-	if home.Sched.Handles() {
+	shared := t.record().Shared()
+	if shared.Sched.Handles() {
 		panic("task: Wait or WaitContext called by a handler of the task's scheduler, for which a worker waits: start a task, or a goroutine, that waits")
 	}
-	w, _ := home.Waiters.Get().(*rt.Waiter)
+	w, _ := shared.Waiters.Get().(*rt.Waiter)
 	if w == nil {
-		w = &rt.Waiter{C: make(chan struct{}, 1), Shared: home}
+		w = &rt.Waiter{C: make(chan struct{}, 1), Shared: shared}
 	}
 	w.Reset()
 	if !t.record().Await(w, t.life()) {
@@ -181,21 +181,21 @@ func (t Task) block(ctx context.Context) error {
 			<-w.C
 		}
 	}
-	home.ReadyGoroutines.Add(-1)
-	home.Waiters.Put(w)
+	shared.ReadyGoroutines.Add(-1)
+	shared.Waiters.Put(w)
 	return t.Err()
 }
 
 // join is wait for the running task c, under c's own context. If k is ForWakeOnly, only the end of
 // t ends the wait. t is not c, and t had not ended when the caller looked.
-func (t Task) join(c *Ctx, why rt.WaitReason, k rt.Park) error {
+func (t Task) join(c *Ctx, reason rt.WaitReason, k rt.Park) error {
 	d := c.record()
 	h := d.Host()
 	w := d.Worker().NewWaiter(d)
 	if !t.record().Await(w, t.life()) {
 		return t.Err()
 	}
-	h.ParkFor(d, why.Park(k), t.record(), t.life())
+	h.ParkFor(d, reason.Park(k), t.record(), t.life())
 	if !d.Woken() { // c was cancelled
 		if k == rt.ForWake && w.Abandon() {
 			if t.State() == Done {
@@ -204,7 +204,7 @@ func (t Task) join(c *Ctx, why rt.WaitReason, k rt.Park) error {
 			return c.Cause()
 		}
 		// t ended at the same time, and the worker that ended t is about to wake c.
-		d.AwaitWakeFor(why)
+		d.AwaitWakeFor(reason)
 	}
 	d.Worker().KeepWaiter(w)
 	return t.Err()
@@ -248,14 +248,14 @@ func refused(err error) Task {
 	return refusedBy(rt.Custom, err)
 }
 
-func refusedBy(why rt.Cause, cause error) Task {
+func refusedBy(kind rt.Cause, cause error) Task {
 	d := &rt.Task{}
 	d.Start(nil, nil)
 	t := handle(d, d.Gen())
 	if cause != nil {
 		d.SetCause(t.life(), cause, false)
 	}
-	d.Cancel(t.life(), why)
+	d.Cancel(t.life(), kind)
 	d.Finish(rt.Skipped)
 	return t
 }

@@ -59,8 +59,8 @@ func collect(ctx context.Context, gs []*results.Group, set settings, run runner,
 	return first
 }
 
-// An estimate knows which row runs, and about how much time is left. Several goroutines may call its
-// methods.
+// An estimate knows which row runs, and about how much time is left. Several goroutines may call
+// its methods.
 type estimate struct {
 	now func() time.Time
 
@@ -113,8 +113,8 @@ func (e *estimate) done(name string) {
 	r.took, r.ran = e.now().Sub(e.started), true
 }
 
-// left estimates the time that is left. It assumes that a row takes as long as it took last time, or
-// else as long as the other rows took on average. The caller holds mu.
+// left estimates the time that is left. It assumes that a row takes as long as it took last time,
+// or else as long as the other rows took on average. The caller holds mu.
 func (e *estimate) left() (time.Duration, bool) {
 	var sum, known time.Duration
 	unknown, n := 0, 0

@@ -9,7 +9,8 @@ import (
 	"github.com/heddle-go/heddle/benchmarks/results"
 )
 
-// A place is where a table stands in a document: between the lines <!-- name --> and <!-- /name -->.
+// A place is where a table stands in a document: between the lines <!-- name --> and
+// <!-- /name -->.
 type place string
 
 const (

@@ -173,8 +173,8 @@ func prove(
 	var b schednats.Backlog
 	var letters []schednats.DeadLetter
 	if err := retry(ctx, func() (err error) {
-		// A dead letter is copied right after its outcome was recorded. In a cluster the server that
-		// yielded the last outcome may be ahead of the one that counts them.
+		// A dead letter is copied right after its outcome was recorded. In a cluster the server
+		// that yielded the last outcome may be ahead of the one that counts them.
 		b, err = q.Backlog(ctx)
 		switch {
 		case err != nil:

@@ -142,8 +142,8 @@ type sender struct {
 	wg   sync.WaitGroup // of the requests under way
 }
 
-// load sends requests at the given rate while more, which it calls before each request with the time
-// since the start, returns true, or until ctx ends. It does not wait for their answers.
+// load sends requests at the given rate while more, which it calls before each request with the
+// time since the start, returns true, or until ctx ends. It does not wait for their answers.
 func (x *sender) load(ctx context.Context, rate float64, more func(now time.Duration) bool) {
 	interval := time.Duration(float64(time.Second) / rate)
 	start := time.Now()

@@ -81,6 +81,30 @@ func TestFilesNamedInDocuments(t *testing.T) {
 	require.Positive(t, n, "no document names a file")
 }
 
+// TestMapHasAllFiles checks that the map in ARCHITECTURE.md has each file of package scheduler.
+func TestMapHasAllFiles(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(top, "scheduler", "*.go"))
+	require.NoError(t, err)
+	var rows strings.Builder
+	for line := range strings.Lines(read(t, "ARCHITECTURE.md")) {
+		if strings.HasPrefix(line, "| ") {
+			rows.WriteString(line)
+		}
+	}
+	n := 0
+	for _, file := range files {
+		name := filepath.Base(file)
+		if strings.HasSuffix(name, "_test.go") || name == "doc.go" {
+			continue
+		}
+		n++
+		if !regexp.MustCompile(`[| ,]` + regexp.QuoteMeta(name) + `\b`).MatchString(rows.String()) {
+			t.Errorf("the map in ARCHITECTURE.md has no %s", name)
+		}
+	}
+	require.Positive(t, n)
+}
+
 func exists(file string) bool {
 	_, err := os.Stat(filepath.Join(top, filepath.FromSlash(file)))
 	return err == nil

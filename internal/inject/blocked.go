@@ -37,7 +37,7 @@ func (q *Queue) Block(b *Blocked, refused func() bool) Outcome {
 		return Refused
 	}
 	if q.limit.reserve() {
-		q.accept(b.d) // (P1)
+		q.accept(b.d) // (Sleep-P1)
 		return Queued
 	}
 	q.limit.list.Push(b)

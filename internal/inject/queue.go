@@ -111,7 +111,7 @@ func (q *Queue) Submit(fn any, x *rt.Extra) (d *rt.Task, gen uint32, ok bool) {
 	d = q.free.Take(q.pool, x)
 	d.Start(fn, x)
 	gen = d.Gen()
-	q.accept(d) // (P1)
+	q.accept(d) // (Sleep-P1)
 	q.mu.Unlock()
 	return d, gen, true
 }
@@ -120,7 +120,7 @@ func (q *Queue) Submit(fn any, x *rt.Extra) (d *rt.Task, gen uint32, ok bool) {
 // Overfill or Displace.
 func (q *Queue) Accept(d *rt.Task) {
 	q.mu.Lock()
-	q.accept(d) // (P1)
+	q.accept(d) // (Sleep-P1)
 	q.mu.Unlock()
 }
 
@@ -138,7 +138,7 @@ func (q *Queue) accept(d *rt.Task) {
 // Push queues a task that was made runnable, or a new task to which no limit applies.
 func (q *Queue) Push(d *rt.Task) {
 	q.mu.Lock()
-	q.append(d) // (P1)
+	q.append(d) // (Sleep-P1)
 	q.mu.Unlock()
 }
 
@@ -146,7 +146,7 @@ func (q *Queue) Push(d *rt.Task) {
 func (q *Queue) PushAll(ds []*rt.Task) {
 	q.mu.Lock()
 	for _, d := range ds {
-		q.append(d) // (P1)
+		q.append(d) // (Sleep-P1)
 	}
 	q.mu.Unlock()
 }
@@ -165,7 +165,7 @@ func (q *Queue) append(d *rt.Task) {
 }
 
 // put appends a task of level l to f, which is one of q's queues. It raises the count last, because
-// by the count a worker that is about to sleep sees the task (P1).
+// by the count a worker that is about to sleep sees the task (Sleep-P1).
 func (q *Queue) put(f *fifo, l rt.Level, d *rt.Task) {
 	f.push(d)
 	q.count(l, 1)

@@ -14,11 +14,11 @@ type blocker struct {
 	polls bool          // this is the blocker that polls; only its own goroutine touches it
 
 	used bool // the blocker has run a function, or is about to; under Pool.mu
-	// counted says that Pool.calls counts the job that the blocker runs. owed says that the blocker
-	// is counted in Config.Home.ReadyGoroutines. The party that has taken the blocker out writes
-	// both before it passes the job, and the blocker itself writes both afterwards.
+	// counted says that Pool.calls counts the job that the blocker runs. inReady says that
+	// Config.Shared.ReadyGoroutines counts the blocker. The party that has taken the blocker out
+	// writes both before it passes the job, and the blocker itself writes both afterwards.
 	counted bool
-	owed    bool
+	inReady bool
 }
 
 const (
@@ -46,5 +46,5 @@ func (b *blocker) offer(j rt.Job) bool {
 // given is one poll of B1. It reports whether b has got a job.
 func (b *blocker) given() bool { return b.state.Load() == bkGiven }
 
-// giveUp is B2. It returns false if b has got a job.
-func (b *blocker) giveUp() bool { return b.state.CompareAndSwap(bkPolling, bkBlocked) }
+// stopPolling is B2. It returns false if b has got a job.
+func (b *blocker) stopPolling() bool { return b.state.CompareAndSwap(bkPolling, bkBlocked) }

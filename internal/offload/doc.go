@@ -15,7 +15,7 @@
 //	B1 poll, in state polling             S1 set job
 //	B2 give up: CAS polling to blocked;   S2 CAS polling to given; done if that succeeds
 //	   if that fails, job is set
-//	B3 receive from wake; job is set      S3 raise Config.Home.ReadyGoroutines, send to wake
+//	B3 receive from wake; job is set      S3 raise Config.Shared.ReadyGoroutines, send to wake
 //
 // B2 and S2 change the same word, so one of them comes first, and the other one fails. S3 counts a
 // goroutine that needs a P, unless the job is a relief. S2 need not, because a blocker that polls

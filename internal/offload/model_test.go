@@ -20,7 +20,7 @@ func (numbered) End()       {}
 
 // handover passes two jobs to a blocker that polls, a few times, and then blocks. Each must arrive,
 // once, and with a wake-up only if the blocker does not poll any more.
-func handover(giveUp func(b *blocker) bool) func(*explore.Model) {
+func handover(stopPolling func(b *blocker) bool) func(*explore.Model) {
 	return func(m *explore.Model) {
 		b := &blocker{}
 		idle, wakes := false, 0
@@ -35,7 +35,7 @@ func handover(giveUp func(b *blocker) bool) func(*explore.Model) {
 						break
 					}
 				}
-				if !given && giveUp(b) {
+				if !given && stopPolling(b) {
 					explore.Block("woken", func() bool { return wakes > 0 })
 					wakes--
 				}
@@ -64,7 +64,7 @@ func handover(giveUp func(b *blocker) bool) func(*explore.Model) {
 }
 
 func TestModelBlocker(t *testing.T) {
-	explore.Run(t, explore.Config{Preemptions: explore.Unbounded}, handover((*blocker).giveUp))
+	explore.Run(t, explore.Config{Preemptions: explore.Unbounded}, handover((*blocker).stopPolling))
 }
 
 // A blocker that looks and then blocks, without CAS, waits for ever with a job in its hands.

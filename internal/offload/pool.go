@@ -16,7 +16,7 @@ import (
 type Config struct {
 	Limit    int64      // how many functions may run at once
 	VainMost int        // bounds Pool.vain, and so how rarely blockers poll: see pollFor
-	Home     *rt.Shared // its ReadyGoroutines counts the goroutines of the pool that need a P
+	Shared   *rt.Shared // its ReadyGoroutines counts the goroutines of the pool that need a P
 
 	Quiet <-chan struct{} // closed when no job is left and none can come
 	Open  func() bool     // reports whether the scheduler is open, so that idle blockers may be kept
@@ -174,21 +174,21 @@ func (p *Pool) hand(j rt.Job, counted bool) {
 		b.counted = counted
 		p.mu.Unlock()
 		if !b.offer(j) {
-			if b.owed = counted; counted {
-				p.cfg.Home.ReadyGoroutines.Add(1)
+			if b.inReady = counted; counted {
+				p.cfg.Shared.ReadyGoroutines.Add(1)
 			}
 			b.wake <- struct{}{}
 		}
 		return
 	}
-	b := &blocker{wake: make(chan struct{}, 1), counted: counted, used: counted, owed: counted}
+	b := &blocker{wake: make(chan struct{}, 1), counted: counted, used: counted, inReady: counted}
 	p.all = append(p.all, b)
 	// This Add comes before Wait. For a job, the task that gives it is live, so the scheduler has
 	// not ended. For a relief, ends is not set, and mu orders this Add before End.
 	p.done.Add(1)
 	p.mu.Unlock()
 	if counted {
-		p.cfg.Home.ReadyGoroutines.Add(1)
+		p.cfg.Shared.ReadyGoroutines.Add(1)
 	}
 	go p.runBlocker(b, j)
 }
@@ -198,10 +198,10 @@ func (p *Pool) hand(j rt.Job, counted bool) {
 func (p *Pool) Assist(f func()) {
 	p.cfg.OnBegin()
 	p.done.Add(1)
-	p.cfg.Home.ReadyGoroutines.Add(1)
+	p.cfg.Shared.ReadyGoroutines.Add(1)
 	go func() {
 		defer p.done.Done()
-		p.cfg.Home.ReadyGoroutines.Add(-1)
+		p.cfg.Shared.ReadyGoroutines.Add(-1)
 		f()
 		p.cfg.OnEnd()
 	}()
@@ -247,9 +247,9 @@ func (p *Pool) runBlocker(b *blocker, j rt.Job) {
 	}()
 	for {
 		label.Clear() // labels of the task that started the blocker, or that the last job has left
-		if b.owed {
-			b.owed = false
-			p.cfg.Home.ReadyGoroutines.Add(-1)
+		if b.inReady {
+			b.inReady = false
+			p.cfg.Shared.ReadyGoroutines.Add(-1)
 		}
 		switch j.(type) {
 		case nil:
@@ -302,7 +302,7 @@ poll:
 		}
 		runtime.Gosched() // b is not locked to a thread, so this costs little
 	}
-	given = given || !b.giveUp()
+	given = given || !b.stopPolling()
 	p.polled(given)
 	return given
 }

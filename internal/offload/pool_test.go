@@ -43,7 +43,7 @@ func newHouse(t *testing.T, limit int64) *house {
 	h.Init(Config{
 		Limit:    limit,
 		VainMost: 6,
-		Home:     &h.home,
+		Shared:   &h.home,
 		Quiet:    quiet,
 		Open:     func() bool { return true },
 		Now:      func() int64 { return 1 }, // it stands still, so polling ends by the number of looks

@@ -5,14 +5,14 @@ import "github.com/heddle-go/heddle/internal/atomicx"
 // A Call is the state of a blocking function that a goroutine calls for a task. If the task is
 // cancelled, it detaches from the call and goes on. It waits for the call only before it ends.
 //
-//	queued  -> running     Begin   the goroutine, which then calls the function
-//	queued  -> dropped     Detach  the task; the function is not called
-//	running -> returned    Return  the goroutine, which then wakes the task from its wait
-//	running -> detached    Detach  the task, which goes on and keeps the call for its end
-//	detached -> awaited     Await   the task, which then parks until it is woken
-//	running -> ended       End     the goroutine
-//	detached -> ended       End     the goroutine
-//	awaited -> ended       End     the goroutine, which then wakes the task
+//	queued   -> running   Begin   the goroutine, which then calls the function
+//	queued   -> dropped   Detach  the task; the function is not called
+//	running  -> returned  Return  the goroutine, which then wakes the task from its wait
+//	running  -> detached  Detach  the task, which goes on and keeps the call for its end
+//	detached -> awaited   Await   the task, which then parks until it is woken
+//	running  -> ended     End     the goroutine
+//	detached -> ended     End     the goroutine
+//	awaited  -> ended     End     the goroutine, which then wakes the task
 //
 // Each transition is a CAS of one word. If Return comes before Detach, the task takes the result.
 // If Detach comes first, Await and End decide: if Await comes before End, End wakes the task;

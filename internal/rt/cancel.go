@@ -12,13 +12,13 @@ const (
 
 // Cancel asks life gen to end. did reports whether this call cancelled the task. queue reports
 // whether the caller has to queue the task.
-func (d *Task) Cancel(gen uint32, why Cause) (did, queue bool) {
+func (d *Task) Cancel(gen uint32, kind Cause) (did, queue bool) {
 	for {
 		s := d.status.Load()
 		if !Status(s).Live(gen) || s&flagCancelled != 0 {
 			return false, false
 		}
-		n := s | flagCancelled | uint64(why)
+		n := s | flagCancelled | uint64(kind)
 		wakes := s&stateMask == stWaiting && s&flagHard == 0
 		if wakes {
 			n = n - stWaiting + stActive
@@ -30,7 +30,8 @@ func (d *Task) Cancel(gen uint32, why Cause) (did, queue bool) {
 }
 
 // Cause returns the cause of the present life's cancellation, or nil if that life is not cancelled.
-// cancelled and closed are as for Err.
+// As in Err, the cause is the parameter closed if the scheduler's Close cancelled the task, and the
+// parameter cancelled if the canceller gave no cause.
 func (d *Task) Cause(cancelled, closed error) error {
 	s := d.Status()
 	if !s.has(flagCancelled) {

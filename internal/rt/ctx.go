@@ -74,21 +74,12 @@ func (c *Life) CtxErr() error {
 
 // CtxCause implements task.Ctx.Cause.
 func (c *Life) CtxCause() error {
+	if c.CtxErr() == nil {
+		return nil
+	}
 	d := c.Task()
-	s := d.Status()
-	if s.gen() != c.Gen() {
-		return context.Canceled
-	}
-	if !s.Cancelled() {
-		if !s.InUse() {
-			return context.Canceled
-		}
-		if !c.Follow() {
-			return nil
-		}
-	}
-	if cause := d.Cause(context.Canceled, ErrClosed); cause != nil {
-		return cause
+	if s := d.Status(); s.gen() == c.Gen() && s.Cancelled() { // then c is the descriptor's last life
+		return d.Cause(context.Canceled, ErrClosed)
 	}
 	return context.Canceled // the task has ended
 }
@@ -128,7 +119,7 @@ func (c *Life) follow(x *Extra) (ended bool) {
 // the cause. CancelFor does nothing if the task has ended. It reports whether the caller has to
 // queue the task.
 func (h Handle) CancelFor(err, cause error) (queue bool) {
-	did, queue := h.mark(err, cause)
+	did, queue := h.setCancelled(err, cause)
 	if !did {
 		return false
 	}
@@ -139,16 +130,16 @@ func (h Handle) CancelFor(err, cause error) (queue bool) {
 	return queue
 }
 
-// mark is the part of CancelFor that only changes the task's status. did reports whether this call
-// has cancelled the task.
-func (h Handle) mark(err, cause error) (did, queue bool) {
+// setCancelled is the part of CancelFor that only changes the task's status. did reports whether
+// this call has cancelled the task.
+func (h Handle) setCancelled(err, cause error) (did, queue bool) {
 	d := h.d
 	if !d.Status().Live(h.gen) {
 		return false, false
 	}
-	why := Default
+	kind := Default
 	if expired := Expired(err); expired || cause != nil && cause != context.Canceled {
-		why = Custom
+		kind = Custom
 		if cause == nil {
 			cause = err
 		}
@@ -156,7 +147,7 @@ func (h Handle) mark(err, cause error) (did, queue bool) {
 			return false, false
 		}
 	}
-	return d.Cancel(h.gen, why)
+	return d.Cancel(h.gen, kind)
 }
 
 // Cancel is CancelFor, and also queues the task if needed. h may be the zero Handle.

@@ -68,8 +68,8 @@ func (d *Task) IsCurrent() bool {
 	return f != nil && f.IsCurrent()
 }
 
-// IsCurrent reports whether the caller runs as c: see Task.IsCurrent. It returns false if the caller
-// runs as a later life of the descriptor.
+// IsCurrent reports whether the caller runs as c: see Task.IsCurrent. It returns false if the
+// caller runs as a later life of the descriptor.
 func (c *Life) IsCurrent() bool {
 	d := c.Task()
 	return d.IsCurrent() && c.is(d.Status())

@@ -7,9 +7,9 @@ import "time"
 // schedtest uses this to explore programs. The worker makes one choice at a time, on the stack of
 // the task that runs, or between two tasks.
 type Director interface {
-	// Settle returns when no goroutine outside the scheduler can go on by itself. The tasks that
-	// such goroutines wake are then ready.
-	Settle()
+	// AwaitOutsiders returns when no goroutine outside the scheduler can go on by itself. The tasks
+	// that such goroutines wake are then ready.
+	AwaitOutsiders()
 
 	// Choose returns the index in ready of the task to run next. If running is not nil, it is a
 	// task that runs and could go on, and the index -1 lets it go on. yields says that running has

@@ -9,12 +9,14 @@ package rt
 //	Early-W2  CAS the flag in                           the flag
 //	                                          Early-S2  load the flag's note
 //
-// The word is a sequence of CASes, so if Early-S1 sees the flag of one waker, that waker's Early-W1
-// came before Early-S2. Early-S2 loads its note or a newer one. Only one party calls Wake for a
-// wait, so a newer note can only come from another call of Ready, which was made before the task
-// went on and would have woken it too. A note whose flag was never set, because the task became
-// Waiting after Early-W1, or whose token the running task has taken without a park, is not loaded:
-// the next waker that sets the flag stores a newer note first.
+// If Early-S1 sees the flag that a waker set in Early-W2, that waker's Early-W1 came before
+// Early-S2. So Early-S2 loads the note of that waker, or a newer one. Only one party calls Wake for
+// a wait. So a newer note comes from another call of Ready. That call was made before the task went
+// on, and would have woken the task too.
+//
+// Two kinds of notes are never loaded. The task may become Waiting after Early-W1, and then the
+// waker sets no flag. Or the running task takes the token without a park. In both cases the next
+// waker that sets the flag stores a newer note first.
 //
 // A cancellation that comes early leaves no note. It would show at the next wait, which may be long
 // afterwards.

@@ -33,7 +33,7 @@ func (d *Task) Finish(e End) (waiters *Waiter, free bool) {
 				n = n - stFree + stDone | flagStale // (Claim-F1), see claim.go
 			}
 		} else {
-			n = s&^(stateMask|whyMask) | stDone
+			n = s&^(stateMask|waitReasonMask) | stDone
 			switch e {
 			case Failed:
 				n |= flagFailed

@@ -118,8 +118,8 @@ func (x *Extra) tells() bool {
 
 // AfterDone registers f to be called once, when the life is cancelled or ends. The goroutine that
 // cancels or ends the task calls f, so f must return soon and must not wait. If a timer cancels the
-// task, f is called aside: see Deadline.Fire. stop takes f back; it returns false if f has been
-// called or is about to be. If the task has been cancelled or has ended
+// task, Shared.Aside calls f on another goroutine: see Deadline.Fire. stop takes f back; it returns
+// false if f has been called or is about to be. If the task has been cancelled or has ended
 // already, ok is false and f will not be called. AfterDone and CloseDone both act under mu, so the
 // argument at needInner in inner.go shows that f is neither lost nor called twice.
 func (c *Life) AfterDone(f func()) (stop func() bool, ok bool) {

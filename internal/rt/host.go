@@ -59,8 +59,8 @@ type Scheduler interface {
 	Launch(fn any)
 	// Timers returns the scheduler's timers.
 	Timers() Timers
-	// Waking describes the caller as the waker of a task of this scheduler. by is ByTimer if a timer
-	// wakes the task, and otherwise ByUnknown.
+	// Waking describes the caller as the waker of a task of this scheduler. by is ByTimer if a
+	// timer wakes the task, and otherwise ByUnknown.
 	Waking(by Waker) Waking
 }
 

@@ -83,7 +83,7 @@ func (d *Task) CommitPark(k Park) bool {
 			}
 			return false
 		}
-		if d.status.CompareAndSwap(s, s&^uint64(flagInternal|flagHard|whyMask)|uint64(k)-stActive+stWaiting) {
+		if d.status.CompareAndSwap(s, s&^uint64(flagInternal|flagHard|waitReasonMask)|uint64(k)-stActive+stWaiting) {
 			return true
 		}
 	}
@@ -132,8 +132,8 @@ func (d *Task) wakeBy(by Waker) (queue bool) {
 	}
 }
 
-// WakeWaiting is Wake if the task is Waiting for it (Park-W2a). If it returns false, it
-// has done nothing, and the caller has to call Wake. It is small enough to inline.
+// WakeWaiting is Wake if the task is Waiting for it (Park-W2a). If it returns false, it has
+// done nothing, and the caller has to call Wake. It is small enough to inline.
 func (d *Task) WakeWaiting() (queue bool) {
 	s := d.status.Load()
 	return s&(stateMask|flagInternal) == stWaiting|flagInternal &&

@@ -64,7 +64,7 @@ const (
 	genEnd   = Lives << flagBits // set in the generation after the descriptor's last one
 
 	waitReasonShift = flagBits + genBits
-	whyMask         = 0xff << waitReasonShift
+	waitReasonMask  = 0xff << waitReasonShift
 )
 
 // State is what a task is doing, as its handle shows it.

@@ -43,9 +43,9 @@ type Timer struct {
 	Fresh bool
 
 	state atomicx.Uint32
-	// Home is the number of the queue that t is in or was in last. Arm of that queue writes it
+	// Queue is the number of the queue that t is in or was in last. Arm of that queue writes it
 	// before state, so a party whose Spend has succeeded can read it.
-	Home uint32
+	Queue uint32
 
 	// Fib is the fiber that Task sleeps on, if other workers may prefetch it. The owner sets it
 	// like Task.
@@ -181,10 +181,10 @@ func (l *Deadline) release() {
 }
 
 // Fire implements Fire. It cancels the task and has it queued at once. Whatever else learns of the
-// end through the task's contexts is called aside.
+// end through the task's contexts is called by Aside.
 func (l *Deadline) Fire(int64) {
 	d := l.d
-	did, queue := HandleOf(d, l.gen).mark(context.DeadlineExceeded, context.DeadlineExceeded)
+	did, queue := HandleOf(d, l.gen).setCancelled(context.DeadlineExceeded, context.DeadlineExceeded)
 	if !did {
 		return
 	}

@@ -12,8 +12,8 @@
 // A sync.Pool would drop free descriptors at each garbage collection, and tasks that allocate cause
 // collections all the time.
 //
-// By its chunks the Pool can find all tasks. In a registry, each task would have to enter and
-// leave, under contention. Instead the Pool keeps weak pointers to its chunks, and All walks these.
-// The garbage collector does not free a chunk with a descriptor in use, because a queue, a waker or
-// the stack of the task refers to that descriptor.
+// All finds every task, because the Pool keeps weak pointers to its chunks. The garbage collector
+// does not free a chunk with a descriptor in use, because a queue, a waker or the stack of the task
+// refers to that descriptor. A list of all tasks was rejected, because each task would have to
+// enter and leave it, under contention.
 package taskpool

@@ -168,8 +168,10 @@ type List struct {
 }
 
 // Take returns a free descriptor for a task with extension x, which may be nil. If the task is
-// under a context, the descriptor comes from a chunk of such descriptors, which serve one task each.
-// A Ctx that a program keeps keeps its chunk. So a kept Ctx of another task keeps no contexts.
+// under a context, the descriptor comes from a chunk of such descriptors, which serve one task
+// each. A program that keeps a Ctx keeps the whole chunk in memory. Because tasks under contexts
+// have chunks of their own, the Ctx of a task without a context does not keep other tasks' contexts
+// in memory.
 func (l *List) Take(p *Pool, x *rt.Extra) *rt.Task {
 	if !x.HasContext() {
 		return l.get(p)

@@ -20,10 +20,10 @@ type Queue struct {
 	heap   []entry
 	closed bool
 
-	now   func() int64
-	kick  func(when int64) // A3
-	alarm *alarm           // nil without a clock: workers and sysmon look at first
-	home  uint32           // the Home of its timers
+	now    func() int64
+	kick   func(when int64) // A3
+	alarm  *alarm           // nil without a clock: workers and sysmon look at first
+	number uint32           // the Queue of its timers
 }
 
 // An entry has its time beside the pointer, so that moving it does not touch the timer.
@@ -71,7 +71,7 @@ const maxIn = 64
 
 // Arm makes t fire at when. The caller owns t, which must be Idle.
 func (q *Queue) Arm(t *rt.Timer, when int64) {
-	t.Home = q.home
+	t.Queue = q.number
 	t.Arm(when)
 	deep := q.push(t) // (A1)
 	q.lower(when)     // (A2)

@@ -21,10 +21,10 @@ import (
 // they say otherwise, and none of them parks the task. With a clock there is only the common queue,
 // because one goroutine fires all timers in their order.
 type Set struct {
-	queues atomicx.Pointer[[]*Queue] // by Home. Copied to change it, under mu; it only grows
-	mu     atomicx.Mutex
-	here   func() *Queue
-	free   sync.Pool // of Timers: see Borrow
+	queues   atomicx.Pointer[[]*Queue] // by Timer.Queue. Copied to change it, under mu; it only grows
+	mu       atomicx.Mutex
+	ownQueue func() *Queue
+	free     sync.Pool // of Timers: see Borrow
 
 	_      cpu.CacheLinePad
 	common Queue
@@ -33,18 +33,18 @@ type Set struct {
 
 var _ rt.Timers = (*Set)(nil)
 
-// Init is [Queue.Init] for all queues of s. here returns the queue of the worker that the caller
-// runs on, or nil if it runs on none. Init is called once, before s is shared.
-func (s *Set) Init(now func() int64, kick func(when int64), here func() *Queue) {
+// Init is [Queue.Init] for all queues of s. ownQueue returns the queue of the worker that the
+// caller runs on, or nil if it runs on none. Init is called once, before s is shared.
+func (s *Set) Init(now func() int64, kick func(when int64), ownQueue func() *Queue) {
 	s.common.Init(now, kick)
-	s.here = here
+	s.ownQueue = ownQueue
 	s.queues.Store(&[]*Queue{&s.common})
 }
 
 // InitClock is [Queue.InitClock] for s.
 func (s *Set) InitClock(clock Clock, wake func(d *rt.Task), late *histogram.Histogram) {
 	s.common.InitClock(clock, wake, late)
-	s.here = func() *Queue { return nil }
+	s.ownQueue = func() *Queue { return nil }
 	s.queues.Store(&[]*Queue{&s.common})
 }
 
@@ -63,7 +63,7 @@ func (s *Set) NewQueue() *Queue {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old := *s.queues.Load()
-	q.home = uint32(len(old))
+	q.number = uint32(len(old))
 	all := append(slices.Clip(old), q)
 	s.queues.Store(&all)
 	return q
@@ -85,7 +85,7 @@ func (s *Set) Time() time.Time {
 
 // Arm implements rt.Timers.
 func (s *Set) Arm(t *rt.Timer, when int64) {
-	q := s.here()
+	q := s.ownQueue()
 	if q == nil {
 		q = &s.common
 	}
@@ -97,7 +97,7 @@ func (s *Set) Disarm(t *rt.Timer) bool {
 	if !t.Spend() {
 		return false
 	}
-	(*s.queues.Load())[t.Home].disarmed()
+	(*s.queues.Load())[t.Queue].disarmed()
 	return true
 }
 

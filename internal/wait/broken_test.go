@@ -13,7 +13,7 @@ import (
 	"github.com/heddle-go/heddle/internal/wait"
 )
 
-// A broken context is one of which a method panics, or calls runtime.Goexit, once it is armed.
+// A broken context has a method that panics, or calls runtime.Goexit, once the context is armed.
 type broken struct {
 	context.Context
 	method string

@@ -18,9 +18,10 @@ type TellerKey struct{}
 // task.WithDeadline. It tells a registered function of its end.
 type Teller interface {
 	Done() <-chan struct{}
-	// Register registers f, which only wakes a waiter. The goroutine that ends the context calls f, or
-	// a goroutine that the timer starts for all that learns of the end. stop takes f back. If the
-	// context has ended, ok is false and f will not be called.
+	// Register registers f, which only wakes a waiter. If a call ends the context, its goroutine
+	// calls f. If a timer does, the goroutine that fires the timer calls f, or starts one goroutine
+	// for everything that has to learn of the end. stop takes f back. If the context has ended, ok
+	// is false and f will not be called.
 	Register(f func()) (stop func() bool, ok bool)
 }
 
@@ -75,9 +76,10 @@ func CauseOf(ctx context.Context) error {
 	return context.Canceled
 }
 
-// Watch is context.AfterFunc for functions that do not wait. If a timer of heddle ends ctx, the
-// goroutine that fires the timer calls f, or a goroutine to which workers give a P soon does. The
-// goroutine that context.AfterFunc would start for f might have to wait long for a P.
+// Watch is context.AfterFunc for functions that do not wait. If a timer of heddle ends ctx, f does
+// not have to wait for a P: either the goroutine that fires the timer calls f, or a goroutine that
+// ReadyGoroutines counts does, and so workers let it run. The goroutine that context.AfterFunc
+// would start for f could wait long for a P.
 func Watch(ctx context.Context, f func()) (stop func() bool) {
 	if c := rt.OfCtx(ctx); c != nil {
 		if stop, ok := c.AfterDone(f); ok {

@@ -94,13 +94,13 @@ func TestEnterYields(t *testing.T) {
 	}
 }
 
-// TryEnter returns a task only if Enter under the task's own Ctx would return that task and no
-// error, at once.
-func TestEnters(t *testing.T) {
+// MayEnter returns true only if Enter under the task's own Ctx would return that task and no error,
+// at once.
+func TestMayEnter(t *testing.T) {
 	s := open(t, 2)
 	err := s.Go(func(c *task.Ctx) {
 		d := desc(c)
-		enters := func() bool {
+		may := func() bool {
 			for range 100 { // a checkpoint that is due by its budget is not asked of the task
 				if wait.MayEnter(d.Life()) {
 					return true
@@ -109,19 +109,19 @@ func TestEnters(t *testing.T) {
 			}
 			return false
 		}
-		assert.True(t, enters())
+		assert.True(t, may())
 		assert.NoError(t, c.Blocking(func() { assert.False(t, wait.MayEnter(d.Life()), "in Blocking") }))
 		done := make(chan struct{})
 		go func() { defer close(done); assert.False(t, wait.MayEnter(d.Life()), "on a goroutine") }()
 		<-done
 		assert.NoError(t, c.Go(func(*task.Ctx) { assert.False(t, wait.MayEnter(d.Life()), "on another task") }).Wait())
-		assert.True(t, enters())
+		assert.True(t, may())
 		d.Flag().Ask(d.Worker().Dispatch.Load())
 		assert.False(t, wait.MayEnter(d.Life()), "asked to give way")
 		c.Checkpoint()
-		assert.True(t, enters())
+		assert.True(t, may())
 		c.Cancel()
-		assert.False(t, enters(), "cancelled")
+		assert.False(t, may(), "cancelled")
 	}).Wait()
 	require.Equal(t, context.Canceled, err)
 }

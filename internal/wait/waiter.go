@@ -35,8 +35,8 @@ type Waiter struct {
 
 	w   rt.Waiter // w.Task is the waiting task, or nil for a goroutine
 	ctx context.Context
-	// home is set by Wake: the Shared whose ReadyGoroutines the waiting goroutine has to lower.
-	home *rt.Shared
+	// shared is set by Wake: the Shared whose ReadyGoroutines the waiting goroutine has to lower.
+	shared *rt.Shared
 }
 
 // Init prepares w for a wait by the caller under ctx. The caller has to call Wait afterwards. Init
@@ -50,7 +50,7 @@ func (w *Waiter) Init(ctx context.Context) {
 // nil; d is the result of [Enter]. The caller has to call WaitIn, WaitWoken or Wait afterwards. For
 // Wait, w must be new.
 func (w *Waiter) Prepare(ctx context.Context, d *rt.Task) {
-	w.ctx, w.home, w.ctxClaimed = ctx, nil, false
+	w.ctx, w.shared, w.ctxClaimed = ctx, nil, false
 	w.w.Task = d
 	if d != nil {
 		w.own = rt.OfCtx(ctx) == d.Life()
@@ -80,15 +80,15 @@ func (w *Waiter) Wake(by *rt.Task) {
 	if d == nil {
 		// A goroutine that a worker makes ready needs a P; see rt.Shared.ReadyGoroutines.
 		if by != nil {
-			w.home = by.Shared()
+			w.shared = by.Shared()
 		} else if me := rt.Current(); me != nil {
-			w.home = me.Shared()
+			w.shared = me.Shared()
 		}
 		if w.w.C == nil {
 			panic("task: Waiter.Wake of a Waiter without an Init: wake what Claim has returned true for")
 		}
-		if w.home != nil {
-			w.home.ReadyGoroutines.Add(1)
+		if w.shared != nil {
+			w.shared.ReadyGoroutines.Add(1)
 		}
 		w.w.C <- struct{}{}
 		return
@@ -96,21 +96,21 @@ func (w *Waiter) Wake(by *rt.Task) {
 	if !d.WakeWaiting() && !d.Wake() {
 		return
 	}
-	home := d.Shared()
+	shared := d.Shared()
 	if by != nil && by.IsCurrent() {
-		if on := by.Worker(); on.Shared == home {
+		if on := by.Worker(); on.Shared == shared {
 			on.Host.Local(d)
 			return
 		}
 	}
-	home.Sched.Inject(d)
+	shared.Sched.Inject(d)
 }
 
-// WakeOwed is [Waiter.Wake] for a worker of home that runs no task. If w belongs to a goroutine,
-// WakeOwed counts it in home.ReadyGoroutines.
-func (w *Waiter) WakeOwed(home *rt.Shared) {
+// WakeCounted is [Waiter.Wake] for a worker of shared's scheduler that runs no task. If w belongs
+// to a goroutine, WakeCounted counts it in shared.ReadyGoroutines.
+func (w *Waiter) WakeCounted(shared *rt.Shared) {
 	if w.w.Task == nil {
-		w.home = home // Wake raises its count
+		w.shared = shared // Wake raises its count
 	}
 	w.Wake(nil)
 }
@@ -269,8 +269,8 @@ func (f *foreignWait) block() error {
 		}
 	}
 	f.phase = woken
-	if w.home != nil {
-		w.home.ReadyGoroutines.Add(-1)
+	if w.shared != nil {
+		w.shared.ReadyGoroutines.Add(-1)
 	}
 	return nil
 }
@@ -377,8 +377,8 @@ func (w *Waiter) WaitWoken() {
 		return
 	}
 	w.receive()
-	if w.home != nil {
-		w.home.ReadyGoroutines.Add(-1)
+	if w.shared != nil {
+		w.shared.ReadyGoroutines.Add(-1)
 	}
 }
 

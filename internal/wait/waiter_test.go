@@ -329,8 +329,8 @@ func TestWokenRunsNext(t *testing.T) {
 	}
 }
 
-// WakeOwed counts a goroutine that it wakes, and that goroutine takes itself off.
-func TestWakeOwed(t *testing.T) {
+// WakeCounted counts a goroutine that it wakes, and that goroutine takes itself off.
+func TestWakeCounted(t *testing.T) {
 	s := open(t, 1)
 	var home *rt.Shared
 	require.NoError(t, s.Go(func(c *task.Ctx) { home = desc(c).Shared() }).Wait())
@@ -342,7 +342,7 @@ func TestWakeOwed(t *testing.T) {
 		w.Init(bg)
 		require.True(t, w.Claim())
 		before := home.ReadyGoroutines.Load()
-		w.WakeOwed(home) // as a worker does
+		w.WakeCounted(home) // as a worker does
 		require.Equal(t, before+1, home.ReadyGoroutines.Load())
 		wait1(&w)
 		for home.ReadyGoroutines.Load() != 0 { // other goroutines of the scheduler's are owed as well
@@ -358,7 +358,7 @@ func TestWakeOwed(t *testing.T) {
 			w.WaitWoken()
 		})
 		<-known
-		w.WakeOwed(home)
+		w.WakeCounted(home)
 		<-ended
 	}
 	for home.ReadyGoroutines.Load() != 0 {

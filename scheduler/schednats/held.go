@@ -28,8 +28,8 @@ type held struct {
 	state    atomic.Int32
 	until    atomic.Int64 // when the signs of life stop, in ns since 1970; 0: never
 
-	// cancel cancels the task, also while its submission waits for room in the pool. It is set before
-	// other goroutines can find the job, and nil if there is no task.
+	// cancel cancels the task, also while its submission waits for room in the pool. It is set
+	// before other goroutines can find the job, and nil if there is no task.
 	cancel context.CancelCauseFunc
 
 	task    task.Task // written once by the fetching goroutine, under server.mu

@@ -27,8 +27,9 @@ type Options struct {
 	// The default is 100 ms, doubled for each delivery, up to 10 s.
 	Backoff func(n int) time.Duration
 	// Timeout cancels the task of a job with the cause [context.DeadlineExceeded] this long after
-	// its handler was called. 0, the default, means never. The server gets no signs of life any more
-	// when another Config.AckWait is over, so the job is delivered again even if its handler hangs.
+	// its handler was called. 0, the default, means never. The server gets no signs of life any
+	// more when another Config.AckWait is over, so the job is delivered again even if its handler
+	// hangs.
 	Timeout time.Duration
 	// DrainTimeout bounds how long Serve goes on after its context has ended. The default is 30 s.
 	DrainTimeout time.Duration

@@ -87,7 +87,8 @@ func (s *server[J, R]) unstarted(h *held, cause error) {
 	case errors.Is(cause, task.ErrClosed), errors.Is(cause, ErrDrain):
 		s.handBack(h, 0)
 	default:
-		// The pool is full. The server would send the job again at once, which would be a busy loop.
+		// The pool is full. The server would send the job again at once, which would be a busy
+		// loop.
 		s.handBack(h, s.opts.Backoff(h.delivery))
 	}
 }

@@ -190,7 +190,8 @@ func TestRegisterMisuse(t *testing.T) {
 		func() { _, _ = schedotel.Register(nil, "it", open(t)) })
 }
 
-// The reader gets the latencies of a scheduler that measures them, and nothing of one that does not.
+// The reader gets the latencies of a scheduler that measures them, and nothing of one that does
+// not.
 func TestLatencies(t *testing.T) {
 	s, err := scheduler.New(scheduler.WithWorkers(2), scheduler.WithLatencies(scheduler.Exact), scheduler.WithLatenciesByName(1))
 	require.NoError(t, err)

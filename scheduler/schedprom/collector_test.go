@@ -104,8 +104,8 @@ heddle_worker_running{scheduler="it",worker="1"} 1
 	close(release)
 }
 
-// Each metric that a panel or a variable of the dashboard asks for is one that the collector exports,
-// and each query that takes a rate takes it of a counter.
+// Each metric that a panel or a variable of the dashboard asks for is one that the collector
+// exports, and each query that takes a rate takes it of a counter.
 func TestDashboard(t *testing.T) {
 	exported := map[string]string{} // kinds by name
 	descs := make(chan *prometheus.Desc, 100)
@@ -161,7 +161,8 @@ func TestNil(t *testing.T) {
 		func() { schedprom.NewCollector("it", nil) })
 }
 
-// Without latencies there are no histograms, and with them they show what Stats does, in both forms.
+// Without latencies there are no histograms, and with them they show what Stats does, in both
+// forms.
 func TestLatencies(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry()
 	reg.MustRegister(schedprom.NewCollector("none", open(t)))

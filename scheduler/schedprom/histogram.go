@@ -47,8 +47,8 @@ const (
 // native fills in the sparse buckets and the count of d.
 func native(d *dto.Histogram, buckets iter.Seq2[time.Duration, uint64]) {
 	d.Schema = proto.Int32(schema)
-	// Not 0: by the threshold, Prometheus tells an empty native histogram from a classic one, and what
-	// it takes the first of a family for, it takes all of them for.
+	// Not 0, because Prometheus tells an empty native histogram from a classic one by the
+	// threshold, and takes all histograms of a family for what the first one is.
 	d.ZeroThreshold = proto.Float64(prometheus.DefNativeHistogramZeroThreshold)
 	count, zero := uint64(0), uint64(0)
 	var span *dto.BucketSpan

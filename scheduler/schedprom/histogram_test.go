@@ -27,8 +27,8 @@ func seq(bs []bucket) iter.Seq2[time.Duration, uint64] {
 	}
 }
 
-// decoded returns the counts of a native histogram by the index of the bucket, as the format defines
-// it.
+// decoded returns the counts of a native histogram by the index of the bucket, as the format
+// defines it.
 func decoded(d *dto.Histogram) map[int]uint64 {
 	out := map[int]uint64{}
 	i, at := 0, 0

@@ -58,8 +58,8 @@ type golden struct {
 	digest   uint64 // of the steps: which task, in which operation
 }
 
-// digest returns the digest of a traced run. It leaves out the lines, which the compiler may give to
-// deferred calls differently with -race.
+// digest returns the digest of a traced run. It leaves out the lines, which the compiler may give
+// to deferred calls differently with -race.
 func digest(steps []step) uint64 {
 	h := fnv.New64a()
 	for _, s := range steps {

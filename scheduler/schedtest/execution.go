@@ -178,8 +178,8 @@ func (i *taskInfo) title() string {
 	return i.name
 }
 
-// Settle implements rt.Director.
-func (x *execution) Settle() { synctest.Wait() }
+// AwaitOutsiders implements rt.Director.
+func (x *execution) AwaitOutsiders() { synctest.Wait() }
 
 // Choose implements rt.Director.
 func (x *execution) Choose(running *rt.Task, yields bool, ready []*rt.Task) int {

@@ -57,7 +57,8 @@ var faulty = []struct {
 	}},
 }
 
-// Random and depth-first search find faults. A fault is part of the schedule, and the report shows it.
+// Random and depth-first search find faults. A fault is part of the schedule, and the report shows
+// it.
 func TestFaults(t *testing.T) {
 	for _, x := range part(faulty) {
 		t.Run(x.name, func(t *testing.T) {

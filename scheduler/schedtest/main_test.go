@@ -34,8 +34,8 @@ func many(n int) int {
 	return n
 }
 
-// part returns the part of xs to test. With the race detector and -short, that is a third of them for
-// each of the numbers of CPUs 1, 2 and 4, because -cpu 1,2,4 then covers all.
+// part returns the part of xs to test. With the race detector and -short, that is a third of them
+// for each of the numbers of CPUs 1, 2 and 4, because -cpu 1,2,4 then covers all.
 func part[T any](xs []T) (ys []T) {
 	if !testkit.Race || !testing.Short() {
 		return xs

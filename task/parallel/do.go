@@ -5,10 +5,10 @@ import "github.com/heddle-go/heddle/task"
 // Do runs the functions, in parallel where workers are idle, and returns when all of them have
 // returned. Each function gets the Ctx of the task that it runs on, which may differ from c.
 //
-// The calling task runs the first function itself and offers the others to thieves. It then runs,
-// in order, the functions that no thief took. So without idle workers, Do is a sequence of calls.
-// While a stolen function is still running, Do parks the task. The functions may wait for each
-// other, but not for anything that the caller does after Do.
+// The calling task runs the first function itself and offers the others to idle workers. It then
+// runs, in order, the functions that no worker took. So without idle workers, Do is a sequence of
+// calls. While a stolen function is still running, Do parks the task. The functions may wait for
+// each other, but not for anything that the caller does after Do.
 //
 // If functions panic, Do panics after all functions have ended, with the *task.PanicError of the
 // first one in the order of the arguments. The PanicError has the panic's value and stack. If

@@ -45,8 +45,9 @@
 //     everything that they started has ended. If several functions panic, one of the panics is
 //     reported.
 //   - Cancelling a task also cancels the calls that were stolen from it. Forked calls are made even
-//     if the task is cancelled, and see the cancellation in their Ctx. The algorithms stop at the
-//     next grain and return the cause.
+//     if the task is cancelled, and see the cancellation in their Ctx. The algorithms look
+//     for the cancellation after each grain, a stretch of about 20 microseconds (see [WithGrain]),
+//     and then return the cause.
 //
 // # Not guaranteed
 //

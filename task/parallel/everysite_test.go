@@ -83,8 +83,8 @@ var sites = map[string]func(c *task.Ctx, xs []int, f func(), opts ...parallel.Op
 		var tree func(c *task.Ctx, n int)
 		tree = func(c *task.Ctx, n int) {
 			if f(); n > 0 {
-				kid := func(c *task.Ctx) { tree(c, n-1) }
-				parallel.Do(c, kid, kid, kid)
+				child := func(c *task.Ctx) { tree(c, n-1) }
+				parallel.Do(c, child, child, child)
 			}
 		}
 		parallel.Do(c, func(c *task.Ctx) { tree(c, 4) })

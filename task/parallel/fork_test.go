@@ -35,13 +35,13 @@ func treeBody(c *task.Ctx, n node) int {
 	n.ran.Add(1)
 	shape, rng := rand.New(rand.NewPCG(n.seed, 1)), rand.New(rand.NewPCG(n.seed, 2))
 	disturb(c, rng)
-	kids := 0
+	children := 0
 	if n.depth > 0 {
-		kids = shape.IntN(5)
+		children = shape.IntN(5)
 	}
 	var few [4]*parallel.Call[node, int]
 	calls := few[:0]
-	for i := range kids {
+	for i := range children {
 		calls = append(calls, tree.Fork(c, node{n.seed*31 + uint64(i), n.depth - 1, n.ran}))
 		disturb(c, rng)
 	}
@@ -80,12 +80,12 @@ func disturb(c *task.Ctx, rng *rand.Rand) {
 }
 
 func size(n node) int {
-	kids := 0
+	children := 0
 	if n.depth > 0 {
-		kids = rand.New(rand.NewPCG(n.seed, 1)).IntN(5)
+		children = rand.New(rand.NewPCG(n.seed, 1)).IntN(5)
 	}
 	sum := 1
-	for i := range kids {
+	for i := range children {
 		sum += size(node{n.seed*31 + uint64(i), n.depth - 1, nil})
 	}
 	return sum

@@ -46,11 +46,11 @@ func fallBody(c *task.Ctx, f fall) int {
 	}
 	var calls [3]*parallel.Call[fall, int]
 	for i := range calls {
-		kid := fall{nil, f.rng*31 + uint64(i), f.running, f.depth + 1}
+		child := fall{nil, f.rng*31 + uint64(i), f.running, f.depth + 1}
 		if f.path != nil && f.path[0] == i {
-			kid.path = f.path[1:]
+			child.path = f.path[1:]
 		}
-		calls[i] = falls.Fork(c, kid)
+		calls[i] = falls.Fork(c, child)
 		if f.rng%7 == 0 {
 			c.Yield()
 		}

@@ -81,8 +81,8 @@ func (r *reduction[T]) append(right part) {
 //	}, func(a, b float64) float64 { return a + b })
 //
 // If A is or contains a pointer or a map, all accumulators start with the same one. In that case
-// let zero be nil, and create the value in fold. There is an accumulator for each span of the loop
-// that is stolen, and a few more. If accumulators are large, use [Accumulate].
+// let zero be nil, and create the value in fold. There is an accumulator for each part of the loop
+// that another worker takes, and a few more. If accumulators are large, use [Accumulate].
 //
 // Errors and panics are as with [Reduce]. Span is O(log n) plus the largest grain and the calls of
 // merge.

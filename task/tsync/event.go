@@ -43,11 +43,11 @@ func (e *Event) IsSet() bool { return e.set.Load() }
 // Cancelling the task does not end the wait; use [Event.WaitContext] if it should.
 func (e *Event) Wait() { e.waitHard(rt.WaitEvent) }
 
-func (e *Event) waitHard(why rt.WaitReason) {
+func (e *Event) waitHard(reason rt.WaitReason) {
 	point()
 	if !e.set.Load() {
 		ctx, d := callerUncancelled()
-		_ = e.wait(ctx, d, why, true)
+		_ = e.wait(ctx, d, reason, true)
 	}
 }
 
@@ -62,14 +62,14 @@ func (e *Event) WaitContext(ctx context.Context) error {
 }
 
 // wait does the work of Wait and WaitContext. If hard is set, the end of ctx does not end the wait.
-func (e *Event) wait(ctx context.Context, d *rt.Task, why rt.WaitReason, hard bool) error {
+func (e *Event) wait(ctx context.Context, d *rt.Task, reason rt.WaitReason, hard bool) error {
 	e.mu.Lock()
 	if e.set.Load() {
 		e.mu.Unlock()
 		return nil
 	}
 	w := plainWaiters.take(ctx, d, e)
-	w.Reason = why
+	w.Reason = reason
 	e.queue.Push(w)
 	e.mu.Unlock()
 	_, _, err := plainWaiters.await(w, hard)

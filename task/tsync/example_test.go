@@ -113,6 +113,62 @@ func ExampleOnRecv() {
 	// number 0 false
 }
 
+// A task waits for a heddle channel and for a native one, whose sender knows nothing of tasks.
+func ExampleRecvNative() {
+	sched, err := scheduler.New()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer sched.Close()
+
+	numbers, quit := tsync.NewChan[int](0), make(chan struct{})
+	sched.Go(func(c *task.Ctx) {
+		_ = numbers.Send(c, 1)
+		go close(quit)
+	})
+	err = sched.Go(func(c *task.Ctx) {
+		number, end := numbers.RecvCase(), tsync.RecvNative(quit)
+		for {
+			chosen, err := tsync.Select(c, number, end)
+			if err != nil {
+				return // the task was cancelled
+			}
+			if chosen == end {
+				fmt.Println("quit, open:", end.OK)
+				return
+			}
+			fmt.Println("number", number.Value)
+		}
+	}).Wait()
+	if err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// number 1
+	// quit, open: false
+}
+
+// TrySelect is a select with a default clause. It needs no task and no context, because it never
+// waits.
+func ExampleTrySelect() {
+	numbers, words := tsync.NewChan[int](1), tsync.NewChan[string](1)
+	number, word := numbers.RecvCase(), words.RecvCase()
+	for range 2 {
+		switch chosen, _ := tsync.TrySelect(number, word); chosen {
+		case number:
+			fmt.Println("number", number.Value)
+		case word:
+			fmt.Println("word", word.Value)
+		default:
+			fmt.Println("nothing yet")
+			words.TrySend("shed")
+		}
+	}
+	// Output:
+	// nothing yet
+	// word shed
+}
+
 func ExampleMutex() {
 	sched, err := scheduler.New()
 	if err != nil {

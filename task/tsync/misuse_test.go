@@ -11,8 +11,8 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// TestMisuse calls operations wrongly, in ways that they can detect, and checks which task waits under
-// another task's Ctx.
+// TestMisuse calls operations wrongly, in ways that they can detect, and checks which task waits
+// under another task's Ctx.
 func TestMisuse(t *testing.T) {
 	var none context.Context
 	requirePanics(t, "nil context", func() { _ = new(Mutex).LockContext(none) })

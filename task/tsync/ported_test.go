@@ -82,8 +82,8 @@ func TestPortedFromSemaphore(t *testing.T) {
 	}
 }
 
-// TestPortedFromErrgroup runs the tests of golang.org/x/sync/errgroup on task.Group, in tasks. A member is given a Ctx, which the
-// tests have no use for.
+// TestPortedFromErrgroup runs the tests of golang.org/x/sync/errgroup on task.Group, in tasks. A
+// member is given a Ctx, which the tests have no use for.
 func TestPortedFromErrgroup(t *testing.T) {
 	dir := xsync(t)
 	m := newModule(t)
@@ -199,7 +199,8 @@ import (
 
 var sched *scheduler.Scheduler
 
-// The tests wait on native channels too, which blocks a worker; so there are more workers than tasks that do.
+// The tests wait on native channels too, which blocks a worker; so there are more workers than
+// tasks that do.
 func TestMain(m *testing.M) {
 	s, err := scheduler.New(scheduler.WithWorkers(256))
 	if err != nil {

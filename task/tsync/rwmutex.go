@@ -122,9 +122,9 @@ func (rw *RWMutex) takeToRead() bool {
 
 // await queues the caller in q, ends the slow way, and waits. Call it after begin. If hard is set,
 // the end of ctx does not end the wait.
-func (rw *RWMutex) await(ctx context.Context, d *rt.Task, q *queue[struct{}], why rt.WaitReason, hard bool) error {
+func (rw *RWMutex) await(ctx context.Context, d *rt.Task, q *queue[struct{}], reason rt.WaitReason, hard bool) error {
 	w := plainWaiters.take(ctx, d, rw)
-	w.Reason = why
+	w.Reason = reason
 	q.Push(w)
 	rw.mu.Unlock()
 	_, _, err := plainWaiters.await(w, hard)

@@ -61,9 +61,9 @@ type RecvCase[T any] struct {
 	Value T
 	OK    bool
 
-	ch *Chan[T]
-	f  func(v T, ok bool)
-	use[T]
+	ch  *Chan[T]
+	f   func(v T, ok bool)
+	use use[T]
 }
 
 // SendCase is a case of a select that sends Value. Value may be changed between two selects. Make
@@ -71,9 +71,9 @@ type RecvCase[T any] struct {
 type SendCase[T any] struct {
 	Value T
 
-	ch *Chan[T]
-	f  func()
-	use[T]
+	ch  *Chan[T]
+	f   func()
+	use use[T]
 }
 
 // RecvCase makes a case that receives from ch. It allocates, so make cases once, before a loop of
@@ -443,7 +443,7 @@ type use[T any] struct {
 	waited bool // the case has waited before
 }
 
-// attach implements Case.attach.
+// attach is Case.attach.
 func (u *use[T]) attach(s *selection) bool {
 	if u.by != nil {
 		return false
@@ -452,7 +452,7 @@ func (u *use[T]) attach(s *selection) bool {
 	return true
 }
 
-// detach implements Case.detach.
+// detach is Case.detach.
 func (u *use[T]) detach() { u.by = nil }
 
 // begin returns the waiter with which the case at index of s waits at ch.
@@ -492,11 +492,14 @@ func (x *RecvCase[T]) order() uint64 {
 func (x *RecvCase[T]) lock()   { x.ch.lock() }
 func (x *RecvCase[T]) unlock() { x.ch.mu.Unlock() }
 
-func (x *RecvCase[T]) enqueue(s *selection, index int) { x.ch.recvq.Push(x.begin(x.ch, s, index)) }
+func (x *RecvCase[T]) attach(s *selection) bool { return x.use.attach(s) }
+func (x *RecvCase[T]) detach()                  { x.use.detach() }
+
+func (x *RecvCase[T]) enqueue(s *selection, index int) { x.ch.recvq.Push(x.use.begin(x.ch, s, index)) }
 
 func (x *RecvCase[T]) dequeue(s *selection) {
 	x.ch.mu.Lock()
-	x.end(x.ch, s)
+	x.use.end(x.ch, s)
 	x.ch.mu.Unlock()
 }
 
@@ -511,8 +514,8 @@ func (x *RecvCase[T]) try(s *selection) (outcome, waker) {
 
 func (x *RecvCase[T]) finish(s *selection) bool {
 	x.ch.mu.Lock()
-	x.Value, x.OK = x.w.v, x.w.ok
-	x.end(x.ch, s)
+	x.Value, x.OK = x.use.w.v, x.use.w.ok
+	x.use.end(x.ch, s)
 	x.ch.mu.Unlock()
 	return true
 }
@@ -539,14 +542,17 @@ func (x *SendCase[T]) order() uint64 {
 func (x *SendCase[T]) lock()   { x.ch.lock() }
 func (x *SendCase[T]) unlock() { x.ch.mu.Unlock() }
 
+func (x *SendCase[T]) attach(s *selection) bool { return x.use.attach(s) }
+func (x *SendCase[T]) detach()                  { x.use.detach() }
+
 func (x *SendCase[T]) dequeue(s *selection) {
 	x.ch.mu.Lock()
-	x.end(x.ch, s)
+	x.use.end(x.ch, s)
 	x.ch.mu.Unlock()
 }
 
 func (x *SendCase[T]) enqueue(s *selection, index int) {
-	w := x.begin(x.ch, s, index)
+	w := x.use.begin(x.ch, s, index)
 	w.v = x.Value
 	x.ch.sendq.Push(w)
 }
@@ -564,8 +570,8 @@ func (x *SendCase[T]) try(s *selection) (outcome, waker) {
 
 func (x *SendCase[T]) finish(s *selection) bool {
 	x.ch.mu.Lock()
-	ok := x.w.ok
-	x.end(x.ch, s)
+	ok := x.use.w.ok
+	x.use.end(x.ch, s)
 	x.ch.mu.Unlock()
 	return ok
 }

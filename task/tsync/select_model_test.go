@@ -248,7 +248,7 @@ func (x hybrid) model(m *explore.Model) {
 			case k == 2:
 				given += 100
 			}
-			if n.used.Load() || r.by != nil || t.by != nil {
+			if n.used.Load() || r.use.by != nil || t.use.by != nil {
 				explore.Failf("a case is still in use")
 			}
 		}

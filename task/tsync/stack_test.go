@@ -28,9 +28,9 @@ func stacks() int {
 }
 
 // A goroutine begins with a stack of 2 KB, and the runtime doubles it when a call does not fit. A
-// task that waits keeps its stack, so what heddle itself needs, below and above the task's function,
-// must leave most of the 2 KB to that function. Here the function and its callees have frames of
-// some 250 bytes. Select and a Group's Go need more: see "Stacks" in ARCHITECTURE.md.
+// task that waits keeps its stack, so what heddle itself needs, below and above the task's
+// function, must leave most of the 2 KB to that function. Here the function and its callees have
+// frames of some 250 bytes. Select and a Group's Go need more: see "Stacks" in ARCHITECTURE.md.
 func TestAWaitingTaskFitsIntoASmallStack(t *testing.T) {
 	const n = 2000
 	var (

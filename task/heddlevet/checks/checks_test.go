@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/tools/go/analysis"
 	"golang.org/x/tools/go/analysis/analysistest"
 
 	"github.com/heddle-go/heddle/task/heddlevet/checks"
@@ -21,7 +20,7 @@ var root = filepath.Join("..", "..", "..")
 
 func TestAnalyzers(t *testing.T) {
 	run(t, "go", "list", "-deps", "./task/testdata/heddlevet/...") // fetches what analysistest only looks for
-	for _, a := range []*analysis.Analyzer{checks.LockThread, checks.IterPull, checks.OuterCtx} {
+	for _, a := range checks.All {
 		t.Run(a.Name, func(t *testing.T) {
 			abs, err := filepath.Abs(root)
 			if err != nil {

@@ -10,6 +10,7 @@ import (
 const (
 	taskPath     = "github.com/heddle-go/heddle/task"
 	parallelPath = taskPath + "/parallel"
+	tsyncPath    = taskPath + "/tsync"
 )
 
 // A function is what surrounds a call.

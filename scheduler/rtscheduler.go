@@ -7,11 +7,11 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A gate is a scheduler as its tasks and package task see it. Its methods are not for users, so
-// they are not methods of Scheduler.
-type gate Scheduler
+// An rtScheduler is a scheduler as its tasks and package task see it. Its methods are not for
+// users, so they are not methods of Scheduler.
+type rtScheduler Scheduler
 
-var _ rt.Scheduler = (*gate)(nil)
+var _ rt.Scheduler = (*rtScheduler)(nil)
 
 func init() {
 	rt.SchedulerOf = func(on any) (rt.Scheduler, bool) {
@@ -20,37 +20,37 @@ func init() {
 			return nil, false
 		}
 		s.check()
-		return (*gate)(s), true
+		return (*rtScheduler)(s), true
 	}
 }
 
-func (g *gate) of() *Scheduler { return (*Scheduler)(g) }
+func (r *rtScheduler) of() *Scheduler { return (*Scheduler)(r) }
 
 // Inject implements rt.Scheduler.
-func (g *gate) Inject(d *rt.Task) { g.of().inject(d) }
+func (r *rtScheduler) Inject(d *rt.Task) { r.of().inject(d) }
 
 // Handles implements rt.Scheduler.
-func (g *gate) Handles() bool { return g.of().handles() }
+func (r *rtScheduler) Handles() bool { return r.of().handles() }
 
 // Admit implements rt.Scheduler.
-func (g *gate) Admit(waitCtx context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
-	return g.of().request(waitCtx, fn, x)
+func (r *rtScheduler) Admit(waitCtx context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
+	return r.of().request(waitCtx, fn, x)
 }
 
 // Block implements rt.Scheduler.
-func (g *gate) Block(j rt.Job) { g.of().block.Give(j) }
+func (r *rtScheduler) Block(j rt.Job) { r.of().block.Give(j) }
 
 // Assist implements rt.Scheduler.
-func (g *gate) Assist(f func()) { g.of().block.Assist(f) }
+func (r *rtScheduler) Assist(f func()) { r.of().block.Assist(f) }
 
 // Launch implements rt.Scheduler.
-func (g *gate) Launch(fn any) { g.of().launch(fn) }
+func (r *rtScheduler) Launch(fn any) { r.of().launch(fn) }
 
 // Timers implements rt.Scheduler.
-func (g *gate) Timers() rt.Timers { return &g.timers }
+func (r *rtScheduler) Timers() rt.Timers { return &r.timers }
 
 // Waking implements rt.Scheduler.
-func (g *gate) Waking(by rt.Waker) rt.Waking { return g.of().waking(by) }
+func (r *rtScheduler) Waking(by rt.Waker) rt.Waking { return r.of().waking(by) }
 
 // handleOf returns the handle of the task that d serves in life gen.
 func handleOf(d *rt.Task, gen uint32) task.Task { return task.Task(rt.HandleOf(d, gen)) }
