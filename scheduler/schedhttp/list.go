@@ -110,20 +110,20 @@ type query struct {
 }
 
 func queryOf(r *http.Request) (q query, err error) {
-	q.name, q.waits, q.id = r.FormValue("name"), r.FormValue("waits"), r.FormValue("id")
+	q.name, q.waits, q.id = param(r, "name"), param(r, "waits"), param(r, "id")
 	if q.limit, err = number(r, "limit", 1, maxLimit, defaultLimit); err != nil {
 		return q, err
 	}
 	var ok bool
-	if text := r.FormValue("state"); text == "" {
+	if text := param(r, "state"); text == "" {
 		q.anyState = true
 	} else if q.state, ok = states[text]; !ok {
 		return q, fmt.Errorf("state=%q: want %s", text, strings.Join(slices.Sorted(maps.Keys(states)), ", "))
 	}
-	if q.order, ok = orders[cmp.Or(r.FormValue("sort"), "waited")]; !ok {
-		return q, fmt.Errorf("sort=%q: want %s", r.FormValue("sort"), strings.Join(slices.Sorted(maps.Keys(orders)), ", "))
+	if q.order, ok = orders[cmp.Or(param(r, "sort"), "waited")]; !ok {
+		return q, fmt.Errorf("sort=%q: want %s", param(r, "sort"), strings.Join(slices.Sorted(maps.Keys(orders)), ", "))
 	}
-	switch text := r.FormValue("reverse"); text {
+	switch text := param(r, "reverse"); text {
 	case "", "0":
 	case "1":
 		order := q.order
