@@ -340,7 +340,7 @@ func TestPicture(t *testing.T) {
 	if *dark {
 		scheme = "dark"
 	}
-	require.NoError(t, chromedp.Run(tab, chromedp.EmulateViewport(1280, 1560),
+	require.NoError(t, chromedp.Run(tab, chromedp.EmulateViewport(1280, 1490),
 		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}), chromedp.Navigate(at)))
 	samples := "4"
 	if *shot != "" {
@@ -348,8 +348,10 @@ func TestPicture(t *testing.T) {
 	}
 	until(t, tab, `history.length >= `+samples)
 	until(t, tab, `document.querySelectorAll('.cycle-line').length === 1`)
+	var end float64 // of the part that the picture shows
+	require.NoError(t, chromedp.Run(tab, chromedp.Evaluate(`document.querySelector('#places').closest('section').getBoundingClientRect().bottom`, &end)))
 	var picture []byte
-	require.NoError(t, chromedp.Run(tab, chromedp.CaptureScreenshot(&picture)))
+	require.NoError(t, chromedp.Run(tab, chromedp.EmulateViewport(1280, int64(end)+16), chromedp.CaptureScreenshot(&picture)))
 	require.True(t, strings.HasPrefix(string(picture), "\x89PNG"))
 	if *shot != "" {
 		require.NoError(t, os.WriteFile(*shot, picture, 0o644))
