@@ -52,6 +52,7 @@ type handler struct {
 	stalls   *StallLog    // nil: none
 	seed     maphash.Seed // of the tasks' ids
 	feed     feed
+	lists    chan struct{} // holds a token for each list that is read or sent
 	listing  chan struct{} // holds a token while tasks are listed, but not while the list is sent
 	dumping  chan struct{} // holds a token while a dump is written and sent
 	tracing  chan struct{} // holds a token while a profile or a trace is written
@@ -63,6 +64,7 @@ func Handler(s *scheduler.Scheduler, opts ...Option) http.Handler {
 	h := &handler{
 		sources: []source{{"main", s}},
 		seed:    maphash.MakeSeed(),
+		lists:   make(chan struct{}, maxViewers),
 		listing: make(chan struct{}, 1),
 		dumping: make(chan struct{}, 1),
 		tracing: make(chan struct{}, 1),
@@ -86,26 +88,29 @@ func Handler(s *scheduler.Scheduler, opts ...Option) http.Handler {
 	return h
 }
 
-// routes are the paths below api/v1/.
+// routes are the paths below api/v1/. The answer of a path with list stays in memory until the client
+// has read it. So the handler serves at most maxViewers of these requests at a time.
 var routes = map[string]struct {
 	method string
+	list   bool
 	serve  func(h *handler, w http.ResponseWriter, r *http.Request) error
 }{
-	"sample":  {http.MethodGet, (*handler).serveSample},
-	"events":  {http.MethodGet, (*handler).serveEvents},
-	"tasks":   {http.MethodGet, (*handler).serveTasks},
-	"groups":  {http.MethodGet, (*handler).serveGroups},
-	"waits":   {http.MethodGet, (*handler).serveWaits},
-	"places":  {http.MethodGet, (*handler).servePlaces},
-	"stalls":  {http.MethodGet, (*handler).serveStalls},
-	"dump":    {http.MethodGet, (*handler).serveDump},
-	"profile": {http.MethodGet, (*handler).serveProfile},
-	"trace":   {http.MethodGet, (*handler).serveTrace},
+	"sample": {http.MethodGet, true, (*handler).serveSample},
+	"tasks":  {http.MethodGet, true, (*handler).serveTasks},
+	"groups": {http.MethodGet, true, (*handler).serveGroups},
+	"waits":  {http.MethodGet, true, (*handler).serveWaits},
+	"places": {http.MethodGet, true, (*handler).servePlaces},
+	"stalls": {http.MethodGet, true, (*handler).serveStalls},
 
-	"waitprofile": {http.MethodGet, (*handler).serveWaitProfile},
+	"events":  {http.MethodGet, false, (*handler).serveEvents},
+	"dump":    {http.MethodGet, false, (*handler).serveDump},
+	"profile": {http.MethodGet, false, (*handler).serveProfile},
+	"trace":   {http.MethodGet, false, (*handler).serveTrace},
 
-	"pause":  {http.MethodPost, (*handler).servePause},
-	"resume": {http.MethodPost, (*handler).serveResume},
+	"waitprofile": {http.MethodGet, true, (*handler).serveWaitProfile},
+
+	"pause":  {http.MethodPost, false, (*handler).servePause},
+	"resume": {http.MethodPost, false, (*handler).serveResume},
 }
 
 const api = "/api/v1/"
@@ -130,6 +135,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		head.Set("Allow", route.method)
 		http.Error(w, fmt.Sprintf("schedhttp: %s takes %s, not %s", name, route.method, r.Method), http.StatusMethodNotAllowed)
 		return
+	}
+	if route.list {
+		if enter(r.Context(), h.lists) != nil {
+			return // the client has gone
+		}
+		defer func() { <-h.lists }()
 	}
 	_, err := url.ParseQuery(r.URL.RawQuery)
 	if err == nil {

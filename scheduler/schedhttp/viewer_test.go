@@ -147,3 +147,40 @@ func TestDumpThatIsReadSlowly(t *testing.T) {
 		require.ErrorIs(t, <-served, http.ErrServerClosed)
 	})
 }
+
+// However many clients ask for lists and read nothing, the handler holds 32 of the lists in memory.
+// It drops those clients, and then serves the others.
+func TestListsThatNobodyReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := scheduler.New(scheduler.WithWorkers(1))
+		require.NoError(t, err)
+		defer s.Close()
+		for range 1000 {
+			s.Go(func(c *task.Ctx) { _ = c.Park() })
+		}
+		h := Handler(s).(*handler)
+		l := newPipes()
+		srv := &http.Server{Handler: h}
+		served := make(chan error, 1)
+		go func() { served <- srv.Serve(l) }()
+		defer srv.Close() // if the test fails
+		for range maxViewers + 1 {
+			defer l.dial(t, "/api/v1/tasks").Close()
+			synctest.Wait()
+		}
+		good := l.dial(t, "/api/v1/sample")
+		defer good.Close()
+		synctest.Wait()
+		require.Len(t, h.lists, maxViewers)
+		begin := time.Now()
+		_, err = good.Read(make([]byte, 1))
+		require.NoError(t, err)
+		require.Equal(t, patience, time.Since(begin))
+		require.NoError(t, good.Close())
+		time.Sleep(patience)
+		synctest.Wait()
+		require.Empty(t, h.lists)
+		require.NoError(t, srv.Close())
+		require.ErrorIs(t, <-served, http.ErrServerClosed)
+	})
+}
