@@ -127,19 +127,19 @@ func TestRefusedAfterShutdown(t *testing.T) {
 // and sums of its histograms.
 func TestStatsNeverFall(t *testing.T) {
 	s := open(t, 4, scheduler.WithLatencies(scheduler.Exact), scheduler.WithLatenciesByName(2), scheduler.WithQuantum(scheduler.MinQuantum))
-	var roots atomic.Int32
-	roots.Store(8)
-	for range roots.Load() {
-		s.Go(func(c *task.Ctx) {
-			defer roots.Add(-1)
-			for range scale(300) {
+	var enough atomic.Bool
+	var roots []task.Task
+	for range 8 {
+		roots = append(roots, s.Go(func(c *task.Ctx) {
+			for !enough.Load() {
 				x := c.Go(func(c *task.Ctx) { c.Yield() }, task.Name("child"))
 				_ = c.Sleep(1)
 				parallel.Do(c, func(c *task.Ctx) { c.Yield() }, func(*task.Ctx) {})
 				_ = x.WaitContext(c)
 			}
-		}, task.Name("root"))
+		}, task.Name("root")))
 	}
+	defer enough.Store(true) // if the test fails
 	// growing are the numbers that must not fall, by name.
 	growing := func(st scheduler.Stats) map[string]uint64 {
 		all := make(map[string]uint64)
@@ -179,12 +179,16 @@ func TestStatsNeverFall(t *testing.T) {
 		return all
 	}
 	last := map[string]uint64{}
-	for roots.Load() > 0 {
+	for range scale(100) {
 		now := growing(s.Stats())
 		for name, n := range last {
 			require.GreaterOrEqual(t, now[name], n, name)
 		}
 		last = now
 	}
-	require.Positive(t, last["child queue count"])
+	enough.Store(true)
+	for _, x := range roots {
+		require.NoError(t, x.Wait())
+	}
+	require.Positive(t, growing(s.Stats())["child queue count"])
 }
