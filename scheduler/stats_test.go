@@ -131,7 +131,7 @@ func TestStatsNeverFall(t *testing.T) {
 	var roots []task.Task
 	for range 8 {
 		roots = append(roots, s.Go(func(c *task.Ctx) {
-			for !enough.Load() {
+			for more := true; more; more = !enough.Load() {
 				x := c.Go(func(c *task.Ctx) { c.Yield() }, task.Name("child"))
 				_ = c.Sleep(1)
 				parallel.Do(c, func(c *task.Ctx) { c.Yield() }, func(*task.Ctx) {})
