@@ -142,7 +142,7 @@ func (w *worker) point(d *rt.Task, yields bool) {
 	} else {
 		w.n.preemptions++
 	}
-	if next, yield := w.prepareSwitch(d, n, actRequeue).NextOrYield(); next != nil {
+	if next, yield := w.prepareSwitch(d, n, w.onYield).NextOrYield(); next != nil {
 		next()
 	} else {
 		yield(struct{}{})

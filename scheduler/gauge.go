@@ -87,8 +87,8 @@ type taskGauge struct{ queue, dispatch histogram.Histogram }
 
 // beginMeasuring prepares a new worker for what the options ask for.
 func (w *worker) beginMeasuring() {
-	w.onYield, w.onPark = actRequeue, actPark
-	w.marks, w.notes = w.keepsRing(), w.keepsRing()
+	w.onYield, w.onPark = w.plainYield(), actPark
+	w.marks, w.notes = w.keepsRing(), w.keepsRing() || w.counts()
 	l := w.s.look
 	if l == nil {
 		return
@@ -141,10 +141,25 @@ func (w *worker) mark(d *rt.Task) {
 	w.stampFrom(d, 0)
 }
 
-// markYield is mark for a task that gives way.
+// markYield is mark for a task that gives way. It also ends the dispatch of a task that counts it.
 //
 //go:noinline
-func (w *worker) markYield(d *rt.Task) { w.stampFrom(d, w.gauge.stopped) }
+func (w *worker) markYield(d *rt.Task) {
+	if w.counts() {
+		w.runStops(d)
+	}
+	if g := w.gauge; g != nil && (g.due || g.look.mode == Exact) {
+		w.stampFrom(d, g.stopped)
+	}
+}
+
+// plainYield returns what commit does for a task that gives way and gets no stamp.
+func (w *worker) plainYield() action {
+	if w.counts() {
+		return actRequeueMarked
+	}
+	return actRequeue
+}
 
 // stampFrom puts a stamp on d. If d is to be measured, the stamp has the time now, or if now is 0,
 // the time that stampFrom reads from the clock. Otherwise it has no time.
@@ -166,7 +181,7 @@ func (w *worker) stampFrom(d *rt.Task, now int64) {
 func (w *worker) sampled() {
 	if w.gauge.look.mode == Sampled {
 		w.gauge.due = false
-		w.marks, w.onYield = w.observed || w.keepsRing(), actRequeue
+		w.marks, w.onYield = w.observed || w.keepsRing(), w.plainYield()
 	}
 }
 
@@ -217,6 +232,9 @@ func (w *worker) noteDispatch(d *rt.Task) {
 	}
 	if w.keepsRing() {
 		w.ringBegin(d)
+	}
+	if w.counts() {
+		w.runBegins(d)
 	}
 }
 

@@ -14,16 +14,15 @@ import (
 // notes it: at its start (born), and before and after each wait (suspend). If no option asks for
 // such notes, each start and each wait only pays for one comparison.
 
-// WithWaits makes the scheduler's tasks note what they wait for and who started them, for
-// [Scheduler.Tasks], [Scheduler.Deadlocks] and [Scheduler.Dump]. It also makes the locks of package
+// WithWaits makes the scheduler's tasks note what they wait for, who started them and how long they
+// run, for [Scheduler.Tasks], [Scheduler.Deadlocks] and [Scheduler.Dump]. It also makes the locks of package
 // tsync note which task holds them.
 //
-// Each start of a task then costs two more allocations, 400 bytes together, and each wait takes two
-// more short locks.
-// While any scheduler of the process has the option, taking a lock of package tsync costs several
-// times as much as without, because the lock has to find out which task takes it. A lock that is
-// held when the first such scheduler is made does not know its holder. BenchmarkLooking in the
-// folder benchmarks shows what the options cost.
+// Each start of a task then costs two more allocations, 416 bytes together, each wait takes two more
+// short locks, and each dispatch reads the clock twice. While any scheduler of the process has the
+// option, taking a lock of package tsync costs several times as much as without, because the lock
+// has to find out which task takes it. A lock that is held when the first such scheduler is made
+// does not know its holder. BenchmarkLooking in the folder benchmarks shows what the options cost.
 func WithWaits() Option {
 	return optionFunc(func(c *config) error {
 		c.looks |= rt.LookWaits
@@ -33,7 +32,7 @@ func WithWaits() Option {
 
 // WithSites is [WithWaits], and the tasks also note where in the program they were started and
 // where they wait. Each start and each wait then walks up to 32 frames of the stack. Each start
-// allocates 512 bytes for them, so a live task takes 912 bytes more than without options. Tasks is
+// allocates 512 bytes for them, so a live task takes 928 bytes more than without options. Tasks is
 // no slower for it, because it copies one address of each stack. Stacks looks up the functions,
 // which takes some microseconds for each task.
 func WithSites() Option {
@@ -123,6 +122,9 @@ type waitNote struct {
 // back after the wait.
 func (w *worker) noteWait(d *rt.Task, k rt.Park, end rt.Handle) (n waitNote) {
 	n.look = w.beginWait(d, k, end)
+	if w.counts() {
+		w.runStops(d)
+	}
 	if n.timed = w.Looks&rt.LookTimes != 0 && !uncounted(k.WaitReason()); n.timed {
 		n.began = w.s.now()
 	}

@@ -49,6 +49,7 @@ func TestShutdownFinishesWhatWasAccepted(t *testing.T) {
 		require.NoError(t, first.Err())
 		require.EqualValues(t, 100, ran.Load())
 		require.NoError(t, s.Shutdown(context.Background()), "again")
+		require.True(t, s.Stats().Closed)
 	})
 }
 
@@ -72,6 +73,7 @@ func TestShutdownThatRunsOutOfTime(t *testing.T) {
 	require.ErrorContains(t, err, "...")
 	x.Ready()
 	require.NoError(t, x.Wait())
+	require.True(t, s.Stats().Closed, "no task is accepted any more")
 	require.Equal(t, task.ErrClosed, s.Go(func(*task.Ctx) {}).Err())
 	require.NoError(t, s.Close())
 	for _, x := range running.Tasks {

@@ -40,6 +40,9 @@ func (w *worker) Call(d *rt.Task, fn func(), kind *rt.CallKind) bool {
 	w.shareForks(d)
 	if w.Looks != 0 {
 		fn = lookAtCall(d, fn)
+		if w.counts() {
+			w.runStops(d)
+		}
 	}
 	c := w.call
 	c.d, c.kind = d, kind
@@ -91,6 +94,9 @@ func (w *worker) endCall(c *spotCall, self *fiber.Fiber, since int64) {
 		d.Wake()
 		w.Fib.Store(self)
 		w.Current.Store(d)
+		if w.counts() {
+			w.runResumes(d)
+		}
 		c.kind.Took(s.now() - since)
 		s.block.Leave()
 		return

@@ -15,6 +15,7 @@ type Stats struct {
 	Workers  int  // number of workers
 	Sleeping int  // of those, how many sleep
 	Paused   bool // [Scheduler.Pause] is in force, or waits for the workers
+	Closed   bool // [Scheduler.Shutdown] or [Scheduler.Close] was called, so no task is accepted
 
 	Spawned  uint64 // tasks accepted
 	Finished uint64 // tasks ended, in whatever way
@@ -143,6 +144,7 @@ func (s *Scheduler) Stats() Stats {
 		Workers:  s.Workers(),
 		Sleeping: s.idle.Sleeping(),
 		Paused:   s.pause.on.Load(),
+		Closed:   s.phase.Load() != phaseOpen,
 		Spawned:  s.inj.Accepted(),
 		Queued:   s.inj.Len(),
 		Panics:   s.strays.Load(),

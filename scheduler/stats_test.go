@@ -1,6 +1,9 @@
 package scheduler_test
 
 import (
+	"fmt"
+	"reflect"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -9,6 +12,7 @@ import (
 
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/task/parallel"
 )
 
 // In a bubble all times are known: a worker is idle while no task is there, and busy while one
@@ -117,4 +121,74 @@ func TestRefusedAfterShutdown(t *testing.T) {
 	require.ErrorIs(t, s.GoAfter(1, func(*task.Ctx) {}).Err(), task.ErrClosed)
 	require.EqualValues(t, 2, s.Stats().Refused)
 	require.Zero(t, s.Stats().Spawned)
+}
+
+// While tasks start, wait, yield and end, no counter of Stats ever falls, and neither do the counts
+// and sums of its histograms.
+func TestStatsNeverFall(t *testing.T) {
+	s := open(t, 4, scheduler.WithLatencies(scheduler.Exact), scheduler.WithLatenciesByName(2), scheduler.WithQuantum(scheduler.MinQuantum))
+	var enough atomic.Bool
+	var roots []task.Task
+	for range 8 {
+		roots = append(roots, s.Go(func(c *task.Ctx) {
+			for more := true; more; more = !enough.Load() {
+				x := c.Go(func(c *task.Ctx) { c.Yield() }, task.Name("child"))
+				_ = c.Sleep(1)
+				parallel.Do(c, func(c *task.Ctx) { c.Yield() }, func(*task.Ctx) {})
+				_ = x.WaitContext(c)
+			}
+		}, task.Name("root")))
+	}
+	defer enough.Store(true) // if the test fails
+	// growing are the numbers that must not fall, by name.
+	growing := func(st scheduler.Stats) map[string]uint64 {
+		all := make(map[string]uint64)
+		v := reflect.ValueOf(st)
+		for i := range v.NumField() {
+			if v.Field(i).Kind() == reflect.Uint64 {
+				all[v.Type().Field(i).Name] = v.Field(i).Uint()
+			}
+		}
+		for i, w := range st.PerWorker {
+			for name, n := range map[string]uint64{
+				"Dispatches": w.Dispatches, "Finished": w.Finished, "Stolen": w.Stolen, "Busy": uint64(w.Busy), "Idle": uint64(w.Idle),
+			} {
+				all[fmt.Sprintf("worker %d: %s", i, name)] = n
+			}
+		}
+		add := func(name string, h scheduler.Histogram) {
+			all[name+" count"], all[name+" sum"], all[name+" max"] = h.Count(), uint64(h.Sum()), uint64(h.Max())
+			n := uint64(0)
+			for upTo, k := range h.Buckets() {
+				all[fmt.Sprintf("%s up to %v", name, upTo)] = k
+				n += k
+			}
+			require.Equal(t, n, h.Count(), "the buckets are those of the count")
+		}
+		l := st.Latencies
+		for i, at := range l.Levels {
+			add(fmt.Sprintf("level %d queue", i), at.Queue)
+			add(fmt.Sprintf("level %d dispatch", i), at.Dispatch)
+		}
+		for name, at := range l.Names {
+			add(name+" queue", at.Queue)
+			add(name+" dispatch", at.Dispatch)
+		}
+		add("timers", l.Timers)
+		add("wakes", l.Wakes)
+		return all
+	}
+	last := map[string]uint64{}
+	for range scale(100) {
+		now := growing(s.Stats())
+		for name, n := range last {
+			require.GreaterOrEqual(t, now[name], n, name)
+		}
+		last = now
+	}
+	enough.Store(true)
+	for _, x := range roots {
+		require.NoError(t, x.Wait())
+	}
+	require.Positive(t, growing(s.Stats())["child queue count"])
 }

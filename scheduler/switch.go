@@ -17,7 +17,7 @@ const (
 	actNone          action = iota
 	actRequeue              // queue worker.prev
 	actPark                 // make worker.prev Waiting
-	actRequeueMarked        // actRequeue, and the task gets a stamp
+	actRequeueMarked        // actRequeue, and the task is noted: see markYield
 	actParkObserved         // actPark, and the Observer is told
 	actPool                 // pool worker.prevFiber
 	actRetire               // end worker.prevFiber

@@ -47,6 +47,11 @@ type TaskInfo struct {
 	// tsync: Mutex and KeyedMutex; RWMutex, if a writer or a single reader holds it; Semaphore, if
 	// one call of Acquire holds all units in use.
 	Holder task.Task
+	// Dispatches is how often the task was put on a worker, and Ran how long it has run there in
+	// all. A yield after which the task went on at once, because no other could run, is no dispatch.
+	// Blocking calls do not count as running.
+	Dispatches uint64
+	Ran        time.Duration
 	// StartedAt and WaitsAt are the places in the program where the task was started or submitted,
 	// and where a Waiting task waits. They are only known with [WithSites]. [Scheduler.Stacks] has
 	// the functions that called them, too.
@@ -65,6 +70,9 @@ func (i TaskInfo) LogValue() slog.Value {
 	if i.Parent != (task.Task{}) {
 		as = append(as, slog.Any("parent", i.Parent))
 	}
+	if i.Dispatches > 0 {
+		as = append(as, slog.Uint64("dispatches", i.Dispatches), slog.Duration("ran", i.Ran))
+	}
 	return slog.GroupValue(as...)
 }
 
@@ -81,6 +89,9 @@ func (s *Scheduler) Tasks() iter.Seq[TaskInfo] {
 	return func(yield func(TaskInfo) bool) {
 		now := s.now()
 		for v := range s.views() {
+			if v.ran.Running() {
+				now = s.now()
+			}
 			if !yield(v.info(now)) {
 				return
 			}
@@ -123,6 +134,8 @@ type view struct {
 	look   *rt.Look // or nil
 	wait   rt.Wait  // if waiting, and look is not nil
 	holder rt.Handle
+	runs   uint64 // dispatches, if look is not nil
+	ran    rt.RunTime
 }
 
 // viewOf reads the task of descriptor d until two readings of its status agree, so that what viewOf
@@ -164,6 +177,7 @@ func viewOf(d *rt.Task) (v view, ok bool) {
 // readLook reads what the task has noted.
 func (v *view) readLook(k *rt.Look) {
 	v.look, v.parent = k, k.Starter
+	v.runs, v.ran = k.Runs.Load()
 	if v.state != rt.Waiting {
 		return
 	}
@@ -191,6 +205,7 @@ func (v *view) info(now int64) TaskInfo {
 	}
 	if v.look != nil {
 		i.Object, i.Holder = uintptr(v.wait.At.Object), task.Task(v.holder)
+		i.Dispatches, i.Ran = v.runs, time.Duration(v.ran.At(now))
 		i.StartedAt, i.WaitsAt = Site{v.look.Started}, Site{v.wait.Site}
 	}
 	return i

@@ -46,6 +46,7 @@ func TestTasks(t *testing.T) {
 	assert.Equal(t, 1, st.QueuedLow)
 	assert.Equal(t, 0, st.QueuedHigh)
 	assert.False(t, st.Paused)
+	assert.False(t, st.Closed)
 
 	all := infos(s)
 	require.Len(t, all, 3)

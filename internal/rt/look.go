@@ -33,6 +33,9 @@ type Look struct {
 	// task labels of its own. Otherwise it is nil.
 	Labels context.Context
 
+	// Runs counts the task's dispatches, with LookWaits.
+	Runs Runs
+
 	// Trace is for the scheduler. Only the running task touches it.
 	Trace any
 	// Woken says when and from where the task was last made runnable. The waker writes it before it

@@ -9,6 +9,7 @@ import (
 	"hash/maphash"
 	"io"
 	"net/http"
+	"net/url"
 	"runtime/pprof"
 	"runtime/trace"
 	"strconv"
@@ -51,7 +52,9 @@ type handler struct {
 	stalls   *StallLog    // nil: none
 	seed     maphash.Seed // of the tasks' ids
 	feed     feed
-	listing  chan struct{} // holds a token while tasks are listed
+	lists    chan struct{} // holds a token for each list that is read or sent
+	listing  chan struct{} // holds a token while tasks are listed, but not while the list is sent
+	dumping  chan struct{} // holds a token while a dump is written and sent
 	tracing  chan struct{} // holds a token while a profile or a trace is written
 }
 
@@ -61,7 +64,9 @@ func Handler(s *scheduler.Scheduler, opts ...Option) http.Handler {
 	h := &handler{
 		sources: []source{{"main", s}},
 		seed:    maphash.MakeSeed(),
+		lists:   make(chan struct{}, maxViewers),
 		listing: make(chan struct{}, 1),
+		dumping: make(chan struct{}, 1),
 		tracing: make(chan struct{}, 1),
 	}
 	for _, o := range opts {
@@ -83,26 +88,29 @@ func Handler(s *scheduler.Scheduler, opts ...Option) http.Handler {
 	return h
 }
 
-// routes are the paths below api/v1/.
+// routes are the paths below api/v1/. The answer of a path with list stays in memory until the client
+// has read it. So the handler serves at most maxViewers of these requests at a time.
 var routes = map[string]struct {
 	method string
+	list   bool
 	serve  func(h *handler, w http.ResponseWriter, r *http.Request) error
 }{
-	"sample":  {http.MethodGet, (*handler).serveSample},
-	"events":  {http.MethodGet, (*handler).serveEvents},
-	"tasks":   {http.MethodGet, (*handler).serveTasks},
-	"groups":  {http.MethodGet, (*handler).serveGroups},
-	"waits":   {http.MethodGet, (*handler).serveWaits},
-	"places":  {http.MethodGet, (*handler).servePlaces},
-	"stalls":  {http.MethodGet, (*handler).serveStalls},
-	"dump":    {http.MethodGet, (*handler).serveDump},
-	"profile": {http.MethodGet, (*handler).serveProfile},
-	"trace":   {http.MethodGet, (*handler).serveTrace},
+	"sample": {http.MethodGet, true, (*handler).serveSample},
+	"tasks":  {http.MethodGet, true, (*handler).serveTasks},
+	"groups": {http.MethodGet, true, (*handler).serveGroups},
+	"waits":  {http.MethodGet, true, (*handler).serveWaits},
+	"places": {http.MethodGet, true, (*handler).servePlaces},
+	"stalls": {http.MethodGet, true, (*handler).serveStalls},
 
-	"waitprofile": {http.MethodGet, (*handler).serveWaitProfile},
+	"events":  {http.MethodGet, false, (*handler).serveEvents},
+	"dump":    {http.MethodGet, false, (*handler).serveDump},
+	"profile": {http.MethodGet, false, (*handler).serveProfile},
+	"trace":   {http.MethodGet, false, (*handler).serveTrace},
 
-	"pause":  {http.MethodPost, (*handler).servePause},
-	"resume": {http.MethodPost, (*handler).serveResume},
+	"waitprofile": {http.MethodGet, true, (*handler).serveWaitProfile},
+
+	"pause":  {http.MethodPost, false, (*handler).servePause},
+	"resume": {http.MethodPost, false, (*handler).serveResume},
 }
 
 const api = "/api/v1/"
@@ -128,7 +136,17 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, fmt.Sprintf("schedhttp: %s takes %s, not %s", name, route.method, r.Method), http.StatusMethodNotAllowed)
 		return
 	}
-	if err := route.serve(h, w, r); err != nil {
+	if route.list {
+		if enter(r.Context(), h.lists) != nil {
+			return // the client has gone
+		}
+		defer func() { <-h.lists }()
+	}
+	_, err := url.ParseQuery(r.URL.RawQuery)
+	if err == nil {
+		err = route.serve(h, w, r)
+	}
+	if err != nil {
 		code := http.StatusBadRequest
 		if e, ok := err.(statusError); ok {
 			code = e.code
@@ -164,9 +182,13 @@ func (h *handler) servePage(w http.ResponseWriter, r *http.Request) {
 	_, _ = patient(w).Write(page)
 }
 
+// param returns a parameter of the request's URL, or "". It leaves out the parameters in the
+// request's body, which r.FormValue reads into memory and temporary files.
+func param(r *http.Request, name string) string { return r.URL.Query().Get(name) }
+
 // source returns the scheduler that the parameter s names.
 func (h *handler) source(r *http.Request) (source, error) {
-	name := r.FormValue("s")
+	name := param(r, "s")
 	if name == "" {
 		return h.sources[0], nil
 	}
@@ -180,7 +202,7 @@ func (h *handler) source(r *http.Request) (source, error) {
 
 // number returns the parameter name, or def if it is absent.
 func number(r *http.Request, name string, least, most, def int) (int, error) {
-	text := r.FormValue(name)
+	text := param(r, name)
 	if text == "" {
 		return def, nil
 	}
@@ -217,42 +239,59 @@ func (h *handler) serveDump(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := enter(r.Context(), h.listing); err != nil {
+	if err := enter(r.Context(), h.dumping); err != nil {
 		return nil // the client has gone
 	}
-	defer func() { <-h.listing }()
+	defer func() { <-h.dumping }()
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	dump := src.s.Dump
-	if r.FormValue("groups") == "1" {
+	if param(r, "groups") == "1" {
 		dump = src.s.DumpGroups
 	}
-	_ = dump(patient(w)) // fails only if the client has gone
+	_ = dump(patient(w).until(time.Now().Add(dumpTime))) // fails only if the client has gone, or is slow
 	return nil
 }
 
 // patient returns a writer that sets a deadline for each write, so that a client that reads nothing
 // holds no goroutine.
-func patient(w http.ResponseWriter) io.Writer { return patientWriter{w, http.NewResponseController(w)} }
-
-type patientWriter struct {
-	w http.ResponseWriter
-	c *http.ResponseController
+func patient(w http.ResponseWriter) patientWriter {
+	return patientWriter{w: w, c: http.NewResponseController(w)}
 }
 
+// until returns p with an end: no write goes on longer than that. It bounds an answer of many
+// writes, which a client could otherwise stretch by reading a little for each.
+func (p patientWriter) until(end time.Time) patientWriter {
+	p.end = end
+	return p
+}
+
+type patientWriter struct {
+	w   http.ResponseWriter
+	c   *http.ResponseController
+	end time.Time // or zero
+}
+
+// Write implements [io.Writer].
 func (p patientWriter) Write(b []byte) (int, error) {
-	_ = p.c.SetWriteDeadline(time.Now().Add(patience)) // not all writers have one
+	by := time.Now().Add(patience)
+	if !p.end.IsZero() && p.end.Before(by) {
+		by = p.end
+	}
+	_ = p.c.SetWriteDeadline(by) // not all writers have one
 	return p.w.Write(b)
 }
 
-// patience is how long a write to a client may take.
-const patience = 10 * time.Second
+const (
+	patience = 10 * time.Second // how long a write to a client may take
+	dumpTime = 2 * time.Minute  // how long a dump may take, all its writes together
+)
 
 func (h *handler) serveProfile(w http.ResponseWriter, r *http.Request) error {
-	return h.record(w, r, "heddle.cpu.pprof", func() error { return pprof.StartCPUProfile(w) }, pprof.StopCPUProfile)
+	return h.record(w, r, "heddle.cpu.pprof", pprof.StartCPUProfile, pprof.StopCPUProfile)
 }
 
 func (h *handler) serveTrace(w http.ResponseWriter, r *http.Request) error {
-	return h.record(w, r, "heddle.trace", func() error { return trace.Start(w) }, trace.Stop)
+	return h.record(w, r, "heddle.trace", trace.Start, trace.Stop)
 }
 
 // serveWaitProfile answers with the profile of the waits so far.
@@ -272,8 +311,11 @@ func (h *handler) serveWaitProfile(w http.ResponseWriter, r *http.Request) error
 }
 
 // record begins a recording with start, and ends it with stop after as many seconds as the request
-// says.
-func (h *handler) record(w http.ResponseWriter, r *http.Request, file string, start func() error, stop func()) error {
+// says. If the client reads nothing for 10 seconds, the rest of the recording is lost, so that it
+// takes no memory.
+func (h *handler) record(
+	w http.ResponseWriter, r *http.Request, file string, start func(w io.Writer) error, stop func(),
+) error {
 	seconds, err := number(r, "seconds", 1, 60, 5)
 	if err != nil {
 		return err
@@ -285,10 +327,9 @@ func (h *handler) record(w http.ResponseWriter, r *http.Request, file string, st
 		return statusError{http.StatusConflict, "another profile or trace is being recorded: try again later"}
 	}
 	d := time.Duration(seconds) * time.Second
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(d + patience))
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("Content-Disposition", `attachment; filename="`+file+`"`)
-	if err := start(); err != nil {
+	if err := start(patient(w).until(time.Now().Add(d + patience))); err != nil {
 		w.Header().Del("Content-Disposition")
 		return statusError{http.StatusConflict, err.Error()}
 	}

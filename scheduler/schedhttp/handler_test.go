@@ -297,8 +297,9 @@ func TestEvents(t *testing.T) {
 	for _, next := range []func() Sample{a, b} {
 		testkit.Until(t, "the task is counted", func() bool { return next().Schedulers[0].Finished == 1 })
 	}
+	require.False(t, a().Schedulers[0].Closed)
 	s.Close()
-	a() // goes on
+	testkit.Until(t, "the stream goes on, and says so", func() bool { return a().Schedulers[0].Closed })
 	cancel()
 	testkit.Until(t, "the feed ends with its viewers", func() bool {
 		h.feed.mu.Lock()
@@ -398,6 +399,32 @@ func TestRecordings(t *testing.T) {
 	require.Equal(t, http.StatusOK, code)
 	require.Equal(t, `attachment; filename="heddle.wait.pprof"`, head.Get("Content-Disposition"))
 	require.True(t, strings.HasPrefix(body, "\x1f\x8b"), "a profile is gzipped")
+}
+
+// Only the parameters in the URL count, and they must be well-formed. The handler does not read the
+// body of a request, which could fill the memory and the disk.
+func TestParameters(t *testing.T) {
+	h := Handler(open(t))
+	ask := func(method, params, kind string, body io.Reader) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(method, "/api/v1/tasks", body)
+		r.URL.RawQuery = params
+		r.Header.Set("Content-Type", kind)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w
+	}
+	for _, bad := range []string{"limit=%zz", "a;b", "%"} {
+		w := ask(http.MethodGet, bad, "", nil)
+		require.Equal(t, http.StatusBadRequest, w.Code, bad)
+		require.Contains(t, w.Body.String(), "schedhttp: invalid", bad)
+	}
+	form := "--x\r\nContent-Disposition: form-data; name=\"limit\"\r\n\r\n0\r\n--x--\r\n"
+	for kind, text := range map[string]string{"multipart/form-data; boundary=x": form, "application/x-www-form-urlencoded": "limit=0"} {
+		body := strings.NewReader(text)
+		w := ask(http.MethodGet, "", kind, body)
+		require.Equal(t, http.StatusOK, w.Code, w.Body.String())
+		require.Equal(t, len(text), body.Len(), "nothing was read of it")
+	}
 }
 
 func TestMisuse(t *testing.T) {

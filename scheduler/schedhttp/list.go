@@ -37,11 +37,13 @@ type Task struct {
 	Parent   *Ref    `json:"parent"` // the task that forked or started it, or null
 
 	// These fields need [scheduler.WithWaits], and the two places need [scheduler.WithSites].
-	Object    string `json:"object"`    // the address of the lock or the like it waits at, or ""
-	Holder    *Ref   `json:"holder"`    // the task that has to act before it goes on, or null
-	Deadlock  bool   `json:"deadlock"`  // it is in one of the Cycles of a WaitList
-	StartedAt *Place `json:"startedAt"` // where it was started, or null
-	WaitsAt   *Place `json:"waitsAt"`   // where it waits, or null
+	Dispatches uint64  `json:"dispatches"` // how often it was put on a worker
+	RanMS      float64 `json:"ranMs"`      // how long it has run in all
+	Object     string  `json:"object"`     // the address of the lock or the like it waits at, or ""
+	Holder     *Ref    `json:"holder"`     // the task that has to act before it goes on, or null
+	Deadlock   bool    `json:"deadlock"`   // it is in one of the Cycles of a WaitList
+	StartedAt  *Place  `json:"startedAt"`  // where it was started, or null
+	WaitsAt    *Place  `json:"waitsAt"`    // where it waits, or null
 
 	// StartedStack and WaitsStack have these places and the functions that called them, up to 32.
 	// Only a list that was asked for one id has them; they are [] without [scheduler.WithSites].
@@ -110,20 +112,20 @@ type query struct {
 }
 
 func queryOf(r *http.Request) (q query, err error) {
-	q.name, q.waits, q.id = r.FormValue("name"), r.FormValue("waits"), r.FormValue("id")
+	q.name, q.waits, q.id = param(r, "name"), param(r, "waits"), param(r, "id")
 	if q.limit, err = number(r, "limit", 1, maxLimit, defaultLimit); err != nil {
 		return q, err
 	}
 	var ok bool
-	if text := r.FormValue("state"); text == "" {
+	if text := param(r, "state"); text == "" {
 		q.anyState = true
 	} else if q.state, ok = states[text]; !ok {
 		return q, fmt.Errorf("state=%q: want %s", text, strings.Join(slices.Sorted(maps.Keys(states)), ", "))
 	}
-	if q.order, ok = orders[cmp.Or(r.FormValue("sort"), "waited")]; !ok {
-		return q, fmt.Errorf("sort=%q: want %s", r.FormValue("sort"), strings.Join(slices.Sorted(maps.Keys(orders)), ", "))
+	if q.order, ok = orders[cmp.Or(param(r, "sort"), "waited")]; !ok {
+		return q, fmt.Errorf("sort=%q: want %s", param(r, "sort"), strings.Join(slices.Sorted(maps.Keys(orders)), ", "))
 	}
-	switch text := r.FormValue("reverse"); text {
+	switch text := param(r, "reverse"); text {
 	case "", "0":
 	case "1":
 		order := q.order
@@ -212,7 +214,7 @@ func (h *handler) taskOf(t scheduler.TaskInfo) Task {
 		ID: h.id(t.Task), Name: t.Name, Text: label(t.Task), State: t.State.String(), Level: t.Level.String(),
 		Worker: t.Worker, WaitsFor: t.WaitsFor, WaitedMS: float64(t.Waited.Milliseconds()),
 		Parent: h.ref(t.Parent), Object: address(t.Object), Holder: h.ref(t.Holder),
-		StartedAt: place(t.StartedAt), WaitsAt: place(t.WaitsAt),
+		Dispatches: t.Dispatches, RanMS: ms(t.Ran), StartedAt: place(t.StartedAt), WaitsAt: place(t.WaitsAt),
 	}
 	return out
 }

@@ -19,6 +19,7 @@ type Sample struct {
 type Scheduler struct {
 	Name     string `json:"name"`
 	Paused   bool   `json:"paused"`
+	Closed   bool   `json:"closed"`   // it was closed or shut down, so it accepts no task
 	Sleeping int    `json:"sleeping"` // workers that sleep
 
 	Live         int    `json:"live"` // tasks accepted and not ended
@@ -104,7 +105,7 @@ func (h *handler) sample(windows []window) Sample {
 	for i, src := range h.sources {
 		st := src.s.Stats()
 		s := Scheduler{
-			Name: src.name, Paused: st.Paused, Sleeping: st.Sleeping,
+			Name: src.name, Paused: st.Paused, Closed: st.Closed, Sleeping: st.Sleeping,
 			Live: live(st.Spawned, st.Finished), Queued: st.Queued, QueuedHigh: st.QueuedHigh, QueuedLow: st.QueuedLow,
 			Timers: st.Timers, CallsRunning: st.CallsRunning, CallsQueued: st.CallsQueued,
 			Spawned: st.Spawned, Finished: st.Finished, Dispatches: st.Dispatches, Yields: st.Yields,

@@ -103,3 +103,84 @@ func TestViewerThatNeverReads(t *testing.T) {
 		require.ErrorIs(t, <-served, http.ErrServerClosed)
 	})
 }
+
+// A client that reads little of a dump, again and again, holds up no list, and gets no more of the
+// dump after two minutes.
+func TestDumpThatIsReadSlowly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := scheduler.New(scheduler.WithWorkers(1))
+		require.NoError(t, err)
+		defer s.Close()
+		for range 20_000 {
+			s.Go(func(c *task.Ctx) { _ = c.Park() }, task.Name(strings.Repeat("long ", 20)))
+		}
+		h := Handler(s)
+		ended := make(chan string, 2)
+		l := newPipes()
+		srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			h.ServeHTTP(w, r)
+			ended <- r.URL.Path
+		})}
+		served := make(chan error, 1)
+		go func() { served <- srv.Serve(l) }()
+		defer srv.Close() // if the test fails
+
+		begin := time.Now()
+		slow := l.dial(t, "/api/v1/dump")
+		defer slow.Close()
+		_, err = slow.Read(make([]byte, 1))
+		require.NoError(t, err, "the dump is under way")
+		list := l.dial(t, "/api/v1/groups")
+		defer list.Close()
+		_, err = list.Read(make([]byte, 4096))
+		require.NoError(t, err)
+		require.Equal(t, "/api/v1/groups", <-ended)
+		require.Equal(t, begin, time.Now(), "the list came at once")
+		for err == nil {
+			time.Sleep(time.Second)
+			_, err = slow.Read(make([]byte, 8192))
+		}
+		require.Equal(t, "/api/v1/dump", <-ended)
+		require.LessOrEqual(t, time.Since(begin), dumpTime+time.Second)
+		require.Greater(t, time.Since(begin), dumpTime-patience)
+		require.NoError(t, srv.Close())
+		require.ErrorIs(t, <-served, http.ErrServerClosed)
+	})
+}
+
+// However many clients ask for lists and read nothing, the handler holds 32 of the lists in memory.
+// It drops those clients, and then serves the others.
+func TestListsThatNobodyReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := scheduler.New(scheduler.WithWorkers(1))
+		require.NoError(t, err)
+		defer s.Close()
+		for range 1000 {
+			s.Go(func(c *task.Ctx) { _ = c.Park() })
+		}
+		h := Handler(s).(*handler)
+		l := newPipes()
+		srv := &http.Server{Handler: h}
+		served := make(chan error, 1)
+		go func() { served <- srv.Serve(l) }()
+		defer srv.Close() // if the test fails
+		for range maxViewers + 1 {
+			defer l.dial(t, "/api/v1/tasks").Close()
+			synctest.Wait()
+		}
+		good := l.dial(t, "/api/v1/sample")
+		defer good.Close()
+		synctest.Wait()
+		require.Len(t, h.lists, maxViewers)
+		begin := time.Now()
+		_, err = good.Read(make([]byte, 1))
+		require.NoError(t, err)
+		require.Equal(t, patience, time.Since(begin))
+		require.NoError(t, good.Close())
+		time.Sleep(patience)
+		synctest.Wait()
+		require.Empty(t, h.lists)
+		require.NoError(t, srv.Close())
+		require.ErrorIs(t, <-served, http.ErrServerClosed)
+	})
+}

@@ -28,7 +28,7 @@ type Object struct {
 	Holder    *Ref    `json:"holder"`    // the task that has to act before one of them goes on, or null
 	Tasks     int     `json:"tasks"`     // tasks that wait at it
 	LongestMS float64 `json:"longestMs"` // the longest wait of one of them
-	First     []Ref   `json:"first"`     // up to 8 of the waiting tasks
+	First     []Ref   `json:"first"`     // up to 8 of the waiting tasks, those in a cycle first
 	Cycle     bool    `json:"cycle"`     // one of the tasks is in a cycle
 }
 
@@ -75,10 +75,12 @@ func (h *handler) waitsOf(r *http.Request, src source, limit int) WaitList {
 		}
 		o.Tasks++
 		o.LongestMS = max(o.LongestMS, float64(t.Waited.Milliseconds()))
-		if len(o.First) < maxFirst {
+		if stuck[t.Task] {
+			o.Cycle = true
+			o.First = slices.Insert(o.First[:min(len(o.First), maxFirst-1)], 0, *h.ref(t.Task))
+		} else if len(o.First) < maxFirst {
 			o.First = append(o.First, *h.ref(t.Task))
 		}
-		o.Cycle = o.Cycle || stuck[t.Task]
 	}
 	slices.SortFunc(list.Objects, func(a, b *Object) int {
 		return cmp.Or(-cmp.Compare(number01(a.Cycle), number01(b.Cycle)), cmp.Compare(b.Tasks, a.Tasks),

@@ -119,3 +119,47 @@ func TestWaitsUnknown(t *testing.T) {
 	x.Cancel()
 	_, _ = x.Wait(), y.Wait()
 }
+
+// Of many tasks that wait at a lock, the one in the deadlock comes first.
+func TestWaitsBehindDeadlock(t *testing.T) {
+	s := open(t, scheduler.WithWaits())
+	at := serve(t, Handler(s)) + "api/v1/waits"
+	var locks [2]tsync.Mutex
+	met := tsync.NewBarrier(2)
+	cross := func(mine, other int, name string) task.Task {
+		return s.Go(func(c *task.Ctx) {
+			locks[mine].Lock()
+			defer locks[mine].Unlock()
+			_, _ = met.WaitContext(c)
+			if locks[other].LockContext(c) == nil {
+				locks[other].Unlock()
+			}
+		}, task.Name(name))
+	}
+	x := cross(0, 1, "x")
+	testkit.Until(t, "x holds its lock", func() bool { return x.State() == task.Waiting })
+	var behind []task.Task
+	for range 20 {
+		behind = append(behind, s.Go(func(*task.Ctx) {
+			locks[0].Lock()
+			defer locks[0].Unlock()
+		}, task.Name("behind")))
+	}
+	testkit.Until(t, "they wait", func() bool { return decode[WaitList](t, at).Waiting == 21 })
+	y := cross(1, 0, "y")
+	var list WaitList
+	testkit.Until(t, "the deadlock is seen", func() bool {
+		list = decode[WaitList](t, at)
+		return len(list.Cycles) == 1
+	})
+	o := list.Objects[0]
+	require.True(t, o.Cycle)
+	require.Equal(t, 21, o.Tasks)
+	require.Len(t, o.First, maxFirst)
+	require.Equal(t, "y", o.First[0].Text)
+	require.Equal(t, "behind", o.First[1].Text)
+	x.Cancel()
+	for _, one := range append(behind, x, y) {
+		_ = one.Wait()
+	}
+}

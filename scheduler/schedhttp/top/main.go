@@ -20,6 +20,7 @@ import (
 	"os/signal"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/heddle-go/heddle/scheduler/schedhttp"
 )
@@ -87,9 +88,7 @@ func run(ctx context.Context, args []string, terminal bool, stdout, stderr io.Wr
 			return false, err
 		}
 		before, at = now, s.At
-		// The cursor goes home. Each line erases the rest of the old line, and the end erases the
-		// rest of the screen.
-		_, err = io.WriteString(stdout, "\x1b[H"+strings.ReplaceAll(text, "\n", "\x1b[K\n")+"\x1b[J")
+		_, err = io.WriteString(stdout, screen(text))
 		return true, err
 	})
 }
@@ -184,12 +183,15 @@ func (c client) decode(ctx context.Context, path string, to any) error {
 func render(s, before schedhttp.Scheduler, d time.Duration, groups schedhttp.GroupList, waits schedhttp.WaitList) string {
 	var b strings.Builder
 	rate := func(now, then uint64) float64 { return float64(now-then) / max(d.Seconds(), 1e-3) }
-	paused := ""
-	if s.Paused {
-		paused = ", paused"
+	phase := ""
+	switch {
+	case s.Closed:
+		phase = ", closed"
+	case s.Paused:
+		phase = ", paused"
 	}
 	fmt.Fprintf(&b, "%s: %d tasks, %d running, %d queued; %d of %d workers asleep%s\n",
-		s.Name, s.Live, s.Running, s.Queued, s.Sleeping, len(s.Workers), paused)
+		clean(s.Name), s.Live, s.Running, s.Queued, s.Sleeping, len(s.Workers), phase)
 	fmt.Fprintf(&b, "a second: %.0f dispatches, %.0f finished, %.0f parks, %.0f stolen; %d timers, %d blocking calls\n",
 		rate(s.Dispatches, before.Dispatches), rate(s.Finished, before.Finished), rate(s.Parks, before.Parks),
 		rate(s.Stolen, before.Stolen), s.Timers, s.CallsRunning)
@@ -233,6 +235,19 @@ func render(s, before schedhttp.Scheduler, d time.Duration, groups schedhttp.Gro
 	return b.String()
 }
 
+// screen returns what draws text over the last text in a terminal. Each line goes to its place and
+// erases the rest of the old line. Nothing scrolls, whatever the size of the terminal is: it cuts
+// off long lines, and draws the lines for which there is no room over each other in its last row.
+func screen(text string) string {
+	var b strings.Builder
+	b.WriteString("\x1b[?7l") // do not wrap lines
+	for i, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
+		fmt.Fprintf(&b, "\x1b[%d;1H%s\x1b[K", i+1, line)
+	}
+	b.WriteString("\x1b[J\x1b[?7h") // erase what is below
+	return b.String()
+}
+
 func quantiles(l schedhttp.Latency) string {
 	if l.Count == 0 {
 		return "-"
@@ -255,10 +270,11 @@ func orNone(name string) string {
 	return name
 }
 
-// clean replaces control characters, because with them a task's name could move the cursor.
+// clean replaces characters that are not printable, because with them a task's name could move the
+// cursor or turn the direction of the text.
 func clean(name string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
+		if !unicode.IsPrint(r) {
 			return '?'
 		}
 		return r

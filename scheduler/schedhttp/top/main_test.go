@@ -102,13 +102,25 @@ type screens struct {
 }
 
 func (s *screens) Write(b []byte) (int, error) {
-	if !strings.HasPrefix(string(b), "\x1b[H") || !strings.HasSuffix(string(b), "\x1b[J") {
+	if !strings.HasPrefix(string(b), "\x1b[?7l\x1b[1;1Hit: 1 tasks") || !strings.HasSuffix(string(b), "\x1b[J\x1b[?7h") ||
+		strings.Contains(string(b), "\n") {
 		return 0, errors.New("not a whole screen: " + string(b))
 	}
 	if s.n++; s.n == s.after {
 		s.done()
 	}
 	return len(b), nil
+}
+
+func TestScreen(t *testing.T) {
+	require.Equal(t, "\x1b[?7l\x1b[1;1Ha\x1b[K\x1b[2;1H\x1b[K\x1b[3;1Hb\x1b[K\x1b[J\x1b[?7h", screen("a\n\nb\n"))
+}
+
+func TestPhase(t *testing.T) {
+	text := render(schedhttp.Scheduler{Name: "a\x1b\u202e", Paused: true}, schedhttp.Scheduler{}, 0, schedhttp.GroupList{}, schedhttp.WaitList{})
+	require.Contains(t, text, "a??: 0 tasks, 0 running, 0 queued; 0 of 0 workers asleep, paused\n")
+	text = render(schedhttp.Scheduler{Closed: true, Paused: true}, schedhttp.Scheduler{}, 0, schedhttp.GroupList{}, schedhttp.WaitList{})
+	require.Contains(t, text, "workers asleep, closed\n")
 }
 
 func TestBadArguments(t *testing.T) {

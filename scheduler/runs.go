@@ -1,0 +1,40 @@
+package scheduler
+
+import "github.com/heddle-go/heddle/internal/rt"
+
+// The tasks of a scheduler with WithWaits count their dispatches and the time that they have run
+// (rt.Runs), for TaskInfo. A dispatch begins in noteDispatch. It ends in leave if the task waits,
+// and in commit if the task gives way: before commit queues the task, because then another worker
+// may run it. A call on the spot does not count as time that the task runs.
+
+// counts reports whether the worker's tasks count their dispatches.
+func (w *worker) counts() bool { return w.Looks&rt.LookWaits != 0 }
+
+// runsOf returns the Runs of d, or nil if d has none.
+func runsOf(d *rt.Task) *rt.Runs {
+	if x := d.Extra(); x != nil && x.Look != nil {
+		return &x.Look.Runs
+	}
+	return nil
+}
+
+// runBegins notes that a dispatch of d begins.
+func (w *worker) runBegins(d *rt.Task) {
+	if r := runsOf(d); r != nil {
+		r.Begin(w.s.now())
+	}
+}
+
+// runStops notes that d no longer runs.
+func (w *worker) runStops(d *rt.Task) {
+	if r := runsOf(d); r != nil {
+		r.Stop(w.s.now())
+	}
+}
+
+// runResumes notes that d runs again after a call on the spot.
+func (w *worker) runResumes(d *rt.Task) {
+	if r := runsOf(d); r != nil {
+		r.Resume(w.s.now())
+	}
+}
