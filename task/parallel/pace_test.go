@@ -202,9 +202,6 @@ func TestPace(t *testing.T) {
 		one := m.of(1)
 		step := func() (n int, took time.Duration) {
 			n = p.Next(math.MaxUint)
-			if n > 1<<40 {
-				n = 1 << 40
-			}
 			took = m.of(n)
 			p.Adapt(n, took)
 			return n, took
