@@ -25,8 +25,6 @@ type pipes struct {
 	end  chan struct{}
 }
 
-func newPipes() *pipes { return &pipes{next: make(chan net.Conn), end: make(chan struct{})} }
-
 func (p *pipes) Accept() (net.Conn, error) {
 	select {
 	case c := <-p.next:
@@ -38,6 +36,23 @@ func (p *pipes) Accept() (net.Conn, error) {
 
 func (p *pipes) Close() error   { p.once.Do(func() { close(p.end) }); return nil }
 func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+// overPipes serves h over pipes until stop is called. ended gets the path of each request that h
+// has answered.
+func overPipes(t *testing.T, h http.Handler) (l *pipes, ended chan string, stop func()) {
+	l = &pipes{next: make(chan net.Conn), end: make(chan struct{})}
+	ended = make(chan string, 2*maxViewers)
+	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(w, r)
+		ended <- r.URL.Path
+	})}
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(l) }()
+	return l, ended, func() {
+		require.NoError(t, srv.Close())
+		require.ErrorIs(t, <-served, http.ErrServerClosed)
+	}
+}
 
 // dial connects to the server and asks for path.
 func (p *pipes) dial(t *testing.T, path string) net.Conn {
@@ -59,15 +74,8 @@ func TestViewerThatNeverReads(t *testing.T) {
 			s.Go(func(c *task.Ctx) { _ = c.Park() }, task.Name(strings.Repeat("long ", 20)))
 		}
 		h := Handler(s).(*handler)
-		ended := make(chan string, 10)
-		l := newPipes()
-		srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			h.ServeHTTP(w, r)
-			ended <- r.URL.Path
-		})}
-		served := make(chan error, 1)
-		go func() { served <- srv.Serve(l) }()
-		defer srv.Close() // if the test fails
+		l, ended, stop := overPipes(t, h)
+		defer stop()
 
 		begin := time.Now()
 		paths := []string{"/api/v1/events", "/api/v1/tasks", "/api/v1/dump", "/"}
@@ -99,8 +107,6 @@ func TestViewerThatNeverReads(t *testing.T) {
 		require.NoError(t, good.Close())
 		require.Equal(t, "/api/v1/events", <-ended)
 		require.Empty(t, h.feed.viewers)
-		require.NoError(t, srv.Close())
-		require.ErrorIs(t, <-served, http.ErrServerClosed)
 	})
 }
 
@@ -115,15 +121,8 @@ func TestDumpThatIsReadSlowly(t *testing.T) {
 			s.Go(func(c *task.Ctx) { _ = c.Park() }, task.Name(strings.Repeat("long ", 20)))
 		}
 		h := Handler(s)
-		ended := make(chan string, 2)
-		l := newPipes()
-		srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			h.ServeHTTP(w, r)
-			ended <- r.URL.Path
-		})}
-		served := make(chan error, 1)
-		go func() { served <- srv.Serve(l) }()
-		defer srv.Close() // if the test fails
+		l, ended, stop := overPipes(t, h)
+		defer stop()
 
 		begin := time.Now()
 		slow := l.dial(t, "/api/v1/dump")
@@ -143,8 +142,6 @@ func TestDumpThatIsReadSlowly(t *testing.T) {
 		require.Equal(t, "/api/v1/dump", <-ended)
 		require.LessOrEqual(t, time.Since(begin), dumpTime+time.Second)
 		require.Greater(t, time.Since(begin), dumpTime-patience)
-		require.NoError(t, srv.Close())
-		require.ErrorIs(t, <-served, http.ErrServerClosed)
 	})
 }
 
@@ -159,11 +156,8 @@ func TestListsThatNobodyReads(t *testing.T) {
 			s.Go(func(c *task.Ctx) { _ = c.Park() })
 		}
 		h := Handler(s).(*handler)
-		l := newPipes()
-		srv := &http.Server{Handler: h}
-		served := make(chan error, 1)
-		go func() { served <- srv.Serve(l) }()
-		defer srv.Close() // if the test fails
+		l, _, stop := overPipes(t, h)
+		defer stop()
 		for range maxViewers + 1 {
 			defer l.dial(t, "/api/v1/tasks").Close()
 			synctest.Wait()
@@ -180,7 +174,5 @@ func TestListsThatNobodyReads(t *testing.T) {
 		time.Sleep(patience)
 		synctest.Wait()
 		require.Empty(t, h.lists)
-		require.NoError(t, srv.Close())
-		require.ErrorIs(t, <-served, http.ErrServerClosed)
 	})
 }
