@@ -15,8 +15,8 @@ import (
 // such notes, each start and each wait only pays for one comparison.
 
 // WithWaits makes the scheduler's tasks note what they wait for, who started them and how long they
-// run, for [Scheduler.Tasks], [Scheduler.Deadlocks] and [Scheduler.Dump]. It also makes the locks of package
-// tsync note which task holds them.
+// run, for [Scheduler.Tasks], [Scheduler.Deadlocks] and [Scheduler.Dump]. It also makes the locks of
+// package tsync note which task holds them.
 //
 // Each start of a task then costs two more allocations, 416 bytes together, each wait takes two more
 // short locks, and each dispatch reads the clock twice. While any scheduler of the process has the

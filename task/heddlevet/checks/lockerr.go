@@ -13,9 +13,9 @@ var LockErr = &analysis.Analyzer{
 	Name: "lockerr",
 	Doc: `report locks under a context whose error is dropped
 
-LockContext and RLockContext of package tsync, and Acquire of a tsync.Semaphore, return an error if the context ends first. Then the
-caller does not have the lock, and its Unlock takes the lock from another holder. A statement that is only the call goes on
-as if the lock were held.`,
+LockContext and RLockContext of package tsync, and Acquire of a tsync.Semaphore, return an error if
+the context ends first. Then the caller does not have the lock, and its Unlock takes the lock from
+another holder. A statement that is only the call goes on as if the lock were held.`,
 	Run: func(pass *analysis.Pass) (any, error) {
 		for _, file := range pass.Files {
 			ast.Inspect(file, func(n ast.Node) bool {
