@@ -11,11 +11,20 @@ import (
 )
 
 // The newest child of a task runs first, and the others in the order in which they were started.
+// Before that the worker has looked for work many times, and found no children.
 func TestNewestChildFirst(t *testing.T) {
-	s := open(t, 1)
-	const n = 1000
+	s := open(t, 1, calmly...)
+	const n, looks = 1000, 4 * 61
 	var got []int
 	root := s.Go(func(c *task.Ctx) {
+		other := c.Go(func(c *task.Ctx) {
+			for range looks {
+				c.Yield()
+			}
+		})
+		for other.State() != task.Done {
+			c.Yield()
+		}
 		for i := range n {
 			c.Go(func(*task.Ctx) { got = append(got, i) })
 		}

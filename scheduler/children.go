@@ -1,8 +1,6 @@
 package scheduler
 
 import (
-	"math"
-
 	"github.com/heddle-go/heddle/internal/deque"
 	"github.com/heddle-go/heddle/internal/rt"
 )
@@ -29,7 +27,9 @@ import (
 //	        tree of its own, and so may the next oldest. If each of them began while the tree
 //	        before it is half visited, the worker would hold all these trees at once. So the worker
 //	        passes a turn up if more children wait than waited after the last such turn, but not
-//	        more than maxPassed times in a row.
+//	        more than maxPassed times in a row. (If there were no children at a turn, none waited
+//	        after it. A worker that took the first child at once would begin a tree at both ends, and
+//	        take the siblings of one dispatch out of their order.)
 //
 // If n children wait and no further ones come, the last of them begins after at most
 // 3*(n+maxPassed)*fairTick looks for work. If further ones come, it begins after at most
@@ -51,7 +51,7 @@ type siblings struct {
 
 // A treeTurn is what the worker remembers of the turns of the oldest child.
 type treeTurn struct {
-	left   int // children that waited after the last turn
+	left   int // children that waited after the last turn; 0 if there were none for a turn
 	passed int // turns that were passed up since
 }
 
@@ -101,7 +101,7 @@ func (w *worker) newestChild() *rt.Task {
 func (w *worker) oldestChild() *rt.Task {
 	t, v := &w.treeTurn, w.children.Thief()
 	if v.Empty() {
-		*t = treeTurn{left: math.MaxInt}
+		*t = treeTurn{}
 		return nil
 	}
 	if v.Len() > t.left && t.passed < maxPassed {

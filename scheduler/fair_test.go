@@ -148,7 +148,7 @@ func TestPingPongStarvesNobody(t *testing.T) {
 // A worker's queue is first-in-first-out for woken and yielding tasks. (For children see
 // chain_test.go.)
 func TestQueueIsFIFO(t *testing.T) {
-	s := open(t, 1)
+	s := open(t, 1, calmly...)
 	const n = 1000
 	var got []int
 	root := s.Go(func(c *task.Ctx) {
