@@ -71,9 +71,9 @@ func NewChan[T any](capacity int) *Chan[T] {
 // v has not been sent. Send panics if the channel is closed, also if Close comes while Send waits.
 func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 	of, _ := ctx.(*task.Ctx)
-	d := (*rt.Life)(of).Task()
+	d := wait.MayEnter((*rt.Life)(of))
 	own := d != nil
-	if !own || !wait.MayEnter((*rt.Life)(of)) {
+	if !own {
 		var err error
 		if d, err = wait.Enter(ctx, (*rt.Life)(of)); err != nil {
 			return err
@@ -88,7 +88,7 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 		case chReceiver: // (Pair-C1, Pair-C2)
 			if w := ch.kept[receiving].Load(); ch.word.CompareAndSwap(s, s-chReceiver) {
 				w.v, w.ok = v, true
-				w.Wake(d)
+				w.WakeFrom(d)
 				return nil
 			}
 		case 0: // (Pair-W1, Pair-W2)
@@ -160,9 +160,9 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 // context's cause, and nothing has been received.
 func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
 	of, _ := ctx.(*task.Ctx)
-	d := (*rt.Life)(of).Task()
+	d := wait.MayEnter((*rt.Life)(of))
 	own := d != nil
-	if !own || !wait.MayEnter((*rt.Life)(of)) {
+	if !own {
 		if d, err = wait.Enter(ctx, (*rt.Life)(of)); err != nil {
 			return v, false, err
 		}
@@ -177,7 +177,7 @@ func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
 			if w := ch.kept[sending].Load(); ch.word.CompareAndSwap(s, s-chSender) {
 				v = w.v
 				w.ok = true
-				w.Wake(d)
+				w.WakeFrom(d)
 				return v, true, nil
 			}
 		case 0: // (Pair-W1, Pair-W2)
