@@ -20,12 +20,9 @@ import (
 // received exactly once. A send happens before the receive of its value. On an unbuffered channel,
 // the receive happens before the send returns.
 type Chan[T any] struct {
-	word atomicx.Uint32 // see pair.go
-	mu   atomicx.Mutex
+	chanHead
 
 	// The fields below are under mu, with the exceptions that pair.go lists.
-	closed bool
-	hidden bool // set for a timer's channel: Len and Cap do not show the buffer; see newTimeChan
 	// buf is a ring that holds n values, the oldest at head.
 	buf     []T
 	head, n int
@@ -40,8 +37,18 @@ type Chan[T any] struct {
 	pairing pairing
 
 	pool *pool[T]
+	over *overflow[T] // values beyond the ring of an unbounded channel, otherwise nil
+}
+
+// A chanHead is the part of a channel that does not depend on the type of the values.
+type chanHead struct {
 	id   atomicx.Uint64 // the channel's place in Select's order of locking, or 0 if it has none yet
-	over *overflow[T]   // values beyond the ring of an unbounded channel, otherwise nil
+	word atomicx.Uint32 // see pair.go
+	mu   atomicx.Mutex
+
+	// These are under mu. They are here because here they take no room.
+	closed bool
+	hidden bool // set for a timer's channel: Len and Cap do not show the buffer; see newTimeChan
 }
 
 // A direction says whether a waiter waits to receive or to send.
