@@ -30,7 +30,7 @@ func TestOthersAreNotTheTask(t *testing.T) {
 		go func() {
 			defer close(done)
 			assert.False(t, d.IsCurrent())
-			assert.False(t, d.Life().MayEnter())
+			assert.Nil(t, d.Life().MayEnter())
 			assert.Nil(t, rt.Current())
 			n := s.inj.Normal()
 			task.Submit(c, func(*task.Ctx) (int, error) { return 0, nil })
@@ -41,11 +41,11 @@ func TestOthersAreNotTheTask(t *testing.T) {
 		}()
 		<-done // the worker is held
 		assert.True(t, d.IsCurrent())
-		assert.True(t, d.Life().MayEnter())
+		assert.Same(t, d, d.Life().MayEnter())
 		assert.Same(t, d, rt.Current())
 		assert.True(t, d.Host().Call(d, func() {
 			assert.False(t, d.IsCurrent())
-			assert.False(t, d.Life().MayEnter())
+			assert.Nil(t, d.Life().MayEnter())
 			assert.Nil(t, rt.Current())
 		}, new(rt.CallKind)))
 	}).Wait())

@@ -110,15 +110,20 @@ func (w *worker) cutChain() {
 	}
 }
 
-// mayRunNext reports whether the task in the next slot may run before the queue, and counts the
-// dispatch. A child in the slot belongs to the chain. So does a woken task, such as the parent, if
-// the task that woke it has ended since. Otherwise maxNextRun bounds the dispatches of woken tasks.
-func (w *worker) mayRunNext() bool {
-	if w.next.child() || w.Current.Load() == nil { // the task before has ended
-		return w.mayChain()
+// runNext takes the task in the next slot if it may run before the queue, and counts the dispatch. A
+// child in the slot belongs to the chain. So does a woken task, such as the parent, if the task that
+// woke it has ended since. Otherwise maxNextRun bounds the dispatches of woken tasks.
+func (w *worker) runNext() *rt.Task {
+	if w.next.fresh.Load() == newChild || w.Current.Load() == nil { // the task before has ended
+		if !w.mayChain() {
+			return nil
+		}
+		return w.takeNext()
 	}
-	w.nextRun++
-	return w.nextRun <= maxNextRun
+	if w.nextRun++; w.nextRun > maxNextRun {
+		return nil
+	}
+	return w.next.take() // not takeNext, which takes the same, with more steps
 }
 
 // A wish names a task that has not begun, and for whose end the running task is about to wait: t in
@@ -209,7 +214,8 @@ func (w *worker) takeNext() *rt.Task {
 // pop takes the newest child or the oldest task of the run queue, in turns if there are both. It
 // returns nil if there is neither.
 func (w *worker) pop() *rt.Task {
-	if w.children.Len() != 0 {
+	children := w.children.Len() != 0
+	if children {
 		if w.childTurn = !w.childTurn; w.childTurn {
 			if d := w.newestChild(); d != nil {
 				return d
@@ -217,7 +223,7 @@ func (w *worker) pop() *rt.Task {
 		}
 	}
 	for {
-		d := w.runq.Pop()
+		d := w.runq.PopOldest()
 		if d == nil {
 			break
 		}
@@ -226,7 +232,7 @@ func (w *worker) pop() *rt.Task {
 			return d
 		}
 	}
-	if w.children.Len() != 0 {
+	if children {
 		if d := w.newestChild(); d != nil {
 			w.childTurn = true
 			return d

@@ -85,15 +85,6 @@ type directed worker
 
 var _ rt.DirectedHost = (*directed)(nil)
 
-// workerOf returns the worker on which d runs, or ran last.
-func workerOf(d *rt.Task) *worker {
-	h := d.Worker().Host
-	if w, ok := h.(*worker); ok {
-		return w
-	}
-	return (*worker)(h.(*directed))
-}
-
 // Director implements rt.DirectedHost.
 func (h *directed) Director() rt.Director { return h.s.dir.Director }
 
@@ -142,10 +133,10 @@ func (w *worker) point(d *rt.Task, yields bool) {
 	} else {
 		w.n.preemptions++
 	}
-	if next, yield := w.prepareSwitch(d, n, w.onYield).NextOrYield(); next != nil {
-		next()
+	if self := w.prepareSwitch(d, n, w.onYield); self.AtNext() {
+		self.Next()()
 	} else {
-		yield(struct{}{})
+		self.Yield()(struct{}{})
 	}
 	resume(d)
 	w.endIfOver(d, yields)
@@ -170,10 +161,10 @@ func (w *worker) wait(d *rt.Task, k rt.Park, end rt.Handle) {
 	w.shareForks(d)
 	w.notePark(d, k)
 	w.s.dir.Left(d)
-	if next, yield := w.prepareSwitch(d, nil, w.onPark).NextOrYield(); next != nil {
-		next()
+	if self := w.prepareSwitch(d, nil, w.onPark); self.AtNext() {
+		self.Next()()
 	} else {
-		yield(struct{}{})
+		self.Yield()(struct{}{})
 	}
 	resume(d)
 	note.back(d, k)

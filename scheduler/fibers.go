@@ -8,17 +8,13 @@ import (
 )
 
 // exchange switches from self to to. If pinned is true, the worker is locked to its thread, and
-// exchange unlocks it for the switch: see prepareSwitch.
+// exchange unlocks it for the switch: see prepareSwitch. Unless self is dying, the caller has to call
+// commit next.
 func exchange(pinned bool, self, to *fiber.Fiber) {
-	if !pinned {
-		fiber.Switch(self, to)
-		return
+	if pinned {
+		runtime.UnlockOSThread()
 	}
-	runtime.UnlockOSThread()
 	fiber.Switch(self, to)
-	if !self.Dying() {
-		runtime.LockOSThread()
-	}
 }
 
 // newLoopFiber makes a sleeping loopFiber of w. The base of w must switch to it at once, because

@@ -1,7 +1,6 @@
 package scheduler
 
 import (
-	"github.com/heddle-go/heddle/internal/inject"
 	"github.com/heddle-go/heddle/internal/prefetch"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/timers"
@@ -135,16 +134,9 @@ const maxDueRun = 15
 // also if the worker has to halt, so the caller must check halting before it looks elsewhere.
 func (w *worker) pick() *rt.Task {
 	w.tick++
-	if w.tick == w.stopAt {
-		if d, stop := w.stopover(); d != nil || stop {
-			return d
-		}
-	}
-	if w.s.home.ReadyGoroutines.Load() != 0 {
-		w.seeReadyGoroutines()
-	}
-	if w.s.inj.AnyRanked() {
-		if d := w.takeRanked(); d != nil {
+	ready, ranked := w.s.home.ReadyGoroutines.Load(), w.s.inj.AnyRanked()
+	if w.tick == w.stopAt || ready != 0 || ranked {
+		if d, stop := w.pickFirst(); d != nil || stop {
 			return d
 		}
 	}
@@ -153,8 +145,8 @@ func (w *worker) pick() *rt.Task {
 			return d
 		}
 	}
-	if w.next.full() && w.mayRunNext() {
-		if d := w.takeNext(); d != nil {
+	if w.next.full() {
+		if d := w.runNext(); d != nil {
 			return d
 		}
 	}
@@ -169,8 +161,10 @@ func (w *worker) pick() *rt.Task {
 	if d := w.takeFork(); d != nil {
 		return d
 	}
-	if d := w.takeInjected(w.s.inj.Normal()/w.s.Workers() + 1); d != nil {
-		return d
+	if n := w.s.inj.Normal(); n != 0 {
+		if d := w.takeInjected(n/w.s.Workers() + 1); d != nil {
+			return d
+		}
 	}
 	if w.timers.First() != 0 || w.s.timers.Common().First() != 0 {
 		w.expireSome(w.s.now())
@@ -182,6 +176,25 @@ func (w *worker) pick() *rt.Task {
 		}
 	}
 	return w.takeHigh()
+}
+
+// pickFirst is the part of pick that comes before the worker's own tasks and that seldom has anything
+// to do. If stop is true, the worker has to halt.
+//
+//go:noinline
+func (w *worker) pickFirst() (d *rt.Task, stop bool) {
+	if w.tick == w.stopAt {
+		if d, stop = w.stopover(); d != nil || stop {
+			return d, stop
+		}
+	}
+	if w.s.home.ReadyGoroutines.Load() != 0 {
+		w.seeReadyGoroutines()
+	}
+	if w.s.inj.AnyRanked() {
+		d = w.takeRanked()
+	}
+	return d, false
 }
 
 // lookAhead prefetches memory that the next three tasks of a long queue will touch. The nearer a
@@ -250,7 +263,7 @@ func (w *worker) pickDue(now int64) (d *rt.Task) {
 		if w.marks {
 			w.markWoken(r)
 		}
-		if inject.Ranked(r) {
+		if r.Ranked() {
 			w.push(r)
 		} else {
 			d = r

@@ -101,10 +101,10 @@ func (w *worker) suspend(d *rt.Task, k rt.Park, end rt.Handle, due int64) {
 		n = w.pick()
 	}
 	w.wish.t = nil // see ParkFor
-	if next, yield := w.prepareSwitch(d, n, w.onPark).NextOrYield(); next != nil {
-		next()
+	if self := w.prepareSwitch(d, n, w.onPark); self.AtNext() {
+		self.Next()()
 	} else {
-		yield(struct{}{})
+		self.Yield()(struct{}{})
 	}
 	resume(d)
 	note.back(d, k)

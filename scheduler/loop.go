@@ -83,9 +83,6 @@ func (l *loopFiber) begin(yield func(struct{}) bool) bool {
 	if !l.Start(yield) {
 		return false
 	}
-	if l.w.pinned {
-		runtime.LockOSThread()
-	}
 	l.w.commit()
 	return true
 }

@@ -28,20 +28,20 @@ func (s *nextSlot) full() bool { return s.seq.Load()&1 != 0 }
 // child reports whether there is a task that was just started. Any goroutine may call it.
 func (s *nextSlot) child() bool { return s.full() && s.fresh.Load() == newChild }
 
-// put stores d with fresh, which is newChild or wokenTask. It returns the task that was in the
-// slot, or nil, and the fresh that belongs to that. Only the worker may call it.
-func (s *nextSlot) put(d *rt.Task, fresh uint32) (old *rt.Task, was uint32) {
-	v := s.seq.Load()
-	was = s.fresh.Load()
-	if v&1 != 0 {
-		if s.seq.CompareAndSwap(v, v+1) { // otherwise a thief has emptied the slot
-			old = s.task.Load()
-		}
-		v++
-	}
+// fill stores d with fresh, which is newChild or wokenTask, in the slot, which must be empty. Only the
+// worker may call it. It is small enough to inline.
+func (s *nextSlot) fill(d *rt.Task, fresh uint32) {
 	s.task.Store(d)
 	s.fresh.Store(fresh)
-	s.seq.Store(v + 1) // pairs with the load in take and look: publishes d
+	s.seq.Store(s.seq.Load() + 1) // pairs with the load in take and look: publishes d
+}
+
+// put is fill for a slot that may be full. It returns the task that was in the slot, or nil, and the
+// fresh that belongs to that. Only the worker may call it.
+func (s *nextSlot) put(d *rt.Task, fresh uint32) (old *rt.Task, was uint32) {
+	was = s.fresh.Load()
+	old = s.take()
+	s.fill(d, fresh)
 	return old, was
 }
 

@@ -1,14 +1,13 @@
 package scheduler
 
 import (
-	"github.com/heddle-go/heddle/internal/inject"
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
 // push queues a runnable task at the back of the worker's queue, or in the injector if it is a high
 // or low task. It wakes a worker if none searches.
 func (w *worker) push(d *rt.Task) {
-	if inject.Ranked(d) {
+	if d.Ranked() {
 		w.s.inj.Push(d) // (Sleep-P1)
 	} else {
 		w.runq.Push(d) // (Sleep-P1)
@@ -39,11 +38,13 @@ func (w *worker) Local(d *rt.Task) {
 	if w.marks {
 		w.markWoken(d)
 	}
-	if inject.Ranked(d) {
+	if d.Ranked() {
 		w.push(d)
 		return
 	}
-	if old, was := w.next.put(d, wokenTask); old != nil {
+	if !w.next.full() {
+		w.next.fill(d, wokenTask)
+	} else if old, was := w.next.put(d, wokenTask); old != nil {
 		w.displace(old, was)
 		w.s.wakeOne() // (Sleep-P2, Sleep-P3)
 		return
@@ -76,7 +77,7 @@ func (w *worker) local(t *rt.Task) bool {
 // handOn is local for a worker that runs no task and is about to look for work. If the chain may
 // have another dispatch, t goes to handoff, so that the worker runs it without a look for work.
 func (w *worker) handOn(t *rt.Task) bool {
-	if w.handoff == nil && t.Shared() == &w.s.home && !inject.Ranked(t) && w.mayHandOn() {
+	if w.handoff == nil && t.Shared() == &w.s.home && !t.Ranked() && w.mayHandOn() {
 		if w.marks {
 			w.markWoken(t)
 		}

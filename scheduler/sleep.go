@@ -22,10 +22,10 @@ func (w *worker) Sleep(d *rt.Task, ns int64) {
 	// The tail of Park again, with pickDue in place of pick.
 	w.shareForks(d)
 	w.notePark(d, rt.WaitSleep.Park(rt.ForWake))
-	if next, yield := w.prepareSwitch(d, w.pickDue(now), w.onPark).NextOrYield(); next != nil {
-		next()
+	if self := w.prepareSwitch(d, w.pickDue(now), w.onPark); self.AtNext() {
+		self.Next()()
 	} else {
-		yield(struct{}{})
+		self.Yield()(struct{}{})
 	}
 	resume(d)
 	slept(ts, d, t)

@@ -1,7 +1,6 @@
 package scheduler
 
 import (
-	"github.com/heddle-go/heddle/internal/inject"
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
@@ -29,7 +28,7 @@ func (w *worker) Spawn(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	if w.marks {
 		w.mark(d)
 	}
-	if x != nil && inject.Ranked(d) {
+	if x != nil && d.Ranked() {
 		w.push(d)
 		return d, gen
 	}

@@ -51,7 +51,7 @@ func (w *worker) Call(d *rt.Task, fn func(), kind *rt.CallKind) bool {
 	d.SetFib(self)
 	d.CommitPark(rt.WaitBlocking.Park(rt.ForWakeOnly)) // (E1)
 	w.Current.Store(nil)
-	w.Fib.Store(nil)
+	w.Fib.Store(noFiber)
 	since := w.spot.Enter(s.now()) // (E2)
 	s.idle.GoInside()
 	if w.hasWork() { // (E3)
@@ -76,6 +76,9 @@ func (w *worker) Call(d *rt.Task, fn func(), kind *rt.CallKind) bool {
 	w.endCall(c, self, since)
 	return true
 }
+
+// noFiber stands for the running fiber on a worker that runs none.
+var noFiber = fiber.Adopt()
 
 // hasWork reports whether there is a task or a forked call that the worker would run next.
 func (w *worker) hasWork() bool {
@@ -107,10 +110,10 @@ func (w *worker) endCall(c *spotCall, self *fiber.Fiber, since int64) {
 	}
 	self.NoteStack()
 	self.Take(c.relief)
-	if next, yield := self.NextOrYield(); next != nil { // (E6)
-		next()
+	if self.AtNext() { // (E6)
+		self.Next()()
 	} else {
-		yield(struct{}{})
+		self.Yield()(struct{}{})
 	}
 	resume(d)
 }

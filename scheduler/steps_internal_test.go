@@ -243,6 +243,9 @@ func TestCommitSeesThePhase(t *testing.T) {
 	w.act, w.prev, w.prevPark, w.prevGen = actPark, d, rt.WaitReady.Park(rt.ForReady), d.Gen()
 	g.phase.Store(phaseClosed)
 	w.commit()
+	if w.pinned {
+		runtime.UnlockOSThread() // commit comes after a switch, which was made unlocked
+	}
 	g.phase.Store(phaseOpen)
 	cancelled := d.Status().Cancelled()
 	if !cancelled {

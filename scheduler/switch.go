@@ -24,8 +24,12 @@ const (
 	actTakeOver             // tell the task in a call on the spot that its relief's fiber sleeps
 )
 
-// commit carries out the action. The successor calls it, on the worker, after each switch.
+// commit is the first step after each switch, on the worker that the caller has come to. It locks
+// the thread, which the predecessor has unlocked for the switch, and carries out the action.
 func (w *worker) commit() {
+	if w.pinned {
+		runtime.LockOSThread()
+	}
 	act := w.act
 	w.act = actNone
 	switch act {
@@ -97,40 +101,55 @@ const coldAfter = 1
 
 // prepareSwitch prepares the switch from the running task d to n. If n has not started, the switch
 // leads to a loop fiber that starts n, and if n is nil, to a loop fiber that looks for work. act is
-// what the successor does for d. prepareSwitch returns d's fiber. The caller has to call what its
-// NextOrYield returns, as its next step.
+// what the successor does for d. prepareSwitch returns d's fiber. As its next step the caller has to
+// call the fiber's Next or Yield: see fiber.Fiber.Take.
 func (w *worker) prepareSwitch(d, n *rt.Task, act action) *fiber.Fiber {
 	self := w.Fib.Load()
 	self.NoteStack()
 	now := w.s.coarse.Load()
 	self.Since.Store(now)
-	d.SetFib(self)
-	w.act, w.prev = act, d
 	var to *fiber.Fiber
 	if n != nil {
 		to = n.Fib()
 	}
-	if to != nil {
-		if now-to.Since.Load() > coldAfter {
-			to.Warm()
-		}
-		if w.notes {
-			w.noteDispatch(n)
-		}
-		w.begin(n)
+	if to == nil || w.notes || now-to.Since.Load() > coldAfter {
+		to = w.beginSlow(n, now)
 	} else {
-		w.Current.Store(nil)
-		to = w.takeFiber(n)
+		w.begin(n)
 	}
+	d.SetFib(self)
+	w.act, w.prev = act, d
 	w.Fib.Store(to)
 	self.Take(to)
 	if w.pinned {
 		// The thread is unlocked for the switch, so that any worker may resume the coroutine later
 		// (ARCHITECTURE.md, F1 and F2), and for nothing else: the caller exchanges itself next, and
-		// resume locks the thread again.
+		// commit locks the thread again.
 		runtime.UnlockOSThread()
 	}
 	return self
+}
+
+// beginSlow is the part of prepareSwitch for an n whose memory is cold, or that has not started or is
+// nil, and for workers that note dispatches. It returns the fiber to switch to. It is one function,
+// and not inlined, because prepareSwitch then makes no other call, and keeps its variables in
+// registers.
+//
+//go:noinline
+func (w *worker) beginSlow(n *rt.Task, now uint32) *fiber.Fiber {
+	if n == nil || n.Fib() == nil {
+		w.Current.Store(nil)
+		return w.takeFiber(n)
+	}
+	to := n.Fib()
+	if now-to.Since.Load() > coldAfter {
+		to.Warm()
+	}
+	if w.notes {
+		w.noteDispatch(n)
+	}
+	w.begin(n)
+	return to
 }
 
 // notePark notes for commit that d parks for the event that k names. It is small enough to inline.
@@ -140,18 +159,12 @@ func (w *worker) notePark(d *rt.Task, k rt.Park) {
 }
 
 // resume is the first step of d when it runs again, perhaps on another worker than before.
-func resume(d *rt.Task) {
-	w := workerOf(d)
-	if w.pinned {
-		runtime.LockOSThread()
-	}
-	w.commit()
-}
+func resume(d *rt.Task) { workerOf(d).commit() }
 
 // Yield implements rt.Host.
 func (w *worker) Yield() {
 	d := w.Current.Load()
-	if d == nil || !d.IsCurrent() {
+	if d == nil || !w.Fib.Load().IsCurrent() {
 		if d = rt.Current(); d == nil {
 			runtime.Gosched()
 			return
@@ -169,10 +182,10 @@ func (w *worker) Yield() {
 		}
 	}
 	w.n.yields++
-	if next, yield := w.prepareSwitch(d, n, w.onYield).NextOrYield(); next != nil {
-		next()
+	if self := w.prepareSwitch(d, n, w.onYield); self.AtNext() {
+		self.Next()()
 	} else {
-		yield(struct{}{})
+		self.Yield()(struct{}{})
 	}
 	resume(d)
 }
@@ -185,10 +198,10 @@ func (w *worker) Park(d *rt.Task, k rt.Park) {
 	}
 	w.shareForks(d)
 	w.notePark(d, k)
-	if next, yield := w.prepareSwitch(d, w.pick(), w.onPark).NextOrYield(); next != nil {
-		next()
+	if self := w.prepareSwitch(d, w.pick(), w.onPark); self.AtNext() {
+		self.Next()()
 	} else {
-		yield(struct{}{})
+		self.Yield()(struct{}{})
 	}
 	resume(d)
 }
@@ -205,10 +218,10 @@ func (w *worker) ParkFor(d *rt.Task, k rt.Park, t *rt.Task, gen uint32) {
 	w.notePark(d, k)
 	n := w.pick()
 	w.wish.t = nil // pick may have found another task before it looked at the wish
-	if next, yield := w.prepareSwitch(d, n, w.onPark).NextOrYield(); next != nil {
-		next()
+	if self := w.prepareSwitch(d, n, w.onPark); self.AtNext() {
+		self.Next()()
 	} else {
-		yield(struct{}{})
+		self.Yield()(struct{}{})
 	}
 	resume(d)
 }
@@ -216,16 +229,16 @@ func (w *worker) ParkFor(d *rt.Task, k rt.Park, t *rt.Task, gen uint32) {
 // ParkReady implements rt.Host.
 func (w *worker) ParkReady() error {
 	d := w.Current.Load()
-	if d == nil || !d.IsCurrent() {
+	if d == nil || !w.Fib.Load().IsCurrent() {
 		if d = rt.Current(); d == nil {
 			panic("task: Park called by a goroutine that is no task, or a function of Blocking: only tasks have a token to wait for")
 		}
 		w = workerOf(d)
 	}
-	if d.TakeToken() {
-		return nil
-	}
-	if d.Status().Cancelled() {
+	if d.Happened(rt.ForReady) {
+		if d.TakeToken() {
+			return nil
+		}
 		return (*task.Ctx)(d.Life()).Cause()
 	}
 	if w.Looks != 0 {
@@ -235,10 +248,10 @@ func (w *worker) ParkReady() error {
 		// 5 ns.
 		w.shareForks(d)
 		w.notePark(d, rt.WaitReady.Park(rt.ForReady))
-		if next, yield := w.prepareSwitch(d, w.pick(), w.onPark).NextOrYield(); next != nil {
-			next()
+		if self := w.prepareSwitch(d, w.pick(), w.onPark); self.AtNext() {
+			self.Next()()
 		} else {
-			yield(struct{}{})
+			self.Yield()(struct{}{})
 		}
 		resume(d)
 	}
@@ -288,10 +301,10 @@ func (w *worker) preempt(d *rt.Task) {
 		}
 	}
 	w.n.preemptions++
-	if next, yield := w.prepareSwitch(d, n, w.onYield).NextOrYield(); next != nil {
-		next()
+	if self := w.prepareSwitch(d, n, w.onYield); self.AtNext() {
+		self.Next()()
 	} else {
-		yield(struct{}{})
+		self.Yield()(struct{}{})
 	}
 	resume(d)
 }

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"sync/atomic"
+	"unsafe"
 
 	"golang.org/x/sys/cpu"
 
@@ -128,10 +129,20 @@ type shownState struct {
 	children deque.Owner[rt.Task]
 }
 
+// workerOf returns the worker on which d runs, or ran last. d must have begun.
+func workerOf(d *rt.Task) *worker {
+	// A worker begins with its rt.Worker. (To ask the Host for its type takes 7 instructions more,
+	// at each switch.)
+	return (*worker)(unsafe.Pointer(d.Worker()))
+}
+
+var _ [0]struct{} = [unsafe.Offsetof(worker{}.Worker)]struct{}{}
+
 // newWorker makes a worker in the state wkLeft. The caller adds it to the pool.
 func (s *Scheduler) newWorker(id int) *worker {
 	w := &worker{s: s, id: id, pinned: s.pinned(), fixed: s.cfg.pinning == Fixed}
 	w.Host, w.Shared, w.body = w, &s.home, w.loopBody()
+	w.Fib.Store(noFiber)
 	w.Looks = s.looks
 	if s.dir != nil {
 		w.Host = (*directed)(w)

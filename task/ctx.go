@@ -202,7 +202,7 @@ func (c *Ctx) Ready(t Task) {
 		shared.Sched.Inject(t.record()) // Inject looks up the caller
 		return
 	}
-	c.record().Host().Local(t.record())
+	c.record().Worker().Host.Local(t.record())
 }
 
 // Sleep parks the task for at least d. If the task is cancelled, Sleep returns early with the

@@ -32,7 +32,7 @@ package deque
 //   - takeNewest: see below. In between, v.split may be o.split-1 and even top-1, and thieves then
 //     find the deque empty. At the end (1) to (5) hold with bottom == split == old split-1, or ==
 //     top.
-//   - takeOldest: a CAS raises top by one, while top is below split.
+//   - PopOldest: a CAS raises top by one, while top is below split.
 //   - ReverseNewest: see below. In between, v.split may be below top. At the end split == bottom,
 //     and [top, bottom) holds the elements that it held before, but for those that thieves took.
 //   - sweep(t), for a t that was loaded from top: swept rises to t <= top. By (4) the slots that it

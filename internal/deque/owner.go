@@ -220,7 +220,7 @@ func (o *Owner[T]) Pop() *T {
 		return x
 	}
 	if o.thief.flavour == FIFO {
-		return o.takeOldest()
+		return o.PopOldest()
 	}
 	return o.takeNewest()
 }
@@ -321,8 +321,9 @@ func (o *Owner[T]) Peek(i int) *T {
 	return o.slot(t + int64(i)).load()
 }
 
-// takeOldest takes the oldest element of a FIFO deque by the same CAS as a thief.
-func (o *Owner[T]) takeOldest() *T {
+// PopOldest is Pop for a deque that the caller knows to be FIFO. It takes the element by the same CAS
+// as a thief.
+func (o *Owner[T]) PopOldest() *T {
 	v := &o.thief
 	for {
 		t := v.top.Load()

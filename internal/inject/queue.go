@@ -44,10 +44,6 @@ const (
 // shared.
 func (q *Queue) Init(pool *taskpool.Pool) { q.pool = pool }
 
-// Ranked reports whether d has the high or the low level. Then d belongs into q, even if a worker
-// queues it.
-func Ranked(d *rt.Task) bool { return d.Status().Level() != rt.Normal }
-
 // Empty reports whether there was no normal task in q at some moment during the call.
 func (q *Queue) Empty() bool { return q.n.Load() == 0 }
 

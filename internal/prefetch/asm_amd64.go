@@ -4,6 +4,3 @@ package prefetch
 
 // lines requests n cache lines from address p on; n must be positive.
 func lines(p uintptr, n int)
-
-// stack returns the stack pointer.
-func stack() uintptr

@@ -12,9 +12,3 @@ loop:
 	DECQ CX
 	JG   loop
 	RET
-
-// func stack() uintptr
-TEXT ·stack(SB), NOSPLIT, $0-8
-	LEAQ ret+0(FP), AX
-	MOVQ AX, ret+0(FP)
-	RET

@@ -239,13 +239,13 @@ func (d *Task) endFrame(f *Frame) (err error) {
 	return err
 }
 
-// AwaitWakeFor parks d until the party that owes d a Wake has called Wake. y is the reason that
+// AwaitWakeFor parks d, which must be the calling task, until the party that owes d a Wake has called Wake. y is the reason that
 // Dump shows.
 func (d *Task) AwaitWakeFor(y WaitReason) {
 	if d.take(flagWoken) {
 		return
 	}
-	for d.Host().Park(d, y.Park(ForWakeOnly)); !d.Woken(); {
-		d.Host().Park(d, y.Park(ForWakeOnly))
+	for d.Worker().Host.Park(d, y.Park(ForWakeOnly)); !d.Woken(); {
+		d.Worker().Host.Park(d, y.Park(ForWakeOnly))
 	}
 }

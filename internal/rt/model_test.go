@@ -70,7 +70,7 @@ func TestModelCommit(t *testing.T) {
 func TestModelCommitWithoutCAS(t *testing.T) {
 	mutant := func(d *Task, k Park) bool {
 		s := d.status.Load()
-		if s&(k.token()|flagCancelled) != 0 {
+		if s&(uint64(k)&flagEvents|flagCancelled) != 0 {
 			return false
 		}
 		d.status.Store(s - stActive + stWaiting)
@@ -85,7 +85,7 @@ func TestModelCommitWithoutCAS(t *testing.T) {
 func TestModelCommitThatLooksLate(t *testing.T) {
 	mutant := func(d *Task, k Park) bool {
 		d.status.Add(stWaiting - stActive)
-		return d.status.Load()&(k.token()|flagCancelled) == 0
+		return d.status.Load()&(uint64(k)&flagEvents|flagCancelled) == 0
 	}
 	_, failure := explore.Check(explore.Config{Preemptions: 2}, parks(ForReady, mutant, cancel))
 	require.NotNil(t, failure)

@@ -1,24 +1,23 @@
 package rt
 
-// Park names the event that ends a wait. WaitReason.Park adds the reason of the wait.
+// Park names the events that end a wait, as a part of a status word: the flags of the events, and
+// flagInternal and flagHard. WaitReason.Park adds the reason of the wait.
 type Park uint64
 
 // The kinds of park.
 const (
 	// ForReady waits for Ready; Cancel ends it too.
-	ForReady Park = 0
+	ForReady Park = flagToken | flagCancelled
 	// ForWake waits for Wake; Cancel ends it too.
-	ForWake Park = flagInternal
+	ForWake Park = flagInternal | flagWoken | flagCancelled
 	// ForWakeOnly waits for Wake and nothing else.
-	ForWakeOnly Park = flagInternal | flagHard
+	ForWakeOnly Park = flagInternal | flagHard | flagWoken
 )
 
-func (k Park) token() uint64 {
-	if k&flagInternal != 0 {
-		return flagWoken
-	}
-	return flagToken
-}
+const (
+	flagEvents = flagToken | flagWoken | flagCancelled    // those of a Park that are events
+	parkMask   = flagInternal | flagHard | waitReasonMask // the others
+)
 
 // TakeToken consumes the token that a Ready left because the task was not parked for it, and
 // reports whether there was one. Only the running task may call it.
@@ -35,6 +34,9 @@ func (d *Task) take(flag uint64) bool {
 		}
 	}
 }
+
+// Happened reports whether an event of k has come already.
+func (d *Task) Happened(k Park) bool { return d.status.Load()&uint64(k)&flagEvents != 0 }
 
 // Woken reports whether a Wake ended the park ForWake or ForWakeOnly that has just returned. If
 // not, Cancel ended it, and the Wake may still come. Only the task that was parked may call it.
@@ -73,7 +75,7 @@ func (d *Task) Woken() bool {
 func (d *Task) CommitPark(k Park) bool {
 	for {
 		s := d.status.Load()
-		if s&k.token() != 0 || s&flagCancelled != 0 && k&flagHard == 0 {
+		if s&uint64(k)&flagEvents != 0 {
 			n := s | uint64(k)&flagInternal
 			if k&flagInternal == 0 {
 				n = s &^ flagToken
@@ -83,7 +85,7 @@ func (d *Task) CommitPark(k Park) bool {
 			}
 			return false
 		}
-		if d.status.CompareAndSwap(s, s&^uint64(flagInternal|flagHard|waitReasonMask)|uint64(k)-stActive+stWaiting) {
+		if d.status.CompareAndSwap(s, s&^parkMask|uint64(k)&parkMask-stActive+stWaiting) {
 			return true
 		}
 	}

@@ -52,6 +52,10 @@ type Task struct {
 // Status reads the status word.
 func (d *Task) Status() Status { return Status(d.status.Load()) }
 
+// Ranked reports whether the task has the high or the low level. Then it belongs into the injector,
+// even if a worker queues it.
+func (d *Task) Ranked() bool { return d.status.Load()&flagLevel != 0 }
+
 // Gen returns the generation of the present life.
 func (d *Task) Gen() uint32 { return d.Status().gen() }
 
@@ -167,8 +171,8 @@ func (d *Task) start(fn any, x *Extra, normal uint64) {
 
 // Run puts the task on w. The worker that took the task from a queue calls it.
 func (d *Task) Run(w *Worker) {
-	d.worker.Store(w)
 	w.Dispatch.Store(w.Dispatch.Load() + 1)
+	d.worker.Store(w)
 	w.Current.Store(d)
 }
 

@@ -59,7 +59,8 @@ type Worker struct {
 	// dispatch.
 	Current atomicx.Relaxed[Task]
 	// Fib is the fiber that runs. The worker, or the task on it, writes it before each switch; see
-	// IsCurrent.
+	// IsCurrent. It is never nil. While a task makes a call on the spot, and before the first fiber,
+	// it is a fiber that is not running.
 	Fib atomicx.Relaxed[fiber.Fiber]
 	// Dispatch counts dispatches. A preempt mark names one of them. The worker writes it.
 	Dispatch atomicx.RelaxedUint32

@@ -38,6 +38,13 @@ var background = context.Background()
 // of is ctx if ctx is the Ctx of a task, or nil if ctx is another context. The caller of Enter
 // finds out by a type assertion, because that is faster than rt.OfCtx.
 func Enter(ctx context.Context, of *rt.Life) (*rt.Task, error) {
+	if d := of.MayEnter(); d != nil {
+		return d, nil
+	}
+	return enterSlow(ctx, of)
+}
+
+func enterSlow(ctx context.Context, of *rt.Life) (*rt.Task, error) {
 	d := of.Task()
 	if d == nil || !d.IsCurrent() || d.Life() != of {
 		if d = Caller(ctx); d == nil || d.Life() != of {
@@ -51,9 +58,10 @@ func Enter(ctx context.Context, of *rt.Life) (*rt.Task, error) {
 	return d, nil
 }
 
-// MayEnter is the fast path of [Enter], for operations that take only nanoseconds. If it returns
-// true, Enter with the Ctx c would return its task and no error, so the caller need not call Enter.
-func MayEnter(c *rt.Life) bool { return c.MayEnter() }
+// MayEnter is the fast path of [Enter], for operations that take only nanoseconds. If it returns a
+// task, Enter with the Ctx c would return that task and no error, so the caller need not call Enter.
+// c may be nil.
+func MayEnter(c *rt.Life) *rt.Task { return c.MayEnter() }
 
 // enterOther is Enter by d, or by a goroutine if d is nil, under a context that is not d's Ctx.
 func enterOther(ctx context.Context, d *rt.Task) (*rt.Task, error) {

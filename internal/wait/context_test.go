@@ -102,7 +102,7 @@ func TestMayEnter(t *testing.T) {
 		d := desc(c)
 		may := func() bool {
 			for range 100 { // a checkpoint that is due by its budget is not asked of the task
-				if wait.MayEnter(d.Life()) {
+				if wait.MayEnter(d.Life()) == d {
 					return true
 				}
 				c.Checkpoint()
@@ -110,14 +110,14 @@ func TestMayEnter(t *testing.T) {
 			return false
 		}
 		assert.True(t, may())
-		assert.NoError(t, c.Blocking(func() { assert.False(t, wait.MayEnter(d.Life()), "in Blocking") }))
+		assert.NoError(t, c.Blocking(func() { assert.Nil(t, wait.MayEnter(d.Life()), "in Blocking") }))
 		done := make(chan struct{})
-		go func() { defer close(done); assert.False(t, wait.MayEnter(d.Life()), "on a goroutine") }()
+		go func() { defer close(done); assert.Nil(t, wait.MayEnter(d.Life()), "on a goroutine") }()
 		<-done
-		assert.NoError(t, c.Go(func(*task.Ctx) { assert.False(t, wait.MayEnter(d.Life()), "on another task") }).Wait())
+		assert.NoError(t, c.Go(func(*task.Ctx) { assert.Nil(t, wait.MayEnter(d.Life()), "on another task") }).Wait())
 		assert.True(t, may())
 		d.Flag().Ask(d.Worker().Dispatch.Load())
-		assert.False(t, wait.MayEnter(d.Life()), "asked to give way")
+		assert.Nil(t, wait.MayEnter(d.Life()), "asked to give way")
 		c.Checkpoint()
 		assert.True(t, may())
 		c.Cancel()

@@ -76,34 +76,46 @@ func (w *Waiter) Claim() bool { return w.w.Claim() }
 // saves a look-up, or nil. If w belongs to a task of the caller's own scheduler, that task runs
 // next on the caller's worker.
 func (w *Waiter) Wake(by *rt.Task) {
+	if by != nil && !by.IsCurrent() {
+		by = nil
+	}
+	w.WakeFrom(by)
+}
+
+// WakeFrom is Wake for a by that is certainly the calling task, or nil: one from [Enter].
+func (w *Waiter) WakeFrom(by *rt.Task) {
 	d := w.w.Task
 	if d == nil {
-		// A goroutine that a worker makes ready needs a P; see rt.Shared.ReadyGoroutines.
-		if by != nil {
-			w.shared = by.Shared()
-		} else if me := rt.Current(); me != nil {
-			w.shared = me.Shared()
-		}
-		if w.w.C == nil {
-			panic("task: Waiter.Wake of a Waiter without an Init: wake what Claim has returned true for")
-		}
-		if w.shared != nil {
-			w.shared.ReadyGoroutines.Add(1)
-		}
-		w.w.C <- struct{}{}
+		w.wakeGoroutine(by)
 		return
 	}
 	if !d.WakeWaiting() && !d.Wake() {
 		return
 	}
-	shared := d.Shared()
-	if by != nil && by.IsCurrent() {
-		if on := by.Worker(); on.Shared == shared {
+	if by != nil {
+		if on := by.Worker(); on.Shared == d.Shared() {
 			on.Host.Local(d)
 			return
 		}
 	}
-	shared.Sched.Inject(d)
+	d.Shared().Sched.Inject(d)
+}
+
+// wakeGoroutine is WakeFrom if a goroutine waits.
+func (w *Waiter) wakeGoroutine(by *rt.Task) {
+	// A goroutine that a worker makes ready needs a P; see rt.Shared.ReadyGoroutines.
+	if by != nil {
+		w.shared = by.Shared()
+	} else if me := rt.Current(); me != nil {
+		w.shared = me.Shared()
+	}
+	if w.w.C == nil {
+		panic("task: Waiter.Wake of a Waiter without an Init: wake what Claim has returned true for")
+	}
+	if w.shared != nil {
+		w.shared.ReadyGoroutines.Add(1)
+	}
+	w.w.C <- struct{}{}
 }
 
 // WakeCounted is [Waiter.Wake] for a worker of shared's scheduler that runs no task. If w belongs

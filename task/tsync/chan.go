@@ -20,12 +20,9 @@ import (
 // received exactly once. A send happens before the receive of its value. On an unbuffered channel,
 // the receive happens before the send returns.
 type Chan[T any] struct {
-	word atomicx.Uint32 // see pair.go
-	mu   atomicx.Mutex
+	chanHead
 
 	// The fields below are under mu, with the exceptions that pair.go lists.
-	closed bool
-	hidden bool // set for a timer's channel: Len and Cap do not show the buffer; see newTimeChan
 	// buf is a ring that holds n values, the oldest at head.
 	buf     []T
 	head, n int
@@ -40,8 +37,18 @@ type Chan[T any] struct {
 	pairing pairing
 
 	pool *pool[T]
+	over *overflow[T] // values beyond the ring of an unbounded channel, otherwise nil
+}
+
+// A chanHead is the part of a channel that does not depend on the type of the values.
+type chanHead struct {
 	id   atomicx.Uint64 // the channel's place in Select's order of locking, or 0 if it has none yet
-	over *overflow[T]   // values beyond the ring of an unbounded channel, otherwise nil
+	word atomicx.Uint32 // see pair.go
+	mu   atomicx.Mutex
+
+	// These are under mu. They are here because here they take no room.
+	closed bool
+	hidden bool // set for a timer's channel: Len and Cap do not show the buffer; see newTimeChan
 }
 
 // A direction says whether a waiter waits to receive or to send.
@@ -71,9 +78,9 @@ func NewChan[T any](capacity int) *Chan[T] {
 // v has not been sent. Send panics if the channel is closed, also if Close comes while Send waits.
 func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 	of, _ := ctx.(*task.Ctx)
-	d := (*rt.Life)(of).Task()
+	d := wait.MayEnter((*rt.Life)(of))
 	own := d != nil
-	if !own || !wait.MayEnter((*rt.Life)(of)) {
+	if !own {
 		var err error
 		if d, err = wait.Enter(ctx, (*rt.Life)(of)); err != nil {
 			return err
@@ -88,7 +95,7 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 		case chReceiver: // (Pair-C1, Pair-C2)
 			if w := ch.kept[receiving].Load(); ch.word.CompareAndSwap(s, s-chReceiver) {
 				w.v, w.ok = v, true
-				w.Wake(d)
+				w.WakeFrom(d)
 				return nil
 			}
 		case 0: // (Pair-W1, Pair-W2)
@@ -160,9 +167,9 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 // context's cause, and nothing has been received.
 func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
 	of, _ := ctx.(*task.Ctx)
-	d := (*rt.Life)(of).Task()
+	d := wait.MayEnter((*rt.Life)(of))
 	own := d != nil
-	if !own || !wait.MayEnter((*rt.Life)(of)) {
+	if !own {
 		if d, err = wait.Enter(ctx, (*rt.Life)(of)); err != nil {
 			return v, false, err
 		}
@@ -177,7 +184,7 @@ func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
 			if w := ch.kept[sending].Load(); ch.word.CompareAndSwap(s, s-chSender) {
 				v = w.v
 				w.ok = true
-				w.Wake(d)
+				w.WakeFrom(d)
 				return v, true, nil
 			}
 		case 0: // (Pair-W1, Pair-W2)

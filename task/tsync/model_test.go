@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heddle-go/heddle/internal/explore"
+	"github.com/heddle-go/heddle/internal/fiber"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
 )
@@ -38,6 +39,7 @@ func newStage(n int) *stage {
 	for i := range n {
 		a := &actor{s: s, d: &rt.Task{}}
 		a.Worker.Host, a.Worker.Shared, a.Worker.Index = a, &s.home, i
+		a.Worker.Fib.Store(fiber.Adopt())
 		a.d.Init(&a.Worker)
 		a.d.Start("fn", nil)
 		a.d.Run(&a.Worker)

@@ -74,8 +74,8 @@ func (m *Mutex) Lock() {
 // cause, and this call has not locked m.
 func (m *Mutex) LockContext(ctx context.Context) error {
 	of, _ := ctx.(*task.Ctx)
-	d := (*rt.Life)(of).Task()
-	if d == nil || !wait.MayEnter((*rt.Life)(of)) {
+	d := wait.MayEnter((*rt.Life)(of))
+	if d == nil {
 		var err error
 		if d, err = wait.Enter(ctx, (*rt.Life)(of)); err != nil {
 			return err
@@ -233,6 +233,7 @@ func (m *Mutex) unlockQueued() {
 		m.mu.Unlock()
 		return
 	}
+	h := m.holder.Load()
 	w := m.queue.Pop()
 	w.v = s&mxStarved != 0 || m.handoffs > 0
 	if w.v { // the mutex stays locked and now belongs to w
@@ -244,7 +245,7 @@ func (m *Mutex) unlockQueued() {
 		m.state.Store(mxQueued | mxWoken)
 	}
 	m.mu.Unlock()
-	w.wake(nil)
+	w.Wake(h) // the caller is usually the holder, which saves looking the caller up
 }
 
 var _ owner[bool] = (*Mutex)(nil)

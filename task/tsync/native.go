@@ -47,6 +47,10 @@ type nativeHelp struct {
 // A nativeCase is a case of a Go channel.
 type nativeCase interface {
 	Case
+	// attach makes the case part of a select. It reports false if a select already uses the case.
+	attach() bool
+	// detach undoes attach.
+	detach()
 	// native returns the operation, for reflect.Select.
 	native() reflect.SelectCase
 	// took keeps the value that the helper has received.
@@ -150,6 +154,7 @@ type NativeCase[T any] struct {
 	ch   <-chan T
 	f    func(v T, ok bool)
 	used atomicx.Bool // set while a select uses the case
+	caseHead
 }
 
 // RecvNative makes a case that receives from the Go channel ch.
@@ -164,20 +169,19 @@ func OnRecvNative[T any](ch <-chan T, f func(v T, ok bool)) *NativeCase[T] {
 // no lock.
 const nativeOrder = math.MaxUint64
 
-func (x *NativeCase[T]) order() uint64 {
+func (x *NativeCase[T]) head() (*caseHead, *chanHead) {
 	if x == nil || x.ch == nil {
-		return 0
+		return nil, nil
 	}
-	return nativeOrder
+	return &x.caseHead, nil
 }
 
-func (x *NativeCase[T]) lock()                   {}
-func (x *NativeCase[T]) unlock()                 {}
+func (x *NativeCase[T]) unpair()                 {}
 func (x *NativeCase[T]) enqueue(*selection, int) {}
 
-func (x *NativeCase[T]) attach(*selection) bool { return x.used.CompareAndSwap(false, true) }
-func (x *NativeCase[T]) detach()                { x.used.Store(false) }
-func (x *NativeCase[T]) dequeue(*selection)     { x.detach() }
+func (x *NativeCase[T]) attach() bool       { return x.used.CompareAndSwap(false, true) }
+func (x *NativeCase[T]) detach()            { x.used.Store(false) }
+func (x *NativeCase[T]) dequeue(*selection) { x.detach() }
 
 func (x *NativeCase[T]) try(*selection) (outcome, waker) {
 	select {

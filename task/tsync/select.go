@@ -3,6 +3,7 @@ package tsync
 import (
 	"cmp"
 	"context"
+	"math/bits"
 	"math/rand/v2"
 	"slices"
 
@@ -16,16 +17,12 @@ import (
 // any type, or a [NativeCase]. [OnRecv], [OnSend] and [OnRecvNative] make cases that call a
 // function. A Case may serve in any number of selects, one after the other.
 type Case interface {
-	// order returns the place of the case's channel in the order of locking, or 0 if the channel is
-	// nil.
-	order() uint64
-	lock()
-	unlock()
-	// attach makes the case part of s. It reports false if a select already uses the case. The
-	// caller holds the channel's lock.
-	attach(s *selection) bool
-	// detach undoes attach. The caller holds the channel's lock.
-	detach()
+	// head returns the parts of the case and of its channel that do not depend on the type of the
+	// values, so that a select can use them without a call. For a [NativeCase] at is nil. If the
+	// channel is nil, u is nil.
+	head() (u *caseHead, at *chanHead)
+	// unpair makes the channel queued. The caller holds the channel's lock.
+	unpair()
 	// try does the operation if it can do so without waiting. The caller holds the channel's lock,
 	// and wakes w, unless it is nil, after unlocking.
 	try(s *selection) (o outcome, w waker)
@@ -140,7 +137,7 @@ func decide(ctx context.Context, d *rt.Task, cases []Case) (index int, err error
 	s.lock(d, cases)
 	index, w := s.try(d, cases)
 	if index >= 0 {
-		s.release(cases)
+		s.unlock(cases, len(s.order))
 		s.free(d)
 		if w != nil {
 			w.wake(d)
@@ -156,7 +153,7 @@ func decide(ctx context.Context, d *rt.Task, cases []Case) (index int, err error
 	}
 	h := s.helped(cases)
 	s.help = h
-	s.unlock(cases)
+	s.unlock(cases, 0)
 	if h != nil {
 		h.start(d)
 	}
@@ -221,7 +218,7 @@ func TrySelect(cases ...Case) (chosen Case, ok bool) {
 	s := newSelection(nil, cases)
 	s.lock(nil, cases)
 	index, w := s.try(nil, cases)
-	s.release(cases)
+	s.unlock(cases, len(s.order))
 	s.free(nil)
 	if w != nil {
 		w.wake(nil)
@@ -249,10 +246,13 @@ type selection struct {
 	rng   uint64      // the state of random; 0 if the selection is new
 }
 
-// An ordered is a case and the place of its channel in the order of locking.
+// An ordered is a case and the place of its channel in the order of locking. unlock forgets use and
+// at, so that a free selection keeps no channel alive.
 type ordered struct {
 	order uint64
 	index uint16
+	use   *caseHead
+	at    *chanHead // nil for a native case
 }
 
 var selections wait.Pool[selection]
@@ -275,13 +275,13 @@ func (s *selection) Withdraw() bool {
 	return s.won.CompareAndSwap(false, true) && (s.help == nil || s.help.decide())
 }
 
-// random returns a number below n.
-func (s *selection) random(n int) int {
+// random returns the next of a sequence of random numbers.
+func (s *selection) random() uint64 {
 	// This is Marsaglia's xorshift64.
 	s.rng ^= s.rng << 13
 	s.rng ^= s.rng >> 7
 	s.rng ^= s.rng << 17
-	return int(s.rng >> 33 % uint64(n))
+	return s.rng
 }
 
 // newSelection begins a select by the running task d, or by a goroutine if d is nil.
@@ -296,21 +296,39 @@ func newSelection(d *rt.Task, cases []Case) *selection {
 	if atomicx.Modelled && modelSeed != 0 {
 		s.rng = modelSeed
 	}
+	var r, last uint64
+	sorted := true
 	for i, x := range cases {
 		if x == nil {
 			continue
 		}
-		o := x.order()
-		if o == 0 {
+		u, at := x.head()
+		if u == nil {
 			continue
 		}
-		s.order = append(s.order, ordered{o, uint16(i)})
+		o := uint64(nativeOrder)
+		if at != nil {
+			o = at.order()
+		}
+		sorted = sorted && o >= last
+		last = o
+		// r is a random fraction from 0 up to 1. The whole part of r*(n+1) is the place of this
+		// case among n+1, and the rest is the next r. For 16 cases it is random enough.
+		n := uint64(len(s.order))
+		if n%16 == 0 {
+			r = s.random()
+		}
+		var j uint64
+		j, r = bits.Mul64(r, n+1)
+		s.order = append(s.order, ordered{o, uint16(i), u, at})
 		s.poll = append(s.poll, uint16(i))
-		j := s.random(len(s.poll))
-		s.poll[len(s.poll)-1], s.poll[j] = s.poll[j], uint16(i)
+		s.poll[n], s.poll[j] = s.poll[j], uint16(i)
 	}
 	if rt.Slow != 0 {
 		s.direct()
+	}
+	if sorted {
+		return s
 	}
 	if len(s.order) <= 16 {
 		for k := 1; k < len(s.order); k++ {
@@ -345,14 +363,23 @@ func (s *selection) direct() {
 // Each case records under its channel's lock whether it is in use, because every select takes that
 // lock anyway.
 func (s *selection) lock(d *rt.Task, cases []Case) {
-	last := uint64(0)
-	for k, o := range s.order {
-		x := cases[o.index]
-		if o.order != last {
-			x.lock()
-			last = o.order
+	var last *chanHead
+	for k := range s.order {
+		o := &s.order[k]
+		var ok bool
+		if at := o.at; at == nil {
+			ok = cases[o.index].(nativeCase).attach()
+		} else {
+			if at != last {
+				last = at
+				at.mu.Lock()
+				if at.word.Load()&chQueued == 0 {
+					cases[o.index].unpair()
+				}
+			}
+			ok = o.use.attach(s)
 		}
-		if !x.attach(s) {
+		if !ok {
 			s.undo(cases, k)
 			s.free(d)
 			panic("tsync: a Case is in use twice: each select needs cases of its own, and each of its cases only once")
@@ -363,28 +390,30 @@ func (s *selection) lock(d *rt.Task, cases []Case) {
 // undo undoes lock if the case at place k is already in use. The cases after k are not yet
 // attached.
 func (s *selection) undo(cases []Case, k int) {
-	for _, o := range s.order[:k] {
-		cases[o.index].detach()
-	}
+	clear(s.order[k+1:])
 	s.order = s.order[:k+1]
-	s.unlock(cases)
+	s.unlock(cases, k)
 }
 
-// release detaches the cases and unlocks all channels.
-func (s *selection) release(cases []Case) {
-	for _, o := range s.order {
-		cases[o.index].detach()
-	}
-	s.unlock(cases)
-}
-
-func (s *selection) unlock(cases []Case) {
-	last := uint64(0)
-	for _, o := range s.order {
-		if o.order != last {
-			cases[o.index].unlock()
-			last = o.order
+// unlock undoes attach for the first n of the cases in the order of locking, and unlocks all
+// channels, each after its last case.
+func (s *selection) unlock(cases []Case, n int) {
+	for k := range s.order {
+		o := &s.order[k]
+		at := o.at
+		if at == nil {
+			if k < n {
+				cases[o.index].(nativeCase).detach()
+			}
+			continue
 		}
+		if k < n {
+			o.use.by = nil
+		}
+		if k+1 == len(s.order) || s.order[k+1].at != at {
+			at.mu.Unlock()
+		}
+		o.use, o.at = nil, nil
 	}
 }
 
@@ -396,7 +425,7 @@ func (s *selection) try(d *rt.Task, cases []Case) (index int, w waker) {
 		case done:
 			return int(i), w
 		case sendOnClosed:
-			s.release(cases)
+			s.unlock(cases, len(s.order))
 			s.free(d)
 			panicClosed("Select with a send")
 		}
@@ -422,29 +451,23 @@ func (s *selection) free(d *rt.Task) {
 var lastOrder atomicx.Uint64
 
 // order returns the place of the channel in the order of locking. The first call chooses it.
-func (ch *Chan[T]) order() uint64 {
-	for {
-		if id := ch.id.Load(); id != 0 {
-			return id
-		}
-		ch.id.CompareAndSwap(0, lastOrder.Add(1))
+func (h *chanHead) order() uint64 {
+	if id := h.id.Load(); id != 0 {
+		return id
 	}
+	h.id.CompareAndSwap(0, lastOrder.Add(1))
+	return h.id.Load()
 }
 
-// A use is what a case of a Chan knows about the select that uses it. The channel's lock guards it.
-type use[T any] struct {
+// A caseHead is the part of a case that does not depend on the type of the values.
+type caseHead struct {
 	_  noCopy
-	by *selection // the select that uses the case, or nil
-	// w is the case's waiter, or nil. The case takes one from the channel's pool when it first
-	// waits, and puts it back after that wait. At its second wait it takes one for good. So a case
-	// that is made for one select takes little memory, and one that is made before a loop does not
-	// take a waiter each time.
-	w      *waiter[T]
-	waited bool // the case has waited before
+	by *selection // the select that uses the case of a Chan, or nil; under the channel's lock
 }
 
-// attach is Case.attach.
-func (u *use[T]) attach(s *selection) bool {
+// attach makes the case part of s. It reports false if a select already uses the case. The caller
+// holds the channel's lock.
+func (u *caseHead) attach(s *selection) bool {
 	if u.by != nil {
 		return false
 	}
@@ -452,8 +475,16 @@ func (u *use[T]) attach(s *selection) bool {
 	return true
 }
 
-// detach is Case.detach.
-func (u *use[T]) detach() { u.by = nil }
+// A use is what a case of a Chan knows about the select that uses it. The channel's lock guards it.
+type use[T any] struct {
+	caseHead
+	// w is the case's waiter, or nil. The case takes one from the channel's pool when it first
+	// waits, and puts it back after that wait. At its second wait it takes one for good. So a case
+	// that is made for one select takes little memory, and one that is made before a loop does not
+	// take a waiter each time.
+	w      *waiter[T]
+	waited bool // the case has waited before
+}
 
 // begin returns the waiter with which the case at index of s waits at ch.
 func (u *use[T]) begin(ch *Chan[T], s *selection, index int) *waiter[T] {
@@ -482,18 +513,14 @@ func (u *use[T]) end(ch *Chan[T], s *selection) {
 	}
 }
 
-func (x *RecvCase[T]) order() uint64 {
+func (x *RecvCase[T]) head() (*caseHead, *chanHead) {
 	if x == nil || x.ch == nil {
-		return 0
+		return nil, nil
 	}
-	return x.ch.order()
+	return &x.use.caseHead, &x.ch.chanHead
 }
 
-func (x *RecvCase[T]) lock()   { x.ch.lock() }
-func (x *RecvCase[T]) unlock() { x.ch.mu.Unlock() }
-
-func (x *RecvCase[T]) attach(s *selection) bool { return x.use.attach(s) }
-func (x *RecvCase[T]) detach()                  { x.use.detach() }
+func (x *RecvCase[T]) unpair() { x.ch.unpair() }
 
 func (x *RecvCase[T]) enqueue(s *selection, index int) { x.ch.recvq.Push(x.use.begin(x.ch, s, index)) }
 
@@ -532,18 +559,14 @@ func (x *SendCase[T]) then() {
 	}
 }
 
-func (x *SendCase[T]) order() uint64 {
+func (x *SendCase[T]) head() (*caseHead, *chanHead) {
 	if x == nil || x.ch == nil {
-		return 0
+		return nil, nil
 	}
-	return x.ch.order()
+	return &x.use.caseHead, &x.ch.chanHead
 }
 
-func (x *SendCase[T]) lock()   { x.ch.lock() }
-func (x *SendCase[T]) unlock() { x.ch.mu.Unlock() }
-
-func (x *SendCase[T]) attach(s *selection) bool { return x.use.attach(s) }
-func (x *SendCase[T]) detach()                  { x.use.detach() }
+func (x *SendCase[T]) unpair() { x.ch.unpair() }
 
 func (x *SendCase[T]) dequeue(s *selection) {
 	x.ch.mu.Lock()

@@ -114,7 +114,7 @@ func selectWith(c *task.Ctx, cases []Case, together bool) (int, error) {
 	if together {
 		s.lock(d, cases)
 		if i, w := s.try(d, cases); i >= 0 {
-			s.release(cases)
+			s.unlock(cases, len(s.order))
 			if w != nil {
 				w.wake(d)
 			}
@@ -124,17 +124,24 @@ func selectWith(c *task.Ctx, cases []Case, together bool) (int, error) {
 			i := o.index
 			cases[i].enqueue(s, int(i))
 		}
-		s.unlock(cases)
+		s.unlock(cases, 0)
 	} else {
-		for _, o := range s.order {
+		lock := func(o *ordered) {
+			o.at.mu.Lock()
+			if o.at.word.Load()&chQueued == 0 {
+				cases[o.index].unpair()
+			}
+		}
+		for k := range s.order {
+			o := &s.order[k]
 			i := o.index
-			cases[i].lock()
-			cases[i].attach(s)
-			o, w := cases[i].try(s)
-			cases[i].unlock()
-			if o == done {
+			lock(o)
+			o.use.attach(s)
+			out, w := cases[i].try(s)
+			o.at.mu.Unlock()
+			if out == done {
 				for _, o := range s.order {
-					cases[o.index].detach()
+					o.use.by = nil
 				}
 				if w != nil {
 					w.wake(d)
@@ -142,11 +149,11 @@ func selectWith(c *task.Ctx, cases []Case, together bool) (int, error) {
 				return int(i), nil
 			}
 		}
-		for _, o := range s.order {
-			i := o.index
-			cases[i].lock()
-			cases[i].enqueue(s, int(i))
-			cases[i].unlock()
+		for k := range s.order {
+			o := &s.order[k]
+			lock(o)
+			cases[o.index].enqueue(s, int(o.index))
+			o.at.mu.Unlock()
 		}
 	}
 	err := s.WaitIn(s)
@@ -182,7 +189,7 @@ func TestModelSelectStaysQueued(t *testing.T) {
 		s.lock(d, cases)
 		i, w := s.try(d, cases)
 		if i >= 0 {
-			s.release(cases)
+			s.unlock(cases, len(s.order))
 			s.free(d)
 			if w != nil {
 				w.wake(d)
@@ -194,13 +201,14 @@ func TestModelSelectStaysQueued(t *testing.T) {
 			i := o.index
 			cases[i].enqueue(s, int(i))
 		}
-		s.unlock(cases)
+		s.unlock(cases, 0)
 		err := s.WaitIn(s)
 		if err == nil {
 			cases[s.index].finish(s)
 		}
-		for _, o := range s.order {
-			cases[o.index].detach()
+		for _, x := range cases {
+			u, _ := x.head()
+			u.by = nil
 		}
 		i = s.index
 		s.free(d)

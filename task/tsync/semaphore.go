@@ -50,7 +50,12 @@ func (s *Semaphore) Acquire(ctx context.Context, n int64) error {
 		panic("tsync: Acquire of a negative number of units of a Semaphore")
 	}
 	s.mu.Lock()
-	if s.take(n) {
+	if s.fits(n) {
+		s.used += n
+		s.mu.Unlock()
+		return nil
+	}
+	if s.takeNoted(n) {
 		s.mu.Unlock()
 		return nil
 	}
@@ -101,12 +106,18 @@ func (s *Semaphore) TryAcquire(n int64) bool {
 // take takes n units if they are free and no caller waits, and reports whether it did. The caller
 // holds mu.
 func (s *Semaphore) take(n int64) bool {
-	// While locks are watched, the third term makes the difference negative, whatever the size.
-	if s.size-s.used-int64(rt.Free())<<32 < n || s.queue.First != nil {
-		return rt.Watched() && s.takeNoted(n)
+	if s.fits(n) {
+		s.used += n
+		return true
 	}
-	s.used += n
-	return true
+	return s.takeNoted(n)
+}
+
+// fits reports whether n units are free, no caller waits, and locks are not watched. The caller holds
+// mu. It is small enough to inline, and take is not.
+func (s *Semaphore) fits(n int64) bool {
+	// While locks are watched, the third term makes the difference negative, whatever the size.
+	return s.size-s.used-int64(rt.Free())<<32 >= n && s.queue.First == nil
 }
 
 // Release gives n units back. It never waits. It panics if n is negative or more units than are

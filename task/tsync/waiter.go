@@ -40,13 +40,13 @@ type owner[T any] interface {
 func (w *waiter[T]) Withdraw() bool { return w.at.withdraw(w) }
 
 // wake wakes the waiter, which the caller has taken out of its queue. The caller holds no lock of
-// an owner. by is the running task, or nil if the caller does not know it.
+// an owner. by is the running task, from [wait.Enter], or nil if the caller does not know it.
 func (w *waiter[T]) wake(by *rt.Task) {
 	if w.sel != nil {
-		w.sel.Wake(by)
+		w.sel.WakeFrom(by)
 		return
 	}
-	w.Wake(by)
+	w.WakeFrom(by)
 }
 
 // A queue is a first-in-first-out list of waiters. Its owner's lock guards it.

@@ -162,9 +162,9 @@ func (n *notedReads) Holder() rt.Handle {
 
 // ---- Semaphore
 
-// takeNoted is take while locks are watched.
+// takeNoted is take while locks are watched. Otherwise it returns false.
 func (s *Semaphore) takeNoted(n int64) bool {
-	if s.size-s.used < n || s.queue.First != nil {
+	if !rt.Watched() || s.size-s.used < n || s.queue.First != nil {
 		return false
 	}
 	s.used += n
