@@ -8,7 +8,7 @@ import "github.com/heddle-go/heddle/internal/atomicx"
 type Waiter struct {
 	next  *Waiter // not a list.Stack, because waiters are pushed by CAS
 	claim atomicx.Uint32
-	gen   uint32
+	gen   uint32         // the life for whose end it waits
 	depth atomicx.Uint32 // about how many waiters the list has from here on
 
 	Task   *Task         // the waiting task, or nil for a goroutine
@@ -80,7 +80,7 @@ func (w *Waiter) Abandon() bool { return w.claim.CompareAndSwap(wtWaiting, wtAba
 // right too, because the life that the waiter waits for has ended as well.
 //
 // Abandoned waiters stay in the list. Now and then a call of Await sweeps them out, before End-W2:
-// it takes the whole list, as the finisher would, and puts the other waiters back.
+// see sweep.
 func (d *Task) Await(w *Waiter, gen uint32) bool {
 	w.gen = gen
 	var depth uint32
@@ -97,7 +97,7 @@ func (d *Task) Await(w *Waiter, gen uint32) bool {
 		}
 	}
 	if depth > sweepDepth && depth&(depth-1) == 0 {
-		d.sweep(gen)
+		d.sweep()
 	}
 	if d.Status().Live(gen) {
 		return true
@@ -105,39 +105,58 @@ func (d *Task) Await(w *Waiter, gen uint32) bool {
 	return !w.Abandon()
 }
 
-// Await does not sweep a list shorter than sweepDepth. From that length on, it sweeps each time the
-// list has doubled in length. The length is the one in Waiter.depth, which is approximate.
+// Await sweeps when the list has more than sweepDepth waiters, and their number is a power of two.
+// The number is the one in Waiter.depth, which is approximate.
 const sweepDepth = 32
 
-// sweep removes abandoned waiters from the list.
-func (d *Task) sweep(gen uint32) {
-	var keep *Waiter
-	n := uint32(0)
-	for w := d.takeWaiters(); w != nil; {
-		next := w.next
-		if w.claim.Load() == wtWaiting {
-			n++
-			w.depth.Store(n)
-			w.next = keep
-			keep = w
+// sweep removes abandoned waiters from the list:
+//
+//	Sweep-S1  take the list
+//	Sweep-S2  load the status word; wake the waiters for lives that have ended, and forget
+//	          those that have been abandoned
+//	Sweep-S3  put the others back
+//	Sweep-S4  load the status word; if their life has ended, go to Sweep-S1
+//
+// If Sweep-S3 comes before the End-F2 of their life, the finisher finds the waiters. Otherwise
+// End-F1 has come before Sweep-S4, which sees it. The descriptor may serve a later life by then, and
+// the list may have waiters for that life. So Sweep-S2 compares the life of each waiter.
+func (d *Task) sweep() {
+	for {
+		w := d.takeWaiters() // (Sweep-S1)
+		s := d.Status()      // (Sweep-S2)
+		var keep, last, over *Waiter
+		n := uint32(0)
+		for w != nil {
+			next := w.next
+			switch {
+			case w.claim.Load() != wtWaiting:
+			case !s.Live(w.gen):
+				w.next = over
+				over = w
+			default:
+				if keep == nil {
+					last = w
+				}
+				n++
+				w.depth.Store(n)
+				w.next = keep
+				keep = w
+			}
+			w = next
 		}
-		w = next
-	}
-	if keep != nil {
-		last := keep
-		for last.next != nil {
-			last = last.next
+		WakeAll(over, nil)
+		if keep == nil {
+			return
 		}
 		for {
-			last.next = d.waiters.Load() // depths are now too small, which only delays a sweep
-			if d.waiters.CompareAndSwap(last.next, keep) {
+			last.next = d.waiters.Load()                   // depths are now too small, which only delays a sweep
+			if d.waiters.CompareAndSwap(last.next, keep) { // (Sweep-S3)
 				break
 			}
 		}
-	}
-	if !d.Status().Live(gen) {
-		// The end may have come while the waiters were out of the list.
-		WakeAll(d.takeWaiters(), nil)
+		if d.Status().Live(s.gen()) { // (Sweep-S4)
+			return
+		}
 	}
 }
 
