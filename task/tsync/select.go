@@ -405,6 +405,7 @@ func (s *selection) unlock(cases []Case, n int) {
 			if k < n {
 				cases[o.index].(nativeCase).detach()
 			}
+			o.use = nil
 			continue
 		}
 		if k < n {
@@ -438,7 +439,7 @@ func (s *selection) try(d *rt.Task, cases []Case) (index int, w waker) {
 func (s *selection) free(d *rt.Task) {
 	if s.won.Load() {
 		if !s.Reusable() {
-			return // the function that watches the context may still look at s
+			return // the function that watches the context may still look at s, or a goroutine has waited
 		}
 		s.won.Store(false)
 	}
