@@ -9,9 +9,9 @@ import (
 // worker takes the children that others have displaced from there by the rules in children.go.
 //
 // If a task waits for a task that has not begun, the worker takes the latter out of whatever queue
-// it is in and runs it next (claim), and runs the waiter right after it (worker.handOn). So the
-// wait costs two switches and no search. If a parent waits for children that are still queued, they
-// run in the order of the waits.
+// it is in and runs it next (claim). It runs the waiter right after it, if worker.handOn may. So
+// the wait costs two switches and no search. If a parent waits for children that are still queued,
+// they run in the order of the waits.
 //
 // Rejected: calling the child on the stack of the task that waits, as Rayon's join does. It saves
 // the two switches. But if the child suspends, the waiter's frames lie below the child's, so the
@@ -27,13 +27,14 @@ import (
 //	number  A chain has at most maxChain children and claims, and up to maxNextRun woken tasks
 //	        after each. So a task in the queue waits for a bounded number of dispatches. If a task
 //	        of a chain is preempted, the chain ends.
-//	looks   Each dispatch of a chain is a look for work. So at every fairTick-th, the timers, the
-//	        injector and the oldest forked call have their turn (worker.fair), and high and low
-//	        tasks have theirs.
+//	looks   Each dispatch of a chain is a look for work. So at every fairTick-th, the timers have
+//	        their turn, and one of the injector, the oldest forked call and the oldest child has
+//	        one (worker.fair). High and low tasks have theirs.
 //
-// When a chain has ended, the oldest task of the queue has a turn, and a new chain may begin. So
-// the last of n tasks in the queue has its turn when n chains have ended. The Go runtime bounds its
-// chains likewise: a new goroutine inherits the time slice of the goroutine that starts it.
+// When a chain has ended, the oldest task of the queue or the newest child has a turn (worker.pop),
+// and a new chain may begin. So the last of n tasks in the queue has its turn when at most 2n
+// chains have ended. The Go runtime bounds its chains likewise: a new goroutine inherits the time
+// slice of the goroutine that starts it.
 type chain struct {
 	n     int   // dispatches so far
 	since int64 // when mayChain first read the clock for this chain, at dispatch chainLook
@@ -41,8 +42,8 @@ type chain struct {
 
 const (
 	// chainLook is how many dispatches of a chain pass between two readings of the clock. A reading
-	// takes 25 to 40 ns, so it adds 2 ns to a dispatch. It should be small, because children that
-	// run for long may add that many dispatches to the quantum.
+	// takes 25 to 40 ns, so it adds 2 ns to a dispatch. chainLook should be small, because children
+	// that run for long may add that many dispatches to the quantum.
 	chainLook = 16
 	// maxChain is some milliseconds of the shortest tasks. It should be large, because each end of
 	// a chain leaves a branch of a tree half visited, with a stack for each level. With 256,
@@ -110,9 +111,9 @@ func (w *worker) cutChain() {
 	}
 }
 
-// runNext takes the task in the next slot if it may run before the queue, and counts the dispatch. A
-// child in the slot belongs to the chain. So does a woken task, such as the parent, if the task that
-// woke it has ended since. Otherwise maxNextRun bounds the dispatches of woken tasks.
+// runNext takes the task in the next slot if it may run before the queue, and counts the dispatch.
+// A child in the slot belongs to the chain. So does a woken task, such as the parent, if the task
+// that woke it has ended since. Otherwise maxNextRun bounds the dispatches of woken tasks.
 func (w *worker) runNext() *rt.Task {
 	if w.next.fresh.Load() == newChild || w.Current.Load() == nil { // the task before has ended
 		if !w.mayChain() {
@@ -126,8 +127,8 @@ func (w *worker) runNext() *rt.Task {
 	return w.next.take() // not takeNext, which takes the same, with more steps
 }
 
-// A wish names a task that has not begun, and for whose end the running task is about to wait: t in
-// life gen. If there is no such task, t is nil.
+// A wish names a task that has not begun: t in life gen. The running task is about to wait for its
+// end. If there is no such task, t is nil.
 type wish struct {
 	t   *rt.Task
 	gen uint32
@@ -156,7 +157,7 @@ func (w *worker) claim() *rt.Task {
 			return w.valid(d)
 		}
 	}
-	// The child that was displaced last leaves no stale entry either.
+	// If t was displaced last, PopIf takes its entry, too.
 	if w.children.PopIf(t) {
 		w.siblings.n = max(0, w.siblings.n-1)
 		return w.valid(t)
@@ -173,8 +174,8 @@ func (w *worker) claim() *rt.Task {
 // minStale is the least number of stale entries for which dropStale walks through the queues.
 const minStale = 32
 
-// dropStale drops the stale entries of the run queue and of the children. Until then each of them
-// keeps a descriptor from being used for another task. dropStale takes each entry from the front
+// dropStale drops the stale entries of the run queue and of the children, because each keeps its
+// descriptor from serving another task. dropStale takes each entry from the front
 // and pushes the valid ones at the back, so their order stays. At least half of the entries are
 // stale, and each claim left one of these, so the walk costs two entries a claim.
 //

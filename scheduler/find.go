@@ -106,13 +106,15 @@ func (w *worker) search() *rt.Task {
 }
 
 // At every fairTick-th look for work, the injector, the calls that were forked on this worker or
-// the oldest child come before the worker's own queues. So tasks that keep those filled cannot
-// starve them. They take turns, and one that has nothing leaves its turn to the next.
+// the oldest child come before the worker's own queues. So tasks that fill the worker's queues
+// cannot starve these three. The three take turns, and one that has nothing leaves its turn to the
+// next.
 //
 // If n forked calls wait, the last of them begins after at most 3*n*fairTick looks. The same bound
-// holds for n tasks in the injector. takeShare usually gives them a lower one: all of them are in
-// the worker's queue after 3*(n+k) looks, where k is the length of that queue now, and begin when
-// the tasks ahead of them have had their turns. children.go has the bound for children.
+// holds for n tasks in the injector. takeShare usually gives them a lower one. If k tasks of the
+// worker's queue yield all the time, takeShare moves the injector's part of the looks that have
+// passed, so all n tasks are in the queue after about (n+k)*ln(n) looks. Then they begin when the
+// tasks ahead of them have had their turns. children.go has the bound for children.
 //
 // fairTick is a prime, as in Go's scheduler, so that it does not fall into step with a program's
 // own period.
@@ -128,10 +130,11 @@ const maxNextRun = 3
 // BenchmarkSleepMany/sleeps=1 takes about a third longer.
 const maxDueRun = 15
 
-// pick takes the next task to run from what is at hand: ranked tasks that have the turn, the next
-// slot, the worker's queue, its forked calls, the injector and the timers. It neither blocks nor
-// steals, except on a directed worker, where takeRanked takes its place (direct). pick returns nil
-// also if the worker has to halt, so the caller must check halting before it looks elsewhere.
+// pick takes the next task to run from what is at hand: ranked tasks that have the turn, the task
+// of a wish, the next slot, the worker's children and queue, its forked calls, the injector and the
+// timers. It neither blocks nor steals. On a directed worker takeRanked picks instead, and may
+// block (direct). pick returns nil also if the worker has to halt, so the caller must check halting
+// before it looks elsewhere.
 func (w *worker) pick() *rt.Task {
 	w.tick++
 	ready, ranked := w.s.home.ReadyGoroutines.Load(), w.s.inj.AnyRanked()
@@ -178,8 +181,8 @@ func (w *worker) pick() *rt.Task {
 	return w.takeHigh()
 }
 
-// pickFirst is the part of pick that comes before the worker's own tasks and that seldom has anything
-// to do. If stop is true, the worker has to halt.
+// pickFirst is the part of pick that comes before the worker's own tasks and that seldom has
+// anything to do. If stop is true, the worker has to halt.
 //
 //go:noinline
 func (w *worker) pickFirst() (d *rt.Task, stop bool) {
@@ -197,9 +200,10 @@ func (w *worker) pickFirst() (d *rt.Task, stop bool) {
 	return d, false
 }
 
-// lookAhead prefetches memory that the next three tasks of a long queue will touch. The nearer a
-// task is, the more lookAhead prefetches for it. The tasks of a short queue are in the caches
-// anyway: each takes about 2 KB there, so 256 of them fill a second-level cache of half a megabyte.
+// lookAhead prefetches memory that the second to fourth task of a long queue will touch. An earlier
+// call has done so for the first. The nearer a task is, the more lookAhead prefetches for it. The
+// tasks of a short queue are in the caches anyway: each takes about 2 KB there, so 256 of them fill
+// a second-level cache of half a megabyte.
 func (w *worker) lookAhead() {
 	if w.runq.Peek(longQueue) == nil {
 		return
@@ -218,7 +222,7 @@ func (w *worker) lookAhead() {
 const longQueue = 256
 
 // takeInjected takes the injector's oldest task, and moves up to most-1 further ones to the
-// worker's queue.
+// worker's queue. If that task's entry is stale, takeInjected returns the oldest of the queue.
 func (w *worker) takeInjected(most int) *rt.Task {
 	d, _ := w.s.inj.Pop(most, w.runq.Push)
 	if d != nil && !w.runq.Thief().Empty() {
@@ -248,10 +252,10 @@ func (w *worker) pickFair() *rt.Task {
 }
 
 // pickDue is pick for the successor of a task that goes to sleep at the time now. A task whose
-// timer is due comes before the queue, because it has started, and the queue may be full of tasks
-// that have not. A task that has started is closer to its end, where its stack becomes free for the
-// next. (If the due task went to the back of the queue, then each of 100,000 tasks that sleep once
-// would need a stack before the first one ended.)
+// timer is due comes before the queue, because it has usually started, and the queue may be full of
+// tasks that have not. A task that has started is closer to its end, where its stack becomes free
+// for the next. (If the due task went to the back of the queue, then each of 100,000 tasks that
+// sleep once would need a stack before the first one ended.)
 func (w *worker) pickDue(now int64) (d *rt.Task) {
 	q := w.timers
 	if !q.Due(now) || w.dueRun >= maxDueRun || w.s.inj.AnyRanked() || w.halting() {
@@ -284,8 +288,8 @@ func (w *worker) pickDue(now int64) (d *rt.Task) {
 	return d
 }
 
-// stopover is called by pick at tick stopAt, which is each multiple of fairTick, and the look for
-// work that follows a measured dispatch. Its results are those of fair.
+// pickFirst calls stopover at tick stopAt, which is each multiple of fairTick, and the look for
+// work that follows a measured dispatch. The results of stopover are those of fair.
 //
 //go:noinline
 func (w *worker) stopover() (d *rt.Task, stop bool) {
@@ -360,15 +364,14 @@ func (w *worker) takeShare() *rt.Task {
 	return w.takeInjected(turns * n / (n + w.runq.Len() + w.children.Len()))
 }
 
-// Each look for work that finds the worker's queue empty fires the timers of the worker's own queue
-// and of the common queue. The queues of the other workers may hold timers that are due, too, if
-// their workers run tasks that do not give way. A worker that has nothing to do looks at all of
-// them, in search and before it sleeps. A worker that always has tasks looks at a few of them at
-// each fairTick-th look and each time a budget is spent (expireTurn). sysmon looks at all of them
-// at each tick.
-
 // expireTimers fires the timers of the worker's own queue that are due, and those of the queues
 // whose turn it is.
+//
+// If pick finds no task, it fires the timers of the worker's own queue and of the common queue. The
+// queues of the other workers may hold timers that are due, too, if their workers run tasks that do
+// not give way. A worker that has nothing to do looks at all of those queues, in search and before
+// it sleeps. A worker that always has tasks looks at a few of those queues at each fairTick-th look
+// and each time a budget is spent (expireTurn). sysmon looks at all of them at each tick.
 func (w *worker) expireTimers(now int64) {
 	if w.timers.Due(now) {
 		w.firing = true

@@ -17,7 +17,7 @@ const (
 	actNone          action = iota
 	actRequeue              // queue worker.prev
 	actPark                 // make worker.prev Waiting
-	actRequeueMarked        // actRequeue, and the task is noted: see markYield
+	actRequeueMarked        // actRequeue, and markYield stamps the task
 	actParkObserved         // actPark, and the Observer is told
 	actPool                 // pool worker.prevFiber
 	actRetire               // end worker.prevFiber
@@ -77,16 +77,16 @@ func (w *worker) commit() {
 	}
 }
 
-// begin makes d the worker's current task. It is the last step before d's function is called or the
-// worker switches to d's stack. If w.notes is true, the caller first calls noteDispatch, because
-// begin has to inline.
+// begin makes d the worker's current task. It is one of the last steps before d's function is
+// called or the worker switches to d's stack. If w.notes is true, the caller first calls
+// noteDispatch, because begin has to inline.
 func (w *worker) begin(d *rt.Task) {
 	d.Run(&w.Worker)
 	w.slice.Begin(d.Flag())
 }
 
-// again begins a new slice for d, which gave way but goes on, because the worker has no other task
-// to run. For the monitor this is a new dispatch.
+// again begins a new slice for d, which offered its turn but goes on, because the worker has no
+// other task to run. For the monitor this is a new dispatch.
 func (w *worker) again(d *rt.Task) {
 	w.Dispatch.Store(w.Dispatch.Load() + 1)
 	w.counted++ // not a dispatch for Stats
@@ -101,8 +101,8 @@ const coldAfter = 1
 
 // prepareSwitch prepares the switch from the running task d to n. If n has not started, the switch
 // leads to a loop fiber that starts n, and if n is nil, to a loop fiber that looks for work. act is
-// what the successor does for d. prepareSwitch returns d's fiber. As its next step the caller has to
-// call the fiber's Next or Yield: see fiber.Fiber.Take.
+// what the successor does for d. prepareSwitch returns d's fiber. As its next step the caller has
+// to call the fiber's Next or Yield: see fiber.Fiber.Take.
 func (w *worker) prepareSwitch(d, n *rt.Task, act action) *fiber.Fiber {
 	self := w.Fib.Load()
 	self.NoteStack()
@@ -130,10 +130,10 @@ func (w *worker) prepareSwitch(d, n *rt.Task, act action) *fiber.Fiber {
 	return self
 }
 
-// beginSlow is the part of prepareSwitch for an n whose memory is cold, or that has not started or is
-// nil, and for workers that note dispatches. It returns the fiber to switch to. It is one function,
-// and not inlined, because prepareSwitch then makes no other call, and keeps its variables in
-// registers.
+// beginSlow is the part of prepareSwitch for an n whose memory is cold, or that has not started or
+// is nil, and for workers that note dispatches. It returns the fiber to switch to. It is one
+// function, and not inlined, because prepareSwitch then makes no other call before UnlockOSThread,
+// and keeps its variables in registers.
 //
 //go:noinline
 func (w *worker) beginSlow(n *rt.Task, now uint32) *fiber.Fiber {
@@ -161,7 +161,8 @@ func (w *worker) notePark(d *rt.Task, k rt.Park) {
 // resume is the first step of d when it runs again, perhaps on another worker than before.
 func resume(d *rt.Task) { workerOf(d).commit() }
 
-// Yield implements rt.Host.
+// Yield implements rt.Host. The caller is usually the worker's current task. If Yield was called on
+// another task's Ctx, it is not, and Yield looks for it.
 func (w *worker) Yield() {
 	d := w.Current.Load()
 	if d == nil || !w.Fib.Load().IsCurrent() {
@@ -213,7 +214,8 @@ func (w *worker) ParkFor(d *rt.Task, k rt.Park, t *rt.Task, gen uint32) {
 		w.suspend(d, k, rt.HandleOf(t, gen), 0)
 		return
 	}
-	// The tail of Park again, because each frame between the switch and the task's code costs 5 ns.
+	// This repeats the tail of Park, because each frame between the switch and the task's code
+	// costs 5 ns.
 	w.shareForks(d)
 	w.notePark(d, k)
 	n := w.pick()
@@ -244,8 +246,7 @@ func (w *worker) ParkReady() error {
 	if w.Looks != 0 {
 		w.suspend(d, rt.WaitReady.Park(rt.ForReady), rt.Handle{}, 0)
 	} else {
-		// The tail of Park again, because each frame between the switch and the task's code costs
-		// 5 ns.
+		// This repeats the tail of Park for the same reason as ParkFor does.
 		w.shareForks(d)
 		w.notePark(d, rt.WaitReady.Park(rt.ForReady))
 		if self := w.prepareSwitch(d, w.pick(), w.onPark); self.AtNext() {
@@ -261,7 +262,7 @@ func (w *worker) ParkReady() error {
 	return nil
 }
 
-// Poll implements rt.Host: the slow path of a checkpoint.
+// Poll implements rt.Host. It makes d give way if over says so.
 func (w *worker) Poll(d *rt.Task) {
 	if w.over(d) {
 		w.preempt(d)
@@ -269,7 +270,9 @@ func (w *worker) Poll(d *rt.Task) {
 }
 
 // over is the slow path of a checkpoint, for a d whose budget is spent or whose flag sysmon has
-// marked. It expires timers and lets outsiders in, and reports whether d has to give way.
+// marked. It reports whether d has to give way. If sysmon has asked for this dispatch, it has. If
+// the budget is spent, over first exposes the calls that thieves want, fires timers and lets
+// outsiders in.
 func (w *worker) over(d *rt.Task) bool {
 	if d.Flag().Asked(w.Dispatch.Load()) {
 		return true

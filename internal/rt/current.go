@@ -10,9 +10,9 @@ import (
 // also returns nil in the function of a blocking call, even if that function runs on the task's own
 // stack. It takes some nanoseconds. Any goroutine may call it.
 //
-// A fiber's Data is the task whose function is on the fiber's stack; only the fiber itself reads
-// and writes it. While a blocking call runs on the task's own stack, the task is on no worker (step
-// E1 in package offload), so Current returns nil.
+// A fiber's Data is the task whose function is on the fiber's stack, or that task's stand-in: see
+// Inside. Only the fiber itself reads and writes it. While a blocking call runs on the task's own
+// stack, the task is on no worker (step E1 in package offload), so Current returns nil.
 func Current() *Task {
 	if f := fiber.Current(); f != nil {
 		if d := (*Task)(f.Data); d != nil && d.running() {
@@ -38,8 +38,8 @@ func Inside() *Task {
 }
 
 // A Proxy stands for a task on another goroutine, which calls the functions of the task's blocking
-// calls while the task waits. The Proxy's descriptor never runs. So [Current] returns nil on that
-// goroutine, and [Inside] returns the descriptor. Only that goroutine uses the Proxy.
+// calls while the task usually waits. The Proxy's descriptor never runs. So [Current] returns nil
+// on that goroutine, and [Inside] returns the descriptor. Only that goroutine uses the Proxy.
 type Proxy struct {
 	d Task
 	f Frame
@@ -56,7 +56,7 @@ func (p *Proxy) Enter(nobody *Worker) (stop func()) {
 // For makes p stand for d. If d is nil, p stands for no task.
 func (p *Proxy) For(d *Task) { p.f.Parent = d }
 
-// IsCurrent reports whether the caller runs as d. It takes two loads and a look at the caller's
+// IsCurrent reports whether the caller runs as d. It takes three loads and a look at the caller's
 // goroutine, so it is for operations that take nanoseconds. It returns false on a goroutine that
 // runs as a part of d, as those of task.Pull do; Current returns d there.
 func (d *Task) IsCurrent() bool {
@@ -71,9 +71,10 @@ func (c *Life) IsCurrent() bool {
 	return d.IsCurrent() && c.is(d.Status())
 }
 
-// MayEnter returns the task of c if the caller runs as c, as IsCurrent reports, and is neither marked
-// to yield nor cancelled. Otherwise, and if c is nil, it returns nil. It repeats the body of
-// IsCurrent, because a call would add a tenth to the time that a buffered channel takes for an item.
+// MayEnter returns the task of c if the caller runs as c, as IsCurrent reports, and is neither
+// marked to yield nor cancelled. Otherwise, and if c is nil, it returns nil. It repeats the body of
+// IsCurrent, because a call would add a tenth to the time that a buffered channel takes for an
+// item.
 func (c *Life) MayEnter() *Task {
 	here := fiber.Here()
 	d := c.Task()

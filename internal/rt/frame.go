@@ -57,7 +57,7 @@ type Body interface {
 }
 
 const (
-	frQueued  = 0 // also at rest, so that the fast path need not write it
+	frQueued  = 0 // a frame at rest has this state too, so that the fast path need not write it
 	frClaimed = 1
 	frWaiting = 2
 	frDone    = 3
@@ -85,8 +85,9 @@ func (f *Frame) Rest() {
 // returns ok false if another party has claimed the call. pooled reports whether the frame may be
 // used again.
 //
-// Take exposes all other calls that d has forked. That answers the requests of all thieves, so if
-// frames are left in the deque, Take also wakes another worker, even before d goes on.
+// Take exposes all calls that d has forked, and then takes f back. That answers the requests of all
+// thieves, so if frames are left in the deque, Take also wakes another worker, even before d goes
+// on.
 func (w *Worker) Take(d *Task, f *Frame) (ok, pooled bool) {
 	w.Expose(d)
 	d.Extra().dropFrame(f)
@@ -122,8 +123,8 @@ func (w *Worker) Expose(d *Task) bool {
 	return true
 }
 
-// PushFrame is the slow path of a fork of f by d. Here a thief may have asked for frames, or the
-// ring may be full. It reports whether it exposed frames; if so, the caller should wake a worker.
+// PushFrame is the slow path of a fork of f by d, for the case that a thief has asked for frames or
+// the ring is full. It reports whether it exposed frames; if so, the caller should wake a worker.
 func (w *Worker) PushFrame(d *Task, f *Frame) (exposed bool) {
 	for !w.Forks.Wanted() {
 		w.Forks.Reserve(1)
@@ -131,8 +132,8 @@ func (w *Worker) PushFrame(d *Task, f *Frame) (exposed bool) {
 			return false
 		}
 	}
-	// Only the owner ends a request, so PushPrivate will find it, and will expose half of the
-	// private frames, f included, rounded up.
+	// Only the owner ends a request, so PushPrivate will find the request, and will expose half of
+	// the private frames, f included, rounded up.
 	n := w.Forks.PrivateLen()
 	w.account(d, min(n, n/2+1))
 	if n == 0 {
@@ -239,8 +240,8 @@ func (d *Task) endFrame(f *Frame) (err error) {
 	return err
 }
 
-// AwaitWakeFor parks d, which must be the calling task, until the party that owes d a Wake has called Wake. y is the reason that
-// Dump shows.
+// AwaitWakeFor parks d, which must be the calling task, until the party that owes d a Wake has
+// called Wake. y is the reason that Dump shows.
 func (d *Task) AwaitWakeFor(y WaitReason) {
 	if d.take(flagWoken) {
 		return

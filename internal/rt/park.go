@@ -15,11 +15,11 @@ const (
 )
 
 const (
-	flagEvents = flagToken | flagWoken | flagCancelled    // those of a Park that are events
-	parkMask   = flagInternal | flagHard | waitReasonMask // the others
+	flagEvents = flagToken | flagWoken | flagCancelled    // the events of a Park
+	parkMask   = flagInternal | flagHard | waitReasonMask // how the task waits
 )
 
-// TakeToken consumes the token that a Ready left because the task was not parked for it, and
+// TakeToken consumes the token that a Ready left because no Park was waiting for it, and
 // reports whether there was one. Only the running task may call it.
 func (d *Task) TakeToken() bool { return d.take(flagToken) }
 
@@ -41,8 +41,8 @@ func (d *Task) Happened(k Park) bool { return d.status.Load()&uint64(k)&flagEven
 // Woken reports whether a Wake ended the park ForWake or ForWakeOnly that has just returned. If
 // not, Cancel ended it, and the Wake may still come. Only the task that was parked may call it.
 //
-// Usually Wake finds the task Waiting. Then it leaves no token, and clears flagInternal, which
-// CommitPark has set and Cancel leaves alone. So the woken task learns of the Wake by a load,
+// Usually Wake finds the task Waiting. Then it leaves flagWoken unset, and clears flagInternal,
+// which CommitPark has set and Cancel leaves alone. So the woken task learns of the Wake by a load,
 // without a CAS.
 func (d *Task) Woken() bool {
 	if d.status.Load()&(flagWoken|flagInternal) == 0 {
@@ -51,12 +51,12 @@ func (d *Task) Woken() bool {
 	return d.take(flagWoken)
 }
 
-// CommitPark makes a task Waiting after it has left its stack. It returns false if the event came
-// first: the task is Runnable, and the caller has to queue it. The task's successor calls it as the
-// first thing after the switch.
+// CommitPark makes a task Waiting after it has left its stack. It returns false if an event of k
+// came first: the task is Runnable, and the caller has to queue it. The task's successor calls it
+// as the first thing after the switch.
 //
-// This is the one place where a wake-up could be lost. The two sides are the successor, and the
-// waker in Ready, Wake or Cancel:
+// This is the one place where a park could miss its wake-up. The two sides are the successor, and
+// the waker in Ready, Wake or Cancel:
 //
 //	successor                               waker
 //	Park-S1  the task has left its stack    Park-W1   load the word
@@ -70,8 +70,9 @@ func (d *Task) Woken() bool {
 // the task. No party queues the task before Park-S1, because only Park-S2 makes it Waiting and only
 // the successor runs Park-S3.
 //
-// If Cancel came first and the park is ForWake, CommitPark sets flagInternal before Park-S3,
-// because otherwise Woken would report a Wake that has not come.
+// If an event came before a park ForWake or ForWakeOnly, CommitPark sets flagInternal before
+// Park-S3, because otherwise Woken would report a Wake that has not come if the event was Cancel.
+// If one came before a park ForReady, CommitPark takes the token.
 func (d *Task) CommitPark(k Park) bool {
 	for {
 		s := d.status.Load()
@@ -91,8 +92,8 @@ func (d *Task) CommitPark(k Park) bool {
 	}
 }
 
-// Ready gives the token of [ForReady] to life gen. It reports whether this made the task runnable;
-// if so, the caller has to queue it.
+// Ready gives life gen the token that a park [ForReady] takes. It reports whether this made the
+// task runnable; if so, the caller has to queue it.
 func (d *Task) Ready(gen uint32) (queue bool) {
 	for {
 		s := d.status.Load()

@@ -15,8 +15,7 @@ import (
 	"github.com/heddle-go/heddle/internal/preempt"
 )
 
-// Task is a task's descriptor. Package task gives it to users as task.Ctx, a type with the same
-// layout.
+// Task is a task's descriptor. Users see a task as a task.Ctx, which is a [Life].
 //
 // A descriptor is exactly one cache line, because the lines that a switch touches make up most of
 // its cost once the tasks have fallen out of the caches (BenchmarkYield/tasks=10000). A million
@@ -25,7 +24,7 @@ import (
 // Descriptors are pooled and serve one task after the other. Each life has its own generation.
 // Other parties refer to a task by the descriptor's address and the generation.
 type Task struct {
-	flag   preempt.Flag   // the task polls it, sysmon marks it; first, because Poll relies on it
+	flag   preempt.Flag   // the task polls it, sysmon marks it; task.Ctx.Checkpoint needs it first
 	status atomicx.Uint64 // see status.go
 
 	// fn belongs to the owner of the task: the spawner until the task is queued, then the worker
@@ -38,9 +37,9 @@ type Task struct {
 	// owner writes it. Any worker may read it to prefetch the fiber's cache lines.
 	fib atomicx.Relaxed[fiber.Fiber]
 
-	// worker is the worker that the task runs on or ran on last. Before the first run it is a
-	// placeholder without a Host; see Init. The worker that runs the task writes it; any goroutine
-	// may read it.
+	// worker is the worker that the task runs on or ran on last. Before the descriptor's first run
+	// it is a placeholder without a Host; see Init. The worker that runs the task writes it; any
+	// goroutine may read it.
 	worker atomicx.Relaxed[Worker]
 
 	_ [6 * (8 - unsafe.Sizeof(uintptr(0)))]byte // fills the line on a 32-bit machine
@@ -52,7 +51,7 @@ type Task struct {
 // Status reads the status word.
 func (d *Task) Status() Status { return Status(d.status.Load()) }
 
-// Ranked reports whether the task has the high or the low level. Then it belongs into the injector,
+// Ranked reports whether the task has the high or the low level. Then it belongs in the injector,
 // even if a worker queues it.
 func (d *Task) Ranked() bool { return d.status.Load()&flagLevel != 0 }
 

@@ -33,7 +33,7 @@ var background = context.Background()
 
 // Enter begins an operation that can wait until ctx ends. It returns the calling task, or nil if
 // the caller is an ordinary goroutine. If ctx has ended already, Enter returns its cause. For a
-// task it is a yield point, like task.Ctx.Checkpoint. It panics if ctx is nil.
+// task Enter is a yield point, like task.Ctx.Checkpoint. It panics if ctx is nil.
 //
 // of is ctx if ctx is the Ctx of a task, or nil if ctx is another context. The caller of Enter
 // finds out by a type assertion, because that is faster than rt.OfCtx.
@@ -59,8 +59,8 @@ func enterSlow(ctx context.Context, of *rt.Life) (*rt.Task, error) {
 }
 
 // MayEnter is the fast path of [Enter], for operations that take only nanoseconds. If it returns a
-// task, Enter with the Ctx c would return that task and no error, so the caller need not call Enter.
-// c may be nil.
+// task, Enter with the Ctx c would return that task and no error, so the caller need not call
+// Enter. c may be nil.
 func MayEnter(c *rt.Life) *rt.Task { return c.MayEnter() }
 
 // enterOther is Enter by d, or by a goroutine if d is nil, under a context that is not d's Ctx.
@@ -85,8 +85,8 @@ func CauseOf(ctx context.Context) error {
 }
 
 // Watch is context.AfterFunc for functions that do not wait. If a timer of heddle ends ctx, f does
-// not have to wait for a P: either the goroutine that fires the timer calls f, or a goroutine that
-// ReadyGoroutines counts does, and so workers let it run. The goroutine that context.AfterFunc
+// not have to wait long for a P. The goroutine that fires the timer calls f, or another one does
+// that ReadyGoroutines counts, and workers let that one run. The goroutine that context.AfterFunc
 // would start for f could wait long for a P.
 func Watch(ctx context.Context, f func()) (stop func() bool) {
 	if c := rt.OfCtx(ctx); c != nil {

@@ -19,10 +19,10 @@ type Pool[E any] struct {
 	// runs on the worker touches its bundle. With sync.Pool alone a wait took 20 ns longer.
 	workers [maxPools]struct {
 		bundle[E]
-		_ [64 - 2*8]byte
+		_ [64 - 2*8]byte // fills a cache line
 	}
 	bundles sync.Pool   // of full *bundles, which their workers gave away
-	bundled atomic.Bool // false only if bundles is empty; it may be true then, too
+	bundled atomic.Bool // bundles may have one. A race may hide a bundle until the next Share
 
 	rest sync.Pool // single elements: those of goroutines, and of workers with a high index
 }
@@ -34,7 +34,7 @@ type bundle[E any] struct {
 }
 
 const (
-	maxPools = 32 // how many workers keep elements
+	maxPools = 32 // only workers with a smaller Index keep elements
 	// maxPooled is how many elements a worker keeps. If more tasks than that wait in turn, as in
 	// BenchmarkChanFanIn, Get and Share use bundles more often, but that costs less than the task
 	// switch.
@@ -81,9 +81,9 @@ func (p *Pool[E]) fill(s *bundle[E]) {
 }
 
 // Keep takes e back. e must be in no list, and no party may use it any more. d is as for Get. If d
-// is nil or the worker of d keeps enough, Keep does not take e back and returns false; then the
-// caller calls Share. Keep and Share are two methods, because each alone is inlined, and a method
-// that does both would not be.
+// is nil, or the worker of d keeps enough or has a high Index, Keep does not take e back and
+// returns false; then the caller calls Share. Keep and Share are two methods, because Keep is
+// inlined, and a method that does both would not be.
 func (p *Pool[E]) Keep(d *rt.Task, e *E) bool {
 	if d == nil {
 		return false

@@ -21,13 +21,13 @@ type Case interface {
 	// values, so that a select can use them without a call. For a [NativeCase] at is nil. If the
 	// channel is nil, u is nil.
 	head() (u *caseHead, at *chanHead)
-	// unpair makes the channel queued. The caller holds the channel's lock.
+	// unpair makes the channel queued. The caller holds the channel's lock, here and below. A
+	// NativeCase has no lock.
 	unpair()
-	// try does the operation if it can do so without waiting. The caller holds the channel's lock,
-	// and wakes w, unless it is nil, after unlocking.
+	// try does the operation if it can do so without waiting. The caller wakes w, unless it is nil,
+	// after unlocking.
 	try(s *selection) (o outcome, w waker)
-	// enqueue puts the case into its channel's queue, as the case of s at index. The caller holds
-	// the channel's lock.
+	// enqueue puts the case into its channel's queue, as the case of s at index.
 	enqueue(s *selection, index int)
 	// dequeue takes the case of s out of the queue, if it is still there, and detaches it. It locks
 	// the channel.
@@ -231,8 +231,8 @@ func TrySelect(cases ...Case) (chosen Case, ok bool) {
 }
 
 // A selection is one run of Select. Its cases stand in the queues of all their channels. To serve a
-// case, a waker has to win the selection, and only one waker can. A select that is still trying its
-// cases may win another selection, as its waker. No waker can win that select meanwhile, because it
+// case, a waker has to win the selection, and only one waker can. While a selection tries its
+// cases, it may win another one, as its waker. Nobody can win the first one meanwhile, because it
 // holds the locks of all its channels until it waits.
 type selection struct {
 	list.Links[selection] // while it is free
@@ -313,7 +313,7 @@ func newSelection(d *rt.Task, cases []Case) *selection {
 		sorted = sorted && o >= last
 		last = o
 		// r is a random fraction from 0 up to 1. The whole part of r*(n+1) is the place of this
-		// case among n+1, and the rest is the next r. For 16 cases it is random enough.
+		// case among n+1, and the rest is the next r. One random number serves 16 cases.
 		n := uint64(len(s.order))
 		if n%16 == 0 {
 			r = s.random()
@@ -342,9 +342,9 @@ func newSelection(d *rt.Task, cases []Case) *selection {
 	return s
 }
 
-// direct lets the caller's Director, if it has one, choose the order in which try goes through the
-// cases. The Director names the first case, and the others follow in the order in which they were
-// passed, and then from the beginning. So each case that can go on is chosen in some schedule.
+// direct lets the caller's Director, if it has one, choose the order in which the cases are tried
+// and queued. The Director names the first case, and the others follow in the order in which they
+// were passed, and then from the beginning. So each case that can go on is chosen in some schedule.
 func (s *selection) direct() {
 	dir, _ := rt.DirectorOf()
 	if dir == nil || len(s.poll) == 0 {
@@ -357,11 +357,11 @@ func (s *selection) direct() {
 }
 
 // lock locks all channels, each once, and attaches the cases. All selects lock in the same order,
-// so that they cannot deadlock. If a case is already in use, lock panics, with nothing locked or
-// attached. d is the running task, or nil.
+// so that they cannot deadlock. If a select uses a case already, lock panics, with nothing locked
+// or attached. d is the running task, or nil.
 //
-// Each case records under its channel's lock whether it is in use, because every select takes that
-// lock anyway.
+// Each case of a Chan records under its channel's lock whether a select uses it, because every
+// select takes that lock anyway.
 func (s *selection) lock(d *rt.Task, cases []Case) {
 	var last *chanHead
 	for k := range s.order {
@@ -419,7 +419,8 @@ func (s *selection) unlock(cases []Case, n int) {
 }
 
 // try does the first case, in random order, that can go on, and returns its index and the waiter to
-// wake, if any. It returns -1 if no case can go on. The caller holds the locks of all channels.
+// wake, if any. It returns -1 if no case can go on. The caller holds the locks of all channels. If
+// the case is a send on a closed channel, try unlocks them, frees s and panics.
 func (s *selection) try(d *rt.Task, cases []Case) (index int, w waker) {
 	for _, i := range s.poll {
 		switch o, w := cases[i].try(s); o {
