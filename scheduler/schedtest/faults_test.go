@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/tsync"
 )
@@ -60,7 +61,7 @@ var faulty = []struct {
 // Random and depth-first search find faults. A fault is part of the schedule, and the report shows
 // it.
 func TestFaults(t *testing.T) {
-	for _, x := range part(faulty) {
+	for _, x := range testkit.Part(faulty) {
 		t.Run(x.name, func(t *testing.T) {
 			for k, cfg := range []Config{{}, {Mode: Random, Seed: 3}, {Mode: PCT}, {Mode: DepthFirst}} {
 				r, y := hunt(t, cfg.complete(x.body))
