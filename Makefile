@@ -20,8 +20,8 @@ model: ## the schedule explorer
 mutants: ## plants each bug of .ci/mutants, which a test has to find
 	go run ./internal/mutate
 
-fuzz: ## seed corpora; with FUZZTIME=30s, new inputs
-	.ci/run fuzz
+fuzz: ## new inputs, for FUZZTIME=30s each
+	FUZZTIME=$${FUZZTIME:-30s} .ci/run fuzz
 
 arch: ## the tests for 386, and for arm64 and riscv64 under qemu-user
 	.ci/run arch

@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heddle-go/heddle/internal/rt"
-	"github.com/heddle-go/heddle/internal/selfexec"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/parallel"
@@ -284,7 +283,7 @@ func treesOfJoins(t *testing.T, workers int, what string) {
 	s := open(t, workers)
 	const children = 4
 	depth := 6
-	if selfexec.Emulated() {
+	if testing.Short() {
 		depth = 5
 	}
 	nodes := 0

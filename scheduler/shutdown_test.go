@@ -11,7 +11,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/heddle-go/heddle/internal/selfexec"
 	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
@@ -84,12 +83,12 @@ func TestShutdownThatRunsOutOfTime(t *testing.T) {
 // Close reaches tasks in every state: running, queued, parked, sleeping, joining.
 func TestCloseEndsEverything(t *testing.T) {
 	eachCount(t, workerCounts, func(t *testing.T, n int) {
-		k := 10_000
-		if testing.Short() || testkit.Race || n != 2 {
-			k = 1_000
-		}
-		if selfexec.Emulated() {
+		k := 1000
+		switch {
+		case testing.Short():
 			k = 200
+		case n == 2 && !testkit.Race:
+			k = 10_000
 		}
 		s := open(t, n)
 		var log errlog

@@ -239,6 +239,10 @@ func TestCallOnTheSpotIsNoTask(t *testing.T) {
 // workers stay free.
 func TestLimitOfCallsOnTheSpotAndElsewhere(t *testing.T) {
 	const limit = 3
+	calls := 30
+	if testing.Short() {
+		calls = 10
+	}
 	eachPool(t, func(t *testing.T, n int, s *scheduler.Scheduler) {
 		var inside, most, done atomic.Int64
 		fn := func() {
@@ -249,7 +253,7 @@ func TestLimitOfCallsOnTheSpotAndElsewhere(t *testing.T) {
 			inside.Add(-1)
 			done.Add(1)
 		}
-		const tasks, calls = 50, 30
+		const tasks = 50
 		var ts []task.Task
 		for i := range tasks {
 			ts = append(ts, s.Go(func(c *task.Ctx) {

@@ -141,7 +141,11 @@ func TestABurstIsGivenBack(t *testing.T) {
 func TestBurstsThatComeAgain(t *testing.T) {
 	s := handTrimmed(t, 2)
 	now := s.now()
-	const bursts, n = 40, 1000
+	const bursts = 40
+	n := 1000
+	if testing.Short() {
+		n = 300 // several times fewFibers
+	}
 	var madeBefore uint64
 	for i := range bursts {
 		if i == bursts/4 {

@@ -174,10 +174,14 @@ func TestOuterCtxInAChild(t *testing.T) {
 // TestOuterCtxInALoop: the body of a parallel loop uses the c around the loop.
 func TestOuterCtxInALoop(t *testing.T) {
 	const calls = 300
+	loops := 5
+	if testing.Short() {
+		loops = 2
+	}
 	for name, use := range outerUses {
 		t.Run(name, func(t *testing.T) {
 			guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
-				for range 5 {
+				for range loops {
 					u := newOuterUse()
 					drain := s.Go(u.drain)
 					var ran atomic.Int64

@@ -204,7 +204,7 @@ func TestPlacesOfMembersThatFail(t *testing.T) {
 		other, err := scheduler.New(scheduler.WithWorkers(2))
 		require.NoError(t, err)
 		defer other.Close()
-		for round := range 5 * rounds() {
+		for round := range 3 * rounds() {
 			on := []*scheduler.Scheduler{s, other}
 			outer, inner := task.NewGroup(s), task.NewGroup(other)
 			outer.SetLimit(limit)

@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/heddle-go/heddle/internal/testkit"
 )
 
 type element struct {
@@ -167,7 +169,7 @@ func FuzzLists(f *testing.F) {
 // different lengths, and long sequences at random.
 func TestLists(t *testing.T) {
 	const ops = elements * 2 * 8
-	for _, begin := range [][]byte{
+	for _, begin := range testkit.Part([][]byte{
 		{},
 		{0, 1, 2, 3},          // four elements in the first list
 		{0, 6, 1, 7},          // two in each
@@ -177,7 +179,7 @@ func TestLists(t *testing.T) {
 		{10, 11, 12},          // three, pushed at the front
 		{50, 60, 51, 52, 60},  // a chain that was empty meanwhile
 		{0, 20, 1, 2, 32, 31}, // a list that was empty meanwhile
-	} {
+	}) {
 		for a := range byte(ops) {
 			for b := range byte(ops) {
 				run(t, append(slices.Clip(begin), a, b))
@@ -185,7 +187,11 @@ func TestLists(t *testing.T) {
 		}
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
-	for range 10_000 {
+	n := 10_000
+	if testkit.Race {
+		n = 3000
+	}
+	for range n {
 		steps := make([]byte, 10+rng.IntN(90))
 		for i := range steps {
 			steps[i] = byte(rng.IntN(ops))

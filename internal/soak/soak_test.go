@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/heddle-go/heddle/internal/balance"
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 )
@@ -88,19 +89,25 @@ func TestSoak(t *testing.T) {
 	}
 	workers := []int{1, 2, 4, 8, 64}
 	pinnings := []scheduler.Pinning{scheduler.Threads, scheduler.None}
-	parts := int64(len(workers) * len(pinnings))
-	part := int64(0)
+	type part struct {
+		workers int
+		pinning scheduler.Pinning
+	}
+	var parts []part
 	for _, n := range workers {
 		for _, p := range pinnings {
-			part++
-			b := &bound{time.Now(), duration, ops * part / parts, rounds, parties}
-			rng := rand.New(rand.NewPCG(seed, uint64(part)))
-			t.Run(fmt.Sprintf("workers=%d/%v", n, p), func(t *testing.T) {
-				for over := false; !over; {
-					over = live(t, n, p, rng, b)
-				}
-			})
+			parts = append(parts, part{n, p})
 		}
+	}
+	parts = testkit.Part(parts)
+	for i, x := range parts {
+		b := &bound{time.Now(), duration, ops * int64(i+1) / int64(len(parts)), rounds, parties}
+		rng := rand.New(rand.NewPCG(seed, uint64(i+1)))
+		t.Run(fmt.Sprintf("workers=%d/%v", x.workers, x.pinning), func(t *testing.T) {
+			for over := false; !over; {
+				over = live(t, x.workers, x.pinning, rng, b)
+			}
+		})
 	}
 	t.Logf("seed %d, %v, at most %s of memory; operations by kind:\n%s",
 		seed, time.Since(start).Round(time.Millisecond), peakMemory(), table())

@@ -72,3 +72,18 @@ func TestScale(t *testing.T) {
 	require.Equal(t, 3, s.of(1, false, false, false))
 	require.Equal(t, s.of(800, Race, testing.Short(), selfexec.Emulated()), s.Of(800))
 }
+
+// Each case is in one of the thirds, for the numbers of CPUs of step race.
+func TestPart(t *testing.T) {
+	var xs, all []int
+	for i := range 10 {
+		xs = append(xs, i)
+	}
+	require.Equal(t, xs, part(xs, false, 2))
+	for _, procs := range []int{1, 2, 4} {
+		third := part(xs, true, procs)
+		require.InDelta(t, len(xs)/3, len(third), 1)
+		all = append(all, third...)
+	}
+	require.ElementsMatch(t, xs, all)
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/heddle-go/heddle/internal/histogram"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/selfexec"
+	"github.com/heddle-go/heddle/internal/testkit"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -75,7 +76,11 @@ func TestLateness(t *testing.T) {
 // in the order of times, and none that was disarmed.
 func TestTimersReference(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
-	for range 200 {
+	rounds := 200
+	if testkit.Race {
+		rounds = 70
+	}
+	for range rounds {
 		q := loose()
 		pending := map[*counter]bool{}
 		now := int64(1)
@@ -221,7 +226,7 @@ func TestTimersStress(t *testing.T) {
 // A million timers are armed, and most of them disarmed again, without the queue keeping those.
 func TestMillionTimers(t *testing.T) {
 	n := 1_000_000
-	if selfexec.Emulated() {
+	if testkit.Race || selfexec.Emulated() {
 		n = 300_000 // whose queue still needs more than keepHeap
 	}
 	var before, after runtime.MemStats

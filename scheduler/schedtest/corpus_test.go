@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/tsync"
 )
@@ -107,7 +108,7 @@ func TestCorpus(t *testing.T) {
 	var mu sync.Mutex
 	got := map[string]golden{}
 	t.Run("bugs", func(t *testing.T) {
-		for _, p := range part(corpus) {
+		for _, p := range testkit.Part(corpus) {
 			t.Run(p.name, func(t *testing.T) {
 				t.Parallel()
 				cfg := Config{}.complete(func(c *task.Ctx) { p.body(c, true) })
@@ -150,7 +151,7 @@ func TestCorpusByMode(t *testing.T) {
 	if testing.Verbose() {
 		searches = 9
 	}
-	for _, p := range part(corpus) {
+	for _, p := range testkit.Part(corpus) {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			row := "| " + p.name

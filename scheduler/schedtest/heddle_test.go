@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/parallel"
 	"github.com/heddle-go/heddle/task/tsync"
@@ -355,7 +356,7 @@ var documented = []struct {
 
 // The documented behaviour holds in every schedule with a bounded number of preemptions.
 func TestDocumentedBehaviour(t *testing.T) {
-	for _, x := range part(documented) {
+	for _, x := range testkit.Part(documented) {
 		t.Run(x.name, func(t *testing.T) {
 			t.Parallel()
 			cfg := Config{Mode: DepthFirst, Preemptions: x.preemptions}

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/tsync"
@@ -92,7 +93,7 @@ func requireHere(t require.TestingT, p scheduler.Site) {
 // steps.
 func TestLooksChangeNoChoice(t *testing.T) {
 	want := readGolden(t)
-	for _, p := range part(corpus) {
+	for _, p := range testkit.Part(corpus) {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			body := func(c *task.Ctx) { p.body(c, true) }

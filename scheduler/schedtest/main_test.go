@@ -2,9 +2,7 @@ package schedtest
 
 import (
 	"fmt"
-	"math/bits"
 	"os"
-	"runtime"
 	"strconv"
 	"testing"
 
@@ -32,18 +30,4 @@ func many(n int) int {
 		panic(fmt.Sprintf("%s is %q: want a number above 0", name, text))
 	}
 	return n
-}
-
-// part returns the part of xs to test. With the race detector and -short, that is a third of them
-// for each of the numbers of CPUs 1, 2 and 4, because -cpu 1,2,4 then covers all.
-func part[T any](xs []T) (ys []T) {
-	if !testkit.Race || !testing.Short() {
-		return xs
-	}
-	for i, x := range xs {
-		if i%3 == bits.Len(uint(runtime.GOMAXPROCS(0)-1))%3 {
-			ys = append(ys, x)
-		}
-	}
-	return ys
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/tsync"
 )
@@ -56,7 +57,7 @@ func find(t *testing.T, cfg Config, body func(c *task.Ctx)) *failure {
 
 // Every mode finds a lost update, and the schedule replays.
 func TestModesFindALostUpdate(t *testing.T) {
-	for _, cfg := range part([]Config{
+	for _, cfg := range testkit.Part([]Config{
 		{}, {Mode: PCT, Depth: 2}, {Mode: DepthFirst, Preemptions: 1},
 		{Mode: Random}, {Mode: PCT}, {Mode: DepthFirst, Preemptions: Unbounded},
 	}) {

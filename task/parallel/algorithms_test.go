@@ -183,8 +183,12 @@ func numbers(n int, seed uint64) []int {
 }
 
 func TestAlgorithms(t *testing.T) {
+	lengths := []int{0, 1, 2, 3, 17, 100, 1000, 5000}
+	if testing.Short() {
+		lengths = lengths[:7]
+	}
 	each(t, func(t *testing.T, s *scheduler.Scheduler) {
-		for _, n := range []int{0, 1, 2, 3, 17, 100, 1000, 5000} {
+		for _, n := range lengths {
 			within(t, s, func(c *task.Ctx) error { return check(c, numbers(n, 1)) })
 			for _, grain := range []int{1, 7, 1000, 1 << 20} {
 				within(t, s, func(c *task.Ctx) error { return check(c, numbers(n, 2), parallel.WithGrain(grain)) })

@@ -148,7 +148,7 @@ var errGoexit = task.ErrGoexit
 
 func TestScope(t *testing.T) {
 	each(t, func(t *testing.T, s *scheduler.Scheduler) {
-		for _, n := range []int{0, 1, 10, 1023, 1024, 1025, 20_000} {
+		for _, n := range []int{0, 1, 10, 1023, 1024, 1025, max(scale(20_000), 3000)} {
 			within(t, s, func(c *task.Ctx) error {
 				ran := make([]atomic.Int32, n)
 				parallel.InScope(c, func(sc *parallel.Scope) {

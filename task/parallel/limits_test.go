@@ -101,7 +101,7 @@ func TestRangeExtremes(t *testing.T) {
 	for _, call := range []time.Duration{0, 12_000} {
 		w := newWorkClock(t)
 		s := open(t, 2)
-		for _, lo := range extremes {
+		for _, lo := range testkit.Part(extremes) {
 			for _, hi := range extremes {
 				for _, grain := range []int{0, 1, math.MaxInt/2 + 1, math.MaxInt - 1, math.MaxInt} {
 					if grain == 1 && lo < hi && uint(hi)-uint(lo) > 100 {
@@ -209,8 +209,12 @@ func FuzzRange(f *testing.F) {
 
 // For every grain, the results are those of the plain loop.
 func TestGrainExtremes(t *testing.T) {
+	lengths := []int{0, 1, 2, 3, 17, 1000, 10_000}
+	if testing.Short() {
+		lengths = lengths[:6]
+	}
 	each(t, func(t *testing.T, s *scheduler.Scheduler) {
-		for _, n := range []int{0, 1, 2, 3, 17, 1000, 10_000} {
+		for _, n := range lengths {
 			for _, grain := range []int{1, 2, n, n + 1, math.MaxInt/2 + 1, math.MaxInt - 1, math.MaxInt} {
 				if grain < 1 {
 					continue

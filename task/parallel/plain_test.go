@@ -47,6 +47,10 @@ var plain = map[string]func(c *task.Ctx, xs, sorted []int, opts ...parallel.Opti
 // the minimum length. If cancels is set, a hog cancels some of the runs, some time after they
 // began.
 func eachPlain(t *testing.T, cancels bool) {
+	rounds := 8
+	if testing.Short() {
+		rounds = 4
+	}
 	for name, alg := range plain {
 		for _, workers := range workerCounts {
 			t.Run(fmt.Sprintf("%s/workers=%d", name, workers), func(t *testing.T) {
@@ -68,7 +72,7 @@ func eachPlain(t *testing.T, cancels bool) {
 					})
 				}
 				within(t, s, func(c *task.Ctx) error {
-					for round := range 8 {
+					for round := range rounds {
 						rng := rand.New(rand.NewPCG(uint64(round), uint64(workers)))
 						xs := numbers(20_000+rng.IntN(scale(100_000)), uint64(round))
 						sorted := slices.Sorted(slices.Values(xs))

@@ -3,6 +3,7 @@ package parallel_test
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"runtime"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/parallel"
@@ -43,7 +45,8 @@ var keyShapes = map[string]func(i int, r *rand.Rand) uint64{
 // and numbers of workers.
 func TestSortNumbers(t *testing.T) {
 	for _, workers := range []int{1, 4} {
-		for name, at := range keyShapes {
+		for _, name := range testkit.Part(slices.Sorted(maps.Keys(keyShapes))) {
+			at := keyShapes[name]
 			t.Run(fmt.Sprintf("workers=%d/%s", workers, name), func(t *testing.T) {
 				s := open(t, workers)
 				for _, n := range []int{511, 512, 10_000, max(scale(150_000), 20_000)} {
@@ -90,7 +93,7 @@ func sortsLike[T cmp.Ordered](t *testing.T, s *scheduler.Scheduler, bits []uint6
 // elements.
 func TestSortOfNumbersKeepsTheElements(t *testing.T) {
 	each(t, func(t *testing.T, s *scheduler.Scheduler) {
-		for round := range max(scale(60), 9) {
+		for round := range max(scale(60), 6) {
 			r := rand.New(rand.NewPCG(uint64(round), 1))
 			xs := make([]int, 60_000)
 			for i := range xs {
@@ -157,7 +160,11 @@ func TestSortOfNumbersLooksOften(t *testing.T) {
 func TestSortRunsAcrossBlocks(t *testing.T) {
 	const n = 200_000
 	s := open(t, 4)
-	for breakAt := 6250; breakAt < n; breakAt += 6250 {
+	var breaks []int
+	for at := 6250; at < n; at += 6250 {
+		breaks = append(breaks, at)
+	}
+	for _, breakAt := range testkit.Part(breaks) {
 		for _, sign := range []int{1, -1} {
 			xs := make([]int, n)
 			for i := range xs {

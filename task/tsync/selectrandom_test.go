@@ -7,8 +7,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/heddle-go/heddle/internal/selfexec"
 )
 
 // even checks that n draws have hit each entry of hits about equally often: each count is within
@@ -30,7 +28,7 @@ func TestSelectSameChannelRandom(t *testing.T) {
 	each(t, func(w *world) {
 		const k = 3
 		n := 3000
-		if selfexec.Emulated() {
+		if testing.Short() {
 			n = 1000
 		}
 		for _, waits := range []bool{false, true} {
