@@ -10,6 +10,7 @@ type Waiter struct {
 	claim atomicx.Uint32
 	gen   uint32         // the life for whose end it waits
 	depth atomicx.Uint32 // about how many waiters the list has from here on
+	hold  atomicx.Uint32 // see Hold
 
 	Task   *Task         // the waiting task, or nil for a goroutine
 	C      chan struct{} // of capacity 1, for a goroutine
@@ -64,6 +65,61 @@ func (w *Waiter) Claim() bool { return w.claim.CompareAndSwap(wtWaiting, wtWoken
 // Abandon is called by the waiter to give up. If it returns false, a wake-up has come or is coming,
 // and the waiter has to take it.
 func (w *Waiter) Abandon() bool { return w.claim.CompareAndSwap(wtWaiting, wtAbandoned) }
+
+// A waiter is held while its task calls a user's code between the moment at which wakers can find
+// the waiter and the park: a method of the context under which the task waits, or Unlock of a
+// Cond's lock. That code may wait, too. A task has only one flag for wake-ups, so a wake-up for the
+// held waiter would end the inner wait, for example with a lock that the task does not have. So the
+// waker of a held waiter leaves the task alone, and the task finds out when the user's code has
+// returned:
+//
+//	task                                     waker, which has claimed the waiter
+//	Hold-T1  hold = held, before wakers      Hold-K1  if hold is unheld, wake the task
+//	         can find the waiter             Hold-K2  otherwise add told to hold, and wake
+//	Hold-T2  call the user's code                     the task if hold was let
+//	Hold-T3  CAS held -> let: if that
+//	         fails, the event has come
+//	Hold-T4  park
+//	Hold-T5  to call more: CAS let -> held;
+//	         if that fails, a wake-up comes
+//
+// The CAS and the addition change the same word. If the addition comes first, Hold-T3 fails, and
+// the task takes the event without a park; no wake-up comes. If the CAS of Hold-T3 comes first, the
+// waker finds let and wakes the task, in its park or before it. The task does not call the user's
+// code then, because Hold-T5 either fails or comes before the addition. hold is unheld for the
+// whole of a wait that calls no user's code, so Hold-K1 needs no more than a load.
+const (
+	unheld   = 0
+	holdHeld = 1
+	holdLet  = 2
+	holdTold = 4 // added to one of the two
+)
+
+// Hold makes w held (Hold-T1). Wakers must not know w yet.
+func (w *Waiter) Hold() { w.hold.Store(holdHeld) }
+
+// Unhold makes w unheld for the next wait. Wakers must not know w.
+func (w *Waiter) Unhold() {
+	if w.hold.Load() != unheld {
+		w.hold.Store(unheld)
+	}
+}
+
+// Let ends the hold, if w is held (Hold-T3). It returns false if the event has come. Then no wake-up
+// comes, and the task must not park.
+func (w *Waiter) Let() bool {
+	return w.hold.Load() == unheld || w.hold.CompareAndSwap(holdHeld, holdLet) || w.hold.Load()&holdLet != 0
+}
+
+// HoldAgain makes w held again after a park (Hold-T5). It returns false if the waker has been here;
+// then its wake-up has come or is coming. The task has called Let, and w is not unheld.
+func (w *Waiter) HoldAgain() bool { return w.hold.CompareAndSwap(holdLet, holdHeld) }
+
+// Told is called by the waker of a task. It reports whether the waker has to wake the task (Hold-K1
+// and Hold-K2).
+func (w *Waiter) Told() (wake bool) {
+	return w.hold.Load() == unheld || w.hold.Add(holdTold) == holdLet+holdTold
+}
 
 // Await registers w for the end of life gen. It returns false if that end has come already; w will
 // not be woken then.
@@ -169,7 +225,7 @@ func WakeAll(list *Waiter, local func(t *Task) bool) {
 			if t := list.Task; t == nil {
 				list.Shared.ReadyGoroutines.Add(1)
 				list.C <- struct{}{}
-			} else if (t.WakeWaiting() || t.Wake()) && (local == nil || !local(t)) {
+			} else if list.Told() && (t.WakeWaiting() || t.Wake()) && (local == nil || !local(t)) {
 				t.Shared().Sched.Inject(t)
 			}
 		}

@@ -44,6 +44,7 @@ type Waiter struct {
 func (w *Waiter) Init(ctx context.Context) {
 	w.w.Reset()
 	w.Prepare(ctx, Caller(ctx))
+	w.Hold() // the caller may wait for something else before Wait
 }
 
 // Prepare is Init for a wait by d, which must be the caller, or by the calling goroutine if d is
@@ -53,7 +54,11 @@ func (w *Waiter) Prepare(ctx context.Context, d *rt.Task) {
 	w.ctx, w.shared, w.ctxClaimed = ctx, nil, false
 	w.w.Task = d
 	if d != nil {
-		w.own = rt.OfCtx(ctx) == d.Life()
+		if w.own = rt.OfCtx(ctx) == d.Life(); w.own || ctx == background {
+			w.w.Unhold()
+		} else {
+			w.w.Hold() // until Let, in park
+		}
 		return
 	}
 	w.own = false
@@ -61,6 +66,20 @@ func (w *Waiter) Prepare(ctx context.Context, d *rt.Task) {
 		w.w.C = make(chan struct{}, 1)
 	}
 }
+
+// Hold keeps wake-ups from the waiting task until Let, so that the task may wait for something else
+// until then: see rt.Waiter.Hold. Call Hold after Prepare, before others know w. For a goroutine it
+// does nothing.
+func (w *Waiter) Hold() {
+	if w.w.Task != nil {
+		w.w.Hold()
+	}
+}
+
+// Let ends the hold of a task's waiter. It returns false if w has been woken; the task must not wait
+// for w then. The waits call Let themselves, except that for a wait under the task's own Ctx the
+// caller has to do so. (Only Wait calls it there, too.)
+func (w *Waiter) Let() bool { return w.w.Let() }
 
 // Task returns the task that waits, or nil for a goroutine.
 func (w *Waiter) Task() *rt.Task { return w.w.Task }
@@ -89,7 +108,7 @@ func (w *Waiter) WakeFrom(by *rt.Task) {
 		w.wakeGoroutine(by)
 		return
 	}
-	if !d.WakeWaiting() && !d.Wake() {
+	if !w.w.Told() || !d.WakeWaiting() && !d.Wake() {
 		return
 	}
 	if by != nil {
@@ -141,6 +160,9 @@ func (w *Waiter) Wait() error {
 		_, err := w.waitForeign(claims{w})
 		return err
 	}
+	if !w.w.Let() {
+		return nil
+	}
 	d := w.w.Task
 	d.Host().Park(d, w.Reason.Park(rt.ForWake))
 	if d.Woken() {
@@ -170,9 +192,9 @@ func (q claims) Withdraw() bool { return q.w.w.Abandon() }
 // phase of the wait:
 //
 //	waiting    Foreign-F1  Withdraw the waiter. If that succeeds, the phase is withdrawn.
-//	           Foreign-F2  Otherwise another party has claimed it. Wait uncancellably for its
-//	                       Wake, because that Wake would otherwise end the task's next wait.
-//	                       The phase is now woken.
+//	           Foreign-F2  Otherwise another party has claimed it. If the waiter is not held,
+//	                       wait uncancellably for its Wake, because that Wake would otherwise
+//	                       end the task's next wait. The phase is now woken.
 //	withdrawn              Let the panic through: nothing has changed, and no other party
 //	                       knows the waiter.
 //	woken                  If the end of the context has claimed the waiter, do as if it were
@@ -181,6 +203,10 @@ func (q claims) Withdraw() bool { return q.w.w.Abandon() }
 //	           Foreign-F3  So drop the panic.
 //
 // The function given to Watch may still hold the waiter, so the waiter is never used again.
+//
+// Such a method may also wait for something else. rt.Waiter.Hold keeps the two waits of a task
+// apart: the waiter is held except from Let to HoldAgain, and there park calls no method of the
+// context. A goroutine needs no Hold, because each of its waiters has its own channel.
 type foreignWait struct {
 	w     *Waiter
 	q     Withdrawer
@@ -245,15 +271,17 @@ func (f *foreignWait) park() error {
 			w.Wake(nil)
 		}
 	})
-	w.park(rt.ForWake)
-	if !d.Woken() {
-		if ctx.Err() != nil && q.Withdraw() {
-			f.phase = withdrawn
-			err := CauseOf(ctx)
-			w.quit(f.stop)
-			return err
+	if w.w.Let() {
+		w.park(rt.ForWake)
+		if !d.Woken() {
+			if w.w.HoldAgain() && ctx.Err() != nil && q.Withdraw() {
+				f.phase = withdrawn
+				err := CauseOf(ctx)
+				w.quit(f.stop)
+				return err
+			}
+			w.awaitWake()
 		}
-		d.AwaitWakeFor(w.Reason)
 	}
 	f.phase = woken
 	ended := w.ctxClaimed
@@ -345,6 +373,9 @@ func (w *Waiter) park(k rt.Park) {
 
 // awaitEvent parks the task until w is woken. Nothing else ends the park.
 func (w *Waiter) awaitEvent() {
+	if !w.w.Let() {
+		return
+	}
 	d := w.w.Task
 	if w.End.Task() != nil {
 		w.park(rt.ForWakeOnly)
@@ -353,6 +384,13 @@ func (w *Waiter) awaitEvent() {
 		}
 	}
 	d.AwaitWakeFor(w.Reason)
+}
+
+// awaitWake waits for the wake-up of a claimed waiter, if one comes. The caller is the waiting task.
+func (w *Waiter) awaitWake() {
+	if w.w.Let() {
+		w.w.Task.AwaitWakeFor(w.Reason)
+	}
 }
 
 // WaitRecovering is WaitIn. If it drops a panic of the context, it also returns the value of the
@@ -385,7 +423,7 @@ func (w *Waiter) WaitRecovering(q Withdrawer) (broken any, err error) {
 // WaitWoken is [Waiter.WaitIn] for a wait that only its event ends, even if the context ends.
 func (w *Waiter) WaitWoken() {
 	if w.w.Task != nil {
-		w.w.Task.AwaitWakeFor(w.Reason)
+		w.awaitWake()
 		return
 	}
 	w.receive()

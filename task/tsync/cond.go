@@ -63,6 +63,11 @@ func (c *Cond) wait(ctx context.Context, d *rt.Task, hard bool) error {
 	}
 	w := plainWaiters.take(ctx, d, c)
 	w.Reason = rt.WaitCond
+	switch c.L.(type) {
+	case *Mutex, *RWMutex, *sync.Mutex, *sync.RWMutex:
+	default:
+		w.Hold() // Unlock of a user's lock may wait, and w is queued by then
+	}
 	c.mu.Lock()
 	c.queue.Push(w)
 	c.mu.Unlock()
@@ -97,6 +102,10 @@ func (c *Cond) retract(w *waiter[struct{}]) {
 // await waits for w and then locks L again, even if a method of the context panics.
 func (c *Cond) await(w *waiter[struct{}], hard bool) error {
 	defer c.L.Lock()
+	if w.Own() && !w.Let() {
+		plainWaiters.put(w)
+		return nil // a Signal came during Unlock
+	}
 	_, _, err := plainWaiters.await(w, hard)
 	return err
 }
