@@ -105,10 +105,13 @@ func (w *Waiter) Unhold() {
 	}
 }
 
-// Let ends the hold, if w is held (Hold-T3). It returns false if the event has come. Then no wake-up
-// comes, and the task must not park.
+// Let ends the hold, if w is held (Hold-T3). It returns false if the event has come. Then no
+// wake-up comes, and the task must not park.
 func (w *Waiter) Let() bool {
-	return w.hold.Load() == unheld || w.hold.CompareAndSwap(holdHeld, holdLet) || w.hold.Load()&holdLet != 0
+	if w.hold.Load() == unheld || w.hold.CompareAndSwap(holdHeld, holdLet) {
+		return true
+	}
+	return w.hold.Load()&holdLet != 0
 }
 
 // HoldAgain makes w held again after a park (Hold-T5). It returns false if the waker has been here;

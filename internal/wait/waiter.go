@@ -76,9 +76,9 @@ func (w *Waiter) Hold() {
 	}
 }
 
-// Let ends the hold of a task's waiter. It returns false if w has been woken; the task must not wait
-// for w then. The waits call Let themselves, except that for a wait under the task's own Ctx the
-// caller has to do so. (Only Wait calls it there, too.)
+// Let ends the hold of a task's waiter. It returns false if w has been woken; the task must not
+// wait for w then. The waits call Let themselves. But for WaitIn under the task's own Ctx, the
+// caller has to do so.
 func (w *Waiter) Let() bool { return w.w.Let() }
 
 // Task returns the task that waits, or nil for a goroutine.
@@ -265,7 +265,7 @@ func (f *foreignWait) park() error {
 		w.awaitEvent()
 		return nil
 	}
-	f.stop = Watch(ctx, func() {
+	f.stop = Watch(ctx, func(*rt.Late) {
 		if q.Withdraw() {
 			w.ctxClaimed = true
 			w.Wake(nil)
@@ -280,7 +280,7 @@ func (f *foreignWait) park() error {
 				w.quit(f.stop)
 				return err
 			}
-			w.awaitWake()
+			w.WaitWoken()
 		}
 	}
 	f.phase = woken
@@ -386,13 +386,6 @@ func (w *Waiter) awaitEvent() {
 	d.AwaitWakeFor(w.Reason)
 }
 
-// awaitWake waits for the wake-up of a claimed waiter, if one comes. The caller is the waiting task.
-func (w *Waiter) awaitWake() {
-	if w.w.Let() {
-		w.w.Task.AwaitWakeFor(w.Reason)
-	}
-}
-
 // WaitRecovering is WaitIn. If it drops a panic of the context, it also returns the value of the
 // panic in broken.
 func (w *Waiter) WaitRecovering(q Withdrawer) (broken any, err error) {
@@ -422,8 +415,10 @@ func (w *Waiter) WaitRecovering(q Withdrawer) (broken any, err error) {
 
 // WaitWoken is [Waiter.WaitIn] for a wait that only its event ends, even if the context ends.
 func (w *Waiter) WaitWoken() {
-	if w.w.Task != nil {
-		w.awaitWake()
+	if d := w.w.Task; d != nil {
+		if w.w.Let() {
+			d.AwaitWakeFor(w.Reason)
+		}
 		return
 	}
 	w.receive()
