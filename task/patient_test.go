@@ -75,13 +75,18 @@ func TestEndBesideAContextThatWaits(t *testing.T) {
 			require.ErrorIs(t, x.Wait(), context.Canceled)
 		},
 		"Close": func(t *testing.T, s *scheduler.Scheduler, c *task.Ctx, mu *tsync.Mutex) {
-			for range 2 { // in the order of Close, one of the two comes after the other
+			// The end of each of the two takes the lock of the other, whichever Close meets first.
+			locks := [2]*tsync.Mutex{mu, new(tsync.Mutex)}
+			for i := range locks {
 				c.Go(func(c *task.Ctx) {
-					_ = below(c, mu)
-					mu.Lock()
+					_ = below(c, locks[1-i])
+					c.Yield()
+					locks[i].Lock()
 					_ = c.Park()
-					mu.Unlock()
+					locks[i].Unlock()
 				}, long)
+			}
+			for range 3 {
 				c.Yield()
 			}
 			require.NoError(t, s.Close())
