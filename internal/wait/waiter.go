@@ -54,7 +54,8 @@ func (w *Waiter) Prepare(ctx context.Context, d *rt.Task) {
 	w.ctx, w.shared, w.ctxClaimed = ctx, nil, false
 	w.w.Task = d
 	if d != nil {
-		if w.own = rt.OfCtx(ctx) == d.Life(); w.own || ctx == background {
+		w.own = rt.OfCtx(ctx) == d.Life()
+		if w.own || ctx == background {
 			w.w.Unhold()
 		} else {
 			w.w.Hold() // until Let, in park
