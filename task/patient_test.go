@@ -15,7 +15,8 @@ import (
 
 // Contexts of a user's type take a lock in their methods, and a task of the only worker holds that
 // lock while something ends a context above or below them. The end must not make the worker, Close
-// or a canceller wait for the lock, because then the holder would never run. See rt.Late and rt.See.
+// or a canceller wait for the lock, because then the holder would never run. See rt.Late and
+// rt.See.
 func TestEndBesideAContextThatWaits(t *testing.T) {
 	// below derives a context from one of a user's type that passes c on. Package context registers
 	// it by AfterFunc if c does not show its inner context, as under a deadline of its own.

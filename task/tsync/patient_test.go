@@ -11,8 +11,8 @@ import (
 )
 
 // An innerWait is a wait that user code makes inside of another wait of the same task, such as a
-// method of a context that waits for a lock. At the nth call since the outer wait has begun, it brings
-// about the event of the outer wait, and waits for an event of its own.
+// method of a context that waits for a lock. At the nth call since the outer wait has begun, it
+// brings about the event of the outer wait, and waits for an event of its own.
 type innerWait struct {
 	begun   func() bool
 	left    atomic.Int64 // calls that do not wait yet; negative from the call on that waits
