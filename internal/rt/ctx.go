@@ -45,6 +45,15 @@ func OfCtx(ctx context.Context) *Life {
 	return nil
 }
 
+// IsBackground reports whether ctx is context.Background(). The comparison with == calls a function
+// of the runtime, and each wait that only its event ends asks.
+func IsBackground(ctx *context.Context) bool { return wordsOf(ctx).tab == backgroundTab }
+
+var backgroundTab = func() unsafe.Pointer {
+	ctx := context.Background()
+	return wordsOf(&ctx).tab
+}()
+
 // EachParent calls f with each context that the task of x is under until f returns false: first
 // those of the submission's options, the last option first, then Owner. x may be nil.
 func (x *Extra) EachParent(f func(p context.Context) bool) {

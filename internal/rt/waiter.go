@@ -98,21 +98,25 @@ const (
 // Hold makes w held (Hold-T1). Wakers must not know w yet.
 func (w *Waiter) Hold() { w.hold.Store(holdHeld) }
 
-// Unhold makes w unheld for the next wait. Wakers must not know w.
-func (w *Waiter) Unhold() {
-	if w.hold.Load() != unheld {
-		w.hold.Store(unheld)
-	}
-}
+// Unhold ends the hold for good, before a wait that calls no user's code. It returns false if the
+// event has come. Then no wake-up comes, and the task must not park. If w is let, Unhold returns
+// true, because the wake-up has come or is coming.
+func (w *Waiter) Unhold() bool { return w.hold.Load() == unheld || w.unhold() }
 
-// Let ends the hold, if w is held (Hold-T3). It returns false if the event has come. Then no
-// wake-up comes, and the task must not park.
-func (w *Waiter) Let() bool {
-	if w.hold.Load() == unheld || w.hold.CompareAndSwap(holdHeld, holdLet) {
+func (w *Waiter) unhold() bool {
+	if w.hold.CompareAndSwap(holdHeld, unheld) || w.hold.Load()&holdLet != 0 {
 		return true
 	}
-	return w.hold.Load()&holdLet != 0
+	w.Forget()
+	return false
 }
+
+// Forget makes w unheld for the next wait. No waker knows w any more.
+func (w *Waiter) Forget() { w.hold.Store(unheld) }
+
+// Let ends the hold until HoldAgain (Hold-T3). w is held. Let returns false if the event has come.
+// Then no wake-up comes, and the task must not park.
+func (w *Waiter) Let() bool { return w.hold.CompareAndSwap(holdHeld, holdLet) }
 
 // HoldAgain makes w held again after a park (Hold-T5). It returns false if the waker has been here;
 // then its wake-up has come or is coming. The task has called Let, and w is not unheld.

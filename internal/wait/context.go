@@ -25,9 +25,6 @@ type Teller interface {
 // NilContext is the panic of an operation that was given a nil context.
 const NilContext = "task: nil context: pass the task's Ctx, or context.Background() if nothing is to end the wait"
 
-// background is the context of a wait that only its event ends.
-var background = context.Background()
-
 // Enter begins an operation that can wait until ctx ends. It returns the calling task, or nil if
 // the caller is an ordinary goroutine. If ctx has ended already, Enter returns its cause. For a
 // task Enter is a yield point, like task.Ctx.Checkpoint. It panics if ctx is nil.

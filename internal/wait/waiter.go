@@ -53,17 +53,20 @@ func (w *Waiter) Init(ctx context.Context) {
 func (w *Waiter) Prepare(ctx context.Context, d *rt.Task) {
 	w.ctx, w.shared, w.ctxClaimed = ctx, nil, false
 	w.w.Task = d
-	if d != nil {
-		w.own = rt.OfCtx(ctx) == d.Life()
-		if w.own || ctx == background {
-			w.w.Unhold()
-		} else {
+	if w.own = d != nil && rt.OfCtx(ctx) == d.Life(); !w.own {
+		w.prepareOther()
+	}
+}
+
+// prepareOther is the rest of Prepare for a wait that is not by a task under its own Ctx. It is a
+// function of its own so that Prepare inlines.
+func (w *Waiter) prepareOther() {
+	switch {
+	case w.w.Task != nil:
+		if !rt.IsBackground(&w.ctx) {
 			w.w.Hold() // until Let, in park
 		}
-		return
-	}
-	w.own = false
-	if w.w.C == nil {
+	case w.w.C == nil:
 		w.w.C = make(chan struct{}, 1)
 	}
 }
@@ -77,10 +80,10 @@ func (w *Waiter) Hold() {
 	}
 }
 
-// Let ends the hold of a task's waiter. It returns false if w has been woken; the task must not
-// wait for w then. The waits call Let themselves. But for WaitIn under the task's own Ctx, the
-// caller has to do so.
-func (w *Waiter) Let() bool { return w.w.Let() }
+// Unhold ends the hold of a task's waiter. It returns false if w has been woken; the task must not
+// wait for w then. WaitWoken, and all waits under a context that is not the task's own, end the hold
+// themselves.
+func (w *Waiter) Unhold() bool { return w.w.Unhold() }
 
 // Task returns the task that waits, or nil for a goroutine.
 func (w *Waiter) Task() *rt.Task { return w.w.Task }
@@ -161,7 +164,7 @@ func (w *Waiter) Wait() error {
 		_, err := w.waitForeign(claims{w})
 		return err
 	}
-	if !w.w.Let() {
+	if !w.Unhold() {
 		return nil
 	}
 	d := w.w.Task
@@ -247,6 +250,7 @@ func (w *Waiter) waitForeign(q Withdrawer) (broken any, err error) {
 		err = f.block()
 	} else {
 		err = f.park()
+		w.w.Forget()
 	}
 	returned = true
 	return nil, err
@@ -374,7 +378,7 @@ func (w *Waiter) park(k rt.Park) {
 
 // awaitEvent parks the task until w is woken. Nothing else ends the park.
 func (w *Waiter) awaitEvent() {
-	if !w.w.Let() {
+	if !w.w.Unhold() {
 		return
 	}
 	d := w.w.Task
@@ -391,7 +395,7 @@ func (w *Waiter) awaitEvent() {
 // panic in broken.
 func (w *Waiter) WaitRecovering(q Withdrawer) (broken any, err error) {
 	if !w.own {
-		if w.w.Task != nil && w.ctx == background {
+		if w.w.Task != nil && rt.IsBackground(&w.ctx) {
 			w.awaitEvent()
 			return nil, nil
 		}
@@ -417,7 +421,7 @@ func (w *Waiter) WaitRecovering(q Withdrawer) (broken any, err error) {
 // WaitWoken is [Waiter.WaitIn] for a wait that only its event ends, even if the context ends.
 func (w *Waiter) WaitWoken() {
 	if d := w.w.Task; d != nil {
-		if w.w.Let() {
+		if w.w.Unhold() {
 			d.AwaitWakeFor(w.Reason)
 		}
 		return

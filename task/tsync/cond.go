@@ -96,13 +96,14 @@ func (c *Cond) retract(w *waiter[struct{}]) {
 		w.WaitWoken()
 		c.Signal()
 	}
+	w.Unhold()
 	plainWaiters.put(w)
 }
 
 // await waits for w and then locks L again, even if a method of the context panics.
 func (c *Cond) await(w *waiter[struct{}], hard bool) error {
 	defer c.L.Lock()
-	if w.Own() && !w.Let() {
+	if w.Own() && !w.Unhold() {
 		plainWaiters.put(w)
 		return nil // a Signal came during Unlock
 	}

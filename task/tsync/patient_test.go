@@ -7,7 +7,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/testkit"
+	"github.com/heddle-go/heddle/task"
 )
 
 // An innerWait is a wait that user code makes inside of another wait of the same task, such as a
@@ -71,12 +73,21 @@ func TestContextThatWaits(t *testing.T) {
 						x := &patientCtx{method: method, inner: &innerWait{begun: op.waits, give: op.give}}
 						x.inner.left.Store(int64(n))
 						var result error
+						var d atomic.Pointer[rt.Task] // of the waiting task
 						u := w.start(func(ctx context.Context) {
+							if c, ok := ctx.(*task.Ctx); ok {
+								d.Store((*rt.Life)(c).Task())
+							}
 							x.Context = ctx
 							result = op.wait(x)
 						})
-						testkit.Spin(func() bool { return x.inner.entered.Load() || op.waits() || closed(u.done) })
-						u.cancel(errStop)
+						parked := func() bool {
+							return op.waits() && (w.f == goroutines || d.Load().State() == rt.Waiting)
+						}
+						testkit.Spin(func() bool { return x.inner.entered.Load() || closed(u.done) || parked() })
+						if !x.inner.entered.Load() {
+							u.cancel(errStop) // more calls may come
+						}
 						testkit.Spin(func() bool { return x.inner.entered.Load() || closed(u.done) })
 						if !x.inner.entered.Load() {
 							break // the operation calls the method fewer times
