@@ -35,19 +35,30 @@ func (l *Late) Join(m *Late) {
 	}
 }
 
-// Run calls the functions.
+// Run calls the functions. If one of them calls runtime.Goexit, the others are called before the
+// goroutine exits.
 func (l *Late) Run() {
-	if l == nil {
-		return
+	if l != nil {
+		callAll(l.calls)
 	}
-	for _, f := range l.calls {
-		f()
+}
+
+func callAll(calls []func()) {
+	i := 0
+	defer func() {
+		if i < len(calls) {
+			callAll(calls[i:])
+		}
+	}()
+	for i < len(calls) {
+		i++
+		calls[i-1]()
 	}
 }
 
 // Aside calls each function on a goroutine of its own, because one of them may wait for what
 // another brings about. Then it calls last, if last is not nil: on one of these goroutines or, if
-// there are no functions, at once.
+// there are no functions, at once. A function that calls runtime.Goexit counts as any other.
 func (l *Late) Aside(s *Shared, last func()) {
 	if l.Empty() {
 		if last != nil {
@@ -59,10 +70,12 @@ func (l *Late) Aside(s *Shared, last func()) {
 	left.Store(int32(len(l.calls)))
 	for _, f := range l.calls {
 		s.Aside(func() {
+			defer func() {
+				if left.Add(-1) == 0 && last != nil {
+					last()
+				}
+			}()
 			f()
-			if left.Add(-1) == 0 && last != nil {
-				last()
-			}
 		})
 	}
 }
