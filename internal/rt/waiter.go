@@ -76,7 +76,7 @@ func (w *Waiter) Abandon() bool { return w.claim.CompareAndSwap(wtWaiting, wtAba
 //	task                                     waker, which has claimed the waiter
 //	Hold-T1  hold = held, before wakers      Hold-K1  if hold is unheld, wake the task
 //	         can find the waiter             Hold-K2  otherwise add told to hold, and wake
-//	Hold-T2  call the user's code                     the task if hold was let
+//	Hold-T2  call the user's code                     the task unless hold was held
 //	Hold-T3  CAS held -> let: if that
 //	         fails, the event has come
 //	Hold-T4  park
@@ -86,25 +86,30 @@ func (w *Waiter) Abandon() bool { return w.claim.CompareAndSwap(wtWaiting, wtAba
 // The CAS and the addition change the same word. If the addition comes first, Hold-T3 fails, and
 // the task takes the event without a park; no wake-up comes. If the CAS of Hold-T3 comes first, the
 // waker finds let and wakes the task, in its park or before it. The task does not call the user's
-// code then, because Hold-T5 either fails or comes before the addition. hold is unheld for the
-// whole of a wait that calls no user's code, so Hold-K1 needs no more than a load.
+// code then, because Hold-T5 either fails or comes before the addition.
+//
+// Unhold is Hold-T3 without a later Hold-T5. It makes the waiter unheld, so that Hold-K1 suffices
+// for the waits that follow. A waker that has seen held in Hold-K1 may then find unheld in Hold-K2,
+// and wakes the task, too. Its told stays in hold, where it has no effect.
+//
+// Hold-T3 itself must not make the waiter unheld, because a waker that has seen unheld in Hold-K1
+// wakes the task even if Hold-T5 comes in between.
 const (
 	unheld   = 0
 	holdHeld = 1
 	holdLet  = 2
-	holdTold = 4 // added to one of the two
+	holdTold = 4 // added to one of these
 )
 
 // Hold makes w held (Hold-T1). Wakers must not know w yet.
 func (w *Waiter) Hold() { w.hold.Store(holdHeld) }
 
-// Unhold ends the hold for good, before a wait that calls no user's code. It returns false if the
-// event has come. Then no wake-up comes, and the task must not park. If w is let, Unhold returns
-// true, because the wake-up has come or is coming.
+// Unhold ends the hold, if w is held, before a wait that calls no more of a user's code. It returns
+// false if the event has come. Then no wake-up comes, and the task must not park.
 func (w *Waiter) Unhold() bool { return w.hold.Load() == unheld || w.unhold() }
 
 func (w *Waiter) unhold() bool {
-	if w.hold.CompareAndSwap(holdHeld, unheld) || w.hold.Load()&holdLet != 0 {
+	if w.hold.CompareAndSwap(holdHeld, unheld) || w.hold.Load()&holdHeld == 0 {
 		return true
 	}
 	w.Forget()
@@ -125,7 +130,7 @@ func (w *Waiter) HoldAgain() bool { return w.hold.CompareAndSwap(holdLet, holdHe
 // Told is called by the waker of a task. It reports whether the waker has to wake the task (Hold-K1
 // and Hold-K2).
 func (w *Waiter) Told() (wake bool) {
-	return w.hold.Load() == unheld || w.hold.Add(holdTold) == holdLet+holdTold
+	return w.hold.Load() == unheld || w.hold.Add(holdTold)&holdHeld == 0
 }
 
 // Await registers w for the end of life gen. It returns false if that end has come already; w will
