@@ -21,6 +21,9 @@ import (
 // of its own, as with context.AfterFunc. A panic there ends the program, and leaves no task half
 // cancelled.
 func atEnd(f func()) func(l *rt.Late) {
+	if f == nil {
+		panic("task: AfterFunc with a nil function")
+	}
 	switch rt.KindOf(f) {
 	case rt.OwnEnd:
 		return func(*rt.Late) { f() }
