@@ -12,7 +12,8 @@ type Waiter struct {
 	depth atomicx.Uint32 // about how many waiters the list has from here on
 	hold  atomicx.Uint32 // see Hold
 
-	Task   *Task         // the waiting task, or nil for a goroutine
+	Task   *Task         // the waiting task, or nil for a goroutine or a held task: see Hold
+	Held   *Task         // the waiting task, if the waiter was held since the last Forget, or nil
 	C      chan struct{} // of capacity 1, for a goroutine
 	Shared *Shared       // the scheduler to count a goroutine in, as ready
 }
@@ -74,9 +75,10 @@ func (w *Waiter) Abandon() bool { return w.claim.CompareAndSwap(wtWaiting, wtAba
 // returned:
 //
 //	task                                     waker, which has claimed the waiter
-//	Hold-T1  hold = held, before wakers      Hold-K1  if hold is unheld, wake the task
-//	         can find the waiter             Hold-K2  otherwise add told to hold, and wake
-//	Hold-T2  call the user's code                     the task unless hold was held
+//	Hold-T1  hold = held, and Held = the     Hold-K1  if Held is nil, wake the task
+//	         task, before wakers can find    Hold-K2  otherwise add told to hold, and wake
+//	         the waiter                               the task unless hold was held
+//	Hold-T2  call the user's code
 //	Hold-T3  CAS held -> let: if that
 //	         fails, the event has come
 //	Hold-T4  park
@@ -88,50 +90,57 @@ func (w *Waiter) Abandon() bool { return w.claim.CompareAndSwap(wtWaiting, wtAba
 // waker finds let and wakes the task, in its park or before it. The task does not call the user's
 // code then, because Hold-T5 either fails or comes before the addition.
 //
-// Unhold is Hold-T3 without a later Hold-T5. It makes the waiter unheld, so that Hold-K1 suffices
-// for the waits that follow. A waker that has seen held in Hold-K1 may then find unheld in Hold-K2,
-// and wakes the task, too. Its told stays in hold, where it has no effect.
+// Unhold is Hold-T3 without a later Hold-T5.
 //
-// Hold-T3 itself must not make the waiter unheld, because a waker that has seen unheld in Hold-K1
-// wakes the task even if Hold-T5 comes in between.
+// Held does not change from before wakers can find the waiter until the wait is over. Task is nil
+// if Held is not, so that a wake-up of a waiter that is not held needs no instruction for this.
 const (
-	unheld   = 0
+	holdLet  = 0
 	holdHeld = 1
-	holdLet  = 2
-	holdTold = 4 // added to one of these
+	holdTold = 2 // added to one of these
 )
 
-// Hold makes w held (Hold-T1). Wakers must not know w yet.
-func (w *Waiter) Hold() { w.hold.Store(holdHeld) }
+// Hold makes w, which has a Task, held (Hold-T1). Wakers must not know w yet. After the wait, the
+// task has to call Forget.
+func (w *Waiter) Hold() {
+	if w.Held == nil {
+		w.Task, w.Held = nil, w.Task
+	}
+	w.hold.Store(holdHeld)
+}
 
 // Unhold ends the hold, if w is held, before a wait that calls no more of a user's code. It returns
 // false if the event has come. Then no wake-up comes, and the task must not park.
-func (w *Waiter) Unhold() bool { return w.hold.Load() == unheld || w.unhold() }
-
-func (w *Waiter) unhold() bool {
-	if w.hold.CompareAndSwap(holdHeld, unheld) || w.hold.Load()&holdHeld == 0 {
-		return true
-	}
-	w.Forget()
-	return false
+func (w *Waiter) Unhold() bool {
+	return w.Held == nil || w.Let() || w.hold.Load()&holdHeld == 0
 }
 
-// Forget makes w unheld for the next wait. No waker knows w any more.
-func (w *Waiter) Forget() { w.hold.Store(unheld) }
+// Forget ends what Hold has begun. The wait is over, so that no waker knows w any more.
+func (w *Waiter) Forget() {
+	if w.Held != nil {
+		w.Task, w.Held = w.Held, nil
+	}
+}
+
+// Waiting returns the waiting task, or nil for a goroutine.
+func (w *Waiter) Waiting() *Task {
+	if w.Held != nil {
+		return w.Held
+	}
+	return w.Task
+}
 
 // Let ends the hold until HoldAgain (Hold-T3). w is held. Let returns false if the event has come.
 // Then no wake-up comes, and the task must not park.
 func (w *Waiter) Let() bool { return w.hold.CompareAndSwap(holdHeld, holdLet) }
 
 // HoldAgain makes w held again after a park (Hold-T5). It returns false if the waker has been here;
-// then its wake-up has come or is coming. The task has called Let, and w is not unheld.
+// then its wake-up has come or is coming. The task has called Let.
 func (w *Waiter) HoldAgain() bool { return w.hold.CompareAndSwap(holdLet, holdHeld) }
 
-// Told is called by the waker of a task. It reports whether the waker has to wake the task (Hold-K1
-// and Hold-K2).
-func (w *Waiter) Told() (wake bool) {
-	return w.hold.Load() == unheld || w.hold.Add(holdTold)&holdHeld == 0
-}
+// Told is called by the waker of a waiter with a Held task. It reports whether the waker has to
+// wake the task (Hold-K2). After that the waker must not touch w.
+func (w *Waiter) Told() (wake bool) { return w.hold.Add(holdTold)&holdHeld == 0 }
 
 // Await registers w for the end of life gen. It returns false if that end has come already; w will
 // not be woken then.
@@ -234,10 +243,14 @@ func WakeAll(list *Waiter, local func(t *Task) bool) {
 	for list != nil {
 		next := list.next
 		if list.Claim() {
-			if t := list.Task; t == nil {
+			t := list.Task
+			if h := list.Held; h != nil && list.Told() {
+				t = h
+			} else if h == nil && t == nil {
 				list.Shared.ReadyGoroutines.Add(1)
 				list.C <- struct{}{}
-			} else if list.Told() && (t.WakeWaiting() || t.Wake()) && (local == nil || !local(t)) {
+			}
+			if t != nil && (t.WakeWaiting() || t.Wake()) && (local == nil || !local(t)) {
 				t.Shared().Sched.Inject(t)
 			}
 		}

@@ -43,50 +43,64 @@ type Waiter struct {
 // panics if ctx is nil.
 func (w *Waiter) Init(ctx context.Context) {
 	w.w.Reset()
-	w.Prepare(ctx, Caller(ctx))
-	w.Hold() // the caller may wait for something else before Wait
+	w.w.Forget()
+	w.PrepareUnheld(ctx, Caller(ctx))
+	if w.w.Task != nil {
+		w.w.Hold() // the caller may wait for something else before Wait
+	}
 }
 
 // Prepare is Init for a wait by d, which must be the caller, or by the calling goroutine if d is
 // nil; d is the result of [Enter]. The caller has to call WaitIn, WaitWoken or Wait afterwards. For
 // Wait, w must be new.
 func (w *Waiter) Prepare(ctx context.Context, d *rt.Task) {
-	w.ctx, w.shared, w.ctxClaimed = ctx, nil, false
-	w.w.Task = d
-	if w.own = d != nil && rt.OfCtx(ctx) == d.Life(); !w.own {
-		w.prepareOther()
+	w.PrepareUnheld(ctx, d)
+	if w.Foreign() {
+		w.HoldForeign()
 	}
 }
 
-// prepareOther is the rest of Prepare for a wait that is not by a task under its own Ctx. It is a
-// function of its own so that Prepare inlines.
-func (w *Waiter) prepareOther() {
-	switch {
-	case w.w.Task != nil:
-		if !rt.IsBackground(&w.ctx) {
-			w.w.Hold() // until Let, in park
-		}
-	case w.w.C == nil:
+// PrepareUnheld is the part of Prepare that is compiled into its callers. If Foreign then returns
+// true, the caller has to call HoldForeign.
+func (w *Waiter) PrepareUnheld(ctx context.Context, d *rt.Task) {
+	w.ctx, w.shared, w.ctxClaimed = ctx, nil, false
+	w.w.Task = d
+	if d != nil {
+		w.own = rt.OfCtx(ctx) == d.Life()
+		return
+	}
+	w.own = false
+	if w.w.C == nil {
 		w.w.C = make(chan struct{}, 1)
 	}
 }
 
-// Hold keeps wake-ups from the waiting task until Let, so that the task may wait for something else
-// until then: see rt.Waiter.Hold. Call Hold after Prepare, before others know w. For a goroutine it
-// does nothing.
-func (w *Waiter) Hold() {
+// Foreign reports whether the wait may call methods of a context that is not the task's own Ctx.
+func (w *Waiter) Foreign() bool { return !w.own && !rt.IsBackground(&w.ctx) }
+
+// HoldForeign holds the waiter of a task until Let, in park.
+func (w *Waiter) HoldForeign() {
 	if w.w.Task != nil {
 		w.w.Hold()
 	}
 }
 
-// Unhold ends the hold of a task's waiter. It returns false if w has been woken; the task must not
-// wait for w then. WaitWoken, and all waits under a context that is not the task's own, end the hold
-// themselves.
-func (w *Waiter) Unhold() bool { return w.w.Unhold() }
+// Hold keeps wake-ups from the waiting task until the wait, so that the task may wait for something
+// else until then: see rt.Waiter.Hold. Call Hold after Prepare, before others know w. The wait is
+// then as one under a context that is not the task's own Ctx. For a goroutine Hold does nothing.
+func (w *Waiter) Hold() {
+	w.own = false
+	w.HoldForeign()
+}
+
+// Forget ends what Hold has begun, after a wait that did not happen.
+func (w *Waiter) Forget() { w.w.Forget() }
 
 // Task returns the task that waits, or nil for a goroutine.
-func (w *Waiter) Task() *rt.Task { return w.w.Task }
+func (w *Waiter) Task() *rt.Task { return w.w.Waiting() }
+
+// UnheldTask is Task for a waiter that has not been held, or whose wait is over.
+func (w *Waiter) UnheldTask() *rt.Task { return w.w.Task }
 
 // Own reports whether a task waits under its own Ctx.
 func (w *Waiter) Own() bool { return w.own }
@@ -109,10 +123,15 @@ func (w *Waiter) Wake(by *rt.Task) {
 func (w *Waiter) WakeFrom(by *rt.Task) {
 	d := w.w.Task
 	if d == nil {
-		w.wakeGoroutine(by)
-		return
+		if w.w.Held == nil {
+			w.wakeGoroutine(by)
+			return
+		}
+		if d = w.w.Held; !w.w.Told() {
+			return
+		}
 	}
-	if !w.w.Told() || !d.WakeWaiting() && !d.Wake() {
+	if !d.WakeWaiting() && !d.Wake() {
 		return
 	}
 	if by != nil {
@@ -144,7 +163,7 @@ func (w *Waiter) wakeGoroutine(by *rt.Task) {
 // WakeCounted is [Waiter.Wake] for a worker of shared's scheduler that runs no task. If w belongs
 // to a goroutine, WakeCounted counts it in shared.ReadyGoroutines.
 func (w *Waiter) WakeCounted(shared *rt.Shared) {
-	if w.w.Task == nil {
+	if w.Task() == nil {
 		w.shared = shared // Wake raises its count
 	}
 	w.Wake(nil)
@@ -164,10 +183,17 @@ func (w *Waiter) Wait() error {
 		_, err := w.waitForeign(claims{w})
 		return err
 	}
-	if !w.Unhold() {
+	err := w.waitOwn()
+	w.w.Forget()
+	return err
+}
+
+// waitOwn is Wait under the task's own Ctx.
+func (w *Waiter) waitOwn() error {
+	if !w.w.Unhold() {
 		return nil
 	}
-	d := w.w.Task
+	d := w.Task()
 	d.Host().Park(d, w.Reason.Park(rt.ForWake))
 	if d.Woken() {
 		return nil
@@ -246,7 +272,7 @@ func (w *Waiter) waitForeign(q Withdrawer) (broken any, err error) {
 			broken, err = recover(), nil // (Foreign-F3)
 		}
 	}()
-	if w.w.Task == nil {
+	if w.Task() == nil {
 		err = f.block()
 	} else {
 		err = f.park()
@@ -265,7 +291,7 @@ func (w *Waiter) waitForeign(q Withdrawer) (broken any, err error) {
 // not reached it yet. Then the task parks again, until the event or the watch claims the waiter.
 func (f *foreignWait) park() error {
 	w, q := f.w, f.q
-	d, ctx := w.w.Task, w.ctx
+	d, ctx := w.Task(), w.ctx
 	if ctx.Done() == nil {
 		w.awaitEvent()
 		return nil
@@ -368,7 +394,7 @@ func (w *Waiter) WaitIn(q Withdrawer) error {
 // park parks the task until an event of kind k. If w waits for the end of a task that has not
 // begun, that task runs next.
 func (w *Waiter) park(k rt.Park) {
-	d := w.w.Task
+	d := w.Task()
 	if w.End.Task() != nil {
 		d.Host().ParkFor(d, w.Reason.Park(k), w.End.Task(), w.End.Gen())
 		return
@@ -381,7 +407,7 @@ func (w *Waiter) awaitEvent() {
 	if !w.w.Unhold() {
 		return
 	}
-	d := w.w.Task
+	d := w.Task()
 	if w.End.Task() != nil {
 		w.park(rt.ForWakeOnly)
 		if d.Woken() {
@@ -421,9 +447,14 @@ func (w *Waiter) WaitRecovering(q Withdrawer) (broken any, err error) {
 // WaitWoken is [Waiter.WaitIn] for a wait that only its event ends, even if the context ends.
 func (w *Waiter) WaitWoken() {
 	if d := w.w.Task; d != nil {
+		d.AwaitWakeFor(w.Reason)
+		return
+	}
+	if d := w.w.Held; d != nil {
 		if w.w.Unhold() {
 			d.AwaitWakeFor(w.Reason)
 		}
+		w.w.Forget()
 		return
 	}
 	w.receive()

@@ -96,17 +96,13 @@ func (c *Cond) retract(w *waiter[struct{}]) {
 		w.WaitWoken()
 		c.Signal()
 	}
-	w.Unhold()
+	w.Forget()
 	plainWaiters.put(w)
 }
 
 // await waits for w and then locks L again, even if a method of the context panics.
 func (c *Cond) await(w *waiter[struct{}], hard bool) error {
 	defer c.L.Lock()
-	if w.Own() && !w.Unhold() {
-		plainWaiters.put(w)
-		return nil // a Signal came during Unlock
-	}
 	_, _, err := plainWaiters.await(w, hard)
 	return err
 }
