@@ -94,7 +94,8 @@ func (s *Scheduler) endUnrun(d *rt.Task) {
 	s.observeEnd(d, gen)
 	if x := d.Extra(); x != nil {
 		x.Release()
-		x.CloseDone()
+		x.CloseDone(nil).Aside(&s.home, func() { rt.WakeAll(waiters, nil) })
+		return
 	}
 	rt.WakeAll(waiters, nil)
 }
@@ -149,7 +150,7 @@ func (s *Scheduler) awaitRoom(waitCtx context.Context, c *task.Ctx, fn any, x *r
 		// list, or B2 below sees the cancellation and does not enter the list. AfterDone is called
 		// before B2, because a queued task no longer belongs to the submitter. context.AfterFunc
 		// would not do, because its function may run before the task is cancelled.
-		if stop, ok := d.Life().AfterDone(b.Abandon); ok {
+		if stop, ok := d.Life().AfterDone(func(*rt.Late) { b.Abandon() }); ok {
 			defer stop()
 		}
 	}

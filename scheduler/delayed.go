@@ -220,7 +220,8 @@ func (p *periodic) run(c *task.Ctx) {
 	if p.s.phase.Load() == phaseClosed {
 		// Close will cancel the task, but may not have come to it yet. No run follows because of
 		// Close, so the task ends as one that Close has cancelled.
-		d.Close()
+		_, late := d.Close()
+		late.Run()
 	}
 }
 

@@ -116,7 +116,10 @@ func (w *worker) publishEnd(d *rt.Task, e rt.End) {
 	}
 	if x != nil {
 		x.Release()
-		x.CloseDone()
+		if late := x.CloseDone(nil); !late.Empty() {
+			late.Aside(&w.s.home, func() { rt.WakeAll(waiters, nil) })
+			return
+		}
 	}
 	if waiters == nil {
 		return

@@ -122,3 +122,10 @@ func TestMisuseOfGoPanics(t *testing.T) {
 	var none context.Context
 	require.PanicsWithValue(t, "scheduler: GoContext with a nil context: use Go, or context.Background()", func() { s.GoContext(none, func(*task.Ctx) {}) })
 }
+
+func TestAfterFuncOfNothing(t *testing.T) {
+	s := open(t, 1)
+	require.NoError(t, s.Go(func(c *task.Ctx) {
+		require.PanicsWithValue(t, "task: AfterFunc with a nil function", func() { c.AfterFunc(nil) })
+	}).Wait())
+}

@@ -143,7 +143,7 @@ func newScheduler(cfg config) (s *Scheduler, err error) {
 	}
 	s.home.Sched = (*rtScheduler)(s)
 	s.home.Pinned = s.pinned()
-	s.cohorts.Cancel = func(d *rt.Task, gen uint32, err, cause error) (queue bool) {
+	s.cohorts.Cancel = func(d *rt.Task, gen uint32, err, cause error) (queue bool, late *rt.Late) {
 		return rt.HandleOf(d, gen).CancelFor(err, cause)
 	}
 	s.cohorts.Queue = s.injectAll

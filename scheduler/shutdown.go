@@ -106,9 +106,11 @@ func (s *Scheduler) Close() error {
 	if s.phase.Swap(phaseClosed) != phaseClosed {
 		s.inj.Refuse()
 		for d := range s.taskPool.All() {
-			if d.Close() {
+			queue, late := d.Close()
+			if queue {
 				s.inject(d)
 			}
+			late.Aside(&s.home, nil)
 		}
 		s.endPause(task.ErrClosed)
 		s.quiesce()

@@ -17,7 +17,11 @@ func (w *worker) Spawn(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	}
 	under := x != nil && x.Parents != nil
 	if under {
-		w.s.cohorts.Hold(x) // may panic
+		me := w.Current.Load()
+		w.s.cohorts.Hold(x) // calls a user's code, so it may panic, and the caller may wait in it
+		if me != nil {
+			w = workerOf(me)
+		}
 	}
 	d := w.newTask(x)
 	d.Spawned(fn, x)

@@ -41,7 +41,7 @@ type descriptor = rt.Life
 var _ context.Context = (*Ctx)(nil)
 
 // This initialiser runs before package scheduler is initialised, and so before there is any task.
-var _ = func() bool { rt.KnowCtx((*Ctx)(nil)); return true }()
+var _ = func() bool { rt.KnowCtx((*Ctx)(nil), (*timed)(nil)); return true }()
 
 // record returns the descriptor, which may serve another task by now.
 func (c *Ctx) record() *rt.Task { return (*rt.Life)(c).Task() }
@@ -312,7 +312,7 @@ func (c *Ctx) Value(key any) (v any) {
 	switch key {
 	case wait.TaskKey{}:
 		return c
-	case cancelCtxKey:
+	case rt.StdKey:
 		return c.family()
 	}
 	x := c.life().Extra()

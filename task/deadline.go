@@ -107,21 +107,12 @@ type timed struct {
 	timers rt.Timers // of shared
 	timer  rt.Timer
 	done   <-chan struct{} // inner.Done()
-	// foreign is set if the end of the context may call methods of contexts above that are a
-	// user's.
-	foreign bool
 
 	mu       atomicx.Mutex
 	err      error
 	endCause error // the cause of the end
-	after    map[*afterFunc]struct{}
+	after    map[*func(l *rt.Late)]struct{}
 	stop     func() bool // stops watching the parent
-}
-
-// An afterFunc is one function registered with a timed.
-type afterFunc struct {
-	f     func()
-	wakes bool // f only wakes a waiter, so it calls no method of a user's context
 }
 
 var _ wait.Teller = (*timed)(nil)
@@ -131,19 +122,19 @@ func newTimed(parent context.Context, shared *rt.Shared, at time.Time, left time
 		return context.WithCancel(parent) // the parent's deadline comes first
 	}
 	timers := shared.Sched.Timers()
-	x := &timed{parent: parent, at: at, cause: cause, shared: shared, timers: timers, foreign: mayBeForeign(parent)}
+	x := &timed{parent: parent, at: at, cause: cause, shared: shared, timers: timers}
 	if cause == nil {
 		x.cause = context.DeadlineExceeded
 	}
-	x.inner, x.end = context.WithCancelCause(above(parent))
+	from, of := above(parent)
+	x.inner, x.end = context.WithCancelCause(from)
 	x.done = x.inner.Done()
 	x.timer.Do = x
 	if parent.Done() != nil {
-		ended := func() { x.finish(parent.Err(), context.Cause(parent)) }
 		if parent.Err() != nil {
-			ended()
+			x.finish(parent.Err(), context.Cause(parent)).Run()
 		} else {
-			stop := watch(parent, ended)
+			stop := x.watch(of)
 			x.mu.Lock()
 			x.stop = stop
 			over := x.err != nil
@@ -154,128 +145,84 @@ func newTimed(parent context.Context, shared *rt.Shared, at time.Time, left time
 		}
 	}
 	if left <= 0 {
-		x.finish(context.DeadlineExceeded, x.cause)
+		x.finish(context.DeadlineExceeded, x.cause).Run()
 	} else if x.Err() == nil {
 		timers.Arm(&x.timer, rt.After(timers.Now(), left))
 		if x.Err() != nil {
 			timers.Disarm(&x.timer) // finish may have disarmed before Arm
 		}
 	}
-	return x, func() { x.finish(context.Canceled, context.Canceled) }
+	return x, func() { x.finish(context.Canceled, context.Canceled).Run() }
 }
 
-// mayBeForeign reports whether parent may be a user's context, or have one above it. For a context
-// of package context it returns true, because what is above that cannot be seen.
-func mayBeForeign(parent context.Context) bool {
-	switch p := parent.(type) {
+// watch has the end of the context above end x. of is as above returns it. stop calls no user's
+// code.
+func (x *timed) watch(of context.Context) (stop func() bool) {
+	end := func() *rt.Late { return x.finish(of.Err(), context.Cause(of)) }
+	ok := false
+	switch of := of.(type) {
 	case *Ctx:
-		return p.record().Extra().HasContext()
+		stop, ok = of.life().AfterDone(func(l *rt.Late) { l.Join(end()) })
 	case *timed:
-		return p.foreign
+		stop, ok = of.Register(func(l *rt.Late) { l.Join(end()) })
+	default:
+		// The inner context ends with parent, and to leave it takes none of parent's methods.
+		of = x.parent
+		return context.AfterFunc(x.inner, func() { x.finish(of.Err(), context.Cause(of)).Run() })
 	}
-	return true
-}
-
-// watch is wait.Watch for a function that ends a timed context below parent.
-func watch(parent context.Context, f func()) (stop func() bool) {
-	if rt.OfCtx(parent) == nil {
-		if x, ok := parent.Value(wait.TellerKey{}).(*timed); ok && x.done == parent.Done() {
-			if stop, ok := x.register(&afterFunc{f: f}); ok {
-				return stop
-			}
-		}
+	if !ok { // it has just ended
+		end().Run()
+		stop = func() bool { return false }
 	}
-	return wait.Watch(parent, f)
+	return stop
 }
 
 // above returns the context from which newTimed derives the inner context of a timed context under
-// parent.
-func above(parent context.Context) context.Context {
+// parent. If parent has the Done channel of a Ctx or a timed context, of is that context.
+func above(parent context.Context) (from, of context.Context) {
 	if c, ok := parent.(*Ctx); ok && !c.life().Extra().HasContext() {
-		return context.WithoutCancel(parent) // newTimed's wait.Watch ends the context as soon as c ends
+		return context.WithoutCancel(parent), c // watch ends the context as soon as c ends
 	}
 	if x, ok := parent.Value(wait.TellerKey{}).(*timed); ok && x.done == parent.Done() {
-		return within{parent, x.inner}
+		return rt.Within(parent, x.inner), x
 	}
 	if c, ok := From(parent); ok {
 		if in := c.life().Inner(); in != nil && in.Done() == parent.Done() {
-			return within{parent, in}
+			return rt.Within(parent, in), c
 		}
 	}
-	return parent
+	return rt.See(parent), nil
 }
 
-// A within is a timed context or a Ctx, but shows package context its inner context. So the inner
-// context that newTimed derives from the within becomes a child of that inner context.
-type within struct {
-	context.Context
-	inner context.Context
-}
-
-// Value implements context.Context.
-func (w within) Value(key any) any {
-	if key == cancelCtxKey {
-		return w.inner.Value(key)
-	}
-	return w.Context.Value(key)
-}
-
-// Fire implements rt.Fire. It ends the context aside if that may call methods of a user's context:
-// in the chain above, or in contexts below that have registered a function.
+// Fire implements rt.Fire.
 func (x *timed) Fire(int64) {
-	ended, stop, after := x.noteEnd(context.DeadlineExceeded, x.cause)
-	if !ended {
-		return
-	}
-	aside := x.foreign
-	for a := range after {
-		aside = aside || !a.wakes
-	}
-	if aside {
-		x.shared.Aside(func() { x.tell(x.cause, stop, after) })
-	} else {
-		x.tell(x.cause, stop, after)
-	}
+	x.finish(context.DeadlineExceeded, x.cause).Aside(x.shared, nil)
 }
 
-// finish ends the context with err and cause, unless it has ended before.
-func (x *timed) finish(err, cause error) {
-	if ended, stop, after := x.noteEnd(err, cause); ended {
-		x.tell(cause, stop, after)
-	}
-}
-
-// noteEnd notes the end of the context. ended reports whether this call has ended it. Then the
-// caller has to call tell with the other results.
-func (x *timed) noteEnd(err, cause error) (ended bool, stop func() bool, after map[*afterFunc]struct{}) {
+// finish ends the context with err and cause, unless it has ended before. It calls no user's code.
+// The caller has to make the calls of late.
+func (x *timed) finish(err, cause error) (late *rt.Late) {
 	x.mu.Lock()
-	defer x.mu.Unlock()
 	if x.err != nil {
-		return false, nil, nil
+		x.mu.Unlock()
+		return nil
 	}
 	x.err, x.endCause = err, cause
-	after = x.after
+	stop, after := x.stop, x.after
 	x.after = nil
-	return true, x.stop, after
-}
-
-// tell closes the channel of Done, and calls what waits for the end of the context.
-func (x *timed) tell(cause error, stop func() bool, after map[*afterFunc]struct{}) {
-	x.close(cause)
-	x.timers.Disarm(&x.timer)
-	for a := range after {
-		a.f()
-	}
+	x.mu.Unlock()
 	if stop != nil {
-		stop()
+		stop() // first, because the end of inner would start a goroutine for a watch of inner
 	}
-}
-
-// close ends the inner context. If a context above is of a user's type, package context calls its
-// methods, and they may panic. By then the inner context has ended, so close drops the panic.
-func (x *timed) close(cause error) {
-	defer func() { _ = recover() }()
 	x.end(cause)
+	x.timers.Disarm(&x.timer)
+	if len(after) > 0 {
+		late = new(rt.Late)
+	}
+	for f := range after {
+		(*f)(late)
+	}
+	return late
 }
 
 // Deadline implements context.Context.
@@ -289,7 +236,7 @@ func (x *timed) Err() error {
 	err, _ := x.state()
 	if err == nil {
 		if above := x.parent.Err(); above != nil { // the watcher of parent has not run yet
-			x.finish(above, context.Cause(x.parent))
+			x.finish(above, context.Cause(x.parent)).Run()
 			err, _ = x.state()
 		}
 	}
@@ -316,7 +263,7 @@ func (x *timed) Value(key any) any {
 	switch key {
 	case wait.TellerKey{}:
 		return x
-	case cancelCtxKey:
+	case rt.StdKey:
 		if err, cause := x.state(); err != nil {
 			return withCause(x.inner, cause)
 		}
@@ -329,33 +276,29 @@ func (x *timed) Value(key any) any {
 // atEnd. If x has already ended, AfterFunc starts a goroutine to call f, because package context
 // calls AfterFunc with a lock held.
 func (x *timed) AfterFunc(f func()) (stop func() bool) {
-	if stop, ok := x.register(&afterFunc{f: atEnd(f)}); ok {
+	if stop, ok := x.Register(atEnd(f)); ok {
 		return stop
 	}
 	go f()
 	return func() bool { return false }
 }
 
-// Register implements wait.Teller. Only waits register by it: see watch.
-func (x *timed) Register(f func()) (stop func() bool, ok bool) {
-	return x.register(&afterFunc{f: f, wakes: true})
-}
-
-func (x *timed) register(a *afterFunc) (stop func() bool, ok bool) {
+// Register implements wait.Teller.
+func (x *timed) Register(f func(l *rt.Late)) (stop func() bool, ok bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.err != nil {
 		return nil, false
 	}
 	if x.after == nil {
-		x.after = make(map[*afterFunc]struct{})
+		x.after = make(map[*func(l *rt.Late)]struct{})
 	}
-	x.after[a] = struct{}{}
+	x.after[&f] = struct{}{}
 	return func() bool {
 		x.mu.Lock()
 		defer x.mu.Unlock()
-		_, was := x.after[a]
-		delete(x.after, a)
+		_, was := x.after[&f]
+		delete(x.after, &f)
 		return was
 	}, true
 }

@@ -485,6 +485,10 @@ func TestDeadlineUnderAContextThatWaits(t *testing.T) {
 		"WithTimeout": func(_ *scheduler.Scheduler, c *task.Ctx, g lockedContext, _ *tsync.Event) context.Context {
 			return keep(task.WithTimeout(g, time.Second))
 		},
+		"WithTimeout of a derived context": func(_ *scheduler.Scheduler, c *task.Ctx, g lockedContext, _ *tsync.Event) context.Context {
+			g.Context = keep(context.WithCancel(c))
+			return keep(task.WithTimeout(g, time.Second))
+		},
 		"below WithTimeout": func(_ *scheduler.Scheduler, c *task.Ctx, g lockedContext, _ *tsync.Event) context.Context {
 			g.Context = keep(task.WithTimeout(c, time.Second))
 			return keep(context.WithCancel(lockedTeller{g, g.Context.(teller)}))

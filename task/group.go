@@ -595,6 +595,6 @@ func (g *Group) cancelMembers() {
 	g.mu.Unlock()
 	err, cause := g.ctx.Err(), context.Cause(g.ctx)
 	for _, t := range ts {
-		t.cancel(err, cause)
+		rt.Handle(t).Queue(err, cause).Aside(t.record().Shared(), nil)
 	}
 }

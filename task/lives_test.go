@@ -3,7 +3,9 @@ package task_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"testing"
+	"weak"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -85,4 +87,41 @@ func TestCtxOfNoTask(t *testing.T) {
 	assert.Equal(t, context.Canceled, context.WithValue(c, livesKey{}, 1).Err())
 	assert.Panics(t, c.Yield, "there is no worker")
 	assert.Panics(t, func() { _ = task.Sleep(c, 1) })
+}
+
+// In each round a task makes a context from its own Ctx, and another task is put under the context of
+// an earlier round. The program keeps the Ctx of that one until the next round. The last Ctx keeps
+// the descriptors of its chunk in memory, and so their contexts and the tasks that made these. It
+// must not keep those of earlier rounds: the descriptors of the tasks that made the contexts are in
+// chunks without contexts.
+func TestAKeptCtxKeepsNoOthers(t *testing.T) {
+	s, err := scheduler.New(scheduler.WithWorkers(1))
+	require.NoError(t, err)
+	defer s.Close()
+	const rounds = 2000
+	var kept *task.Ctx
+	var made [100]context.Context // those of the last rounds, which are in other chunks
+	values := make([]weak.Pointer[[64]byte], rounds)
+	for i := range rounds {
+		at := &made[i%len(made)]
+		if *at != nil {
+			require.NoError(t, s.GoContext(*at, func(c *task.Ctx) { kept = c }).Wait())
+		}
+		require.NoError(t, s.Go(func(c *task.Ctx) {
+			v := new([64]byte)
+			values[i] = weak.Make(v)
+			*at = context.WithoutCancel(context.WithValue(c, livesKey{}, v))
+		}).Wait())
+	}
+	clear(made[:])
+	runtime.GC()
+	runtime.GC()
+	alive := 0
+	for _, v := range values {
+		if v.Value() != nil {
+			alive++
+		}
+	}
+	require.NotNil(t, kept.Value(livesKey{}))
+	require.LessOrEqual(t, alive, 64, "contexts of %d rounds are alive", alive)
 }

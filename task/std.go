@@ -3,82 +3,43 @@ package task
 import (
 	"context"
 	"reflect"
+
+	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// This is how package context treats a context that is not its own, and how a Ctx makes use of
-// that.
+// This is how a Ctx makes use of the way in which package context treats a context that is not its
+// own: see rt.StdKey.
+
+// atEnd returns the function of rt.Life.AfterDone for the argument f of AfterFunc.
 //
-// To register a context derived from p, package context asks p.Value for a key of its own. If that
-// returns a context of package context with p's Done channel, it registers the derived context
-// there. Otherwise, if p has a method AfterFunc, it calls AfterFunc with a function that ends the
-// derived context. Otherwise it starts a goroutine. [context.Cause] asks for the same key, and
-// returns the cause of the context that it gets.
+// If f is package context's function for a context that was derived from one of ours, the party
+// that ends ours calls f. So the derived context has ended when the cancellation of ours returns,
+// and when the end of the task is known. If f ends a context that was derived from one of a user's
+// type, f may call the user's code, so it is called late: see rt.Late.
 //
-// We find the key once, by deriving a context from a probe that notes what it is asked for. If a
-// later version of package context asks for no key, derived contexts are registered by AfterFunc,
-// and context.Cause returns Err.
-
-// cancelCtxKey is package context's key. propagation is the code address of the function that
-// package context passes to AfterFunc.
-var cancelCtxKey, propagation = func() (any, uintptr) {
-	p := &probe{Context: context.Background(), done: make(chan struct{})}
-	_, cancel := context.WithCancel(p)
-	cancel()
-	if p.key == nil {
-		p.key = new(int) // equal to no other
+// Any other f comes from a user, and may panic, call runtime.Goexit or wait. So f gets a goroutine
+// of its own, as with context.AfterFunc. A panic there ends the program, and leaves no task half
+// cancelled.
+func atEnd(f func()) func(l *rt.Late) {
+	if f == nil {
+		panic("task: AfterFunc with a nil function")
 	}
-	if p.f == nil {
-		return p.key, 0
+	switch rt.KindOf(f) {
+	case rt.OwnEnd:
+		return func(*rt.Late) { f() }
+	case rt.ForeignEnd:
+		return func(l *rt.Late) {
+			l.Add(func() {
+				defer func() {
+					if v := recover(); v != nil { // a method of the user's type has panicked
+						go panic(v)
+					}
+				}()
+				f()
+			})
+		}
 	}
-	return p.key, reflect.ValueOf(p.f).Pointer()
-}()
-
-// A probe notes the key and the function that package context passes to it.
-type probe struct {
-	context.Context
-	done chan struct{}
-	key  any
-	f    func()
-}
-
-// Done implements context.Context.
-func (p *probe) Done() <-chan struct{} { return p.done }
-
-// Value implements context.Context.
-func (p *probe) Value(key any) any {
-	p.key = key
-	return nil
-}
-
-// AfterFunc is the method that package context looks for.
-func (p *probe) AfterFunc(f func()) func() bool {
-	p.f = f
-	return func() bool { return true }
-}
-
-// atEnd returns the function to call at a context's end, given the argument f of AfterFunc.
-//
-// If f is package context's function, which ends derived contexts, atEnd returns f itself with a
-// guard against panics. The derived contexts must have ended when the cancellation of this context
-// returns, so the cancelling goroutine calls f.
-//
-// Any other f comes from a user, and may panic, call runtime.Goexit or wait. The canceller still
-// has to wake the task or end it. So f gets a goroutine of its own, as with context.AfterFunc. A
-// panic there ends the program, and leaves no task half cancelled.
-func atEnd(f func()) func() {
-	if reflect.ValueOf(f).Pointer() != propagation {
-		return func() { go f() }
-	}
-	return func() {
-		// f calls Err of the parent of the derived context. If the parent is a user's type that
-		// wraps one of our contexts, Err may panic.
-		defer func() {
-			if v := recover(); v != nil {
-				go panic(v)
-			}
-		}()
-		f()
-	}
+	return func(*rt.Late) { go f() }
 }
 
 // family returns the value for package context's key: see rt.Task.Family. If the task is cancelled,
@@ -92,7 +53,7 @@ func (c *Ctx) family() any {
 		if in == nil {
 			return nil
 		}
-		return in.Value(cancelCtxKey)
+		return in.Value(rt.StdKey)
 	}
 	return withCause(in, c.Cause())
 }
@@ -105,7 +66,7 @@ func withCause(ctx context.Context, cause error) any {
 		ctx, end = context.WithCancelCause(context.Background())
 		end(cause)
 	}
-	return ctx.Value(cancelCtxKey)
+	return ctx.Value(rt.StdKey)
 }
 
 // nameOf returns the name of ctx, as package context shows it within the name of a derived context.

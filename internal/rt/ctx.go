@@ -16,12 +16,19 @@ type words struct {
 
 func wordsOf(ctx *context.Context) *words { return (*words)(unsafe.Pointer(ctx)) }
 
-// ctxTab is the first word of a context.Context that holds a *task.Ctx.
-var ctxTab unsafe.Pointer
+// ctxTab is the first word of a context.Context that holds a *task.Ctx, and timedTab that of one
+// that holds the type of task.WithTimeout's contexts.
+var ctxTab, timedTab unsafe.Pointer
 
-// KnowCtx tells OfCtx the type task.Ctx; ctx is any *task.Ctx. Package task calls it while its
-// variables are initialised, before any task can wait.
-func KnowCtx(ctx context.Context) { ctxTab = wordsOf(&ctx).tab }
+// KnowCtx tells OfCtx the type task.Ctx; ctx is any *task.Ctx, and timed is any context of
+// task.WithTimeout. Package task calls KnowCtx while its variables are initialised, before any task
+// can wait.
+func KnowCtx(ctx, timed context.Context) {
+	ctxTab, timedTab = wordsOf(&ctx).tab, wordsOf(&timed).tab
+}
+
+// isOurs reports whether tab is the first word of a context of package task.
+func isOurs(tab uintptr) bool { return tab == uintptr(ctxTab) || tab == uintptr(timedTab) }
 
 // OfCtx returns ctx as a Life if ctx is a task's Ctx. It returns nil for any other context, also
 // for one that was derived from a Ctx or that embeds one.
@@ -37,6 +44,15 @@ func OfCtx(ctx context.Context) *Life {
 	}
 	return nil
 }
+
+// IsBackground reports whether ctx is context.Background(). The comparison with == calls a function
+// of the runtime, and each wait that only its event ends asks.
+func IsBackground(ctx *context.Context) bool { return wordsOf(ctx).tab == backgroundTab }
+
+var backgroundTab = func() unsafe.Pointer {
+	ctx := context.Background()
+	return wordsOf(&ctx).tab
+}()
 
 // EachParent calls f with each context that the task of x is under until f returns false: first
 // those of the submission's options, the last option first, then Owner. x may be nil.
@@ -89,8 +105,9 @@ func (d *Task) CtxCause() error { return d.Life().CtxCause() }
 
 // Follow cancels the task if a context that it is under has ended, and reports whether one has.
 // Without Follow the caller would learn of the end only from the goroutine that passes it on to the
-// task, which may run later. If a method of a user's context panics, Follow treats that context as
-// not ended, because its callers hold resources that a panic would not release.
+// task, which may run later. Follow is called only on behalf of a user, and calls the methods of
+// users' contexts, which may wait. If a method of a user's context panics, Follow treats that
+// context as not ended, because its callers hold resources that a panic would not release.
 func (c *Life) Follow() (ended bool) {
 	x := c.Extra()
 	return x.HasContext() && c.follow(x)
@@ -116,26 +133,13 @@ func (c *Life) follow(x *Extra) (ended bool) {
 }
 
 // CancelFor cancels the task because a context ended with err and cause. If cause is nil, err is
-// the cause. CancelFor does nothing if the task has ended. It reports whether the caller has to
-// queue the task.
-func (h Handle) CancelFor(err, cause error) (queue bool) {
-	did, queue := h.setCancelled(err, cause)
-	if !did {
-		return false
-	}
-	if x := h.d.Extra(); x != nil {
-		x.CloseDone()
-		h.d.CancelStolen()
-	}
-	return queue
-}
-
-// setCancelled is the part of CancelFor that only changes the task's status. did reports whether
-// this call has cancelled the task.
-func (h Handle) setCancelled(err, cause error) (did, queue bool) {
+// the cause. CancelFor does nothing if the task has ended. It calls no user's code and does not
+// wait. queue reports whether the caller has to queue the task. After that, the caller has to make
+// the calls of late.
+func (h Handle) CancelFor(err, cause error) (queue bool, late *Late) {
 	d := h.d
 	if !d.Status().Live(h.gen) {
-		return false, false
+		return false, nil
 	}
 	kind := Default
 	if expired := Expired(err); expired || cause != nil && cause != context.Canceled {
@@ -144,15 +148,29 @@ func (h Handle) setCancelled(err, cause error) (did, queue bool) {
 			cause = err
 		}
 		if !d.SetCause(h.gen, cause, expired) {
-			return false, false
+			return false, nil
 		}
 	}
-	return d.Cancel(h.gen, kind)
+	did, queue := d.Cancel(h.gen, kind)
+	if !did {
+		return false, nil
+	}
+	return queue, d.CancelStolen(d.Extra().CloseDone(nil))
 }
 
-// Cancel is CancelFor, and also queues the task if needed. h may be the zero Handle.
-func (h Handle) Cancel(err, cause error) {
-	if h.d != nil && h.CancelFor(err, cause) {
+// Queue is CancelFor, and also queues the task if needed.
+func (h Handle) Queue(err, cause error) (late *Late) {
+	queue, late := h.CancelFor(err, cause)
+	if queue {
 		h.d.Shared().Sched.Inject(h.d)
+	}
+	return late
+}
+
+// Cancel is CancelFor on behalf of a user, and does all that it leaves to its caller. So a user's
+// code may run in it, and may wait. h may be the zero Handle.
+func (h Handle) Cancel(err, cause error) {
+	if h.d != nil {
+		h.Queue(err, cause).Run()
 	}
 }

@@ -41,7 +41,7 @@ type Extra struct {
 	innerEnded bool  // end was called, or is about to be
 	cause      error // the user's cause of the cancellation, or nil
 	expired    bool  // the cause is a passed deadline; set together with cause
-	after      map[*func()]struct{}
+	after      map[*func(l *Late)]struct{}
 }
 
 // ErrClosed is task.ErrClosed.
@@ -92,8 +92,13 @@ func (x *Extra) EachStolen(f func(call *Task, gen uint32)) {
 	}
 }
 
-// CloseDone closes the channel of Done, if there is one, and calls the functions of AfterDone.
-func (x *Extra) CloseDone() {
+// CloseDone closes the channel of Done, if there is one, and calls the functions of AfterDone. It
+// adds the calls that may reach a user's code to l, which may be nil, and returns the result. The
+// caller has to make these calls: see Late. x may be nil.
+func (x *Extra) CloseDone(l *Late) *Late {
+	if x == nil {
+		return l
+	}
 	x.mu.Lock()
 	after := x.after
 	x.after = nil
@@ -103,26 +108,22 @@ func (x *Extra) CloseDone() {
 	if end {
 		x.endInner()
 	}
-	for f := range after {
-		(*f)()
+	if len(after) > 0 && l == nil {
+		l = new(Late)
 	}
-}
-
-// tells reports whether CloseDone or CancelStolen has anything to call or to cancel. The task is
-// cancelled, so nothing can be added that a later call of the two would have to find.
-func (x *Extra) tells() bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return len(x.after) > 0 || x.inner != nil && !x.innerEnded || len(x.stolen) > 0
+	for f := range after {
+		(*f)(l)
+	}
+	return l
 }
 
 // AfterDone registers f to be called once, when the life is cancelled or ends. The goroutine that
-// cancels or ends the task calls f, so f must return soon and must not wait. If a timer cancels the
-// task, Shared.Aside calls f on another goroutine: see Deadline.Fire. stop takes f back; it returns
-// false if f has been called or is about to be. If the task has been cancelled or has ended
-// already, ok is false and f will not be called. AfterDone and CloseDone both act under mu, so the
-// argument at needInner in inner.go shows that f is neither lost nor called twice.
-func (c *Life) AfterDone(f func()) (stop func() bool, ok bool) {
+// cancels or ends the task calls f, so f must return soon, must not wait and must call no user's
+// code. It adds such calls to l. stop takes f back; it returns false if f has been called or is
+// about to be. If the task has been cancelled or has ended already, ok is false and f will not be
+// called. AfterDone and CloseDone both act under mu, so the argument at needInner in inner.go shows
+// that f is neither lost nor called twice.
+func (c *Life) AfterDone(f func(l *Late)) (stop func() bool, ok bool) {
 	d := c.Task()
 	if !d.escape(c.Gen()) {
 		return nil, false
@@ -134,7 +135,7 @@ func (c *Life) AfterDone(f func()) (stop func() bool, ok bool) {
 		return nil, false
 	}
 	if x.after == nil {
-		x.after = make(map[*func()]struct{})
+		x.after = make(map[*func(l *Late)]struct{})
 	}
 	x.after[&f] = struct{}{}
 	return func() bool {

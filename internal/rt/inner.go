@@ -27,13 +27,13 @@ func (x *Extra) faithful() bool {
 	return n <= 1 && (x.Deadline == nil || x.Deadline.At.IsZero())
 }
 
-// above returns the parent of the inner context.
+// above returns the parent of the inner context. It calls methods of a user's context.
 func (x *Extra) above() context.Context {
 	switch {
 	case x.Parents != nil:
-		return x.Parents.Context
+		return See(x.Parents.Context)
 	case x.Owner != nil:
-		return x.Owner
+		return See(x.Owner)
 	}
 	return context.Background()
 }
@@ -69,7 +69,7 @@ func (c *Life) needInner() *Extra {
 		if x.inner == nil {
 			x.inner, x.end, x.of, x.own = inner, end, d, x.faithful()
 		} else {
-			defer quietly(func() { end(nil) })
+			defer end(nil)
 		}
 	}
 	s := d.Status()
@@ -82,16 +82,16 @@ func (c *Life) needInner() *Extra {
 	return x
 }
 
-// endInner ends the inner context. The caller has set innerEnded.
+// endInner ends the inner context. The caller has set innerEnded. It calls no user's code: the
+// contexts below are of package context, and See stands before the one above.
 func (x *Extra) endInner() {
 	if x.own && x.hasExpired() {
 		// The context above has passed its deadline. The inner context ends with it and has its
 		// Err.
 		return
 	}
-	// cause is nil if the task has just ended; package context makes that Canceled.
-	cause := x.of.Cause(context.Canceled, ErrClosed)
-	quietly(func() { x.end(cause) })
+	// The cause is nil if the task has just ended; package context makes that Canceled.
+	x.end(x.of.Cause(context.Canceled, ErrClosed))
 }
 
 // Inner returns the inner context, or nil if the life has ended.

@@ -41,11 +41,12 @@ type ParentContext struct {
 //
 // Either Cohort-H3 comes before Cohort-E1, and Cohort-E2 cancels the task, or Cohort-H3 sees ended,
 // and the submitter cancels the task. All methods of the user's contexts are called in Hold,
-// because they may panic and the task has not been counted yet at that point.
+// because they may panic and the task has not been counted yet at that point. They may also wait:
+// Hold runs on the submitter's behalf, and holds nothing.
 type Cohorts struct {
 	// Set before use. Cancel cancels a task for a context that ended with err and cause, and
-	// reports whether the caller has to queue the task. Queue queues such tasks.
-	Cancel func(d *Task, gen uint32, err, cause error) (queue bool)
+	// returns what Handle.CancelFor does. Queue queues the tasks that have to be queued.
+	Cancel func(d *Task, gen uint32, err, cause error) (queue bool, late *Late)
 	Queue  func(ds []*Task)
 
 	shards [16]cohortShard
@@ -122,7 +123,7 @@ func (cs *Cohorts) hold(u *ParentContext) {
 			u.cohort = c
 			s.mu.Unlock()
 			if fresh != nil && fresh != c {
-				quietly(fresh.stop)
+				fresh.stop()
 			}
 			return
 		}
@@ -133,7 +134,7 @@ func (cs *Cohorts) hold(u *ParentContext) {
 }
 
 func (c *cohort) watch(ctx context.Context) {
-	inner, end := context.WithCancel(ctx)
+	inner, end := context.WithCancel(See(ctx))
 	c.inner = inner
 	stop := context.AfterFunc(inner, c.end)
 	c.stop = func() {
@@ -171,9 +172,11 @@ func (cs *Cohorts) Attach(x *Extra, d *Task, gen uint32) {
 }
 
 func (cs *Cohorts) cancel(d *Task, gen uint32, err, cause error) {
-	if cs.Cancel(d, gen, err, cause) {
+	queue, late := cs.Cancel(d, gen, err, cause)
+	if queue {
 		cs.Queue([]*Task{d})
 	}
+	late.Aside(d.Shared(), nil)
 }
 
 // cohortBatch is the number of tasks that the end of a context queues at once. It is large enough
@@ -197,7 +200,9 @@ func (c *cohort) end() {
 	for u != nil { // this goroutine owns the links: Drop leaves those of an ended cohort alone
 		next := u.next
 		u.prev, u.next = nil, nil
-		if c.of.Cancel(u.d, u.gen, err, cause) { // (Cohort-E2)
+		queue, late := c.of.Cancel(u.d, u.gen, err, cause) // (Cohort-E2)
+		late.Aside(u.d.Shared(), nil)
+		if queue {
 			if batch = append(batch, u.d); len(batch) == cohortBatch {
 				c.of.Queue(batch)
 				batch = batch[:0]
@@ -245,15 +250,6 @@ func (c *cohort) leave(u *ParentContext) {
 	}
 	s.mu.Unlock()
 	if last {
-		quietly(c.stop)
+		c.stop() // it calls no user's code: see See
 	}
-}
-
-// quietly calls f and drops its panic. f unregisters a child from a parent context, which may call
-// methods of a user's context. If such a method panics, the child stays registered until that
-// context ends, which does no harm. The panic must not reach the caller, because the caller is
-// ending or cancelling a task.
-func quietly(f func()) {
-	defer func() { _ = recover() }()
-	f()
 }

@@ -17,14 +17,14 @@ func TestCohortBesideTheEnd(t *testing.T) {
 	for range 300 {
 		var mu sync.Mutex
 		got := map[*Task]error{}
-		cs := &Cohorts{Cancel: func(d *Task, gen uint32, err, cause error) bool {
+		cs := &Cohorts{Cancel: func(d *Task, gen uint32, err, cause error) (bool, *Late) {
 			mu.Lock()
 			defer mu.Unlock()
 			if err != context.Canceled || !d.Status().Live(gen) {
 				cause = errors.New("err, or generation")
 			}
 			got[d] = cause
-			return false
+			return false, nil
 		}}
 		ctx, cancel := context.WithCancelCause(context.Background())
 		const n = 8
@@ -62,7 +62,7 @@ func TestCohortQueuesInBatches(t *testing.T) {
 	for _, n := range []int{1, cohortBatch - 1, cohortBatch, cohortBatch + 1, 3*cohortBatch + 7} {
 		queued := make(chan *Task, 2*n)
 		cs := &Cohorts{
-			Cancel: func(*Task, uint32, error, error) bool { return true },
+			Cancel: func(*Task, uint32, error, error) (bool, *Late) { return true, nil },
 			Queue: func(ds []*Task) {
 				for _, d := range ds {
 					queued <- d
@@ -99,7 +99,7 @@ func TestCohortLeaves(t *testing.T) {
 	other, cancelOther := context.WithCancel(ctx)
 	defer cancelOther()
 	cancelled := make(chan *Task, 8)
-	cs := &Cohorts{Cancel: func(d *Task, _ uint32, _, _ error) bool { cancelled <- d; return false }}
+	cs := &Cohorts{Cancel: func(d *Task, _ uint32, _, _ error) (bool, *Late) { cancelled <- d; return false, nil }}
 	var xs []*Extra
 	var ds []*Task
 	for range 4 {
@@ -147,11 +147,11 @@ func (panics) Done() <-chan struct{} { panic("Done") }
 func TestAttachAfterTheEnd(t *testing.T) {
 	why := errors.New("why")
 	var cancelled []*Task
-	cs := &Cohorts{Cancel: func(d *Task, _ uint32, err, cause error) (queue bool) {
+	cs := &Cohorts{Cancel: func(d *Task, _ uint32, err, cause error) (queue bool, late *Late) {
 		require.Equal(t, context.Canceled, err)
 		require.Equal(t, why, cause)
 		cancelled = append(cancelled, d)
-		return false
+		return false, nil
 	}}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	x := &Extra{Parents: &ParentContext{Context: ctx}}

@@ -50,25 +50,23 @@ func (d *Task) Adopt(call *Task) {
 }
 
 // CancelStolen passes the cancellation of d on to its stolen calls (Stolen-C2), and queues the
-// calls that this wakes.
-func (d *Task) CancelStolen() {
+// calls that this wakes. l and the result are as for CloseDone.
+func (d *Task) CancelStolen(l *Late) *Late {
 	x := d.Extra()
 	if x == nil {
-		return
+		return l
 	}
 	x.EachStolen(func(call *Task, gen uint32) {
 		_, queue := call.cancelAs(gen, d)
 		if s := call.Status(); s.gen() != gen || !s.Cancelled() {
 			return // the call has ended
 		}
-		if x := call.Extra(); x != nil {
-			x.CloseDone()
-		}
-		call.CancelStolen()
+		l = call.CancelStolen(call.Extra().CloseDone(l))
 		if queue {
 			call.Shared().Sched.Inject(call)
 		}
 	})
+	return l
 }
 
 // cancelAs cancels life gen of d for the cause of p, which is cancelled.
@@ -86,22 +84,21 @@ func (d *Task) cancelAs(gen uint32, p *Task) (did, queue bool) {
 	return d.Cancel(gen, Default)
 }
 
-// Close is called by the scheduler's Close for each descriptor, after it has set the phase. It
-// reports whether the caller has to queue the task.
-func (d *Task) Close() (queue bool) {
+// Close is called by the scheduler's Close for each descriptor, after it has set the phase. The
+// results are those of Handle.CancelFor.
+func (d *Task) Close() (queue bool, late *Late) {
 	s := d.Status()
 	if !s.InUse() {
-		return false
+		return false, nil
 	}
 	if d.Stolen() {
-		return false // its parent is cancelled, or will be
+		return false, nil // its parent is cancelled, or will be
 	}
 	// If the descriptor has come to serve another task since s was loaded, that task started in a
 	// closed scheduler. It is skipped, or it is a stolen call and ends with its parent.
 	_, queue = d.Cancel(s.Gen(), Closed) // (Stolen-C1)
 	if x := d.Extra(); x != nil && d.Status().Cancelled() {
-		x.CloseDone()
-		d.CancelStolen() // (Stolen-C2)
+		late = d.CancelStolen(x.CloseDone(nil)) // (Stolen-C2)
 	}
-	return queue
+	return queue, late
 }

@@ -26,14 +26,15 @@ func steal(p, call *Task) {
 func cancelWith(d *Task, err error) {
 	d.SetCause(d.Gen(), err, false)
 	d.Cancel(d.Gen(), Custom)
-	d.CancelStolen()
+	d.CancelStolen(nil)
 }
 
 // Close passes a free descriptor, a call starts in it, and Close comes to its parent. The call must
 // be cancelled.
 func TestCloseFindsACallBehindIt(t *testing.T) {
 	p, call := family()
-	require.False(t, call.Close())
+	queue, _ := call.Close()
+	require.False(t, queue)
 	steal(p, call)
 	grandkid := fresh(2)
 	steal(call, grandkid)
@@ -51,7 +52,7 @@ func TestStolenCallHasItsParentsCause(t *testing.T) {
 		cancel func(p *Task)
 		want   error
 	}{
-		"Cancel":       {func(p *Task) { p.Cancel(p.Gen(), Default); p.CancelStolen() }, errors.ErrUnsupported},
+		"Cancel":       {func(p *Task) { p.Cancel(p.Gen(), Default); p.CancelStolen(nil) }, errors.ErrUnsupported},
 		"cause":        {func(p *Task) { cancelWith(p, errWhy) }, errWhy},
 		"Close":        {func(p *Task) { p.Close() }, errShut},
 		"cause, Close": {func(p *Task) { cancelWith(p, errWhy); p.Close() }, errWhy},
@@ -85,6 +86,6 @@ func TestCancellationGoesOnBelowACallThatCancelsItself(t *testing.T) {
 	steal(call, grandkid)
 	p.Cancel(p.Gen(), Default)
 	call.Cancel(call.Gen(), Default)
-	p.CancelStolen()
+	p.CancelStolen(nil)
 	require.True(t, grandkid.Status().Cancelled())
 }

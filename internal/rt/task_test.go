@@ -269,8 +269,8 @@ func TestDoneChannel(t *testing.T) {
 	d := fresh(0)
 	require.False(t, closed(d.Life().Done()))
 	d.Cancel(0, Default)
-	d.Extra().CloseDone()
-	d.Extra().CloseDone()
+	d.Extra().CloseDone(nil)
+	d.Extra().CloseDone(nil)
 	require.True(t, closed(d.Life().Done()))
 
 	d = fresh(0)
@@ -281,7 +281,7 @@ func TestDoneChannel(t *testing.T) {
 	c := d.Life().Done()
 	_, free := d.Finish(Returned)
 	require.False(t, free, "a Ctx that may be kept is not used again")
-	d.Extra().CloseDone()
+	d.Extra().CloseDone(nil)
 	require.True(t, closed(d.Life().Done()))
 	require.True(t, closed(c))
 }
@@ -350,6 +350,6 @@ func TestFamily(t *testing.T) {
 		d.Life().Done()
 		require.Equal(t, c.shown, d.Family() != nil, c.what)
 		d.Finish(Returned)
-		d.Extra().CloseDone()
+		d.Extra().CloseDone(nil)
 	}
 }

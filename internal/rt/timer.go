@@ -69,7 +69,7 @@ const (
 //
 // A Fire must not call the methods of a user's context, because they may wait. If a worker calls
 // one on the stack of a task, a wait would park that task in the middle of the worker's work, and
-// the task may hold the lock that the method waits for. [Shared.Aside] makes such calls.
+// the task may hold the lock that the method waits for. A [Late] makes such calls.
 type Fire interface{ Fire(now int64) }
 
 // Aside calls f on a goroutine of its own, and counts the goroutine in ReadyGoroutines until it
@@ -163,7 +163,7 @@ func (l *Deadline) begin(d *Task) {
 		l.At = now.Add(l.After)
 	}
 	if left <= 0 {
-		HandleOf(d, l.gen).Cancel(context.DeadlineExceeded, context.DeadlineExceeded)
+		l.Fire(0)
 		return
 	}
 	l.timer.Do = l
@@ -180,23 +180,10 @@ func (l *Deadline) release() {
 	}
 }
 
-// Fire implements Fire. It cancels the task and has it queued at once. Whatever else learns of the
-// end through the task's contexts is called by Aside.
+// Fire implements Fire.
 func (l *Deadline) Fire(int64) {
-	d := l.d
-	did, queue := HandleOf(d, l.gen).setCancelled(context.DeadlineExceeded, context.DeadlineExceeded)
-	if !did {
-		return
-	}
-	if x := d.Extra(); x.tells() {
-		d.Shared().Aside(func() {
-			x.CloseDone()
-			d.CancelStolen()
-		})
-	}
-	if queue {
-		d.Shared().Sched.Inject(d)
-	}
+	late := HandleOf(l.d, l.gen).Queue(context.DeadlineExceeded, context.DeadlineExceeded)
+	late.Aside(l.d.Shared(), nil)
 }
 
 // After returns the time d after now, or the latest time if that overflows.

@@ -10,8 +10,10 @@ type Waiter struct {
 	claim atomicx.Uint32
 	gen   uint32         // the life for whose end it waits
 	depth atomicx.Uint32 // about how many waiters the list has from here on
+	hold  atomicx.Uint32 // see Hold
 
-	Task   *Task         // the waiting task, or nil for a goroutine
+	Task   *Task         // the waiting task, or nil for a goroutine or a held task: see Hold
+	Held   *Task         // the waiting task, if the waiter was held since the last Forget, or nil
 	C      chan struct{} // of capacity 1, for a goroutine
 	Shared *Shared       // the scheduler to count a goroutine in, as ready
 }
@@ -64,6 +66,81 @@ func (w *Waiter) Claim() bool { return w.claim.CompareAndSwap(wtWaiting, wtWoken
 // Abandon is called by the waiter to give up. If it returns false, a wake-up has come or is coming,
 // and the waiter has to take it.
 func (w *Waiter) Abandon() bool { return w.claim.CompareAndSwap(wtWaiting, wtAbandoned) }
+
+// A waiter is held while its task calls a user's code between the moment at which wakers can find
+// the waiter and the park: a method of the context under which the task waits, or Unlock of a
+// Cond's lock. That code may wait, too. A task has only one flag for wake-ups, so a wake-up for the
+// held waiter would end the inner wait, for example with a lock that the task does not have. So the
+// waker of a held waiter leaves the task alone, and the task finds out when the user's code has
+// returned:
+//
+//	task                                     waker, which has claimed the waiter
+//	Hold-T1  hold = held, and Held = the     Hold-K1  if Held is nil, wake the task
+//	         task, before wakers can find    Hold-K2  otherwise add told to hold, and wake
+//	         the waiter                               the task unless hold was held
+//	Hold-T2  call the user's code
+//	Hold-T3  CAS held -> let: if that
+//	         fails, the event has come
+//	Hold-T4  park
+//	Hold-T5  to call more: CAS let -> held;
+//	         if that fails, a wake-up comes
+//
+// The CAS and the addition change the same word. If the addition comes first, Hold-T3 fails, and
+// the task takes the event without a park; no wake-up comes. If the CAS of Hold-T3 comes first, the
+// waker finds let and wakes the task, in its park or before it. The task does not call the user's
+// code then, because Hold-T5 either fails or comes before the addition.
+//
+// Unhold is Hold-T3 without a later Hold-T5.
+//
+// Held does not change from before wakers can find the waiter until the wait is over. Task is nil
+// if Held is not, so that a wake-up of a waiter that is not held needs no instruction for this.
+const (
+	holdLet  = 0
+	holdHeld = 1
+	holdTold = 2 // added to one of these
+)
+
+// Hold makes w, which has a Task, held (Hold-T1). Wakers must not know w yet. After the wait, the
+// task has to call Forget.
+func (w *Waiter) Hold() {
+	if w.Held == nil {
+		w.Task, w.Held = nil, w.Task
+	}
+	w.hold.Store(holdHeld)
+}
+
+// Unhold ends the hold, if w is held, before a wait that calls no more of a user's code. It returns
+// false if the event has come. Then no wake-up comes, and the task must not park.
+func (w *Waiter) Unhold() bool {
+	return w.Held == nil || w.Let() || w.hold.Load()&holdHeld == 0
+}
+
+// Forget ends what Hold has begun. The wait is over, so that no waker knows w any more.
+func (w *Waiter) Forget() {
+	if w.Held != nil {
+		w.Task, w.Held = w.Held, nil
+	}
+}
+
+// Waiting returns the waiting task, or nil for a goroutine.
+func (w *Waiter) Waiting() *Task {
+	if w.Held != nil {
+		return w.Held
+	}
+	return w.Task
+}
+
+// Let ends the hold until HoldAgain (Hold-T3). w is held. Let returns false if the event has come.
+// Then no wake-up comes, and the task must not park.
+func (w *Waiter) Let() bool { return w.hold.CompareAndSwap(holdHeld, holdLet) }
+
+// HoldAgain makes w held again after a park (Hold-T5). It returns false if the waker has been here;
+// then its wake-up has come or is coming. The task has called Let.
+func (w *Waiter) HoldAgain() bool { return w.hold.CompareAndSwap(holdLet, holdHeld) }
+
+// Told is called by the waker of a waiter with a Held task. It reports whether the waker has to
+// wake the task (Hold-K2). After that the waker must not touch w.
+func (w *Waiter) Told() (wake bool) { return w.hold.Add(holdTold)&holdHeld == 0 }
 
 // Await registers w for the end of life gen. It returns false if that end has come already; w will
 // not be woken then.
@@ -166,10 +243,14 @@ func WakeAll(list *Waiter, local func(t *Task) bool) {
 	for list != nil {
 		next := list.next
 		if list.Claim() {
-			if t := list.Task; t == nil {
+			t := list.Task
+			if h := list.Held; h != nil && list.Told() {
+				t = h
+			} else if h == nil && t == nil {
 				list.Shared.ReadyGoroutines.Add(1)
 				list.C <- struct{}{}
-			} else if (t.WakeWaiting() || t.Wake()) && (local == nil || !local(t)) {
+			}
+			if t != nil && (t.WakeWaiting() || t.Wake()) && (local == nil || !local(t)) {
 				t.Shared().Sched.Inject(t)
 			}
 		}

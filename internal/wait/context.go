@@ -18,18 +18,12 @@ type TellerKey struct{}
 // task.WithDeadline. It tells a registered function of its end.
 type Teller interface {
 	Done() <-chan struct{}
-	// Register registers f, which only wakes a waiter. If a call ends the context, its goroutine
-	// calls f. If a timer does, the goroutine that fires the timer calls f, or starts one goroutine
-	// for everything that has to learn of the end. stop takes f back. If the context has ended, ok
-	// is false and f will not be called.
-	Register(f func()) (stop func() bool, ok bool)
+	// Register registers f as rt.Life.AfterDone does, for the end of the context.
+	Register(f func(l *rt.Late)) (stop func() bool, ok bool)
 }
 
 // NilContext is the panic of an operation that was given a nil context.
 const NilContext = "task: nil context: pass the task's Ctx, or context.Background() if nothing is to end the wait"
-
-// background is the context of a wait that only its event ends.
-var background = context.Background()
 
 // Enter begins an operation that can wait until ctx ends. It returns the calling task, or nil if
 // the caller is an ordinary goroutine. If ctx has ended already, Enter returns its cause. For a
@@ -84,16 +78,16 @@ func CauseOf(ctx context.Context) error {
 	return context.Canceled
 }
 
-// Watch is context.AfterFunc for functions that do not wait. If a timer of heddle ends ctx, f does
-// not have to wait long for a P. The goroutine that fires the timer calls f, or another one does
-// that ReadyGoroutines counts, and workers let that one run. The goroutine that context.AfterFunc
-// would start for f could wait long for a P.
-func Watch(ctx context.Context, f func()) (stop func() bool) {
+// Watch is context.AfterFunc for functions that do not wait: f is as for rt.Life.AfterDone. If a
+// timer of heddle ends ctx, the goroutine that fires the timer calls f. The goroutine that
+// context.AfterFunc would start for f might have to wait long for a P. Watch and stop call the
+// methods of a user's context, which may wait.
+func Watch(ctx context.Context, f func(l *rt.Late)) (stop func() bool) {
 	if c := rt.OfCtx(ctx); c != nil {
 		if stop, ok := c.AfterDone(f); ok {
 			return stop
 		}
-		return context.AfterFunc(ctx, f)
+		return afterFunc(ctx, f)
 	}
 	// x may be an ancestor of ctx. If both have the same channel, they end at the same time.
 	// Package context relies on this too.
@@ -102,5 +96,13 @@ func Watch(ctx context.Context, f func()) (stop func() bool) {
 			return stop
 		}
 	}
-	return context.AfterFunc(ctx, f)
+	return afterFunc(ctx, f)
+}
+
+func afterFunc(ctx context.Context, f func(l *rt.Late)) (stop func() bool) {
+	return context.AfterFunc(ctx, func() {
+		var l rt.Late
+		f(&l)
+		l.Run() // on a goroutine that only does this
+	})
 }

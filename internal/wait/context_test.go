@@ -160,8 +160,8 @@ func TestWatch(t *testing.T) {
 
 	c, x := waits()
 	calls := 0
-	stop := wait.Watch(c, func() { calls++ })
-	stopped := wait.Watch(c, func() { calls += 100 })
+	stop := wait.Watch(c, func(*rt.Late) { calls++ })
+	stopped := wait.Watch(c, func(*rt.Late) { calls += 100 })
 	require.True(t, stopped())
 	require.False(t, stopped())
 	x.Cancel()
@@ -173,8 +173,8 @@ func TestWatch(t *testing.T) {
 	defer cancel()
 	calls = 0
 	for _, ctx := range []context.Context{timed, context.WithValue(timed, key{}, 2)} { // which end together
-		wait.Watch(ctx, func() { calls++ })
-		require.True(t, wait.Watch(ctx, func() { calls += 100 })())
+		wait.Watch(ctx, func(*rt.Late) { calls++ })
+		require.True(t, wait.Watch(ctx, func(*rt.Late) { calls += 100 })())
 	}
 	clock.Advance(time.Hour)
 	require.Equal(t, 2, calls, "by the timer")
@@ -186,16 +186,16 @@ func TestWatch(t *testing.T) {
 	defer cancel()
 	below, end := context.WithCancel(timed)
 	called := make(chan struct{})
-	stop = wait.Watch(below, func() { close(called) })
+	stop = wait.Watch(below, func(*rt.Late) { close(called) })
 	end()
 	<-called
 	require.False(t, stop())
 	for _, ctx := range []context.Context{endedCtx(t, s), below} {
 		called := make(chan struct{})
-		wait.Watch(ctx, func() { close(called) })
+		wait.Watch(ctx, func(*rt.Late) { close(called) })
 		<-called
 	}
-	stop = wait.Watch(bg, func() { t.Error("called") })
+	stop = wait.Watch(bg, func(*rt.Late) { t.Error("called") })
 	require.True(t, stop())
 }
 

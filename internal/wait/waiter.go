@@ -43,13 +43,26 @@ type Waiter struct {
 // panics if ctx is nil.
 func (w *Waiter) Init(ctx context.Context) {
 	w.w.Reset()
-	w.Prepare(ctx, Caller(ctx))
+	w.w.Forget()
+	w.PrepareUnheld(ctx, Caller(ctx))
+	if w.w.Task != nil {
+		w.w.Hold() // the caller may wait for something else before Wait
+	}
 }
 
 // Prepare is Init for a wait by d, which must be the caller, or by the calling goroutine if d is
 // nil; d is the result of [Enter]. The caller has to call WaitIn, WaitWoken or Wait afterwards. For
 // Wait, w must be new.
 func (w *Waiter) Prepare(ctx context.Context, d *rt.Task) {
+	w.PrepareUnheld(ctx, d)
+	if w.Foreign() {
+		w.HoldForeign()
+	}
+}
+
+// PrepareUnheld is the part of Prepare that is compiled into its callers. If Foreign then returns
+// true, the caller has to call HoldForeign.
+func (w *Waiter) PrepareUnheld(ctx context.Context, d *rt.Task) {
 	w.ctx, w.shared, w.ctxClaimed = ctx, nil, false
 	w.w.Task = d
 	if d != nil {
@@ -62,8 +75,32 @@ func (w *Waiter) Prepare(ctx context.Context, d *rt.Task) {
 	}
 }
 
+// Foreign reports whether the wait may call methods of a context that is not the task's own Ctx.
+func (w *Waiter) Foreign() bool { return !w.own && !rt.IsBackground(&w.ctx) }
+
+// HoldForeign holds the waiter of a task until Let, in park.
+func (w *Waiter) HoldForeign() {
+	if w.w.Task != nil {
+		w.w.Hold()
+	}
+}
+
+// Hold keeps wake-ups from the waiting task until the wait, so that the task may wait for something
+// else until then: see rt.Waiter.Hold. Call Hold after Prepare, before others know w. The wait is
+// then as one under a context that is not the task's own Ctx. For a goroutine Hold does nothing.
+func (w *Waiter) Hold() {
+	w.own = false
+	w.HoldForeign()
+}
+
+// Forget ends what Hold has begun, after a wait that did not happen.
+func (w *Waiter) Forget() { w.w.Forget() }
+
 // Task returns the task that waits, or nil for a goroutine.
-func (w *Waiter) Task() *rt.Task { return w.w.Task }
+func (w *Waiter) Task() *rt.Task { return w.w.Waiting() }
+
+// UnheldTask is Task for a waiter that has not been held, or whose wait is over.
+func (w *Waiter) UnheldTask() *rt.Task { return w.w.Task }
 
 // Own reports whether a task waits under its own Ctx.
 func (w *Waiter) Own() bool { return w.own }
@@ -86,8 +123,13 @@ func (w *Waiter) Wake(by *rt.Task) {
 func (w *Waiter) WakeFrom(by *rt.Task) {
 	d := w.w.Task
 	if d == nil {
-		w.wakeGoroutine(by)
-		return
+		if w.w.Held == nil {
+			w.wakeGoroutine(by)
+			return
+		}
+		if d = w.w.Held; !w.w.Told() {
+			return
+		}
 	}
 	if !d.WakeWaiting() && !d.Wake() {
 		return
@@ -121,7 +163,7 @@ func (w *Waiter) wakeGoroutine(by *rt.Task) {
 // WakeCounted is [Waiter.Wake] for a worker of shared's scheduler that runs no task. If w belongs
 // to a goroutine, WakeCounted counts it in shared.ReadyGoroutines.
 func (w *Waiter) WakeCounted(shared *rt.Shared) {
-	if w.w.Task == nil {
+	if w.Task() == nil {
 		w.shared = shared // Wake raises its count
 	}
 	w.Wake(nil)
@@ -141,7 +183,17 @@ func (w *Waiter) Wait() error {
 		_, err := w.waitForeign(claims{w})
 		return err
 	}
-	d := w.w.Task
+	err := w.waitOwn()
+	w.w.Forget()
+	return err
+}
+
+// waitOwn is Wait under the task's own Ctx.
+func (w *Waiter) waitOwn() error {
+	if !w.w.Unhold() {
+		return nil
+	}
+	d := w.Task()
 	d.Host().Park(d, w.Reason.Park(rt.ForWake))
 	if d.Woken() {
 		return nil
@@ -170,9 +222,9 @@ func (q claims) Withdraw() bool { return q.w.w.Abandon() }
 // phase of the wait:
 //
 //	waiting    Foreign-F1  Withdraw the waiter. If that succeeds, the phase is withdrawn.
-//	           Foreign-F2  Otherwise another party has claimed it. Wait uncancellably for its
-//	                       Wake, because that Wake would otherwise end the task's next wait.
-//	                       The phase is now woken.
+//	           Foreign-F2  Otherwise another party has claimed it. If the waiter is not held,
+//	                       wait uncancellably for its Wake, because that Wake would otherwise
+//	                       end the task's next wait. The phase is now woken.
 //	withdrawn              Let the panic through: nothing has changed, and no other party
 //	                       knows the waiter.
 //	woken                  If the end of the context has claimed the waiter, do as if it were
@@ -181,6 +233,10 @@ func (q claims) Withdraw() bool { return q.w.w.Abandon() }
 //	           Foreign-F3  So drop the panic.
 //
 // The function given to Watch may still hold the waiter, so the waiter is never used again.
+//
+// Such a method may also wait for something else. rt.Waiter.Hold keeps the two waits of a task
+// apart: the waiter is held except from Let to HoldAgain, and there park calls no method of the
+// context. A goroutine needs no Hold, because each of its waiters has its own channel.
 type foreignWait struct {
 	w     *Waiter
 	q     Withdrawer
@@ -216,10 +272,11 @@ func (w *Waiter) waitForeign(q Withdrawer) (broken any, err error) {
 			broken, err = recover(), nil // (Foreign-F3)
 		}
 	}()
-	if w.w.Task == nil {
+	if w.Task() == nil {
 		err = f.block()
 	} else {
 		err = f.park()
+		w.w.Forget()
 	}
 	returned = true
 	return nil, err
@@ -234,26 +291,28 @@ func (w *Waiter) waitForeign(q Withdrawer) (broken any, err error) {
 // not reached it yet. Then the task parks again, until the event or the watch claims the waiter.
 func (f *foreignWait) park() error {
 	w, q := f.w, f.q
-	d, ctx := w.w.Task, w.ctx
+	d, ctx := w.Task(), w.ctx
 	if ctx.Done() == nil {
 		w.awaitEvent()
 		return nil
 	}
-	f.stop = Watch(ctx, func() {
+	f.stop = Watch(ctx, func(*rt.Late) {
 		if q.Withdraw() {
 			w.ctxClaimed = true
 			w.Wake(nil)
 		}
 	})
-	w.park(rt.ForWake)
-	if !d.Woken() {
-		if ctx.Err() != nil && q.Withdraw() {
-			f.phase = withdrawn
-			err := CauseOf(ctx)
-			w.quit(f.stop)
-			return err
+	if w.w.Let() {
+		w.park(rt.ForWake)
+		if !d.Woken() {
+			if w.w.HoldAgain() && ctx.Err() != nil && q.Withdraw() {
+				f.phase = withdrawn
+				err := CauseOf(ctx)
+				w.quit(f.stop)
+				return err
+			}
+			w.WaitWoken()
 		}
-		d.AwaitWakeFor(w.Reason)
 	}
 	f.phase = woken
 	ended := w.ctxClaimed
@@ -335,7 +394,7 @@ func (w *Waiter) WaitIn(q Withdrawer) error {
 // park parks the task until an event of kind k. If w waits for the end of a task that has not
 // begun, that task runs next.
 func (w *Waiter) park(k rt.Park) {
-	d := w.w.Task
+	d := w.Task()
 	if w.End.Task() != nil {
 		d.Host().ParkFor(d, w.Reason.Park(k), w.End.Task(), w.End.Gen())
 		return
@@ -345,7 +404,10 @@ func (w *Waiter) park(k rt.Park) {
 
 // awaitEvent parks the task until w is woken. Nothing else ends the park.
 func (w *Waiter) awaitEvent() {
-	d := w.w.Task
+	if !w.w.Unhold() {
+		return
+	}
+	d := w.Task()
 	if w.End.Task() != nil {
 		w.park(rt.ForWakeOnly)
 		if d.Woken() {
@@ -359,7 +421,7 @@ func (w *Waiter) awaitEvent() {
 // panic in broken.
 func (w *Waiter) WaitRecovering(q Withdrawer) (broken any, err error) {
 	if !w.own {
-		if w.w.Task != nil && w.ctx == background {
+		if w.w.Task != nil && rt.IsBackground(&w.ctx) {
 			w.awaitEvent()
 			return nil, nil
 		}
@@ -384,8 +446,15 @@ func (w *Waiter) WaitRecovering(q Withdrawer) (broken any, err error) {
 
 // WaitWoken is [Waiter.WaitIn] for a wait that only its event ends, even if the context ends.
 func (w *Waiter) WaitWoken() {
-	if w.w.Task != nil {
-		w.w.Task.AwaitWakeFor(w.Reason)
+	if d := w.w.Task; d != nil {
+		d.AwaitWakeFor(w.Reason)
+		return
+	}
+	if d := w.w.Held; d != nil {
+		if w.w.Unhold() {
+			d.AwaitWakeFor(w.Reason)
+		}
+		w.w.Forget()
 		return
 	}
 	w.receive()

@@ -405,7 +405,7 @@ func TestAwaitEnd(t *testing.T) {
 type stubborn struct {
 	context.Context
 	done chan struct{}
-	f    func()
+	f    func(l *rt.Late)
 }
 
 func (x *stubborn) Done() <-chan struct{} { return x.done }
@@ -417,7 +417,7 @@ func (x *stubborn) Value(key any) any {
 	return x.Context.Value(key)
 }
 
-func (x *stubborn) Register(f func()) (stop func() bool, ok bool) {
+func (x *stubborn) Register(f func(l *rt.Late)) (stop func() bool, ok bool) {
 	x.f = f
 	return func() bool { return false }, true
 }
@@ -446,14 +446,14 @@ func TestReusable(t *testing.T) {
 		c.Go(func(c *task.Ctx) {
 			assert.True(t, w.Claim())
 			w.Wake(desc(c))
-			x.f() // comes too late
+			x.f(nil) // comes too late
 		})
 		assert.NoError(t, w.Wait())
 		assert.False(t, w.Reusable())
 
 		w = wait.Waiter{}
 		w.Init(x)
-		c.Go(func(*task.Ctx) { x.f() })
+		c.Go(func(*task.Ctx) { x.f(nil) })
 		assert.Equal(t, context.Canceled, w.Wait(), "the end has claimed it")
 		assert.False(t, w.Claim())
 		assert.True(t, w.Reusable(), "nothing holds it any more")

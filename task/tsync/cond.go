@@ -63,6 +63,11 @@ func (c *Cond) wait(ctx context.Context, d *rt.Task, hard bool) error {
 	}
 	w := plainWaiters.take(ctx, d, c)
 	w.Reason = rt.WaitCond
+	switch c.L.(type) {
+	case *Mutex, *RWMutex, *sync.Mutex, *sync.RWMutex:
+	default:
+		w.Hold() // Unlock of a user's lock may wait, and w is queued by then
+	}
 	c.mu.Lock()
 	c.queue.Push(w)
 	c.mu.Unlock()
@@ -91,6 +96,7 @@ func (c *Cond) retract(w *waiter[struct{}]) {
 		w.WaitWoken()
 		c.Signal()
 	}
+	w.Forget()
 	plainWaiters.put(w)
 }
 

@@ -144,7 +144,10 @@ func decide(ctx context.Context, d *rt.Task, cases []Case) (index int, err error
 		}
 		return index, nil
 	}
-	s.Prepare(ctx, d)
+	s.PrepareUnheld(ctx, d)
+	if s.Foreign() {
+		s.HoldForeign()
+	}
 	s.Reason = rt.WaitSelect
 	// The cases are queued in random order, because a waker of a channel with two of the cases
 	// chooses the first in its queue.

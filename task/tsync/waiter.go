@@ -70,7 +70,10 @@ type pool[T any] struct{ waiters wait.Pool[waiter[T]] }
 // take returns a waiter for a wait at o by d, or by a goroutine if d is nil, under ctx.
 func (p *pool[T]) take(ctx context.Context, d *rt.Task, o owner[T]) *waiter[T] {
 	w := p.waiters.Get(d)
-	w.Prepare(ctx, d)
+	w.PrepareUnheld(ctx, d)
+	if w.Foreign() {
+		w.HoldForeign()
+	}
 	w.at = o
 	return w
 }
@@ -110,7 +113,7 @@ func (p *pool[T]) put(w *waiter[T]) {
 	}
 	w.reset()
 	w.at = nil
-	if d := w.Task(); !p.waiters.Keep(d, w) {
+	if d := w.UnheldTask(); !p.waiters.Keep(d, w) {
 		p.waiters.Share(d, w)
 	}
 }
@@ -123,14 +126,18 @@ func (p *pool[T]) wait(w *waiter[T]) (v T, ok bool, err error) { return p.await(
 func (p *pool[T]) await(w *waiter[T], hard bool) (v T, ok bool, err error) {
 	switch {
 	case hard:
-		if d := w.Task(); d != nil && d.Looked() {
+		d := w.UnheldTask()
+		if d == nil {
+			d = w.Task()
+		}
+		if d != nil && d.Looked() {
 			w.look(d)
 		}
 		w.WaitWoken()
 	case w.Own():
 		// This repeats wait.Waiter.WaitIn, because each frame between here and the switch costs
 		// time.
-		d := w.Task()
+		d := w.UnheldTask()
 		on := d.Worker()
 		if on.Looks != 0 {
 			w.look(d)
@@ -157,7 +164,7 @@ func (w *waiter[T]) cancelled() bool {
 	if w.Withdraw() {
 		return true
 	}
-	w.Task().AwaitWakeFor(w.Reason)
+	w.UnheldTask().AwaitWakeFor(w.Reason)
 	return false
 }
 
