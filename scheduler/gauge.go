@@ -223,10 +223,11 @@ func (s *Scheduler) markSlow(d *rt.Task) {
 	}
 }
 
-// noteDispatch notes that d is about to run on this worker.
+// noteDispatch notes that d is about to run on this worker, from the time now on, or from the present
+// time on if now is 0.
 //
 //go:noinline
-func (w *worker) noteDispatch(d *rt.Task) {
+func (w *worker) noteDispatch(d *rt.Task, now int64) {
 	if d.Status().Stamped() {
 		w.gaugeBegin(d)
 	}
@@ -234,7 +235,7 @@ func (w *worker) noteDispatch(d *rt.Task) {
 		w.ringBegin(d)
 	}
 	if w.counts() {
-		w.runBegins(d)
+		w.runBegins(d, now)
 	}
 }
 

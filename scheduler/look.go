@@ -123,7 +123,7 @@ type waitNote struct {
 func (w *worker) noteWait(d *rt.Task, k rt.Park, end rt.Handle) (n waitNote) {
 	n.look = w.beginWait(d, k, end)
 	if w.counts() {
-		w.runStops(d)
+		w.waitedAt = w.runStops(d)
 	}
 	if n.timed = w.Looks&rt.LookTimes != 0 && !uncounted(k.WaitReason()); n.timed {
 		n.began = w.s.now()

@@ -146,7 +146,7 @@ func (p *progress) next() bool {
 			l.sleep(w, w.base)
 		case d.Fib() != nil: // it was suspended
 			if w.notes {
-				w.noteDispatch(d)
+				w.noteDispatch(d, 0)
 			}
 			w.begin(d)
 			l.sleep(w, d.Fib())
@@ -156,7 +156,7 @@ func (p *progress) next() bool {
 		default:
 			w.Fib.Store(&l.Fiber)
 			if w.notes {
-				w.noteDispatch(d)
+				w.noteDispatch(d, 0)
 			}
 			w.begin(d)
 			l.Data = unsafe.Pointer(d)

@@ -137,6 +137,8 @@ func (w *worker) prepareSwitch(d, n *rt.Task, act action) *fiber.Fiber {
 //
 //go:noinline
 func (w *worker) beginSlow(n *rt.Task, now uint32) *fiber.Fiber {
+	since := w.waitedAt
+	w.waitedAt = 0
 	if n == nil || n.Fib() == nil {
 		w.Current.Store(nil)
 		return w.takeFiber(n)
@@ -146,7 +148,7 @@ func (w *worker) beginSlow(n *rt.Task, now uint32) *fiber.Fiber {
 		to.Warm()
 	}
 	if w.notes {
-		w.noteDispatch(n)
+		w.noteDispatch(n, since)
 	}
 	w.begin(n)
 	return to
