@@ -145,7 +145,7 @@ func (p *progress) next() bool {
 		case d == nil: // the worker quits or leaves
 			l.sleep(w, w.base)
 		case d.Fib() != nil: // it was suspended
-			if w.notes {
+			if w.notes(d) {
 				w.noteDispatch(d, 0)
 			}
 			w.begin(d)
@@ -155,7 +155,7 @@ func (p *progress) next() bool {
 			continue
 		default:
 			w.Fib.Store(&l.Fiber)
-			if w.notes {
+			if w.notes(d) {
 				w.noteDispatch(d, 0)
 			}
 			w.begin(d)
