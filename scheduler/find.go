@@ -186,6 +186,7 @@ func (w *worker) pick() *rt.Task {
 //
 //go:noinline
 func (w *worker) pickFirst() (d *rt.Task, stop bool) {
+	w.waitedAt = 0 // what follows may take long
 	if w.tick == w.stopAt {
 		if d, stop = w.stopover(); d != nil || stop {
 			return d, stop

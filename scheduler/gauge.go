@@ -14,7 +14,7 @@ import (
 // no task has one, and a task pays only for this, which WithDispatchRing needs too:
 //
 //	becomes runnable   a look at worker.marks, or at Scheduler.look from outside
-//	is dispatched      a look at worker.notes
+//	is dispatched      a look at its status and at worker.noted
 //	gives way, parks   nothing: to stamp or observe it, commit gets another action
 //	stops running      nothing: pick stops at worker.stopAt anyway. To measure a dispatch, planStop
 //	                   sets that to the next tick
@@ -88,12 +88,16 @@ type taskGauge struct{ queue, dispatch histogram.Histogram }
 // beginMeasuring prepares a new worker for what the options ask for.
 func (w *worker) beginMeasuring() {
 	w.onYield, w.onPark = w.plainYield(), actPark
-	w.marks, w.notes = w.keepsRing(), w.keepsRing() || w.counts()
+	w.marks = w.keepsRing()
+	if w.keepsRing() || w.counts() {
+		w.noted = rt.BitActive // each dispatch
+	}
 	l := w.s.look
 	if l == nil {
 		return
 	}
-	w.gauge, w.notes = &gauge{look: l}, true
+	w.gauge = &gauge{look: l}
+	w.noted |= rt.BitStamped
 	if l.mode != 0 {
 		w.timerBatch.Late = &w.gauge.late
 	}
@@ -223,10 +227,14 @@ func (s *Scheduler) markSlow(d *rt.Task) {
 	}
 }
 
-// noteDispatch notes that d is about to run on this worker.
+// notes reports whether the worker notes the dispatch of d.
+func (w *worker) notes(d *rt.Task) bool { return d.Status()&w.noted != 0 }
+
+// noteDispatch notes that d is about to run on this worker, from the time now on, or from the present
+// time on if now is 0.
 //
 //go:noinline
-func (w *worker) noteDispatch(d *rt.Task) {
+func (w *worker) noteDispatch(d *rt.Task, now int64) {
 	if d.Status().Stamped() {
 		w.gaugeBegin(d)
 	}
@@ -234,7 +242,7 @@ func (w *worker) noteDispatch(d *rt.Task) {
 		w.ringBegin(d)
 	}
 	if w.counts() {
-		w.runBegins(d)
+		w.runBegins(d, now)
 	}
 }
 

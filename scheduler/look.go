@@ -19,10 +19,11 @@ import (
 // package tsync note which task holds them.
 //
 // Each start of a task then costs two more allocations, 416 bytes together, each wait takes two more
-// short locks, and each dispatch reads the clock twice. While any scheduler of the process has the
-// option, taking a lock of package tsync costs several times as much as without, because the lock
-// has to find out which task takes it. A lock that is held when the first such scheduler is made
-// does not know its holder. BenchmarkLooking in the folder benchmarks shows what the options cost.
+// short locks, and each dispatch reads the clock once or twice. While any scheduler of the process
+// has the option, taking a lock of package tsync costs several times as much as without, because the
+// lock has to find out which task takes it. A lock that is held when the first such scheduler is
+// made does not know its holder. BenchmarkLooking in the folder benchmarks shows what the options
+// cost.
 func WithWaits() Option {
 	return optionFunc(func(c *config) error {
 		c.looks |= rt.LookWaits
@@ -123,7 +124,7 @@ type waitNote struct {
 func (w *worker) noteWait(d *rt.Task, k rt.Park, end rt.Handle) (n waitNote) {
 	n.look = w.beginWait(d, k, end)
 	if w.counts() {
-		w.runStops(d)
+		w.waitedAt = w.runStops(d)
 	}
 	if n.timed = w.Looks&rt.LookTimes != 0 && !uncounted(k.WaitReason()); n.timed {
 		n.began = w.s.now()

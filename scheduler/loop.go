@@ -145,8 +145,8 @@ func (p *progress) next() bool {
 		case d == nil: // the worker quits or leaves
 			l.sleep(w, w.base)
 		case d.Fib() != nil: // it was suspended
-			if w.notes {
-				w.noteDispatch(d)
+			if w.notes(d) {
+				w.noteDispatch(d, 0)
 			}
 			w.begin(d)
 			l.sleep(w, d.Fib())
@@ -155,8 +155,8 @@ func (p *progress) next() bool {
 			continue
 		default:
 			w.Fib.Store(&l.Fiber)
-			if w.notes {
-				w.noteDispatch(d)
+			if w.notes(d) {
+				w.noteDispatch(d, 0)
 			}
 			w.begin(d)
 			l.Data = unsafe.Pointer(d)

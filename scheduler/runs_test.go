@@ -74,6 +74,35 @@ func TestDispatchesAndTimeOfTasks(t *testing.T) {
 	}
 }
 
+// A dispatch that does not follow a wait begins when it begins, and not when the last wait did.
+func TestTimeOfTasksAfterASleep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, 1, scheduler.WithWaits())
+		x := s.Go(func(c *task.Ctx) {
+			y := c.Go(func(c *task.Ctx) {
+				for range 2 {
+					_ = c.Park()
+				}
+			})
+			c.Yield() // y has started
+			_ = c.Sleep(time.Hour)
+			c.Ready(y)
+			c.Yield() // y runs and waits again
+			c.Ready(y)
+			for i := range s.Tasks() {
+				if i.Task == y {
+					require.Zero(t, i.Ran)
+				}
+			}
+			_ = y.Wait()
+			for i := range s.Tasks() {
+				require.Zero(t, i.Ran, i.Task)
+			}
+		})
+		require.NoError(t, x.Wait())
+	})
+}
+
 // Without WithWaits nothing is counted.
 func TestNoDispatchesOfTasks(t *testing.T) {
 	s := open(t, 1)

@@ -1,14 +1,10 @@
 package scheduler
 
 import (
-	"bytes"
 	"fmt"
 	"log/slog"
-	"runtime"
 	"time"
-	"unsafe"
 
-	"github.com/heddle-go/heddle/internal/fiber"
 	"github.com/heddle-go/heddle/internal/preempt"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
@@ -22,8 +18,9 @@ type Stall struct {
 	Worker int           // index of the worker it holds
 	Age    time.Duration // how long the scheduler has seen it run
 
-	// Stack is the stack of the task's goroutine, as a panic prints it, or "" if there is none: see
-	// [WithStallAfter].
+	// Stack is the stack of the task's goroutine, as a panic prints it, or "" if it could not be
+	// read. If the process has more than 1,000 goroutines, Stack may instead have the stacks of all
+	// tasks that run, up to 16, after a line that says so: see [WithStallAfter].
 	Stack string
 
 	// Queued is how many tasks and forked calls the worker's queues hold. Other workers take them
@@ -73,16 +70,24 @@ func (u unit) Stalled(p preempt.Dispatch, age time.Duration) {
 	}
 	t := handleOf(d, d.Gen())
 	w.s.stalls.Add(1)
-	st := Stall{Task: t, Name: t.Name(), Worker: w.id, Age: age, Stack: w.s.stackOn(w, age)}
+	st := stalled{Stall{Task: t, Name: t.Name(), Worker: w.id, Age: age}, u, p, w.s.now()}
 	st.Queued, st.Behind = w.behind()
+	if w.s.findStack(&st) {
+		w.s.report(st.Stall)
+	} // else reportSurveyed reports it
+}
+
+// report tells the logger, the Observer and the handler of a stall. sysmon calls it, or Close after
+// the end of sysmon.
+func (s *Scheduler) report(st Stall) {
 	hint := slog.String("hint",
 		"it computes without Checkpoint, or is blocked: by a system call, or a native channel or lock")
-	w.s.warn("heddle: a task has passed no yield point and holds its worker", append(st.attrs(), hint)...)
-	if l := w.s.look; l != nil && l.observer != nil {
-		w.s.inHandler(func() { w.s.observe(func(o Observer) { o.Stall(st) }) })
+	s.warn("heddle: a task has passed no yield point and holds its worker", append(st.attrs(), hint)...)
+	if l := s.look; l != nil && l.observer != nil {
+		s.inHandler(func() { s.observe(func(o Observer) { o.Stall(st) }) })
 	}
-	if f := w.s.cfg.onStall; f != nil {
-		w.s.inHandler(func() { f(st) })
+	if f := s.cfg.onStall; f != nil {
+		s.inHandler(func() { f(st) })
 	}
 }
 
@@ -106,79 +111,4 @@ func (w *worker) behind() (n int, first []TaskInfo) {
 	w.runq.Thief().Look(see)
 	w.children.Thief().Look(see)
 	return n, first
-}
-
-// A fiberTag is an argument of progress.loop that only shows in a printed stack. The Go runtime
-// prints the arguments of functions as they are in memory. An array is never passed in registers,
-// so these words are always there, and tell the stack of one fiber from those of all others.
-type fiberTag [2]uintptr
-
-func tagOf(f *fiber.Fiber) fiberTag {
-	at := uintptr(unsafe.Pointer(f))
-	return fiberTag{at, at}
-}
-
-// text returns what a printed stack shows of the tag.
-func (t fiberTag) text() []byte { return fmt.Appendf(nil, "{%#x, %#x}", t[0], t[1]) }
-
-// stacks are the printed stacks of all goroutines at one moment. Only sysmon touches them.
-type stacks struct {
-	text []byte
-	at   int64
-}
-
-const (
-	// If there are more than mostStacks goroutines, no stacks are printed. To print them, the Go
-	// runtime stops all goroutines, for about 10 us each. There is no supported way to print the
-	// stack of only one other goroutine.
-	mostStacks = 1000
-	// stacksPause is the least time from one printing of the stacks to the next.
-	stacksPause = int64(time.Second)
-	stackSize   = 8 << 10 // bytes of text that are reserved for each goroutine
-)
-
-// stackOn returns the stack of the task that has been running on w for age, or "". It uses the last
-// printed stacks if they are not older than stacksPause. Only sysmon calls it.
-func (s *Scheduler) stackOn(w *worker, age time.Duration) string {
-	k := &s.sysmon.stacks
-	f := w.Fib.Load()
-	now := s.now()
-	if k.text == nil || now-k.at >= stacksPause {
-		n := runtime.NumGoroutine()
-		if n > mostStacks {
-			return ""
-		}
-		k.at = now
-		k.text = make([]byte, n*stackSize)
-		k.text = k.text[:runtime.Stack(k.text, true)]
-	} else if now-k.at > int64(age) {
-		return "" // those stacks were printed before the task got the worker
-	}
-	return stackOf(k.text, tagOf(f).text())
-}
-
-// stackOf returns the paragraph of text that has tag, or "".
-func stackOf(text, tag []byte) string {
-	i := bytes.Index(text, tag)
-	if i < 0 {
-		return ""
-	}
-	from := bytes.LastIndex(text[:i], []byte("\n\n"))
-	if from < 0 {
-		from = 0
-	} else {
-		from += 2
-	}
-	to := bytes.Index(text[i:], []byte("\n\n"))
-	if to < 0 {
-		to = len(text) - i
-	}
-	return string(text[from : i+to])
-}
-
-// dropStacks leaves old stacks to the garbage collector. sysmon calls it at each tick.
-func (s *Scheduler) dropStacks(now int64) {
-	if k := &s.sysmon.stacks; k.text != nil && now-k.at >= stacksPause {
-		k.text = nil
-	}
 }

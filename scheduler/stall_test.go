@@ -3,7 +3,9 @@ package scheduler_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -118,38 +120,76 @@ func TestStallNamesWhatItHoldsUp(t *testing.T) {
 	require.NotEmpty(t, line.Hint)
 }
 
-// Above the limit of goroutines no stacks are printed.
-func TestStallWithoutAStackIfThereAreMany(t *testing.T) {
-	var stop atomic.Bool
-	reports := make(chan scheduler.Stall, 1)
-	s := open(t, 2, scheduler.WithStallAfter(5*time.Millisecond), scheduler.WithQuantum(scheduler.MinQuantum),
-		scheduler.WithStallHandler(func(st scheduler.Stall) {
-			select {
-			case reports <- st:
-			default:
+//go:noinline
+func waitNatively(c *task.Ctx, stop chan struct{}) { <-stop }
+
+// crowd starts n tasks that park, and returns when all have.
+func crowd(t *testing.T, s *scheduler.Scheduler, n int) {
+	t.Helper()
+	for range n {
+		s.Go(func(c *task.Ctx) { _ = c.Park() })
+	}
+	testkit.Until(t, "all are parked", func() bool { return s.Stats().Waiting == n })
+}
+
+// reportsOf returns the first report of each of the named tasks.
+func reportsOf(t *testing.T, reports <-chan scheduler.Stall, names ...string) map[string]scheduler.Stall {
+	t.Helper()
+	got := map[string]scheduler.Stall{}
+	for len(got) < len(names) {
+		finish(t, "a report", func() {
+			if st := <-reports; slices.Contains(names, st.Name) {
+				got[st.Name] = st
 			}
-		}))
-	defer stop.Store(true)
-	var parked atomic.Int32
-	for range 1100 {
-		s.Go(func(c *task.Ctx) {
-			parked.Add(1)
-			_ = c.Park()
 		})
 	}
-	testkit.Until(t, "all are parked", func() bool { return parked.Load() == 1100 })
-	for len(reports) > 0 {
-		<-reports
-	}
-	s.Go(func(c *task.Ctx) { spinFirst(c, &stop) }, task.Name("first"))
-	finish(t, "a report", func() {
-		for st := range reports {
-			if st.Name == "first" {
-				require.Empty(t, st.Stack)
-				return
+	return got
+}
+
+// With more goroutines than the Go runtime may print, a report has the stacks of all tasks that
+// run or are blocked, and of no others. With labels it has only that of its own task.
+func TestStallAmongManyHasItsStack(t *testing.T) {
+	for _, labels := range []bool{false, true} {
+		t.Run(fmt.Sprint("labels=", labels), func(t *testing.T) {
+			var stop atomic.Bool
+			native := make(chan struct{})
+			reports := make(chan scheduler.Stall, 1000)
+			opts := []scheduler.Option{
+				scheduler.WithStallAfter(time.Second), scheduler.WithQuantum(scheduler.MinQuantum),
+				scheduler.WithStallHandler(func(st scheduler.Stall) { reports <- st }),
 			}
-		}
-	})
+			if labels {
+				opts = append(opts, scheduler.WithNameLabels())
+			}
+			s := open(t, 4, opts...)
+			defer close(native)
+			defer stop.Store(true)
+			crowd(t, s, 1100)
+			s.Go(func(c *task.Ctx) { spinFirst(c, &stop) }, task.Name("first"))
+			s.Go(func(c *task.Ctx) {
+				c.Yield()
+				waitNatively(c, native)
+			}, task.Name("second"))
+			got := reportsOf(t, reports, "first", "second")
+			for name, st := range got {
+				own, other := ".spinFirst(...)", ".waitNatively(...)"
+				if name == "second" {
+					own, other = other, own
+				}
+				require.Contains(t, st.Stack, own, name)
+				if labels {
+					require.NotContains(t, st.Stack, other, name)
+					require.NotContains(t, st.Stack, "one of the")
+					require.Contains(t, st.Stack, "stall_test.go:")
+				} else {
+					require.Contains(t, st.Stack, other, name)
+					require.Contains(t, st.Stack, "one of the 2 stacks")
+				}
+				require.NotContains(t, st.Stack, "Park(", name)
+				require.GreaterOrEqual(t, st.Age, time.Second)
+			}
+		})
+	}
 }
 
 // Values that programs log are objects in JSON, not text.

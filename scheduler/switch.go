@@ -78,7 +78,7 @@ func (w *worker) commit() {
 }
 
 // begin makes d the worker's current task. It is one of the last steps before d's function is
-// called or the worker switches to d's stack. If w.notes is true, the caller first calls
+// called or the worker switches to d's stack. If w.notes(d) is true, the caller first calls
 // noteDispatch, because begin has to inline.
 func (w *worker) begin(d *rt.Task) {
 	d.Run(&w.Worker)
@@ -112,7 +112,7 @@ func (w *worker) prepareSwitch(d, n *rt.Task, act action) *fiber.Fiber {
 	if n != nil {
 		to = n.Fib()
 	}
-	if to == nil || w.notes || now-to.Since.Load() > coldAfter {
+	if to == nil || w.notes(n) || now-to.Since.Load() > coldAfter {
 		to = w.beginSlow(n, now)
 	} else {
 		w.begin(n)
@@ -130,13 +130,15 @@ func (w *worker) prepareSwitch(d, n *rt.Task, act action) *fiber.Fiber {
 	return self
 }
 
-// beginSlow is the part of prepareSwitch for an n whose memory is cold, or that has not started or
-// is nil, and for workers that note dispatches. It returns the fiber to switch to. It is one
-// function, and not inlined, because prepareSwitch then makes no other call before UnlockOSThread,
-// and keeps its variables in registers.
+// beginSlow is the part of prepareSwitch for an n whose memory is cold, that has not started or is
+// nil, or whose dispatch is noted. It returns the fiber to switch to. It is one function, and not
+// inlined, because prepareSwitch then makes no other call before UnlockOSThread, and keeps its
+// variables in registers.
 //
 //go:noinline
 func (w *worker) beginSlow(n *rt.Task, now uint32) *fiber.Fiber {
+	since := w.waitedAt
+	w.waitedAt = 0
 	if n == nil || n.Fib() == nil {
 		w.Current.Store(nil)
 		return w.takeFiber(n)
@@ -145,8 +147,8 @@ func (w *worker) beginSlow(n *rt.Task, now uint32) *fiber.Fiber {
 	if now-to.Since.Load() > coldAfter {
 		to.Warm()
 	}
-	if w.notes {
-		w.noteDispatch(n)
+	if w.notes(n) {
+		w.noteDispatch(n, since)
 	}
 	w.begin(n)
 	return to

@@ -75,11 +75,12 @@ func (s *Scheduler) sysmonTick(now int64) (next int64, busy bool) {
 	}
 	s.freeForks()
 	s.watchStranded(now)
-	s.dropStacks(now)
 	s.refreshProcs()
 	next = s.nextTimer()
-	if t := s.trim(now); t != 0 && (next == 0 || t < next) {
-		next = t
+	for _, t := range []int64{s.trim(now), s.reportSurveyed(now)} {
+		if t != 0 && (next == 0 || t < next) {
+			next = t
+		}
 	}
 	return next, busy
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/heddle-go/heddle/internal/prefetch"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
 )
@@ -80,8 +81,12 @@ func (i TaskInfo) LogValue() slog.Value {
 //
 // The tasks go on meanwhile. So the iterator may miss a task that starts or ends during the
 // iteration, and each TaskInfo is true of its own moment: together they need not be true of any one
-// moment. Each task is seen at most once. A step costs about as much as the cache misses that it
-// takes to read the task. The iterator needs memory for a list with one entry for every 62 tasks.
+// moment. Each task is seen at most once. A step takes 0.1 to 0.2 us of CPU time. The iterator needs
+// memory for a list with one entry for every 62 tasks.
+//
+// The iterator holds no lock during a step of the loop, and between two steps only short ones. On a
+// goroutine, the Go runtime gives others a turn after 10 ms. A task that iterates over many others
+// should call Checkpoint or Yield in the loop, as in other long loops.
 //
 // Any goroutine or task may call it, at any time, also after Close. It neither parks nor blocks.
 func (s *Scheduler) Tasks() iter.Seq[TaskInfo] {
@@ -111,10 +116,35 @@ func (s *Scheduler) Has(t task.Task) bool {
 // views returns an iterator over the views of the tasks that have not ended.
 func (s *Scheduler) views() iter.Seq[view] {
 	return func(yield func(view) bool) {
-		for d := range s.taskPool.All() {
-			if v, ok := viewOf(d); ok && !yield(v) {
-				return
+		for ds := range s.taskPool.Chunks() {
+			warm(ds)
+			for i := range ds {
+				if v, ok := viewOf(&ds[i]); ok && !yield(v) {
+					return
+				}
 			}
+		}
+	}
+}
+
+// warm requests the memory that viewOf reads of the tasks of a chunk. Of a million tasks, nearly
+// all of it is in main memory, in half a dozen lines for each task, and viewOf alone would wait for
+// one line after the other. With warm the processor fetches those of many tasks at once.
+func warm(ds []rt.Task) {
+	for i := range ds {
+		if f := ds[i].Fib(); f != nil {
+			prefetch.Of(&f.Since)
+		}
+		if x := ds[i].Extra(); x != nil {
+			prefetch.Of(x)
+			prefetch.Of(&x.Look)
+		}
+	}
+	for i := range ds {
+		if x := ds[i].Extra(); x != nil && x.Look != nil {
+			prefetch.Of(x.Look)
+			prefetch.Of(&x.Look.Runs)
+			prefetch.Of(&x.Look.Stacks) // behind the last field that viewOf reads
 		}
 	}
 }

@@ -33,6 +33,9 @@ func WithNameLabels() Option {
 	})
 }
 
+// nameLabel is the key of the profiler label that has a task's name.
+const nameLabel = "task"
+
 // nameLabels returns the labels of the task of x, which has a name: those of the contexts that it
 // is under, and the label of the name. A Ctx asks for values there first (rt.Look.Labels). So
 // pprof.Do, which takes the labels of the Ctx and sets them again when it returns, finds the
@@ -57,7 +60,7 @@ func nameLabels(x *rt.Extra) context.Context {
 	if x.Owner != nil && !found {
 		of(x.Owner)
 	}
-	labels = append(labels, "task", x.Name) // the last value of a key counts
+	labels = append(labels, nameLabel, x.Name) // the last value of a key counts
 	return pprof.WithLabels(context.Background(), pprof.Labels(labels...))
 }
 

@@ -71,16 +71,17 @@ type ownState struct {
 	handoff      *rt.Task     // the task that the next loopFiber has to run; nil: look for one
 	freeTasks    taskpool.List
 	rng          *rand.Rand
-	tick         uint32 // counts looks for work
-	stopAt       uint32 // the tick at which pick stops for more than a task: see stopover
-	marks        bool   // the next task that becomes runnable here is noted: see gauge.go
-	notes        bool   // each dispatch is noted: see gauge.go
-	observed     bool   // there is an Observer
-	onYield      action // what commit does for a task that yields: actRequeue or actRequeueMarked
-	onPark       action // what commit does for a task that parks: actPark or actParkObserved
-	gauge        *gauge // nil without WithLatencies and WithObserver
-	counted      uint32 // n.dispatches counts the dispatches up to the one with this number
-	nextRun      int    // dispatches of woken tasks from the next slot in a row
+	tick         uint32    // counts looks for work
+	stopAt       uint32    // the tick at which pick stops for more than a task: see stopover
+	marks        bool      // the next task that becomes runnable here is noted: see gauge.go
+	noted        rt.Status // the dispatch of a task with any of these bits is noted: see gauge.go
+	observed     bool      // there is an Observer
+	onYield      action    // what commit does for a task that yields: actRequeue or actRequeueMarked
+	onPark       action    // what commit does for a task that parks: actPark or actParkObserved
+	gauge        *gauge    // nil without WithLatencies and WithObserver
+	waitedAt     int64     // when the task that leaves began its wait, or 0 if that is not known or too long ago
+	counted      uint32    // n.dispatches counts the dispatches up to the one with this number
+	nextRun      int       // dispatches of woken tasks from the next slot in a row
 	chain        chain
 	queueTurns   int  // turns of the worker's queue since the injector's last turn
 	wish         wish // see ParkFor

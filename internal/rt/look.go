@@ -22,19 +22,25 @@ const (
 	LookRing                     // dispatches and wake-ups
 )
 
-// A Look is what a task notes about itself.
+// A Look is what a task notes about itself. What a reader of all tasks reads comes
+// first, so that it lies in two or three cache lines.
 type Look struct {
 	// These are set before the task starts.
 	Starter Handle  // the task that started or submitted this one, or the zero Handle
 	Started uintptr // where it did, as a return address in the user's code, or 0
-	Stacks  *Stacks // nil without LookSites
-	Frame   *Frame  // the forked call, if the task is one that another worker took
-	// Labels has the task's profiler labels as its value, and no others, if the scheduler gives the
-	// task labels of its own. Otherwise it is nil.
-	Labels context.Context
 
 	// Runs counts the task's dispatches, with LookWaits.
 	Runs Runs
+
+	mu   sync.Mutex
+	wait Wait // the present wait, or the last one; under mu
+
+	// These three are set before the task starts, too.
+	Stacks *Stacks // nil without LookSites
+	Frame  *Frame  // the forked call, if the task is one that another worker took
+	// Labels has the task's profiler labels as its value, and no others, if the scheduler gives the
+	// task labels of its own. Otherwise it is nil.
+	Labels context.Context
 
 	// Trace is for the scheduler. Only the running task touches it.
 	Trace any
@@ -46,9 +52,6 @@ type Look struct {
 	// next and reason are the arguments of the last WillWait. Only the running task touches them.
 	next   Awaited
 	reason WaitReason
-
-	mu   sync.Mutex
-	wait Wait // the present wait, or the last one; under mu
 }
 
 // An Awaited is the object that a task waits at, and the Holder that can name the task which holds

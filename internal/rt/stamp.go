@@ -43,6 +43,13 @@ func (d *Task) stamp(t uint64) {
 	}
 }
 
+// Bits of the status word for a worker, which tests for some of them at each dispatch: a task with a
+// stamp has BitStamped, and each task that is dispatched has BitActive.
+const (
+	BitStamped Status = flagStamped
+	BitActive  Status = stActive
+)
+
 // Stamped reports whether the task has a stamp (Stamp-T1).
 func (s Status) Stamped() bool { return s&flagStamped != 0 }
 

@@ -139,20 +139,41 @@ func (p *Pool) Free() int {
 	return len(p.full) * batchSize
 }
 
-// All returns an iterator over every descriptor of the pool, whether it is free or in use. Tasks
-// may start, move and end meanwhile.
+// Chunks returns an iterator over the chunks of the pool, each as its descriptors, free or in use.
+// Tasks may start, move and end meanwhile. The caller must not keep a chunk.
+func (p *Pool) Chunks() iter.Seq[[]rt.Task] {
+	return func(yield func(ds []rt.Task) bool) {
+		for _, w := range p.list() {
+			if c := w.Value(); c != nil && !yield(c.d[:]) {
+				return
+			}
+		}
+	}
+}
+
+// list returns a copy of chunks. With 10^6 tasks it has 128 KB. It is allocated without the lock,
+// because the garbage collector may make the caller of a large allocation work for it.
+func (p *Pool) list() []weak.Pointer[chunk] {
+	var list []weak.Pointer[chunk]
+	for {
+		p.mu.Lock()
+		n := len(p.chunks)
+		if n <= cap(list) {
+			list = append(list, p.chunks...)
+			p.mu.Unlock()
+			return list
+		}
+		p.mu.Unlock()
+		list = make([]weak.Pointer[chunk], 0, n+n/8)
+	}
+}
+
+// All returns an iterator over every descriptor of the pool, as Chunks does.
 func (p *Pool) All() iter.Seq[*rt.Task] {
 	return func(yield func(d *rt.Task) bool) {
-		p.mu.Lock()
-		chunks := append([]weak.Pointer[chunk](nil), p.chunks...)
-		p.mu.Unlock()
-		for _, w := range chunks {
-			c := w.Value()
-			if c == nil {
-				continue
-			}
-			for i := range c.d {
-				if !yield(&c.d[i]) {
+		for ds := range p.Chunks() {
+			for i := range ds {
+				if !yield(&ds[i]) {
 					return
 				}
 			}

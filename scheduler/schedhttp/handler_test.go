@@ -101,6 +101,7 @@ func TestSampleIsStats(t *testing.T) {
 	assert.Equal(t, st.Finished, g.Finished)
 	assert.Equal(t, st.Dispatches, g.Dispatches)
 	assert.Equal(t, st.Parks, g.Parks)
+	assert.Zero(t, g.Refused)
 	assert.Equal(t, 1, g.Live)
 	assert.Equal(t, 0, g.Running)
 	assert.Equal(t, 2, g.Sleeping)
@@ -110,6 +111,15 @@ func TestSampleIsStats(t *testing.T) {
 		assert.Equal(t, Worker{Dispatches: st.PerWorker[i].Dispatches, Finished: st.PerWorker[i].Finished, Stolen: st.PerWorker[i].Stolen}, w)
 	}
 	e.Set()
+}
+
+// Submissions to a scheduler that is closed show.
+func TestSampleShowsRefusals(t *testing.T) {
+	s := open(t)
+	require.NoError(t, s.Close())
+	s.Go(func(*task.Ctx) {})
+	got := decode[Sample](t, serve(t, Handler(s))+"api/v1/sample")
+	require.EqualValues(t, 1, got.Schedulers[0].Refused)
 }
 
 func TestSampleShowsWhatRuns(t *testing.T) {

@@ -41,6 +41,7 @@ type Scheduler struct {
 	Steals       uint64 `json:"steals"`
 	Stolen       uint64 `json:"stolen"`
 	Wakes        uint64 `json:"wakes"`
+	Refused      uint64 `json:"refused"` // submissions to a scheduler that was shut down or closed
 	Delayed      uint64 `json:"delayed"`
 	Abandoned    uint64 `json:"abandoned"`
 	Rejected     uint64 `json:"rejected"`
@@ -111,7 +112,7 @@ func (h *handler) sample(windows []window) Sample {
 			Spawned: st.Spawned, Finished: st.Finished, Dispatches: st.Dispatches, Yields: st.Yields,
 			Preemptions: st.Preemptions, Parks: st.Parks, Panics: st.Panics, Stalls: st.Stalls,
 			Steals: st.Steals, Stolen: st.Stolen, Wakes: st.Wakes,
-			Delayed: st.Delayed, Abandoned: st.Abandoned, Rejected: st.Rejected, Dropped: st.Dropped,
+			Refused: st.Refused, Delayed: st.Delayed, Abandoned: st.Abandoned, Rejected: st.Rejected, Dropped: st.Dropped,
 			Workers: make([]Worker, 0, st.Workers),
 		}
 		for i, w := range st.PerWorker {

@@ -3,6 +3,7 @@ package schedhttp
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/heddle-go/heddle/scheduler"
@@ -143,6 +145,69 @@ func TestDumpThatIsReadSlowly(t *testing.T) {
 		require.LessOrEqual(t, time.Since(begin), dumpTime+time.Second)
 		require.Greater(t, time.Since(begin), dumpTime-patience)
 	})
+}
+
+// A client of a recording that reads nothing, or a little now and then, keeps the recorder waiting
+// for ten seconds, or until ten seconds after the end of the recording. Then each write fails at
+// once, so nothing of the recording is kept.
+func TestRecordingThatNobodyReads(t *testing.T) {
+	for _, slowly := range []bool{false, true} {
+		t.Run(fmt.Sprint("slowly=", slowly), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, err := scheduler.New(scheduler.WithWorkers(1))
+				require.NoError(t, err)
+				defer s.Close()
+				h := Handler(s).(*handler)
+				const seconds = 20
+				var longest time.Duration // of one write
+				var failed time.Time      // the first write that failed
+				stop, stopped := make(chan struct{}), make(chan struct{})
+				start := func(w io.Writer) error {
+					go func() { // as runtime/trace does: it ignores errors
+						defer close(stopped)
+						for data := make([]byte, 64<<10); ; {
+							select {
+							case <-stop:
+								return
+							case <-time.After(10 * time.Millisecond):
+							}
+							begin := time.Now()
+							_, err := w.Write(data)
+							longest = max(longest, time.Since(begin))
+							if err != nil && failed.IsZero() {
+								failed = time.Now()
+							}
+						}
+					}()
+					return nil
+				}
+				l, ended, end := overPipes(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					assert.NoError(t, h.record(w, r, "x", start, func() {
+						close(stop)
+						<-stopped
+					}))
+				}))
+				defer end()
+				begin := time.Now()
+				c := l.dial(t, fmt.Sprintf("/trace?seconds=%d", seconds))
+				defer c.Close()
+				for slowly && err == nil {
+					_, err = c.Read(make([]byte, 1024))
+					time.Sleep(time.Second)
+				}
+				require.Equal(t, "/trace", <-ended)
+				require.LessOrEqual(t, longest, patience)
+				require.False(t, failed.IsZero())
+				if slowly {
+					require.LessOrEqual(t, time.Since(begin), seconds*time.Second+patience+time.Second)
+				} else {
+					require.LessOrEqual(t, failed.Sub(begin), patience+time.Second)
+					require.LessOrEqual(t, time.Since(begin), seconds*time.Second+time.Second)
+				}
+				require.Empty(t, h.tracing, "another client may record")
+			})
+		})
+	}
 }
 
 // However many clients ask for lists and read nothing, the handler holds 32 of the lists in memory.

@@ -109,6 +109,8 @@ var instruments = []instrument{
 		whole(func(st *scheduler.Stats) uint64 { return st.Panics })},
 	{"heddle.stalls", "{stall}", "Stalls reported.", counter,
 		whole(func(st *scheduler.Stats) uint64 { return st.Stalls })},
+	{"heddle.submissions.refused", "{task}", "Submissions refused because the scheduler was shut down or closed.",
+		counter, whole(func(st *scheduler.Stats) uint64 { return st.Refused })},
 	{"heddle.submissions.limited", "{task}", "Submissions that met the queue limit, by what became of them.",
 		counter, fates},
 	{"heddle.worker.busy", "s", "Time that the worker was awake.", timer,

@@ -101,7 +101,7 @@ func TestMetrics(t *testing.T) {
 		"heddle.tasks.spawned": 11, "heddle.tasks.finished": 10, "heddle.yields": int64(its.Yields),
 		"heddle.preemptions": int64(its.Preemptions), "heddle.parks": 1, "heddle.steals": int64(its.Steals),
 		"heddle.tasks.stolen": int64(its.Stolen), "heddle.workers.wakes": int64(its.Wakes), "heddle.panics": 0,
-		"heddle.stalls": 0,
+		"heddle.stalls": 0, "heddle.submissions.refused": 0,
 	} {
 		require.Equal(t, want, value(t, got[name], it), name)
 		value(t, got[name], schedotel.SchedulerKey.String("other"))
@@ -135,6 +135,8 @@ func TestMetrics(t *testing.T) {
 
 	s.Close()
 	require.Zero(t, value(t, collect(t, r)["heddle.tasks.live"], it))
+	require.ErrorIs(t, s.Go(func(*task.Ctx) {}).Err(), task.ErrClosed)
+	require.EqualValues(t, 1, value(t, collect(t, r)["heddle.submissions.refused"], it))
 	require.NoError(t, reg.Unregister())
 	require.Len(t, collect(t, r)["heddle.tasks.live"], 1)
 }

@@ -108,6 +108,8 @@ var metrics = []metric{
 		whole(func(st *scheduler.Stats) uint64 { return st.Wakes })},
 	{"panics_total", "Panics that the handler got.", counter, nil, whole(func(st *scheduler.Stats) uint64 { return st.Panics })},
 	{"stalls_total", "Stalls reported.", counter, nil, whole(func(st *scheduler.Stats) uint64 { return st.Stalls })},
+	{"submissions_refused_total", "Submissions refused because the scheduler was shut down or closed.", counter, nil,
+		whole(func(st *scheduler.Stats) uint64 { return st.Refused })},
 	{"submissions_limited_total", "Submissions that met the queue limit, by what became of them.", counter, []string{"fate"}, fates},
 
 	{"worker_dispatches_total", "Times a task was put on the worker.", counter, byWorker,

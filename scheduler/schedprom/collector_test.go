@@ -102,6 +102,13 @@ heddle_worker_running{scheduler="it",worker="0"} 1
 heddle_worker_running{scheduler="it",worker="1"} 1
 `), "heddle_submissions_limited_total", "heddle_worker_running"))
 	close(release)
+	require.NoError(t, s.Close())
+	s.Go(func(*task.Ctx) {})
+	require.NoError(t, testutil.CollectAndCompare(schedprom.NewCollector("it", s), strings.NewReader(`
+# HELP heddle_submissions_refused_total Submissions refused because the scheduler was shut down or closed.
+# TYPE heddle_submissions_refused_total counter
+heddle_submissions_refused_total{scheduler="it"} 1
+`), "heddle_submissions_refused_total"))
 }
 
 // Each metric that a panel or a variable of the dashboard asks for is one that the collector
