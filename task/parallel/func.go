@@ -127,6 +127,11 @@ func (f *Func[A, R]) Call(c *task.Ctx, a A) R {
 // Join returns the call's result. If no worker takes the call in the meantime, Join makes it
 // itself. Only the running task c may call Fork, and it must join the call before it ends.
 //
+// With the c of another task, as a function literal may find one outside of itself, Fork panics if
+// that task waits. If that task runs, the program breaks, because a check would cost a good part of
+// a fork. Builds with the race detector check each Fork, Both and Join, and the analyzer outerctx
+// of task/heddlevet finds most such calls in the source.
+//
 // Fork neither parks the task nor blocks. It costs a few nanoseconds, and no allocation once the
 // worker has seen the depth of the recursion. Fork copies a once. If the argument is large, use a
 // pointer.
