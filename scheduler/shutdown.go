@@ -186,7 +186,7 @@ func (s *Scheduler) end() {
 		}
 		close(s.closed)
 		if rt.AtEnd != nil {
-			rt.AtEnd(rt.Balance{Stranded: s.stranded.Load(), Live: s.live.Load, ReadyGoroutines: s.home.ReadyGoroutines.Load})
+			rt.AtEnd(rt.Balance{Stranded: s.stranded.Load(), Live: s.live.Load, ReadyGoroutines: s.shared.ReadyGoroutines.Load})
 		}
 	})
 	<-s.closed

@@ -160,8 +160,8 @@ func (w *worker) adopt(f *rt.Frame) *rt.Task {
 	d := w.newTask(x)
 	d.Start(f, x)
 	f.Parent.Adopt(d)
-	if w.marks {
-		w.markStolen(d)
+	if w.notesReady {
+		w.stampStolen(d)
 	}
 	return d
 }
@@ -172,7 +172,7 @@ func (s *Scheduler) adopt(f *rt.Frame) *rt.Task {
 	s.live.Add(1)
 	d, _ := s.newTask(f, s.stolenExtra(f))
 	f.Parent.Adopt(d)
-	s.mark(d)
+	s.stamp(d)
 	return d
 }
 

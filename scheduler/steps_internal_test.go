@@ -29,7 +29,7 @@ func newStage(t testing.TB) *stage {
 		s.Close()
 		st := s.Stats()
 		require.Equal(t, st.Spawned, st.Finished)
-		require.Zero(t, s.home.ReadyGoroutines.Load())
+		require.Zero(t, s.shared.ReadyGoroutines.Load())
 		require.Zero(t, s.live.Load())
 	})
 	g := &stage{s, t}
@@ -272,7 +272,7 @@ func TestBlockersOweNothing(t *testing.T) {
 			}
 		})
 		require.NoError(t, h.Wait())
-		if n := g.home.ReadyGoroutines.Swap(0); n != 0 { // 0, so that the end of the scheduler does not wait for it
+		if n := g.shared.ReadyGoroutines.Swap(0); n != 0 { // 0, so that the end of the scheduler does not wait for it
 			t.Fatalf("%d goroutines are owed a P", n)
 		}
 	}

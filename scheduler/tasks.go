@@ -105,7 +105,7 @@ func (s *Scheduler) Has(t task.Task) bool {
 	s.check()
 	h := rt.Handle(t)
 	d := h.Task()
-	return d != nil && d.Shared() == &s.home
+	return d != nil && d.Shared() == &s.shared
 }
 
 // views returns an iterator over the views of the tasks that have not ended.
