@@ -183,7 +183,7 @@ func (p *progress) next() bool {
 func setLabels(d *rt.Task, x *rt.Extra) {
 	defer func() { _ = recover() }()
 	for x != nil && x.Stolen {
-		d = d.Fn().(*rt.Frame).Parent
+		d = d.Fn().(*rt.Frame).Forker
 		x = d.Extra()
 	}
 	if x.HasContext() || x.Labels() != nil {

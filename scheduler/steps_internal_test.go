@@ -369,7 +369,7 @@ func TestAllBehindAHogIsHandedOut(t *testing.T) {
 	hog.runq.Push(want[2])
 	parent := bareTask(t, s)
 	parent.NeedExtra()
-	call := &rt.Frame{Parent: parent}
+	call := &rt.Frame{Forker: parent}
 	hog.Forks.Push(call)
 	require.True(t, s.freeBehind(hog))
 	require.EqualValues(t, 1, s.wakes.Load())
@@ -394,7 +394,7 @@ func TestManyCallsBehindAHog(t *testing.T) {
 	parent.NeedExtra()
 	const calls = 3 * mostAdopted
 	for range calls {
-		hog.Forks.Push(&rt.Frame{Parent: parent})
+		hog.Forks.Push(&rt.Frame{Forker: parent})
 	}
 	require.True(t, s.freeBehind(hog))
 	require.Equal(t, mostAdopted, s.inj.Len(), "what the injector is filled up to")

@@ -151,7 +151,7 @@ func (t Task) awaitsItself(c *Ctx) bool {
 		if !stolen {
 			return false
 		}
-		d = f.Parent // the parent waits for the call, or will
+		d = f.Forker // the parent waits for the call, or will
 	}
 	return d != nil
 }

@@ -28,7 +28,7 @@ func Current() *Task {
 //   - The task whose function is on the calling goroutine's stack. Unlike Current, Inside also
 //     returns the task inside a blocking call on the task's own stack.
 //   - On a goroutine that calls functions for tasks, a descriptor like that of a stolen call: its
-//     function is a *Frame, and the frame's Parent is the task. See [Proxy].
+//     function is a *Frame, and the frame's Forker is the task. See [Proxy].
 //   - Otherwise nil.
 func Inside() *Task {
 	if f := fiber.Current(); f != nil {
@@ -54,7 +54,7 @@ func (p *Proxy) Enter(nobody *Worker) (stop func()) {
 }
 
 // For makes p stand for d. If d is nil, p stands for no task.
-func (p *Proxy) For(d *Task) { p.f.Parent = d }
+func (p *Proxy) For(d *Task) { p.f.Forker = d }
 
 // IsCurrent reports whether the caller runs as d. It takes three loads and a look at the caller's
 // goroutine, so it is for operations that take nanoseconds. It returns false on a goroutine that

@@ -303,7 +303,7 @@ func (x *Call[A, R]) claim(c *task.Ctx, op string) (a A, ok bool) {
 	}
 	var zero A
 	a, x.arg = x.arg, zero
-	x.frame.Parent = nil
+	x.frame.Forker = nil
 	if pooled {
 		x.giveBack(d.Worker())
 	}
@@ -353,8 +353,8 @@ func (x *Call[A, R]) call(c *task.Ctx, a A) R {
 // runs its parent.
 func (x *Call[A, R]) check(d *rt.Task) {
 	switch {
-	case x.frame.Parent == d, x.frame.Parent == nil && d.Worker().Private(&x.frame):
-	case x.frame.Parent == nil:
+	case x.frame.Forker == d, x.frame.Forker == nil && d.Worker().Private(&x.frame):
+	case x.frame.Forker == nil:
 		panic("parallel: Join of a call that was joined before, or Join by another task than the one that forked: join each Fork exactly once, in the task that forked it")
 	default:
 		panic("parallel: Join by another task than the one that forked: let the forking task join, and pass the result on")
