@@ -207,11 +207,11 @@ func (w *worker) stampStolen(d *rt.Task) {
 // or observed (Gauge-M1).
 func (s *Scheduler) stamp(d *rt.Task) {
 	if s.look != nil {
-		s.markSlow(d)
+		s.stampSlow(d)
 	}
 }
 
-func (s *Scheduler) markSlow(d *rt.Task) {
+func (s *Scheduler) stampSlow(d *rt.Task) {
 	l := s.look
 	if l.observer != nil {
 		s.observe(func(o Observer) { o.Ready(handleOf(d, d.Gen())) })

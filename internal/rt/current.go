@@ -76,13 +76,13 @@ func (c *Life) IsCurrent() bool {
 // IsCurrent, because a call would add a tenth to the time that a buffered channel takes for an
 // item.
 func (c *Life) MayEnter() *Task {
-	here := fiber.Here()
+	me := fiber.Goroutine()
 	d := c.Task()
 	if d == nil {
 		return nil
 	}
 	w := d.worker.Load()
-	if w.Current.Load() != d || !w.Fib.Load().RunsAt(here) || d.Poll() {
+	if w.Current.Load() != d || !w.Fib.Load().RunsOn(me) || d.Poll() {
 		return nil
 	}
 	differs := d.status.Load() ^ uint64(uintptr(unsafe.Pointer(c)))<<flagBits // see Life.is
