@@ -24,8 +24,7 @@ type TaskInfo struct {
 	// "sleep". It is "" in other states.
 	WaitsFor string
 
-	// Waited is how long a Waiting task has waited, to the accuracy of the monitor's tick (10 ms).
-	// It is 0 in other states.
+	// Waited is how long a Waiting task has waited, to within about 10 ms. It is 0 in other states.
 	Waited time.Duration
 
 	// StartedBy is the task that forked this one, if this is a forked call that another worker took.
