@@ -7,7 +7,7 @@ type Flavour uint8
 
 const (
 	// LIFO deques give the owner the newest element: it goes depth first, with data that is hot in
-	// the cache. Use LIFO for the frames of fork-join.
+	// the cache. Use LIFO for the forked calls of a recursion.
 	LIFO Flavour = iota
 	// FIFO deques give the owner the oldest element, as they give it to thieves. Use FIFO for run
 	// queues, in which an element that is pushed again and again must not starve the others.

@@ -85,7 +85,7 @@ func (o *Owner[T]) Pop() *T { return o.in().Pop() }
 func (o *Owner[T]) PopPrivate() *T { return o.in().PopPrivate() }
 
 // PopPrivateIf removes the newest element if it is private and equal to x, and reports whether it
-// did. It is the inlined fast path of a join, which can use only its own frame.
+// did. It is the inlined fast path of an owner that wants back the element it pushed, and no other.
 func (o *Owner[T]) PopPrivateIf(x *T) bool { return o.in().PopPrivateIf(x) }
 
 // Wanted reports whether a thief has asked for private elements since the owner last exposed some.

@@ -27,7 +27,7 @@ func (s *Scheduler) overflow(waitCtx context.Context, fn any, x *rt.Extra) (*rt.
 	c, inside := s.submitter()
 	if inside {
 		d, gen := s.newTask(fn, x)
-		s.mark(d)
+		s.stamp(d)
 		s.inj.Push(d) // (Sleep-P1)
 		s.wakeOne()   // (Sleep-P2, Sleep-P3)
 		return d, gen, nil
@@ -54,7 +54,7 @@ func (s *Scheduler) overflow(waitCtx context.Context, fn any, x *rt.Extra) (*rt.
 func (s *Scheduler) submitter() (c *task.Ctx, inside bool) {
 	c, ok := task.Current()
 	if ok {
-		return c, (*rt.Life)(c).Task().Shared() == &s.home
+		return c, (*rt.Life)(c).Task().Shared() == &s.shared
 	}
 	return nil, s.handles()
 }
@@ -94,7 +94,7 @@ func (s *Scheduler) endUnrun(d *rt.Task) {
 	s.observeEnd(d, gen)
 	if x := d.Extra(); x != nil {
 		x.Release()
-		x.CloseDone(nil).Aside(&s.home, func() { rt.WakeAll(waiters, nil) })
+		x.CloseDone(nil).Aside(&s.shared, func() { rt.WakeAll(waiters, nil) })
 		return
 	}
 	rt.WakeAll(waiters, nil)
@@ -134,7 +134,7 @@ func (s *Scheduler) awaitRoom(waitCtx context.Context, c *task.Ctx, fn any, x *r
 		}
 	}
 	d, gen := s.prepare(fn, x)
-	s.mark(d) // here, so that a measured wait in the queue includes the wait for room
+	s.stamp(d) // here, so that a measured wait in the queue includes the wait for room
 	b := s.inj.NewBlocked(d)
 	until := waitCtx
 	if until == nil {
@@ -237,6 +237,6 @@ func (s *Scheduler) endUnqueued(b *inject.Blocked, gen uint32, err error) (*rt.T
 
 // wakeBlocked tells a submitter that a worker has queued its task.
 func (s *Scheduler) wakeBlocked(b *inject.Blocked) {
-	b.WakeCounted(&s.home)
+	b.WakeCounted(&s.shared)
 	s.wakeOne() // (Sleep-P2, Sleep-P3), for what was queued
 }

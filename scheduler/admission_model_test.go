@@ -98,7 +98,7 @@ func admissions(limit, n int, stuck bool, others ...func(t *admissionBench)) fun
 			if n := t.inj.Reserved(); int(t.live.Load()) != queued || n != queued || t.inj.Len() != queued {
 				return fmt.Errorf("%d queued, but %d are live, %d have room, %d are in the queue", queued, t.live.Load(), n, t.inj.Len())
 			}
-			if n := t.home.ReadyGoroutines.Load(); n != 0 {
+			if n := t.shared.ReadyGoroutines.Load(); n != 0 {
 				return fmt.Errorf("%d submitters are still counted in ReadyGoroutines", n)
 			}
 			return nil

@@ -227,6 +227,50 @@ func operations() (all []asked) {
 		_ = parallel.ForEachSeq(c, slices.Values(make([]int, 100)), func(*task.Ctx, int) { c.Yield() })
 	})
 	op("Call", func(c *task.Ctx) { doubled.Call(c, 1) })
+	op("CallAll", func(c *task.Ctx) { doubled.CallAll(c, []int{1, 2, 3}) })
+	op("MapSeq", func(c *task.Ctx) {
+		square := func(m *task.Ctx, x int) (int, error) { c.Yield(); return x * x, m.Sleep(1) }
+		for range parallel.MapSeq(c, slices.Values([]int{1, 2, 3}), 2, square) {
+		}
+	})
+	op("Accumulate", func(c *task.Ctx) {
+		sum := func(_ *task.Ctx, acc int, xs []int) int { c.Checkpoint(); return acc + len(xs) }
+		_, _ = parallel.Accumulate(c, make([]int, 1000), func() int { return 0 }, sum, add)
+	})
+	op("Run", func(c *task.Ctx) {
+		_, _ = parallel.Run(c, func(*task.Ctx) (int, error) { return 1, c.Sleep(1) })
+	})
+	op("Completed", func(c *task.Ctx) {
+		f := task.Submit(c, func(*task.Ctx) (int, error) { c.Yield(); return 1, nil })
+		for range task.Completed(c, f, f) {
+		}
+		_, _ = task.All(c, f)
+		_, _ = task.Race(c, f)
+	})
+	op("Flight", func(c *task.Ctx) {
+		var f task.Flight[int, int]
+		_, _ = f.DoContext(c, 1, func() (int, error) { c.Yield(); return 1, nil })
+	})
+	op("KeyedMutex", func(c *task.Ctx) {
+		var k tsync.KeyedMutex[int]
+		k.Lock(1)
+		meanwhile(func() { k.Unlock(1) })
+		if k.LockContext(c, 1) == nil {
+			k.Unlock(1)
+		}
+	})
+	op("WithTimeout", func(c *task.Ctx) {
+		ctx, cancel := task.WithTimeout(c, 1)
+		defer cancel()
+		var e tsync.Event
+		_ = e.WaitContext(ctx)
+	})
+	op("Timer", func(c *task.Ctx) { _, _, _ = tsync.NewTimer(c, 1).C.Recv(c) })
+	op("Select of both kinds", func(c *task.Ctx) {
+		ch, native := tsync.NewChan[int](0), make(chan int)
+		meanwhile(func() { close(native) })
+		_, _ = tsync.Select(c, ch.RecvCase(), tsync.RecvNative(native))
+	})
 	return all
 }
 

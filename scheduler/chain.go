@@ -72,7 +72,7 @@ func (w *worker) mayChain() bool {
 // mayHandOn reports whether the chain may have another dispatch without a look for work. If so, it
 // counts the dispatch as a look.
 func (w *worker) mayHandOn() bool {
-	if w.s.home.ReadyGoroutines.Load() != 0 || w.s.inj.AnyRanked() {
+	if w.s.shared.ReadyGoroutines.Load() != 0 || w.s.inj.AnyRanked() {
 		return false
 	}
 	if w.tick+1 == w.stopAt {
@@ -137,7 +137,7 @@ type wish struct {
 // wishFor makes the next look for work claim t, if life gen of t has not begun and t belongs to
 // this scheduler.
 func (w *worker) wishFor(t *rt.Task, gen uint32) {
-	if t.Shared() == &w.s.home && t.Status().Fresh(gen) {
+	if t.Shared() == &w.s.shared && t.Status().Fresh(gen) {
 		w.wish = wish{t, gen}
 	}
 }
@@ -183,7 +183,7 @@ const minStale = 32
 // it sleeps (Sleep-W3), it misses the entry only if there is no other entry. dropStale then wakes
 // that worker (Sleep-P2).
 func (w *worker) dropStale() {
-	w.settle()
+	w.orderSiblings()
 	for _, q := range []*deque.Owner[rt.Task]{&w.runq, &w.children} {
 		for n := q.Len(); n > 0; n-- {
 			d, out := q.Thief().Steal()

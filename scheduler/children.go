@@ -17,8 +17,9 @@ import (
 // Three rules keep the order fair:
 //
 //	first   The newest child of a dispatch stays in the next slot. The others run in the order in
-//	        which they were started. To bring them into this order, settle reverses them before
-//	        the worker takes one of them, and before it displaces a child of another dispatch.
+//	        which they were started. To bring them into this order, orderSiblings reverses them
+//	        before the worker takes one of them, and before it displaces a child of another
+//	        dispatch.
 //	turns   If there are children and tasks in the run queue, pop takes them in turns. So the
 //	        children delay a task in the run queue by at most one dispatch for each task ahead of
 //	        it. Chains (see chain.go) delay it too, with and without children.
@@ -63,17 +64,17 @@ func (w *worker) displace(old *rt.Task, fresh uint32) {
 		return
 	}
 	if n := w.Dispatch.Load(); n != w.siblings.dispatch {
-		w.settle()
+		w.orderSiblings()
 		w.siblings.dispatch = n
 	}
 	w.siblings.n++
 	w.children.Push(old) // (Sleep-P1)
 }
 
-// settle puts the siblings into the order in which they will run: the one that was started first
-// becomes the newest. For a moment thieves do not see them, so settle wakes a worker, which may
-// have looked then (Sleep-W3).
-func (w *worker) settle() {
+// orderSiblings puts the siblings into the order in which they will run: the one that was started
+// first becomes the newest. For a moment thieves do not see them, so orderSiblings wakes a worker,
+// which may have looked then (Sleep-W3).
+func (w *worker) orderSiblings() {
 	if w.siblings.n > 1 {
 		w.children.ReverseNewest(w.siblings.n)
 		w.s.wakeOne() // (Sleep-P2, Sleep-P3)
@@ -81,10 +82,10 @@ func (w *worker) settle() {
 	w.siblings.n = 0
 }
 
-// newestChild takes the newest child after settle, or returns nil.
+// newestChild takes the newest child after orderSiblings, or returns nil.
 func (w *worker) newestChild() *rt.Task {
 	if w.siblings.n > 1 {
-		w.settle()
+		w.orderSiblings()
 	}
 	for {
 		d := w.children.Pop()

@@ -40,18 +40,18 @@ func (s *Scheduler) Deadlocks() iter.Seq[[]TaskInfo] {
 // circles finds the circles of Deadlocks. Each task waits for at most one other task. So each path
 // from a task to the task that it waits for, and so on, ends in a circle or at a task that waits
 // for no known task. Each walk follows one path until it comes to a task of its own path, which
-// closes a circle, or to a task that an earlier walk has met. A walk notes in met the tasks that it
-// goes on to. It does not note its first task, because most waiting tasks hold up no other.
+// closes a circle, or to a task of an earlier walk. A walk notes in walkOf the tasks that it goes on
+// to. It does not note its first task, because most waiting tasks hold up no other.
 func (s *Scheduler) circles() iter.Seq[[]view] {
 	return func(yield func([]view) bool) {
 		if s.looks&rt.LookWaits == 0 {
 			return
 		}
-		met := make(map[*rt.Task]int) // the walk that met the task first
+		walkOf := make(map[*rt.Task]int) // the walk that has noted the task
 		walk := 0
 		var path []view
 		for v := range s.views() {
-			if v.holder.Task() == nil || met[v.d] != 0 {
+			if v.holder.Task() == nil || walkOf[v.d] != 0 {
 				continue
 			}
 			walk++
@@ -63,14 +63,14 @@ func (s *Scheduler) circles() iter.Seq[[]view] {
 					first = 0
 					break
 				}
-				if by := met[d]; by == walk {
+				if by := walkOf[d]; by == walk {
 					for first = 0; path[first].d != d; first++ {
 					}
 					break
 				} else if by != 0 {
 					break
 				}
-				met[d] = walk
+				walkOf[d] = walk
 				next, ok := viewOf(d)
 				if !ok || next.gen != h.Gen() {
 					break
@@ -80,7 +80,7 @@ func (s *Scheduler) circles() iter.Seq[[]view] {
 			if first < 0 {
 				continue
 			}
-			met[v.d] = walk
+			walkOf[v.d] = walk
 			if circle := path[first:]; lasts(circle) && !yield(circle) {
 				return
 			}

@@ -258,7 +258,7 @@ func TestDeadlocksWithoutTheOption(t *testing.T) {
 	for i := range s.Tasks() {
 		require.Zero(t, i.Object)
 		require.Zero(t, i.Holder)
-		require.Zero(t, i.Parent)
+		require.Zero(t, i.StartedBy)
 		require.Zero(t, i.StartedAt.Frame().PC)
 	}
 }
@@ -314,7 +314,7 @@ func TestTasksNoteTheirWaits(t *testing.T) {
 	all := infos(s)
 	for name := range waits {
 		i := all[name]
-		assert.Equal(t, root, i.Parent, name)
+		assert.Equal(t, root, i.StartedBy, name)
 		assert.Contains(t, i.StartedAt.Frame().Function, "TestTasksNoteTheirWaits", name)
 		assert.Contains(t, i.WaitsAt.Frame().Function, "TestTasksNoteTheirWaits", name)
 		assert.Contains(t, i.WaitsAt.Frame().File, "deadlock_test.go", name)
@@ -330,7 +330,7 @@ func TestTasksNoteTheirWaits(t *testing.T) {
 	assert.Equal(t, all["recv"].Object, all["recv too"].Object)
 	assert.NotEqual(t, all["recv"].Object, all["other"].Object)
 	assert.NotEqual(t, all["recv"].Object, all["lock"].Object)
-	assert.Zero(t, all["root"].Parent, "a goroutine submitted it")
+	assert.Zero(t, all["root"].StartedBy, "a goroutine submitted it")
 	text := dump(t, s)
 	assert.Regexp(t, `(?m)^task "lock" \(\): waiting for mutex \(\) held up by "root", \d+m?s, at \S*TestTasksNoteTheirWaits\S* \(\S*deadlock_test.go:\d+\), started at `, text)
 	e.Set()

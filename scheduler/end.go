@@ -42,7 +42,7 @@ func (w *worker) conclude(d *rt.Task, failure error) {
 // concludeStolen is conclude for a stolen call. The parent gets the failure when it joins.
 func (w *worker) concludeStolen(d *rt.Task, f *rt.Frame, failure error) {
 	f.Err = failure
-	p := f.Parent
+	p := f.Forker
 	p.Extra().DropStolen(d)
 	w.publishEnd(d, rt.Returned)
 	if f.Finish() && p.Wake() {
@@ -117,7 +117,7 @@ func (w *worker) publishEnd(d *rt.Task, e rt.End) {
 	if x != nil {
 		x.Release()
 		if late := x.CloseDone(nil); !late.Empty() {
-			late.Aside(&w.s.home, func() { rt.WakeAll(waiters, nil) })
+			late.Aside(&w.s.shared, func() { rt.WakeAll(waiters, nil) })
 			return
 		}
 	}

@@ -20,7 +20,7 @@ func (s *Scheduler) PendingTimers() (armed, queued int) {
 
 // ReadyGoroutines returns how many goroutines workers have made ready that have not run since. Live
 // returns how many tasks and jobs have not ended.
-func (s *Scheduler) ReadyGoroutines() int64 { return int64(s.home.ReadyGoroutines.Load()) }
+func (s *Scheduler) ReadyGoroutines() int64 { return int64(s.shared.ReadyGoroutines.Load()) }
 
 func (s *Scheduler) Live() int64 { return s.live.Load() }
 

@@ -22,7 +22,7 @@ func exchange(pinned bool, self, to *fiber.Fiber) {
 func (w *worker) newLoopFiber() *loopFiber {
 	l := &loopFiber{w: w}
 	w.born = l
-	w.s.fiberPool.CountMade()
+	w.s.fiberPool.CountCreated()
 	if w.pinned {
 		runtime.UnlockOSThread()
 		defer runtime.LockOSThread()

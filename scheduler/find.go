@@ -70,7 +70,7 @@ const (
 // worker has to halt.
 func (w *worker) search() *rt.Task {
 	rounds := searchRounds
-	if w.s.procs.Load() == 1 || w.s.home.ReadyGoroutines.Load() != 0 && !(w.pinned && w.s.spareP()) {
+	if w.s.procs.Load() == 1 || w.s.shared.ReadyGoroutines.Load() != 0 && !(w.pinned && w.s.spareP()) {
 		// The goroutine that could submit work needs the P that the search would hold. (If there is
 		// a P to spare, the goroutine runs there. Without pinning, the search is short even then,
 		// because sleeping and waking costs less.)
@@ -137,7 +137,7 @@ const maxDueRun = 15
 // before it looks elsewhere.
 func (w *worker) pick() *rt.Task {
 	w.tick++
-	ready, ranked := w.s.home.ReadyGoroutines.Load(), w.s.inj.AnyRanked()
+	ready, ranked := w.s.shared.ReadyGoroutines.Load(), w.s.inj.AnyRanked()
 	if w.tick == w.stopAt || ready != 0 || ranked {
 		if d, stop := w.pickFirst(); d != nil || stop {
 			return d
@@ -192,7 +192,7 @@ func (w *worker) pickFirst() (d *rt.Task, stop bool) {
 			return d, stop
 		}
 	}
-	if w.s.home.ReadyGoroutines.Load() != 0 {
+	if w.s.shared.ReadyGoroutines.Load() != 0 {
 		w.seeReadyGoroutines()
 	}
 	if w.s.inj.AnyRanked() {
@@ -265,8 +265,8 @@ func (w *worker) pickDue(now int64) (d *rt.Task) {
 	}
 	w.firing = true
 	fired := q.ExpireOne(now, w.timerBatch, func(r *rt.Task) {
-		if w.marks {
-			w.markWoken(r)
+		if w.notesReady {
+			w.noteWoken(r)
 		}
 		if r.Ranked() {
 			w.push(r)
@@ -411,8 +411,8 @@ func (w *worker) expireOf(q *timers.Queue, now int64) {
 
 // pushDue queues a task that a timer has just made runnable.
 func (w *worker) pushDue(d *rt.Task) {
-	if w.marks {
-		w.markWoken(d)
+	if w.notesReady {
+		w.noteWoken(d)
 	}
 	w.push(d)
 }

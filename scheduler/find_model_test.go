@@ -58,7 +58,7 @@ func (b *idleBench) quitWhenDone() {
 func sleepers(workers int, producers []int, others ...func(b *idleBench)) func(*explore.Model) {
 	return func(m *explore.Model) {
 		b := &idleBench{Scheduler: newBare(workers), taken: map[*rt.Task]int{}, held: map[*worker]bool{}}
-		b.home.ReadyGoroutines.Store(1) // so that a searcher looks around once only
+		b.shared.ReadyGoroutines.Store(1) // so that a searcher looks around once only
 		for _, n := range producers {
 			b.want += n
 		}

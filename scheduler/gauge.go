@@ -13,7 +13,7 @@ import (
 // stamp when it becomes runnable: see internal/rt/stamp.go. Without WithLatencies and WithObserver
 // no task has one, and a task pays only for this, which WithDispatchRing needs too:
 //
-//	becomes runnable   a look at worker.marks, or at Scheduler.look from outside
+//	becomes runnable   a look at worker.notesReady, or at Scheduler.look from outside
 //	is dispatched      a look at its status and at worker.noted
 //	gives way, parks   nothing: to stamp or observe it, commit gets another action
 //	stops running      nothing: pick stops at worker.stopAt anyway. To measure a dispatch, planStop
@@ -26,9 +26,9 @@ import (
 //	Gauge-M3  the dispatch ends at gaugeStop, in the pick that follows. If the worker passes no
 //	          gaugeStop before it runs another task, the dispatch ends at that task's gaugeBegin
 //
-// With Sampled, each worker sets marks once in sampleTicks looks for work, and the next task that
-// becomes runnable on it gets the stamp. So the wait and the dispatch of a sampled task are both
-// measured, on whatever worker it runs.
+// With Sampled, each worker sets notesReady once in sampleTicks looks for work, and the next task
+// that becomes runnable on it gets the stamp. So the wait and the dispatch of a sampled task are
+// both measured, on whatever worker it runs.
 
 // look says what the scheduler measures, and which Observer it calls. (What a task notes about
 // itself is an rt.Look.) After New only names and outside change.
@@ -88,7 +88,7 @@ type taskGauge struct{ queue, dispatch histogram.Histogram }
 // beginMeasuring prepares a new worker for what the options ask for.
 func (w *worker) beginMeasuring() {
 	w.onYield, w.onPark = w.plainYield(), actPark
-	w.marks = w.keepsRing()
+	w.notesReady = w.keepsRing()
 	if w.keepsRing() || w.counts() {
 		w.noted = rt.BitActive // each dispatch
 	}
@@ -102,40 +102,40 @@ func (w *worker) beginMeasuring() {
 		w.timerBatch.Late = &w.gauge.late
 	}
 	if l.observer != nil {
-		w.marks, w.observed = true, true
+		w.notesReady, w.observed = true, true
 		w.onPark = actParkObserved
 	}
 	if l.mode == Exact {
-		w.marks = true
-		w.onYield = actRequeueMarked
+		w.notesReady = true
+		w.onYield = actRequeueNoted
 		w.gauge.open = true
 		w.gauge.closed = w.Dispatch.Load()
 	}
 }
 
-// markWoken notes that d, which is in no queue, has just become runnable on this worker by a
+// noteWoken notes that d, which is in no queue, has just become runnable on this worker by a
 // wake-up. d gets a stamp if it is measured or observed. The ring notes the waker.
 //
 //go:noinline
-func (w *worker) markWoken(d *rt.Task) {
-	w.mark(d)
+func (w *worker) noteWoken(d *rt.Task) {
+	w.stamp(d)
 	if w.keepsRing() {
 		w.ringWake(d)
 	}
 }
 
-// stamps reports whether the next task that becomes runnable here gets a stamp. If not, marks may
-// be true all the same, because the worker keeps a ring.
+// stamps reports whether the next task that becomes runnable here gets a stamp. If not, notesReady
+// may be true all the same, because the worker keeps a ring.
 func (w *worker) stamps() bool {
 	g := w.gauge
 	return g != nil && (w.observed || g.due || g.look.mode == Exact)
 }
 
-// mark puts a stamp on d, which has just become runnable on this worker and is in no queue
+// stamp puts a stamp on d, which has just become runnable on this worker and is in no queue
 // (Gauge-M1).
 //
 //go:noinline
-func (w *worker) mark(d *rt.Task) {
+func (w *worker) stamp(d *rt.Task) {
 	if !w.stamps() {
 		return
 	}
@@ -145,10 +145,10 @@ func (w *worker) mark(d *rt.Task) {
 	w.stampFrom(d, 0)
 }
 
-// markYield is mark for a task that gives way. It also ends the dispatch of a task that counts it.
+// noteYield is stamp for a task that gives way. It also ends the dispatch of a task that counts it.
 //
 //go:noinline
-func (w *worker) markYield(d *rt.Task) {
+func (w *worker) noteYield(d *rt.Task) {
 	if w.counts() {
 		w.runStops(d)
 	}
@@ -160,7 +160,7 @@ func (w *worker) markYield(d *rt.Task) {
 // plainYield returns what commit does for a task that gives way and gets no stamp.
 func (w *worker) plainYield() action {
 	if w.counts() {
-		return actRequeueMarked
+		return actRequeueNoted
 	}
 	return actRequeue
 }
@@ -180,19 +180,20 @@ func (w *worker) stampFrom(d *rt.Task, now int64) {
 	w.sampled()
 }
 
-// sampled is called when a task has got its stamp. With Sampled it resets due and marks until the
-// next sample.
+// sampled is called when a task has got its stamp. With Sampled it resets due and notesReady until
+// the next sample.
 func (w *worker) sampled() {
 	if w.gauge.look.mode == Sampled {
 		w.gauge.due = false
-		w.marks, w.onYield = w.observed || w.keepsRing(), w.plainYield()
+		w.notesReady, w.onYield = w.observed || w.keepsRing(), w.plainYield()
 	}
 }
 
-// markStolen is mark for a stolen call, which has waited in no queue and runs next on this worker.
+// stampStolen is stamp for a stolen call, which has waited in no queue and runs next on this
+// worker.
 //
 //go:noinline
-func (w *worker) markStolen(d *rt.Task) {
+func (w *worker) stampStolen(d *rt.Task) {
 	if !w.stamps() {
 		return
 	}
@@ -206,15 +207,15 @@ func (w *worker) markStolen(d *rt.Task) {
 	}
 }
 
-// mark puts a stamp on d, which has just become runnable outside of the workers, if d is measured
+// stamp puts a stamp on d, which has just become runnable outside of the workers, if d is measured
 // or observed (Gauge-M1).
-func (s *Scheduler) mark(d *rt.Task) {
+func (s *Scheduler) stamp(d *rt.Task) {
 	if s.look != nil {
-		s.markSlow(d)
+		s.stampSlow(d)
 	}
 }
 
-func (s *Scheduler) markSlow(d *rt.Task) {
+func (s *Scheduler) stampSlow(d *rt.Task) {
 	l := s.look
 	if l.observer != nil {
 		s.observe(func(o Observer) { o.Ready(handleOf(d, d.Gen())) })
@@ -291,7 +292,7 @@ func (w *worker) gaugeStop() {
 		g.end(id, g.stopped)
 	}
 	if g.look.mode == Sampled && w.tick%sampleTicks == 0 {
-		g.due, w.marks, w.onYield = true, true, actRequeueMarked
+		g.due, w.notesReady, w.onYield = true, true, actRequeueNoted
 		g.stopped = 0
 	}
 }

@@ -39,8 +39,8 @@ func requireApart(t *testing.T, of reflect.Type, a, b string) {
 func TestWordsThatWorkersReadHaveLinesOfTheirOwn(t *testing.T) {
 	s := reflect.TypeFor[Scheduler]()
 	readOften := []string{
-		"mon", "look", "pool.workers", "pool.size", "pause.on", "home.Sched", "home.Workers",
-		"home.ReadyGoroutines", "inj.ranked", "idle.state", "timers.queues", "phase", "quit",
+		"mon", "look", "pool.workers", "pool.size", "pause.on", "shared.Sched", "shared.Workers",
+		"shared.ReadyGoroutines", "inj.ranked", "idle.state", "timers.queues", "phase", "quit",
 		"quantum", "procs", "coarse",
 	}
 	written := []string{
@@ -54,7 +54,7 @@ func TestWordsThatWorkersReadHaveLinesOfTheirOwn(t *testing.T) {
 		}
 	}
 	// These are read and written often, so each is apart from the others that are read often.
-	for _, alone := range []string{"idle", "home.ReadyGoroutines", "inj.ranked"} {
+	for _, alone := range []string{"idle", "shared.ReadyGoroutines", "inj.ranked"} {
 		for _, r := range readOften {
 			if !strings.HasPrefix(r, alone) {
 				requireApart(t, s, r, alone)

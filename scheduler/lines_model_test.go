@@ -239,7 +239,7 @@ func (b *lineBench) repeat(f func(c *task.Ctx)) (t tally) {
 var leftOut = []string{
 	"block.done", "block.mu", // blocking calls on a blocker
 	"done", "finish", "fiberPool.trimming", // Close, and sysmon
-	"home.Waiters", "timers.free", // a sync.Pool has a list for each P
+	"shared.Waiters", "timers.free", // a sync.Pool has a list for each P
 	"mon.mu", "mon.once", "mon.quantum", "mon.stall", "quantum", // settings
 	"over.abandoned", "over.closed", "over.delayed", "over.dropped", "over.rejected", // a full queue
 	"periodic.mu",    // GoEvery

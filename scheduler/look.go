@@ -80,7 +80,7 @@ func (s *Scheduler) submitted(x *rt.Extra) *rt.Extra {
 	if d == nil {
 		if d = rt.Inside(); d != nil {
 			if f, ok := d.Fn().(*rt.Frame); ok {
-				d = f.Parent // the caller is a function of that task's Blocking
+				d = f.Forker // the caller is a function of that task's Blocking
 			}
 		}
 	}

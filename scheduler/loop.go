@@ -71,7 +71,7 @@ func (p *progress) leftBody() {
 	if p.over {
 		return
 	}
-	if why, _ := rt.Unwinding(0); why != rt.Exiting {
+	if unwind, _ := rt.Unwinding(0); unwind != rt.Exiting {
 		p.l.fault(p.cur, recover())
 	}
 	p.l.goexit(p.cur)
@@ -119,7 +119,7 @@ func (p *progress) leftLoop() {
 		return
 	}
 	p.calling = false
-	if why, _ := rt.Unwinding(0); why == rt.Exiting {
+	if unwind, _ := rt.Unwinding(0); unwind == rt.Exiting {
 		return
 	}
 	p.cur.NeedExtra().Err = panicErrorOf(recover())
@@ -183,7 +183,7 @@ func (p *progress) next() bool {
 func setLabels(d *rt.Task, x *rt.Extra) {
 	defer func() { _ = recover() }()
 	for x != nil && x.Stolen {
-		d = d.Fn().(*rt.Frame).Parent
+		d = d.Fn().(*rt.Frame).Forker
 		x = d.Extra()
 	}
 	if x.HasContext() || x.Labels() != nil {

@@ -20,7 +20,7 @@ func newBare(n int, opts ...Option) *Scheduler {
 	}
 	s.pool.workers.Store(&ws)
 	s.pool.size.Store(int64(n))
-	s.home.Workers.Store(int64(n))
+	s.shared.Workers.Store(int64(n))
 	// One more P than workers, so that the scheduler is never crowded, whatever the machine.
 	s.procs.Store(int32(n + 1))
 	return s

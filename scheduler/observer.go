@@ -22,8 +22,8 @@ type Observer interface {
 	// Start is called when t is about to run for the first time, on the worker with that index.
 	Start(t task.Task, worker int)
 	// Park is called when t waits, and waitsFor says for what, in the words of Dump: "chan
-	// receive", "mutex", "sleep". It is called on the worker that t ran on. A call on the spot, by
-	// [task.Ctx.Blocking], is not reported.
+	// receive", "mutex", "sleep". It is called on the worker that t ran on. It is not called for a
+	// function of [task.Ctx.Blocking] that the task calls itself.
 	Park(t task.Task, waitsFor string)
 	// End is called when t has ended, with [task.Task.Err], and before the tasks and goroutines
 	// that wait for t are woken. It is called on the worker that t ended on. If t ends without

@@ -165,8 +165,8 @@ func checkQuantum(call string, d time.Duration) error {
 // If there are more than 1,000 goroutines, the scheduler takes a goroutine profile instead, in the
 // background. That stops the process only for two short moments, and takes about 3 us of CPU time
 // and 420 bytes of memory for each goroutine. The next profile has to wait for a hundred times as
-// long as the last one took. The report waits for the profile, with 10^6 goroutines for some
-// seconds. If the task gives way before that, or no profile may be taken, the report has no stack.
+// long as the last one took. The report waits for the profile. If the task gives way before that, no
+// profile may be taken, or there are more than 100,000 goroutines, the report has no stack.
 // The profile does not tell which stack is whose. So the report has the stacks of all tasks that
 // run at that moment, up to 16. There are seldom more of them than workers. With [WithNameLabels],
 // the report of a named task has only those of tasks with its name.

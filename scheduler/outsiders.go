@@ -44,7 +44,7 @@ const readyPatience = int64(20 * time.Microsecond)
 // thread is about to sleep in a system call, and the Go runtime takes some time to see that such a
 // thread does not use its P. If there are more Ps, another one has run the outsider by then.
 func (w *worker) letOutsiders() {
-	if w.s.procs.Load() == 1 && w.s.home.ReadyGoroutines.Load() != 0 {
+	if w.s.procs.Load() == 1 && w.s.shared.ReadyGoroutines.Load() != 0 {
 		w.n.letIns++
 		runtime.Gosched()
 	}

@@ -148,7 +148,7 @@ func (s *Scheduler) rested() {
 // the task would wait for itself. For such a task, or a handler, it returns the error onTask.
 func (s *Scheduler) enterOutside(ctx context.Context, onTask error) error {
 	d, err := wait.Enter(ctx, rt.OfCtx(ctx))
-	if d == nil && s.handles() || d != nil && d.Shared() == &s.home {
+	if d == nil && s.handles() || d != nil && d.Shared() == &s.shared {
 		return onTask
 	}
 	return err

@@ -17,8 +17,8 @@ func (w *worker) push(d *rt.Task) {
 
 // pushReady is push for a task that has just been made runnable.
 func (w *worker) pushReady(d *rt.Task) {
-	if w.marks {
-		w.mark(d)
+	if w.notesReady {
+		w.stamp(d)
 	}
 	w.push(d)
 }
@@ -35,8 +35,8 @@ func (w *worker) pushReady(d *rt.Task) {
 //
 // A high or low task goes to the injector.
 func (w *worker) Local(d *rt.Task) {
-	if w.marks {
-		w.markWoken(d)
+	if w.notesReady {
+		w.noteWoken(d)
 	}
 	if d.Ranked() {
 		w.push(d)
@@ -67,7 +67,7 @@ func (w *worker) Local(d *rt.Task) {
 // local queues t, which the caller has just made runnable, and returns true. It returns false if t
 // belongs to another scheduler.
 func (w *worker) local(t *rt.Task) bool {
-	if t.Shared() != &w.s.home {
+	if t.Shared() != &w.s.shared {
 		return false
 	}
 	w.Local(t)
@@ -77,9 +77,9 @@ func (w *worker) local(t *rt.Task) bool {
 // handOn is local for a worker that runs no task and is about to look for work. If the chain may
 // have another dispatch, t goes to handoff, so that the worker runs it without a look for work.
 func (w *worker) handOn(t *rt.Task) bool {
-	if w.handoff == nil && t.Shared() == &w.s.home && !t.Ranked() && w.mayHandOn() {
-		if w.marks {
-			w.markWoken(t)
+	if w.handoff == nil && t.Shared() == &w.s.shared && !t.Ranked() && w.mayHandOn() {
+		if w.notesReady {
+			w.noteWoken(t)
 		}
 		w.handoff = t
 		return true
@@ -102,7 +102,7 @@ func (s *Scheduler) inject(d *rt.Task) {
 
 // injectOutside is inject for a caller that runs on no worker of s.
 func (s *Scheduler) injectOutside(d *rt.Task) {
-	s.mark(d)
+	s.stamp(d)
 	s.inj.Push(d) // (Sleep-P1)
 	s.wakeOne()   // (Sleep-P2, Sleep-P3)
 }
@@ -133,7 +133,7 @@ func (s *Scheduler) injectAll(ds []*rt.Task) {
 		if s.looks&rt.LookRing != 0 {
 			s.noteWake(d, rt.ByGoroutine)
 		}
-		s.mark(d)
+		s.stamp(d)
 	}
 	s.inj.PushAll(ds) // (Sleep-P1)
 	s.wakeOne()       // (Sleep-P2, Sleep-P3)

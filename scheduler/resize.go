@@ -96,7 +96,7 @@ func (s *Scheduler) grow(n int) {
 	s.mon.Watch(units...)
 	p.workers.Store(&ws)
 	p.size.Store(int64(n))
-	s.home.Workers.Store(int64(n))
+	s.shared.Workers.Store(int64(n))
 	for _, w := range ws[:n] {
 		for !w.member.CompareAndSwap(wkLeaving, wkMember) && w.leaving() {
 			if w.member.CompareAndSwap(wkLeft, wkMember) {

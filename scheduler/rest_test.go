@@ -122,7 +122,7 @@ func TestNobodyIsOwed(t *testing.T) {
 		<-done
 	}
 	require.NoError(t, s.Wait(within(t)))
-	testkit.Until(t, "no goroutine is owed a P", func() bool { return s.home.ReadyGoroutines.Load() == 0 })
+	testkit.Until(t, "no goroutine is owed a P", func() bool { return s.shared.ReadyGoroutines.Load() == 0 })
 }
 
 // Wait returns when quiet is closed, also if submissions are refused at the same time.

@@ -192,10 +192,10 @@ func TestRingBesideSamples(t *testing.T) {
 	x := &rt.Extra{Look: &rt.Look{}}
 	d.Start(func(*task.Ctx) {}, x)
 	for _, due := range []bool{false, true, false} {
-		require.True(t, w.marks, "each task that is woken here has to be noted")
+		require.True(t, w.notesReady, "each task that is woken here has to be noted")
 		w.gauge.due = due
 		x.Look.Woken = rt.Waking{}
-		w.markWoken(d)
+		w.noteWoken(d)
 		require.Equal(t, rt.ByTask, x.Look.Woken.By)
 		require.Equal(t, due, d.Status().Stamped())
 		d.TakeStamp(0)

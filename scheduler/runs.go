@@ -4,7 +4,7 @@ import "github.com/heddle-go/heddle/internal/rt"
 
 // The tasks of a scheduler with WithWaits count their dispatches and the time that they have run
 // (rt.Runs), for TaskInfo. A dispatch begins in noteDispatch. It ends in noteWait if the task waits,
-// and in markYield if the task gives way: before commit queues the task, because then another
+// and in noteYield if the task gives way: before commit queues the task, because then another
 // worker may run it. A call on the spot does not count as time that the task runs.
 //
 // If the worker switches from a task that waits straight to another, the dispatch of that one begins

@@ -39,12 +39,12 @@ type Scheduler struct {
 	dir    *directing    // nil unless the scheduler is directed
 
 	// Each of these has its own lock or needs none: see its type. Workers read words of pool,
-	// pause, home and idle all the time, so these groups have lines apart from what is written
+	// pause, shared and idle all the time, so these groups have lines apart from what is written
 	// often.
 	pool      workerPool
 	pause     pauser
 	waits     waits
-	home      rt.Shared
+	shared    rt.Shared
 	_         cpu.CacheLinePad
 	inj       inject.Queue
 	idle      idle.Set
@@ -141,14 +141,14 @@ func newScheduler(cfg config) (s *Scheduler, err error) {
 	if s.looks&rt.LookWaits != 0 {
 		rt.Watch(1)
 	}
-	s.home.Sched = (*rtScheduler)(s)
-	s.home.Pinned = s.pinned()
+	s.shared.Sched = (*rtScheduler)(s)
+	s.shared.Pinned = s.pinned()
 	s.cohorts.Cancel = func(d *rt.Task, gen uint32, err, cause error) (queue bool, late *rt.Late) {
 		return rt.HandleOf(d, gen).CancelFor(err, cause)
 	}
 	s.cohorts.Queue = s.injectAll
 	s.inj.Init(&s.taskPool)
-	nobody := &rt.Worker{Shared: &s.home}
+	nobody := &rt.Worker{Shared: &s.shared}
 	s.taskPool.Init(nobody)
 	if cfg.queueLimit > 0 {
 		s.inj.SetLimit(cfg.queueLimit, s.wakeBlocked)
@@ -160,7 +160,7 @@ func newScheduler(cfg config) (s *Scheduler, err error) {
 	s.block.Init(offload.Config{
 		Limit:    int64(cfg.blocking),
 		VainMost: vainMost,
-		Shared:   &s.home,
+		Shared:   &s.shared,
 		Quiet:    s.quiet,
 		Open:     func() bool { return s.phase.Load() == phaseOpen },
 		Now:      s.now,

@@ -89,13 +89,15 @@ func (s *Scheduler) drain() {
 	s.quiesce()
 }
 
-// Close ends the scheduler. It cancels all tasks with [task.ErrClosed]: waiting tasks wake, tasks
-// that have not started never do, and running tasks are asked to end. Close waits until their
-// functions have returned, and then ends the workers. Afterwards nothing of the scheduler is left.
-// Close blocks the calling goroutine. To finish the accepted tasks, call Shutdown first.
+// Close ends the scheduler. It cancels all tasks with [task.ErrClosed]: tasks that wait under their
+// own Ctx wake, tasks that have not started never do, and running tasks are asked to end. Close
+// waits until their functions have returned, and then ends the workers. Afterwards nothing of the
+// scheduler is left. Close blocks the calling goroutine. To finish the accepted tasks, call
+// Shutdown first.
 //
-// The wait has no limit. A task that ignores its cancellation, or waits under
-// [context.WithoutCancel], keeps Close waiting. If a program has to end in time, it should call
+// The wait has no limit. A task keeps Close waiting if it ignores its cancellation, waits under a
+// context that is not derived from its Ctx, or waits in an operation without a context, such as
+// Lock of a tsync.Mutex or Wait of a tsync.Cond. If a program has to end in time, it should call
 // Shutdown with a deadline, and if that fails, exit without Close.
 //
 // Any goroutine or task may call Close, at any time and more than once. In a task of any scheduler,
@@ -110,7 +112,7 @@ func (s *Scheduler) Close() error {
 			if queue {
 				s.inject(d)
 			}
-			late.Aside(&s.home, nil)
+			late.Aside(&s.shared, nil)
 		}
 		s.endPause(task.ErrClosed)
 		s.quiesce()
@@ -187,7 +189,7 @@ func (s *Scheduler) end() {
 		}
 		close(s.closed)
 		if rt.AtEnd != nil {
-			rt.AtEnd(rt.Balance{Stranded: s.stranded.Load(), Live: s.live.Load, ReadyGoroutines: s.home.ReadyGoroutines.Load})
+			rt.AtEnd(rt.Balance{Stranded: s.stranded.Load(), Live: s.live.Load, ReadyGoroutines: s.shared.ReadyGoroutines.Load})
 		}
 	})
 	<-s.closed

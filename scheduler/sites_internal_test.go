@@ -89,7 +89,7 @@ func TestStacksOfAStolenCall(t *testing.T) {
 	parent := new(rt.Task)
 	parent.Start(func(*task.Ctx) {}, nil)
 	require.NotZero(t, s.born(nil, parent).Look.Started, "this test starts it")
-	f := &rt.Frame{Parent: parent}
+	f := &rt.Frame{Forker: parent}
 	k := s.stolenExtra(f).Look
 	require.Equal(t, f, k.Frame)
 	require.Zero(t, k.Started)

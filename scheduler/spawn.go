@@ -29,8 +29,8 @@ func (w *worker) Spawn(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	if under {
 		w.s.cohorts.Attach(x, d, gen)
 	}
-	if w.marks {
-		w.mark(d)
+	if w.notesReady {
+		w.stamp(d)
 	}
 	if x != nil && d.Ranked() {
 		w.push(d)

@@ -65,9 +65,9 @@ func (w *worker) Call(d *rt.Task, fn func(), kind *rt.CallKind) bool {
 		if returned {
 			return
 		}
-		why, _ := rt.Unwinding(0)
+		unwind, _ := rt.Unwinding(0)
 		w.endCall(c, self, since)
-		if why == rt.Panicking {
+		if unwind == rt.Panicking {
 			panic(panicErrorOf(recover()))
 		}
 	}()

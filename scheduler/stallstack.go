@@ -65,6 +65,9 @@ type stacks struct {
 const (
 	// mostStacks is up to how many goroutines sysmon has the Go runtime print their stacks.
 	mostStacks = 1000
+	// mostSurveyed is up to how many goroutines sysmon has a survey made. With a million, a survey
+	// takes 3 s of CPU time, and other tasks were seen to wait for a third of a second meanwhile.
+	mostSurveyed = 100_000
 	// stacksPause is the least time from one reading of the stacks to the next.
 	stacksPause = int64(time.Second)
 	// surveyPause is the least time from the end of one survey to the next, in durations of the
@@ -84,7 +87,7 @@ func (s *Scheduler) findStack(st *stalled) bool {
 			k.at = st.at
 			k.text = make([]byte, n*stackSize)
 			k.text = k.text[:runtime.Stack(k.text, true)]
-		} else {
+		} else if n <= mostSurveyed {
 			k.survey = s.newSurvey(st.at)
 		}
 	}

@@ -159,9 +159,9 @@ func (w *worker) adopt(f *rt.Frame) *rt.Task {
 	x := w.s.stolenExtra(f)
 	d := w.newTask(x)
 	d.Start(f, x)
-	f.Parent.Adopt(d)
-	if w.marks {
-		w.markStolen(d)
+	f.Forker.Adopt(d)
+	if w.notesReady {
+		w.stampStolen(d)
 	}
 	return d
 }
@@ -171,16 +171,16 @@ func (w *worker) adopt(f *rt.Frame) *rt.Task {
 func (s *Scheduler) adopt(f *rt.Frame) *rt.Task {
 	s.live.Add(1)
 	d, _ := s.newTask(f, s.stolenExtra(f))
-	f.Parent.Adopt(d)
-	s.mark(d)
+	f.Forker.Adopt(d)
+	s.stamp(d)
 	return d
 }
 
 // stolenExtra returns the extension of the task that adopt makes of f.
 func (s *Scheduler) stolenExtra(f *rt.Frame) *rt.Extra {
-	x := &rt.Extra{Owner: (*task.Ctx)(f.Parent.Life()), Level: f.Parent.Status().Level(), Stolen: true}
+	x := &rt.Extra{Owner: (*task.Ctx)(f.Forker.Life()), Level: f.Forker.Status().Level(), Stolen: true}
 	if s.looks != 0 {
-		if x = s.born(x, f.Parent); x.Look != nil {
+		if x = s.born(x, f.Forker); x.Look != nil {
 			x.Look.Frame, x.Look.Started = f, 0
 			if x.Look.Stacks != nil {
 				x.Look.Stacks.Started = rt.Stack{} // that is the thief's

@@ -29,7 +29,7 @@ func newStage(t testing.TB) *stage {
 		s.Close()
 		st := s.Stats()
 		require.Equal(t, st.Spawned, st.Finished)
-		require.Zero(t, s.home.ReadyGoroutines.Load())
+		require.Zero(t, s.shared.ReadyGoroutines.Load())
 		require.Zero(t, s.live.Load())
 	})
 	g := &stage{s, t}
@@ -272,7 +272,7 @@ func TestBlockersOweNothing(t *testing.T) {
 			}
 		})
 		require.NoError(t, h.Wait())
-		if n := g.home.ReadyGoroutines.Swap(0); n != 0 { // 0, so that the end of the scheduler does not wait for it
+		if n := g.shared.ReadyGoroutines.Swap(0); n != 0 { // 0, so that the end of the scheduler does not wait for it
 			t.Fatalf("%d goroutines are owed a P", n)
 		}
 	}
@@ -369,7 +369,7 @@ func TestAllBehindAHogIsHandedOut(t *testing.T) {
 	hog.runq.Push(want[2])
 	parent := bareTask(t, s)
 	parent.NeedExtra()
-	call := &rt.Frame{Parent: parent}
+	call := &rt.Frame{Forker: parent}
 	hog.Forks.Push(call)
 	require.True(t, s.freeBehind(hog))
 	require.EqualValues(t, 1, s.wakes.Load())
@@ -394,7 +394,7 @@ func TestManyCallsBehindAHog(t *testing.T) {
 	parent.NeedExtra()
 	const calls = 3 * mostAdopted
 	for range calls {
-		hog.Forks.Push(&rt.Frame{Parent: parent})
+		hog.Forks.Push(&rt.Frame{Forker: parent})
 	}
 	require.True(t, s.freeBehind(hog))
 	require.Equal(t, mostAdopted, s.inj.Len(), "what the injector is filled up to")

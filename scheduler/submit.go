@@ -127,7 +127,7 @@ func (s *Scheduler) exit() {
 // has taken room.
 func (s *Scheduler) admit(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	d, gen := s.prepare(fn, x)
-	s.mark(d)
+	s.stamp(d)
 	s.inj.Accept(d) // (Sleep-P1)
 	s.wakeOne()     // (Sleep-P2, Sleep-P3)
 	return d, gen

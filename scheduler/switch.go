@@ -14,14 +14,14 @@ import (
 type action uint8
 
 const (
-	actNone          action = iota
-	actRequeue              // queue worker.prev
-	actPark                 // make worker.prev Waiting
-	actRequeueMarked        // actRequeue, and markYield stamps the task
-	actParkObserved         // actPark, and the Observer is told
-	actPool                 // pool worker.prevFiber
-	actRetire               // end worker.prevFiber
-	actTakeOver             // tell the task in a call on the spot that its relief's fiber sleeps
+	actNone         action = iota
+	actRequeue             // queue worker.prev
+	actPark                // make worker.prev Waiting
+	actRequeueNoted        // actRequeue, and noteYield stamps the task
+	actParkObserved        // actPark, and the Observer is told
+	actPool                // pool worker.prevFiber
+	actRetire              // end worker.prevFiber
+	actTakeOver            // tell the task in a call on the spot that its relief's fiber sleeps
 )
 
 // commit is the first step after each switch, on the worker that the caller has come to. It locks
@@ -57,10 +57,10 @@ func (w *worker) commit() {
 				w.pushReady(d)
 			}
 		}
-	case actRequeueMarked:
+	case actRequeueNoted:
 		d := w.prev
 		w.prev = nil
-		w.markYield(d)
+		w.noteYield(d)
 		w.push(d)
 	case actPool:
 		l := w.prevFiber
@@ -287,7 +287,7 @@ func (w *worker) over(d *rt.Task) bool {
 	}
 	now := w.s.now()
 	w.expireTimers(now)
-	if w.s.home.ReadyGoroutines.Load() != 0 {
+	if w.s.shared.ReadyGoroutines.Load() != 0 {
 		w.letIn(now)
 	}
 	return w.slice.Spent(d.Flag(), now, w.s.quantum.Load()) || w.outranked(d) || w.halting()

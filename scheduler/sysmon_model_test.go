@@ -69,7 +69,7 @@ func TestModelTimersOfAnotherWorker(t *testing.T) {
 			Tick: func(int64) (int64, bool) { return s.nextTimer(), false }, // of sysmonTick
 			Idle: func() bool { return true },
 		})
-		s.home.ReadyGoroutines.Store(1) // so that a searcher looks around once only
+		s.shared.ReadyGoroutines.Store(1) // so that a searcher looks around once only
 		b := &idleBench{Scheduler: s, want: 1, taken: map[*rt.Task]int{}, held: map[*worker]bool{}}
 		hog, idles := s.workers()[0], s.workers()[1]
 		s.many.Store(true)

@@ -25,20 +25,19 @@ type TaskInfo struct {
 	// "sleep". It is "" in other states.
 	WaitsFor string
 
-	// Waited is how long a Waiting task has waited, to the accuracy of the monitor's tick (10 ms).
-	// It is 0 in other states.
+	// Waited is how long a Waiting task has waited, to within about 10 ms. It is 0 in other states.
 	Waited time.Duration
 
-	// Parent is the task that forked this one, if this is a forked call that another worker took.
+	// StartedBy is the task that forked this one, if this is a forked call that another worker took.
 	// With [WithWaits] it is also the task that started or submitted this one. Otherwise it is the
 	// zero Task.
-	Parent task.Task
-
-	// The fields below are only set with [WithWaits].
+	StartedBy task.Task
 
 	// Object is the address of the channel, lock or other object at which a Waiting task waits. Two
 	// tasks wait at the same object if and only if the addresses are the same. It is 0 if the task
 	// waits at no single object, as in a select or a sleep.
+	//
+	// Object and the fields below are only set with [WithWaits].
 	Object uintptr
 	// Holder is the task that has to act before this Waiting task can go on: the task that holds
 	// the lock, or whose end this task awaits. Holder is the zero Task if that task is not known,
@@ -68,8 +67,8 @@ func (i TaskInfo) LogValue() slog.Value {
 	if i.State == task.Waiting {
 		as = append(as, slog.String("waits_for", i.WaitsFor), slog.Duration("waited", i.Waited))
 	}
-	if i.Parent != (task.Task{}) {
-		as = append(as, slog.Any("parent", i.Parent))
+	if i.StartedBy != (task.Task{}) {
+		as = append(as, slog.Any("started_by", i.StartedBy))
 	}
 	if i.Dispatches > 0 {
 		as = append(as, slog.Uint64("dispatches", i.Dispatches), slog.Duration("ran", i.Ran))
@@ -110,7 +109,7 @@ func (s *Scheduler) Has(t task.Task) bool {
 	s.check()
 	h := rt.Handle(t)
 	d := h.Task()
-	return d != nil && d.Shared() == &s.home
+	return d != nil && d.Shared() == &s.shared
 }
 
 // views returns an iterator over the views of the tasks that have not ended.
@@ -151,21 +150,21 @@ func warm(ds []rt.Task) {
 
 // A view is what a reader has seen of a task at one moment.
 type view struct {
-	d      *rt.Task
-	gen    uint32
-	name   string
-	state  rt.State
-	level  rt.Level
-	worker int           // -1 before the task first runs
-	reason rt.WaitReason // if waiting
-	since  uint32        // in milliseconds of now, if timed
-	timed  bool
-	parent rt.Handle
-	look   *rt.Look // or nil
-	wait   rt.Wait  // if waiting, and look is not nil
-	holder rt.Handle
-	runs   uint64 // dispatches, if look is not nil
-	ran    rt.RunTime
+	d         *rt.Task
+	gen       uint32
+	name      string
+	state     rt.State
+	level     rt.Level
+	worker    int           // -1 before the task first runs
+	reason    rt.WaitReason // if waiting
+	since     uint32        // in milliseconds of now, if timed
+	timed     bool
+	startedBy rt.Handle
+	look      *rt.Look // or nil
+	wait      rt.Wait  // if waiting, and look is not nil
+	holder    rt.Handle
+	runs      uint64 // dispatches, if look is not nil
+	ran       rt.RunTime
 }
 
 // viewOf reads the task of descriptor d until two readings of its status agree, so that what viewOf
@@ -191,7 +190,7 @@ func viewOf(d *rt.Task) (v view, ok bool) {
 		}
 		if x := d.Extra(); x != nil {
 			if x.Stolen { // otherwise the task itself may set Owner meanwhile
-				v.parent = (*rt.Life)(x.Owner.(*task.Ctx)).Handle()
+				v.startedBy = (*rt.Life)(x.Owner.(*task.Ctx)).Handle()
 			}
 			if x.Look != nil {
 				v.readLook(x.Look)
@@ -206,7 +205,7 @@ func viewOf(d *rt.Task) (v view, ok bool) {
 
 // readLook reads what the task has noted.
 func (v *view) readLook(k *rt.Look) {
-	v.look, v.parent = k, k.Starter
+	v.look, v.startedBy = k, k.Starter
 	v.runs, v.ran = k.Runs.Load()
 	if v.state != rt.Waiting {
 		return
@@ -228,7 +227,7 @@ func (v *view) waited(now int64) time.Duration {
 func (v *view) info(now int64) TaskInfo {
 	i := TaskInfo{
 		Task: handleOf(v.d, v.gen), Name: v.name, State: task.State(v.state), Level: task.Level(v.level),
-		Worker: v.worker, Waited: v.waited(now), Parent: task.Task(v.parent),
+		Worker: v.worker, Waited: v.waited(now), StartedBy: task.Task(v.startedBy),
 	}
 	if v.state == rt.Waiting {
 		i.WaitsFor = v.reason.String()

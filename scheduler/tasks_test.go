@@ -150,8 +150,8 @@ func TestTasksShowTheParentOfAForkedCall(t *testing.T) {
 			func(c *task.Ctx) {
 				for { // one of the two runs on the other worker
 					for i := range s.Tasks() {
-						if i.Parent != (task.Task{}) {
-							assert.Equal(t, parent, i.Parent)
+						if i.StartedBy != (task.Task{}) {
+							assert.Equal(t, parent, i.StartedBy)
 							assert.NotEqual(t, parent, i.Task)
 							e.Set()
 							return

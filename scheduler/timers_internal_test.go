@@ -70,7 +70,7 @@ func TestIdleWorkerFiresTimersOfOthers(t *testing.T) {
 	require.True(t, s.visibleWork())
 	require.EqualValues(t, 1, s.nextTimer())
 	w := s.workers()[0]
-	s.home.ReadyGoroutines.Store(1)
+	s.shared.ReadyGoroutines.Store(1)
 	w.searching = s.idle.TrySearch()
 	require.NotNil(t, w.search())
 	require.Equal(t, 1, late.rung)

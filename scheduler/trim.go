@@ -32,7 +32,7 @@ type trims struct {
 
 	quiet         bool   // all workers slept at the last review
 	wakes         uint64 // Scheduler.wakes at the last review
-	made          uint64 // what fiberPool.Made returned at the last review
+	created       uint64 // what fiberPool.Created returned at the last review
 	had           int    // loop fibers that the last review found superfluous
 	all           bool   // those were all idle loop fibers
 	sinceReview   int    // loop fibers that were ended since the last review
@@ -101,8 +101,8 @@ func (s *Scheduler) trim(now int64) (next int64) {
 // reviewPools begins a new window. quiet says whether all workers slept during the last one.
 func (s *Scheduler) reviewPools(now int64, quiet bool) {
 	t := &s.sysmon.trims
-	made := s.fiberPool.Made()
-	if made-t.made > fewFibers && t.sinceDoubling > fewFibers && now-t.last < regretWithin {
+	created := s.fiberPool.Created()
+	if created-t.created > fewFibers && t.sinceDoubling > fewFibers && now-t.last < regretWithin {
 		t.window = min(2*t.window, maxWindow)
 		t.regret, t.sinceDoubling = now, 0
 	} else if t.window == 0 || now-t.regret > forgiveAfter {
@@ -120,7 +120,7 @@ func (s *Scheduler) reviewPools(now int64, quiet bool) {
 	free, had := s.fiberPool.Review(quiet)
 	t.more = !quiet || more || free > 0 && !stuck
 	t.review = now + t.window
-	t.made, t.had, t.all, t.sinceReview = made, had, had == free, 0
+	t.created, t.had, t.all, t.sinceReview = created, had, had == free, 0
 }
 
 // ask asks the workers to give back what only they may touch, and reports whether it has asked any.

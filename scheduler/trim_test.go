@@ -146,17 +146,17 @@ func TestBurstsThatComeAgain(t *testing.T) {
 	if testing.Short() {
 		n = 300 // several times fewFibers
 	}
-	var madeBefore uint64
+	var createdBefore uint64
 	for i := range bursts {
 		if i == bursts/4 {
-			madeBefore = s.fiberPool.Made()
+			createdBefore = s.fiberPool.Created()
 		}
 		burst(t, s, n)
 		now, _ = advance(s, now, 3*time.Second)
 		now += int64(time.Millisecond)
 	}
 	// Now and then it is tried again whether the bursts still come.
-	require.LessOrEqual(t, s.fiberPool.Made()-madeBefore, uint64(3*n), "idle fibers made for the last %d bursts", bursts*3/4)
+	require.LessOrEqual(t, s.fiberPool.Created()-createdBefore, uint64(3*n), "idle fibers made for the last %d bursts", bursts*3/4)
 }
 
 // A task that waits in the slot of another fiber keeps that fiber from ending. sysmon does not wait

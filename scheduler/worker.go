@@ -73,10 +73,10 @@ type ownState struct {
 	rng          *rand.Rand
 	tick         uint32    // counts looks for work
 	stopAt       uint32    // the tick at which pick stops for more than a task: see stopover
-	marks        bool      // the next task that becomes runnable here is noted: see gauge.go
+	notesReady   bool      // the next task that becomes runnable here is noted: see gauge.go
 	noted        rt.Status // the dispatch of a task with any of these bits is noted: see gauge.go
 	observed     bool      // there is an Observer
-	onYield      action    // what commit does for a task that yields: actRequeue or actRequeueMarked
+	onYield      action    // what commit does for a task that yields: actRequeue or actRequeueNoted
 	onPark       action    // what commit does for a task that parks: actPark or actParkObserved
 	gauge        *gauge    // nil without WithLatencies and WithObserver
 	waitedAt     int64     // when the task that leaves began its wait, or 0 if that is not known or too long ago
@@ -142,7 +142,7 @@ var _ [0]struct{} = [unsafe.Offsetof(worker{}.Worker)]struct{}{}
 // newWorker makes a worker in the state wkLeft. The caller adds it to the pool.
 func (s *Scheduler) newWorker(id int) *worker {
 	w := &worker{s: s, id: id, pinned: s.pinned(), fixed: s.cfg.pinning == Fixed}
-	w.Host, w.Shared, w.body = w, &s.home, w.loopBody()
+	w.Host, w.Shared, w.body = w, &s.shared, w.loopBody()
 	w.Fib.Store(noFiber)
 	w.Looks = s.looks
 	if s.dir != nil {

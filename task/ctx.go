@@ -231,8 +231,8 @@ func (c *Ctx) sleep(d time.Duration) error {
 	return c.Cause()
 }
 
-// Cancel cancels the task itself, as [Task.Cancel] does. From then on, operations that park return
-// an error. The task's function keeps running until it returns.
+// Cancel cancels the task itself, as [Task.Cancel] does. From then on, operations that wait under c
+// return the cause. The task's function keeps running until it returns.
 func (c *Ctx) Cancel() { c.Task().Cancel() }
 
 // Cancelled reports whether the task was asked to end, or has ended. It is cheaper than Err, and it

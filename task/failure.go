@@ -15,7 +15,7 @@ import (
 //go:noinline
 func failure(c *Ctx, v any) error {
 	if v == nil { // a Goexit, or a panic(nil) with GODEBUG=panicnil=1
-		if why, _ := rt.Unwinding(1); why != rt.Panicking {
+		if unwind, _ := rt.Unwinding(1); unwind != rt.Panicking {
 			if c != nil {
 				if err := c.record().TakeFailure(); err != nil {
 					return err

@@ -8,8 +8,8 @@ import (
 )
 
 // A Future is the result of a task that [Submit] has started. Tasks and goroutines may call its
-// methods. [All], [First] and [Race] wait for several futures. To continue with a result, write a
-// function that waits for it, because waiting in a task costs no thread.
+// methods. [All], [Completed], [First] and [Race] wait for several futures. To continue with a
+// result, write a function that waits for it, because waiting in a task costs no thread.
 type Future[T any] struct {
 	s    submitted[T]
 	task Task

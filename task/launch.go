@@ -134,7 +134,7 @@ func launchedOf(d *rt.Task) any {
 		if !stolen {
 			break
 		}
-		d = f.Parent // the parent waits for the call, or will
+		d = f.Forker // the parent waits for the call, or will
 	}
 	if d == nil { // c is the descriptor of a rt.Proxy that stands for no task
 		return nil

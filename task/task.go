@@ -57,14 +57,16 @@ func (t Task) Err() error {
 	return t.record().Err(t.life(), context.Canceled, ErrClosed)
 }
 
-// Cancel asks the task to end. If the task is parked in an operation that returns an error, the
-// operation returns [context.Canceled] now. Such operations do not park any more, [Ctx.Cancelled]
-// reports true, and the channel of [Ctx.Done] is closed. If the task has not started, it never
-// will. Cancel does not wait. It does nothing to a task that has ended.
+// Cancel asks the task to end. If the task waits under its own Ctx, or under a context derived from
+// it, the operation returns [context.Canceled] now. From then on such operations do not wait any
+// more, [Ctx.Cancelled] reports true, and the channel of [Ctx.Done] is closed. Other waits go on:
+// those that take no context, such as [Task.Wait], and those under other contexts. If the task has
+// not started, it never will. Cancel does not wait. It does nothing to a task that has ended. Any
+// goroutine or task may call it.
 func (t Task) Cancel() { t.CancelCause(nil) }
 
-// CancelCause is Cancel with a cause, which the task's operations, [Task.Err] and [Ctx.Cause]
-// return. A nil cause means [context.Canceled]. If the task has been cancelled before, its cause
+// CancelCause is Cancel with a cause, which the operations under the task's Ctx, [Task.Err] and
+// [Ctx.Cause] return. A nil cause means [context.Canceled]. If the task has been cancelled before, its cause
 // does not change.
 func (t Task) CancelCause(cause error) {
 	point()
@@ -149,7 +151,7 @@ func (t Task) awaitsItself(c *Ctx) bool {
 		if !stolen {
 			return false
 		}
-		d = f.Parent // the parent waits for the call, or will
+		d = f.Forker // the parent waits for the call, or will
 	}
 	return d != nil
 }

@@ -171,19 +171,19 @@ func Current() *Fiber {
 
 // IsCurrent reports whether the caller runs on f. f must have begun and not ended; otherwise the
 // answer may be wrong.
-func (f *Fiber) IsCurrent() bool { return f.RunsAt(g()) }
+func (f *Fiber) IsCurrent() bool { return f.RunsOn(g()) }
 
-// Here returns a number that only the calling goroutine has, for RunsAt.
-func Here() uintptr { return g() }
+// Goroutine returns a number that only the calling goroutine has, for RunsOn.
+func Goroutine() uintptr { return g() }
 
-// RunsAt is IsCurrent for a caller that has called Here.
+// RunsOn is IsCurrent for a caller that has called Goroutine.
 //
 // The race detector must not see the read of g, because the caller may have found f in another
 // worker's Relaxed, which orders nothing. Only f's own goroutine can find its g there. Any other
 // caller sees zero or another goroutine's g, and so gets false.
 //
 //go:norace
-func (f *Fiber) RunsAt(here uintptr) bool { return f.g == here }
+func (f *Fiber) RunsOn(goroutine uintptr) bool { return f.g == goroutine }
 
 // Entered returns the number of goroutines that Current knows: the fibers that have begun and not
 // ended, and the goroutines between a [Stand] and its leave. It is for tests.

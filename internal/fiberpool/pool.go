@@ -18,11 +18,11 @@ const MaxGoexits = 64
 // that needs a fiber gets the one that was put last. Review finds out how many fibers are
 // superfluous: as many as were idle at every moment since the Review before. Trim ends these.
 //
-// Any goroutine may call Made, CountMade, Get, Put and Retire, which hold a lock for a short time
-// only. The other methods may end fibers, or wait for a method that does. So only an ordinary
+// Any goroutine may call Created, CountCreated, Get, Put and Retire, which hold a lock for a short
+// time only. The other methods may end fibers, or wait for a method that does. So only an ordinary
 // goroutine may call them: sysmon, or a test. The zero Pool is empty.
 type Pool[S fiber.Sleeper] struct {
-	made atomicx.Uint64
+	created atomicx.Uint64
 
 	mu      atomicx.Mutex
 	idle    []S  // the last one in is the first one out
@@ -35,11 +35,11 @@ type Pool[S fiber.Sleeper] struct {
 	reaper   fiber.Reaper[S]
 }
 
-// CountMade counts a fiber that a worker has made, because Get found none.
-func (p *Pool[S]) CountMade() { p.made.Add(1) }
+// CountCreated counts a fiber that a worker has created, because Get found none.
+func (p *Pool[S]) CountCreated() { p.created.Add(1) }
 
-// Made returns how many fibers were made so far.
-func (p *Pool[S]) Made() uint64 { return p.made.Load() }
+// Created returns how many fibers were created so far.
+func (p *Pool[S]) Created() uint64 { return p.created.Load() }
 
 // Get returns an idle fiber, which belongs to the caller then. If there is none, ok is false.
 func (p *Pool[S]) Get() (s S, ok bool) {

@@ -76,8 +76,8 @@
 // that. If it is the last searcher, it looks itself; otherwise a searcher is left, which stops
 // later still. A thief that is not registered, such as a task that yields and finds its own
 // worker's queues empty, has to do P2 and P3 for the rest of its batch. A worker that reverses its
-// newest children (settle in package scheduler), or drops stale entries (dropStale), hides tasks
-// for a moment, and does P2 and P3 afterwards.
+// newest children (orderSiblings in package scheduler), or drops stale entries (dropStale), hides
+// tasks for a moment, and does P2 and P3 afterwards.
 //
 // No thread does P1 to P3 for a timer that becomes due. Instead W3 sees the timers that are due by
 // then, and sysmon fires the later ones.

@@ -28,7 +28,7 @@ func Current() *Task {
 //   - The task whose function is on the calling goroutine's stack. Unlike Current, Inside also
 //     returns the task inside a blocking call on the task's own stack.
 //   - On a goroutine that calls functions for tasks, a descriptor like that of a stolen call: its
-//     function is a *Frame, and the frame's Parent is the task. See [Proxy].
+//     function is a *Frame, and the frame's Forker is the task. See [Proxy].
 //   - Otherwise nil.
 func Inside() *Task {
 	if f := fiber.Current(); f != nil {
@@ -54,7 +54,7 @@ func (p *Proxy) Enter(nobody *Worker) (stop func()) {
 }
 
 // For makes p stand for d. If d is nil, p stands for no task.
-func (p *Proxy) For(d *Task) { p.f.Parent = d }
+func (p *Proxy) For(d *Task) { p.f.Forker = d }
 
 // IsCurrent reports whether the caller runs as d. It takes three loads and a look at the caller's
 // goroutine, so it is for operations that take nanoseconds. It returns false on a goroutine that
@@ -76,13 +76,13 @@ func (c *Life) IsCurrent() bool {
 // IsCurrent, because a call would add a tenth to the time that a buffered channel takes for an
 // item.
 func (c *Life) MayEnter() *Task {
-	here := fiber.Here()
+	me := fiber.Goroutine()
 	d := c.Task()
 	if d == nil {
 		return nil
 	}
 	w := d.worker.Load()
-	if w.Current.Load() != d || !w.Fib.Load().RunsAt(here) || d.Poll() {
+	if w.Current.Load() != d || !w.Fib.Load().RunsOn(me) || d.Poll() {
 		return nil
 	}
 	differs := d.status.Load() ^ uint64(uintptr(unsafe.Pointer(c)))<<flagBits // see Life.is

@@ -39,9 +39,9 @@ type Frame struct {
 	Body  Body
 	state atomicx.Uint32
 
-	// Parent is the task that forked the call. It is set before others can see the frame, and nil
+	// Forker is the task that forked the call. It is set before others can see the frame, and nil
 	// once the call is joined.
-	Parent *Task
+	Forker *Task
 	Err    error // the call's failure if another party ran it; set before Finish
 }
 
@@ -66,7 +66,7 @@ const (
 // Claim reports whether the caller won the right to run the call.
 func (f *Frame) Claim() bool { return f.state.CompareAndSwap(frQueued, frClaimed) }
 
-// Finish is called by the party that claimed the frame and ran the call. It reports whether Parent
+// Finish is called by the party that claimed the frame and ran the call. It reports whether Forker
 // waits; if so, the caller has to Wake it.
 func (f *Frame) Finish() (wake bool) { return f.state.Swap(frDone) == frWaiting }
 
@@ -77,7 +77,7 @@ func (f *Frame) Await() bool { return f.state.CompareAndSwap(frClaimed, frWaitin
 // Rest makes a frame usable again after another party ran the call. Only its parent may call it,
 // after Finish, and only if the party that ran the call took the frame from the deque.
 func (f *Frame) Rest() {
-	f.Parent, f.Err = nil, nil
+	f.Forker, f.Err = nil, nil
 	f.state.Store(frQueued)
 }
 
@@ -162,14 +162,14 @@ func (w *Worker) Private(f *Frame) (found bool) {
 
 // account notes, in the Extra of their task d, the n oldest private frames, which the caller is
 // about to expose. d must not end before these calls have ended, and thieves find d by
-// Frame.Parent.
+// Frame.Forker.
 func (w *Worker) account(d *Task, n int) {
 	x := d.NeedExtra()
 	w.Forks.EachPrivate(n, func(f *Frame) { x.addFrame(d, f) })
 }
 
 func (x *Extra) addFrame(d *Task, f *Frame) {
-	f.Parent = d
+	f.Forker = d
 	x.frames = append(x.frames, f)
 }
 
@@ -236,7 +236,7 @@ func (d *Task) endFrame(f *Frame) (err error) {
 		}
 		err = f.Err
 	}
-	f.Parent = nil
+	f.Forker = nil
 	return err
 }
 

@@ -26,7 +26,7 @@ const (
 // takes some hundred nanoseconds, so it is for slow paths.
 //
 //go:noinline
-func Unwinding(skip int) (why Unwind, raiser string) {
+func Unwinding(skip int) (unwind Unwind, raiser string) {
 	var pcs [8]uintptr
 	// Callers, Unwinding and the deferred function are left out.
 	stack := runtime.CallersFrames(pcs[:runtime.Callers(3+skip, pcs[:])])

@@ -26,15 +26,15 @@ type TaskList struct {
 
 // A Task is one task in a [TaskList]: see [scheduler.TaskInfo].
 type Task struct {
-	ID       string  `json:"id"` // tells the task from all others, as long as the handler lives
-	Name     string  `json:"name"`
-	Text     string  `json:"text"` // its name, or if it has none its address
-	State    string  `json:"state"`
-	Level    string  `json:"level"`
-	Worker   int     `json:"worker"` // -1 before it first runs
-	WaitsFor string  `json:"waitsFor"`
-	WaitedMS float64 `json:"waitedMs"`
-	Parent   *Ref    `json:"parent"` // the task that forked or started it, or null
+	ID        string  `json:"id"` // tells the task from all others, as long as the handler lives
+	Name      string  `json:"name"`
+	Text      string  `json:"text"` // its name, or if it has none its address
+	State     string  `json:"state"`
+	Level     string  `json:"level"`
+	Worker    int     `json:"worker"` // -1 before it first runs
+	WaitsFor  string  `json:"waitsFor"`
+	WaitedMS  float64 `json:"waitedMs"`
+	StartedBy *Ref    `json:"startedBy"` // the task that forked or started it, or null
 
 	// These fields need [scheduler.WithWaits], and the two places need [scheduler.WithSites].
 	Dispatches uint64  `json:"dispatches"` // how often it was put on a worker
@@ -213,7 +213,7 @@ func (h *handler) taskOf(t scheduler.TaskInfo) Task {
 	out := Task{
 		ID: h.id(t.Task), Name: t.Name, Text: label(t.Task), State: t.State.String(), Level: t.Level.String(),
 		Worker: t.Worker, WaitsFor: t.WaitsFor, WaitedMS: float64(t.Waited.Milliseconds()),
-		Parent: h.ref(t.Parent), Object: address(t.Object), Holder: h.ref(t.Holder),
+		StartedBy: h.ref(t.StartedBy), Object: address(t.Object), Holder: h.ref(t.Holder),
 		Dispatches: t.Dispatches, RanMS: ms(t.Ran), StartedAt: place(t.StartedAt), WaitsAt: place(t.WaitsAt),
 	}
 	return out

@@ -52,7 +52,7 @@ func TestWaitsShow(t *testing.T) {
 		require.Equal(t, "mutex", i.WaitsFor)
 		require.InDelta(t, time.Second, i.Waited, float64(2*time.Millisecond))
 		require.Equal(t, holder, i.Holder)
-		require.Equal(t, c.Task(), i.Parent)
+		require.Equal(t, c.Task(), i.StartedBy)
 		require.NotZero(t, i.Object)
 		requireHere(t, i.StartedAt)
 		requireHere(t, i.WaitsAt)

@@ -40,9 +40,7 @@ func (f *Func[A, R]) AppendAll(c *task.Ctx, dst []R, args []A) []R {
 	if len(args) == 0 {
 		return dst
 	}
-	if rt.Verify || c == nil {
-		verify(c, "CallAll")
-	}
+	verify(c, "CallAll")
 	old := len(dst)
 	dst = slices.Grow(dst, len(args))[:old+len(args)]
 	outstanding := (*rt.Life)(c).Task().Outstanding()

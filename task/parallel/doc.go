@@ -28,9 +28,12 @@
 // A fork is an offer. If an idle worker takes it, the call runs on that worker as a task of its
 // own. Otherwise the parent makes the call itself when it joins. So no task is started unless a
 // worker has time for it, and on one worker parallel code runs at nearly the speed of sequential
-// code. A function that is called in parallel gets the Ctx of the task that it runs on, and should
-// use that Ctx. The methods of the parent's Ctx would also act on the function's own task, but more
-// slowly.
+// code.
+//
+// A function that is called in parallel gets the Ctx of the task that it runs on, and should use
+// that Ctx. The methods of the parent's Ctx and the algorithms would also act on the function's own
+// task, but more slowly. The methods of Func, Call and Scope need the function's own Ctx: see
+// [Func.Fork].
 //
 // # Guarantees
 //

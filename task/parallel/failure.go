@@ -37,8 +37,8 @@ func panicError(v any) *task.PanicError {
 //
 //go:noinline
 func exits() bool {
-	why, _ := rt.Unwinding(1)
-	return why == rt.Exiting
+	unwind, _ := rt.Unwinding(1)
+	return unwind == rt.Exiting
 }
 
 // unwindPanic is for a deferred function, with the value v that it recovered. outstanding is the
@@ -77,9 +77,9 @@ var raiseName = runtime.FuncForPC(reflect.ValueOf(raise).Pointer()).Name()
 //
 //go:noinline
 func passesThrough(c *task.Ctx, outstanding int) bool {
-	why, raiser := rt.Unwinding(1)
+	unwind, raiser := rt.Unwinding(1)
 	switch {
-	case why == rt.Exiting:
+	case unwind == rt.Exiting:
 		exitTo(c, outstanding)
 	case raiser == raiseName:
 		(*rt.Life)(c).Task().UnwindForks(outstanding)

@@ -127,6 +127,11 @@ func (f *Func[A, R]) Call(c *task.Ctx, a A) R {
 // Join returns the call's result. If no worker takes the call in the meantime, Join makes it
 // itself. Only the running task c may call Fork, and it must join the call before it ends.
 //
+// With the c of another task, as a function literal may find one outside of itself, Fork panics if
+// that task waits. If that task runs, the program breaks, because a check would cost a good part of
+// a fork. Builds with the race detector check each Fork, Both and Join, and the analyzer outerctx
+// of task/heddlevet finds most such calls in the source.
+//
 // Fork neither parks the task nor blocks. It costs a few nanoseconds, and no allocation once the
 // worker has seen the depth of the recursion. Fork copies a once. If the argument is large, use a
 // pointer.
@@ -298,7 +303,7 @@ func (x *Call[A, R]) claim(c *task.Ctx, op string) (a A, ok bool) {
 	}
 	var zero A
 	a, x.arg = x.arg, zero
-	x.frame.Parent = nil
+	x.frame.Forker = nil
 	if pooled {
 		x.giveBack(d.Worker())
 	}
@@ -348,8 +353,8 @@ func (x *Call[A, R]) call(c *task.Ctx, a A) R {
 // runs its parent.
 func (x *Call[A, R]) check(d *rt.Task) {
 	switch {
-	case x.frame.Parent == d, x.frame.Parent == nil && d.Worker().Private(&x.frame):
-	case x.frame.Parent == nil:
+	case x.frame.Forker == d, x.frame.Forker == nil && d.Worker().Private(&x.frame):
+	case x.frame.Forker == nil:
 		panic("parallel: Join of a call that was joined before, or Join by another task than the one that forked: join each Fork exactly once, in the task that forked it")
 	default:
 		panic("parallel: Join by another task than the one that forked: let the forking task join, and pass the result on")

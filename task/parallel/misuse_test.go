@@ -165,6 +165,15 @@ func TestForkOfAnother(t *testing.T) {
 		n, _ := next()
 		assert.Equal(t, 2, n)
 		x := f.Fork(c, 3)
+		assert.Equal(t, 3, x.Join(c))
+		done = make(chan struct{})
+		go func() { // CallAll checks even though there is a frame at rest, and the task runs
+			defer close(done)
+			refused(func() { f.CallAll(c, []int{1, 2}) })
+			refused(func() { f.AppendAll(c, nil, []int{1}) })
+		}()
+		<-done
+		x = f.Fork(c, 3)
 		if testkit.Race {
 			go func() {
 				refused(func() { x.Join(c) })

@@ -157,7 +157,7 @@ func (l *loop) pass(c *task.Ctx, lo, hi int, p part) {
 //
 //go:noinline
 func (l *loop) exiting(c *task.Ctx, outstanding int) {
-	if why, _ := rt.Unwinding(1); why != rt.Exiting {
+	if unwind, _ := rt.Unwinding(1); unwind != rt.Exiting {
 		return
 	}
 	l.endAt(math.MinInt)

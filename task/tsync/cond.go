@@ -8,10 +8,6 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// Locker is sync.Locker. It is here because a program that names sync.Locker should be portable by
-// changing the import.
-type Locker = sync.Locker
-
 // Cond is a condition variable, with the methods of sync.Cond: tasks and goroutines wait until
 // another one announces that the condition may have changed. Make one with [NewCond]. A Cond must
 // not be copied.

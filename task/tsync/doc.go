@@ -37,6 +37,10 @@
 // For a task, an operation that takes a context is a yield point, like task.Ctx.Checkpoint. An
 // operation without a context gives way only when it has to wait.
 //
+// The other operations never wait: Unlock and RUnlock, Add and Done, Go of a WaitGroup, Signal and
+// Broadcast, Set, Reset and Release, Close, Len and Cap, Stop, and those whose names begin with Try.
+// Any task or goroutine may call them.
+//
 // # Guarantees
 //
 //   - Everything here orders memory as its counterpart in Go does. What comes before a send, an

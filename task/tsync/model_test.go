@@ -18,9 +18,9 @@ import (
 // task is queued.
 type stage struct {
 	rt.Scheduler
-	home  rt.Shared
-	tasks []*actor
-	help  func() // the function of Assist, until a thread of the model takes it
+	shared rt.Shared
+	tasks  []*actor
+	help   func() // the function of Assist, until a thread of the model takes it
 }
 
 // An actor is a task and the worker that it runs on.
@@ -35,10 +35,10 @@ type actor struct {
 
 func newStage(n int) *stage {
 	s := &stage{}
-	s.home.Sched = s
+	s.shared.Sched = s
 	for i := range n {
 		a := &actor{s: s, d: &rt.Task{}}
-		a.Worker.Host, a.Worker.Shared, a.Worker.Index = a, &s.home, i
+		a.Worker.Host, a.Worker.Shared, a.Worker.Index = a, &s.shared, i
 		a.Worker.Fib.Store(fiber.Adopt())
 		a.d.Init(&a.Worker)
 		a.d.Start("fn", nil)

@@ -137,7 +137,7 @@ func (o *onceCall) call(b onceBody) {
 			return
 		}
 		if o.p = recover(); o.p == nil {
-			if why, _ := rt.Unwinding(0); why != rt.Panicking {
+			if unwind, _ := rt.Unwinding(0); unwind != rt.Panicking {
 				o.p = "tsync: the function of OnceFunc or OnceValue called runtime.Goexit and has no value"
 				return
 			}

@@ -155,7 +155,7 @@ func (m *member) run() {
 	returned := false
 	defer func() {
 		if !returned {
-			if why, _ := rt.Unwinding(0); why == rt.Panicking {
+			if unwind, _ := rt.Unwinding(0); unwind == rt.Panicking {
 				return
 			}
 		}

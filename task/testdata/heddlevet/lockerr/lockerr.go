@@ -23,6 +23,16 @@ func dropped(c *task.Ctx, m *tsync.Mutex, rw *tsync.RWMutex, k *tsync.KeyedMutex
 	defer m.LockContext(c) // want `the error of Mutex.LockContext is dropped`
 }
 
+func loops(c *task.Ctx, cond *tsync.Cond, e *tsync.Event) {
+	for !e.IsSet() {
+		cond.WaitContext(c) // want `the error of Cond.WaitContext is dropped`
+	}
+	for !e.IsSet() && cond.WaitContext(c) == nil {
+	}
+	e.WaitContext(c)
+	cond.Wait()
+}
+
 func right(ctx context.Context, m *tsync.Mutex, s *tsync.Semaphore) error {
 	if err := m.LockContext(ctx); err != nil {
 		return err
