@@ -34,7 +34,7 @@ func TestTasksHoldsNothingUp(t *testing.T) {
 			for range children {
 				all = append(all, c.Go(func(c *task.Ctx) {
 					mu.Lock()
-					mu.Unlock()
+					defer mu.Unlock()
 				}))
 			}
 			c.Yield()

@@ -69,7 +69,7 @@ func TestSee(t *testing.T) {
 
 	// A context with a channel of its own.
 	y := &afterFuncs{Context: context.Background(), done: make(chan struct{})}
-	inner, cancel = context.WithCancelCause(See(struct{ context.Context }{&ending{y}}))
+	_, cancel = context.WithCancelCause(See(struct{ context.Context }{&ending{y}}))
 	cancel(nil)
 	inner, cancel = context.WithCancelCause(See(struct{ context.Context }{&ending{y}}))
 	defer cancel(nil)

@@ -4,12 +4,10 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/heddle-go/heddle/internal/list"
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// A Pool keeps elements of type E, such as waiters, for later waits. E must embed list.Links[E] as
-// its first field. The zero Pool is empty.
+// A Pool keeps elements of type E, such as waiters, for later waits. The zero Pool is empty.
 //
 // A task that is about to park calls Get on its own stack, so Get should use little of that stack:
 // see "Stacks" in ARCHITECTURE.md. The allocator and sync.Pool use much, so Get takes many elements
@@ -19,7 +17,7 @@ type Pool[E any] struct {
 	// runs on the worker touches its bundle. With sync.Pool alone a wait took 20 ns longer.
 	workers [maxPools]struct {
 		bundle[E]
-		_ [64 - 2*8]byte // fills a cache line
+		_ [64 - 4*8]byte // fills a cache line
 	}
 	bundles sync.Pool   // of full *bundles, which their workers gave away
 	bundled atomic.Bool // bundles may have one. A race may hide a bundle until the next Share
@@ -27,9 +25,14 @@ type Pool[E any] struct {
 	rest sync.Pool // single elements: those of goroutines, and of workers with a high index
 }
 
-// A bundle is what one worker keeps.
+// A bundle is what one worker keeps: free[:n]. The other elements of free are nil, and so is free
+// before the first use; otherwise its length is maxPooled.
+//
+// A list through the elements would save free. But elements are allocated in groups. If one of a
+// group is in use, it would keep the lists of the others in memory, and through their groups almost
+// all elements that there ever were.
 type bundle[E any] struct {
-	free list.Stack[E]
+	free []*E
 	n    int
 }
 
@@ -50,11 +53,13 @@ func (p *Pool[E]) Get(d *rt.Task) *E {
 	if d != nil {
 		if i := d.Worker().Index; uint(i) < maxPools {
 			s := &p.workers[i]
-			if s.free.First == nil {
+			if s.n == 0 {
 				p.fill(&s.bundle)
 			}
 			s.n--
-			return s.free.Pop()
+			e := s.free[s.n]
+			s.free[s.n] = nil
+			return e
 		}
 	}
 	if e, ok := p.rest.Get().(*E); ok {
@@ -73,9 +78,12 @@ func (p *Pool[E]) fill(s *bundle[E]) {
 		}
 		p.bundled.Store(false)
 	}
+	if s.free == nil {
+		s.free = make([]*E, maxPooled)
+	}
 	es := new([atATime]E)
 	for i := range es {
-		s.free.Push(&es[i])
+		s.free[i] = &es[i]
 	}
 	s.n = atATime
 }
@@ -89,11 +97,14 @@ func (p *Pool[E]) Keep(d *rt.Task, e *E) bool {
 		return false
 	}
 	i := d.Worker().Index
-	if uint(i) >= maxPools || p.workers[i].n == maxPooled {
+	if uint(i) >= maxPools {
 		return false
 	}
 	s := &p.workers[i]
-	s.free.Push(e)
+	if s.n == len(s.free) {
+		return false
+	}
+	s.free[s.n] = e
 	s.n++
 	return true
 }
@@ -109,11 +120,12 @@ func (p *Pool[E]) Share(d *rt.Task, e *E) {
 		return
 	}
 	s := &p.workers[i].bundle
-	full := *s
-	p.bundles.Put(&full)
-	if !p.bundled.Load() {
-		p.bundled.Store(true)
+	if full := *s; full.n != 0 {
+		p.bundles.Put(&full)
+		if !p.bundled.Load() {
+			p.bundled.Store(true)
+		}
 	}
-	*s = bundle[E]{n: 1}
-	s.free.Push(e)
+	*s = bundle[E]{free: make([]*E, maxPooled), n: 1}
+	s.free[0] = e
 }

@@ -1,18 +1,16 @@
 package wait
 
 import (
+	"math/rand/v2"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/heddle-go/heddle/internal/list"
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-type pooled struct {
-	list.Links[pooled]
-	id int
-}
+type pooled struct{ id int }
 
 // taskAt returns a task on a worker with the index i.
 func taskAt(i int) *rt.Task {
@@ -21,21 +19,28 @@ func taskAt(i int) *rt.Task {
 	return d
 }
 
+// kept is p.Keep for a worker that may be new to p, which keeps its first element by Share.
+func kept(p *Pool[pooled], d *rt.Task, e *pooled) bool {
+	if p.workers[d.Worker().Index].free == nil {
+		p.Share(d, e)
+		return true
+	}
+	return p.Keep(d, e)
+}
+
 // A worker keeps up to maxPooled elements, and only its own tasks get them.
 func TestPoolKeepsByWorker(t *testing.T) {
 	var p Pool[pooled]
 	a, b := taskAt(0), taskAt(maxPools-1)
 	for id := range maxPooled {
-		require.True(t, p.Keep(a, &pooled{id: id}), "element %d", id)
+		require.True(t, kept(&p, a, &pooled{id: id}), "element %d", id)
 	}
 	require.False(t, p.Keep(a, &pooled{id: maxPooled}), "one more than a worker keeps")
-	require.True(t, p.Keep(b, &pooled{id: -1}), "the workers count together")
+	require.True(t, kept(&p, b, &pooled{id: -1}), "the workers count together")
 	require.Equal(t, -1, p.Get(b).id)
 	require.Zero(t, p.Get(b).id, "a task gets the element of another worker")
 	for id := maxPooled - 1; id >= 0; id-- {
-		e := p.Get(a)
-		require.Equal(t, id, e.id)
-		require.Zero(t, e.Links, "element %d is still in a list", id)
+		require.Equal(t, id, p.Get(a).id)
 	}
 	require.True(t, p.Keep(a, &pooled{id: 1}), "what a worker gave back still counts")
 	require.Equal(t, 1, p.Get(a).id)
@@ -73,10 +78,10 @@ func TestPoolSharesBundles(t *testing.T) {
 	for tries := 0; ; tries++ {
 		require.Less(t, tries, 1000, "no bundle comes back")
 		for id := 1; ; id++ {
-			if e := (&pooled{id: id}); !p.Keep(a, e) {
+			if e := (&pooled{id: id}); !kept(&p, a, e) {
 				p.Share(a, e)
 				require.Same(t, e, p.Get(a), "a worker keeps the last one")
-				require.Nil(t, p.workers[0].free.First, "a worker keeps what it has shared")
+				require.Zero(t, p.workers[0].n, "a worker keeps what it has shared")
 				break
 			}
 		}
@@ -104,5 +109,35 @@ func TestPoolAllocatesSeveral(t *testing.T) {
 		seen[e] = true
 	}
 	require.Zero(t, p.workers[0].n)
-	require.Nil(t, p.workers[0].free.First)
+}
+
+// What a worker keeps does not keep the elements in memory that others kept before: a collection
+// frees the groups of which no element is left.
+func TestPoolForgetsGroups(t *testing.T) {
+	var p Pool[pooled]
+	d := taskAt(0)
+	const n = 100 * maxPooled
+	freed := make(chan struct{}, n/atATime)
+	func() {
+		var es []*pooled
+		for i := range n {
+			e := p.Get(d)
+			if i%atATime == 0 { // the first of its group, at whose address the cleanup belongs
+				runtime.AddCleanup(e, func(struct{}) { freed <- struct{}{} }, struct{}{})
+			}
+			es = append(es, e)
+		}
+		// They come back in another order, so each bundle has elements of many groups.
+		for _, i := range rand.New(rand.NewPCG(1, 2)).Perm(n) {
+			if !p.Keep(d, es[i]) {
+				p.Share(d, es[i])
+			}
+		}
+	}()
+	runtime.GC()
+	runtime.GC() // what a sync.Pool holds goes at the second collection
+	for range n/atATime - maxPooled {
+		<-freed
+	}
+	runtime.KeepAlive(&p)
 }

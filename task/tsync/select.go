@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
-	"github.com/heddle-go/heddle/internal/list"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/wait"
 )
@@ -238,7 +237,6 @@ func TrySelect(cases ...Case) (chosen Case, ok bool) {
 // cases, it may win another one, as its waker. Nobody can win the first one meanwhile, because it
 // holds the locks of all its channels until it waits.
 type selection struct {
-	list.Links[selection] // while it is free
 	wait.Waiter
 	won   atomicx.Bool
 	index int // which case was won; the winner writes it
