@@ -279,7 +279,7 @@ func TestTasksWriteNoSharedLine(t *testing.T) {
 
 	// A worker that needs a fiber looks for one in the pool, and counts the one that it makes. The
 	// fiber enters the table of fibers.
-	made := map[string]int{"fiberPool.mu": 2, "fiberPool.made": 1}
+	made := map[string]int{"fiberPool.mu": 2, "fiberPool.created": 1}
 	first := append(objects, "fiber.currentFibers", "fiber.table")
 	b.require("park, ready", b.repeat(func(c *task.Ctx) {
 		me := c.Task()
