@@ -137,14 +137,55 @@ func (g *Group) Go(fn func(c *Ctx) error, opts ...Option) {
 	if fn == nil {
 		panic(nilMember)
 	}
-	c := g.maker.Load() // usually the caller, and IsCurrent is faster than wait.Caller
-	if c == nil || !c.life().IsCurrent() {
+	c := g.maker.Load() // usually the caller
+	if d := wait.MayEnter(c.life()); d == nil {
+		c = g.caller(c)
+	} else if !g.limited && len(opts) == 0 {
+		g.goMaker(d, fn)
+		return
+	}
+	_ = g.goUntil(background, c, fn, opts)
+}
+
+// caller returns the calling task, or nil for a goroutine. For a task it is a yield point. It looks
+// for the task c first, which is faster than wait.Caller.
+func (g *Group) caller(c *Ctx) *Ctx {
+	if !c.life().IsCurrent() {
 		c = (*Ctx)(rt.LifeOf(wait.Caller(background)))
 	}
 	if c != nil {
 		c.Checkpoint()
 	}
-	_ = g.goUntil(background, c, fn, opts)
+	return c
+}
+
+// goMaker is Go without options for the task d, the maker of the group, if there is no limit. So
+// the member goes to d's worker, because the maker of a group is a task of the group's scheduler.
+// In this case Go calls no method of a user's context, and needs no protection against panics.
+func (g *Group) goMaker(d *rt.Task, fn func(c *Ctx) error) {
+	g.members.enter()
+	on := d.Worker()
+	var t *rt.Task
+	var gen uint32
+	if g.cancel == nil {
+		m, ok := on.Spare().(*member)
+		if !ok {
+			m = members.Get().(*member)
+		}
+		m.g, m.fn, m.place = g, fn, false
+		t, gen = on.Host.Spawn(m, nil)
+	} else {
+		h := &ctxMember{member: member{g: g, fn: fn}}
+		h.extra.Owner = g.ctx
+		t, gen = on.Host.Spawn(h, &h.extra)
+	}
+	if t == nil {
+		g.fail(ErrClosed)
+		g.leave((*Ctx)(d.Life()))
+		return
+	}
+	g.recent[g.nth%uint8(len(g.recent))] = handle(t, gen)
+	g.nth++
 }
 
 const nilMember = "task: Group.Go with a nil function"

@@ -1,6 +1,9 @@
 package parallel
 
-import "github.com/heddle-go/heddle/task"
+import (
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
+)
 
 // Do runs the functions, in parallel where workers are idle, and returns when all of them have
 // returned. Each function gets the Ctx of the task that it runs on, which may differ from c.
@@ -20,6 +23,25 @@ import "github.com/heddle-go/heddle/task"
 // Work is the sum of the functions' work, and span is the largest span. With two functions, Do
 // costs about as much as the two closures that the caller allocates.
 func Do(c *task.Ctx, fns ...func(c *task.Ctx)) {
+	if len(fns) != 2 || fns[0] == nil || fns[1] == nil {
+		doAny(c, fns)
+		return
+	}
+	// The usual case goes without a slice of calls.
+	if !(*rt.Life)(c).IsCurrent() { // callerOf, which does not inline
+		c = otherCaller(c)
+	}
+	calls := [1]*forked{closures.Fork(c, fns[1])}
+	if failure := runBefore(c, fns[0], calls[:]); failure != nil {
+		panic(joinAll(c, calls[:], failure))
+	}
+	if failure := joined(c, calls[0]); failure != nil {
+		panic(failure)
+	}
+}
+
+// doAny is Do for any number of functions.
+func doAny(c *task.Ctx, fns []func(c *task.Ctx)) {
 	for _, fn := range fns {
 		if fn == nil {
 			panic("parallel: Do with a nil function")
@@ -29,17 +51,6 @@ func Do(c *task.Ctx, fns ...func(c *task.Ctx)) {
 		return
 	}
 	c = callerOf(c)
-	switch len(fns) {
-	case 2: // the usual case, without a slice of calls
-		calls := [1]*forked{closures.Fork(c, fns[1])}
-		if failure := runBefore(c, fns[0], calls[:]); failure != nil {
-			panic(joinAll(c, calls[:], failure))
-		}
-		if failure := joined(c, calls[0]); failure != nil {
-			panic(failure)
-		}
-		return
-	}
 	var few [8]*forked
 	calls := few[:0]
 	// Fork the last function first. Then the second function is the newest, and is taken back

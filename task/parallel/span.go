@@ -104,17 +104,19 @@ const nilCtx = "parallel: nil Ctx: pass the c of the task that runs; an ordinary
 
 // callerOf returns the Ctx of the calling task. Usually that is c.
 func callerOf(c *task.Ctx) *task.Ctx {
-	if c == nil {
-		panic(nilCtx)
-	}
 	if (*rt.Life)(c).IsCurrent() {
 		return c
 	}
-	return otherCaller()
+	return otherCaller(c)
 }
 
+// otherCaller is callerOf for a c that the caller does not run as.
+//
 //go:noinline
-func otherCaller() *task.Ctx {
+func otherCaller(c *task.Ctx) *task.Ctx {
+	if c == nil {
+		panic(nilCtx)
+	}
 	c, ok := task.Current()
 	if !ok {
 		panic("parallel: called by a goroutine that is no task, or a function of Blocking: it enters by Run")

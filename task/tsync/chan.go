@@ -90,8 +90,8 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 	if ch == nil {
 		return waitForCancel(ctx)
 	}
-	if own {
-		switch s := ch.word.Load(); s & chState {
+	if s := ch.word.Load(); own && s&chQueued == 0 {
+		switch s & chState {
 		case chReceiver: // (Pair-C1, Pair-C2)
 			if w := ch.kept[receiving].Load(); ch.word.CompareAndSwap(s, s-chReceiver) {
 				w.v, w.ok = v, true
@@ -122,6 +122,15 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 				}
 			}
 		}
+	}
+	ch.mu.Lock() // ch.lock, which does not inline
+	if ch.word.Load()&chQueued == 0 {
+		ch.unpair()
+	}
+	if ch.n < len(ch.buf) && !ch.closed && ch.recvq.First == nil {
+		ch.put(v)
+		ch.mu.Unlock()
+		return nil
 	}
 	if ch.sendNow(d, v, own) {
 		return nil
@@ -178,8 +187,8 @@ func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
 	if ch == nil {
 		return v, false, waitForCancel(ctx)
 	}
-	if own {
-		switch s := ch.word.Load(); s & chState {
+	if s := ch.word.Load(); own && s&chQueued == 0 {
+		switch s & chState {
 		case chSender: // (Pair-C1, Pair-C2)
 			if w := ch.kept[sending].Load(); ch.word.CompareAndSwap(s, s-chSender) {
 				v = w.v
@@ -204,6 +213,15 @@ func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
 				return v, ok, nil
 			}
 		}
+	}
+	ch.mu.Lock() // ch.lock, which does not inline
+	if ch.word.Load()&chQueued == 0 {
+		ch.unpair()
+	}
+	if ch.n > 0 && ch.sendq.First == nil && ch.over == nil {
+		v = ch.get()
+		ch.mu.Unlock()
+		return v, true, nil
 	}
 	if v, ok, done := ch.recvNow(d, own); done {
 		return v, ok, nil
@@ -333,14 +351,15 @@ func (ch *Chan[T]) All(ctx context.Context) iter.Seq[T] {
 	}
 }
 
-// sendNow sends v if it can do so without waiting, and reports whether it did. If not, it returns
-// with mu held. d is the calling task, or nil for a goroutine. own says that d calls under its own
-// Ctx. sendNow and recvNow are not compiled into Send and Recv, because the frames of Send and Recv
-// stay on the stack while the task is parked.
+// sendNow sends v if it can do so without waiting, and reports whether it did. The caller holds mu.
+// If sendNow sends v, it unlocks mu. d is the calling task, or nil for a goroutine. own says that d
+// calls under its own Ctx. sendNow and recvNow are not compiled into Send and Recv, because the
+// frames of Send and Recv stay on the stack while the task is parked. Send and Recv themselves only
+// use a buffer for which no other party waits, because a call would add a tenth to the instructions
+// of that (BenchmarkChanBuffered).
 //
 //go:noinline
 func (ch *Chan[T]) sendNow(d *rt.Task, v T, own bool) bool {
-	ch.lock()
 	if ch.closed {
 		ch.mu.Unlock()
 		panicClosed("Send")
@@ -366,11 +385,10 @@ func (ch *Chan[T]) sendNow(d *rt.Task, v T, own bool) bool {
 }
 
 // recvNow receives a value if it can do so without waiting, or finds the channel closed: then done
-// is true. If not, it returns with mu held. d and own are as for sendNow.
+// is true, and recvNow has unlocked mu. The caller holds mu. d and own are as for sendNow.
 //
 //go:noinline
 func (ch *Chan[T]) recvNow(d *rt.Task, own bool) (v T, ok, done bool) {
-	ch.lock()
 	if ch.n > 0 {
 		v = ch.get()
 		w := ch.refill()

@@ -79,7 +79,8 @@ func TestChanZeroValue(t *testing.T) {
 	})
 }
 
-// TestChanFIFO checks that waiters are served in order, in both directions.
+// TestChanFIFO checks that waiters are served in order, in both directions, and that a receive from
+// the buffer serves a sender.
 func TestChanFIFO(t *testing.T) {
 	for _, capacity := range []int{0, 1, 3} {
 		each(t, func(w *world) {
@@ -96,6 +97,8 @@ func TestChanFIFO(t *testing.T) {
 				for i := range n {
 					v, ok, err := ch.Recv(ctx)
 					w.check(v == i && ok && err == nil, "got %d %v %v, want %d", v, ok, err, i)
+					// The first waiting sender gets the room.
+					w.check(ch.Len() == min(capacity, n-1-i), "%d values in the buffer after %d", ch.Len(), i)
 				}
 			})
 			got := make([]int, n)

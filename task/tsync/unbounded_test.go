@@ -43,7 +43,13 @@ func TestUnboundedOrder(t *testing.T) {
 		}
 		for range r.IntN(1 << r.IntN(13)) {
 			require.Equal(t, len(want), ch.Len())
-			v, ok := ch.TryRecv()
+			var v int
+			var ok bool
+			if ch.n > 0 && r.IntN(2) == 0 {
+				v, ok, _ = ch.Recv(bg)
+			} else {
+				v, ok = ch.TryRecv()
+			}
 			require.Equal(t, len(want) > 0, ok)
 			if !ok {
 				break
