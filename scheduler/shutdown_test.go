@@ -223,6 +223,28 @@ func TestCloseFromATask(t *testing.T) {
 	})
 }
 
+// A goroutine that is locked to its thread may use a scheduler like any other, from New to Close.
+func TestOnALockedGoroutine(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for _, p := range []scheduler.Pinning{scheduler.Threads, scheduler.Fixed, scheduler.None} {
+		for _, end := range []func(s *scheduler.Scheduler) error{
+			(*scheduler.Scheduler).Close,
+			func(s *scheduler.Scheduler) error { return s.Shutdown(context.Background()) },
+		} {
+			s := open(t, 2, scheduler.WithPinning(p))
+			var ts []task.Task
+			for range 10 {
+				ts = append(ts, s.Go(func(c *task.Ctx) { c.Sleep(1) })) // leaves its fiber to the pool
+			}
+			waitAll(t, ts)
+			require.NoError(t, s.Resize(1))
+			require.NoError(t, s.Go(func(c *task.Ctx) { c.Yield() }).Wait())
+			require.NoError(t, end(s))
+		}
+	}
+}
+
 func TestShutdownFromATaskIsAnError(t *testing.T) {
 	s := open(t, 1)
 	var err error

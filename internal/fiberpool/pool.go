@@ -171,6 +171,13 @@ func (p *Pool[S]) EndAll() {
 	p.trimming.Lock()
 	defer p.trimming.Unlock()
 	p.takeBack()
-	fiber.Reap(append(p.idle, p.retired...))
+	// The caller may be locked to its thread, as the first goroutine of a program with a window is.
+	// The Go runtime ends the process if such a goroutine switches to a fiber. So another one does.
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		fiber.Reap(append(p.idle, p.retired...))
+	}()
+	<-done
 	p.idle, p.retired = nil, nil
 }
