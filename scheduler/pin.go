@@ -59,7 +59,7 @@ func (w *worker) bind() {
 		return
 	}
 	w.bound.Undo()
-	if err := w.bound.Bind(w.s.cpus[w.id%len(w.s.cpus)]); err != nil {
+	if err := w.bound.Bind(w.s.cpus[w.id%len(w.s.cpus)], w.s.cpus); err != nil {
 		w.s.warn("heddle: a worker's thread could not be bound", slog.Int("worker", w.id), slog.Any("err", err))
 	}
 }

@@ -40,17 +40,19 @@ func AllowedCPUs() ([]int, error) {
 // A Binding binds one thread to one CPU and can undo that. The zero Binding binds none.
 type Binding struct {
 	tid int
-	old unix.CPUSet
+	all []int // what Undo allows
 	on  bool
 }
 
-// Bind binds the calling thread to cpu. If b has bound a thread before, the caller has called Undo.
-// If Bind returns an error, the thread is not bound.
-func (b *Binding) Bind(cpu int) error {
-	b.tid = ID()
-	if err := unix.SchedGetaffinity(0, &b.old); err != nil {
-		return fmt.Errorf("sched_getaffinity: %w", err)
-	}
+// Bind binds the calling thread to cpu, until Undo lets it use all. If b has bound a thread before,
+// the caller has called Undo. If Bind returns an error, the thread is not bound.
+//
+// Undo does not go back to what the thread could use before. A thread that the Go runtime starts
+// inherits the CPUs of the thread that starts it. That may be a bound one, which a worker has
+// unlocked for the moment of a switch, and in that moment the runtime may take the worker off it. So
+// the thread may have been bound to one CPU when its worker came to it.
+func (b *Binding) Bind(cpu int, all []int) error {
+	b.tid, b.all = ID(), all
 	var set unix.CPUSet
 	set.Set(cpu)
 	if err := unix.SchedSetaffinity(0, &set); err != nil {
@@ -60,11 +62,15 @@ func (b *Binding) Bind(cpu int) error {
 	return nil
 }
 
-// Undo lets the thread that b has bound use its old CPUs again. Any thread may call it. If the
-// thread has ended, Undo does nothing.
+// Undo lets the thread that b has bound use the CPUs that were named to Bind. Any thread may call it.
+// If the thread has ended, Undo does nothing.
 func (b *Binding) Undo() {
 	if b.on {
-		_ = unix.SchedSetaffinity(b.tid, &b.old)
+		var set unix.CPUSet
+		for _, cpu := range b.all {
+			set.Set(cpu)
+		}
+		_ = unix.SchedSetaffinity(b.tid, &set)
 		b.on = false
 	}
 }

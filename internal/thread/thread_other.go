@@ -27,10 +27,10 @@ func AllowedCPUs() ([]int, error) { return nil, CanBind() }
 // A Binding binds one thread to one CPU and can undo that. The zero Binding binds none.
 type Binding struct{}
 
-// Bind binds the calling thread to cpu. If b has bound a thread before, the caller has called Undo.
-// If Bind returns an error, the thread is not bound.
-func (b *Binding) Bind(cpu int) error { return CanBind() }
+// Bind binds the calling thread to cpu, until Undo lets it use all. If b has bound a thread before,
+// the caller has called Undo. If Bind returns an error, the thread is not bound.
+func (b *Binding) Bind(cpu int, all []int) error { return CanBind() }
 
-// Undo lets the thread that b has bound use its old CPUs again. Any thread may call it. If the
-// thread has ended, Undo does nothing.
+// Undo lets the thread that b has bound use the CPUs that were named to Bind. Any thread may call it.
+// If the thread has ended, Undo does nothing.
 func (b *Binding) Undo() {}
