@@ -32,7 +32,7 @@ const (
 	// CPUs is Threads, and binds the thread of worker i, while that is awake, to one of the CPUs
 	// that the caller of New may use. Linux only. A thread that the Go runtime starts inherits the
 	// CPUs of the thread that starts it. If the runtime interrupts a worker at the moment of a
-	// switch, that may be a bound one. So on a busy machine, few of the runtime's threads may stay
+	// switch, that may be a bound one. So on a busy machine, a few of the runtime's threads may stay
 	// bound to one CPU.
 	CPUs
 	// Fixed locks each worker to one thread for its whole life, also while it sleeps. It is for
