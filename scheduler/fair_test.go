@@ -8,7 +8,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 )
@@ -202,38 +201,30 @@ func TestFairnessToSleepers(t *testing.T) {
 	require.LessOrEqual(t, most, int64((sleepers+2)*inARow))
 }
 
-// A task that is queued behind one that does not give way has a turn, although the other worker
+// Tasks that are queued behind one that does not give way have a turn, although the other worker
 // always has tasks of its own.
 func TestQueuedBehindAHog(t *testing.T) {
 	s := open(t, 2, scheduler.WithQuantum(time.Millisecond), scheduler.WithStallAfter(0))
-	var stop atomic.Bool
+	const queued = 10
+	var ran atomic.Int64
 	for range 4 {
 		s.Go(func(c *task.Ctx) {
-			for !stop.Load() {
+			for ran.Load() < queued {
 				c.Checkpoint()
 			}
 		})
 	}
-	ran := make([]atomic.Bool, 10)
+	var xs []task.Task
+	for range queued {
+		xs = append(xs, s.Go(func(c *task.Ctx) { _ = c.Park(); ran.Add(1) }))
+		awaitState(xs[len(xs)-1], task.Waiting)
+	}
 	hog := s.Go(func(c *task.Ctx) {
-		for i := range ran {
-			c.Go(func(c *task.Ctx) { ran[i].Store(true) })
+		for _, x := range xs {
+			c.Ready(x) // into the next slot, and the one before it into the run queue
 		}
-		for start := time.Now(); time.Since(start) < testkit.Patience; {
-			n := 0
-			for i := range ran {
-				if ran[i].Load() {
-					n++
-				}
-			}
-			if n == len(ran) {
-				break
-			}
+		for ran.Load() < queued {
 		}
 	})
-	require.NoError(t, hog.Wait())
-	stop.Store(true)
-	for i := range ran {
-		require.True(t, ran[i].Load(), "task %d has waited for the hog", i)
-	}
+	finish(t, "the hog, for which the queued tasks wait,", func() { waitAll(t, append(xs, hog)) })
 }

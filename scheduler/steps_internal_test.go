@@ -357,16 +357,17 @@ func TestTheLastSearcherWakesAnother(t *testing.T) {
 	require.EqualValues(t, 1, s.wakes.Load(), "it does not search any more")
 }
 
-// sysmon moves all tasks from behind a hog: the next slot, the queue, and the forked calls that are
-// exposed. It wakes a worker for them.
+// sysmon moves all tasks from behind a hog: the next slot, the queue, the children, and the
+// forked calls that are exposed. It wakes a worker for them.
 func TestAllBehindAHogIsHandedOut(t *testing.T) {
 	s := newBare(2)
 	s.workers()[0].announce()
 	hog := s.workers()[1]
-	want := []*rt.Task{bareTask(t, s), bareTask(t, s), bareTask(t, s)}
+	want := []*rt.Task{bareTask(t, s), bareTask(t, s), bareTask(t, s), bareTask(t, s)}
 	hog.next.put(want[0], wokenTask)
 	hog.runq.Push(want[1])
 	hog.runq.Push(want[2])
+	hog.children.Push(want[3])
 	parent := bareTask(t, s)
 	parent.NeedExtra()
 	call := &rt.Frame{Forker: parent}
