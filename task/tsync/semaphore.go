@@ -20,9 +20,8 @@ type Semaphore struct {
 	used  int64
 	queue queue[int64] // v is the number of units that the waiter wants
 	// sole is a task that took units when none were in use, while locks were watched (see
-	// watch.go). soleUsed is the number that it took. While locks are watched, every later call
-	// that takes units clears sole, and every Release sets soleUsed to 0. So while used equals
-	// soleUsed and is not 0, the task sole holds all units in use.
+	// watch.go). soleUsed is the number that it took, until a Release sets it to 0. Meanwhile used
+	// only grows. So while used equals soleUsed and is not 0, the task sole holds all units in use.
 	sole     rt.Handle
 	soleUsed int64
 }

@@ -175,7 +175,6 @@ func (s *Semaphore) takeNoted(n int64) bool {
 // note notes that d, or a goroutine if d is nil, has just taken n units. Call it only while locks
 // are watched. The caller holds mu.
 func (s *Semaphore) note(d *rt.Task, n int64) {
-	s.sole = rt.Handle{}
 	if s.used == n {
 		s.sole, s.soleUsed = handleOf(d), n
 	}

@@ -143,6 +143,8 @@ func TestWatchedSemaphore(t *testing.T) {
 		require.Zero(t, holder())
 		require.NoError(t, sem.Acquire(c, 2))
 		require.Equal(t, me, holder())
+		require.True(t, sem.TryAcquire(0))
+		require.Equal(t, me, holder(), "the other call holds no units")
 		require.True(t, sem.TryAcquire(1))
 		require.Zero(t, holder(), "two calls hold units")
 		sem.Release(1)
