@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 )
@@ -91,7 +92,7 @@ func closing(s *scheduler.Scheduler) chan struct{} { return closed(func() { s.Cl
 func awaitOrExit(done chan struct{}, code int) {
 	select {
 	case <-done:
-	case <-time.After(time.Minute): // it hangs
+	case <-time.After(testkit.Patience - time.Minute): // it hangs, and the parent has Patience
 		debug.SetTraceback("all")
 		buf := make([]byte, 1<<16)
 		os.Stderr.Write(buf[:runtime.Stack(buf, true)])

@@ -9,6 +9,7 @@ import (
 
 	"github.com/heddle-go/heddle/internal/deque"
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -40,7 +41,7 @@ func newStage(t testing.TB) *stage {
 // awaitSleep waits until the worker sleeps.
 func (g *stage) awaitSleep() {
 	for begin := time.Now(); !g.idle.Asleep(); runtime.Gosched() {
-		require.Less(g.t, time.Since(begin), time.Minute, "the worker does not go to sleep")
+		require.Less(g.t, time.Since(begin), testkit.Patience, "the worker does not go to sleep")
 	}
 }
 
@@ -289,7 +290,7 @@ func TestCancelledSleepDisarms(t *testing.T) {
 		if armed, _ := g.PendingTimers(); armed == len(ts) {
 			break
 		}
-		require.Less(t, time.Since(begin), time.Minute, "the tasks do not sleep")
+		require.Less(t, time.Since(begin), testkit.Patience, "the tasks do not sleep")
 	}
 	g.awaitSleep()
 	for _, h := range ts {

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 )
@@ -419,7 +420,7 @@ func TestContextThatPanics(t *testing.T) {
 						}
 						s, err := scheduler.New(append(opts, scheduler.WithWorkers(1))...)
 						require.NoError(t, err)
-						hung := time.AfterFunc(40*time.Second, func() { panic(t.Name() + " hangs") })
+						hung := time.AfterFunc(testkit.Patience, func() { panic(t.Name() + " hangs") })
 						panicked := recovered(func() {
 							ctx, cancel := context.WithCancel(context.Background())
 							defer cancel()

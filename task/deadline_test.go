@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/heddle-go/heddle/internal/handclock"
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/tsync"
@@ -23,7 +24,7 @@ func onClock(t *testing.T, f func(c *task.Ctx, clock *handclock.Clock)) {
 	clock := handclock.New()
 	s, err := scheduler.New(scheduler.WithWorkers(2), scheduler.WithClock(clock))
 	require.NoError(t, err)
-	hung := time.AfterFunc(40*time.Second, func() { panic(t.Name() + " hangs") })
+	hung := time.AfterFunc(testkit.Patience, func() { panic(t.Name() + " hangs") })
 	defer hung.Stop()
 	require.NoError(t, s.Go(func(c *task.Ctx) { f(c, clock) }).Wait())
 	require.NoError(t, s.Close())
@@ -303,7 +304,7 @@ func TestDeadlineOptions(t *testing.T) {
 			clock := handclock.New()
 			s, err := scheduler.New(scheduler.WithWorkers(1), scheduler.WithClock(clock))
 			require.NoError(t, err)
-			hung := time.AfterFunc(40*time.Second, func() { panic(t.Name() + " hangs") })
+			hung := time.AfterFunc(testkit.Patience, func() { panic(t.Name() + " hangs") })
 			defer hung.Stop()
 			require.NoError(t, s.Go(func(c *task.Ctx) {
 				ran := 0
@@ -407,7 +408,7 @@ func TestTimeBesideHogs(t *testing.T) {
 	for _, workers := range []int{1, 2, 4} {
 		s, err := scheduler.New(scheduler.WithWorkers(workers), scheduler.WithQuantum(time.Millisecond), scheduler.WithStallAfter(0))
 		require.NoError(t, err)
-		hung := time.AfterFunc(40*time.Second, func() { panic(t.Name() + " hangs") })
+		hung := time.AfterFunc(testkit.Patience, func() { panic(t.Name() + " hangs") })
 		var stop atomic.Bool
 		for i := range 3 * workers {
 			polite := i >= workers-1

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/heddle-go/heddle/internal/balance"
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 )
@@ -30,7 +31,7 @@ func guarded(t *testing.T, opts []scheduler.Option, test func(t *testing.T, s *s
 		t.Run(fmt.Sprintf("workers=%d", n), func(t *testing.T) {
 			s, err := scheduler.New(append([]scheduler.Option{scheduler.WithWorkers(n)}, opts...)...)
 			require.NoError(t, err)
-			hung := time.AfterFunc(40*time.Second, func() {
+			hung := time.AfterFunc(testkit.Patience, func() {
 				buf := make([]byte, 1<<20)
 				panic(fmt.Sprintf("%s hangs\n%s", t.Name(), buf[:runtime.Stack(buf, true)]))
 			})

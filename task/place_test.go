@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/parallel"
@@ -24,7 +25,7 @@ func crossed(t *testing.T, f func(t *testing.T, s *scheduler.Scheduler, limit in
 			t.Run(fmt.Sprintf("workers=%d/limit=%d", workers, limit), func(t *testing.T) {
 				s, err := scheduler.New(scheduler.WithWorkers(workers))
 				require.NoError(t, err)
-				hung := time.AfterFunc(2*time.Minute, func() {
+				hung := time.AfterFunc(testkit.Patience, func() {
 					var dump dumped
 					s.Dump(&dump)
 					buf := make([]byte, 1<<20)

@@ -17,9 +17,10 @@ import (
 	"sort"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/internal/testkit"
 )
 
 var goBlock = regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
@@ -102,7 +103,7 @@ func TestCodeInDocuments(t *testing.T) {
 			if runtime.GOOS == "windows" {
 				exe += ".exe"
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // for a program that hangs
+			ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience) // for a program that hangs
 			defer cancel()
 			var stdout, stderr bytes.Buffer
 			cmd := exec.CommandContext(ctx, exe)

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 }
 
 // limit bounds every wait: a test that hangs fails.
-const limit = time.Minute
+const limit = 5 * time.Minute
 
 type (
 	queue = schednats.Queue[int, string]

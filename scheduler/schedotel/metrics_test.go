@@ -12,6 +12,7 @@ import (
 	sdk "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/scheduler/schedotel"
 	"github.com/heddle-go/heddle/task"
@@ -28,7 +29,7 @@ func open(t testing.TB) *scheduler.Scheduler {
 func until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for begin := time.Now(); !ok(); runtime.Gosched() {
-		require.Less(t, time.Since(begin), time.Minute, what)
+		require.Less(t, time.Since(begin), testkit.Patience, what)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/scheduler/schedprom"
 	"github.com/heddle-go/heddle/task"
@@ -39,7 +40,7 @@ func TestMetrics(t *testing.T) {
 	}
 	x := s.Go(func(c *task.Ctx) { _ = c.Park() })
 	for begin := time.Now(); x.State() != task.Waiting || s.Stats().Sleeping != 2; runtime.Gosched() {
-		require.Less(t, time.Since(begin), time.Minute)
+		require.Less(t, time.Since(begin), testkit.Patience)
 	}
 	reg := prometheus.NewPedanticRegistry()
 	reg.MustRegister(schedprom.NewCollector("it", s), schedprom.NewCollector("other", open(t)))
@@ -73,7 +74,7 @@ heddle_worker_running{scheduler="other",worker="1"} 0
 		if err == nil {
 			break
 		}
-		require.Less(t, time.Since(begin), time.Minute, err)
+		require.Less(t, time.Since(begin), testkit.Patience, err)
 	}
 	x.Cancel()
 }
@@ -84,7 +85,7 @@ func TestFates(t *testing.T) {
 	release := make(chan struct{})
 	hogs := []task.Task{s.Go(func(*task.Ctx) { <-release }), s.Go(func(*task.Ctx) { <-release })}
 	for begin := time.Now(); hogs[0].State() != task.Running || hogs[1].State() != task.Running; runtime.Gosched() {
-		require.Less(t, time.Since(begin), time.Minute)
+		require.Less(t, time.Since(begin), testkit.Patience)
 	}
 	for range 5 {
 		s.Go(func(*task.Ctx) {})
@@ -187,7 +188,7 @@ func TestLatencies(t *testing.T) {
 	}
 	require.NoError(t, s.Go(func(c *task.Ctx) { _ = c.Sleep(time.Millisecond) }).Wait())
 	for begin := time.Now(); s.Stats().Sleeping != 2; runtime.Gosched() {
-		require.Less(t, time.Since(begin), time.Minute)
+		require.Less(t, time.Since(begin), testkit.Patience)
 	}
 	reg = prometheus.NewPedanticRegistry()
 	reg.MustRegister(schedprom.NewCollector("it", s))

@@ -519,7 +519,7 @@ type waitFor struct{ mine, other *atomic.Bool }
 var waitForFunc = parallel.Define(func(c *task.Ctx, w waitFor) bool {
 	w.mine.Store(true)
 	for start := time.Now(); w.other != nil && !w.other.Load(); {
-		if time.Since(start) > time.Minute {
+		if time.Since(start) > testkit.Patience {
 			return false
 		}
 	}

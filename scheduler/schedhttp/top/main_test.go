@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/scheduler/schedhttp"
 	"github.com/heddle-go/heddle/task"
@@ -26,7 +27,7 @@ func serve(t *testing.T) string {
 	t.Cleanup(func() { s.Close() })
 	x := s.Go(func(c *task.Ctx) { _ = c.Park() }, task.Name("waits\x1b[2J"))
 	for begin := time.Now(); x.State() != task.Waiting; runtime.Gosched() {
-		require.Less(t, time.Since(begin), time.Minute)
+		require.Less(t, time.Since(begin), testkit.Patience)
 	}
 	srv := httptest.NewServer(http.StripPrefix("/x", schedhttp.Handler(s, schedhttp.Name("it"))))
 	t.Cleanup(srv.Close)
@@ -66,7 +67,7 @@ func TestLatenciesAndDeadlocks(t *testing.T) {
 	t.Cleanup(srv.Close)
 	var text string
 	for begin := time.Now(); !strings.Contains(text, "DEADLOCK"); {
-		require.Less(t, time.Since(begin), time.Minute, text)
+		require.Less(t, time.Since(begin), testkit.Patience, text)
 		var out strings.Builder
 		require.NoError(t, run(t.Context(), []string{"-n", srv.URL}, false, &out, &out))
 		text = out.String()

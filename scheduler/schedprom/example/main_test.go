@@ -20,6 +20,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler/schedprom"
 )
 
@@ -74,7 +75,7 @@ func TestMetrics(t *testing.T) {
 		`heddle_named_task_dispatch_seconds_count{scheduler="example",task="work"} `,
 	} {
 		for begin := time.Now(); !strings.Contains(get(t, at), want); runtime.Gosched() {
-			require.Less(t, time.Since(begin), time.Minute, want)
+			require.Less(t, time.Since(begin), testkit.Patience, want)
 		}
 	}
 	var errs bytes.Buffer
@@ -156,7 +157,7 @@ scrape_configs:
 			case <-pause.C:
 			}
 			n, err = query(expr)
-			require.Less(t, time.Since(begin), 2*time.Minute, "%s: %v", expr, err)
+			require.Less(t, time.Since(begin), testkit.Patience, "%s: %v", expr, err)
 		}
 	}
 	until(`heddle_tasks_finished_total{scheduler="example"} > 0`)
