@@ -11,7 +11,7 @@ check: ## formatting, vet, staticcheck, go.mod
 test: ## what the README says: go test ./...
 	.ci/run test
 
-race: ## the race detector, with 1, 2 and 4 Ps
+race: ## the race detector, with 1 and 4 Ps
 	.ci/run race
 
 model: ## the schedule explorer

@@ -11,7 +11,7 @@
 // it ends.
 //
 // The test is short by default. HEDDLE_SOAK=1m makes each of its ten parts last that long. (With
-// -race and -short, each number of CPUs has a third of the parts: see Part in internal/testkit.)
+// -race and -short, each number of CPUs has half of the parts: see Part in internal/testkit.)
 // HEDDLE_SOAK_OPS=1000000000 makes them last until all parts together have done that many
 // operations. Each part ends after the round in which it reaches its bound. HEDDLE_SOAK_SEED=N
 // makes the same random choices as the run that printed N, but the interleaving still varies.
