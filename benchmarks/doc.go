@@ -11,8 +11,8 @@
 //	benchstat -col '/impl@(goroutines heddle threads)' new.txt
 //
 // (benchstat is golang.org/x/perf/cmd/benchstat.) Each count takes about two and a half minutes.
-// With -short, IdleCPU measures half a second instead of five, Calls has a fifth of its units, and
-// UTS starts a goroutine for each node of one tree only. Commands for other questions:
+// With -short, many benchmarks are smaller: they show that they run and that their results are
+// right. Commands for other questions:
 //
 //	benchstat -col '/impl@(goroutines heddle),/pinning' new.txt # other pinnings too
 //	benchstat -filter '/impl:heddle' old.txt new.txt

@@ -57,14 +57,24 @@ func (a utsCount) plus(b utsCount) utsCount {
 	return utsCount{a.nodes + b.nodes, a.leaves + b.leaves, max(a.depth, b.depth)}
 }
 
-var utsTrees = []struct {
+// A utsSize is a tree and its known size.
+type utsSize struct {
 	name string
 	tree utsTree
 	want utsCount
-}{
+}
+
+var utsTrees = []utsSize{
 	{"T1", utsTree{kind: geometric, shape: fixed, b0: 4, depth: 10, seed: 19}, utsCount{4_130_071, 3_305_118, 10}},
 	{"T5", utsTree{kind: geometric, shape: linear, b0: 4, depth: 20, seed: 34}, utsCount{4_147_582, 2_181_318, 20}},
 	{"T3", utsTree{kind: binomial, b0: 2000, m: 8, q: 0.124875, seed: 42}, utsCount{4_112_897, 3_599_034, 1572}},
+}
+
+// utsSmall are such trees for -short. utsSequential has counted them.
+var utsSmall = []utsSize{
+	{"T1-small", utsTree{kind: geometric, shape: fixed, b0: 4, depth: 8, seed: 19}, utsCount{257_042, 205_878, 8}},
+	{"T5-small", utsTree{kind: geometric, shape: linear, b0: 4, depth: 16, seed: 34}, utsCount{295_064, 157_457, 16}},
+	{"T3-small", utsTree{kind: binomial, b0: 100, m: 8, q: 0.124875, seed: 42}, utsCount{6797, 5959, 67}},
 }
 
 // A utsNode is a node: its hash state and its distance from the root.
@@ -144,7 +154,11 @@ func init() { utsFunc = parallel.Define(utsHeddle) }
 // fork only in the first N levels. Without a cut-off they take seconds. With style=idle they fork
 // only while fewer than GOMAXPROCS of them compute, and so need no cut-off.
 func BenchmarkUTS(b *testing.B) {
-	for _, t := range utsTrees {
+	trees := utsTrees
+	if testing.Short() {
+		trees = utsSmall
+	}
+	for _, t := range trees {
 		tree := t.tree
 		check := func(b *testing.B, got utsCount) { want(b, t.name, got, t.want) }
 		count := func(r row) row { return per(int(t.want.nodes), "node", r) }
@@ -160,8 +174,6 @@ func BenchmarkUTS(b *testing.B) {
 			keys := []string{key("tree", t.name)}
 			if cutoff != math.MaxInt {
 				keys = append(keys, key("cutoff", cutoff))
-			} else if testing.Short() && t.name != "T3" {
-				continue // four million goroutines take up to nine seconds
 			}
 			run(b, goroutines, count(loop(func(b *testing.B) {
 				root := tree.root()
