@@ -96,6 +96,32 @@ func TestKeptWaiterGivesWay(t *testing.T) {
 	require.NoError(t, a.Wait())
 }
 
+// TestCaseKeepsItsSecondWaiter checks that a case gives back the waiter of its first wait, because
+// it may be made for one select, and keeps that of its second.
+func TestCaseKeepsItsSecondWaiter(t *testing.T) {
+	s, err := scheduler.New(scheduler.WithWorkers(1))
+	require.NoError(t, err)
+	defer s.Close()
+	ch := NewChan[int](0)
+	x := ch.RecvCase()
+	var kept []bool
+	a := s.Go(func(c *task.Ctx) {
+		for range 3 {
+			_, _ = Select(c, x)
+			kept = append(kept, x.use.w != nil)
+			if x.use.by != nil {
+				panic("the case is still in use")
+			}
+		}
+	})
+	for range 3 {
+		testkit.Spin(func() bool { return length(&ch.mu, &ch.recvq) == 1 || a.State() == task.Done })
+		ch.TrySend(0)
+	}
+	require.NoError(t, a.Wait())
+	require.Equal(t, []bool{false, true, true}, kept)
+}
+
 // A program may have a channel for each of its tasks.
 func TestChanIsSmall(t *testing.T) {
 	if !testkit.Race && !atomicx.Modelled {
