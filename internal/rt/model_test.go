@@ -57,6 +57,9 @@ func TestModelCommit(t *testing.T) {
 	all := explore.Config{Preemptions: explore.Unbounded}
 	explore.Run(t, all, parks(ForReady, commit, ready))
 	explore.Run(t, all, parks(ForReady, commit, cancel))
+	if testing.Short() {
+		all.Preemptions = 3 // the rest takes half a minute with all of them
+	}
 	explore.Run(t, all, parks(ForReady, commit, ready, cancel))
 	explore.Run(t, all, parks(ForReady, commit, ready, ready))
 	explore.Run(t, all, parks(ForWake, commit, wake))
