@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
@@ -127,6 +128,31 @@ func TestContextOfAPlainTaskAfterTheEnd(t *testing.T) {
 			}).Wait())
 		}
 	})
+}
+
+// A task's memory serves no other task after one of the methods of a context.Context was called,
+// because the user of the context may call it again after the task's end.
+func TestUsedCtxIsTheLastOfItsDescriptor(t *testing.T) {
+	for name, use := range map[string]func(c *task.Ctx){
+		"Err":      func(c *task.Ctx) { _ = c.Err() },
+		"Value":    func(c *task.Ctx) { _ = c.Value(keyOfTest{}) },
+		"Deadline": func(c *task.Ctx) { _, _ = c.Deadline() },
+		"Done":     func(c *task.Ctx) { _ = c.Done() },
+		"nothing":  func(*task.Ctx) {},
+	} {
+		s, err := scheduler.New(scheduler.WithWorkers(1))
+		require.NoError(t, err)
+		again := false
+		require.NoError(t, s.Go(func(c *task.Ctx) {
+			var first *rt.Task
+			_ = c.Go(func(c *task.Ctx) { first = (*rt.Life)(c).Task(); use(c) }).WaitContext(c)
+			for range 100 {
+				_ = c.Go(func(c *task.Ctx) { again = again || (*rt.Life)(c).Task() == first }).WaitContext(c)
+			}
+		}).Wait())
+		require.NoError(t, s.Close())
+		require.Equal(t, name == "nothing", again, name)
+	}
 }
 
 // Err is Canceled or DeadlineExceeded, and context.Cause returns the reason, for a task's Ctx and

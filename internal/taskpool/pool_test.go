@@ -135,3 +135,13 @@ func TestAllVisitsAll(t *testing.T) {
 	require.Less(t, len(p.chunks), chunks/2, "pointers to chunks that are gone")
 	runtime.KeepAlive(ds)
 }
+
+// A task under a context never takes a descriptor that serves other tasks, although some are free.
+func TestTasksUnderContextsHaveChunksOfTheirOwn(t *testing.T) {
+	p := newPool()
+	var l List
+	l.Put(p, l.Take(p, nil))
+	free := len(l.free)
+	takeAll(t, &l, p, &rt.Extra{Owner: context.Background()}, 2*batchSize)
+	require.Len(t, l.free, free)
+}
