@@ -26,7 +26,7 @@ const (
 // These limit the time of one run of a test binary. A verdict depends on them only if the entry
 // expects a hang.
 const (
-	limit     = 3 * time.Minute
+	limit     = 6 * time.Minute // a test may report a hang itself after testkit.Patience
 	limitHang = 20 * time.Second
 	limitGo   = 10 * time.Minute // for the go command, which compiles
 )
