@@ -19,7 +19,7 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-var parked = flag.Int("parked", 100_000, "number of units in BenchmarkMemory/state=parked")
+var parked = flag.Int("parked", 100_000, "number of units in BenchmarkMemory/state=parked and BenchmarkCancel")
 
 // BenchmarkMemory reports the memory of one queued or parked unit, while very many units are queued
 // or parked.

@@ -21,6 +21,7 @@ const probeEnv = "HEDDLE_BENCH_PROBE"
 // probes are the measurements that a child process can do. They return the metrics by unit.
 var probes = map[string]func(args []string) (map[string]float64, error){
 	"actors": actorProbe,
+	"cancel": cancelProbe,
 	"memory": memoryProbe,
 	"idle":   idleProbe,
 }

@@ -57,21 +57,32 @@ func (w *worker) takeFiber(pending *rt.Task) *fiber.Fiber {
 // keepFibers is how many idle loop fibers a worker keeps for itself.
 const keepFibers = 32
 
-// keepFiber adds l to the worker's idle loop fibers.
-func (w *worker) keepFiber(l *loopFiber) {
-	if len(w.idleFibers) == keepFibers {
-		// Give the older half to the scheduler's pool. So its lock is taken once for many fibers.
-		const half = keepFibers / 2
-		w.s.fiberPool.Put(w.idleFibers[:half]...)
-		w.idleFibers = append(w.idleFibers[:0], w.idleFibers[half:]...)
-		clear(w.idleFibers[half:keepFibers])
+// keepFiber adds l to the worker's idle loop fibers. l, in sleep, has made room for itself, because
+// keepFiber runs on the stack of the task that the worker has switched to, and should use little of
+// that stack.
+func (w *worker) keepFiber(l *loopFiber) { w.idleFibers = append(w.idleFibers, l) }
+
+// roomForFiber makes room for an idle loop fiber if there is none.
+func (w *worker) roomForFiber() {
+	if w.idleFibers == nil {
+		w.idleFibers = make([]*loopFiber, 0, keepFibers)
+		return
 	}
-	w.idleFibers = append(w.idleFibers, l)
+	// Give the older half to the scheduler's pool. So its lock is taken once for many fibers.
+	const half = keepFibers / 2
+	w.s.fiberPool.Put(w.idleFibers[:half]...)
+	w.idleFibers = append(w.idleFibers[:0], w.idleFibers[half:]...)
+	clear(w.idleFibers[half:keepFibers])
 }
 
 // sleep pools the loopFiber and switches to to. When it returns, a worker has taken the loopFiber
 // from the pool, or the loopFiber is dying.
-func (l *loopFiber) sleep(w *worker, to *fiber.Fiber) { l.switchTo(w, actPool, to) }
+func (l *loopFiber) sleep(w *worker, to *fiber.Fiber) {
+	if len(w.idleFibers) == cap(w.idleFibers) {
+		w.roomForFiber()
+	}
+	l.switchTo(w, actPool, to)
+}
 
 // switchTo switches from l to to. act says what the successor does with l.
 func (l *loopFiber) switchTo(w *worker, act action, to *fiber.Fiber) {

@@ -29,6 +29,9 @@ func (r *rtScheduler) of() *Scheduler { return (*Scheduler)(r) }
 // Inject implements rt.Scheduler.
 func (r *rtScheduler) Inject(d *rt.Task) { r.of().inject(d) }
 
+// InjectAll implements rt.Scheduler.
+func (r *rtScheduler) InjectAll(ds []*rt.Task) { r.of().injectAll(ds) }
+
 // Handles implements rt.Scheduler.
 func (r *rtScheduler) Handles() bool { return r.of().handles() }
 

@@ -74,6 +74,10 @@ type Group struct {
 	ctxEnded bool        // set before cancelMembers reads running; later members cancel themselves
 
 	running list.List[ctxMember] // members that have started, if there is a context; under mu
+
+	// These spare the members that a cancelled group has the lock of mu when they end. failed is set
+	// with first. draining says that cancelMembers takes all members out of running.
+	failed, draining atomicx.Bool
 }
 
 // NewGroup returns a group whose members are started by on. An error of a member does not cancel
@@ -459,15 +463,20 @@ func (g *Group) undo(by *Ctx) {
 // fail records a member's error. If it is the first error, fail ends the group's context, if there
 // is one, and cancels the members.
 func (g *Group) fail(err error) {
+	pe, panicked := err.(*PanicError)
+	if g.failed.Load() && !g.joining && !panicked {
+		return
+	}
 	g.mu.Lock()
 	first := g.first == nil
 	if first {
 		g.first = err
+		g.failed.Store(true)
 	}
 	if g.joining {
 		g.errs = append(g.errs, err)
 	}
-	if pe, ok := err.(*PanicError); ok && g.panic == nil {
+	if panicked && g.panic == nil {
 		g.panic = pe
 	}
 	g.mu.Unlock()
@@ -497,16 +506,32 @@ func (g *Group) leave(by *Ctx) {
 // cancelMembers cancels the members when the group's context has ended. Either cancelMembers finds
 // a member in the list, or the member finds ctxEnded set when it enlists, because both happen under
 // mu.
+//
+// It takes the members out of the list, some at a time. A member that ends meanwhile may be in such
+// a batch, or stay in the list although it has ended. To cancel it then does nothing.
 func (g *Group) cancelMembers() {
-	g.mu.Lock()
-	g.ctxEnded = true
-	var ts []Task
-	for m := g.running.First; m != nil; m = m.Next() {
-		ts = append(ts, m.task)
-	}
-	g.mu.Unlock()
 	err, cause := g.ctx.Err(), context.Cause(g.ctx)
-	for _, t := range ts {
-		rt.Handle(t).Queue(err, cause).Aside(t.record().Shared(), nil)
+	var ts []Task
+	var woken []*rt.Task
+	for {
+		ts, woken = ts[:0], woken[:0]
+		g.mu.Lock()
+		g.ctxEnded = true
+		g.draining.Store(true)
+		for g.running.First != nil && len(ts) < rt.CancelBatch {
+			ts = append(ts, g.running.Pop().task)
+		}
+		g.mu.Unlock()
+		if len(ts) == 0 {
+			return
+		}
+		for _, t := range ts {
+			queue, late := rt.Handle(t).CancelFor(err, cause)
+			late.Aside(t.record().Shared(), nil)
+			if queue {
+				woken = append(woken, t.record())
+			}
+		}
+		rt.InjectAll(woken)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 	"github.com/heddle-go/heddle/task/parallel"
@@ -394,6 +395,49 @@ func TestGroupCancelStress(t *testing.T) {
 			require.False(t, g.TryGo(ok))
 			end.Complete(0, nil)
 			g.WaitContext(context.Background())
+		}
+	})
+}
+
+// The end of a group's context cancels each member with the group's cause, however many there are: a
+// member that fails ends it, or the program does. Some members end by themselves meanwhile.
+func TestGroupCancelsMany(t *testing.T) {
+	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
+		const n = 300 // several batches
+		for _, fails := range []bool{false, true} {
+			ctx, cancel := context.WithCancelCause(context.Background())
+			g, _ := task.NewGroupContext(ctx, s)
+			var begun, cancelled atomic.Int32
+			members := make([]task.Task, n)
+			for i := range n {
+				g.Go(func(c *task.Ctx) error {
+					members[i] = c.Task()
+					begun.Add(1)
+					for c.Park() == nil {
+						if i%10 == 0 { // woken
+							return nil
+						}
+					}
+					if c.Cause() == errStop {
+						cancelled.Add(1)
+					}
+					return c.Cause()
+				})
+			}
+			testkit.Until(t, "all have begun", func() bool { return begun.Load() == n })
+			if fails {
+				g.Go(func(*task.Ctx) error { return errStop })
+			} else {
+				cancel(errStop)
+			}
+			require.NoError(t, s.Go(func(c *task.Ctx) {
+				for i := 0; i < n; i += 10 {
+					c.Ready(members[i])
+				}
+			}).Wait())
+			require.Equal(t, errStop, g.Wait())
+			require.GreaterOrEqual(t, cancelled.Load(), int32(n-n/10))
+			cancel(nil)
 		}
 	})
 }

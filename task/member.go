@@ -128,9 +128,12 @@ func (h *ctxMember) enlist(c *Ctx) {
 	}
 }
 
-// delist takes the member out of the list again.
+// delist takes the member out of the list again, if cancelMembers does not do that.
 func (h *ctxMember) delist() {
 	g := h.g
+	if g.draining.Load() {
+		return
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	h.Leave()

@@ -106,7 +106,7 @@ func submission(parent context.Context, opts []Option) *rt.Extra {
 	if parent == nil {
 		return extraOf(opts)
 	}
-	x := &rt.Extra{Parents: &rt.ParentContext{Context: parent}}
+	x := rt.NewUnder(parent)
 	addTo(x, opts)
 	return x
 }

@@ -81,7 +81,7 @@ func (l Line) Others() []Peer {
 var ownMeasures = []struct{ unit, measure string }{
 	{"p50-ns", "p50"}, {"p99-ns", "p99"}, {"due-p50-ns", "due p50"}, {"due-p99-ns", "due p99"},
 	{"B/task", "memory"}, {"rss-B/task", "resident"}, {"peak-B/task", "peak resident"},
-	{"cpu-ns/sleep", "CPU"}, {"%core", "of a core"},
+	{"cpu-ns/sleep", "CPU"}, {"cpu-ns/task", "CPU"}, {"%core", "of a core"},
 }
 
 // A measureOf is a measure that a line shows: its name and its unit.

@@ -87,4 +87,4 @@ func (j *Call) End() (wake bool) {
 // NoteDetached notes that the running task d has detached from j and has to wait for it before d
 // ends. There is at most one such call in the life of a task, because a cancelled task makes no
 // more calls.
-func (d *Task) NoteDetached(j *Call) { d.NeedExtra().detached = j }
+func (d *Task) NoteDetached(j *Call) { d.NeedExtra().needOpen().detached = j }

@@ -4,17 +4,23 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"sync"
+
+	"github.com/heddle-go/heddle/internal/atomicx"
 )
 
 // Extra holds the state that only few tasks need. A descriptor gets an Extra when a task first
 // needs one, and keeps it for the rest of that life.
+//
+// Each task under a context has an Extra, and a program may have very many such tasks. So what most
+// of them never need is in objects of its own: openCalls and dependents.
 type Extra struct {
 	// These are set before the task is queued.
 	Name  string
 	Level Level
 	// Stolen is set if the task is a stolen call, which is cancelled with Owner: see stolen.go.
 	Stolen bool
+	// expired says that the cause is a passed deadline. It is set together with cause.
+	expired bool
 	// Owner is the context of the group that the task is a member of, or the Ctx of the task whose
 	// stolen call it is, or nil.
 	Owner    context.Context
@@ -25,23 +31,63 @@ type Extra struct {
 	// Err is set by the worker that ends the task, before Finish.
 	Err error
 
-	// frames are the task's forked calls that were exposed to thieves and have not been joined.
-	// Only the running task touches them.
-	frames []*Frame
-	// detached is the call of Blocking that the task detached from when it was cancelled. The task
-	// waits for it before it ends. Only the running task touches it.
-	detached *Call
+	open *openCalls // nil if there were none; only the running task touches it
 
-	mu         sync.Mutex
-	stolen     map[*Task]uint32 // stolen calls of this task, to be cancelled with it
+	mu    atomicx.Mutex
+	cause error // the user's cause of the cancellation, or nil; under mu
+	// deps changes once, under mu, from nil. A load of nil without mu says that the task has no
+	// dependents yet: see dependents.
+	deps atomicx.Pointer[dependents]
+}
+
+// openCalls are the calls that a task has to wait for before it ends.
+type openCalls struct {
+	frames   []*Frame // forked calls that were exposed to thieves and have not been joined
+	detached *Call    // the call of Blocking that the task detached from when it was cancelled
+}
+
+// dependents is what has to be cancelled or ended with a task. It is under the mu of the Extra.
+//
+// Few tasks have dependents. So the party that cancels or ends a task looks for them without the
+// lock first:
+//
+//	adds a dependent                        cancels or ends the task
+//	Deps-A1  under mu: store deps if it is  Deps-E1  change the status
+//	         nil, and add the dependent     Deps-E2  load deps; if it is nil, there is no
+//	Deps-A2  load the status; if the task            dependent
+//	         is cancelled or has ended,     Deps-E3  otherwise, under mu, look for
+//	         take care of the dependent              dependents
+//
+// If Deps-E3 comes after Deps-A1, it finds the dependent. Otherwise Deps-E2 has found nil, or Deps-E3
+// comes before Deps-A1, under the same lock. In both cases Deps-E1 comes before Deps-A2, which sees
+// the change. (If Deps-E2 finds nil, it comes before the store of Deps-A1.) If both sides take care
+// of the dependent, the comments of needInner, of AfterDone and in stolen.go say which one acts.
+type dependents struct {
+	stolen     map[*Task]uint32 // stolen calls of the task
 	inner      context.Context  // see inner.go; nil until it is needed
 	end        context.CancelCauseFunc
 	of         *Task // the task; set together with inner
 	own        bool  // whether inner is faithful; set together with inner
 	innerEnded bool  // end was called, or is about to be
-	cause      error // the user's cause of the cancellation, or nil
-	expired    bool  // the cause is a passed deadline; set together with cause
 	after      map[*func(l *Late)]struct{}
+}
+
+// needDeps returns the dependents for a caller that adds one (Deps-A1). The caller holds mu.
+func (x *Extra) needDeps() *dependents {
+	p := x.deps.Load()
+	if p == nil {
+		p = new(dependents)
+		x.deps.Store(p)
+	}
+	return p
+}
+
+// needOpen returns the open calls for a caller that adds one. Only the running task may call it.
+func (x *Extra) needOpen() *openCalls {
+	if x.open == nil {
+		x.open = new(openCalls)
+	}
+	return x.open
 }
 
 // ErrClosed is task.ErrClosed.
@@ -69,23 +115,28 @@ func (d *Task) NeedExtra() *Extra {
 func (x *Extra) AddStolen(call *Task, gen uint32) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.stolen == nil {
-		x.stolen = make(map[*Task]uint32)
+	p := x.needDeps()
+	if p.stolen == nil {
+		p.stolen = make(map[*Task]uint32)
 	}
-	x.stolen[call] = gen
+	p.stolen[call] = gen
 }
 
 // DropStolen undoes AddStolen.
 func (x *Extra) DropStolen(call *Task) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	delete(x.stolen, call)
+	delete(x.deps.Load().stolen, call)
 }
 
 // EachStolen calls f for each call that was added and not dropped. It calls f without the lock.
 func (x *Extra) EachStolen(f func(call *Task, gen uint32)) {
-	x.mu.Lock()
-	stolen := maps.Clone(x.stolen)
+	p := x.deps.Load() // (Deps-E2)
+	if p == nil {
+		return
+	}
+	x.mu.Lock() // (Deps-E3)
+	stolen := maps.Clone(p.stolen)
 	x.mu.Unlock()
 	for k, gen := range stolen {
 		f(k, gen)
@@ -99,11 +150,15 @@ func (x *Extra) CloseDone(l *Late) *Late {
 	if x == nil {
 		return l
 	}
-	x.mu.Lock()
-	after := x.after
-	x.after = nil
-	end := x.inner != nil && !x.innerEnded
-	x.innerEnded = x.innerEnded || end
+	p := x.deps.Load() // (Deps-E2)
+	if p == nil {
+		return l
+	}
+	x.mu.Lock() // (Deps-E3)
+	after := p.after
+	p.after = nil
+	end := p.inner != nil && !p.innerEnded
+	p.innerEnded = p.innerEnded || end
 	x.mu.Unlock()
 	if end {
 		x.endInner()
@@ -121,8 +176,8 @@ func (x *Extra) CloseDone(l *Late) *Late {
 // cancels or ends the task calls f, so f must return soon, must not wait and must call no user's
 // code. It adds such calls to l. stop takes f back; it returns false if f has been called or is
 // about to be. If the task has been cancelled or has ended already, ok is false and f will not be
-// called. AfterDone and CloseDone both act under mu, so the argument at needInner in inner.go shows
-// that f is neither lost nor called twice.
+// called. f is not lost: see dependents. It is not called twice, because the caller takes it out
+// under mu.
 func (c *Life) AfterDone(f func(l *Late)) (stop func() bool, ok bool) {
 	d := c.Task()
 	if !d.escape(c.Gen()) {
@@ -131,18 +186,19 @@ func (c *Life) AfterDone(f func(l *Late)) (stop func() bool, ok bool) {
 	x := d.NeedExtra()
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if s := d.Status(); x.innerEnded || s.Cancelled() || !s.InUse() {
+	p := x.needDeps()                                                 // (Deps-A1)
+	if s := d.Status(); p.innerEnded || s.Cancelled() || !s.InUse() { // (Deps-A2)
 		return nil, false
 	}
-	if x.after == nil {
-		x.after = make(map[*func(l *Late)]struct{})
+	if p.after == nil {
+		p.after = make(map[*func(l *Late)]struct{})
 	}
-	x.after[&f] = struct{}{}
+	p.after[&f] = struct{}{}
 	return func() bool {
 		x.mu.Lock()
 		defer x.mu.Unlock()
-		_, was := x.after[&f]
-		delete(x.after, &f)
+		_, was := p.after[&f]
+		delete(p.after, &f)
 		return was
 	}, true
 }

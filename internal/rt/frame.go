@@ -170,16 +170,18 @@ func (w *Worker) account(d *Task, n int) {
 
 func (x *Extra) addFrame(d *Task, f *Frame) {
 	f.Forker = d
-	x.frames = append(x.frames, f)
+	o := x.needOpen()
+	o.frames = append(o.frames, f)
 }
 
 func (x *Extra) dropFrame(f *Frame) {
-	if x == nil {
+	if x == nil || x.open == nil {
 		return
 	}
-	for i := len(x.frames) - 1; i >= 0; i-- {
-		if x.frames[i] == f {
-			x.frames = slices.Delete(x.frames, i, i+1)
+	o := x.open
+	for i := len(o.frames) - 1; i >= 0; i-- {
+		if o.frames[i] == f {
+			o.frames = slices.Delete(o.frames, i, i+1)
 			return
 		}
 	}
@@ -193,7 +195,7 @@ func (w *Worker) HasOpenCalls(d *Task) bool {
 		return true
 	}
 	x := d.Extra()
-	return x != nil && (len(x.frames) > 0 || x.detached != nil)
+	return x != nil && x.open != nil && (len(x.open.frames) > 0 || x.open.detached != nil)
 }
 
 // EndOpenCalls ends the calls that d forked and did not join, and returns their number. It drops a
@@ -204,16 +206,17 @@ func (d *Task) EndOpenCalls() (n int) {
 		n++
 	}
 	x := d.Extra()
-	if x == nil {
+	if x == nil || x.open == nil {
 		return n
 	}
-	for _, f := range x.frames {
+	o := x.open
+	for _, f := range o.frames {
 		n++
 		_ = d.endFrame(f)
 	}
-	x.frames = nil
-	if j := x.detached; j != nil {
-		x.detached = nil
+	o.frames = nil
+	if j := o.detached; j != nil {
+		o.detached = nil
 		if j.Await() {
 			d.AwaitWakeFor(WaitBlocking)
 		}

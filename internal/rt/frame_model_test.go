@@ -89,8 +89,8 @@ func forks(thieves int, migrates bool, claim func(f *Frame) bool, await func(f *
 					return fmt.Errorf("call %d was made %d times", i, made[f])
 				}
 			}
-			if x := d.Extra(); x != nil && len(x.frames) != 0 {
-				return fmt.Errorf("%d joined calls are still noted", len(x.frames))
+			if n := d.Exposed(); n != 0 {
+				return fmt.Errorf("%d joined calls are still noted", n)
 			}
 			return nil
 		})

@@ -40,6 +40,8 @@ type Scheduler interface {
 	// Inject queues d, which the caller has just made runnable. If the caller runs on a worker of
 	// this scheduler, d goes where Local puts it, otherwise into the injector.
 	Inject(d *Task)
+	// InjectAll is Inject for several tasks.
+	InjectAll(ds []*Task)
 	// Handles reports whether the caller is a handler of this scheduler. A handler must not wait
 	// for tasks, because a worker waits for the handler.
 	Handles() bool
@@ -62,6 +64,18 @@ type Scheduler interface {
 	// Waking describes the caller as the waker of a task of this scheduler. by is ByTimer if a
 	// timer wakes the task, and otherwise ByUnknown.
 	Waking(by Waker) Waking
+}
+
+// InjectAll queues tasks that the caller has just made runnable, as Inject of their schedulers does.
+func InjectAll(ds []*Task) {
+	for len(ds) > 0 {
+		s, n := ds[0].Shared(), 1
+		for n < len(ds) && ds[n].Shared() == s {
+			n++
+		}
+		s.Sched.InjectAll(ds[:n])
+		ds = ds[n:]
+	}
 }
 
 // SchedulerOf returns the Scheduler inside on, a *scheduler.Scheduler, which is a type that rt

@@ -40,21 +40,17 @@ func (x *Extra) above() context.Context {
 
 // Done returns the channel that is closed when the life is cancelled or ends.
 func (c *Life) Done() <-chan struct{} {
-	if x := c.needInner(); x != nil {
-		return x.inner.Done()
+	if p := c.needInner(); p != nil {
+		return p.inner.Done()
 	}
 	return closedChan
 }
 
-// needInner returns the extension with an inner context. It returns nil if the life has ended.
+// needInner returns the dependents, with an inner context. It returns nil if the life has ended.
 //
-//	caller that needs the inner context     party that cancels or ends the task
-//	Inner-A1  under mu: set inner           Inner-E1  change the status
-//	Inner-A2  under mu: load the status     Inner-E2  CloseDone: under mu, look for inner
-//
-// Either Inner-E2 comes after Inner-A1 and finds inner, or Inner-A2 comes after Inner-E1 and sees
-// the change. The side that sets innerEnded ends the inner context.
-func (c *Life) needInner() *Extra {
+// The caller and CloseDone follow the steps at dependents. If both see that the inner context has to
+// end, the side that sets innerEnded, under mu, ends it.
+func (c *Life) needInner() *dependents {
 	d := c.Task()
 	if !d.escape(c.Gen()) {
 		return nil
@@ -62,42 +58,44 @@ func (c *Life) needInner() *Extra {
 	// From here on this life keeps its descriptor and its Extra.
 	x := d.NeedExtra()
 	x.mu.Lock()
-	if x.inner == nil {
+	p := x.needDeps()
+	if p.inner == nil {
 		x.mu.Unlock()
 		inner, end := context.WithCancelCause(x.above()) // without mu: it calls a user's context
 		x.mu.Lock()
-		if x.inner == nil {
-			x.inner, x.end, x.of, x.own = inner, end, d, x.faithful()
+		if p.inner == nil {
+			p.inner, p.end, p.of, p.own = inner, end, d, x.faithful() // (Deps-A1)
 		} else {
 			defer end(nil)
 		}
 	}
-	s := d.Status()
-	over := !x.innerEnded && (s.Cancelled() || !s.InUse())
-	x.innerEnded = x.innerEnded || over
+	s := d.Status() // (Deps-A2)
+	over := !p.innerEnded && (s.Cancelled() || !s.InUse())
+	p.innerEnded = p.innerEnded || over
 	x.mu.Unlock()
 	if over {
 		x.endInner()
 	}
-	return x
+	return p
 }
 
 // endInner ends the inner context. The caller has set innerEnded. It calls no user's code: the
 // contexts below are of package context, and See stands before the one above.
 func (x *Extra) endInner() {
-	if x.own && x.hasExpired() {
+	p := x.deps.Load()
+	if p.own && x.hasExpired() {
 		// The context above has passed its deadline. The inner context ends with it and has its
 		// Err.
 		return
 	}
 	// The cause is nil if the task has just ended; package context makes that Canceled.
-	x.end(x.of.Cause(context.Canceled, ErrClosed))
+	p.end(p.of.Cause(context.Canceled, ErrClosed))
 }
 
 // Inner returns the inner context, or nil if the life has ended.
 func (c *Life) Inner() context.Context {
-	if x := c.needInner(); x != nil {
-		return x.inner
+	if p := c.needInner(); p != nil {
+		return p.inner
 	}
 	return nil
 }
@@ -110,12 +108,16 @@ func (d *Task) Family() context.Context {
 	if x == nil || !d.Status().has(flagEscaped) {
 		return nil
 	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if !x.own {
+	p := x.deps.Load()
+	if p == nil {
 		return nil
 	}
-	return x.inner
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !p.own {
+		return nil
+	}
+	return p.inner
 }
 
 var closedChan = func() chan struct{} {

@@ -13,18 +13,23 @@ type ParentContext struct {
 	context.Context
 	Next *ParentContext
 
-	// Hold sets these, before the task is counted.
-	cohort *cohort // nil if the context cannot end, or had ended
-	err    error   // what the context had ended with, or nil
-	cause  error
+	cohort *cohort // set by Hold, before the task is counted; nil if the context cannot end
 
 	// These are guarded by the lock of the cohort's shard. They do not use list.Links, for two
-	// reasons. Those are one word longer, so a ParentContext would grow from 96 to 112 bytes. And
-	// to take the whole list, end would have to visit every element under the lock.
-	d          *Task // the task, set by Attach
-	gen        uint32
-	listed     bool
+	// reasons. Those are one word longer, and a program may have very many tasks under contexts.
+	// And to take the whole list, end would have to visit every element under the lock.
+	life       *Life // the task, set by Attach
 	prev, next *ParentContext
+}
+
+// NewUnder returns an Extra with the parent context ctx. Both are one object.
+func NewUnder(ctx context.Context) *Extra {
+	x := &struct {
+		Extra
+		u ParentContext
+	}{u: ParentContext{Context: ctx}}
+	x.Parents = &x.u
+	return &x.Extra
 }
 
 // Cohorts cancels the tasks under a context when that context ends. The tasks of one scheduler
@@ -43,6 +48,11 @@ type ParentContext struct {
 // and the submitter cancels the task. All methods of the user's contexts are called in Hold,
 // because they may panic and the task has not been counted yet at that point. They may also wait:
 // Hold runs on the submitter's behalf, and holds nothing.
+//
+// A task that ends leaves the list, under the lock. If it finds ended set, it has nothing to do and
+// needs no lock: the goroutine of the end has the list, and has taken the cohort out of its shard.
+// ended is never unset. So if very many tasks are cancelled together, their ends do not compete for
+// the lock.
 type Cohorts struct {
 	// Set before use. Cancel cancels a task for a context that ended with err and cause, and
 	// returns what Handle.CancelFor does. Queue queues the tasks that have to be queued.
@@ -70,11 +80,14 @@ type cohort struct {
 	inner context.Context
 	stop  func() // ends the watch
 
+	// ended is set under the shard's lock, after err and cause. Once it is set, they and it may be
+	// read without the lock.
+	ended atomicx.Bool
+	err   error
+	cause error
+
 	// These are guarded by the shard's lock.
 	held  int // the number of ParentContexts that hold it
-	ended bool
-	err   error // set together with ended
-	cause error
 	first *ParentContext
 }
 
@@ -96,8 +109,9 @@ func (cs *Cohorts) Hold(x *Extra) {
 }
 
 func (cs *Cohorts) hold(u *ParentContext) {
-	if u.err = u.Err(); u.err != nil {
-		u.cause = context.Cause(u.Context)
+	if err := u.Err(); err != nil {
+		u.cohort = &cohort{err: err, cause: context.Cause(u.Context)}
+		u.cohort.ended.Store(true)
 		return
 	}
 	done := u.Done()
@@ -111,7 +125,7 @@ func (cs *Cohorts) hold(u *ParentContext) {
 		c := s.all[done]
 		if c == nil && fresh != nil {
 			c = fresh
-			if !c.ended {
+			if !c.ended.Load() {
 				if s.all == nil {
 					s.all = make(map[<-chan struct{}]*cohort)
 				}
@@ -147,28 +161,29 @@ func (c *cohort) watch(ctx context.Context) {
 // a context has ended already, Attach cancels d.
 func (cs *Cohorts) Attach(x *Extra, d *Task, gen uint32) {
 	for u := x.Parents; u != nil; u = u.Next {
-		c := u.cohort
-		if c == nil {
-			if u.err != nil {
-				cs.cancel(d, gen, u.err, u.cause)
-			}
-			continue
-		}
-		c.shard.mu.Lock()
-		u.d, u.gen = d, gen
-		ended := c.ended
-		if !ended {
-			u.listed, u.next = true, c.first
-			if u.next != nil {
-				u.next.prev = u
-			}
-			c.first = u
-		}
-		c.shard.mu.Unlock()
-		if ended {
+		if c := u.cohort; c != nil && !c.enter(u, d.Life()) {
 			cs.cancel(d, gen, c.err, c.cause)
 		}
 	}
+}
+
+// enter enters u, the context of life, in the list (Cohort-H3). It returns false, and does nothing,
+// if the context has ended.
+func (c *cohort) enter(u *ParentContext, life *Life) bool {
+	if c.ended.Load() {
+		return false
+	}
+	c.shard.mu.Lock()
+	defer c.shard.mu.Unlock()
+	if c.ended.Load() {
+		return false
+	}
+	u.life, u.next = life, c.first
+	if u.next != nil {
+		u.next.prev = u
+	}
+	c.first = u
+	return true
 }
 
 func (cs *Cohorts) cancel(d *Task, gen uint32, err, cause error) {
@@ -179,31 +194,33 @@ func (cs *Cohorts) cancel(d *Task, gen uint32, err, cause error) {
 	late.Aside(d.Shared(), nil)
 }
 
-// cohortBatch is the number of tasks that the end of a context queues at once. It is large enough
+// CancelBatch is the number of tasks that the end of a context queues at once. It is large enough
 // to spread the cost of the injector's lock, and small enough for the workers to begin while the
-// goroutine still cancels other tasks.
-const cohortBatch = 64
+// canceller still cancels other tasks.
+const CancelBatch = 64
 
 // end is called when the context has ended, on a goroutine of its own.
 func (c *cohort) end() {
 	err, cause := c.inner.Err(), context.Cause(c.inner)
 	s := c.shard
 	s.mu.Lock()
-	c.ended, c.err, c.cause = true, err, cause // (Cohort-E1)
+	c.err, c.cause = err, cause
+	c.ended.Store(true) // (Cohort-E1)
 	if s.all[c.done] == c {
 		delete(s.all, c.done)
 	}
 	u := c.first
 	c.first = nil
 	s.mu.Unlock()
-	batch := make([]*Task, 0, cohortBatch)
+	batch := make([]*Task, 0, CancelBatch)
 	for u != nil { // this goroutine owns the links: Drop leaves those of an ended cohort alone
 		next := u.next
 		u.prev, u.next = nil, nil
-		queue, late := c.of.Cancel(u.d, u.gen, err, cause) // (Cohort-E2)
-		late.Aside(u.d.Shared(), nil)
+		d := u.life.Task()
+		queue, late := c.of.Cancel(d, u.life.Gen(), err, cause) // (Cohort-E2)
+		late.Aside(d.Shared(), nil)
 		if queue {
-			if batch = append(batch, u.d); len(batch) == cohortBatch {
+			if batch = append(batch, d); len(batch) == CancelBatch {
 				c.of.Queue(batch)
 				batch = batch[:0]
 			}
@@ -230,9 +247,12 @@ func (x *Extra) Drop() {
 }
 
 func (c *cohort) leave(u *ParentContext) {
+	if c.ended.Load() {
+		return
+	}
 	s := c.shard
 	s.mu.Lock()
-	if u.listed && !c.ended {
+	if u.life != nil && !c.ended.Load() { // u is in the list
 		if u.prev == nil {
 			c.first = u.next
 		} else {
@@ -244,7 +264,7 @@ func (c *cohort) leave(u *ParentContext) {
 		u.prev, u.next = nil, nil
 	}
 	c.held--
-	last := c.held == 0 && !c.ended
+	last := c.held == 0 && !c.ended.Load()
 	if last && s.all[c.done] == c {
 		delete(s.all, c.done)
 	}

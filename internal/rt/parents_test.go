@@ -59,7 +59,7 @@ func TestCohortBesideTheEnd(t *testing.T) {
 
 // The end of a context queues each task that it has woken once, however many there are.
 func TestCohortQueuesInBatches(t *testing.T) {
-	for _, n := range []int{1, cohortBatch - 1, cohortBatch, cohortBatch + 1, 3*cohortBatch + 7} {
+	for _, n := range []int{1, CancelBatch - 1, CancelBatch, CancelBatch + 1, 3*CancelBatch + 7} {
 		queued := make(chan *Task, 2*n)
 		cs := &Cohorts{
 			Cancel: func(*Task, uint32, error, error) (bool, *Late) { return true, nil },
@@ -161,7 +161,7 @@ func TestAttachAfterTheEnd(t *testing.T) {
 	// Package context tells the cohort on a goroutine.
 	for ended := false; !ended; runtime.Gosched() {
 		c.shard.mu.Lock()
-		ended = c.ended
+		ended = c.ended.Load()
 		c.shard.mu.Unlock()
 	}
 	d := fresh(0)

@@ -7,8 +7,8 @@ func (d *Task) Outstanding() int {
 
 // Exposed returns how many of the outstanding calls other workers may have seen.
 func (d *Task) Exposed() int {
-	if x := d.Extra(); x != nil {
-		return len(x.frames)
+	if x := d.Extra(); x != nil && x.open != nil {
+		return len(x.open.frames)
 	}
 	return 0
 }
@@ -22,11 +22,11 @@ func (d *Task) UnwindForks(n int) (failed []error) {
 		if d.Worker().Forks.PopPrivate() != nil {
 			continue
 		}
-		x := d.Extra()
-		last := len(x.frames) - 1
-		f := x.frames[last]
-		x.frames[last] = nil
-		x.frames = x.frames[:last]
+		o := d.Extra().open
+		last := len(o.frames) - 1
+		f := o.frames[last]
+		o.frames[last] = nil
+		o.frames = o.frames[:last]
 		if err := d.endFrame(f); err != nil {
 			failed = append(failed, err)
 		}
@@ -38,10 +38,10 @@ func (d *Task) UnwindForks(n int) (failed []error) {
 // still has to join these calls, and those that no party has started.
 func (d *Task) AwaitStarted() {
 	x := d.Extra()
-	if x == nil {
+	if x == nil || x.open == nil {
 		return
 	}
-	for _, f := range x.frames {
+	for _, f := range x.open.frames {
 		if f.Await() { // false if the call is queued or done
 			d.AwaitCall(f)
 		}

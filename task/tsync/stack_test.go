@@ -5,7 +5,9 @@
 package tsync_test
 
 import (
+	"context"
 	"runtime"
+	"runtime/debug"
 	"runtime/metrics"
 	"sync"
 	"sync/atomic"
@@ -91,4 +93,39 @@ func TestAWaitingTaskFitsIntoASmallStack(t *testing.T) {
 			all.Wait()
 		})
 	}
+}
+
+// Members that are cancelled while they wait end on the stacks that they have. In particular, the
+// task that a worker switches to does not do the work of pooling the fiber that the worker leaves.
+func TestACancelledMemberKeepsItsSmallStack(t *testing.T) {
+	const n = 4000
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // a collection shrinks stacks
+	s, err := scheduler.New(scheduler.WithWorkers(2))
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	g, _ := task.NewGroupContext(ctx, s)
+	ch := tsync.NewChan[int](0)
+	var begun atomic.Int64
+	for range n {
+		g.Go(func(c *task.Ctx) error {
+			begun.Add(1)
+			var frame [8]int
+			frame[c.Worker()%8]++
+			_, _, err := ch.Recv(c)
+			runtime.KeepAlive(&frame)
+			return err
+		})
+	}
+	testkit.Until(t, "all wait", func() bool {
+		st := s.Stats()
+		return begun.Load() == n && st.Sleeping == st.Workers && st.Queued == 0
+	})
+	runtime.GC() // frees the memory of the stacks that have ended
+	before := stacks()
+	cancel()
+	require.ErrorIs(t, g.Wait(), context.Canceled)
+	grown := (stacks() - before) / n
+	t.Log(grown, "bytes a member")
+	require.Less(t, grown, 100, "bytes a member; a fiftieth may have grown")
+	require.NoError(t, s.Close())
 }
