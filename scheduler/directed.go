@@ -392,7 +392,7 @@ func (w *worker) abandon() {
 // worker before, so drowse tells the director that the waiting tasks will wait for ever (stuck).
 func (w *worker) drowse() {
 	dir, s := w.s.dir, w.s
-	w.Current.Store(nil)
+	w.SetCurrent(nil)
 	w.flush()
 	live := s.live.Load()
 	over := dir.over

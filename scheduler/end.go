@@ -101,7 +101,7 @@ func (w *worker) skip(d *rt.Task) {
 // publishEnd makes the end e of d known. It wakes the tasks and goroutines that wait for d. It
 // pools d's descriptor, unless a handle may still ask it for more than whether the task is over.
 func (w *worker) publishEnd(d *rt.Task, e rt.End) {
-	w.Current.Store(nil)
+	w.SetCurrent(nil)
 	x, gen := d.Extra(), d.Gen()
 	waiters, free := d.Finish(e)
 	switch {

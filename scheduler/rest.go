@@ -5,7 +5,7 @@ import "github.com/heddle-go/heddle/internal/rt"
 // sleep is the worker's side of the sleep protocol, Sleep-W1 to Sleep-W4. When it returns, the
 // worker is a searcher.
 func (w *worker) sleep() {
-	w.Current.Store(nil)
+	w.SetCurrent(nil)
 	if w.Looks&rt.LookRing != 0 {
 		w.ringEnd("")
 	}

@@ -50,7 +50,7 @@ func (w *worker) Call(d *rt.Task, fn func(), kind *rt.CallKind) bool {
 	self.Since.Store(s.coarse.Load())
 	d.SetFib(self)
 	d.CommitPark(rt.WaitBlocking.Park(rt.ForWakeOnly)) // (E1)
-	w.Current.Store(nil)
+	w.SetCurrent(nil)
 	w.Fib.Store(noFiber)
 	since := w.spot.Enter(s.now()) // (E2)
 	s.idle.GoInside()
@@ -96,7 +96,7 @@ func (w *worker) endCall(c *spotCall, self *fiber.Fiber, since int64) {
 		}
 		d.Wake()
 		w.Fib.Store(self)
-		w.Current.Store(d)
+		w.SetCurrent(d)
 		if w.counts() {
 			w.runResumes(d)
 		}

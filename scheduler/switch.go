@@ -140,7 +140,7 @@ func (w *worker) beginSlow(n *rt.Task, now uint32) *fiber.Fiber {
 	since := w.waitedAt
 	w.waitedAt = 0
 	if n == nil || n.Fib() == nil {
-		w.Current.Store(nil)
+		w.SetCurrent(nil)
 		return w.takeFiber(n)
 	}
 	to := n.Fib()

@@ -172,7 +172,7 @@ func (d *Task) start(fn any, x *Extra, normal uint64) {
 func (d *Task) Run(w *Worker) {
 	w.Dispatch.Store(w.Dispatch.Load() + 1)
 	d.worker.Store(w)
-	w.Current.Store(d)
+	w.SetCurrent(d)
 }
 
 // escape sets the flag that keeps the descriptor from serving another task. It returns false if

@@ -2,12 +2,11 @@
 
 package rt
 
-// Some operations, such as a fork, take only a few nanoseconds and corrupt the worker if another
+// Some operations, such as a join, take only a few nanoseconds and corrupt the worker if another
 // task or goroutine than the owner of the Ctx calls them. If Verify is true, these operations look
 // up their caller. Verify is true only in builds with the race detector, which would report such a
-// misuse as a race anyway. In other builds the check would cost a fork and its join two calls of
-// some nanoseconds. But in all builds a fork compares its task with the task that the worker runs,
-// which finds the misuse of the Ctx of a task that waits. And in all builds the slow paths of these
-// operations look up the caller. In builds for the model checker Verify is false, because a model's
-// threads are not fibers.
+// misuse as a race anyway. In other builds a fork and its join would cost two calls of some
+// nanoseconds more. But in all builds a fork checks its caller in a cheaper way, see Worker.Knows,
+// and the slow paths of these operations look up the caller. In builds for the model checker Verify
+// is false, because a model's threads are not fibers.
 const Verify = false

@@ -56,12 +56,14 @@ type Worker struct {
 	njoins int
 
 	// Current is the task that the worker runs or ran last, or nil. The worker writes it at each
-	// dispatch.
+	// dispatch, by SetCurrent.
 	Current atomicx.Relaxed[Task]
 	// Fib is the fiber that runs. The worker, or the task on it, writes it before each switch; see
 	// IsCurrent. It is never nil. While a task makes a call on the spot, and before the first fiber,
 	// it is a fiber that is not running.
 	Fib atomicx.Relaxed[fiber.Fiber]
+	// known is the region of the stack in which Check found that the caller runs as Current, or zero.
+	known uintptr
 	// Dispatch counts dispatches. A preempt mark names one of them. The worker writes it.
 	Dispatch atomicx.RelaxedUint32
 }

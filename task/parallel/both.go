@@ -37,8 +37,12 @@ func (f *Func[A, R]) Both(c *task.Ctx, a, b A) (ra, rb R) {
 	}
 	d := (*rt.Life)(c).Task()
 	w := d.Worker()
+	var here byte
+	if !w.Knows(d, &here) && !w.Check(d, &here) { // as in Fork
+		return f.bothSlow(c, a, b)
+	}
 	g := w.Forks.Leftover()
-	if g == nil || !f.owns(g) || w.Current.Load() != d { // as in Fork
+	if g == nil || !f.owns(g) {
 		return f.bothSlow(c, a, b)
 	}
 	x := f.callOf(g)

@@ -127,10 +127,10 @@ func (f *Func[A, R]) Call(c *task.Ctx, a A) R {
 // Join returns the call's result. If no worker takes the call in the meantime, Join makes it
 // itself. Only the running task c may call Fork, and it must join the call before it ends.
 //
-// With the c of another task, as a function literal may find one outside of itself, Fork panics if
-// that task waits. If that task runs, the program breaks, because a check would cost a good part of
-// a fork. Builds with the race detector check each Fork, Both and Join, and the analyzer outerctx
-// of task/heddlevet finds most such calls in the source.
+// With the c of another task, as a function literal may find one outside of itself, Fork panics. It
+// may miss the misuse if that task runs and the Go runtime has just moved its stack. The analyzer
+// outerctx of task/heddlevet finds most such calls in the source, and builds with the race detector
+// check every caller of Fork, Both and Join.
 //
 // Fork neither parks the task nor blocks. It costs a few nanoseconds, and no allocation once the
 // worker has seen the depth of the recursion. Fork copies a once. If the argument is large, use a
@@ -141,11 +141,9 @@ func (f *Func[A, R]) Fork(c *task.Ctx, a A) *Call[A, R] {
 	}
 	d := (*rt.Life)(c).Task()
 	w := d.Worker()
-	// Most mistakes are uses of a captured c whose task waits now, and this compare finds them. It
-	// does not find a use of a c whose task runs at the same time on another worker. To find that
-	// too, Fork would have to look up the caller, which costs some nanoseconds: see rt.Verify.
-	if w.Current.Load() != d {
-		return f.forkSlow(c, a) // which panics
+	var here byte
+	if !w.Knows(d, &here) {
+		return f.forkSlow(c, a, &here)
 	}
 	if g := w.Forks.Leftover(); g != nil {
 		if f.owns(g) {
@@ -157,7 +155,7 @@ func (f *Func[A, R]) Fork(c *task.Ctx, a A) *Call[A, R] {
 			return x
 		}
 	}
-	return f.forkSlow(c, a)
+	return f.forkSlow(c, a, &here)
 }
 
 // owns reports whether g is the frame of a call of f, which callOf returns then. take gives a frame
@@ -193,14 +191,29 @@ func push(d *rt.Task, x *rt.Frame) {
 	}
 }
 
+// forkSlow is Fork for a caller that the worker does not know, and for a worker that has no frame of
+// f at rest. here is in Fork's stack frame.
+//
 //go:noinline
-func (f *Func[A, R]) forkSlow(c *task.Ctx, a A) *Call[A, R] {
+func (f *Func[A, R]) forkSlow(c *task.Ctx, a A, here *byte) *Call[A, R] {
 	if f == nil || f.fn == nil {
 		panic(zeroFunc)
 	}
-	verify(c, "Fork")
+	if c == nil {
+		panic(nilCtx)
+	}
 	d := (*rt.Life)(c).Task()
 	w := d.Worker()
+	if !w.Check(d, here) {
+		verify(c, "Fork") // a goroutine that is a part of the task may fork, too
+	} else if g := w.Forks.Leftover(); g != nil && f.owns(g) { // as in Fork
+		x := f.callOf(g)
+		x.arg = a
+		if !w.Forks.PushLeftover() {
+			push(d, g)
+		}
+		return x
+	}
 	w.Forks.Reserve(1) // so that Leftover returns a frame at rest, or nil
 	x := f.take(w)
 	x.arg = a

@@ -2,7 +2,10 @@ package parallel_test
 
 import (
 	"fmt"
+	"runtime"
+	"runtime/debug"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -125,6 +128,7 @@ func TestForkOfAWaitingTask(t *testing.T) {
 					for parent.State() != task.Waiting { // if another worker is so fast
 						mine.Yield()
 					}
+					assert.Equal(t, n, f.Fork(mine, n).Join(mine)) // so the worker knows the caller
 					defer func() { text = fmt.Sprint(recover()) }()
 					f.Fork(c, n)
 				}).Wait())
@@ -134,6 +138,72 @@ func TestForkOfAWaitingTask(t *testing.T) {
 		require.NoError(t, s.Close())
 		require.False(t, t.Failed(), "on %d workers", workers) // two would write to one worker's queue at once
 	}
+}
+
+// Fork and Both with the Ctx of a task that runs on another worker panic, also if that worker has a
+// frame at rest, and the task can go on forking. The Go runtime must not move the task's stack, as
+// check.go of package rt says. So the stack grows at first, and nothing is collected.
+func TestForkOfARunningTask(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	s, err := scheduler.New(scheduler.WithWorkers(2))
+	require.NoError(t, err)
+	defer s.Close()
+	f := parallel.Define(func(_ *task.Ctx, n int) int { return n })
+	var grow func(deeper int) int
+	grow = func(deeper int) int {
+		var room [1024]int
+		if deeper > 0 {
+			room[deeper] = grow(deeper - 1)
+		}
+		return room[deeper]
+	}
+	require.NoError(t, s.Go(func(c *task.Ctx) {
+		assert.Zero(t, grow(8))
+		for n := range 100 {
+			assert.Equal(t, n, f.Fork(c, n).Join(c)) // leaves its frame at rest
+			var done atomic.Bool
+			misuse := func(call func()) (text string) {
+				defer func() { text = fmt.Sprint(recover()) }()
+				call()
+				return
+			}
+			var fork, both string
+			other := s.Go(func(*task.Ctx) {
+				defer done.Store(true)
+				fork = misuse(func() { f.Fork(c, n) })
+				both = misuse(func() { f.Both(c, n, n) })
+			})
+			for !done.Load() { // this task keeps its worker, and the other task runs on the other
+				runtime.Gosched()
+			}
+			assert.NoError(t, other.Wait())
+			assert.Contains(t, fork, "Fork with the Ctx of another task than the caller")
+			assert.Contains(t, both, "Both with the Ctx of another task than the caller")
+		}
+	}).Wait())
+}
+
+// In the function of a blocking call, which runs on the stack of its task but is no part of it, Fork
+// panics, wherever the stack's regions of package rt end.
+func TestForkInABlockingFunction(t *testing.T) {
+	s, err := scheduler.New(scheduler.WithWorkers(1))
+	require.NoError(t, err)
+	defer s.Close()
+	f := parallel.Define(func(_ *task.Ctx, n int) int { return n })
+	var fork func(c *task.Ctx, deeper int)
+	fork = func(c *task.Ctx, deeper int) {
+		assert.Equal(t, deeper, f.Fork(c, deeper).Join(c))
+		var text string
+		assert.NoError(t, c.Blocking(func() {
+			defer func() { text = fmt.Sprint(recover()) }()
+			f.Fork(c, deeper)
+		}))
+		assert.Contains(t, text, "Fork with the Ctx of another task than the caller")
+		if deeper > 0 {
+			fork(c, deeper-1)
+		}
+	}
+	require.NoError(t, s.Go(func(c *task.Ctx) { fork(c, 40) }).Wait())
 }
 
 // Fork and Join panic on the Ctx of another task wherever they check, which they always do if the
@@ -174,15 +244,15 @@ func TestForkOfAnother(t *testing.T) {
 		}()
 		<-done
 		x = f.Fork(c, 3)
-		if testkit.Race {
-			go func() {
+		go func() {
+			refused(func() { f.Fork(c, 1) }) // even though there is a frame at rest
+			refused(func() { f.Both(c, 1, 2) })
+			if testkit.Race {
 				refused(func() { x.Join(c) })
-				refused(func() { f.Fork(c, 1) }) // even though there is a frame at rest
-				refused(func() { f.Both(c, 1, 2) })
-				c.Task().Ready()
-			}()
-			assert.NoError(t, c.Park())
-		}
+			}
+			c.Task().Ready()
+		}()
+		assert.NoError(t, c.Park())
 		assert.Equal(t, 3, x.Join(c))
 	}).Wait())
 }
