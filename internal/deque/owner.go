@@ -185,7 +185,7 @@ func (o *Owner[T]) PopPrivateIf(x *T) bool {
 // for each pair of push and pop (BenchmarkFib).
 func (o *Owner[T]) TakeBackIf(x *T) bool {
 	b := o.bottom - 1
-	if b-o.split < 0 || o.slots[b&int64(len(o.slots)-1)].load() != x {
+	if o.PrivateLen() <= 0 || o.slots[b&int64(len(o.slots)-1)].load() != x {
 		return false
 	}
 	o.bottom = b
@@ -309,6 +309,9 @@ func (o *Owner[T]) takeNewest() *T {
 	o.sweep(b + 1)
 	return x
 }
+
+// PopShared is [Owner.Pop] for a LIFO deque whose private tail is empty.
+func (o *Owner[T]) PopShared() *T { return o.takeNewest() }
 
 // Peek returns the i-th oldest element of a FIFO deque, counted from 0, without removing it. It
 // returns nil if there are no more than i elements. A thief may take the element at any moment, so
