@@ -141,8 +141,8 @@ func TestForkOfAWaitingTask(t *testing.T) {
 }
 
 // Fork and Both with the Ctx of a task that runs on another worker panic, also if that worker has a
-// frame at rest, and the task can go on forking. The Go runtime must not move the task's stack, as
-// check.go of package rt says. So the stack grows at first, and nothing is collected.
+// frame at rest, and the task can go on forking. The Go runtime must not move the task's stack:
+// see rt.Worker.Knows. So the stack grows at first, and nothing is collected.
 func TestForkOfARunningTask(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	s, err := scheduler.New(scheduler.WithWorkers(2))
