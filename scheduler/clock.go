@@ -35,7 +35,7 @@ func WithClock(clock Clock) Option {
 		if clock == nil {
 			return fmt.Errorf("scheduler: WithClock(nil): want a clock; leave the option out for real time")
 		}
-		c.clock = clock
+		c.Clock = clock
 		return nil
 	})
 }

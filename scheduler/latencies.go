@@ -3,6 +3,7 @@ package scheduler
 import (
 	"fmt"
 
+	"github.com/heddle-go/heddle/internal/engine"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -45,7 +46,7 @@ func WithLatencies(m LatencyMode) Option {
 		if m != Sampled && m != Exact {
 			return fmt.Errorf("scheduler: WithLatencies(%d): want Sampled (1) or Exact (2)", uint8(m))
 		}
-		c.latencies = m
+		c.Latencies = engine.LatencyMode(m)
 		return nil
 	})
 }
@@ -59,7 +60,7 @@ func WithLatenciesByName(n int) Option {
 		if n < 1 || n > MaxLatencyNames {
 			return fmt.Errorf("scheduler: WithLatenciesByName(%d): want 1 to %d", n, MaxLatencyNames)
 		}
-		c.latencyNames = n
+		c.LatencyNames = n
 		return nil
 	})
 }
@@ -103,4 +104,26 @@ func (l *Latencies) All() TaskLatencies {
 		all.Dispatch = all.Dispatch.Merge(l.Levels[at].Dispatch)
 	}
 	return all
+}
+
+// latenciesOf returns what the engine has measured, or nil if it measures nothing.
+func latenciesOf(e *engine.Scheduler) *Latencies {
+	m := e.Latencies()
+	if m == nil {
+		return nil
+	}
+	of := func(t engine.TaskLatencies) TaskLatencies {
+		return TaskLatencies{Histogram{t.Queue}, Histogram{t.Dispatch}}
+	}
+	l := &Latencies{Mode: LatencyMode(m.Mode), Other: of(m.Other), Timers: Histogram{m.Timers}, Wakes: Histogram{m.Wakes}}
+	for i, t := range m.Levels {
+		l.Levels[i] = of(t)
+	}
+	if m.Names != nil {
+		l.Names = make(map[string]TaskLatencies, len(m.Names))
+		for name, t := range m.Names {
+			l.Names[name] = of(t)
+		}
+	}
+	return l
 }

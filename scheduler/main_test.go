@@ -69,15 +69,13 @@ func open(t testing.TB, workers int, opts ...scheduler.Option) *scheduler.Schedu
 	return s
 }
 
-// requireBalance checks the counters of a scheduler that has ended.
+// requireBalance checks the counters of a scheduler that has ended. Package balance checks others.
 func requireBalance(t testing.TB, s *scheduler.Scheduler) {
 	t.Helper()
 	st := s.Stats()
 	require.Equal(t, st.Spawned, st.Finished, "tasks accepted and ended: %+v", st)
 	require.Zero(t, st.Stranded, "work was left beside a sleeping worker: %+v", st)
 	require.Zero(t, st.Queued, "%+v", st)
-	require.Zero(t, s.Live(), "tasks that have not ended are counted: %+v", st)
-	require.Zero(t, s.ReadyGoroutines(), "goroutines are owed a P: %+v", st)
 }
 
 // finish fails the test if f does not return in time.

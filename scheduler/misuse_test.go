@@ -25,19 +25,19 @@ func TestMisusePanics(t *testing.T) {
 	s := open(t, 1)
 	var none context.Context
 	for want, f := range map[string]func(){
-		"the zero Scheduler has no workers: make one with New": func() { new(scheduler.Scheduler).Go(func(*task.Ctx) {}) },
-		"the zero Scheduler has no workers":                    func() { _ = new(scheduler.Scheduler).Close() },
-		"the zero Scheduler":                                   func() { _ = new(scheduler.Scheduler).Shutdown(context.Background()) },
-		"Shutdown with a nil context":                          func() { _ = s.Shutdown(none) },
-		"GoEvery(-1s): want a duration above 0":                func() { s.GoEvery(-time.Second, func(*task.Ctx) {}) },
-		"nil context: pass the task's Ctx":                     func() { _, _ = task.From(none) },
-		"a nil Future, or one that Submit has not made":        func() { _, _ = new(task.Future[int]).Wait() },
-		"has no task to wait for":                              func() { _, _ = task.First(context.Background(), new(task.Future[int])) },
-		"use what Submit returns":                              func() { _, _ = task.All[int](context.Background(), nil) },
-		"has not made, has no task":                            func() { task.Completed[int](context.Background(), nil)(nil) },
-		"Pull with a nil Ctx":                                  func() { task.Pull(nil, slices.Values([]int{1})) },
-		"Waiter.Wait without an Init":                          func() { _ = new(task.Waiter).Wait() },
-		"Waiter.Wake of a Waiter without an Init":              func() { new(task.Waiter).Wake(nil) },
+		"nil or zero Scheduler has no workers: make one with New": func() { new(scheduler.Scheduler).Go(func(*task.Ctx) {}) },
+		"nil or zero Scheduler has no workers":                    func() { _ = new(scheduler.Scheduler).Close() },
+		"a nil or zero Scheduler":                                 func() { _ = new(scheduler.Scheduler).Shutdown(context.Background()) },
+		"Shutdown with a nil context":                             func() { _ = s.Shutdown(none) },
+		"GoEvery(-1s): want a duration above 0":                   func() { s.GoEvery(-time.Second, func(*task.Ctx) {}) },
+		"nil context: pass the task's Ctx":                        func() { _, _ = task.From(none) },
+		"a nil Future, or one that Submit has not made":           func() { _, _ = new(task.Future[int]).Wait() },
+		"has no task to wait for":                                 func() { _, _ = task.First(context.Background(), new(task.Future[int])) },
+		"use what Submit returns":                                 func() { _, _ = task.All[int](context.Background(), nil) },
+		"has not made, has no task":                               func() { task.Completed[int](context.Background(), nil)(nil) },
+		"Pull with a nil Ctx":                                     func() { task.Pull(nil, slices.Values([]int{1})) },
+		"Waiter.Wait without an Init":                             func() { _ = new(task.Waiter).Wait() },
+		"Waiter.Wake of a Waiter without an Init":                 func() { new(task.Waiter).Wake(nil) },
 	} {
 		func() {
 			defer func() { require.Contains(t, fmt.Sprint(recover()), want) }()

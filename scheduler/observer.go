@@ -1,10 +1,7 @@
 package scheduler
 
 import (
-	"fmt"
-	"runtime/debug"
-
-	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/engine"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -60,59 +57,8 @@ func (NoObserver) Refuse(error) {}
 
 var _ Observer = NoObserver{}
 
-// WithObserver sets an [Observer]. Its methods are called by several workers and goroutines at the
-// same time. They must be quick, because a worker or a submitter waits for them, and must neither
-// wait for tasks, nor submit any, nor call methods of a [task.Ctx]; reading handles is fine. A
-// panic in one ends the process. Having no Observer costs nothing. BenchmarkLooking in the folder
-// benchmarks shows what an Observer costs whose methods do nothing.
-func WithObserver(o Observer) Option {
-	return optionFunc(func(c *config) error {
-		if o == nil {
-			return fmt.Errorf("scheduler: WithObserver(nil): want an Observer; leave the option out for none")
-		}
-		c.observer = o
-		return nil
-	})
-}
+// observer is an Observer as the engine sees it.
+type observer struct{ Observer }
 
-// observe calls f with the Observer. The caller has checked that there is one. If f panics, observe
-// ends the process, because the panic must not unwind a worker in the middle of a step.
-func (s *Scheduler) observe(f func(o Observer)) {
-	returned := false
-	defer func() {
-		if !returned {
-			v := recover()
-			crash(task.Task{}, &task.PanicError{Value: v, Stack: debug.Stack()}, mendTheObserver)
-		}
-	}()
-	f(s.look.observer)
-	returned = true
-}
-
-// observePark tells the Observer that d parks. commit calls it when d has left its stack, before d
-// becomes Waiting.
-func (w *worker) observePark(d *rt.Task) {
-	reason := rt.Status(w.prevPark).WaitReason().String()
-	w.s.observe(func(o Observer) { o.Park(handleOf(d, w.prevGen), reason) })
-}
-
-// observeEnd tells the Observer, if there is one, that life gen of d has ended.
-func (s *Scheduler) observeEnd(d *rt.Task, gen uint32) {
-	if s.look != nil && s.look.observer != nil {
-		t := handleOf(d, gen)
-		s.observe(func(o Observer) { o.End(t, t.Err()) })
-	}
-}
-
-// observeRefusal tells the Observer, if there is one, that a submission was not accepted.
-func (s *Scheduler) observeRefusal(err error) {
-	if s.look != nil && s.look.observer != nil {
-		s.observe(func(o Observer) { o.Refuse(err) })
-	}
-}
-
-// refuse counts a submission that came after Shutdown or Close, and tells the Observer.
-func (s *Scheduler) refuse(err error) {
-	s.over.closed.Add(1)
-	s.observeRefusal(err)
-}
+// Stall implements engine.Observer.
+func (o observer) Stall(st *engine.Stall) { o.Observer.Stall(stallOf(st)) }

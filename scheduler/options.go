@@ -6,7 +6,7 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/engine"
 	"github.com/heddle-go/heddle/internal/thread"
 	"github.com/heddle-go/heddle/task"
 )
@@ -63,27 +63,12 @@ func (p Pinning) String() string {
 // MarshalText returns [Pinning.String], for log/slog and encoding/json. It never fails.
 func (p Pinning) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
+// A config is what options set: the engine's Config, and what that has in another form.
 type config struct {
-	workers    int
-	follow     bool // the number of workers follows GOMAXPROCS
-	pinning    Pinning
-	quantum    time.Duration
-	stallAfter time.Duration
-	onStall    func(Stall)
-	onPanic    func(task.Task, *task.PanicError)
-	log        *slog.Logger
-	blocking   int
-	clock      Clock
-	looks      rt.Looks
-	waitRate   time.Duration // of WithWaitProfile, which adds LookTimes to looks
-	ring       int           // of WithDispatchRing, which adds LookRing to looks
-
-	observer     Observer
-	latencies    LatencyMode // 0: none
-	latencyNames int         // 0: none
-
-	queueLimit  int // 0: none
-	queuePolicy QueuePolicy
+	engine.Config
+	pinning  Pinning
+	onStall  func(Stall)
+	observer Observer
 }
 
 // Option is an option of [New].
@@ -104,7 +89,7 @@ func WithWorkers(n int) Option {
 		if n < 1 || n > MaxWorkers {
 			return fmt.Errorf("scheduler: WithWorkers(%d): want 1 to %d", n, MaxWorkers)
 		}
-		c.workers = n
+		c.Workers = n
 		return nil
 	})
 }
@@ -115,7 +100,7 @@ func WithWorkers(n int) Option {
 // option cannot be combined with [WithWorkers].
 func WithGOMAXPROCS() Option {
 	return optionFunc(func(c *config) error {
-		c.follow = true
+		c.Follow = true
 		return nil
 	})
 }
@@ -143,7 +128,7 @@ func WithPinning(p Pinning) Option {
 // sooner, and each change of turn costs a switch. [Scheduler.SetQuantum] changes the quantum later.
 func WithQuantum(d time.Duration) Option {
 	return optionFunc(func(c *config) error {
-		c.quantum = d
+		c.Quantum = d
 		return checkQuantum("WithQuantum", d)
 	})
 }
@@ -175,7 +160,7 @@ func checkQuantum(call string, d time.Duration) error {
 // the report of a named task has only those of tasks with its name.
 func WithStallAfter(d time.Duration) Option {
 	return optionFunc(func(c *config) error {
-		c.stallAfter = d
+		c.StallAfter = d
 		return checkStall("WithStallAfter", d)
 	})
 }
@@ -200,6 +185,21 @@ func WithStallHandler(f func(Stall)) Option {
 	})
 }
 
+// WithObserver sets an [Observer]. Its methods are called by several workers and goroutines at the
+// same time. They must be quick, because a worker or a submitter waits for them, and must neither
+// wait for tasks, nor submit any, nor call methods of a [task.Ctx]; reading handles is fine. A
+// panic in one ends the process. Having no Observer costs nothing. BenchmarkLooking in the folder
+// benchmarks shows what an Observer costs whose methods do nothing.
+func WithObserver(o Observer) Option {
+	return optionFunc(func(c *config) error {
+		if o == nil {
+			return fmt.Errorf("scheduler: WithObserver(nil): want an Observer; leave the option out for none")
+		}
+		c.observer = o
+		return nil
+	})
+}
+
 // WithPanicHandler sets a function that the scheduler calls when a task's function has panicked.
 // Without a handler, the panic ends the process, as the panic of a goroutine does. The scheduler
 // calls the handler after the task has ended, on a goroutine of its own, and the worker waits for
@@ -209,7 +209,7 @@ func WithPanicHandler(f func(t task.Task, e *task.PanicError)) Option {
 		if f == nil {
 			return fmt.Errorf("scheduler: WithPanicHandler(nil): want a function; leave the option out for none")
 		}
-		c.onPanic = f
+		c.OnPanic = f
 		return nil
 	})
 }
@@ -221,7 +221,7 @@ func WithLogger(l *slog.Logger) Option {
 		if l == nil {
 			return fmt.Errorf("scheduler: WithLogger(nil): want a logger; leave the option out for slog.Default")
 		}
-		c.log = l
+		c.Log = l
 		return nil
 	})
 }
@@ -242,20 +242,18 @@ func WithBlockingLimit(n int) Option {
 		if n < 1 || n > MaxBlockingLimit {
 			return fmt.Errorf("scheduler: WithBlockingLimit(%d): want 1 to %d", n, MaxBlockingLimit)
 		}
-		c.blocking = n
+		c.Blocking = n
 		return nil
 	})
 }
 
-func newConfig(opts []Option) (config, error) {
-	c := config{
-		workers:    min(runtime.GOMAXPROCS(0), MaxWorkers),
-		quantum:    10 * time.Millisecond,
-		stallAfter: time.Second,
-		blocking:   512,
-	}
-	own := c.workers
-	c.workers = 0
+// configOf returns what opts say, and the defaults for the rest.
+func configOf(opts []Option) (config, error) {
+	c := config{Config: engine.Config{
+		Quantum:    10 * time.Millisecond,
+		StallAfter: time.Second,
+		Blocking:   512,
+	}}
 	for i, o := range opts {
 		if o == nil {
 			return c, fmt.Errorf("scheduler: New: option %d is nil", i)
@@ -264,14 +262,14 @@ func newConfig(opts []Option) (config, error) {
 			return c, err
 		}
 	}
-	if c.latencyNames != 0 && c.latencies == 0 {
-		return c, fmt.Errorf("scheduler: WithLatenciesByName(%d) without WithLatencies: want both", c.latencyNames)
+	if c.LatencyNames != 0 && c.Latencies == 0 {
+		return c, fmt.Errorf("scheduler: WithLatenciesByName(%d) without WithLatencies: want both", c.LatencyNames)
 	}
 	switch {
-	case c.workers == 0:
-		c.workers = own
-	case c.follow:
-		return c, fmt.Errorf("scheduler: WithWorkers(%d) and WithGOMAXPROCS: want one of them", c.workers)
+	case c.Workers == 0:
+		c.Workers = min(runtime.GOMAXPROCS(0), MaxWorkers)
+	case c.Follow:
+		return c, fmt.Errorf("scheduler: WithWorkers(%d) and WithGOMAXPROCS: want one of them", c.Workers)
 	}
 	return c, nil
 }

@@ -1,6 +1,10 @@
 package scheduler
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/heddle-go/heddle/internal/engine"
+)
 
 // MaxQueueLimit is the largest limit that [WithQueueLimit] takes.
 const MaxQueueLimit = 1 << 30
@@ -78,7 +82,7 @@ func WithQueueLimit(n int, p QueuePolicy) Option {
 		if p > DropOldest {
 			return fmt.Errorf("scheduler: WithQueueLimit(%d, %v): policy %d: want Block (0), Reject (1), CallerRuns (2) or DropOldest (3)", n, p, uint8(p))
 		}
-		c.queueLimit, c.queuePolicy = n, p
+		c.QueueLimit, c.Policy = n, engine.Policy(p)
 		return nil
 	})
 }

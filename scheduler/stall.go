@@ -5,7 +5,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/heddle-go/heddle/internal/preempt"
+	"github.com/heddle-go/heddle/internal/engine"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
 )
@@ -31,8 +31,16 @@ type Stall struct {
 	Behind []TaskInfo
 }
 
-// mostBehind is how many tasks Stall.Behind describes.
-const mostBehind = 8
+// stallOf returns st as users see it.
+func stallOf(st *engine.Stall) Stall {
+	s := Stall{
+		Task: st.Task, Name: st.Name, Worker: st.Worker, Age: st.Age, Stack: st.Stack, Queued: st.Queued,
+	}
+	for i := range st.Behind {
+		s.Behind = append(s.Behind, infoOf(&st.Behind[i], st.Now))
+	}
+	return s
+}
 
 // text returns how logs name the task: by its name, or by its address as Dump does.
 func (st Stall) text() string {
@@ -60,55 +68,3 @@ func (st Stall) attrs() []slog.Attr {
 
 // LogValue implements [slog.LogValuer]: a group of what the warning says.
 func (st Stall) LogValue() slog.Value { return slog.GroupValue(st.attrs()...) }
-
-// Stalled implements preempt.Unit.
-func (u unit) Stalled(p preempt.Dispatch, age time.Duration) {
-	w := u.worker
-	d := w.Current.Load()
-	if d == nil || d.Flag() != p.Flag || d.Gen() != uint32(p.Life) {
-		return // the dispatch has just ended
-	}
-	t := handleOf(d, d.Gen())
-	w.s.stalls.Add(1)
-	st := stalled{Stall{Task: t, Name: t.Name(), Worker: w.id, Age: age}, u, p, w.s.now()}
-	st.Queued, st.Behind = w.behind()
-	if w.s.findStack(&st) {
-		w.s.report(st.Stall)
-	} // else reportSurveyed reports it
-}
-
-// report tells the logger, the Observer and the handler of a stall. sysmon calls it, or Close after
-// the end of sysmon.
-func (s *Scheduler) report(st Stall) {
-	hint := slog.String("hint",
-		"it computes without Checkpoint, or is blocked: by a system call, or a native channel or lock")
-	s.warn("heddle: a task has passed no yield point and holds its worker", append(st.attrs(), hint)...)
-	if l := s.look; l != nil && l.observer != nil {
-		s.inHandler(func() { s.observe(func(o Observer) { o.Stall(st) }) })
-	}
-	if f := s.cfg.onStall; f != nil {
-		s.inHandler(func() { f(st) })
-	}
-}
-
-// behind returns how many tasks and forked calls wait in w's queues, and describes the first
-// runnable tasks among them. Any goroutine may call it.
-func (w *worker) behind() (n int, first []TaskInfo) {
-	now := w.s.now()
-	see := func(d *rt.Task) bool {
-		if d != nil {
-			if v, ok := viewOf(d); ok && v.state == rt.Runnable {
-				first = append(first, v.info(now))
-			}
-		}
-		return len(first) < mostBehind
-	}
-	n = w.runq.Thief().Len() + w.children.Thief().Len() + w.Forks.Thief().Len()
-	if w.next.full() {
-		n++
-		see(w.next.task.Load())
-	}
-	w.runq.Thief().Look(see)
-	w.children.Thief().Look(see)
-	return n, first
-}

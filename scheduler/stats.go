@@ -1,10 +1,9 @@
 package scheduler
 
 import (
-	"sync/atomic"
 	"time"
 
-	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/engine"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -85,134 +84,10 @@ type WorkerStats struct {
 	Busy, Idle time.Duration
 }
 
-// counts are a worker's own counters.
-type counts struct {
-	spawned, finished                      uint64
-	dispatches, yields, preemptions, parks uint64
-	panics                                 uint64
-	steals, stolen                         uint64
-	letIns, moves, sleepMoves              uint64
-	live                                   int64 // what the worker has added to Scheduler.live
-}
-
-// shown are the counters as of the last show.
-type shown struct {
-	spawned, finished, dispatches, yields, preemptions, parks,
-	panics, steals, stolen, letIns, moves, sleepMoves atomic.Uint64
-}
-
-// flush publishes the worker's counters and makes Scheduler.live exact, as far as this worker is
-// concerned. The worker calls it before it sleeps or leaves.
-func (w *worker) flush() {
-	w.show()
-	if d := int64(w.n.spawned-w.n.finished) - w.n.live; d != 0 {
-		w.n.live += d
-		w.s.live.Add(d)
-	}
-}
-
-// show publishes the worker's counters. It writes only lines of the worker. A busy worker calls it
-// every few microseconds. If each of 64 workers wrote Scheduler.live as often, that line alone
-// would take up the time of a worker: see "Many cores" in BENCHMARKS.md.
-func (w *worker) show() {
-	at := w.Dispatch.Load()
-	w.n.dispatches += uint64(at - w.counted) // modulo 2^32, which lasts for hours
-	w.counted = at
-	show := func(to *atomic.Uint64, v uint64) {
-		if to.Load() != v {
-			to.Store(v)
-		}
-	}
-	show(&w.shown.spawned, w.n.spawned)
-	show(&w.shown.finished, w.n.finished)
-	show(&w.shown.dispatches, w.n.dispatches)
-	show(&w.shown.yields, w.n.yields)
-	show(&w.shown.preemptions, w.n.preemptions)
-	show(&w.shown.parks, w.n.parks)
-	show(&w.shown.panics, w.n.panics)
-	show(&w.shown.steals, w.n.steals)
-	show(&w.shown.stolen, w.n.stolen)
-	show(&w.shown.letIns, w.n.letIns)
-	show(&w.shown.moves, w.n.moves)
-	show(&w.shown.sleepMoves, w.n.sleepMoves)
-}
-
 // Stats reads the counters. It may be called at any time, also after Close.
 func (s *Scheduler) Stats() Stats {
-	s.check()
-	st := Stats{
-		Workers:  s.Workers(),
-		Sleeping: s.idle.Sleeping(),
-		Paused:   s.pause.on.Load(),
-		Closed:   s.phase.Load() != phaseOpen,
-		Spawned:  s.inj.Accepted(),
-		Queued:   s.inj.Len(),
-		Panics:   s.strays.Load(),
-		Stalls:   s.stalls.Load(),
-		Wakes:    s.wakes.Load(),
-		Stranded: s.stranded.Load(),
-		Timers:   s.timers.Len(),
-
-		CallsRunning: s.block.Running(),
-		CallsQueued:  s.block.Queued(),
-	}
-	st.QueuedHigh, st.QueuedLow = s.inj.RankedLen()
-	st.QueuedShared = s.inj.Normal()
-	st.Blockers, st.IdleBlockers = s.block.Blockers()
-	st.Refused = s.over.closed.Load()
-	st.Latencies = s.latencies()
-	st.Delayed = s.over.delayed.Load()
-	st.Abandoned = s.over.abandoned.Load()
-	st.Rejected = s.over.rejected.Load()
-	st.Dropped = s.over.dropped.Load()
-	st.Finished = st.Dropped
-	for _, w := range s.workers() {
-		ws := WorkerStats{
-			Dispatches: w.shown.dispatches.Load(),
-			Finished:   w.shown.finished.Load(),
-			Stolen:     w.shown.stolen.Load(),
-			Queued:     w.runq.Thief().Len() + w.children.Thief().Len(),
-			Forks:      w.Forks.Thief().Len(),
-			Task:       w.running(),
-			Busy:       time.Duration(w.busy.read(s.now)),
-			Idle:       time.Duration(w.rests.read(s.now)),
-		}
-		if w.next.full() {
-			ws.Queued++
-		}
-		if ws.Task != (task.Task{}) {
-			st.Running++
-		}
-		st.PerWorker = append(st.PerWorker, ws)
-		st.Spawned += w.shown.spawned.Load()
-		st.Finished += ws.Finished
-		st.Queued += ws.Queued
-		st.Dispatches += ws.Dispatches
-		st.Yields += w.shown.yields.Load()
-		st.Preemptions += w.shown.preemptions.Load()
-		st.Parks += w.shown.parks.Load()
-		st.Panics += w.shown.panics.Load()
-		st.Steals += w.shown.steals.Load()
-		st.Stolen += ws.Stolen
-		st.LetIns += w.shown.letIns.Load()
-		st.ThreadMoves += w.shown.moves.Load()
-		st.SleepMoves += w.shown.sleepMoves.Load()
-	}
-	// A worker publishes Spawned before Finished, but two workers do so at different times.
-	st.Live = max(0, int(int64(st.Spawned-st.Finished)))
-	st.Waiting = max(0, st.Live-st.Running-st.Queued)
+	e := s.engine()
+	st := Stats(engine.ReadStats[Latencies](e, func(w engine.WorkerStats) WorkerStats { return WorkerStats(w) }))
+	st.Latencies = latenciesOf(e)
 	return st
-}
-
-// running returns the task that the worker runs, or the zero Task. Any goroutine may call it.
-func (w *worker) running() task.Task {
-	d := w.Current.Load()
-	if d == nil {
-		return task.Task{}
-	}
-	st := d.Status()
-	if !st.InUse() || d.State() != rt.Running || d.Worker() != &w.Worker {
-		return task.Task{} // d ran here last, and now waits, has ended or runs on another worker
-	}
-	return handleOf(d, st.Gen())
 }

@@ -2,8 +2,8 @@ package scheduler
 
 import (
 	"context"
+	"time"
 
-	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -13,142 +13,42 @@ import (
 // After Shutdown or Close, fn does not run and the handle's Err is [task.ErrClosed].
 // [WithQueueLimit] says what Go does if the queue has a limit and is full.
 func (s *Scheduler) Go(fn func(c *task.Ctx), opts ...task.Option) task.Task {
-	if s == nil {
-		panic(nilScheduler) // enter panics for the zero Scheduler
-	}
-	if fn == nil {
-		panic("scheduler: Go with a nil function")
-	}
-	var none context.Context
-	return s.submit(fn, extraOf(none, opts))
+	return s.engine().Go(fn, opts...)
 }
 
 // GoContext is Go with the option [task.Parent]. The end of ctx cancels the task with the cause of
 // ctx, and the task's Ctx has the deadline, values and profiler labels of ctx. If ctx has ended
 // already, fn does not run.
 func (s *Scheduler) GoContext(ctx context.Context, fn func(c *task.Ctx), opts ...task.Option) task.Task {
-	s.check()
-	if ctx == nil {
-		panic("scheduler: GoContext with a nil context: use Go, or context.Background()")
-	}
-	if fn == nil {
-		panic("scheduler: GoContext with a nil function")
-	}
-	return s.submit(fn, extraOf(ctx, opts))
+	return s.engine().GoContext(ctx, fn, opts...)
 }
 
-func (s *Scheduler) submit(fn any, x *rt.Extra) task.Task {
-	var waitCtx context.Context // none
-	d, gen, err := s.request(waitCtx, fn, x)
-	if err != nil {
-		return refused(err)
-	}
-	return handleOf(d, gen)
-}
-
-// request submits a task from outside, on behalf of a task or a goroutine. It may wait for room in
-// the queue. If waitCtx is not nil, its end ends the wait. request calls methods of users'
-// contexts. If one of them panics, so does request, and nothing has been submitted.
-func (s *Scheduler) request(waitCtx context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
-	if s.looks != 0 {
-		x = s.submitted(x)
-	}
-	if x != nil && x.Parents != nil {
-		return s.requestUnder(waitCtx, fn, x)
-	}
-	if !s.enter() {
-		return nil, 0, task.ErrClosed
-	}
-	if s.look != nil {
-		return s.requestMarked(waitCtx, fn, x)
-	}
-	d, gen, ok := s.inj.Submit(fn, x) // (Sleep-P1)
-	if !ok {
-		return s.overflow(waitCtx, fn, x)
-	}
-	s.wakeOne() // (Sleep-P2, Sleep-P3)
-	return d, gen, nil
-}
-
-// requestMarked is the rest of request if tasks are measured or observed.
-func (s *Scheduler) requestMarked(waitCtx context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
-	if !s.inj.Reserve() {
-		return s.overflow(waitCtx, fn, x)
-	}
-	d, gen := s.admit(fn, x)
-	return d, gen, nil
-}
-
-// requestUnder is request for a task under contexts.
-func (s *Scheduler) requestUnder(waitCtx context.Context, fn any, x *rt.Extra) (d *rt.Task, gen uint32, err error) {
-	s.cohorts.Hold(x)
-	submitted := false
-	defer func() {
-		if !submitted {
-			x.Drop()
-		}
-	}()
-	switch {
-	case !s.enter():
-		err = task.ErrClosed
-	case s.inj.Reserve():
-		d, gen = s.admit(fn, x)
-	default:
-		d, gen, err = s.overflow(waitCtx, fn, x)
-	}
-	submitted = err == nil
-	return d, gen, err
-}
-
-// enter counts a task that is submitted from outside as live, and reports whether the scheduler
-// accepts it (B1 in internal/inject/doc.go). If not, it takes the count back and notes the refusal.
-// It panics if New did not make s.
+// GoAfter submits fn to run when d has passed, or soon after. If d is not positive, fn runs at
+// once. The task exists from now on, in state Waiting, so a program can wait for it, and can cancel
+// it before it runs. Any goroutine or task may call GoAfter. It does not wait.
 //
-// enter counts before it looks at the phase. Shutdown and Close set the phase before they look at
-// the count. So either enter refuses the task, or Shutdown and Close wait for it.
-func (s *Scheduler) enter() bool {
-	s.live.Add(1)
-	if s.phase.Load() == phaseOpen {
-		return true
-	}
-	s.check()
-	s.exit()
-	s.refuse(task.ErrClosed)
-	return false
+// The scheduler's clock ([WithClock]) measures the delay. A [task.Timeout] among opts counts from
+// now. The scheduler has accepted a task that waits for its time, so Shutdown waits until the task
+// has run, and Close cancels it. If GoAfter is called after Shutdown or Close, fn does not run and
+// the handle's Err is [task.ErrClosed].
+func (s *Scheduler) GoAfter(d time.Duration, fn func(c *task.Ctx), opts ...task.Option) task.Task {
+	return s.engine().GoAfter(d, fn, opts...)
 }
 
-// exit takes back the count of enter, or that of a blocking call, which has finished.
-func (s *Scheduler) exit() {
-	s.live.Add(-1)
-	s.quiesce()
-}
-
-// admit makes and queues the task of a submission that enter has counted and for which the caller
-// has taken room.
-func (s *Scheduler) admit(fn any, x *rt.Extra) (*rt.Task, uint32) {
-	d, gen := s.prepare(fn, x)
-	s.stamp(d)
-	s.inj.Accept(d) // (Sleep-P1)
-	s.wakeOne()     // (Sleep-P2, Sleep-P3)
-	return d, gen
-}
-
-// newTask makes a task that the caller has counted as live, and counts it as accepted, too. It does
-// not queue the task. worker.newTask is for tasks that start on a worker. inject.Queue.Submit,
-// admit and awaitRoom are for submissions. newTask is for all others: tasks that a timer starts,
-// tasks that a task submits beyond the limit, and the calls that sysmon moves from behind a hog.
-func (s *Scheduler) newTask(fn any, x *rt.Extra) (*rt.Task, uint32) {
-	s.inj.Count(1)
-	return s.prepare(fn, x)
-}
-
-// prepare makes a task. It neither queues it nor counts it as accepted.
-func (s *Scheduler) prepare(fn any, x *rt.Extra) (*rt.Task, uint32) {
-	d := s.inj.New(x)
-	d.Start(fn, x) // before Attach, which may cancel this life at once
-	gen := d.Gen()
-	if x != nil {
-		s.cohorts.Attach(x, d, gen)
-	}
-	return d, gen
+// GoEvery submits fn to run again and again at a fixed rate: d, 2d, 3d and so on after now, or soon
+// after these instants. One task makes all the calls, so runs never overlap. If a run takes longer
+// than d, the instants up to its end are skipped, and the next run begins at the first instant
+// after it. Between two runs the task is in state Waiting. The scheduler's clock ([WithClock])
+// measures the time.
+//
+// The task ends when it is cancelled: at once between two runs, and during a run when fn returns,
+// so fn should look at its Ctx. It also ends if fn calls runtime.Goexit. If fn panics, the
+// scheduler calls the handler of [WithPanicHandler], and the task continues with its next run; a
+// handler can cancel the task that it is given to prevent that. Without a handler, the panic ends
+// the process. Shutdown lets the present run finish and starts no further one, which is no error.
+// Close cancels the task.
+//
+// Any goroutine or task may call GoEvery. It does not wait. It panics if d is not positive.
+func (s *Scheduler) GoEvery(d time.Duration, fn func(c *task.Ctx), opts ...task.Option) task.Task {
+	return s.engine().GoEvery(d, fn, opts...)
 }

@@ -30,7 +30,7 @@ func TestFramesBelowATask(t *testing.T) {
 		}
 	}
 	s := open(t, 1)
-	want := []string{"scheduler.(*progress).loop", "scheduler.(*Scheduler).newWorker.(*worker).loopBody.func1"}
+	want := []string{"engine.(*progress).loop", "engine.(*Scheduler).newWorker.(*worker).loopBody.func1"}
 	require.NoError(t, s.Go(func(*task.Ctx) { below() }).Wait())
 	require.Equal(t, want, names)
 

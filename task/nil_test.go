@@ -49,7 +49,7 @@ func TestNilSchedulers(t *testing.T) {
 		"NewTicker": func() { tsync.NewTicker(none, 1) },
 		"AfterFunc": func() { tsync.AfterFunc(none, 1, fn) },
 	} {
-		require.Contains(t, panicOf(f), "scheduler: a nil *Scheduler", name)
+		require.Contains(t, panicOf(f), "scheduler: a nil or zero Scheduler", name)
 	}
 	require.Contains(t, panicOf(func() { task.NewGroup((*task.Ctx)(nil)) }), "nil Starter")
 	require.Contains(t, panicOf(func() { tsync.NewTimer((*task.Ctx)(nil), 1) }), "nil Starter")

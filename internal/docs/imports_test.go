@@ -18,7 +18,9 @@ import (
 // that ends in /... stands for all packages below. ARCHITECTURE.md has the map and the reasons.
 // Tests may import any package.
 var arrows = map[string][]string{
-	"scheduler":               {"task", "internal/..."},
+	"scheduler":               {"task", "internal/engine", "internal/look", "internal/histogram", "internal/thread", "internal/rt"},
+	"internal/engine":         {"task", "internal/..."},
+	"internal/look":           {"task", "internal/rt", "internal/prefetch", "internal/pprofile", "internal/perfetto"},
 	"scheduler/schedtest":     {"scheduler", "task", "internal/..."},
 	"scheduler/schedhttp":     {"scheduler", "task"},
 	"scheduler/schedhttp/top": {"scheduler/schedhttp"},
@@ -54,6 +56,7 @@ var arrows = map[string][]string{
 	"internal/timers":    {"internal/rt", "internal/atomicx", "internal/prefetch", "internal/histogram"},
 	"internal/idle":      {"internal/atomicx"},
 	"internal/histogram": {"internal/atomicx"},
+	"internal/stopwatch": {"internal/atomicx"},
 	"internal/thread":    {},
 	"internal/pprofile":  {},
 	"internal/perfetto":  {},

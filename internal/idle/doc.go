@@ -18,7 +18,7 @@
 //	Sleep-P3 claim a sleeper; wake it     Sleep-W4 sleep
 //	                                      Sleep-W5 stop searching; the last one looks again
 //
-// From here on P1 is short for Sleep-P1, and so on, as in the comments of package scheduler.
+// From here on P1 is short for Sleep-P1, and so on, as in the comments of package engine.
 //
 // The producer, which makes a task runnable:
 //
@@ -76,7 +76,7 @@
 // that. If it is the last searcher, it looks itself; otherwise a searcher is left, which stops
 // later still. A thief that is not registered, such as a task that yields and finds its own
 // worker's queues empty, has to do P2 and P3 for the rest of its batch. A worker that reverses its
-// newest children (orderSiblings in package scheduler), or drops stale entries (dropStale), hides
+// newest children (orderSiblings in package engine), or drops stale entries (dropStale), hides
 // tasks for a moment, and does P2 and P3 afterwards.
 //
 // No thread does P1 to P3 for a timer that becomes due. Instead W3 sees the timers that are due by
@@ -84,8 +84,8 @@
 //
 // A worker inside a blocking call does not sleep, but it does not serve its queues either. P2
 // counts it like a sleeper. If P3 finds only such workers, the producer has a blocker take the
-// worker over from the task in the call: see package scheduler's spot.go.
+// worker over from the task in the call: see package engine's spot.go.
 //
-// The model of this protocol is TestModelSleepWake. It is in package scheduler, because it needs
+// The model of this protocol is TestModelSleepWake. It is in package engine, because it needs
 // the whole search for work.
 package idle

@@ -44,6 +44,6 @@
 // the count of B1, the scheduler does not count as quiet until the submitter's task has been queued
 // and has run, or is no longer counted.
 //
-// The model of this protocol is TestModelBlock. It is in package scheduler, because the phase is
+// The model of this protocol is TestModelBlock. It is in package engine, because the phase is
 // there.
 package inject

@@ -13,7 +13,7 @@
 // An entry of a list is
 //
 //	mutant: short-name-with-dashes
-//	file: scheduler/find.go
+//	file: internal/engine/find.go
 //	test: -run ^TestNextSlotBehindAHog$ ./scheduler
 //	speed: fast
 //	kills: hang

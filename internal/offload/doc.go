@@ -5,7 +5,7 @@
 // A [Pool] has blockers. A blocker is a goroutine that runs functions of task.Ctx.Blocking that the
 // tasks do not call themselves. A blocker can also become a relief, which takes the worker over
 // from a task that does call its function: see the last part of this comment, and package
-// scheduler's spot.go.
+// engine's spot.go.
 //
 // # Handing a job to a blocker
 //

@@ -334,7 +334,7 @@ func (p *Pool) polled(given bool) {
 }
 
 // RunJob runs j. Its frame is on the stack of each function that a blocker calls. By this frame
-// package scheduler's caller.go finds out that its caller is such a function.
+// package engine's caller.go finds out that its caller is such a function.
 //
 //go:noinline
 func RunJob(j rt.Job) error { return j.Run() }

@@ -44,7 +44,7 @@ func (b *spotBench) wakeOne() {
 }
 
 // serve is what a worker does that goes on: all work that comes. (That it sleeps meanwhile, and is
-// woken, is package scheduler's TestModelSleepWake's.)
+// woken, is package engine's TestModelSleepWake's.)
 func (b *spotBench) serve() {
 	for b.served < b.want {
 		explore.Block("serve", func() bool { return b.queue.Load() > 0 || b.served == b.want })

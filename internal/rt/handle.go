@@ -18,7 +18,7 @@ func (h Handle) Task() *Task { return h.d }
 // Gen returns the generation.
 func (h Handle) Gen() uint32 { return h.gen }
 
-// Tasks holds the functions of package task that package scheduler calls. Package task sets them.
+// Tasks holds the functions of package task that package engine calls. Package task sets them.
 var Tasks struct {
 	// Refused returns a handle for a task that was not accepted. The handle is done, with the given
 	// error.

@@ -1,4 +1,4 @@
-// Package rt holds what package task and package scheduler share: the task descriptor and its state
+// Package rt holds what package task and package engine share: the task descriptor and its state
 // machine, the waiters of a task, and two small interfaces. Through Host a task talks to the worker
 // that it runs on, through Scheduler any caller talks to the scheduler that the task belongs to.
 //

@@ -36,7 +36,7 @@ func caller() (what, where string) {
 	suffix := ""
 	for {
 		f, more := frames.Next()
-		if f.Function == module+"scheduler.(*loopFiber).loop" {
+		if f.Function == module+"internal/engine.(*progress).loop" {
 			if what == "" {
 				what = "returns"
 			}

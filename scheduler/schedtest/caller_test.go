@@ -21,7 +21,7 @@ func TestOperation(t *testing.T) {
 		module + "task/tsync.(*member).Run":                         "",
 		module + "task/tsync.point":                                 "",
 		module + "internal/rt.Choice":                               "",
-		module + "scheduler.(*directed).Poll":                       "",
+		module + "internal/engine.(*directed).Poll":                 "",
 		module + "task.Submit[...].func1":                           "",
 	} {
 		require.Equal(t, want, operation(function), function)

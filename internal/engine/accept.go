@@ -1,0 +1,57 @@
+package engine
+
+import (
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
+)
+
+// enter counts a task that is submitted from outside as live, and reports whether the scheduler
+// accepts it (B1 in internal/inject/doc.go). If not, it takes the count back and notes the refusal.
+//
+// enter counts before it looks at the phase. Shutdown and Close set the phase before they look at
+// the count. So either enter refuses the task, or Shutdown and Close wait for it.
+func (s *Scheduler) enter() bool {
+	s.live.Add(1)
+	if s.phase.Load() == phaseOpen {
+		return true
+	}
+	s.exit()
+	s.refuse(task.ErrClosed)
+	return false
+}
+
+// exit takes back the count of enter, or that of a blocking call, which has finished.
+func (s *Scheduler) exit() {
+	s.live.Add(-1)
+	s.quiesce()
+}
+
+// admit makes and queues the task of a submission that enter has counted and for which the caller
+// has taken room.
+func (s *Scheduler) admit(fn any, x *rt.Extra) (*rt.Task, uint32) {
+	d, gen := s.prepare(fn, x)
+	s.stamp(d)
+	s.inj.Accept(d) // (Sleep-P1)
+	s.wakeOne()     // (Sleep-P2, Sleep-P3)
+	return d, gen
+}
+
+// newTask makes a task that the caller has counted as live, and counts it as accepted, too. It does
+// not queue the task. worker.newTask is for tasks that start on a worker. inject.Queue.Submit,
+// admit and awaitRoom are for submissions. newTask is for all others: tasks that a timer starts,
+// tasks that a task submits beyond the limit, and the calls that sysmon moves from behind a hog.
+func (s *Scheduler) newTask(fn any, x *rt.Extra) (*rt.Task, uint32) {
+	s.inj.Count(1)
+	return s.prepare(fn, x)
+}
+
+// prepare makes a task. It neither queues it nor counts it as accepted.
+func (s *Scheduler) prepare(fn any, x *rt.Extra) (*rt.Task, uint32) {
+	d := s.inj.New(x)
+	d.Start(fn, x) // before Attach, which may cancel this life at once
+	gen := d.Gen()
+	if x != nil {
+		s.cohorts.Attach(x, d, gen)
+	}
+	return d, gen
+}

@@ -1,0 +1,52 @@
+package engine
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
+)
+
+// A goroutine that has the Ctx of a running task is not that task: tasks that it starts and wakes
+// go to the injector. The function of a call on the spot is not the task either.
+func TestOthersAreNotTheTask(t *testing.T) {
+	s := start(withWorkers(1), withStallAfter(0), withQuantum(MaxQuantum)) // no yield is asked
+	defer s.Close()
+	var w task.Waiter
+	waits := s.Go(func(c *task.Ctx) {
+		w.Init(c)
+		_ = w.Wait()
+	})
+	require.NoError(t, s.Go(func(c *task.Ctx) {
+		for waits.State() != task.Waiting {
+			c.Yield()
+		}
+		d := (*rt.Life)(c).Task()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			assert.False(t, d.IsCurrent())
+			assert.Nil(t, d.Life().MayEnter())
+			assert.Nil(t, rt.Current())
+			n := s.inj.Normal()
+			task.Submit(c, func(*task.Ctx) (int, error) { return 0, nil })
+			assert.EqualValues(t, n+1, s.inj.Normal())
+			assert.True(t, w.Claim())
+			w.Wake(c)
+			assert.EqualValues(t, n+2, s.inj.Normal())
+		}()
+		<-done // the worker is held
+		assert.True(t, d.IsCurrent())
+		assert.Same(t, d, d.Life().MayEnter())
+		assert.Same(t, d, rt.Current())
+		assert.True(t, d.Host().Call(d, func() {
+			assert.False(t, d.IsCurrent())
+			assert.Nil(t, d.Life().MayEnter())
+			assert.Nil(t, rt.Current())
+		}, new(rt.CallKind)))
+	}).Wait())
+	require.NoError(t, waits.Wait())
+}

@@ -1,0 +1,149 @@
+package engine
+
+import (
+	"github.com/heddle-go/heddle/internal/deque"
+	"github.com/heddle-go/heddle/internal/rt"
+)
+
+// When a child takes the place of an older child in the next slot, the older one goes to the deque
+// children. The worker takes the newest of them, and thieves take the oldest. So a worker visits
+// its part of a tree of tasks depth first, and a thief gets a large part of the tree. In the run
+// queue, which is first-in-first-out, the worker would visit the tree level by level. A task that
+// waits for its children needs a stack, so that takes memory, and time for the cache misses:
+// fib(27) with a task for each call, whose results come over channels, took five times as long and
+// 480 MB instead of 10 MB (BenchmarkActorTree/program=fib has such a tree). A wait that names a
+// child needs no order, because claim takes that child out of any queue.
+//
+// Three rules keep the order fair:
+//
+//	first   The newest child of a dispatch stays in the next slot. The others run in the order in
+//	        which they were started. To bring them into this order, orderSiblings reverses them
+//	        before the worker takes one of them, and before it displaces a child of another
+//	        dispatch.
+//	turns   If there are children and tasks in the run queue, pop takes them in turns. So the
+//	        children delay a task in the run queue by at most one dispatch for each task ahead of
+//	        it. Chains (see chain.go) delay it too, with and without children.
+//	oldest  New children could come before an old one for ever. So the oldest child has a turn, as
+//	        the injector and the forked calls have (passedOver). But the oldest child may start a
+//	        tree of its own, and so may the next oldest. If each of them began while the tree
+//	        before it is half visited, the worker would hold all these trees at once. So the worker
+//	        passes a turn up if more children wait than waited after the last such turn, but not
+//	        more than MaxPassed times in a row. (If there were no children at a turn, none waited
+//	        after it. A worker that took the first child at once would begin a tree at both ends, and
+//	        take the siblings of one dispatch out of their order.)
+//
+// If n children wait and no further ones come, the last of them begins after at most
+// 3*(n+MaxPassed)*fairTick looks for work. If further ones come, it begins after at most
+// 3*n*(MaxPassed+1)*fairTick looks.
+//
+// Rejected: a turn for the oldest child each time, which takes fib(27) 1.8 times the time and six
+// times the memory. Rejected as well: last-in-first-out for all tasks, which starves tasks that
+// yield.
+
+// MaxPassed is how many turns in a row the oldest child is passed up. 64 turns are 11,712 looks,
+// some milliseconds of the shortest tasks.
+const MaxPassed = 64
+
+// siblings are the newest children: those that were displaced in the dispatch with that number.
+type siblings struct {
+	n        int
+	dispatch uint32
+}
+
+// A treeTurn is what the worker remembers of the turns of the oldest child.
+type treeTurn struct {
+	left   int // children that waited after the last turn; 0 if there were none for a turn
+	passed int // turns that were passed up since
+}
+
+// displace queues a task that another one has displaced from the next slot (Sleep-P1). fresh is
+// the value of nextSlot.fresh that belongs to the task. The caller goes on with Sleep-P2.
+func (w *worker) displace(old *rt.Task, fresh uint32) {
+	if fresh != newChild {
+		w.runq.Push(old) // (Sleep-P1)
+		return
+	}
+	if n := w.Dispatch.Load(); n != w.siblings.dispatch {
+		w.orderSiblings()
+		w.siblings.dispatch = n
+	}
+	w.siblings.n++
+	w.children.Push(old) // (Sleep-P1)
+}
+
+// orderSiblings puts the siblings into the order in which they will run: the one that was started
+// first becomes the newest. For a moment thieves do not see them, so orderSiblings wakes a worker,
+// which may have looked then (Sleep-W3).
+func (w *worker) orderSiblings() {
+	if w.siblings.n > 1 {
+		w.children.ReverseNewest(w.siblings.n)
+		w.s.wakeOne() // (Sleep-P2, Sleep-P3)
+	}
+	w.siblings.n = 0
+}
+
+// newestChild takes the newest child after orderSiblings, or returns nil.
+func (w *worker) newestChild() *rt.Task {
+	if w.siblings.n > 1 {
+		w.orderSiblings()
+	}
+	for {
+		d := w.children.PopShared()
+		if d == nil {
+			return nil
+		}
+		if d = w.valid(d); d != nil {
+			return d
+		}
+	}
+}
+
+// oldestChild takes the oldest child if that may use its turn, and otherwise returns nil.
+func (w *worker) oldestChild() *rt.Task {
+	t, v := &w.treeTurn, w.children.Thief()
+	if v.Empty() {
+		*t = treeTurn{}
+		return nil
+	}
+	if v.Len() > t.left && t.passed < MaxPassed {
+		t.passed++
+		return nil
+	}
+	for !v.Empty() {
+		if d, out := v.Steal(); out == deque.Stolen {
+			if d = w.valid(d); d != nil {
+				*t = treeTurn{left: v.Len()}
+				return d
+			}
+		}
+	}
+	return nil
+}
+
+// maxStolenChildren bounds a batch of stolen children. Each of them may bring a tree, so a few are
+// enough. If none does, a thief should not come back for each one.
+const maxStolenChildren = 32
+
+// stealChildren steals up to half of v's children. It returns the oldest of the batch, and leaves
+// the others among w's children. It returns nil if v has none.
+func (w *worker) stealChildren(v *worker) *rt.Task {
+	for !v.children.Thief().Empty() {
+		d, n, out := v.children.Thief().StealBatch(&w.children, maxStolenChildren)
+		if out != deque.Stolen {
+			continue
+		}
+		w.n.steals++
+		w.n.stolen += uint64(n)
+		if n > 1 && !w.searching {
+			w.s.wakeOne() // as in stealFrom
+		}
+		if d = w.valid(d); d == nil {
+			d = w.newestChild() // of the batch
+		}
+		if d != nil {
+			w.stole(d, v)
+			return d
+		}
+	}
+	return nil
+}

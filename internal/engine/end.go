@@ -1,0 +1,132 @@
+package engine
+
+import (
+	"runtime/debug"
+
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
+)
+
+// A task ends in four steps, each of which calls the next:
+//
+//	loopFiber.endTask    waits for the calls that the function has left open, and cleans the fiber
+//	worker.conclude      decides how the task ends: returned, failed, or as a stolen call
+//	worker.publishEnd    wakes the waiters, and pools the descriptor
+//	rt.Task.Finish       changes the status word, and takes the waiters
+//
+// If a task is cancelled before it has begun, skip calls publishEnd.
+
+// conclude ends task d, which ran on this worker, with failure or nil. It publishes the end and
+// handles a panic.
+func (w *worker) conclude(d *rt.Task, failure error) {
+	if f, ok := d.Fn().(*rt.Frame); ok {
+		w.concludeStolen(d, f, failure)
+		return
+	}
+	if failure == nil {
+		w.publishEnd(d, rt.Returned)
+		return
+	}
+	d.NeedExtra().Err = failure
+	t := handleOf(d, d.Gen())
+	pe, panicked := failure.(*task.PanicError)
+	if panicked && w.s.cfg.OnPanic == nil {
+		crash(t, pe, handlePanics)
+	}
+	w.publishEnd(d, rt.Failed)
+	if panicked {
+		w.handlePanic(t, pe)
+	}
+}
+
+// concludeStolen is conclude for a stolen call. The parent gets the failure when it joins.
+func (w *worker) concludeStolen(d *rt.Task, f *rt.Frame, failure error) {
+	f.Err = failure
+	p := f.Forker
+	p.Extra().DropStolen(d)
+	w.publishEnd(d, rt.Returned)
+	if f.Finish() && p.Wake() {
+		w.Local(p)
+	}
+}
+
+// handlePanic calls the panic handler and waits for it. The caller has checked that there is one.
+func (w *worker) handlePanic(t task.Task, pe *task.PanicError) {
+	w.n.panics++
+	w.s.inHandler(func() {
+		defer func() {
+			if v := recover(); v != nil {
+				crash(t, &task.PanicError{
+					Value: &twoPanics{pe.Value, v},
+					Stack: append(append(pe.Stack, "\n[the handler]\n"...), debug.Stack()...),
+				}, mendTheHandler)
+			}
+		}()
+		w.s.cfg.OnPanic(t, pe)
+	})
+}
+
+// taskOf returns the handle of the task for which j calls a function.
+func taskOf(j rt.Job) task.Task { return j.(interface{ Handle() task.Task }).Handle() }
+
+// strayPanic handles the panic of a function that was called for job j, if j's task no longer waits
+// for the end of the function. It treats the panic as one of the task.
+func (s *Scheduler) strayPanic(j rt.Job, stray error) {
+	t := taskOf(j)
+	e := stray.(*task.PanicError)
+	if s.cfg.OnPanic == nil {
+		crash(t, e, handlePanics)
+	}
+	s.strays.Add(1)
+	s.inHandler(func() { s.cfg.OnPanic(t, e) })
+}
+
+// skips reports whether d, which has not started, should finish without running because it was
+// cancelled first. A stolen call is not skipped: it is a part of its parent, which waits for its
+// result, and it sees at its yield points that it is cancelled.
+func (w *worker) skips(d *rt.Task) bool {
+	if !d.Status().Cancelled() && w.s.phase.Load() < phaseClosed {
+		return false
+	}
+	_, stolen := d.Fn().(*rt.Frame)
+	return !stolen
+}
+
+// skip ends a task that was cancelled before it started.
+func (w *worker) skip(d *rt.Task) {
+	d.Cancel(d.Gen(), rt.Closed) // for the closed scheduler; otherwise it is cancelled already
+	w.publishEnd(d, rt.Skipped)
+}
+
+// publishEnd makes the end e of d known. It wakes the tasks and goroutines that wait for d. It
+// pools d's descriptor, unless a handle may still ask it for more than whether the task is over.
+func (w *worker) publishEnd(d *rt.Task, e rt.End) {
+	w.SetCurrent(nil)
+	x, gen := d.Extra(), d.Gen()
+	waiters, free := d.Finish(e)
+	switch {
+	case free:
+		w.freeTasks.Put(&w.s.taskPool, d)
+	case d.Gen() == gen: // d is Done for good
+		x = d.Extra() // another party may have attached it at the last moment
+	}
+	w.n.finished++
+	if w.observed {
+		w.s.observeEnd(d, gen)
+	}
+	if x != nil {
+		x.Release()
+		if late := x.CloseDone(nil); !late.Empty() {
+			late.Aside(&w.s.shared, func() { rt.WakeAll(waiters, nil) })
+			return
+		}
+	}
+	if waiters == nil {
+		return
+	}
+	if e == rt.Failed {
+		rt.WakeAll(waiters, w.local) // not handOn: a handler may run before the next look for work
+	} else {
+		rt.WakeAll(waiters, w.handOn)
+	}
+}

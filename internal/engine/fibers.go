@@ -1,0 +1,101 @@
+package engine
+
+import (
+	"fmt"
+	"runtime"
+	"unsafe"
+
+	"github.com/heddle-go/heddle/internal/fiber"
+	"github.com/heddle-go/heddle/internal/rt"
+)
+
+// A loopFiber is a fiber with the loop that runs one task after the other. A task that never
+// suspends is a plain call in that loop. If a task suspends, the fiber stays with it, and the
+// worker goes on with another fiber.
+type loopFiber struct {
+	fiber.Fiber
+	// w is the worker that the loop runs on. The worker that makes the fiber, or takes it from a
+	// pool, sets w. endTask sets it again, because the task may have come back on another worker.
+	w *worker
+}
+
+// A fiberTag is an argument of progress.loop that only shows in a printed stack. The Go runtime
+// prints the arguments of functions as they are in memory. An array is never passed in registers,
+// so these words are always there, and tell the stack of one fiber from those of all others.
+type fiberTag [2]uintptr
+
+func tagOf(f *fiber.Fiber) fiberTag {
+	at := uintptr(unsafe.Pointer(f))
+	return fiberTag{at, at}
+}
+
+// text returns what a printed stack shows of the tag.
+func (t fiberTag) text() []byte { return fmt.Appendf(nil, "{%#x, %#x}", t[0], t[1]) }
+
+// exchange switches from self to to. If pinned is true, the worker is locked to its thread, and
+// exchange unlocks it for the switch: see prepareSwitch. Unless self is dying, the caller has to call
+// commit next.
+func exchange(pinned bool, self, to *fiber.Fiber) {
+	if pinned {
+		runtime.UnlockOSThread()
+	}
+	fiber.Switch(self, to)
+}
+
+// newLoopFiber makes a sleeping loopFiber of w. The base of w must switch to it at once, because
+// its body takes the loopFiber from w.born.
+func (w *worker) newLoopFiber() *loopFiber {
+	l := &loopFiber{w: w}
+	w.born = l
+	w.s.fiberPool.CountCreated()
+	if w.pinned {
+		runtime.UnlockOSThread()
+		defer runtime.LockOSThread()
+	}
+	l.Init(w.body)
+	return l
+}
+
+// takeFiber returns the fiber to switch to for starting pending, or for looking for work if pending
+// is nil. That is an idle loopFiber, if there is one. Otherwise it is the worker's base, which
+// makes a loopFiber and switches on to it. The calling task does not make the loopFiber itself,
+// because that takes much stack. The task's stack might have to double for it, and would stay so
+// large while the task is parked.
+func (w *worker) takeFiber(pending *rt.Task) *fiber.Fiber {
+	w.handoff = pending
+	var l *loopFiber
+	if n := len(w.idleFibers); n > 0 {
+		l = w.idleFibers[n-1]
+		w.idleFibers[n-1] = nil
+		w.idleFibers = w.idleFibers[:n-1]
+	} else {
+		var ok bool
+		if l, ok = w.s.fiberPool.Get(); !ok {
+			w.needFiber = true
+			return w.base
+		}
+	}
+	l.w = w
+	return &l.Fiber
+}
+
+// keepFibers is how many idle loop fibers a worker keeps for itself.
+const keepFibers = 32
+
+// keepFiber adds l to the worker's idle loop fibers. l, in sleep, has made room for itself, because
+// keepFiber runs on the stack of the task that the worker has switched to, and should use little of
+// that stack.
+func (w *worker) keepFiber(l *loopFiber) { w.idleFibers = append(w.idleFibers, l) }
+
+// roomForFiber makes room for an idle loop fiber if there is none.
+func (w *worker) roomForFiber() {
+	if w.idleFibers == nil {
+		w.idleFibers = make([]*loopFiber, 0, keepFibers)
+		return
+	}
+	// Give the older half to the scheduler's pool. So its lock is taken once for many fibers.
+	const half = keepFibers / 2
+	w.s.fiberPool.Put(w.idleFibers[:half]...)
+	w.idleFibers = append(w.idleFibers[:0], w.idleFibers[half:]...)
+	clear(w.idleFibers[half:keepFibers])
+}

@@ -1,0 +1,425 @@
+package engine
+
+import (
+	"maps"
+	"sync"
+	"sync/atomic"
+
+	"github.com/heddle-go/heddle/internal/histogram"
+	"github.com/heddle-go/heddle/internal/rt"
+)
+
+// How latencies are measured. A task that is to be measured, or that an Observer hears of, gets a
+// stamp when it becomes runnable: see internal/rt/stamp.go. Without WithLatencies and WithObserver
+// no task has one, and a task pays only for this, which WithDispatchRing needs too:
+//
+//	becomes runnable   a look at worker.notesReady, or at Scheduler.measuring from outside
+//	is dispatched      a look at its status and at worker.noted
+//	gives way, parks   nothing: to stamp or observe it, commit gets another action
+//	stops running      nothing: pick stops at worker.stopAt anyway. To measure a dispatch, planStop
+//	                   sets that to the next tick
+//
+// A task is measured in these steps:
+//
+//	Gauge-M1  the party that makes the task runnable puts the stamp on
+//	Gauge-M2  gaugeBegin takes it off, counts the wait, and begins to measure the dispatch
+//	Gauge-M3  the dispatch ends at gaugeStop, in the pick that follows. If the worker passes no
+//	          gaugeStop before it runs another task, the dispatch ends at that task's gaugeBegin
+//
+// With Sampled, each worker sets notesReady once in sampleTicks looks for work, and the next task
+// that becomes runnable on it gets the stamp. So the wait and the dispatch of a sampled task are
+// both measured, on whatever worker it runs.
+
+// measuring says what the scheduler measures, and which Observer it calls. (What a task notes about
+// itself is an rt.Look.) After New only names and outside change.
+type measuring struct {
+	mode     LatencyMode // 0: it measures nothing
+	names    names
+	observer Observer
+	outside  atomic.Uint32 // tasks made runnable outside of workers, with Sampled
+}
+
+const (
+	// sampleTicks is how many looks for work go by between two samples of a worker. A sample takes
+	// three readings of the clock, up to 150 ns, so a dispatch pays 0.6 ns for it
+	// (BenchmarkYield/tasks=100 shows it).
+	sampleTicks = 4 * fairTick
+	// sampleOutside is how many tasks that become runnable outside of workers go by between two
+	// samples. It is smaller than sampleTicks, because making a task runnable there takes some
+	// hundred nanoseconds anyway.
+	sampleOutside = 61
+)
+
+// newMeasuring returns nil if nothing is to be measured or told.
+func newMeasuring(cfg *Config) *measuring {
+	if cfg.Latencies == 0 && cfg.Observer == nil {
+		return nil
+	}
+	l := &measuring{mode: cfg.Latencies, observer: cfg.Observer}
+	l.names.limit = cfg.LatencyNames
+	return l
+}
+
+// A gauge measures on one worker. Only the worker writes it. Readers read the histograms and shown.
+type gauge struct {
+	measuring *measuring
+
+	// These are the worker's own.
+	due     bool                  // the next task that becomes runnable here is a sample (Sampled)
+	stolen  *rt.Task              // a stolen call whose dispatch is to be measured, or nil
+	open    bool                  // a dispatch is being measured
+	began   int64                 // when that dispatch began
+	stopped int64                 // when the last dispatch that has been counted ended
+	closed  uint32                // the number of the last dispatch that has been counted
+	level   rt.Level              // the level of the task whose dispatch is being measured
+	named   *taskGauge            // what counts that task by its name, or nil
+	known   map[string]*taskGauge // with WithLatenciesByName
+
+	levels [3]taskGauge
+	other  taskGauge                             // of tasks whose names are beyond the limit
+	late   histogram.Histogram                   // how much later than due the worker fired timers
+	wakes  histogram.Histogram                   // how long the worker's wake-ups took
+	shown  atomic.Pointer[map[string]*taskGauge] // a copy of known
+}
+
+// A taskGauge has the latencies of some tasks on one worker.
+type taskGauge struct{ queue, dispatch histogram.Histogram }
+
+// beginMeasuring prepares a new worker for what the options ask for.
+func (w *worker) beginMeasuring() {
+	w.onYield, w.onPark = w.plainYield(), actPark
+	w.notesReady = w.keepsRing()
+	if w.keepsRing() || w.counts() {
+		w.noted = rt.BitActive // each dispatch
+	}
+	l := w.s.measuring
+	if l == nil {
+		return
+	}
+	w.gauge = &gauge{measuring: l}
+	w.noted |= rt.BitStamped
+	if l.mode != 0 {
+		w.timerBatch.Late = &w.gauge.late
+	}
+	if l.observer != nil {
+		w.notesReady, w.observed = true, true
+		w.onPark = actParkObserved
+	}
+	if l.mode == Exact {
+		w.notesReady = true
+		w.onYield = actRequeueNoted
+		w.gauge.open = true
+		w.gauge.closed = w.Dispatch.Load()
+	}
+}
+
+// noteWoken notes that d, which is in no queue, has just become runnable on this worker by a
+// wake-up. d gets a stamp if it is measured or observed. The ring notes the waker.
+//
+//go:noinline
+func (w *worker) noteWoken(d *rt.Task) {
+	w.stamp(d)
+	if w.keepsRing() {
+		w.ringWake(d)
+	}
+}
+
+// stamps reports whether the next task that becomes runnable here gets a stamp. If not, notesReady
+// may be true all the same, because the worker keeps a ring.
+func (w *worker) stamps() bool {
+	g := w.gauge
+	return g != nil && (w.observed || g.due || g.measuring.mode == Exact)
+}
+
+// stamp puts a stamp on d, which has just become runnable on this worker and is in no queue
+// (Gauge-M1).
+//
+//go:noinline
+func (w *worker) stamp(d *rt.Task) {
+	if !w.stamps() {
+		return
+	}
+	if w.observed {
+		w.s.observe(func(o Observer) { o.Ready(handleOf(d, d.Gen())) })
+	}
+	w.stampFrom(d, 0)
+}
+
+// noteYield is stamp for a task that gives way. It also ends the dispatch of a task that counts it.
+//
+//go:noinline
+func (w *worker) noteYield(d *rt.Task) {
+	if w.counts() {
+		w.runStops(d)
+	}
+	if g := w.gauge; g != nil && (g.due || g.measuring.mode == Exact) {
+		w.stampFrom(d, g.stopped)
+	}
+}
+
+// plainYield returns what commit does for a task that gives way and gets no stamp.
+func (w *worker) plainYield() action {
+	if w.counts() {
+		return actRequeueNoted
+	}
+	return actRequeue
+}
+
+// stampFrom puts a stamp on d. If d is to be measured, the stamp has the time now, or if now is 0,
+// the time that stampFrom reads from the clock. Otherwise it has no time.
+func (w *worker) stampFrom(d *rt.Task, now int64) {
+	g := w.gauge
+	if g.measuring.mode != Exact && !g.due {
+		d.StampOnly()
+		return
+	}
+	if now == 0 {
+		now = w.s.now()
+	}
+	d.Stamp(now)
+	w.sampled()
+}
+
+// sampled is called when a task has got its stamp. With Sampled it resets due and notesReady until
+// the next sample.
+func (w *worker) sampled() {
+	if w.gauge.measuring.mode == Sampled {
+		w.gauge.due = false
+		w.notesReady, w.onYield = w.observed || w.keepsRing(), w.plainYield()
+	}
+}
+
+// stampStolen is stamp for a stolen call, which has waited in no queue and runs next on this
+// worker.
+//
+//go:noinline
+func (w *worker) stampStolen(d *rt.Task) {
+	if !w.stamps() {
+		return
+	}
+	if w.observed {
+		w.s.observe(func(o Observer) { o.Ready(handleOf(d, d.Gen())) })
+	}
+	d.StampOnly()
+	if g := w.gauge; g.measuring.mode == Exact || g.due {
+		g.stolen = d
+		w.sampled()
+	}
+}
+
+// stamp puts a stamp on d, which has just become runnable outside of the workers, if d is measured
+// or observed (Gauge-M1).
+func (s *Scheduler) stamp(d *rt.Task) {
+	if s.measuring != nil {
+		s.stampSlow(d)
+	}
+}
+
+func (s *Scheduler) stampSlow(d *rt.Task) {
+	l := s.measuring
+	if l.observer != nil {
+		s.observe(func(o Observer) { o.Ready(handleOf(d, d.Gen())) })
+	}
+	switch {
+	case l.mode == Exact, l.mode == Sampled && l.outside.Add(1)%sampleOutside == 0:
+		d.Stamp(s.now())
+	case l.observer != nil:
+		d.StampOnly()
+	}
+}
+
+// notes reports whether the worker notes the dispatch of d.
+func (w *worker) notes(d *rt.Task) bool { return d.Status()&w.noted != 0 }
+
+// noteDispatch notes that d is about to run on this worker, from the time now on, or from the present
+// time on if now is 0.
+//
+//go:noinline
+func (w *worker) noteDispatch(d *rt.Task, now int64) {
+	if d.Status().Stamped() {
+		w.gaugeBegin(d)
+	}
+	if w.keepsRing() {
+		w.ringBegin(d)
+	}
+	if w.counts() {
+		w.runBegins(d, now)
+	}
+}
+
+// gaugeBegin is Gauge-M2, for a task with a stamp that is about to run.
+//
+//go:noinline
+func (w *worker) gaugeBegin(d *rt.Task) {
+	g := w.gauge
+	if w.observed && d.Fib() == nil {
+		w.s.observe(func(o Observer) { o.Start(handleOf(d, d.Gen()), w.id) })
+	}
+	if g.measuring.mode == 0 {
+		d.TakeStamp(0)
+		return
+	}
+	now := w.s.now()
+	if id := w.Dispatch.Load(); g.open && g.closed != id { // the last dispatch passed no gaugeStop
+		g.stopped = now
+		g.end(id, now)
+	}
+	waited, timed := d.TakeStamp(now)
+	if !timed && g.measuring.mode != Exact && g.stolen != d {
+		return
+	}
+	g.stolen = nil
+	st := d.Status()
+	g.level = st.Level()
+	g.named = g.find(d.Name(st.Gen()))
+	if timed {
+		g.levels[g.level].queue.Record(waited)
+		if g.named != nil {
+			g.named.queue.Record(waited)
+		}
+	}
+	g.open, g.began = true, now
+	if w.stopAt != w.tick+1 {
+		w.planStop()
+	}
+}
+
+// gaugeStop is Gauge-M3. stopover calls it. With Sampled it also begins the next sample.
+func (w *worker) gaugeStop() {
+	g := w.gauge
+	if id := w.Dispatch.Load(); g.open && g.closed != id {
+		g.stopped = w.s.now()
+		g.end(id, g.stopped)
+	}
+	if g.measuring.mode == Sampled && w.tick%sampleTicks == 0 {
+		g.due, w.notesReady, w.onYield = true, true, actRequeueNoted
+		g.stopped = 0
+	}
+}
+
+// planStop sets stopAt: to the next tick while a dispatch is measured, otherwise to the next
+// multiple of fairTick.
+func (w *worker) planStop() {
+	w.stopAt = w.tick + 1
+	if w.gauge == nil || !w.gauge.open {
+		w.stopAt = w.tick + fairTick - w.tick%fairTick
+	}
+}
+
+// end counts dispatch id, which has been measured and ends at the time now. With Exact, it begins
+// to measure again at once, because the task may go on after all, as a new dispatch.
+func (g *gauge) end(id uint32, now int64) {
+	g.closed = id
+	g.levels[g.level].dispatch.Record(now - g.began)
+	if g.named != nil {
+		g.named.dispatch.Record(now - g.began)
+	}
+	g.began = now
+	g.open = g.measuring.mode == Exact
+}
+
+// woken counts the time from the wake-up at time at until now. If at is 0, no waker has noted the
+// time, and there is nothing to count.
+func (g *gauge) woken(now, at int64) {
+	if at != 0 {
+		g.wakes.Record(now - at)
+	}
+}
+
+// names has the names for which WithLatenciesByName keeps latencies. All workers of a scheduler
+// share it.
+type names struct {
+	limit int
+	mu    sync.Mutex
+	all   atomic.Pointer[map[string]struct{}] // copied on change, under mu
+}
+
+// take reports whether latencies are kept for name. If name is new and fewer than limit names are
+// kept, take adds it.
+func (n *names) take(name string) bool {
+	if all := n.all.Load(); all != nil {
+		if _, ok := (*all)[name]; ok || len(*all) == n.limit {
+			return ok
+		}
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	all := map[string]struct{}{}
+	if old := n.all.Load(); old != nil {
+		if _, ok := (*old)[name]; ok || len(*old) == n.limit {
+			return ok
+		}
+		all = maps.Clone(*old)
+	}
+	all[name] = struct{}{}
+	n.all.Store(&all)
+	return true
+}
+
+// find returns the taskGauge that counts the tasks with this name. It returns nil if the name is ""
+// or no latencies are kept by name.
+func (g *gauge) find(name string) *taskGauge {
+	if name == "" || g.measuring.names.limit == 0 {
+		return nil
+	}
+	if t := g.known[name]; t != nil {
+		return t
+	}
+	if !g.measuring.names.take(name) {
+		return &g.other
+	}
+	if g.known == nil {
+		g.known = map[string]*taskGauge{}
+	}
+	t := new(taskGauge)
+	g.known[name] = t
+	shown := maps.Clone(g.known)
+	g.shown.Store(&shown)
+	return t
+}
+
+// Latencies has what scheduler.Latencies has.
+type Latencies struct {
+	Mode          LatencyMode
+	Levels        [3]TaskLatencies
+	Names         map[string]TaskLatencies
+	Other         TaskLatencies
+	Timers, Wakes histogram.Snapshot
+}
+
+// TaskLatencies has what scheduler.TaskLatencies has.
+type TaskLatencies struct{ Queue, Dispatch histogram.Snapshot }
+
+// Latencies adds up the latencies of all workers. It returns nil without WithLatencies.
+func (s *Scheduler) Latencies() *Latencies {
+	if s.measuring == nil || s.measuring.mode == 0 {
+		return nil
+	}
+	l := &Latencies{Mode: s.measuring.mode}
+	if s.measuring.names.limit > 0 {
+		l.Names = map[string]TaskLatencies{}
+	}
+	l.Timers.Add(&s.sysmon.late)
+	for _, w := range s.workers() {
+		g := w.gauge
+		for i := range g.levels {
+			l.Levels[i].add(&g.levels[i])
+		}
+		l.Other.add(&g.other)
+		l.Timers.Add(&g.late)
+		l.Wakes.Add(&g.wakes)
+		if shown := g.shown.Load(); shown != nil {
+			for name, t := range *shown {
+				sum := l.Names[name]
+				sum.add(t)
+				l.Names[name] = sum
+			}
+		}
+	}
+	return l
+}
+
+func (t *TaskLatencies) add(g *taskGauge) {
+	t.Queue.Add(&g.queue)
+	t.Dispatch.Add(&g.dispatch)
+}

@@ -1,0 +1,76 @@
+package engine
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"unsafe"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/cpu"
+)
+
+// offset returns where the field of t with the given path begins and ends.
+func offset(t reflect.Type, path string) (from, to uintptr) {
+	for _, name := range strings.Split(path, ".") {
+		f, ok := t.FieldByName(name)
+		if !ok {
+			panic("no field " + path)
+		}
+		from += f.Offset
+		t = f.Type
+	}
+	return from, from + t.Size()
+}
+
+// requireApart requires that a cache line with a byte of field a has no byte of field b, wherever
+// the struct begins.
+func requireApart(t *testing.T, of reflect.Type, a, b string) {
+	t.Helper()
+	const line = unsafe.Sizeof(cpu.CacheLinePad{})
+	fromA, toA := offset(of, a)
+	fromB, toB := offset(of, b)
+	gap := max(int(fromB)-int(toA), int(fromA)-int(toB))
+	require.GreaterOrEqual(t, gap, int(line)-1, "%v: %s and %s may share a cache line", of, a, b)
+}
+
+// Workers read the words of readOften all the time. Submissions, sleeping workers, wakers, timers
+// and sysmon write those of written. No line has words of both.
+func TestWordsThatWorkersReadHaveLinesOfTheirOwn(t *testing.T) {
+	s := reflect.TypeFor[Scheduler]()
+	readOften := []string{
+		"mon", "measuring", "pool.workers", "pool.size", "pause.on", "shared.Sched", "shared.Workers",
+		"shared.ReadyGoroutines", "inj.ranked", "idle.state", "timers.queues", "phase", "quit",
+		"quantum", "procs", "coarse",
+	}
+	written := []string{
+		"inj.mu", "inj.normal", "inj.n", "inj.free", "inj.accepted", "timers.common",
+		"periodic", "taskPool", "cohorts", "fiberPool", "block",
+		"live", "handlers", "wakes", "over", "sysmon",
+	}
+	for _, r := range readOften {
+		for _, w := range written {
+			requireApart(t, s, r, w)
+		}
+	}
+	// These are read and written often, so each is apart from the others that are read often.
+	for _, alone := range []string{"idle", "shared.ReadyGoroutines", "inj.ranked"} {
+		for _, r := range readOften {
+			if !strings.HasPrefix(r, alone) {
+				requireApart(t, s, r, alone)
+			}
+		}
+	}
+}
+
+// What other parties write or read of a worker has no line in common with what the worker alone
+// touches, and what they write none with what they read.
+func TestGroupsOfAWorkerHaveLinesOfTheirOwn(t *testing.T) {
+	w := reflect.TypeFor[worker]()
+	groups := []string{"ownState", "next", "toldState", "shownState", "ring", "seen"}
+	for i, a := range groups {
+		for _, b := range groups[:i] {
+			requireApart(t, w, a, b)
+		}
+	}
+}

@@ -1,0 +1,281 @@
+package engine
+
+import (
+	"runtime"
+	"runtime/debug"
+	"runtime/pprof"
+	"unsafe"
+
+	"github.com/heddle-go/heddle/internal/fiber"
+	"github.com/heddle-go/heddle/internal/fiberpool"
+	"github.com/heddle-go/heddle/internal/label"
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
+)
+
+// loopBody returns the body of w's loop fibers. All of them share one function, which finds its
+// loopFiber in w.born. If each loopFiber had a function value of its own, each waiting task would
+// keep one more object alive.
+//
+// The garbage collector walks the stacks of all tasks that wait, and pays for each frame. A task's
+// function gets what these frames leave of the 2 KB that a goroutine begins with. So there are only
+// two small frames between iter.Pull and a task's function. Both are needed. The deferred call of
+// loop (leftLoop) recovers a panic of the function, and loop returns. The deferred call of the body
+// (leftBody) handles a Goexit: because a Goexit cannot be stopped, the loop goes on inside that
+// deferred call.
+//
+// goexit calls the body with a nil yield. Then the body is not the start of a fiber, but goes on
+// with the loop of w.born.
+func (w *worker) loopBody() func(yield func(struct{}) bool) {
+	return func(yield func(struct{}) bool) {
+		p := progress{l: w.born, nested: yield == nil}
+		defer p.leftBody()
+		w.born = nil
+		if yield == nil || p.l.begin(yield) {
+			for p.loop(tagOf(&p.l.Fiber)); p.failed; p.loop(tagOf(&p.l.Fiber)) {
+				p.failed = false
+				p.l.endTask(p.cur)
+			}
+		}
+		p.over = true
+	}
+}
+
+// A progress tells the deferred calls of a loopFiber's body how far the body has come. It is on the
+// fiber's stack and not in the loopFiber, so that a pooled fiber takes no more memory.
+type progress struct {
+	l       *loopFiber
+	cur     *rt.Task // the last task that started on this stack
+	nested  bool     // the body runs inside a deferred call: see goexit
+	calling bool     // cur's function is being called
+	failed  bool     // cur's function has panicked
+	over    bool     // the body is about to return
+}
+
+// leftBody is the body's only deferred call, because each further one would make the frame larger.
+// So leftBody itself defers End, which has to run even if a second Goexit unwinds goexit.
+func (p *progress) leftBody() {
+	if !p.nested {
+		defer p.l.End()
+	}
+	if p.over {
+		return
+	}
+	if unwind, _ := rt.Unwinding(0); unwind != rt.Exiting {
+		p.l.fault(p.cur, recover())
+	}
+	p.l.goexit(p.cur)
+}
+
+// begin is the fiber's first step, on the worker that has made it. It returns false if the fiber
+// has to end.
+func (l *loopFiber) begin(yield func(struct{}) bool) bool {
+	if !l.Start(yield) {
+		return false
+	}
+	l.w.commit()
+	return true
+}
+
+// loop runs tasks until the fiber has to end. If the function of a task that started here panics,
+// loop returns with p.failed set. Then the failure is in the task's Extra, and the caller calls
+// endTask and loop again.
+//
+// A Goexit of the function passes through loop, and leftBody ends p.cur. If a deferred call of the
+// function panics during the Goexit, leftLoop recovers the panic, and the Goexit still passes
+// through. leftLoop cannot tell a panic from a Goexit by the result of recover: see rt.Unwinding.
+//
+// The argument, the fiber's tag, only shows in a printed stack.
+func (p *progress) loop(_ fiberTag) {
+	defer p.leftLoop()
+	for p.next() {
+		switch fn := p.cur.Fn().(type) {
+		case func(*task.Ctx):
+			p.cur.SetFn(nil) // fn may drop what it holds before it returns, as with go
+			fn((*task.Ctx)(p.cur.Life()))
+		case *rt.Frame:
+			fn.Body.RunStolen(p.cur)
+		case rt.Runner:
+			fn.Run(p.cur)
+		}
+		p.calling = false
+		p.l.endTask(p.cur)
+	}
+}
+
+// leftLoop is the deferred call of loop.
+func (p *progress) leftLoop() {
+	if !p.calling {
+		return
+	}
+	p.calling = false
+	if unwind, _ := rt.Unwinding(0); unwind == rt.Exiting {
+		return
+	}
+	p.cur.NeedExtra().Err = panicErrorOf(recover())
+	p.failed = true
+}
+
+// next finds the next task to start on this fiber, and stores it in p.cur. If the worker finds a
+// task that has started already, it switches to that task's fiber, and this fiber sleeps in the
+// pool until a worker takes it. next returns false if the fiber has to end: fiberpool ends fibers
+// that are idle for long, and at the end of the scheduler all of them.
+//
+//go:noinline
+func (p *progress) next() bool {
+	l := p.l
+	for {
+		w := l.w
+		d := w.handoff
+		if d == nil {
+			d = w.find()
+		}
+		w.handoff = nil
+		switch {
+		case d == nil: // the worker quits or leaves
+			l.sleep(w, w.base)
+		case d.Fib() != nil: // it was suspended
+			if w.notes(d) {
+				w.noteDispatch(d, 0)
+			}
+			w.begin(d)
+			l.sleep(w, d.Fib())
+		case w.skips(d):
+			w.skip(d)
+			continue
+		default:
+			w.Fib.Store(&l.Fiber)
+			if w.notes(d) {
+				w.noteDispatch(d, 0)
+			}
+			w.begin(d)
+			l.Data = unsafe.Pointer(d)
+			if x := d.Extra(); x != nil {
+				if x.HasContext() || x.Labels() != nil {
+					setLabels(d, x)
+				}
+				if x.Look != nil {
+					w.beginLooked(d, x)
+				}
+			}
+			p.cur, p.calling = d, true
+			return true
+		}
+		if l.Dying() {
+			return false
+		}
+	}
+}
+
+// sleep pools the loopFiber and switches to to. When it returns, a worker has taken the loopFiber
+// from the pool, or the loopFiber is dying.
+func (l *loopFiber) sleep(w *worker, to *fiber.Fiber) {
+	if len(w.idleFibers) == cap(w.idleFibers) {
+		w.roomForFiber()
+	}
+	l.switchTo(w, actPool, to)
+}
+
+// switchTo switches from l to to. act says what the successor does with l.
+func (l *loopFiber) switchTo(w *worker, act action, to *fiber.Fiber) {
+	w.act, w.prevFiber = act, l
+	w.Fib.Store(to)
+	exchange(w.pinned, &l.Fiber, to)
+	if !l.Dying() {
+		l.w.commit()
+	}
+}
+
+// setLabels gives the fiber the profiler labels of d's contexts. If d is a stolen call, the labels
+// are those of the task that forked it. If a method of such a context panics, setLabels drops the
+// panic and sets no labels, because labels only matter to profiles.
+func setLabels(d *rt.Task, x *rt.Extra) {
+	defer func() { _ = recover() }()
+	for x != nil && x.Stolen {
+		d = d.Fn().(*rt.Frame).Forker
+		x = d.Extra()
+	}
+	if x.HasContext() || x.Labels() != nil {
+		pprof.SetGoroutineLabels((*task.Ctx)(d.Life()))
+	}
+}
+
+// endTask ends task d, whose function has returned or failed on this fiber.
+func (l *loopFiber) endTask(d *rt.Task) {
+	var failure error
+	if x := d.Extra(); x != nil {
+		failure = x.Err
+	}
+	w := workerOf(d)
+	if w.HasOpenCalls(d) {
+		failure = endOpenCalls(d, failure)
+		w = workerOf(d)
+	}
+	if w.Looks != 0 {
+		w.endLooked(d)
+	}
+	l.w = w
+	l.Data = nil
+	label.Clear() // before the next task runs here
+	w.conclude(d, failure)
+}
+
+// endOpenCalls waits for the calls that d's function has begun and not waited for. It returns the
+// error with which d ends, where failure is that of the function. If the function returned without
+// joining a forked call, the program has a mistake, and d ends with a panic.
+func endOpenCalls(d *rt.Task, failure error) error {
+	n := d.EndOpenCalls()
+	if failure != nil || n == 0 {
+		return failure
+	}
+	return &task.PanicError{Value: rt.UnjoinedText(n), Stack: debug.Stack()}
+}
+
+// panicErrorOf returns the error for v, which the caller's deferred function has recovered.
+func panicErrorOf(v any) *task.PanicError {
+	if v == nil {
+		v = new(runtime.PanicNilError) // panic(nil) with GODEBUG=panicnil=1
+	}
+	if pe, ok := v.(*task.PanicError); ok {
+		return pe // a panic that came up from a join has the stack of its origin
+	}
+	return &task.PanicError{Value: v, Stack: debug.Stack()}
+}
+
+// goexit ends task d, whose runtime.Goexit unwinds this stack. A Goexit cannot be stopped. If it
+// left the fiber, iter.Pull would raise it again in the fiber that sleeps in this one's slot. So
+// the loop goes on from here, inside the deferred call, until the fiber has to end anyway. Each
+// Goexit makes the stack deeper, so after MaxGoexits of them goexit retires the fiber.
+//
+//go:noinline
+func (l *loopFiber) goexit(d *rt.Task) {
+	l.Goexits++
+	if x := d.NeedExtra(); x.Err == nil {
+		// (If Err is set, a deferred call of the task has panicked meanwhile.)
+		x.Err = task.ErrGoexit
+	}
+	l.endTask(d)
+	if l.Goexits < fiberpool.MaxGoexits {
+		l.w.born = l
+		l.w.body(nil)
+		return
+	}
+	w := l.w
+	l.switchTo(w, actRetire, w.takeFiber(w.handoff)) // the task that d's end handed on runs next
+}
+
+// fault ends the process after a panic v that came up on this stack, but outside of a task's
+// function. d is the last task that has begun on this stack, or nil.
+//
+//go:noinline
+func (l *loopFiber) fault(d *rt.Task, v any) {
+	var t task.Task
+	if d != nil {
+		t = handleOf(d, d.Gen())
+	}
+	pe, ok := v.(*task.PanicError)
+	if !ok {
+		pe = &task.PanicError{Value: v, Stack: debug.Stack()}
+	}
+	crash(t, pe, ownFault)
+}

@@ -1,0 +1,87 @@
+package engine
+
+import (
+	"runtime"
+	"time"
+
+	"github.com/heddle-go/heddle/internal/offload"
+	"github.com/heddle-go/heddle/internal/preempt"
+	"github.com/heddle-go/heddle/internal/rt"
+)
+
+// New makes a scheduler and starts its workers. cfg must be right.
+func New(cfg Config) *Scheduler {
+	s := newScheduler(cfg)
+	s.grow(cfg.Workers)
+	s.mon.Start()
+	return s
+}
+
+// newScheduler makes a scheduler that has no workers yet, and whose monitor has not started.
+func newScheduler(cfg Config) *Scheduler {
+	s := &Scheduler{
+		cfg:    cfg,
+		looks:  cfg.Looks,
+		start:  time.Now(),
+		quiet:  make(chan struct{}),
+		closed: make(chan struct{}),
+	}
+	s.phase.Store(phaseOpen)
+	s.measuring = newMeasuring(&cfg)
+	if s.measuring != nil && s.measuring.mode != 0 {
+		s.sysmon.timerBatch.Late = &s.sysmon.late
+	}
+	if s.looks&rt.LookWaits != 0 {
+		rt.Watch(1)
+	}
+	s.shared.Sched = (*rtScheduler)(s)
+	s.shared.Pinned = s.pinned()
+	s.cohorts.Cancel = func(d *rt.Task, gen uint32, err, cause error) (queue bool, late *rt.Late) {
+		return rt.HandleOf(d, gen).CancelFor(err, cause)
+	}
+	s.cohorts.Queue = s.injectAll
+	s.inj.Init(&s.taskPool)
+	nobody := &rt.Worker{Shared: &s.shared}
+	s.taskPool.Init(nobody)
+	if cfg.QueueLimit > 0 {
+		s.inj.SetLimit(cfg.QueueLimit, s.wakeBlocked)
+	}
+	vainMost := 6
+	if !s.pinned() {
+		vainMost = 10
+	}
+	s.block.Init(offload.Config{
+		Limit:    int64(cfg.Blocking),
+		VainMost: vainMost,
+		Shared:   &s.shared,
+		Quiet:    s.quiet,
+		Open:     func() bool { return s.phase.Load() == phaseOpen },
+		Now:      s.now,
+		SpareP:   s.spareP,
+		OnBegin:  func() { s.live.Add(1) },
+		OnEnd:    s.exit,
+		Stray:    s.strayPanic,
+		TaskOf: func(j rt.Job) *rt.Task {
+			h := rt.Handle(taskOf(j))
+			return h.Task()
+		},
+		Nobody:  nobody,
+		Relieve: s.takeOne,
+	})
+	s.quantum.Store(cfg.Quantum)
+	s.procs.Store(int32(runtime.GOMAXPROCS(0)))
+	if cfg.Clock != nil {
+		s.timers.InitClock(cfg.Clock, s.injectDue, s.sysmon.timerBatch.Late)
+	} else {
+		s.timers.Init(s.now, s.kickFor, s.timersHere)
+	}
+	s.mon = preempt.NewMonitor(preempt.Config{
+		Quantum: cfg.Quantum,
+		Stall:   cfg.StallAfter,
+		Tick:    s.sysmonTick,
+		Idle:    s.idle.Asleep,
+		Now:     s.now,
+	})
+	s.pool.workers.Store(new([]*worker))
+	return s
+}

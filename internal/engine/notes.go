@@ -1,0 +1,258 @@
+package engine
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/heddle-go/heddle/internal/look"
+	"github.com/heddle-go/heddle/internal/rt"
+)
+
+// An rt.Look has what a task notes about itself for people to read. This file says when the task
+// notes it: at its start (born), and before and after each wait (suspend). If no option asks for
+// such notes, each start and each wait only pays for one comparison.
+
+// needLook is the set of looks for which every task needs an rt.Look.
+const needLook = rt.LookWaits | rt.LookSites | rt.LookTrace | rt.LookRing
+
+// born prepares the extension x of a task that is about to start. If the task needs an rt.Look,
+// born adds one, to a new extension if x is nil. starter is the task that starts it, or nil. born
+// returns the extension. Call it only if s.looks is not 0.
+func (s *Scheduler) born(x *rt.Extra, starter *rt.Task) *rt.Extra {
+	var labels context.Context
+	if s.looks&rt.LookLabels != 0 && x != nil && x.Name != "" {
+		labels = look.NameLabels(x)
+	}
+	if s.looks&needLook == 0 && labels == nil {
+		return x
+	}
+	if x == nil {
+		x = &rt.Extra{}
+	}
+	k := &rt.Look{Labels: labels}
+	if starter != nil {
+		k.Starter = rt.HandleOf(starter, starter.Gen())
+	}
+	if s.looks&rt.LookSites != 0 {
+		k.Stacks = new(rt.Stacks)
+		look.UserStack(&k.Stacks.Started)
+		k.Started = k.Stacks.Started[0]
+	}
+	x.Look = k
+	return x
+}
+
+// submitted is born for a task that does not come by Spawn. It finds the starter: the task that the
+// caller runs as, or for whose blocking call the caller runs.
+func (s *Scheduler) submitted(x *rt.Extra) *rt.Extra {
+	d := rt.Current()
+	if d == nil {
+		if d = rt.Inside(); d != nil {
+			if f, ok := d.Fn().(*rt.Frame); ok {
+				d = f.Forker // the caller is a function of that task's Blocking
+			}
+		}
+	}
+	return s.born(x, d)
+}
+
+// A waitNote has what back needs to know of a wait.
+type waitNote struct {
+	look  *rt.Look        // nil if the task does not note its waits
+	trace *look.TaskTrace // nil without LookTrace
+	timed bool            // the wait may be sampled
+	began int64           // if timed
+}
+
+// noteWait notes that the running task d is about to wait. end is as for suspend. The caller calls
+// back after the wait.
+func (w *worker) noteWait(d *rt.Task, k rt.Park, end rt.Handle) (n waitNote) {
+	n.look = w.beginWait(d, k, end)
+	if w.counts() {
+		w.waitedAt = w.runStops(d)
+	}
+	if n.timed = w.Looks&rt.LookTimes != 0 && !look.Uncounted(k.WaitReason()); n.timed {
+		n.began = w.s.now()
+	}
+	if n.trace = look.TraceOf(d); n.trace != nil {
+		n.trace.Wait(k.WaitReason())
+	}
+	if w.Looks&rt.LookRing != 0 {
+		w.ringEnd(k.WaitReason().String())
+	}
+	return n
+}
+
+// back notes that the wait k of the running task d is over. Its caller has to be suspend or wait,
+// called by a method of rt.Host: sampleWait leaves out the frames up to there.
+func (n *waitNote) back(d *rt.Task, k rt.Park) {
+	if n.timed {
+		w := workerOf(d)
+		w.sampleWait(k.WaitReason(), w.s.now()-n.began)
+	}
+	if n.look != nil {
+		n.look.End()
+	}
+	if n.trace != nil {
+		n.trace.Run()
+	}
+}
+
+// beginWait is called before a wait of the running task d. If d notes its waits, beginWait notes
+// this one and returns d's rt.Look, whose End the caller has to call after the wait. Otherwise it
+// returns nil.
+func (w *worker) beginWait(d *rt.Task, k rt.Park, end rt.Handle) *rt.Look {
+	x := d.Extra()
+	if x == nil || x.Look == nil || w.Looks&rt.LookWaits == 0 {
+		return nil
+	}
+	x.Look.Begin(k.WaitReason(), end, look.UserStack)
+	return x.Look
+}
+
+// sampleWait decides whether to sample a wait of the running task that took ns, and if so counts
+// it. A wait shorter than the rate is sampled with probability ns/rate, and counts for rate/ns
+// waits.
+func (w *worker) sampleWait(y rt.WaitReason, ns int64) {
+	rate := int64(w.s.cfg.WaitRate)
+	ns = max(ns, 1)
+	switch {
+	case ns >= rate:
+		w.s.waitProfile.Add(5, y, 1, float64(ns))
+	case w.rng.Int64N(rate) < ns:
+		w.s.waitProfile.Add(5, y, float64(rate)/float64(ns), float64(rate))
+	}
+}
+
+// The tasks of a scheduler with WithWaits count their dispatches and the time that they have run
+// (rt.Runs), for TaskInfo. A dispatch begins in noteDispatch. It ends in noteWait if the task waits,
+// and in noteYield if the task gives way: before commit queues the task, because then another
+// worker may run it. A call on the spot does not count as time that the task runs.
+//
+// If the worker switches from a task that waits straight to another, the dispatch of that one begins
+// where the last one ended, which saves a reading of the clock: see worker.waitedAt. The time in
+// between, in which the worker has found the next task, counts as that task's.
+
+// counts reports whether the worker's tasks count their dispatches.
+func (w *worker) counts() bool { return w.Looks&rt.LookWaits != 0 }
+
+// runsOf returns the Runs of d, or nil if d has none.
+func runsOf(d *rt.Task) *rt.Runs {
+	if x := d.Extra(); x != nil && x.Look != nil {
+		return &x.Look.Runs
+	}
+	return nil
+}
+
+// runBegins notes that a dispatch of d begins, at the time now, or at the present time if now is 0.
+func (w *worker) runBegins(d *rt.Task, now int64) {
+	if r := runsOf(d); r != nil {
+		if now == 0 {
+			now = w.s.now()
+		}
+		r.Begin(now)
+	}
+}
+
+// runStops notes that d no longer runs. It returns the time, or 0 if d has no Runs.
+func (w *worker) runStops(d *rt.Task) (now int64) {
+	if r := runsOf(d); r != nil {
+		now = w.s.now()
+		r.Stop(now)
+	}
+	return now
+}
+
+// runResumes notes that d runs again after a call on the spot.
+func (w *worker) runResumes(d *rt.Task) {
+	if r := runsOf(d); r != nil {
+		r.Resume(w.s.now())
+	}
+}
+
+// beginLooked is called before the function of d, which is about to run for the first time.
+func (w *worker) beginLooked(d *rt.Task, x *rt.Extra) {
+	if w.Looks&rt.LookTrace != 0 && x.Name != "" {
+		t := look.NewTaskTrace(x.Name)
+		x.Look.Trace = t
+		t.Run()
+	}
+}
+
+// endLooked is called on the goroutine of d when its function is over, and so are the calls that
+// the function left open.
+func (w *worker) endLooked(d *rt.Task) {
+	x := d.Extra()
+	if x == nil || x.Look == nil {
+		return
+	}
+	if t, ok := x.Look.Trace.(*look.TaskTrace); ok {
+		t.End()
+	}
+	if w.Looks&rt.LookRing != 0 {
+		w.ringEnd("end")
+	}
+}
+
+// keepsRing reports whether the worker keeps its last dispatches: see WithDispatchRing.
+func (w *worker) keepsRing() bool { return w.Looks&rt.LookRing != 0 }
+
+// ringBegin notes that a dispatch of d begins, and that the worker's last one is over.
+func (w *worker) ringBegin(d *rt.Task) { w.ring.Begin(d, w.s.now(), w.s.cfg.Ring) }
+
+// ringEnd notes that the worker's present dispatch is over: see look.Ring.End.
+func (w *worker) ringEnd(wait string) { w.ring.End(w.s.now(), wait) }
+
+// ringWake notes that w has made d runnable, for the task that runs on w or has just ended there,
+// or for a timer. Call it before d is queued.
+func (w *worker) ringWake(d *rt.Task) {
+	if x := d.Extra(); x != nil && x.Look != nil {
+		x.Look.Woken = w.waking()
+	}
+}
+
+// waking describes what w does now as the waker of a task.
+func (w *worker) waking() rt.Waking {
+	by := rt.ByTask
+	if w.firing {
+		by = rt.ByTimer
+	}
+	return rt.Waking{By: by, Worker: w.id, At: w.s.now()}
+}
+
+// waking describes the caller as the waker of a task. by is ByTimer if a timer wakes the task, and
+// otherwise ByUnknown.
+func (s *Scheduler) waking(by rt.Waker) rt.Waking {
+	if by == rt.ByUnknown {
+		if w := currentWorker(); w != nil && w.s == s {
+			return w.waking()
+		}
+		by = rt.ByGoroutine
+	}
+	return rt.Waking{By: by, At: s.now()}
+}
+
+// noteWake is ringWake for a caller that runs on no worker of s.
+func (s *Scheduler) noteWake(d *rt.Task, by rt.Waker) {
+	if x := d.Extra(); x != nil && x.Look != nil {
+		x.Look.Woken = s.waking(by)
+	}
+}
+
+// stole notes that w has taken d from v.
+func (w *worker) stole(d *rt.Task, v *worker) {
+	if w.keepsRing() {
+		w.ring.Stole(d, v.id)
+	}
+}
+
+// WriteTrace does what scheduler.Scheduler.WriteTrace says, for a scheduler with LookRing.
+func (s *Scheduler) WriteTrace(w io.Writer, d time.Duration) error {
+	since := s.now() - int64(d)
+	var rows [][]look.Dispatch
+	for _, v := range s.workers() {
+		rows = append(rows, v.ring.Read(s.now))
+	}
+	return look.WriteTrace(w, rows, since)
+}

@@ -1,0 +1,51 @@
+package engine
+
+import (
+	"runtime"
+	"time"
+)
+
+// seeReadyGoroutines calls letIn at every eighth call, because letIn needs a reading of the clock.
+// pick calls it while an outsider waits for a P.
+func (w *worker) seeReadyGoroutines() {
+	if w.outsiderLook++; w.outsiderLook%8 == 0 {
+		w.letIn(w.s.now())
+	}
+}
+
+// letIn lets the Go scheduler run other goroutines on this P if an outsider that a worker has made
+// ready waits for one. If there is a P to spare, the outsider runs there within microseconds. So
+// letIn first waits for readyPatience, because giving up the P costs a pinned worker two thread
+// switches.
+func (w *worker) letIn(now int64) {
+	if w.readySince == 0 {
+		w.readySince = now
+		return
+	}
+	if now-w.readySince < readyPatience {
+		return
+	}
+	w.readySince = 0
+	w.n.letIns++
+	if w.fixed {
+		runtime.Gosched()
+		return
+	}
+	w.unpin()
+	runtime.Gosched()
+	w.pin()
+}
+
+// readyPatience is twice the time that the Go runtime takes to wake a thread for a goroutine that
+// was made ready, if there is a P to spare.
+const readyPatience = int64(20 * time.Microsecond)
+
+// letOutsiders gives the P to an outsider that was made ready, if there is only one P. The worker's
+// thread is about to sleep in a system call, and the Go runtime takes some time to see that such a
+// thread does not use its P. If there are more Ps, another one has run the outsider by then.
+func (w *worker) letOutsiders() {
+	if w.s.procs.Load() == 1 && w.s.shared.ReadyGoroutines.Load() != 0 {
+		w.n.letIns++
+		runtime.Gosched()
+	}
+}

@@ -1,0 +1,137 @@
+package engine
+
+import (
+	"context"
+	"errors"
+
+	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/wait"
+	"github.com/heddle-go/heddle/task"
+)
+
+// A pauser keeps workers from running tasks. While on is set, workers go to sleep even if tasks are
+// queued, and producers wake no worker. Resume wakes all workers. No wake-up is lost at either end:
+//
+//	Resume               worker                producer               Pause
+//	U1 clear on          W2 announce           P1 queue               B1 set on
+//	U2 claim all; wake   W3 load on; if it is  P2, P3 unless on is    B2 look whether
+//	   them                 clear look for        set: then nothing      all sleep
+//	                        work, else W4
+//
+// If a worker loads on at W3 before U1, its W2 comes before U2, and U2 claims it. If a producer
+// sees on set, its P1 comes before U1, so the workers that U2 wakes see its task. The last worker
+// to fall asleep either loads on after B1, and then looks whether all workers sleep (rested), or
+// has announced itself before B2. If the last worker that is awake leaves the pool instead of
+// falling asleep, it looks, too (depart).
+type pauser struct {
+	on   atomicx.Bool // written under mu
+	mu   atomicx.Mutex
+	rest *task.Completion[struct{}] // complete when all workers sleep in this pause; under mu
+}
+
+var (
+	errPauseOnTask   = errors.New("scheduler: Pause called from inside a task of this scheduler would wait for that task: call it from elsewhere")
+	errPauseDirected = errors.New("scheduler: Pause of a scheduler of schedtest, which decides itself when a task runs: leave it out")
+	errResumed       = errors.New("scheduler: Pause: resumed before all tasks had stopped")
+)
+
+// Pause does what scheduler.Scheduler.Pause says.
+func (s *Scheduler) Pause(ctx context.Context) error {
+	if err := s.enterOutside(ctx, errPauseOnTask); err != nil {
+		return err
+	}
+	if s.dir != nil {
+		return errPauseDirected
+	}
+	rest, began, err := s.beginPause()
+	if err != nil {
+		return err
+	}
+	if _, err := rest.WaitContext(ctx); err != nil {
+		if began {
+			s.resume(rest, errResumed)
+		}
+		return err
+	}
+	return nil
+}
+
+// beginPause begins a pause, or joins the present one. It returns a completion that is complete
+// when all workers sleep.
+func (s *Scheduler) beginPause() (rest *task.Completion[struct{}], began bool, err error) {
+	p := &s.pause
+	p.mu.Lock()
+	if s.phase.Load() != phaseOpen {
+		p.mu.Unlock()
+		return nil, false, task.ErrClosed
+	}
+	began = !p.on.Load()
+	if began {
+		p.rest = new(task.Completion[struct{}])
+		p.on.Store(true) // (B1)
+	}
+	rest = p.rest
+	p.mu.Unlock()
+	s.rested() // (B2)
+	return rest, began, nil
+}
+
+// Resume does what scheduler.Scheduler.Resume says.
+func (s *Scheduler) Resume() {
+	s.endPause(errResumed)
+}
+
+// endPause ends the present pause. Calls of Pause that still wait for it return err.
+func (s *Scheduler) endPause(err error) {
+	p := &s.pause
+	p.mu.Lock()
+	rest := p.rest
+	p.mu.Unlock()
+	s.resume(rest, err)
+}
+
+// resume ends the present pause, unless rest belongs to an earlier one.
+func (s *Scheduler) resume(rest *task.Completion[struct{}], err error) {
+	p := &s.pause
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.on.Load() || p.rest != rest {
+		return
+	}
+	p.on.Store(false) // (U1)
+	rest.Complete(struct{}{}, err)
+	s.wakeAll() // (U2)
+}
+
+// wakeAll wakes all workers that sleep.
+func (s *Scheduler) wakeAll() {
+	for _, id := range s.idle.ClaimAll() {
+		s.wake(id)
+	}
+}
+
+// rested ends the wait of Pause if all workers sleep.
+func (s *Scheduler) rested() {
+	p := &s.pause
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.on.Load() {
+		return
+	}
+	all := false
+	s.idle.IfAllAsleep(func() { all = true })
+	if all {
+		p.rest.Complete(struct{}{}, nil)
+	}
+}
+
+// enterOutside begins an operation under ctx that a task of this scheduler must not call, because
+// the task would wait for itself. For such a task, or a handler, it returns the error onTask.
+func (s *Scheduler) enterOutside(ctx context.Context, onTask error) error {
+	d, err := wait.Enter(ctx, rt.OfCtx(ctx))
+	if d == nil && s.handles() || d != nil && d.Shared() == &s.shared {
+		return onTask
+	}
+	return err
+}

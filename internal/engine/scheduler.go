@@ -1,0 +1,155 @@
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	uatomic "go.uber.org/atomic"
+	"golang.org/x/sys/cpu"
+
+	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/fiberpool"
+	"github.com/heddle-go/heddle/internal/histogram"
+	"github.com/heddle-go/heddle/internal/idle"
+	"github.com/heddle-go/heddle/internal/inject"
+	"github.com/heddle-go/heddle/internal/look"
+	"github.com/heddle-go/heddle/internal/offload"
+	"github.com/heddle-go/heddle/internal/preempt"
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/taskpool"
+	"github.com/heddle-go/heddle/internal/timers"
+	"github.com/heddle-go/heddle/task"
+)
+
+// A Scheduler is the engine of a scheduler.Scheduler. Package scheduler documents its methods, and
+// those of its own type call them.
+type Scheduler struct {
+	// These do not change after New.
+	cfg       Config
+	looks     rt.Looks
+	start     time.Time
+	mon       *preempt.Monitor
+	measuring *measuring    // nil without WithLatencies and WithObserver
+	quiet     chan struct{} // closed when all tasks have ended and no further task can come
+	closed    chan struct{} // closed when nothing of the scheduler is left
+	dir       *directing    // nil unless the scheduler is directed
+
+	// Each of these has its own lock or needs none: see its type. Workers read words of pool,
+	// pause, shared and idle all the time, so these groups have lines apart from what is written
+	// often.
+	pool      workerPool
+	pause     pauser
+	waits     waits
+	shared    rt.Shared
+	_         cpu.CacheLinePad
+	inj       inject.Queue
+	idle      idle.Set
+	_         cpu.CacheLinePad
+	timers    timers.Set
+	periodic  periodics
+	taskPool  taskpool.Pool
+	cohorts   rt.Cohorts // tasks under contexts
+	fiberPool fiberpool.Pool[*loopFiber]
+	block     offload.Pool
+	relief    offload.Alert
+
+	waitProfile look.WaitProfile
+
+	// Workers read these all the time, and they seldom change, so they have lines to themselves.
+	_       cpu.CacheLinePad
+	phase   atomicx.Int32   // written by Shutdown, Close and end
+	quit    atomicx.Bool    // the workers have to end. Written under pool.mu
+	_       [0]atomic.Int64 // aligns quantum to 64 bits on machines of 32, which its type does not
+	quantum uatomic.Duration
+	procs   atomic.Int32 // GOMAXPROCS. Written by sysmon
+	many    atomicx.Bool // there were manyTimers at sysmon's last tick. Written by sysmon
+	// coarse is the time of sysmon's last tick, in milliseconds of now. A task's wait is dated with
+	// it, because reading a clock at each park would cost as much as the park. sysmon writes it. A
+	// worker that wakes, or a call of Resize, writes it, too, if it finds sysmon asleep.
+	coarse atomicx.RelaxedUint32
+	_      cpu.CacheLinePad
+
+	// live counts the tasks that were accepted and have not ended. A submission from outside is
+	// added at once. Each worker counts the tasks that start and end on it, and adds the difference
+	// to live before it sleeps or leaves (flush). So live is exact while all workers sleep, and
+	// quiesce relies on it only then. At other times live may have any value.
+	live atomicx.Int64
+
+	// Counters, added to by any goroutine.
+	handlers atomicx.Int32 // users' handlers that run now
+	wakes    atomicx.Uint64
+	stalls   atomicx.Uint64
+	strays   atomicx.Uint64 // panics that strayPanic passed to the handler; workers count the others
+	stranded atomicx.Uint64 // see watchStranded
+	over     overflows
+
+	done   sync.WaitGroup // the workers' goroutines
+	finish sync.Once      // the body of end runs once
+	sysmon sysmonState
+}
+
+// The phases of a scheduler's life, in order. ARCHITECTURE.md, "Shutting down", says what
+// each allows. The zero Scheduler is in none of them.
+const (
+	phaseOpen     = 1 + iota
+	phaseDraining // no submissions from outside; tasks go on and may start others
+	phaseClosed   // tasks are cancelled; none starts
+)
+
+// sysmonState is the part of a Scheduler, and seenState the part of a worker, that only sysmon
+// touches.
+type (
+	sysmonState struct {
+		timerBatch timers.Batch
+		late       histogram.Histogram // of timers that sysmon or a Clock's goroutine fires
+		stacks     stacks
+		trims      trims
+		strandAt   int64 // since when work waits beside a sleeping worker; 0: none does
+	}
+	seenState struct {
+		next   uint32 // the sequence number of the next slot at the last tick
+		id     uint32 // the number of the dispatch that sysmon saw last
+		since  int64  // when sysmon first saw that dispatch, but see freeQueues
+		leanAt uint64 // how much the worker had done when ask last asked it to give back memory
+	}
+)
+
+// overflows counts the submissions that found no room, and those that came after Shutdown or Close.
+type overflows struct {
+	rejected, dropped, delayed, abandoned, closed atomic.Uint64 // see Stats
+}
+
+func (s *Scheduler) pinned() bool { return s.cfg.Pinning != Unpinned }
+
+// now is the scheduler's clock: monotonic nanoseconds since it was made, never 0.
+func (s *Scheduler) now() int64 { return int64(time.Since(s.start)) + 1 }
+
+// setCoarse sets coarse to the time now.
+func (s *Scheduler) setCoarse(now int64) { s.coarse.Store(uint32(now / int64(time.Millisecond))) }
+
+// warn writes a warning to the logger.
+func (s *Scheduler) warn(msg string, attrs ...slog.Attr) {
+	l := s.cfg.Log
+	if l == nil {
+		l = slog.Default()
+	}
+	l.LogAttrs(context.Background(), slog.LevelWarn, msg, attrs...)
+}
+
+// handleOf returns the handle of the task that d serves in life gen.
+func handleOf(d *rt.Task, gen uint32) task.Task { return task.Task(rt.HandleOf(d, gen)) }
+
+// refused returns the handle of a task that was not accepted, for the reason err.
+func refused(err error) task.Task { return task.Task(rt.Tasks.Refused(err)) }
+
+// extraOf returns the extension that the options of a submission ask for, or nil. A parent that is
+// not nil counts as the option task.Parent.
+func extraOf(parent context.Context, opts []task.Option) *rt.Extra {
+	if parent == nil && len(opts) == 0 {
+		return nil
+	}
+	return rt.Tasks.Extra(parent, opts)
+}

@@ -1,0 +1,235 @@
+package engine
+
+import (
+	"math"
+	"runtime"
+	"time"
+
+	"github.com/heddle-go/heddle/internal/deque"
+	"github.com/heddle-go/heddle/internal/rt"
+)
+
+// sysmonTick is what the monitor does at each tick besides looking at the workers.
+func (s *Scheduler) sysmonTick(now int64) (next int64, busy bool) {
+	s.setCoarse(now)
+	s.countTimers()
+	if s.timers.Due(now - s.timerGrace()) {
+		// All workers may be asleep, or busy with tasks without checkpoints. So sysmon fires
+		// timers.
+		busy = s.timers.Expire(now, &s.sysmon.timerBatch, s.injectDue) > 0
+	}
+	if s.freeNextSlots() {
+		busy = true
+	}
+	if s.relieveLong(now) {
+		busy = true
+	}
+	if s.freeQueues(now) {
+		busy = true
+	}
+	s.freeForks()
+	s.watchStranded(now)
+	s.refreshProcs()
+	next = s.nextTimer()
+	for _, t := range []int64{s.trim(now), s.reportSurveyed(now)} {
+		if t != 0 && (next == 0 || t < next) {
+			next = t
+		}
+	}
+	return next, busy
+}
+
+// refreshProcs stores GOMAXPROCS in procs, because reading it takes a lock of the Go runtime. With
+// WithGOMAXPROCS it makes the number of workers follow. sysmon calls it.
+func (s *Scheduler) refreshProcs() {
+	n := int32(runtime.GOMAXPROCS(0))
+	if s.procs.Swap(n) != n && s.cfg.Follow {
+		_ = s.Resize(min(int(n), MaxWorkers)) // it only fails if the scheduler has been closed
+	}
+}
+
+// nextTimer returns the time by which sysmon has to look at the timers again, or 0 if there are
+// none.
+func (s *Scheduler) nextTimer() int64 {
+	f := s.timers.First()
+	if f != 0 {
+		f = s.graceEnd(f)
+	}
+	return f
+}
+
+// timerGrace is how much later than due sysmon fires a timer. While every worker is awake it is
+// busyGrace, because workers fire timers themselves, and with many sleeping tasks sysmon would all
+// the time fire timers that a worker is about to fire (BenchmarkSleepMany). If a worker sleeps, the
+// grace is 0. The side that acts last sees the writes of the other two:
+//
+//	arms a timer (Timers)         worker that falls asleep     sysmon (Kick)
+//	A2 lower first                Sleep-W2 announce it         M1 store until, with the grace
+//	A3 load whether a worker      G1 load first; kick sysmon   M2 load whether a worker sleeps,
+//	   sleeps; kick sysmon, if       if it sleeps longer          and first; go on from M1 if
+//	   it sleeps longer, with                                     that is sooner
+//	   the grace
+//
+// (until is the time at which sysmon will tick next.) If A3 does not see the sleeping worker,
+// Sleep-W2 comes after A3 and so after A2, and G1 sees the timer. And either G1 sees the until of
+// M1, or M2 sees the worker that Sleep-W2 has announced.
+//
+// With fewer than manyTimers timers the grace is 0, too. sysmon counts them at its ticks
+// (countTimers). Nothing tells it when the number falls below manyTimers, so the next tick may then
+// still come later than due by the grace.
+func (s *Scheduler) timerGrace() int64 {
+	if s.idle.Sleeping() != 0 || !s.many.Load() {
+		return 0
+	}
+	return busyGrace
+}
+
+// kickFor is called after a timer has been armed for when (A3).
+func (s *Scheduler) kickFor(when int64) { s.mon.KickBefore(s.graceEnd(when)) }
+
+// graceEnd returns the time by which sysmon has to fire a timer that is due at when: that time plus
+// the grace, or the latest time if the sum overflows. A task that sleeps for ever has a timer that
+// is due at the latest time.
+func (s *Scheduler) graceEnd(when int64) int64 {
+	g := s.timerGrace()
+	return min(when, math.MaxInt64-g) + g
+}
+
+// countTimers sets many for timerGrace. A party that arms a timer cannot count, because that takes
+// a load for each worker.
+func (s *Scheduler) countTimers() {
+	if many := s.timers.Size() >= manyTimers; many != s.many.Load() {
+		s.many.Store(many)
+	}
+}
+
+// With manyTimers pending timers or more, firing each of them in time by a tick of sysmon would
+// cost more than being late by busyGrace.
+const manyTimers = 256
+
+// busyGrace is a tenth of the default quantum. While tasks without checkpoints hold all workers, it
+// delays a timer that calls a function. If a blocking call on the spot holds one of them, it also
+// delays a timer that wakes a task, because only sysmon's tick has a relief take that worker over.
+const busyGrace = int64(time.Millisecond)
+
+// freeNextSlots wakes a worker for each task that is stuck in a next slot because the running task
+// does not give way (Slot-N3). It reports whether there was one.
+func (s *Scheduler) freeNextSlots() (any bool) {
+	if s.idle.Sleeping() == 0 || s.pause.on.Load() {
+		return false
+	}
+	for _, w := range s.workers() {
+		seq, ok := w.next.look()
+		if !ok || seq != w.seen.next {
+			w.seen.next = seq
+			continue
+		}
+		// It was there a tick ago too.
+		s.wakeOne()
+		any = true
+	}
+	return any
+}
+
+// freeQueues moves to the injector what waits behind a task that does not give way: the task in the
+// next slot, the run queue, and the exposed forked calls of its worker. The Go runtime's sysmon
+// likewise takes the P from a goroutine that blocks. A worker that has found nothing would steal
+// these tasks. But workers that always have tasks of their own do not look into other workers'
+// queues, and they do visit the injector. If there is only one worker, it keeps everything. The
+// result says whether anything was moved.
+//
+// sysmon steals like any thief. Between the theft and (Sleep-P1) a task is in no queue, so
+// (Sleep-P2) follows, as for a worker that has stolen a batch.
+func (s *Scheduler) freeQueues(now int64) (any bool) {
+	ws := s.workers()
+	if len(ws) == 1 || s.pause.on.Load() {
+		return false
+	}
+	for _, w := range ws {
+		if id := w.Worker.Dispatch.Load(); id != w.seen.id || w.Current.Load() == nil {
+			w.seen.id, w.seen.since = id, now
+			continue
+		}
+		q := int64(s.quantum.Load())
+		if now-w.seen.since < 10*q {
+			continue // the task may yet see its mark, or the system may be holding the thread up
+		}
+		w.seen.since = now - 9*q // the next time is in a quantum
+		if s.freeBehind(w) {
+			any = true
+		}
+	}
+	return any
+}
+
+// freeBehind is freeQueues for one worker, w, whose task does not give way. It leaves what the
+// worker adds meanwhile to the next call, and of many forked calls all but a few.
+func (s *Scheduler) freeBehind(w *worker) (any bool) {
+	free := func(d *rt.Task) {
+		s.inj.Push(d) // (Sleep-P1)
+		s.wakeOne()   // (Sleep-P2, Sleep-P3)
+		any = true
+	}
+	if seq, ok := w.next.look(); ok {
+		if d := w.next.steal(seq); d != nil {
+			w.nextStolen.Store(true)
+			free(d)
+		}
+	}
+	for _, v := range []*deque.Thief[rt.Task]{w.runq.Thief(), w.children.Thief()} {
+		for range v.Len() {
+			if d, out := v.Steal(); out == deque.Stolen {
+				free(d)
+			}
+		}
+	}
+	for range min(w.Forks.Thief().Len(), max(mostAdopted-s.inj.Len(), leastAdopted)) {
+		if f, out := w.Forks.Thief().Steal(); out == deque.Stolen && f.Claim() {
+			free(s.adopt(f))
+		}
+	}
+	return any
+}
+
+// HandOut is freeBehind for the first worker, as if its task had not given way for long, or the
+// system had held up that worker's thread for as long. It is for tests.
+func (s *Scheduler) HandOut() { s.freeBehind(s.workers()[0]) }
+
+// A forked call that freeBehind moves needs a descriptor and an extension, which take twice the
+// memory of its frame. Millions of calls may lie behind one hog. So freeBehind moves as many as
+// bring the injector to mostAdopted tasks. If the injector has more tasks than that, freeBehind
+// still moves leastAdopted calls, so that no call starves.
+const (
+	mostAdopted  = 1024
+	leastAdopted = 16
+)
+
+// strandedAfter is how long work must have been waiting beside a sleeping worker before
+// watchStranded counts it. Waking a thread takes far less, even on a busy machine.
+const strandedAfter = int64(2 * time.Second)
+
+// watchStranded is the safety net under the sleep protocol. It counts how often work waits for
+// strandedAfter beside a sleeping worker while no worker searches. That would be a bug of the
+// protocol, so watchStranded does not repair it.
+func (s *Scheduler) watchStranded(now int64) {
+	if s.idle.Sleeping() == 0 || !s.idle.NeedsWake() || s.pause.on.Load() || !s.visibleWork() {
+		s.sysmon.strandAt = 0
+		return
+	}
+	if s.sysmon.strandAt == 0 {
+		s.sysmon.strandAt = now
+	} else if now-s.sysmon.strandAt > strandedAfter {
+		s.sysmon.strandAt = now
+		s.stranded.Add(1)
+	}
+}
+
+// SetQuantum does what scheduler.Scheduler.SetQuantum says.
+func (s *Scheduler) SetQuantum(d time.Duration) {
+	s.quantum.Store(d)
+	s.mon.SetQuantum(d)
+	s.mon.Kick() // the monitor may be pausing for longer than the new quantum
+}
+
+// SetStallAfter does what scheduler.Scheduler.SetStallAfter says.
+func (s *Scheduler) SetStallAfter(d time.Duration) { s.mon.SetStall(d) }

@@ -1,0 +1,137 @@
+package engine
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
+)
+
+// A bell is a timer that starts a task, as AfterFunc does.
+type bell struct {
+	rt.Timer
+	s    *Scheduler
+	rung int
+}
+
+func (b *bell) Fire(int64) {
+	b.rung++
+	b.s.Go(func(*task.Ctx) {})
+}
+
+// bellAt arms a bell for when in the queue of w.
+func bellAt(w *worker, when int64) *bell {
+	b := &bell{s: w.s}
+	b.Do = b
+	w.timers.Arm(&b.Timer, when)
+	return b
+}
+
+// lateBell arms a bell that is due in the queue of w, whose task does not give way.
+func lateBell(w *worker) *bell { return bellAt(w, 1) }
+
+// A worker that has always a task of its own fires the timers of a worker that does not come to
+// them, at one of its looks at a multiple of fairTick.
+func TestBusyWorkerFiresTimersOfOthers(t *testing.T) {
+	const workers = 10
+	s := newBare(workers)
+	late := lateBell(s.workers()[workers-1])
+	w := s.workers()[0]
+	d, _ := w.Spawn(func(*task.Ctx) {}, nil)
+	require.Same(t, d, w.next.take())
+	w.fairNext()
+	looks := 0
+	for ; late.rung == 0; looks++ {
+		require.Less(t, looks, 3*fairTick, "a turn is four of %d queues", workers+1)
+		w.runq.Push(d)
+		require.NotNil(t, w.pick())
+	}
+	require.Greater(t, looks, 2*fairTick, "a busy worker looks at four queues at a time")
+}
+
+// A worker whose task only passes checkpoints fires them when a few budgets are spent.
+func TestSpentBudgetsFireTimersOfOthers(t *testing.T) {
+	s := newBare(10)
+	late := lateBell(s.workers()[9])
+	for range 3 {
+		s.workers()[0].expireTimers(s.now())
+	}
+	require.Equal(t, 1, late.rung)
+}
+
+// A worker that has no task fires them even if its search has only one round, and so does sysmon.
+// Neither sleeps before.
+func TestIdleWorkerFiresTimersOfOthers(t *testing.T) {
+	s := newBare(3)
+	late := lateBell(s.workers()[2])
+	require.True(t, s.visibleWork())
+	require.EqualValues(t, 1, s.nextTimer())
+	w := s.workers()[0]
+	s.shared.ReadyGoroutines.Store(1)
+	w.searching = s.idle.TrySearch()
+	require.NotNil(t, w.search())
+	require.Equal(t, 1, late.rung)
+	require.False(t, s.visibleWork())
+
+	late = lateBell(s.workers()[1])
+	_, busy := s.sysmonTick(s.now())
+	require.True(t, busy)
+	require.Equal(t, 1, late.rung)
+}
+
+// Timers that goroutines arm are in the common queue. A worker whose own queues are empty fires
+// them at once.
+func TestIdleWorkerFiresCommonTimers(t *testing.T) {
+	s := newBare(2)
+	b := &bell{s: s}
+	b.Do = b
+	s.timers.Arm(&b.Timer, 1)
+	require.EqualValues(t, 1, s.timers.Common().First())
+	w := s.workers()[0]
+	w.pick()
+	require.Equal(t, 1, b.rung)
+	require.NotNil(t, w.pick())
+}
+
+// sysmon counts the timers of all queues.
+func TestSysmonCountsTimers(t *testing.T) {
+	s := newBare(2)
+	ts := make([]rt.Timer, manyTimers)
+	for i := range ts {
+		ts[i].Do = &bell{s: s}
+		s.workers()[i%2].timers.Arm(&ts[i], 1<<60)
+	}
+	s.timers.Len() // all are in the heaps
+	require.Zero(t, s.timerGrace())
+	s.countTimers()
+	require.Equal(t, busyGrace, s.timerGrace())
+	require.Equal(t, 1<<60+busyGrace, s.nextTimer())
+	require.True(t, s.timers.Disarm(&ts[0]))
+	for i := range ts[1:] {
+		require.True(t, s.timers.Disarm(&ts[1+i]))
+	}
+	s.timers.Trim()
+	s.countTimers()
+	require.Zero(t, s.timerGrace())
+}
+
+// Timers that never come have the latest time there is. The grace does not make it overflow, which
+// would have sysmon tick all the time.
+func TestGraceOfTheLatestTime(t *testing.T) {
+	s := newBare(1)
+	ts := make([]rt.Timer, manyTimers)
+	const latest int64 = math.MaxInt64
+	for i := range ts {
+		ts[i].Do = &bell{s: s}
+		s.timers.Arm(&ts[i], latest)
+	}
+	s.timers.Len() // all are in the heap
+	s.countTimers()
+	require.Equal(t, busyGrace, s.timerGrace())
+	require.Equal(t, latest, s.nextTimer())
+	require.Equal(t, latest, s.graceEnd(latest-busyGrace))
+	require.Equal(t, latest-1, s.graceEnd(latest-busyGrace-1))
+}

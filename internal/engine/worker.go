@@ -1,0 +1,168 @@
+package engine
+
+import (
+	"math/rand/v2"
+	"unsafe"
+
+	"golang.org/x/sys/cpu"
+
+	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/deque"
+	"github.com/heddle-go/heddle/internal/fiber"
+	"github.com/heddle-go/heddle/internal/idle"
+	"github.com/heddle-go/heddle/internal/look"
+	"github.com/heddle-go/heddle/internal/offload"
+	"github.com/heddle-go/heddle/internal/preempt"
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/stopwatch"
+	"github.com/heddle-go/heddle/internal/taskpool"
+	"github.com/heddle-go/heddle/internal/thread"
+	"github.com/heddle-go/heddle/internal/timers"
+)
+
+// A worker is one thread of the scheduler with its queues, or without pinning one goroutine with
+// its queues. Its fields are grouped into types by the parties that may touch them. A group that
+// other parties write begins on a cache line of its own.
+type worker struct {
+	rt.Worker // what tasks see of the worker
+
+	// These do not change after newWorker.
+	s      *Scheduler
+	id     int
+	pinned bool                            // it is locked to a thread while it is awake
+	fixed  bool                            // it stays locked to that thread while it sleeps
+	body   func(yield func(struct{}) bool) // the body of its loop fibers
+
+	ownState
+
+	// The worker puts a task that the running task has made ready or started into next, to run
+	// next. Any worker may take it out. Only this worker touches nextWake and nextSkip: see Local.
+	_        cpu.CacheLinePad
+	next     nextSlot
+	nextWake uint32
+	nextSkip uint32
+
+	_ cpu.CacheLinePad
+	toldState
+
+	_ cpu.CacheLinePad
+	shownState
+
+	_    cpu.CacheLinePad
+	ring look.Ring
+
+	_    cpu.CacheLinePad
+	seen seenState // sysmon's
+	_    cpu.CacheLinePad
+}
+
+// ownState is what only the worker's present goroutine touches: a loop fiber, a task or the base.
+type ownState struct {
+	base         *fiber.Fiber // the goroutine that the worker started as
+	act          action       // what commit has to do
+	prev         *rt.Task     // the task that act is for
+	prevGen      uint32       // prev's life, if prev parks
+	prevPark     rt.Park      // what prev parks for
+	prevFiber    *loopFiber   // the loopFiber that act is for
+	idleFibers   []*loopFiber // see keepFiber
+	born         *loopFiber   // the loopFiber whose body is about to begin
+	needFiber    bool         // a switch to the base asks it to make a loopFiber, not to end
+	handoff      *rt.Task     // the task that the next loopFiber has to run; nil: look for one
+	freeTasks    taskpool.List
+	rng          *rand.Rand
+	tick         uint32    // counts looks for work
+	stopAt       uint32    // the tick at which pick stops for more than a task: see stopover
+	notesReady   bool      // the next task that becomes runnable here is noted: see gauge.go
+	noted        rt.Status // the dispatch of a task with any of these bits is noted: see gauge.go
+	observed     bool      // there is an Observer
+	onYield      action    // what commit does for a task that yields: actRequeue or actRequeueNoted
+	onPark       action    // what commit does for a task that parks: actPark or actParkObserved
+	gauge        *gauge    // nil without WithLatencies and WithObserver
+	waitedAt     int64     // when the task that leaves began its wait, or 0 if that is not known or too long ago
+	counted      uint32    // n.dispatches counts the dispatches up to the one with this number
+	nextRun      int       // dispatches of woken tasks from the next slot in a row
+	chain        chain
+	queueTurns   int  // turns of the worker's queue since the injector's last turn
+	wish         wish // see ParkFor
+	stale        int  // about how many entries of runq and children are stale; see dropStale
+	childTurn    bool // pop has taken a child last
+	siblings     siblings
+	treeTurn     treeTurn
+	fairTurn     uint32        // counts the calls of pickFair
+	turns        turns         // the turns of high and low tasks
+	dueRun       int           // dispatches of pickDue in a row
+	timers       *timers.Queue // of the timers that are armed on the worker
+	timerBatch   *timers.Batch
+	timerTurn    uint32 // whose timers expireTurn fires next
+	firing       bool   // it fires timers: see ringWake
+	searching    bool   // registered in idle.Set as a searcher
+	slice        preempt.Slice
+	readySince   int64  // when an outsider was first seen waiting for a P; 0: none is
+	outsiderLook uint32 // counts the calls of seeReadyGoroutines
+	tid          int    // the number of the thread that the worker was last seen on
+	bound        thread.Binding
+	roams        bool // the thread may have changed in a call on the spot
+	n            counts
+	call         *spotCall // the present or next call on the spot
+	takenFrom    *spotCall // the call from which a relief has just taken the worker
+}
+
+// toldState is what other parties write for the worker to read: thieves, Resize, sysmon, wakers and
+// reliefs.
+type toldState struct {
+	nextStolen atomicx.Bool   // a thief took from the next slot
+	member     atomicx.Uint32 // see workerPool
+	lean       atomicx.Bool   // the worker has to give back what it holds: see ask
+	spot       offload.Spot
+	parker     idle.Parker
+	wokenAt    atomicx.Int64 // when a waker claimed the worker, if it has a gauge; 0: none has
+}
+
+// shownState is what the worker writes for other parties to read.
+type shownState struct {
+	shown shown                // counts, as of the last show
+	busy  stopwatch.Watch      // runs while the worker is awake
+	rests stopwatch.Watch      // runs while it sleeps
+	holds atomicx.Bool         // it holds more than is worth keeping while it sleeps for long
+	runq  deque.Owner[rt.Task] // FIFO. Thieves take from it
+	// children are LIFO. Thieves take from them. See children.go.
+	children deque.Owner[rt.Task]
+}
+
+// fairTick is how many looks for work come from one call of worker.fair to the next. It is a prime,
+// as in Go's scheduler, so that it does not fall into step with a program's own period.
+const fairTick = 61
+
+// workerOf returns the worker on which d runs, or ran last. d must have begun.
+func workerOf(d *rt.Task) *worker {
+	// A worker begins with its rt.Worker. (To ask the Host for its type takes 7 instructions more,
+	// at each switch.)
+	return (*worker)(unsafe.Pointer(d.Worker()))
+}
+
+var _ [0]struct{} = [unsafe.Offsetof(worker{}.Worker)]struct{}{}
+
+// A unit is a worker as the monitor sees it.
+type unit struct{ *worker }
+
+// Dispatch implements preempt.Unit.
+func (u unit) Dispatch() (preempt.Dispatch, bool) {
+	// The worker writes the two words one after the other, so the number and the task that are read
+	// here may belong to different dispatches. Then the monitor's mark, which names the number, has
+	// no effect, and at its next tick the monitor sees another number. So one reading is enough.
+	id := u.worker.Worker.Dispatch.Load()
+	d := u.Current.Load()
+	if d == nil {
+		return preempt.Dispatch{}, false
+	}
+	s := d.Status()
+	if !s.InUse() {
+		return preempt.Dispatch{}, false
+	}
+	return preempt.Dispatch{Flag: d.Flag(), Life: uint64(s.Gen()), ID: id}, true
+}
+
+// Nudge implements preempt.Nudger. It asks the worker for forked calls as a thief does, because a
+// fork looks only at whether a thief has asked. Looking at the flag, too, would double the cost of
+// a fork.
+func (u unit) Nudge() { u.Forks.Thief().Ask() }
