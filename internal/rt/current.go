@@ -61,7 +61,7 @@ func (p *Proxy) For(d *Task) { p.f.Forker = d }
 // runs as a part of d, as those of task.Pull do; Current returns d there.
 //
 //go:nosplit
-func (d *Task) IsCurrent() bool { return d.runsOn(fiber.Goroutine()) }
+func (d *Task) IsCurrent() bool { return d.RunsOn(fiber.Goroutine()) }
 
 // IsCurrent reports whether the caller runs as c: see Task.IsCurrent. It returns false if the
 // caller runs as a later life of the descriptor, or if c is nil.
@@ -70,36 +70,41 @@ func (d *Task) IsCurrent() bool { return d.runsOn(fiber.Goroutine()) }
 func (c *Life) IsCurrent() bool {
 	me := fiber.Goroutine()
 	d := c.Task()
-	if d == nil || !d.runsOn(me) || !c.is(d.Status()) {
+	if d == nil || !d.RunsOn(me) || !c.is(d.Status()) {
 		return false
 	}
 	return true
 }
 
-// runsOn is IsCurrent for a caller that has called fiber.Goroutine.
-func (d *Task) runsOn(me uintptr) bool {
+// RunsOn is IsCurrent for a caller that has called fiber.Goroutine.
+func (d *Task) RunsOn(me uintptr) bool {
 	w := d.worker.Load()
 	return w.Current.Load() == d && w.Fib.Load().RunsOn(me)
 }
 
+// Goroutine returns a number that only the calling goroutine has, for RunsOn.
+func Goroutine() uintptr { return fiber.Goroutine() }
+
 // MayEnter returns the task of c if the caller runs as c, as IsCurrent reports, and is neither
-// marked to yield nor cancelled. Otherwise, and if c is nil, it returns nil. It repeats the body of
-// runsOn, because the compiler makes fewer branches of that.
+// marked to yield nor cancelled. Otherwise, and if c is nil, it returns nil.
+//
+// Operations for which a call is too much ask the same four questions themselves. They ask them in
+// a switch, as MayEnter does, because the compiler stores the result of an inlined function that is
+// an operand of ||, and then tests it again.
 //
 //go:nosplit
 func (c *Life) MayEnter() *Task {
 	me := fiber.Goroutine()
 	d := c.Task()
-	if d == nil {
-		return nil
-	}
-	w := d.worker.Load()
-	if w.Current.Load() != d || !w.Fib.Load().RunsOn(me) || d.Poll() {
-		return nil
-	}
-	differs := d.status.Load() ^ uint64(uintptr(unsafe.Pointer(c)))<<flagBits // see Life.is
-	if differs&(flagCancelled|(Lives-1)<<flagBits) != 0 {
+	switch {
+	case d == nil, !d.RunsOn(me), d.Poll(), c.Barred(d):
 		return nil
 	}
 	return d
+}
+
+// Barred reports whether d, the task of c, was cancelled or serves another life than c.
+func (c *Life) Barred(d *Task) bool {
+	differs := d.status.Load() ^ uint64(uintptr(unsafe.Pointer(c)))<<flagBits // see Life.is
+	return differs&(flagCancelled|(Lives-1)<<flagBits) != 0
 }

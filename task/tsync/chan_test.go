@@ -9,9 +9,13 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/testkit"
+	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/task"
 )
 
 var bg = context.Background()
@@ -192,6 +196,62 @@ func TestChanCancelBefore(t *testing.T) {
 		u.cancel(errStop)
 		cancelled.Set()
 		w.wg.Wait()
+	})
+}
+
+// TestChanGivesWay checks that Send and Recv are yield points, even if they need not wait.
+func TestChanGivesWay(t *testing.T) {
+	s, err := scheduler.New(scheduler.WithWorkers(1))
+	require.NoError(t, err)
+	defer s.Close()
+	require.NoError(t, s.Go(func(c *task.Ctx) {
+		d := (*rt.Life)(c).Task()
+		ch := NewChan[int](1)
+		for _, op := range []func() error{
+			func() error { return ch.Send(c, 1) },
+			func() error { _, _, err := ch.Recv(c); return err },
+		} {
+			ran := false
+			c.Go(func(*task.Ctx) { ran = true })
+			d.Flag().Ask(d.Worker().Dispatch.Load())
+			assert.NoError(t, op())
+			assert.True(t, ran)
+		}
+	}).Wait())
+}
+
+// TestChanOfAnotherTask checks that Send and Recv park the calling task, and not the running task
+// whose Ctx they are given.
+func TestChanOfAnotherTask(t *testing.T) {
+	eachOf(t, []int{2}, []flavour{tasks}, func(w *world) {
+		var over Event
+		ctxs := make(chan *task.Ctx, 1)
+		w.start(func(ctx context.Context) {
+			c := ctx.(*task.Ctx)
+			ctxs <- c
+			for !over.IsSet() {
+				c.Checkpoint()
+			}
+		})
+		other, ch := <-ctxs, NewChan[int](0)
+		w.start(func(ctx context.Context) {
+			ctxs <- ctx.(*task.Ctx)
+			w.check(ch.Send(other, 1) == nil, "Send")
+			v, ok, err := ch.Recv(other)
+			w.check(v == 2 && ok && err == nil, "Recv: %v %v %v", v, ok, err)
+			over.Set()
+		})
+		caller := (<-ctxs).Task()
+		waits := func() {
+			testkit.Spin(func() bool { return caller.State() == task.Waiting })
+			require.NotEqual(w.t, task.Waiting, other.Task().State())
+		}
+		waits()
+		v, _, err := ch.Recv(bg)
+		require.NoError(w.t, err)
+		require.Equal(w.t, 1, v)
+		waits()
+		require.NoError(w.t, ch.Send(bg, 2))
 	})
 }
 
