@@ -185,7 +185,7 @@ func (o *Owner[T]) PopPrivateIf(x *T) bool {
 // for each pair of push and pop (BenchmarkFib).
 func (o *Owner[T]) TakeBackIf(x *T) bool {
 	b := o.bottom - 1
-	if b-o.split < 0 || o.slots[b&int64(len(o.slots)-1)].load() != x {
+	if o.PrivateLen() <= 0 || o.slots[b&int64(len(o.slots)-1)].load() != x {
 		return false
 	}
 	o.bottom = b
