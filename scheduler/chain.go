@@ -217,7 +217,7 @@ func (w *worker) takeNext() *rt.Task {
 func (w *worker) pop() *rt.Task {
 	children := w.children.Len() != 0
 	if children {
-		if w.childTurn = !w.childTurn; w.childTurn {
+		if w.childTurn = !w.childTurn || w.runq.Len() == 0; w.childTurn {
 			if d := w.newestChild(); d != nil {
 				return d
 			}

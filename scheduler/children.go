@@ -88,7 +88,7 @@ func (w *worker) newestChild() *rt.Task {
 		w.orderSiblings()
 	}
 	for {
-		d := w.children.Pop()
+		d := w.children.PopShared()
 		if d == nil {
 			return nil
 		}

@@ -310,6 +310,9 @@ func (o *Owner[T]) takeNewest() *T {
 	return x
 }
 
+// PopShared is [Owner.Pop] for a LIFO deque whose private tail is empty.
+func (o *Owner[T]) PopShared() *T { return o.takeNewest() }
+
 // Peek returns the i-th oldest element of a FIFO deque, counted from 0, without removing it. It
 // returns nil if there are no more than i elements. A thief may take the element at any moment, so
 // the result is only a hint.
