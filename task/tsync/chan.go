@@ -366,7 +366,13 @@ func (ch *Chan[T]) sendNow(d *rt.Task, v T, own bool) bool {
 		ch.mu.Unlock()
 		panicClosed("Send")
 	}
-	if w := ch.receiver(nil); w != nil {
+	w := ch.recvq.First
+	if w != nil && w.sel == nil {
+		ch.recvq.Pop() // as claim does, without the call
+	} else if w != nil {
+		w = ch.recvq.claim(nil)
+	}
+	if w != nil {
 		w.v, w.ok = v, true
 		ch.countMeeting(w, own)
 		ch.mu.Unlock()

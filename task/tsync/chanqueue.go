@@ -61,7 +61,12 @@ func (ch *Chan[T]) get() T {
 // that sender. An unbounded channel never has a waiting sender, so there refill moves the oldest
 // value of the overflow, if it has any.
 func (ch *Chan[T]) refill() *waiter[T] {
-	w := ch.sender(nil)
+	w := ch.sendq.First
+	if w != nil && w.sel == nil {
+		ch.sendq.Pop() // as claim does, without the call
+	} else if w != nil {
+		w = ch.sendq.claim(nil)
+	}
 	if w != nil {
 		ch.put(w.v)
 		w.ok = true
