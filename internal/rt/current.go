@@ -82,6 +82,9 @@ func (d *Task) RunsOn(me uintptr) bool {
 	return w.Current.Load() == d && w.Fib.Load().RunsOn(me)
 }
 
+// Goroutine returns a number that only the calling goroutine has, for RunsOn.
+func Goroutine() uintptr { return fiber.Goroutine() }
+
 // MayEnter returns the task of c if the caller runs as c, as IsCurrent reports, and is neither
 // marked to yield nor cancelled. Otherwise, and if c is nil, it returns nil.
 //

@@ -6,7 +6,6 @@ import (
 	"math"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
-	"github.com/heddle-go/heddle/internal/fiber"
 	"github.com/heddle-go/heddle/internal/list"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/wait"
@@ -78,7 +77,7 @@ func NewChan[T any](capacity int) *Chan[T] {
 // task or blocking the calling goroutine. If ctx ends first, Send returns the context's cause, and
 // v has not been sent. Send panics if the channel is closed, also if Close comes while Send waits.
 func (ch *Chan[T]) Send(ctx context.Context, v T) error {
-	me := fiber.Goroutine()
+	me := rt.Goroutine()
 	of, _ := ctx.(*task.Ctx)
 	d, own := (*rt.Life)(of).Task(), true
 	switch { // wait.MayEnter, compiled in: a call would take a tenth more (BenchmarkChanBuffered)
@@ -177,7 +176,7 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 // received, Recv returns the zero value with ok false. If ctx ends first, Recv returns the
 // context's cause, and nothing has been received.
 func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
-	me := fiber.Goroutine()
+	me := rt.Goroutine()
 	of, _ := ctx.(*task.Ctx)
 	d, own := (*rt.Life)(of).Task(), true
 	switch { // wait.MayEnter, compiled in: a call would take a tenth more (BenchmarkChanBuffered)
