@@ -3,6 +3,7 @@ package parallel
 import (
 	"slices"
 
+	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -36,11 +37,12 @@ type kept[T any] struct {
 }
 
 func (k *kept[T]) step(c *task.Ctx, lo, hi int) int {
+	d := (*rt.Life)(c).Task()
 	for i, x := range k.xs[lo:hi] {
 		if k.keep(x) {
 			k.last = append(k.last, x)
 		}
-		if k.l.look(c, lo+i+1) {
+		if k.l.look(d, lo+i+1) {
 			return lo + i + 1
 		}
 	}

@@ -1,6 +1,9 @@
 package parallel
 
-import "github.com/heddle-go/heddle/task"
+import (
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
+)
 
 // Find returns the lowest index of an element of xs for which match returns true, or -1 if there is
 // none. It calls match once for every element before the first match, and at most once for each
@@ -32,13 +35,14 @@ type finding[T any] struct {
 }
 
 func (f *finding[T]) step(c *task.Ctx, lo, hi int) int {
+	d := (*rt.Life)(c).Task()
 	for i, x := range f.xs[lo:hi] {
 		if f.match(x) {
 			f.at = lo + i
 			f.l.endAt(lo) // this step has handled all elements from lo to the match
 			return lo + i + 1
 		}
-		if f.l.look(c, lo+i+1) {
+		if f.l.look(d, lo+i+1) {
 			return lo + i + 1
 		}
 	}

@@ -3,6 +3,7 @@ package parallel
 import (
 	"math"
 
+	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -77,9 +78,10 @@ type indexes struct {
 }
 
 func (f indexes) step(c *task.Ctx, lo, hi int) int {
+	d := (*rt.Life)(c).Task()
 	for i := lo; i < hi; i++ {
 		f.body(c, i)
-		if f.l.look(c, i+1) {
+		if f.l.look(d, i+1) {
 			return i + 1
 		}
 	}
@@ -106,9 +108,10 @@ type elements[T any] struct {
 }
 
 func (e elements[T]) step(c *task.Ctx, lo, hi int) int {
+	d := (*rt.Life)(c).Task()
 	for i := lo; i < hi; i++ {
 		e.body(c, &e.xs[i])
-		if e.l.look(c, i+1) {
+		if e.l.look(d, i+1) {
 			return i + 1
 		}
 	}

@@ -147,9 +147,10 @@ type batch[T any] struct {
 }
 
 func (b *batch[T]) step(c *task.Ctx, lo, hi int) int {
+	d := (*rt.Life)(c).Task()
 	for i, x := range b.xs[lo-b.at : hi-b.at] {
 		b.body(c, x)
-		if b.l.look(c, lo+i+1) {
+		if b.l.look(d, lo+i+1) {
 			return lo + i + 1
 		}
 	}

@@ -1,6 +1,9 @@
 package parallel
 
-import "github.com/heddle-go/heddle/task"
+import (
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
+)
 
 // Map returns a slice with the result of f for each element of xs, in their order. f gets the Ctx
 // of the task that it runs on, which may differ from c. Panics and cancellation are as with [For].
@@ -27,10 +30,11 @@ type mapping[T, R any] struct {
 }
 
 func (m mapping[T, R]) step(c *task.Ctx, lo, hi int) int {
+	d := (*rt.Life)(c).Task()
 	out := m.out[lo:hi]
 	for i, x := range m.xs[lo:hi] {
 		out[i] = m.f(c, x)
-		if m.l.look(c, lo+i+1) {
+		if m.l.look(d, lo+i+1) {
 			return lo + i + 1
 		}
 	}

@@ -1,6 +1,9 @@
 package parallel
 
-import "github.com/heddle-go/heddle/task"
+import (
+	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/task"
+)
 
 // Reduce returns init op x0 op x1 op ... op xn-1. op must be associative, but need not be
 // commutative. Then the result is that of a loop over xs. Sums of floating point numbers are only
@@ -40,6 +43,7 @@ type reduction[T any] struct {
 }
 
 func (r *reduction[T]) step(c *task.Ctx, lo, hi int) int {
+	d := (*rt.Life)(c).Task()
 	if !r.some {
 		r.acc, r.some = r.xs[lo], true
 		lo++
@@ -47,7 +51,7 @@ func (r *reduction[T]) step(c *task.Ctx, lo, hi int) int {
 	acc, op := r.acc, r.op
 	for i, x := range r.xs[lo:hi] {
 		acc = op(acc, x)
-		if r.l.look(c, lo+i+1) {
+		if r.l.look(d, lo+i+1) {
 			hi = lo + i + 1
 			break
 		}
