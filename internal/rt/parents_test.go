@@ -125,7 +125,10 @@ func TestCohortLeaves(t *testing.T) {
 func requireNoCohorts(t *testing.T, cs *Cohorts) {
 	t.Helper()
 	for i := range cs.shards {
-		require.Empty(t, cs.shards[i].all)
+		s := &cs.shards[i]
+		s.mu.Lock() // an end may have set ended, and not have left yet
+		require.Empty(t, s.all)
+		s.mu.Unlock()
 	}
 }
 
