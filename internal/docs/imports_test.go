@@ -30,7 +30,7 @@ var arrows = map[string][]string{
 	"deque":                   {"internal/deque"},
 	"preempt":                 {"internal/preempt"},
 	"internal/rt":             {"internal/deque", "internal/preempt", "internal/fiber", "internal/atomicx"},
-	"internal/wait":           {"internal/list", "internal/rt", "internal/atomicx", "internal/explore"},
+	"internal/wait":           {"internal/rt", "internal/atomicx", "internal/explore"},
 	"internal/deque":          {"internal/atomicx", "internal/explore"},
 	"internal/preempt":        {"internal/atomicx", "internal/explore", "internal/label"},
 	"internal/fiber":          {"internal/atomicx", "internal/prefetch"},

@@ -1,7 +1,10 @@
 package engine
 
 import (
+	"context"
+
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/wait"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -54,4 +57,14 @@ func (s *Scheduler) prepare(fn any, x *rt.Extra) (*rt.Task, uint32) {
 		s.cohorts.Attach(x, d, gen)
 	}
 	return d, gen
+}
+
+// enterOutside begins an operation under ctx that a task of this scheduler must not call, because
+// the task would wait for itself. For such a task, or a handler, it returns the error onTask.
+func (s *Scheduler) enterOutside(ctx context.Context, onTask error) error {
+	d, err := wait.Enter(ctx, rt.OfCtx(ctx))
+	if d == nil && s.handles() || d != nil && d.Shared() == &s.shared {
+		return onTask
+	}
+	return err
 }

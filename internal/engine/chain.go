@@ -112,8 +112,8 @@ func (w *worker) cutChain() {
 }
 
 // maxNextRun bounds how often in a row a woken task in the next slot comes before the queue. So two
-// tasks that wake each other cannot starve the queue. The rules for children in the slot are in
-// chain.go.
+// tasks that wake each other cannot starve the queue. A child in the slot is bounded by the rules
+// of its chain, above.
 const maxNextRun = 3
 
 // runNext takes the task in the next slot if it may run before the queue, and counts the dispatch.
@@ -179,10 +179,10 @@ func (w *worker) claim() *rt.Task {
 // minStale is the least number of stale entries for which dropStale walks through the queues.
 const minStale = 32
 
-// dropStale drops the stale entries of the run queue and of the children, because each keeps its
-// descriptor from serving another task. dropStale takes each entry from the front
-// and pushes the valid ones at the back, so their order stays. At least half of the entries are
-// stale, and each claim left one of these, so the walk costs two entries a claim.
+// dropStale drops the stale entries of the run queue and of the children, because a stale entry
+// keeps its descriptor from serving another task. It takes each entry from the front and pushes the
+// valid ones at the back, so their order stays. claim calls it when more than half of the entries
+// are stale. One claim has left each of those, so the walk costs about two entries a claim.
 //
 // While dropStale holds an entry, all others are in the queues. So if another worker looks before
 // it sleeps (Sleep-W3), it misses the entry only if there is no other entry. dropStale then wakes

@@ -23,14 +23,14 @@ import (
 //	turns   If there are children and tasks in the run queue, pop takes them in turns. So the
 //	        children delay a task in the run queue by at most one dispatch for each task ahead of
 //	        it. Chains (see chain.go) delay it too, with and without children.
-//	oldest  New children could come before an old one for ever. So the oldest child has a turn, as
-//	        the injector and the forked calls have (passedOver). But the oldest child may start a
-//	        tree of its own, and so may the next oldest. If each of them began while the tree
-//	        before it is half visited, the worker would hold all these trees at once. So the worker
-//	        passes a turn up if more children wait than waited after the last such turn, but not
-//	        more than MaxPassed times in a row. (If there were no children at a turn, none waited
-//	        after it. A worker that took the first child at once would begin a tree at both ends, and
-//	        take the siblings of one dispatch out of their order.)
+//	oldest  Newer children could keep an old one waiting for ever. So the oldest child has a turn,
+//	        as the injector and the forked calls have (passedOver). But each old child may start a
+//	        tree. If the worker began one at every turn, it would hold many trees half visited. So
+//	        it skips a turn if more children wait than were left after the last turn that it used,
+//	        but at most MaxPassed times in a row. (If no child waits at a turn, the worker takes
+//	        that number for 0, so it skips the next MaxPassed turns at which children wait. If it
+//	        took the first child at once, it would visit a tree from both ends and run the
+//	        siblings of one dispatch out of order.)
 //
 // If n children wait and no further ones come, the last of them begins after at most
 // 3*(n+MaxPassed)*fairTick looks for work. If further ones come, it begins after at most

@@ -271,6 +271,6 @@ func (s *Scheduler) endPeriodic() {
 	}
 	s.periodic.mu.Unlock()
 	for _, p := range all {
-		p.end() // (S2)
+		p.end() // (Periodic-S2)
 	}
 }

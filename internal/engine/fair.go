@@ -2,8 +2,9 @@ package engine
 
 import "github.com/heddle-go/heddle/internal/rt"
 
-// pickFirst calls stopover at tick stopAt, which is each multiple of fairTick, and the look for
-// work that follows a measured dispatch. The results of stopover are those of fair.
+// pickFirst calls stopover at tick stopAt, before anything else. Usually stopAt is the next
+// multiple of fairTick. While a dispatch is measured, it is the next tick, at which stopover ends
+// the measurement. At a multiple of fairTick stopover returns what fair returns, otherwise nothing.
 //
 //go:noinline
 func (w *worker) stopover() (d *rt.Task, stop bool) {
@@ -23,11 +24,12 @@ func (w *worker) stopover() (d *rt.Task, stop bool) {
 // cannot starve these three. The three take turns, and one that has nothing leaves its turn to the
 // next.
 //
-// If n forked calls wait, the last of them begins after at most 3*n*fairTick looks. The same bound
-// holds for n tasks in the injector. takeShare usually gives them a lower one. If k tasks of the
-// worker's queue yield all the time, takeShare moves the injector's part of the looks that have
-// passed, so all n tasks are in the queue after about (n+k)*ln(n) looks. Then they begin when the
-// tasks ahead of them have had their turns. children.go has the bound for children.
+// If n forked calls wait, the last of them begins after at most 3*n*fairTick looks, because each
+// third turn takes one. The same bound holds for n tasks in the injector. Usually they begin much
+// sooner, because takeShare moves many of them to the worker's queue at each of the injector's
+// turns. If k tasks of the queue yield all the time, all n are in the queue after about
+// (n+k)*ln(n) looks, and begin when the tasks ahead of them have had their turns. children.go has
+// the bound for children.
 //
 // fair begins every fairTick-th look for work. If stop is true, the worker has to halt, and the
 // caller must pick no task.

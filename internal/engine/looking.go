@@ -3,13 +3,15 @@ package engine
 import (
 	"io"
 	"iter"
+	"time"
 
+	"github.com/heddle-go/heddle/internal/histogram"
 	"github.com/heddle-go/heddle/internal/look"
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// This file has what package scheduler, and package look on its behalf, read of a scheduler: see
-// look.Source.
+// Package scheduler reads a scheduler by the methods of this file. Some of them make up
+// look.Source, by which package look reads it for a dump.
 
 var _ look.Source = (*Scheduler)(nil)
 
@@ -33,8 +35,8 @@ func (s *Scheduler) Circles() iter.Seq[[]look.View] {
 	return look.Circles(s.Views())
 }
 
-// Only reports whether the scheduler has exactly n tasks and all workers sleep. That a reader has
-// counted n tasks does not show that, because one of them may have started another one since.
+// Only reports whether the scheduler has exactly n tasks and all workers sleep. A reader that has
+// counted n tasks cannot know that by itself, because a task may have started another one since.
 func (s *Scheduler) Only(n int) (yes bool) {
 	s.idle.IfAllAsleep(func() { yes = s.live.Load() == int64(n) })
 	return yes
@@ -59,4 +61,60 @@ func (s *Scheduler) WaitPlaces() []look.Place { return s.waitProfile.Places() }
 // WriteWaitProfile writes the waits that were sampled.
 func (s *Scheduler) WriteWaitProfile(w io.Writer) error {
 	return s.waitProfile.WriteTo(w, s.cfg.WaitRate, s.start)
+}
+
+// WriteTrace does what scheduler.Scheduler.WriteTrace says, for a scheduler with LookRing.
+func (s *Scheduler) WriteTrace(w io.Writer, d time.Duration) error {
+	since := s.now() - int64(d)
+	var rows [][]look.Dispatch
+	for _, v := range s.workers() {
+		rows = append(rows, v.ring.Read(s.now))
+	}
+	return look.WriteTrace(w, rows, since)
+}
+
+// Latencies has what scheduler.Latencies has.
+type Latencies struct {
+	Mode          LatencyMode
+	Levels        [3]TaskLatencies
+	Names         map[string]TaskLatencies
+	Other         TaskLatencies
+	Timers, Wakes histogram.Snapshot
+}
+
+// TaskLatencies has what scheduler.TaskLatencies has.
+type TaskLatencies struct{ Queue, Dispatch histogram.Snapshot }
+
+func (t *TaskLatencies) add(g *taskGauge) {
+	t.Queue.Add(&g.queue)
+	t.Dispatch.Add(&g.dispatch)
+}
+
+// Latencies adds up the latencies of all workers. It returns nil without WithLatencies.
+func (s *Scheduler) Latencies() *Latencies {
+	if s.measuring == nil || s.measuring.mode == 0 {
+		return nil
+	}
+	l := &Latencies{Mode: s.measuring.mode}
+	if s.measuring.names.limit > 0 {
+		l.Names = map[string]TaskLatencies{}
+	}
+	l.Timers.Add(&s.sysmon.late)
+	for _, w := range s.workers() {
+		g := w.gauge
+		for i := range g.levels {
+			l.Levels[i].add(&g.levels[i])
+		}
+		l.Other.add(&g.other)
+		l.Timers.Add(&g.late)
+		l.Wakes.Add(&g.wakes)
+		if shown := g.shown.Load(); shown != nil {
+			for name, t := range *shown {
+				sum := l.Names[name]
+				sum.add(t)
+				l.Names[name] = sum
+			}
+		}
+	}
+	return l
 }

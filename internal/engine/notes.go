@@ -2,8 +2,6 @@ package engine
 
 import (
 	"context"
-	"io"
-	"time"
 
 	"github.com/heddle-go/heddle/internal/look"
 	"github.com/heddle-go/heddle/internal/rt"
@@ -84,8 +82,9 @@ func (w *worker) noteWait(d *rt.Task, k rt.Park, end rt.Handle) (n waitNote) {
 	return n
 }
 
-// back notes that the wait k of the running task d is over. Its caller has to be suspend or wait,
-// called by a method of rt.Host: sampleWait leaves out the frames up to there.
+// back notes that the wait k of the running task d is over. Only suspend and wait may call it, and
+// only methods of rt.Host may call those two, because sampleWait drops these frames from the stack
+// by their number.
 func (n *waitNote) back(d *rt.Task, k rt.Park) {
 	if n.timed {
 		w := workerOf(d)
@@ -130,9 +129,9 @@ func (w *worker) sampleWait(y rt.WaitReason, ns int64) {
 // and in noteYield if the task gives way: before commit queues the task, because then another
 // worker may run it. A call on the spot does not count as time that the task runs.
 //
-// If the worker switches from a task that waits straight to another, the dispatch of that one begins
-// where the last one ended, which saves a reading of the clock: see worker.waitedAt. The time in
-// between, in which the worker has found the next task, counts as that task's.
+// If the worker switches straight from a task that waits to another task, the new dispatch begins
+// at the time at which the old one ended (worker.waitedAt), which saves a reading of the clock. So
+// the time that the worker took to find the new task counts as the new task's.
 
 // counts reports whether the worker's tasks count their dispatches.
 func (w *worker) counts() bool { return w.Looks&rt.LookWaits != 0 }
@@ -245,14 +244,4 @@ func (w *worker) stole(d *rt.Task, v *worker) {
 	if w.keepsRing() {
 		w.ring.Stole(d, v.id)
 	}
-}
-
-// WriteTrace does what scheduler.Scheduler.WriteTrace says, for a scheduler with LookRing.
-func (s *Scheduler) WriteTrace(w io.Writer, d time.Duration) error {
-	since := s.now() - int64(d)
-	var rows [][]look.Dispatch
-	for _, v := range s.workers() {
-		rows = append(rows, v.ring.Read(s.now))
-	}
-	return look.WriteTrace(w, rows, since)
 }

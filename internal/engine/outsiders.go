@@ -13,10 +13,10 @@ func (w *worker) seeReadyGoroutines() {
 	}
 }
 
-// letIn lets the Go scheduler run other goroutines on this P if an outsider that a worker has made
-// ready waits for one. If there is a P to spare, the outsider runs there within microseconds. So
-// letIn first waits for readyPatience, because giving up the P costs a pinned worker two thread
-// switches.
+// letIn gives this P to the Go scheduler for a moment, if an outsider that a worker has made ready
+// has been waiting for a P for readyPatience. It does not give up the P sooner, because that costs
+// a pinned worker two thread switches, and because an outsider that finds a P to spare runs there
+// within microseconds.
 func (w *worker) letIn(now int64) {
 	if w.readySince == 0 {
 		w.readySince = now

@@ -5,8 +5,6 @@ import (
 	"errors"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
-	"github.com/heddle-go/heddle/internal/rt"
-	"github.com/heddle-go/heddle/internal/wait"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -104,13 +102,6 @@ func (s *Scheduler) resume(rest *task.Completion[struct{}], err error) {
 	s.wakeAll() // (U2)
 }
 
-// wakeAll wakes all workers that sleep.
-func (s *Scheduler) wakeAll() {
-	for _, id := range s.idle.ClaimAll() {
-		s.wake(id)
-	}
-}
-
 // rested ends the wait of Pause if all workers sleep.
 func (s *Scheduler) rested() {
 	p := &s.pause
@@ -124,14 +115,4 @@ func (s *Scheduler) rested() {
 	if all {
 		p.rest.Complete(struct{}{}, nil)
 	}
-}
-
-// enterOutside begins an operation under ctx that a task of this scheduler must not call, because
-// the task would wait for itself. For such a task, or a handler, it returns the error onTask.
-func (s *Scheduler) enterOutside(ctx context.Context, onTask error) error {
-	d, err := wait.Enter(ctx, rt.OfCtx(ctx))
-	if d == nil && s.handles() || d != nil && d.Shared() == &s.shared {
-		return onTask
-	}
-	return err
 }

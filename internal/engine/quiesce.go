@@ -56,15 +56,15 @@ func (s *Scheduler) quiesce() {
 	}
 }
 
-// take ends the present round, if none reports that there is no task, and returns the completion
-// that the round waits for. Otherwise it returns nil. It calls none under mu. So if a goroutine
-// submits a task and then calls Wait, either none sees that task, or the goroutine joins the next
-// round.
-func (q *waits) take(none func() bool) *task.Completion[struct{}] {
+// take ends the present round if no task is left, and returns the round's completion, which the
+// caller completes. Otherwise it returns nil. idle reports whether no task is left. take calls idle
+// under mu. So if a goroutine submits a task and then calls Wait, either idle sees the task, or
+// that Wait joins the next round.
+func (q *waits) take(idle func() bool) *task.Completion[struct{}] {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	on := q.on
-	if on == nil || !none() {
+	if on == nil || !idle() {
 		return nil
 	}
 	q.on = nil

@@ -154,8 +154,8 @@ func (s *Scheduler) injectOutside(d *rt.Task) {
 	s.wakeOne()   // (Sleep-P2, Sleep-P3)
 }
 
-// injectDue is inject for a task that a timer has made runnable which no worker has fired. The
-// caller is sysmon, or the goroutine or task that turns a Clock.
+// injectDue is inject for a task whose timer was fired by sysmon, or by the goroutine or task that
+// advances a user's Clock. (A worker that fires a timer calls pushDue.)
 func (s *Scheduler) injectDue(d *rt.Task) {
 	if s.looks&rt.LookRing == 0 {
 		s.inject(d)

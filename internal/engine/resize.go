@@ -1,10 +1,13 @@
 package engine
 
 import (
+	"math/rand/v2"
 	"slices"
 
+	"github.com/heddle-go/heddle/internal/deque"
 	"github.com/heddle-go/heddle/internal/preempt"
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/timers"
 	"github.com/heddle-go/heddle/task"
 )
 
@@ -63,4 +66,34 @@ func (s *Scheduler) grow(n int) {
 // caller has to wake it.
 func (w *worker) dismiss() (wake bool) {
 	return w.member.CompareAndSwap(wkMember, wkLeaving) && w.s.idle.ClaimThis(w.id)
+}
+
+// newWorker makes a worker in the state wkLeft. The caller adds it to the pool.
+func (s *Scheduler) newWorker(id int) *worker {
+	w := &worker{s: s, id: id, pinned: s.pinned(), fixed: s.cfg.Pinning == Fixed}
+	w.Host, w.Shared, w.body = w, &s.shared, w.loopBody()
+	w.Fib.Store(noFiber)
+	w.Looks = s.looks
+	if s.dir != nil {
+		w.Host = (*directed)(w)
+	}
+	w.rng = rand.New(rand.NewPCG(uint64(id), 0x68656464))
+	if s.dir != nil {
+		w.timers = s.timers.Common() // so that all timers fire in their order
+	} else {
+		w.timers = s.timers.NewQueue()
+	}
+	w.timerBatch = new(timers.Batch)
+	w.runq.Init(deque.FIFO, 0)
+	w.children.Init(deque.LIFO, 0)
+	w.Forks.Init(deque.LIFO, 0)
+	// The dispatch numbers of different workers lie far apart. So a mark for a task's dispatch on
+	// one worker does not fit a dispatch on another.
+	w.counted = uint32(id) * 0x9e3779b1
+	w.Worker.Dispatch.Store(w.counted)
+	w.beginMeasuring()
+	w.parker.Init(w.fixed)
+	w.call = &spotCall{}
+	w.member.Store(wkLeft)
+	return w
 }

@@ -65,7 +65,7 @@ type Scheduler struct {
 	_       [0]atomic.Int64 // aligns quantum to 64 bits on machines of 32, which its type does not
 	quantum uatomic.Duration
 	procs   atomic.Int32 // GOMAXPROCS. Written by sysmon
-	many    atomicx.Bool // there were manyTimers at sysmon's last tick. Written by sysmon
+	many    atomicx.Bool // manyTimers or more were pending at sysmon's last tick. Written by it
 	// coarse is the time of sysmon's last tick, in milliseconds of now. A task's wait is dated with
 	// it, because reading a clock at each park would cost as much as the park. sysmon writes it. A
 	// worker that wakes, or a call of Resize, writes it, too, if it finds sysmon asleep.

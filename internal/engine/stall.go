@@ -102,10 +102,11 @@ type stacks struct {
 }
 
 const (
-	// mostStacks is up to how many goroutines sysmon has the Go runtime print their stacks.
+	// If there are at most mostStacks goroutines, sysmon prints the stacks of all by runtime.Stack.
 	mostStacks = 1000
-	// mostSurveyed is up to how many goroutines sysmon has a survey made. With a million, a survey
-	// takes 3 s of CPU time, and other tasks were seen to wait for a third of a second meanwhile.
+	// If there are more than that, but at most mostSurveyed, sysmon starts a survey. With a million
+	// goroutines a survey takes 3 s of CPU time, and other tasks waited for up to a third of a
+	// second meanwhile.
 	mostSurveyed = 100_000
 	// stacksPause is the least time from one reading of the stacks to the next.
 	stacksPause = int64(time.Second)

@@ -63,7 +63,7 @@ func (s *Scheduler) relieveAll() (raised bool) {
 // in a system call. A forked call may be stuck behind such a worker, too, so sysmon looks at each
 // tick (K1). The steps for forked calls:
 //
-//	sleeps                             exposes                  sysmon, at each tick
+//	worker that falls asleep           worker that exposes      sysmon, at each tick
 //	W2 announce it                     P1 expose the calls      K1 if a worker sleeps, none
 //	K0 if that leaves a P without      P2, P3 unless crowded       searches, and the scheduler is
 //	   a worker, ask all to expose                                 crowded: wake one if any calls
@@ -113,5 +113,12 @@ func (s *Scheduler) freeForks() {
 		s.wakeOne()
 	} else {
 		s.askAll(nil)
+	}
+}
+
+// wakeAll wakes all workers that sleep.
+func (s *Scheduler) wakeAll() {
+	for _, id := range s.idle.ClaimAll() {
+		s.wake(id)
 	}
 }

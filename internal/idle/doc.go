@@ -9,7 +9,7 @@
 // # The sleep protocol
 //
 // While a task waits in a queue, either no worker sleeps, or some worker is on its way to the task.
-// Package scheduler takes these steps, with the methods of this package:
+// Package engine takes these steps, with the methods of this package:
 //
 //	producer                              worker
 //	Sleep-P1 queue the task               Sleep-W1 find nothing anywhere

@@ -26,8 +26,9 @@ type Ring struct {
 	n   uint64 // dispatches so far. The last one is all[(n-1)%len(all)]
 
 	// Only the worker touches these. stolen is the task that it stole last, in life stolenGen, from
-	// the worker with the index victim. If the worker has to halt, another one runs that task, and
-	// its descriptor may serve another task by the next dispatch here. So the life counts.
+	// the worker with the index victim. Begin compares the life, too, because the thief may have
+	// had to halt before it ran the task. Then another worker ran it, and by the thief's next
+	// dispatch the descriptor may serve another task.
 	stolen    *rt.Task
 	stolenGen uint32
 	victim    int

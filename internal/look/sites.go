@@ -9,7 +9,8 @@ import (
 )
 
 // UserStack stores the caller's stack in s, without the frames of this library at its inner end.
-// Those count too, so of a deep stack s has some frames less than it has room for.
+// The frames that it drops have taken room in s first, so of a deep stack s holds fewer frames than
+// it has room for.
 func UserStack(s *rt.Stack) {
 	n := runtime.Callers(2, s[:])
 	first := 0

@@ -70,9 +70,10 @@ func (t *tracer) dispatch(id int, e *Dispatch) {
 	}
 }
 
-// arrow adds an arrow from row from at the time fromAt. Viewers drop an arrow that does not begin
-// inside a slice. So it begins in the last dispatch of that row up to then, at its last moment if
-// it was over by then. If there is none, arrow adds nothing.
+// arrow adds an arrow that leaves row from at the time fromAt. Viewers drop an arrow that does not
+// begin inside a slice. So arrow looks for the last dispatch of row from that began by fromAt. If
+// that dispatch ended before fromAt, the arrow begins at its last moment. If there is no such
+// dispatch, arrow adds nothing.
 func (t *tracer) arrow(kind string, from int, fromAt int64, to int, toAt int64) {
 	if from >= len(t.rows) {
 		return // Resize has added that worker since WriteTrace began

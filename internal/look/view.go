@@ -58,9 +58,9 @@ type View struct {
 	timed     bool
 	StartedBy rt.Handle
 	Look      *rt.Look // or nil
-	Wait      rt.Wait  // if waiting, and look is not nil
+	Wait      rt.Wait  // if waiting, and Look is not nil
 	Holder    rt.Handle
-	Runs      uint64 // dispatches, if look is not nil
+	Runs      uint64 // dispatches, if Look is not nil
 	Ran       rt.RunTime
 }
 

@@ -10,7 +10,7 @@ import (
 
 // Looks is a set of the things that the tasks of a scheduler note about themselves, for people to
 // read. It is empty unless options of the scheduler add to it. Each task of a scheduler with Looks
-// has a [Look], which New attaches to its Extra before it starts.
+// has a [Look], which package engine attaches to its Extra before it starts.
 type Looks uint8
 
 const (
