@@ -46,7 +46,7 @@ func (e *entry) split() (build, run []string) {
 
 // testFlags are the flags that an entry may have. The value is true for flags of the build.
 var testFlags = map[string]bool{
-	"-race": true, "-tags": true, "-run": false, "-short": false, "-timeout": false, "-cpu": false,
+	"-race": true, "-tags": true, "-gcflags": true, "-run": false, "-short": false, "-timeout": false, "-cpu": false,
 }
 
 // aloneFlags are the flags without a value.

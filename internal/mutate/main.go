@@ -24,9 +24,10 @@
 //	--- end
 //
 // The line test has the arguments of go test after -count 1; the flags may be -run, -race, -tags,
-// -short, -timeout and -cpu. speed is fast or slow. If the test runs into its time limit, the
-// mutant counts as killed only if the entry has the line kills. Lines between entries that begin
-// with # are comments.
+// -short, -timeout, -cpu and -gcflags. Programs are compiled without optimization; for a test that
+// depends on it, -gcflags ./...= turns it on. speed is fast or slow. If the test runs into its time
+// limit, the mutant counts as killed only if the entry has the line kills. Lines between entries
+// that begin with # are comments.
 //
 // The go command's overlay replaces the changed files, so mutate never changes the tree. It plants
 // as many mutants at once as there are CPUs, because most of the work is compiling. With -jobs 1 it

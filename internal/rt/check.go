@@ -15,7 +15,7 @@ import (
 //     and alignment never belongs to two stacks at once.
 //   - A caller outside of the region is looked up by its goroutine. Of the calls of a recursive
 //     Fibonacci function, 4% are.
-//   - The worker forgets the region when Current changes.
+//   - The worker also remembers the Ctx, and forgets both when Current changes.
 //
 // One misuse may go unnoticed. The runtime has moved the stack of the running task since its last
 // fork, because the stack was too small or too large, and has given the old region to another
@@ -30,21 +30,22 @@ func (w *Worker) SetCurrent(d *Task) {
 	w.known = 0
 }
 
-// Knows reports whether the caller runs as d, the current task of w, in the region in which Check
-// has found it last. here points to a local variable of the caller.
-func (w *Worker) Knows(d *Task, here *byte) bool {
-	return region(here) == w.known && w.Current.Load() == d
+// Knows reports whether Check has found, since the last SetCurrent, that a caller in the region of
+// here runs as c. here points to a local variable of the caller.
+func (w *Worker) Knows(c *Life, here *byte) bool {
+	return region(here) == w.known && uintptr(unsafe.Pointer(c)) == w.knownLife
 }
 
-// Check reports whether the caller runs as d, and d is the current task of w. If so, it remembers
-// the region of here. It may return false on a goroutine that runs as a part of d.
+// Check reports whether the caller runs as c, and the current task of w does. If so, it remembers c
+// and the region of here. It may return false on a goroutine that runs as a part of the task.
 //
 //go:noinline
-func (w *Worker) Check(d *Task, here *byte) bool {
-	if w.Current.Load() != d || !w.Fib.Load().RunsOn(fiber.Goroutine()) {
+func (w *Worker) Check(c *Life, here *byte) bool {
+	d := c.Task()
+	if w.Current.Load() != d || !w.Fib.Load().RunsOn(fiber.Goroutine()) || !c.is(d.Status()) {
 		return false
 	}
-	w.known = region(here)
+	w.known, w.knownLife = region(here), uintptr(unsafe.Pointer(c))
 	return true
 }
 

@@ -62,8 +62,9 @@ type Worker struct {
 	// IsCurrent. It is never nil. While a task makes a call on the spot, and before the first fiber,
 	// it is a fiber that is not running.
 	Fib atomicx.Relaxed[fiber.Fiber]
-	// known is the region of the stack in which Check found that the caller runs as Current, or zero.
-	known uintptr
+	// known is the region of the stack in which Check found a caller last, or zero. knownLife is
+	// the *Life that it found then.
+	known, knownLife uintptr
 	// Dispatch counts dispatches. A preempt mark names one of them. The worker writes it.
 	Dispatch atomicx.RelaxedUint32
 }

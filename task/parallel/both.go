@@ -38,7 +38,7 @@ func (f *Func[A, R]) Both(c *task.Ctx, a, b A) (ra, rb R) {
 	d := (*rt.Life)(c).Task()
 	w := d.Worker()
 	var here byte
-	if !w.Knows(d, &here) && !w.Check(d, &here) { // as in Fork
+	if !w.Knows((*rt.Life)(c), &here) && !w.Check((*rt.Life)(c), &here) { // as in Fork
 		return f.bothSlow(c, a, b)
 	}
 	g := w.Forks.Leftover()

@@ -142,7 +142,7 @@ func (f *Func[A, R]) Fork(c *task.Ctx, a A) *Call[A, R] {
 	d := (*rt.Life)(c).Task()
 	w := d.Worker()
 	var here byte
-	if !w.Knows(d, &here) {
+	if !w.Knows((*rt.Life)(c), &here) {
 		return f.forkSlow(c, a, &here)
 	}
 	if g := w.Forks.Leftover(); g != nil {
@@ -199,12 +199,9 @@ func (f *Func[A, R]) forkSlow(c *task.Ctx, a A, here *byte) *Call[A, R] {
 	if f == nil || f.fn == nil {
 		panic(zeroFunc)
 	}
-	if c == nil {
-		panic(nilCtx)
-	}
 	d := (*rt.Life)(c).Task()
 	w := d.Worker()
-	if !w.Check(d, here) {
+	if !w.Check((*rt.Life)(c), here) {
 		verify(c, "Fork") // a goroutine that is a part of the task may fork, too
 	} else if g := w.Forks.Leftover(); g != nil && f.owns(g) { // as in Fork
 		x := f.callOf(g)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
@@ -181,6 +182,31 @@ func TestForkOfARunningTask(t *testing.T) {
 			assert.Contains(t, both, "Both with the Ctx of another task than the caller")
 		}
 	}).Wait())
+}
+
+// Fork with the Ctx of a task that has ended panics, even if the caller has got its descriptor.
+func TestForkOfAnEndedTask(t *testing.T) {
+	s, err := scheduler.New(scheduler.WithWorkers(1))
+	require.NoError(t, err)
+	defer s.Close()
+	f := parallel.Define(func(_ *task.Ctx, n int) int { return n })
+	again := 0
+	require.NoError(t, s.Go(func(c *task.Ctx) {
+		for n := range 100 {
+			var ended *task.Ctx
+			assert.NoError(t, c.Go(func(c *task.Ctx) { ended = c }).Wait())
+			var text string
+			assert.NoError(t, c.Go(func(c *task.Ctx) {
+				if (*rt.Life)(c).Task() == (*rt.Life)(ended).Task() {
+					again++
+				}
+				defer func() { text = fmt.Sprint(recover()) }()
+				f.Fork(ended, n)
+			}).Wait())
+			assert.Contains(t, text, "Fork with the Ctx of another task than the caller")
+		}
+	}).Wait())
+	assert.Positive(t, again, "tasks with the descriptor of the one before")
 }
 
 // In the function of a blocking call, which runs on the stack of its task but is no part of it, Fork
