@@ -9,9 +9,9 @@ import (
 	"github.com/heddle-go/heddle/internal/explore"
 )
 
-// depends models a task that is cancelled, and may then end, while two other parties add
-// dependents: a function of AfterDone, and the inner context.
-func depends(ends bool) func(*explore.Model) {
+// depends models a task that is cancelled, ends, or both, while two other parties add dependents:
+// a function of AfterDone, and the inner context.
+func depends(cancels, ends bool) func(*explore.Model) {
 	return func(m *explore.Model) {
 		d := fresh(1)
 		c := d.Life()
@@ -22,12 +22,13 @@ func depends(ends bool) func(*explore.Model) {
 		})
 		m.Thread("inner", func() { done = c.Done() })
 		m.Thread("canceller", func() {
-			d.Cancel(1, Default)
-			d.CancelStolen(d.Extra().CloseDone(nil))
+			if cancels {
+				d.Cancel(1, Default)
+				d.CancelStolen(d.Extra().CloseDone(nil))
+			}
 			if ends {
-				x := d.Extra()
 				d.Finish(Returned)
-				x.CloseDone(nil)
+				d.Extra().CloseDone(nil)
 			}
 		})
 		m.Check(func() error {
@@ -45,6 +46,7 @@ func depends(ends bool) func(*explore.Model) {
 }
 
 func TestModelDependents(t *testing.T) {
-	explore.Run(t, explore.Config{Preemptions: 3}, depends(false))
-	explore.Run(t, explore.Config{Preemptions: 2}, depends(true))
+	explore.Run(t, explore.Config{Preemptions: 3}, depends(true, false))
+	explore.Run(t, explore.Config{Preemptions: 3}, depends(false, true))
+	explore.Run(t, explore.Config{Preemptions: 2}, depends(true, true))
 }

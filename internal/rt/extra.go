@@ -52,11 +52,13 @@ type openCalls struct {
 // lock first:
 //
 //	adds a dependent                        cancels or ends the task
-//	Deps-A1  under mu: store deps if it is  Deps-E1  change the status
-//	         nil, and add the dependent     Deps-E2  load deps; if it is nil, there is no
-//	Deps-A2  load the status; if the task            dependent
-//	         is cancelled or has ended,     Deps-E3  otherwise, under mu, look for
-//	         take care of the dependent              dependents
+//	Deps-A1  attach an Extra if there is    Deps-E1  change the status
+//	         none; under mu: store deps if  Deps-E2  load the Extra, then deps; if either
+//	         it is nil, and add the                  is nil, there is no dependent
+//	         dependent                      Deps-E3  otherwise, under mu, look for
+//	Deps-A2  load the status; if the task            dependents
+//	         is cancelled or has ended,
+//	         take care of the dependent
 //
 // If Deps-E3 comes after Deps-A1, it finds the dependent. Otherwise Deps-E2 has found nil, or Deps-E3
 // comes before Deps-A1, under the same lock. In both cases Deps-E1 comes before Deps-A2, which sees

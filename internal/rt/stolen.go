@@ -8,14 +8,16 @@ package rt
 //	canceller                                   thief
 //	Stolen-C1  CAS the flag into the parent's   Stolen-K1  under mu: note the call with
 //	           word                                        its parent
-//	Stolen-C2  under mu: read the parent's      Stolen-K2  load the parent's word; if it
-//	           calls; cancel each as the                   is cancelled, cancel the call
-//	           parent was                                  as the parent was
+//	Stolen-C2  read the parent's calls by       Stolen-K2  load the parent's word; if it
+//	           Deps-E2 and Deps-E3 (see                    is cancelled, cancel the call
+//	           dependents); cancel each as                 as the parent was
+//	           the parent was
 //
-// If Stolen-K1 comes before Stolen-C2, Stolen-C2 finds the call. Otherwise the order is Stolen-C1,
-// Stolen-C2, Stolen-K1, Stolen-K2, and Stolen-K2 sees the flag. If both cancel the call, the second
-// finds it cancelled and does nothing. A stolen call may have stolen calls of its own. They are
-// cancelled by the same steps, with the stolen call as their parent.
+// If Stolen-C2 reads the calls after Stolen-K1, it finds the call. Otherwise it has found no Extra
+// or no dependents, or has read the calls under mu, and in each case that comes before the end of
+// Stolen-K1. So Stolen-C1 comes before Stolen-K2, which sees the flag. If both cancel the call, the
+// second finds it cancelled and does nothing. A stolen call may have stolen calls of its own. They
+// are cancelled by the same steps, with the stolen call as their parent.
 //
 // Several cancellers may be at work below one task, because a call that asks for its own state
 // looks at its parent and, if that is cancelled, cancels itself. So Stolen-C2 goes on below a call
