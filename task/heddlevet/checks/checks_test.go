@@ -38,8 +38,10 @@ func TestAnalyzers(t *testing.T) {
 var deliberate = []string{
 	"scheduler/lockedthread_test.go: runtime.LockOSThread in a task",
 	"scheduler/pull_test.go: iter.Pull in a task",
+	"task/parallel/misuse_test.go: Func.Both with c",
 	"task/parallel/misuse_test.go: Func.CallAll with none",
 	"task/parallel/misuse_test.go: Func.Fork with c",
+	"task/parallel/misuse_test.go: Func.Fork with ended",
 }
 
 // The command finds the deliberate mistakes in heddle's own code, and no others.
