@@ -36,6 +36,7 @@ func newScheduler(cfg Config) *Scheduler {
 	}
 	s.shared.Sched = (*rtScheduler)(s)
 	s.shared.Pinned = s.pinned()
+	s.shared.PanicsEnd = cfg.OnPanic == nil
 	s.cohorts.Cancel = func(d *rt.Task, gen uint32, err, cause error) (queue bool, late *rt.Late) {
 		return rt.HandleOf(d, gen).CancelFor(err, cause)
 	}

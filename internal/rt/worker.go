@@ -15,6 +15,8 @@ type Shared struct {
 	Sched Scheduler
 	// Pinned reports whether workers are locked to their threads while they run tasks.
 	Pinned bool
+	// PanicsEnd reports whether a panic of a task ends the process, because there is no handler.
+	PanicsEnd bool
 	// Workers is the number of workers. The scheduler writes it.
 	Workers atomicx.Int64
 	// ReadyGoroutines counts the goroutines outside the scheduler that a worker has made ready and

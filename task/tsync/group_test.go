@@ -3,12 +3,15 @@ package tsync
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"runtime"
 	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/selfexec"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 )
@@ -144,4 +147,39 @@ func TestWaitGroupGoNeverRun(t *testing.T) {
 	after.Wait()
 	require.Zero(t, ran.Load())
 	require.Zero(t, g.state.Load()+after.state.Load())
+}
+
+// A panic in a function passed to Go ends the process while the function is still counted, so no
+// waiter goes on and ends the process before the panic is printed.
+func TestWaitGroupGoPanics(t *testing.T) {
+	const child = "HEDDLE_TEST_WAITGROUP_PANICS"
+	if os.Getenv(child) != "" {
+		s, err := scheduler.New(scheduler.WithWorkers(1))
+		require.NoError(t, err)
+		var g WaitGroup
+		s.Go(func(*task.Ctx) { g.Go(func() { panic(counted{&g}) }) })
+		select {}
+	}
+	cmd := selfexec.Command(t.Context(), "-test.run=^"+t.Name()+"$")
+	cmd.Env = append(os.Environ(), child+"=1")
+	out, err := cmd.CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(out), "panic: 1 counted")
+}
+
+// counted is a value for panics that is printed with the counter of g.
+type counted struct{ g *WaitGroup }
+
+func (c counted) Error() string { return fmt.Sprint(c.g.state.Load()>>1, " counted") }
+
+// If the scheduler has a handler for panics, the process goes on, and so does a waiter.
+func TestWaitGroupGoPanicsHandled(t *testing.T) {
+	s, err := scheduler.New(scheduler.WithWorkers(1), scheduler.WithPanicHandler(func(task.Task, *task.PanicError) {}))
+	require.NoError(t, err)
+	defer s.Close()
+	var g WaitGroup
+	require.NoError(t, s.Go(func(*task.Ctx) {
+		g.Go(func() { panic("handled") })
+		g.Wait()
+	}).Wait())
 }

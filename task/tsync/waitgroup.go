@@ -113,9 +113,10 @@ func (g *WaitGroup) wait(ctx context.Context, d *rt.Task, hard bool) error {
 // a new goroutine. When f returns, the counter falls by one. Inside f, [task.Current] returns its
 // task.
 //
-// If f calls runtime.Goexit, or panics in a task, the counter falls too. A panic on a goroutine
-// ends the process before the counter falls. If the scheduler is closed before f has begun, f never
-// runs, and the counter falls. Go panics if f is nil, and then the counter has not changed.
+// If f calls runtime.Goexit, or panics in a task whose scheduler has a handler for panics, the
+// counter falls too. Any other panic ends the process before the counter falls. If the scheduler is
+// closed before f has begun, f never runs, and the counter falls. Go panics if f is nil, and then
+// the counter has not changed.
 func (g *WaitGroup) Go(f func()) {
 	if f == nil {
 		panic("tsync: WaitGroup.Go with a nil function")
@@ -124,7 +125,7 @@ func (g *WaitGroup) Go(f func()) {
 	m := &member{g, f}
 	d := rt.Current()
 	if d == nil {
-		go m.run()
+		go m.run(true)
 		return
 	}
 	if t, _ := d.Host().Spawn(m, nil); t == nil { // the scheduler is closed
@@ -141,20 +142,17 @@ type member struct {
 var _ rt.Runner = (*member)(nil)
 
 // Run implements rt.Runner.
-func (m *member) Run(*rt.Task) {
-	defer m.g.Done()
-	m.f()
-}
+func (m *member) Run(d *rt.Task) { m.run(d.Shared().PanicsEnd) }
 
 // Skip implements rt.Runner.
 func (m *member) Skip(*rt.Task) { m.g.Done() }
 
-// run is Run for a goroutine. If f panics, run must not release the waiters, because they could end
-// the process before the runtime has printed the panic.
-func (m *member) run() {
+// run calls f. If f panics and the panic ends the process, run must not release the waiters, because
+// they could end the process before the runtime has printed the panic.
+func (m *member) run(panicsEnd bool) {
 	returned := false
 	defer func() {
-		if !returned {
+		if !returned && panicsEnd {
 			if unwind, _ := rt.Unwinding(0); unwind == rt.Panicking {
 				return
 			}
