@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"strconv"
-	"sync/atomic"
+	"sync"
 	"testing"
 	"time"
 
@@ -44,6 +44,8 @@ func cancelProbe(args []string) (map[string]float64, error) {
 	}
 	c := &cancelled{wait: args[1], n: n}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.begun.Add(n)
+	c.ended.Add(n)
 	if args[0] == heddle {
 		return c.heddle()
 	}
@@ -56,22 +58,21 @@ type cancelled struct {
 	n            int
 	ctx          context.Context
 	cancel       context.CancelFunc
-	begun, ended atomic.Int64
+	begun, ended sync.WaitGroup
 }
 
 // measure cancels the units when they wait, which waiting reports. Goroutines do not tell, but they
 // wait long before the collections have ended.
 func (c *cancelled) measure(waiting func() bool) (map[string]float64, error) {
-	for c.begun.Load() != int64(c.n) || !waiting() {
-		time.Sleep(time.Millisecond)
+	c.begun.Wait()
+	for !waiting() {
+		runtime.Gosched()
 	}
 	runtime.GC()
 	runtime.GC()
 	before, ok := cpuTime()
 	c.cancel()
-	for c.ended.Load() != int64(c.n) {
-		time.Sleep(time.Millisecond)
-	}
+	c.ended.Wait()
 	after, _ := cpuTime()
 	if !ok {
 		return nil, fmt.Errorf("the system does not report the processor time")
@@ -86,8 +87,8 @@ func (c *cancelled) measure(waiting func() bool) (map[string]float64, error) {
 func (c *cancelled) goroutines() (map[string]float64, error) {
 	ch := make(chan int)
 	unit := func(ctx context.Context) error {
-		c.begun.Add(1)
-		defer c.ended.Add(1)
+		c.begun.Done()
+		defer c.ended.Done()
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -103,8 +104,8 @@ func (c *cancelled) goroutines() (map[string]float64, error) {
 	case "sleep":
 		for range c.n {
 			go func() {
-				c.begun.Add(1)
-				defer c.ended.Add(1)
+				c.begun.Done()
+				defer c.ended.Done()
 				t := time.NewTimer(time.Hour)
 				defer t.Stop()
 				select {
@@ -130,8 +131,8 @@ func (c *cancelled) heddle() (map[string]float64, error) {
 	defer func() { _ = s.Close() }()
 	ch := tsync.NewChan[int](0)
 	unit := func(t *task.Ctx) error {
-		c.begun.Add(1)
-		defer c.ended.Add(1)
+		c.begun.Done()
+		defer c.ended.Done()
 		if c.wait == "sleep" {
 			return t.Sleep(time.Hour)
 		}

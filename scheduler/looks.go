@@ -9,9 +9,9 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// WithWaits makes the scheduler's tasks note what they wait for, who started them and how long they
-// run, for [Scheduler.Tasks], [Scheduler.Deadlocks] and [Scheduler.Dump]. It also makes the locks of
-// package tsync note which task holds them.
+// WithWaits makes the scheduler's tasks note what they wait for, which task started them, and how
+// long they run, for [Scheduler.Tasks], [Scheduler.Deadlocks] and [Scheduler.Dump]. It also makes
+// the locks of package tsync note which task holds them.
 //
 // Each start of a task then costs two more allocations, 416 bytes together, each wait takes two more
 // short locks, and each dispatch reads the clock once or twice. While any scheduler of the process
@@ -105,7 +105,7 @@ func (s *Scheduler) WaitPlaces() ([]WaitPlace, error) {
 
 // WithTraceTasks makes each named task a task of runtime/trace, with regions named "run", "blocked"
 // during blocking calls, and "wait: " and what it waits for, in the words of Dump. go tool trace
-// shows them by the task's name, on whatever threads they ran.
+// shows them by the task's name, also if they ran on several threads.
 //
 // While nothing traces, each dispatch of a named task pays for some comparisons, and each start of
 // any task allocates a record of what it notes. While the Go tracer or a flight recorder runs, each

@@ -44,7 +44,7 @@ func (s *Scheduler) overflow(waitCtx context.Context, fn any, x *rt.Extra) (*rt.
 
 // overflowDirected is overflow for a directed scheduler. Each submission comes here, because the
 // queue never has room (inject.Queue.Direct). The director decides whether the queue counts as
-// full, whatever limit the user has set, because that limit would not apply to submissions by the
+// full. The user's limit plays no part, because it would not apply to submissions by the
 // scheduler's own tasks.
 func (s *Scheduler) overflowDirected(fn any, x *rt.Extra) (*rt.Task, uint32, error) {
 	if s.dir.Refuse() {

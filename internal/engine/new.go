@@ -42,8 +42,8 @@ func newScheduler(cfg Config) *Scheduler {
 	}
 	s.cohorts.Queue = s.injectAll
 	s.inj.Init(&s.taskPool)
-	nobody := &rt.Worker{Shared: &s.shared}
-	s.taskPool.Init(nobody)
+	placeholder := &rt.Worker{Shared: &s.shared}
+	s.taskPool.Init(placeholder)
 	if cfg.QueueLimit > 0 {
 		s.inj.SetLimit(cfg.QueueLimit, s.wakeBlocked)
 	}
@@ -66,8 +66,8 @@ func newScheduler(cfg Config) *Scheduler {
 			h := rt.Handle(taskOf(j))
 			return h.Task()
 		},
-		Nobody:  nobody,
-		Relieve: s.takeOne,
+		Placeholder: placeholder,
+		Relieve:     s.takeOne,
 	})
 	s.quantum.Store(cfg.Quantum)
 	s.procs.Store(int32(runtime.GOMAXPROCS(0)))

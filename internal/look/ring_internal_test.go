@@ -89,7 +89,7 @@ func TestRingStolenLife(t *testing.T) {
 	require.Equal(t, -1, begin(d))
 }
 
-// A dispatch takes over who has woken its task.
+// A dispatch takes over the note of which worker woke its task.
 func TestRingTakesTheWaker(t *testing.T) {
 	var r Ring
 	d := new(rt.Task)

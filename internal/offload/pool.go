@@ -32,8 +32,8 @@ type Config struct {
 	// TaskOf returns the task for which j calls a function, or nil. While the function runs, the
 	// blocker's goroutine stands for that task. So a wait by the function for its own task can be
 	// found: see rt.Proxy.
-	TaskOf func(j rt.Job) *rt.Task
-	Nobody *rt.Worker // a worker that runs nothing, for rt.Proxy
+	TaskOf      func(j rt.Job) *rt.Task
+	Placeholder *rt.Worker // a worker that runs nothing, for rt.Proxy
 	// Relieve is the work of a relief: see the package comment. The calling goroutine may go on as
 	// a worker meanwhile.
 	Relieve func()
@@ -233,7 +233,7 @@ func (p *Pool) take(counted bool) *blocker {
 // of the queue if j is nil.
 func (p *Pool) runBlocker(b *blocker, j rt.Job) {
 	var caller rt.Proxy
-	leave := caller.Enter(p.cfg.Nobody)
+	leave := caller.Enter(p.cfg.Placeholder)
 	exited := true
 	defer func() {
 		leave()

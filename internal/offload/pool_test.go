@@ -27,7 +27,7 @@ func (j job) End()       { j.end() }
 
 // A house is a pool, and what a scheduler would know of it.
 type house struct {
-	nobody rt.Worker
+	placeholder rt.Worker
 	Pool
 	t       *testing.T
 	home    rt.Shared
@@ -41,19 +41,19 @@ func newHouse(t *testing.T, limit int64) *house {
 	h := &house{t: t}
 	quiet := make(chan struct{})
 	h.Init(Config{
-		Limit:    limit,
-		VainMost: 6,
-		Shared:   &h.home,
-		Quiet:    quiet,
-		Open:     func() bool { return true },
-		Now:      func() int64 { return 1 }, // it stands still, so polling ends by the number of looks
-		SpareP:   func() bool { return true },
-		OnBegin:  func() { h.live.Add(1) },
-		OnEnd:    func() { h.live.Add(-1) },
-		Stray:    func(rt.Job, error) { h.stray.Add(1) },
-		TaskOf:   func(rt.Job) *rt.Task { return nil },
-		Nobody:   &h.nobody,
-		Relieve:  func() { h.reliefs.Add(1) },
+		Limit:       limit,
+		VainMost:    6,
+		Shared:      &h.home,
+		Quiet:       quiet,
+		Open:        func() bool { return true },
+		Now:         func() int64 { return 1 }, // it stands still, so polling ends by the number of looks
+		SpareP:      func() bool { return true },
+		OnBegin:     func() { h.live.Add(1) },
+		OnEnd:       func() { h.live.Add(-1) },
+		Stray:       func(rt.Job, error) { h.stray.Add(1) },
+		TaskOf:      func(rt.Job) *rt.Task { return nil },
+		Placeholder: &h.placeholder,
+		Relieve:     func() { h.reliefs.Add(1) },
 	})
 	t.Cleanup(func() {
 		h.jobs.Wait()

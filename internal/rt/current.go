@@ -45,10 +45,10 @@ type Proxy struct {
 	f Frame
 }
 
-// Enter begins the use of p on the calling goroutine. nobody is a worker that runs nothing. The
-// goroutine must call stop before it ends.
-func (p *Proxy) Enter(nobody *Worker) (stop func()) {
-	p.d.Init(nobody)
+// Enter begins the use of p on the calling goroutine. placeholder is a worker that runs nothing.
+// The goroutine must call stop before it ends.
+func (p *Proxy) Enter(placeholder *Worker) (stop func()) {
+	p.d.Init(placeholder)
 	p.d.SetFn(&p.f)
 	return fiber.Stand(unsafe.Pointer(&p.d))
 }

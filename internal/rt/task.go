@@ -64,9 +64,9 @@ func (d *Task) Worker() *Worker { return d.worker.Load() }
 // Shared returns the part of the scheduler that all of its tasks know.
 func (d *Task) Shared() *Shared { return d.worker.Load().Shared }
 
-// Init prepares a new descriptor. nobody is a placeholder Worker that carries the scheduler's
-// Shared.
-func (d *Task) Init(nobody *Worker) { d.worker.Store(nobody) }
+// Init prepares a new descriptor. placeholder is a Worker that runs nothing and carries the
+// scheduler's Shared.
+func (d *Task) Init(placeholder *Worker) { d.worker.Store(placeholder) }
 
 // State returns what the task is doing. A task that is neither waiting nor done is Running if its
 // worker names it as the current task, otherwise Runnable.

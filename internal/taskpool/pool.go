@@ -29,8 +29,8 @@ type (
 // goroutine may call its methods. They wait only for the pool's lock, which no method holds for
 // long.
 type Pool struct {
-	nobody *rt.Worker // the Worker of a task that has not run
-	marked bool       // see MarkAll
+	placeholder *rt.Worker // the Worker of a task that has not run
+	marked      bool       // see MarkAll
 
 	mu     atomicx.Mutex
 	full   []*batch // each full of free descriptors
@@ -40,9 +40,9 @@ type Pool struct {
 	prune  int // grow drops dead pointers when chunks is this long
 }
 
-// Init prepares p. nobody is the Worker of each descriptor until its task runs for the first time.
-// Init is called once, before p is shared.
-func (p *Pool) Init(nobody *rt.Worker) { p.nobody = nobody }
+// Init prepares p. placeholder is the Worker of each descriptor until its task runs for the first
+// time. Init is called once, before p is shared.
+func (p *Pool) Init(placeholder *rt.Worker) { p.placeholder = placeholder }
 
 // MarkAll makes p mark each descriptor that it allocates, so that every checkpoint of every task
 // takes its slow path. A directed scheduler, which needs this, leaves the marks set. MarkAll is
@@ -73,7 +73,7 @@ func (p *Pool) grow(list []*rt.Task) []*rt.Task {
 		panic("heddle: this Go version lays out memory in a way that heddle does not know: descriptors are not aligned; please report it")
 	}
 	for i := range c.d {
-		c.d[i].Init(p.nobody)
+		c.d[i].Init(p.placeholder)
 		if p.marked {
 			c.d[i].Flag().Ask(0)
 		}
