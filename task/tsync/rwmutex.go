@@ -36,9 +36,9 @@ type RWMutex struct {
 	mu     atomicx.Mutex
 	readq  queue[struct{}]
 	writeq queue[struct{}]
-	// noted is the task that holds rw alone, if that task took rw while locks were watched (see
-	// watch.go). Otherwise noted is zero. While noted is set, rwQueued stays set, so that the
-	// unlock goes the slow way and clears noted.
+	// noted is the task that has done all the locks of rw, if it did them while locks were watched
+	// (see watch.go). Otherwise noted is zero. While noted is set, rwQueued stays set, so that each
+	// lock and unlock goes the slow way and keeps noted true.
 	noted rt.Handle
 }
 
@@ -276,8 +276,11 @@ func (rw *RWMutex) runlockSlow() {
 		rw.end()
 		panic("tsync: RUnlock of an RWMutex that is not locked for reading")
 	}
-	rw.state.Store(s - rwReader)
-	rw.noted = rt.Handle{} // of several readers it is not known which one unlocks
+	s -= rwReader
+	rw.state.Store(s)
+	if s < rwReader {
+		rw.noted = rt.Handle{} // otherwise it was not the last lock of the noted task
+	}
 	w := rw.promote()
 	rw.end()
 	if w != nil {

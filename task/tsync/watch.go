@@ -101,16 +101,19 @@ func (n *notedMutex) Holder() rt.Handle {
 // noteCaller notes that the caller has taken rw. Call it on the slow way.
 func (rw *RWMutex) noteCaller() {
 	if rt.Watched() {
-		rw.note(rt.Current())
+		rw.note(handleOf(rt.Current()))
+	} else {
+		rw.noted = rt.Handle{}
 	}
 }
 
-// note notes that d, or a goroutine if d is nil, has taken rw. Call it only while locks are
-// watched, on the slow way.
-func (rw *RWMutex) note(d *rt.Task) {
-	rw.noted = rt.Handle{}
+// note notes that the task by, or a goroutine if by is zero, has taken rw. If other locks of rw are
+// held, noted stays only if they are by's as well. Call it on the slow way.
+func (rw *RWMutex) note(by rt.Handle) {
 	if s := rw.state.Load() &^ rwQueued; s == rwWriting || s == rwReader {
-		rw.noted = handleOf(d)
+		rw.noted = by
+	} else if rw.noted != by {
+		rw.noted = rt.Handle{}
 	}
 }
 
@@ -118,7 +121,9 @@ func (rw *RWMutex) note(d *rt.Task) {
 func (rw *RWMutex) noteGiven(d *rt.Task) {
 	if rt.Watched() {
 		rt.Granted(d)
-		rw.note(d)
+		rw.note(handleOf(d))
+	} else {
+		rw.noted = rt.Handle{}
 	}
 }
 

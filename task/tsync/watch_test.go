@@ -3,14 +3,17 @@
 package tsync
 
 import (
+	"context"
 	"math"
 	"sync"
 	"testing"
 	"unsafe"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/scheduler"
 	"github.com/heddle-go/heddle/task"
 )
@@ -114,10 +117,25 @@ func TestLocksWatchedForAWhile(t *testing.T) {
 		require.Equal(t, me, (*notedWrites)(&rw).Holder())
 		require.Equal(t, me, (*notedWrites)(&read).Holder())
 		read.RLock()
+		require.Equal(t, me, (*notedWrites)(&read).Holder(), "it has locked twice")
+		read.RUnlock()
+		require.Equal(t, me, (*notedWrites)(&read).Holder(), "it has locked once more than it unlocked")
+		elsewhere(read.RLock)
 		require.Zero(t, (*notedWrites)(&read).Holder(), "there are two")
 		read.RUnlock()
 		require.Zero(t, (*notedWrites)(&read).Holder(), "it is not known which one is left")
+		read.RLock()
+		require.Zero(t, (*notedWrites)(&read).Holder(), "there are two again")
+		elsewhere(read.RUnlock)
 		read.RUnlock()
+		require.Zero(t, (*notedWrites)(&read).Holder(), "it is free")
+		read.RLock()
+		rt.Watch(-1)
+		elsewhere(read.RLock)
+		rt.Watch(1)
+		read.RUnlock()
+		require.Zero(t, (*notedWrites)(&read).Holder(), "another one locked it when nobody watched")
+		elsewhere(read.RUnlock)
 		read.RLock()
 		rt.Watch(-1)
 		m.Unlock()
@@ -129,6 +147,52 @@ func TestLocksWatchedForAWhile(t *testing.T) {
 		require.Zero(t, (*notedMutex)(&m).Holder())
 		require.Zero(t, (*notedWrites)(&rw).Holder())
 	}).Wait())
+}
+
+// A reader that waited behind a writer, and gets in because the writer gives up when locks are no
+// longer watched, is known to nobody.
+func TestReaderAdmittedUnwatched(t *testing.T) {
+	s, err := scheduler.New(scheduler.WithWorkers(1))
+	require.NoError(t, err)
+	defer s.Close()
+	require.NoError(t, s.Go(func(c *task.Ctx) {
+		var rw RWMutex
+		waiting := func(q *queue[struct{}]) func() bool {
+			return func() bool {
+				rw.mu.Lock()
+				defer rw.mu.Unlock()
+				return q.First != nil
+			}
+		}
+		rt.Watch(1)
+		rw.RLock()
+		ctx, cancel := context.WithCancel(context.Background())
+		var others sync.WaitGroup
+		others.Go(func() { assert.ErrorIs(t, rw.LockContext(ctx), context.Canceled) })
+		testkit.Until(t, "the writer waits", waiting(&rw.writeq))
+		others.Go(rw.RLock)
+		testkit.Until(t, "the reader waits", waiting(&rw.readq))
+		require.NotZero(t, (*notedWrites)(&rw).Holder())
+		rt.Watch(-1)
+		cancel()
+		others.Wait()
+		rt.Watch(1)
+		rw.RUnlock()
+		require.Zero(t, (*notedWrites)(&rw).Holder())
+		rt.Watch(-1)
+		rw.RUnlock()
+		require.Zero(t, rw.state.Load())
+	}).Wait())
+}
+
+// elsewhere calls f on a new goroutine and waits for it.
+func elsewhere(f func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	<-done
 }
 
 // The units of a semaphore have a holder while one call has taken all of them that are in use.
