@@ -343,3 +343,22 @@ func contextOf(c *task.Ctx) context.Context {
 	context.AfterFunc(c, cancel)
 	return ctx
 }
+
+// A task that parks by the Ctx of a task of a scheduler that notes nothing notes its wait as its own
+// scheduler asks for, and the other way round.
+func TestParkOnAnotherSchedulersCtx(t *testing.T) {
+	plain, noting := open(t, 2), open(t, 2, scheduler.WithSites())
+	of := func(s *scheduler.Scheduler) *task.Ctx {
+		got := make(chan *task.Ctx)
+		s.Go(func(c *task.Ctx) { got <- c; _ = c.Park() })
+		return <-got
+	}
+	park := func(s *scheduler.Scheduler, on *task.Ctx) scheduler.TaskInfo {
+		x := s.Go(func(*task.Ctx) { on.Yield(); _ = on.Park() }, task.Name("caller"))
+		testkit.Until(t, "it waits", func() bool { return x.State() == task.Waiting })
+		return infos(s)["caller"]
+	}
+	onPlain, onNoting := of(plain), of(noting)
+	require.Contains(t, park(noting, onPlain).WaitsAt.Frame().Function, "TestParkOnAnotherSchedulersCtx")
+	require.Zero(t, park(plain, onNoting).WaitsAt.Frame().PC)
+}

@@ -113,3 +113,30 @@ func TestNoDispatchesOfTasks(t *testing.T) {
 		}
 	}).Wait())
 }
+
+// Each switch between tasks that have just run is a dispatch.
+func TestDispatchesInARow(t *testing.T) {
+	s := open(t, 1, scheduler.WithWaits())
+	dispatches := func(x task.Task) uint64 {
+		for i := range s.Tasks() {
+			if i.Task == x {
+				return i.Dispatches
+			}
+		}
+		return 0
+	}
+	require.NoError(t, s.Go(func(c *task.Ctx) {
+		other := c.Go(func(c *task.Ctx) {
+			for range 100 {
+				c.Yield()
+			}
+			_ = c.Park()
+		})
+		for range 100 {
+			c.Yield()
+		}
+		require.Equal(t, uint64(101), dispatches(c.Task()))
+		require.Equal(t, uint64(100), dispatches(other))
+		other.Cancel()
+	}).Wait())
+}

@@ -195,14 +195,15 @@ func (c *Ctx) Ready(t Task) {
 		panic(nilCtx)
 	}
 	point()
-	if t.record() == nil || !t.record().Ready(t.life()) {
+	d := t.record()
+	if d == nil || !d.ReadyWaiting(t.life()) && !d.Ready(t.life()) {
 		return
 	}
-	if shared := t.record().Shared(); shared != c.record().Shared() || !c.record().IsCurrent() {
-		shared.Sched.Inject(t.record()) // Inject looks up the caller
+	if shared := d.Shared(); shared != c.record().Shared() || !c.record().IsCurrent() {
+		shared.Sched.Inject(d) // Inject looks up the caller
 		return
 	}
-	c.record().Worker().Host.Local(t.record())
+	c.record().Worker().Host.Local(d)
 }
 
 // Sleep parks the task for at least d. If the task is cancelled, Sleep returns early with the

@@ -81,8 +81,9 @@ func (t Task) cancel(err, cause error) { rt.Handle(t).Cancel(err, cause) }
 // has ended. In a task, [Ctx.Ready] is cheaper.
 func (t Task) Ready() {
 	point()
-	if t.record() != nil && t.record().Ready(t.life()) {
-		t.record().Shared().Sched.Inject(t.record())
+	d := t.record()
+	if d != nil && (d.ReadyWaiting(t.life()) || d.Ready(t.life())) {
+		d.Shared().Sched.Inject(d)
 	}
 }
 

@@ -80,9 +80,8 @@ func (h *directed) Yield() {
 			runtime.Gosched()
 			return
 		}
-		w = workerOf(d)
-		if w.s.dir == nil {
-			w.Yield()
+		if w = workerOf(d); w.s.dir == nil {
+			w.Host.Yield()
 			return
 		}
 	}
@@ -178,13 +177,16 @@ func (h *directed) ParkFor(d *rt.Task, k rt.Park, t *rt.Task, gen uint32) {
 
 // ParkReady implements rt.Host.
 func (h *directed) ParkReady() error {
-	d := (*worker)(h).Current.Load()
+	w := (*worker)(h)
+	d := w.Current.Load()
 	if d == nil || !d.IsCurrent() {
-		if d = rt.Current(); d == nil || workerOf(d).s.dir == nil {
-			return (*worker)(h).ParkReady()
+		if d = rt.Current(); d == nil {
+			return w.ParkReady() // panics
+		}
+		if w = workerOf(d); w.s.dir == nil {
+			return w.Host.ParkReady()
 		}
 	}
-	w := workerOf(d)
 	w.endIfOver(d, true)
 	w.point(d, false)
 	if d.TakeToken() {
@@ -220,6 +222,9 @@ func (h *directed) Sleep(d *rt.Task, ns int64) {
 // Spawn implements rt.Host. The new task may run at once.
 func (h *directed) Spawn(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	w := (*worker)(h)
+	if w.Looks != 0 {
+		x = w.s.born(x, w.Current.Load())
+	}
 	d, gen := w.Spawn(fn, x)
 	if me := w.Current.Load(); d != nil && me != nil {
 		w.point(me, false)

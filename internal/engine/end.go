@@ -104,15 +104,15 @@ func (w *worker) publishEnd(d *rt.Task, e rt.End) {
 	w.SetCurrent(nil)
 	x, gen := d.Extra(), d.Gen()
 	waiters, free := d.Finish(e)
+	w.n.finished++
+	if w.observed {
+		w.s.observeEnd(d, gen)
+	}
 	switch {
 	case free:
 		w.freeTasks.Put(&w.s.taskPool, d)
 	case d.Gen() == gen: // d is Done for good
 		x = d.Extra() // another party may have attached it at the last moment
-	}
-	w.n.finished++
-	if w.observed {
-		w.s.observeEnd(d, gen)
 	}
 	if x != nil {
 		x.Release()

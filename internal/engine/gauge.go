@@ -88,9 +88,11 @@ type taskGauge struct{ queue, dispatch histogram.Histogram }
 // beginMeasuring prepares a new worker for what the options ask for.
 func (w *worker) beginMeasuring() {
 	w.onYield, w.onPark = w.plainYield(), actPark
+	w.slowAfter = coldAfter
 	w.notesReady = w.keepsRing()
 	if w.keepsRing() || w.counts() {
 		w.noted = rt.BitActive // each dispatch
+		w.slowAfter = 0
 	}
 	l := w.s.measuring
 	if l == nil {
@@ -98,6 +100,7 @@ func (w *worker) beginMeasuring() {
 	}
 	w.gauge = &gauge{measuring: l}
 	w.noted |= rt.BitStamped
+	w.slowAfter = 0
 	if l.mode != 0 {
 		w.timerBatch.Late = &w.gauge.late
 	}
@@ -228,14 +231,14 @@ func (s *Scheduler) stampSlow(d *rt.Task) {
 	}
 }
 
-// notes reports whether the worker notes the dispatch of d.
-func (w *worker) notes(d *rt.Task) bool { return d.Status()&w.noted != 0 }
-
 // noteDispatch notes that d is about to run on this worker, from the time now on, or from the present
 // time on if now is 0.
 //
 //go:noinline
 func (w *worker) noteDispatch(d *rt.Task, now int64) {
+	if d.Status()&w.noted == 0 {
+		return
+	}
 	if d.Status().Stamped() {
 		w.gaugeBegin(d)
 	}

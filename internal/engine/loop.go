@@ -135,7 +135,7 @@ func (p *progress) next() bool {
 		case d == nil: // the worker quits or leaves
 			l.sleep(w, w.base)
 		case d.Fib() != nil: // it was suspended
-			if w.notes(d) {
+			if w.noted != 0 {
 				w.noteDispatch(d, 0)
 			}
 			w.begin(d)
@@ -145,7 +145,7 @@ func (p *progress) next() bool {
 			continue
 		default:
 			w.Fib.Store(&l.Fiber)
-			if w.notes(d) {
+			if w.noted != 0 {
 				w.noteDispatch(d, 0)
 			}
 			w.begin(d)
@@ -202,17 +202,17 @@ func setLabels(d *rt.Task, x *rt.Extra) {
 
 // endTask ends task d, whose function has returned or failed on this fiber.
 func (l *loopFiber) endTask(d *rt.Task) {
+	w := workerOf(d)
+	if w.HasOpenCalls(d) {
+		endOpenCalls(d)
+		w = workerOf(d)
+	}
 	var failure error
 	if x := d.Extra(); x != nil {
 		failure = x.Err
-	}
-	w := workerOf(d)
-	if w.HasOpenCalls(d) {
-		failure = endOpenCalls(d, failure)
-		w = workerOf(d)
-	}
-	if w.Looks != 0 {
-		w.endLooked(d)
+		if x.Look != nil {
+			w.endLooked(x.Look)
+		}
 	}
 	l.w = w
 	l.Data = nil
@@ -220,15 +220,16 @@ func (l *loopFiber) endTask(d *rt.Task) {
 	w.conclude(d, failure)
 }
 
-// endOpenCalls waits for the calls that d's function has begun and not waited for. It returns the
-// error with which d ends, where failure is that of the function. If the function returned without
-// joining a forked call, the program has a mistake, and d ends with a panic.
-func endOpenCalls(d *rt.Task, failure error) error {
+// endOpenCalls waits for the calls that d's function has begun and not waited for. If the function
+// returned without joining a forked call, the program has a mistake, and d ends with a panic.
+func endOpenCalls(d *rt.Task) {
 	n := d.EndOpenCalls()
-	if failure != nil || n == 0 {
-		return failure
+	if n == 0 {
+		return
 	}
-	return &task.PanicError{Value: rt.UnjoinedText(n), Stack: debug.Stack()}
+	if x := d.NeedExtra(); x.Err == nil {
+		x.Err = &task.PanicError{Value: rt.UnjoinedText(n), Stack: debug.Stack()}
+	}
 }
 
 // panicErrorOf returns the error for v, which the caller's deferred function has recovered.

@@ -7,9 +7,9 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// An rt.Look has what a task notes about itself for people to read. This file says when the task
-// notes it: at its start (born), and before and after each wait (suspend). If no option asks for
-// such notes, each start and each wait only pays for one comparison.
+// An rt.Look has what a task notes about itself for people to read: at its start (born), and before
+// and after each wait (suspend in looked.go). If no option asks for such notes, tasks get a Host
+// that takes none.
 
 // needLook is the set of looks for which every task needs an rt.Look.
 const needLook = rt.LookWaits | rt.LookSites | rt.LookTrace | rt.LookRing
@@ -179,14 +179,10 @@ func (w *worker) beginLooked(d *rt.Task, x *rt.Extra) {
 	}
 }
 
-// endLooked is called on the goroutine of d when its function is over, and so are the calls that
-// the function left open.
-func (w *worker) endLooked(d *rt.Task) {
-	x := d.Extra()
-	if x == nil || x.Look == nil {
-		return
-	}
-	if t, ok := x.Look.Trace.(*look.TaskTrace); ok {
+// endLooked is called on the goroutine of the task that k belongs to when the task's function is
+// over, and so are the calls that the function left open.
+func (w *worker) endLooked(k *rt.Look) {
+	if t, ok := k.Trace.(*look.TaskTrace); ok {
 		t.End()
 	}
 	if w.Looks&rt.LookRing != 0 {

@@ -12,9 +12,6 @@ func (w *worker) Spawn(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	if w.s.phase.Load() >= phaseClosed {
 		return nil, 0
 	}
-	if w.Looks != 0 {
-		x = w.s.born(x, w.Current.Load())
-	}
 	under := x != nil && x.Parents != nil
 	if under {
 		me := w.Current.Load()

@@ -76,6 +76,8 @@ func (s *Scheduler) newWorker(id int) *worker {
 	w.Looks = s.looks
 	if s.dir != nil {
 		w.Host = (*directed)(w)
+	} else if w.Looks != 0 {
+		w.Host = looked{w}
 	}
 	w.rng = rand.New(rand.NewPCG(uint64(id), 0x68656464))
 	if s.dir != nil {

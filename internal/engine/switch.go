@@ -80,8 +80,8 @@ func (w *worker) commit() {
 }
 
 // begin makes d the worker's current task. It is one of the last steps before d's function is
-// called or the worker switches to d's stack. If w.notes(d) is true, the caller first calls
-// noteDispatch, because begin has to inline.
+// called or the worker switches to d's stack. If w.noted is not 0, the caller calls noteDispatch
+// first, because begin has to inline.
 func (w *worker) begin(d *rt.Task) {
 	d.Run(&w.Worker)
 	w.slice.Begin(d.Flag())
@@ -99,7 +99,7 @@ func (w *worker) again(d *rt.Task) {
 // caches, so that prepareSwitch prefetches it. The processor then fetches some twenty cache lines
 // side by side, and not one after the other as the switch and the task come to need them. In
 // BenchmarkActorTree, where 200,000 tasks wait, that takes a tenth off the CPU time.
-const coldAfter = 1
+const coldAfter = 2
 
 // prepareSwitch prepares the switch from the running task d to n. If n has not started, the switch
 // leads to a loop fiber that starts n, and if n is nil, to a loop fiber that looks for work. act is
@@ -114,7 +114,7 @@ func (w *worker) prepareSwitch(d, n *rt.Task, act action) *fiber.Fiber {
 	if n != nil {
 		to = n.Fib()
 	}
-	if to == nil || w.notes(n) || now-to.Since.Load() > coldAfter {
+	if to == nil || now-to.Since.Load() >= w.slowAfter {
 		to = w.beginSlow(n, now)
 	} else {
 		w.begin(n)
@@ -133,7 +133,7 @@ func (w *worker) prepareSwitch(d, n *rt.Task, act action) *fiber.Fiber {
 }
 
 // beginSlow is the part of prepareSwitch for an n whose memory is cold, that has not started or is
-// nil, or whose dispatch is noted. It returns the fiber to switch to. It is one function, and not
+// nil, or whose dispatch may be noted. It returns the fiber to switch to. It is one function, and not
 // inlined, because prepareSwitch then makes no other call before UnlockOSThread, and keeps its
 // variables in registers.
 //
@@ -146,10 +146,10 @@ func (w *worker) beginSlow(n *rt.Task, now uint32) *fiber.Fiber {
 		return w.takeFiber(n)
 	}
 	to := n.Fib()
-	if now-to.Since.Load() > coldAfter {
+	if now-to.Since.Load() >= coldAfter {
 		to.Warm()
 	}
-	if w.notes(n) {
+	if w.noted != 0 {
 		w.noteDispatch(n, since)
 	}
 	w.begin(n)
@@ -174,7 +174,10 @@ func (w *worker) Yield() {
 			runtime.Gosched()
 			return
 		}
-		w = workerOf(d)
+		if on := d.Worker(); on != &w.Worker {
+			on.Host.Yield()
+			return
+		}
 	}
 	w.shareForks(d)
 	n := w.pick()
@@ -197,10 +200,6 @@ func (w *worker) Yield() {
 
 // Park implements rt.Host.
 func (w *worker) Park(d *rt.Task, k rt.Park) {
-	if w.Looks != 0 {
-		w.suspend(d, k, rt.Handle{}, 0)
-		return
-	}
 	w.shareForks(d)
 	w.notePark(d, k)
 	if self := w.prepareSwitch(d, w.pick(), w.onPark); self.AtNext() {
@@ -214,10 +213,6 @@ func (w *worker) Park(d *rt.Task, k rt.Park) {
 // ParkFor implements rt.Host.
 func (w *worker) ParkFor(d *rt.Task, k rt.Park, t *rt.Task, gen uint32) {
 	w.wishFor(t, gen)
-	if w.Looks != 0 {
-		w.suspend(d, k, rt.HandleOf(t, gen), 0)
-		return
-	}
 	// This repeats the tail of Park, because each frame between the switch and the task's code
 	// costs 5 ns.
 	w.shareForks(d)
@@ -239,7 +234,9 @@ func (w *worker) ParkReady() error {
 		if d = rt.Current(); d == nil {
 			panic("task: Park called by a goroutine that is no task, or a function of Blocking: only tasks have a token to wait for")
 		}
-		w = workerOf(d)
+		if on := d.Worker(); on != &w.Worker {
+			return on.Host.ParkReady()
+		}
 	}
 	if d.Happened(rt.ForReady) {
 		if d.TakeToken() {
@@ -247,47 +244,19 @@ func (w *worker) ParkReady() error {
 		}
 		return (*task.Ctx)(d.Life()).Cause()
 	}
-	if w.Looks != 0 {
-		w.suspend(d, rt.WaitReady.Park(rt.ForReady), rt.Handle{}, 0)
-	} else {
-		// This repeats the tail of Park for the same reason as ParkFor does.
-		w.shareForks(d)
-		w.notePark(d, rt.WaitReady.Park(rt.ForReady))
-		if self := w.prepareSwitch(d, w.pick(), w.onPark); self.AtNext() {
-			self.Next()()
-		} else {
-			self.Yield()(struct{}{})
-		}
-		resume(d)
-	}
-	if d.Status().Cancelled() {
-		return (*task.Ctx)(d.Life()).Cause()
-	}
-	return nil
-}
-
-// suspend parks d, as worker.Park does, and notes the wait. end is the task whose end d waits for,
-// or the zero Handle. due is the time of the worker's clock if d goes to sleep, otherwise 0. The
-// workers of schedulers with looks use it in place of the code that Park, ParkFor, ParkReady and
-// Sleep contain. Directed workers have worker.wait instead.
-func (w *worker) suspend(d *rt.Task, k rt.Park, end rt.Handle, due int64) {
-	note := w.noteWait(d, k, end)
+	// This repeats the tail of Park for the same reason as ParkFor does.
 	w.shareForks(d)
-	w.notePark(d, k)
-	var n *rt.Task
-	if due != 0 {
-		n = w.pickDue(due)
-	} else {
-		n = w.pick()
-	}
-	w.wish.t = nil // see ParkFor
-	if self := w.prepareSwitch(d, n, w.onPark); self.AtNext() {
+	w.notePark(d, rt.WaitReady.Park(rt.ForReady))
+	if self := w.prepareSwitch(d, w.pick(), w.onPark); self.AtNext() {
 		self.Next()()
 	} else {
 		self.Yield()(struct{}{})
 	}
 	resume(d)
-	note.back(d, k)
+	if d.Status().Cancelled() {
+		return (*task.Ctx)(d.Life()).Cause()
+	}
+	return nil
 }
 
 // Poll implements rt.Host. It makes d give way if over says so.
@@ -347,11 +316,6 @@ func (w *worker) Sleep(d *rt.Task, ns int64) {
 	t.Fib = w.Fib.Load()
 	now := ts.Now()
 	w.timers.Arm(t, rt.After(now, time.Duration(ns)))
-	if w.Looks != 0 {
-		w.suspend(d, rt.WaitSleep.Park(rt.ForWake), rt.Handle{}, now)
-		slept(ts, d, t)
-		return
-	}
 	// The tail of Park again, with pickDue in place of pick.
 	w.shareForks(d)
 	w.notePark(d, rt.WaitSleep.Park(rt.ForWake))

@@ -27,12 +27,12 @@ const (
 	earlyWake
 )
 
-// noteEarly notes a wake-up of the life that s belongs to (Early-W1), if the task notes wake-ups.
-// by is ByTimer if a timer wakes the task, and otherwise ByUnknown.
+// notesEarly reports whether d notes early wake-ups.
+func (d *Task) notesEarly() bool { return d.worker.Load().Looks&LookRing != 0 }
+
+// noteEarly notes a wake-up of the life that s belongs to (Early-W1). by is ByTimer if a timer
+// wakes the task, and otherwise ByUnknown. Call it only if notesEarly returns true.
 func (d *Task) noteEarly(s Status, kind int, by Waker) {
-	if d.worker.Load().Looks&LookRing == 0 {
-		return
-	}
 	x := d.Extra()
 	if x == nil || x.Look == nil || d.Gen() != s.Gen() { // the descriptor may serve another task by now
 		return

@@ -50,13 +50,20 @@ func ready(d *Task) bool  { return d.Ready(d.Gen()) }
 func wake(d *Task) bool   { return d.Wake() }
 func cancel(d *Task) bool { _, q := d.Cancel(d.Gen(), Default); return q }
 
+// readyTwice is what callers do.
+func readyTwice(d *Task) bool { return d.ReadyWaiting(d.Gen()) || d.Ready(d.Gen()) }
+
 func commit(d *Task, k Park) bool { return d.CommitPark(k) }
 
 // The commit after the switch races with each combination of wake-ups, under all schedules.
 func TestModelCommit(t *testing.T) {
 	all := explore.Config{Preemptions: explore.Unbounded}
 	explore.Run(t, all, parks(ForReady, commit, ready))
+	explore.Run(t, all, parks(ForReady, commit, readyTwice))
 	explore.Run(t, all, parks(ForReady, commit, cancel))
+	some := explore.Config{Preemptions: 3}
+	explore.Run(t, some, parks(ForReady, commit, readyTwice, cancel))
+	explore.Run(t, some, parks(ForReady, commit, readyTwice, readyTwice))
 	if testing.Short() {
 		all.Preemptions = 3 // the rest takes half a minute with all of them
 	}

@@ -106,11 +106,21 @@ func (d *Task) Ready(gen uint32) (queue bool) {
 			}
 			continue
 		}
-		d.noteEarly(Status(s), earlyReady, ByUnknown)
+		if d.notesEarly() {
+			d.noteEarly(Status(s), earlyReady, ByUnknown)
+		}
 		if d.status.CompareAndSwap(s, s|flagToken) {
 			return false
 		}
 	}
+}
+
+// ReadyWaiting is Ready if the task is Waiting for it. If it returns false, it has done nothing, and
+// the caller has to call Ready. It is small enough to inline.
+func (d *Task) ReadyWaiting(gen uint32) (queue bool) {
+	s := d.status.Load()
+	return s&(stateMask|flagInternal|flagToken) == stWaiting && Status(s).gen() == gen &&
+		d.status.CompareAndSwap(s, s-stWaiting+stActive)
 }
 
 // Wake is the event of [ForWake] and [ForWakeOnly]. The caller has claimed the wait before, so no
@@ -128,7 +138,9 @@ func (d *Task) wakeBy(by Waker) (queue bool) {
 		if s&(stateMask|flagInternal) == stWaiting|flagInternal {
 			continue
 		}
-		d.noteEarly(Status(s), earlyWake, by)
+		if d.notesEarly() {
+			d.noteEarly(Status(s), earlyWake, by)
+		}
 		if d.status.CompareAndSwap(s, s|flagWoken) {
 			return false
 		}

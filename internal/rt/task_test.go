@@ -29,7 +29,7 @@ func TestEvents(t *testing.T) {
 	const active, waiting = stActive, stWaiting
 	kind := func(k Park) uint64 { return uint64(k) & parkMask }
 	events := map[string]func(d *Task) bool{
-		"Ready":  func(d *Task) bool { return d.Ready(d.Gen()) },
+		"Ready":  func(d *Task) bool { return d.ReadyWaiting(d.Gen()) || d.Ready(d.Gen()) },
 		"Wake":   func(d *Task) bool { return d.Wake() },
 		"Cancel": func(d *Task) bool { did, queue := d.Cancel(d.Gen(), Default); return did && queue },
 		"Close":  func(d *Task) bool { did, queue := d.Cancel(d.Gen(), Closed); return did && queue },
@@ -139,6 +139,22 @@ func TestWoken(t *testing.T) {
 			require.True(t, last.run(d), "%s after %s", last.name, first.name)
 			require.Equal(t, last.want, d.Woken(), "%s after %s", last.name, first.name)
 		}
+	}
+}
+
+// ReadyWaiting only wakes a task that waits for it, and only in its own life.
+func TestReadyWaiting(t *testing.T) {
+	for _, gen := range gens {
+		d := fresh(gen)
+		require.False(t, d.ReadyWaiting(gen), "the task runs")
+		require.True(t, d.CommitPark(WaitReady.Park(ForReady)))
+		require.False(t, d.ReadyWaiting(gen-1))
+		require.False(t, d.ReadyWaiting(gen+1))
+		require.Equal(t, Waiting, d.Status().State())
+		require.True(t, d.ReadyWaiting(gen))
+		require.True(t, d.CommitPark(WaitSend.Park(ForWake)))
+		require.False(t, d.ReadyWaiting(gen), "it waits for another event")
+		require.Equal(t, Waiting, d.Status().State())
 	}
 }
 

@@ -104,13 +104,19 @@ func (m *Mutex) tryLockSlow() bool {
 
 // tryLock is TryLock for callers that hold another lock, or have passed a yield point.
 func (m *Mutex) tryLock() bool {
+	free, locked := m.tryFree()
+	return locked || free && m.tryNoted()
+}
+
+// tryFree is tryLock while locks are not watched. Otherwise it only reports whether m is free.
+func (m *Mutex) tryFree() (free, locked bool) {
 	for {
 		s := m.state.Load()
 		if s&mxLocked != rt.Free() {
-			return s&mxLocked == 0 && m.tryNoted()
+			return s&mxLocked == 0, false
 		}
 		if m.state.CompareAndSwap(s, s|mxLocked) {
-			return true
+			return true, true
 		}
 	}
 }
@@ -124,7 +130,8 @@ func (m *Mutex) Unlock() {
 
 func (m *Mutex) lockSlow() {
 	point()
-	if m.tryLock() {
+	// This repeats tryLock, which does not inline.
+	if free, locked := m.tryFree(); locked || free && m.tryNoted() {
 		// The last holder is often the caller, and checking that costs less than looking the caller
 		// up.
 		if h := m.holder.Load(); h == nil || !h.IsCurrent() {

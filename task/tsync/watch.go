@@ -46,10 +46,7 @@ func handleOf(d *rt.Task) (h rt.Handle) {
 func (m *Mutex) note(d *rt.Task) {
 	m.holder.Store(d)
 	if rt.Watched() {
-		if d != nil {
-			m.life = d.Gen()
-		}
-		m.state.Or(mxNoted)
+		m.noteLife(d)
 	}
 }
 
@@ -57,8 +54,17 @@ func (m *Mutex) note(d *rt.Task) {
 func (m *Mutex) noteGiven(d *rt.Task) {
 	if rt.Watched() {
 		rt.Granted(d)
+		m.noteLife(d)
 	}
-	m.note(d)
+	m.holder.Store(d)
+}
+
+// noteLife is the part of note for locks that are watched.
+func (m *Mutex) noteLife(d *rt.Task) {
+	if d != nil {
+		m.life = d.Gen()
+	}
+	m.state.Or(mxNoted)
 }
 
 // tryNoted is tryLock while locks are watched: it also notes the caller.
