@@ -26,7 +26,8 @@ func init() {
 	}
 }
 
-// A task that locks its thread and then suspends is fatal (F1): the Go runtime says so.
+// A task that locks its thread and then suspends is fatal (fact 1 in ARCHITECTURE.md): the Go
+// runtime says so.
 func TestLockingTaskIsFatal(t *testing.T) {
 	code, out := child(t, "lock-and-yield")
 	require.Equal(t, 2, code)

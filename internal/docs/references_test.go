@@ -15,9 +15,8 @@ import (
 )
 
 var (
-	goFile   = regexp.MustCompile(`(?:package (\w+)'s )?([\w/]*\w\.go)\b`)
-	docLink  = regexp.MustCompile(`(?:^|[\s(])\[\*?((?:\w+\.)?[A-Z]\w*(?:\.[A-Z]\w*)?)\]`)
-	stepName = regexp.MustCompile(`\b[A-Z][a-z]+-[A-Z][0-9][a-z]?\b`)
+	goFile  = regexp.MustCompile(`(?:package (\w+)'s )?([\w/]*\w\.go)\b`)
+	docLink = regexp.MustCompile(`(?:^|[\s(])\[\*?((?:\w+\.)?[A-Z]\w*(?:\.[A-Z]\w*)?)\]`)
 )
 
 // The files that comments mention exist. A bare name is a file of the same folder. After "package
@@ -148,39 +147,6 @@ func receiver(x ast.Expr) string {
 	return ""
 }
 
-// The steps of protocols that comments name, such as Park-S2, are listed in a table: in an indented
-// line of a comment, or in a row or an item of ARCHITECTURE.md.
-func TestStepsNamedInComments(t *testing.T) {
-	listed := map[string]bool{}
-	for line := range strings.Lines(read(t, "ARCHITECTURE.md")) {
-		if strings.HasPrefix(line, "|") || strings.HasPrefix(line, "- **") {
-			for _, step := range stepName.FindAllString(line, -1) {
-				listed[step] = true
-			}
-		}
-	}
-	used := map[string]string{}
-	for _, file := range sources(t, ".go") {
-		for _, c := range parseFile(t, file, parser.ParseComments|parser.SkipObjectResolution).Comments {
-			for line := range strings.Lines(c.Text()) {
-				for _, step := range stepName.FindAllString(line, -1) {
-					if strings.HasPrefix(line, "\t") {
-						listed[step] = true
-					} else {
-						used[step] = file
-					}
-				}
-			}
-		}
-	}
-	require.NotEmpty(t, used)
-	for step, file := range used {
-		if !listed[step] {
-			t.Errorf("%s names the step %s, which no table lists", file, step)
-		}
-	}
-}
-
 // unwrapped returns the text of a comment in one line, so that a name and the package before it are
 // not torn apart.
 func unwrapped(c *ast.CommentGroup) string {
@@ -201,7 +167,6 @@ func TestReferenceForms(t *testing.T) {
 		}
 		require.Equal(t, want, got, text)
 	}
-	require.Equal(t, []string{"Park-S2", "Park-W2a"}, stepName.FindAllString("Park-S2 or Park-W2a, not B-2", -1))
 
 	src := "package p\n\ntype T[A any] struct{ F int }\n\nfunc (t *T[A]) M() {}\n\nfunc f() {}\n\nconst C = 1\n"
 	f, err := parser.ParseFile(token.NewFileSet(), "", src, parser.SkipObjectResolution)

@@ -9,7 +9,8 @@ import (
 )
 
 // enter counts a task that is submitted from outside as live, and reports whether the scheduler
-// accepts it (B1 in internal/inject/doc.go). If not, it takes the count back and notes the refusal.
+// accepts it (Block-B1 in internal/inject/doc.go). If not, it takes the count back and notes the
+// refusal.
 //
 // enter counts before it looks at the phase. Shutdown and Close set the phase before they look at
 // the count. So either enter refuses the task, or Shutdown and Close wait for it.

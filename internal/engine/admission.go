@@ -9,8 +9,8 @@ import (
 )
 
 // Admission: what happens to a submission from outside if the queue has no room. The queue policy
-// decides. Package inject has the queue, the limit and the protocol of blocked submissions (B1 to
-// B3, K1 to K3).
+// decides. Package inject has the queue, the limit and the protocol of blocked submissions
+// (Block-B1 to Block-B3, Block-K1 to Block-K3).
 
 // overflow is the rest of request for a submission that enter has counted and that has found no
 // room.
@@ -155,16 +155,17 @@ func (s *Scheduler) awaitRoom(waitCtx context.Context, c *task.Ctx, fn any, x *r
 
 	if x != nil {
 		// Each cancellation of the task ends the wait: either Abandon finds the submission in the
-		// list, or B2 below sees the cancellation and does not enter the list. AfterDone is called
-		// before B2, because a queued task no longer belongs to the submitter. context.AfterFunc
-		// would not do, because its function may run before the task is cancelled.
+		// list, or Block-B2 below sees the cancellation and does not enter the list. AfterDone is
+		// called before Block-B2, because a queued task no longer belongs to the submitter.
+		// context.AfterFunc would not do, because its function may run before the task is
+		// cancelled.
 		if stop, ok := d.Life().AfterDone(func(*rt.Late) { b.Abandon() }); ok {
 			defer stop()
 		}
 	}
 
 	refused := func() bool { return s.phase.Load() != phaseOpen || d.Status().Cancelled() }
-	switch s.inj.Block(b, refused) { // (B2)
+	switch s.inj.Block(b, refused) { // (Block-B2)
 	case inject.Refused:
 		return s.endUnqueued(b, gen, nil)
 	case inject.Queued:
@@ -173,7 +174,7 @@ func (s *Scheduler) awaitRoom(waitCtx context.Context, c *task.Ctx, fn any, x *r
 	}
 
 	s.over.delayed.Add(1)
-	err := s.waitIn(b, gen) // (B3)
+	err := s.waitIn(b, gen) // (Block-B3)
 	switch {
 	case b.Let():
 		return d, gen, nil

@@ -92,10 +92,10 @@ func delayedExt(opts []task.Option) *rt.Extra {
 // The party that ends the task and the caller, which arms the timer, take these steps:
 //
 //	ends (Cancel, Close, a deadline)       delays
-//	D1 the task has ended: Finish          A1 arm t
-//	D2 disarm t                            A2 look at the task; if it has ended, disarm t
+//	Delay-D1  the task has ended: Finish    Delay-A1  arm t
+//	Delay-D2  disarm t                      Delay-A2  look at the task; if it has ended, disarm t
 //
-// Either D2 finds t armed, or A2 sees D1. So no timer stays behind.
+// Either Delay-D2 finds t armed, or Delay-A2 sees Delay-D1. So no timer stays behind.
 func (s *Scheduler) delay(fn any, x *rt.Extra, t *rt.Timer, when int64, onEnd func()) task.Task {
 	x.Deadline.OnEnd = onEnd
 	d, gen := s.newTask(fn, x)

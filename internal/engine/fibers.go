@@ -33,8 +33,8 @@ func tagOf(f *fiber.Fiber) fiberTag {
 func (t fiberTag) text() []byte { return fmt.Appendf(nil, "{%#x, %#x}", t[0], t[1]) }
 
 // exchange switches from self to to. If pinned is true, the worker is locked to its thread, and
-// exchange unlocks it for the switch: see prepareSwitch. Unless self is dying, the caller has to call
-// commit next.
+// exchange unlocks it for the switch: see prepareSwitch. Unless self is dying, the caller has to
+// call commit next.
 func exchange(pinned bool, self, to *fiber.Fiber) {
 	if pinned {
 		runtime.UnlockOSThread()

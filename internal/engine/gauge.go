@@ -231,8 +231,8 @@ func (s *Scheduler) stampSlow(d *rt.Task) {
 	}
 }
 
-// noteDispatch notes that d is about to run on this worker, from the time now on, or from the present
-// time on if now is 0.
+// noteDispatch notes that d is about to run on this worker, from the time now on, or from the
+// present time on if now is 0.
 //
 //go:noinline
 func (w *worker) noteDispatch(d *rt.Task, now int64) {

@@ -13,17 +13,18 @@ import "github.com/heddle-go/heddle/internal/atomicx"
 //
 // A worker that has to leave notices it at every fairTick-th look for work (fair), when it finds no
 // task (find), or when its task's budget is spent (over). It moves the tasks of its queues to the
-// injector, by P1 to P3 of the sleep protocol, and ends. Resize wakes a worker that sleeps:
+// injector, by Sleep-P1 to Sleep-P3 of the sleep protocol, and ends. Resize wakes a worker that
+// sleeps:
 //
-//	Resize                             worker
-//	R1 store leaving                   W2 announce that it sleeps
-//	R2 claim this worker; wake it      W3 load member
+//	Resize                                    worker
+//	Resize-R1  store leaving                  Sleep-W2  announce that it sleeps
+//	Resize-R2  claim this worker; wake it     Sleep-W3  load member
 //
-// Either R2 finds the announcement, or W3 comes after R1 and sees it.
+// Either Resize-R2 finds the announcement, or Sleep-W3 comes after Resize-R1 and sees it.
 //
-// The proof of the sleep protocol still holds. A worker that leaves does not come to W2 and W3. If
-// it is a searcher, it passes W5 (stopSearching in find). If it is not, no producer relies on it,
-// and its own tasks are in the injector. One worker is always a member.
+// The proof of the sleep protocol still holds. A worker that leaves does not come to Sleep-W2 and
+// Sleep-W3. If it is a searcher, it passes Sleep-W5 (stopSearching in find). If it is not, no
+// producer relies on it, and its own tasks are in the injector. One worker is always a member.
 type workerPool struct {
 	workers atomicx.Pointer[[]*worker] // by id. Copied to change it, under mu; it only grows
 	size    atomicx.Int64              // written under mu

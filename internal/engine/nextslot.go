@@ -28,16 +28,16 @@ func (s *nextSlot) full() bool { return s.seq.Load()&1 != 0 }
 // child reports whether there is a task that was just started. Any goroutine may call it.
 func (s *nextSlot) child() bool { return s.full() && s.fresh.Load() == newChild }
 
-// fill stores d with fresh, which is newChild or wokenTask, in the slot, which must be empty. Only the
-// worker may call it. It is small enough to inline.
+// fill stores d with fresh, which is newChild or wokenTask, in the slot, which must be empty. Only
+// the worker may call it. It is small enough to inline.
 func (s *nextSlot) fill(d *rt.Task, fresh uint32) {
 	s.task.Store(d)
 	s.fresh.Store(fresh)
 	s.seq.Store(s.seq.Load() + 1) // pairs with the load in take and look: publishes d
 }
 
-// put is fill for a slot that may be full. It returns the task that was in the slot, or nil, and the
-// fresh that belongs to that. Only the worker may call it.
+// put is fill for a slot that may be full. It returns the task that was in the slot, or nil, and
+// the fresh that belongs to that. Only the worker may call it.
 func (s *nextSlot) put(d *rt.Task, fresh uint32) (old *rt.Task, was uint32) {
 	was = s.fresh.Load()
 	old = s.take()

@@ -125,9 +125,9 @@ func (w *worker) sampleWait(y rt.WaitReason, ns int64) {
 }
 
 // The tasks of a scheduler with WithWaits count their dispatches and the time that they have run
-// (rt.Runs), for TaskInfo. A dispatch begins in noteDispatch. It ends in noteWait if the task waits,
-// and in noteYield if the task gives way: before commit queues the task, because then another
-// worker may run it. A call on the spot does not count as time that the task runs.
+// (rt.Runs), for TaskInfo. A dispatch begins in noteDispatch. It ends in noteWait if the task
+// waits, and in noteYield if the task gives way: before commit queues the task, because then
+// another worker may run it. A call on the spot does not count as time that the task runs.
 //
 // If the worker switches straight from a task that waits to another task, the new dispatch begins
 // at the time at which the old one ended (worker.waitedAt), which saves a reading of the clock. So

@@ -11,17 +11,21 @@ import (
 // A pauser keeps workers from running tasks. While on is set, workers go to sleep even if tasks are
 // queued, and producers wake no worker. Resume wakes all workers. No wake-up is lost at either end:
 //
-//	Resume               worker                producer               Pause
-//	U1 clear on          W2 announce           P1 queue               B1 set on
-//	U2 claim all; wake   W3 load on; if it is  P2, P3 unless on is    B2 look whether
-//	   them                 clear look for        set: then nothing      all sleep
-//	                        work, else W4
+//	Resume                                Pause
+//	Pause-U1  clear on                    Pause-B1  set on
+//	Pause-U2  claim all; wake them        Pause-B2  look whether all sleep
 //
-// If a worker loads on at W3 before U1, its W2 comes before U2, and U2 claims it. If a producer
-// sees on set, its P1 comes before U1, so the workers that U2 wakes see its task. The last worker
-// to fall asleep either loads on after B1, and then looks whether all workers sleep (rested), or
-// has announced itself before B2. If the last worker that is awake leaves the pool instead of
-// falling asleep, it looks, too (depart).
+//	worker                                producer
+//	Sleep-W2  announce                    Sleep-P1  queue
+//	Sleep-W3  load on; if it is clear,    Sleep-P2, Sleep-P3  only if on is clear
+//	          look for work
+//	Sleep-W4  only if that found none
+//
+// If a worker loads on at Sleep-W3 before Pause-U1, its Sleep-W2 comes before Pause-U2, and
+// Pause-U2 claims it. If a producer sees on set, its Sleep-P1 comes before Pause-U1, so the workers
+// that Pause-U2 wakes see its task. The last worker to fall asleep either loads on after Pause-B1,
+// and then looks whether all workers sleep (rested), or has announced itself before Pause-B2. If
+// the last worker that is awake leaves the pool instead of falling asleep, it looks, too (depart).
 type pauser struct {
 	on   atomicx.Bool // written under mu
 	mu   atomicx.Mutex
@@ -67,11 +71,11 @@ func (s *Scheduler) beginPause() (rest *task.Completion[struct{}], began bool, e
 	began = !p.on.Load()
 	if began {
 		p.rest = new(task.Completion[struct{}])
-		p.on.Store(true) // (B1)
+		p.on.Store(true) // (Pause-B1)
 	}
 	rest = p.rest
 	p.mu.Unlock()
-	s.rested() // (B2)
+	s.rested() // (Pause-B2)
 	return rest, began, nil
 }
 
@@ -97,9 +101,9 @@ func (s *Scheduler) resume(rest *task.Completion[struct{}], err error) {
 	if !p.on.Load() || p.rest != rest {
 		return
 	}
-	p.on.Store(false) // (U1)
+	p.on.Store(false) // (Pause-U1)
 	rest.Complete(struct{}{}, err)
-	s.wakeAll() // (U2)
+	s.wakeAll() // (Pause-U2)
 }
 
 // rested ends the wait of Pause if all workers sleep.

@@ -10,11 +10,12 @@ import (
 // waits is the state of the calls of Scheduler.Wait. The calls that wait at the same time make a
 // round, and wait for one completion.
 //
-//	Wait                               the last worker to sleep, and other callers of quiesce
-//	A1 enter; set any                  Q1 lower live, announce
-//	A2 look whether no task is left    Q2 load any; if it is set, look whether no task is left
+//	Wait                              the last worker to sleep, and other callers of quiesce
+//	Wait-A1  enter; set any           Wait-Q1  lower live, announce
+//	Wait-A2  look whether no task     Wait-Q2  load any; if it is set, look whether no task
+//	         is left                           is left
 //
-// Either A2 sees what Q1 did, or Q2 sees A1.
+// Either Wait-A2 sees what Wait-Q1 did, or Wait-Q2 sees Wait-A1.
 type waits struct {
 	any atomicx.Bool // there is a round; written under mu
 	mu  sync.Mutex

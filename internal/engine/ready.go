@@ -169,10 +169,10 @@ func (s *Scheduler) injectDue(d *rt.Task) {
 	s.injectOutside(d)
 }
 
-// injectAll is inject for several tasks. If the caller runs on no worker of s, all of them go to the
-// injector under one lock. One wake-up (Sleep-P2, Sleep-P3) is enough because it comes after
-// Sleep-P1 of all of them. A searcher that takes one of the tasks wakes the next worker if there are
-// more.
+// injectAll is inject for several tasks. If the caller runs on no worker of s, all of them go to
+// the injector under one lock. One wake-up (Sleep-P2, Sleep-P3) is enough because it comes after
+// Sleep-P1 of all of them. A searcher that takes one of the tasks wakes the next worker if there
+// are more.
 func (s *Scheduler) injectAll(ds []*rt.Task) {
 	if w := currentWorker(); w != nil && w.s == s {
 		for _, d := range ds {

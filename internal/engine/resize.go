@@ -62,8 +62,8 @@ func (s *Scheduler) grow(n int) {
 	}
 }
 
-// dismiss tells the worker to leave (R1, R2). It reports whether the worker slept. If so, the
-// caller has to wake it.
+// dismiss tells the worker to leave (Resize-R1, Resize-R2). It reports whether the worker slept. If
+// so, the caller has to wake it.
 func (w *worker) dismiss() (wake bool) {
 	return w.member.CompareAndSwap(wkMember, wkLeaving) && w.s.idle.ClaimThis(w.id)
 }

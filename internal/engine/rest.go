@@ -48,10 +48,10 @@ func (w *worker) announce() {
 	w.s.idle.Sleep(w.id, w.searching) // (Sleep-W2)
 	w.searching = true                // each party that wakes the worker makes it a searcher
 	if !w.s.crowded(0) {
-		w.s.askAll(w) // (K0)
+		w.s.askAll(w) // (Crowd-K0)
 	}
 	if f := w.s.timers.First(); f != 0 {
-		w.s.mon.KickBefore(f) // (G1), see timerGrace
+		w.s.mon.KickBefore(f) // (Grace-G1), see timerGrace
 	}
 }
 

@@ -22,7 +22,7 @@ func (s *Scheduler) Wait(ctx context.Context) error {
 	q.mu.Lock()
 	if q.on == nil {
 		q.on = new(task.Completion[struct{}])
-		q.any.Store(true) // (A1)
+		q.any.Store(true) // (Wait-A1)
 	}
 	on := q.on
 	q.mu.Unlock()
@@ -31,7 +31,7 @@ func (s *Scheduler) Wait(ctx context.Context) error {
 		return nil
 	default:
 	}
-	s.quiesce() // (A2)
+	s.quiesce() // (Wait-A2)
 	_, err := on.WaitContext(ctx)
 	return err
 }

@@ -12,7 +12,8 @@ import (
 
 // Calls on the spot: task.Ctx.Blocking calls its function on the task's own stack and thread. If
 // the call lasts and there is work for the worker, another goroutine, the relief, takes the worker
-// over. internal/offload/doc.go has the steps, E1 to E6, A1, A2 and T1 to T4, and the argument.
+// over. internal/offload/doc.go has the steps, Spot-E1 to Spot-E6, Spot-A1, Spot-A2 and Spot-T1 to
+// Spot-T4, and the argument.
 
 // A spotCall is what a task in a call on the spot and its relief tell each other. A worker has one
 // for its present or next call. When a relief takes the worker, the task keeps the spotCall, and
@@ -21,7 +22,7 @@ type spotCall struct {
 	d      *rt.Task
 	kind   *rt.CallKind
 	relief *fiber.Fiber // set by the relief, before it sets asleep
-	asleep atomicx.Bool // the relief's fiber sleeps (T3)
+	asleep atomicx.Bool // the relief's fiber sleeps (Spot-T3)
 }
 
 // longSpot is the age in nanoseconds at which a relief may take the worker of a call. It is the
@@ -50,12 +51,12 @@ func (w *worker) Call(d *rt.Task, fn func(), kind *rt.CallKind) bool {
 	self := w.Fib.Load()
 	self.Since.Store(s.coarse.Load())
 	d.SetFib(self)
-	d.CommitPark(rt.WaitBlocking.Park(rt.ForWakeOnly)) // (E1)
+	d.CommitPark(rt.WaitBlocking.Park(rt.ForWakeOnly)) // (Spot-E1)
 	w.SetCurrent(nil)
 	w.Fib.Store(noFiber)
-	since := w.spot.Enter(s.now()) // (E2)
+	since := w.spot.Enter(s.now()) // (Spot-E2)
 	s.idle.GoInside()
-	if w.hasWork() { // (E3)
+	if w.hasWork() { // (Spot-E3)
 		s.wakeOne()
 	}
 	if w.pinned {
@@ -86,10 +87,10 @@ func (w *worker) hasWork() bool {
 	return w.next.full() || !w.runq.Thief().Empty() || !w.children.Thief().Empty() || w.s.inj.Normal() != 0 || w.s.inj.AnyRanked() || !w.Forks.Thief().Empty()
 }
 
-// endCall is E4 to E6. Afterwards the task may be on another worker than w.
+// endCall is Spot-E4 to Spot-E6. Afterwards the task may be on another worker than w.
 func (w *worker) endCall(c *spotCall, self *fiber.Fiber, since int64) {
 	s, d := w.s, c.d
-	if w.spot.End(since) { // (E4)
+	if w.spot.End(since) { // (Spot-E4)
 		s.idle.GoOutside()
 		if w.pinned {
 			runtime.LockOSThread()
@@ -106,12 +107,12 @@ func (w *worker) endCall(c *spotCall, self *fiber.Fiber, since int64) {
 		return
 	}
 	s.block.Leave()
-	for !c.asleep.Load() { // (E5)
+	for !c.asleep.Load() { // (Spot-E5)
 		runtime.Gosched()
 	}
 	self.NoteStack()
 	self.Take(c.relief)
-	if self.AtNext() { // (E6)
+	if self.AtNext() { // (Spot-E6)
 		self.Next()()
 	} else {
 		self.Yield()(struct{}{})
@@ -138,11 +139,11 @@ func (s *Scheduler) relieveLong(now int64) (any bool) {
 // and Pause waits for that.
 func (s *Scheduler) worksForRelief() bool { return s.pause.on.Load() || s.visibleWork() }
 
-// takeOne is A1 to T4, the work of a relief. It takes over one worker at most.
+// takeOne is Spot-A1 to Spot-T4, the work of a relief. It takes over one worker at most.
 func (s *Scheduler) takeOne() {
 	r := &s.relief
 	for looks := 0; ; looks++ {
-		r.Lower() // (A1)
+		r.Lower() // (Spot-A1)
 		paused := s.pause.on.Load()
 		if !paused && s.idle.Sleeping() > 0 {
 			if s.visibleWork() {
@@ -151,7 +152,7 @@ func (s *Scheduler) takeOne() {
 			break
 		}
 		young, work := false, s.worksForRelief()
-		for _, w := range s.workers() { // (A2)
+		for _, w := range s.workers() { // (Spot-A2)
 			since := w.spot.Entered()
 			if since == 0 || !work && !w.hasWork() {
 				continue
@@ -160,7 +161,7 @@ func (s *Scheduler) takeOne() {
 				young = true
 				continue
 			}
-			if w.spot.End(since) { // (T1)
+			if w.spot.End(since) { // (Spot-T1)
 				s.idle.GoOutside()
 				r.Went(false)
 				if paused || s.visibleWork() {
@@ -197,8 +198,8 @@ func (s *Scheduler) takeOver(w *worker) {
 	w.act, w.takenFrom = actTakeOver, c
 	to := w.takeFiber(nil)
 	w.Fib.Store(to)
-	fiber.Switch(c.relief, to) // (T2)
-	if c.d.Wake() {            // (T4)
+	fiber.Switch(c.relief, to) // (Spot-T2)
+	if c.d.Wake() {            // (Spot-T4)
 		s.inject(c.d)
 	}
 }

@@ -307,7 +307,8 @@ func bareTask(t *testing.T, s *Scheduler) *rt.Task {
 	return d
 }
 
-// sysmon wakes a sleeping worker for a task that was in the next slot at its last tick too (N3).
+// sysmon wakes a sleeping worker for a task that was in the next slot at its last tick too
+// (Slot-N3).
 func TestSysmonWakesForTheNextSlot(t *testing.T) {
 	s := newBare(2)
 	sleeper, hog := s.workers()[0], s.workers()[1]

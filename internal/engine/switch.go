@@ -71,7 +71,7 @@ func (w *worker) commit() {
 	case actTakeOver:
 		c := w.takenFrom
 		w.takenFrom = nil
-		c.asleep.Store(true) // (T3)
+		c.asleep.Store(true) // (Spot-T3)
 	case actRetire:
 		l := w.prevFiber
 		w.prevFiber = nil
@@ -125,8 +125,8 @@ func (w *worker) prepareSwitch(d, n *rt.Task, act action) *fiber.Fiber {
 	self.Take(to)
 	if w.pinned {
 		// The thread is unlocked for the switch, so that any worker may resume the coroutine later
-		// (ARCHITECTURE.md, F1 and F2), and for nothing else: the caller exchanges itself next, and
-		// commit locks the thread again.
+		// (ARCHITECTURE.md, facts 1 and 2), and for nothing else: the caller exchanges itself next,
+		// and commit locks the thread again.
 		runtime.UnlockOSThread()
 	}
 	return self

@@ -63,16 +63,18 @@ func (s *Scheduler) nextTimer() int64 {
 // the time fire timers that a worker is about to fire (BenchmarkSleepMany). If a worker sleeps, the
 // grace is 0. The side that acts last sees the writes of the other two:
 //
-//	arms a timer (Timers)         worker that falls asleep     sysmon (Kick)
-//	A2 lower first                Sleep-W2 announce it         M1 store until, with the grace
-//	A3 load whether a worker      G1 load first; kick sysmon   M2 load whether a worker sleeps,
-//	   sleeps; kick sysmon, if       if it sleeps longer          and first; go on from M1 if
-//	   it sleeps longer, with                                     that is sooner
-//	   the grace
+//	party that arms a timer       worker that falls asleep      sysmon
+//	Arm-A2  lower first           Sleep-W2  announce it         Grace-M1  store until, with
+//	Arm-A3  load whether a        Grace-G1  load first; kick              the grace
+//	        worker sleeps; kick             sysmon if it        Grace-M2  load whether a worker
+//	        sysmon, if it                   sleeps longer                 sleeps, and first; go
+//	        sleeps longer, with                                           on from Grace-M1 if
+//	        the grace                                                     that is sooner
 //
-// (until is the time at which sysmon will tick next.) If A3 does not see the sleeping worker,
-// Sleep-W2 comes after A3 and so after A2, and G1 sees the timer. And either G1 sees the until of
-// M1, or M2 sees the worker that Sleep-W2 has announced.
+// Grace-M1 and Grace-M2 are the Kick-M1 and Kick-M2 of package preempt.
+// until is the time at which sysmon will tick next. If Arm-A3 does not see the sleeping worker,
+// Sleep-W2 comes after Arm-A3 and so after Arm-A2, and Grace-G1 sees the timer. And either Grace-G1
+// sees the until of Grace-M1, or Grace-M2 sees the worker that Sleep-W2 has announced.
 //
 // With fewer than manyTimers timers the grace is 0, too. sysmon counts them at its ticks
 // (countTimers). Nothing tells it when the number falls below manyTimers, so the next tick may then
@@ -84,7 +86,7 @@ func (s *Scheduler) timerGrace() int64 {
 	return busyGrace
 }
 
-// kickFor is called after a timer has been armed for when (A3).
+// kickFor is called after a timer has been armed for when (Arm-A3).
 func (s *Scheduler) kickFor(when int64) { s.mon.KickBefore(s.graceEnd(when)) }
 
 // graceEnd returns the time by which sysmon has to fire a timer that is due at when: that time plus

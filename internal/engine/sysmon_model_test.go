@@ -110,8 +110,8 @@ func TestModelPeriodicShutdown(t *testing.T) {
 			waits = p.armWhileOpen(10) || !s.timers.Disarm(&p.timer) // (Periodic-P1, Periodic-P2)
 		})
 		m.Thread("Shutdown", func() {
-			s.phase.Store(phaseDraining)   // (S1)
-			if s.timers.Disarm(&p.timer) { // (S2)
+			s.phase.Store(phaseDraining)   // (Periodic-S1)
+			if s.timers.Disarm(&p.timer) { // (Periodic-S2)
 				given++
 			}
 		})

@@ -128,12 +128,12 @@ func (s *Scheduler) reviewPools(now int64, quiet bool) {
 // run no task since ask last asked it. Waking a worker for this does not count in Scheduler.wakes,
 // because otherwise no window would be quiet.
 //
-//	sysmon                              worker
-//	R1 store lean                       W2 announce that it sleeps
-//	R2 claim this worker; wake it       before W2: load lean; if it is set, give back
+//	sysmon                                 worker
+//	Lean-R1  store lean                    Lean-W1   load lean; if it is set, give back
+//	Lean-R2  claim this worker; wake it    Sleep-W2  announce that it sleeps
 //
-// If R2 does not find the announcement, the worker is awake. Then it gives back the next time that
-// it goes to sleep, or the time after that, if it has loaded lean already.
+// If Lean-R2 does not find the announcement, the worker is awake. Then it gives back the next time
+// that it goes to sleep, or the time after that, if it has loaded lean already.
 func (s *Scheduler) ask(burst bool) (any bool) {
 	for _, w := range s.workers() {
 		done := w.shown.dispatches.Load() + w.shown.finished.Load()
@@ -141,8 +141,8 @@ func (s *Scheduler) ask(burst bool) (any bool) {
 			continue
 		}
 		w.seen.leanAt = done
-		w.lean.Store(true)          // (R1)
-		if s.idle.ClaimThis(w.id) { // (R2)
+		w.lean.Store(true)          // (Lean-R1)
+		if s.idle.ClaimThis(w.id) { // (Lean-R2)
 			w.parker.Unpark()
 		}
 		any = true
@@ -157,7 +157,7 @@ func (s *Scheduler) ask(burst bool) (any bool) {
 // asked, trimOwn only gives back the memory of a very long queue. The worker calls it before it
 // sleeps.
 func (w *worker) trimOwn() {
-	if w.lean.Load() {
+	if w.lean.Load() { // (Lean-W1)
 		w.lean.Store(false)
 		w.giveBack()
 		w.Forks.Trim()

@@ -61,21 +61,23 @@ func (s *Scheduler) relieveAll() (raised bool) {
 // A task that is put into a queue wakes a worker in any case, because another task may wait for an
 // event that only the queued task brings about, and because a worker that is awake may be blocked
 // in a system call. A forked call may be stuck behind such a worker, too, so sysmon looks at each
-// tick (K1). The steps for forked calls:
+// tick (Crowd-K1). The steps for forked calls:
 //
-//	worker that falls asleep           worker that exposes      sysmon, at each tick
-//	W2 announce it                     P1 expose the calls      K1 if a worker sleeps, none
-//	K0 if that leaves a P without      P2, P3 unless crowded       searches, and the scheduler is
-//	   a worker, ask all to expose                                 crowded: wake one if any calls
-//	W3 look at the queues; at forked                               are exposed, or else ask all
-//	   calls unless crowded                                        to expose
+//	worker that falls asleep             worker that exposes        sysmon, at each tick
+//	Sleep-W2  announce it                Sleep-P1  expose the       Crowd-K1  if a worker sleeps,
+//	Crowd-K0  if that leaves a P                   calls                      none searches, and
+//	          without a worker, ask      Sleep-P2, Sleep-P3                   the scheduler is
+//	          all to expose                        unless crowded             crowded: wake one
+//	Sleep-W3  look at the queues; at                                          if any calls are
+//	          forked calls unless                                             exposed, or else ask
+//	          crowded                                                         all to expose
 //
 // While the scheduler is not crowded, these are the steps of the sleep protocol of package idle.
-// The scheduler becomes crowded only when a worker wakes, and stops being crowded at W2 (or when
-// GOMAXPROCS or the number of workers changes). If W2 stops it, K0 and W3 follow: the worker asks
-// for private calls and finds the exposed ones. While the scheduler stays crowded, K1 wakes one
-// worker a tick, so exposed calls wait for at most two ticks, even if all workers that are awake
-// are blocked.
+// The scheduler becomes crowded only when a worker wakes, and stops being crowded at Sleep-W2 (or
+// when GOMAXPROCS or the number of workers changes). If Sleep-W2 stops it, Crowd-K0 and Sleep-W3
+// follow: the worker asks for private calls and finds the exposed ones. While the scheduler stays
+// crowded, Crowd-K1 wakes one worker a tick, so exposed calls wait for at most two ticks, even if
+// all workers that are awake are blocked.
 
 // crowded reports whether at least as many workers are awake as there are Ps. The parameter less is
 // the number of awake workers that do not count: 1 if the caller leaves itself out.
@@ -104,7 +106,7 @@ func (s *Scheduler) exposed() bool {
 	return false
 }
 
-// freeForks is K1. sysmon calls it.
+// freeForks is Crowd-K1. sysmon calls it.
 func (s *Scheduler) freeForks() {
 	if !s.idle.NeedsWake() || s.pause.on.Load() || !s.crowded(0) {
 		return

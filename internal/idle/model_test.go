@@ -19,16 +19,16 @@ func TestModelClaim(t *testing.T) {
 		p.Init(false)
 		claims := 0
 		m.Thread("worker", func() {
-			s.Sleep(0, false) // (W2)
+			s.Sleep(0, false) // (Sleep-W2)
 			if s.ClaimThis(0) {
 				claims++
 			} else {
-				p.Park() // (W4)
+				p.Park() // (Sleep-W4)
 			}
 		})
 		for i := range 2 {
 			m.Thread(fmt.Sprint("waker", i), func() {
-				if id, ok := s.Claim(); ok { // (P3)
+				if id, ok := s.Claim(); ok { // (Sleep-P3)
 					claims++
 					if id != 0 {
 						explore.Failf("claimed worker %d", id)

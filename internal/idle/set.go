@@ -62,13 +62,15 @@ func (s *Set) TrySearch() bool {
 }
 
 // StopSearch takes back TrySearch, or a claim, after the searcher has found a task. It reports
-// whether the caller was the last searcher; if so, the caller has to look for more tasks (W5).
+// whether the caller was the last searcher; if so, the caller has to look for more tasks
+// (Sleep-W5).
 func (s *Set) StopSearch() (last bool) {
 	return s.state.Add(^uint64(oneSearching-1))>>32 == 0
 }
 
-// Sleep announces that worker id sleeps (W2). searching says whether the worker is registered as a
-// searcher; Sleep takes that back. The caller has to look at all queues again before it parks (W3).
+// Sleep announces that worker id sleeps (Sleep-W2). searching says whether the worker is registered
+// as a searcher; Sleep takes that back. The caller has to look at all queues again before it parks
+// (Sleep-W3).
 func (s *Set) Sleep(id int, searching bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,14 +82,15 @@ func (s *Set) Sleep(id int, searching bool) {
 	s.state.Add(d)
 }
 
-// NeedsWake reports whether no worker searches, and some worker sleeps or is inside a call (P2).
+// NeedsWake reports whether no worker searches, and some worker sleeps or is inside a call
+// (Sleep-P2).
 func (s *Set) NeedsWake() bool {
 	v := s.state.Load()
 	return v < oneSearching && v != 0
 }
 
 // If no worker searches and a worker sleeps, Claim makes a searcher of the worker that went to
-// sleep last and returns its id. The caller has to wake that worker (P3).
+// sleep last and returns its id. The caller has to wake that worker (Sleep-P3).
 func (s *Set) Claim() (id int, ok bool) {
 	if !s.NeedsWake() {
 		return 0, false
@@ -108,9 +111,9 @@ func (s *Set) Claim() (id int, ok bool) {
 }
 
 // ClaimThis makes a searcher of worker id if that worker sleeps, and reports whether it does. A
-// worker calls it for itself to take back Sleep (W3). If it returns false then, a waker has claimed
-// the worker, and the wake-up is on its way. If it returns true to any other caller, the caller has
-// to wake the worker.
+// worker calls it for itself to take back Sleep (Sleep-W3). If it returns false then, a waker has
+// claimed the worker, and the wake-up is on its way. If it returns true to any other caller, the
+// caller has to wake the worker.
 func (s *Set) ClaimThis(id int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

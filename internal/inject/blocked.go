@@ -27,7 +27,7 @@ func (b *Blocked) Task() *rt.Task { return b.d }
 // Let reports whether a worker has queued the task. Only the submitter may call it, after its wait.
 func (b *Blocked) Let() bool { return b.let }
 
-// Block is B2. It calls refused under the mutex, which reports whether the phase refuses
+// Block is Block-B2. It calls refused under the mutex, which reports whether the phase refuses
 // submissions. If refused returns false, Block queues the task if there is room, and otherwise
 // enters b into the list. Block returns what it has done.
 func (q *Queue) Block(b *Blocked, refused func() bool) Outcome {
@@ -50,7 +50,7 @@ type Outcome int
 // What Block may have done.
 const (
 	Refused Outcome = iota // nothing
-	Queued                 // it has queued the task; the caller has to do P2 and P3
+	Queued                 // it has queued the task; the caller has to do Sleep-P2 and Sleep-P3
 	Listed                 // it has entered the submission into the list
 )
 
@@ -69,8 +69,8 @@ func (b *Blocked) Retract() bool { return b.withdrawn || b.takeOut() }
 
 // Abandon ends the wait, because the task was cancelled.
 func (b *Blocked) Abandon() {
-	if b.takeOut() { // (K2)
-		b.Wake(nil) // (K3)
+	if b.takeOut() { // (Block-K2)
+		b.Wake(nil) // (Block-K3)
 	}
 }
 
@@ -82,16 +82,16 @@ func (b *Blocked) takeOut() bool {
 }
 
 // Refuse ends the waits of all blocked submissions. The scheduler calls it after it has set a phase
-// in which it takes no submissions (K1).
+// in which it takes no submissions (Block-K1).
 func (q *Queue) Refuse() {
 	if q.limit == nil {
 		return
 	}
 	q.mu.Lock()
-	all := q.limit.list.TakeAll() // (K2)
+	all := q.limit.list.TakeAll() // (Block-K2)
 	q.mu.Unlock()
 	for b := all.Take(); b != nil; b = all.Take() {
-		b.Wake(nil) // (K3)
+		b.Wake(nil) // (Block-K3)
 	}
 }
 

@@ -12,7 +12,7 @@
 // Each level has its queue. One word, ranked, holds the numbers of high and low tasks. While it is
 // 0, a worker that looks for work pays one load for the levels. A worker that is about to sleep
 // looks at ranked and at the number of normal tasks. Both are written after the task is in its
-// queue (P1 of the sleep protocol: see package idle).
+// queue (Sleep-P1 of the sleep protocol: see package idle).
 //
 // # The limit
 //
@@ -30,19 +30,20 @@
 // A blocked submission ([Blocked]) is in a list until one party takes it out, under the mutex. That
 // party decides what becomes of the submission:
 //
-//	submitter                              worker, Shutdown, canceller of the task
-//	B1 count the task as live; look at     K1 Shutdown and Close set the phase
-//	   the scheduler's phase               K2 under the mutex: take the submission, or all, out
-//	B2 under the mutex (Block): look at       of the list; a worker queues its task
-//	   the phase again; if there is no     K3 wake the submitter
-//	   room, enter the list
-//	B3 wait
+//	submitter                               worker, Shutdown, canceller of the task
+//	Block-B1  count the task as live; look  Block-K1  Shutdown and Close set the phase
+//	          at the scheduler's phase      Block-K2  under the mutex: take the submission, or
+//	Block-B2  under the mutex (Block):                all, out of the list; a worker queues
+//	          look at the phase again; if             its task
+//	          there is no room, enter the   Block-K3  wake the submitter
+//	          list
+//	Block-B3  wait
 //
-// If B2 comes before K2, K2 finds the submission. Otherwise K1 comes before B2, and the submitter
-// sees the phase at B2. For the K2 of a worker no such argument is needed: while a submission is
-// blocked, other submissions have room, and a worker that takes one of those does K2. Because of
-// the count of B1, the scheduler does not count as quiet until the submitter's task has been queued
-// and has run, or is no longer counted.
+// If Block-B2 comes before Block-K2, Block-K2 finds the submission. Otherwise Block-K1 comes before
+// Block-B2, and the submitter sees the phase at Block-B2. For the Block-K2 of a worker no such
+// argument is needed: while a submission is blocked, other submissions have room, and a worker that
+// takes one of those does Block-K2. Because of the count of Block-B1, the scheduler does not count
+// as quiet until the submitter's task has been queued and has run, or is no longer counted.
 //
 // The model of this protocol is TestModelBlock. It is in package engine, because the phase is
 // there.

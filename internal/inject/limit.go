@@ -8,7 +8,7 @@ import (
 // A limit is the state of a Queue that bounds its submissions. The queue's mutex guards it.
 type limit struct {
 	most    int
-	wake    func(b *Blocked) // K3, for workers
+	wake    func(b *Blocked) // Block-K3, for workers
 	n       int              // submissions that have room
 	waiting [3]fifo          // the queued submissions, by level
 	turn    bool             // see takeNew
@@ -107,7 +107,7 @@ func (a *limit) takeNew() bool {
 
 // started gives back the room of a submission that a worker has taken from the queue to run it. It
 // passes free room on to blocked submissions, queues their tasks, and returns these submissions.
-// The caller has to wake the submitters when it has released the mutex (K3).
+// The caller has to wake the submitters when it has released the mutex (Block-K3).
 func (q *Queue) started() (let list.Stack[Blocked]) {
 	a := q.limit
 	a.n--

@@ -247,7 +247,7 @@ func (q *Queue) take(l rt.Level) (d *rt.Task, let list.Stack[Blocked]) {
 	return d, let
 }
 
-// wakeLet wakes the submitters of let, whose tasks the method started has queued (K3).
+// wakeLet wakes the submitters of let, whose tasks the method started has queued (Block-K3).
 func (q *Queue) wakeLet(let list.Stack[Blocked]) {
 	for b := let.Pop(); b != nil; b = let.Pop() {
 		q.limit.wake(b)

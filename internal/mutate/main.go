@@ -3,7 +3,7 @@
 //
 //	go run ./internal/mutate              every mutant of every list
 //	go run ./internal/mutate -fast        only mutants whose test takes less than about 10 s
-//	go run ./internal/mutate -run 'G1|W'  only mutants whose name matches
+//	go run ./internal/mutate -run 'wake'  only mutants whose name matches
 //	go run ./internal/mutate list.txt     only mutants of these lists
 //
 // It prints a line for each mutant and a summary. It exits with 1 if a mutant survives or an entry

@@ -11,14 +11,14 @@ type Alert struct {
 	vain   atomicx.Int64 // how many reliefs in a row were in vain, at most mostVain
 }
 
-// Raise is the last part of P3. It reports whether the caller has to start a relief; if not, the
-// alert was raised already.
+// Raise is the last part of Sleep-P3. It reports whether the caller has to start a relief; if not,
+// the alert was raised already.
 func (r *Alert) Raise() bool { return !r.raised.Load() && r.raised.CompareAndSwap(false, true) }
 
 // Raised reports whether the alert is raised.
 func (r *Alert) Raised() bool { return r.raised.Load() }
 
-// Lower is A1.
+// Lower is Spot-A1.
 func (r *Alert) Lower() { r.raised.Store(false) }
 
 // Skips reports whether the caller should leave out this chance to raise the alert.

@@ -9,7 +9,7 @@ import (
 // idle blocker gets a job.
 type blocker struct {
 	state atomicx.Uint32
-	job   rt.Job        // the job that S1 sets; S2 or S3 publishes it
+	job   rt.Job        // the job that Job-S1 sets; Job-S2 or Job-S3 publishes it
 	wake  chan struct{} // of capacity 1; trim closes it to end the blocker
 	polls bool          // this is the blocker that polls; only its own goroutine touches it
 
@@ -37,14 +37,14 @@ func (b *blocker) begin(polls bool) {
 	}
 }
 
-// offer is S1 and S2. If it returns false, the caller has to do S3.
+// offer is Job-S1 and Job-S2. If it returns false, the caller has to do Job-S3.
 func (b *blocker) offer(j rt.Job) bool {
 	b.job = j
 	return b.state.CompareAndSwap(bkPolling, bkGiven)
 }
 
-// given is one poll of B1. It reports whether b has got a job.
+// given is one poll of Job-B1. It reports whether b has got a job.
 func (b *blocker) given() bool { return b.state.Load() == bkGiven }
 
-// stopPolling is B2. It returns false if b has got a job.
+// stopPolling is Job-B2. It returns false if b has got a job.
 func (b *blocker) stopPolling() bool { return b.state.CompareAndSwap(bkPolling, bkBlocked) }

@@ -11,27 +11,29 @@
 //
 // The party that takes a blocker out of the list of idle blockers passes it a job:
 //
-//	blocker                               party that has taken it out
-//	B1 poll, in state polling             S1 set job
-//	B2 give up: CAS polling to blocked;   S2 CAS polling to given; done if that succeeds
-//	   if that fails, job is set
-//	B3 receive from wake; job is set      S3 raise Config.Shared.ReadyGoroutines, send to wake
+//	blocker                                party that has taken it out
+//	Job-B1  poll, in state polling         Job-S1  set job
+//	Job-B2  give up: CAS polling to        Job-S2  CAS polling to given; done if that succeeds
+//	        blocked; if that fails, job    Job-S3  raise Config.Shared.ReadyGoroutines, send
+//	        is set                                 to wake
+//	Job-B3  receive from wake; job is set
 //
-// B2 and S2 change the same word, so one of them comes first, and the other one fails. S3 counts a
-// goroutine that needs a P, unless the job is a relief. S2 need not, because a blocker that polls
-// has a P.
+// Job-B2 and Job-S2 change the same word, so one of them comes first, and the other one fails.
+// Job-S3 counts a goroutine that needs a P, unless the job is a relief. Job-S2 need not, because a
+// blocker that polls has a P.
 //
 // # The limit
 //
 // The number of functions that run at once, on blockers and on the spot, is bounded:
 //
-//	party that ends a function     party that begins one
-//	R1 count it out                Q1 queue its job, under mu
-//	R2 load whether any job is     Q2 if fewer functions than the limit are counted, count one in
-//	   queued; if so, do Q2           and take the first job of the queue
+//	party that ends a function         party that begins one
+//	Limit-R1  count it out             Limit-Q1  queue its job, under mu
+//	Limit-R2  load whether any job     Limit-Q2  if fewer functions than the limit are
+//	          is queued; if so, do               counted, count one in and take the first
+//	          Limit-Q2                           job of the queue
 //
-// If R2 does not see the job of Q1, R1 comes before Q2, so Q2 sees the lower count. While jobs are
-// queued, no call begins on the spot.
+// If Limit-R2 does not see the job of Limit-Q1, Limit-R1 comes before Limit-Q2, so Limit-Q2 sees
+// the lower count. While jobs are queued, no call begins on the spot.
 //
 // # Calls on the spot
 //
@@ -41,37 +43,44 @@
 // returns, the task finds that its worker is taken, and goes back to the queue. So only the
 // goroutine under the worker changes. The worker keeps its queues, its number and its counters.
 //
-//	task in the call                         relief, a blocker              party that queues a task
-//	E1 Active -> Waiting; the worker         A1 lower the alert             P1 queue it
-//	   names no task and no fiber            A2 look for workers that       P2 load state: a worker is inside
-//	E2 store the time in the worker's           are inside, and for work       and none searches
-//	   Spot; count the worker as inside      T1 CAS the Spot from that      P3 wake a sleeping worker, or
-//	E3 look for work; if there is some,         time to 0                      else raise the alert
-//	   do as P2 and P3                       T2 switch to a loop fiber of
-//	   call the function                        the worker
-//	E4 CAS the Spot from that time to 0      T3 that fiber notes that the
-//	E5 if that fails, wait for T3               relief's fiber sleeps
-//	E6 exchange places with the relief's     T4 the relief, which runs again
-//	   fiber                                    after E6, wakes and queues
-//	                                            the task
+//	task in the call                           relief, a blocker
+//	Spot-E1  Active -> Waiting; the worker     Spot-A1  lower the alert
+//	         names no task and no fiber        Spot-A2  look for workers that are inside,
+//	Spot-E2  store the time in the worker's             and for work
+//	         Spot; count the worker as         Spot-T1  CAS the Spot from that time to 0
+//	         inside                            Spot-T2  switch to a loop fiber of the
+//	Spot-E3  look for work; if there is some,           worker
+//	         do Sleep-P2 and Sleep-P3          Spot-T3  that fiber notes that the relief's
+//	         call the function                          fiber sleeps
+//	Spot-E4  CAS the Spot from that time to 0  Spot-T4  the relief, which runs again after
+//	Spot-E5  if that fails, wait for Spot-T3            Spot-E6, wakes and queues the task
+//	Spot-E6  exchange places with the
+//	         relief's fiber
 //
-// No work is left behind. Either P2 comes after E2 and sees the worker, or E3 comes after P1 and
-// sees the work. If a party finds the alert raised already, it comes before the next A1, so A2 sees
-// the work that it saw. If the relief finds only young calls, it raises the alert again for itself,
-// lets the Go scheduler run other goroutines, and looks again. If it finds a worker that sleeps, it
-// wakes that worker instead, by the sleep protocol, and leaves the calls alone.
+//	party that queues a task
+//	Sleep-P1  queue it
+//	Sleep-P2  load the idle set: a worker is inside and none searches
+//	Sleep-P3  wake a sleeping worker, or else raise the alert
 //
-// At any time one goroutine owns the worker. E4 and T1 change the same word, so one of them comes
-// first. Before that the task owns the worker. If T1 comes first, the relief owns the worker
-// afterwards, and then its loop fibers do. The task keeps its own fiber and the record that it
-// shares with the relief, and touches the worker no more. All calls of a worker have different
-// times, even if the clock stands still. So the CAS of E4 or T1 succeeds only for the call whose
-// time it has read. If other tasks have made calls on the worker meanwhile, a task that comes back
-// late does not find its time again.
+// No work is left behind. Either Sleep-P2 comes after Spot-E2 and sees the worker, or Spot-E3 comes
+// after Sleep-P1 and sees the work. If a party finds the alert raised already, it comes before the
+// next Spot-A1, so Spot-A2 sees the work that it saw. If the relief finds only young calls, it
+// raises the alert again for itself, lets the Go scheduler run other goroutines, and looks again.
+// If it finds a worker that sleeps, it wakes that worker instead, by the sleep protocol, and leaves
+// the calls alone.
 //
-// No party switches to a fiber that runs. T3 gives the relief's fiber to the task when that fiber
-// sleeps, and only the task switches to it. The task's fiber sleeps from E6 on. No other party
-// finds the task before T4, because the task waits ForWakeOnly, and only the relief wakes it.
+// At any time one goroutine owns the worker. Spot-E4 and Spot-T1 change the same word, so one of
+// them comes first. Before that the task owns the worker. If Spot-T1 comes first, the relief owns
+// the worker afterwards, and then its loop fibers do. The task keeps its own fiber and the record
+// that it shares with the relief, and touches the worker no more. All calls of a worker have
+// different times, even if the clock stands still. So the CAS of Spot-E4 or Spot-T1 succeeds only
+// for the call whose time it has read. If other tasks have made calls on the worker meanwhile, a
+// task that comes back late does not find its time again.
+//
+// No party switches to a fiber that runs. Spot-T3 gives the relief's fiber to the task when that
+// fiber sleeps, and only the task switches to it. The task's fiber sleeps from Spot-E6 on. No other
+// party finds the task before Spot-T4, because the task waits ForWakeOnly, and only the relief
+// wakes it.
 //
 // When does a relief run? The party that raises the alert makes a blocker ready to run. If the
 // function blocks in a system call, the Go runtime takes the P away from the thread after 20 us or

@@ -101,8 +101,8 @@ func (p *Pool) countIn() bool {
 
 // Leave counts out a call on the spot.
 func (p *Pool) Leave() {
-	p.calls.Add(-1)           // (R1)
-	if p.queued.Load() == 0 { // (R2)
+	p.calls.Add(-1)           // (Limit-R1)
+	if p.queued.Load() == 0 { // (Limit-R2)
 		return
 	}
 	p.mu.Lock()
@@ -118,7 +118,7 @@ func (p *Pool) Give(j rt.Job) {
 	p.cfg.OnBegin()
 	p.mu.Lock()
 	p.queue = append(p.queue, j)
-	p.queued.Store(p.queued.Load() + 1) // (Q1)
+	p.queued.Store(p.queued.Load() + 1) // (Limit-Q1)
 	if j = p.pop(); j != nil {
 		p.hand(j, true)
 	} else {
@@ -126,7 +126,7 @@ func (p *Pool) Give(j rt.Job) {
 	}
 }
 
-// pop is Q2. The caller holds mu.
+// pop is Limit-Q2. The caller holds mu.
 func (p *Pool) pop() rt.Job {
 	if p.head == len(p.queue) || !p.countIn() {
 		return nil

@@ -9,8 +9,8 @@ type Spot struct {
 	last  int64         // when the last call was entered; only the worker touches it
 }
 
-// Enter is the first half of E2, for a call at time now. It returns the time of the call, which no
-// other call of the worker has. Only the worker may call it.
+// Enter is the first half of Spot-E2, for a call at time now. It returns the time of the call,
+// which no other call of the worker has. Only the worker may call it.
 func (p *Spot) Enter(now int64) (since int64) {
 	since = max(now, p.last+1)
 	p.last = since
@@ -21,6 +21,6 @@ func (p *Spot) Enter(now int64) (since int64) {
 // Entered returns the time of the present call, or 0 if there is none or a relief has the worker.
 func (p *Spot) Entered() int64 { return p.since.Load() }
 
-// End is E4 or T1, for the call that was entered at since. It reports whether the caller has the
-// worker now.
+// End is Spot-E4 or Spot-T1, for the call that was entered at since. It reports whether the caller
+// has the worker now.
 func (p *Spot) End(since int64) bool { return p.since.CompareAndSwap(since, 0) }

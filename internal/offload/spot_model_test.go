@@ -32,8 +32,8 @@ type spotBench struct {
 	again bool // a relief makes a call on the worker that it has taken
 	twice bool // each task makes a call that returns at once, and then the other one
 
-	blind bool // the mutant: E3 is left out
-	late  bool // the mutant: A1 comes after A2
+	blind bool // the mutant: Spot-E3 is left out
+	late  bool // the mutant: Spot-A1 comes after Spot-A2
 	weak  bool // the mutant: the worker is taken without CAS
 }
 
@@ -74,21 +74,21 @@ func (b *spotBench) drain() {
 // it does work. It reports whether it had.
 func (b *spotBench) call(i int, returns func() bool, work func()) bool {
 	b.own(i, 1)
-	b.own(i, -1) // E1: it names nothing any more
+	b.own(i, -1) // Spot-E1: it names nothing any more
 	since := b.spots[i].Enter(clock)
 	b.idle.GoInside()
-	if !b.blind && b.queue.Load() > 0 { // (E3)
+	if !b.blind && b.queue.Load() > 0 { // (Spot-E3)
 		b.wakeOne()
 	}
 	explore.Block("in the call", returns)
-	if b.spots[i].End(since) { // (E4)
+	if b.spots[i].End(since) { // (Spot-E4)
 		b.own(i, 1)
 		b.idle.GoOutside()
 		work()
 		b.own(i, -1)
 		return true
 	}
-	explore.Block("asleep", b.asleep[i].Load) // (E5)
+	explore.Block("asleep", b.asleep[i].Load) // (Spot-E5)
 	b.asleep[i].Store(false)
 	return false
 }
@@ -96,23 +96,23 @@ func (b *spotBench) call(i int, returns func() bool, work func()) bool {
 // relieveOne is takeOne. over says that no alert can come any more.
 func (b *spotBench) relieveOne() {
 	if !b.late {
-		b.relief.Lower() // (A1)
+		b.relief.Lower() // (Spot-A1)
 	}
-	for i := range b.spots { // (A2)
+	for i := range b.spots { // (Spot-A2)
 		since := b.spots[i].Entered()
 		if since == 0 || b.queue.Load() == 0 {
 			continue
 		}
 		if b.weak {
 			b.spots[i].since.Store(0)
-		} else if !b.spots[i].End(since) { // (T1)
+		} else if !b.spots[i].End(since) { // (Spot-T1)
 			continue
 		}
 		b.idle.GoOutside()
 		b.own(i, 1)
-		b.asleep[i].Store(true) // (T3)
+		b.asleep[i].Store(true) // (Spot-T3)
 		if b.again {
-			b.own(i, -1) // E1
+			b.own(i, -1) // Spot-E1
 			since := b.spots[i].Enter(clock)
 			b.idle.GoInside()
 			explore.Point("another call")
@@ -153,8 +153,8 @@ func relieved(workers, producers int, short bool, change func(b *spotBench)) fun
 		}
 		for i := range producers {
 			m.Thread(fmt.Sprint("producer", i), func() {
-				b.queue.Add(1) // (P1)
-				b.wakeOne()    // (P2, P3)
+				b.queue.Add(1) // (Sleep-P1)
+				b.wakeOne()    // (Sleep-P2, Sleep-P3)
 			})
 		}
 		m.Thread("relief", func() {

@@ -12,7 +12,7 @@ import (
 //
 // A fiber's Data is the task whose function is on the fiber's stack, or that task's stand-in: see
 // Inside. Only the fiber itself reads and writes it. While a blocking call runs on the task's own
-// stack, the task is on no worker (step E1 in package offload), so Current returns nil.
+// stack, the task is on no worker (step Spot-E1 in package offload), so Current returns nil.
 func Current() *Task {
 	if f := fiber.Current(); f != nil {
 		if d := (*Task)(f.Data); d != nil && d.running() {

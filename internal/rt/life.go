@@ -29,7 +29,7 @@ import "unsafe"
 //	         live in the Ctx's generation,            generation, only if flagEscaped
 //	         the life has ended                       is unset; otherwise to Done
 //	Life-P2  CAS flagEscaped in              Life-F2  Start: store the word, Active
-//	Life-P3  use the descriptor's fields              in the generation of F1
+//	Life-P3  use the descriptor's fields              in that generation
 //
 // Both CASes change the same word. If Life-P2 comes first, Life-F1 sees flagEscaped and the word
 // stays Done in this generation: no later life has fields that Life-P3 could see. If Life-F1 comes

@@ -50,10 +50,10 @@ func (q *Queue) InitClock(clock Clock, wake func(d *rt.Task), late *histogram.Hi
 // setAlarm sets the alarm to the earliest timer.
 //
 //	party that arms a timer     party that turns the clock
-//	K1 set the alarm            T1 change Now
-//	K2 look at Now              T2 look at the alarm
+//	Clock-K1  set the alarm     Clock-T1  change Now
+//	Clock-K2  look at Now       Clock-T2  look at the alarm
 //
-// Either K2 sees the time of T1, or T2 sees the alarm of K1.
+// Either Clock-K2 sees the time of Clock-T1, or Clock-T2 sees the alarm of Clock-K1.
 func (q *Queue) setAlarm() {
 	a := q.alarm
 	a.mu.Lock()
@@ -61,10 +61,10 @@ func (q *Queue) setAlarm() {
 	if a.hold != 0 {
 		a.setTo(a.hold)
 	} else {
-		a.setTo(f) // (K1)
+		a.setTo(f) // (Clock-K1)
 	}
 	a.mu.Unlock()
-	if f != 0 && f <= q.now() { // (K2)
+	if f != 0 && f <= q.now() { // (Clock-K2)
 		// onAlarm runs on a goroutine of its own, because the caller of Arm may hold locks.
 		go q.onAlarm()
 	}

@@ -25,23 +25,24 @@
 // by it alone whether to take the lock. The holder of the lock raises first after it has taken
 // timers out. That must not hide a timer that another party arms at the same time:
 //
-//	party that arms a timer                 holder of the lock
-//	A1 push the timer on the stack          E1 take all timers of the stack
-//	A2 lower first to the timer's time,     E2 store the earliest time of the heap to first
-//	   if first is later                    E3 look at the stack again; if it has timers, go on from
-//	A3 call kick, which has sysmon wake        E1, and call kick as in A3
-//	   up in time
+//	party that arms a timer                   holder of the lock
+//	Arm-A1  push the timer on the stack       Arm-E1  take all timers of the stack
+//	Arm-A2  lower first to the timer's        Arm-E2  store the earliest time of the heap to
+//	        time, if first is later                   first
+//	Arm-A3  call kick, which has sysmon       Arm-E3  look at the stack again; if it has
+//	        wake up in time                           timers, go on from Arm-E1, and call
+//	                                                  kick as in Arm-A3
 //
-// If A1 comes before E3, the holder sees the timer at E3 and itself does the work of A2 and A3.
-// Otherwise A2 comes after E2, so first is right. From then on only a holder that has taken the
-// timer from the stack raises first.
+// If Arm-A1 comes before Arm-E3, the holder sees the timer at Arm-E3 and itself does the work of
+// Arm-A2 and Arm-A3. Otherwise Arm-A2 comes after Arm-E2, so first is right. From then on only a
+// holder that has taken the timer from the stack raises first.
 //
 // The steps are about one queue. A party that looks at all queues reads first of one after the
 // other, and a queue may change after it was read. So such a party first publishes what the party
-// that arms a timer looks at in A3: that a worker sleeps, or until when sysmon sleeps. Then either
-// A2 comes before the look at that queue, and the look sees the timer, or A3 comes after the
-// publication and sees that. A queue that a new worker brings is in the list before any timer is in
-// it, so the same holds for the look at the list.
+// that arms a timer looks at in Arm-A3: that a worker sleeps, or until when sysmon sleeps. Then
+// either Arm-A2 comes before the look at that queue, and the look sees the timer, or Arm-A3 comes
+// after the publication and sees that. A queue that a new worker brings is in the list before any
+// timer is in it, so the same holds for the look at the list.
 //
 // # One end for each arming
 //

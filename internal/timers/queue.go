@@ -12,7 +12,7 @@ import (
 // methods whose comments say so wait for the queue's lock.
 type Queue struct {
 	first atomicx.Int64             // when the earliest timer is due; 0: none, or q has a clock
-	in    atomicx.Pointer[rt.Timer] // the stack of A1, the latest first
+	in    atomicx.Pointer[rt.Timer] // the stack of Arm-A1, the latest first
 	spent atomicx.Int64             // disarmed timers that are still queued; approximate
 	size  atomicx.Int64             // the length of the heap; written under mu
 
@@ -21,7 +21,7 @@ type Queue struct {
 	closed bool
 
 	now    func() int64
-	kick   func(when int64) // A3
+	kick   func(when int64) // Arm-A3
 	alarm  *alarm           // nil without a clock: workers and sysmon look at first
 	number uint32           // the Queue of its timers
 }
@@ -55,8 +55,8 @@ func (q *Queue) Due(now int64) bool {
 // included. It costs one load.
 func (q *Queue) Size() int { return int(q.size.Load()) }
 
-// earliest returns the word that A2 and E2 write. Without a clock it is q.first. With a clock it is
-// alarm.first, at which workers and sysmon do not look.
+// earliest returns the word that Arm-A2 and Arm-E2 write. Without a clock it is q.first. With a
+// clock it is alarm.first, at which workers and sysmon do not look.
 func (q *Queue) earliest() *atomicx.Int64 {
 	if q.alarm != nil {
 		return &q.alarm.first
@@ -73,9 +73,9 @@ const maxIn = 64
 func (q *Queue) Arm(t *rt.Timer, when int64) {
 	t.Queue = q.number
 	t.Arm(when)
-	deep := q.push(t) // (A1)
-	q.lower(when)     // (A2)
-	q.kick(when)      // (A3)
+	deep := q.push(t) // (Arm-A1)
+	q.lower(when)     // (Arm-A2)
+	q.kick(when)      // (Arm-A3)
 	if deep >= maxIn && q.mu.TryLock() {
 		q.publish()
 		q.mu.Unlock()
@@ -233,23 +233,23 @@ func (q *Queue) lookAhead() {
 	}
 }
 
-// publish publishes the earliest time (E1 to E3). The caller holds mu. This is also so for drain
-// and sweep, and for pop, up and down.
+// publish publishes the earliest time (Arm-E1 to Arm-E3). The caller holds mu. This is also so for
+// drain and sweep, and for pop, up and down.
 func (q *Queue) publish() {
 	w := q.earliest()
 	for again := false; ; again = true {
-		q.drain() // (E1)
+		q.drain() // (Arm-E1)
 		f := int64(0)
 		if len(q.heap) > 0 {
 			f = q.heap[0].when
 		}
 		if f != w.Load() {
-			w.Store(f) // (E2)
+			w.Store(f) // (Arm-E2)
 		}
 		if again && f != 0 {
 			q.kick(f)
 		}
-		if q.in.Load() == nil { // (E3)
+		if q.in.Load() == nil { // (Arm-E3)
 			break
 		}
 	}

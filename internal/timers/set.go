@@ -106,7 +106,7 @@ func (s *Set) Disarm(t *rt.Timer) bool {
 //
 // A timer that is armed meanwhile may be missed. It is not hidden: see the package comment. The
 // steps there hold for each queue alone, because the party that arms a timer lowers first of its
-// queue (A2) before it looks at what the others have published (A3).
+// queue (Arm-A2) before it looks at what the others have published (Arm-A3).
 func (s *Set) First() (first int64) {
 	for _, q := range *s.queues.Load() {
 		if f := q.First(); f != 0 && (first == 0 || f < first) {

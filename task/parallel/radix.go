@@ -36,7 +36,7 @@ const (
 	// minRadix is the length from which a radix sort takes less time than slices.Sort.
 	minRadix = 512
 	// maxRadixLeaf bounds the grain. Two slices of that many words of 8 bytes have 512 KB, the size
-	// of a small L2 cache.
+	// of a small second-level cache.
 	maxRadixLeaf = 1 << 15
 	// A pass makes buckets of about bucketLen elements, if the elements are spread evenly.
 	bucketLen = 1 << 14

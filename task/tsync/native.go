@@ -115,7 +115,7 @@ func (h *nativeHelp) choose() (k int, v reflect.Value, ok bool) {
 // modelSeed says. In a model, native channels must have room for all the values that are sent.
 func (h *nativeHelp) chooseModelled() (k int, v reflect.Value, ok bool) {
 	var can []int
-	atomicx.Await("H1", func() bool {
+	atomicx.Await("Native-H1", func() bool {
 		can = can[:0]
 		for i, x := range h.cases {
 			if x.Chan.Len() > 0 {
@@ -138,7 +138,7 @@ func (h *nativeHelp) chooseModelled() (k int, v reflect.Value, ok bool) {
 // the select.
 func (h *nativeHelp) decide() bool {
 	close(h.stop)
-	atomicx.Await("P3", func() bool { return len(h.answer) > 0 })
+	atomicx.Await("Native-P3", func() bool { return len(h.answer) > 0 })
 	return !<-h.answer
 }
 

@@ -21,16 +21,16 @@ type RWMutex struct {
 	// state holds rwWriting, rwQueued, and the number of readers times rwReader. It changes in two
 	// ways:
 	//
-	//	fast, without mu                           slow
-	//	F1 load it; if rwQueued is set, go slow    S1 lock mu
-	//	F2 CAS from the value that F1 loaded       S2 set rwQueued
-	//	                                           S3 change it, or queue
-	//	                                           S4 if both queues are empty, clear rwQueued
-	//	                                           S5 unlock mu
+	//	fast, without mu                     slow
+	//	Lock-F1  load it; if rwQueued is     Lock-S1  lock mu
+	//	         set, go slow                Lock-S2  set rwQueued
+	//	Lock-F2  CAS from the value that     Lock-S3  change it, or queue
+	//	         Lock-F1 loaded              Lock-S4  if both queues are empty, clear rwQueued
+	//	                                     Lock-S5  unlock mu
 	//
-	// Between S2 and S4 no F2 succeeds, so only the holder of mu changes the word. rwQueued stays
-	// set while a waiter is queued. So if an unlock comes before S2, S3 finds the lock free. If it
-	// comes later, it takes the slow way and sees the queues.
+	// Between Lock-S2 and Lock-S4 no Lock-F2 succeeds, so only the holder of mu changes the word.
+	// rwQueued stays set while a waiter is queued. So if an unlock comes before Lock-S2, Lock-S3
+	// finds the lock free. If it comes later, it takes the slow way and sees the queues.
 	state atomicx.Uint64
 
 	mu     atomicx.Mutex
@@ -83,13 +83,13 @@ func (rw *RWMutex) LockContext(ctx context.Context) error {
 	return rw.await(ctx, d, &rw.writeq, rt.WaitWLock, false)
 }
 
-// begin begins the slow way (steps S1 and S2 at RWMutex.state).
+// begin begins the slow way (steps Lock-S1 and Lock-S2 at RWMutex.state).
 func (rw *RWMutex) begin() {
 	rw.mu.Lock()
 	rw.state.Or(rwQueued)
 }
 
-// end ends the slow way (steps S4 and S5).
+// end ends the slow way (steps Lock-S4 and Lock-S5).
 func (rw *RWMutex) end() {
 	if rw.readq.First == nil && rw.writeq.First == nil && rw.noted == (rt.Handle{}) {
 		rw.state.And(^uint64(rwQueued))
@@ -214,8 +214,8 @@ func (rw *RWMutex) RLockContext(ctx context.Context) error {
 	return rw.await(ctx, d, &rw.readq, rt.WaitRLock, false)
 }
 
-// tryRead locks rw for reading the fast way (steps F1 and F2 at RWMutex.state). It reports false if
-// the caller must take the slow way.
+// tryRead locks rw for reading the fast way (steps Lock-F1 and Lock-F2 at RWMutex.state). It
+// reports false if the caller must take the slow way.
 func (rw *RWMutex) tryRead() bool {
 	for {
 		s := rw.state.Load()
