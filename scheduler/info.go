@@ -28,9 +28,9 @@ type TaskInfo struct {
 	// Waited is how long a Waiting task has waited, to within about 10 ms. It is 0 in other states.
 	Waited time.Duration
 
-	// StartedBy is the task that forked this one, if this is a forked call that another worker took.
-	// With [WithWaits] it is also the task that started or submitted this one. Otherwise it is the
-	// zero Task.
+	// StartedBy is the task that forked this one, if this is a forked call that another worker
+	// took. With [WithWaits] it is also the task that started or submitted this one. Otherwise it
+	// is the zero Task.
 	StartedBy task.Task
 
 	// Object is the address of the channel, lock or other object at which a Waiting task waits. Two
@@ -48,8 +48,8 @@ type TaskInfo struct {
 	// one call of Acquire holds all units in use.
 	Holder task.Task
 	// Dispatches is how often the task was put on a worker, and Ran how long it has run there in
-	// all. A yield after which the task went on at once, because no other could run, is no dispatch.
-	// Blocking calls do not count as running.
+	// all. A yield after which the task went on at once, because no other could run, is no
+	// dispatch. Blocking calls do not count as running.
 	Dispatches uint64
 	Ran        time.Duration
 	// StartedAt and WaitsAt are the places in the program where the task was started or submitted,

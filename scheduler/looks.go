@@ -13,12 +13,12 @@ import (
 // long they run, for [Scheduler.Tasks], [Scheduler.Deadlocks] and [Scheduler.Dump]. It also makes
 // the locks of package tsync note which task holds them.
 //
-// Each start of a task then costs two more allocations, 416 bytes together, each wait takes two more
-// short locks, and each dispatch reads the clock once or twice. While any scheduler of the process
-// has the option, taking a lock of package tsync costs several times as much as without, because the
-// lock has to find out which task takes it. A lock that is held when the first such scheduler is
-// made does not know its holder. BenchmarkLooking in the folder benchmarks shows what the options
-// cost.
+// Each start of a task then costs two more allocations, 416 bytes together, each wait takes two
+// more short locks, and each dispatch reads the clock once or twice. While any scheduler of the
+// process has the option, taking a lock of package tsync costs several times as much as without,
+// because the lock has to find out which task takes it. A lock that is held when the first such
+// scheduler is made does not know its holder. BenchmarkLooking in the folder benchmarks shows what
+// the options cost.
 func WithWaits() Option {
 	return optionFunc(func(c *config) error {
 		c.Looks |= rt.LookWaits

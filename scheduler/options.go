@@ -32,8 +32,8 @@ const (
 	// CPUs is Threads, and binds the thread of worker i, while that is awake, to one of the CPUs
 	// that the caller of New may use. Linux only. A thread that the Go runtime starts inherits the
 	// CPUs of the thread that starts it. If the runtime interrupts a worker at the moment of a
-	// switch, that may be a bound one. So on a busy machine, a few of the runtime's threads may stay
-	// bound to one CPU.
+	// switch, that may be a bound one. So on a busy machine, a few of the runtime's threads may
+	// stay bound to one CPU.
 	CPUs
 	// Fixed locks each worker to one thread for its whole life, also while it sleeps. It is for
 	// tasks that depend on the thread: a library with thread-local state, or a tool that counts
@@ -153,11 +153,11 @@ func checkQuantum(call string, d time.Duration) error {
 // If there are more than 1,000 goroutines, the scheduler takes a goroutine profile instead, in the
 // background. That stops the process only for two short moments, and takes about 3 us of CPU time
 // and 420 bytes of memory for each goroutine. The next profile has to wait for a hundred times as
-// long as the last one took. The report waits for the profile. If the task gives way before that, no
-// profile may be taken, or there are more than 100,000 goroutines, the report has no stack.
-// The profile does not tell which stack is whose. So the report has the stacks of all tasks that
-// run at that moment, up to 16. There are seldom more of them than workers. With [WithNameLabels],
-// the report of a named task has only those of tasks with its name.
+// long as the last one took. The report waits for the profile. If the task gives way before that,
+// no profile may be taken, or there are more than 100,000 goroutines, the report has no stack. The
+// profile does not tell which stack is whose. So the report has the stacks of all tasks that run at
+// that moment, up to 16. There are seldom more of them than workers. With [WithNameLabels], the
+// report of a named task has only those of tasks with its name.
 func WithStallAfter(d time.Duration) Option {
 	return optionFunc(func(c *config) error {
 		c.StallAfter = d

@@ -14,8 +14,8 @@ import (
 //
 // The tasks go on meanwhile. So the iterator may miss a task that starts or ends during the
 // iteration, and each TaskInfo is true of its own moment: together they need not be true of any one
-// moment. Each task is seen at most once. A step takes 0.1 to 0.2 us of CPU time. The iterator needs
-// memory for a list with one entry for every 62 tasks.
+// moment. Each task is seen at most once. A step takes 0.1 to 0.2 us of CPU time. The iterator
+// needs memory for a list with one entry for every 62 tasks.
 //
 // The iterator holds no lock during a step of the loop, and between two steps only short ones. On a
 // goroutine, the Go runtime gives others a turn after 10 ms. A task that iterates over many others

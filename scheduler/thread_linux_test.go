@@ -169,8 +169,8 @@ func mask(t *testing.T, tid int) unix.CPUSet {
 // of that.
 func TestCPUsBinds(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
-	// New and the test have to see the same CPUs, also if this thread inherited its own from a bound
-	// one: see thread.Binding.
+	// New and the test have to see the same CPUs, also if this thread inherited its own from a
+	// bound one: see thread.Binding.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	before := mask(t, 0)

@@ -150,7 +150,8 @@ func (c *Ctx) goElsewhere(fn func(c *Ctx), opts []Option) Task {
 // that may run for long, on the c of the task that runs the loop. A Checkpoint on another task's c
 // also acts on the caller. But it may act late, because it counts down the other task's counter.
 func (c *Ctx) Checkpoint() {
-	if (*preempt.Flag)(unsafe.Pointer(uintptr(unsafe.Pointer(c)) &^ (rt.Lives - 1))).Poll() { // the flag is at the descriptor's start
+	// The flag is at the descriptor's start.
+	if (*preempt.Flag)(unsafe.Pointer(uintptr(unsafe.Pointer(c)) &^ (rt.Lives - 1))).Poll() {
 		rt.Checkpoint()
 	}
 }

@@ -12,8 +12,9 @@ import (
 var errClosed = rt.ErrClosed
 
 // ErrClosed is the error of a task that the scheduler's Close cancelled, and of a task that was
-// submitted after Close. If Close cancels a task that waits under its own Ctx, the operation returns
-// ErrClosed too. ErrClosed counts as a cancellation: errors.Is(ErrClosed, context.Canceled) holds.
+// submitted after Close. If Close cancels a task that waits under its own Ctx, the operation
+// returns ErrClosed too. ErrClosed counts as a cancellation: errors.Is(ErrClosed, context.Canceled)
+// holds.
 var ErrClosed = errClosed
 
 // ErrQueueFull is the error of a task that did not run because the queue for submissions from

@@ -75,8 +75,8 @@ type Group struct {
 
 	running list.List[ctxMember] // members that have started, if there is a context; under mu
 
-	// These spare the members that a cancelled group has the lock of mu when they end. failed is set
-	// with first. draining says that cancelMembers takes all members out of running.
+	// These spare the members that a cancelled group has the lock of mu when they end. failed is
+	// set with first. draining says that cancelMembers takes all members out of running.
 	failed, draining atomicx.Bool
 }
 
@@ -507,8 +507,8 @@ func (g *Group) leave(by *Ctx) {
 // a member in the list, or the member finds ctxEnded set when it enlists, because both happen under
 // mu.
 //
-// It takes the members out of the list, some at a time. A member whose task ends meanwhile may be in
-// such a batch, or stay in the list although it has ended. To cancel it then does nothing.
+// It takes the members out of the list, some at a time. A member whose task ends meanwhile may be
+// in such a batch, or stay in the list although it has ended. To cancel it then does nothing.
 func (g *Group) cancelMembers() {
 	err, cause := g.ctx.Err(), context.Cause(g.ctx)
 	var ts []Task
@@ -527,7 +527,7 @@ func (g *Group) cancelMembers() {
 		}
 		for _, t := range ts {
 			queue, late := rt.Handle(t).CancelFor(err, cause)
-			late.Aside(t.record().Shared(), nil) // on other goroutines, so the batch may be queued later
+			late.Aside(t.record().Shared(), nil) // on other goroutines, so perhaps not queued yet
 			if queue {
 				woken = append(woken, t.record())
 			}

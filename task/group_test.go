@@ -399,8 +399,8 @@ func TestGroupCancelStress(t *testing.T) {
 	})
 }
 
-// The end of a group's context cancels each member with the group's cause, however many there are: a
-// member that fails ends it, or the program does. Some members end by themselves meanwhile.
+// The end of a group's context cancels each member with the group's cause, however many there are:
+// a member that fails ends it, or the program does. Some members end by themselves meanwhile.
 func TestGroupCancelsMany(t *testing.T) {
 	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
 		const n = 300 // several batches

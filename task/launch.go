@@ -94,7 +94,7 @@ func (l *launcher) startForeign(h launched, x *rt.Extra, opts []Option) (Task, e
 			panic(errStarterKeptCtx)
 		}
 		c.record().NeedExtra().Owner = f
-		defer func() { f.h = nil }() // h may serve another task while the Starter's function goes on
+		defer func() { f.h = nil }() // h may serve another task before the Starter's function ends
 		h.Run(c.record())
 	}, opts...)
 	started = true

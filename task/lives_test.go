@@ -89,11 +89,11 @@ func TestCtxOfNoTask(t *testing.T) {
 	assert.Panics(t, func() { _ = task.Sleep(c, 1) })
 }
 
-// In each round a task makes a context from its own Ctx, and another task is put under the context of
-// an earlier round. The program keeps the Ctx of that one until the next round. The last Ctx keeps
-// the descriptors of its chunk in memory, and so their contexts and the tasks that made these. It
-// must not keep those of earlier rounds: the descriptors of the tasks that made the contexts are in
-// chunks without contexts.
+// In each round a task makes a context from its own Ctx, and another task is put under the context
+// of an earlier round. The program keeps the Ctx of that one until the next round. The last Ctx
+// keeps the descriptors of its chunk in memory, and so their contexts and the tasks that made
+// these. It must not keep those of earlier rounds: the descriptors of the tasks that made the
+// contexts are in chunks without contexts.
 func TestAKeptCtxKeepsNoOthers(t *testing.T) {
 	s, err := scheduler.New(scheduler.WithWorkers(1))
 	require.NoError(t, err)

@@ -9,7 +9,8 @@ import "github.com/heddle-go/heddle/internal/rt"
 // the group's mu, a member is in one of four states:
 //
 //	has      The member has a place, which counts in active.
-//	lent     At least one part waits in Go or Wait of a group (waits > 0). The place was passed on.
+//	lent     At least one part waits in Go or Wait of a group (waits > 0). The place was passed
+//	         on.
 //	asks     No part waits in a group. One part waits in back for the place (asks).
 //	without  None of these: the part that waited in back was cancelled, and went on.
 //
@@ -22,9 +23,9 @@ import "github.com/heddle-go/heddle/internal/rt"
 //	Place-P2 return  A part has waited in a group: it leaves waits. If other parts still wait in
 //	                 groups, it goes on. If it is the last one and a place is free, lent -> has.
 //	                 If no place is free, lent -> asks, and the part waits in back.
-//	Place-P3 pass    A place has become free. The first member in back gets it: asks -> has, and its
-//	                 part goes on. If back is empty, the first caller of Go in more gets it. If more
-//	                 is empty too, active goes down by one.
+//	Place-P3 pass    A place has become free. The first member in back gets it: asks -> has, and
+//	                 its part goes on. If back is empty, the first caller of Go in more gets it.
+//	                 If more is empty too, active goes down by one.
 //	Place-P4 quit    The part in back is cancelled. It leaves back and goes on: asks -> without.
 //
 // So a member has a place only while none of its parts waits for anything that depends on a place:

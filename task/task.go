@@ -66,8 +66,8 @@ func (t Task) Err() error {
 func (t Task) Cancel() { t.CancelCause(nil) }
 
 // CancelCause is Cancel with a cause, which the operations under the task's Ctx, [Task.Err] and
-// [Ctx.Cause] return. A nil cause means [context.Canceled]. If the task has been cancelled before, its cause
-// does not change.
+// [Ctx.Cause] return. A nil cause means [context.Canceled]. If the task has been cancelled before,
+// its cause does not change.
 func (t Task) CancelCause(cause error) {
 	point()
 	t.cancel(context.Canceled, cause)

@@ -17,7 +17,7 @@ var benchtimes = []struct {
 	{regexp.MustCompile(`^Benchmark(Hog|TimerLateness|WakeIdle)/`), "300x"}, // enough for a p99
 	{regexp.MustCompile(`^BenchmarkSleepMany/`), "2x"},
 	{regexp.MustCompile(`outstanding=1000000\b`), "1000000x"}, // at least as many as outstanding
-	{regexp.MustCompile(`^BenchmarkFiles/`), "3x"},            // as for the row that has the baselines
+	{regexp.MustCompile(`^BenchmarkFiles/`), "3x"},            // as for the baselines' row
 	{anyRow, "0.3s"},
 }
 

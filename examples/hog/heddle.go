@@ -53,7 +53,7 @@ func onHeddle(length time.Duration, checkpoints bool) (outcome, []string, error)
 		}
 		for i := range r.took {
 			if d := time.Until(r.due(i)); d > 0 {
-				_ = c.Sleep(d) // parks the task; it returns an error only if the task is cancelled, and none is
+				_ = c.Sleep(d) // parks the task; fails only if it is cancelled, and none is
 			}
 			c.Go(func(*task.Ctx) { r.short(i) })
 		}

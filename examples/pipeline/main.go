@@ -7,7 +7,8 @@
 // the stage that held up the others, and the times of both sides. Ctrl-C stops it cleanly at any
 // moment.
 //
-//	go run ./examples/pipeline [-workers n] [-readers n] [-bound n] [-rounds n] [-pinning mode] [-dir folder]
+//	go run ./examples/pipeline [-workers n] [-readers n] [-bound n] [-rounds n]
+//		[-pinning mode] [-dir folder]
 //
 // Only heddle.go uses the scheduler.
 package main
@@ -85,7 +86,7 @@ func compare(ctx context.Context, set settings, stdout, stderr io.Writer) error 
 	var first *pass
 	for round := range set.rounds + 1 {
 		for i := range sides {
-			side := &sides[(round+i)%len(sides)] // which side goes first changes from round to round
+			side := &sides[(round+i)%len(sides)] // each round another side goes first
 			label := fmt.Sprintf("%s (round %d of %d)", side.name, round, set.rounds)
 			if round == 0 {
 				label = side.name + " (to fill the file cache)"

@@ -35,7 +35,7 @@ func onHeddle(files []string, set settings, p *cli.Counter) (pass, error) {
 		for i, path := range files {
 			tasks[i] = c.Go(func(c *task.Ctx) {
 				t := tallies.take()
-				t.add(path, c.Checkpoint) // a task with a long file gives way to others now and then
+				t.add(path, c.Checkpoint) // a task with a long file gives way now and then
 				tallies.put(t)
 				p.Add()
 			})
@@ -58,7 +58,7 @@ func onHeddle(files []string, set settings, p *cli.Counter) (pass, error) {
 // forkSort sorts strings with a fork at each step.
 var forkSort *parallel.Func[[]string, struct{}]
 
-func init() { forkSort = parallel.Define(sortOnHeddle) } // in init, because of a cycle of references
+func init() { forkSort = parallel.Define(sortOnHeddle) } // in init: a cycle of references
 
 func sortOnHeddle(c *task.Ctx, xs []string) (done struct{}) {
 	if len(xs) <= leafSize {

@@ -12,7 +12,7 @@ import (
 // them at the leaves.
 const (
 	leafSize = 8    // parts of at most this many strings are sorted without another split
-	cutoff   = 2048 // parts of fewer strings are sorted without a goroutine, in the way with a cut-off
+	cutoff   = 2048 // with a cut-off, parts of fewer strings are sorted without a goroutine
 )
 
 // stringsOf returns the distinct strings of t, in an order that depends only on the strings.

@@ -11,7 +11,7 @@ import (
 type result struct {
 	client          *client
 	took            time.Duration
-	inFlight        int64 // requests in the service when it was told to stop, if in the middle of the load
+	inFlight        int64 // requests in the service when it was told to stop, if under load
 	begun, returned int64 // computations, over all parts so far
 }
 

@@ -44,7 +44,7 @@ func newJob(work time.Duration) job {
 	for range 10 {
 		rounds := 0
 		start := time.Now()
-		_, _ = j.run(make([]byte, payloadSize), func() bool { // the error only says that run was stopped
+		_, _ = j.run(make([]byte, payloadSize), func() bool { // the error says only: stopped
 			rounds++
 			return rounds%64 == 0 && time.Since(start) > 3*time.Millisecond
 		})

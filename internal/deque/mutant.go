@@ -16,7 +16,7 @@ const (
 	batchReadsAfterCAS          // a FIFO batch reads its slots after the CAS
 	batchClaimsLIFO             // a LIFO batch claims all its elements with one CAS
 	sweepOvershoots             // the owner clears one slot too many
-	reverseKeepsOldest          // ReverseNewest does not claim the oldest element before it moves it
+	reverseKeepsOldest          // ReverseNewest does not claim the oldest element before moving it
 	reverseSkipsCAS             // ReverseNewest takes the oldest element without the CAS on top
 	askClearsAfterExpose        // Expose lowers want after it has moved split
 )

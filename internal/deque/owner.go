@@ -250,7 +250,8 @@ func (o *Owner[T]) ReverseNewest(n int) {
 			from = t + 1
 			s := o.slot(t)
 			oldest = s.load()
-			if v.top.CompareAndSwap(t, t+1) || planted == reverseSkipsCAS { // pairs with the CAS in steal
+			// The CAS pairs with the CAS in steal.
+			if v.top.CompareAndSwap(t, t+1) || planted == reverseSkipsCAS {
 				s.store(nil)
 			} else {
 				oldest = nil
@@ -324,8 +325,8 @@ func (o *Owner[T]) Peek(i int) *T {
 	return o.slot(t + int64(i)).load()
 }
 
-// PopOldest is Pop for a deque that the caller knows to be FIFO. It takes the element by the same CAS
-// as a thief.
+// PopOldest is Pop for a deque that the caller knows to be FIFO. It takes the element by the same
+// CAS as a thief.
 func (o *Owner[T]) PopOldest() *T {
 	v := &o.thief
 	for {
@@ -362,7 +363,7 @@ func (o *Owner[T]) Expose() int {
 	if planted != askClearsAfterExpose {
 		o.thief.want.Store(wantNothing)
 	}
-	o.sweep(o.thief.top.Load()) // while the owner uses only its private tail, it sweeps nowhere else
+	o.sweep(o.thief.top.Load()) // an owner that uses only its private tail sweeps only here
 	n := (o.bottom - o.split + 1) / 2
 	o.shareTo(o.split + n)
 	if planted == askClearsAfterExpose {

@@ -81,8 +81,8 @@ func TestFilesNamedInDocuments(t *testing.T) {
 	require.Positive(t, n, "no document names a file")
 }
 
-// TestMapHasAllFiles checks that the map in ARCHITECTURE.md has each file of package scheduler and of
-// internal/engine.
+// TestMapHasAllFiles checks that the map in ARCHITECTURE.md has each file of package scheduler and
+// of internal/engine.
 func TestMapHasAllFiles(t *testing.T) {
 	var rows strings.Builder
 	for line := range strings.Lines(read(t, "ARCHITECTURE.md")) {

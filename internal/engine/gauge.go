@@ -10,14 +10,15 @@ import (
 )
 
 // How latencies are measured. A task that is to be measured, or that an Observer hears of, gets a
-// stamp when it becomes runnable: see internal/rt/stamp.go. Without WithLatencies and WithObserver
-// no task has one, and a task pays only for this, which WithDispatchRing needs too:
+// stamp when it becomes runnable: see internal/rt/stamp.go. Without scheduler.WithLatencies and
+// scheduler.WithObserver no task has one, and a task pays only for this, which
+// scheduler.WithDispatchRing needs too:
 //
 //	becomes runnable   a look at worker.notesReady, or at Scheduler.measuring from outside
 //	is dispatched      a look at its status and at worker.noted
 //	gives way, parks   nothing: to stamp or observe it, commit gets another action
-//	stops running      nothing: pick stops at worker.stopAt anyway. To measure a dispatch, planStop
-//	                   sets that to the next tick
+//	stops running      nothing: pick stops at worker.stopAt anyway. To measure a dispatch,
+//	                   planStop sets that to the next tick
 //
 // A task is measured in these steps:
 //
@@ -73,7 +74,7 @@ type gauge struct {
 	closed  uint32                // the number of the last dispatch that has been counted
 	level   rt.Level              // the level of the task whose dispatch is being measured
 	named   *taskGauge            // what counts that task by its name, or nil
-	known   map[string]*taskGauge // with WithLatenciesByName
+	known   map[string]*taskGauge // with scheduler.WithLatenciesByName
 
 	levels [3]taskGauge
 	other  taskGauge                             // of tasks whose names are beyond the limit
@@ -329,8 +330,8 @@ func (g *gauge) woken(now, at int64) {
 	}
 }
 
-// names has the names for which WithLatenciesByName keeps latencies. All workers of a scheduler
-// share it.
+// names has the names for which scheduler.WithLatenciesByName keeps latencies. All workers of a
+// scheduler share it.
 type names struct {
 	limit int
 	mu    sync.Mutex

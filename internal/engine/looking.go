@@ -90,7 +90,7 @@ func (t *TaskLatencies) add(g *taskGauge) {
 	t.Dispatch.Add(&g.dispatch)
 }
 
-// Latencies adds up the latencies of all workers. It returns nil without WithLatencies.
+// Latencies adds up the latencies of all workers. It returns nil without scheduler.WithLatencies.
 func (s *Scheduler) Latencies() *Latencies {
 	if s.measuring == nil || s.measuring.mode == 0 {
 		return nil

@@ -124,9 +124,9 @@ func (w *worker) sampleWait(y rt.WaitReason, ns int64) {
 	}
 }
 
-// The tasks of a scheduler with WithWaits count their dispatches and the time that they have run
-// (rt.Runs), for TaskInfo. A dispatch begins in noteDispatch. It ends in noteWait if the task
-// waits, and in noteYield if the task gives way: before commit queues the task, because then
+// The tasks of a scheduler with scheduler.WithWaits count their dispatches and the time that they
+// have run (rt.Runs), for TaskInfo. A dispatch begins in noteDispatch. It ends in noteWait if the
+// task waits, and in noteYield if the task gives way: before commit queues the task, because then
 // another worker may run it. A call on the spot does not count as time that the task runs.
 //
 // If the worker switches straight from a task that waits to another task, the new dispatch begins
@@ -190,7 +190,7 @@ func (w *worker) endLooked(k *rt.Look) {
 	}
 }
 
-// keepsRing reports whether the worker keeps its last dispatches: see WithDispatchRing.
+// keepsRing reports whether the worker keeps its last dispatches: see scheduler.WithDispatchRing.
 func (w *worker) keepsRing() bool { return w.Looks&rt.LookRing != 0 }
 
 // ringBegin notes that a dispatch of d begins, and that the worker's last one is over.

@@ -12,7 +12,8 @@ import (
 // main is the worker's goroutine.
 func (w *worker) main() {
 	defer w.s.done.Done()
-	label.Clear() // New or Resize may have been called with labels; fibers get those of this goroutine
+	// The caller of New or Resize may have set labels, and fibers get those of this goroutine.
+	label.Clear()
 	for w.serve(); !w.depart(); {
 		w.serve() // Resize wants it back
 	}

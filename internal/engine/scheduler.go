@@ -32,7 +32,7 @@ type Scheduler struct {
 	looks     rt.Looks
 	start     time.Time
 	mon       *preempt.Monitor
-	measuring *measuring    // nil without WithLatencies and WithObserver
+	measuring *measuring    // nil without scheduler.WithLatencies and scheduler.WithObserver
 	quiet     chan struct{} // closed when all tasks have ended and no further task can come
 	closed    chan struct{} // closed when nothing of the scheduler is left
 	dir       *directing    // nil unless the scheduler is directed
@@ -82,7 +82,7 @@ type Scheduler struct {
 	handlers atomicx.Int32 // users' handlers that run now
 	wakes    atomicx.Uint64
 	stalls   atomicx.Uint64
-	strays   atomicx.Uint64 // panics that strayPanic passed to the handler; workers count the others
+	strays   atomicx.Uint64 // panics that strayPanic has handled; workers count the others
 	stranded atomicx.Uint64 // see watchStranded
 	over     overflows
 

@@ -40,7 +40,7 @@ func (s *Scheduler) sysmonTick(now int64) (next int64, busy bool) {
 }
 
 // refreshProcs stores GOMAXPROCS in procs, because reading it takes a lock of the Go runtime. With
-// WithGOMAXPROCS it makes the number of workers follow. sysmon calls it.
+// scheduler.WithGOMAXPROCS it makes the number of workers follow. sysmon calls it.
 func (s *Scheduler) refreshProcs() {
 	n := int32(runtime.GOMAXPROCS(0))
 	if s.procs.Swap(n) != n && s.cfg.Follow {

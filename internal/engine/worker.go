@@ -78,8 +78,8 @@ type ownState struct {
 	observed     bool      // there is an Observer
 	onYield      action    // what commit does for a task that yields: actRequeue or actRequeueNoted
 	onPark       action    // what commit does for a task that parks: actPark or actParkObserved
-	gauge        *gauge    // nil without WithLatencies and WithObserver
-	waitedAt     int64     // when the task that leaves began its wait, or 0 if that is not known or too long ago
+	gauge        *gauge    // nil without scheduler.WithLatencies and scheduler.WithObserver
+	waitedAt     int64     // when the task that leaves began its wait; 0: not known, or long ago
 	counted      uint32    // n.dispatches counts the dispatches up to the one with this number
 	nextRun      int       // dispatches of woken tasks from the next slot in a row
 	chain        chain

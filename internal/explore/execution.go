@@ -48,7 +48,7 @@ type execution struct {
 	trace    []Step
 	failure  *Failure
 	quiet    bool          // a condition is being evaluated, and its points do nothing
-	over     bool          // the threads unwind: points do nothing, and a thread with the turn exits
+	over     bool          // the threads unwind: points do nothing; a thread with the turn exits
 	done     chan struct{} // the turn returns to execute
 	threadWG sync.WaitGroup
 	options  []int // memory that hand uses again

@@ -127,12 +127,12 @@ func New(body func(f *Fiber)) *Fiber {
 func Adopt() *Fiber { return &Fiber{} }
 
 // Take puts the running fiber f in the place of to. The caller must then call the function that
-// f.Next returns if f.AtNext is true, and otherwise the one that f.Yield returns. The call puts f to
-// sleep and wakes to. Most callers use [Switch] instead.
+// f.Next returns if f.AtNext is true, and otherwise the one that f.Yield returns. The call puts f
+// to sleep and wakes to. Most callers use [Switch] instead.
 //
-// These are four functions, so that all of them inline. Each frame between the switch and its caller
-// costs several nanoseconds, because the processor cannot predict the returns on the other stack. A
-// fiber that sleeps in this way, and not in Switch, must not be given to a [Reaper].
+// These are four functions, so that all of them inline. Each frame between the switch and its
+// caller costs several nanoseconds, because the processor cannot predict the returns on the other
+// stack. A fiber that sleeps in this way, and not in Switch, must not be given to a [Reaper].
 func (f *Fiber) Take(to *Fiber) {
 	f.at, to.at, f.next, f.yield, f.inNext = to.at, f, to.next, to.yield, !to.inNext
 }

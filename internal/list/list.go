@@ -13,8 +13,9 @@
 //
 // There are three kinds of lists. A [List] is a queue that an element can leave from the middle. A
 // [Chain] holds elements that a waker has taken out of queues and will wake. A [Stack] holds
-// elements of which the last one comes first. An element is in at most one list at a time, of whatever
-// kind. The zero value of each kind is empty. The links of an element that is in no list are zero.
+// elements of which the last one comes first. An element is in at most one list at a time, of
+// whatever kind. The zero value of each kind is empty. The links of an element that is in no list
+// are zero.
 //
 // Nothing here is safe for concurrent use: a lock, or an owner, guards a list and the links of its
 // elements. A caller that adds an element which is in a list already breaks both lists. No

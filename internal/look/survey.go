@@ -39,7 +39,7 @@ func (v *Survey) Over() bool {
 }
 
 // Stack returns the stacks that may be those of a task that runs. If name is not "", the task has
-// the label of that name: see WithNameLabels.
+// the label of that name: see scheduler.WithNameLabels.
 func (v *Survey) Stack(name string) string {
 	runs := v.Runs
 	if name != "" {
@@ -128,8 +128,8 @@ func ofRunningTask(stack string) bool {
 		case "(*progress).next", "(*loopFiber).endTask":
 			return false // a worker between two tasks
 		}
-		// A task that waits has switched to another fiber. A task that is blocked in an iter.Pull of
-		// its own has called that from another package.
+		// A task that waits has switched to another fiber. A task that is blocked in an iter.Pull
+		// of its own has called that from another package.
 		return !strings.HasPrefix(fs[0].function, "iter.Pull[") ||
 			!strings.HasPrefix(fs[1].function, in) &&
 				!strings.HasPrefix(fs[1].function, ModulePath+"internal/")

@@ -19,7 +19,7 @@ type Config struct {
 	Shared   *rt.Shared // its ReadyGoroutines counts the goroutines of the pool that need a P
 
 	Quiet <-chan struct{} // closed when no job is left and none can come
-	Open  func() bool     // reports whether the scheduler is open, so that idle blockers may be kept
+	Open  func() bool     // reports whether the scheduler is open: idle blockers may be kept
 	Now   func() int64    // the time, in nanoseconds
 	// SpareP reports whether there is a P that no worker needs. The pool also calls it under its
 	// lock.

@@ -94,7 +94,8 @@ func (c *Life) CtxCause() error {
 		return nil
 	}
 	d := c.Task()
-	if s := d.Status(); s.gen() == c.Gen() && s.Cancelled() { // then c is the descriptor's last life
+	// A life that was cancelled is the descriptor's last.
+	if s := d.Status(); s.gen() == c.Gen() && s.Cancelled() {
 		return d.Cause(context.Canceled, ErrClosed)
 	}
 	return context.Canceled // the task has ended

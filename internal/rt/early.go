@@ -34,7 +34,8 @@ func (d *Task) notesEarly() bool { return d.worker.Load().Looks&LookRing != 0 }
 // wakes the task, and otherwise ByUnknown. Call it only if notesEarly returns true.
 func (d *Task) noteEarly(s Status, kind int, by Waker) {
 	x := d.Extra()
-	if x == nil || x.Look == nil || d.Gen() != s.Gen() { // the descriptor may serve another task by now
+	// If the generation has changed, the descriptor serves another task by now.
+	if x == nil || x.Look == nil || d.Gen() != s.Gen() {
 		return
 	}
 	n := d.Shared().Sched.Waking(by)

@@ -60,10 +60,11 @@ type openCalls struct {
 //	         is cancelled or has ended,
 //	         take care of the dependent
 //
-// If Deps-E3 comes after Deps-A1, it finds the dependent. Otherwise Deps-E2 has found nil, or Deps-E3
-// comes before Deps-A1, under the same lock. In both cases Deps-E1 comes before Deps-A2, which sees
-// the change. (If Deps-E2 finds nil, it comes before the store of Deps-A1.) If both sides take care
-// of the dependent, the comments of needInner, of AfterDone and in stolen.go say which one acts.
+// If Deps-E3 comes after Deps-A1, it finds the dependent. Otherwise Deps-E2 has found nil, or
+// Deps-E3 comes before Deps-A1, under the same lock. In both cases Deps-E1 comes before Deps-A2,
+// which sees the change. (If Deps-E2 finds nil, it comes before the store of Deps-A1.) If both
+// sides take care of the dependent, the comments of needInner, of AfterDone and in stolen.go say
+// which one acts.
 type dependents struct {
 	stolen     map[*Task]uint32 // stolen calls of the task
 	inner      context.Context  // see inner.go; nil until it is needed

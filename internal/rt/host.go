@@ -66,7 +66,8 @@ type Scheduler interface {
 	Waking(by Waker) Waking
 }
 
-// InjectAll queues tasks that the caller has just made runnable, as Inject of their schedulers does.
+// InjectAll queues tasks that the caller has just made runnable, as Inject of their schedulers
+// does.
 func InjectAll(ds []*Task) {
 	for len(ds) > 0 {
 		s, n := ds[0].Shared(), 1

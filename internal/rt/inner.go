@@ -48,8 +48,8 @@ func (c *Life) Done() <-chan struct{} {
 
 // needInner returns the dependents, with an inner context. It returns nil if the life has ended.
 //
-// The caller and CloseDone follow the steps at dependents. If both see that the inner context has to
-// end, the side that sets innerEnded, under mu, ends it.
+// The caller and CloseDone follow the steps at dependents. If both see that the inner context has
+// to end, the side that sets innerEnded, under mu, ends it.
 func (c *Life) needInner() *dependents {
 	d := c.Task()
 	if !d.escape(c.Gen()) {

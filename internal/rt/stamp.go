@@ -43,8 +43,8 @@ func (d *Task) stamp(t uint64) {
 	}
 }
 
-// Bits of the status word for a worker, which tests for some of them at each dispatch: a task with a
-// stamp has BitStamped, and each task that is dispatched has BitActive.
+// Bits of the status word for a worker, which tests for some of them at each dispatch: a task with
+// a stamp has BitStamped, and each task that is dispatched has BitActive.
 const (
 	BitStamped Status = flagStamped
 	BitActive  Status = stActive

@@ -195,8 +195,8 @@ const sweepDepth = 32
 //	Sweep-S4  load the status word; if their life has ended, go to Sweep-S1
 //
 // If Sweep-S3 comes before the End-F2 of their life, the finisher finds the waiters. Otherwise
-// End-F1 has come before Sweep-S4, which sees it. The descriptor may serve a later life by then, and
-// the list may have waiters for that life. So Sweep-S2 compares the life of each waiter.
+// End-F1 has come before Sweep-S4, which sees it. The descriptor may serve a later life by then,
+// and the list may have waiters for that life. So Sweep-S2 compares the life of each waiter.
 func (d *Task) sweep() {
 	for {
 		w := d.takeWaiters() // (Sweep-S1)
@@ -226,7 +226,7 @@ func (d *Task) sweep() {
 			return
 		}
 		for {
-			last.next = d.waiters.Load()                   // depths are now too small, which only delays a sweep
+			last.next = d.waiters.Load()                   // too small depths only delay a sweep
 			if d.waiters.CompareAndSwap(last.next, keep) { // (Sweep-S3)
 				break
 			}

@@ -61,8 +61,8 @@ type Worker struct {
 	// dispatch, by SetCurrent.
 	Current atomicx.Relaxed[Task]
 	// Fib is the fiber that runs. The worker, or the task on it, writes it before each switch; see
-	// IsCurrent. It is never nil. While a task makes a call on the spot, and before the first fiber,
-	// it is a fiber that is not running.
+	// IsCurrent. It is never nil. While a task makes a call on the spot, and before the first
+	// fiber, it is a fiber that is not running.
 	Fib atomicx.Relaxed[fiber.Fiber]
 	// known is the region of the stack in which Check found a caller last, or zero. knownLife is
 	// the *Life that it found then.

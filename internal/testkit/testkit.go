@@ -81,7 +81,8 @@ func part[T any](xs []T, half bool, procs int) (ys []T) {
 		return xs
 	}
 	for i, x := range xs {
-		// The halves alternate as 0 1 1 0, so that each gets some of both where cases come in pairs.
+		// The halves alternate as 0 1 1 0, so that each gets some of both where cases come in
+		// pairs.
 		if ((i^i>>1)&1 == 0) == (procs == 1) {
 			ys = append(ys, x)
 		}

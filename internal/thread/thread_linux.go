@@ -49,8 +49,8 @@ type Binding struct {
 //
 // Undo does not go back to what the thread could use before. A thread that the Go runtime starts
 // inherits the CPUs of the thread that starts it. That may be a bound one, which a worker has
-// unlocked for the moment of a switch, and in that moment the runtime may take the worker off it. So
-// the thread may have been bound to one CPU when its worker came to it.
+// unlocked for the moment of a switch, and in that moment the runtime may take the worker off it.
+// So the thread may have been bound to one CPU when its worker came to it.
 func (b *Binding) Bind(cpu int, all []int) error {
 	b.tid, b.all = ID(), all
 	var set unix.CPUSet
@@ -62,8 +62,8 @@ func (b *Binding) Bind(cpu int, all []int) error {
 	return nil
 }
 
-// Undo lets the thread that b has bound use the CPUs that were named to Bind. Any thread may call it.
-// If the thread has ended, Undo does nothing.
+// Undo lets the thread that b has bound use the CPUs that were named to Bind. Any thread may call
+// it. If the thread has ended, Undo does nothing.
 func (b *Binding) Undo() {
 	if b.on {
 		var set unix.CPUSet

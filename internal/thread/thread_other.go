@@ -31,6 +31,6 @@ type Binding struct{}
 // the caller has called Undo. If Bind returns an error, the thread is not bound.
 func (b *Binding) Bind(cpu int, all []int) error { return CanBind() }
 
-// Undo lets the thread that b has bound use the CPUs that were named to Bind. Any thread may call it.
-// If the thread has ended, Undo does nothing.
+// Undo lets the thread that b has bound use the CPUs that were named to Bind. Any thread may call
+// it. If the thread has ended, Undo does nothing.
 func (b *Binding) Undo() {}

@@ -21,7 +21,7 @@ import (
 // they say otherwise, and none of them parks the task. With a clock there is only the common queue,
 // because one goroutine fires all timers in their order.
 type Set struct {
-	queues   atomicx.Pointer[[]*Queue] // by Timer.Queue. Copied to change it, under mu; it only grows
+	queues   atomicx.Pointer[[]*Queue] // by Timer.Queue; copied to change it, under mu; only grows
 	mu       atomicx.Mutex
 	ownQueue func() *Queue
 	free     sync.Pool // of Timers: see Borrow

@@ -49,10 +49,10 @@
 // Without viewers the handler does nothing. With viewers, one goroutine reads the counters four
 // times a second, for all of them. To list tasks, the handler reads every task once, for one list
 // at a time. It keeps no more tasks in memory than it returns, and no more than 100,000 groups of
-// tasks, or objects at which tasks wait. If lists take long, the page asks for them less often. There
-// are at most 32 viewers of events. A viewer that reads too slowly gets the latest sample and misses
-// the ones before. The handler drops any client that reads nothing for 10 seconds. It sends at most
-// 32 lists at a time, and one dump, which it ends after two minutes.
+// tasks, or objects at which tasks wait. If lists take long, the page asks for them less often.
+// There are at most 32 viewers of events. A viewer that reads too slowly gets the latest sample and
+// misses the ones before. The handler drops any client that reads nothing for 10 seconds. It sends
+// at most 32 lists at a time, and one dump, which it ends after two minutes.
 //
 // The page is for people with access to the process: it shows the names of tasks, and profiles show
 // the names of functions. It shows no arguments and no memory. It has no passwords of its own; do

@@ -88,8 +88,8 @@ func Handler(s *scheduler.Scheduler, opts ...Option) http.Handler {
 	return h
 }
 
-// routes are the paths below api/v1/. The answer of a path with list stays in memory until the client
-// has read it. So the handler serves at most maxViewers of these requests at a time.
+// routes are the paths below api/v1/. The answer of a path with list stays in memory until the
+// client has read it. So the handler serves at most maxViewers of these requests at a time.
 var routes = map[string]struct {
 	method string
 	list   bool
@@ -248,7 +248,7 @@ func (h *handler) serveDump(w http.ResponseWriter, r *http.Request) error {
 	if param(r, "groups") == "1" {
 		dump = src.s.DumpGroups
 	}
-	_ = dump(patient(w).until(time.Now().Add(dumpTime))) // fails only if the client has gone, or is slow
+	_ = dump(patient(w).until(time.Now().Add(dumpTime))) // fails only if the client is gone or slow
 	return nil
 }
 

@@ -25,7 +25,7 @@ type WaitList struct {
 type Object struct {
 	WaitsFor  string  `json:"waitsFor"`  // in the words of Dump: "mutex"
 	Object    string  `json:"object"`    // its address
-	Holder    *Ref    `json:"holder"`    // the task that has to act before one of them goes on, or null
+	Holder    *Ref    `json:"holder"`    // the task that has to act before one of them goes on; may be null
 	Tasks     int     `json:"tasks"`     // tasks that wait at it
 	LongestMS float64 `json:"longestMs"` // the longest wait of one of them
 	First     []Ref   `json:"first"`     // up to 8 of the waiting tasks, those in a cycle first

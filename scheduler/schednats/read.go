@@ -60,7 +60,7 @@ func read(
 			if fails++; r.next > before {
 				fails = 1
 			}
-			_ = pause(ctx, doubled(50*time.Millisecond, time.Second, fails)) // once reports ctx's end
+			_ = pause(ctx, doubled(50*time.Millisecond, time.Second, fails)) // once sees ctx's end
 		}
 	}
 }

@@ -16,7 +16,7 @@ import (
 const (
 	SchedulerKey = attribute.Key("heddle.scheduler") // the name that Register was given
 	WorkerKey    = attribute.Key("heddle.worker")    // the worker's index
-	FateKey      = attribute.Key("heddle.fate")      // what became of a submission that met the limit
+	FateKey      = attribute.Key("heddle.fate")      // the fate of a submission that met the limit
 	LevelKey     = attribute.Key("heddle.level")     // high, normal or low
 	TaskKey      = attribute.Key("heddle.task")      // the task's name
 )
@@ -128,7 +128,7 @@ func levels(st *scheduler.Stats, show func(number)) {
 		show(number{int64(n), []attribute.KeyValue{LevelKey.String(l.String())}})
 	}
 	by(task.High, st.QueuedHigh)
-	by(task.Normal, max(0, st.Queued-st.QueuedHigh-st.QueuedLow)) // read at slightly different moments
+	by(task.Normal, max(0, st.Queued-st.QueuedHigh-st.QueuedLow)) // they are read one by one
 	by(task.Low, st.QueuedLow)
 }
 

@@ -109,7 +109,7 @@ func (s starter) Go(fn func(c *task.Ctx), opts ...task.Option) task.Task {
 // of a task that never runs.
 type spanned struct {
 	context.Context                                 // that GoContext was given
-	with            atomic.Pointer[context.Context] // of Context, with the span; nil before the task begins
+	with            atomic.Pointer[context.Context] // with the span; nil before the task begins
 }
 
 // begin is called by the task before its function.

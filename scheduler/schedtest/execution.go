@@ -77,7 +77,7 @@ type taskInfo struct {
 	// Of traced executions.
 	what, where string          // the operation of its next turn, and the place in the user's code
 	waits       string          // the operation in which it waits, if it does
-	holder      func() *rt.Task // returns the holder of the lock that it waits for; nil: there is none
+	holder      func() *rt.Task // returns the holder of the lock that it waits for; may be nil
 }
 
 // printSeed is the same for all executions of a process, so that their prints can be compared.

@@ -138,7 +138,7 @@ func parseSchedule(text string) (s schedule, err error) {
 type script struct {
 	choices []int
 	at      int
-	strict  bool // a choice that is too large is an error; otherwise it counts modulo the number of options
+	strict  bool // too large a choice is an error; otherwise it counts modulo the options
 }
 
 // Begin implements explore.Strategy.

@@ -97,7 +97,7 @@ type shard[A any] struct {
 // none.
 func (s *shards[A]) take(worker int) *shard[A] {
 	if worker < maxPools {
-		if x := s.home[worker].Swap(nil); x != nil { // pairs with the CAS in put, which publishes acc
+		if x := s.home[worker].Swap(nil); x != nil { // pairs with put, which publishes acc
 			return x
 		}
 	}

@@ -39,7 +39,7 @@ func ForEachSeq[T any](c *task.Ctx, seq iter.Seq[T], body func(c *task.Ctx, x T)
 		f.joinNewest()
 	}
 	whole = true
-	(*rt.Life)(c).Task().UnwindForks(outstanding) // calls that seq forked and, because it panicked, did not join
+	(*rt.Life)(c).Task().UnwindForks(outstanding) // seq panicked, and left these calls unjoined
 	return f.l.result(c)
 }
 

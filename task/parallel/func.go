@@ -191,8 +191,8 @@ func push(d *rt.Task, x *rt.Frame) {
 	}
 }
 
-// forkSlow is Fork for a caller that the worker does not know, and for a worker that has no frame of
-// f at rest. here is in Fork's stack frame.
+// forkSlow is Fork for a caller that the worker does not know, and for a worker that has no frame
+// of f at rest. here is in Fork's stack frame.
 //
 //go:noinline
 func (f *Func[A, R]) forkSlow(c *task.Ctx, a A, here *byte) *Call[A, R] {

@@ -116,8 +116,8 @@ func TestRangeExtremes(t *testing.T) {
 	}
 }
 
-// checkRange compares the ranges that ForRange hands out with the range that it was given. Each call
-// calls work.
+// checkRange compares the ranges that ForRange hands out with the range that it was given. Each
+// call calls work.
 func checkRange(c *task.Ctx, lo, hi, grain int, work func()) error {
 	var opts []parallel.Option
 	if grain != 0 {

@@ -209,8 +209,8 @@ func TestForkOfAnEndedTask(t *testing.T) {
 	assert.Positive(t, again, "tasks with the descriptor of the one before")
 }
 
-// In the function of a blocking call, which runs on the stack of its task but is no part of it, Fork
-// panics, wherever the stack's regions of package rt end.
+// In the function of a blocking call, which runs on the stack of its task but is no part of it,
+// Fork panics, wherever the stack's regions of package rt end.
 func TestForkInABlockingFunction(t *testing.T) {
 	s, err := scheduler.New(scheduler.WithWorkers(1))
 	require.NoError(t, err)

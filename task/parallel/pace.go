@@ -45,14 +45,15 @@ type pace struct {
 const (
 	// grainTime is the time that a step should take, in nanoseconds. A step costs about 100 ns
 	// besides its elements, which is half a percent of grainTime. And grainTime is a fraction of a
-	// percent of a quantum, so it hardly delays a task that must give way. BenchmarkFor would show a
-	// change.
+	// percent of a quantum, so it hardly delays a task that must give way. BenchmarkFor would show
+	// a change.
 	grainTime = 20_000
 	// maxStep is the time up to which a step may be longer for the sake of what a call costs, in
 	// nanoseconds. It is a tenth of the default quantum.
 	maxStep = 1_000_000
 	// probeAfter is small, because all that the grain could save is lost until then. With elements
-	// that take between grainTime and maxStep/2, one step in probeAfter+1 is longer than rule 2 wants.
+	// that take between grainTime and maxStep/2, one step in probeAfter+1 is longer than rule 2
+	// wants.
 	probeAfter = 16
 )
 

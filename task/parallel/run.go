@@ -13,7 +13,9 @@ import (
 // Run:
 //
 //	n, err := parallel.Run(sched, func(c *task.Ctx) (int, error) { return fib.Call(c, 40), nil })
-//	squares, err := parallel.Run(sched, func(c *task.Ctx) ([]int, error) { return parallel.Map(c, xs, square) })
+//	squares, err := parallel.Run(sched, func(c *task.Ctx) ([]int, error) {
+//		return parallel.Map(c, xs, square)
+//	})
 //
 // Run returns the results of fn. If fn did not run because the scheduler is closed, the error is
 // [task.ErrClosed]. If fn did not run because the task was cancelled before it started, the error

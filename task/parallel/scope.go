@@ -79,7 +79,7 @@ func (s *Scope) end(failure *task.PanicError, exiting bool) {
 	s.joinTo(0)
 	whole = true
 	s.closed = true
-	(*rt.Life)(s.c).Task().UnwindForks(s.outstanding) // calls that fn forked and, because it panicked, did not join
+	(*rt.Life)(s.c).Task().UnwindForks(s.outstanding) // fn panicked, and left these calls unjoined
 	if failure == nil {
 		failure = s.failure
 	}

@@ -74,8 +74,8 @@ func init() { spans = Define(runSpan) }
 
 // look reports whether a step that handles index i next should end here, because the driver has
 // something to do: the task was cancelled, the loop ends before i, or the quantum may be over. look
-// is the fast path of a yield point whose slow path the driver takes. It inlines. It takes the task,
-// not its Ctx, because a step that finds the task once saves two instructions an index.
+// is the fast path of a yield point whose slow path the driver takes. It inlines. It takes the
+// task, not its Ctx, because a step that finds the task once saves two instructions an index.
 func (l *loop) look(d *rt.Task, i int) bool {
 	return d.Disturbed() || int64(i) >= l.limit.Load()
 }

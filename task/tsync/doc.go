@@ -38,8 +38,8 @@
 // operation without a context gives way only when it has to wait.
 //
 // The other operations never wait: Unlock and RUnlock, Add and Done, Go of a WaitGroup, Signal and
-// Broadcast, Set, Reset and Release, Close, Len and Cap, Stop, and those whose names begin with Try.
-// Any task or goroutine may call them.
+// Broadcast, Set, Reset and Release, Close, Len and Cap, Stop, and those whose names begin with
+// Try. Any task or goroutine may call them.
 //
 // # Guarantees
 //

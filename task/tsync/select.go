@@ -362,7 +362,8 @@ func (s *selection) try(d *rt.Task, cases []Case) (index int, w waker) {
 func (s *selection) free(d *rt.Task) {
 	if s.won.Load() {
 		if !s.Reusable() {
-			return // the function that watches the context may still look at s, or a goroutine has waited
+			// The function that watches the context may still look at s, or a goroutine has waited.
+			return
 		}
 		s.won.Store(false)
 	}

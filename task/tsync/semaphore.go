@@ -112,8 +112,8 @@ func (s *Semaphore) take(n int64) bool {
 	return s.takeNoted(n)
 }
 
-// fits reports whether n units are free, no caller waits, and locks are not watched. The caller holds
-// mu. It is small enough to inline, and take is not.
+// fits reports whether n units are free, no caller waits, and locks are not watched. The caller
+// holds mu. It is small enough to inline, and take is not.
 func (s *Semaphore) fits(n int64) bool {
 	// While locks are watched, the third term makes the difference negative, whatever the size.
 	return s.size-s.used-int64(rt.Free())<<32 >= n && s.queue.First == nil

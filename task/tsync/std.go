@@ -7,10 +7,10 @@ import "sync"
 type (
 	// Locker is sync.Locker.
 	Locker = sync.Locker
-	// Map is sync.Map. Its operations do not wait for what other tasks do, so tasks can use it as it
-	// is.
+	// Map is sync.Map. Its operations do not wait for what other tasks do, so tasks can use it as
+	// it is.
 	Map = sync.Map
-	// Pool is sync.Pool. It keeps objects for each processor of the Go runtime, not for each worker.
-	// Its operations do not wait, so tasks can use it as it is.
+	// Pool is sync.Pool. It keeps objects for each processor of the Go runtime, not for each
+	// worker. Its operations do not wait, so tasks can use it as it is.
 	Pool = sync.Pool
 )

@@ -147,8 +147,8 @@ func (m *member) Run(d *rt.Task) { m.run(d.Shared().PanicsEnd) }
 // Skip implements rt.Runner.
 func (m *member) Skip(*rt.Task) { m.g.Done() }
 
-// run calls f. If f panics and the panic ends the process, run must not release the waiters, because
-// they could end the process before the runtime has printed the panic.
+// run calls f. If f panics and the panic ends the process, run must not release the waiters,
+// because they could end the process before the runtime has printed the panic.
 func (m *member) run(panicsEnd bool) {
 	returned := false
 	defer func() {

@@ -71,7 +71,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	defer burst.Stop()
 	for ctx.Err() == nil {
 		for range 100 {
-			sched.GoContext(ctx, work, task.Name("work")) // some are refused, because the queue is full
+			sched.GoContext(ctx, work, task.Name("work")) // if the queue is full, it is refused
 		}
 		select {
 		case <-burst.C:

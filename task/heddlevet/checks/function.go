@@ -32,7 +32,7 @@ type walker struct {
 	pass *analysis.Pass
 	f    func(call *ast.CallExpr, in function)
 	in   function
-	here map[*ast.FuncLit]bool // literals that are called where they stand: false for those of go statements
+	here map[*ast.FuncLit]bool // literals called where they stand; false: by a go statement
 }
 
 // Visit implements ast.Visitor.
