@@ -56,32 +56,6 @@ func TestATreeIsVisitedDepthFirst(t *testing.T) {
 	}
 }
 
-// Children begin, the last of them after a bounded number of others, although newer ones never
-// cease to come.
-func TestOldChildrenBesideNewOnes(t *testing.T) {
-	const old = 3
-	s := open(t, 1, scheduler.WithStallAfter(0))
-	begun, others, at := 0, 0, 0
-	// Each of these starts another in the next slot, and displaces one that the worker takes later.
-	var other func(c *task.Ctx)
-	other = func(c *task.Ctx) {
-		if others++; begun < old && others < 1_000_000 {
-			c.Go(func(*task.Ctx) { others++ })
-			c.Go(other)
-		}
-	}
-	root := s.Go(func(c *task.Ctx) {
-		for range old {
-			c.Go(func(*task.Ctx) { begun++; at = others })
-		}
-		c.Go(func(*task.Ctx) {}) // displaces the last of them
-		c.Go(other)
-	})
-	finish(t, "the old children", func() { _ = root.Wait(); _ = s.Shutdown(t.Context()) })
-	require.Equal(t, old, begun)
-	require.LessOrEqual(t, at, (old+2)*scheduler.MaxPassed*3*61)
-}
-
 // The children of one dispatch begin in their order, and those of a later one before the rest of
 // those.
 func TestSiblingsBeginInOrder(t *testing.T) {

@@ -249,26 +249,6 @@ func TestJoinAcrossSchedulersParks(t *testing.T) {
 	require.False(t, sawHog.Load(), "the task has run while its scheduler's only worker was busy")
 }
 
-// A task that starts children and waits for each at once does not starve the queue.
-func TestJoinsStarveNobody(t *testing.T) {
-	s := open(t, 1, scheduler.WithQuantum(scheduler.MaxQuantum), scheduler.WithStallAfter(0))
-	const bound = 2 * scheduler.MaxChain
-	most := 0
-	root := s.Go(func(c *task.Ctx) {
-		for range 5 {
-			ran := false
-			c.Go(func(*task.Ctx) { ran = true })
-			n := 0
-			for ; !ran && n <= bound; n++ {
-				_ = c.Go(func(*task.Ctx) {}).WaitContext(c)
-			}
-			most = max(most, n)
-		}
-	})
-	finish(t, "the joins", func() { _ = root.Wait() })
-	require.LessOrEqual(t, most, bound)
-}
-
 // Trees of tasks that wait for their children in all orders, twice, after yields and parks, run
 // each task once, while the scheduler is paused, resized and used otherwise.
 func TestTreesOfJoins(t *testing.T) {

@@ -3,7 +3,6 @@ package scheduler
 import (
 	"context"
 
-	"github.com/heddle-go/heddle/internal/engine"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/timers"
 )
@@ -20,15 +19,3 @@ func (s *Scheduler) PendingTimers() (armed, queued int) {
 	armed = ts.Len()
 	return armed, ts.Size()
 }
-
-// HandOut does what sysmon does if the first worker's task has not given way for long, or the
-// system has held up that worker's thread for as long.
-func (s *Scheduler) HandOut() { s.e.HandOut() }
-
-// ChainLook is the number of dispatches of a chain between two looks at the clock, and MaxChain the
-// most dispatches of a chain. MaxPassed is how many turns in a row the oldest child is passed up.
-const (
-	ChainLook = engine.ChainLook
-	MaxChain  = engine.MaxChain
-	MaxPassed = engine.MaxPassed
-)

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -78,20 +77,8 @@ func requireBalance(t testing.TB, s *scheduler.Scheduler) {
 	require.Zero(t, st.Queued, "%+v", st)
 }
 
-// finish fails the test if f does not return in time.
-func finish(t testing.TB, what string, f func()) {
-	t.Helper()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		f()
-	}()
-	select {
-	case <-done:
-	case <-time.After(testkit.Patience):
-		testkit.Hangs(t, what)
-	}
-}
+// finish calls a function that must not hang.
+var finish = testkit.Finish
 
 // eachCount runs a test with several numbers of workers.
 func eachCount(t *testing.T, counts []int, test func(t *testing.T, n int)) {

@@ -23,8 +23,8 @@ import (
 // belong to the task that ran before. Three rules bound it:
 //
 //	time    A chain ends when it has lasted for a quantum. The worker reads the clock at every
-//	        ChainLook-th dispatch, so up to 2*ChainLook dispatches come on top of the quantum.
-//	number  A chain has at most MaxChain children and claims, and up to maxNextRun woken tasks
+//	        chainLook-th dispatch, so up to 2*chainLook dispatches come on top of the quantum.
+//	number  A chain has at most maxChain children and claims, and up to maxNextRun woken tasks
 //	        after each. So a task in the queue waits for a bounded number of dispatches. If a task
 //	        of a chain is preempted, the chain ends.
 //	looks   Each dispatch of a chain is a look for work. So at every fairTick-th, the timers have
@@ -37,32 +37,32 @@ import (
 // slice of the goroutine that starts it.
 type chain struct {
 	n     int   // dispatches so far
-	since int64 // when mayChain first read the clock for this chain, at dispatch ChainLook
+	since int64 // when mayChain first read the clock for this chain, at dispatch chainLook
 }
 
 const (
-	// ChainLook is how many dispatches of a chain pass between two readings of the clock. A reading
-	// takes 25 to 40 ns, so it adds 2 ns to a dispatch. ChainLook should be small, because children
+	// chainLook is how many dispatches of a chain pass between two readings of the clock. A reading
+	// takes 25 to 40 ns, so it adds 2 ns to a dispatch. chainLook should be small, because children
 	// that run for long may add that many dispatches to the quantum.
-	ChainLook = 16
-	// MaxChain is some milliseconds of the shortest tasks. It should be large, because each end of
+	chainLook = 16
+	// maxChain is some milliseconds of the shortest tasks. It should be large, because each end of
 	// a chain leaves a branch of a tree half visited, with a stack for each level. With 256,
 	// fib(25) with a task for each call needs twice the memory.
-	MaxChain = 1 << 14
+	maxChain = 1 << 14
 )
 
 // mayChain reports whether the chain may have another dispatch, and counts it.
 func (w *worker) mayChain() bool {
 	c := &w.chain
-	if c.n++; c.n%ChainLook != 0 {
+	if c.n++; c.n%chainLook != 0 {
 		return true
 	}
 	now := w.s.now()
-	if c.n == ChainLook {
+	if c.n == chainLook {
 		c.since = now
 		return true
 	}
-	if now-c.since < int64(w.s.quantum.Load()) && c.n < MaxChain {
+	if now-c.since < int64(w.s.quantum.Load()) && c.n < maxChain {
 		return true
 	}
 	c.n-- // so that each call reads the clock until endChain
@@ -107,7 +107,7 @@ func (w *worker) endChain() { w.chain.n, w.nextRun = 0, 0 }
 // never run beside a queue full of hogs.
 func (w *worker) cutChain() {
 	if w.chain.n > 0 {
-		w.chain = chain{n: 2*ChainLook - 1, since: -int64(MaxQuantum)}
+		w.chain = chain{n: 2*chainLook - 1, since: -int64(MaxQuantum)}
 	}
 }
 

@@ -27,22 +27,22 @@ import (
 //	        as the injector and the forked calls have (passedOver). But each old child may start a
 //	        tree. If the worker began one at every turn, it would hold many trees half visited. So
 //	        it skips a turn if more children wait than were left after the last turn that it used,
-//	        but at most MaxPassed times in a row. (If no child waits at a turn, the worker takes
-//	        that number for 0, so it skips the next MaxPassed turns at which children wait. If it
+//	        but at most maxPassed times in a row. (If no child waits at a turn, the worker takes
+//	        that number for 0, so it skips the next maxPassed turns at which children wait. If it
 //	        took the first child at once, it would visit a tree from both ends and run the
 //	        siblings of one dispatch out of order.)
 //
 // If n children wait and no further ones come, the last of them begins after at most
-// 3*(n+MaxPassed)*fairTick looks for work. If further ones come, it begins after at most
-// 3*n*(MaxPassed+1)*fairTick looks.
+// 3*(n+maxPassed)*fairTick looks for work. If further ones come, it begins after at most
+// 3*n*(maxPassed+1)*fairTick looks.
 //
 // Rejected: a turn for the oldest child each time, which takes fib(27) 1.8 times the time and six
 // times the memory. Rejected as well: last-in-first-out for all tasks, which starves tasks that
 // yield.
 
-// MaxPassed is how many turns in a row the oldest child is passed up. 64 turns are 11,712 looks,
+// maxPassed is how many turns in a row the oldest child is passed up. 64 turns are 11,712 looks,
 // some milliseconds of the shortest tasks.
-const MaxPassed = 64
+const maxPassed = 64
 
 // siblings are the newest children: those that were displaced in the dispatch with that number.
 type siblings struct {
@@ -105,7 +105,7 @@ func (w *worker) oldestChild() *rt.Task {
 		*t = treeTurn{}
 		return nil
 	}
-	if v.Len() > t.left && t.passed < MaxPassed {
+	if v.Len() > t.left && t.passed < maxPassed {
 		t.passed++
 		return nil
 	}

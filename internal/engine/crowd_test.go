@@ -20,7 +20,7 @@ func onOneP(t *testing.T, n int) *Scheduler {
 	t.Helper()
 	procs := runtime.GOMAXPROCS(1)
 	t.Cleanup(func() { runtime.GOMAXPROCS(procs) })
-	s := make1(t, withWorkers(n), withStallAfter(0))
+	s := open(t, withWorkers(n), withStallAfter(0))
 	testkit.Until(t, "all sleep", s.idle.Asleep)
 	return s
 }

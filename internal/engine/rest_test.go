@@ -16,7 +16,7 @@ import (
 	"github.com/heddle-go/heddle/task/tsync"
 )
 
-func make1(t *testing.T, opts ...option) *Scheduler {
+func open(t *testing.T, opts ...option) *Scheduler {
 	s := start(opts...)
 	t.Cleanup(s.Close)
 	return s
@@ -31,7 +31,7 @@ func within(t *testing.T) context.Context {
 // The last worker that is awake may leave the pool instead of going to sleep. Then the pause begins
 // as well.
 func TestPauseWhileTheLastLeaves(t *testing.T) {
-	s := make1(t, withWorkers(2))
+	s := open(t, withWorkers(2))
 	var release [2]atomic.Bool
 	var on atomic.Int32
 	for range 2 {
@@ -57,7 +57,7 @@ func TestPauseWhileTheLastLeaves(t *testing.T) {
 // is woken to leave.
 func TestResizeInAPause(t *testing.T) {
 	for _, level := range []task.Level{task.Normal, task.High, task.Low} {
-		s := make1(t, withWorkers(2))
+		s := open(t, withWorkers(2))
 		require.NoError(t, s.Pause(within(t)))
 		var ran atomic.Int32
 		for range 100 {
@@ -78,7 +78,7 @@ func TestResizeInAPause(t *testing.T) {
 // has to leave.
 func TestHaltBesideLevels(t *testing.T) {
 	for _, level := range []task.Level{task.Normal, task.High, task.Low} {
-		s := make1(t, withWorkers(2))
+		s := open(t, withWorkers(2))
 		var stop atomic.Bool
 		var again func(c *task.Ctx)
 		again = func(c *task.Ctx) {
@@ -105,7 +105,7 @@ func TestHaltBesideLevels(t *testing.T) {
 
 // When all is over, no goroutine is owed a P.
 func TestNobodyIsOwed(t *testing.T) {
-	s := make1(t, withWorkers(1), withQueueLimit(1, Block))
+	s := open(t, withWorkers(1), withQueueLimit(1, Block))
 	const submitters = 5
 	done := make(chan struct{})
 	for range submitters {
@@ -125,7 +125,7 @@ func TestNobodyIsOwed(t *testing.T) {
 
 // Wait returns when quiet is closed, also if submissions are refused at the same time.
 func TestWaitBesideTheEnd(t *testing.T) {
-	s := make1(t, withWorkers(1))
+	s := open(t, withWorkers(1))
 	var stop atomic.Bool
 	s.Go(func(c *task.Ctx) {
 		for !stop.Load() {
@@ -150,7 +150,7 @@ func TestWaitBesideTheEnd(t *testing.T) {
 func TestWaitForOneself(t *testing.T) {
 	var s *Scheduler
 	got := make(chan error, 3)
-	s = make1(t, withWorkers(1), withPanicHandler(func(task.Task, *task.PanicError) {
+	s = open(t, withWorkers(1), withPanicHandler(func(task.Task, *task.PanicError) {
 		got <- s.Wait(context.Background())
 		got <- s.Pause(context.Background())
 	}))
@@ -167,7 +167,7 @@ func TestWaitForOneself(t *testing.T) {
 // when they were armed.
 func TestTurnedClockIsNotAhead(t *testing.T) {
 	clock := handclock.New()
-	s := make1(t, withWorkers(1), withClock(clock))
+	s := open(t, withWorkers(1), withClock(clock))
 	for range 5_000 {
 		x := tsync.NewTimer(s, 0)
 		clock.Advance(time.Millisecond)
@@ -178,7 +178,7 @@ func TestTurnedClockIsNotAhead(t *testing.T) {
 
 // A worker that comes by Resize wakes sysmon, which has to watch over its tasks.
 func TestResizeWakesTheMonitor(t *testing.T) {
-	s := make1(t, withWorkers(1))
+	s := open(t, withWorkers(1))
 	testkit.Until(t, "sysmon sleeps", s.mon.Asleep)
 	require.NoError(t, s.Resize(2))
 	for s.mon.Asleep() {
@@ -188,7 +188,7 @@ func TestResizeWakesTheMonitor(t *testing.T) {
 
 // Submissions that give up beside the end of their deadline: for the race detector.
 func TestGiveUpBesideADeadline(t *testing.T) {
-	s := make1(t, withWorkers(1), withQueueLimit(1, Block))
+	s := open(t, withWorkers(1), withQueueLimit(1, Block))
 	var release atomic.Bool
 	hog := s.Go(func(c *task.Ctx) {
 		for !release.Load() {

@@ -193,10 +193,6 @@ func (s *Scheduler) freeBehind(w *worker) (any bool) {
 	return any
 }
 
-// HandOut is freeBehind for the first worker, as if its task had not given way for long, or the
-// system had held up that worker's thread for as long. It is for tests.
-func (s *Scheduler) HandOut() { s.freeBehind(s.workers()[0]) }
-
 // A forked call that freeBehind moves needs a descriptor and an extension, which take twice the
 // memory of its frame. Millions of calls may lie behind one hog. So freeBehind moves as many as
 // bring the injector to mostAdopted tasks. If the injector has more tasks than that, freeBehind

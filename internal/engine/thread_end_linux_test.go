@@ -25,7 +25,7 @@ func TestThreadsEndWithTheirWorkers(t *testing.T) {
 	}
 	threadEnds.Store(&ends)
 	defer threadEnds.Store(nil)
-	s := make1(t, withWorkers(workers), withStallAfter(0))
+	s := open(t, withWorkers(workers), withStallAfter(0))
 	for range 2 {
 		require.NoError(t, s.Resize(workers))
 		// One task blocks natively on each worker, all at once, so there is a thread for each.

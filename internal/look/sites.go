@@ -78,7 +78,7 @@ func oursIs(function string) bool {
 		dir, name = function[:i+1], function[i+1:]
 	}
 	pkg, _, _ := strings.Cut(name, ".")
-	path, ok := strings.CutPrefix(dir+pkg, ModulePath)
+	path, ok := strings.CutPrefix(dir+pkg, modulePath)
 	if !ok {
 		return dir == "" && (pkg == "runtime" || pkg == "iter")
 	}
@@ -109,13 +109,13 @@ var moduleRoot = func() string {
 	return strings.TrimSuffix(file, "internal/look/sites.go")
 }()
 
-// ModulePath is the path of the module, with a slash at the end.
-const ModulePath = "github.com/heddle-go/heddle/"
+// modulePath is the path of the module, with a slash at the end.
+const modulePath = "github.com/heddle-go/heddle/"
 
 // shownFrame reports whether profiles show f. Of this library they show the functions that users
 // call, but not the worker's code above and below a task's code.
 func shownFrame(f *runtime.Frame) bool {
-	path, ok := strings.CutPrefix(f.Function, ModulePath)
+	path, ok := strings.CutPrefix(f.Function, modulePath)
 	if !ok {
 		return !fileIsOurs(f.File) && !strings.HasPrefix(f.Function, "runtime.") && !strings.HasPrefix(f.Function, "iter.")
 	}

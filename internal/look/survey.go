@@ -115,7 +115,7 @@ func profiledFrames(stack string) (fs []profiledFrame) {
 // ofRunningTask reports whether the paragraph of a profile is the stack of a task that runs on a
 // worker or is blocked there, and not of a task that waits, or of a worker that looks for work.
 func ofRunningTask(stack string) bool {
-	const in = ModulePath + "internal/engine."
+	const in = modulePath + "internal/engine."
 	fs := profiledFrames(stack)
 	for i, f := range fs {
 		if f.function != in+"(*progress).loop" {
@@ -132,7 +132,7 @@ func ofRunningTask(stack string) bool {
 		// of its own has called that from another package.
 		return !strings.HasPrefix(fs[0].function, "iter.Pull[") ||
 			!strings.HasPrefix(fs[1].function, in) &&
-				!strings.HasPrefix(fs[1].function, ModulePath+"internal/")
+				!strings.HasPrefix(fs[1].function, modulePath+"internal/")
 	}
 	return false
 }

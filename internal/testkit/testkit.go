@@ -41,6 +41,22 @@ func Until(t testing.TB, what string, cond func() bool) {
 	}
 }
 
+// Finish calls f on another goroutine and waits for it. If f takes longer than Patience, Finish ends
+// the process by Hangs.
+func Finish(t testing.TB, what string, f func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	select {
+	case <-done:
+	case <-time.After(Patience):
+		Hangs(t, what)
+	}
+}
+
 // Hangs reports that the test hangs in what, with the stacks of all goroutines, and ends the
 // process. A failure of the test alone would not do, because a hung scheduler hangs its Cleanup.
 func Hangs(t testing.TB, what string) {

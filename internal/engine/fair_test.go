@@ -1,26 +1,26 @@
-package scheduler_test
+package engine
 
 import (
-	"context"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/task"
 )
 
-// turns counts the dispatches of all other tasks. With one worker, and all measurements made inside
+// others counts the dispatches of all other tasks. With one worker, and all measurements made inside
 // tasks, nothing else runs meanwhile. So the counts are exact bounds, and no clock is read.
-type turns struct {
+type others struct {
 	n    atomic.Int64
 	stop atomic.Bool
 }
 
 // crowd starts k tasks that yield for ever.
-func (x *turns) crowd(c *task.Ctx, k int) {
+func (x *others) crowd(c *task.Ctx, k int) {
 	for range k {
 		c.Go(func(c *task.Ctx) {
 			for !x.stop.Load() {
@@ -32,7 +32,7 @@ func (x *turns) crowd(c *task.Ctx, k int) {
 }
 
 // pair starts two tasks that wake each other for ever, through the next slot.
-func (x *turns) pair(c *task.Ctx) {
+func (x *others) pair(c *task.Ctx) {
 	var a, b task.Task
 	player := func(other *task.Task) func(c *task.Ctx) {
 		return func(c *task.Ctx) {
@@ -52,7 +52,7 @@ func (x *turns) pair(c *task.Ctx) {
 
 // between runs start, which makes some task runnable that calls the function it is given, and
 // returns how many turns others had until it ran.
-func (x *turns) between(c *task.Ctx, start func(ran func())) int64 {
+func (x *others) between(c *task.Ctx, start func(ran func())) int64 {
 	var after atomic.Int64
 	before := x.n.Load()
 	start(func() { after.Store(x.n.Load() + 1) })
@@ -71,10 +71,9 @@ func TestFairness(t *testing.T) {
 		if testing.Short() && k == 1000 {
 			rounds = 10 // which still has a round with a hog
 		}
-		s := open(t, 1, scheduler.WithStallAfter(0))
-		var log errlog
+		s := open(t, withWorkers(1), withStallAfter(0))
 		root := s.Go(func(c *task.Ctx) {
-			var x turns
+			var x others
 			defer x.stop.Store(true)
 			x.crowd(c, k)
 			x.pair(c)
@@ -86,14 +85,14 @@ func TestFairness(t *testing.T) {
 			for i := range rounds {
 				injected := direct
 				if i%10 == 9 {
-					s.HandOut()    // sysmon has taken the task for a hog
-					injected = own // behind all of them
+					s.freeBehind(s.workers()[0]) // sysmon has taken the task for a hog
+					injected = own               // behind all of them
 				}
 				n := x.between(c, func(ran func()) { c.Go(func(*task.Ctx) { ran() }) })
-				log.check(n <= own, "%d: a task that a task started waited for %d turns, more than %d", i, n, own)
+				assert.LessOrEqual(t, n, own, "%d: a task that a task started", i)
 
 				n = x.between(c, func(ran func()) { s.Go(func(*task.Ctx) { ran() }) })
-				log.check(n <= injected, "%d: a submitted task waited for %d turns, more than %d", i, n, injected)
+				assert.LessOrEqual(t, n, injected, "%d: a submitted task", i)
 
 				p := c.Go(func(c *task.Ctx) { c.Park(); c.Park() })
 				_ = p
@@ -117,41 +116,38 @@ func TestFairness(t *testing.T) {
 							p.Cancel()
 						}
 					})
-					log.check(n <= max(injected, own), "%d: a task woken by %s waited for %d turns", i, how, n)
+					assert.LessOrEqual(t, n, max(injected, own), "%d: a task woken by %s", i, how)
 				}
 				p.Ready()
 				p.Cancel()
 			}
 		})
-		finish(t, "fairness", func() { root.Wait() })
-		log.require(t)
+		testkit.Finish(t, "fairness", func() { root.Wait() })
 	}
 }
 
 // Two tasks that wake each other through the next slot starve neither the queue nor the
 // injector.
 func TestPingPongStarvesNobody(t *testing.T) {
-	s := open(t, 1, scheduler.WithStallAfter(0))
-	var log errlog
+	s := open(t, withWorkers(1), withStallAfter(0))
 	root := s.Go(func(c *task.Ctx) {
-		var x turns
+		var x others
 		defer x.stop.Store(true)
 		x.pair(c)
 		for range 100 {
 			n := x.between(c, func(ran func()) { c.Go(func(*task.Ctx) { ran() }) })
-			log.check(n <= 7*4, "a queued task waited for %d turns of a ping-pong", n)
+			assert.LessOrEqual(t, n, int64(7*4), "a queued task beside a ping-pong")
 			n = x.between(c, func(ran func()) { s.Go(func(*task.Ctx) { ran() }) })
-			log.check(n <= 4*61, "a submitted task waited for %d turns of a ping-pong", n)
+			assert.LessOrEqual(t, n, int64(4*61), "a submitted task beside a ping-pong")
 		}
 	})
-	finish(t, "ping-pong", func() { root.Wait() })
-	log.require(t)
+	testkit.Finish(t, "ping-pong", func() { root.Wait() })
 }
 
 // A worker's queue is first-in-first-out for woken and yielding tasks. (For children see
 // chain_test.go.)
 func TestQueueIsFIFO(t *testing.T) {
-	s := open(t, 1, calmly...)
+	s := open(t, withWorkers(1), withQuantum(MaxQuantum), withStallAfter(0))
 	const n = 1000
 	var got []int
 	root := s.Go(func(c *task.Ctx) {
@@ -163,7 +159,7 @@ func TestQueueIsFIFO(t *testing.T) {
 		}
 	})
 	require.NoError(t, root.Wait())
-	require.NoError(t, s.Shutdown(context.Background()))
+	require.NoError(t, s.Wait(t.Context()))
 	require.Len(t, got, n)
 	require.Equal(t, n-1, got[0], "the newest child has yielded first")
 	require.IsIncreasing(t, got[1:])
@@ -176,10 +172,10 @@ func TestFairnessToSleepers(t *testing.T) {
 		sleepers, turnsOfOne = 100, 100
 		inARow               = 16 // turns for one of the queue
 	)
-	s := open(t, 1, scheduler.WithStallAfter(0))
+	s := open(t, withWorkers(1), withStallAfter(0))
 	had, most := 0, int64(0)
 	require.NoError(t, s.Go(func(c *task.Ctx) {
-		var x turns
+		var x others
 		for range sleepers {
 			c.Go(func(c *task.Ctx) {
 				for !x.stop.Load() {
@@ -204,7 +200,7 @@ func TestFairnessToSleepers(t *testing.T) {
 // Tasks that are queued behind one that does not give way have a turn, although the other worker
 // always has tasks of its own.
 func TestQueuedBehindAHog(t *testing.T) {
-	s := open(t, 2, scheduler.WithQuantum(time.Millisecond), scheduler.WithStallAfter(0))
+	s := open(t, withWorkers(2), withQuantum(time.Millisecond), withStallAfter(0))
 	const queued = 10
 	var ran atomic.Int64
 	for range 4 {
@@ -217,7 +213,7 @@ func TestQueuedBehindAHog(t *testing.T) {
 	var xs []task.Task
 	for range queued {
 		xs = append(xs, s.Go(func(c *task.Ctx) { _ = c.Park(); ran.Add(1) }))
-		awaitState(xs[len(xs)-1], task.Waiting)
+		testkit.Spin(func() bool { return xs[len(xs)-1].State() == task.Waiting })
 	}
 	hog := s.Go(func(c *task.Ctx) {
 		for _, x := range xs {
@@ -226,5 +222,9 @@ func TestQueuedBehindAHog(t *testing.T) {
 		for ran.Load() < queued {
 		}
 	})
-	finish(t, "the hog, for which the queued tasks wait,", func() { waitAll(t, append(xs, hog)) })
+	testkit.Finish(t, "the hog, for which the queued tasks wait,", func() {
+		for _, x := range append(xs, hog) {
+			assert.NoError(t, x.Wait())
+		}
+	})
 }

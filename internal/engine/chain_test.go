@@ -1,4 +1,4 @@
-package scheduler_test
+package engine
 
 import (
 	"testing"
@@ -6,14 +6,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/heddle-go/heddle/scheduler"
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/task"
 )
 
 // The newest child of a task runs first, and the others in the order in which they were started.
 // Before that the worker has looked for work many times, and found no children.
 func TestNewestChildFirst(t *testing.T) {
-	s := open(t, 1, calmly...)
+	s := open(t, withWorkers(1), withQuantum(MaxQuantum), withStallAfter(0))
 	const n, looks = 1000, 4 * 61
 	var got []int
 	root := s.Go(func(c *task.Ctx) {
@@ -30,7 +30,7 @@ func TestNewestChildFirst(t *testing.T) {
 		}
 	})
 	require.NoError(t, root.Wait())
-	finish(t, "Close", func() { _ = s.Shutdown(t.Context()) })
+	testkit.Finish(t, "Wait", func() { _ = s.Wait(t.Context()) })
 	require.Len(t, got, n)
 	require.Equal(t, n-1, got[0])
 	require.IsIncreasing(t, got[1:])
@@ -39,8 +39,8 @@ func TestNewestChildFirst(t *testing.T) {
 // Each task of a line starts two. The newest child's newest child runs before the elder siblings,
 // and of these the one that was started last runs first.
 func TestNewestChildGoesDeep(t *testing.T) {
-	s := open(t, 1, calmly...)
-	const depth = scheduler.ChainLook / 2 // the clock is not looked at
+	s := open(t, withWorkers(1), withQuantum(MaxQuantum), withStallAfter(0))
+	const depth = chainLook / 2 // the clock is not looked at
 	var got []int
 	var node func(c *task.Ctx, level int)
 	node = func(c *task.Ctx, level int) {
@@ -53,7 +53,7 @@ func TestNewestChildGoesDeep(t *testing.T) {
 	}
 	root := s.Go(func(c *task.Ctx) { node(c, 0) })
 	require.NoError(t, root.Wait())
-	finish(t, "Close", func() { _ = s.Shutdown(t.Context()) })
+	testkit.Finish(t, "Wait", func() { _ = s.Wait(t.Context()) })
 	var want []int
 	for level := range depth + 1 {
 		want = append(want, level)
@@ -71,10 +71,10 @@ func TestChainStarvesNobody(t *testing.T) {
 		quantum time.Duration
 		bound   int
 	}{
-		{scheduler.MaxQuantum, scheduler.MaxChain},
-		{scheduler.MinQuantum, scheduler.MaxChain / 2}, // which no machine runs through in so short a time
+		{MaxQuantum, maxChain},
+		{100 * time.Microsecond, maxChain / 2}, // which no machine runs through in so short a time
 	} {
-		s := open(t, 1, scheduler.WithQuantum(x.quantum), scheduler.WithStallAfter(0))
+		s := open(t, withWorkers(1), withQuantum(x.quantum), withStallAfter(0))
 		links, most := 0, 0
 		root := s.Go(func(c *task.Ctx) {
 			for range 10 {
@@ -94,15 +94,15 @@ func TestChainStarvesNobody(t *testing.T) {
 				most = max(most, links)
 			}
 		})
-		finish(t, "the chain", func() { _ = root.Wait() })
+		testkit.Finish(t, "the chain", func() { _ = root.Wait() })
 		require.LessOrEqual(t, most, x.bound, "%v", x.quantum)
-		require.GreaterOrEqual(t, most, scheduler.ChainLook, "%v", x.quantum)
+		require.GreaterOrEqual(t, most, chainLook, "%v", x.quantum)
 	}
 }
 
 // A submitted task has its turn beside a chain after a bounded number of links, as beside a queue.
 func TestInjectorBesideAChain(t *testing.T) {
-	s := open(t, 1, scheduler.WithStallAfter(0))
+	s := open(t, withWorkers(1), withStallAfter(0))
 	const bound = 4 * 61
 	ran, most := -1, 0
 	root := s.Go(func(c *task.Ctx) {
@@ -123,6 +123,26 @@ func TestInjectorBesideAChain(t *testing.T) {
 			most = max(most, ran)
 		}
 	})
-	finish(t, "the chains", func() { _ = root.Wait() })
+	testkit.Finish(t, "the chains", func() { _ = root.Wait() })
+	require.LessOrEqual(t, most, bound)
+}
+
+// A task that starts children and waits for each at once does not starve the queue.
+func TestJoinsStarveNobody(t *testing.T) {
+	s := open(t, withWorkers(1), withQuantum(MaxQuantum), withStallAfter(0))
+	const bound = 2 * maxChain
+	most := 0
+	root := s.Go(func(c *task.Ctx) {
+		for range 5 {
+			ran := false
+			c.Go(func(*task.Ctx) { ran = true })
+			n := 0
+			for ; !ran && n <= bound; n++ {
+				_ = c.Go(func(*task.Ctx) {}).WaitContext(c)
+			}
+			most = max(most, n)
+		}
+	})
+	testkit.Finish(t, "the joins", func() { _ = root.Wait() })
 	require.LessOrEqual(t, most, bound)
 }
