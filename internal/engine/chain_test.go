@@ -64,6 +64,16 @@ func TestNewestChildGoesDeep(t *testing.T) {
 	require.Equal(t, want, got)
 }
 
+// wakeInto wakes a task that calls fn into the next slot. Unlike a child, a woken task has no turn
+// that bounds how long it waits, except for the end of the chain before it.
+func wakeInto(c *task.Ctx, fn func()) {
+	x := c.Go(func(c *task.Ctx) { _ = c.Park(); fn() })
+	for x.State() != task.Waiting {
+		c.Yield()
+	}
+	c.Ready(x)
+}
+
 // A task whose child starts a child, and so on without end, starves no queue: the chain ends after
 // a number of dispatches, or earlier if its quantum is over.
 func TestChainStarvesNobody(t *testing.T) {
@@ -86,8 +96,8 @@ func TestChainStarvesNobody(t *testing.T) {
 						c.Go(link)
 					}
 				}
-				c.Go(func(*task.Ctx) { ran = true })
-				c.Go(link) // displaces the other one into the queue
+				wakeInto(c, func() { ran = true })
+				c.Go(link) // displaces the woken task into the run queue
 				for !ran {
 					c.Yield()
 				}
@@ -135,7 +145,7 @@ func TestJoinsStarveNobody(t *testing.T) {
 	root := s.Go(func(c *task.Ctx) {
 		for range 5 {
 			ran := false
-			c.Go(func(*task.Ctx) { ran = true })
+			wakeInto(c, func() { ran = true })
 			n := 0
 			for ; !ran && n <= bound; n++ {
 				_ = c.Go(func(*task.Ctx) {}).WaitContext(c)
