@@ -22,7 +22,7 @@ func TestATreeIsVisitedDepthFirst(t *testing.T) {
 		depth = 14
 	}
 	for _, workers := range []int{1, 2, 4} {
-		s := open(t, workers, calmly...)
+		s := open(t, workers, noPreemption...)
 		var begun, most atomic.Int64
 		var node func(c *task.Ctx, level int, out *tsync.Chan[int])
 		node = func(c *task.Ctx, level int, out *tsync.Chan[int]) {
@@ -59,7 +59,7 @@ func TestATreeIsVisitedDepthFirst(t *testing.T) {
 // The children of one dispatch begin in their order, and those of a later one before the rest of
 // those.
 func TestSiblingsBeginInOrder(t *testing.T) {
-	s := open(t, 1, calmly...)
+	s := open(t, 1, noPreemption...)
 	var got []string
 	leaf := func(name string) func(*task.Ctx) {
 		return func(*task.Ctx) { got = append(got, name) }
@@ -85,7 +85,7 @@ func TestSiblingsBeginInOrder(t *testing.T) {
 
 // A task that yields has every other turn beside any number of children.
 func TestYieldBesideChildren(t *testing.T) {
-	s := open(t, 1, calmly...)
+	s := open(t, 1, noPreemption...)
 	const yields = 1000
 	begun, most := 0, 0
 	root := s.Go(func(c *task.Ctx) {

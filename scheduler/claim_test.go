@@ -18,16 +18,16 @@ import (
 	"github.com/heddle-go/heddle/task/tsync"
 )
 
-// calmly are options for tests of the order in which tasks run: no task is asked to give way,
+// noPreemption are options for tests of the order in which tasks run: no task is asked to give way,
 // however slow the machine is.
-var calmly = []scheduler.Option{scheduler.WithQuantum(scheduler.MaxQuantum), scheduler.WithStallAfter(0)}
+var noPreemption = []scheduler.Option{scheduler.WithQuantum(scheduler.MaxQuantum), scheduler.WithStallAfter(0)}
 
 // If a task joins one that has not begun, that one runs next, before all queued tasks, and the
 // joiner goes on when it has ended.
 func TestWaitRunsTheTaskNext(t *testing.T) {
 	for name, under := range waits {
 		t.Run(name, func(t *testing.T) {
-			s := open(t, 1, calmly...)
+			s := open(t, 1, noPreemption...)
 			var got []int
 			root := s.Go(func(c *task.Ctx) {
 				ctx, cancel := under(c)
@@ -69,7 +69,7 @@ var waits = map[string]func(c *task.Ctx) (context.Context, context.CancelFunc){
 func TestFutureWaitRunsTheTaskNext(t *testing.T) {
 	for name, under := range waits {
 		t.Run(name, func(t *testing.T) {
-			s := open(t, 1, calmly...)
+			s := open(t, 1, noPreemption...)
 			var got []int
 			root := s.Go(func(c *task.Ctx) {
 				ctx, cancel := under(c)
@@ -97,7 +97,7 @@ func TestFutureWaitRunsTheTaskNext(t *testing.T) {
 
 // The wait for the latest members of a group does so too, for the task that made it.
 func TestWaitsRunTheirTasksNext(t *testing.T) {
-	s := open(t, 1, calmly...)
+	s := open(t, 1, noPreemption...)
 	var got []int
 	root := s.Go(func(c *task.Ctx) {
 		for i := range 10 {

@@ -88,7 +88,7 @@ func TestExactWake(t *testing.T) {
 // With Exact each dispatch counts once, whatever the ways into the queues are. (A task that goes on
 // alone after a Yield, or at a checkpoint, counts as well, so here is none.)
 func TestExactCountsEachDispatch(t *testing.T) {
-	s := open(t, 4, append(calmly, scheduler.WithLatencies(scheduler.Exact))...)
+	s := open(t, 4, append(noPreemption, scheduler.WithLatencies(scheduler.Exact))...)
 	for range 100 {
 		s.Go(func(c *task.Ctx) {
 			for i := range 10 {

@@ -149,7 +149,7 @@ func TestTurnsBetweenLevels(t *testing.T) {
 // On a worker that becomes free, high tasks come first and low tasks last, each level in its order
 // of arrival.
 func TestLevelsInOrder(t *testing.T) {
-	s := open(t, 1, calmly...)
+	s := open(t, 1, noPreemption...)
 	var got []task.Level
 	root := s.Go(func(c *task.Ctx) {
 		for range highInARow { // as many as in a row, so that the order is exact

@@ -137,9 +137,9 @@ func newTimed(parent context.Context, shared *rt.Shared, at time.Time, left time
 			stop := x.watch(of)
 			x.mu.Lock()
 			x.stop = stop
-			over := x.err != nil
+			ended := x.err != nil
 			x.mu.Unlock()
-			if over {
+			if ended {
 				stop()
 			}
 		}

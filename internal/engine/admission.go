@@ -80,7 +80,7 @@ func (s *Scheduler) displace(fn any, x *rt.Extra) (*rt.Task, uint32, error) {
 	if x != nil {
 		l = x.Level
 	}
-	victim, ok := s.inj.Displace(l)
+	victim, ok := s.inj.DropOldest(l)
 	if !ok {
 		return s.reject()
 	}

@@ -28,7 +28,7 @@ type Pool[S fiber.Sleeper] struct {
 	idle    []S  // the last one in is the first one out
 	retired []S  // no task runs on these fibers any more
 	low     int  // the least number of idle fibers since the last Review
-	over    int  // how many of the oldest idle fibers Trim may end until the next Review
+	surplus int  // how many of the oldest idle fibers Trim may end until the next Review
 	wanted  bool // Get found none, so Review or Trim has to take back the fibers of the reaper
 
 	trimming sync.Mutex // held by the goroutine that ends fibers
@@ -92,12 +92,12 @@ func (p *Pool[S]) Review(all bool) (have, superfluous int) {
 		p.wanted = false
 		p.takeBack()
 	}
-	if p.over = p.low; !all {
-		p.over = (p.over + 1) / 2
+	if p.surplus = p.low; !all {
+		p.surplus = (p.surplus + 1) / 2
 	}
 	p.low = len(p.idle)
 	rest := len(p.retired) + p.reaper.Len()
-	return len(p.idle) + rest, p.over + rest
+	return len(p.idle) + rest, p.surplus + rest
 }
 
 // Superfluous reports whether Trim has anything to do.
@@ -110,7 +110,7 @@ func (p *Pool[S]) Superfluous() bool {
 }
 
 // most returns how many idle fibers Trim may end now. The caller holds mu.
-func (p *Pool[S]) most() int { return min(p.over, p.low) }
+func (p *Pool[S]) most() int { return min(p.surplus, p.low) }
 
 // Trim ends up to most superfluous fibers and returns how many it has ended. It cannot end a fiber
 // while a waiting task sleeps in the slot of that fiber. In the end such fibers go back to the idle
@@ -124,7 +124,7 @@ func (p *Pool[S]) Trim(most int) (n int) {
 	p.mu.Lock()
 	if p.wanted {
 		p.wanted = false
-		p.over = 0
+		p.surplus = 0
 		p.takeBack()
 	}
 	k := min(most, p.most())
@@ -134,7 +134,7 @@ func (p *Pool[S]) Trim(most int) (n int) {
 		p.idle = nil
 	}
 	p.retired = nil
-	p.over -= k
+	p.surplus -= k
 	p.low -= k
 	last := p.most() == 0
 	p.mu.Unlock()

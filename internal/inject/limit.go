@@ -59,12 +59,12 @@ func (q *Queue) Reserved() int {
 	return q.limit.n
 }
 
-// Displace takes room for a submission of level l. If there is none, it takes the oldest submission
-// of the lowest level out of the queue, unless that level is above l. The new submission gets the
-// room of this victim, which the caller has to end. If all queued submissions are above l, Displace
-// takes nothing and returns false. If there is no room although no submission is queued, Displace
-// takes room beyond the limit.
-func (q *Queue) Displace(l rt.Level) (victim *rt.Task, ok bool) {
+// DropOldest takes room for a submission of level l. If there is none, it takes the oldest
+// submission of the lowest level out of the queue, unless that level is above l. The new submission
+// gets the room of this victim, which the caller has to end. If all queued submissions are above l,
+// DropOldest takes nothing and returns false. If there is no room although no submission is queued,
+// DropOldest takes room beyond the limit.
+func (q *Queue) DropOldest(l rt.Level) (victim *rt.Task, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	a := q.limit

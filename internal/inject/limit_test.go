@@ -104,30 +104,30 @@ func TestRefuse(t *testing.T) {
 	newQueue().Refuse()
 }
 
-// Displace drops the oldest submission of the lowest level, but none above the new one.
+// DropOldest drops the oldest submission of the lowest level, but none above the new one.
 func TestDisplace(t *testing.T) {
 	q, _ := newLimited(3)
 	high, normal, low := submit(t, q, rt.High), submit(t, q, rt.Normal), submit(t, q, rt.Low)
 	for _, want := range []*rt.Task{low, normal} {
-		victim, ok := q.Displace(rt.Normal)
+		victim, ok := q.DropOldest(rt.Normal)
 		require.True(t, ok)
 		require.Same(t, want, victim)
 		q.Accept(made(q, rt.High))
 	}
-	_, ok := q.Displace(rt.Normal)
+	_, ok := q.DropOldest(rt.Normal)
 	require.False(t, ok, "all that wait are above")
-	victim, ok := q.Displace(rt.High)
+	victim, ok := q.DropOldest(rt.High)
 	require.True(t, ok)
 	require.Same(t, high, victim)
 	require.Equal(t, 3, q.Reserved(), "the victim's room is the new one's")
 	require.Equal(t, 2, q.Len())
 }
 
-// With all room promised, Displace takes more.
+// With all room promised, DropOldest takes more.
 func TestDisplaceBesidePromises(t *testing.T) {
 	q, _ := newLimited(1)
 	require.True(t, q.Reserve())
-	victim, ok := q.Displace(rt.Normal)
+	victim, ok := q.DropOldest(rt.Normal)
 	require.True(t, ok)
 	require.Nil(t, victim)
 	require.Equal(t, 2, q.Reserved())

@@ -113,7 +113,7 @@ func (q *Queue) Submit(fn any, x *rt.Extra) (d *rt.Task, gen uint32, ok bool) {
 }
 
 // Accept queues a submission. If q has a limit, the caller has taken room for it by Reserve,
-// Overfill or Displace.
+// Overfill or DropOldest.
 func (q *Queue) Accept(d *rt.Task) {
 	q.mu.Lock()
 	q.accept(d) // (Sleep-P1)

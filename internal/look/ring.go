@@ -7,11 +7,11 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// A Dispatch is one turn of a task on a worker. Times are in nanoseconds of the scheduler's clock.
+// A Dispatch is one stay of a task on a worker. Times are in nanoseconds of the scheduler's clock.
 type Dispatch struct {
 	d          *rt.Task
 	gen        uint32
-	over       bool // it has ended, at the time end
+	ended      bool // it has ended, at the time end
 	name       string
 	begin, end int64
 	wait       string    // what the task waited for afterwards, "end" if it ended, or ""
@@ -80,8 +80,8 @@ func (r *Ring) endLocked(now int64, wait string) {
 	if r.n == 0 {
 		return
 	}
-	if e := &r.all[(r.n-1)%uint64(len(r.all))]; !e.over {
-		e.end, e.wait, e.over = now, wait, true
+	if e := &r.all[(r.n-1)%uint64(len(r.all))]; !e.ended {
+		e.end, e.wait, e.ended = now, wait, true
 	}
 }
 
@@ -105,7 +105,7 @@ func (r *Ring) Read(now func() int64) (all []Dispatch) {
 		seq = max(seq, r.n-size)
 		for end := min(seq+ringPortion, until); seq < end; seq++ {
 			e := r.all[seq%size]
-			if !e.over {
+			if !e.ended {
 				e.end = max(e.begin, at)
 			}
 			all = append(all, e)

@@ -42,7 +42,7 @@ func TestRingRead(t *testing.T) {
 	add(3)
 	all := r.Read(clock)
 	require.Equal(t, fromTo(1, 3), begins(all))
-	require.Equal(t, Dispatch{begin: 1, end: 2, over: true}, all[0], "the next one ends it")
+	require.Equal(t, Dispatch{begin: 1, end: 2, ended: true}, all[0], "the next one ends it")
 	require.Equal(t, Dispatch{begin: 3, end: 1_000_000}, all[2], "it goes on")
 	add(most)
 	require.Equal(t, fromTo(4, most+3), begins(r.Read(clock)), "the oldest are overwritten")
@@ -68,7 +68,7 @@ func TestRingAtTheBeginning(t *testing.T) {
 	r.add(Dispatch{}, 2)
 	r.endLocked(0, "sleep")
 	r.endLocked(7, "")
-	require.Equal(t, Dispatch{wait: "sleep", over: true}, r.all[0])
+	require.Equal(t, Dispatch{wait: "sleep", ended: true}, r.all[0])
 }
 
 // If a stolen task ran elsewhere, the next task that uses its descriptor does not count as stolen.
@@ -114,7 +114,7 @@ func arrowsOf(events []perfetto.Event) (all [][2]perfetto.Event) {
 func TestTraceEvents(t *testing.T) {
 	d := new(rt.Task)
 	at := func(begin, end int64, woken rt.Waking, from int) Dispatch {
-		return Dispatch{d: d, begin: begin * 1000, end: end * 1000, over: true, woken: woken, from: from}
+		return Dispatch{d: d, begin: begin * 1000, end: end * 1000, ended: true, woken: woken, from: from}
 	}
 	by := func(y rt.Waker, worker int, at int64) rt.Waking {
 		return rt.Waking{By: y, Worker: worker, At: at * 1000}

@@ -7,7 +7,7 @@ package preempt
 // monitor would sleep without a kick. If sleeps is false, the monitor has to tick again before it
 // sleeps.
 func (m *Monitor) Doze(now, next int64) (until int64, sleeps bool) {
-	if until = never; next != 0 {
+	if until = noTick; next != 0 {
 		until = next
 	}
 	return until, m.doze(now, until, true)

@@ -79,7 +79,7 @@ type Monitor struct {
 	quit   chan struct{}
 	done   chan struct{}
 	once   sync.Once
-	until  atomicx.Int64 // the time of the next tick, or never if only Kick brings it
+	until  atomicx.Int64 // the time of the next tick, or noTick if only Kick brings it
 	asleep atomicx.Bool  // see Asleep. The monitor writes it
 }
 
@@ -90,7 +90,7 @@ type seen struct {
 	reported bool
 }
 
-const never = 1<<63 - 1
+const noTick = 1<<63 - 1
 
 // NewMonitor returns a monitor that is not started.
 func NewMonitor(cfg Config) *Monitor {
@@ -172,7 +172,7 @@ func (m *Monitor) run() {
 	pause, idle := MinTick, 0
 	for {
 		now := m.cfg.Now()
-		busy := m.look(now)
+		busy := m.visit(now)
 		next, did := m.cfg.Tick(now)
 		if busy || did {
 			pause = MinTick
@@ -187,7 +187,7 @@ func (m *Monitor) run() {
 		until := now + int64(pause)
 		asleep := idle >= idleTicks
 		if asleep {
-			until = never
+			until = noTick
 		}
 		if next != 0 {
 			until = min(until, next)
@@ -196,17 +196,17 @@ func (m *Monitor) run() {
 			idle = 0
 			continue
 		}
-		var ring <-chan time.Time
-		if until != never {
+		var alarm <-chan time.Time
+		if until != noTick {
 			timer.Reset(time.Duration(until - now))
-			ring = timer.C
+			alarm = timer.C
 		}
 		select {
 		case <-m.quit:
 			return
 		case <-m.kick:
 			idle = 0
-		case <-ring:
+		case <-alarm:
 		}
 	}
 }
@@ -236,9 +236,9 @@ func (m *Monitor) longest() time.Duration {
 	return max(MinTick, min(MaxTick, m.quantum.Load()))
 }
 
-// look visits the units and asks overdue dispatches to give way. It reports whether it has asked a
-// dispatch for the first time.
-func (m *Monitor) look(now int64) (busy bool) {
+// visit goes over the units and asks overdue dispatches to give way. It reports whether it has
+// asked a dispatch for the first time.
+func (m *Monitor) visit(now int64) (busy bool) {
 	units := *m.units.Load()
 	quantum, stall := m.quantum.Load(), m.stall.Load()
 	for len(m.seen) < len(units) {
@@ -257,7 +257,7 @@ func (m *Monitor) look(now int64) (busy bool) {
 		}
 		age := time.Duration(now - s.since)
 		if age >= quantum {
-			// look asks at each tick, because the dispatch may have cleared an earlier mark and
+			// visit asks at each tick, because the dispatch may have cleared an earlier mark and
 			// gone on, when no other unit of work wanted to run.
 			d.Flag.Ask(d.ID)
 			if n, ok := u.(Nudger); ok {

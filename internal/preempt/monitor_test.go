@@ -31,7 +31,7 @@ func (u *unit) run(id uint32) {
 	u.now = Dispatch{Flag: &u.flag, Life: u.now.Life, ID: id}
 }
 
-// watch returns a monitor that the test drives by calling look.
+// watch returns a monitor that the test drives by calling visit.
 func watch(quantum, stall time.Duration, us ...*unit) *Monitor {
 	cfg := Config{Quantum: quantum, Stall: stall}
 	for _, u := range us {
@@ -47,15 +47,15 @@ func TestLookAsksAfterTheQuantum(t *testing.T) {
 	m := watch(10, 0, &a, &b, &idle)
 	a.run(1)
 	b.run(7)
-	require.False(t, m.look(100))
-	require.False(t, m.look(109))
+	require.False(t, m.visit(100))
+	require.False(t, m.visit(109))
 	b.run(8) // a new dispatch has its full quantum
-	require.True(t, m.look(110))
+	require.True(t, m.visit(110))
 	require.True(t, a.flag.Asked(1))
 	require.False(t, b.flag.Asked(8))
-	require.False(t, m.look(111), "asked again, but that is no news that shortens the pause")
+	require.False(t, m.visit(111), "asked again, but that is no news that shortens the pause")
 	require.True(t, a.flag.Asked(1))
-	require.True(t, m.look(120))
+	require.True(t, m.visit(120))
 	require.True(t, b.flag.Asked(8))
 	require.False(t, idle.flag.Asked(0))
 }
@@ -65,11 +65,11 @@ func TestLookTellsLivesApart(t *testing.T) {
 	var a unit
 	m := watch(10, 0, &a)
 	a.run(1)
-	m.look(100)
+	m.visit(100)
 	a.now.Life++
-	require.False(t, m.look(110))
+	require.False(t, m.visit(110))
 	require.False(t, a.flag.Asked(1))
-	require.True(t, m.look(120))
+	require.True(t, m.visit(120))
 }
 
 // A stall is reported once for each dispatch, with its age. The next dispatch may stall again.
@@ -77,23 +77,23 @@ func TestStallIsReportedOnce(t *testing.T) {
 	var a unit
 	m := watch(10, 100, &a)
 	a.run(1)
-	m.look(1)
+	m.visit(1)
 	for now := int64(2); now < 400; now++ {
-		m.look(now)
+		m.visit(now)
 	}
 	require.Equal(t, []time.Duration{100}, a.stalls)
 	require.Equal(t, a.now, a.stalledD[0])
 	a.run(2)
-	m.look(400)
-	m.look(499)
+	m.visit(400)
+	m.visit(499)
 	require.Len(t, a.stalls, 1)
-	m.look(650)
-	m.look(651)
+	m.visit(650)
+	m.visit(651)
 	require.Equal(t, []time.Duration{100, 250}, a.stalls)
 	a.busy = false
-	m.look(700)
+	m.visit(700)
 	a.busy = true
-	m.look(900)
+	m.visit(900)
 	require.Len(t, a.stalls, 2, "it was off meanwhile, as far as is known")
 }
 
@@ -104,7 +104,7 @@ func TestLongQuantumIsNoStall(t *testing.T) {
 	m := watch(1000, 100, &a)
 	a.run(1)
 	for now := int64(1); now < 5000; now++ {
-		m.look(now)
+		m.visit(now)
 		if id := a.now.ID; a.flag.Asked(id) && now%40 == 0 { // 40 after it was asked, at most
 			a.run(id + 1)
 		}
@@ -117,8 +117,8 @@ func TestNoStallsWhenOff(t *testing.T) {
 	var a unit
 	m := watch(10, 0, &a)
 	a.run(1)
-	m.look(1)
-	m.look(1 << 60)
+	m.visit(1)
+	m.visit(1 << 60)
 	require.Empty(t, a.stalls)
 }
 
@@ -298,13 +298,13 @@ func TestWatchMore(t *testing.T) {
 	var a, b unit
 	m := watch(10, 0, &a)
 	a.run(1)
-	m.look(1)
+	m.visit(1)
 	m.Watch(&b)
 	b.run(1)
-	m.look(6)
-	m.look(11)
+	m.visit(6)
+	m.visit(11)
 	require.True(t, a.flag.Asked(1), "a is over its quantum")
 	require.False(t, b.flag.Asked(1), "b is not")
-	m.look(16)
+	m.visit(16)
 	require.True(t, b.flag.Asked(1))
 }

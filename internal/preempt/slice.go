@@ -21,9 +21,9 @@ type Slice struct {
 // the look.
 const FirstBudget = 64
 
-// looks is the number of looks at the clock in a quantum at which Spent aims. A dispatch then
+// clockReads is how many times in a quantum Spent aims to read the clock. A dispatch then
 // overruns its quantum by at most about an eighth.
-const looks = 8
+const clockReads = 8
 
 // Begin starts a new slice and grants the first budget.
 func (s *Slice) Begin(f *Flag) {
@@ -42,7 +42,7 @@ func (s *Slice) Spent(f *Flag, now int64, quantum time.Duration) (over bool) {
 		return false
 	}
 	step := max(1, now-s.last)
-	aim := max(1, int64(quantum)/looks)
+	aim := max(1, int64(quantum)/clockReads)
 	// The budget at most doubles from one look to the next, because a stretch of cheap polls says
 	// little about the polls after it. It may shrink to any value at once.
 	g := int64(s.grant)

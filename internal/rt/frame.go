@@ -74,9 +74,9 @@ func (f *Frame) Finish() (wake bool) { return f.state.Swap(frDone) == frWaiting 
 // done.
 func (f *Frame) Await() bool { return f.state.CompareAndSwap(frClaimed, frWaiting) }
 
-// Rest makes a frame usable again after another party ran the call. Only its parent may call it,
+// Reset makes a frame usable again after another party ran the call. Only its parent may call it,
 // after Finish, and only if the party that ran the call took the frame from the deque.
-func (f *Frame) Rest() {
+func (f *Frame) Reset() {
 	f.Forker, f.Err = nil, nil
 	f.state.Store(frQueued)
 }

@@ -70,10 +70,10 @@ func (c *Life) needInner() *dependents {
 		}
 	}
 	s := d.Status() // (Deps-A2)
-	over := !p.innerEnded && (s.Cancelled() || !s.InUse())
-	p.innerEnded = p.innerEnded || over
+	ended := !p.innerEnded && (s.Cancelled() || !s.InUse())
+	p.innerEnded = p.innerEnded || ended
 	x.mu.Unlock()
-	if over {
+	if ended {
 		x.endInner()
 	}
 	return p

@@ -201,15 +201,15 @@ func (d *Task) sweep() {
 	for {
 		w := d.takeWaiters() // (Sweep-S1)
 		s := d.Status()      // (Sweep-S2)
-		var keep, last, over *Waiter
+		var keep, last, ended *Waiter
 		n := uint32(0)
 		for w != nil {
 			next := w.next
 			switch {
 			case w.claim.Load() != wtWaiting:
 			case !s.Live(w.gen):
-				w.next = over
-				over = w
+				w.next = ended
+				ended = w
 			default:
 				if keep == nil {
 					last = w
@@ -221,7 +221,7 @@ func (d *Task) sweep() {
 			}
 			w = next
 		}
-		WakeAll(over, nil)
+		WakeAll(ended, nil)
 		if keep == nil {
 			return
 		}

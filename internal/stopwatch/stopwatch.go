@@ -23,7 +23,7 @@ func (w *Watch) Stop(now int64) { w.v.Store((now - w.v.Load()>>1) << 1) }
 
 // Read returns the sum in nanoseconds. It does not fall from one call to the next.
 func (w *Watch) Read(now func() int64) int64 {
-	sum := w.look(now)
+	sum := w.compute(now)
 	for {
 		seen := w.seen.Load()
 		if sum <= seen {
@@ -35,9 +35,9 @@ func (w *Watch) Read(now func() int64) int64 {
 	}
 }
 
-// look computes the sum. If the word has changed meanwhile, the time that it has read may be later
-// than the stop, so it looks again.
-func (w *Watch) look(now func() int64) int64 {
+// compute returns the sum. If the word has changed meanwhile, the time that it has read may be
+// later than the stop, so it reads again.
+func (w *Watch) compute(now func() int64) int64 {
 	for {
 		v := w.v.Load()
 		if v&1 == 0 {

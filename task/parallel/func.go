@@ -332,7 +332,7 @@ func (x *Call[A, R]) await(c *task.Ctx) R {
 	x.res = zero
 	var none A
 	x.arg = none
-	x.frame.Rest()
+	x.frame.Reset()
 	x.giveBack(d.Worker())
 	if err != nil {
 		d.AwaitStarted()

@@ -109,7 +109,7 @@ func TestCaseKeepsItsSecondWaiter(t *testing.T) {
 		for range 3 {
 			_, _ = Select(c, x)
 			kept = append(kept, x.use.w != nil)
-			if x.use.by != nil {
+			if x.use.sel != nil {
 				panic("the case is still in use")
 			}
 		}

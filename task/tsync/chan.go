@@ -107,7 +107,7 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 					// the switch costs.
 					on := d.Worker()
 					if on.Looks != 0 {
-						ch.look(d, rt.WaitSend)
+						ch.noteWait(d, rt.WaitSend)
 					}
 					on.Host.Park(d, rt.WaitSend.Park(rt.ForWake))
 					if !d.Woken() && w.cancelled() {
@@ -147,7 +147,7 @@ func (ch *Chan[T]) Send(ctx context.Context, v T) error {
 	if own {
 		on := d.Worker()
 		if on.Looks != 0 {
-			ch.look(d, rt.WaitSend)
+			ch.noteWait(d, rt.WaitSend)
 		}
 		on.Host.Park(d, rt.WaitSend.Park(rt.ForWake))
 		if !d.Woken() && w.cancelled() {
@@ -204,7 +204,7 @@ func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
 				// switch costs.
 				on := d.Worker()
 				if on.Looks != 0 {
-					ch.look(d, rt.WaitRecv)
+					ch.noteWait(d, rt.WaitRecv)
 				}
 				on.Host.Park(d, rt.WaitRecv.Park(rt.ForWake))
 				if !d.Woken() && w.cancelled() {
@@ -236,7 +236,7 @@ func (ch *Chan[T]) Recv(ctx context.Context) (v T, ok bool, err error) {
 	}
 	on := d.Worker()
 	if on.Looks != 0 {
-		ch.look(d, rt.WaitRecv)
+		ch.noteWait(d, rt.WaitRecv)
 	}
 	on.Host.Park(d, rt.WaitRecv.Park(rt.ForWake))
 	if !d.Woken() && w.cancelled() {

@@ -331,7 +331,7 @@ func (s *selection) unlock(cases []Case, n int) {
 			continue
 		}
 		if k < n {
-			o.use.by = nil
+			o.use.sel = nil
 		}
 		if k+1 == len(s.order) || s.order[k+1].at != at {
 			at.mu.Unlock()

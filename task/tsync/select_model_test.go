@@ -141,7 +141,7 @@ func selectWith(c *task.Ctx, cases []Case, together bool) (int, error) {
 			o.at.mu.Unlock()
 			if out == done {
 				for _, o := range s.order {
-					o.use.by = nil
+					o.use.sel = nil
 				}
 				if w != nil {
 					w.wake(d)
@@ -208,7 +208,7 @@ func TestModelSelectStaysQueued(t *testing.T) {
 		}
 		for _, x := range cases {
 			u, _ := x.head()
-			u.by = nil
+			u.sel = nil
 		}
 		i = s.index
 		s.free(d)
@@ -256,7 +256,7 @@ func (x hybrid) model(m *explore.Model) {
 			case k == 2:
 				given += 100
 			}
-			if n.used.Load() || r.use.by != nil || t.use.by != nil {
+			if n.used.Load() || r.use.sel != nil || t.use.sel != nil {
 				explore.Failf("a case is still in use")
 			}
 		}

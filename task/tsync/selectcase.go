@@ -83,17 +83,17 @@ func OnSend[T any](ch *Chan[T], v T, f func()) *SendCase[T] {
 
 // A caseHead is the part of a case that does not depend on the type of the values.
 type caseHead struct {
-	_  noCopy
-	by *selection // the select that uses the case of a Chan, or nil; under the channel's lock
+	_   noCopy
+	sel *selection // the select that uses the case of a Chan, or nil; under the channel's lock
 }
 
 // attach makes the case part of s. It reports false if a select already uses the case. The caller
 // holds the channel's lock.
 func (u *caseHead) attach(s *selection) bool {
-	if u.by != nil {
+	if u.sel != nil {
 		return false
 	}
-	u.by = s
+	u.sel = s
 	return true
 }
 
@@ -125,7 +125,7 @@ func (u *use[T]) end(ch *Chan[T], s *selection) {
 	w := u.w
 	w.Leave()
 	w.reset()
-	w.sel, u.by = nil, nil
+	w.sel, u.sel = nil, nil
 	if u.waited {
 		return
 	}

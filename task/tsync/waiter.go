@@ -131,7 +131,7 @@ func (p *pool[T]) await(w *waiter[T], hard bool) (v T, ok bool, err error) {
 			d = w.Task()
 		}
 		if d != nil && d.Looked() {
-			w.look(d)
+			w.noteWait(d)
 		}
 		w.WaitWoken()
 	case w.Own():
@@ -140,7 +140,7 @@ func (p *pool[T]) await(w *waiter[T], hard bool) (v T, ok bool, err error) {
 		d := w.UnheldTask()
 		on := d.Worker()
 		if on.Looks != 0 {
-			w.look(d)
+			w.noteWait(d)
 		}
 		on.Host.Park(d, w.Reason.Park(rt.ForWake))
 		if !d.Woken() && w.cancelled() {
@@ -148,7 +148,7 @@ func (p *pool[T]) await(w *waiter[T], hard bool) (v T, ok bool, err error) {
 		}
 	default:
 		if d := w.Task(); d != nil && d.Looked() {
-			w.look(d)
+			w.noteWait(d)
 		}
 		err = w.WaitIn(w)
 	}

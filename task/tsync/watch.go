@@ -18,8 +18,8 @@ type noting[T any] interface {
 	heldFor(w *waiter[T]) rt.Holder
 }
 
-// look notes what the running task d is about to wait at with w.
-func (w *waiter[T]) look(d *rt.Task) {
+// noteWait notes what the running task d is about to wait at with w.
+func (w *waiter[T]) noteWait(d *rt.Task) {
 	at := rt.Awaited{Object: reflect.ValueOf(w.at).UnsafePointer()}
 	if o, ok := w.at.(noting[T]); ok {
 		at.Holder = o.heldFor(w)
@@ -27,8 +27,8 @@ func (w *waiter[T]) look(d *rt.Task) {
 	d.WillWait(w.Reason, at)
 }
 
-// look notes that the running task d is about to wait at ch for the reason y.
-func (ch *Chan[T]) look(d *rt.Task, y rt.WaitReason) {
+// noteWait notes that the running task d is about to wait at ch for the reason y.
+func (ch *Chan[T]) noteWait(d *rt.Task, y rt.WaitReason) {
 	d.WillWait(y, rt.Awaited{Object: unsafe.Pointer(ch)})
 }
 
