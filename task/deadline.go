@@ -155,7 +155,7 @@ func newTimed(parent context.Context, shared *rt.Shared, at time.Time, left time
 	return x, func() { x.finish(context.Canceled, context.Canceled).Run() }
 }
 
-// watch has the end of the context above end x. of is as above returns it. stop calls no user's
+// watch makes x end when the context above ends. of is as above returns it. stop calls no user's
 // code.
 func (x *timed) watch(of context.Context) (stop func() bool) {
 	end := func() *rt.Late { return x.finish(of.Err(), context.Cause(of)) }
@@ -166,7 +166,8 @@ func (x *timed) watch(of context.Context) (stop func() bool) {
 	case *timed:
 		stop, ok = of.Register(func(l *rt.Late) { l.Join(end()) })
 	default:
-		// The inner context ends with parent, and to leave it takes none of parent's methods.
+		// The inner context ends with parent, and taking x out of it again calls no method of
+		// parent.
 		of = x.parent
 		return context.AfterFunc(x.inner, func() { x.finish(of.Err(), context.Cause(of)).Run() })
 	}

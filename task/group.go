@@ -75,7 +75,7 @@ type Group struct {
 
 	running list.List[ctxMember] // members that have started, if there is a context; under mu
 
-	// These spare the members that a cancelled group has the lock of mu when they end. failed is
+	// Thanks to these, the members of a cancelled group need not lock mu when they end. failed is
 	// set with first. draining says that cancelMembers takes all members out of running.
 	failed, draining atomicx.Bool
 }
@@ -287,10 +287,10 @@ var endedContext = func() context.Context {
 // A member whose function called runtime.Goexit has the error [ErrGoexit].
 //
 // If the caller is the task that made the group, or that added the first member of a zero Group,
-// the caller's worker runs, next and in turn, those of the last few members that have not begun. It
-// does not do so if the caller is itself a member of a group with a limit. Wait panics if the
-// caller is a member of this group, a call that a member has forked, or a function of a member's
-// [Ctx.Blocking], because the member would wait for itself.
+// the caller's worker next runs, one after the other, those of the last few members that have not
+// begun. It does not do so if the caller is itself a member of a group with a limit. Wait panics if
+// the caller is a member of this group, a call that a member has forked, or a function of a
+// member's [Ctx.Blocking], because the member would wait for itself.
 func (g *Group) Wait() error { return g.WaitContext(background) }
 
 // WaitContext is [Group.Wait], but it gives up when ctx ends. Then it returns the cause and changes

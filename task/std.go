@@ -7,8 +7,7 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// This is how a Ctx makes use of the way in which package context treats a context that is not its
-// own: see rt.StdKey.
+// A Ctx relies on how package context treats a context that is not its own: see rt.StdKey.
 
 // atEnd returns the function of rt.Life.AfterDone for the argument f of AfterFunc.
 //

@@ -27,7 +27,7 @@ func (b *Blocked) Task() *rt.Task { return b.d }
 // Let reports whether a worker has queued the task. Only the submitter may call it, after its wait.
 func (b *Blocked) Let() bool { return b.let }
 
-// Block is Block-B2. It calls refused under the mutex, which reports whether the phase refuses
+// Block is Block-B2. Under the mutex it calls refused, which reports whether the phase refuses
 // submissions. If refused returns false, Block queues the task if there is room, and otherwise
 // enters b into the list. Block returns what it has done.
 func (q *Queue) Block(b *Blocked, refused func() bool) Outcome {

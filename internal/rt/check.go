@@ -13,13 +13,13 @@ import (
 //
 //   - The Go runtime aligns a stack to at least its smallest size, 2 KB. So a region of that size
 //     and alignment never belongs to two stacks at once.
-//   - A caller outside of the region is looked up by its goroutine. Of the calls of a recursive
-//     Fibonacci function, 4% are.
+//   - A caller outside of the region is looked up by its goroutine. In a recursive Fibonacci
+//     function that happens at 4% of the calls.
 //   - The worker also remembers the Ctx, and forgets both when Current changes.
 //
-// One misuse may go unnoticed. The runtime has moved the stack of the running task since its last
-// fork, because the stack was too small or too large, and has given the old region to another
-// goroutine, which forks with the Ctx of that task.
+// One misuse may go unnoticed: after the last fork of the running task, the runtime moves the
+// task's stack, because it was too small or too large, and gives the old region to another
+// goroutine. Then that goroutine forks with the Ctx of the task.
 
 // regionBits is the binary logarithm of the size of a region.
 const regionBits = 11

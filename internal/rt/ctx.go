@@ -45,8 +45,9 @@ func OfCtx(ctx context.Context) *Life {
 	return nil
 }
 
-// IsBackground reports whether ctx is context.Background(). The comparison with == calls a function
-// of the runtime, and each wait that only its event ends asks.
+// IsBackground reports whether ctx is context.Background(). It compares only the first word,
+// because == would call a function of the runtime, and each wait that only its event ends makes
+// this comparison.
 func IsBackground(ctx *context.Context) bool { return wordsOf(ctx).tab == backgroundTab }
 
 var backgroundTab = func() unsafe.Pointer {

@@ -37,9 +37,9 @@ func Inside() *Task {
 	return nil
 }
 
-// A Proxy stands for a task on another goroutine, which calls the functions of the task's blocking
-// calls while the task usually waits. The Proxy's descriptor never runs. So [Current] returns nil
-// on that goroutine, and [Inside] returns the descriptor. Only that goroutine uses the Proxy.
+// A Proxy stands for a task on the goroutine that calls the functions of the task's blocking calls.
+// Usually the task waits meanwhile. The Proxy's descriptor never runs. So [Current] returns nil on
+// that goroutine, and [Inside] returns the descriptor. Only that goroutine uses the Proxy.
 type Proxy struct {
 	d Task
 	f Frame

@@ -33,8 +33,8 @@ import (
 // party that takes this pointer finds the frame claimed and drops it. Such a frame must never be
 // used again.
 type Frame struct {
-	// Tag tells what type Body has, faster than a type assertion to a generic type does. A package
-	// that sets Tag gives all frames with the same one a Body of the same type.
+	// Tag tells what type Body has, faster than a type assertion to a generic type does. Frames
+	// with the same Tag, unless it is nil, have a Body of the same type.
 	Tag   unsafe.Pointer
 	Body  Body
 	state atomicx.Uint32

@@ -80,7 +80,8 @@ func (c *Life) needInner() *dependents {
 }
 
 // endInner ends the inner context. The caller has set innerEnded. It calls no user's code: the
-// contexts below are of package context, and See stands before the one above.
+// contexts derived from the inner one are package context's own, and a seen answers for the context
+// above (see See).
 func (x *Extra) endInner() {
 	p := x.deps.Load()
 	if p.own && x.hasExpired() {

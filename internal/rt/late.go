@@ -2,15 +2,16 @@ package rt
 
 import "github.com/heddle-go/heddle/internal/atomicx"
 
-// A Late collects the functions to call at the end of a context that may reach a user's code. They
-// are package context's functions for contexts that were derived from one of a user's type, which
-// has passed AfterFunc on to our context, because it embeds a Ctx, say. They ask that type for Err
-// and Value, and its methods may take a lock.
+// A Late collects the functions to call at the end of a context that may reach a user's code.
+// Package context made these functions for contexts that were derived from a context of a user's
+// type. That type has passed AfterFunc on to our context, for example because it embeds a Ctx. The
+// functions call Err and Value of the user's type, and these methods may take a lock.
 //
 // A worker must not wait for that lock. On the stack of a task, it would park the task in the
 // middle of the worker's own work, and elsewhere it would block the thread, although the holder of
-// the lock may be a task in its queue. Nor must a party wait that has further tasks to cancel,
-// because the holder may be one of these. So the functions are called after everything else:
+// the lock may be a task in its queue. A party that has further tasks to cancel must not wait
+// either, because the holder may be one of these tasks. So the functions are called after
+// everything else:
 //
 //   - A user's call of Cancel, or of a cancel function, first queues the tasks that it wakes, and
 //     then calls the functions itself (Run). When it returns, derived contexts have ended, as with

@@ -27,7 +27,7 @@ const (
 type Look struct {
 	// These are set before the task starts.
 	Starter Handle  // the task that started or submitted this one, or the zero Handle
-	Started uintptr // where it did, as a return address in the user's code, or 0
+	Started uintptr // where Starter did so, as a return address in the user's code, or 0
 
 	// Runs counts the task's dispatches, with LookWaits.
 	Runs Runs

@@ -80,7 +80,7 @@ type cohort struct {
 	inner context.Context
 	stop  func() // ends the watch
 
-	// ended is set under the shard's lock, after err and cause. Once it is set, they and it may be
+	// ended is set under the shard's lock, after err and cause. Once it is set, all three may be
 	// read without the lock.
 	ended atomicx.Bool
 	err   error

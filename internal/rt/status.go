@@ -20,7 +20,7 @@ package rt
 //	Waiting -> Active   Ready, Wake, Cancel, Release
 //	                                any party; the party whose CAS succeeds queues the task
 //	Waiting -> Active   Abandon     a directed worker whose run is over; it queues the task
-//	Active  -> Done     Finish      the worker that runs it, or the party that unqueued it
+//	Active  -> Done     Finish      the worker that runs it, or the party that dequeued it
 //	Active  -> Free     Finish      the worker that runs it
 //	Active  -> Done -> Free
 //	                    Finish      the same, if a queue holds a stale entry: see claim.go

@@ -60,7 +60,7 @@ func wordsOfFunc(f func()) *[5]uintptr {
 	return *(**[5]uintptr)(unsafe.Pointer(&f))
 }
 
-// A FuncKind says whose the argument of AfterFunc is.
+// A FuncKind says where the argument of AfterFunc comes from.
 type FuncKind uint8
 
 // The kinds.
@@ -108,18 +108,20 @@ func (p *probe) AfterFunc(f func()) func() bool {
 	return func() bool { return true }
 }
 
-// A seen is a context of a user's under which heddle has a context of package context. The methods
-// of the user's context may wait, for example for a lock that a task holds. heddle ends the context
-// below it on workers, which must not wait. So See asks for what package context needs to take the
-// context below out again, and the seen answers in place of the user's context.
+// A seen stands for a user's context under which heddle has a context of package context. The
+// methods of the user's context may wait, for example for a lock that a task holds. heddle ends the
+// context below it on workers, which must not wait. So See asks the user's context beforehand for
+// what package context needs to take the context below out again, and the seen gives these answers
+// in place of the user's context.
 type seen struct {
 	context.Context
 	done <-chan struct{}
 	std  any // the value for StdKey, or nil
 }
 
-// See returns a context that package context can derive a context from, and take it out again,
-// without a call of ctx's methods in the latter. See itself calls them, on behalf of a user.
+// See returns a context from which package context can derive a context. When package context takes
+// the derived context out again, it calls no method of ctx. See itself calls the methods of ctx, on
+// behalf of a user.
 func See(ctx context.Context) context.Context {
 	if isOurs(uintptr(wordsOf(&ctx).tab)) {
 		return ctx // Done, AfterFunc, and Value for StdKey do not wait

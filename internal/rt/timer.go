@@ -31,7 +31,7 @@ type Timers interface {
 // Both ways out of Armed are a CAS of state, so after each Arm at most one Claim or Disarm
 // succeeds. The party that has claimed a timer fires it. An Idle timer is in no queue, so its owner
 // can arm it again even before that party has fired it. This is safe, because Do does not change,
-// and Task wakes once more only after it has consumed this wake-up.
+// and Task begins no further wait before it has consumed this wake-up.
 type Timer struct {
 	// The owner sets these while the timer is Idle.
 	//
@@ -64,8 +64,8 @@ const (
 )
 
 // Fire is the function of a timer. One of these calls it: a worker between two tasks, a worker at a
-// checkpoint of its task, sysmon, or the goroutine that turns a clock. It may wait only for short
-// locks.
+// checkpoint of its task, sysmon, or the goroutine that advances a clock. It may wait only for
+// short locks.
 //
 // A Fire must not call the methods of a user's context, because they may wait. If a worker calls
 // one on the stack of a task, a wait would park that task in the middle of the worker's work, and

@@ -32,7 +32,8 @@ type Shared struct {
 	Waiters sync.Pool
 }
 
-// Worker is the part of a worker that its tasks can see, and any party that holds a task's handle.
+// Worker is the part of a worker that its tasks, and all parties that hold a task's handle, can
+// see.
 type Worker struct {
 	Host   Host
 	Shared *Shared

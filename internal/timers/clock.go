@@ -49,7 +49,7 @@ func (q *Queue) InitClock(clock Clock, wake func(d *rt.Task), late *histogram.Hi
 
 // setAlarm sets the alarm to the earliest timer.
 //
-//	party that arms a timer     party that turns the clock
+//	party that arms a timer     party that advances the clock
 //	Clock-K1  set the alarm     Clock-T1  change Now
 //	Clock-K2  look at Now       Clock-T2  look at the alarm
 //

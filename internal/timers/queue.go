@@ -23,7 +23,7 @@ type Queue struct {
 	now    func() int64
 	kick   func(when int64) // Arm-A3
 	alarm  *alarm           // nil without a clock: workers and sysmon look at first
-	number uint32           // the Queue of its timers
+	number uint32           // Timer.Queue of its timers
 }
 
 // An entry has its time beside the pointer, so that moving it does not touch the timer.
@@ -311,8 +311,8 @@ func (q *Queue) sweep() {
 }
 
 // behead drops disarmed timers from the front of the heap and sets the alarm again. A goroutine
-// that turns the clock stops at each time that is set, and must not stop at a time at which nothing
-// happens. behead waits for the lock.
+// that advances the clock stops at each time that is set, and must not stop at a time at which
+// nothing happens. behead waits for the lock.
 func (q *Queue) behead() {
 	q.mu.Lock()
 	q.drain()

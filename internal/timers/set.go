@@ -142,8 +142,8 @@ func (s *Set) ExpireAny(now int64, batch *Batch, f func(d *rt.Task)) {
 }
 
 // perTurn is how many queues Turn returns at most. A worker comes to its turn at each 61st look for
-// work, so even with 256 workers each queue is looked at by every worker within 4,000 of its looks,
-// and a turn costs a look less than a tenth of a load.
+// work, so even with 256 workers every worker looks at each queue within 4,000 of its looks. Spread
+// over the looks, a turn costs less than a tenth of a load.
 const perTurn = 4
 
 // Turn returns the few queues whose turn it is. The caller adds their number to turn for its next
