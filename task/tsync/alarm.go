@@ -29,7 +29,7 @@ func schedulerOf(on task.Starter) rt.Scheduler {
 // The argument of onFire says how late the call is. The alarm calls onFire and undo with mu locked.
 // So these two must not call the alarm's methods, and must not wait for anything but short locks.
 // The caller of onFire is a worker, between two tasks or at a checkpoint of one. Or it is sysmon,
-// the goroutine that watches the workers, or the goroutine that turns a clock of the user's.
+// the goroutine that watches the workers, or the goroutine that advances a clock of the user's.
 type alarm struct {
 	sched  rt.Scheduler
 	timers rt.Timers // of sched

@@ -9,7 +9,7 @@ import (
 )
 
 // A native case is a case of a select that receives from a Go channel. If a select has native cases
-// and has to wait, a *helper*, a goroutine, waits for their channels. The helper cannot put back
+// and has to wait, a goroutine, the *helper*, waits for their channels. The helper cannot put back
 // what it has received, so after that the select must not choose another case. Two other parties
 // may end the wait: a waker, which serves another case, and the end of the context. Both are called
 // a *winner* here. These are the steps of both sides:

@@ -155,7 +155,7 @@ func TrySelect(cases ...Case) (chosen Case, ok bool) {
 
 // A selection is one run of Select. Its cases stand in the queues of all their channels. To serve a
 // case, a waker has to win the selection, and only one waker can. While a selection tries its
-// cases, it may win another one, as its waker. Nobody can win the first one meanwhile, because it
+// cases, it may win another one, as its waker. No waker can win the first one meanwhile, because it
 // holds the locks of all its channels until it waits.
 type selection struct {
 	wait.Waiter

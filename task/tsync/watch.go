@@ -113,12 +113,12 @@ func (rw *RWMutex) noteCaller() {
 	}
 }
 
-// note notes that the task by, or a goroutine if by is zero, has taken rw. If other locks of rw are
-// held, noted stays only if they are by's as well. Call it on the slow way.
-func (rw *RWMutex) note(by rt.Handle) {
+// note notes that the task of h, or a goroutine if h is zero, has taken rw. If other locks of rw
+// are held, noted stays only if they are that task's as well. Call it on the slow way.
+func (rw *RWMutex) note(h rt.Handle) {
 	if s := rw.state.Load() &^ rwQueued; s == rwWriting || s == rwReader {
-		rw.noted = by
-	} else if rw.noted != by {
+		rw.noted = h
+	} else if rw.noted != h {
 		rw.noted = rt.Handle{}
 	}
 }

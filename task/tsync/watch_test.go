@@ -150,7 +150,7 @@ func TestLocksWatchedForAWhile(t *testing.T) {
 }
 
 // A reader that waited behind a writer, and gets in because the writer gives up when locks are no
-// longer watched, is known to nobody.
+// longer watched, has no known holder.
 func TestReaderAdmittedUnwatched(t *testing.T) {
 	s, err := scheduler.New(scheduler.WithWorkers(1))
 	require.NoError(t, err)
