@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/task"
 )
@@ -155,4 +156,64 @@ func TestJoinsStarveNobody(t *testing.T) {
 	})
 	testkit.Finish(t, "the joins", func() { _ = root.Wait() })
 	require.LessOrEqual(t, most, bound)
+}
+
+// The stale entries that claims leave in a queue are dropped, although the oldest entry stays in
+// the queue.
+func TestClaimsDropStaleEntries(t *testing.T) {
+	g := newStage(t)
+	w := g.newWorker(1)
+	g.spawn(w, 1) // the oldest one
+	var claimed []*rt.Task
+	defer func() { g.end(w, claimed...) }()
+	most := 0
+	for range 1000 {
+		for _, d := range g.spawn(w, 3) { // the claim of the first leaves a stale entry
+			w.wishFor(d, d.Gen())
+			w.endChain()
+			require.Same(t, d, w.claim())
+			claimed = append(claimed, d)
+		}
+		most = max(most, w.runq.Len()+w.children.Len())
+	}
+	require.LessOrEqual(t, most, 2*minStale)
+}
+
+// dropStale leaves the other entries in their order.
+func TestDropStaleKeepsTheOrder(t *testing.T) {
+	g := newStage(t)
+	w := g.newWorker(1)
+	ds := g.spawn(w, 100)
+	var got, want, claimed []*rt.Task
+	defer func() { g.end(w, append(got, claimed...)...) }()
+	for i, d := range ds[:99] {
+		if i%3 == 1 {
+			require.True(t, d.Claim(d.Gen()))
+			claimed = append(claimed, d)
+		} else {
+			want = append(want, d)
+		}
+	}
+	w.dropStale()
+	require.Equal(t, len(want), w.children.Len())
+	for d := w.pop(); d != nil; d = w.pop() {
+		got = append(got, d)
+	}
+	require.Len(t, got, len(want))
+	for i := range want {
+		require.Same(t, want[i], got[i])
+	}
+}
+
+// A worker does not run what another scheduler's worker has queued.
+func TestClaimAcrossSchedulers(t *testing.T) {
+	g, h := newStage(t), newStage(t)
+	w, other := g.newWorker(1), h.newWorker(1)
+	d := g.spawn(w, 1)[0]
+	defer g.end(w)
+	other.wishFor(d, d.Gen())
+	require.Nil(t, other.wish.t)
+	w.wishFor(d, d.Gen())
+	require.Same(t, d, w.wish.t)
+	w.wish.t = nil
 }

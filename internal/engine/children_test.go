@@ -34,3 +34,20 @@ func TestOldChildrenBesideNewOnes(t *testing.T) {
 	require.Equal(t, old, begun)
 	require.LessOrEqual(t, at, (old+2)*maxPassed*3*61)
 }
+
+// A thief takes half of the children, the oldest first.
+func TestThiefTakesTheOldestChildren(t *testing.T) {
+	g := newStage(t)
+	w, thief := g.newWorker(1), g.newWorker(2)
+	ds := g.spawn(w, 9) // the last one is in the next slot
+	d := thief.stealChildren(w)
+	defer func() { g.end(w, d); g.end(thief) }()
+	require.Same(t, ds[0], d)
+	require.Equal(t, 3, thief.children.Len())
+	require.Equal(t, 4, w.children.Len())
+	for i := range 3 {
+		d := thief.children.Pop()
+		defer g.inject(d)
+		require.Same(t, ds[3-i], d)
+	}
+}

@@ -9,6 +9,21 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
+// A forked call that another worker took has no place at which it was started: the caller of
+// stolenExtra is the thief.
+func TestStacksOfAStolenCall(t *testing.T) {
+	s := start(withWorkers(1), withSites())
+	defer s.Close()
+	parent := new(rt.Task)
+	parent.Start(func(*task.Ctx) {}, nil)
+	require.NotZero(t, s.born(nil, parent).Look.Started, "this test starts it")
+	f := &rt.Frame{Forker: parent}
+	k := s.stolenExtra(f).Look
+	require.Equal(t, f, k.Frame)
+	require.Zero(t, k.Started)
+	require.Zero(t, k.Stacks.Started)
+}
+
 // A worker reads its ring's clock at each wake-up, and notes whether a timer woke the task.
 func TestRingWake(t *testing.T) {
 	s := start(withWorkers(1), withDispatchRing(8))

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"log/slog"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/heddle-go/heddle/internal/balance"
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/testkit"
 	"github.com/heddle-go/heddle/internal/timers"
 	"github.com/heddle-go/heddle/task"
 )
@@ -42,12 +44,17 @@ func configOf(opts ...option) Config {
 	return c
 }
 
-func withWorkers(n int) option              { return func(c *Config) { c.Workers = n } }
-func withPinning(p Pinning) option          { return func(c *Config) { c.Pinning = p } }
-func withQuantum(d time.Duration) option    { return func(c *Config) { c.Quantum = d } }
+func withWorkers(n int) option { return func(c *Config) { c.Workers = n } }
+
+func withPinning(p Pinning) option { return func(c *Config) { c.Pinning = p } }
+
+func withQuantum(d time.Duration) option { return func(c *Config) { c.Quantum = d } }
+
 func withStallAfter(d time.Duration) option { return func(c *Config) { c.StallAfter = d } }
-func withClock(k timers.Clock) option       { return func(c *Config) { c.Clock = k } }
-func withLatencies(m LatencyMode) option    { return func(c *Config) { c.Latencies = m } }
+
+func withClock(k timers.Clock) option { return func(c *Config) { c.Clock = k } }
+
+func withLatencies(m LatencyMode) option { return func(c *Config) { c.Latencies = m } }
 
 func withQueueLimit(n int, p Policy) option {
 	return func(c *Config) { c.QueueLimit, c.Policy = n, p }
@@ -71,4 +78,16 @@ func withPanicHandler(f func(task.Task, *task.PanicError)) option {
 // stats reads the counters.
 func (s *Scheduler) stats() Stats[Latencies, WorkerStats] {
 	return ReadStats[Latencies](s, func(w WorkerStats) WorkerStats { return w })
+}
+
+func open(t *testing.T, opts ...option) *Scheduler {
+	s := start(opts...)
+	t.Cleanup(s.Close)
+	return s
+}
+
+func within(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
+	t.Cleanup(cancel)
+	return ctx
 }

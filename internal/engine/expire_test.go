@@ -1,13 +1,15 @@
 package engine
 
 import (
-	"math"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/heddle-go/heddle/internal/handclock"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/task"
+	"github.com/heddle-go/heddle/task/tsync"
 )
 
 // A bell is a timer that starts a task, as AfterFunc does.
@@ -96,42 +98,15 @@ func TestIdleWorkerFiresCommonTimers(t *testing.T) {
 	require.NotNil(t, w.pick())
 }
 
-// sysmon counts the timers of all queues.
-func TestSysmonCountsTimers(t *testing.T) {
-	s := newBare(2)
-	ts := make([]rt.Timer, manyTimers)
-	for i := range ts {
-		ts[i].Do = &bell{s: s}
-		s.workers()[i%2].timers.Arm(&ts[i], 1<<60)
+// When Advance of a clock returns, everything that was due has happened, also timers that were due
+// when they were armed.
+func TestTurnedClockIsNotAhead(t *testing.T) {
+	clock := handclock.New()
+	s := open(t, withWorkers(1), withClock(clock))
+	for range 5_000 {
+		x := tsync.NewTimer(s, 0)
+		clock.Advance(time.Millisecond)
+		_, done := x.C.TryRecv()
+		require.True(t, done)
 	}
-	s.timers.Len() // all are in the heaps
-	require.Zero(t, s.timerGrace())
-	s.countTimers()
-	require.Equal(t, busyGrace, s.timerGrace())
-	require.Equal(t, 1<<60+busyGrace, s.nextTimer())
-	require.True(t, s.timers.Disarm(&ts[0]))
-	for i := range ts[1:] {
-		require.True(t, s.timers.Disarm(&ts[1+i]))
-	}
-	s.timers.Trim()
-	s.countTimers()
-	require.Zero(t, s.timerGrace())
-}
-
-// Timers that never come have the latest time there is. The grace does not make it overflow, which
-// would have sysmon tick all the time.
-func TestGraceOfTheLatestTime(t *testing.T) {
-	s := newBare(1)
-	ts := make([]rt.Timer, manyTimers)
-	const latest int64 = math.MaxInt64
-	for i := range ts {
-		ts[i].Do = &bell{s: s}
-		s.timers.Arm(&ts[i], latest)
-	}
-	s.timers.Len() // all are in the heap
-	s.countTimers()
-	require.Equal(t, busyGrace, s.timerGrace())
-	require.Equal(t, latest, s.nextTimer())
-	require.Equal(t, latest, s.graceEnd(latest-busyGrace))
-	require.Equal(t, latest-1, s.graceEnd(latest-busyGrace-1))
 }
