@@ -126,12 +126,10 @@ func (p *pool[T]) wait(w *waiter[T]) (v T, ok bool, err error) { return p.await(
 func (p *pool[T]) await(w *waiter[T], hard bool) (v T, ok bool, err error) {
 	switch {
 	case hard:
-		d := w.UnheldTask()
-		if d == nil {
-			d = w.Task()
-		}
-		if d != nil && d.Looked() {
-			w.noteWait(d)
+		if rt.Watched() { // otherwise no scheduler shows what a wait is at
+			if d := w.Task(); d != nil && d.Looked() {
+				w.noteWait(d)
+			}
 		}
 		w.WaitWoken()
 	case w.Own():
