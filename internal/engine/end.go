@@ -14,7 +14,7 @@ import (
 //	worker.publishEnd    wakes the waiters, and pools the descriptor
 //	rt.Task.Finish       changes the status word, and takes the waiters
 //
-// If a task is cancelled before it has begun, skip calls publishEnd.
+// If a task is cancelled before it has begun, skipOrNote calls publishEnd.
 
 // conclude ends task d, which ran on this worker, with failure or nil. It publishes the end and
 // handles a panic.
@@ -92,10 +92,24 @@ func (w *worker) skips(d *rt.Task) bool {
 	return !stolen
 }
 
-// skip ends a task that was cancelled before it started.
-func (w *worker) skip(d *rt.Task) {
-	d.Cancel(d.Gen(), rt.Closed) // for the closed scheduler; otherwise it is cancelled already
-	w.publishEnd(d, rt.Skipped)
+// heeds reports whether d, which has not started, may be skipped, or its dispatch be noted. It is
+// small enough to inline.
+func (w *worker) heeds(d *rt.Task) bool {
+	return d.Status()&w.heeded != 0 || w.s.phase.Load() >= phaseClosed
+}
+
+// skipOrNote ends d, which has not started, if skips says so, and returns true. Otherwise it notes
+// the dispatch that is about to begin.
+//
+//go:noinline
+func (w *worker) skipOrNote(d *rt.Task) (skipped bool) {
+	if w.skips(d) {
+		d.Cancel(d.Gen(), rt.Closed) // for the closed scheduler; otherwise it is cancelled already
+		w.publishEnd(d, rt.Skipped)
+		return true
+	}
+	w.noteDispatch(d, 0)
+	return false
 }
 
 // publishEnd makes the end e of d known. It wakes the tasks and goroutines that wait for d. It

@@ -89,19 +89,17 @@ type taskGauge struct{ queue, dispatch histogram.Histogram }
 // beginMeasuring prepares a new worker for what the options ask for.
 func (w *worker) beginMeasuring() {
 	w.onYield, w.onPark = w.plainYield(), actPark
-	w.slowAfter = coldAfter
+	w.heeded, w.slowAfter = rt.BitCancelled, coldAfter
 	w.notesReady = w.keepsRing()
 	if w.keepsRing() || w.counts() {
-		w.noted = rt.BitActive // each dispatch
-		w.slowAfter = 0
+		w.noteThose(rt.BitActive) // each dispatch
 	}
 	l := w.s.measuring
 	if l == nil {
 		return
 	}
 	w.gauge = &gauge{measuring: l}
-	w.noted |= rt.BitStamped
-	w.slowAfter = 0
+	w.noteThose(rt.BitStamped)
 	if l.mode != 0 {
 		w.timerBatch.Late = &w.gauge.late
 	}
@@ -115,6 +113,12 @@ func (w *worker) beginMeasuring() {
 		w.gauge.open = true
 		w.gauge.closed = w.Dispatch.Load()
 	}
+}
+
+// noteThose makes the worker note the dispatches of tasks with any of the bits.
+func (w *worker) noteThose(bits rt.Status) {
+	w.noted |= bits
+	w.heeded, w.slowAfter = w.noted|rt.BitCancelled, 0
 }
 
 // noteWoken notes that d, which is in no queue, has just become runnable on this worker by a

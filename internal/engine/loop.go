@@ -140,14 +140,10 @@ func (p *progress) next() bool {
 			}
 			w.begin(d)
 			l.sleep(w, d.Fib())
-		case w.skips(d):
-			w.skip(d)
+		case w.heeds(d) && w.skipOrNote(d):
 			continue
 		default:
 			w.Fib.Store(&l.Fiber)
-			if w.noted != 0 {
-				w.noteDispatch(d, 0)
-			}
 			w.begin(d)
 			l.Data = unsafe.Pointer(d)
 			if x := d.Extra(); x != nil {
@@ -207,17 +203,18 @@ func (l *loopFiber) endTask(d *rt.Task) {
 		endOpenCalls(d)
 		w = workerOf(d)
 	}
-	var failure error
-	if x := d.Extra(); x != nil {
-		failure = x.Err
-		if x.Look != nil {
-			w.endLooked(x.Look)
-		}
-	}
 	l.w = w
 	l.Data = nil
+	x := d.Extra()
+	if x != nil && x.Look != nil {
+		w.endLooked(x.Look)
+	}
 	label.Clear() // before the next task runs here
-	w.conclude(d, failure)
+	if x == nil {
+		w.conclude(d, nil)
+		return
+	}
+	w.conclude(d, x.Err)
 }
 
 // endOpenCalls waits for the calls that d's function has begun and not waited for. If the function

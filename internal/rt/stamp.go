@@ -48,6 +48,8 @@ func (d *Task) stamp(t uint64) {
 const (
 	BitStamped Status = flagStamped
 	BitActive  Status = stActive
+	// BitCancelled is set for a task that was cancelled: see Cancelled.
+	BitCancelled Status = flagCancelled
 )
 
 // Stamped reports whether the task has a stamp (Stamp-T1).

@@ -246,7 +246,11 @@ func (m *Mutex) unlockQueued() {
 	if w.v { // the mutex stays locked and now belongs to w
 		m.handoffs = max(m.handoffs-1, 0)
 		m.state.And(^uint32(mxStarved | mxNoted))
-		m.noteGiven(w.Task())
+		d := w.Task()
+		if rt.Watched() {
+			m.grant(d)
+		}
+		m.holder.Store(d)
 		m.clearFlags()
 	} else {
 		m.state.Store(mxQueued | mxWoken)

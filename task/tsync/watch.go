@@ -50,13 +50,10 @@ func (m *Mutex) note(d *rt.Task) {
 	}
 }
 
-// noteGiven is note for a task or goroutine that has waited and is about to be woken.
-func (m *Mutex) noteGiven(d *rt.Task) {
-	if rt.Watched() {
-		rt.Granted(d)
-		m.noteLife(d)
-	}
-	m.holder.Store(d)
+// grant is the part of note for locks that are watched, if d has waited and is about to be woken.
+func (m *Mutex) grant(d *rt.Task) {
+	rt.Granted(d)
+	m.noteLife(d)
 }
 
 // noteLife is the part of note for locks that are watched.

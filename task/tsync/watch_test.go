@@ -114,6 +114,7 @@ func TestLocksWatchedForAWhile(t *testing.T) {
 		rw.Lock()
 		read.RLock()
 		require.Equal(t, me, (*notedMutex)(&m).Holder())
+		require.False(t, m.tryNoted(), "it was free when the caller looked")
 		require.Equal(t, me, (*notedWrites)(&rw).Holder())
 		require.Equal(t, me, (*notedWrites)(&read).Holder())
 		read.RLock()
