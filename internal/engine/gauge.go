@@ -89,17 +89,22 @@ type taskGauge struct{ queue, dispatch histogram.Histogram }
 // beginMeasuring prepares a new worker for what the options ask for.
 func (w *worker) beginMeasuring() {
 	w.onYield, w.onPark = w.plainYield(), actPark
-	w.heeded, w.slowAfter = rt.BitCancelled, coldAfter
+	w.slowAfter = coldAfter
 	w.notesReady = w.keepsRing()
 	if w.keepsRing() || w.counts() {
-		w.noteThose(rt.BitActive) // each dispatch
+		w.noted = rt.BitActive // each dispatch
+		w.slowAfter = 0
 	}
-	l := w.s.measuring
-	if l == nil {
-		return
+	if l := w.s.measuring; l != nil {
+		w.beginGauge(l)
 	}
+	w.heeded = w.noted | rt.BitCancelled
+}
+
+// beginGauge is the part of beginMeasuring for latencies and an Observer.
+func (w *worker) beginGauge(l *measuring) {
 	w.gauge = &gauge{measuring: l}
-	w.noteThose(rt.BitStamped)
+	w.noted |= rt.BitStamped
 	if l.mode != 0 {
 		w.timerBatch.Late = &w.gauge.late
 	}
@@ -113,12 +118,6 @@ func (w *worker) beginMeasuring() {
 		w.gauge.open = true
 		w.gauge.closed = w.Dispatch.Load()
 	}
-}
-
-// noteThose makes the worker note the dispatches of tasks with any of the bits.
-func (w *worker) noteThose(bits rt.Status) {
-	w.noted |= bits
-	w.heeded, w.slowAfter = w.noted|rt.BitCancelled, 0
 }
 
 // noteWoken notes that d, which is in no queue, has just become runnable on this worker by a
@@ -179,12 +178,14 @@ func (w *worker) stampFrom(d *rt.Task, now int64) {
 	g := w.gauge
 	if g.measuring.mode != Exact && !g.due {
 		d.StampOnly()
+		dispatchSlowly(d)
 		return
 	}
 	if now == 0 {
 		now = w.s.now()
 	}
 	d.Stamp(now)
+	dispatchSlowly(d)
 	w.sampled()
 }
 
@@ -233,6 +234,18 @@ func (s *Scheduler) stampSlow(d *rt.Task) {
 		d.Stamp(s.now())
 	case l.observer != nil:
 		d.StampOnly()
+	default:
+		return
+	}
+	dispatchSlowly(d)
+}
+
+// dispatchSlowly makes the last wait of d, which has a stamp and is in no queue, seem long ago. So
+// prepareSwitch takes its slow way to d, which looks for stamps. (Nothing else reads Since before
+// d waits again.)
+func dispatchSlowly(d *rt.Task) {
+	if f := d.Fib(); f != nil {
+		f.Since.Store(f.Since.Load() - coldAfter)
 	}
 }
 

@@ -75,7 +75,7 @@ type ownState struct {
 	notesReady   bool      // the next task that becomes runnable here is noted: see gauge.go
 	noted        rt.Status // the dispatch of a task with any of these bits is noted: see gauge.go
 	heeded       rt.Status // noted and rt.BitCancelled: see heeds
-	slowAfter    uint32    // coldAfter, or 0 if noted is not 0: see prepareSwitch
+	slowAfter    uint32    // coldAfter, or 0 if each dispatch is noted: see prepareSwitch
 	observed     bool      // there is an Observer
 	onYield      action    // what commit does for a task that yields: actRequeue or actRequeueNoted
 	onPark       action    // what commit does for a task that parks: actPark or actParkObserved
