@@ -70,7 +70,7 @@ func TestIdleWorkerFiresTimersOfOthers(t *testing.T) {
 	s := newBare(3)
 	late := lateBell(s.workers()[2])
 	require.True(t, s.visibleWork())
-	require.EqualValues(t, 1, s.nextTimer())
+	require.EqualValues(t, 1, s.sysmon.nextTimer())
 	w := s.workers()[0]
 	s.shared.ReadyGoroutines.Store(1)
 	w.searching = s.idle.TrySearch()
@@ -79,7 +79,7 @@ func TestIdleWorkerFiresTimersOfOthers(t *testing.T) {
 	require.False(t, s.visibleWork())
 
 	late = lateBell(s.workers()[1])
-	_, busy := s.sysmonTick(s.now())
+	_, busy := s.sysmon.tick(s.now())
 	require.True(t, busy)
 	require.Equal(t, 1, late.rung)
 }

@@ -85,7 +85,7 @@ func TestFairness(t *testing.T) {
 			for i := range rounds {
 				injected := direct
 				if i%10 == 9 {
-					s.freeBehind(s.workers()[0]) // sysmon has taken the task for a hog
+					s.sysmon.freeBehind(s.workers()[0]) // sysmon has taken the task for a hog
 					injected = own               // behind all of them
 				}
 				n := x.between(c, func(ran func()) { c.Go(func(*task.Ctx) { ran() }) })

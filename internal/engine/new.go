@@ -26,6 +26,7 @@ func newScheduler(cfg Config) *Scheduler {
 		quiet:  make(chan struct{}),
 		closed: make(chan struct{}),
 	}
+	s.sysmon.s = s
 	s.phase.Store(phaseOpen)
 	s.measuring = newMeasuring(&cfg)
 	if s.measuring != nil && s.measuring.mode != 0 {
@@ -74,12 +75,12 @@ func newScheduler(cfg Config) *Scheduler {
 	if cfg.Clock != nil {
 		s.timers.InitClock(cfg.Clock, s.injectDue, s.sysmon.timerBatch.Late)
 	} else {
-		s.timers.Init(s.now, s.kickFor, s.timersHere)
+		s.timers.Init(s.now, s.sysmon.kickFor, s.timersHere)
 	}
 	s.mon = preempt.NewMonitor(preempt.Config{
 		Quantum: cfg.Quantum,
 		Stall:   cfg.StallAfter,
-		Tick:    s.sysmonTick,
+		Tick:    s.sysmon.tick,
 		Idle:    s.idle.Asleep,
 		Now:     s.now,
 	})

@@ -12,7 +12,6 @@ import (
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/fiberpool"
-	"github.com/heddle-go/heddle/internal/histogram"
 	"github.com/heddle-go/heddle/internal/idle"
 	"github.com/heddle-go/heddle/internal/inject"
 	"github.com/heddle-go/heddle/internal/look"
@@ -88,7 +87,7 @@ type Scheduler struct {
 
 	done   sync.WaitGroup // the workers' goroutines
 	finish sync.Once      // the body of end runs once
-	sysmon sysmonState
+	sysmon sysmon
 }
 
 // The phases of a scheduler's life, in order. ARCHITECTURE.md, "Shutting down", says what
@@ -97,24 +96,6 @@ const (
 	phaseOpen     = 1 + iota
 	phaseDraining // no submissions from outside; tasks go on and may start others
 	phaseClosed   // tasks are cancelled; none starts
-)
-
-// sysmonState is the part of a Scheduler, and seenState the part of a worker, that only sysmon
-// touches.
-type (
-	sysmonState struct {
-		timerBatch timers.Batch
-		late       histogram.Histogram // of timers that sysmon or a Clock's goroutine fires
-		stacks     stacks
-		trims      trims
-		strandAt   int64 // since when work waits beside a sleeping worker; 0: none does
-	}
-	seenState struct {
-		next   uint32 // the sequence number of the next slot at the last tick
-		id     uint32 // the number of the dispatch that sysmon saw last
-		since  int64  // when sysmon first saw that dispatch, but see freeQueues
-		leanAt uint64 // how much the worker had done when ask last asked it to give back memory
-	}
 )
 
 // overflows counts the submissions that found no room, and those that came after Shutdown or Close.

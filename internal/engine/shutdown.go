@@ -110,7 +110,7 @@ func (s *Scheduler) end() {
 		s.block.Wait()
 		if s.dir == nil { // a directed scheduler's monitor has not started
 			s.mon.Stop()
-			s.endSurvey()
+			s.sysmon.endSurvey()
 		}
 		s.timers.Close()
 		for _, w := range s.workers() {

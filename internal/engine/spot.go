@@ -120,20 +120,6 @@ func (w *worker) endCall(c *spotCall, self *fiber.Fiber, since int64) {
 	resume(d)
 }
 
-// relieveLong is sysmon's look for long calls. It reports whether it has raised the alert.
-func (s *Scheduler) relieveLong(now int64) (any bool) {
-	if s.idle.Inside() == 0 {
-		return false
-	}
-	work := s.worksForRelief()
-	for _, w := range s.workers() {
-		if since := w.spot.Entered(); since != 0 && now-since >= longSpot && (work || w.hasWork()) {
-			return s.relieveAll()
-		}
-	}
-	return false
-}
-
 // worksForRelief reports whether a relief would find something to do on any worker, apart from the
 // work in that worker's own queues (hasWork). During a pause it would: it makes the worker sleep,
 // and Pause waits for that.

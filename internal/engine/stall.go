@@ -26,14 +26,15 @@ func (u unit) Stalled(p preempt.Dispatch, age time.Duration) {
 	now := w.s.now()
 	st := stalled{Stall{Task: t, Name: t.Name(), Worker: w.id, Age: age, Now: now}, u, p, now}
 	st.Queued, st.Behind = w.behind()
-	if w.s.findStack(&st) {
-		w.s.report(&st.Stall)
+	if w.s.sysmon.findStack(&st) {
+		w.s.sysmon.report(&st.Stall)
 	} // else reportSurveyed reports it
 }
 
 // report tells the logger, the Observer and the handler of a stall. sysmon calls it, or Close after
 // the end of sysmon.
-func (s *Scheduler) report(st *Stall) {
+func (m *sysmon) report(st *Stall) {
+	s := m.s
 	hint := slog.String("hint",
 		"it computes without Checkpoint, or is blocked: by a system call, or a native channel or lock")
 	s.warn("heddle: a task has passed no yield point and holds its worker", append(s.cfg.LogOf(st), hint)...)
@@ -118,8 +119,8 @@ const (
 
 // findStack sets st.Stack, if that can be known. It returns false if st has to wait for a survey;
 // then reportSurveyed reports it. Only sysmon calls it.
-func (s *Scheduler) findStack(st *stalled) bool {
-	k := &s.sysmon.stacks
+func (m *sysmon) findStack(st *stalled) bool {
+	k := &m.stacks
 	since := st.at - int64(st.Age) // the task has had the worker since then
 	if k.text == nil && k.survey == nil {
 		if n := runtime.NumGoroutine(); n <= mostStacks {
@@ -127,7 +128,7 @@ func (s *Scheduler) findStack(st *stalled) bool {
 			k.text = make([]byte, n*stackSize)
 			k.text = k.text[:runtime.Stack(k.text, true)]
 		} else if n <= mostSurveyed {
-			k.survey = look.NewSurvey(st.at, s.now)
+			k.survey = look.NewSurvey(st.at, m.s.now)
 		}
 	}
 	switch v := k.survey; {
@@ -138,7 +139,7 @@ func (s *Scheduler) findStack(st *stalled) bool {
 			k.waiting = append(k.waiting, *st)
 			return false
 		}
-		s.takeStack(st)
+		m.takeStack(st)
 	}
 	return true
 }
@@ -164,8 +165,8 @@ func stackOf(text, tag []byte) string {
 
 // reportSurveyed reports the stalls that wait for a survey, if that is over. It drops old stacks.
 // sysmon calls it at each tick. It returns when sysmon has to call it again, or 0.
-func (s *Scheduler) reportSurveyed(now int64) (next int64) {
-	k := &s.sysmon.stacks
+func (m *sysmon) reportSurveyed(now int64) (next int64) {
+	k := &m.stacks
 	if k.text != nil && now-k.at >= stacksPause {
 		k.text = nil
 	}
@@ -179,8 +180,8 @@ func (s *Scheduler) reportSurveyed(now int64) (next int64) {
 	waiting := k.waiting
 	k.waiting = nil
 	for i := range waiting {
-		s.takeStack(&waiting[i])
-		s.report(&waiting[i].Stall)
+		m.takeStack(&waiting[i])
+		m.report(&waiting[i].Stall)
 	}
 	if now-v.End >= max(stacksPause, surveyPause*(v.End-v.At)) {
 		k.survey = nil
@@ -190,25 +191,25 @@ func (s *Scheduler) reportSurveyed(now int64) (next int64) {
 
 // endSurvey waits for the survey that is under way, and reports the stalls that wait for it. Close
 // calls it after the end of sysmon.
-func (s *Scheduler) endSurvey() {
-	if v := s.sysmon.stacks.survey; v != nil {
+func (m *sysmon) endSurvey() {
+	if v := m.stacks.survey; v != nil {
 		<-v.Done
-		s.reportSurveyed(s.now())
+		m.reportSurveyed(m.s.now())
 	}
 }
 
 // takeStack sets st.Stack to what the survey has found. If the dispatch has ended meanwhile, the
 // survey may have come too late for it, so takeStack leaves Stack empty.
-func (s *Scheduler) takeStack(st *stalled) {
+func (m *sysmon) takeStack(st *stalled) {
 	if !st.goesOn() {
 		return
 	}
-	now := s.now()
+	now := m.s.now()
 	st.Age += time.Duration(now - st.at)
 	st.at = now
 	name := ""
-	if s.looks&rt.LookLabels != 0 {
+	if m.s.looks&rt.LookLabels != 0 {
 		name = st.Name
 	}
-	st.Stack = s.sysmon.stacks.survey.Stack(name)
+	st.Stack = m.stacks.survey.Stack(name)
 }

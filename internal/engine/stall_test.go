@@ -32,29 +32,29 @@ func TestStallWaitsForItsSurvey(t *testing.T) {
 	v := &look.Survey{At: int64(time.Hour), Done: make(chan struct{})}
 	k.survey = v
 
-	require.False(t, s.findStack(stall(time.Hour+time.Second, time.Second)), "it ran when the survey began")
-	require.True(t, s.findStack(stall(time.Hour+time.Second, time.Second-1)), "it did not")
-	require.NotZero(t, s.reportSurveyed(int64(time.Hour)), "the survey goes on, so sysmon looks again")
+	require.False(t, s.sysmon.findStack(stall(time.Hour+time.Second, time.Second)), "it ran when the survey began")
+	require.True(t, s.sysmon.findStack(stall(time.Hour+time.Second, time.Second-1)), "it did not")
+	require.NotZero(t, s.sysmon.reportSurveyed(int64(time.Hour)), "the survey goes on, so sysmon looks again")
 	require.Empty(t, reports)
 
 	v.Runs, v.End = []string{"1 @ 0x1\n#\t0x1\tf+0x1\tx.go:1"}, v.At+int64(time.Minute)
 	close(v.Done)
-	require.Zero(t, s.reportSurveyed(v.End))
+	require.Zero(t, s.sysmon.reportSurveyed(v.End))
 	require.Len(t, reports, 1)
 	require.Equal(t, "f(...)\n\tx.go:1\n", reports[0].Stack)
-	require.Zero(t, s.reportSurveyed(v.End+100*int64(time.Minute)-1))
+	require.Zero(t, s.sysmon.reportSurveyed(v.End+100*int64(time.Minute)-1))
 	require.Len(t, reports, 1, "each is reported once")
 	require.NotNil(t, k.survey)
 
 	young := stall(time.Hour+time.Second, time.Second)
-	require.True(t, s.findStack(young), "the survey is over")
+	require.True(t, s.sysmon.findStack(young), "the survey is over")
 	require.NotEmpty(t, young.Stack)
-	require.Zero(t, s.reportSurveyed(v.End+100*int64(time.Minute)))
+	require.Zero(t, s.sysmon.reportSurveyed(v.End+100*int64(time.Minute)))
 	require.Nil(t, k.survey)
 
 	// This one goes on no longer when its survey ends, after the end of the monitor.
 	k.survey = &look.Survey{Done: make(chan struct{}), Runs: v.Runs}
-	require.False(t, s.findStack(stall(time.Second, time.Second)))
+	require.False(t, s.sysmon.findStack(stall(time.Second, time.Second)))
 	close(stop)
 	close(k.survey.Done)
 	s.Close()

@@ -6,32 +6,47 @@ import (
 	"time"
 
 	"github.com/heddle-go/heddle/internal/deque"
+	"github.com/heddle-go/heddle/internal/histogram"
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/timers"
 )
 
-// sysmonTick is what the monitor does at each tick besides looking at the workers.
-func (s *Scheduler) sysmonTick(now int64) (next int64, busy bool) {
+// A sysmon is what the monitor does for a scheduler at its ticks. Only the monitor's goroutine calls
+// its methods and touches its fields, apart from kickFor and what that calls, and from endSurvey,
+// which Close calls when the monitor has ended.
+type sysmon struct {
+	s          *Scheduler
+	timerBatch timers.Batch
+	late       histogram.Histogram // of timers that sysmon or a Clock's goroutine fires
+	stacks     stacks
+	trims      trims
+	strandAt   int64 // since when work waits beside a sleeping worker; 0: none does
+}
+
+// tick is what the monitor does at each tick besides looking at the workers.
+func (m *sysmon) tick(now int64) (next int64, busy bool) {
+	s := m.s
 	s.setCoarse(now)
-	s.countTimers()
-	if s.timers.Due(now - s.timerGrace()) {
+	m.countTimers()
+	if s.timers.Due(now - m.timerGrace()) {
 		// All workers may be asleep, or busy with tasks without checkpoints. So sysmon fires
 		// timers.
-		busy = s.timers.Expire(now, &s.sysmon.timerBatch, s.injectDue) > 0
+		busy = s.timers.Expire(now, &m.timerBatch, s.injectDue) > 0
 	}
-	if s.freeNextSlots() {
+	if m.freeNextSlots() {
 		busy = true
 	}
-	if s.relieveLong(now) {
+	if m.relieveLong(now) {
 		busy = true
 	}
-	if s.freeQueues(now) {
+	if m.freeQueues(now) {
 		busy = true
 	}
-	s.freeForks()
-	s.watchStranded(now)
-	s.refreshProcs()
-	next = s.nextTimer()
-	for _, t := range []int64{s.trim(now), s.reportSurveyed(now)} {
+	m.freeForks()
+	m.watchStranded(now)
+	m.refreshProcs()
+	next = m.nextTimer()
+	for _, t := range []int64{m.trim(now), m.reportSurveyed(now)} {
 		if t != 0 && (next == 0 || t < next) {
 			next = t
 		}
@@ -40,8 +55,9 @@ func (s *Scheduler) sysmonTick(now int64) (next int64, busy bool) {
 }
 
 // refreshProcs stores GOMAXPROCS in procs, because reading it takes a lock of the Go runtime. With
-// scheduler.WithGOMAXPROCS it makes the number of workers follow. sysmon calls it.
-func (s *Scheduler) refreshProcs() {
+// scheduler.WithGOMAXPROCS it makes the number of workers follow.
+func (m *sysmon) refreshProcs() {
+	s := m.s
 	n := int32(runtime.GOMAXPROCS(0))
 	if s.procs.Swap(n) != n && s.cfg.Follow {
 		_ = s.Resize(min(int(n), MaxWorkers)) // it only fails if the scheduler has been closed
@@ -50,10 +66,10 @@ func (s *Scheduler) refreshProcs() {
 
 // nextTimer returns the time by which sysmon has to look at the timers again, or 0 if there are
 // none.
-func (s *Scheduler) nextTimer() int64 {
-	f := s.timers.First()
+func (m *sysmon) nextTimer() int64 {
+	f := m.s.timers.First()
 	if f != 0 {
-		f = s.graceEnd(f)
+		f = m.graceEnd(f)
 	}
 	return f
 }
@@ -79,27 +95,28 @@ func (s *Scheduler) nextTimer() int64 {
 // With fewer than manyTimers timers the grace is 0, too. sysmon counts them at its ticks
 // (countTimers). Nothing tells it when the number falls below manyTimers, so the next tick may then
 // still come later than due by the grace.
-func (s *Scheduler) timerGrace() int64 {
-	if s.idle.Sleeping() != 0 || !s.many.Load() {
+func (m *sysmon) timerGrace() int64 {
+	if m.s.idle.Sleeping() != 0 || !m.s.many.Load() {
 		return 0
 	}
 	return busyGrace
 }
 
 // kickFor is called after a timer has been armed for when (Arm-A3).
-func (s *Scheduler) kickFor(when int64) { s.mon.KickBefore(s.graceEnd(when)) }
+func (m *sysmon) kickFor(when int64) { m.s.mon.KickBefore(m.graceEnd(when)) }
 
 // graceEnd returns the time by which sysmon has to fire a timer that is due at when: that time plus
 // the grace, or the latest time if the sum overflows. A task that sleeps for ever has a timer that
 // is due at the latest time.
-func (s *Scheduler) graceEnd(when int64) int64 {
-	g := s.timerGrace()
+func (m *sysmon) graceEnd(when int64) int64 {
+	g := m.timerGrace()
 	return min(when, math.MaxInt64-g) + g
 }
 
 // countTimers sets many for timerGrace. A party that arms a timer cannot count, because that takes
 // a load for each worker.
-func (s *Scheduler) countTimers() {
+func (m *sysmon) countTimers() {
+	s := m.s
 	if many := s.timers.Size() >= manyTimers; many != s.many.Load() {
 		s.many.Store(many)
 	}
@@ -116,7 +133,8 @@ const busyGrace = int64(time.Millisecond)
 
 // freeNextSlots wakes a worker for each task that is stuck in a next slot because the running task
 // does not give way (Slot-N3). It reports whether there was one.
-func (s *Scheduler) freeNextSlots() (any bool) {
+func (m *sysmon) freeNextSlots() (any bool) {
+	s := m.s
 	if s.idle.Sleeping() == 0 || s.pause.on.Load() {
 		return false
 	}
@@ -142,7 +160,8 @@ func (s *Scheduler) freeNextSlots() (any bool) {
 //
 // sysmon steals like any thief. Between the theft and (Sleep-P1) a task is in no queue, so
 // (Sleep-P2) follows, as for a worker that has stolen a batch.
-func (s *Scheduler) freeQueues(now int64) (any bool) {
+func (m *sysmon) freeQueues(now int64) (any bool) {
+	s := m.s
 	ws := s.workers()
 	if len(ws) == 1 || s.pause.on.Load() {
 		return false
@@ -157,7 +176,7 @@ func (s *Scheduler) freeQueues(now int64) (any bool) {
 			continue // the task may yet see its mark, or the system may be holding the thread up
 		}
 		w.seen.since = now - 9*q // the next time is in a quantum
-		if s.freeBehind(w) {
+		if m.freeBehind(w) {
 			any = true
 		}
 	}
@@ -166,7 +185,8 @@ func (s *Scheduler) freeQueues(now int64) (any bool) {
 
 // freeBehind is freeQueues for one worker, w, whose task does not give way. It leaves what the
 // worker adds meanwhile to the next call, and of many forked calls all but a few.
-func (s *Scheduler) freeBehind(w *worker) (any bool) {
+func (m *sysmon) freeBehind(w *worker) (any bool) {
+	s := m.s
 	free := func(d *rt.Task) {
 		s.inj.Push(d) // (Sleep-P1)
 		s.wakeOne()   // (Sleep-P2, Sleep-P3)
@@ -202,6 +222,34 @@ const (
 	leastAdopted = 16
 )
 
+// freeForks is Crowd-K1.
+func (m *sysmon) freeForks() {
+	s := m.s
+	if !s.idle.NeedsWake() || s.pause.on.Load() || !s.crowded(0) {
+		return
+	}
+	if s.exposed() {
+		s.wakeOne()
+	} else {
+		s.askAll(nil)
+	}
+}
+
+// relieveLong looks for calls on the spot that last long. It reports whether it has raised the alert.
+func (m *sysmon) relieveLong(now int64) (any bool) {
+	s := m.s
+	if s.idle.Inside() == 0 {
+		return false
+	}
+	work := s.worksForRelief()
+	for _, w := range s.workers() {
+		if since := w.spot.Entered(); since != 0 && now-since >= longSpot && (work || w.hasWork()) {
+			return s.relieveAll()
+		}
+	}
+	return false
+}
+
 // strandedAfter is how long work must have been waiting beside a sleeping worker before
 // watchStranded counts it. Waking a thread takes far less, even on a busy machine.
 const strandedAfter = int64(2 * time.Second)
@@ -209,15 +257,16 @@ const strandedAfter = int64(2 * time.Second)
 // watchStranded is the safety net under the sleep protocol. It counts how often work waits for
 // strandedAfter beside a sleeping worker while no worker searches. That would be a bug of the
 // protocol, so watchStranded does not repair it.
-func (s *Scheduler) watchStranded(now int64) {
+func (m *sysmon) watchStranded(now int64) {
+	s := m.s
 	if s.idle.Sleeping() == 0 || !s.idle.NeedsWake() || s.pause.on.Load() || !s.visibleWork() {
-		s.sysmon.strandAt = 0
+		m.strandAt = 0
 		return
 	}
-	if s.sysmon.strandAt == 0 {
-		s.sysmon.strandAt = now
-	} else if now-s.sysmon.strandAt > strandedAfter {
-		s.sysmon.strandAt = now
+	if m.strandAt == 0 {
+		m.strandAt = now
+	} else if now-m.strandAt > strandedAfter {
+		m.strandAt = now
 		s.stranded.Add(1)
 	}
 }

@@ -23,11 +23,11 @@ func TestModelTimersGrace(t *testing.T) {
 	explore.Run(t, explore.Config{Preemptions: 3}, func(m *explore.Model) {
 		s := newBare(2)
 		s.mon = preempt.NewMonitor(preempt.Config{
-			Tick: func(int64) (int64, bool) { return s.nextTimer(), false }, // of sysmonTick
+			Tick: func(int64) (int64, bool) { return s.sysmon.nextTimer(), false }, // of sysmon.tick
 			Idle: func() bool { return true },
 		})
 		// One queue is enough, and makes for fewer schedules.
-		s.timers.Init(s.now, s.kickFor, func() *timers.Queue { return nil })
+		s.timers.Init(s.now, s.sysmon.kickFor, func() *timers.Queue { return nil })
 		far := make([]rt.Timer, manyTimers) // fewer have no grace
 		for i := range far {
 			far[i].Do = noBell{}
@@ -37,14 +37,14 @@ func TestModelTimersGrace(t *testing.T) {
 		later := &rt.Timer{Do: noBell{}}
 		s.timers.Arm(later, 500)
 		s.timers.Len() // all are in the heap
-		s.countTimers()
+		s.sysmon.countTimers()
 		x := &rt.Timer{Do: noBell{}}
 		var until int64 // until when the monitor has gone to sleep
 		m.Thread("arms", func() { s.timers.Arm(x, 10) })
 		m.Thread("falls asleep", s.workers()[0].announce)
 		m.Thread("monitor", func() {
 			for sleeps := false; !sleeps; {
-				until, sleeps = s.mon.Doze(0, s.nextTimer())
+				until, sleeps = s.mon.Doze(0, s.sysmon.nextTimer())
 			}
 		})
 		m.Check(func() error {
@@ -66,7 +66,7 @@ func TestModelTimersOfAnotherWorker(t *testing.T) {
 	explore.Run(t, explore.Config{Preemptions: 1, Patience: patience}, func(m *explore.Model) {
 		s := newBare(2)
 		s.mon = preempt.NewMonitor(preempt.Config{
-			Tick: func(int64) (int64, bool) { return s.nextTimer(), false }, // of sysmonTick
+			Tick: func(int64) (int64, bool) { return s.sysmon.nextTimer(), false }, // of sysmon.tick
 			Idle: func() bool { return true },
 		})
 		s.shared.ReadyGoroutines.Store(1) // so that a searcher looks around once only
@@ -79,7 +79,7 @@ func TestModelTimersOfAnotherWorker(t *testing.T) {
 		m.Thread("monitor", func() {
 			var until int64
 			for sleeps := false; !sleeps; {
-				until, sleeps = s.mon.Doze(0, s.nextTimer())
+				until, sleeps = s.mon.Doze(0, s.sysmon.nextTimer())
 			}
 			explore.Block("until its time, or a kick", func() bool {
 				return until == when || s.mon.Kicked()

@@ -16,12 +16,12 @@ func TestSysmonWakesForTheNextSlot(t *testing.T) {
 	sleeper, hog := s.workers()[0], s.workers()[1]
 	sleeper.announce()
 	hog.next.put(bareTask(t, s), wokenTask)
-	require.False(t, s.freeNextSlots(), "a task that has just come")
+	require.False(t, s.sysmon.freeNextSlots(), "a task that has just come")
 	require.Zero(t, s.wakes.Load())
-	require.True(t, s.freeNextSlots())
+	require.True(t, s.sysmon.freeNextSlots())
 	require.EqualValues(t, 1, s.wakes.Load())
 	hog.next.put(bareTask(t, s), wokenTask)
-	require.False(t, s.freeNextSlots(), "another one")
+	require.False(t, s.sysmon.freeNextSlots(), "another one")
 }
 
 // sysmon moves all tasks from behind a hog: the next slot, the queue, the children, and the
@@ -39,7 +39,7 @@ func TestAllBehindAHogIsHandedOut(t *testing.T) {
 	parent.NeedExtra()
 	call := &rt.Frame{Forker: parent}
 	hog.Forks.Push(call)
-	require.True(t, s.freeBehind(hog))
+	require.True(t, s.sysmon.freeBehind(hog))
 	require.EqualValues(t, 1, s.wakes.Load())
 	for _, d := range want {
 		got, ok := s.inj.Pop(1, nil)
@@ -50,7 +50,7 @@ func TestAllBehindAHogIsHandedOut(t *testing.T) {
 	require.True(t, ok)
 	require.NotNil(t, got)
 	require.Same(t, call, got.Fn())
-	require.False(t, s.freeBehind(hog), "nothing is left")
+	require.False(t, s.sysmon.freeBehind(hog), "nothing is left")
 }
 
 // Of many forked calls behind a hog, sysmon moves few at a time, because each then takes a
@@ -64,15 +64,15 @@ func TestManyCallsBehindAHog(t *testing.T) {
 	for range calls {
 		hog.Forks.Push(&rt.Frame{Forker: parent})
 	}
-	require.True(t, s.freeBehind(hog))
+	require.True(t, s.sysmon.freeBehind(hog))
 	require.Equal(t, mostAdopted, s.inj.Len(), "what the injector is filled up to")
-	require.True(t, s.freeBehind(hog))
+	require.True(t, s.sysmon.freeBehind(hog))
 	require.Equal(t, mostAdopted+leastAdopted, s.inj.Len(), "what is handed out beside a full injector")
 	for s.inj.Len() > 0 {
 		_, ok := s.inj.Pop(1, nil)
 		require.True(t, ok)
 	}
-	require.True(t, s.freeBehind(hog))
+	require.True(t, s.sysmon.freeBehind(hog))
 	require.Equal(t, mostAdopted, s.inj.Len())
 }
 
@@ -85,17 +85,17 @@ func TestSysmonCountsTimers(t *testing.T) {
 		s.workers()[i%2].timers.Arm(&ts[i], 1<<60)
 	}
 	s.timers.Len() // all are in the heaps
-	require.Zero(t, s.timerGrace())
-	s.countTimers()
-	require.Equal(t, busyGrace, s.timerGrace())
-	require.Equal(t, 1<<60+busyGrace, s.nextTimer())
+	require.Zero(t, s.sysmon.timerGrace())
+	s.sysmon.countTimers()
+	require.Equal(t, busyGrace, s.sysmon.timerGrace())
+	require.Equal(t, 1<<60+busyGrace, s.sysmon.nextTimer())
 	require.True(t, s.timers.Disarm(&ts[0]))
 	for i := range ts[1:] {
 		require.True(t, s.timers.Disarm(&ts[1+i]))
 	}
 	s.timers.Trim()
-	s.countTimers()
-	require.Zero(t, s.timerGrace())
+	s.sysmon.countTimers()
+	require.Zero(t, s.sysmon.timerGrace())
 }
 
 // Timers that never come have the latest time there is. The grace does not make it overflow, which
@@ -109,9 +109,9 @@ func TestGraceOfTheLatestTime(t *testing.T) {
 		s.timers.Arm(&ts[i], latest)
 	}
 	s.timers.Len() // all are in the heap
-	s.countTimers()
-	require.Equal(t, busyGrace, s.timerGrace())
-	require.Equal(t, latest, s.nextTimer())
-	require.Equal(t, latest, s.graceEnd(latest-busyGrace))
-	require.Equal(t, latest-1, s.graceEnd(latest-busyGrace-1))
+	s.sysmon.countTimers()
+	require.Equal(t, busyGrace, s.sysmon.timerGrace())
+	require.Equal(t, latest, s.sysmon.nextTimer())
+	require.Equal(t, latest, s.sysmon.graceEnd(latest-busyGrace))
+	require.Equal(t, latest-1, s.sysmon.graceEnd(latest-busyGrace-1))
 }

@@ -69,11 +69,12 @@ var (
 
 // trim does what is due at the time now. It returns the time by which sysmon has to call it again
 // even if all workers sleep, or 0.
-func (s *Scheduler) trim(now int64) (next int64) {
-	t := &s.sysmon.trims
+func (m *sysmon) trim(now int64) (next int64) {
+	s := m.s
+	t := &m.trims
 	quiet := t.quiet && s.wakes.Load() == t.wakes && s.idle.Asleep()
 	if now >= t.review {
-		s.reviewPools(now, quiet)
+		m.reviewPools(now, quiet)
 	}
 	pace := whileBusy
 	if quiet {
@@ -99,8 +100,9 @@ func (s *Scheduler) trim(now int64) (next int64) {
 }
 
 // reviewPools begins a new window. quiet says whether all workers slept during the last one.
-func (s *Scheduler) reviewPools(now int64, quiet bool) {
-	t := &s.sysmon.trims
+func (m *sysmon) reviewPools(now int64, quiet bool) {
+	s := m.s
+	t := &m.trims
 	created := s.fiberPool.Created()
 	if created-t.created > fewFibers && t.sinceDoubling > fewFibers && now-t.last < regretWithin {
 		t.window = min(2*t.window, maxWindow)
@@ -114,7 +116,7 @@ func (s *Scheduler) reviewPools(now int64, quiet bool) {
 	t.quiet, t.wakes = s.idle.Asleep(), s.wakes.Load()
 	batches, more := s.taskPool.Trim(quiet)
 	s.timers.Trim()
-	if quiet && s.ask(t.sinceReview > 0 || batches > 0) {
+	if quiet && m.ask(t.sinceReview > 0 || batches > 0) {
 		more = true
 	}
 	free, had := s.fiberPool.Review(quiet)
@@ -134,7 +136,8 @@ func (s *Scheduler) reviewPools(now int64, quiet bool) {
 //
 // If Lean-R2 does not find the announcement, the worker is awake. Then it gives back the next time
 // that it goes to sleep, or the time after that, if it has loaded lean already.
-func (s *Scheduler) ask(burst bool) (any bool) {
+func (m *sysmon) ask(burst bool) (any bool) {
+	s := m.s
 	for _, w := range s.workers() {
 		done := w.shown.dispatches.Load() + w.shown.finished.Load()
 		if done == w.seen.leanAt || !burst && !w.holds.Load() {

@@ -98,7 +98,7 @@ func allAsleep(s *Scheduler) {
 func advance(s *Scheduler, now int64, d time.Duration) (then int64, done bool) {
 	for end := now + int64(d); now < end; {
 		allAsleep(s) // the workers that were asked have given back
-		next := s.trim(now)
+		next := s.sysmon.trim(now)
 		if next == 0 {
 			return now, true
 		}

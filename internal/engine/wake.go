@@ -106,18 +106,6 @@ func (s *Scheduler) exposed() bool {
 	return false
 }
 
-// freeForks is Crowd-K1. sysmon calls it.
-func (s *Scheduler) freeForks() {
-	if !s.idle.NeedsWake() || s.pause.on.Load() || !s.crowded(0) {
-		return
-	}
-	if s.exposed() {
-		s.wakeOne()
-	} else {
-		s.askAll(nil)
-	}
-}
-
 // wakeAll wakes all workers that sleep.
 func (s *Scheduler) wakeAll() {
 	for _, id := range s.idle.ClaimAll() {

@@ -57,7 +57,7 @@ func TestSysmonWakesWhileCrowded(t *testing.T) {
 		(*rt.Life)(c).Task().Worker().Forks.Thief().Ask() // so the fork exposes
 		parallel.Do(c,
 			func(*task.Ctx) {
-				s.freeForks()
+				s.sysmon.freeForks()
 				require.Greater(t, s.wakes.Load(), before)
 			},
 			func(*task.Ctx) {})
@@ -71,7 +71,7 @@ func TestSysmonAsksWhileCrowded(t *testing.T) {
 	require.NoError(t, s.Go(func(c *task.Ctx) {
 		forks := &(*rt.Life)(c).Task().Worker().Forks
 		parallel.Do(c, func(*task.Ctx) {}, func(*task.Ctx) {}) // meets older requests
-		s.freeForks()
+		s.sysmon.freeForks()
 		require.True(t, forks.Wanted())
 	}).Wait())
 }

@@ -52,7 +52,7 @@ type worker struct {
 	ring look.Ring
 
 	_    cpu.CacheLinePad
-	seen seenState // sysmon's
+	seen seenState
 	_    cpu.CacheLinePad
 }
 
@@ -129,6 +129,14 @@ type shownState struct {
 	runq  deque.Owner[rt.Task] // FIFO. Thieves take from it
 	// children are LIFO. Thieves take from them. See children.go.
 	children deque.Owner[rt.Task]
+}
+
+// seenState is what only sysmon touches of a worker.
+type seenState struct {
+	next   uint32 // the sequence number of the next slot at the last tick
+	id     uint32 // the number of the dispatch that sysmon saw last
+	since  int64  // when sysmon first saw that dispatch, but see freeQueues
+	leanAt uint64 // how much the worker had done when ask last asked it to give back memory
 }
 
 // fairTick is how many looks for work come from one call of worker.fair to the next. It is a prime,
