@@ -73,41 +73,41 @@ func (h *directed) Director() rt.Director { return h.s.dir.Director }
 
 // Yield implements rt.Host.
 func (h *directed) Yield() {
-	w := (*worker)(h)
-	d := w.Current.Load()
+	d := h.Current.Load()
 	if d == nil || !d.IsCurrent() {
 		if d = rt.Current(); d == nil {
 			runtime.Gosched()
 			return
 		}
-		if w = workerOf(d); w.s.dir == nil {
-			w.Host.Yield()
+		h = (*directed)(workerOf(d))
+		if h.s.dir == nil {
+			h.Host.Yield()
 			return
 		}
 	}
-	w.endIfOver(d, true)
-	w.point(d, true)
+	h.s.dir.endIfOver(d, true)
+	h.point(d, true)
 }
 
 // Poll implements rt.Host. A checkpoint is a yield point, as Yield is, but d need not stand back.
 func (h *directed) Poll(d *rt.Task) {
-	w := (*worker)(h)
-	w.endIfOver(d, false)
-	w.point(d, false)
+	h.s.dir.endIfOver(d, false)
+	h.point(d, false)
 }
 
 // point is a yield point of the running task d: the director decides whether d goes on. If yields
 // is true, d has called Yield, so the director should let another task run.
-func (w *worker) point(d *rt.Task, yields bool) {
+func (h *directed) point(d *rt.Task, yields bool) {
+	w := (*worker)(h)
 	dir := w.s.dir
 	if dir.over {
 		return
 	}
 	w.shareForks(d)
-	w.collect()
-	n := w.choose(d, yields)
+	h.collect()
+	n := h.choose(d, yields)
 	if n == d || dir.over {
-		w.endIfOver(d, false)
+		h.s.dir.endIfOver(d, false)
 		return
 	}
 	if yields {
@@ -121,19 +121,20 @@ func (w *worker) point(d *rt.Task, yields bool) {
 		self.Yield()(struct{}{})
 	}
 	resume(d)
-	w.endIfOver(d, yields)
+	h.s.dir.endIfOver(d, yields)
 }
 
 // wait parks the running task d. The successor is a loop fiber, which asks the director for the
 // next task after d has left its stack. end is the task whose end d waits for, or the zero Handle.
 //
 // No sysmon sets the time with which waits are dated, so wait does.
-func (w *worker) wait(d *rt.Task, k rt.Park, end rt.Handle) {
+func (h *directed) wait(d *rt.Task, k rt.Park, end rt.Handle) {
+	w := (*worker)(h)
 	ends := true
 	if y := k.WaitReason(); y == rt.WaitBlocking || y == rt.WaitFork {
 		ends = false // the call has to come back before the task ends
 	} else {
-		w.endIfOver(d, true)
+		h.s.dir.endIfOver(d, true)
 	}
 	w.s.setCoarse(w.s.now())
 	note := waitNote{}
@@ -151,15 +152,14 @@ func (w *worker) wait(d *rt.Task, k rt.Park, end rt.Handle) {
 	resume(d)
 	note.back(d, k)
 	if ends {
-		w.endIfOver(d, true)
+		h.s.dir.endIfOver(d, true)
 	}
 }
 
 // endIfOver ends the running task d by a Goexit if the run is over. If d has been told to end
 // before, d is in its deferred functions. Then it goes on, unless waits says that it is about to
 // wait.
-func (w *worker) endIfOver(d *rt.Task, waits bool) {
-	dir := w.s.dir
+func (dir *directing) endIfOver(d *rt.Task, waits bool) {
 	if !dir.over || !waits && dir.unwinds[d] {
 		return
 	}
@@ -168,11 +168,11 @@ func (w *worker) endIfOver(d *rt.Task, waits bool) {
 }
 
 // Park implements rt.Host.
-func (h *directed) Park(d *rt.Task, k rt.Park) { (*worker)(h).wait(d, k, rt.Handle{}) }
+func (h *directed) Park(d *rt.Task, k rt.Park) { h.wait(d, k, rt.Handle{}) }
 
 // ParkFor implements rt.Host.
 func (h *directed) ParkFor(d *rt.Task, k rt.Park, t *rt.Task, gen uint32) {
-	(*worker)(h).wait(d, k, rt.HandleOf(t, gen))
+	h.wait(d, k, rt.HandleOf(t, gen))
 }
 
 // ParkReady implements rt.Host.
@@ -187,13 +187,14 @@ func (h *directed) ParkReady() error {
 			return w.Host.ParkReady()
 		}
 	}
-	w.endIfOver(d, true)
-	w.point(d, false)
+	h = (*directed)(w)
+	h.s.dir.endIfOver(d, true)
+	h.point(d, false)
 	if d.TakeToken() {
 		return nil
 	}
 	if !d.Status().Cancelled() {
-		w.wait(d, rt.WaitReady.Park(rt.ForReady), rt.Handle{})
+		h.wait(d, rt.WaitReady.Park(rt.ForReady), rt.Handle{})
 	}
 	if d.Status().Cancelled() {
 		return (*task.Ctx)(d.Life()).Cause()
@@ -203,13 +204,12 @@ func (h *directed) ParkReady() error {
 
 // Sleep implements rt.Host.
 func (h *directed) Sleep(d *rt.Task, ns int64) {
-	w := (*worker)(h)
-	w.endIfOver(d, true)
-	q := &w.s.timers
+	h.s.dir.endIfOver(d, true)
+	q := &h.s.timers
 	t := q.Borrow(d)
-	t.Fib = w.Fib.Load()
+	t.Fib = h.Fib.Load()
 	q.Arm(t, rt.After(q.Now(), time.Duration(ns)))
-	w.wait(d, rt.WaitSleep.Park(rt.ForWake), rt.Handle{})
+	h.wait(d, rt.WaitSleep.Park(rt.ForWake), rt.Handle{})
 	if !d.Woken() { // cancelled
 		if q.Disarm(t) {
 			return
@@ -227,7 +227,7 @@ func (h *directed) Spawn(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	}
 	d, gen := w.Spawn(fn, x)
 	if me := w.Current.Load(); d != nil && me != nil {
-		w.point(me, false)
+		h.point(me, false)
 	}
 	return d, gen
 }
@@ -243,7 +243,8 @@ func (h *directed) WakeThief() {}
 
 // collect waits until all goroutines outside are blocked (Director.AwaitOutsiders), and moves all
 // queued tasks to ready.
-func (w *worker) collect() {
+func (h *directed) collect() {
+	w := (*worker)(h)
 	dir := w.s.dir
 	dir.AwaitOutsiders()
 	for {
@@ -270,7 +271,8 @@ func (w *worker) collect() {
 }
 
 // suffer carries out the faults that the director wants now. d is the task that runs, or nil.
-func (w *worker) suffer(d *rt.Task) {
+func (h *directed) suffer(d *rt.Task) {
+	w := (*worker)(h)
 	dir, s := w.s.dir, w.s
 	for {
 		switch f := dir.Fault(d, dir.ready); {
@@ -286,9 +288,9 @@ func (w *worker) suffer(d *rt.Task) {
 		case f.Jump:
 			time.Sleep(f.For) // all other goroutines of the bubble are blocked, so its clock jumps
 			s.timers.Expire(s.now(), w.timerBatch, w.push)
-			w.collect()
+			h.collect()
 		case f.Again:
-			w.collect()
+			h.collect()
 		default:
 			return
 		}
@@ -298,14 +300,14 @@ func (w *worker) suffer(d *rt.Task) {
 // choose has the director choose among the tasks in ready and the running task d, which may be nil.
 // It returns the chosen task, and takes it out of ready. It returns nil if the run is over or no
 // task can run.
-func (w *worker) choose(d *rt.Task, yields bool) *rt.Task {
-	dir := w.s.dir
-	w.suffer(d)
+func (h *directed) choose(d *rt.Task, yields bool) *rt.Task {
+	dir := h.s.dir
+	h.suffer(d)
 	if d == nil && len(dir.ready) == 0 {
 		return nil
 	}
 	i := dir.Choose(d, yields, dir.ready)
-	if w.finishOver(); dir.over {
+	if h.finishOver(); dir.over {
 		return nil
 	}
 	if i < 0 {
@@ -317,27 +319,28 @@ func (w *worker) choose(d *rt.Task, yields bool) *rt.Task {
 }
 
 // finishOver asks the director whether the run is over, and if so prepares for the end.
-func (w *worker) finishOver() {
-	if dir := w.s.dir; !dir.over && dir.Over() {
+func (h *directed) finishOver() {
+	if dir := h.s.dir; !dir.over && dir.Over() {
 		dir.over = true
 		dir.unwinds = make(map[*rt.Task]bool)
-		w.s.phase.Store(phaseClosed) // from here on no task begins, and none can be submitted
+		h.s.phase.Store(phaseClosed) // from here on no task begins, and none can be submitted
 	}
 }
 
 // direct is a directed worker's look for work, while no task runs. It waits until the director has
 // chosen a task, and returns that. It returns nil when the scheduler quits.
-func (w *worker) direct() *rt.Task {
+func (h *directed) direct() *rt.Task {
+	w := (*worker)(h)
 	dir := w.s.dir
 	w.tick = 0 // at the fairTick-th look pick would take a task without a choice
 	w.stopSearching()
 	for !w.s.quit.Load() {
-		w.collect()
-		if w.finishOver(); dir.over && len(dir.ready) == 0 {
-			w.abandon()
+		h.collect()
+		if h.finishOver(); dir.over && len(dir.ready) == 0 {
+			h.abandon()
 		}
 		if len(dir.ready) == 0 {
-			w.drowse()
+			h.drowse()
 			continue
 		}
 		if dir.over {
@@ -345,7 +348,7 @@ func (w *worker) direct() *rt.Task {
 			dir.ready = slices.Delete(dir.ready, 0, 1)
 			return d
 		}
-		if d := w.choose(nil, false); d != nil {
+		if d := h.choose(nil, false); d != nil {
 			return d
 		}
 	}
@@ -353,10 +356,10 @@ func (w *worker) direct() *rt.Task {
 }
 
 // abandon makes the tasks that wait ready, so that they can be ended.
-func (w *worker) abandon() {
-	for d := range w.s.taskPool.All() {
+func (h *directed) abandon() {
+	for d := range h.s.taskPool.All() {
 		if d.Abandon() {
-			w.s.dir.ready = append(w.s.dir.ready, d)
+			h.s.dir.ready = append(h.s.dir.ready, d)
 		}
 	}
 }
@@ -364,14 +367,15 @@ func (w *worker) abandon() {
 // drowse waits until there may be a task to run, or the run is over. Its alarm rings when the first
 // timer is due. If no timer is pending, the alarm rings after a month. Then no event has woken the
 // worker before, so drowse tells the director that the waiting tasks will wait for ever (stuck).
-func (w *worker) drowse() {
+func (h *directed) drowse() {
+	w := (*worker)(h)
 	dir, s := w.s.dir, w.s
 	w.SetCurrent(nil)
 	w.flush()
 	live := s.live.Load()
 	over := dir.over
 	dir.Idle(live, dir.stuck.Swap(false))
-	if w.finishOver(); dir.over != over {
+	if h.finishOver(); dir.over != over {
 		return // the caller abandons the tasks that wait
 	}
 	s.idle.Sleep(w.id, w.searching) // (Sleep-W2)

@@ -86,7 +86,7 @@ func TestFairness(t *testing.T) {
 				injected := direct
 				if i%10 == 9 {
 					s.sysmon.freeBehind(s.workers()[0]) // sysmon has taken the task for a hog
-					injected = own               // behind all of them
+					injected = own                      // behind all of them
 				}
 				n := x.between(c, func(ran func()) { c.Go(func(*task.Ctx) { ran() }) })
 				assert.LessOrEqual(t, n, own, "%d: a task that a task started", i)

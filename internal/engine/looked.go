@@ -59,7 +59,7 @@ func (h looked) Sleep(d *rt.Task, ns int64) {
 
 // suspend parks d, as worker.Park does, and notes the wait. end is the task whose end d waits for,
 // or the zero Handle. due is the time of the worker's clock if d goes to sleep, otherwise 0.
-// (Directed workers have worker.wait instead.)
+// (Directed workers have directed.wait instead.)
 func (w *worker) suspend(d *rt.Task, k rt.Park, end rt.Handle, due int64) {
 	note := w.noteWait(d, k, end)
 	w.shareForks(d)

@@ -39,7 +39,7 @@ type turns struct {
 func (w *worker) takeRanked() *rt.Task {
 	q, t := &w.s.inj, &w.turns
 	if q.Directed() {
-		return w.direct()
+		return (*directed)(w).direct()
 	}
 	if q.AnyLow() {
 		if t.lowSkips++; t.lowSkips >= lowTurn {
