@@ -20,7 +20,8 @@ func (s *Scheduler) enter() bool {
 		return true
 	}
 	s.exit()
-	s.refuse(task.ErrClosed)
+	s.over.closed.Add(1)
+	s.measuring.observeRefusal(task.ErrClosed)
 	return false
 }
 
@@ -34,7 +35,7 @@ func (s *Scheduler) exit() {
 // has taken room.
 func (s *Scheduler) admit(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	d, gen := s.prepare(fn, x)
-	s.stamp(d)
+	s.measuring.stamp(d, &s.clock)
 	s.inj.Accept(d) // (Sleep-P1)
 	s.wakeOne()     // (Sleep-P2, Sleep-P3)
 	return d, gen
@@ -64,7 +65,7 @@ func (s *Scheduler) prepare(fn any, x *rt.Extra) (*rt.Task, uint32) {
 // the task would wait for itself. For such a task, or a handler, it returns the error onTask.
 func (s *Scheduler) enterOutside(ctx context.Context, onTask error) error {
 	d, err := wait.Enter(ctx, rt.OfCtx(ctx))
-	if d == nil && s.handles() || d != nil && d.Shared() == &s.shared {
+	if d == nil && s.handlers.runCaller() || d != nil && d.Shared() == &s.shared {
 		return onTask
 	}
 	return err

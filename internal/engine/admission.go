@@ -21,7 +21,7 @@ func (s *Scheduler) overflow(waitCtx context.Context, fn any, x *rt.Extra) (*rt.
 	c, inside := s.submitter()
 	if inside {
 		d, gen := s.newTask(fn, x)
-		s.stamp(d)
+		s.measuring.stamp(d, &s.clock)
 		s.inj.Push(d) // (Sleep-P1)
 		s.wakeOne()   // (Sleep-P2, Sleep-P3)
 		return d, gen, nil
@@ -64,13 +64,13 @@ func (s *Scheduler) submitter() (c *task.Ctx, inside bool) {
 	if ok {
 		return c, (*rt.Life)(c).Task().Shared() == &s.shared
 	}
-	return nil, s.handles()
+	return nil, s.handlers.runCaller()
 }
 
 func (s *Scheduler) reject() (*rt.Task, uint32, error) {
 	s.over.rejected.Add(1)
 	s.exit()
-	s.observeRefusal(task.ErrQueueFull)
+	s.measuring.observeRefusal(task.ErrQueueFull)
 	return nil, 0, task.ErrQueueFull
 }
 
@@ -99,7 +99,7 @@ func (s *Scheduler) displace(fn any, x *rt.Extra) (*rt.Task, uint32, error) {
 func (s *Scheduler) endUnrun(d *rt.Task) {
 	gen := d.Gen()
 	waiters, _ := d.Finish(rt.Skipped) // cancelled, so the descriptor is not used again
-	s.observeEnd(d, gen)
+	s.measuring.observeEnd(d, gen)
 	if x := d.Extra(); x != nil {
 		x.Release()
 		x.CloseDone(nil).Aside(&s.shared, func() { rt.WakeAll(waiters, nil) })
@@ -137,12 +137,12 @@ func (s *Scheduler) awaitRoom(waitCtx context.Context, c *task.Ctx, fn any, x *r
 		if cause := s.causeOrExit(waitCtx); cause != nil {
 			s.over.abandoned.Add(1)
 			s.exit()
-			s.observeRefusal(cause)
+			s.measuring.observeRefusal(cause)
 			return nil, 0, cause
 		}
 	}
 	d, gen := s.prepare(fn, x)
-	s.stamp(d) // here, so that a measured wait in the queue includes the wait for room
+	s.measuring.stamp(d, &s.clock) // here, so that a measured wait in the queue includes the wait for room
 	b := s.inj.NewBlocked(d)
 	until := waitCtx
 	if until == nil {

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"unsafe"
 
+	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/fiber"
 	"github.com/heddle-go/heddle/internal/offload"
 	"github.com/heddle-go/heddle/internal/rt"
@@ -85,16 +86,19 @@ func codeOf(f any) (c code) {
 	}
 }
 
-// handles reports whether the caller is a handler of this scheduler, for whose end a worker, sysmon
-// or a blocker waits. While no handler runs, it takes one load. Otherwise it walks the stack, which
-// takes microseconds if the tables for that are not in the caches.
-func (s *Scheduler) handles() bool { return s.handlers.Load() != 0 && caller() == inHandler }
+// handlers are the users' handlers that run now.
+type handlers struct{ n atomicx.Int32 }
 
-// inHandler calls a user's handler on a goroutine of its own, and waits for it. There a panic of
-// the handler ends the process, and the handler may call Goexit, which would end a fiber here.
-func (s *Scheduler) inHandler(f func()) {
-	s.handlers.Add(1)
-	defer s.handlers.Add(-1)
+// runCaller reports whether the caller is one of them, for whose end a worker, sysmon or a blocker
+// waits. While no handler runs, it takes one load. Otherwise it walks the stack, which takes
+// microseconds if the tables for that are not in the caches.
+func (h *handlers) runCaller() bool { return h.n.Load() != 0 && caller() == inHandler }
+
+// run calls a user's handler on a goroutine of its own, and waits for it. There a panic of the
+// handler ends the process, and the handler may call Goexit, which would end a fiber here.
+func (h *handlers) run(f func()) {
+	h.n.Add(1)
+	defer h.n.Add(-1)
 	done := make(chan struct{})
 	go handle(f, done)
 	<-done

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -25,7 +26,7 @@ type Config struct {
 	Observer   Observer      // nil: none
 
 	OnPanic func(task.Task, *task.PanicError) // nil: a panic ends the process
-	OnStall func(*Stall)                      // called as a handler (inHandler); nil: none
+	OnStall func(*Stall)                      // called as a handler (handlers.run); nil: none
 	LogOf   func(*Stall) []slog.Attr          // what the log says of a stall
 
 	QueueLimit int // 0: none
@@ -36,6 +37,18 @@ type Config struct {
 	Ring         int           // if Looks has LookRing
 	Latencies    LatencyMode
 	LatencyNames int // 0: none
+}
+
+// pinned reports whether workers are locked to threads.
+func (c *Config) pinned() bool { return c.Pinning != Unpinned }
+
+// warn writes a warning to the logger.
+func (c *Config) warn(msg string, attrs ...slog.Attr) {
+	l := c.Log
+	if l == nil {
+		l = slog.Default()
+	}
+	l.LogAttrs(context.Background(), slog.LevelWarn, msg, attrs...)
 }
 
 // The bounds of two values of a Config.

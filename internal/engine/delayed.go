@@ -3,7 +3,9 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,7 +20,7 @@ func (s *Scheduler) launch(fn any) {
 	if s.enterLate() {
 		var x *rt.Extra
 		if s.looks != 0 {
-			x = s.submitted(nil)
+			x = submitted(s.looks, nil)
 		}
 		d, _ := s.newTask(fn, x)
 		s.inject(d)
@@ -62,7 +64,7 @@ func (s *Scheduler) GoAfter(d time.Duration, fn func(c *task.Ctx), opts ...task.
 func (s *Scheduler) enterDelayed(opts []task.Option) (x *rt.Extra, ok bool) {
 	x = delayedExt(opts)
 	if s.looks != 0 {
-		x = s.submitted(x)
+		x = submitted(s.looks, x)
 	}
 	s.cohorts.Hold(x)
 	if !s.enter() {
@@ -145,6 +147,31 @@ type periodics struct {
 	all map[*periodic]struct{}
 }
 
+func (ps *periodics) add(p *periodic) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	if ps.all == nil {
+		ps.all = make(map[*periodic]struct{})
+	}
+	ps.all[p] = struct{}{}
+}
+
+func (ps *periodics) remove(p *periodic) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	delete(ps.all, p)
+}
+
+// end ends the periodic tasks that are between two runs, because no further run may begin.
+func (ps *periodics) end() {
+	ps.mu.Lock()
+	all := slices.Collect(maps.Keys(ps.all))
+	ps.mu.Unlock()
+	for _, p := range all {
+		p.end() // (Periodic-S2)
+	}
+}
+
 // GoEvery does what scheduler.Scheduler.GoEvery says.
 func (s *Scheduler) GoEvery(d time.Duration, fn func(c *task.Ctx), opts ...task.Option) task.Task {
 	if fn == nil {
@@ -159,13 +186,7 @@ func (s *Scheduler) GoEvery(d time.Duration, fn func(c *task.Ctx), opts ...task.
 	}
 	p := &periodic{s: s, fn: fn, start: s.timers.Now(), every: int64(d)}
 	p.timer.Fresh = true
-	ps := &s.periodic
-	ps.mu.Lock()
-	if ps.all == nil {
-		ps.all = make(map[*periodic]struct{})
-	}
-	ps.all[p] = struct{}{}
-	ps.mu.Unlock()
+	s.periodic.add(p)
 	h := s.delay(p.run, x, &p.timer, rt.After(p.start, d), p.onEnd)
 	if s.phase.Load() != phaseOpen {
 		p.end() // (Periodic-P2)
@@ -175,10 +196,7 @@ func (s *Scheduler) GoEvery(d time.Duration, fn func(c *task.Ctx), opts ...task.
 
 // onEnd is called when the task has ended.
 func (p *periodic) onEnd() {
-	ps := &p.s.periodic
-	ps.mu.Lock()
-	delete(ps.all, p)
-	ps.mu.Unlock()
+	p.s.periodic.remove(p)
 	p.s.timers.Disarm(&p.timer)
 }
 
@@ -259,18 +277,5 @@ func (p *periodic) end() {
 	// By disarming the timer, end has claimed its wake-up.
 	if d := p.timer.Fire(0); d != nil {
 		p.s.inject(d)
-	}
-}
-
-// endPeriodic ends the periodic tasks that are between two runs, because no further run may begin.
-func (s *Scheduler) endPeriodic() {
-	s.periodic.mu.Lock()
-	var all []*periodic
-	for p := range s.periodic.all {
-		all = append(all, p)
-	}
-	s.periodic.mu.Unlock()
-	for _, p := range all {
-		p.end() // (Periodic-S2)
 	}
 }

@@ -223,7 +223,7 @@ func (h *directed) Sleep(d *rt.Task, ns int64) {
 func (h *directed) Spawn(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	w := (*worker)(h)
 	if w.Looks != 0 {
-		x = w.s.born(x, w.Current.Load())
+		x = born(w.s.looks, x, w.Current.Load())
 	}
 	d, gen := w.Spawn(fn, x)
 	if me := w.Current.Load(); d != nil && me != nil {

@@ -53,7 +53,7 @@ func (w *worker) concludeStolen(d *rt.Task, f *rt.Frame, failure error) {
 // handlePanic calls the panic handler and waits for it. The caller has checked that there is one.
 func (w *worker) handlePanic(t task.Task, pe *task.PanicError) {
 	w.n.panics++
-	w.s.inHandler(func() {
+	w.s.handlers.run(func() {
 		defer func() {
 			if v := recover(); v != nil {
 				crash(t, &task.PanicError{
@@ -78,7 +78,7 @@ func (s *Scheduler) strayPanic(j rt.Job, stray error) {
 		crash(t, e, handlePanics)
 	}
 	s.strays.Add(1)
-	s.inHandler(func() { s.cfg.OnPanic(t, e) })
+	s.handlers.run(func() { s.cfg.OnPanic(t, e) })
 }
 
 // skips reports whether d, which has not started, should finish without running because it was
@@ -120,7 +120,7 @@ func (w *worker) publishEnd(d *rt.Task, e rt.End) {
 	waiters, free := d.Finish(e)
 	w.n.finished++
 	if w.observed {
-		w.s.observeEnd(d, gen)
+		w.s.measuring.observeEnd(d, gen)
 	}
 	switch {
 	case free:

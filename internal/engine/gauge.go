@@ -147,7 +147,7 @@ func (w *worker) stamp(d *rt.Task) {
 		return
 	}
 	if w.observed {
-		w.s.observe(func(o Observer) { o.Ready(handleOf(d, d.Gen())) })
+		w.s.measuring.observe(func(o Observer) { o.Ready(handleOf(d, d.Gen())) })
 	}
 	w.stampFrom(d, 0)
 }
@@ -207,7 +207,7 @@ func (w *worker) stampStolen(d *rt.Task) {
 		return
 	}
 	if w.observed {
-		w.s.observe(func(o Observer) { o.Ready(handleOf(d, d.Gen())) })
+		w.s.measuring.observe(func(o Observer) { o.Ready(handleOf(d, d.Gen())) })
 	}
 	d.StampOnly()
 	if g := w.gauge; g.measuring.mode == Exact || g.due {
@@ -218,20 +218,19 @@ func (w *worker) stampStolen(d *rt.Task) {
 
 // stamp puts a stamp on d, which has just become runnable outside of the workers, if d is measured
 // or observed (Gauge-M1).
-func (s *Scheduler) stamp(d *rt.Task) {
-	if s.measuring != nil {
-		s.stampSlow(d)
+func (l *measuring) stamp(d *rt.Task, c *clock) {
+	if l != nil {
+		l.stampSlow(d, c)
 	}
 }
 
-func (s *Scheduler) stampSlow(d *rt.Task) {
-	l := s.measuring
+func (l *measuring) stampSlow(d *rt.Task, c *clock) {
 	if l.observer != nil {
-		s.observe(func(o Observer) { o.Ready(handleOf(d, d.Gen())) })
+		l.observe(func(o Observer) { o.Ready(handleOf(d, d.Gen())) })
 	}
 	switch {
 	case l.mode == Exact, l.mode == Sampled && l.outside.Add(1)%sampleOutside == 0:
-		d.Stamp(s.now())
+		d.Stamp(c.now())
 	case l.observer != nil:
 		d.StampOnly()
 	default:
@@ -274,7 +273,7 @@ func (w *worker) noteDispatch(d *rt.Task, now int64) {
 func (w *worker) gaugeBegin(d *rt.Task) {
 	g := w.gauge
 	if w.observed && d.Fib() == nil {
-		w.s.observe(func(o Observer) { o.Start(handleOf(d, d.Gen()), w.id) })
+		w.s.measuring.observe(func(o Observer) { o.Start(handleOf(d, d.Gen()), w.id) })
 	}
 	if g.measuring.mode == 0 {
 		d.TakeStamp(0)

@@ -41,7 +41,7 @@ func TestWordsThatWorkersReadHaveLinesOfTheirOwn(t *testing.T) {
 	readOften := []string{
 		"mon", "measuring", "pool.workers", "pool.size", "pause.on", "shared.Sched", "shared.Workers",
 		"shared.ReadyGoroutines", "inj.ranked", "idle.state", "timers.queues", "phase", "quit",
-		"quantum", "procs", "coarse",
+		"quantum", "procs", "clock",
 	}
 	written := []string{
 		"inj.mu", "inj.normal", "inj.n", "inj.free", "inj.accepted", "timers.common",

@@ -15,7 +15,7 @@ var _ rt.Host = looked{}
 
 // Spawn implements rt.Host.
 func (h looked) Spawn(fn any, x *rt.Extra) (*rt.Task, uint32) {
-	return h.worker.Spawn(fn, h.s.born(x, h.Current.Load()))
+	return h.worker.Spawn(fn, born(h.s.looks, x, h.Current.Load()))
 }
 
 // Park implements rt.Host.

@@ -22,10 +22,10 @@ func newScheduler(cfg Config) *Scheduler {
 	s := &Scheduler{
 		cfg:    cfg,
 		looks:  cfg.Looks,
-		start:  time.Now(),
 		quiet:  make(chan struct{}),
 		closed: make(chan struct{}),
 	}
+	s.start = time.Now()
 	s.sysmon.s = s
 	s.phase.Store(phaseOpen)
 	s.measuring = newMeasuring(&cfg)
@@ -36,7 +36,7 @@ func newScheduler(cfg Config) *Scheduler {
 		rt.Watch(1)
 	}
 	s.shared.Sched = (*rtScheduler)(s)
-	s.shared.Pinned = s.pinned()
+	s.shared.Pinned = s.cfg.pinned()
 	s.shared.PanicsEnd = cfg.OnPanic == nil
 	s.cohorts.Cancel = func(d *rt.Task, gen uint32, err, cause error) (queue bool, late *rt.Late) {
 		return rt.HandleOf(d, gen).CancelFor(err, cause)
@@ -49,7 +49,7 @@ func newScheduler(cfg Config) *Scheduler {
 		s.inj.SetLimit(cfg.QueueLimit, s.wakeBlocked)
 	}
 	vainMost := 6
-	if !s.pinned() {
+	if !s.cfg.pinned() {
 		vainMost = 10
 	}
 	s.block.Init(offload.Config{

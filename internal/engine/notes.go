@@ -16,13 +16,13 @@ const needLook = rt.LookWaits | rt.LookSites | rt.LookTrace | rt.LookRing
 
 // born prepares the extension x of a task that is about to start. If the task needs an rt.Look,
 // born adds one, to a new extension if x is nil. starter is the task that starts it, or nil. born
-// returns the extension. Call it only if s.looks is not 0.
-func (s *Scheduler) born(x *rt.Extra, starter *rt.Task) *rt.Extra {
+// returns the extension. Call it only if looks is not 0.
+func born(looks rt.Looks, x *rt.Extra, starter *rt.Task) *rt.Extra {
 	var labels context.Context
-	if s.looks&rt.LookLabels != 0 && x != nil && x.Name != "" {
+	if looks&rt.LookLabels != 0 && x != nil && x.Name != "" {
 		labels = look.NameLabels(x)
 	}
-	if s.looks&needLook == 0 && labels == nil {
+	if looks&needLook == 0 && labels == nil {
 		return x
 	}
 	if x == nil {
@@ -32,7 +32,7 @@ func (s *Scheduler) born(x *rt.Extra, starter *rt.Task) *rt.Extra {
 	if starter != nil {
 		k.Starter = rt.HandleOf(starter, starter.Gen())
 	}
-	if s.looks&rt.LookSites != 0 {
+	if looks&rt.LookSites != 0 {
 		k.Stacks = new(rt.Stacks)
 		look.UserStack(&k.Stacks.Started)
 		k.Started = k.Stacks.Started[0]
@@ -43,7 +43,7 @@ func (s *Scheduler) born(x *rt.Extra, starter *rt.Task) *rt.Extra {
 
 // submitted is born for a task that does not come by Spawn. It finds the starter: the task that the
 // caller runs as, or for whose blocking call the caller runs.
-func (s *Scheduler) submitted(x *rt.Extra) *rt.Extra {
+func submitted(looks rt.Looks, x *rt.Extra) *rt.Extra {
 	d := rt.Current()
 	if d == nil {
 		if d = rt.Inside(); d != nil {
@@ -52,7 +52,7 @@ func (s *Scheduler) submitted(x *rt.Extra) *rt.Extra {
 			}
 		}
 	}
-	return s.born(x, d)
+	return born(looks, x, d)
 }
 
 // A waitNote has what back needs to know of a wait.

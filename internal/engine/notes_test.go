@@ -16,9 +16,9 @@ func TestStacksOfAStolenCall(t *testing.T) {
 	defer s.Close()
 	parent := new(rt.Task)
 	parent.Start(func(*task.Ctx) {}, nil)
-	require.NotZero(t, s.born(nil, parent).Look.Started, "this test starts it")
+	require.NotZero(t, born(s.looks, nil, parent).Look.Started, "this test starts it")
 	f := &rt.Frame{Forker: parent}
-	k := s.stolenExtra(f).Look
+	k := stolenExtra(s.looks, f).Look
 	require.Equal(t, f, k.Frame)
 	require.Zero(t, k.Started)
 	require.Zero(t, k.Stacks.Started)

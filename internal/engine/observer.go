@@ -9,7 +9,7 @@ import (
 
 // observe calls f with the Observer. The caller has checked that there is one. If f panics, observe
 // ends the process, because the panic must not unwind a worker in the middle of a step.
-func (s *Scheduler) observe(f func(o Observer)) {
+func (l *measuring) observe(f func(o Observer)) {
 	returned := false
 	defer func() {
 		if !returned {
@@ -17,7 +17,7 @@ func (s *Scheduler) observe(f func(o Observer)) {
 			crash(task.Task{}, &task.PanicError{Value: v, Stack: debug.Stack()}, mendTheObserver)
 		}
 	}()
-	f(s.measuring.observer)
+	f(l.observer)
 	returned = true
 }
 
@@ -25,26 +25,20 @@ func (s *Scheduler) observe(f func(o Observer)) {
 // becomes Waiting.
 func (w *worker) observePark(d *rt.Task) {
 	reason := rt.Status(w.prevPark).WaitReason().String()
-	w.s.observe(func(o Observer) { o.Park(handleOf(d, w.prevGen), reason) })
+	w.s.measuring.observe(func(o Observer) { o.Park(handleOf(d, w.prevGen), reason) })
 }
 
 // observeEnd tells the Observer, if there is one, that life gen of d has ended.
-func (s *Scheduler) observeEnd(d *rt.Task, gen uint32) {
-	if s.measuring != nil && s.measuring.observer != nil {
+func (l *measuring) observeEnd(d *rt.Task, gen uint32) {
+	if l != nil && l.observer != nil {
 		t := handleOf(d, gen)
-		s.observe(func(o Observer) { o.End(t, t.Err()) })
+		l.observe(func(o Observer) { o.End(t, t.Err()) })
 	}
 }
 
 // observeRefusal tells the Observer, if there is one, that a submission was not accepted.
-func (s *Scheduler) observeRefusal(err error) {
-	if s.measuring != nil && s.measuring.observer != nil {
-		s.observe(func(o Observer) { o.Refuse(err) })
+func (l *measuring) observeRefusal(err error) {
+	if l != nil && l.observer != nil {
+		l.observe(func(o Observer) { o.Refuse(err) })
 	}
-}
-
-// refuse counts a submission that came after Shutdown or Close, and tells the Observer.
-func (s *Scheduler) refuse(err error) {
-	s.over.closed.Add(1)
-	s.observeRefusal(err)
 }

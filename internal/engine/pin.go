@@ -60,6 +60,6 @@ func (w *worker) bind() {
 	}
 	w.bound.Undo()
 	if err := w.bound.Bind(w.s.cfg.CPUs[w.id%len(w.s.cfg.CPUs)], w.s.cfg.CPUs); err != nil {
-		w.s.warn("heddle: a worker's thread could not be bound", slog.Int("worker", w.id), slog.Any("err", err))
+		w.s.cfg.warn("heddle: a worker's thread could not be bound", slog.Int("worker", w.id), slog.Any("err", err))
 	}
 }

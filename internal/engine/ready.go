@@ -146,7 +146,7 @@ func (s *Scheduler) inject(d *rt.Task) {
 
 // injectOutside is inject for a caller that runs on no worker of s.
 func (s *Scheduler) injectOutside(d *rt.Task) {
-	s.stamp(d)
+	s.measuring.stamp(d, &s.clock)
 	s.inj.Push(d) // (Sleep-P1)
 	s.wakeOne()   // (Sleep-P2, Sleep-P3)
 }
@@ -184,7 +184,7 @@ func (s *Scheduler) injectAll(ds []*rt.Task) {
 		if s.looks&rt.LookRing != 0 {
 			s.noteWake(d, rt.ByGoroutine)
 		}
-		s.stamp(d)
+		s.measuring.stamp(d, &s.clock)
 	}
 	s.inj.PushAll(ds) // (Sleep-P1)
 	s.wakeOne()       // (Sleep-P2, Sleep-P3)

@@ -24,7 +24,7 @@ func (r *rtScheduler) Inject(d *rt.Task) { r.of().inject(d) }
 func (r *rtScheduler) InjectAll(ds []*rt.Task) { r.of().injectAll(ds) }
 
 // Handles implements rt.Scheduler.
-func (r *rtScheduler) Handles() bool { return r.of().handles() }
+func (r *rtScheduler) Handles() bool { return r.of().handlers.runCaller() }
 
 // Admit implements rt.Scheduler.
 func (r *rtScheduler) Admit(waitCtx context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {

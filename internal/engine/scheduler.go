@@ -2,10 +2,8 @@ package engine
 
 import (
 	"context"
-	"log/slog"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	uatomic "go.uber.org/atomic"
 	"golang.org/x/sys/cpu"
@@ -29,7 +27,6 @@ type Scheduler struct {
 	// These do not change after New.
 	cfg       Config
 	looks     rt.Looks
-	start     time.Time
 	mon       *preempt.Monitor
 	measuring *measuring    // nil without scheduler.WithLatencies and scheduler.WithObserver
 	quiet     chan struct{} // closed when all tasks have ended and no further task can come
@@ -65,11 +62,8 @@ type Scheduler struct {
 	quantum uatomic.Duration
 	procs   atomic.Int32 // GOMAXPROCS. Written by sysmon
 	many    atomicx.Bool // manyTimers or more were pending at sysmon's last tick. Written by it
-	// coarse is the time of sysmon's last tick, in milliseconds of now. A task's wait is dated with
-	// it, because reading a clock at each park would cost as much as the park. sysmon writes it. A
-	// worker that wakes, or a call of Resize, writes it, too, if it finds sysmon asleep.
-	coarse atomicx.RelaxedUint32
-	_      cpu.CacheLinePad
+	clock
+	_ cpu.CacheLinePad
 
 	// live counts the tasks that were accepted and have not ended. A submission from outside is
 	// added at once. Each worker counts the tasks that start and end on it, and adds the difference
@@ -78,7 +72,7 @@ type Scheduler struct {
 	live atomicx.Int64
 
 	// Counters, added to by any goroutine.
-	handlers atomicx.Int32 // users' handlers that run now
+	handlers handlers
 	wakes    atomicx.Uint64
 	stalls   atomicx.Uint64
 	strays   atomicx.Uint64 // panics that strayPanic has handled; workers count the others
@@ -101,23 +95,6 @@ const (
 // overflows counts the submissions that found no room, and those that came after Shutdown or Close.
 type overflows struct {
 	rejected, dropped, delayed, abandoned, closed atomic.Uint64 // see Stats
-}
-
-func (s *Scheduler) pinned() bool { return s.cfg.Pinning != Unpinned }
-
-// now is the scheduler's clock: monotonic nanoseconds since it was made, never 0.
-func (s *Scheduler) now() int64 { return int64(time.Since(s.start)) + 1 }
-
-// setCoarse sets coarse to the time now.
-func (s *Scheduler) setCoarse(now int64) { s.coarse.Store(uint32(now / int64(time.Millisecond))) }
-
-// warn writes a warning to the logger.
-func (s *Scheduler) warn(msg string, attrs ...slog.Attr) {
-	l := s.cfg.Log
-	if l == nil {
-		l = slog.Default()
-	}
-	l.LogAttrs(context.Background(), slog.LevelWarn, msg, attrs...)
 }
 
 // handleOf returns the handle of the task that d serves in life gen.

@@ -67,7 +67,7 @@ func (s *Scheduler) Shutdown(ctx context.Context, failed func(unfinished []task.
 func (s *Scheduler) drain() {
 	s.phase.CompareAndSwap(phaseOpen, phaseDraining)
 	s.endPause(task.ErrClosed)
-	s.endPeriodic()
+	s.periodic.end()
 	s.inj.Refuse()
 	s.quiesce()
 }

@@ -37,12 +37,12 @@ func (m *sysmon) report(st *Stall) {
 	s := m.s
 	hint := slog.String("hint",
 		"it computes without Checkpoint, or is blocked: by a system call, or a native channel or lock")
-	s.warn("heddle: a task has passed no yield point and holds its worker", append(s.cfg.LogOf(st), hint)...)
+	s.cfg.warn("heddle: a task has passed no yield point and holds its worker", append(s.cfg.LogOf(st), hint)...)
 	if l := s.measuring; l != nil && l.observer != nil {
-		s.inHandler(func() { s.observe(func(o Observer) { o.Stall(st) }) })
+		s.handlers.run(func() { l.observe(func(o Observer) { o.Stall(st) }) })
 	}
 	if f := s.cfg.OnStall; f != nil {
-		s.inHandler(func() { f(st) })
+		s.handlers.run(func() { f(st) })
 	}
 }
 

@@ -156,7 +156,7 @@ func (w *worker) adopt(f *rt.Frame) *rt.Task {
 	if !f.Claim() {
 		return nil
 	}
-	x := w.s.stolenExtra(f)
+	x := stolenExtra(w.s.looks, f)
 	d := w.newTask(x)
 	d.Start(f, x)
 	f.Forker.Adopt(d)
@@ -170,17 +170,17 @@ func (w *worker) adopt(f *rt.Frame) *rt.Task {
 // call, so live does not fall to 0 before adopt has counted the call.
 func (s *Scheduler) adopt(f *rt.Frame) *rt.Task {
 	s.live.Add(1)
-	d, _ := s.newTask(f, s.stolenExtra(f))
+	d, _ := s.newTask(f, stolenExtra(s.looks, f))
 	f.Forker.Adopt(d)
-	s.stamp(d)
+	s.measuring.stamp(d, &s.clock)
 	return d
 }
 
 // stolenExtra returns the extension of the task that adopt makes of f.
-func (s *Scheduler) stolenExtra(f *rt.Frame) *rt.Extra {
+func stolenExtra(looks rt.Looks, f *rt.Frame) *rt.Extra {
 	x := &rt.Extra{Owner: (*task.Ctx)(f.Forker.Life()), Level: f.Forker.Status().Level(), Stolen: true}
-	if s.looks != 0 {
-		if x = s.born(x, f.Forker); x.Look != nil {
+	if looks != 0 {
+		if x = born(looks, x, f.Forker); x.Look != nil {
 			x.Look.Frame, x.Look.Started = f, 0
 			if x.Look.Stacks != nil {
 				x.Look.Stacks.Started = rt.Stack{} // that is the thief's

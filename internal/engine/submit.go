@@ -41,7 +41,7 @@ func (s *Scheduler) GoContext(ctx context.Context, fn func(c *task.Ctx), opts ..
 // contexts. If one of them panics, so does request, and nothing has been submitted.
 func (s *Scheduler) request(waitCtx context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
 	if s.looks != 0 {
-		x = s.submitted(x)
+		x = submitted(s.looks, x)
 	}
 	if x != nil && x.Parents != nil {
 		return s.requestUnder(waitCtx, fn, x)
