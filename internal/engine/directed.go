@@ -334,7 +334,7 @@ func (h *directed) direct() *rt.Task {
 	dir := w.s.dir
 	w.tick = 0 // at the fairTick-th look pick would take a task without a choice
 	w.stopSearching()
-	for !w.s.quit.Load() {
+	for !w.s.pool.quit.Load() {
 		h.collect()
 		if h.finishOver(); dir.over && len(dir.ready) == 0 {
 			h.abandon()
@@ -380,7 +380,7 @@ func (h *directed) drowse() {
 	}
 	s.idle.Sleep(w.id, w.searching) // (Sleep-W2)
 	w.searching = true
-	if s.inj.Len() != 0 || s.quit.Load() { // (Sleep-W3)
+	if s.inj.Len() != 0 || s.pool.quit.Load() { // (Sleep-W3)
 		if !s.idle.ClaimThis(w.id) {
 			w.parker.Park()
 		}

@@ -18,7 +18,7 @@ func (w *worker) find() *rt.Task {
 				return d
 			}
 		}
-		if w.s.quit.Load() {
+		if w.s.pool.quit.Load() {
 			w.stopSearching()
 			return nil
 		}
@@ -95,7 +95,7 @@ func (w *worker) search() *rt.Task {
 		if d := w.stealOnce(); d != nil {
 			return d
 		}
-		if !w.s.inj.Empty() || w.s.inj.AnyRanked() || w.s.quit.Load() || w.halting() {
+		if !w.s.inj.Empty() || w.s.inj.AnyRanked() || w.s.pool.quit.Load() || w.halting() {
 			if d := w.pick(); d != nil || w.halting() {
 				return d
 			}

@@ -39,14 +39,14 @@ func requireApart(t *testing.T, of reflect.Type, a, b string) {
 func TestWordsThatWorkersReadHaveLinesOfTheirOwn(t *testing.T) {
 	s := reflect.TypeFor[Scheduler]()
 	readOften := []string{
-		"mon", "measuring", "pool.workers", "pool.size", "pause.on", "shared.Sched", "shared.Workers",
-		"shared.ReadyGoroutines", "inj.ranked", "idle.state", "timers.queues", "phase", "quit",
-		"quantum", "procs", "clock",
+		"mon", "measuring", "crew.pool.workers", "crew.pool.size", "crew.pool.quit", "crew.pause.on",
+		"crew.procs", "crew.idle.state", "shared.Sched", "shared.Workers", "shared.ReadyGoroutines",
+		"inj.ranked", "timers.queues", "phase", "quantum", "clock",
 	}
 	written := []string{
 		"inj.mu", "inj.normal", "inj.n", "inj.free", "inj.accepted", "timers.common",
 		"periodic", "taskPool", "cohorts", "fiberPool", "block",
-		"live", "handlers", "wakes", "over", "sysmon",
+		"live", "handlers", "crew.wakes", "over", "sysmon",
 	}
 	for _, r := range readOften {
 		for _, w := range written {
@@ -54,7 +54,7 @@ func TestWordsThatWorkersReadHaveLinesOfTheirOwn(t *testing.T) {
 		}
 	}
 	// These are read and written often, so each is apart from the others that are read often.
-	for _, alone := range []string{"idle", "shared.ReadyGoroutines", "inj.ranked"} {
+	for _, alone := range []string{"crew.idle", "shared.ReadyGoroutines", "inj.ranked"} {
 		for _, r := range readOften {
 			if !strings.HasPrefix(r, alone) {
 				requireApart(t, s, r, alone)

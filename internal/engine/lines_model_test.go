@@ -33,7 +33,7 @@ import (
 type word struct {
 	at   uintptr
 	size uintptr
-	name string // the path of the field
+	name string // the path of the field, as Go code writes it
 }
 
 // An atlas knows the words of a scheduler by their addresses.
@@ -81,7 +81,11 @@ func (a *atlas) walk(v reflect.Value, path string, to *[]word, seen map[uintptr]
 	switch t.Kind() {
 	case reflect.Struct:
 		for i := range t.NumField() {
-			a.walk(v.Field(i), strings.TrimPrefix(path+"."+t.Field(i).Name, "."), to, seen)
+			at := path
+			if f := t.Field(i); !f.Anonymous {
+				at = strings.TrimPrefix(path+"."+f.Name, ".")
+			}
+			a.walk(v.Field(i), at, to, seen)
 		}
 	case reflect.Pointer:
 		leaf()

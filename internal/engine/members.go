@@ -28,6 +28,7 @@ import "github.com/heddle-go/heddle/internal/atomicx"
 type workerPool struct {
 	workers atomicx.Pointer[[]*worker] // by id. Copied to change it, under mu; it only grows
 	size    atomicx.Int64              // written under mu
+	quit    atomicx.Bool               // the workers have to end. Written under mu
 	mu      atomicx.Mutex
 }
 
@@ -38,11 +39,11 @@ const (
 )
 
 // workers returns all workers, also those that have left, by id.
-func (s *Scheduler) workers() []*worker { return *s.pool.workers.Load() }
+func (c *crew) workers() []*worker { return *c.pool.workers.Load() }
 
 // Workers does what scheduler.Scheduler.Workers says.
-func (s *Scheduler) Workers() int {
-	return int(s.pool.size.Load())
+func (c *crew) Workers() int {
+	return int(c.pool.size.Load())
 }
 
 // leaving reports whether the worker has to leave.

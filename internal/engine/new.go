@@ -26,6 +26,7 @@ func newScheduler(cfg Config) *Scheduler {
 		closed: make(chan struct{}),
 	}
 	s.start = time.Now()
+	s.crew.clock, s.giveRelief = &s.clock, s.block.GiveRelief
 	s.sysmon.s = s
 	s.phase.Store(phaseOpen)
 	s.measuring = newMeasuring(&cfg)

@@ -85,17 +85,17 @@ func (s *Scheduler) Resume() {
 }
 
 // endPause ends the present pause. Calls of Pause that still wait for it return err.
-func (s *Scheduler) endPause(err error) {
-	p := &s.pause
+func (c *crew) endPause(err error) {
+	p := &c.pause
 	p.mu.Lock()
 	rest := p.rest
 	p.mu.Unlock()
-	s.resume(rest, err)
+	c.resume(rest, err)
 }
 
 // resume ends the present pause, unless rest belongs to an earlier one.
-func (s *Scheduler) resume(rest *task.Completion[struct{}], err error) {
-	p := &s.pause
+func (c *crew) resume(rest *task.Completion[struct{}], err error) {
+	p := &c.pause
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.on.Load() || p.rest != rest {
@@ -103,19 +103,19 @@ func (s *Scheduler) resume(rest *task.Completion[struct{}], err error) {
 	}
 	p.on.Store(false) // (Pause-U1)
 	rest.Complete(struct{}{}, err)
-	s.wakeAll() // (Pause-U2)
+	c.wakeAll() // (Pause-U2)
 }
 
 // rested ends the wait of Pause if all workers sleep.
-func (s *Scheduler) rested() {
-	p := &s.pause
+func (c *crew) rested() {
+	p := &c.pause
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.on.Load() {
 		return
 	}
 	all := false
-	s.idle.IfAllAsleep(func() { all = true })
+	c.idle.IfAllAsleep(func() { all = true })
 	if all {
 		p.rest.Complete(struct{}{}, nil)
 	}

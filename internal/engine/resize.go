@@ -16,7 +16,7 @@ func (s *Scheduler) Resize(n int) error {
 	p := &s.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if s.quit.Load() || s.phase.Load() >= phaseClosed {
+	if s.pool.quit.Load() || s.phase.Load() >= phaseClosed {
 		return task.ErrClosed
 	}
 	if s.dir != nil {

@@ -13,7 +13,7 @@ func (w *worker) sleep() {
 	w.trimOwn()
 	w.announce()
 	paused := w.s.pause.on.Load()
-	if !paused && (w.next.full() || w.s.visibleWork()) || w.leaving() || w.s.quit.Load() { // (Sleep-W3)
+	if !paused && (w.next.full() || w.s.visibleWork()) || w.leaving() || w.s.pool.quit.Load() { // (Sleep-W3)
 		if !w.s.idle.ClaimThis(w.id) {
 			w.parker.Park() // a waker has claimed this worker already, and wakes it
 		}

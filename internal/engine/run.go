@@ -43,7 +43,7 @@ func (w *worker) serve() {
 // depart ends the worker's membership, unless Resize wants the worker back, and reports whether it
 // did. If all other workers sleep, Pause, Wait or the end of the scheduler may be waiting for that.
 func (w *worker) depart() bool {
-	if !w.s.quit.Load() && !w.resign() {
+	if !w.s.pool.quit.Load() && !w.resign() {
 		return false
 	}
 	w.s.rested()

@@ -10,7 +10,6 @@ import (
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/fiberpool"
-	"github.com/heddle-go/heddle/internal/idle"
 	"github.com/heddle-go/heddle/internal/inject"
 	"github.com/heddle-go/heddle/internal/look"
 	"github.com/heddle-go/heddle/internal/offload"
@@ -33,16 +32,13 @@ type Scheduler struct {
 	closed    chan struct{} // closed when nothing of the scheduler is left
 	dir       *directing    // nil unless the scheduler is directed
 
-	// Each of these has its own lock or needs none: see its type. Workers read words of pool,
-	// pause, shared and idle all the time, so these groups have lines apart from what is written
-	// often.
-	pool      workerPool
-	pause     pauser
+	// Each of these has its own lock or needs none: see its type. Workers read words of crew and
+	// shared all the time, so these have lines apart from what is written often.
+	crew
 	waits     waits
 	shared    rt.Shared
 	_         cpu.CacheLinePad
 	inj       inject.Queue
-	idle      idle.Set
 	_         cpu.CacheLinePad
 	timers    timers.Set
 	periodic  periodics
@@ -50,17 +46,14 @@ type Scheduler struct {
 	cohorts   rt.Cohorts // tasks under contexts
 	fiberPool fiberpool.Pool[*loopFiber]
 	block     offload.Pool
-	relief    offload.Alert
 
 	waitProfile look.WaitProfile
 
 	// Workers read these all the time, and they seldom change, so they have lines to themselves.
 	_       cpu.CacheLinePad
 	phase   atomicx.Int32   // written by Shutdown, Close and end
-	quit    atomicx.Bool    // the workers have to end. Written under pool.mu
 	_       [0]atomic.Int64 // aligns quantum to 64 bits on machines of 32, which its type does not
 	quantum uatomic.Duration
-	procs   atomic.Int32 // GOMAXPROCS. Written by sysmon
 	many    atomicx.Bool // manyTimers or more were pending at sysmon's last tick. Written by it
 	clock
 	_ cpu.CacheLinePad
@@ -73,7 +66,6 @@ type Scheduler struct {
 
 	// Counters, added to by any goroutine.
 	handlers handlers
-	wakes    atomicx.Uint64
 	stalls   atomicx.Uint64
 	strays   atomicx.Uint64 // panics that strayPanic has handled; workers count the others
 	stranded atomicx.Uint64 // see watchStranded

@@ -129,11 +129,11 @@ func (s *Scheduler) end() {
 }
 
 // quitWorkers tells the workers to end.
-func (s *Scheduler) quitWorkers() {
-	s.pool.mu.Lock() // so that Resize does not start another one afterwards
-	s.quit.Store(true)
-	s.pool.mu.Unlock()
-	s.wakeAll()
+func (c *crew) quitWorkers() {
+	c.pool.mu.Lock() // so that Resize does not start another one afterwards
+	c.pool.quit.Store(true)
+	c.pool.mu.Unlock()
+	c.wakeAll()
 }
 
 // unfinished returns the tasks that have not ended.

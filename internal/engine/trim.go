@@ -31,7 +31,7 @@ type trims struct {
 	step   int64 // when the next step is due
 
 	quiet         bool   // all workers slept at the last review
-	wakes         uint64 // Scheduler.wakes at the last review
+	wakes         uint64 // crew.wakes at the last review
 	created       uint64 // what fiberPool.Created returned at the last review
 	had           int    // loop fibers that the last review found superfluous
 	all           bool   // those were all idle loop fibers
@@ -127,7 +127,7 @@ func (m *sysmon) reviewPools(now int64, quiet bool) {
 
 // ask asks the workers to give back what only they may touch, and reports whether it has asked any.
 // If there was a burst, ask asks the workers that hold little, too. It never asks a worker that has
-// run no task since ask last asked it. Waking a worker for this does not count in Scheduler.wakes,
+// run no task since ask last asked it. Waking a worker for this does not count in crew.wakes,
 // because otherwise no window would be quiet.
 //
 //	sysmon                                 worker

@@ -1,53 +1,82 @@
 package engine
 
+import (
+	"sync/atomic"
+
+	"golang.org/x/sys/cpu"
+
+	"github.com/heddle-go/heddle/internal/atomicx"
+	"github.com/heddle-go/heddle/internal/idle"
+	"github.com/heddle-go/heddle/internal/offload"
+)
+
+// A crew is the workers of a scheduler: which there are, which of them sleep, whether they pause, and
+// how they are woken.
+type crew struct {
+	// Workers read these all the time.
+	pool       workerPool
+	pause      pauser
+	procs      atomic.Int32 // GOMAXPROCS. Written by sysmon
+	clock      *clock
+	giveRelief func() // has a blocker become a relief
+
+	_    cpu.CacheLinePad
+	idle idle.Set
+	_    cpu.CacheLinePad
+
+	wakes  atomicx.Uint64
+	relief offload.Alert
+	_      cpu.CacheLinePad
+}
+
 // wakeOne wakes a sleeping worker if no worker searches (Sleep-P2, Sleep-P3). If no worker sleeps
 // either, but some worker is inside a blocking call, wakeOne raises the alert, so that a relief
 // takes that worker over (spot.go).
-func (s *Scheduler) wakeOne() {
-	if s.idle.NeedsWake() {
-		s.wakeOneSlow()
+func (c *crew) wakeOne() {
+	if c.idle.NeedsWake() {
+		c.wakeOneSlow()
 	}
 }
 
-func (s *Scheduler) wakeOneSlow() {
-	if s.pause.on.Load() {
+func (c *crew) wakeOneSlow() {
+	if c.pause.on.Load() {
 		return // Resume wakes all workers
 	}
-	if id, ok := s.idle.Claim(); ok {
-		s.wake(id)
-	} else if s.idle.Inside() > 0 {
-		s.relieve()
+	if id, ok := c.idle.Claim(); ok {
+		c.wake(id)
+	} else if c.idle.Inside() > 0 {
+		c.relieve()
 	}
 }
 
 // wake wakes worker id, which the caller has claimed.
-func (s *Scheduler) wake(id int) {
-	s.wakes.Add(1)
-	w := s.workers()[id]
+func (c *crew) wake(id int) {
+	c.wakes.Add(1)
+	w := c.workers()[id]
 	if w.gauge != nil {
-		w.wokenAt.Store(s.now())
+		w.wokenAt.Store(c.clock.now())
 	}
 	w.parker.Unpark()
 }
 
 // spareP reports whether there are more Ps than workers that are awake.
-func (s *Scheduler) spareP() bool {
-	return int(s.procs.Load()) > s.Workers()-s.idle.Sleeping()
+func (c *crew) spareP() bool {
+	return int(c.procs.Load()) > c.Workers()-c.idle.Sleeping()
 }
 
 // relieve raises the alert, unless the last reliefs came in vain (Skips).
-func (s *Scheduler) relieve() {
-	if r := &s.relief; !r.Raised() && !r.Skips() {
-		s.relieveAll()
+func (c *crew) relieve() {
+	if r := &c.relief; !r.Raised() && !r.Skips() {
+		c.relieveAll()
 	}
 }
 
 // relieveAll raises the alert if a worker is inside a call, and reports whether it has done so.
-func (s *Scheduler) relieveAll() (raised bool) {
-	if s.idle.Inside() == 0 || !s.relief.Raise() {
+func (c *crew) relieveAll() (raised bool) {
+	if c.idle.Inside() == 0 || !c.relief.Raise() {
 		return false
 	}
-	s.block.GiveRelief()
+	c.giveRelief()
 	return true
 }
 
@@ -81,15 +110,15 @@ func (s *Scheduler) relieveAll() (raised bool) {
 
 // crowded reports whether at least as many workers are awake as there are Ps. The parameter less is
 // the number of awake workers that do not count: 1 if the caller leaves itself out.
-func (s *Scheduler) crowded(less int) bool {
-	return s.idle.Awake()-less >= int(s.procs.Load())
+func (c *crew) crowded(less int) bool {
+	return c.idle.Awake()-less >= int(c.procs.Load())
 }
 
 // askAll asks all workers but except, which may be nil, to expose forked calls. A worker that forks
 // from then on exposes the call and wakes a worker. A worker that went to sleep without a search,
 // because find did not let it search, relies on that.
-func (s *Scheduler) askAll(except *worker) {
-	for _, v := range s.workers() {
+func (c *crew) askAll(except *worker) {
+	for _, v := range c.workers() {
 		if v != except {
 			v.Forks.Thief().Ask()
 		}
@@ -97,8 +126,8 @@ func (s *Scheduler) askAll(except *worker) {
 }
 
 // exposed reports whether any worker has forked calls that thieves can take.
-func (s *Scheduler) exposed() bool {
-	for _, w := range s.workers() {
+func (c *crew) exposed() bool {
+	for _, w := range c.workers() {
 		if !w.Forks.Thief().Empty() {
 			return true
 		}
@@ -107,8 +136,8 @@ func (s *Scheduler) exposed() bool {
 }
 
 // wakeAll wakes all workers that sleep.
-func (s *Scheduler) wakeAll() {
-	for _, id := range s.idle.ClaimAll() {
-		s.wake(id)
+func (c *crew) wakeAll() {
+	for _, id := range c.idle.ClaimAll() {
+		c.wake(id)
 	}
 }
