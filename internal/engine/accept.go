@@ -25,12 +25,6 @@ func (s *Scheduler) enter() bool {
 	return false
 }
 
-// exit takes back the count of enter, or that of a blocking call, which has finished.
-func (s *Scheduler) exit() {
-	s.live.Add(-1)
-	s.quiesce()
-}
-
 // admit makes and queues the task of a submission that enter has counted and for which the caller
 // has taken room.
 func (s *Scheduler) admit(fn any, x *rt.Extra) (*rt.Task, uint32) {

@@ -27,24 +27,6 @@ func (s *Scheduler) launch(fn any) {
 	}
 }
 
-// enterLate is enter for a task that a timer starts. quiesce looks at live and closes quiet under
-// the lock of the idle set, which enterLate takes, too. So either enterLate counts the task before
-// quiesce looks, or it sees that quiet is closed.
-func (s *Scheduler) enterLate() (ok bool) {
-	s.idle.Locked(func() {
-		if s.phase.Load() >= phaseClosed {
-			return
-		}
-		select {
-		case <-s.quiet:
-		default:
-			s.live.Add(1)
-			ok = true
-		}
-	})
-	return ok
-}
-
 // GoAfter does what scheduler.Scheduler.GoAfter says.
 func (s *Scheduler) GoAfter(d time.Duration, fn func(c *task.Ctx), opts ...task.Option) task.Task {
 	if fn == nil {

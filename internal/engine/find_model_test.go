@@ -141,7 +141,7 @@ func TestModelLeave(t *testing.T) {
 // A pause may begin and end in the midst of it.
 func TestModelPause(t *testing.T) {
 	pause := func(b *idleBench) {
-		if _, _, err := b.beginPause(); err != nil {
+		if _, _, err := b.beginPause(&b.life); err != nil {
 			explore.Failf("%v", err)
 		}
 		b.Resume()

@@ -41,12 +41,12 @@ func TestWordsThatWorkersReadHaveLinesOfTheirOwn(t *testing.T) {
 	readOften := []string{
 		"mon", "measuring", "crew.pool.workers", "crew.pool.size", "crew.pool.quit", "crew.pause.on",
 		"crew.procs", "crew.idle.state", "shared.Sched", "shared.Workers", "shared.ReadyGoroutines",
-		"inj.ranked", "timers.queues", "phase", "quantum", "clock",
+		"inj.ranked", "timers.queues", "life.phase", "quantum", "clock",
 	}
 	written := []string{
 		"inj.mu", "inj.normal", "inj.n", "inj.free", "inj.accepted", "timers.common",
 		"periodic", "taskPool", "cohorts", "fiberPool", "block",
-		"live", "handlers", "crew.wakes", "over", "sysmon",
+		"life.live", "handlers", "crew.wakes", "over", "sysmon",
 	}
 	for _, r := range readOften {
 		for _, w := range written {

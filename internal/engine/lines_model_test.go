@@ -239,7 +239,7 @@ func (b *lineBench) repeat(f func(c *task.Ctx)) (t tally) {
 // sleep or lock touch none of them, as the comments say.
 var leftOut = []string{
 	"block.done", "block.mu", // blocking calls on a blocker
-	"done", "finish", "fiberPool.trimming", // Close, and sysmon
+	"pool.done", "finish", "fiberPool.trimming", // Close, and sysmon
 	"shared.Waiters", "timers.free", // a sync.Pool has a list for each P
 	"mon.mu", "mon.once", "mon.quantum", "mon.stall", "quantum", // settings
 	"over.abandoned", "over.closed", "over.delayed", "over.dropped", "over.rejected", // a full queue

@@ -1,6 +1,10 @@
 package engine
 
-import "github.com/heddle-go/heddle/internal/atomicx"
+import (
+	"sync"
+
+	"github.com/heddle-go/heddle/internal/atomicx"
+)
 
 // A workerPool has the workers of a scheduler, one for each id that was ever in use. The workers
 // from size on have left, or are leaving. A worker that has left has no goroutine and no thread,
@@ -30,6 +34,7 @@ type workerPool struct {
 	size    atomicx.Int64              // written under mu
 	quit    atomicx.Bool               // the workers have to end. Written under mu
 	mu      atomicx.Mutex
+	done    sync.WaitGroup // the workers' goroutines
 }
 
 const (

@@ -20,15 +20,13 @@ func New(cfg Config) *Scheduler {
 // newScheduler makes a scheduler that has no workers yet, and whose monitor has not started.
 func newScheduler(cfg Config) *Scheduler {
 	s := &Scheduler{
-		cfg:    cfg,
-		looks:  cfg.Looks,
-		quiet:  make(chan struct{}),
-		closed: make(chan struct{}),
+		cfg:   cfg,
+		looks: cfg.Looks,
 	}
 	s.start = time.Now()
 	s.crew.clock, s.giveRelief = &s.clock, s.block.GiveRelief
 	s.sysmon.s = s
-	s.phase.Store(phaseOpen)
+	s.life.init(&s.crew.idle)
 	s.measuring = newMeasuring(&cfg)
 	if s.measuring != nil && s.measuring.mode != 0 {
 		s.sysmon.timerBatch.Late = &s.sysmon.late

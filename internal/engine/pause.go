@@ -46,7 +46,7 @@ func (s *Scheduler) Pause(ctx context.Context) error {
 	if s.dir != nil {
 		return errPauseDirected
 	}
-	rest, began, err := s.beginPause()
+	rest, began, err := s.beginPause(&s.life)
 	if err != nil {
 		return err
 	}
@@ -61,10 +61,10 @@ func (s *Scheduler) Pause(ctx context.Context) error {
 
 // beginPause begins a pause, or joins the present one. It returns a completion that is complete
 // when all workers sleep.
-func (s *Scheduler) beginPause() (rest *task.Completion[struct{}], began bool, err error) {
-	p := &s.pause
+func (c *crew) beginPause(l *life) (rest *task.Completion[struct{}], began bool, err error) {
+	p := &c.pause
 	p.mu.Lock()
-	if s.phase.Load() != phaseOpen {
+	if l.phase.Load() != phaseOpen {
 		p.mu.Unlock()
 		return nil, false, task.ErrClosed
 	}
@@ -75,7 +75,7 @@ func (s *Scheduler) beginPause() (rest *task.Completion[struct{}], began bool, e
 	}
 	rest = p.rest
 	p.mu.Unlock()
-	s.rested() // (Pause-B2)
+	c.rested() // (Pause-B2)
 	return rest, began, nil
 }
 

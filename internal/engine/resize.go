@@ -51,7 +51,7 @@ func (s *Scheduler) grow(n int) {
 		for !w.member.CompareAndSwap(wkLeaving, wkMember) && w.leaving() {
 			if w.member.CompareAndSwap(wkLeft, wkMember) {
 				s.idle.Join()
-				s.done.Add(1)
+				s.pool.done.Add(1)
 				go w.main()
 			}
 		}

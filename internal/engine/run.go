@@ -11,7 +11,7 @@ import (
 
 // main is the worker's goroutine.
 func (w *worker) main() {
-	defer w.s.done.Done()
+	defer w.s.pool.done.Done()
 	// The caller of New or Resize may have set labels, and fibers get those of this goroutine.
 	label.Clear()
 	for w.serve(); !w.depart(); {

@@ -12,7 +12,7 @@ func TestTheLastWorkerAwakeLeaves(t *testing.T) {
 	s := newBare(2)
 	s.workers()[0].announce()
 	last := s.workers()[1]
-	rest, _, err := s.beginPause()
+	rest, _, err := s.beginPause(&s.life)
 	require.NoError(t, err)
 	s.phase.Store(phaseDraining)
 	require.False(t, last.depart(), "it is a member")

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 
 	uatomic "go.uber.org/atomic"
@@ -27,15 +26,12 @@ type Scheduler struct {
 	cfg       Config
 	looks     rt.Looks
 	mon       *preempt.Monitor
-	measuring *measuring    // nil without scheduler.WithLatencies and scheduler.WithObserver
-	quiet     chan struct{} // closed when all tasks have ended and no further task can come
-	closed    chan struct{} // closed when nothing of the scheduler is left
-	dir       *directing    // nil unless the scheduler is directed
+	measuring *measuring // nil without scheduler.WithLatencies and scheduler.WithObserver
+	dir       *directing // nil unless the scheduler is directed
 
 	// Each of these has its own lock or needs none: see its type. Workers read words of crew and
 	// shared all the time, so these have lines apart from what is written often.
 	crew
-	waits     waits
 	shared    rt.Shared
 	_         cpu.CacheLinePad
 	inj       inject.Queue
@@ -51,18 +47,11 @@ type Scheduler struct {
 
 	// Workers read these all the time, and they seldom change, so they have lines to themselves.
 	_       cpu.CacheLinePad
-	phase   atomicx.Int32   // written by Shutdown, Close and end
 	_       [0]atomic.Int64 // aligns quantum to 64 bits on machines of 32, which its type does not
 	quantum uatomic.Duration
 	many    atomicx.Bool // manyTimers or more were pending at sysmon's last tick. Written by it
 	clock
-	_ cpu.CacheLinePad
-
-	// live counts the tasks that were accepted and have not ended. A submission from outside is
-	// added at once. Each worker counts the tasks that start and end on it, and adds the difference
-	// to live before it sleeps or leaves (flush). So live is exact while all workers sleep, and
-	// quiesce relies on it only then. At other times live may have any value.
-	live atomicx.Int64
+	life // pads what is written often
 
 	// Counters, added to by any goroutine.
 	handlers handlers
@@ -71,18 +60,8 @@ type Scheduler struct {
 	stranded atomicx.Uint64 // see watchStranded
 	over     overflows
 
-	done   sync.WaitGroup // the workers' goroutines
-	finish sync.Once      // the body of end runs once
 	sysmon sysmon
 }
-
-// The phases of a scheduler's life, in order. ARCHITECTURE.md, "Shutting down", says what
-// each allows. The zero Scheduler is in none of them.
-const (
-	phaseOpen     = 1 + iota
-	phaseDraining // no submissions from outside; tasks go on and may start others
-	phaseClosed   // tasks are cancelled; none starts
-)
 
 // overflows counts the submissions that found no room, and those that came after Shutdown or Close.
 type overflows struct {

@@ -18,18 +18,9 @@ func (s *Scheduler) Wait(ctx context.Context) error {
 	if s.block.Running() > 0 && caller() == inCall {
 		return errWaitOnTask
 	}
-	q := &s.waits
-	q.mu.Lock()
-	if q.on == nil {
-		q.on = new(task.Completion[struct{}])
-		q.any.Store(true) // (Wait-A1)
-	}
-	on := q.on
-	q.mu.Unlock()
-	select {
-	case <-s.quiet:
+	on := s.waits.join()
+	if s.isQuiet() {
 		return nil
-	default:
 	}
 	s.quiesce() // (Wait-A2)
 	_, err := on.WaitContext(ctx)
@@ -48,11 +39,9 @@ func (s *Scheduler) Shutdown(ctx context.Context, failed func(unfinished []task.
 		return errShutdownOnTask
 	}
 	s.drain()
-	select {
-	case <-s.quiet:
+	if s.isQuiet() {
 		s.end()
 		return nil
-	default:
 	}
 	select {
 	case <-s.quiet:
@@ -106,7 +95,7 @@ func (s *Scheduler) end() {
 		s.phase.Store(phaseClosed)
 		s.quitWorkers()
 		s.block.End()
-		s.done.Wait()
+		s.pool.done.Wait()
 		s.block.Wait()
 		if s.dir == nil { // a directed scheduler's monitor has not started
 			s.mon.Stop()

@@ -15,7 +15,7 @@ type counts struct {
 	panics                                 uint64
 	steals, stolen                         uint64
 	letIns, moves, sleepMoves              uint64
-	live                                   int64 // what the worker has added to Scheduler.live
+	live                                   int64 // what the worker has added to life.live
 }
 
 // shown are the counters as of the last show.
@@ -24,7 +24,7 @@ type shown struct {
 	panics, steals, stolen, letIns, moves, sleepMoves atomic.Uint64
 }
 
-// flush publishes the worker's counters and makes Scheduler.live exact, as far as this worker is
+// flush publishes the worker's counters and makes life.live exact, as far as this worker is
 // concerned. The worker calls it before it sleeps or leaves.
 func (w *worker) flush() {
 	w.show()
@@ -35,7 +35,7 @@ func (w *worker) flush() {
 }
 
 // show publishes the worker's counters. It writes only lines of the worker. A busy worker calls it
-// every few microseconds. If each of 64 workers wrote Scheduler.live as often, that line alone
+// every few microseconds. If each of 64 workers wrote life.live as often, that line alone
 // would take up the time of a worker: see "Many cores" in BENCHMARKS.md.
 func (w *worker) show() {
 	at := w.Dispatch.Load()
