@@ -12,15 +12,25 @@ import (
 // decides. Package inject has the queue, the limit and the protocol of blocked submissions
 // (Block-B1 to Block-B3, Block-K1 to Block-K3).
 
+// A submission is a task that comes from outside and takes another way than the short one of
+// request.
+type submission struct {
+	s       *Scheduler
+	waitCtx context.Context // nil, or its end ends the wait for room
+	fn      any
+	x       *rt.Extra
+}
+
 // overflow is the rest of request for a submission that enter has counted and that has found no
 // room.
-func (s *Scheduler) overflow(waitCtx context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
+func (r submission) overflow() (*rt.Task, uint32, error) {
+	s := r.s
 	if s.dir != nil {
-		return s.overflowDirected(fn, x)
+		return r.overflowDirected()
 	}
 	c, inside := s.submitter()
 	if inside {
-		d, gen := s.newTask(fn, x)
+		d, gen := s.newTask(r.fn, r.x)
 		s.measuring.stamp(d, &s.clock)
 		s.inj.Push(d) // (Sleep-P1)
 		s.wakeOne()   // (Sleep-P2, Sleep-P3)
@@ -28,17 +38,17 @@ func (s *Scheduler) overflow(waitCtx context.Context, fn any, x *rt.Extra) (*rt.
 	}
 	switch s.cfg.Policy {
 	case Reject:
-		return s.reject()
+		return r.reject()
 	case DropOldest:
-		return s.displace(fn, x)
+		return r.displace()
 	case CallerRuns:
 		s.inj.Overfill()
 		s.over.delayed.Add(1)
-		d, gen := s.admit(fn, x)
-		s.awaitEnd(waitCtx, c, handleOf(d, gen), x)
+		d, gen := s.admit(r.fn, r.x)
+		r.awaitEnd(c, handleOf(d, gen))
 		return d, gen, nil
 	default:
-		return s.awaitRoom(waitCtx, c, fn, x)
+		return r.awaitRoom(c)
 	}
 }
 
@@ -46,12 +56,12 @@ func (s *Scheduler) overflow(waitCtx context.Context, fn any, x *rt.Extra) (*rt.
 // queue never has room (inject.Queue.Direct). The director decides whether the queue counts as
 // full. The user's limit plays no part, because it would not apply to submissions by the
 // scheduler's own tasks.
-func (s *Scheduler) overflowDirected(fn any, x *rt.Extra) (*rt.Task, uint32, error) {
-	if s.dir.Refuse() {
-		return s.reject()
+func (r submission) overflowDirected() (*rt.Task, uint32, error) {
+	if r.s.dir.Refuse() {
+		return r.reject()
 	}
-	s.inj.Overfill()
-	d, gen := s.admit(fn, x)
+	r.s.inj.Overfill()
+	d, gen := r.s.admit(r.fn, r.x)
 	rt.Choice()
 	return d, gen, nil
 }
@@ -67,22 +77,22 @@ func (s *Scheduler) submitter() (c *task.Ctx, inside bool) {
 	return nil, s.handlers.runCaller()
 }
 
-func (s *Scheduler) reject() (*rt.Task, uint32, error) {
-	s.over.rejected.Add(1)
-	s.exit()
-	s.measuring.observeRefusal(task.ErrQueueFull)
+func (r submission) reject() (*rt.Task, uint32, error) {
+	r.s.over.rejected.Add(1)
+	r.s.exit()
+	r.s.measuring.observeRefusal(task.ErrQueueFull)
 	return nil, 0, task.ErrQueueFull
 }
 
 // displace is overflow for DropOldest.
-func (s *Scheduler) displace(fn any, x *rt.Extra) (*rt.Task, uint32, error) {
-	l := rt.Normal
-	if x != nil {
-		l = x.Level
+func (r submission) displace() (*rt.Task, uint32, error) {
+	s, l := r.s, rt.Normal
+	if r.x != nil {
+		l = r.x.Level
 	}
 	victim, ok := s.inj.DropOldest(l)
 	if !ok {
-		return s.reject()
+		return r.reject()
 	}
 	if victim != nil {
 		s.over.dropped.Add(1)
@@ -90,7 +100,7 @@ func (s *Scheduler) displace(fn any, x *rt.Extra) (*rt.Task, uint32, error) {
 		s.endUnrun(victim)
 		s.exit()
 	}
-	d, gen := s.admit(fn, x)
+	d, gen := s.admit(r.fn, r.x)
 	return d, gen, nil
 }
 
@@ -108,10 +118,11 @@ func (s *Scheduler) endUnrun(d *rt.Task) {
 	rt.WakeAll(waiters, nil)
 }
 
-// awaitEnd makes a submitter wait until its task t has ended (CallerRuns). x is the extension of t.
-// Because the scheduler has accepted t, awaitEnd must not panic. So if a method of a user's context
-// panics, awaitEnd drops the panic and returns.
-func (s *Scheduler) awaitEnd(waitCtx context.Context, c *task.Ctx, t task.Task, x *rt.Extra) {
+// awaitEnd makes a submitter wait until its task t has ended (CallerRuns). Because
+// the scheduler has accepted t, awaitEnd must not panic. So if a method of a user's context panics,
+// awaitEnd drops the panic and returns.
+func (r submission) awaitEnd(c *task.Ctx, t task.Task) {
+	waitCtx, x := r.waitCtx, r.x
 	if waitCtx == nil && (x == nil || x.Parents == nil) {
 		if c != nil {
 			_ = t.WaitContext(c)
@@ -132,16 +143,17 @@ func (s *Scheduler) awaitEnd(waitCtx context.Context, c *task.Ctx, t task.Task, 
 }
 
 // awaitRoom is overflow for Block. c is the task that waits, if the submitter is one.
-func (s *Scheduler) awaitRoom(waitCtx context.Context, c *task.Ctx, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
+func (r submission) awaitRoom(c *task.Ctx) (*rt.Task, uint32, error) {
+	s, waitCtx := r.s, r.waitCtx
 	if waitCtx != nil {
-		if cause := s.causeOrExit(waitCtx); cause != nil {
+		if cause := r.causeOrExit(); cause != nil {
 			s.over.abandoned.Add(1)
 			s.exit()
 			s.measuring.observeRefusal(cause)
 			return nil, 0, cause
 		}
 	}
-	d, gen := s.prepare(fn, x)
+	d, gen := s.prepare(r.fn, r.x)
 	s.measuring.stamp(d, &s.clock) // here, so that a measured wait in the queue includes the wait for room
 	b := s.inj.NewBlocked(d)
 	until := waitCtx
@@ -153,7 +165,7 @@ func (s *Scheduler) awaitRoom(waitCtx context.Context, c *task.Ctx, fn any, x *r
 	}
 	b.Prepare(until, (*rt.Life)(c).Task())
 
-	if x != nil {
+	if r.x != nil {
 		// Each cancellation of the task ends the wait: either Abandon finds the submission in the
 		// list, or Block-B2 below sees the cancellation and does not enter the list. AfterDone is
 		// called before Block-B2, because a queued task no longer belongs to the submitter.
@@ -167,14 +179,14 @@ func (s *Scheduler) awaitRoom(waitCtx context.Context, c *task.Ctx, fn any, x *r
 	refused := func() bool { return s.phase.Load() != phaseOpen || d.Status().Cancelled() }
 	switch s.inj.Block(b, refused) { // (Block-B2)
 	case inject.Refused:
-		return s.endUnqueued(b, gen, nil)
+		return r.endUnqueued(b, gen, nil)
 	case inject.Queued:
 		s.wakeOne() // (Sleep-P2, Sleep-P3)
 		return d, gen, nil
 	}
 
 	s.over.delayed.Add(1)
-	err := s.waitIn(b, gen) // (Block-B3)
+	err := r.waitIn(b, gen) // (Block-B3)
 	switch {
 	case b.Let():
 		return d, gen, nil
@@ -182,20 +194,20 @@ func (s *Scheduler) awaitRoom(waitCtx context.Context, c *task.Ctx, fn any, x *r
 		handleOf(d, gen).CancelCause(err)
 		err = nil
 	}
-	return s.endUnqueued(b, gen, err)
+	return r.endUnqueued(b, gen, err)
 }
 
 // causeOrExit returns the cause of waitCtx, or nil if waitCtx has not ended. If a method of waitCtx
 // panics, causeOrExit takes back the count of enter for the submission.
-func (s *Scheduler) causeOrExit(waitCtx context.Context) (cause error) {
+func (r submission) causeOrExit() (cause error) {
 	known := false
 	defer func() {
 		if !known {
-			s.exit()
+			r.s.exit()
 		}
 	}()
-	if waitCtx.Err() != nil {
-		cause = context.Cause(waitCtx)
+	if r.waitCtx.Err() != nil {
+		cause = context.Cause(r.waitCtx)
 	}
 	known = true
 	return cause
@@ -204,17 +216,17 @@ func (s *Scheduler) causeOrExit(waitCtx context.Context) (cause error) {
 // waitIn waits until b is taken out of the list, or the context of its submitter ends. If a method
 // of that context panics, so does waitIn, after it has ended the submission. If a worker has queued
 // the task by then, the task stays queued.
-func (s *Scheduler) waitIn(b *inject.Blocked, gen uint32) error {
+func (r submission) waitIn(b *inject.Blocked, gen uint32) error {
 	waited := false
 	defer func() {
 		switch {
 		case waited:
 		case b.Retract():
-			_, _, _ = s.endUnqueued(b, gen, context.Canceled)
+			_, _, _ = r.endUnqueued(b, gen, context.Canceled)
 		default:
 			b.WaitWoken() // b has been taken out of the list, so a wake-up comes
 			if !b.Let() {
-				_, _, _ = s.endUnqueued(b, gen, nil)
+				_, _, _ = r.endUnqueued(b, gen, nil)
 			}
 		}
 	}()
@@ -225,8 +237,8 @@ func (s *Scheduler) waitIn(b *inject.Blocked, gen uint32) error {
 
 // endUnqueued ends a submission that has not been queued. If err is not nil, the submitter gives up
 // and endUnqueued returns err. Otherwise the task is cancelled, or the scheduler is no longer open.
-func (s *Scheduler) endUnqueued(b *inject.Blocked, gen uint32, err error) (*rt.Task, uint32, error) {
-	d := b.Task()
+func (r submission) endUnqueued(b *inject.Blocked, gen uint32, err error) (*rt.Task, uint32, error) {
+	s, d := r.s, b.Task()
 	if err != nil {
 		d.SetFn(nil) // so that Finish calls no rt.Runner's Skip: the submitter gets the error
 	}

@@ -16,18 +16,18 @@ import (
 // goroutines. Its worker only takes tasks from the injector, and each task ends when it is taken.
 type admissionBench struct {
 	*Scheduler
-	subs  []*submission
+	subs  []*modelSubmission
 	stuck bool // the worker is held by a hog once the phase is past open
 }
 
-type submission struct {
+type modelSubmission struct {
 	returned bool
 	refused  bool
 	ran      int
 }
 
 // submit makes one submission and notes what became of it.
-func (t *admissionBench) submit(s *submission) {
+func (t *admissionBench) submit(s *modelSubmission) {
 	var waitCtx context.Context // none: see submitter
 	d, gen, err := t.request(waitCtx, func(*task.Ctx) { s.ran++ }, nil)
 	s.refused = err != nil || !d.Status().Live(gen) // the worker ends no task
@@ -74,7 +74,7 @@ func admissions(limit, n int, stuck bool, others ...func(t *admissionBench)) fun
 	return func(m *explore.Model) {
 		t := &admissionBench{Scheduler: newBare(1, withQueueLimit(limit, Block)), stuck: stuck}
 		for i := range n {
-			s := &submission{}
+			s := &modelSubmission{}
 			t.subs = append(t.subs, s)
 			m.Thread(fmt.Sprint("submitter", i), func() { t.submit(s) })
 		}

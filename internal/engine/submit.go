@@ -44,47 +44,48 @@ func (s *Scheduler) request(waitCtx context.Context, fn any, x *rt.Extra) (*rt.T
 		x = submitted(s.looks, x)
 	}
 	if x != nil && x.Parents != nil {
-		return s.requestUnder(waitCtx, fn, x)
+		return submission{s, waitCtx, fn, x}.requestUnder()
 	}
 	if !s.enter() {
 		return nil, 0, task.ErrClosed
 	}
 	if s.measuring != nil {
-		return s.requestMarked(waitCtx, fn, x)
+		return submission{s, waitCtx, fn, x}.requestMarked()
 	}
 	d, gen, ok := s.inj.Submit(fn, x) // (Sleep-P1)
 	if !ok {
-		return s.overflow(waitCtx, fn, x)
+		return submission{s, waitCtx, fn, x}.overflow()
 	}
 	s.wakeOne() // (Sleep-P2, Sleep-P3)
 	return d, gen, nil
 }
 
 // requestMarked is the rest of request if tasks are measured or observed.
-func (s *Scheduler) requestMarked(waitCtx context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
-	if !s.inj.Reserve() {
-		return s.overflow(waitCtx, fn, x)
+func (r submission) requestMarked() (*rt.Task, uint32, error) {
+	if !r.s.inj.Reserve() {
+		return r.overflow()
 	}
-	d, gen := s.admit(fn, x)
+	d, gen := r.s.admit(r.fn, r.x)
 	return d, gen, nil
 }
 
 // requestUnder is request for a task under contexts.
-func (s *Scheduler) requestUnder(waitCtx context.Context, fn any, x *rt.Extra) (d *rt.Task, gen uint32, err error) {
-	s.cohorts.Hold(x)
+func (r submission) requestUnder() (d *rt.Task, gen uint32, err error) {
+	s := r.s
+	s.cohorts.Hold(r.x)
 	submitted := false
 	defer func() {
 		if !submitted {
-			x.Drop()
+			r.x.Drop()
 		}
 	}()
 	switch {
 	case !s.enter():
 		err = task.ErrClosed
 	case s.inj.Reserve():
-		d, gen = s.admit(fn, x)
+		d, gen = s.admit(r.fn, r.x)
 	default:
-		d, gen, err = s.overflow(waitCtx, fn, x)
+		d, gen, err = r.overflow()
 	}
 	submitted = err == nil
 	return d, gen, err
