@@ -67,7 +67,7 @@ func newScheduler(cfg Config) *Scheduler {
 			return h.Task()
 		},
 		Placeholder: placeholder,
-		Relieve:     s.takeOne,
+		Relieve:     relief{s}.takeOne,
 	})
 	s.quantum.Store(cfg.Quantum)
 	s.procs.Store(int32(runtime.GOMAXPROCS(0)))

@@ -125,11 +125,15 @@ func (w *worker) endCall(c *spotCall, self *fiber.Fiber, since int64) {
 // and Pause waits for that.
 func (s *Scheduler) worksForRelief() bool { return s.pause.on.Load() || s.visibleWork() }
 
+// A relief is a blocker that takes over a worker whose task is in a call.
+type relief struct{ s *Scheduler }
+
 // takeOne is Spot-A1 to Spot-T4, the work of a relief. It takes over one worker at most.
-func (s *Scheduler) takeOne() {
-	r := &s.relief
+func (r relief) takeOne() {
+	s := r.s
+	alert := &s.alert
 	for looks := 0; ; looks++ {
-		r.Lower() // (Spot-A1)
+		alert.Lower() // (Spot-A1)
 		paused := s.pause.on.Load()
 		if !paused && s.idle.Sleeping() > 0 {
 			if s.visibleWork() {
@@ -149,11 +153,11 @@ func (s *Scheduler) takeOne() {
 			}
 			if w.spot.End(since) { // (Spot-T1)
 				s.idle.GoOutside()
-				r.Went(false)
+				alert.Went(false)
 				if paused || s.visibleWork() {
 					s.relieveAll() // there may be more
 				}
-				s.takeOver(w)
+				r.takeOver(w)
 				return
 			}
 			young = true
@@ -161,7 +165,7 @@ func (s *Scheduler) takeOne() {
 		if !young {
 			break
 		}
-		if !r.Raise() {
+		if !alert.Raise() {
 			return // another party has raised it, so another relief comes
 		}
 		if looks < manyLooks {
@@ -171,11 +175,11 @@ func (s *Scheduler) takeOne() {
 			time.Sleep(time.Duration(longSpot))
 		}
 	}
-	r.Went(true)
+	alert.Went(true)
 }
 
 // takeOver makes the calling goroutine go on as w, until the task of the call comes back.
-func (s *Scheduler) takeOver(w *worker) {
+func (r relief) takeOver(w *worker) {
 	c := w.call
 	w.call = &spotCall{}
 	c.relief = fiber.Adopt()
@@ -186,6 +190,6 @@ func (s *Scheduler) takeOver(w *worker) {
 	w.Fib.Store(to)
 	fiber.Switch(c.relief, to) // (Spot-T2)
 	if c.d.Wake() {            // (Spot-T4)
-		s.inject(c.d)
+		r.s.inject(c.d)
 	}
 }

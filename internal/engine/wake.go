@@ -24,9 +24,9 @@ type crew struct {
 	idle idle.Set
 	_    cpu.CacheLinePad
 
-	wakes  atomicx.Uint64
-	relief offload.Alert
-	_      cpu.CacheLinePad
+	wakes atomicx.Uint64
+	alert offload.Alert
+	_     cpu.CacheLinePad
 }
 
 // wakeOne wakes a sleeping worker if no worker searches (Sleep-P2, Sleep-P3). If no worker sleeps
@@ -66,14 +66,14 @@ func (c *crew) spareP() bool {
 
 // relieve raises the alert, unless the last reliefs came in vain (Skips).
 func (c *crew) relieve() {
-	if r := &c.relief; !r.Raised() && !r.Skips() {
+	if r := &c.alert; !r.Raised() && !r.Skips() {
 		c.relieveAll()
 	}
 }
 
 // relieveAll raises the alert if a worker is inside a call, and reports whether it has done so.
 func (c *crew) relieveAll() (raised bool) {
-	if c.idle.Inside() == 0 || !c.relief.Raise() {
+	if c.idle.Inside() == 0 || !c.alert.Raise() {
 		return false
 	}
 	c.giveRelief()
