@@ -3,63 +3,97 @@ package engine
 import (
 	"log/slog"
 	"runtime"
+	"sync/atomic"
 
 	"github.com/heddle-go/heddle/internal/thread"
 )
 
+// An anchor ties a worker to its thread. Only the worker touches it.
+type anchor struct {
+	pinned bool // the worker is locked to a thread while it is awake
+	fixed  bool // it stays locked to that thread while it sleeps
+	roams  bool // the thread may have changed in a call on the spot
+	tid    int  // the number of the thread that the worker was last seen on
+	bound  thread.Binding
+	id     int // the worker's
+	cfg    *Config
+
+	moves, sleepMoves uint64 // see Stats
+}
+
 // pin locks the worker to the thread that it finds itself on, and binds that to the worker's CPU.
-func (w *worker) pin() {
-	if !w.pinned {
+func (a *anchor) pin() {
+	if !a.pinned {
 		return
 	}
 	runtime.LockOSThread()
-	w.roams = false
-	if tid := thread.ID(); tid != w.tid {
-		if w.tid != 0 {
-			w.n.sleepMoves++
+	a.roams = false
+	if tid := thread.ID(); tid != a.tid {
+		if a.tid != 0 {
+			a.sleepMoves++
 		}
-		w.tid = tid
+		a.tid = tid
 	}
-	w.bind()
+	a.bind()
 }
 
 // unpin undoes pin: the Go runtime gets the thread back as it was.
-func (w *worker) unpin() {
-	if !w.pinned {
+func (a *anchor) unpin() {
+	if !a.pinned {
 		return
 	}
-	w.bound.Undo()
+	a.bound.Undo()
 	runtime.UnlockOSThread()
 }
 
 // checkThread counts moves of the worker to another thread while it was awake, and binds the new
 // thread.
-func (w *worker) checkThread() {
-	if !w.pinned {
+func (a *anchor) checkThread() {
+	if !a.pinned {
 		return
 	}
 	tid := thread.ID()
-	if tid == w.tid {
-		w.roams = false
+	if tid == a.tid {
+		a.roams = false
 		return
 	}
-	if w.roams {
-		w.n.sleepMoves++
+	if a.roams {
+		a.sleepMoves++
 	} else {
-		w.n.moves++
+		a.moves++
 	}
-	w.roams = false
-	w.tid = tid
-	w.bind()
+	a.roams = false
+	a.tid = tid
+	a.bind()
 }
 
 // bind binds the present thread to the worker's CPU, if it has one.
-func (w *worker) bind() {
-	if w.s.cfg.CPUs == nil {
+func (a *anchor) bind() {
+	cpus := a.cfg.CPUs
+	if cpus == nil {
 		return
 	}
-	w.bound.Undo()
-	if err := w.bound.Bind(w.s.cfg.CPUs[w.id%len(w.s.cfg.CPUs)], w.s.cfg.CPUs); err != nil {
-		w.s.cfg.warn("heddle: a worker's thread could not be bound", slog.Int("worker", w.id), slog.Any("err", err))
+	a.bound.Undo()
+	if err := a.bound.Bind(cpus[a.id%len(cpus)], cpus); err != nil {
+		a.cfg.warn("heddle: a worker's thread could not be bound", slog.Int("worker", a.id), slog.Any("err", err))
 	}
 }
+
+// giveThread makes the thread of the worker's goroutine end with the goroutine. The Go runtime ends
+// the thread of a goroutine that ends locked, and keeps all other threads. So without this, a pool
+// that was large once would leave its threads behind for good. The process's first thread cannot
+// end, and the runtime would keep it locked for ever, so the worker unlocks that one.
+func (a *anchor) giveThread() {
+	if !a.pinned {
+		return
+	}
+	if runtime.LockOSThread(); thread.OnFirst() {
+		runtime.UnlockOSThread()
+	}
+	if f := threadEnds.Load(); f != nil {
+		(*f)(thread.ID())
+	}
+}
+
+// threadEnds is called with the number of each thread that ends with its worker. Tests set it.
+var threadEnds atomic.Pointer[func(tid int)]

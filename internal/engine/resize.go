@@ -70,7 +70,8 @@ func (w *worker) dismiss() (wake bool) {
 
 // newWorker makes a worker in the state wkLeft. The caller adds it to the pool.
 func (s *Scheduler) newWorker(id int) *worker {
-	w := &worker{s: s, id: id, pinned: s.cfg.pinned(), fixed: s.cfg.Pinning == Fixed}
+	w := &worker{s: s, id: id}
+	w.anchor = anchor{pinned: s.cfg.pinned(), fixed: s.cfg.Pinning == Fixed, id: id, cfg: &s.cfg}
 	w.Host, w.Shared, w.body = w, &s.shared, w.loopBody()
 	w.Fib.Store(noFiber)
 	w.Looks = s.looks

@@ -1,12 +1,8 @@
 package engine
 
 import (
-	"runtime"
-	"sync/atomic"
-
 	"github.com/heddle-go/heddle/internal/fiber"
 	"github.com/heddle-go/heddle/internal/label"
-	"github.com/heddle-go/heddle/internal/thread"
 )
 
 // main is the worker's goroutine.
@@ -56,22 +52,3 @@ func (w *worker) depart() bool {
 func (w *worker) resign() bool {
 	return w.s.idle.Leave(func() bool { return w.member.CompareAndSwap(wkLeaving, wkLeft) })
 }
-
-// giveThread makes the thread of the worker's goroutine end with the goroutine. The Go runtime ends
-// the thread of a goroutine that ends locked, and keeps all other threads. So without this, a pool
-// that was large once would leave its threads behind for good. The process's first thread cannot
-// end, and the runtime would keep it locked for ever, so the worker unlocks that one.
-func (w *worker) giveThread() {
-	if !w.pinned {
-		return
-	}
-	if runtime.LockOSThread(); thread.OnFirst() {
-		runtime.UnlockOSThread()
-	}
-	if f := threadEnds.Load(); f != nil {
-		(*f)(thread.ID())
-	}
-}
-
-// threadEnds is called with the number of each thread that ends with its worker. Tests set it.
-var threadEnds atomic.Pointer[func(tid int)]

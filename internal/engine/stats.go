@@ -14,7 +14,7 @@ type counts struct {
 	dispatches, yields, preemptions, parks uint64
 	panics                                 uint64
 	steals, stolen                         uint64
-	letIns, moves, sleepMoves              uint64
+	letIns                                 uint64
 	live                                   int64 // what the worker has added to life.live
 }
 
@@ -56,8 +56,8 @@ func (w *worker) show() {
 	show(&w.shown.steals, w.n.steals)
 	show(&w.shown.stolen, w.n.stolen)
 	show(&w.shown.letIns, w.n.letIns)
-	show(&w.shown.moves, w.n.moves)
-	show(&w.shown.sleepMoves, w.n.sleepMoves)
+	show(&w.shown.moves, w.moves)
+	show(&w.shown.sleepMoves, w.sleepMoves)
 }
 
 // running returns the task that the worker runs, or the zero Task. Any goroutine may call it.

@@ -16,7 +16,6 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/stopwatch"
 	"github.com/heddle-go/heddle/internal/taskpool"
-	"github.com/heddle-go/heddle/internal/thread"
 	"github.com/heddle-go/heddle/internal/timers"
 )
 
@@ -27,11 +26,9 @@ type worker struct {
 	rt.Worker // what tasks see of the worker
 
 	// These do not change after newWorker.
-	s      *Scheduler
-	id     int
-	pinned bool                            // it is locked to a thread while it is awake
-	fixed  bool                            // it stays locked to that thread while it sleeps
-	body   func(yield func(struct{}) bool) // the body of its loop fibers
+	s    *Scheduler
+	id   int
+	body func(yield func(struct{}) bool) // the body of its loop fibers
 
 	ownState
 
@@ -101,12 +98,10 @@ type ownState struct {
 	slice        preempt.Slice
 	readySince   int64  // when an outsider was first seen waiting for a P; 0: none is
 	outsiderLook uint32 // counts the calls of seeReadyGoroutines
-	tid          int    // the number of the thread that the worker was last seen on
-	bound        thread.Binding
-	roams        bool // the thread may have changed in a call on the spot
-	n            counts
-	call         *spotCall // the present or next call on the spot
-	takenFrom    *spotCall // the call from which a relief has just taken the worker
+	anchor
+	n         counts
+	call      *spotCall // the present or next call on the spot
+	takenFrom *spotCall // the call from which a relief has just taken the worker
 }
 
 // toldState is what other parties write for the worker to read: thieves, Resize, sysmon, wakers and
