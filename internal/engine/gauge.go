@@ -14,8 +14,8 @@ import (
 // scheduler.WithObserver no task has one, and a task pays only for this, which
 // scheduler.WithDispatchRing needs too:
 //
-//	becomes runnable   a look at worker.notesReady, or at Scheduler.measuring from outside
-//	is dispatched      a look at its status and at worker.noted
+//	becomes runnable   a look at notebook.notesReady, or at Scheduler.measuring from outside
+//	is dispatched      a look at its status and at notebook.noted
 //	gives way, parks   nothing: to stamp or observe it, commit gets another action
 //	stops running      nothing: pick stops at worker.stopAt anyway. To measure a dispatch,
 //	                   planStop sets that to the next tick
@@ -86,37 +86,35 @@ type gauge struct {
 // A taskGauge has the latencies of some tasks on one worker.
 type taskGauge struct{ queue, dispatch histogram.Histogram }
 
-// beginMeasuring prepares a new worker for what the options ask for.
-func (w *worker) beginMeasuring() {
-	w.onYield, w.onPark = w.plainYield(), actPark
-	w.slowAfter = coldAfter
-	w.notesReady = w.keepsRing()
-	if w.keepsRing() || w.counts() {
-		w.noted = rt.BitActive // each dispatch
-		w.slowAfter = 0
+// begin prepares the notebook of a new worker for what the options ask for. l is nil if nothing is
+// measured or told, and dispatch is the number of the worker's last dispatch.
+func (b *notebook) begin(l *measuring, dispatch uint32) {
+	b.onYield, b.onPark = b.plainYield(), actPark
+	b.slowAfter = coldAfter
+	b.notesReady = b.keepsRing()
+	if b.keepsRing() || b.counts() {
+		b.noted = rt.BitActive // each dispatch
+		b.slowAfter = 0
 	}
-	if l := w.s.measuring; l != nil {
-		w.beginGauge(l)
+	if l != nil {
+		b.beginGauge(l, dispatch)
 	}
-	w.heeded = w.noted | rt.BitCancelled
+	b.heeded = b.noted | rt.BitCancelled
 }
 
-// beginGauge is the part of beginMeasuring for latencies and an Observer.
-func (w *worker) beginGauge(l *measuring) {
-	w.gauge = &gauge{measuring: l}
-	w.noted |= rt.BitStamped
-	if l.mode != 0 {
-		w.timerBatch.Late = &w.gauge.late
-	}
+// beginGauge is the part of begin for latencies and an Observer.
+func (b *notebook) beginGauge(l *measuring, dispatch uint32) {
+	b.gauge = &gauge{measuring: l}
+	b.noted |= rt.BitStamped
 	if l.observer != nil {
-		w.notesReady, w.observed = true, true
-		w.onPark = actParkObserved
+		b.notesReady, b.observed = true, true
+		b.onPark = actParkObserved
 	}
 	if l.mode == Exact {
-		w.notesReady = true
-		w.onYield = actRequeueNoted
-		w.gauge.open = true
-		w.gauge.closed = w.Dispatch.Load()
+		b.notesReady = true
+		b.onYield = actRequeueNoted
+		b.gauge.open = true
+		b.gauge.closed = dispatch
 	}
 }
 
@@ -133,40 +131,40 @@ func (w *worker) noteWoken(d *rt.Task) {
 
 // stamps reports whether the next task that becomes runnable here gets a stamp. If not, notesReady
 // may be true all the same, because the worker keeps a ring.
-func (w *worker) stamps() bool {
-	g := w.gauge
-	return g != nil && (w.observed || g.due || g.measuring.mode == Exact)
+func (b *notebook) stamps() bool {
+	g := b.gauge
+	return g != nil && (b.observed || g.due || g.measuring.mode == Exact)
 }
 
 // stamp puts a stamp on d, which has just become runnable on this worker and is in no queue
 // (Gauge-M1).
 //
 //go:noinline
-func (w *worker) stamp(d *rt.Task) {
-	if !w.stamps() {
+func (b *notebook) stamp(d *rt.Task) {
+	if !b.stamps() {
 		return
 	}
-	if w.observed {
-		w.s.measuring.observe(func(o Observer) { o.Ready(handleOf(d, d.Gen())) })
+	if b.observed {
+		b.gauge.measuring.observe(func(o Observer) { o.Ready(handleOf(d, d.Gen())) })
 	}
-	w.stampFrom(d, 0)
+	b.stampFrom(d, 0)
 }
 
 // noteYield is stamp for a task that gives way. It also ends the dispatch of a task that counts it.
 //
 //go:noinline
-func (w *worker) noteYield(d *rt.Task) {
-	if w.counts() {
-		w.runStops(d)
+func (b *notebook) noteYield(d *rt.Task) {
+	if b.counts() {
+		b.runStops(d)
 	}
-	if g := w.gauge; g != nil && (g.due || g.measuring.mode == Exact) {
-		w.stampFrom(d, g.stopped)
+	if g := b.gauge; g != nil && (g.due || g.measuring.mode == Exact) {
+		b.stampFrom(d, g.stopped)
 	}
 }
 
 // plainYield returns what commit does for a task that gives way and gets no stamp.
-func (w *worker) plainYield() action {
-	if w.counts() {
+func (b *notebook) plainYield() action {
+	if b.counts() {
 		return actRequeueNoted
 	}
 	return actRequeue
@@ -174,27 +172,27 @@ func (w *worker) plainYield() action {
 
 // stampFrom puts a stamp on d. If d is to be measured, the stamp has the time now, or if now is 0,
 // the time that stampFrom reads from the clock. Otherwise it has no time.
-func (w *worker) stampFrom(d *rt.Task, now int64) {
-	g := w.gauge
+func (b *notebook) stampFrom(d *rt.Task, now int64) {
+	g := b.gauge
 	if g.measuring.mode != Exact && !g.due {
 		d.StampOnly()
 		dispatchSlowly(d)
 		return
 	}
 	if now == 0 {
-		now = w.s.now()
+		now = b.clock.now()
 	}
 	d.Stamp(now)
 	dispatchSlowly(d)
-	w.sampled()
+	b.sampled()
 }
 
 // sampled is called when a task has got its stamp. With Sampled it resets due and notesReady until
 // the next sample.
-func (w *worker) sampled() {
-	if w.gauge.measuring.mode == Sampled {
-		w.gauge.due = false
-		w.notesReady, w.onYield = w.observed || w.keepsRing(), w.plainYield()
+func (b *notebook) sampled() {
+	if b.gauge.measuring.mode == Sampled {
+		b.gauge.due = false
+		b.notesReady, b.onYield = b.observed || b.keepsRing(), b.plainYield()
 	}
 }
 
@@ -202,17 +200,17 @@ func (w *worker) sampled() {
 // worker.
 //
 //go:noinline
-func (w *worker) stampStolen(d *rt.Task) {
-	if !w.stamps() {
+func (b *notebook) stampStolen(d *rt.Task) {
+	if !b.stamps() {
 		return
 	}
-	if w.observed {
-		w.s.measuring.observe(func(o Observer) { o.Ready(handleOf(d, d.Gen())) })
+	if b.observed {
+		b.gauge.measuring.observe(func(o Observer) { o.Ready(handleOf(d, d.Gen())) })
 	}
 	d.StampOnly()
-	if g := w.gauge; g.measuring.mode == Exact || g.due {
+	if g := b.gauge; g.measuring.mode == Exact || g.due {
 		g.stolen = d
-		w.sampled()
+		b.sampled()
 	}
 }
 

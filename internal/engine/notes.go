@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"math/rand/v2"
 
 	"github.com/heddle-go/heddle/internal/look"
 	"github.com/heddle-go/heddle/internal/rt"
@@ -10,6 +11,26 @@ import (
 // An rt.Look has what a task notes about itself for people to read: at its start (born), and before
 // and after each wait (suspend in looked.go). If no option asks for such notes, tasks get a Host
 // that takes none.
+
+// A notebook is what a worker needs to note the dispatches and waits of its tasks, if options of the
+// scheduler ask for that. gauge.go and this file have its methods. Only the worker touches it.
+type notebook struct {
+	looks   rt.Looks
+	clock   *clock
+	cfg     *Config
+	profile *look.WaitProfile
+	ring    *look.Ring // the worker's
+
+	notesReady bool      // the next task that becomes runnable here is noted: see gauge.go
+	noted      rt.Status // the dispatch of a task with any of these bits is noted: see gauge.go
+	heeded     rt.Status // noted and rt.BitCancelled: see heeds
+	slowAfter  uint32    // coldAfter, or 0 if each dispatch is noted: see prepareSwitch
+	observed   bool      // there is an Observer
+	onYield    action    // what commit does for a task that yields: actRequeue or actRequeueNoted
+	onPark     action    // what commit does for a task that parks: actPark or actParkObserved
+	gauge      *gauge    // nil without scheduler.WithLatencies and scheduler.WithObserver
+	waitedAt   int64     // when the task that leaves began its wait; 0: not known, or long ago
+}
 
 // needLook is the set of looks for which every task needs an rt.Look.
 const needLook = rt.LookWaits | rt.LookSites | rt.LookTrace | rt.LookRing
@@ -65,19 +86,19 @@ type waitNote struct {
 
 // noteWait notes that the running task d is about to wait. end is as for suspend. The caller calls
 // back after the wait.
-func (w *worker) noteWait(d *rt.Task, k rt.Park, end rt.Handle) (n waitNote) {
-	n.look = w.beginWait(d, k, end)
-	if w.counts() {
-		w.waitedAt = w.runStops(d)
+func (b *notebook) noteWait(d *rt.Task, k rt.Park, end rt.Handle) (n waitNote) {
+	n.look = b.beginWait(d, k, end)
+	if b.counts() {
+		b.waitedAt = b.runStops(d)
 	}
-	if n.timed = w.Looks&rt.LookTimes != 0 && !look.Uncounted(k.WaitReason()); n.timed {
-		n.began = w.s.now()
+	if n.timed = b.looks&rt.LookTimes != 0 && !look.Uncounted(k.WaitReason()); n.timed {
+		n.began = b.clock.now()
 	}
 	if n.trace = look.TraceOf(d); n.trace != nil {
 		n.trace.Wait(k.WaitReason())
 	}
-	if w.Looks&rt.LookRing != 0 {
-		w.ringEnd(k.WaitReason().String())
+	if b.looks&rt.LookRing != 0 {
+		b.ringEnd(k.WaitReason().String())
 	}
 	return n
 }
@@ -88,7 +109,7 @@ func (w *worker) noteWait(d *rt.Task, k rt.Park, end rt.Handle) (n waitNote) {
 func (n *waitNote) back(d *rt.Task, k rt.Park) {
 	if n.timed {
 		w := workerOf(d)
-		w.sampleWait(k.WaitReason(), w.s.now()-n.began)
+		w.sampleWait(w.rng, k.WaitReason(), w.s.now()-n.began)
 	}
 	if n.look != nil {
 		n.look.End()
@@ -101,9 +122,9 @@ func (n *waitNote) back(d *rt.Task, k rt.Park) {
 // beginWait is called before a wait of the running task d. If d notes its waits, beginWait notes
 // this one and returns d's rt.Look, whose End the caller has to call after the wait. Otherwise it
 // returns nil.
-func (w *worker) beginWait(d *rt.Task, k rt.Park, end rt.Handle) *rt.Look {
+func (b *notebook) beginWait(d *rt.Task, k rt.Park, end rt.Handle) *rt.Look {
 	x := d.Extra()
-	if x == nil || x.Look == nil || w.Looks&rt.LookWaits == 0 {
+	if x == nil || x.Look == nil || b.looks&rt.LookWaits == 0 {
 		return nil
 	}
 	x.Look.Begin(k.WaitReason(), end, look.UserStack)
@@ -113,14 +134,14 @@ func (w *worker) beginWait(d *rt.Task, k rt.Park, end rt.Handle) *rt.Look {
 // sampleWait decides whether to sample a wait of the running task that took ns, and if so counts
 // it. A wait shorter than the rate is sampled with probability ns/rate, and counts for rate/ns
 // waits.
-func (w *worker) sampleWait(y rt.WaitReason, ns int64) {
-	rate := int64(w.s.cfg.WaitRate)
+func (b *notebook) sampleWait(rng *rand.Rand, y rt.WaitReason, ns int64) {
+	rate := int64(b.cfg.WaitRate)
 	ns = max(ns, 1)
 	switch {
 	case ns >= rate:
-		w.s.waitProfile.Add(5, y, 1, float64(ns))
-	case w.rng.Int64N(rate) < ns:
-		w.s.waitProfile.Add(5, y, float64(rate)/float64(ns), float64(rate))
+		b.profile.Add(5, y, 1, float64(ns))
+	case rng.Int64N(rate) < ns:
+		b.profile.Add(5, y, float64(rate)/float64(ns), float64(rate))
 	}
 }
 
@@ -130,11 +151,11 @@ func (w *worker) sampleWait(y rt.WaitReason, ns int64) {
 // another worker may run it. A call on the spot does not count as time that the task runs.
 //
 // If the worker switches straight from a task that waits to another task, the new dispatch begins
-// at the time at which the old one ended (worker.waitedAt), which saves a reading of the clock. So
+// at the time at which the old one ended (notebook.waitedAt), which saves a reading of the clock. So
 // the time that the worker took to find the new task counts as the new task's.
 
 // counts reports whether the worker's tasks count their dispatches.
-func (w *worker) counts() bool { return w.Looks&rt.LookWaits != 0 }
+func (b *notebook) counts() bool { return b.looks&rt.LookWaits != 0 }
 
 // runsOf returns the Runs of d, or nil if d has none.
 func runsOf(d *rt.Task) *rt.Runs {
@@ -145,34 +166,34 @@ func runsOf(d *rt.Task) *rt.Runs {
 }
 
 // runBegins notes that a dispatch of d begins, at the time now, or at the present time if now is 0.
-func (w *worker) runBegins(d *rt.Task, now int64) {
+func (b *notebook) runBegins(d *rt.Task, now int64) {
 	if r := runsOf(d); r != nil {
 		if now == 0 {
-			now = w.s.now()
+			now = b.clock.now()
 		}
 		r.Begin(now)
 	}
 }
 
 // runStops notes that d no longer runs. It returns the time, or 0 if d has no Runs.
-func (w *worker) runStops(d *rt.Task) (now int64) {
+func (b *notebook) runStops(d *rt.Task) (now int64) {
 	if r := runsOf(d); r != nil {
-		now = w.s.now()
+		now = b.clock.now()
 		r.Stop(now)
 	}
 	return now
 }
 
 // runResumes notes that d runs again after a call on the spot.
-func (w *worker) runResumes(d *rt.Task) {
+func (b *notebook) runResumes(d *rt.Task) {
 	if r := runsOf(d); r != nil {
-		r.Resume(w.s.now())
+		r.Resume(b.clock.now())
 	}
 }
 
 // beginLooked is called before the function of d, which is about to run for the first time.
-func (w *worker) beginLooked(d *rt.Task, x *rt.Extra) {
-	if w.Looks&rt.LookTrace != 0 && x.Name != "" {
+func (b *notebook) beginLooked(d *rt.Task, x *rt.Extra) {
+	if b.looks&rt.LookTrace != 0 && x.Name != "" {
 		t := look.NewTaskTrace(x.Name)
 		x.Look.Trace = t
 		t.Run()
@@ -181,23 +202,23 @@ func (w *worker) beginLooked(d *rt.Task, x *rt.Extra) {
 
 // endLooked is called on the goroutine of the task that k belongs to when the task's function is
 // over, and so are the calls that the function left open.
-func (w *worker) endLooked(k *rt.Look) {
+func (b *notebook) endLooked(k *rt.Look) {
 	if t, ok := k.Trace.(*look.TaskTrace); ok {
 		t.End()
 	}
-	if w.Looks&rt.LookRing != 0 {
-		w.ringEnd("end")
+	if b.looks&rt.LookRing != 0 {
+		b.ringEnd("end")
 	}
 }
 
 // keepsRing reports whether the worker keeps its last dispatches: see scheduler.WithDispatchRing.
-func (w *worker) keepsRing() bool { return w.Looks&rt.LookRing != 0 }
+func (b *notebook) keepsRing() bool { return b.looks&rt.LookRing != 0 }
 
 // ringBegin notes that a dispatch of d begins, and that the worker's last one is over.
-func (w *worker) ringBegin(d *rt.Task) { w.ring.Begin(d, w.s.now(), w.s.cfg.Ring) }
+func (b *notebook) ringBegin(d *rt.Task) { b.ring.Begin(d, b.clock.now(), b.cfg.Ring) }
 
 // ringEnd notes that the worker's present dispatch is over: see look.Ring.End.
-func (w *worker) ringEnd(wait string) { w.ring.End(w.s.now(), wait) }
+func (b *notebook) ringEnd(wait string) { b.ring.End(b.clock.now(), wait) }
 
 // ringWake notes that w has made d runnable, for the task that runs on w or has just ended there,
 // or for a timer. Call it before d is queued.
@@ -236,8 +257,8 @@ func (s *Scheduler) noteWake(d *rt.Task, by rt.Waker) {
 }
 
 // stole notes that w has taken d from v.
-func (w *worker) stole(d *rt.Task, v *worker) {
-	if w.keepsRing() {
-		w.ring.Stole(d, v.id)
+func (b *notebook) stole(d *rt.Task, v *worker) {
+	if b.keepsRing() {
+		b.ring.Stole(d, v.id)
 	}
 }

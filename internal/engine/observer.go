@@ -23,9 +23,9 @@ func (l *measuring) observe(f func(o Observer)) {
 
 // observePark tells the Observer that d parks. commit calls it when d has left its stack, before d
 // becomes Waiting.
-func (w *worker) observePark(d *rt.Task) {
-	reason := rt.Status(w.prevPark).WaitReason().String()
-	w.s.measuring.observe(func(o Observer) { o.Park(handleOf(d, w.prevGen), reason) })
+func (b *notebook) observePark(d *rt.Task, gen uint32, k rt.Park) {
+	reason := rt.Status(k).WaitReason().String()
+	b.gauge.measuring.observe(func(o Observer) { o.Park(handleOf(d, gen), reason) })
 }
 
 // observeEnd tells the Observer, if there is one, that life gen of d has ended.

@@ -94,7 +94,11 @@ func (s *Scheduler) newWorker(id int) *worker {
 	// one worker does not fit a dispatch on another.
 	w.counted = uint32(id) * 0x9e3779b1
 	w.Worker.Dispatch.Store(w.counted)
-	w.beginMeasuring()
+	w.notebook = notebook{looks: s.looks, clock: &s.clock, cfg: &s.cfg, profile: &s.waitProfile, ring: &w.ring}
+	w.notebook.begin(s.measuring, w.counted)
+	if s.measuring != nil && s.measuring.mode != 0 {
+		w.timerBatch.Late = &w.gauge.late
+	}
 	w.parker.Init(w.fixed)
 	w.call = &spotCall{}
 	w.member.Store(wkLeft)

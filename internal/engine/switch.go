@@ -40,7 +40,7 @@ func (w *worker) commit() {
 		w.prev = nil
 		w.push(d)
 	case actParkObserved:
-		w.observePark(w.prev) // before others can wake it
+		w.observePark(w.prev, w.prevGen, w.prevPark) // before others can wake it
 		fallthrough
 	case actPark:
 		d := w.prev

@@ -55,31 +55,23 @@ type worker struct {
 
 // ownState is what only the worker's present goroutine touches: a loop fiber, a task or the base.
 type ownState struct {
-	base         *fiber.Fiber // the goroutine that the worker started as
-	act          action       // what commit has to do
-	prev         *rt.Task     // the task that act is for
-	prevGen      uint32       // prev's life, if prev parks
-	prevPark     rt.Park      // what prev parks for
-	prevFiber    *loopFiber   // the loopFiber that act is for
-	idleFibers   []*loopFiber // see keepFiber
-	born         *loopFiber   // the loopFiber whose body is about to begin
-	needFiber    bool         // a switch to the base asks it to make a loopFiber, not to end
-	handoff      *rt.Task     // the task that the next loopFiber has to run; nil: look for one
-	freeTasks    taskpool.List
-	rng          *rand.Rand
-	tick         uint32    // counts looks for work
-	stopAt       uint32    // the tick at which pick stops for more than a task: see stopover
-	notesReady   bool      // the next task that becomes runnable here is noted: see gauge.go
-	noted        rt.Status // the dispatch of a task with any of these bits is noted: see gauge.go
-	heeded       rt.Status // noted and rt.BitCancelled: see heeds
-	slowAfter    uint32    // coldAfter, or 0 if each dispatch is noted: see prepareSwitch
-	observed     bool      // there is an Observer
-	onYield      action    // what commit does for a task that yields: actRequeue or actRequeueNoted
-	onPark       action    // what commit does for a task that parks: actPark or actParkObserved
-	gauge        *gauge    // nil without scheduler.WithLatencies and scheduler.WithObserver
-	waitedAt     int64     // when the task that leaves began its wait; 0: not known, or long ago
-	counted      uint32    // n.dispatches counts the dispatches up to the one with this number
-	nextRun      int       // dispatches of woken tasks from the next slot in a row
+	base       *fiber.Fiber // the goroutine that the worker started as
+	act        action       // what commit has to do
+	prev       *rt.Task     // the task that act is for
+	prevGen    uint32       // prev's life, if prev parks
+	prevPark   rt.Park      // what prev parks for
+	prevFiber  *loopFiber   // the loopFiber that act is for
+	idleFibers []*loopFiber // see keepFiber
+	born       *loopFiber   // the loopFiber whose body is about to begin
+	needFiber  bool         // a switch to the base asks it to make a loopFiber, not to end
+	handoff    *rt.Task     // the task that the next loopFiber has to run; nil: look for one
+	freeTasks  taskpool.List
+	rng        *rand.Rand
+	tick       uint32 // counts looks for work
+	stopAt     uint32 // the tick at which pick stops for more than a task: see stopover
+	notebook
+	counted      uint32 // n.dispatches counts the dispatches up to the one with this number
+	nextRun      int    // dispatches of woken tasks from the next slot in a row
 	chain        chain
 	queueTurns   int  // turns of the worker's queue since the injector's last turn
 	wish         wish // see ParkFor
