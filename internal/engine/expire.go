@@ -5,6 +5,17 @@ import (
 	"github.com/heddle-go/heddle/internal/timers"
 )
 
+// alarms are what a worker needs to fire timers. Only the worker touches them.
+type alarms struct {
+	timers     *timers.Queue // of the timers that are armed on the worker
+	set        *timers.Set   // all queues
+	timerBatch *timers.Batch
+	timerTurn  uint32 // whose timers expireTurn fires next
+	firing     bool   // it fires timers: see ringWake
+	clock      *clock
+	due        func(*rt.Task) // queues a task that a timer has made runnable: pushDue
+}
+
 // expireTimers fires the timers of the worker's own queue that are due, and those of the queues
 // whose turn it is.
 //
@@ -13,40 +24,56 @@ import (
 // not give way. A worker that has nothing to do looks at all of those queues, in search and before
 // it sleeps. A worker that always has tasks looks at a few of those queues at each fairTick-th look
 // and each time a budget is spent (expireTurn). sysmon looks at all of them at each tick.
-func (w *worker) expireTimers(now int64) {
-	if w.timers.Due(now) {
-		w.firing = true
-		w.timers.Expire(now, w.timerBatch, w.pushDue)
-		w.firing = false
+func (a *alarms) expireTimers(now int64) {
+	if a.timers.Due(now) {
+		a.firing = true
+		a.timers.Expire(now, a.timerBatch, a.due)
+		a.firing = false
 	}
-	w.expireTurn(now)
+	a.expireTurn(now)
 }
 
 // expireFair is expireTimers for one batch of each queue. It reads the clock only if one of them
 // has timers.
-func (w *worker) expireFair() {
+func (a *alarms) expireFair() {
 	var now int64
-	if w.timers.First() != 0 {
-		now = w.s.now()
-		w.expireOf(w.timers, now)
+	if a.timers.First() != 0 {
+		now = a.clock.now()
+		a.expireOf(a.timers, now)
 	}
-	w.expireTurn(now)
+	a.expireTurn(now)
 }
 
 // expireSome fires one batch of the timers that are due in the worker's own queue, and one of those
 // in the common queue.
-func (w *worker) expireSome(now int64) {
-	w.expireOf(w.timers, now)
-	w.expireOf(w.s.timers.Common(), now)
+func (a *alarms) expireSome(now int64) {
+	a.expireOf(a.timers, now)
+	a.expireOf(a.set.Common(), now)
 }
 
 // expireOf fires one batch of the timers of q that are due.
-func (w *worker) expireOf(q *timers.Queue, now int64) {
+func (a *alarms) expireOf(q *timers.Queue, now int64) {
 	if q.Due(now) {
-		w.firing = true
-		q.ExpireSome(now, w.timerBatch, w.pushDue)
-		w.firing = false
+		a.firing = true
+		q.ExpireSome(now, a.timerBatch, a.due)
+		a.firing = false
 	}
+}
+
+// expireAny fires the timers of all queues that are due.
+func (a *alarms) expireAny(now int64) {
+	a.firing = true
+	a.set.ExpireAny(now, a.timerBatch, a.due)
+	a.firing = false
+}
+
+// expireOne fires one timer of the worker's own queue that is due. If it makes a task runnable, due
+// gets that. expireOne reports whether there was a timer.
+func (a *alarms) expireOne(now int64, due func(*rt.Task)) bool {
+	a.firing = true
+	fired := a.timers.ExpireOne(now, a.timerBatch, due)
+	a.firing = false
+	return fired
 }
 
 // pushDue queues a task that a timer has just made runnable.
@@ -59,17 +86,17 @@ func (w *worker) pushDue(d *rt.Task) {
 
 // expireTurn fires a batch of the timers that are due at now in each of the queues whose turn it
 // is. If now is 0 and one of them has timers, expireTurn reads the clock.
-func (w *worker) expireTurn(now int64) {
-	qs := w.s.timers.Turn(w.timerTurn)
-	w.timerTurn += uint32(len(qs))
+func (a *alarms) expireTurn(now int64) {
+	qs := a.set.Turn(a.timerTurn)
+	a.timerTurn += uint32(len(qs))
 	for _, q := range qs {
 		if q.First() == 0 {
 			continue
 		}
 		if now == 0 {
-			now = w.s.now()
+			now = a.clock.now()
 		}
-		w.expireOf(q, now)
+		a.expireOf(q, now)
 	}
 }
 

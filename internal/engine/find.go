@@ -103,9 +103,7 @@ func (w *worker) search() *rt.Task {
 		}
 		if (i == rounds-1 || i%8 == 7) && w.s.timers.First() != 0 {
 			if now := w.s.now(); w.s.timers.Due(now) {
-				w.firing = true
-				w.s.timers.ExpireAny(now, w.timerBatch, w.pushDue)
-				w.firing = false
+				w.expireAny(now)
 				return w.pick()
 			}
 		}
@@ -224,8 +222,7 @@ func (w *worker) pickDue(now int64) (d *rt.Task) {
 		w.dueRun = 0
 		return w.pick()
 	}
-	w.firing = true
-	fired := q.ExpireOne(now, w.timerBatch, func(r *rt.Task) {
+	fired := w.expireOne(now, func(r *rt.Task) {
 		if w.notesReady {
 			w.noteWoken(r)
 		}
@@ -235,7 +232,6 @@ func (w *worker) pickDue(now int64) (d *rt.Task) {
 			d = r
 		}
 	})
-	w.firing = false
 	if !fired {
 		w.dueRun = 0
 		return w.pick()

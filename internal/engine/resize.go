@@ -81,12 +81,12 @@ func (s *Scheduler) newWorker(id int) *worker {
 		w.Host = looked{w}
 	}
 	w.rng = rand.New(rand.NewPCG(uint64(id), 0x68656464))
+	w.alarms = alarms{set: &s.timers, timerBatch: new(timers.Batch), clock: &s.clock, due: w.pushDue}
 	if s.dir != nil {
 		w.timers = s.timers.Common() // so that all timers fire in their order
 	} else {
 		w.timers = s.timers.NewQueue()
 	}
-	w.timerBatch = new(timers.Batch)
 	w.runq.Init(deque.FIFO, 0)
 	w.children.Init(deque.LIFO, 0)
 	w.Forks.Init(deque.LIFO, 0)

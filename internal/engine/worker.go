@@ -16,7 +16,6 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/stopwatch"
 	"github.com/heddle-go/heddle/internal/taskpool"
-	"github.com/heddle-go/heddle/internal/timers"
 )
 
 // A worker is one thread of the scheduler with its queues, or without pinning one goroutine with
@@ -70,23 +69,20 @@ type ownState struct {
 	tick       uint32 // counts looks for work
 	stopAt     uint32 // the tick at which pick stops for more than a task: see stopover
 	notebook
-	counted      uint32 // n.dispatches counts the dispatches up to the one with this number
-	nextRun      int    // dispatches of woken tasks from the next slot in a row
-	chain        chain
-	queueTurns   int  // turns of the worker's queue since the injector's last turn
-	wish         wish // see ParkFor
-	stale        int  // about how many entries of runq and children are stale; see dropStale
-	childTurn    bool // pop has taken a child last
-	siblings     siblings
-	treeTurn     treeTurn
-	fairTurn     uint32        // counts the calls of pickFair
-	turns        turns         // the turns of high and low tasks
-	dueRun       int           // dispatches of pickDue in a row
-	timers       *timers.Queue // of the timers that are armed on the worker
-	timerBatch   *timers.Batch
-	timerTurn    uint32 // whose timers expireTurn fires next
-	firing       bool   // it fires timers: see ringWake
-	searching    bool   // registered in idle.Set as a searcher
+	counted    uint32 // n.dispatches counts the dispatches up to the one with this number
+	nextRun    int    // dispatches of woken tasks from the next slot in a row
+	chain      chain
+	queueTurns int  // turns of the worker's queue since the injector's last turn
+	wish       wish // see ParkFor
+	stale      int  // about how many entries of runq and children are stale; see dropStale
+	childTurn  bool // pop has taken a child last
+	siblings   siblings
+	treeTurn   treeTurn
+	fairTurn   uint32 // counts the calls of pickFair
+	turns      turns  // the turns of high and low tasks
+	dueRun     int    // dispatches of pickDue in a row
+	alarms
+	searching    bool // registered in idle.Set as a searcher
 	slice        preempt.Slice
 	readySince   int64  // when an outsider was first seen waiting for a P; 0: none is
 	outsiderLook uint32 // counts the calls of seeReadyGoroutines
