@@ -171,7 +171,7 @@ func (w *worker) pick() *rt.Task {
 			return d
 		}
 	}
-	return w.takeHigh()
+	return w.turns.takeHigh(&w.s.inj, w.tick)
 }
 
 // pickFirst is the part of pick that comes before the worker's own tasks and that seldom has

@@ -1,6 +1,9 @@
 package engine
 
-import "github.com/heddle-go/heddle/internal/rt"
+import (
+	"github.com/heddle-go/heddle/internal/inject"
+	"github.com/heddle-go/heddle/internal/rt"
+)
 
 // Priorities. Normal tasks go through the workers' queues as if there were no levels. High and low
 // tasks always go to the injector, also if a worker makes them runnable: see package inject. They
@@ -35,17 +38,13 @@ type turns struct {
 	kept     uint32 // the look that gave a lower level its turn; see outranked
 }
 
-// takeRanked returns a high or low task if its level has the turn. pick calls it if there are any.
-func (w *worker) takeRanked() *rt.Task {
-	q, t := &w.s.inj, &w.turns
-	if q.Directed() {
-		return (*directed)(w).direct()
-	}
+// take returns a high or low task of q if its level has the turn at look tick.
+func (t *turns) take(q *inject.Queue, tick uint32) *rt.Task {
 	if q.AnyLow() {
 		if t.lowSkips++; t.lowSkips >= lowTurn {
 			if d, _ := q.PopLevel(rt.Low); d != nil {
 				t.lowSkips = 0
-				t.kept = w.tick
+				t.kept = tick
 				return d
 			}
 		}
@@ -53,40 +52,63 @@ func (w *worker) takeRanked() *rt.Task {
 	if !q.AnyHigh() {
 		return nil
 	}
-	if w.tick-t.highTick > 1 {
+	if tick-t.highTick > 1 {
 		t.highRun = 0 // another level has had a turn since
 	}
 	if t.highRun >= maxHighRun {
 		t.highRun = 0
-		t.kept = w.tick
+		t.kept = tick
 		return nil
 	}
-	return w.takeHigh()
+	return t.takeHigh(q, tick)
 }
 
-// takeHigh returns a high task, or nil.
-func (w *worker) takeHigh() *rt.Task {
-	if !w.s.inj.AnyHigh() {
+// takeHigh returns a high task of q, at look tick, or nil.
+func (t *turns) takeHigh(q *inject.Queue, tick uint32) *rt.Task {
+	if !q.AnyHigh() {
 		return nil
 	}
-	d, _ := w.s.inj.PopLevel(rt.High)
+	d, _ := q.PopLevel(rt.High)
 	if d != nil {
-		w.turns.highRun++
-		w.turns.highTick = w.tick
+		t.highRun++
+		t.highTick = tick
 	}
 	return d
 }
 
-// takeLow returns a low task, or nil.
-func (w *worker) takeLow() *rt.Task {
-	if !w.s.inj.AnyLow() {
+// takeLow returns a low task of q, or nil.
+func (t *turns) takeLow(q *inject.Queue) *rt.Task {
+	if !q.AnyLow() {
 		return nil
 	}
-	d, _ := w.s.inj.PopLevel(rt.Low)
+	d, _ := q.PopLevel(rt.Low)
 	if d != nil {
-		w.turns.lowSkips = 0
+		t.lowSkips = 0
 	}
 	return d
+}
+
+// takeOtherLow returns a low task of q to run in place of d, which would give way, if d is a low task
+// itself. It returns nil if d is not low, because such a d must not wait behind low tasks.
+func (t *turns) takeOtherLow(q *inject.Queue, d *rt.Task) *rt.Task {
+	if !q.AnyRanked() || d.Status().Level() != rt.Low {
+		return nil
+	}
+	return t.takeLow(q)
+}
+
+// outranked reports whether the task d, which runs since look tick, must give way to a high task of q
+// before its quantum is over. A task that the look kept has found is not outranked.
+func (t *turns) outranked(q *inject.Queue, tick uint32, d *rt.Task) bool {
+	return q.AnyHigh() && t.kept != tick && d.Status().Level() != rt.High
+}
+
+// takeRanked returns a high or low task if its level has the turn. pick calls it if there are any.
+func (w *worker) takeRanked() *rt.Task {
+	if w.s.inj.Directed() {
+		return (*directed)(w).direct()
+	}
+	return w.turns.take(&w.s.inj, w.tick)
 }
 
 // takeLast is called when pick has found nothing. It returns a task that other workers would have
@@ -98,20 +120,5 @@ func (w *worker) takeLast() *rt.Task {
 	if d := w.stealOnce(); d != nil {
 		return d
 	}
-	return w.takeLow()
-}
-
-// takeOtherLow returns a low task to run in place of d, which would give way, if d is a low task
-// itself. It returns nil if d is not low, because such a d must not wait behind low tasks.
-func (w *worker) takeOtherLow(d *rt.Task) *rt.Task {
-	if !w.s.inj.AnyRanked() || d.Status().Level() != rt.Low {
-		return nil
-	}
-	return w.takeLow()
-}
-
-// outranked reports whether the running task d must give way to a high task before its quantum is
-// over. A task that the look kept has found is not outranked.
-func (w *worker) outranked(d *rt.Task) bool {
-	return w.s.inj.AnyHigh() && w.turns.kept != w.tick && d.Status().Level() != rt.High
+	return w.turns.takeLow(&w.s.inj)
 }

@@ -183,7 +183,7 @@ func (w *worker) Yield() {
 	n := w.pick()
 	if n == nil && !w.halting() {
 		if n = w.stealOnce(); n == nil {
-			if n = w.takeOtherLow(d); n == nil {
+			if n = w.turns.takeOtherLow(&w.s.inj, d); n == nil {
 				w.again(d)
 				return
 			}
@@ -285,7 +285,7 @@ func (w *worker) over(d *rt.Task) bool {
 	if w.s.shared.ReadyGoroutines.Load() != 0 {
 		w.letIn(now)
 	}
-	return w.slice.Spent(d.Flag(), now, w.s.quantum.Load()) || w.outranked(d) || w.halting()
+	return w.slice.Spent(d.Flag(), now, w.s.quantum.Load()) || w.turns.outranked(&w.s.inj, w.tick, d) || w.halting()
 }
 
 // preempt makes d give way, and puts it at the back of the queue, if there is another task to run.
@@ -295,7 +295,7 @@ func (w *worker) preempt(d *rt.Task) {
 	w.cutChain()
 	n := w.pickFair()
 	if n == nil && !w.halting() {
-		if n = w.takeOtherLow(d); n == nil {
+		if n = w.turns.takeOtherLow(&w.s.inj, d); n == nil {
 			w.again(d)
 			return
 		}
