@@ -36,8 +36,9 @@ import (
 // chains have ended. The Go runtime bounds its chains likewise: a new goroutine inherits the time
 // slice of the goroutine that starts it.
 type chain struct {
-	n     int   // dispatches so far
-	since int64 // when mayChain first read the clock for this chain, at dispatch chainLook
+	n       int   // dispatches so far
+	since   int64 // when more first read the clock for this chain, at dispatch chainLook
+	nextRun int   // dispatches of woken tasks from the next slot in a row
 }
 
 const (
@@ -51,21 +52,21 @@ const (
 	maxChain = 1 << 14
 )
 
-// mayChain reports whether the chain may have another dispatch, and counts it.
-func (w *worker) mayChain() bool {
-	c := &w.chain
+// more reports whether the chain may have another dispatch, and counts it. s has the clock and the
+// quantum.
+func (c *chain) more(s *Scheduler) bool {
 	if c.n++; c.n%chainLook != 0 {
 		return true
 	}
-	now := w.s.now()
+	now := s.now()
 	if c.n == chainLook {
 		c.since = now
 		return true
 	}
-	if now-c.since < int64(w.s.quantum.Load()) && c.n < maxChain {
+	if now-c.since < int64(s.quantum.Load()) && c.n < maxChain {
 		return true
 	}
-	c.n-- // so that each call reads the clock until endChain
+	c.n-- // so that each call reads the clock until end
 	return false
 }
 
@@ -78,7 +79,7 @@ func (w *worker) mayHandOn() bool {
 	if w.tick+1 == w.stopAt {
 		return w.mayPassStop()
 	}
-	if !w.mayChain() {
+	if !w.chain.more(w.s) {
 		return false
 	}
 	w.tick++
@@ -90,7 +91,7 @@ func (w *worker) mayHandOn() bool {
 //
 //go:noinline
 func (w *worker) mayPassStop() bool {
-	if (w.tick+1)%fairTick == 0 || !w.mayChain() {
+	if (w.tick+1)%fairTick == 0 || !w.chain.more(w.s) {
 		return false
 	}
 	w.tick++
@@ -98,16 +99,16 @@ func (w *worker) mayPassStop() bool {
 	return true
 }
 
-// endChain ends the chain, because the queue has its turn now.
-func (w *worker) endChain() { w.chain.n, w.nextRun = 0, 0 }
+// end ends the chain, because the queue has its turn now.
+func (c *chain) end() { c.n, c.nextRun = 0, 0 }
 
-// cutChain is called when the running task is preempted. If the task belongs to a chain, cutChain
-// sets n and since so that mayChain refuses the next dispatch. If the task came from the queue (n
-// is 0), cutChain changes nothing, and a chain may begin: if it could not, the newest child would
-// never run beside a queue full of hogs.
-func (w *worker) cutChain() {
-	if w.chain.n > 0 {
-		w.chain = chain{n: 2*chainLook - 1, since: -int64(MaxQuantum)}
+// cut is called when the running task is preempted. If the task belongs to a chain, cut sets n and
+// since so that more refuses the next dispatch. If the task came from the queue (n is 0), cut
+// changes nothing, and a chain may begin: if it could not, the newest child would never run beside
+// a queue full of hogs.
+func (c *chain) cut() {
+	if c.n > 0 {
+		c.n, c.since = 2*chainLook-1, -int64(MaxQuantum)
 	}
 }
 
@@ -121,12 +122,12 @@ const maxNextRun = 3
 // that woke it has ended since. Otherwise maxNextRun bounds the dispatches of woken tasks.
 func (w *worker) runNext() *rt.Task {
 	if w.next.fresh.Load() == newChild || w.Current.Load() == nil { // the task before has ended
-		if !w.mayChain() {
+		if !w.chain.more(w.s) {
 			return nil
 		}
 		return w.takeNext()
 	}
-	if w.nextRun++; w.nextRun > maxNextRun {
+	if w.chain.nextRun++; w.chain.nextRun > maxNextRun {
 		return nil
 	}
 	return w.next.take() // not takeNext, which takes the same, with more steps
@@ -139,11 +140,11 @@ type wish struct {
 	gen uint32
 }
 
-// wishFor makes the next look for work claim t, if life gen of t has not begun and t belongs to
-// this scheduler.
-func (w *worker) wishFor(t *rt.Task, gen uint32) {
-	if t.Shared() == &w.s.shared && t.Status().Fresh(gen) {
-		w.wish = wish{t, gen}
+// set makes the next look for work claim t, if life gen of t has not begun and t belongs to the
+// scheduler of shared.
+func (wi *wish) set(t *rt.Task, gen uint32, shared *rt.Shared) {
+	if t.Shared() == shared && t.Status().Fresh(gen) {
+		*wi = wish{t, gen}
 	}
 }
 
@@ -152,10 +153,10 @@ func (w *worker) wishFor(t *rt.Task, gen uint32) {
 func (w *worker) claim() *rt.Task {
 	t, gen := w.wish.t, w.wish.gen
 	w.wish.t = nil
-	if !w.mayChain() {
+	if !w.chain.more(w.s) {
 		return nil
 	}
-	w.nextRun = 0
+	w.chain.nextRun = 0
 	// If t is the newest child, it is in the next slot. Taking it from there leaves no stale entry.
 	if seq, ok := w.next.look(); ok && w.next.task.Load() == t {
 		if d := w.next.steal(seq); d != nil {

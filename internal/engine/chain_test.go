@@ -169,8 +169,8 @@ func TestClaimsDropStaleEntries(t *testing.T) {
 	most := 0
 	for range 1000 {
 		for _, d := range g.spawn(w, 3) { // the claim of the first leaves a stale entry
-			w.wishFor(d, d.Gen())
-			w.endChain()
+			w.wish.set(d, d.Gen(), &w.s.shared)
+			w.chain.end()
 			require.Same(t, d, w.claim())
 			claimed = append(claimed, d)
 		}
@@ -211,9 +211,9 @@ func TestClaimAcrossSchedulers(t *testing.T) {
 	w, other := g.newWorker(1), h.newWorker(1)
 	d := g.spawn(w, 1)[0]
 	defer g.end(w)
-	other.wishFor(d, d.Gen())
+	other.wish.set(d, d.Gen(), &other.s.shared)
 	require.Nil(t, other.wish.t)
-	w.wishFor(d, d.Gen())
+	w.wish.set(d, d.Gen(), &w.s.shared)
 	require.Same(t, d, w.wish.t)
 	w.wish.t = nil
 }

@@ -146,7 +146,7 @@ func (w *worker) pick() *rt.Task {
 			return d
 		}
 	}
-	w.endChain()
+	w.chain.end()
 	if d := w.pop(); d != nil {
 		w.queueTurns++
 		return d

@@ -23,7 +23,7 @@ func (h looked) Park(d *rt.Task, k rt.Park) { h.suspend(d, k, rt.Handle{}, 0) }
 
 // ParkFor implements rt.Host.
 func (h looked) ParkFor(d *rt.Task, k rt.Park, t *rt.Task, gen uint32) {
-	h.wishFor(t, gen)
+	h.wish.set(t, gen, &h.s.shared)
 	h.suspend(d, k, rt.HandleOf(t, gen), 0)
 }
 

@@ -212,7 +212,7 @@ func (w *worker) Park(d *rt.Task, k rt.Park) {
 
 // ParkFor implements rt.Host.
 func (w *worker) ParkFor(d *rt.Task, k rt.Park, t *rt.Task, gen uint32) {
-	w.wishFor(t, gen)
+	w.wish.set(t, gen, &w.s.shared)
 	// This repeats the tail of Park, because each frame between the switch and the task's code
 	// costs 5 ns.
 	w.shareForks(d)
@@ -292,7 +292,7 @@ func (w *worker) over(d *rt.Task) bool {
 func (w *worker) preempt(d *rt.Task) {
 	w.checkThread()
 	w.shareForks(d)
-	w.cutChain()
+	w.chain.cut()
 	n := w.pickFair()
 	if n == nil && !w.halting() {
 		if n = w.turns.takeOtherLow(&w.s.inj, d); n == nil {

@@ -70,7 +70,6 @@ type ownState struct {
 	stopAt     uint32 // the tick at which pick stops for more than a task: see stopover
 	notebook
 	counted    uint32 // n.dispatches counts the dispatches up to the one with this number
-	nextRun    int    // dispatches of woken tasks from the next slot in a row
 	chain      chain
 	queueTurns int  // turns of the worker's queue since the injector's last turn
 	wish       wish // see ParkFor
