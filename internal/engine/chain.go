@@ -157,22 +157,28 @@ func (w *worker) claim() *rt.Task {
 		return nil
 	}
 	w.chain.nextRun = 0
+	return w.takeOut(t, gen)
+}
+
+// takeOut takes t, whose life gen has not begun, out of the queue that it is in, and returns it. It
+// returns nil if another party has t.
+func (q *queues) takeOut(t *rt.Task, gen uint32) *rt.Task {
 	// If t is the newest child, it is in the next slot. Taking it from there leaves no stale entry.
-	if seq, ok := w.next.look(); ok && w.next.task.Load() == t {
-		if d := w.next.steal(seq); d != nil {
-			return w.valid(d)
+	if seq, ok := q.next.look(); ok && q.next.task.Load() == t {
+		if d := q.next.steal(seq); d != nil {
+			return q.valid(d)
 		}
 	}
 	// If t was displaced last, PopIf takes its entry, too.
-	if w.children.PopIf(t) {
-		w.siblings.n = max(0, w.siblings.n-1)
-		return w.valid(t)
+	if q.children.PopIf(t) {
+		q.siblings.n = max(0, q.siblings.n-1)
+		return q.valid(t)
 	}
 	if !t.Claim(gen) {
 		return nil
 	}
-	if w.stale++; w.stale >= minStale && w.stale > (w.runq.Len()+w.children.Len())/2 {
-		w.dropStale()
+	if q.stale++; q.stale >= minStale && q.stale > (q.runq.Len()+q.children.Len())/2 {
+		q.dropStale()
 	}
 	return t
 }
@@ -188,19 +194,19 @@ const minStale = 32
 // While dropStale holds an entry, all others are in the queues. So if another worker looks before
 // it sleeps (Sleep-W3), it misses the entry only if there is no other entry. dropStale then wakes
 // that worker (Sleep-P2).
-func (w *worker) dropStale() {
-	w.orderSiblings()
-	for _, q := range []*deque.Owner[rt.Task]{&w.runq, &w.children} {
-		for n := q.Len(); n > 0; n-- {
-			d, out := q.Thief().Steal()
+func (q *queues) dropStale() {
+	q.orderSiblings()
+	for _, o := range []*deque.Owner[rt.Task]{&q.runq, &q.children} {
+		for n := o.Len(); n > 0; n-- {
+			d, out := o.Thief().Steal()
 			if out == deque.Empty {
 				break
 			}
-			if out == deque.Stolen && (!d.Status().Stale() || w.valid(d) != nil) {
-				q.Push(d)
+			if out == deque.Stolen && (!d.Status().Stale() || q.valid(d) != nil) {
+				o.Push(d)
 			}
 		}
 	}
-	w.stale = 0
-	w.s.wakeOne() // (Sleep-P2, Sleep-P3)
+	q.stale = 0
+	q.crew.wakeOne() // (Sleep-P2, Sleep-P3)
 }

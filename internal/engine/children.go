@@ -57,50 +57,51 @@ type treeTurn struct {
 }
 
 // displace queues a task that another one has displaced from the next slot (Sleep-P1). fresh is
-// the value of nextSlot.fresh that belongs to the task. The caller goes on with Sleep-P2.
-func (w *worker) displace(old *rt.Task, fresh uint32) {
+// the value of nextSlot.fresh that belongs to the task, and dispatch is the number of the present
+// dispatch. The caller goes on with Sleep-P2.
+func (q *queues) displace(old *rt.Task, fresh, dispatch uint32) {
 	if fresh != newChild {
-		w.runq.Push(old) // (Sleep-P1)
+		q.runq.Push(old) // (Sleep-P1)
 		return
 	}
-	if n := w.Dispatch.Load(); n != w.siblings.dispatch {
-		w.orderSiblings()
-		w.siblings.dispatch = n
+	if dispatch != q.siblings.dispatch {
+		q.orderSiblings()
+		q.siblings.dispatch = dispatch
 	}
-	w.siblings.n++
-	w.children.Push(old) // (Sleep-P1)
+	q.siblings.n++
+	q.children.Push(old) // (Sleep-P1)
 }
 
 // orderSiblings puts the siblings into the order in which they will run: the one that was started
 // first becomes the newest. For a moment thieves do not see them, so orderSiblings wakes a worker,
 // which may have looked then (Sleep-W3).
-func (w *worker) orderSiblings() {
-	if w.siblings.n > 1 {
-		w.children.ReverseNewest(w.siblings.n)
-		w.s.wakeOne() // (Sleep-P2, Sleep-P3)
+func (q *queues) orderSiblings() {
+	if q.siblings.n > 1 {
+		q.children.ReverseNewest(q.siblings.n)
+		q.crew.wakeOne() // (Sleep-P2, Sleep-P3)
 	}
-	w.siblings.n = 0
+	q.siblings.n = 0
 }
 
 // newestChild takes the newest child after orderSiblings, or returns nil.
-func (w *worker) newestChild() *rt.Task {
-	if w.siblings.n > 1 {
-		w.orderSiblings()
+func (q *queues) newestChild() *rt.Task {
+	if q.siblings.n > 1 {
+		q.orderSiblings()
 	}
 	for {
-		d := w.children.PopShared()
+		d := q.children.PopShared()
 		if d == nil {
 			return nil
 		}
-		if d = w.valid(d); d != nil {
+		if d = q.valid(d); d != nil {
 			return d
 		}
 	}
 }
 
 // oldestChild takes the oldest child if that may use its turn, and otherwise returns nil.
-func (w *worker) oldestChild() *rt.Task {
-	t, v := &w.treeTurn, w.children.Thief()
+func (q *queues) oldestChild() *rt.Task {
+	t, v := &q.treeTurn, q.children.Thief()
 	if v.Empty() {
 		*t = treeTurn{}
 		return nil
@@ -111,7 +112,7 @@ func (w *worker) oldestChild() *rt.Task {
 	}
 	for !v.Empty() {
 		if d, out := v.Steal(); out == deque.Stolen {
-			if d = w.valid(d); d != nil {
+			if d = q.valid(d); d != nil {
 				*t = treeTurn{left: v.Len()}
 				return d
 			}

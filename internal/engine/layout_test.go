@@ -2,6 +2,7 @@ package engine
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"unsafe"
@@ -67,10 +68,15 @@ func TestWordsThatWorkersReadHaveLinesOfTheirOwn(t *testing.T) {
 // touches, and what they write none with what they read.
 func TestGroupsOfAWorkerHaveLinesOfTheirOwn(t *testing.T) {
 	w := reflect.TypeFor[worker]()
-	groups := []string{"ownState", "next", "toldState", "shownState", "ring", "seen"}
-	for i, a := range groups {
-		for _, b := range groups[:i] {
-			requireApart(t, w, a, b)
+	groups := [][]string{
+		{"ownState", "queues.crew", "queues.treeTurn"}, {"queues.next", "queues.nextSkip"},
+		{"queues.runq", "queues.children"}, {"toldState"}, {"shownState"}, {"ring"}, {"seen"},
+	}
+	for i, as := range groups {
+		for _, b := range slices.Concat(groups[:i]...) {
+			for _, a := range as {
+				requireApart(t, w, a, b)
+			}
 		}
 	}
 }

@@ -34,7 +34,7 @@ func (w *worker) Spawn(fn any, x *rt.Extra) (*rt.Task, uint32) {
 		return d, gen
 	}
 	if old, was := w.next.put(d, newChild); old != nil { // (Sleep-P1)
-		w.displace(old, was)
+		w.displace(old, was, w.Dispatch.Load())
 	}
 	w.s.wakeOne() // (Sleep-P2, Sleep-P3)
 	return d, gen
@@ -89,7 +89,7 @@ func (w *worker) Local(d *rt.Task) {
 	if !w.next.full() {
 		w.next.fill(d, wokenTask)
 	} else if old, was := w.next.put(d, wokenTask); old != nil {
-		w.displace(old, was)
+		w.displace(old, was, w.Dispatch.Load())
 		w.s.wakeOne() // (Sleep-P2, Sleep-P3)
 		return
 	}

@@ -87,8 +87,7 @@ func (s *Scheduler) newWorker(id int) *worker {
 	} else {
 		w.timers = s.timers.NewQueue()
 	}
-	w.runq.Init(deque.FIFO, 0)
-	w.children.Init(deque.LIFO, 0)
+	w.queues.init(&s.crew, &s.taskPool)
 	w.Forks.Init(deque.LIFO, 0)
 	// The dispatch numbers of different workers lie far apart. So a mark for a task's dispatch on
 	// one worker does not fit a dispatch on another.

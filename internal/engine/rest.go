@@ -89,6 +89,6 @@ func (s *Scheduler) visibleWork() bool {
 
 // shows reports whether other workers would find a task in w's queues or next slot. Any goroutine
 // may call it.
-func (w *worker) shows() bool {
-	return !w.runq.Thief().Empty() || !w.children.Thief().Empty() || w.next.child()
+func (q *queues) shows() bool {
+	return !q.runq.Thief().Empty() || !q.children.Thief().Empty() || q.next.child()
 }

@@ -7,7 +7,6 @@ import (
 	"golang.org/x/sys/cpu"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
-	"github.com/heddle-go/heddle/internal/deque"
 	"github.com/heddle-go/heddle/internal/fiber"
 	"github.com/heddle-go/heddle/internal/idle"
 	"github.com/heddle-go/heddle/internal/look"
@@ -15,7 +14,6 @@ import (
 	"github.com/heddle-go/heddle/internal/preempt"
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/stopwatch"
-	"github.com/heddle-go/heddle/internal/taskpool"
 )
 
 // A worker is one thread of the scheduler with its queues, or without pinning one goroutine with
@@ -30,13 +28,7 @@ type worker struct {
 	body func(yield func(struct{}) bool) // the body of its loop fibers
 
 	ownState
-
-	// The worker puts a task that the running task has made ready or started into next, to run
-	// next. Any worker may take it out. Only this worker touches nextWake and nextSkip: see Local.
-	_        cpu.CacheLinePad
-	next     nextSlot
-	nextWake uint32
-	nextSkip uint32
+	queues // pads what others touch
 
 	_ cpu.CacheLinePad
 	toldState
@@ -64,19 +56,14 @@ type ownState struct {
 	born       *loopFiber   // the loopFiber whose body is about to begin
 	needFiber  bool         // a switch to the base asks it to make a loopFiber, not to end
 	handoff    *rt.Task     // the task that the next loopFiber has to run; nil: look for one
-	freeTasks  taskpool.List
 	rng        *rand.Rand
 	tick       uint32 // counts looks for work
 	stopAt     uint32 // the tick at which pick stops for more than a task: see stopover
 	notebook
 	counted    uint32 // n.dispatches counts the dispatches up to the one with this number
 	chain      chain
-	queueTurns int  // turns of the worker's queue since the injector's last turn
-	wish       wish // see ParkFor
-	stale      int  // about how many entries of runq and children are stale; see dropStale
-	childTurn  bool // pop has taken a child last
-	siblings   siblings
-	treeTurn   treeTurn
+	queueTurns int    // turns of the worker's queue since the injector's last turn
+	wish       wish   // see ParkFor
 	fairTurn   uint32 // counts the calls of pickFair
 	turns      turns  // the turns of high and low tasks
 	dueRun     int    // dispatches of pickDue in a row
@@ -104,13 +91,10 @@ type toldState struct {
 
 // shownState is what the worker writes for other parties to read.
 type shownState struct {
-	shown shown                // counts, as of the last show
-	busy  stopwatch.Watch      // runs while the worker is awake
-	rests stopwatch.Watch      // runs while it sleeps
-	holds atomicx.Bool         // it holds more than is worth keeping while it sleeps for long
-	runq  deque.Owner[rt.Task] // FIFO. Thieves take from it
-	// children are LIFO. Thieves take from them. See children.go.
-	children deque.Owner[rt.Task]
+	shown shown           // counts, as of the last show
+	busy  stopwatch.Watch // runs while the worker is awake
+	rests stopwatch.Watch // runs while it sleeps
+	holds atomicx.Bool    // it holds more than is worth keeping while it sleeps for long
 }
 
 // seenState is what only sysmon touches of a worker.
