@@ -37,8 +37,8 @@ import (
 // slice of the goroutine that starts it.
 type chain struct {
 	n       int   // dispatches so far
-	since   int64 // when more first read the clock for this chain, at dispatch chainLook
 	nextRun int   // dispatches of woken tasks from the next slot in a row
+	since   int64 // when more first read the clock for this chain, at dispatch chainLook
 }
 
 const (

@@ -136,7 +136,7 @@ func (w *worker) stealChildren(v *worker) *rt.Task {
 		w.n.steals++
 		w.n.stolen += uint64(n)
 		if n > 1 && !w.searching {
-			w.s.wakeOne() // as in stealFrom
+			w.crew.wakeOne() // as in stealFrom
 		}
 		if d = w.valid(d); d == nil {
 			d = w.newestChild() // of the batch

@@ -55,8 +55,8 @@ func (w *worker) handOver() {
 		if d == nil {
 			return
 		}
-		w.s.inj.Push(d) // (Sleep-P1); Scheduler.inject would put d back into this worker's slot
-		w.s.wakeOne()   // (Sleep-P2, Sleep-P3)
+		w.s.inj.Push(d)  // (Sleep-P1); Scheduler.inject would put d back into this worker's slot
+		w.crew.wakeOne() // (Sleep-P2, Sleep-P3)
 	}
 }
 
@@ -68,7 +68,7 @@ func (w *worker) stopSearching() {
 	}
 	w.searching = false
 	if w.s.idle.StopSearch() && w.s.visibleWork() {
-		w.s.wakeOne()
+		w.crew.wakeOne()
 	}
 }
 
@@ -130,7 +130,8 @@ const maxDueRun = 15
 // before it looks elsewhere.
 func (w *worker) pick() *rt.Task {
 	w.tick++
-	ready, ranked := w.s.shared.ReadyGoroutines.Load(), w.s.inj.AnyRanked()
+	s := w.s
+	ready, ranked := s.shared.ReadyGoroutines.Load(), s.inj.AnyRanked()
 	if w.tick == w.stopAt || ready != 0 || ranked {
 		if d, stop := w.pickFirst(); d != nil || stop {
 			return d
@@ -241,7 +242,7 @@ func (w *worker) pickDue(now int64) (d *rt.Task) {
 		return w.pick()
 	}
 	if q.Due(now) {
-		w.s.wakeOne()
+		w.crew.wakeOne()
 	}
 	return d
 }

@@ -43,7 +43,7 @@ func (q *queues) init(c *crew, p *taskpool.Pool) {
 func (w *worker) takeInjected(most int) *rt.Task {
 	d, _ := w.s.inj.Pop(most, w.runq.Push)
 	if d != nil && !w.runq.Thief().Empty() {
-		w.s.wakeOne()
+		w.crew.wakeOne()
 	}
 	if d != nil && w.valid(d) == nil {
 		return w.pop()

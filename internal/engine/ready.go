@@ -36,7 +36,7 @@ func (w *worker) Spawn(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	if old, was := w.next.put(d, newChild); old != nil { // (Sleep-P1)
 		w.displace(old, was, w.Dispatch.Load())
 	}
-	w.s.wakeOne() // (Sleep-P2, Sleep-P3)
+	w.crew.wakeOne() // (Sleep-P2, Sleep-P3)
 	return d, gen
 }
 
@@ -56,7 +56,7 @@ func (w *worker) push(d *rt.Task) {
 	} else {
 		w.runq.Push(d) // (Sleep-P1)
 	}
-	w.s.wakeOne() // (Sleep-P2, Sleep-P3)
+	w.crew.wakeOne() // (Sleep-P2, Sleep-P3)
 }
 
 // pushReady is push for a task that has just been made runnable.
@@ -90,7 +90,7 @@ func (w *worker) Local(d *rt.Task) {
 		w.next.fill(d, wokenTask)
 	} else if old, was := w.next.put(d, wokenTask); old != nil {
 		w.displace(old, was, w.Dispatch.Load())
-		w.s.wakeOne() // (Sleep-P2, Sleep-P3)
+		w.crew.wakeOne() // (Sleep-P2, Sleep-P3)
 		return
 	}
 	if w.nextSkip > 0 {
@@ -104,7 +104,7 @@ func (w *worker) Local(d *rt.Task) {
 		}
 		w.nextWake = min(w.nextWake+1, 16)
 		w.nextSkip = 1<<w.nextWake - 1
-		w.s.wakeOne()
+		w.crew.wakeOne()
 	}
 }
 

@@ -22,6 +22,8 @@ import (
 // A Scheduler is the engine of a scheduler.Scheduler. Package scheduler documents its methods, and
 // those of its own type call them.
 type Scheduler struct {
+	crew // first, because an address of it is then that of the Scheduler
+
 	// These do not change after New.
 	cfg       Config
 	looks     rt.Looks
@@ -29,9 +31,8 @@ type Scheduler struct {
 	measuring *measuring // nil without scheduler.WithLatencies and scheduler.WithObserver
 	dir       *directing // nil unless the scheduler is directed
 
-	// Each of these has its own lock or needs none: see its type. Workers read words of crew and
-	// shared all the time, so these have lines apart from what is written often.
-	crew
+	// Each of these has its own lock or needs none: see its type. Workers read words of shared all
+	// the time, so it has lines apart from what is written often.
 	shared    rt.Shared
 	_         cpu.CacheLinePad
 	inj       inject.Queue

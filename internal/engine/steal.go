@@ -50,7 +50,7 @@ func (w *worker) stealFrom(v *worker) *rt.Task {
 			if n > 1 && !w.searching {
 				// For a moment the batch was in neither queue. A searcher that has found a task
 				// looks again (Sleep-W5). This worker is no searcher, so it wakes one.
-				w.s.wakeOne()
+				w.crew.wakeOne()
 			}
 			if d = w.valid(d); d == nil {
 				d = w.pop() // of the batch
@@ -209,7 +209,7 @@ func (w *worker) WakeThief() {
 	if w.s.crowded(0) {
 		return
 	}
-	w.s.wakeOne()
+	w.crew.wakeOne()
 	if w.s.idle.Sleeping() != 0 {
 		// The exposure has answered the requests of all workers, but some workers still sleep. So
 		// this worker asks itself on their behalf: its next fork then exposes again, and wakes one
