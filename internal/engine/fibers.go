@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/heddle-go/heddle/internal/fiber"
+	"github.com/heddle-go/heddle/internal/fiberpool"
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
@@ -63,14 +64,10 @@ func (w *worker) newLoopFiber() *loopFiber {
 // large while the task is parked.
 func (w *worker) takeFiber(pending *rt.Task) *fiber.Fiber {
 	w.handoff = pending
-	var l *loopFiber
-	if n := len(w.idleFibers); n > 0 {
-		l = w.idleFibers[n-1]
-		w.idleFibers[n-1] = nil
-		w.idleFibers = w.idleFibers[:n-1]
-	} else {
+	l := w.fibers.take()
+	if l == nil {
 		var ok bool
-		if l, ok = w.s.fiberPool.Get(); !ok {
+		if l, ok = w.fibers.pool.Get(); !ok {
 			w.needFiber = true
 			return w.base
 		}
@@ -79,23 +76,48 @@ func (w *worker) takeFiber(pending *rt.Task) *fiber.Fiber {
 	return &l.Fiber
 }
 
+// A fiberStock has the idle loop fibers that a worker keeps for itself. Only the worker touches it.
+type fiberStock struct {
+	idle []*loopFiber
+	pool *fiberpool.Pool[*loopFiber] // the scheduler's
+}
+
 // keepFibers is how many idle loop fibers a worker keeps for itself.
 const keepFibers = 32
 
-// keepFiber adds l to the worker's idle loop fibers. l, in sleep, has made room for itself, because
-// keepFiber runs on the stack of the task that the worker has switched to, and should use little of
-// that stack.
-func (w *worker) keepFiber(l *loopFiber) { w.idleFibers = append(w.idleFibers, l) }
+// take takes an idle loop fiber, or returns nil if there is none. It has to inline: with a frame of
+// its own the stack of a task that waits would grow.
+func (s *fiberStock) take() (l *loopFiber) {
+	if n := len(s.idle); n > 0 {
+		l = s.idle[n-1]
+		s.idle[n-1] = nil
+		s.idle = s.idle[:n-1]
+	}
+	return l
+}
 
-// roomForFiber makes room for an idle loop fiber if there is none.
-func (w *worker) roomForFiber() {
-	if w.idleFibers == nil {
-		w.idleFibers = make([]*loopFiber, 0, keepFibers)
+// keep adds l, which is idle. l, in sleep, has made room for itself, because keep runs on the stack
+// of the task that the worker has switched to, and should use little of that stack.
+func (s *fiberStock) keep(l *loopFiber) { s.idle = append(s.idle, l) }
+
+// full reports whether there is no room for an idle loop fiber.
+func (s *fiberStock) full() bool { return len(s.idle) == cap(s.idle) }
+
+// makeRoom makes room for an idle loop fiber if there is none.
+func (s *fiberStock) makeRoom() {
+	if s.idle == nil {
+		s.idle = make([]*loopFiber, 0, keepFibers)
 		return
 	}
-	// Give the older half to the scheduler's pool. So its lock is taken once for many fibers.
+	// Give the older half to the pool. So its lock is taken once for many fibers.
 	const half = keepFibers / 2
-	w.s.fiberPool.Put(w.idleFibers[:half]...)
-	w.idleFibers = append(w.idleFibers[:0], w.idleFibers[half:]...)
-	clear(w.idleFibers[half:keepFibers])
+	s.pool.Put(s.idle[:half]...)
+	s.idle = append(s.idle[:0], s.idle[half:]...)
+	clear(s.idle[half:keepFibers])
+}
+
+// giveBack gives all idle loop fibers to the pool.
+func (s *fiberStock) giveBack() {
+	s.pool.Put(s.idle...)
+	s.idle = nil
 }

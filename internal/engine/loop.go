@@ -166,8 +166,8 @@ func (p *progress) next() bool {
 // sleep pools the loopFiber and switches to to. When it returns, a worker has taken the loopFiber
 // from the pool, or the loopFiber is dying.
 func (l *loopFiber) sleep(w *worker, to *fiber.Fiber) {
-	if len(w.idleFibers) == cap(w.idleFibers) {
-		w.roomForFiber()
+	if w.fibers.full() {
+		w.fibers.makeRoom()
 	}
 	l.switchTo(w, actPool, to)
 }

@@ -52,7 +52,7 @@ func (c *crew) Workers() int {
 }
 
 // leaving reports whether the worker has to leave.
-func (w *worker) leaving() bool { return w.member.Load() != wkMember }
+func (t *toldState) leaving() bool { return t.member.Load() != wkMember }
 
 // halting reports whether the worker must run no other task, because it has to leave or the
 // scheduler is paused. If so, it makes the next pick check this again before it takes a task. The

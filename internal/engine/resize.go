@@ -87,14 +87,15 @@ func (s *Scheduler) newWorker(id int) *worker {
 	} else {
 		w.timers = s.timers.NewQueue()
 	}
+	w.fibers.pool = &s.fiberPool
 	w.queues.init(&s.crew, &s.taskPool)
 	w.Forks.Init(deque.LIFO, 0)
 	// The dispatch numbers of different workers lie far apart. So a mark for a task's dispatch on
 	// one worker does not fit a dispatch on another.
-	w.counted = uint32(id) * 0x9e3779b1
-	w.Worker.Dispatch.Store(w.counted)
+	w.n.counted = uint32(id) * 0x9e3779b1
+	w.Worker.Dispatch.Store(w.n.counted)
 	w.notebook = notebook{looks: s.looks, clock: &s.clock, cfg: &s.cfg, profile: &s.waitProfile, ring: &w.ring}
-	w.notebook.begin(s.measuring, w.counted)
+	w.notebook.begin(s.measuring, w.n.counted)
 	if s.measuring != nil && s.measuring.mode != 0 {
 		w.timerBatch.Late = &w.gauge.late
 	}

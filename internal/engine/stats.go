@@ -15,7 +15,21 @@ type counts struct {
 	panics                                 uint64
 	steals, stolen                         uint64
 	letIns                                 uint64
-	live                                   int64 // what the worker has added to life.live
+	live                                   int64  // what the worker has added to life.live
+	counted                                uint32 // dispatches counts the dispatches up to the one with this number
+}
+
+// upTo counts the dispatches up to the one with number at.
+func (n *counts) upTo(at uint32) {
+	n.dispatches += uint64(at - n.counted) // modulo 2^32, which lasts for hours
+	n.counted = at
+}
+
+// liveSince returns what is to be added to life.live since the last call.
+func (n *counts) liveSince() int64 {
+	d := int64(n.spawned-n.finished) - n.live
+	n.live += d
+	return d
 }
 
 // shown are the counters as of the last show.
@@ -28,8 +42,7 @@ type shown struct {
 // concerned. The worker calls it before it sleeps or leaves.
 func (w *worker) flush() {
 	w.show()
-	if d := int64(w.n.spawned-w.n.finished) - w.n.live; d != 0 {
-		w.n.live += d
+	if d := w.n.liveSince(); d != 0 {
 		w.s.live.Add(d)
 	}
 }
@@ -38,26 +51,29 @@ func (w *worker) flush() {
 // every few microseconds. If each of 64 workers wrote life.live as often, that line alone
 // would take up the time of a worker: see "Many cores" in BENCHMARKS.md.
 func (w *worker) show() {
-	at := w.Dispatch.Load()
-	w.n.dispatches += uint64(at - w.counted) // modulo 2^32, which lasts for hours
-	w.counted = at
+	w.n.upTo(w.Dispatch.Load())
+	w.shown.publish(&w.n, &w.anchor)
+}
+
+// publish shows n and the moves of a.
+func (s *shown) publish(n *counts, a *anchor) {
 	show := func(to *atomic.Uint64, v uint64) {
 		if to.Load() != v {
 			to.Store(v)
 		}
 	}
-	show(&w.shown.spawned, w.n.spawned)
-	show(&w.shown.finished, w.n.finished)
-	show(&w.shown.dispatches, w.n.dispatches)
-	show(&w.shown.yields, w.n.yields)
-	show(&w.shown.preemptions, w.n.preemptions)
-	show(&w.shown.parks, w.n.parks)
-	show(&w.shown.panics, w.n.panics)
-	show(&w.shown.steals, w.n.steals)
-	show(&w.shown.stolen, w.n.stolen)
-	show(&w.shown.letIns, w.n.letIns)
-	show(&w.shown.moves, w.moves)
-	show(&w.shown.sleepMoves, w.sleepMoves)
+	show(&s.spawned, n.spawned)
+	show(&s.finished, n.finished)
+	show(&s.dispatches, n.dispatches)
+	show(&s.yields, n.yields)
+	show(&s.preemptions, n.preemptions)
+	show(&s.parks, n.parks)
+	show(&s.panics, n.panics)
+	show(&s.steals, n.steals)
+	show(&s.stolen, n.stolen)
+	show(&s.letIns, n.letIns)
+	show(&s.moves, a.moves)
+	show(&s.sleepMoves, a.sleepMoves)
 }
 
 // running returns the task that the worker runs, or the zero Task. Any goroutine may call it.

@@ -67,7 +67,7 @@ func (w *worker) commit() {
 	case actPool:
 		l := w.prevFiber
 		w.prevFiber = nil
-		w.keepFiber(l)
+		w.fibers.keep(l)
 	case actTakeOver:
 		c := w.takenFrom
 		w.takenFrom = nil
@@ -91,7 +91,7 @@ func (w *worker) begin(d *rt.Task) {
 // other task to run. For the monitor this is a new dispatch.
 func (w *worker) again(d *rt.Task) {
 	w.Dispatch.Store(w.Dispatch.Load() + 1)
-	w.counted++ // not a dispatch for Stats
+	w.n.counted++ // not a dispatch for Stats
 	w.slice.Begin(d.Flag())
 }
 

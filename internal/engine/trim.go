@@ -174,7 +174,7 @@ func (w *worker) trimOwn() {
 		}
 	}
 	const few = 4 * deque.DefaultCapacity
-	holds := len(w.idleFibers) > 2 || w.Forks.Cap() > few || w.runq.Cap() > few || w.children.Cap() > few || w.Keeps()
+	holds := len(w.fibers.idle) > 2 || w.Forks.Cap() > few || w.runq.Cap() > few || w.children.Cap() > few || w.Keeps()
 	if holds != w.holds.Load() {
 		w.holds.Store(holds)
 	}
@@ -186,8 +186,7 @@ const keepQueue = 1 << 16
 
 // giveBack gives back what the worker has pooled for itself. It is called between two tasks.
 func (w *worker) giveBack() {
-	w.s.fiberPool.Put(w.idleFibers...)
-	w.idleFibers = nil
+	w.fibers.giveBack()
 	w.freeTasks = taskpool.List{}
 	w.Forget()
 }

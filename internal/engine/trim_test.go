@@ -125,7 +125,7 @@ func TestABurstIsGivenBack(t *testing.T) {
 		require.LessOrEqual(t, s.fiberPool.Len(), n, "idle fibers; a worker's base may sleep in a slot")
 		require.Zero(t, s.taskPool.Free(), "free descriptors")
 		for _, w := range s.workers() {
-			require.Empty(t, w.idleFibers)
+			require.Empty(t, w.fibers.idle)
 			require.Zero(t, w.freeTasks.Len())
 		}
 		testkit.Until(t, "the end of the goroutines", func() bool {

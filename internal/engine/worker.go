@@ -46,21 +46,20 @@ type worker struct {
 
 // ownState is what only the worker's present goroutine touches: a loop fiber, a task or the base.
 type ownState struct {
-	base       *fiber.Fiber // the goroutine that the worker started as
-	act        action       // what commit has to do
-	prev       *rt.Task     // the task that act is for
-	prevGen    uint32       // prev's life, if prev parks
-	prevPark   rt.Park      // what prev parks for
-	prevFiber  *loopFiber   // the loopFiber that act is for
-	idleFibers []*loopFiber // see keepFiber
-	born       *loopFiber   // the loopFiber whose body is about to begin
-	needFiber  bool         // a switch to the base asks it to make a loopFiber, not to end
-	handoff    *rt.Task     // the task that the next loopFiber has to run; nil: look for one
-	rng        *rand.Rand
-	tick       uint32 // counts looks for work
-	stopAt     uint32 // the tick at which pick stops for more than a task: see stopover
+	base      *fiber.Fiber // the goroutine that the worker started as
+	act       action       // what commit has to do
+	prev      *rt.Task     // the task that act is for
+	prevGen   uint32       // prev's life, if prev parks
+	prevPark  rt.Park      // what prev parks for
+	prevFiber *loopFiber   // the loopFiber that act is for
+	fibers    fiberStock
+	born      *loopFiber // the loopFiber whose body is about to begin
+	needFiber bool       // a switch to the base asks it to make a loopFiber, not to end
+	handoff   *rt.Task   // the task that the next loopFiber has to run; nil: look for one
+	rng       *rand.Rand
+	tick      uint32 // counts looks for work
+	stopAt    uint32 // the tick at which pick stops for more than a task: see stopover
 	notebook
-	counted    uint32 // n.dispatches counts the dispatches up to the one with this number
 	chain      chain
 	queueTurns int    // turns of the worker's queue since the injector's last turn
 	wish       wish   // see ParkFor
