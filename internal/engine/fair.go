@@ -9,10 +9,10 @@ import "github.com/heddle-go/heddle/internal/rt"
 //go:noinline
 func (w *worker) stopover() (d *rt.Task, stop bool) {
 	if w.gauge != nil {
-		w.gaugeStop()
+		w.gaugeStop(w.Dispatch.Load(), w.tick)
 	}
 	fair := w.tick%fairTick == 0
-	w.planStop()
+	w.planStop(w.measures())
 	if fair {
 		return w.fair()
 	}

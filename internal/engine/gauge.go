@@ -17,7 +17,7 @@ import (
 //	becomes runnable   a look at notebook.notesReady, or at Scheduler.measuring from outside
 //	is dispatched      a look at its status and at notebook.noted
 //	gives way, parks   nothing: to stamp or observe it, commit gets another action
-//	stops running      nothing: pick stops at worker.stopAt anyway. To measure a dispatch,
+//	stops running      nothing: pick stops at lookCount.stopAt anyway. To measure a dispatch,
 //	                   planStop sets that to the next tick
 //
 // A task is measured in these steps:
@@ -125,7 +125,7 @@ func (b *notebook) beginGauge(l *measuring, dispatch uint32) {
 func (w *worker) noteWoken(d *rt.Task) {
 	w.stamp(d)
 	if w.keepsRing() {
-		w.ringWake(d)
+		w.ringWake(d, w.firing)
 	}
 }
 
@@ -255,7 +255,10 @@ func (w *worker) noteDispatch(d *rt.Task, now int64) {
 		return
 	}
 	if d.Status().Stamped() {
-		w.gaugeBegin(d)
+		w.gaugeBegin(d, w.Dispatch.Load())
+		if w.measures() && w.stopAt != w.tick+1 {
+			w.planStop(true)
+		}
 	}
 	if w.keepsRing() {
 		w.ringBegin(d)
@@ -265,22 +268,26 @@ func (w *worker) noteDispatch(d *rt.Task, now int64) {
 	}
 }
 
-// gaugeBegin is Gauge-M2, for a task with a stamp that is about to run.
+// measures reports whether a dispatch is being measured.
+func (b *notebook) measures() bool { return b.gauge != nil && b.gauge.open }
+
+// gaugeBegin is Gauge-M2, for a task with a stamp that is about to run. last is the number of the
+// worker's last dispatch.
 //
 //go:noinline
-func (w *worker) gaugeBegin(d *rt.Task) {
-	g := w.gauge
-	if w.observed && d.Fib() == nil {
-		w.s.measuring.observe(func(o Observer) { o.Start(handleOf(d, d.Gen()), w.id) })
+func (b *notebook) gaugeBegin(d *rt.Task, last uint32) {
+	g := b.gauge
+	if b.observed && d.Fib() == nil {
+		g.measuring.observe(func(o Observer) { o.Start(handleOf(d, d.Gen()), b.worker) })
 	}
 	if g.measuring.mode == 0 {
 		d.TakeStamp(0)
 		return
 	}
-	now := w.s.now()
-	if id := w.Dispatch.Load(); g.open && g.closed != id { // the last dispatch passed no gaugeStop
+	now := b.clock.now()
+	if g.open && g.closed != last { // the last dispatch passed no gaugeStop
 		g.stopped = now
-		g.end(id, now)
+		g.end(last, now)
 	}
 	waited, timed := d.TakeStamp(now)
 	if !timed && g.measuring.mode != Exact && g.stolen != d {
@@ -297,30 +304,19 @@ func (w *worker) gaugeBegin(d *rt.Task) {
 		}
 	}
 	g.open, g.began = true, now
-	if w.stopAt != w.tick+1 {
-		w.planStop()
-	}
 }
 
-// gaugeStop is Gauge-M3. stopover calls it. With Sampled it also begins the next sample.
-func (w *worker) gaugeStop() {
-	g := w.gauge
-	if id := w.Dispatch.Load(); g.open && g.closed != id {
-		g.stopped = w.s.now()
-		g.end(id, g.stopped)
+// gaugeStop is Gauge-M3. stopover calls it, in look tick. dispatch is the number of the dispatch that
+// ends. With Sampled gaugeStop also begins the next sample.
+func (b *notebook) gaugeStop(dispatch, tick uint32) {
+	g := b.gauge
+	if g.open && g.closed != dispatch {
+		g.stopped = b.clock.now()
+		g.end(dispatch, g.stopped)
 	}
-	if g.measuring.mode == Sampled && w.tick%sampleTicks == 0 {
-		g.due, w.notesReady, w.onYield = true, true, actRequeueNoted
+	if g.measuring.mode == Sampled && tick%sampleTicks == 0 {
+		g.due, b.notesReady, b.onYield = true, true, actRequeueNoted
 		g.stopped = 0
-	}
-}
-
-// planStop sets stopAt: to the next tick while a dispatch is measured, otherwise to the next
-// multiple of fairTick.
-func (w *worker) planStop() {
-	w.stopAt = w.tick + 1
-	if w.gauge == nil || !w.gauge.open {
-		w.stopAt = w.tick + fairTick - w.tick%fairTick
 	}
 }
 

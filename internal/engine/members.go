@@ -70,7 +70,6 @@ func (w *worker) halting() bool {
 // fair takes a task without asking the director.
 func (w *worker) fairNext() {
 	if w.s.dir == nil {
-		w.tick += fairTick - 1 - w.tick%fairTick
-		w.stopAt = w.tick + 1
+		w.skipToFair()
 	}
 }

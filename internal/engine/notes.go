@@ -15,6 +15,7 @@ import (
 // A notebook is what a worker needs to note the dispatches and waits of its tasks, if options of the
 // scheduler ask for that. gauge.go and this file have its methods. Only the worker touches it.
 type notebook struct {
+	worker  int // the worker's id
 	looks   rt.Looks
 	clock   *clock
 	cfg     *Config
@@ -220,21 +221,21 @@ func (b *notebook) ringBegin(d *rt.Task) { b.ring.Begin(d, b.clock.now(), b.cfg.
 // ringEnd notes that the worker's present dispatch is over: see look.Ring.End.
 func (b *notebook) ringEnd(wait string) { b.ring.End(b.clock.now(), wait) }
 
-// ringWake notes that w has made d runnable, for the task that runs on w or has just ended there,
-// or for a timer. Call it before d is queued.
-func (w *worker) ringWake(d *rt.Task) {
+// ringWake notes that the worker has made d runnable: for a timer, if firing is true, and otherwise
+// for the task that runs on the worker or has just ended there. Call it before d is queued.
+func (b *notebook) ringWake(d *rt.Task, firing bool) {
 	if x := d.Extra(); x != nil && x.Look != nil {
-		x.Look.Woken = w.waking()
+		x.Look.Woken = b.waking(firing)
 	}
 }
 
-// waking describes what w does now as the waker of a task.
-func (w *worker) waking() rt.Waking {
+// waking describes what the worker does now as the waker of a task.
+func (b *notebook) waking(firing bool) rt.Waking {
 	by := rt.ByTask
-	if w.firing {
+	if firing {
 		by = rt.ByTimer
 	}
-	return rt.Waking{By: by, Worker: w.id, At: w.s.now()}
+	return rt.Waking{By: by, Worker: b.worker, At: b.clock.now()}
 }
 
 // waking describes the caller as the waker of a task. by is ByTimer if a timer wakes the task, and
@@ -242,7 +243,7 @@ func (w *worker) waking() rt.Waking {
 func (s *Scheduler) waking(by rt.Waker) rt.Waking {
 	if by == rt.ByUnknown {
 		if w := currentWorker(); w != nil && w.s == s {
-			return w.waking()
+			return w.waking(w.firing)
 		}
 		by = rt.ByGoroutine
 	}

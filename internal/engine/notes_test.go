@@ -32,12 +32,12 @@ func TestRingWake(t *testing.T) {
 	x := &rt.Extra{Look: &rt.Look{}}
 	d.Start(func(*task.Ctx) {}, x)
 	before := s.now()
-	w.ringWake(d)
+	w.ringWake(d, w.firing)
 	require.Equal(t, rt.ByTask, x.Look.Woken.By)
 	require.Equal(t, 3, x.Look.Woken.Worker)
 	require.GreaterOrEqual(t, x.Look.Woken.At, before)
 	w.firing = true
-	w.ringWake(d)
+	w.ringWake(d, w.firing)
 	require.Equal(t, rt.ByTimer, x.Look.Woken.By)
 	s.noteWake(d, rt.ByGoroutine)
 	require.Equal(t, rt.ByGoroutine, x.Look.Woken.By)

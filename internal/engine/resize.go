@@ -94,7 +94,7 @@ func (s *Scheduler) newWorker(id int) *worker {
 	// one worker does not fit a dispatch on another.
 	w.n.counted = uint32(id) * 0x9e3779b1
 	w.Worker.Dispatch.Store(w.n.counted)
-	w.notebook = notebook{looks: s.looks, clock: &s.clock, cfg: &s.cfg, profile: &s.waitProfile, ring: &w.ring}
+	w.notebook = notebook{worker: id, looks: s.looks, clock: &s.clock, cfg: &s.cfg, profile: &s.waitProfile, ring: &w.ring}
 	w.notebook.begin(s.measuring, w.n.counted)
 	if s.measuring != nil && s.measuring.mode != 0 {
 		w.timerBatch.Late = &w.gauge.late

@@ -57,8 +57,7 @@ type ownState struct {
 	needFiber bool       // a switch to the base asks it to make a loopFiber, not to end
 	handoff   *rt.Task   // the task that the next loopFiber has to run; nil: look for one
 	rng       *rand.Rand
-	tick      uint32 // counts looks for work
-	stopAt    uint32 // the tick at which pick stops for more than a task: see stopover
+	lookCount
 	notebook
 	chain      chain
 	queueTurns int    // turns of the worker's queue since the injector's last turn
@@ -107,6 +106,27 @@ type seenState struct {
 // fairTick is how many looks for work come from one call of worker.fair to the next. It is a prime,
 // as in Go's scheduler, so that it does not fall into step with a program's own period.
 const fairTick = 61
+
+// A lookCount counts a worker's looks for work.
+type lookCount struct {
+	tick   uint32 // looks so far
+	stopAt uint32 // the tick at which pick stops for more than a task: see stopover
+}
+
+// planStop sets stopAt: to the next tick while a dispatch is measured, otherwise to the next
+// multiple of fairTick.
+func (l *lookCount) planStop(measured bool) {
+	l.stopAt = l.tick + 1
+	if !measured {
+		l.stopAt = l.tick + fairTick - l.tick%fairTick
+	}
+}
+
+// skipToFair makes the next look one that begins with fair.
+func (l *lookCount) skipToFair() {
+	l.tick += fairTick - 1 - l.tick%fairTick
+	l.stopAt = l.tick + 1
+}
 
 // workerOf returns the worker on which d runs, or ran last. d must have begun.
 func workerOf(d *rt.Task) *worker {
