@@ -26,25 +26,63 @@ const (
 	actTakeOver            // tell the task in a call on the spot that its relief's fiber sleeps
 )
 
+// A handover is what the predecessor of a switch leaves to its successor. Only the worker touches it.
+type handover struct {
+	act       action     // what commit has to do
+	prev      *rt.Task   // the task that act is for
+	prevGen   uint32     // prev's life, if prev parks
+	prevPark  rt.Park    // what prev parks for
+	prevFiber *loopFiber // the loopFiber that act is for
+	takenFrom *spotCall  // the call from which a relief has just taken the worker
+}
+
+// takeAct takes act.
+func (h *handover) takeAct() action {
+	act := h.act
+	h.act = actNone
+	return act
+}
+
+// takePrev takes prev.
+func (h *handover) takePrev() *rt.Task {
+	d := h.prev
+	h.prev = nil
+	return d
+}
+
+// takePrevFiber takes prevFiber.
+func (h *handover) takePrevFiber() *loopFiber {
+	l := h.prevFiber
+	h.prevFiber = nil
+	return l
+}
+
+// takeCall takes takenFrom.
+func (h *handover) takeCall() *spotCall {
+	c := h.takenFrom
+	h.takenFrom = nil
+	return c
+}
+
+// notePark notes that d parks for the event that k names. It is small enough to inline.
+func (h *handover) notePark(d *rt.Task, k rt.Park) { h.prevPark, h.prevGen = k, d.Gen() }
+
 // commit is the first step after each switch, on the worker that the caller has come to. It locks
 // the thread, which the predecessor has unlocked for the switch, and carries out the action.
 func (w *worker) commit() {
 	if w.pinned {
 		runtime.LockOSThread()
 	}
-	act := w.act
-	w.act = actNone
-	switch act {
+	switch w.takeAct() {
 	case actRequeue:
-		d := w.prev
-		w.prev = nil
+		d := w.takePrev()
 		w.push(d)
 	case actParkObserved:
 		w.observePark(w.prev, w.prevGen, w.prevPark) // before others can wake it
 		fallthrough
 	case actPark:
-		d := w.prev
-		w.prev = nil
+		w.n.parks++
+		d := w.takePrev()
 		if !d.CommitPark(w.prevPark) {
 			if w.Looks&rt.LookRing != 0 {
 				d.TellEarly(w.prevPark)
@@ -60,22 +98,15 @@ func (w *worker) commit() {
 			}
 		}
 	case actRequeueNoted:
-		d := w.prev
-		w.prev = nil
+		d := w.takePrev()
 		w.noteYield(d)
 		w.push(d)
 	case actPool:
-		l := w.prevFiber
-		w.prevFiber = nil
-		w.fibers.keep(l)
+		w.fibers.keep(w.takePrevFiber())
 	case actTakeOver:
-		c := w.takenFrom
-		w.takenFrom = nil
-		c.asleep.Store(true) // (Spot-T3)
+		w.takeCall().asleep.Store(true) // (Spot-T3)
 	case actRetire:
-		l := w.prevFiber
-		w.prevFiber = nil
-		w.s.fiberPool.Retire(l)
+		w.s.fiberPool.Retire(w.takePrevFiber())
 	}
 }
 
@@ -154,12 +185,6 @@ func (w *worker) beginSlow(n *rt.Task, now uint32) *fiber.Fiber {
 	}
 	w.begin(n)
 	return to
-}
-
-// notePark notes for commit that d parks for the event that k names. It is small enough to inline.
-func (w *worker) notePark(d *rt.Task, k rt.Park) {
-	w.n.parks++
-	w.prevPark, w.prevGen = k, d.Gen()
 }
 
 // resume is the first step of d when it runs again, perhaps on another worker than before.

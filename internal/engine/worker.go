@@ -46,12 +46,8 @@ type worker struct {
 
 // ownState is what only the worker's present goroutine touches: a loop fiber, a task or the base.
 type ownState struct {
-	base      *fiber.Fiber // the goroutine that the worker started as
-	act       action       // what commit has to do
-	prev      *rt.Task     // the task that act is for
-	prevGen   uint32       // prev's life, if prev parks
-	prevPark  rt.Park      // what prev parks for
-	prevFiber *loopFiber   // the loopFiber that act is for
+	base *fiber.Fiber // the goroutine that the worker started as
+	handover
 	fibers    fiberStock
 	born      *loopFiber // the loopFiber whose body is about to begin
 	needFiber bool       // a switch to the base asks it to make a loopFiber, not to end
@@ -71,9 +67,8 @@ type ownState struct {
 	readySince   int64  // when an outsider was first seen waiting for a P; 0: none is
 	outsiderLook uint32 // counts the calls of seeReadyGoroutines
 	anchor
-	n         counts
-	call      *spotCall // the present or next call on the spot
-	takenFrom *spotCall // the call from which a relief has just taken the worker
+	n    counts
+	call *spotCall // the present or next call on the spot
 }
 
 // toldState is what other parties write for the worker to read: thieves, Resize, sysmon, wakers and
