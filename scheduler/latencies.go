@@ -107,8 +107,8 @@ func (l *Latencies) All() TaskLatencies {
 }
 
 // latenciesOf returns what the engine has measured, or nil if it measures nothing.
-func latenciesOf(e *engine.Scheduler) *Latencies {
-	m := e.Latencies()
+func latenciesOf(r *engine.Reader) *Latencies {
+	m := r.Latencies()
 	if m == nil {
 		return nil
 	}

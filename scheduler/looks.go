@@ -69,11 +69,11 @@ var errNoWaitProfile = errors.New("scheduler: this scheduler samples no waits: g
 // It returns an error without the option, and the error of w, if there is one. Any goroutine or
 // task may call it, at any time. It blocks the calling goroutine as long as w does.
 func (s *Scheduler) WriteWaitProfile(w io.Writer) error {
-	e := s.engine()
-	if e.Looks()&rt.LookTimes == 0 {
+	r := s.reader()
+	if r.Looks()&rt.LookTimes == 0 {
 		return errNoWaitProfile
 	}
-	return e.WriteWaitProfile(w)
+	return r.WriteWaitProfile(w)
 }
 
 // A WaitPlace is a place in the program at which tasks have waited, in [Scheduler.WaitPlaces].
@@ -91,11 +91,11 @@ type WaitPlace struct {
 // at most 10,001. It returns an error without the option. Any goroutine or task may call it, at any
 // time. It neither parks nor blocks for long.
 func (s *Scheduler) WaitPlaces() ([]WaitPlace, error) {
-	e := s.engine()
-	if e.Looks()&rt.LookTimes == 0 {
+	r := s.reader()
+	if r.Looks()&rt.LookTimes == 0 {
 		return nil, errNoWaitProfile
 	}
-	all := e.WaitPlaces()
+	all := r.WaitPlaces()
 	places := make([]WaitPlace, len(all))
 	for i, p := range all {
 		places[i] = WaitPlace{Site{p.At}, p.WaitsFor, p.Waits, p.Waited}
@@ -171,12 +171,12 @@ var errNoRing = errors.New("scheduler: WriteTrace of a scheduler that keeps no d
 // positive. It returns the error of w, if there is one. The workers go on meanwhile. Any goroutine
 // or task may call it, at any time. It blocks the calling goroutine as long as w does.
 func (s *Scheduler) WriteTrace(w io.Writer, d time.Duration) error {
-	e := s.engine()
+	r := s.reader()
 	if d <= 0 {
 		panic(fmt.Sprintf("scheduler: WriteTrace(%v): want a duration above 0", d))
 	}
-	if e.Looks()&rt.LookRing == 0 {
+	if r.Looks()&rt.LookRing == 0 {
 		return errNoRing
 	}
-	return e.WriteTrace(w, d)
+	return r.WriteTrace(w, d)
 }

@@ -97,3 +97,6 @@ func (s *Scheduler) engine() *engine.Scheduler {
 	}
 	return s.e
 }
+
+// reader returns what reads s for people.
+func (s *Scheduler) reader() *engine.Reader { return s.engine().Reader() }

@@ -88,6 +88,6 @@ type WorkerStats struct {
 func (s *Scheduler) Stats() Stats {
 	e := s.engine()
 	st := Stats(engine.ReadStats[Latencies](e, func(w engine.WorkerStats) WorkerStats { return WorkerStats(w) }))
-	st.Latencies = latenciesOf(e)
+	st.Latencies = latenciesOf(e.Reader())
 	return st
 }

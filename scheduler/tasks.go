@@ -23,12 +23,12 @@ import (
 //
 // Any goroutine or task may call it, at any time, also after Close. It neither parks nor blocks.
 func (s *Scheduler) Tasks() iter.Seq[TaskInfo] {
-	e := s.engine()
+	r := s.reader()
 	return func(yield func(TaskInfo) bool) {
-		now := e.Now()
-		for v := range e.Views() {
+		now := r.Now()
+		for v := range r.Views() {
 			if v.Ran.Running() {
-				now = e.Now()
+				now = r.Now()
 			}
 			if !yield(infoOf(&v, now)) {
 				return
@@ -41,7 +41,7 @@ func (s *Scheduler) Tasks() iter.Seq[TaskInfo] {
 // any time. It neither parks nor blocks.
 func (s *Scheduler) Has(t task.Task) bool {
 	h := rt.Handle(t)
-	return s.engine().Has(h.Task())
+	return s.reader().Has(h.Task())
 }
 
 // Stacks returns where in the program task t was started or submitted, and if it waits, where. A
@@ -73,10 +73,10 @@ func (s *Scheduler) Stacks(t task.Task) (started, waits []runtime.Frame) {
 // during the call. It needs memory for each task that holds up another one. Any goroutine or task
 // may call it, at any time. It neither parks nor blocks.
 func (s *Scheduler) Deadlocks() iter.Seq[[]TaskInfo] {
-	e := s.engine()
+	r := s.reader()
 	return func(yield func([]TaskInfo) bool) {
-		now := e.Now()
-		for circle := range e.Circles() {
+		now := r.Now()
+		for circle := range r.Circles() {
 			infos := make([]TaskInfo, len(circle))
 			for i := range circle {
 				infos[i] = infoOf(&circle[i], now)
@@ -98,9 +98,9 @@ func (s *Scheduler) Deadlocks() iter.Seq[[]TaskInfo] {
 // or task may call Dump at any time. It blocks the calling goroutine as long as w does, and returns
 // the error of w, if there is one. Programs get the same from [Scheduler.Tasks]. For very many
 // tasks use [Scheduler.DumpGroups].
-func (s *Scheduler) Dump(w io.Writer) error { return look.Dump(w, s.engine()) }
+func (s *Scheduler) Dump(w io.Writer) error { return look.Dump(w, s.reader()) }
 
 // DumpGroups is [Scheduler.Dump] with one line for each group of tasks. The tasks of a group have
 // the same name, state and level, and wait for the same. A line says how many tasks the group has,
 // and the shortest and the longest time that they have waited. The largest group comes first.
-func (s *Scheduler) DumpGroups(w io.Writer) error { return look.DumpGroups(w, s.engine()) }
+func (s *Scheduler) DumpGroups(w io.Writer) error { return look.DumpGroups(w, s.reader()) }

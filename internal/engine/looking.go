@@ -10,25 +10,29 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// Package scheduler reads a scheduler by the methods of this file. Some of them make up
+// A Reader is a scheduler as package scheduler reads it for people. Some of its methods make up
 // look.Source, by which package look reads it for a dump.
+type Reader Scheduler
 
-var _ look.Source = (*Scheduler)(nil)
+var _ look.Source = (*Reader)(nil)
+
+// Reader returns s as it is read for people.
+func (s *Scheduler) Reader() *Reader { return (*Reader)(s) }
 
 // Now is the scheduler's clock: monotonic nanoseconds since it was made.
-func (s *Scheduler) Now() int64 { return s.now() }
+func (s *Reader) Now() int64 { return s.now() }
 
 // Looks returns what the tasks note about themselves.
-func (s *Scheduler) Looks() rt.Looks { return s.looks }
+func (s *Reader) Looks() rt.Looks { return s.looks }
 
 // Has reports whether d is a descriptor of s.
-func (s *Scheduler) Has(d *rt.Task) bool { return d != nil && d.Shared() == &s.shared }
+func (s *Reader) Has(d *rt.Task) bool { return d != nil && d.Shared() == &s.shared }
 
 // Views returns an iterator over the tasks that have not ended.
-func (s *Scheduler) Views() iter.Seq[look.View] { return look.Views(s.taskPool.Chunks()) }
+func (s *Reader) Views() iter.Seq[look.View] { return look.Views(s.taskPool.Chunks()) }
 
 // Circles returns an iterator over the deadlocks among the tasks, if these note what they wait for.
-func (s *Scheduler) Circles() iter.Seq[[]look.View] {
+func (s *Reader) Circles() iter.Seq[[]look.View] {
 	if s.looks&rt.LookWaits == 0 {
 		return func(func([]look.View) bool) {}
 	}
@@ -37,13 +41,13 @@ func (s *Scheduler) Circles() iter.Seq[[]look.View] {
 
 // Only reports whether the scheduler has exactly n tasks and all workers sleep. A reader that has
 // counted n tasks cannot know that by itself, because a task may have started another one since.
-func (s *Scheduler) Only(n int) (yes bool) {
+func (s *Reader) Only(n int) (yes bool) {
 	s.idle.IfAllAsleep(func() { yes = s.live.Load() == int64(n) })
 	return yes
 }
 
 // Outline returns what a dump says of the scheduler.
-func (s *Scheduler) Outline() look.Outline {
+func (s *Reader) Outline() look.Outline {
 	o := look.Outline{
 		Timers: s.timers.Len(), Workers: s.Workers(), Sleeping: s.idle.Sleeping(), State: phaseText[s.phase.Load()],
 	}
@@ -56,15 +60,15 @@ func (s *Scheduler) Outline() look.Outline {
 var phaseText = [...]string{phaseOpen: "open", phaseDraining: "shutting down", phaseClosed: "closed"}
 
 // WaitPlaces returns the places of the waits that were sampled.
-func (s *Scheduler) WaitPlaces() []look.Place { return s.waitProfile.Places() }
+func (s *Reader) WaitPlaces() []look.Place { return s.waitProfile.Places() }
 
 // WriteWaitProfile writes the waits that were sampled.
-func (s *Scheduler) WriteWaitProfile(w io.Writer) error {
+func (s *Reader) WriteWaitProfile(w io.Writer) error {
 	return s.waitProfile.WriteTo(w, s.cfg.WaitRate, s.start)
 }
 
 // WriteTrace does what scheduler.Scheduler.WriteTrace says, for a scheduler with LookRing.
-func (s *Scheduler) WriteTrace(w io.Writer, d time.Duration) error {
+func (s *Reader) WriteTrace(w io.Writer, d time.Duration) error {
 	since := s.now() - int64(d)
 	var rows [][]look.Dispatch
 	for _, v := range s.workers() {
@@ -91,7 +95,7 @@ func (t *TaskLatencies) add(g *taskGauge) {
 }
 
 // Latencies adds up the latencies of all workers. It returns nil without scheduler.WithLatencies.
-func (s *Scheduler) Latencies() *Latencies {
+func (s *Reader) Latencies() *Latencies {
 	if s.measuring == nil || s.measuring.mode == 0 {
 		return nil
 	}
