@@ -257,7 +257,7 @@ func (r submission) endUnqueued(b *inject.Blocked, gen uint32, err error) (*rt.T
 }
 
 // wakeBlocked tells a submitter that a worker has queued its task.
-func (s *Scheduler) wakeBlocked(b *inject.Blocked) {
-	b.WakeCounted(&s.shared)
-	s.wakeOne() // (Sleep-P2, Sleep-P3), for what was queued
+func (i *intake) wakeBlocked(b *inject.Blocked) {
+	b.WakeCounted(i.shared)
+	i.crew.wakeOne() // (Sleep-P2, Sleep-P3), for what was queued
 }

@@ -40,13 +40,13 @@ func requireApart(t *testing.T, of reflect.Type, a, b string) {
 func TestWordsThatWorkersReadHaveLinesOfTheirOwn(t *testing.T) {
 	s := reflect.TypeFor[Scheduler]()
 	readOften := []string{
-		"mon", "measuring", "crew.pool.workers", "crew.pool.size", "crew.pool.quit", "crew.pause.on",
+		"mon", "intake.measuring", "crew.pool.workers", "crew.pool.size", "crew.pool.quit", "crew.pause.on",
 		"crew.procs", "crew.idle.state", "shared.Sched", "shared.Workers", "shared.ReadyGoroutines",
-		"inj.ranked", "timers.queues", "life.phase", "quantum", "clock",
+		"intake.inj.ranked", "timers.queues", "life.phase", "quantum", "clock",
 	}
 	written := []string{
-		"inj.mu", "inj.normal", "inj.n", "inj.free", "inj.accepted", "timers.common",
-		"periodic", "taskPool", "cohorts", "fiberPool", "block",
+		"intake.inj.mu", "intake.inj.normal", "intake.inj.n", "intake.inj.free", "intake.inj.accepted", "timers.common",
+		"periodic", "taskPool", "intake.cohorts", "fiberPool", "block",
 		"life.live", "handlers", "crew.wakes", "over", "sysmon",
 	}
 	for _, r := range readOften {
@@ -55,7 +55,7 @@ func TestWordsThatWorkersReadHaveLinesOfTheirOwn(t *testing.T) {
 		}
 	}
 	// These are read and written often, so each is apart from the others that are read often.
-	for _, alone := range []string{"crew.idle", "shared.ReadyGoroutines", "inj.ranked"} {
+	for _, alone := range []string{"crew.idle", "shared.ReadyGoroutines", "intake.inj.ranked"} {
 		for _, r := range readOften {
 			if !strings.HasPrefix(r, alone) {
 				requireApart(t, s, r, alone)

@@ -27,6 +27,7 @@ func newScheduler(cfg Config) *Scheduler {
 	s.crew.clock, s.giveRelief = &s.clock, s.block.GiveRelief
 	s.sysmon.s = s
 	s.life.init(&s.crew.idle)
+	s.intake.crew, s.intake.clock, s.intake.shared = &s.crew, &s.clock, &s.shared
 	s.measuring = newMeasuring(&cfg)
 	if s.measuring != nil && s.measuring.mode != 0 {
 		s.sysmon.timerBatch.Late = &s.sysmon.late

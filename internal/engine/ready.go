@@ -144,13 +144,6 @@ func (s *Scheduler) inject(d *rt.Task) {
 	s.injectOutside(d)
 }
 
-// injectOutside is inject for a caller that runs on no worker of s.
-func (s *Scheduler) injectOutside(d *rt.Task) {
-	s.measuring.stamp(d, &s.clock)
-	s.inj.Push(d) // (Sleep-P1)
-	s.wakeOne()   // (Sleep-P2, Sleep-P3)
-}
-
 // injectDue is inject for a task whose timer was fired by sysmon, or by the goroutine or task that
 // advances a user's Clock. (A worker that fires a timer calls pushDue.)
 func (s *Scheduler) injectDue(d *rt.Task) {

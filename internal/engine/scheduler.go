@@ -9,7 +9,6 @@ import (
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/fiberpool"
-	"github.com/heddle-go/heddle/internal/inject"
 	"github.com/heddle-go/heddle/internal/look"
 	"github.com/heddle-go/heddle/internal/offload"
 	"github.com/heddle-go/heddle/internal/preempt"
@@ -25,22 +24,18 @@ type Scheduler struct {
 	crew // first, because an address of it is then that of the Scheduler
 
 	// These do not change after New.
-	cfg       Config
-	looks     rt.Looks
-	mon       *preempt.Monitor
-	measuring *measuring // nil without scheduler.WithLatencies and scheduler.WithObserver
-	dir       *directing // nil unless the scheduler is directed
+	cfg   Config
+	looks rt.Looks
+	mon   *preempt.Monitor
+	dir   *directing // nil unless the scheduler is directed
 
 	// Each of these has its own lock or needs none: see its type. Workers read words of shared all
 	// the time, so it has lines apart from what is written often.
-	shared    rt.Shared
-	_         cpu.CacheLinePad
-	inj       inject.Queue
-	_         cpu.CacheLinePad
+	shared rt.Shared
+	intake
 	timers    timers.Set
 	periodic  periodics
 	taskPool  taskpool.Pool
-	cohorts   rt.Cohorts // tasks under contexts
 	fiberPool fiberpool.Pool[*loopFiber]
 	block     offload.Pool
 
