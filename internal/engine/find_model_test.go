@@ -94,21 +94,21 @@ func sleepers(workers int, producers []int, others ...func(b *idleBench)) func(*
 	}
 }
 
-// patience is for a worker that finds the injector's lock taken and looks again and again. A look
+// longPatience is for a worker that finds the injector's lock taken and looks again and again. A look
 // takes about 80 steps.
-const patience = 300
+const longPatience = 300
 
 // exploreFinds explores a model of idleBench: all schedules with the given number of preemptions,
 // and a thousand at random. find looks into all queues, which makes schedules long.
 func exploreFinds(t *testing.T, preemptions int, model func(*explore.Model)) {
 	t.Helper()
-	explore.Run(t, explore.Config{Preemptions: preemptions, Patience: patience}, model)
+	explore.Run(t, explore.Config{Preemptions: preemptions, Patience: longPatience}, model)
 	exploreAtRandom(t, model)
 }
 
 func exploreAtRandom(t *testing.T, model func(*explore.Model)) {
 	t.Helper()
-	explore.Run(t, explore.Config{Mode: explore.PCT, MaxSchedules: 1_000, Seed: 1, Patience: patience}, model)
+	explore.Run(t, explore.Config{Mode: explore.PCT, MaxSchedules: 1_000, Seed: 1, Patience: longPatience}, model)
 }
 
 // longer returns by how many preemptions to explore in short tests, and in long ones.

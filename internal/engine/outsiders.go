@@ -5,10 +5,36 @@ import (
 	"time"
 )
 
+// A patience is how long a worker has seen an outsider wait for a P. Only the worker touches it.
+type patience struct {
+	since int64  // when an outsider was first seen waiting; 0: none is
+	looks uint32 // counts the calls of look
+}
+
+// look reports whether this is an eighth call.
+func (p *patience) look() bool {
+	p.looks++
+	return p.looks%8 == 0
+}
+
+// over reports whether an outsider has been waiting for readyPatience at the time now. If so, the next
+// call begins anew.
+func (p *patience) over(now int64) bool {
+	if p.since == 0 {
+		p.since = now
+		return false
+	}
+	if now-p.since < readyPatience {
+		return false
+	}
+	p.since = 0
+	return true
+}
+
 // seeReadyGoroutines calls letIn at every eighth call, because letIn needs a reading of the clock.
 // pick calls it while an outsider waits for a P.
 func (w *worker) seeReadyGoroutines() {
-	if w.outsiderLook++; w.outsiderLook%8 == 0 {
+	if w.patience.look() {
 		w.letIn(w.s.now())
 	}
 }
@@ -18,14 +44,9 @@ func (w *worker) seeReadyGoroutines() {
 // a pinned worker two thread switches, and because an outsider that finds a P to spare runs there
 // within microseconds.
 func (w *worker) letIn(now int64) {
-	if w.readySince == 0 {
-		w.readySince = now
+	if !w.patience.over(now) {
 		return
 	}
-	if now-w.readySince < readyPatience {
-		return
-	}
-	w.readySince = 0
 	w.n.letIns++
 	if w.fixed {
 		runtime.Gosched()

@@ -63,7 +63,7 @@ func TestModelTimersGrace(t *testing.T) {
 // finds no work and falls asleep, and the monitor goes to sleep. The monitor comes in time,
 // although it leaves timers to workers that are awake.
 func TestModelTimersOfAnotherWorker(t *testing.T) {
-	explore.Run(t, explore.Config{Preemptions: 1, Patience: patience}, func(m *explore.Model) {
+	explore.Run(t, explore.Config{Preemptions: 1, Patience: longPatience}, func(m *explore.Model) {
 		s := newBare(2)
 		s.mon = preempt.NewMonitor(preempt.Config{
 			Tick: func(int64) (int64, bool) { return s.sysmon.nextTimer(), false }, // of sysmon.tick

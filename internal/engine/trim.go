@@ -164,21 +164,28 @@ func (w *worker) trimOwn() {
 		w.lean.Store(false)
 		w.giveBack()
 		w.Forks.Trim()
-		w.runq.Trim()
-		w.children.Trim()
+		w.queues.trim(0)
 	} else {
-		for _, q := range []*deque.Owner[rt.Task]{&w.runq, &w.children} {
-			if q.Cap() > keepQueue {
-				q.Trim()
-			}
-		}
+		w.queues.trim(keepQueue)
 	}
 	const few = 4 * deque.DefaultCapacity
-	holds := len(w.fibers.idle) > 2 || w.Forks.Cap() > few || w.runq.Cap() > few || w.children.Cap() > few || w.Keeps()
+	holds := len(w.fibers.idle) > 2 || w.Forks.Cap() > few || w.queues.above(few) || w.Keeps()
 	if holds != w.holds.Load() {
 		w.holds.Store(holds)
 	}
 }
+
+// trim gives back memory of the queues that have room for more than most tasks.
+func (q *queues) trim(most int) {
+	for _, o := range []*deque.Owner[rt.Task]{&q.runq, &q.children} {
+		if o.Cap() > most {
+			o.Trim()
+		}
+	}
+}
+
+// above reports whether one of the queues has room for more than most tasks.
+func (q *queues) above(most int) bool { return q.runq.Cap() > most || q.children.Cap() > most }
 
 // A worker keeps the memory of its queue up to a length of keepQueue, which takes 512 KB. Growing a
 // queue to that length costs as much as filling it.

@@ -17,8 +17,9 @@ import (
 )
 
 // A worker is one thread of the scheduler with its queues, or without pinning one goroutine with
-// its queues. Its fields are grouped into types by the parties that may touch them. A group that
-// other parties write begins on a cache line of its own.
+// its queues. Its fields are grouped into types by the parties that may touch them, and what only the
+// worker touches by what it is for. Methods that need one of these types are methods of that type. A
+// group that other parties write begins on a cache line of its own.
 type worker struct {
 	rt.Worker // what tasks see of the worker
 
@@ -62,10 +63,9 @@ type ownState struct {
 	turns      turns  // the turns of high and low tasks
 	dueRun     int    // dispatches of pickDue in a row
 	alarms
-	searching    bool // registered in idle.Set as a searcher
-	slice        preempt.Slice
-	readySince   int64  // when an outsider was first seen waiting for a P; 0: none is
-	outsiderLook uint32 // counts the calls of seeReadyGoroutines
+	searching bool // registered in idle.Set as a searcher
+	slice     preempt.Slice
+	patience  patience
 	anchor
 	n    counts
 	call *spotCall // the present or next call on the spot
