@@ -154,7 +154,7 @@ func (r submission) awaitRoom(c *task.Ctx) (*rt.Task, uint32, error) {
 		}
 	}
 	d, gen := s.prepare(r.fn, r.x)
-	s.measuring.stamp(d, &s.clock) // here, so that a measured wait in the queue includes the wait for room
+	s.measuring.stamp(d, &s.clock) // here, so that a measured wait includes the wait for room
 	b := s.inj.NewBlocked(d)
 	until := waitCtx
 	if until == nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// others counts the dispatches of all other tasks. With one worker, and all measurements made inside
-// tasks, nothing else runs meanwhile. So the counts are exact bounds, and no clock is read.
+// others counts the dispatches of all other tasks. With one worker, and all measurements made
+// inside tasks, nothing else runs meanwhile. So the counts are exact bounds, and no clock is read.
 type others struct {
 	n    atomic.Int64
 	stop atomic.Bool

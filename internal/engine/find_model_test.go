@@ -94,8 +94,8 @@ func sleepers(workers int, producers []int, others ...func(b *idleBench)) func(*
 	}
 }
 
-// longPatience is for a worker that finds the injector's lock taken and looks again and again. A look
-// takes about 80 steps.
+// longPatience is for a worker that finds the injector's lock taken and looks again and again. A
+// look takes about 80 steps.
 const longPatience = 300
 
 // exploreFinds explores a model of idleBench: all schedules with the given number of preemptions,

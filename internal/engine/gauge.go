@@ -306,8 +306,8 @@ func (b *notebook) gaugeBegin(d *rt.Task, last uint32) {
 	g.open, g.began = true, now
 }
 
-// gaugeStop is Gauge-M3. stopover calls it, in look tick. dispatch is the number of the dispatch that
-// ends. With Sampled gaugeStop also begins the next sample.
+// gaugeStop is Gauge-M3. stopover calls it, in look tick. dispatch is the number of the dispatch
+// that ends. With Sampled gaugeStop also begins the next sample.
 func (b *notebook) gaugeStop(dispatch, tick uint32) {
 	g := b.gauge
 	if g.open && g.closed != dispatch {

@@ -12,8 +12,8 @@ import (
 // and after each wait (suspend in looked.go). If no option asks for such notes, tasks get a Host
 // that takes none.
 
-// A notebook is what a worker needs to note the dispatches and waits of its tasks, if options of the
-// scheduler ask for that. gauge.go and this file have its methods. Only the worker touches it.
+// A notebook is what a worker needs to note the dispatches and waits of its tasks, if options of
+// the scheduler ask for that. gauge.go and this file have its methods. Only the worker touches it.
 type notebook struct {
 	worker  int // the worker's id
 	looks   rt.Looks
@@ -152,8 +152,8 @@ func (b *notebook) sampleWait(rng *rand.Rand, y rt.WaitReason, ns int64) {
 // another worker may run it. A call on the spot does not count as time that the task runs.
 //
 // If the worker switches straight from a task that waits to another task, the new dispatch begins
-// at the time at which the old one ended (notebook.waitedAt), which saves a reading of the clock. So
-// the time that the worker took to find the new task counts as the new task's.
+// at the time at which the old one ended (notebook.waitedAt), which saves a reading of the clock.
+// So the time that the worker took to find the new task counts as the new task's.
 
 // counts reports whether the worker's tasks count their dispatches.
 func (b *notebook) counts() bool { return b.looks&rt.LookWaits != 0 }

@@ -88,8 +88,8 @@ func (t *turns) takeLow(q *inject.Queue) *rt.Task {
 	return d
 }
 
-// takeOtherLow returns a low task of q to run in place of d, which would give way, if d is a low task
-// itself. It returns nil if d is not low, because such a d must not wait behind low tasks.
+// takeOtherLow returns a low task of q to run in place of d, which would give way, if d is a low
+// task itself. It returns nil if d is not low, because such a d must not wait behind low tasks.
 func (t *turns) takeOtherLow(q *inject.Queue, d *rt.Task) *rt.Task {
 	if !q.AnyRanked() || d.Status().Level() != rt.Low {
 		return nil
@@ -97,8 +97,8 @@ func (t *turns) takeOtherLow(q *inject.Queue, d *rt.Task) *rt.Task {
 	return t.takeLow(q)
 }
 
-// outranked reports whether the task d, which runs since look tick, must give way to a high task of q
-// before its quantum is over. A task that the look kept has found is not outranked.
+// outranked reports whether the task d, which runs since look tick, must give way to a high task of
+// q before its quantum is over. A task that the look kept has found is not outranked.
 func (t *turns) outranked(q *inject.Queue, tick uint32, d *rt.Task) bool {
 	return q.AnyHigh() && t.kept != tick && d.Status().Level() != rt.High
 }

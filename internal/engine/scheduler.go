@@ -19,8 +19,8 @@ import (
 )
 
 // A Scheduler is the engine of a scheduler.Scheduler. Package scheduler documents its methods, and
-// those of its own type call them. A Scheduler is made of parts with methods of their own, which see
-// only their part. Some are embedded, because most of the engine uses them.
+// those of its own type call them. A Scheduler is made of parts with methods of their own, which
+// see only their part. Some are embedded, because most of the engine uses them.
 type Scheduler struct {
 	crew // first, because an address of it is then that of the Scheduler
 

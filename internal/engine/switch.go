@@ -26,7 +26,8 @@ const (
 	actTakeOver            // tell the task in a call on the spot that its relief's fiber sleeps
 )
 
-// A handover is what the predecessor of a switch leaves to its successor. Only the worker touches it.
+// A handover is what the predecessor of a switch leaves to its successor. Only the worker touches
+// it.
 type handover struct {
 	act       action     // what commit has to do
 	prev      *rt.Task   // the task that act is for
@@ -164,8 +165,8 @@ func (w *worker) prepareSwitch(d, n *rt.Task, act action) *fiber.Fiber {
 }
 
 // beginSlow is the part of prepareSwitch for an n whose memory is cold, that has not started or is
-// nil, or whose dispatch may be noted. It returns the fiber to switch to. It is one function, and not
-// inlined, because prepareSwitch then makes no other call before UnlockOSThread, and keeps its
+// nil, or whose dispatch may be noted. It returns the fiber to switch to. It is one function, and
+// not inlined, because prepareSwitch then makes no other call before UnlockOSThread, and keeps its
 // variables in registers.
 //
 //go:noinline

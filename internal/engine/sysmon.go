@@ -11,9 +11,9 @@ import (
 	"github.com/heddle-go/heddle/internal/timers"
 )
 
-// A sysmon is what the monitor does for a scheduler at its ticks. Only the monitor's goroutine calls
-// its methods and touches its fields, apart from kickFor and what that calls, and from endSurvey,
-// which Close calls when the monitor has ended.
+// A sysmon is what the monitor does for a scheduler at its ticks. Only the monitor's goroutine
+// calls its methods and touches its fields, apart from kickFor and what that calls, and from
+// endSurvey, which Close calls when the monitor has ended.
 type sysmon struct {
 	s          *Scheduler
 	timerBatch timers.Batch
@@ -235,7 +235,8 @@ func (m *sysmon) freeForks() {
 	}
 }
 
-// relieveLong looks for calls on the spot that last long. It reports whether it has raised the alert.
+// relieveLong looks for calls on the spot that last long. It reports whether it has raised the
+// alert.
 func (m *sysmon) relieveLong(now int64) (any bool) {
 	s := m.s
 	if s.idle.Inside() == 0 {

@@ -10,8 +10,8 @@ import (
 	"github.com/heddle-go/heddle/internal/offload"
 )
 
-// A crew is the workers of a scheduler: which there are, which of them sleep, whether they pause, and
-// how they are woken.
+// A crew is the workers of a scheduler: which there are, which of them sleep, whether they pause,
+// and how they are woken.
 type crew struct {
 	// Workers read these all the time.
 	pool       workerPool

@@ -17,9 +17,9 @@ import (
 )
 
 // A worker is one thread of the scheduler with its queues, or without pinning one goroutine with
-// its queues. Its fields are grouped into types by the parties that may touch them, and what only the
-// worker touches by what it is for. Methods that need one of these types are methods of that type. A
-// group that other parties write begins on a cache line of its own.
+// its queues. Its fields are grouped into types by the parties that may touch them, and what only
+// the worker touches by what it is for. A method that needs only one of them is a method of that
+// type. A group that other parties write begins on a cache line of its own.
 type worker struct {
 	rt.Worker // what tasks see of the worker
 
