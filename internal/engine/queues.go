@@ -80,7 +80,9 @@ func (q *queues) pop() *rt.Task {
 		if d == nil {
 			break
 		}
-		q.lookAhead()
+		if q.runq.Len() > longQueue {
+			q.lookAhead()
+		}
 		if d = q.valid(d); d != nil {
 			return d
 		}
@@ -100,9 +102,6 @@ func (q *queues) pop() *rt.Task {
 // tasks of a short queue are in the caches anyway: each takes about 2 KB there, so 256 of them fill
 // a second-level cache of half a megabyte.
 func (q *queues) lookAhead() {
-	if q.runq.Peek(longQueue) == nil {
-		return
-	}
 	prefetch.Of(q.runq.Peek(3))
 	if d := q.runq.Peek(2); d != nil {
 		prefetch.Of(d.Fib())

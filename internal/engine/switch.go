@@ -65,9 +65,6 @@ func (h *handover) takeCall() *spotCall {
 	return c
 }
 
-// notePark notes that d parks for the event that k names. It is small enough to inline.
-func (h *handover) notePark(d *rt.Task, k rt.Park) { h.prevPark, h.prevGen = k, d.Gen() }
-
 // commit is the first step after each switch, on the worker that the caller has come to. It locks
 // the thread, which the predecessor has unlocked for the switch, and carries out the action.
 func (w *worker) commit() {
@@ -82,7 +79,6 @@ func (w *worker) commit() {
 		w.observePark(w.prev, w.prevGen, w.prevPark) // before others can wake it
 		fallthrough
 	case actPark:
-		w.n.parks++
 		d := w.takePrev()
 		if !d.CommitPark(w.prevPark) {
 			if w.Looks&rt.LookRing != 0 {
@@ -186,6 +182,12 @@ func (w *worker) beginSlow(n *rt.Task, now uint32) *fiber.Fiber {
 	}
 	w.begin(n)
 	return to
+}
+
+// notePark notes for commit that d parks for the event that k names. It is small enough to inline.
+func (w *worker) notePark(d *rt.Task, k rt.Park) {
+	w.n.parks++
+	w.prevPark, w.prevGen = k, d.Gen()
 }
 
 // resume is the first step of d when it runs again, perhaps on another worker than before.
