@@ -38,7 +38,7 @@ func (s *Scheduler) enter() bool {
 		return true
 	}
 	s.exit()
-	s.over.closed.Add(1)
+	s.overflows.closed.Add(1)
 	s.measuring.observeRefusal(task.ErrClosed)
 	return false
 }

@@ -40,10 +40,10 @@ func (r submission) overflow() (*rt.Task, uint32, error) {
 	case Reject:
 		return r.reject()
 	case DropOldest:
-		return r.displace()
+		return r.dropOldest()
 	case CallerRuns:
 		s.inj.Overfill()
-		s.over.delayed.Add(1)
+		s.overflows.delayed.Add(1)
 		d, gen := s.admit(r.fn, r.x)
 		r.awaitEnd(c, handleOf(d, gen))
 		return d, gen, nil
@@ -78,14 +78,14 @@ func (s *Scheduler) submitter() (c *task.Ctx, inside bool) {
 }
 
 func (r submission) reject() (*rt.Task, uint32, error) {
-	r.s.over.rejected.Add(1)
+	r.s.overflows.rejected.Add(1)
 	r.s.exit()
 	r.s.measuring.observeRefusal(task.ErrQueueFull)
 	return nil, 0, task.ErrQueueFull
 }
 
-// displace is overflow for DropOldest.
-func (r submission) displace() (*rt.Task, uint32, error) {
+// dropOldest is overflow for DropOldest.
+func (r submission) dropOldest() (*rt.Task, uint32, error) {
 	s, l := r.s, rt.Normal
 	if r.x != nil {
 		l = r.x.Level
@@ -95,7 +95,7 @@ func (r submission) displace() (*rt.Task, uint32, error) {
 		return r.reject()
 	}
 	if victim != nil {
-		s.over.dropped.Add(1)
+		s.overflows.dropped.Add(1)
 		handleOf(victim, victim.Gen()).CancelCause(task.ErrQueueFull)
 		s.endUnrun(victim)
 		s.exit()
@@ -147,7 +147,7 @@ func (r submission) awaitRoom(c *task.Ctx) (*rt.Task, uint32, error) {
 	s, waitCtx := r.s, r.waitCtx
 	if waitCtx != nil {
 		if cause := r.causeOrExit(); cause != nil {
-			s.over.abandoned.Add(1)
+			s.overflows.abandoned.Add(1)
 			s.exit()
 			s.measuring.observeRefusal(cause)
 			return nil, 0, cause
@@ -185,7 +185,7 @@ func (r submission) awaitRoom(c *task.Ctx) (*rt.Task, uint32, error) {
 		return d, gen, nil
 	}
 
-	s.over.delayed.Add(1)
+	s.overflows.delayed.Add(1)
 	err := r.waitIn(b, gen) // (Block-B3)
 	switch {
 	case b.Let():
@@ -244,9 +244,9 @@ func (r submission) endUnqueued(b *inject.Blocked, gen uint32, err error) (*rt.T
 	}
 	d.Cancel(gen, rt.Closed) // unless it is cancelled already
 	if err != nil || d.Cause(nil, task.ErrClosed) != task.ErrClosed {
-		s.over.abandoned.Add(1)
+		s.overflows.abandoned.Add(1)
 	} else {
-		s.over.closed.Add(1)
+		s.overflows.closed.Add(1)
 	}
 	s.endUnrun(d)
 	s.exit()

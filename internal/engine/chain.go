@@ -23,7 +23,7 @@ import (
 // belong to the task that ran before. Three rules bound it:
 //
 //	time    A chain ends when it has lasted for a quantum. The worker reads the clock at every
-//	        chainLook-th dispatch, so up to 2*chainLook dispatches come on top of the quantum.
+//	        chainCheck-th dispatch, so up to 2*chainCheck dispatches come on top of the quantum.
 //	number  A chain has at most maxChain children and claims, and up to maxNextRun woken tasks
 //	        after each. So a task in the queue waits for a bounded number of dispatches. If a task
 //	        of a chain is preempted, the chain ends.
@@ -38,14 +38,14 @@ import (
 type chain struct {
 	n       int   // dispatches so far
 	nextRun int   // dispatches of woken tasks from the next slot in a row
-	since   int64 // when more first read the clock for this chain, at dispatch chainLook
+	since   int64 // when more first read the clock for this chain, at dispatch chainCheck
 }
 
 const (
-	// chainLook is how many dispatches of a chain pass between two readings of the clock. A reading
-	// takes 25 to 40 ns, so it adds 2 ns to a dispatch. chainLook should be small, because children
-	// that run for long may add that many dispatches to the quantum.
-	chainLook = 16
+	// chainCheck is how many dispatches of a chain pass between two readings of the clock. A
+	// reading takes 25 to 40 ns, so it adds 2 ns to a dispatch. chainCheck should be small, because
+	// children that run for long may add that many dispatches to the quantum.
+	chainCheck = 16
 	// maxChain is some milliseconds of the shortest tasks. It should be large, because each end of
 	// a chain leaves a branch of a tree half visited, with a stack for each level. With 256,
 	// fib(25) with a task for each call needs twice the memory.
@@ -55,11 +55,11 @@ const (
 // more reports whether the chain may have another dispatch, and counts it. s has the clock and the
 // quantum.
 func (c *chain) more(s *Scheduler) bool {
-	if c.n++; c.n%chainLook != 0 {
+	if c.n++; c.n%chainCheck != 0 {
 		return true
 	}
 	now := s.now()
-	if c.n == chainLook {
+	if c.n == chainCheck {
 		c.since = now
 		return true
 	}
@@ -108,7 +108,7 @@ func (c *chain) end() { c.n, c.nextRun = 0, 0 }
 // a queue full of hogs.
 func (c *chain) cut() {
 	if c.n > 0 {
-		c.n, c.since = 2*chainLook-1, -int64(MaxQuantum)
+		c.n, c.since = 2*chainCheck-1, -int64(MaxQuantum)
 	}
 }
 
@@ -164,7 +164,7 @@ func (w *worker) claim() *rt.Task {
 // returns nil if another party has t.
 func (q *queues) takeOut(t *rt.Task, gen uint32) *rt.Task {
 	// If t is the newest child, it is in the next slot. Taking it from there leaves no stale entry.
-	if seq, ok := q.next.look(); ok && q.next.task.Load() == t {
+	if seq, ok := q.next.peek(); ok && q.next.task.Load() == t {
 		if d := q.next.steal(seq); d != nil {
 			return q.valid(d)
 		}

@@ -41,7 +41,7 @@ func TestNewestChildFirst(t *testing.T) {
 // and of these the one that was started last runs first.
 func TestNewestChildGoesDeep(t *testing.T) {
 	s := open(t, withWorkers(1), withQuantum(MaxQuantum), withStallAfter(0))
-	const depth = chainLook / 2 // the clock is not looked at
+	const depth = chainCheck / 2 // the clock is not looked at
 	var got []int
 	var node func(c *task.Ctx, level int)
 	node = func(c *task.Ctx, level int) {
@@ -107,7 +107,7 @@ func TestChainStarvesNobody(t *testing.T) {
 		})
 		testkit.Finish(t, "the chain", func() { _ = root.Wait() })
 		require.LessOrEqual(t, most, x.bound, "%v", x.quantum)
-		require.GreaterOrEqual(t, most, chainLook, "%v", x.quantum)
+		require.GreaterOrEqual(t, most, chainCheck, "%v", x.quantum)
 	}
 }
 

@@ -24,7 +24,7 @@ import (
 //	        children delay a task in the run queue by at most one dispatch for each task ahead of
 //	        it. Chains (see chain.go) delay it too, with and without children.
 //	oldest  Newer children could keep an old one waiting for ever. So the oldest child has a turn,
-//	        as the injector and the forked calls have (passedOver). But each old child may start a
+//	        as the injector and the forked calls have (takeStarved). But each old child may start a
 //	        tree. If the worker began one at every turn, it would hold many trees half visited. So
 //	        it skips a turn if more children wait than were left after the last turn that it used,
 //	        but at most maxPassed times in a row. (If no child waits at a turn, the worker takes

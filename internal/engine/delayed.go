@@ -20,7 +20,7 @@ func (s *Scheduler) launch(fn any) {
 	if s.enterLate() {
 		var x *rt.Extra
 		if s.looks != 0 {
-			x = submitted(s.looks, nil)
+			x = noteSubmit(s.looks, nil)
 		}
 		d, _ := s.newTask(fn, x)
 		s.inject(d)
@@ -44,9 +44,9 @@ func (s *Scheduler) GoAfter(d time.Duration, fn func(c *task.Ctx), opts ...task.
 // enterDelayed is enter for a task that waits for its time, and returns the task's extension. It
 // calls the methods of users' contexts first, because they may panic.
 func (s *Scheduler) enterDelayed(opts []task.Option) (x *rt.Extra, ok bool) {
-	x = delayedExt(opts)
+	x = delayedExtra(opts)
 	if s.looks != 0 {
-		x = submitted(s.looks, x)
+		x = noteSubmit(s.looks, x)
 	}
 	s.cohorts.Hold(x)
 	if !s.enter() {
@@ -56,9 +56,9 @@ func (s *Scheduler) enterDelayed(opts []task.Option) (x *rt.Extra, ok bool) {
 	return x, true
 }
 
-// delayedExt returns an extension for opts. It has a Deadline even if opts give none, because delay
-// sets the Deadline's OnEnd.
-func delayedExt(opts []task.Option) *rt.Extra {
+// delayedExtra returns an extension for opts. It has a Deadline even if opts give none, because
+// delay sets the Deadline's OnEnd.
+func delayedExtra(opts []task.Option) *rt.Extra {
 	var none context.Context
 	x := extraOf(none, opts)
 	if x == nil {

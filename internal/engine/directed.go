@@ -27,7 +27,7 @@ import (
 // Time. In a bubble of testing/synctest, time stands still until every goroutine of the bubble is
 // blocked. The worker blocks only if no task can run, and then until the first timer is due.
 //
-// End. When the run is over (Director.Over), no task may go on, because it could wait for a lock
+// End. When the run has ended (Director.Ended), no task may go on, because it could wait for a lock
 // that will never be free. So each running task ends by runtime.Goexit at its next yield point. The
 // worker makes the tasks that wait runnable, and they end likewise. Their deferred functions run.
 // In its deferred functions a task passes yield points without a choice, but an operation that
@@ -38,8 +38,8 @@ import (
 type directing struct {
 	rt.Director
 	ready   []*rt.Task
-	over    bool
-	unwinds map[*rt.Task]bool // tasks that have been told to end; made when over is set
+	ended   bool
+	unwinds map[*rt.Task]bool // tasks that have been told to end; made when ended is set
 	stuck   atomic.Bool       // the alarm has rung although no timer was pending: see drowse
 }
 
@@ -85,13 +85,13 @@ func (h *directed) Yield() {
 			return
 		}
 	}
-	h.s.dir.endIfOver(d, true)
+	h.s.dir.endIfEnded(d, true)
 	h.point(d, true)
 }
 
 // Poll implements rt.Host. A checkpoint is a yield point, as Yield is, but d need not stand back.
 func (h *directed) Poll(d *rt.Task) {
-	h.s.dir.endIfOver(d, false)
+	h.s.dir.endIfEnded(d, false)
 	h.point(d, false)
 }
 
@@ -100,14 +100,14 @@ func (h *directed) Poll(d *rt.Task) {
 func (h *directed) point(d *rt.Task, yields bool) {
 	w := (*worker)(h)
 	dir := w.s.dir
-	if dir.over {
+	if dir.ended {
 		return
 	}
 	w.shareForks(d)
 	h.collect()
 	n := h.choose(d, yields)
-	if n == d || dir.over {
-		h.s.dir.endIfOver(d, false)
+	if n == d || dir.ended {
+		h.s.dir.endIfEnded(d, false)
 		return
 	}
 	if yields {
@@ -121,7 +121,7 @@ func (h *directed) point(d *rt.Task, yields bool) {
 		self.Yield()(struct{}{})
 	}
 	resume(d)
-	h.s.dir.endIfOver(d, yields)
+	h.s.dir.endIfEnded(d, yields)
 }
 
 // wait parks the running task d. The successor is a loop fiber, which asks the director for the
@@ -134,7 +134,7 @@ func (h *directed) wait(d *rt.Task, k rt.Park, end rt.Handle) {
 	if y := k.WaitReason(); y == rt.WaitBlocking || y == rt.WaitFork {
 		ends = false // the call has to come back before the task ends
 	} else {
-		h.s.dir.endIfOver(d, true)
+		h.s.dir.endIfEnded(d, true)
 	}
 	w.s.setCoarse(w.s.now())
 	note := waitNote{}
@@ -142,7 +142,7 @@ func (h *directed) wait(d *rt.Task, k rt.Park, end rt.Handle) {
 		note = w.noteWait(d, k, end)
 	}
 	w.shareForks(d)
-	w.notePark(d, k)
+	w.preparePark(d, k)
 	w.s.dir.Left(d)
 	if self := w.prepareSwitch(d, nil, w.onPark); self.AtNext() {
 		self.Next()()
@@ -152,15 +152,15 @@ func (h *directed) wait(d *rt.Task, k rt.Park, end rt.Handle) {
 	resume(d)
 	note.back(d, k)
 	if ends {
-		h.s.dir.endIfOver(d, true)
+		h.s.dir.endIfEnded(d, true)
 	}
 }
 
-// endIfOver ends the running task d by a Goexit if the run is over. If d has been told to end
+// endIfEnded ends the running task d by a Goexit if the run has ended. If d has been told to end
 // before, d is in its deferred functions. Then it goes on, unless waits says that it is about to
 // wait.
-func (dir *directing) endIfOver(d *rt.Task, waits bool) {
-	if !dir.over || !waits && dir.unwinds[d] {
+func (dir *directing) endIfEnded(d *rt.Task, waits bool) {
+	if !dir.ended || !waits && dir.unwinds[d] {
 		return
 	}
 	dir.unwinds[d] = true
@@ -188,7 +188,7 @@ func (h *directed) ParkReady() error {
 		}
 	}
 	h = (*directed)(w)
-	h.s.dir.endIfOver(d, true)
+	h.s.dir.endIfEnded(d, true)
 	h.point(d, false)
 	if d.TakeToken() {
 		return nil
@@ -204,7 +204,7 @@ func (h *directed) ParkReady() error {
 
 // Sleep implements rt.Host.
 func (h *directed) Sleep(d *rt.Task, ns int64) {
-	h.s.dir.endIfOver(d, true)
+	h.s.dir.endIfEnded(d, true)
 	q := &h.s.timers
 	t := q.Borrow(d)
 	t.Fib = h.Fib.Load()
@@ -223,7 +223,7 @@ func (h *directed) Sleep(d *rt.Task, ns int64) {
 func (h *directed) Spawn(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	w := (*worker)(h)
 	if w.Looks != 0 {
-		x = born(w.s.looks, x, w.Current.Load())
+		x = noteStart(w.s.looks, x, w.Current.Load())
 	}
 	d, gen := w.Spawn(fn, x)
 	if me := w.Current.Load(); d != nil && me != nil {
@@ -298,7 +298,7 @@ func (h *directed) suffer(d *rt.Task) {
 }
 
 // choose has the director choose among the tasks in ready and the running task d, which may be nil.
-// It returns the chosen task, and takes it out of ready. It returns nil if the run is over or no
+// It returns the chosen task, and takes it out of ready. It returns nil if the run has ended or no
 // task can run.
 func (h *directed) choose(d *rt.Task, yields bool) *rt.Task {
 	dir := h.s.dir
@@ -307,7 +307,7 @@ func (h *directed) choose(d *rt.Task, yields bool) *rt.Task {
 		return nil
 	}
 	i := dir.Choose(d, yields, dir.ready)
-	if h.finishOver(); dir.over {
+	if h.checkEnded(); dir.ended {
 		return nil
 	}
 	if i < 0 {
@@ -318,10 +318,10 @@ func (h *directed) choose(d *rt.Task, yields bool) *rt.Task {
 	return n
 }
 
-// finishOver asks the director whether the run is over, and if so prepares for the end.
-func (h *directed) finishOver() {
-	if dir := h.s.dir; !dir.over && dir.Over() {
-		dir.over = true
+// checkEnded asks the director whether the run has ended, and if so prepares for the end.
+func (h *directed) checkEnded() {
+	if dir := h.s.dir; !dir.ended && dir.Ended() {
+		dir.ended = true
 		dir.unwinds = make(map[*rt.Task]bool)
 		h.s.phase.Store(phaseClosed) // from here on no task begins, and none can be submitted
 	}
@@ -336,14 +336,14 @@ func (h *directed) direct() *rt.Task {
 	w.stopSearching()
 	for !w.s.pool.quit.Load() {
 		h.collect()
-		if h.finishOver(); dir.over && len(dir.ready) == 0 {
+		if h.checkEnded(); dir.ended && len(dir.ready) == 0 {
 			h.abandon()
 		}
 		if len(dir.ready) == 0 {
 			h.drowse()
 			continue
 		}
-		if dir.over {
+		if dir.ended {
 			d := dir.ready[0]
 			dir.ready = slices.Delete(dir.ready, 0, 1)
 			return d
@@ -364,18 +364,19 @@ func (h *directed) abandon() {
 	}
 }
 
-// drowse waits until there may be a task to run, or the run is over. Its alarm rings when the first
-// timer is due. If no timer is pending, the alarm rings after a month. Then no event has woken the
-// worker before, so drowse tells the director that the waiting tasks will wait for ever (stuck).
+// drowse waits until there may be a task to run, or the run has ended. Its alarm fires when the
+// first timer is due. If no timer is pending, the alarm fires after a month. Then no event has
+// woken the worker before, so drowse tells the director that the waiting tasks will wait for ever
+// (stuck).
 func (h *directed) drowse() {
 	w := (*worker)(h)
 	dir, s := w.s.dir, w.s
 	w.SetCurrent(nil)
 	w.flush()
 	live := s.live.Load()
-	over := dir.over
+	was := dir.ended
 	dir.Idle(live, dir.stuck.Swap(false))
-	if h.finishOver(); dir.over != over {
+	if h.checkEnded(); dir.ended != was {
 		return // the caller abandons the tasks that wait
 	}
 	s.idle.Sleep(w.id, w.searching) // (Sleep-W2)
@@ -388,7 +389,7 @@ func (h *directed) drowse() {
 	}
 	s.quiesce()
 	var alarm *time.Timer
-	if live > 0 && !dir.over {
+	if live > 0 && !dir.ended {
 		wait := noTimer
 		first := s.timers.First()
 		if first != 0 {

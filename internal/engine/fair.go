@@ -34,7 +34,7 @@ func (w *worker) stopover() (d *rt.Task, stop bool) {
 // fair begins every fairTick-th look for work. If stop is true, the worker has to halt, and the
 // caller must pick no task.
 func (w *worker) fair() (d *rt.Task, stop bool) {
-	w.show()
+	w.publish()
 	if w.halting() {
 		return nil, true
 	}
@@ -42,13 +42,13 @@ func (w *worker) fair() (d *rt.Task, stop bool) {
 		w.checkThread()
 	}
 	w.expireFair()
-	return w.passedOver(w.tick / fairTick), false
+	return w.takeStarved(w.tick / fairTick), false
 }
 
-// passedOver returns a task that the worker's queues could starve, or nil: the oldest call that was
-// forked here, the oldest task of the injector, or the oldest child. turn says which of them has
-// the turn. If that has nothing, the next one has it.
-func (w *worker) passedOver(turn uint32) *rt.Task {
+// takeStarved returns a task that the worker's queues could starve, or nil: the oldest call that
+// was forked here, the oldest task of the injector, or the oldest child. turn says which of them
+// has the turn. If that has nothing, the next one has it.
+func (w *worker) takeStarved(turn uint32) *rt.Task {
 	for i := range uint32(3) {
 		var d *rt.Task
 		switch (turn + i) % 3 {

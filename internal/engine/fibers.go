@@ -44,10 +44,10 @@ func exchange(pinned bool, self, to *fiber.Fiber) {
 }
 
 // newLoopFiber makes a sleeping loopFiber of w. The base of w must switch to it at once, because
-// its body takes the loopFiber from w.born.
+// its body takes the loopFiber from w.starting.
 func (w *worker) newLoopFiber() *loopFiber {
 	l := &loopFiber{w: w}
-	w.born = l
+	w.starting = l
 	w.s.fiberPool.CountCreated()
 	if w.pinned {
 		runtime.UnlockOSThread()

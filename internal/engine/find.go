@@ -197,14 +197,14 @@ func (w *worker) pickFirst() (d *rt.Task, stop bool) {
 
 // pickFair is pick for the successor of a task that was preempted. If all tasks use up their
 // quanta, the next fairTick-th look may be 0.6 s away (61 times 10 ms). So at every other call of
-// pickFair, the tasks that passedOver knows come first, in turns.
+// pickFair, the tasks that takeStarved knows come first, in turns.
 func (w *worker) pickFair() *rt.Task {
 	if w.halting() {
 		return nil
 	}
 	w.fairTurn++
 	if w.fairTurn%2 == 1 && !w.s.inj.AnyHigh() {
-		if d := w.passedOver(w.fairTurn / 2); d != nil {
+		if d := w.takeStarved(w.fairTurn / 2); d != nil {
 			w.turns.lowSkips++
 			return d
 		}

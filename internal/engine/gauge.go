@@ -61,7 +61,8 @@ func newMeasuring(cfg *Config) *measuring {
 	return l
 }
 
-// A gauge measures on one worker. Only the worker writes it. Readers read the histograms and shown.
+// A gauge measures on one worker. Only the worker writes it. Readers read the histograms and
+// published.
 type gauge struct {
 	measuring *measuring
 
@@ -76,11 +77,11 @@ type gauge struct {
 	named   *taskGauge            // what counts that task by its name, or nil
 	known   map[string]*taskGauge // with scheduler.WithLatenciesByName
 
-	levels [3]taskGauge
-	other  taskGauge                             // of tasks whose names are beyond the limit
-	late   histogram.Histogram                   // how much later than due the worker fired timers
-	wakes  histogram.Histogram                   // how long the worker's wake-ups took
-	shown  atomic.Pointer[map[string]*taskGauge] // a copy of known
+	levels    [3]taskGauge
+	other     taskGauge                             // of tasks whose names are beyond the limit
+	late      histogram.Histogram                   // how much later than due the worker fired timers
+	wakes     histogram.Histogram                   // how long the worker's wake-ups took
+	published atomic.Pointer[map[string]*taskGauge] // a copy of known
 }
 
 // A taskGauge has the latencies of some tasks on one worker.
@@ -92,7 +93,7 @@ func (b *notebook) begin(l *measuring, dispatch uint32) {
 	b.onYield, b.onPark = b.plainYield(), actPark
 	b.slowAfter = coldAfter
 	b.notesReady = b.keepsRing()
-	if b.keepsRing() || b.counts() {
+	if b.keepsRing() || b.countsRuns() {
 		b.noted = rt.BitActive // each dispatch
 		b.slowAfter = 0
 	}
@@ -154,7 +155,7 @@ func (b *notebook) stamp(d *rt.Task) {
 //
 //go:noinline
 func (b *notebook) noteYield(d *rt.Task) {
-	if b.counts() {
+	if b.countsRuns() {
 		b.runStops(d)
 	}
 	if g := b.gauge; g != nil && (g.due || g.measuring.mode == Exact) {
@@ -164,7 +165,7 @@ func (b *notebook) noteYield(d *rt.Task) {
 
 // plainYield returns what commit does for a task that gives way and gets no stamp.
 func (b *notebook) plainYield() action {
-	if b.counts() {
+	if b.countsRuns() {
 		return actRequeueNoted
 	}
 	return actRequeue
@@ -263,7 +264,7 @@ func (w *worker) noteDispatch(d *rt.Task, now int64) {
 	if w.keepsRing() {
 		w.ringBegin(d)
 	}
-	if w.counts() {
+	if w.countsRuns() {
 		w.runBegins(d, now)
 	}
 }
@@ -387,7 +388,7 @@ func (g *gauge) find(name string) *taskGauge {
 	}
 	t := new(taskGauge)
 	g.known[name] = t
-	shown := maps.Clone(g.known)
-	g.shown.Store(&shown)
+	copied := maps.Clone(g.known)
+	g.published.Store(&copied)
 	return t
 }

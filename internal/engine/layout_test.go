@@ -46,8 +46,8 @@ func TestWordsThatWorkersReadHaveLinesOfTheirOwn(t *testing.T) {
 	}
 	written := []string{
 		"intake.inj.mu", "intake.inj.normal", "intake.inj.n", "intake.inj.free", "intake.inj.accepted", "timers.common",
-		"periodic", "taskPool", "intake.cohorts", "fiberPool", "block",
-		"life.live", "handlers", "crew.wakes", "over", "sysmon",
+		"periodic", "taskPool", "intake.cohorts", "fiberPool", "offload",
+		"life.live", "handlers", "crew.wakes", "overflows", "sysmon",
 	}
 	for _, r := range readOften {
 		for _, w := range written {
@@ -70,7 +70,7 @@ func TestGroupsOfAWorkerHaveLinesOfTheirOwn(t *testing.T) {
 	w := reflect.TypeFor[worker]()
 	groups := [][]string{
 		{"ownState", "queues.crew", "queues.treeTurn"}, {"queues.next", "queues.nextSkip"},
-		{"queues.runq", "queues.children"}, {"toldState"}, {"shownState"}, {"ring"}, {"seen"},
+		{"queues.runq", "queues.children"}, {"toldState"}, {"publicState"}, {"ring"}, {"seen"},
 	}
 	for i, as := range groups {
 		for _, b := range slices.Concat(groups[:i]...) {

@@ -238,11 +238,11 @@ func (b *lineBench) repeat(f func(c *task.Ctx)) (t tally) {
 // The words and mutexes that the count leaves out. Tasks that spawn, yield, park, wake each other,
 // sleep or lock touch none of them, as the comments say.
 var leftOut = []string{
-	"block.done", "block.mu", // blocking calls on a blocker
+	"offload.done", "offload.mu", // blocking calls on a blocker
 	"pool.done", "finish", "fiberPool.trimming", // Close, and sysmon
 	"shared.Waiters", "timers.free", // a sync.Pool has a list for each P
 	"mon.mu", "mon.once", "mon.quantum", "mon.stall", "quantum", // settings
-	"over.abandoned", "over.closed", "over.delayed", "over.dropped", "over.rejected", // a full queue
+	"overflows.abandoned", "overflows.closed", "overflows.delayed", "overflows.dropped", "overflows.rejected", // a full queue
 	"periodic.mu",    // GoEvery
 	"procs",          // sysmon writes it
 	"waitProfile.mu", // WithWaitProfile

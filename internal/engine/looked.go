@@ -15,7 +15,7 @@ var _ rt.Host = looked{}
 
 // Spawn implements rt.Host.
 func (h looked) Spawn(fn any, x *rt.Extra) (*rt.Task, uint32) {
-	return h.worker.Spawn(fn, born(h.s.looks, x, h.Current.Load()))
+	return h.worker.Spawn(fn, noteStart(h.s.looks, x, h.Current.Load()))
 }
 
 // Park implements rt.Host.
@@ -63,7 +63,7 @@ func (h looked) Sleep(d *rt.Task, ns int64) {
 func (w *worker) suspend(d *rt.Task, k rt.Park, end rt.Handle, due int64) {
 	note := w.noteWait(d, k, end)
 	w.shareForks(d)
-	w.notePark(d, k)
+	w.preparePark(d, k)
 	var n *rt.Task
 	if due != 0 {
 		n = w.pickDue(due)

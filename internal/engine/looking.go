@@ -112,8 +112,8 @@ func (s *Reader) Latencies() *Latencies {
 		l.Other.add(&g.other)
 		l.Timers.Add(&g.late)
 		l.Wakes.Add(&g.wakes)
-		if shown := g.shown.Load(); shown != nil {
-			for name, t := range *shown {
+		if named := g.published.Load(); named != nil {
+			for name, t := range *named {
 				sum := l.Names[name]
 				sum.add(t)
 				l.Names[name] = sum

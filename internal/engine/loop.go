@@ -14,8 +14,8 @@ import (
 )
 
 // loopBody returns the body of w's loop fibers. All of them share one function, which finds its
-// loopFiber in w.born. If each loopFiber had a function value of its own, each waiting task would
-// keep one more object alive.
+// loopFiber in w.starting. If each loopFiber had a function value of its own, each waiting task
+// would keep one more object alive.
 //
 // The garbage collector walks the stacks of all tasks that wait, and pays for each frame. A task's
 // function gets what these frames leave of the 2 KB that a goroutine begins with. So there are only
@@ -25,31 +25,31 @@ import (
 // deferred call.
 //
 // goexit calls the body with a nil yield. Then the body is not the start of a fiber, but goes on
-// with the loop of w.born.
+// with the loop of w.starting.
 func (w *worker) loopBody() func(yield func(struct{}) bool) {
 	return func(yield func(struct{}) bool) {
-		p := progress{l: w.born, nested: yield == nil}
+		p := progress{l: w.starting, nested: yield == nil}
 		defer p.leftBody()
-		w.born = nil
+		w.starting = nil
 		if yield == nil || p.l.begin(yield) {
 			for p.loop(tagOf(&p.l.Fiber)); p.failed; p.loop(tagOf(&p.l.Fiber)) {
 				p.failed = false
 				p.l.endTask(p.cur)
 			}
 		}
-		p.over = true
+		p.returning = true
 	}
 }
 
 // A progress tells the deferred calls of a loopFiber's body how far the body has come. It is on the
 // fiber's stack and not in the loopFiber, so that a pooled fiber takes no more memory.
 type progress struct {
-	l       *loopFiber
-	cur     *rt.Task // the last task that started on this stack
-	nested  bool     // the body runs inside a deferred call: see goexit
-	calling bool     // cur's function is being called
-	failed  bool     // cur's function has panicked
-	over    bool     // the body is about to return
+	l         *loopFiber
+	cur       *rt.Task // the last task that started on this stack
+	nested    bool     // the body runs inside a deferred call: see goexit
+	calling   bool     // cur's function is being called
+	failed    bool     // cur's function has panicked
+	returning bool     // the body is about to return
 }
 
 // leftBody is the body's only deferred call, because each further one would make the frame larger.
@@ -58,7 +58,7 @@ func (p *progress) leftBody() {
 	if !p.nested {
 		defer p.l.End()
 	}
-	if p.over {
+	if p.returning {
 		return
 	}
 	if unwind, _ := rt.Unwinding(0); unwind != rt.Exiting {
@@ -254,7 +254,7 @@ func (l *loopFiber) goexit(d *rt.Task) {
 	}
 	l.endTask(d)
 	if l.Goexits < fiberpool.MaxGoexits {
-		l.w.born = l
+		l.w.starting = l
 		l.w.body(nil)
 		return
 	}

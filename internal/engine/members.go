@@ -16,8 +16,8 @@ import (
 //	left -> member      Resize to more workers, which starts a new goroutine for it
 //
 // A worker that has to leave notices it at every fairTick-th look for work (fair), when it finds no
-// task (find), or when its task's budget is spent (over). It moves the tasks of its queues to the
-// injector, by Sleep-P1 to Sleep-P3 of the sleep protocol, and ends. Resize wakes a worker that
+// task (find), or when its task's budget is spent (mustYield). It moves the tasks of its queues to
+// the injector, by Sleep-P1 to Sleep-P3 of the sleep protocol, and ends. Resize wakes a worker that
 // sleeps:
 //
 //	Resize                                    worker

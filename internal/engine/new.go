@@ -24,7 +24,7 @@ func newScheduler(cfg Config) *Scheduler {
 		looks: cfg.Looks,
 	}
 	s.start = time.Now()
-	s.crew.clock, s.giveRelief = &s.clock, s.block.GiveRelief
+	s.crew.clock, s.giveRelief = &s.clock, s.offload.GiveRelief
 	s.sysmon.s = s
 	s.life.init(&s.crew.idle)
 	s.intake.crew, s.intake.clock, s.intake.shared = &s.crew, &s.clock, &s.shared
@@ -52,7 +52,7 @@ func newScheduler(cfg Config) *Scheduler {
 	if !s.cfg.pinned() {
 		vainMost = 10
 	}
-	s.block.Init(offload.Config{
+	s.offload.Init(offload.Config{
 		Limit:    int64(cfg.Blocking),
 		VainMost: vainMost,
 		Shared:   &s.shared,

@@ -33,7 +33,7 @@ func (s *nextSlot) child() bool { return s.full() && s.fresh.Load() == newChild 
 func (s *nextSlot) fill(d *rt.Task, fresh uint32) {
 	s.task.Store(d)
 	s.fresh.Store(fresh)
-	s.seq.Store(s.seq.Load() + 1) // pairs with the load in take and look: publishes d
+	s.seq.Store(s.seq.Load() + 1) // pairs with the load in take and peek: publishes d
 }
 
 // put is fill for a slot that may be full. It returns the task that was in the slot, or nil, and
@@ -61,13 +61,13 @@ func (s *nextSlot) take() *rt.Task {
 	return s.task.Load()
 }
 
-// look returns the sequence number of the task in the slot, if there is one.
-func (s *nextSlot) look() (seq uint32, ok bool) {
+// peek returns the sequence number of the task in the slot, if there is one.
+func (s *nextSlot) peek() (seq uint32, ok bool) {
 	v := s.seq.Load()
 	return v, v&1 != 0
 }
 
-// steal takes the task that look saw, if it is still there.
+// steal takes the task that peek saw, if it is still there.
 func (s *nextSlot) steal(seq uint32) *rt.Task {
 	d := s.task.Load()
 	if !s.seq.CompareAndSwap(seq, seq+1) {

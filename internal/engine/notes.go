@@ -8,9 +8,9 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// An rt.Look has what a task notes about itself for people to read: at its start (born), and before
-// and after each wait (suspend in looked.go). If no option asks for such notes, tasks get a Host
-// that takes none.
+// An rt.Look has what a task notes about itself for people to read: at its start (noteStart), and
+// before and after each wait (suspend in looked.go). If no option asks for such notes, tasks get a
+// Host that takes none.
 
 // A notebook is what a worker needs to note the dispatches and waits of its tasks, if options of
 // the scheduler ask for that. gauge.go and this file have its methods. Only the worker touches it.
@@ -36,10 +36,10 @@ type notebook struct {
 // needLook is the set of looks for which every task needs an rt.Look.
 const needLook = rt.LookWaits | rt.LookSites | rt.LookTrace | rt.LookRing
 
-// born prepares the extension x of a task that is about to start. If the task needs an rt.Look,
-// born adds one, to a new extension if x is nil. starter is the task that starts it, or nil. born
-// returns the extension. Call it only if looks is not 0.
-func born(looks rt.Looks, x *rt.Extra, starter *rt.Task) *rt.Extra {
+// noteStart prepares the extension x of a task that is about to start. If the task needs an
+// rt.Look, noteStart adds one, to a new extension if x is nil. starter is the task that starts it,
+// or nil. noteStart returns the extension. Call it only if looks is not 0.
+func noteStart(looks rt.Looks, x *rt.Extra, starter *rt.Task) *rt.Extra {
 	var labels context.Context
 	if looks&rt.LookLabels != 0 && x != nil && x.Name != "" {
 		labels = look.NameLabels(x)
@@ -63,9 +63,9 @@ func born(looks rt.Looks, x *rt.Extra, starter *rt.Task) *rt.Extra {
 	return x
 }
 
-// submitted is born for a task that does not come by Spawn. It finds the starter: the task that the
-// caller runs as, or for whose blocking call the caller runs.
-func submitted(looks rt.Looks, x *rt.Extra) *rt.Extra {
+// noteSubmit is noteStart for a task that does not come by Spawn. It finds the starter: the task
+// that the caller runs as, or for whose blocking call the caller runs.
+func noteSubmit(looks rt.Looks, x *rt.Extra) *rt.Extra {
 	d := rt.Current()
 	if d == nil {
 		if d = rt.Inside(); d != nil {
@@ -74,7 +74,7 @@ func submitted(looks rt.Looks, x *rt.Extra) *rt.Extra {
 			}
 		}
 	}
-	return born(looks, x, d)
+	return noteStart(looks, x, d)
 }
 
 // A waitNote has what back needs to know of a wait.
@@ -89,7 +89,7 @@ type waitNote struct {
 // back after the wait.
 func (b *notebook) noteWait(d *rt.Task, k rt.Park, end rt.Handle) (n waitNote) {
 	n.look = b.beginWait(d, k, end)
-	if b.counts() {
+	if b.countsRuns() {
 		b.waitedAt = b.runStops(d)
 	}
 	if n.timed = b.looks&rt.LookTimes != 0 && !look.Uncounted(k.WaitReason()); n.timed {
@@ -155,8 +155,8 @@ func (b *notebook) sampleWait(rng *rand.Rand, y rt.WaitReason, ns int64) {
 // at the time at which the old one ended (notebook.waitedAt), which saves a reading of the clock.
 // So the time that the worker took to find the new task counts as the new task's.
 
-// counts reports whether the worker's tasks count their dispatches.
-func (b *notebook) counts() bool { return b.looks&rt.LookWaits != 0 }
+// countsRuns reports whether the worker's tasks count their dispatches.
+func (b *notebook) countsRuns() bool { return b.looks&rt.LookWaits != 0 }
 
 // runsOf returns the Runs of d, or nil if d has none.
 func runsOf(d *rt.Task) *rt.Runs {

@@ -16,7 +16,7 @@ func TestStacksOfAStolenCall(t *testing.T) {
 	defer s.Close()
 	parent := new(rt.Task)
 	parent.Start(func(*task.Ctx) {}, nil)
-	require.NotZero(t, born(s.looks, nil, parent).Look.Started, "this test starts it")
+	require.NotZero(t, noteStart(s.looks, nil, parent).Look.Started, "this test starts it")
 	f := &rt.Frame{Forker: parent}
 	k := stolenExtra(s.looks, f).Look
 	require.Equal(t, f, k.Frame)

@@ -11,7 +11,7 @@ type patience struct {
 	looks uint32 // counts the calls of look
 }
 
-// look reports whether this is an eighth call.
+// peek reports whether this is an eighth call.
 func (p *patience) look() bool {
 	p.looks++
 	return p.looks%8 == 0
@@ -19,7 +19,7 @@ func (p *patience) look() bool {
 
 // over reports whether an outsider has been waiting for readyPatience at the time now. If so, the
 // next call begins anew.
-func (p *patience) over(now int64) bool {
+func (p *patience) mustYield(now int64) bool {
 	if p.since == 0 {
 		p.since = now
 		return false
@@ -44,7 +44,7 @@ func (w *worker) seeReadyGoroutines() {
 // a pinned worker two thread switches, and because an outsider that finds a P to spare runs there
 // within microseconds.
 func (w *worker) letIn(now int64) {
-	if !w.patience.over(now) {
+	if !w.patience.mustYield(now) {
 		return
 	}
 	w.n.letIns++

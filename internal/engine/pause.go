@@ -24,12 +24,13 @@ import (
 // If a worker loads on at Sleep-W3 before Pause-U1, its Sleep-W2 comes before Pause-U2, and
 // Pause-U2 claims it. If a producer sees on set, its Sleep-P1 comes before Pause-U1, so the workers
 // that Pause-U2 wakes see its task. The last worker to fall asleep either loads on after Pause-B1,
-// and then looks whether all workers sleep (rested), or has announced itself before Pause-B2. If
-// the last worker that is awake leaves the pool instead of falling asleep, it looks, too (depart).
+// and then looks whether all workers sleep (checkPaused), or has announced itself before Pause-B2.
+// If the last worker that is awake leaves the pool instead of falling asleep, it looks, too
+// (depart).
 type pauser struct {
-	on   atomicx.Bool // written under mu
-	mu   atomicx.Mutex
-	rest *task.Completion[struct{}] // complete when all workers sleep in this pause; under mu
+	on        atomicx.Bool // written under mu
+	mu        atomicx.Mutex
+	allAsleep *task.Completion[struct{}] // complete when all workers sleep in this pause; under mu
 }
 
 var (
@@ -46,13 +47,13 @@ func (s *Scheduler) Pause(ctx context.Context) error {
 	if s.dir != nil {
 		return errPauseDirected
 	}
-	rest, began, err := s.beginPause(&s.life)
+	asleep, began, err := s.beginPause(&s.life)
 	if err != nil {
 		return err
 	}
-	if _, err := rest.WaitContext(ctx); err != nil {
+	if _, err := asleep.WaitContext(ctx); err != nil {
 		if began {
-			s.resume(rest, errResumed)
+			s.resume(asleep, errResumed)
 		}
 		return err
 	}
@@ -61,7 +62,7 @@ func (s *Scheduler) Pause(ctx context.Context) error {
 
 // beginPause begins a pause, or joins the present one. It returns a completion that is complete
 // when all workers sleep.
-func (c *crew) beginPause(l *life) (rest *task.Completion[struct{}], began bool, err error) {
+func (c *crew) beginPause(l *life) (asleep *task.Completion[struct{}], began bool, err error) {
 	p := &c.pause
 	p.mu.Lock()
 	if l.phase.Load() != phaseOpen {
@@ -70,13 +71,13 @@ func (c *crew) beginPause(l *life) (rest *task.Completion[struct{}], began bool,
 	}
 	began = !p.on.Load()
 	if began {
-		p.rest = new(task.Completion[struct{}])
+		p.allAsleep = new(task.Completion[struct{}])
 		p.on.Store(true) // (Pause-B1)
 	}
-	rest = p.rest
+	asleep = p.allAsleep
 	p.mu.Unlock()
-	c.rested() // (Pause-B2)
-	return rest, began, nil
+	c.checkPaused() // (Pause-B2)
+	return asleep, began, nil
 }
 
 // Resume does what scheduler.Scheduler.Resume says.
@@ -88,26 +89,26 @@ func (s *Scheduler) Resume() {
 func (c *crew) endPause(err error) {
 	p := &c.pause
 	p.mu.Lock()
-	rest := p.rest
+	asleep := p.allAsleep
 	p.mu.Unlock()
-	c.resume(rest, err)
+	c.resume(asleep, err)
 }
 
-// resume ends the present pause, unless rest belongs to an earlier one.
-func (c *crew) resume(rest *task.Completion[struct{}], err error) {
+// resume ends the present pause, unless asleep belongs to an earlier one.
+func (c *crew) resume(asleep *task.Completion[struct{}], err error) {
 	p := &c.pause
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.on.Load() || p.rest != rest {
+	if !p.on.Load() || p.allAsleep != asleep {
 		return
 	}
 	p.on.Store(false) // (Pause-U1)
-	rest.Complete(struct{}{}, err)
+	asleep.Complete(struct{}{}, err)
 	c.wakeAll() // (Pause-U2)
 }
 
-// rested ends the wait of Pause if all workers sleep.
-func (c *crew) rested() {
+// checkPaused ends the wait of Pause if all workers sleep.
+func (c *crew) checkPaused() {
 	p := &c.pause
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -117,6 +118,6 @@ func (c *crew) rested() {
 	all := false
 	c.idle.IfAllAsleep(func() { all = true })
 	if all {
-		p.rest.Complete(struct{}{}, nil)
+		p.allAsleep.Complete(struct{}{}, nil)
 	}
 }

@@ -41,7 +41,7 @@ func (s *Scheduler) grow(n int) {
 		w := s.newWorker(i)
 		w.Index, w.At = rt.TakeIndex(), i
 		ws = append(ws, w)
-		units = append(units, unit{w})
+		units = append(units, watchedWorker{w})
 	}
 	s.mon.Watch(units...)
 	p.workers.Store(&ws)

@@ -32,10 +32,10 @@ func (r *rtScheduler) Admit(waitCtx context.Context, fn any, x *rt.Extra) (*rt.T
 }
 
 // Block implements rt.Scheduler.
-func (r *rtScheduler) Block(j rt.Job) { r.of().block.Give(j) }
+func (r *rtScheduler) Block(j rt.Job) { r.of().offload.Give(j) }
 
 // Assist implements rt.Scheduler.
-func (r *rtScheduler) Assist(f func()) { r.of().block.Assist(f) }
+func (r *rtScheduler) Assist(f func()) { r.of().offload.Assist(f) }
 
 // Launch implements rt.Scheduler.
 func (r *rtScheduler) Launch(fn any) { r.of().launch(fn) }

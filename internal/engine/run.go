@@ -42,7 +42,7 @@ func (w *worker) depart() bool {
 	if !w.s.pool.quit.Load() && !w.resign() {
 		return false
 	}
-	w.s.rested()
+	w.s.checkPaused()
 	w.s.quiesce()
 	return true
 }

@@ -12,13 +12,13 @@ func TestTheLastWorkerAwakeLeaves(t *testing.T) {
 	s := newBare(2)
 	s.workers()[0].announce()
 	last := s.workers()[1]
-	rest, _, err := s.beginPause(&s.life)
+	asleep, _, err := s.beginPause(&s.life)
 	require.NoError(t, err)
 	s.phase.Store(phaseDraining)
 	require.False(t, last.depart(), "it is a member")
 	last.member.Store(wkLeaving)
 	require.True(t, last.depart())
-	for what, c := range map[string]<-chan struct{}{"Pause": rest.Done(), "the end": s.quiet} {
+	for what, c := range map[string]<-chan struct{}{"Pause": asleep.Done(), "the end": s.quiet} {
 		select {
 		case <-c:
 		default:

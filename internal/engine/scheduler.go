@@ -38,7 +38,7 @@ type Scheduler struct {
 	periodic  periodics
 	taskPool  taskpool.Pool
 	fiberPool fiberpool.Pool[*loopFiber]
-	block     offload.Pool
+	offload   offload.Pool
 
 	waitProfile look.WaitProfile
 
@@ -51,11 +51,11 @@ type Scheduler struct {
 	life // pads what is written often
 
 	// Counters, added to by any goroutine.
-	handlers handlers
-	stalls   atomicx.Uint64
-	strays   atomicx.Uint64 // panics that strayPanic has handled; workers count the others
-	stranded atomicx.Uint64 // see watchStranded
-	over     overflows
+	handlers  handlers
+	stalls    atomicx.Uint64
+	strays    atomicx.Uint64 // panics that strayPanic has handled; workers count the others
+	stranded  atomicx.Uint64 // see watchStranded
+	overflows overflows
 
 	sysmon sysmon
 }

@@ -15,7 +15,7 @@ func (s *Scheduler) Wait(ctx context.Context) error {
 	if err := s.enterOutside(ctx, errWaitOnTask); err != nil {
 		return err
 	}
-	if s.block.Running() > 0 && caller() == inCall {
+	if s.offload.Running() > 0 && caller() == inCall {
 		return errWaitOnTask
 	}
 	on := s.waits.join()
@@ -94,9 +94,9 @@ func (s *Scheduler) end() {
 	s.finish.Do(func() {
 		s.phase.Store(phaseClosed)
 		s.quitWorkers()
-		s.block.End()
+		s.offload.End()
 		s.pool.done.Wait()
-		s.block.Wait()
+		s.offload.Wait()
 		if s.dir == nil { // a directed scheduler's monitor has not started
 			s.mon.Stop()
 			s.sysmon.endSurvey()

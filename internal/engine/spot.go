@@ -29,20 +29,20 @@ type spotCall struct {
 // time after which the Go runtime takes the P of a goroutine in a system call.
 const longSpot = 20_000
 
-// manyLooks is more than the number of looks that a relief takes until a call is old enough. After
-// so many, takeOne sleeps instead of calling Gosched, because the clock may stand still.
-const manyLooks = 256
+// manyRounds is more than the number of rounds that a relief takes until a call is old enough.
+// After so many, takeOne sleeps instead of calling Gosched, because the clock may stand still.
+const manyRounds = 256
 
 // Call implements rt.Host.
 func (w *worker) Call(d *rt.Task, fn func(), kind *rt.CallKind) bool {
 	s := w.s
-	if w.fixed || s.cfg.CPUs != nil || !s.block.Enter() {
+	if w.fixed || s.cfg.CPUs != nil || !s.offload.Enter() {
 		return false // the worker must keep its thread; or too many calls run
 	}
 	w.shareForks(d)
 	if w.Looks != 0 {
 		fn = look.AtCall(d, fn)
-		if w.counts() {
+		if w.countsRuns() {
 			w.runStops(d)
 		}
 	}
@@ -99,14 +99,14 @@ func (w *worker) endCall(c *spotCall, self *fiber.Fiber, since int64) {
 		d.Wake()
 		w.Fib.Store(self)
 		w.SetCurrent(d)
-		if w.counts() {
+		if w.countsRuns() {
 			w.runResumes(d)
 		}
 		c.kind.Took(s.now() - since)
-		s.block.Leave()
+		s.offload.Leave()
 		return
 	}
-	s.block.Leave()
+	s.offload.Leave()
 	for !c.asleep.Load() { // (Spot-E5)
 		runtime.Gosched()
 	}
@@ -132,7 +132,7 @@ type relief struct{ s *Scheduler }
 func (r relief) takeOne() {
 	s := r.s
 	alert := &s.alert
-	for looks := 0; ; looks++ {
+	for rounds := 0; ; rounds++ {
 		alert.Lower() // (Spot-A1)
 		paused := s.pause.on.Load()
 		if !paused && s.idle.Sleeping() > 0 {
@@ -168,7 +168,7 @@ func (r relief) takeOne() {
 		if !alert.Raise() {
 			return // another party has raised it, so another relief comes
 		}
-		if looks < manyLooks {
+		if rounds < manyRounds {
 			runtime.Gosched()
 		} else {
 			// In a bubble of testing/synctest the clock stands still until all goroutines block.

@@ -15,7 +15,7 @@ import (
 const mostBehind = 8
 
 // Stalled implements preempt.Unit.
-func (u unit) Stalled(p preempt.Dispatch, age time.Duration) {
+func (u watchedWorker) Stalled(p preempt.Dispatch, age time.Duration) {
 	w := u.worker
 	d := w.Current.Load()
 	if d == nil || d.Flag() != p.Flag || d.Gen() != uint32(p.Life) {
@@ -82,14 +82,14 @@ func (w *worker) behind() (n int, first []look.View) {
 // A stalled is a stall that sysmon has seen at the time at.
 type stalled struct {
 	Stall
-	unit     unit
+	worker   watchedWorker
 	dispatch preempt.Dispatch
 	at       int64
 }
 
 // goesOn reports whether the dispatch goes on.
 func (st *stalled) goesOn() bool {
-	d, ok := st.unit.Dispatch()
+	d, ok := st.worker.Dispatch()
 	return ok && d == st.dispatch
 }
 
@@ -133,7 +133,7 @@ func (m *sysmon) findStack(st *stalled) bool {
 	}
 	switch v := k.survey; {
 	case k.text != nil && k.at >= since:
-		st.Stack = stackOf(k.text, tagOf(st.unit.Fib.Load()).text())
+		st.Stack = stackOf(k.text, tagOf(st.worker.Fib.Load()).text())
 	case v != nil && v.At >= since:
 		if !v.Over() {
 			k.waiting = append(k.waiting, *st)

@@ -22,7 +22,7 @@ func TestStallWaitsForItsSurvey(t *testing.T) {
 		<-stop
 	})
 	<-begun
-	u := unit{s.workers()[0]}
+	u := watchedWorker{s.workers()[0]}
 	d, ok := u.Dispatch()
 	require.True(t, ok)
 	stall := func(at, age time.Duration) *stalled {

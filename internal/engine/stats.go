@@ -8,8 +8,8 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// counts are a worker's own counters.
-type counts struct {
+// counters are a worker's own counters.
+type counters struct {
 	spawned, finished                      uint64
 	dispatches, yields, preemptions, parks uint64
 	panics                                 uint64
@@ -20,20 +20,20 @@ type counts struct {
 }
 
 // upTo counts the dispatches up to the one with number at.
-func (n *counts) upTo(at uint32) {
+func (n *counters) upTo(at uint32) {
 	n.dispatches += uint64(at - n.counted) // modulo 2^32, which lasts for hours
 	n.counted = at
 }
 
 // liveSince returns what is to be added to life.live since the last call.
-func (n *counts) liveSince() int64 {
+func (n *counters) liveSince() int64 {
 	d := int64(n.spawned-n.finished) - n.live
 	n.live += d
 	return d
 }
 
-// shown are the counters as of the last show.
-type shown struct {
+// published are the counters as of the last publish.
+type published struct {
 	spawned, finished, dispatches, yields, preemptions, parks,
 	panics, steals, stolen, letIns, moves, sleepMoves atomic.Uint64
 }
@@ -41,22 +41,22 @@ type shown struct {
 // flush publishes the worker's counters and makes life.live exact, as far as this worker is
 // concerned. The worker calls it before it sleeps or leaves.
 func (w *worker) flush() {
-	w.show()
+	w.publish()
 	if d := w.n.liveSince(); d != 0 {
 		w.s.live.Add(d)
 	}
 }
 
-// show publishes the worker's counters. It writes only lines of the worker. A busy worker calls it
-// every few microseconds. If each of 64 workers wrote life.live as often, that line alone
-// would take up the time of a worker: see "Many cores" in BENCHMARKS.md.
-func (w *worker) show() {
+// publish publishes the worker's counters. It writes only lines of the worker. A busy worker calls
+// it every few microseconds. If each of 64 workers wrote life.live as often, that line alone would
+// take up the time of a worker: see "Many cores" in BENCHMARKS.md.
+func (w *worker) publish() {
 	w.n.upTo(w.Dispatch.Load())
-	w.shown.publish(&w.n, &w.anchor)
+	w.published.publish(&w.n, &w.anchor)
 }
 
 // publish shows n and the moves of a.
-func (s *shown) publish(n *counts, a *anchor) {
+func (s *published) publish(n *counters, a *anchor) {
 	show := func(to *atomic.Uint64, v uint64) {
 		if to.Load() != v {
 			to.Store(v)
@@ -136,28 +136,28 @@ func ReadStats[L, W any](s *Scheduler, worker func(WorkerStats) W) Stats[L, W] {
 		Stranded: s.stranded.Load(),
 		Timers:   s.timers.Len(),
 
-		CallsRunning: s.block.Running(),
-		CallsQueued:  s.block.Queued(),
+		CallsRunning: s.offload.Running(),
+		CallsQueued:  s.offload.Queued(),
 	}
 	st.QueuedHigh, st.QueuedLow = s.inj.RankedLen()
 	st.QueuedShared = s.inj.Normal()
-	st.Blockers, st.IdleBlockers = s.block.Blockers()
-	st.Refused = s.over.closed.Load()
-	st.Delayed = s.over.delayed.Load()
-	st.Abandoned = s.over.abandoned.Load()
-	st.Rejected = s.over.rejected.Load()
-	st.Dropped = s.over.dropped.Load()
+	st.Blockers, st.IdleBlockers = s.offload.Blockers()
+	st.Refused = s.overflows.closed.Load()
+	st.Delayed = s.overflows.delayed.Load()
+	st.Abandoned = s.overflows.abandoned.Load()
+	st.Rejected = s.overflows.rejected.Load()
+	st.Dropped = s.overflows.dropped.Load()
 	st.Finished = st.Dropped
 	for _, w := range s.workers() {
 		ws := WorkerStats{
-			Dispatches: w.shown.dispatches.Load(),
-			Finished:   w.shown.finished.Load(),
-			Stolen:     w.shown.stolen.Load(),
+			Dispatches: w.published.dispatches.Load(),
+			Finished:   w.published.finished.Load(),
+			Stolen:     w.published.stolen.Load(),
 			Queued:     w.runq.Thief().Len() + w.children.Thief().Len(),
 			Forks:      w.Forks.Thief().Len(),
 			Task:       w.running(),
 			Busy:       time.Duration(w.busy.Read(s.now)),
-			Idle:       time.Duration(w.rests.Read(s.now)),
+			Idle:       time.Duration(w.sleepTime.Read(s.now)),
 		}
 		if w.next.full() {
 			ws.Queued++
@@ -166,19 +166,19 @@ func ReadStats[L, W any](s *Scheduler, worker func(WorkerStats) W) Stats[L, W] {
 			st.Running++
 		}
 		st.PerWorker = append(st.PerWorker, worker(ws))
-		st.Spawned += w.shown.spawned.Load()
+		st.Spawned += w.published.spawned.Load()
 		st.Finished += ws.Finished
 		st.Queued += ws.Queued
 		st.Dispatches += ws.Dispatches
-		st.Yields += w.shown.yields.Load()
-		st.Preemptions += w.shown.preemptions.Load()
-		st.Parks += w.shown.parks.Load()
-		st.Panics += w.shown.panics.Load()
-		st.Steals += w.shown.steals.Load()
+		st.Yields += w.published.yields.Load()
+		st.Preemptions += w.published.preemptions.Load()
+		st.Parks += w.published.parks.Load()
+		st.Panics += w.published.panics.Load()
+		st.Steals += w.published.steals.Load()
 		st.Stolen += ws.Stolen
-		st.LetIns += w.shown.letIns.Load()
-		st.ThreadMoves += w.shown.moves.Load()
-		st.SleepMoves += w.shown.sleepMoves.Load()
+		st.LetIns += w.published.letIns.Load()
+		st.ThreadMoves += w.published.moves.Load()
+		st.SleepMoves += w.published.sleepMoves.Load()
 	}
 	// A worker publishes Spawned before Finished, but two workers do so at different times.
 	st.Live = max(0, int(int64(st.Spawned-st.Finished)))

@@ -72,12 +72,12 @@ func (w *worker) stealNext() *rt.Task {
 		if v == w {
 			continue
 		}
-		seq, ok := v.next.look()
+		seq, ok := v.next.peek()
 		if !ok {
 			continue
 		}
-		for start, looks := w.s.now(), 0; looks < mostLooks && w.s.now()-start < nextGrace; looks++ {
-			if now, _ := v.next.look(); now != seq {
+		for start, peeks := w.s.now(), 0; peeks < mostPeeks && w.s.now()-start < nextGrace; peeks++ {
+			if now, _ := v.next.peek(); now != seq {
 				break
 			}
 		}
@@ -99,9 +99,9 @@ func (w *worker) stealNext() *rt.Task {
 // well below the time that waking a thread takes.
 const nextGrace = 3000
 
-// mostLooks is more than the number of looks that fit into nextGrace. It ends the loop in a bubble
+// mostPeeks is more than the number of peeks that fit into nextGrace. It ends the loop in a bubble
 // of testing/synctest, where the clock stands still.
-const mostLooks = 1 << 12
+const mostPeeks = 1 << 12
 
 // stealFork takes the oldest forked call that v has exposed. If there is none, Steal leaves a
 // request, which v's task meets at its next fork.
@@ -122,7 +122,7 @@ func (w *worker) stealFork(v *worker) *rt.Task {
 	}
 }
 
-// oldestFork takes the oldest exposed call that was forked on this worker. passedOver calls it, so
+// oldestFork takes the oldest exposed call that was forked on this worker. takeStarved calls it, so
 // that forked calls have a turn beside a queue that is never empty. takeFork, which pick calls when
 // the queue is empty, takes the newest.
 func (w *worker) oldestFork() *rt.Task {
@@ -180,7 +180,7 @@ func (s *Scheduler) adopt(f *rt.Frame) *rt.Task {
 func stolenExtra(looks rt.Looks, f *rt.Frame) *rt.Extra {
 	x := &rt.Extra{Owner: (*task.Ctx)(f.Forker.Life()), Level: f.Forker.Status().Level(), Stolen: true}
 	if looks != 0 {
-		if x = born(looks, x, f.Forker); x.Look != nil {
+		if x = noteStart(looks, x, f.Forker); x.Look != nil {
 			x.Look.Frame, x.Look.Started = f, 0
 			if x.Look.Stacks != nil {
 				x.Look.Stacks.Started = rt.Stack{} // that is the thief's

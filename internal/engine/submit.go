@@ -41,7 +41,7 @@ func (s *Scheduler) GoContext(ctx context.Context, fn func(c *task.Ctx), opts ..
 // contexts. If one of them panics, so does request, and nothing has been submitted.
 func (s *Scheduler) request(waitCtx context.Context, fn any, x *rt.Extra) (*rt.Task, uint32, error) {
 	if s.looks != 0 {
-		x = submitted(s.looks, x)
+		x = noteSubmit(s.looks, x)
 	}
 	if x != nil && x.Parents != nil {
 		return submission{s, waitCtx, fn, x}.requestUnder()
@@ -50,7 +50,7 @@ func (s *Scheduler) request(waitCtx context.Context, fn any, x *rt.Extra) (*rt.T
 		return nil, 0, task.ErrClosed
 	}
 	if s.measuring != nil {
-		return submission{s, waitCtx, fn, x}.requestMarked()
+		return submission{s, waitCtx, fn, x}.requestMeasured()
 	}
 	d, gen, ok := s.inj.Submit(fn, x) // (Sleep-P1)
 	if !ok {
@@ -60,8 +60,8 @@ func (s *Scheduler) request(waitCtx context.Context, fn any, x *rt.Extra) (*rt.T
 	return d, gen, nil
 }
 
-// requestMarked is the rest of request if tasks are measured or observed.
-func (r submission) requestMarked() (*rt.Task, uint32, error) {
+// requestMeasured is the rest of request if tasks are measured or observed.
+func (r submission) requestMeasured() (*rt.Task, uint32, error) {
 	if !r.s.inj.Reserve() {
 		return r.overflow()
 	}

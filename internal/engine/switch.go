@@ -184,8 +184,9 @@ func (w *worker) beginSlow(n *rt.Task, now uint32) *fiber.Fiber {
 	return to
 }
 
-// notePark notes for commit that d parks for the event that k names. It is small enough to inline.
-func (w *worker) notePark(d *rt.Task, k rt.Park) {
+// preparePark notes for commit that d parks for the event that k names. It is small enough to
+// inline.
+func (w *worker) preparePark(d *rt.Task, k rt.Park) {
 	w.n.parks++
 	w.prevPark, w.prevGen = k, d.Gen()
 }
@@ -229,7 +230,7 @@ func (w *worker) Yield() {
 // Park implements rt.Host.
 func (w *worker) Park(d *rt.Task, k rt.Park) {
 	w.shareForks(d)
-	w.notePark(d, k)
+	w.preparePark(d, k)
 	if self := w.prepareSwitch(d, w.pick(), w.onPark); self.AtNext() {
 		self.Next()()
 	} else {
@@ -244,7 +245,7 @@ func (w *worker) ParkFor(d *rt.Task, k rt.Park, t *rt.Task, gen uint32) {
 	// This repeats the tail of Park, because each frame between the switch and the task's code
 	// costs 5 ns.
 	w.shareForks(d)
-	w.notePark(d, k)
+	w.preparePark(d, k)
 	n := w.pick()
 	w.wish.t = nil // pick may have found another task before it looked at the wish
 	if self := w.prepareSwitch(d, n, w.onPark); self.AtNext() {
@@ -274,7 +275,7 @@ func (w *worker) ParkReady() error {
 	}
 	// This repeats the tail of Park for the same reason as ParkFor does.
 	w.shareForks(d)
-	w.notePark(d, rt.WaitReady.Park(rt.ForReady))
+	w.preparePark(d, rt.WaitReady.Park(rt.ForReady))
 	if self := w.prepareSwitch(d, w.pick(), w.onPark); self.AtNext() {
 		self.Next()()
 	} else {
@@ -287,18 +288,18 @@ func (w *worker) ParkReady() error {
 	return nil
 }
 
-// Poll implements rt.Host. It makes d give way if over says so.
+// Poll implements rt.Host. It makes d give way if mustYield says so.
 func (w *worker) Poll(d *rt.Task) {
-	if w.over(d) {
+	if w.mustYield(d) {
 		w.preempt(d)
 	}
 }
 
-// over is the slow path of a checkpoint, for a d whose budget is spent or whose flag sysmon has
-// marked. It reports whether d has to give way. If sysmon has asked for this dispatch, it has. If
-// the budget is spent, over first exposes the calls that thieves want, fires timers and lets
-// outsiders in.
-func (w *worker) over(d *rt.Task) bool {
+// mustYield is the slow path of a checkpoint, for a d whose budget is spent or whose flag sysmon
+// has marked. It reports whether d has to give way. If sysmon has asked for this dispatch, it has.
+// If the budget is spent, mustYield first exposes the calls that thieves want, fires timers and
+// lets outsiders in.
+func (w *worker) mustYield(d *rt.Task) bool {
 	if d.Flag().Asked(w.Dispatch.Load()) {
 		return true
 	}
@@ -346,7 +347,7 @@ func (w *worker) Sleep(d *rt.Task, ns int64) {
 	w.timers.Arm(t, rt.After(now, time.Duration(ns)))
 	// The tail of Park again, with pickDue in place of pick.
 	w.shareForks(d)
-	w.notePark(d, rt.WaitSleep.Park(rt.ForWake))
+	w.preparePark(d, rt.WaitSleep.Park(rt.ForWake))
 	if self := w.prepareSwitch(d, w.pickDue(now), w.onPark); self.AtNext() {
 		self.Next()()
 	} else {

@@ -139,7 +139,7 @@ func (m *sysmon) freeNextSlots() (any bool) {
 		return false
 	}
 	for _, w := range s.workers() {
-		seq, ok := w.next.look()
+		seq, ok := w.next.peek()
 		if !ok || seq != w.seen.next {
 			w.seen.next = seq
 			continue
@@ -192,7 +192,7 @@ func (m *sysmon) freeBehind(w *worker) (any bool) {
 		s.wakeOne()   // (Sleep-P2, Sleep-P3)
 		any = true
 	}
-	if seq, ok := w.next.look(); ok {
+	if seq, ok := w.next.peek(); ok {
 		if d := w.next.steal(seq); d != nil {
 			w.nextStolen.Store(true)
 			free(d)

@@ -116,7 +116,7 @@ func (m *sysmon) reviewPools(now int64, quiet bool) {
 	t.quiet, t.wakes = s.idle.Asleep(), s.wakes.Load()
 	batches, more := s.taskPool.Trim(quiet)
 	s.timers.Trim()
-	if quiet && m.ask(t.sinceReview > 0 || batches > 0) {
+	if quiet && m.requestTrim(t.sinceReview > 0 || batches > 0) {
 		more = true
 	}
 	free, had := s.fiberPool.Review(quiet)
@@ -125,10 +125,10 @@ func (m *sysmon) reviewPools(now int64, quiet bool) {
 	t.created, t.had, t.all, t.sinceReview = created, had, had == free, 0
 }
 
-// ask asks the workers to give back what only they may touch, and reports whether it has asked any.
-// If there was a burst, ask asks the workers that hold little, too. It never asks a worker that has
-// run no task since ask last asked it. Waking a worker for this does not count in crew.wakes,
-// because otherwise no window would be quiet.
+// requestTrim asks the workers to give back what only they may touch, and reports whether it has
+// asked any. If there was a burst, requestTrim asks the workers that hold little, too. It never
+// asks a worker that has run no task since requestTrim last asked it. Waking a worker for this does
+// not count in crew.wakes, because otherwise no window would be quiet.
 //
 //	sysmon                                 worker
 //	Lean-R1  store lean                    Lean-W1   load lean; if it is set, give back
@@ -136,10 +136,10 @@ func (m *sysmon) reviewPools(now int64, quiet bool) {
 //
 // If Lean-R2 does not find the announcement, the worker is awake. Then it gives back the next time
 // that it goes to sleep, or the time after that, if it has loaded lean already.
-func (m *sysmon) ask(burst bool) (any bool) {
+func (m *sysmon) requestTrim(burst bool) (any bool) {
 	s := m.s
 	for _, w := range s.workers() {
-		done := w.shown.dispatches.Load() + w.shown.finished.Load()
+		done := w.published.dispatches.Load() + w.published.finished.Load()
 		if done == w.seen.leanAt || !burst && !w.holds.Load() {
 			continue
 		}
@@ -156,9 +156,9 @@ func (m *sysmon) ask(burst bool) (any bool) {
 	return any
 }
 
-// trimOwn gives back what the worker holds, if sysmon has asked for that (ask). If sysmon has not
-// asked, trimOwn only gives back the memory of a very long queue. The worker calls it before it
-// sleeps.
+// trimOwn gives back what the worker holds, if sysmon has asked for that (requestTrim). If sysmon
+// has not asked, trimOwn only gives back the memory of a very long queue. The worker calls it
+// before it sleeps.
 func (w *worker) trimOwn() {
 	if w.lean.Load() { // (Lean-W1)
 		w.lean.Store(false)

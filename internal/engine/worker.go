@@ -35,7 +35,7 @@ type worker struct {
 	toldState
 
 	_ cpu.CacheLinePad
-	shownState
+	publicState
 
 	_    cpu.CacheLinePad
 	ring look.Ring
@@ -50,7 +50,7 @@ type ownState struct {
 	base *fiber.Fiber // the goroutine that the worker started as
 	handover
 	fibers    fiberStock
-	born      *loopFiber // the loopFiber whose body is about to begin
+	starting  *loopFiber // the loopFiber whose body is about to begin
 	needFiber bool       // a switch to the base asks it to make a loopFiber, not to end
 	handoff   *rt.Task   // the task that the next loopFiber has to run; nil: look for one
 	rng       *rand.Rand
@@ -67,7 +67,7 @@ type ownState struct {
 	slice     preempt.Slice
 	patience  patience
 	anchor
-	n    counts
+	n    counters
 	call *spotCall // the present or next call on the spot
 }
 
@@ -76,18 +76,18 @@ type ownState struct {
 type toldState struct {
 	nextStolen atomicx.Bool   // a thief took from the next slot
 	member     atomicx.Uint32 // see workerPool
-	lean       atomicx.Bool   // the worker has to give back what it holds: see ask
+	lean       atomicx.Bool   // the worker has to give back what it holds: see requestTrim
 	spot       offload.Spot
 	parker     idle.Parker
 	wokenAt    atomicx.Int64 // when a waker claimed the worker, if it has a gauge; 0: none has
 }
 
-// shownState is what the worker writes for other parties to read.
-type shownState struct {
-	shown shown           // counts, as of the last show
-	busy  stopwatch.Watch // runs while the worker is awake
-	rests stopwatch.Watch // runs while it sleeps
-	holds atomicx.Bool    // it holds more than is worth keeping while it sleeps for long
+// publicState is what the worker writes for other parties to read.
+type publicState struct {
+	published published       // counts, as of the last publish
+	busy      stopwatch.Watch // runs while the worker is awake
+	sleepTime stopwatch.Watch // runs while it sleeps
+	holds     atomicx.Bool    // it holds more than is worth keeping while it sleeps for long
 }
 
 // seenState is what only sysmon touches of a worker.
@@ -95,7 +95,7 @@ type seenState struct {
 	next   uint32 // the sequence number of the next slot at the last tick
 	id     uint32 // the number of the dispatch that sysmon saw last
 	since  int64  // when sysmon first saw that dispatch, but see freeQueues
-	leanAt uint64 // how much the worker had done when ask last asked it to give back memory
+	leanAt uint64 // how much the worker had done when requestTrim last asked it to give back memory
 }
 
 // fairTick is how many looks for work come from one call of worker.fair to the next. It is a prime,
@@ -132,11 +132,11 @@ func workerOf(d *rt.Task) *worker {
 
 var _ [0]struct{} = [unsafe.Offsetof(worker{}.Worker)]struct{}{}
 
-// A unit is a worker as the monitor sees it.
-type unit struct{ *worker }
+// A watchedWorker is a worker as the monitor sees it.
+type watchedWorker struct{ *worker }
 
 // Dispatch implements preempt.Unit.
-func (u unit) Dispatch() (preempt.Dispatch, bool) {
+func (u watchedWorker) Dispatch() (preempt.Dispatch, bool) {
 	// The worker writes the two words one after the other, so the number and the task that are read
 	// here may belong to different dispatches. Then the monitor's mark, which names the number, has
 	// no effect, and at its next tick the monitor sees another number. So one reading is enough.
@@ -155,4 +155,4 @@ func (u unit) Dispatch() (preempt.Dispatch, bool) {
 // Nudge implements preempt.Nudger. It asks the worker for forked calls as a thief does, because a
 // fork looks only at whether a thief has asked. Looking at the flag, too, would double the cost of
 // a fork.
-func (u unit) Nudge() { u.Forks.Thief().Ask() }
+func (u watchedWorker) Nudge() { u.Forks.Thief().Ask() }

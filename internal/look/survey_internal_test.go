@@ -15,7 +15,7 @@ func TestSieve(t *testing.T) {
 		pull  = "#\t0x1\titer.Pull[...].func1.1+0x4e\t/iter.go:1\n"
 		main  = "#\t0x1\tmain.main.func1+0xe\t/a b/main.go:1\n"
 		park  = "#\t0x1\t" + in + "internal/engine.(*worker).ParkReady+0x1\t/switch.go:1\n"
-		sleep = "#\t0x1\t" + in + "internal/engine.(*worker).rest+0x1\t/rest.go:1\n" +
+		sleep = "#\t0x1\t" + in + "internal/engine.(*worker).parkThread+0x1\t/sleep.go:1\n" +
 			"#\t0x1\t" + in + "internal/engine.(*progress).next+0x1\t/loop.go:1\n"
 		labels = "# labels: {\"k\":\"v\", \"task\":\"a\"}\n"
 	)

@@ -38,9 +38,9 @@ type Director interface {
 	// says that no timer is pending either, and that no goroutine outside has done anything.
 	Idle(live int64, stuck bool)
 
-	// Over reports whether the run is over. From then on each task ends where it would go on. After
-	// Over has returned true, it always does.
-	Over() bool
+	// Ended reports whether the run has ended. From then on each task ends where it would go on.
+	// After Ended has returned true, it always does.
+	Ended() bool
 
 	// Panicked is called with the panic err of task d, if the scheduler has no panic handler.
 	Panicked(d Handle, err error)

@@ -384,7 +384,7 @@ func (x *execution) waiting() string {
 }
 
 // Over implements rt.Director.
-func (x *execution) Over() bool { return x.over.Load() }
+func (x *execution) Ended() bool { return x.over.Load() }
 
 // Panicked implements rt.Director.
 func (x *execution) Panicked(h rt.Handle, err error) {

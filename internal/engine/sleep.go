@@ -19,15 +19,15 @@ func (w *worker) sleep() {
 		}
 	} else {
 		if paused {
-			w.s.rested()
+			w.s.checkPaused()
 		}
 		w.s.quiesce()
 		now := w.s.now()
 		w.busy.Stop(now)
-		w.rests.Start(now)
-		w.rest() // (Sleep-W4)
+		w.sleepTime.Start(now)
+		w.parkThread() // (Sleep-W4)
 		now = w.s.now()
-		w.rests.Stop(now)
+		w.sleepTime.Stop(now)
 		w.busy.Start(now)
 		if w.gauge != nil {
 			w.gauge.woken(now, w.wokenAt.Load())
@@ -55,9 +55,9 @@ func (w *worker) announce() {
 	}
 }
 
-// rest makes the worker sleep until it is woken. Unless the worker is fixed, it gives its thread
-// back to the Go runtime meanwhile.
-func (w *worker) rest() {
+// parkThread makes the worker sleep until it is woken. Unless the worker is fixed, it gives its
+// thread back to the Go runtime meanwhile.
+func (w *worker) parkThread() {
 	if w.fixed {
 		w.letOutsiders()
 		w.parker.Park()
@@ -77,7 +77,7 @@ func (s *Scheduler) visibleWork() bool {
 		return true
 	}
 	for _, w := range s.workers() {
-		if w.shows() {
+		if w.hasVisibleTask() {
 			return true
 		}
 	}
@@ -87,8 +87,8 @@ func (s *Scheduler) visibleWork() bool {
 	return s.timers.First() != 0 && s.timers.Due(s.now())
 }
 
-// shows reports whether other workers would find a task in w's queues or next slot. Any goroutine
-// may call it.
-func (q *queues) shows() bool {
+// hasVisibleTask reports whether other workers would find a task in w's queues or next slot. Any
+// goroutine may call it.
+func (q *queues) hasVisibleTask() bool {
 	return !q.runq.Thief().Empty() || !q.children.Thief().Empty() || q.next.child()
 }
