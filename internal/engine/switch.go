@@ -184,7 +184,7 @@ func (w *worker) beginSlow(n *rt.Task, now uint32) *fiber.Fiber {
 	return to
 }
 
-// preparePark notes for commit that d parks for the event that k names. It is small enough to
+// preparePark tells commit that d parks for the event that k names. It is small enough to
 // inline.
 func (w *worker) preparePark(d *rt.Task, k rt.Park) {
 	w.n.parks++
