@@ -36,7 +36,8 @@ func latenessHeddle(perWorker int, opts []scheduler.Option) row {
 		var l latencies
 		b.ResetTimer()
 		err := s.Go(func(c *task.Ctx) {
-			l = lateness(b, func() { _ = c.Sleep(latenessOf) }) // fails only if cancelled, and none is
+			// Sleep fails only if the task is cancelled, and none is.
+			l = lateness(b, func() { _ = c.Sleep(latenessOf) })
 		}).Wait()
 		b.StopTimer()
 		mustEqual(b, "error", err, nil)

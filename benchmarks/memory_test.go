@@ -37,7 +37,8 @@ var parked = flag.Int("parked", 100_000, "number of units in BenchmarkMemory/sta
 // Parked goroutines are blocked on a channel.
 func BenchmarkMemory(b *testing.B) {
 	for _, state := range []string{"queued", "parked"} {
-		tasks, gs, ts := 1_000_000, 10_000, 200 // a goroutine's memory does not depend on their number
+		// A goroutine's memory does not depend on their number.
+		tasks, gs, ts := 1_000_000, 10_000, 200
 		if state == "parked" {
 			tasks, gs = *parked, *parked
 		}

@@ -187,7 +187,8 @@ func TestBestColumn(t *testing.T) {
 func benchmarkIn(t *testing.T, times string, f func(b *testing.B)) testing.BenchmarkResult {
 	t.Helper()
 	v := flag.Lookup("test.benchtime").Value
-	defer func(old string) { _ = v.Set(old) }(v.String()) // cannot fail, because the value was valid
+	// Set cannot fail, because the value was valid.
+	defer func(old string) { _ = v.Set(old) }(v.String())
 	if err := v.Set(times); err != nil {
 		t.Fatal(err)
 	}

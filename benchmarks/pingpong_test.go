@@ -26,7 +26,8 @@ func pingPongHeddle(b *testing.B, workers int, pinning scheduler.Pinning) {
 	hits := 0          // only the task that has the ball touches it
 	pong := s.Go(func(c *task.Ctx) {
 		for range b.N {
-			_ = c.Park() // fails only if the task is cancelled, and none is; a missing round shows below
+			// Park fails only if the task is cancelled, and none is. A missing round shows below.
+			_ = c.Park()
 			hits++
 			c.Ready(ping)
 		}

@@ -40,7 +40,8 @@ func sleepManyHeddle(sleeps int) row {
 				for range sleepers {
 					c.Go(func(c *task.Ctx) {
 						for range sleeps {
-							_ = c.Sleep(sleepFor) // fails only if the task is cancelled, and none is
+							// Sleep fails only if the task is cancelled, and none is.
+							_ = c.Sleep(sleepFor)
 						}
 						wg.Done()
 					})

@@ -86,7 +86,8 @@ func yieldHeddle(b *testing.B, workers, tasks int) {
 			})
 		}
 		for _, t := range members {
-			_ = t.Wait() // fails only if the task is cancelled, and none is; a missing yield shows below
+			// Wait fails only if the task is cancelled, and none is. A missing yield shows below.
+			_ = t.Wait()
 		}
 	}).Wait()
 	mustEqual(b, "error", err, nil)

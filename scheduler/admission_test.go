@@ -160,7 +160,8 @@ func TestQueueLimitAccounting(t *testing.T) {
 			total := uint64(submitters * each)
 			require.Equal(t, total, ran+full+cancelledUnrun, "%+v", st)
 			require.Equal(t, total, st.Spawned+st.Rejected+st.Abandoned, "%+v", st)
-			require.GreaterOrEqual(t, st.Rejected+st.Dropped, full, "%+v", st) // the dropped ones may have been cancelled
+			// The dropped ones may have been cancelled.
+			require.GreaterOrEqual(t, st.Rejected+st.Dropped, full, "%+v", st)
 			require.LessOrEqual(t, st.Rejected+st.Dropped, full+cancelledUnrun, "%+v", st)
 			switch p {
 			case scheduler.Block:

@@ -37,7 +37,8 @@ func TestHandingOutMeetsResizePauseAndClose(t *testing.T) {
 				parallel.Do(c,
 					func(c *task.Ctx) {
 						_, _, _ = ch.Recv(c)
-						for range 200_000 { // a hog, with whatever the next function has left on this worker
+						// This is a hog, with whatever the next function has left on this worker.
+						for range 200_000 {
 						}
 						calls.Add(1)
 					},

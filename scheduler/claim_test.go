@@ -235,7 +235,8 @@ func TestJoinAcrossSchedulersParks(t *testing.T) {
 		hogs.Store(true)
 		child = c.Go(func(*task.Ctx) { sawHog.Store(hogs.Load()) })
 		close(started)
-		for more := 1_000_000; more > 0; { // a's only worker is busy for some time after the wait has begun
+		// The only worker of a is busy for some time after the wait has begun.
+		for more := 1_000_000; more > 0; {
 			if x := waiter.Load(); x != nil && x.State() != task.Running && x.State() != task.Runnable {
 				more--
 			}

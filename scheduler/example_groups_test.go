@@ -23,7 +23,8 @@ func ExampleScheduler_DumpGroups() {
 		sched.Go(func(c *task.Ctx) { _ = start.WaitContext(c) }, task.Name("session"))
 	}
 	var text strings.Builder
-	for !strings.HasPrefix(text.String(), `10000 tasks "session" waiting`) { // until all of them wait
+	// Wait until all of them wait.
+	for !strings.HasPrefix(text.String(), `10000 tasks "session" waiting`) {
 		text.Reset()
 		if err := sched.DumpGroups(&text); err != nil {
 			log.Fatal(err)

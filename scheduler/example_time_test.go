@@ -65,7 +65,8 @@ func (c *stoppedClock) Now() time.Time { return c.now }
 
 func (c *stoppedClock) Alarm(fire func()) (set func(at time.Time)) {
 	c.fire = fire
-	return func(time.Time) {} // not used: the clock calls fire at each turn, whether a timer is due or not
+	// The time is not used: the clock calls fire at each turn, whether a timer is due or not.
+	return func(time.Time) {}
 }
 
 // An hour passes at once. (A clock for more than one goroutine needs a lock.)

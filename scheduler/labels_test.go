@@ -42,7 +42,8 @@ func TestWorkersHaveNoLabels(t *testing.T) {
 	pprof.Do(context.Background(), pprof.Labels("made-with", "1"), func(context.Context) {
 		s = open(t, 1)
 	})
-	require.NoError(t, s.Go(func(c *task.Ctx) { _ = c.BlockingOrAbandon(func() {}) }).Wait()) // starts a blocker
+	// This starts a blocker.
+	require.NoError(t, s.Go(func(c *task.Ctx) { _ = c.BlockingOrAbandon(func() {}) }).Wait())
 	testkit.Until(t, "goroutines without the labels", func() bool {
 		var b strings.Builder
 		_ = pprof.Lookup("goroutine").WriteTo(&b, 1)
@@ -83,7 +84,9 @@ func TestLabelsOfTheContext(t *testing.T) {
 
 // Go does not pass on the labels of the caller; Parent does, with a context that has them.
 func TestLabelsOfTasksThatATaskStarts(t *testing.T) {
-	s := open(t, 1) // so that they run one after the other, and after Do has taken the labels off the caller
+	// With one worker they run one after the other, and after Do has taken the labels off the
+	// caller.
+	s := open(t, 1)
 	var plain, under bool
 	require.NoError(t, s.Go(func(c *task.Ctx) {
 		var ts []task.Task

@@ -85,7 +85,8 @@ func BenchmarkTasksOfAMillion(b *testing.B) {
 	for _, waits := range []bool{false, true} {
 		for _, busy := range []bool{false, true} {
 			b.Run(fmt.Sprintf("waits=%v/busy=%v", waits, busy), func(b *testing.B) {
-				defer debug.SetGCPercent(debug.SetGCPercent(400)) // each cycle looks at a million stacks
+				// Each cycle of the collector looks at a million stacks.
+				defer debug.SetGCPercent(debug.SetGCPercent(400))
 				var opts []scheduler.Option
 				if waits {
 					opts = append(opts, scheduler.WithWaits())

@@ -107,7 +107,8 @@ func TestStallIsReportedOnce(t *testing.T) {
 	hog := s.Go(func(c *task.Ctx) {
 		for !seen.Load() {
 		}
-		for start := time.Now(); time.Since(start) < 50*time.Millisecond; { // a chance to report it again
+		// This gives the scheduler a chance to report it again.
+		for start := time.Now(); time.Since(start) < 50*time.Millisecond; {
 		}
 	}, task.Name("the hog"))
 	finish(t, "the hog", func() { hog.Wait() })

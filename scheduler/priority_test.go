@@ -125,7 +125,8 @@ func TestTurnsBetweenLevels(t *testing.T) {
 				}
 				for range 20 {
 					wait("started", func(ran func()) { c.Go(func(*task.Ctx) { ran() }, task.Priority(l)) })
-					if l != task.Normal { // those of goroutines wait for the worker's own: see TestFairness
+					// Tasks of goroutines wait for the worker's own: see TestFairness.
+					if l != task.Normal {
 						wait("submitted", func(ran func()) { s.Go(func(*task.Ctx) { ran() }, task.Priority(l)) })
 					}
 					ran := func() {}

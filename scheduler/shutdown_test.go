@@ -235,7 +235,8 @@ func TestOnALockedGoroutine(t *testing.T) {
 			s := open(t, 2, scheduler.WithPinning(p))
 			var ts []task.Task
 			for range 10 {
-				ts = append(ts, s.Go(func(c *task.Ctx) { c.Sleep(1) })) // leaves its fiber to the pool
+				// This task leaves its fiber to the pool.
+				ts = append(ts, s.Go(func(c *task.Ctx) { c.Sleep(1) }))
 			}
 			waitAll(t, ts)
 			require.NoError(t, s.Resize(1))

@@ -121,7 +121,8 @@ func TestCallOnTheSpotFails(t *testing.T) {
 				if waits {
 					gate.Add(n)
 					for range n {
-						c.Go(func(*task.Ctx) { gate.Done(); gate.Wait() }) // one on each worker, this one too
+						// One of these is on each worker, this one too.
+						c.Go(func(*task.Ctx) { gate.Done(); gate.Wait() })
 					}
 				}
 				onSpot(c, func() { gate.Wait(); end() })
@@ -376,7 +377,8 @@ func TestCallsOnTheSpotInABubble(t *testing.T) {
 				})
 			}).Wait())
 		})
-		in(func(t *testing.T, s *scheduler.Scheduler) { // a worker is taken over, and makes another call at the same time
+		// A worker is taken over, and makes another call at the same time.
+		in(func(t *testing.T, s *scheduler.Scheduler) {
 			begun, first, second := make(chan int), make(chan int), make(chan int)
 			var other task.Task
 			x := s.Go(func(c *task.Ctx) {

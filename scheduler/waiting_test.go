@@ -20,7 +20,8 @@ func TestFramesBelowATask(t *testing.T) {
 	var names []string
 	below := func() {
 		var pcs [64]uintptr
-		frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])]) // without Callers, below and the function
+		// Callers, below and the function are left out.
+		frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
 		for more := true; more; {
 			var f runtime.Frame
 			f, more = frames.Next()

@@ -290,7 +290,8 @@ func TestBlockingEnds(t *testing.T) {
 				assert.NoError(t, other.Wait())
 				assert.ErrorContains(t, s.Shutdown(context.Background()), "would wait for its caller")
 			}))
-			if err := c.Blocking(func() { s.Close() }); err != nil { // the function may return first
+			// The function may return first.
+			if err := c.Blocking(func() { s.Close() }); err != nil {
 				assert.ErrorIs(t, err, task.ErrClosed)
 			}
 			assert.ErrorIs(t, context.Cause(c), task.ErrClosed)

@@ -173,7 +173,8 @@ func TestErrAndCauseOfCtx(t *testing.T) {
 	}
 	expiring := func(more ...task.Option) func(time.Duration) how {
 		return func(d time.Duration) how {
-			ctx := keep(context.WithTimeoutCause(context.Background(), d, errTimer)) // it ends by itself
+			// This context ends by itself.
+			ctx := keep(context.WithTimeoutCause(context.Background(), d, errTimer))
 			return how{append(more, task.Parent(ctx)), nil}
 		}
 	}
@@ -198,7 +199,8 @@ func TestErrAndCauseOfCtx(t *testing.T) {
 		{"parent expired and timeout", expiring(task.Timeout(time.Hour)), context.DeadlineExceeded, errTimer},
 		{"two parents expired", expiring(other), context.DeadlineExceeded, errTimer},
 	} {
-		for _, early := range []bool{true, false} { // whether there are derived contexts before the end
+		// early: there are derived contexts before the end.
+		for _, early := range []bool{true, false} {
 			t.Run(fmt.Sprint(x.name, ",early=", early), func(t *testing.T) {
 				s, err := scheduler.New(scheduler.WithWorkers(2))
 				require.NoError(t, err)

@@ -140,7 +140,8 @@ func ExampleFlight() {
 	defer s.Close()
 	var pages task.Flight[string, string]
 	get := func(c *task.Ctx, url string) (string, error) {
-		return pages.DoContext(c, url, func() (string, error) { // called once for all concurrent callers
+		// The function is called once for all concurrent callers.
+		return pages.DoContext(c, url, func() (string, error) {
 			_ = c.Sleep(0) // asks the server
 			return "the page at " + url, nil
 		})

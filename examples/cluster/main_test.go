@@ -330,7 +330,8 @@ func TestLeaderKilled(t *testing.T) {
 	defer cancel()
 	// JetStream is usable when the servers have elected a leader.
 	require.NoError(t, retry(ctx, func() error {
-		ctx, cancel := context.WithTimeout(ctx, 2*time.Second) // without a leader there is no answer
+		// Without a leader there is no answer.
+		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 		defer cancel()
 		_, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
 			Name: "PROBE", Subjects: []string{"probe"}, Replicas: n,

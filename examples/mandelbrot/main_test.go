@@ -46,7 +46,8 @@ func TestSidesAgree(t *testing.T) {
 
 func TestRun(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "m.png")
-	require.NoError(t, os.WriteFile(file, make([]byte, 1<<16), 0o644)) // longer than the image that replaces it
+	// The old file is longer than the image that replaces it.
+	require.NoError(t, os.WriteFile(file, make([]byte, 1<<16), 0o644))
 	var out, errs bytes.Buffer
 	require.Equal(t, 0, run([]string{"-width", "30", "-height", "20", "-depth", "50", "-o", file}, &out, &errs), errs.String())
 	for _, part := range []string{"30 x 20 pixels", "sequential", "goroutines", "heddle", "x 1.00", "all three alike"} {

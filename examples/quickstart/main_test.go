@@ -38,7 +38,8 @@ func tree(t *testing.T) (root string, linked bool) {
 	write("a.go", "package a\n\n// Some words, SOME more.\nvar x, y = 1, x\n")
 	write("sub/b.go", "package b // more\n\nfunc f(x int) int { return x }")
 	write("sub/notes.txt", "not Go\n")
-	write("sub/broken.go", "pack\"age \x00\n") // a broken file is counted as far as it can be parsed
+	// A broken file is counted as far as it can be parsed.
+	write("sub/broken.go", "pack\"age \x00\n")
 	linked = os.Symlink(filepath.Join(root, "nowhere"), filepath.Join(root, "sub", "gone.go")) == nil
 	return root, linked
 }

@@ -80,8 +80,9 @@ func popLast(s *[]*item) *item {
 func FuzzDeque(f *testing.F) {
 	f.Add([]byte{})
 	for config := range byte(12) {
-		f.Add([]byte{config, 0, 0, 0, 0, 0, 3, 3, 3, 3, 3, 3})             // push, pop
-		f.Add([]byte{config, 1, 1, 1, 1, 7, 1, 7, 4, 3, 3, 3, 7, 1, 5, 7}) // private tail, requests, exposure
+		f.Add([]byte{config, 0, 0, 0, 0, 0, 3, 3, 3, 3, 3, 3}) // push, pop
+		// A private tail, requests, exposure.
+		f.Add([]byte{config, 1, 1, 1, 1, 7, 1, 7, 4, 3, 3, 3, 7, 1, 5, 7})
 		f.Add([]byte{config, 1, 1, 1, 12, 12, 13, 13, 7, 12, 13, 1, 9, 12, 1, 1, 1, 1, 12, 7, 7, 13, 3, 13})
 		f.Add([]byte{config, 0, 0, 0, 0, 0, 0, 0, 0x28, 0x58, 0x08, 3, 10, 0, 0, 7})
 		f.Add([]byte{config, 0, 0, 0, 7, 7, 7, 0, 0, 0, 0, 7, 7, 3, 3, 3, 9, 0, 0, 0x18, 9, 11, 2, 2, 6, 6})

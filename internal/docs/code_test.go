@@ -103,7 +103,8 @@ func TestCodeInDocuments(t *testing.T) {
 			if runtime.GOOS == "windows" {
 				exe += ".exe"
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience) // for a program that hangs
+			// The timeout is for a program that hangs.
+			ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 			defer cancel()
 			var stdout, stderr bytes.Buffer
 			cmd := exec.CommandContext(ctx, exe)

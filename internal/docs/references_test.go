@@ -56,7 +56,8 @@ func TestFilesNamedInComments(t *testing.T) {
 // The names in doc links exist. Names of packages outside of the module, as in [context.Cause], are
 // not looked up.
 func TestNamesInDocLinks(t *testing.T) {
-	declared := map[string]map[string]bool{} // by folder: names, and names of types with their members
+	// Names, and names of types with their members, by folder.
+	declared := map[string]map[string]bool{}
 	all := sources(t, ".go")
 	parsed := map[string]*ast.File{}
 	for _, file := range all {

@@ -42,7 +42,8 @@ func TestBlockersOweNothing(t *testing.T) {
 			}
 		})
 		require.NoError(t, h.Wait())
-		if n := g.shared.ReadyGoroutines.Swap(0); n != 0 { // 0, so that the end of the scheduler does not wait for it
+		// The count becomes 0, so that the end of the scheduler does not wait for it.
+		if n := g.shared.ReadyGoroutines.Swap(0); n != 0 {
 			t.Fatalf("%d goroutines are owed a P", n)
 		}
 	}

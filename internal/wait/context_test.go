@@ -172,7 +172,8 @@ func TestWatch(t *testing.T) {
 	timed, cancel := task.WithTimeout(c, time.Hour)
 	defer cancel()
 	calls = 0
-	for _, ctx := range []context.Context{timed, context.WithValue(timed, key{}, 2)} { // which end together
+	// These two end together.
+	for _, ctx := range []context.Context{timed, context.WithValue(timed, key{}, 2)} {
 		wait.Watch(ctx, func(*rt.Late) { calls++ })
 		require.True(t, wait.Watch(ctx, func(*rt.Late) { calls += 100 })())
 	}

@@ -345,7 +345,8 @@ func TestWakeCounted(t *testing.T) {
 		w.WakeCounted(home) // as a worker does
 		require.Equal(t, before+1, home.ReadyGoroutines.Load())
 		wait1(&w)
-		for home.ReadyGoroutines.Load() != 0 { // other goroutines of the scheduler's are owed as well
+		// Other goroutines of the scheduler are owed a P as well.
+		for home.ReadyGoroutines.Load() != 0 {
 			runtime.Gosched()
 		}
 	}

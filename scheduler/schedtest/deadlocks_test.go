@@ -173,7 +173,8 @@ var deadlocks = []planted{
 				cond.Broadcast()
 				return
 			}
-			for broken && here != 0 || !broken && mine == round { // the other may be in the next round already
+			// The other one may be in the next round already.
+			for broken && here != 0 || !broken && mine == round {
 				cond.Wait()
 			}
 		}

@@ -123,7 +123,8 @@ func TestBothOfAStolenCall(t *testing.T) {
 		sum := 0
 		err := s.Go(func(c *task.Ctx) {
 			pe = panicOf(func() {
-				parallel.Do(c, func(*task.Ctx) {}, func(*task.Ctx) {}) // leaves a frame of another Func
+				// This leaves a frame of another Func.
+				parallel.Do(c, func(*task.Ctx) {}, func(*task.Ctx) {})
 				x, y := f.Both(c, 1, 2)
 				sum = x + y
 			})

@@ -51,7 +51,9 @@ func TestNoCallAfterTheCancellation(t *testing.T) {
 				})
 				most := workers - 1
 				if name == "Reduce" {
-					most += 100 // for the calls that combine the results of stretches, one for each split
+					// These are for the calls that combine the results of stretches, one for each
+					// split.
+					most += 100
 				}
 				if n := after.Load(); n > most {
 					return fmt.Errorf("%s: %d calls after the cancellation, with %d workers", name, n, workers)
@@ -68,8 +70,9 @@ func TestNoCallAfterTheCancellation(t *testing.T) {
 // A call that handles a stretch cannot end early. But after a call that was too long, the next ones
 // are as short as necessary.
 func TestStretchesFollowTheSpeed(t *testing.T) {
-	const fast, slow = 1, 100_000                            // nanoseconds for each element
-	const n, turn, end = 1 << 20, 1<<19 + 1500, 1<<19 + 4500 // the slow ones; at turn, the grain of a span has grown
+	const fast, slow = 1, 100_000 // nanoseconds for each element
+	// The slow ones are from turn to end. At turn, the grain of a span has grown.
+	const n, turn, end = 1 << 20, 1<<19 + 1500, 1<<19 + 4500
 	for _, workers := range []int{1, 2} {
 		for _, call := range []time.Duration{0, 12_000, 100_000} {
 			var tooLong atomic.Int64
@@ -83,7 +86,8 @@ func TestStretchesFollowTheSpeed(t *testing.T) {
 			})
 			most := 1
 			if workers > 1 {
-				most += splits // because a stolen span begins with the grain of the span that was split
+				// A stolen span begins with the grain of the span that was split.
+				most += splits
 			} else {
 				require.NotZero(t, tooLong.Load(), "the test sees nothing")
 			}

@@ -137,7 +137,8 @@ func TestForkOfAWaitingTask(t *testing.T) {
 			}
 		}).Wait())
 		require.NoError(t, s.Close())
-		require.False(t, t.Failed(), "on %d workers", workers) // two would write to one worker's queue at once
+		// Two tasks would write to one worker's queue at once.
+		require.False(t, t.Failed(), "on %d workers", workers)
 	}
 }
 
@@ -253,7 +254,8 @@ func TestForkOfAnother(t *testing.T) {
 			refused(func() { f.Both(c, 1, 2) })
 		}()
 		<-done
-		next, stop := task.Pull(c, func(yield func(int) bool) { // the sequence is a part of the task
+		// The sequence is a part of the task.
+		next, stop := task.Pull(c, func(yield func(int) bool) {
 			x := f.Fork(c, 2)
 			yield(x.Join(c))
 		})

@@ -34,7 +34,8 @@ func fallBody(c *task.Ctx, f fall) int {
 	n.Add(1)
 	defer n.Add(-1)
 	if f.path != nil && len(f.path) == 0 {
-		falls.Fork(c, fall{nil, f.rng, f.running, f.depth + 1}) // never joined, because of the panic
+		// This call is never joined, because of the panic.
+		falls.Fork(c, fall{nil, f.rng, f.running, f.depth + 1})
 		if f.rng%2 == 0 {
 			c.Yield()
 		}

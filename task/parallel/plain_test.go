@@ -85,7 +85,8 @@ func eachPlain(t *testing.T, cancels bool) {
 						if cancels {
 							target.Store(&run)
 						}
-						run.WaitContext(c) // may return the cause even if the cancellation came too late
+						// WaitContext may return the cause even if the cancellation came too late.
+						run.WaitContext(c)
 						target.Store(nil)
 						switch {
 						case wrong != nil:

@@ -61,7 +61,8 @@ func histories(t *testing.T, model func(w *world) porcupine.Model, client func(w
 				if allDone(us) {
 					break
 				}
-				time.Sleep(50 * time.Microsecond) // the next cancellation comes later; nothing depends on this pause
+				// The next cancellation comes later; nothing depends on this pause.
+				time.Sleep(50 * time.Microsecond)
 			}
 			w.wait()
 			h.require(w.t, m)
@@ -206,7 +207,9 @@ func TestChanRendezvous(t *testing.T) {
 	each(t, func(w *world) {
 		ch := NewChan[int](0)
 		n := scale(1000)
-		begun := 0 // written before each Recv and read after each Send: the channel orders the accesses
+		// begun is written before each Recv and read after each Send: the channel orders the
+		// accesses.
+		begun := 0
 		w.start(func(ctx context.Context) {
 			for i := range n {
 				w.check(ch.Send(ctx, i) == nil && begun >= i+1, "Send %d returned with %d Recvs", i, begun)

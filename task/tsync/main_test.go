@@ -97,7 +97,8 @@ func (w *world) start(f func(ctx context.Context)) *unit {
 	w.units++
 	u := &unit{done: make(chan struct{})}
 	w.wg.Add(1)
-	started := make(chan struct{}) // waited for, because a task cancelled before it starts never runs
+	// The test waits for started, because a task that is cancelled before it starts never runs.
+	started := make(chan struct{})
 	run := func(ctx context.Context) {
 		close(started)
 		defer w.wg.Done()

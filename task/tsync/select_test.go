@@ -49,7 +49,8 @@ func TestSelectFair(t *testing.T) {
 	for range 3 {
 		ch := NewChan[int](0)
 		ch.Close()
-		cases = append(cases, NewChan[int](0).RecvCase(), ch.RecvCase()) // every second case is ready
+		// Every second case is ready.
+		cases = append(cases, NewChan[int](0).RecvCase(), ch.RecvCase())
 	}
 	const n = 6000
 	var hits [6]int

@@ -19,7 +19,8 @@ import (
 var root = filepath.Join("..", "..", "..")
 
 func TestAnalyzers(t *testing.T) {
-	run(t, "go", "list", "-deps", "./task/testdata/heddlevet/...") // fetches what analysistest only looks for
+	// The go command fetches what analysistest only looks for.
+	run(t, "go", "list", "-deps", "./task/testdata/heddlevet/...")
 	for _, a := range checks.All {
 		t.Run(a.Name, func(t *testing.T) {
 			abs, err := filepath.Abs(root)
