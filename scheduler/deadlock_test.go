@@ -344,8 +344,8 @@ func contextOf(c *task.Ctx) context.Context {
 	return ctx
 }
 
-// A task that parks by the Ctx of a task of a scheduler that notes nothing notes its wait as its own
-// scheduler asks for, and the other way round.
+// A task that parks by the Ctx of a task of a scheduler that notes nothing notes its wait as its
+// own scheduler asks for, and the other way round.
 func TestParkOnAnotherSchedulersCtx(t *testing.T) {
 	plain, noting := open(t, 2), open(t, 2, scheduler.WithSites())
 	of := func(s *scheduler.Scheduler) *task.Ctx {

@@ -115,8 +115,8 @@ func (d *Task) Ready(gen uint32) (queue bool) {
 	}
 }
 
-// ReadyWaiting is Ready if the task is Waiting for it. If it returns false, it has done nothing, and
-// the caller has to call Ready. It is small enough to inline.
+// ReadyWaiting is Ready if the task is Waiting for it. If it returns false, it has done nothing,
+// and the caller has to call Ready. It is small enough to inline.
 func (d *Task) ReadyWaiting(gen uint32) (queue bool) {
 	s := d.status.Load()
 	return s&(stateMask|flagInternal|flagToken) == stWaiting && Status(s).gen() == gen &&

@@ -41,8 +41,8 @@ func Until(t testing.TB, what string, cond func() bool) {
 	}
 }
 
-// Finish calls f on another goroutine and waits for it. If f takes longer than Patience, Finish ends
-// the process by Hangs.
+// Finish calls f on another goroutine and waits for it. If f takes longer than Patience, Finish
+// ends the process by Hangs.
 func Finish(t testing.TB, what string, f func()) {
 	t.Helper()
 	done := make(chan struct{})
