@@ -224,7 +224,9 @@ func (r submission) waitIn(b *inject.Blocked, gen uint32) error {
 		case b.Retract():
 			_, _, _ = r.endUnqueued(b, gen, context.Canceled)
 		default:
-			b.WaitWoken() // b has been taken out of the list, so a wake-up comes
+			if !b.WokenUnwound() {
+				b.WaitWoken() // b has been taken out of the list, so a wake-up comes
+			}
 			if !b.Let() {
 				_, _, _ = r.endUnqueued(b, gen, nil)
 			}
