@@ -116,10 +116,11 @@ func (c *Ctx) Go(fn func(c *Ctx), opts ...Option) Task {
 	if c == nil {
 		panic(nilCtx)
 	}
-	if !c.record().IsCurrent() {
+	me := c.record()
+	if !me.RunsOn(rt.Goroutine()) { // this is IsCurrent, which does not inline
 		return c.goElsewhere(fn, opts)
 	}
-	d, gen := c.record().Host().Spawn(fn, extraOf(opts))
+	d, gen := me.Worker().Host.Spawn(fn, extraOf(opts))
 	if d == nil {
 		return closedTask
 	}
@@ -131,7 +132,7 @@ func (c *Ctx) goElsewhere(fn func(c *Ctx), opts []Option) Task {
 	shared := c.record().Shared()
 	x := extraOf(opts)
 	if me := rt.Current(); me != nil && me.Shared() == shared {
-		if d, gen := me.Host().Spawn(fn, x); d != nil {
+		if d, gen := me.Worker().Host.Spawn(fn, x); d != nil {
 			return handle(d, gen)
 		}
 		return closedTask

@@ -57,7 +57,7 @@ func (l *launcher) start(waitCtx context.Context, c *Ctx, h launched, x *rt.Extr
 		return l.startForeign(h, x, opts)
 	}
 	if c != nil && c.record().Shared().Sched == l.sched {
-		d, gen := c.record().Host().Spawn(h, x)
+		d, gen := c.record().Worker().Host.Spawn(h, x)
 		if d == nil {
 			return closedTask, ErrClosed
 		}

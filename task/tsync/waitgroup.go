@@ -128,7 +128,7 @@ func (g *WaitGroup) Go(f func()) {
 		go m.run(true)
 		return
 	}
-	if t, _ := d.Host().Spawn(m, nil); t == nil { // the scheduler is closed
+	if t, _ := d.Worker().Host.Spawn(m, nil); t == nil { // the scheduler is closed
 		g.Done()
 	}
 }
