@@ -92,8 +92,8 @@ func (w *worker) skips(d *rt.Task) bool {
 	return !stolen
 }
 
-// heeds reports whether d, which has not started, may be skipped, or its dispatch be noted. It is
-// small enough to inline.
+// heeds reports whether d, which has not started, may have to be skipped or noted. Then the caller
+// calls skipOrNote. It is small enough to inline.
 func (w *worker) heeds(d *rt.Task) bool {
 	return d.Status()&w.heeded != 0 || w.s.phase.Load() >= phaseClosed
 }
@@ -113,7 +113,7 @@ func (w *worker) skipOrNote(d *rt.Task) (skipped bool) {
 }
 
 // publishEnd makes the end e of d known. It wakes the tasks and goroutines that wait for d. It
-// pools d's descriptor, unless a handle may still ask it for more than whether the task is over.
+// pools d's descriptor, unless a handle may still ask it for the task's error, context or name.
 func (w *worker) publishEnd(d *rt.Task, e rt.End) {
 	w.SetCurrent(nil)
 	x, gen := d.Extra(), d.Gen()
@@ -139,7 +139,8 @@ func (w *worker) publishEnd(d *rt.Task, e rt.End) {
 		return
 	}
 	if e == rt.Failed {
-		rt.WakeAll(waiters, w.local) // not handOn: a handler may run before the next look for work
+		// Not handOn: the handler may run first, and no worker sees a task in handoff.
+		rt.WakeAll(waiters, w.local)
 	} else {
 		rt.WakeAll(waiters, w.handOn)
 	}

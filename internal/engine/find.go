@@ -87,8 +87,8 @@ func (w *worker) search() *rt.Task {
 	rounds := searchRounds
 	if w.s.procs.Load() == 1 || w.s.shared.ReadyGoroutines.Load() != 0 && !(w.pinned && w.s.spareP()) {
 		// The goroutine that could submit work needs the P that the search would hold. (If there is
-		// a P to spare, the goroutine runs there. Without pinning, the search is short even then,
-		// because sleeping and waking costs less.)
+		// a P to spare, the goroutine runs there. Without pinning, the search takes one round even
+		// if there is, because sleeping and waking costs less.)
 		rounds = 1
 	}
 	for i := range rounds {
@@ -180,7 +180,7 @@ func (w *worker) pick() *rt.Task {
 //
 //go:noinline
 func (w *worker) pickFirst() (d *rt.Task, stop bool) {
-	w.waitedAt = 0 // what follows may take long
+	w.waitedAt = 0 // forgets when the last wait began, because what follows may take long
 	if w.tick == w.stopAt {
 		if d, stop = w.stopover(); d != nil || stop {
 			return d, stop
@@ -214,9 +214,9 @@ func (w *worker) pickFair() *rt.Task {
 
 // pickDue is pick for the successor of a task that goes to sleep at the time now. A task whose
 // timer is due comes before the queue, because it has usually started, and the queue may be full of
-// tasks that have not. A task that has started is closer to its end, where its stack becomes free
-// for the next. (If the due task went to the back of the queue, then each of 100,000 tasks that
-// sleep once would need a stack before the first one ended.)
+// tasks that have not. A task that has started is closer to its end, and then the next task can use
+// its stack. (If the due task went to the back of the queue, then each of 100,000 tasks that sleep
+// once would need a stack before the first one ended.)
 func (w *worker) pickDue(now int64) (d *rt.Task) {
 	q := w.timers
 	if !q.Due(now) || w.dueRun >= maxDueRun || w.s.inj.AnyRanked() || w.halting() {
@@ -241,7 +241,7 @@ func (w *worker) pickDue(now int64) (d *rt.Task) {
 	if d == nil {
 		return w.pick()
 	}
-	if q.Due(now) {
+	if q.Due(now) { // a further timer, which another worker can fire
 		w.crew.wakeOne()
 	}
 	return d

@@ -11,11 +11,12 @@ import (
 
 // How latencies are measured. A task that is to be measured, or that an Observer hears of, gets a
 // stamp when it becomes runnable: see internal/rt/stamp.go. Without scheduler.WithLatencies and
-// scheduler.WithObserver no task has one, and a task pays only for this, which
-// scheduler.WithDispatchRing needs too:
+// scheduler.WithObserver no task has one, and a task pays the following, some of which
+// scheduler.WithDispatchRing needs anyway:
 //
 //	becomes runnable   a look at notebook.notesReady, or at Scheduler.measuring from outside
-//	is dispatched      a look at its status and at notebook.noted
+//	is dispatched      nothing: begun tasks with a stamp are made to take prepareSwitch's slow way,
+//	                   and of others heeds looks at the status anyway
 //	gives way, parks   nothing: to stamp or observe it, commit gets another action
 //	stops running      nothing: pick stops at lookCount.stopAt anyway. To measure a dispatch,
 //	                   planStop sets that to the next tick
@@ -151,7 +152,8 @@ func (b *notebook) stamp(d *rt.Task) {
 	b.stampFrom(d, 0)
 }
 
-// noteYield is stamp for a task that gives way. It also ends the dispatch of a task that counts it.
+// noteYield is stamp for a task that gives way. If the times of tasks are counted (countsRuns), it
+// also ends the present run of the task.
 //
 //go:noinline
 func (b *notebook) noteYield(d *rt.Task) {
@@ -171,8 +173,8 @@ func (b *notebook) plainYield() action {
 	return actRequeue
 }
 
-// stampFrom puts a stamp on d. If d is to be measured, the stamp has the time now, or if now is 0,
-// the time that stampFrom reads from the clock. Otherwise it has no time.
+// stampFrom puts a stamp on d. If d is not to be measured, the stamp has no time. Otherwise it has
+// the time in now; if that is 0, stampFrom reads the clock.
 func (b *notebook) stampFrom(d *rt.Task, now int64) {
 	g := b.gauge
 	if g.measuring.mode != Exact && !g.due {
@@ -238,9 +240,9 @@ func (l *measuring) stampSlow(d *rt.Task, c *clock) {
 	dispatchSlowly(d)
 }
 
-// dispatchSlowly makes the last wait of d, which has a stamp and is in no queue, seem long ago. So
-// prepareSwitch takes its slow way to d, which looks for stamps. (Nothing else reads Since before
-// d waits again.)
+// dispatchSlowly makes prepareSwitch take its slow way to d, which has a stamp and is in no queue.
+// Only that way looks for stamps, and it is for tasks that have waited for long. So dispatchSlowly
+// moves d's Since back. (Nothing else reads Since before d waits again.)
 func dispatchSlowly(d *rt.Task) {
 	if f := d.Fib(); f != nil {
 		f.Since.Store(f.Since.Load() - coldAfter)

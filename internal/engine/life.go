@@ -51,13 +51,13 @@ func (l *life) isQuiet() bool {
 	}
 }
 
-// exit takes back the count of enter, or that of a blocking call, which has finished.
+// exit undoes one count of live: that of Scheduler.enter, or that of a blocking call that has ended.
 func (l *life) exit() {
 	l.live.Add(-1)
 	l.quiesce()
 }
 
-// enterLate is enter for a task that a timer starts. quiesce looks at live and closes quiet under
+// enterLate is Scheduler.enter for a task that a timer starts. quiesce looks at live and closes quiet under
 // the lock of the idle set, which enterLate takes, too. So either enterLate counts the task before
 // quiesce looks, or it sees that quiet is closed.
 func (l *life) enterLate() (ok bool) {
@@ -69,8 +69,8 @@ func (l *life) enterLate() (ok bool) {
 	return ok
 }
 
-// waits is the state of the calls of Scheduler.Wait. The calls that wait at the same time make a
-// round, and wait for one completion.
+// waits is the state of the calls of Scheduler.Wait. All calls that wait at the same time make a
+// round, and share one completion.
 //
 //	Wait                              the last worker to sleep, and other callers of quiesce
 //	Wait-A1  enter; set any           Wait-Q1  lower live, announce

@@ -58,15 +58,15 @@ func (h looked) Sleep(d *rt.Task, ns int64) {
 }
 
 // suspend parks d, as worker.Park does, and notes the wait. end is the task whose end d waits for,
-// or the zero Handle. due is the time of the worker's clock if d goes to sleep, otherwise 0.
+// or the zero Handle. now is the time of the worker's clock if d goes to sleep, otherwise 0.
 // (Directed workers have directed.wait instead.)
-func (w *worker) suspend(d *rt.Task, k rt.Park, end rt.Handle, due int64) {
+func (w *worker) suspend(d *rt.Task, k rt.Park, end rt.Handle, now int64) {
 	note := w.noteWait(d, k, end)
 	w.shareForks(d)
 	w.preparePark(d, k)
 	var n *rt.Task
-	if due != 0 {
-		n = w.pickDue(due)
+	if now != 0 {
+		n = w.pickDue(now)
 	} else {
 		n = w.pick()
 	}

@@ -17,15 +17,15 @@ import (
 // loopFiber in w.starting. If each loopFiber had a function value of its own, each waiting task
 // would keep one more object alive.
 //
-// The garbage collector walks the stacks of all tasks that wait, and pays for each frame. A task's
-// function gets what these frames leave of the 2 KB that a goroutine begins with. So there are only
-// two small frames between iter.Pull and a task's function. Both are needed. The deferred call of
-// loop (leftLoop) recovers a panic of the function, and loop returns. The deferred call of the body
-// (leftBody) handles a Goexit: because a Goexit cannot be stopped, the loop goes on inside that
-// deferred call.
+// The garbage collector walks the stacks of all tasks that wait, and pays for each frame. A
+// goroutine begins with 2 KB of stack, and a task's function gets what these frames leave of it. So
+// there are only two small frames between iter.Pull and a task's function. Both are needed. The
+// deferred call of loop (leftLoop) recovers a panic of the function, and loop returns. The deferred
+// call of the body (leftBody) handles a Goexit: because a Goexit cannot be stopped, the loop goes
+// on inside that deferred call.
 //
-// goexit calls the body with a nil yield. Then the body is not the start of a fiber, but goes on
-// with the loop of w.starting.
+// goexit calls the body with a nil yield. Then the body starts no fiber, and goes on with the loop
+// of the loopFiber in w.starting.
 func (w *worker) loopBody() func(yield func(struct{}) bool) {
 	return func(yield func(struct{}) bool) {
 		p := progress{l: w.starting, nested: yield == nil}
@@ -52,8 +52,8 @@ type progress struct {
 	returning bool     // the body is about to return
 }
 
-// leftBody is the body's only deferred call, because each further one would make the frame larger.
-// So leftBody itself defers End, which has to run even if a second Goexit unwinds goexit.
+// leftBody is the body's only deferred call, because a second one would make the body's frame
+// larger. So leftBody defers End, which has to run even if a second Goexit unwinds goexit.
 func (p *progress) leftBody() {
 	if !p.nested {
 		defer p.l.End()
@@ -85,7 +85,7 @@ func (l *loopFiber) begin(yield func(struct{}) bool) bool {
 // function panics during the Goexit, leftLoop recovers the panic, and the Goexit still passes
 // through. leftLoop cannot tell a panic from a Goexit by the result of recover: see rt.Unwinding.
 //
-// The argument, the fiber's tag, only shows in a printed stack.
+// The argument is the fiber's tag. Its only use is to be seen in printed stacks.
 func (p *progress) loop(_ fiberTag) {
 	defer p.leftLoop()
 	for p.next() {
@@ -163,8 +163,8 @@ func (p *progress) next() bool {
 	}
 }
 
-// sleep pools the loopFiber and switches to to. When it returns, a worker has taken the loopFiber
-// from the pool, or the loopFiber is dying.
+// sleep pools the loopFiber and switches to the fiber to. When it returns, a worker has taken the
+// loopFiber from the pool, or the loopFiber is dying.
 func (l *loopFiber) sleep(w *worker, to *fiber.Fiber) {
 	if w.fibers.full() {
 		w.fibers.makeRoom()
@@ -259,7 +259,8 @@ func (l *loopFiber) goexit(d *rt.Task) {
 		return
 	}
 	w := l.w
-	l.switchTo(w, actRetire, w.takeFiber(w.handoff)) // the task that d's end handed on runs next
+	// The end of d may have set handoff; then that task runs next.
+	l.switchTo(w, actRetire, w.takeFiber(w.handoff))
 }
 
 // fault ends the process after a panic v that came up on this stack, but outside of a task's

@@ -18,11 +18,11 @@ import (
 	"github.com/heddle-go/heddle/task"
 )
 
-// A Scheduler is the engine of a scheduler.Scheduler. Package scheduler documents its methods, and
-// those of its own type call them. A Scheduler is made of parts with methods of their own, which
-// see only their part. Some are embedded, because most of the engine uses them.
+// A Scheduler is the engine of a scheduler.Scheduler. The methods of scheduler.Scheduler call its
+// methods, and document them. A Scheduler is made of parts with methods of their own, which see
+// only their part. Some are embedded, because most of the engine uses them.
 type Scheduler struct {
-	crew // first, because an address of it is then that of the Scheduler
+	crew // first, so that its methods need no address to be computed
 
 	// These do not change after New.
 	cfg   Config
@@ -31,7 +31,7 @@ type Scheduler struct {
 	dir   *directing // nil unless the scheduler is directed
 
 	// Each of these has its own lock or needs none: see its type. Workers read words of shared all
-	// the time, so it has lines apart from what is written often.
+	// the time, so it shares no cache line with what is written often.
 	shared rt.Shared
 	intake
 	timers    timers.Set
@@ -44,9 +44,9 @@ type Scheduler struct {
 
 	// Workers read these all the time, and they seldom change, so they have lines to themselves.
 	_       cpu.CacheLinePad
-	_       [0]atomic.Int64 // aligns quantum to 64 bits on machines of 32, which its type does not
+	_       [0]atomic.Int64 // aligns quantum to 8 bytes on 32-bit machines, which its type does not
 	quantum uatomic.Duration
-	many    atomicx.Bool // manyTimers or more were pending at sysmon's last tick. Written by it
+	many    atomicx.Bool // manyTimers or more were pending at sysmon's last tick. Written by sysmon
 	clock
 	life // pads what is written often
 

@@ -23,7 +23,7 @@ const (
 	actParkObserved        // actPark, and the Observer is told
 	actPool                // pool worker.prevFiber
 	actRetire              // end worker.prevFiber
-	actTakeOver            // tell the task in a call on the spot that its relief's fiber sleeps
+	actTakeOver            // tell the task in the call that the relief's fiber sleeps: see spot.go
 )
 
 // A handover is what the predecessor of a switch leaves to its successor. Only the worker touches
@@ -195,7 +195,7 @@ func (w *worker) preparePark(d *rt.Task, k rt.Park) {
 func resume(d *rt.Task) { workerOf(d).commit() }
 
 // Yield implements rt.Host. The caller is usually the worker's current task. If Yield was called on
-// another task's Ctx, it is not, and Yield looks for it.
+// another task's Ctx, the caller is another task, and Yield finds out which.
 func (w *worker) Yield() {
 	d := w.Current.Load()
 	if d == nil || !w.Fib.Load().IsCurrent() {
@@ -296,9 +296,9 @@ func (w *worker) Poll(d *rt.Task) {
 }
 
 // mustYield is the slow path of a checkpoint, for a d whose budget is spent or whose flag sysmon
-// has marked. It reports whether d has to give way. If sysmon has asked for this dispatch, it has.
-// If the budget is spent, mustYield first exposes the calls that thieves want, fires timers and
-// lets outsiders in.
+// has marked. It reports whether d has to give way. It has if sysmon has asked this dispatch. If
+// the budget is spent, mustYield first exposes the calls that thieves want, fires timers and lets
+// outsiders in.
 func (w *worker) mustYield(d *rt.Task) bool {
 	if d.Flag().Asked(w.Dispatch.Load()) {
 		return true

@@ -88,9 +88,10 @@ func (m *sysmon) nextTimer() int64 {
 //	        the grace                                                     that is sooner
 //
 // Grace-M1 and Grace-M2 are the Kick-M1 and Kick-M2 of package preempt.
-// until is the time at which sysmon will tick next. If Arm-A3 does not see the sleeping worker,
-// Sleep-W2 comes after Arm-A3 and so after Arm-A2, and Grace-G1 sees the timer. And either Grace-G1
-// sees the until of Grace-M1, or Grace-M2 sees the worker that Sleep-W2 has announced.
+// until is the time at which sysmon will tick next. Between Arm-A3 and sysmon they decide: either
+// Arm-A3 sees the until of Grace-M1, or Grace-M2 sees the timer. If Arm-A3 does not see the sleeping
+// worker, Sleep-W2 comes after Arm-A3 and so after Arm-A2, and Grace-G1 sees the timer. And either
+// Grace-G1 sees the until of Grace-M1, or Grace-M2 sees the worker that Sleep-W2 has announced.
 //
 // With fewer than manyTimers timers the grace is 0, too. sysmon counts them at its ticks
 // (countTimers). Nothing tells it when the number falls below manyTimers, so the next tick may then
@@ -128,7 +129,7 @@ const manyTimers = 256
 
 // busyGrace is a tenth of the default quantum. While tasks without checkpoints hold all workers, it
 // delays a timer that calls a function. If a blocking call on the spot holds one of them, it also
-// delays a timer that wakes a task, because only sysmon's tick has a relief take that worker over.
+// delays a timer that wakes a task, because only a tick of sysmon starts a relief for that worker.
 const busyGrace = int64(time.Millisecond)
 
 // freeNextSlots wakes a worker for each task that is stuck in a next slot because the running task

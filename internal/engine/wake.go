@@ -29,9 +29,9 @@ type crew struct {
 	_     cpu.CacheLinePad
 }
 
-// wakeOne wakes a sleeping worker if no worker searches (Sleep-P2, Sleep-P3). If no worker sleeps
-// either, but some worker is inside a blocking call, wakeOne raises the alert, so that a relief
-// takes that worker over (spot.go).
+// wakeOne wakes a sleeping worker if no worker searches (Sleep-P2, Sleep-P3). If none searches and
+// none sleeps, but some worker is inside a blocking call, wakeOne raises the alert, so that a
+// relief takes that worker over (spot.go).
 func (c *crew) wakeOne() {
 	if c.idle.NeedsWake() {
 		c.wakeOneSlow()
@@ -115,8 +115,8 @@ func (c *crew) crowded(less int) bool {
 }
 
 // askAll asks all workers but except, which may be nil, to expose forked calls. A worker that forks
-// from then on exposes the call and wakes a worker. A worker that went to sleep without a search,
-// because find did not let it search, relies on that.
+// from then on exposes the call and wakes a worker. A worker that find let sleep without a search
+// relies on that.
 func (c *crew) askAll(except *worker) {
 	for _, v := range c.workers() {
 		if v != except {

@@ -17,9 +17,9 @@ import (
 )
 
 // A worker is one thread of the scheduler with its queues, or without pinning one goroutine with
-// its queues. Its fields are grouped into types by the parties that may touch them, and what only
-// the worker touches by what it is for. A method that needs only one of them is a method of that
-// type. A group that other parties write begins on a cache line of its own.
+// its queues. Its fields are grouped into types by the parties that may touch them, and those that
+// only the worker touches by their purpose. A method that needs only one of them is a method of
+// that type. A group that other parties write begins on a cache line of its own.
 type worker struct {
 	rt.Worker // what tasks see of the worker
 
@@ -79,7 +79,7 @@ type toldState struct {
 	lean       atomicx.Bool   // the worker has to give back what it holds: see requestTrim
 	spot       offload.Spot
 	parker     idle.Parker
-	wokenAt    atomicx.Int64 // when a waker claimed the worker, if it has a gauge; 0: none has
+	wokenAt    atomicx.Int64 // with a gauge, when a waker claimed the worker; 0: none has
 }
 
 // publicState is what the worker writes for other parties to read.
@@ -87,14 +87,14 @@ type publicState struct {
 	published published       // counts, as of the last publish
 	busy      stopwatch.Watch // runs while the worker is awake
 	sleepTime stopwatch.Watch // runs while it sleeps
-	holds     atomicx.Bool    // it holds more than is worth keeping while it sleeps for long
+	holds     atomicx.Bool    // it holds memory that it should give back if it sleeps for long
 }
 
 // seenState is what only sysmon touches of a worker.
 type seenState struct {
 	next   uint32 // the sequence number of the next slot at the last tick
 	id     uint32 // the number of the dispatch that sysmon saw last
-	since  int64  // when sysmon first saw that dispatch, but see freeQueues
+	since  int64  // when sysmon first saw that dispatch, or last moved tasks from behind it
 	leanAt uint64 // how much the worker had done when requestTrim last asked it to give back memory
 }
 
@@ -105,7 +105,7 @@ const fairTick = 61
 // A lookCount counts a worker's looks for work.
 type lookCount struct {
 	tick   uint32 // looks so far
-	stopAt uint32 // the tick at which pick stops for more than a task: see stopover
+	stopAt uint32 // the tick at which pick does more than take a task: see stopover
 }
 
 // planStop sets stopAt: to the next tick while a dispatch is measured, otherwise to the next

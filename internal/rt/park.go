@@ -41,9 +41,9 @@ func (d *Task) Happened(k Park) bool { return d.status.Load()&uint64(k)&flagEven
 // Woken reports whether a Wake ended the park ForWake or ForWakeOnly that has just returned. If
 // not, Cancel ended it, and the Wake may still come. Only the task that was parked may call it.
 //
-// Usually Wake finds the task Waiting. Then it leaves flagWoken unset, and clears flagInternal,
-// which CommitPark has set and Cancel leaves alone. So the woken task learns of the Wake by a load,
-// without a CAS.
+// Usually Wake finds the task Waiting. Then it does not set flagWoken, and clears flagInternal.
+// CommitPark has set flagInternal, and Cancel does not clear it. So the woken task learns of the
+// Wake by a load, without a CAS.
 func (d *Task) Woken() bool {
 	if d.status.Load()&(flagWoken|flagInternal) == 0 {
 		return true

@@ -246,9 +246,9 @@ func (f *Func[A, R]) take(w *rt.Worker) *Call[A, R] {
 // ended. Cancellation does not end that wait, because the call may use data on its parent's stack.
 //
 // If the call panicked, on any worker, Join panics with a [*task.PanicError] that has the value and
-// the stack. By then all calls that the call forked have ended. Also ended have all other calls of
-// the task that other workers had started when the panic came. Calls that no worker had started
-// stay forked, and a task that recovers may join them.
+// the stack. By then all calls that the call forked have ended. So have all other calls of the task
+// that other workers had started when the panic came. Calls that no worker had started stay forked,
+// and a task that recovers may join them.
 //
 // If runtime.Goexit ended the call, on any worker, it also ends the joining task, after the same
 // calls have ended. So the call may use testing.T.FailNow and testify's require.
