@@ -53,51 +53,6 @@ func fill(t testing.TB, s *scheduler.Scheduler, n int) (ts []task.Task) {
 	return ts
 }
 
-// A goexitCtx is a context whose Done, if a submission is blocked, calls admit and then Goexit.
-type goexitCtx struct {
-	context.Context
-	s     *scheduler.Scheduler
-	admit func()
-}
-
-func (x goexitCtx) Done() <-chan struct{} {
-	if x.s.Stats().Delayed > 0 {
-		x.admit()
-		runtime.Goexit()
-	}
-	return x.Context.Done()
-}
-
-// A Goexit of a submitter's context that comes when the submission has just been queued ends the
-// submitter, and the task runs.
-func TestGoexitOfASubmittersContext(t *testing.T) {
-	for _, caller := range []string{"goroutine", "task"} {
-		s := open(t, 1, scheduler.WithQueueLimit(1, scheduler.Block))
-		release := hold(t, s)
-		fill(t, s, 1)
-		var ran atomic.Bool
-		ctx, cancel := context.WithCancel(context.Background())
-		defer cancel()
-		bad := goexitCtx{ctx, s, func() {
-			release()
-			testkit.Spin(ran.Load)
-		}}
-		var ended atomic.Bool
-		submit := func() {
-			defer ended.Store(true)
-			_ = task.NewGroup(s).GoContext(bad, func(*task.Ctx) error { ran.Store(true); return nil })
-		}
-		if caller == "task" {
-			open(t, 1).Go(func(*task.Ctx) { submit() })
-		} else {
-			go submit()
-		}
-		testkit.Until(t, "the submitter ends", ended.Load)
-		finish(t, "Wait", func() { require.NoError(t, s.Wait(context.Background())) })
-		require.Equal(t, uint64(3), s.Stats().Finished)
-	}
-}
-
 // async calls f on a goroutine of its own and returns a function that waits for its result.
 func async[T any](t testing.TB, f func() T) (result func() T) {
 	ch := make(chan T, 1)

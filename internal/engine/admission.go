@@ -224,9 +224,7 @@ func (r submission) waitIn(b *inject.Blocked, gen uint32) error {
 		case b.Retract():
 			_, _, _ = r.endUnqueued(b, gen, context.Canceled)
 		default:
-			if !b.WokenUnwound() {
-				b.WaitWoken() // b has been taken out of the list, so a wake-up comes
-			}
+			b.WaitWoken() // b has been taken out of the list, so a wake-up comes
 			if !b.Let() {
 				_, _, _ = r.endUnqueued(b, gen, nil)
 			}

@@ -28,7 +28,6 @@ type Waiter struct {
 
 	own        bool // ctx is the Ctx of the waiting task
 	ctxClaimed bool // the end of ctx has claimed the waiter
-	woken      bool // see WokenUnwound
 
 	// End, which may be set as Reason is, is the task whose end is the event, or the zero Handle.
 	// If that task has not begun, the wait runs it next; see rt.Host.ParkFor.
@@ -269,7 +268,6 @@ func (w *Waiter) waitForeign(q Withdrawer) (broken any, err error) {
 			}
 		}
 		f.forget()
-		w.woken = f.phase == woken
 		if f.phase == woken && !w.ctxClaimed {
 			broken, err = recover(), nil // (Foreign-F3)
 		}
@@ -445,10 +443,6 @@ func (w *Waiter) WaitRecovering(q Withdrawer) (broken any, err error) {
 	d.AwaitWakeFor(w.Reason)
 	return nil, nil
 }
-
-// WokenUnwound reports whether a panic or a Goexit of a method of the context unwound WaitIn after
-// w was woken. So no further Wake comes.
-func (w *Waiter) WokenUnwound() bool { return w.woken }
 
 // WaitWoken is [Waiter.WaitIn] for a wait that only its event ends, even if the context ends.
 func (w *Waiter) WaitWoken() {
