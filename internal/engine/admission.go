@@ -118,9 +118,9 @@ func (s *Scheduler) endUnrun(d *rt.Task) {
 	rt.WakeAll(waiters, nil)
 }
 
-// awaitEnd makes a submitter wait until its task t has ended (CallerRuns). Because
-// the scheduler has accepted t, awaitEnd must not panic. So if a method of a user's context panics,
-// awaitEnd drops the panic and returns.
+// awaitEnd makes a submitter wait until its task t has ended (CallerRuns). Because the scheduler
+// has accepted t, awaitEnd must not panic. So if a method of a user's context panics, awaitEnd
+// drops the panic and returns.
 func (r submission) awaitEnd(c *task.Ctx, t task.Task) {
 	waitCtx, x := r.waitCtx, r.x
 	if waitCtx == nil && (x == nil || x.Parents == nil) {

@@ -11,7 +11,8 @@ type clock struct {
 	start time.Time // when the scheduler was made
 	// coarse is the time of sysmon's last tick, in milliseconds of now. A task's wait is dated with
 	// it, because reading a clock at each park would cost as much as the park. sysmon writes it. A
-	// worker that wakes, or a call of Resize, writes it, too, if it finds sysmon asleep.
+	// worker that wakes, or a call of Resize, writes it, too, if it finds sysmon asleep. If two of
+	// them write it at the same time, it may fall by some milliseconds.
 	coarse atomicx.RelaxedUint32
 }
 

@@ -242,12 +242,16 @@ func (l *measuring) stampSlow(d *rt.Task, c *clock) {
 
 // dispatchSlowly makes prepareSwitch take its slow way to d, which has a stamp and is in no queue.
 // Only that way looks for stamps, and it is for tasks that have waited for long. So dispatchSlowly
-// moves d's Since back. (Nothing else reads Since before d waits again.)
+// moves d's Since back by longAgo. (Nothing else reads Since before d waits again.)
 func dispatchSlowly(d *rt.Task) {
 	if f := d.Fib(); f != nil {
-		f.Since.Store(f.Since.Load() - coldAfter)
+		f.Since.Store(f.Since.Load() - longAgo)
 	}
 }
+
+// longAgo is 12 days in milliseconds. coarse may fall by some milliseconds, and is then still far
+// from a Since that was moved back.
+const longAgo = 1 << 30
 
 // noteDispatch notes that d is about to run on this worker, from the time now on, or from the
 // present time on if now is 0.

@@ -13,7 +13,8 @@ import (
 // Host that takes none.
 
 // A notebook is what a worker needs to note the dispatches and waits of its tasks, if options of
-// the scheduler ask for that. gauge.go and this file have its methods. Only the worker touches it.
+// the scheduler ask for that. gauge.go and this file have its methods. Only the worker touches it,
+// except that wakers and readers load gauge, which does not change.
 type notebook struct {
 	worker  int // the worker's id
 	looks   rt.Looks

@@ -11,13 +11,13 @@ type patience struct {
 	looks uint32 // counts the calls of look
 }
 
-// peek reports whether this is an eighth call.
+// look reports whether this is an eighth call.
 func (p *patience) look() bool {
 	p.looks++
 	return p.looks%8 == 0
 }
 
-// over reports whether an outsider has been waiting for readyPatience at the time now. If so, the
+// mustYield reports whether an outsider has been waiting for readyPatience at the time now. If so, the
 // next call begins anew.
 func (p *patience) mustYield(now int64) bool {
 	if p.since == 0 {

@@ -9,7 +9,8 @@ import (
 	"github.com/heddle-go/heddle/internal/taskpool"
 )
 
-// The queues are those of one worker. Only the worker calls their methods, apart from shows.
+// The queues are those of one worker. Only the worker calls their methods, apart from
+// hasVisibleTask.
 type queues struct {
 	crew      *crew
 	taskPool  *taskpool.Pool

@@ -174,7 +174,11 @@ func (w *worker) beginSlow(n *rt.Task, now uint32) *fiber.Fiber {
 		return w.takeFiber(n)
 	}
 	to := n.Fib()
-	if now-to.Since.Load() >= coldAfter {
+	waited := now - to.Since.Load()
+	if n.Status().Stamped() {
+		waited -= longAgo // see dispatchSlowly
+	}
+	if waited >= coldAfter {
 		to.Warm()
 	}
 	if w.noted != 0 {
