@@ -42,12 +42,12 @@ func TestWordsThatWorkersReadHaveLinesOfTheirOwn(t *testing.T) {
 	readOften := []string{
 		"mon", "intake.measuring", "crew.pool.workers", "crew.pool.size", "crew.pool.quit", "crew.pause.on",
 		"crew.procs", "crew.idle.state", "shared.Sched", "shared.Workers", "shared.ReadyGoroutines",
-		"intake.inj.ranked", "timers.queues", "life.phase", "quantum", "clock",
+		"intake.inj.ranked", "timers.queues", "life.phase", "quantum", "clock", "sysmon.s",
 	}
 	written := []string{
 		"intake.inj.mu", "intake.inj.normal", "intake.inj.n", "intake.inj.free", "intake.inj.accepted", "timers.common",
 		"periodic", "taskPool", "intake.cohorts", "fiberPool", "offload",
-		"life.live", "handlers", "crew.wakes", "overflows", "sysmon",
+		"life.live", "handlers", "crew.wakes", "overflows", "sysmon.timerBatch", "sysmon.late", "sysmon.strandAt",
 	}
 	for _, r := range readOften {
 		for _, w := range written {

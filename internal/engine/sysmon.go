@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"time"
 
+	"golang.org/x/sys/cpu"
+
 	"github.com/heddle-go/heddle/internal/deque"
 	"github.com/heddle-go/heddle/internal/histogram"
 	"github.com/heddle-go/heddle/internal/rt"
@@ -15,7 +17,9 @@ import (
 // calls its methods and touches its fields, apart from kickFor and what that calls, and from
 // endSurvey, which Close calls when the monitor has ended.
 type sysmon struct {
-	s          *Scheduler
+	s *Scheduler // workers read it when they arm a timer
+
+	_          cpu.CacheLinePad
 	timerBatch timers.Batch
 	late       histogram.Histogram // of timers that sysmon or a Clock's goroutine fires
 	stacks     stacks
