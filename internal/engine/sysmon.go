@@ -17,6 +17,7 @@ import (
 // calls its methods and touches its fields, apart from kickFor and what that calls, and from
 // endSurvey, which Close calls when the monitor has ended.
 type sysmon struct {
+	_ cpu.CacheLinePad
 	s *Scheduler // workers read it when they arm a timer
 
 	_          cpu.CacheLinePad
