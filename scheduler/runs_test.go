@@ -103,6 +103,36 @@ func TestTimeOfTasksAfterASleep(t *testing.T) {
 	})
 }
 
+// A dispatch that follows a task which gave way begins when that task gave way.
+func TestTimeOfTasksAfterAYield(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, 1, scheduler.WithWaits())
+		var ran time.Duration
+		x := s.Go(func(c *task.Ctx) {
+			long := c.Go(func(c *task.Ctx) {
+				_ = c.Park()
+				time.Sleep(5 * time.Millisecond) // holds the worker
+				c.Yield()
+			})
+			after := c.Go(func(c *task.Ctx) {
+				_ = c.Park()
+				for i := range s.Tasks() {
+					if i.Task == c.Task() {
+						ran = i.Ran
+					}
+				}
+			})
+			c.Yield() // both wait now
+			c.Ready(after)
+			c.Ready(long) // displaces after, so it runs first
+			_ = c.Sleep(time.Second)
+			_, _ = long.Wait(), after.Wait()
+		})
+		require.NoError(t, x.Wait())
+		require.Zero(t, ran)
+	})
+}
+
 // Without WithWaits nothing is counted.
 func TestNoDispatchesOfTasks(t *testing.T) {
 	s := open(t, 1)
