@@ -51,15 +51,16 @@ func (l *life) isQuiet() bool {
 	}
 }
 
-// exit undoes one count of live: that of Scheduler.enter, or that of a blocking call that has ended.
+// exit undoes one count of live: that of Scheduler.enter, or that of a blocking call that has
+// ended.
 func (l *life) exit() {
 	l.live.Add(-1)
 	l.quiesce()
 }
 
-// enterLate is Scheduler.enter for a task that a timer starts. quiesce looks at live and closes quiet under
-// the lock of the idle set, which enterLate takes, too. So either enterLate counts the task before
-// quiesce looks, or it sees that quiet is closed.
+// enterLate is Scheduler.enter for a task that a timer starts. quiesce looks at live and closes
+// quiet under the lock of the idle set, which enterLate takes, too. So either enterLate counts the
+// task before quiesce looks, or it sees that quiet is closed.
 func (l *life) enterLate() (ok bool) {
 	l.set.Locked(func() {
 		if ok = l.phase.Load() < phaseClosed && !l.isQuiet(); ok {
@@ -86,9 +87,9 @@ type waits struct {
 
 // quiesce checks whether no task is left. That is so if all workers sleep, and live, which is exact
 // then, is 0. If so, it ends the present calls of Wait. If the phase is past open, too, no further
-// task can come, and quiesce closes quiet. It is called after each event that may be the last one
-// that was missing: a worker went to sleep or left, a submission was taken back, a blocking call
-// ended, the phase changed, Wait was called.
+// task can come, and quiesce closes quiet. It is called after each event that can make that so: a
+// worker went to sleep or left, a submission was taken back, a blocking call ended, the phase
+// changed, Wait was called.
 func (l *life) quiesce() {
 	open := l.phase.Load() == phaseOpen
 	if l.live.Load() != 0 || open && !l.waits.any.Load() {
@@ -101,7 +102,7 @@ func (l *life) quiesce() {
 		if !open && none() && !l.isQuiet() {
 			close(l.quiet)
 		}
-		// A Wait that comes later sees that quiet is closed.
+		// If quiet is closed now, a Wait that joins later sees that.
 		ended = l.waits.take(func() bool { return l.isQuiet() || none() })
 	})
 	if ended != nil {

@@ -17,8 +17,8 @@ func (p *patience) look() bool {
 	return p.looks%8 == 0
 }
 
-// mustYield reports whether an outsider has been waiting for readyPatience at the time now. If so, the
-// next call begins anew.
+// mustYield reports whether an outsider has been waiting for readyPatience at the time now. If so,
+// the next call begins anew.
 func (p *patience) mustYield(now int64) bool {
 	if p.since == 0 {
 		p.since = now

@@ -92,11 +92,11 @@ func (m *sysmon) nextTimer() int64 {
 //	        sleeps longer, with                                           on from Grace-M1 if
 //	        the grace                                                     that is sooner
 //
-// Grace-M1 and Grace-M2 are the Kick-M1 and Kick-M2 of package preempt.
-// until is the time at which sysmon will tick next. Between Arm-A3 and sysmon they decide: either
-// Arm-A3 sees the until of Grace-M1, or Grace-M2 sees the timer. If Arm-A3 does not see the sleeping
-// worker, Sleep-W2 comes after Arm-A3 and so after Arm-A2, and Grace-G1 sees the timer. And either
-// Grace-G1 sees the until of Grace-M1, or Grace-M2 sees the worker that Sleep-W2 has announced.
+// Grace-M1 and Grace-M2 are the Kick-M1 and Kick-M2 of package preempt. until is the time at which
+// sysmon will tick next. Either Arm-A3 sees the until of Grace-M1, or Grace-M2 sees the timer. If
+// Arm-A3 does not see the sleeping worker, Sleep-W2 comes after Arm-A3 and so after Arm-A2, and
+// Grace-G1 sees the timer. And either Grace-G1 sees the until of Grace-M1, or Grace-M2 sees the
+// worker that Sleep-W2 has announced.
 //
 // With fewer than manyTimers timers the grace is 0, too. sysmon counts them at its ticks
 // (countTimers). Nothing tells it when the number falls below manyTimers, so the next tick may then

@@ -18,7 +18,7 @@ type crew struct {
 	pause      pauser
 	procs      atomic.Int32 // GOMAXPROCS. Written by sysmon
 	clock      *clock
-	giveRelief func() // has a blocker become a relief
+	giveRelief func() // makes a blocker a relief
 
 	_    cpu.CacheLinePad
 	idle idle.Set
