@@ -80,7 +80,8 @@ type WorkerStats struct {
 
 	// Busy is how long it has been awake, to run tasks or to look for some, and Idle how long it
 	// has slept because there were none, or during a pause. After it has left, by Resize, neither
-	// grows.
+	// grows. If it sleeps more than sixteen times in 10 ms, the rest of these 10 ms is not measured
+	// but counted as what it does at their end.
 	Busy, Idle time.Duration
 }
 

@@ -22,6 +22,7 @@ func (w *worker) serve() {
 	w.tid = 0
 	w.pin()
 	w.base = fiber.Adopt()
+	w.naps = napClock{} // so that it returns no time before busy's start
 	w.busy.Start(w.s.now())
 	w.fairNext()
 	for w.needFiber = true; w.needFiber; {

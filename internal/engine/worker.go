@@ -66,6 +66,7 @@ type ownState struct {
 	searching bool // registered in idle.Set as a searcher
 	slice     preempt.Slice
 	patience  patience
+	naps      napClock
 	anchor
 	n    counters
 	call *spotCall // the present or next call on the spot
