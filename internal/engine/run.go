@@ -22,8 +22,7 @@ func (w *worker) serve() {
 	w.tid = 0
 	w.pin()
 	w.base = fiber.Adopt()
-	w.naps = napClock{} // so that it returns no time before busy's start
-	w.busy.Start(w.s.now())
+	w.duty.Begin(w.s.now())
 	w.fairNext()
 	for w.needFiber = true; w.needFiber; {
 		w.needFiber = false
@@ -32,7 +31,7 @@ func (w *worker) serve() {
 		w.commit()
 	}
 	w.flush()
-	w.busy.Stop(w.s.now())
+	w.duty.End(w.s.now())
 	w.giveBack()
 	w.unpin()
 }

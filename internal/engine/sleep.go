@@ -12,7 +12,7 @@ func (w *worker) sleep() {
 	w.flush()
 	w.trimOwn()
 	w.announce()
-	slept, paused := false, w.s.pause.on.Load()
+	paused := w.s.pause.on.Load()
 	if !paused && (w.next.full() || w.s.visibleWork()) || w.leaving() || w.s.pool.quit.Load() { // (Sleep-W3)
 		if !w.s.idle.ClaimThis(w.id) {
 			w.parker.Park() // a waker has claimed this worker already, and wakes it
@@ -22,38 +22,26 @@ func (w *worker) sleep() {
 			w.s.checkPaused()
 		}
 		w.s.quiesce()
-		now := w.napTime()
-		w.busy.Stop(now)
-		w.sleepTime.Start(now)
+		if w.napDue() {
+			w.duty.Rest(w.s.now())
+		}
 		w.parkThread() // (Sleep-W4)
-		slept = true
-	}
-	// In either case the monitor may have seen all workers asleep and gone to sleep itself.
-	monitorAsleep := w.s.mon.Asleep()
-	if monitorAsleep {
-		w.s.setCoarse(w.s.now())
-	}
-	if slept {
-		now := w.napTime() // after setCoarse, so that it is the present time after a long sleep
-		w.sleepTime.Stop(now)
-		w.busy.Start(now)
-		if w.gauge != nil {
-			w.gauge.woken(now, w.wokenAt.Load())
+		if w.napDue() {
+			now := w.s.now()
+			w.duty.Resume(now)
+			if w.gauge != nil {
+				w.gauge.woken(now, w.wokenAt.Load())
+			}
 		}
 	}
 	if w.gauge != nil {
 		w.wokenAt.Store(0) // no waker can claim the worker before it sleeps again
 	}
-	if monitorAsleep {
+	// In either case the monitor may have seen all workers asleep and gone to sleep itself.
+	if w.s.mon.Asleep() {
+		w.s.setCoarse(w.s.now())
 		w.s.mon.Kick()
 	}
-}
-
-// napTime returns the time that divides the worker's busy and idle time when it falls asleep and
-// when it wakes. With latencies it is exact, because gauge needs it. So it is for a directed
-// worker, because that has no sysmon.
-func (w *worker) napTime() int64 {
-	return w.naps.now(&w.s.clock, w.gauge != nil || w.s.dir != nil)
 }
 
 // announce makes known that the worker sleeps (Sleep-W2).

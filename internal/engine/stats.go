@@ -156,8 +156,8 @@ func ReadStats[L, W any](s *Scheduler, worker func(WorkerStats) W) Stats[L, W] {
 			Queued:     w.runq.Thief().Len() + w.children.Thief().Len(),
 			Forks:      w.Forks.Thief().Len(),
 			Task:       w.running(),
-			Busy:       time.Duration(w.busy.Read(s.now)),
-			Idle:       time.Duration(w.sleepTime.Read(s.now)),
+			Busy:       time.Duration(w.duty.Busy(s.now)),
+			Idle:       time.Duration(w.duty.Idle(s.now)),
 		}
 		if w.next.full() {
 			ws.Queued++

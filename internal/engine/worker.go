@@ -66,7 +66,7 @@ type ownState struct {
 	searching bool // registered in idle.Set as a searcher
 	slice     preempt.Slice
 	patience  patience
-	naps      napClock
+	naps      napCount
 	anchor
 	n    counters
 	call *spotCall // the present or next call on the spot
@@ -85,10 +85,9 @@ type toldState struct {
 
 // publicState is what the worker writes for other parties to read.
 type publicState struct {
-	published published       // counts, as of the last publish
-	busy      stopwatch.Watch // runs while the worker is awake
-	sleepTime stopwatch.Watch // runs while it sleeps
-	holds     atomicx.Bool    // it holds memory that it should give back if it sleeps for long
+	published published      // counts, as of the last publish
+	duty      stopwatch.Duty // busy while the worker is awake
+	holds     atomicx.Bool   // it holds memory that it should give back if it sleeps for long
 }
 
 // seenState is what only sysmon touches of a worker.

@@ -1,4 +1,4 @@
-// Package stopwatch adds up times, as a worker needs it that is awake and sleeps in turn.
+// Package stopwatch adds up the times in which a worker is awake and in which it sleeps.
 package stopwatch
 
 import "github.com/heddle-go/heddle/internal/atomicx"
@@ -20,6 +20,9 @@ func (w *Watch) Start(now int64) { w.v.Store((now-w.v.Load()>>1)<<1 | 1) }
 
 // Stop stops the stopwatch at the time now.
 func (w *Watch) Stop(now int64) { w.v.Store((now - w.v.Load()>>1) << 1) }
+
+// running reports whether the stopwatch runs.
+func (w *Watch) running() bool { return w.v.Load()&1 != 0 }
 
 // Read returns the sum in nanoseconds. It does not fall from one call to the next.
 func (w *Watch) Read(now func() int64) int64 {
