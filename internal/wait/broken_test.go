@@ -11,6 +11,7 @@ import (
 
 	"github.com/heddle-go/heddle/internal/rt"
 	"github.com/heddle-go/heddle/internal/wait"
+	"github.com/heddle-go/heddle/task"
 )
 
 // A broken context has a method that panics, or calls runtime.Goexit, once the context is armed.
@@ -185,4 +186,33 @@ func TestWaitRecovering(t *testing.T) {
 		<-ended
 		cancel()
 	}
+}
+
+// The claim comes first, then a method of the context panics, and then the claim's party wakes the
+// task. Wait returns after the wake-up, because the waker may fill in a result until then.
+func TestBrokenContextBetweenClaimAndWake(t *testing.T) {
+	s := open(t, 2)
+	ctx, cancel := context.WithCancel(bg)
+	defer cancel()
+	require.NoError(t, s.Go(func(c *task.Ctx) {
+		var w wait.Waiter
+		x := &broken{Context: ctx, method: "Done"}
+		w.Init(x)
+		assert.True(t, w.Claim())
+		x.armed.Store(true)
+		var woken, returned atomic.Bool
+		waker := make(chan struct{})
+		go func() {
+			defer close(waker)
+			for c.Task().State() != task.Waiting && !returned.Load() {
+				runtime.Gosched()
+			}
+			woken.Store(true)
+			w.Wake(nil)
+		}()
+		assert.NoError(t, w.Wait())
+		assert.True(t, woken.Load())
+		returned.Store(true)
+		<-waker
+	}).Wait())
 }

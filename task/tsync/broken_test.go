@@ -388,30 +388,62 @@ func TestCondWaitWithoutTheLock(t *testing.T) {
 	}
 }
 
-// A signalLock is a lock whose Unlock signals its Cond and then panics.
-type signalLock struct {
+// A lockFunc is a lock whose Unlock calls a function.
+type lockFunc struct {
 	Mutex
-	d *Cond
+	unlock func()
 }
 
-func (l *signalLock) Unlock() {
-	l.d.Signal()
-	panic(brokenPanic)
-}
+func (l *lockFunc) Unlock() { l.unlock() }
 
 // TestCondSignalAtThePanic lets a Signal come before the Unlock inside Wait panics. The Signal must
 // go to the next waiter.
 func TestCondSignalAtThePanic(t *testing.T) {
 	each(t, func(w *world) {
-		l := &signalLock{}
+		l := &lockFunc{}
 		d := NewCond(l)
-		l.d = d
+		l.unlock = func() {
+			d.Signal()
+			panic(brokenPanic)
+		}
 		w.do(func(ctx context.Context) {
 			v := recovered(func() { _ = d.WaitContext(ctx) })
 			w.check(v == brokenPanic, "%v", v)
 			w.check(nextWaits(ctx) == nil, "a later wait has ended early")
 		})
 		require.Zero(w.t, length(&d.mu, &d.queue))
+	})
+}
+
+// TestCondClaimAtThePanic lets a Signal claim the waiter before the Unlock inside Wait panics, and
+// wake it after that. The waiter is used for other waits, so Wait must not end before the wake-up.
+func TestCondClaimAtThePanic(t *testing.T) {
+	eachOf(t, []int{2}, []flavour{tasks}, func(w *world) {
+		w.do(func(ctx context.Context) {
+			me, _ := task.Current()
+			l := &lockFunc{}
+			d := NewCond(l)
+			var woken, returned atomic.Bool
+			waker := make(chan struct{})
+			l.unlock = func() {
+				d.mu.Lock()
+				claimed := d.queue.Pop() // the first half of Signal
+				d.mu.Unlock()
+				go func() {
+					defer close(waker)
+					testkit.Spin(func() bool { return me.Task().State() == task.Waiting || returned.Load() })
+					woken.Store(true)
+					claimed.wake(nil)
+				}()
+				panic(brokenPanic)
+			}
+			v := recovered(func() { _ = d.WaitContext(ctx) })
+			w.check(v == brokenPanic, "%v", v)
+			w.check(woken.Load(), "ended before the wake-up")
+			returned.Store(true)
+			<-waker
+			w.check(nextWaits(ctx) == nil, "a later wait has ended early")
+		})
 	})
 }
 
