@@ -52,6 +52,16 @@ func BenchmarkSpawnSame(b *testing.B) {
 	run(b, heddle, spawnSameHeddle(n), key("outstanding", n))
 }
 
+// BenchmarkSpawnTyped is BenchmarkSpawn for a function with an argument, a pointer: task.Func for
+// heddle, a go statement with the argument for goroutines. With style=pool the channel takes the
+// arguments, and the goroutines know the function.
+func BenchmarkSpawnTyped(b *testing.B) {
+	n := spawnBatch
+	run(b, goroutines, spawnTypedGoroutines(n), key("outstanding", n))
+	run(b, goroutines, spawnTypedPool(n), key("outstanding", n), "style=pool")
+	run(b, heddle, spawnTypedHeddle(n), key("outstanding", n))
+}
+
 // A join lets a task wait for others.
 type join struct {
 	parent task.Task
@@ -84,6 +94,18 @@ func spawnSameHeddle(outstanding int) row {
 		done := j.done
 		for range n {
 			c.Go(done)
+		}
+	})
+}
+
+var joinDone = task.Define(func(c *task.Ctx, j *join) { j.done(c) })
+
+func spawnTypedHeddle(outstanding int) row {
+	return spawnTasks(outstanding, func(c *task.Ctx, j *join, n int) {
+		for range n {
+			if joinDone.Go(c, j) != nil {
+				panic("the scheduler is open")
+			}
 		}
 	})
 }
@@ -127,6 +149,43 @@ func spawnSameGoroutines(outstanding int) row {
 			wg.Add(n)
 			for range n {
 				go done()
+			}
+			wg.Wait()
+		})
+	}
+}
+
+func spawnTypedGoroutines(outstanding int) row {
+	return func(b *testing.B, _ int) {
+		wg := &sync.WaitGroup{}
+		batches(b, outstanding, func(n int) {
+			wg.Add(n)
+			for range n {
+				go (*sync.WaitGroup).Done(wg)
+			}
+			wg.Wait()
+		})
+	}
+}
+
+func spawnTypedPool(outstanding int) row {
+	return func(b *testing.B, workers int) {
+		work := make(chan *sync.WaitGroup, outstanding)
+		var ends sync.WaitGroup
+		for range workers {
+			ends.Go(func() {
+				for wg := range work {
+					wg.Done()
+				}
+			})
+		}
+		defer ends.Wait()
+		defer close(work)
+		wg := &sync.WaitGroup{}
+		batches(b, outstanding, func(n int) {
+			wg.Add(n)
+			for range n {
+				work <- wg
 			}
 			wg.Wait()
 		})

@@ -109,7 +109,7 @@ func FuzzDeque(f *testing.F) {
 			arg := int(op >> 4)
 			a, b := o[arg&1], o[arg&1^1]
 			ra, rb := r[arg&1], r[arg&1^1]
-			switch op & 15 % 15 {
+			switch op & 15 {
 			case 0:
 				x := fresh()
 				a.Push(x)
@@ -191,6 +191,13 @@ func FuzzDeque(f *testing.F) {
 				a.ReverseNewest(arg)
 				ra.expose(len(ra.private))
 				slices.Reverse(ra.shared[max(0, len(ra.shared)-arg):])
+			case 15:
+				if ra.flavour == FIFO || len(ra.private) > 0 {
+					continue
+				}
+				x := a.Newest()
+				require.Same(t, popLast(&ra.shared), x)
+				require.Same(t, x, a.PopShared())
 			}
 			for i := range o {
 				require.Equal(t, len(r[i].shared), o[i].Thief().Len())

@@ -242,6 +242,27 @@ func reverses(n int) func(*explore.Model) {
 	}
 }
 
+// peeks: the element that PopShared returns is the one that Newest has shown.
+func peeks(m *explore.Model) {
+	b := newBench(LIFO, 3)
+	b.push()
+	b.push()
+	b.push()
+	m.Thread("owner", func() {
+		for range 3 {
+			seen := b.o.Newest()
+			x := b.o.PopShared()
+			if x != nil && x != seen {
+				explore.Failf("PopShared returns another element than Newest")
+			}
+			b.take(x)
+		}
+	})
+	m.Thread("thief", func() { b.steal(); b.steal() })
+	m.Thread("rival", func() { b.steal() })
+	m.Check(b.check)
+}
+
 // sleeps: if a worker finds the deque empty after it has announced that it sleeps, a later pusher
 // sees the sleeper.
 func sleeps(f Flavour) func(*explore.Model) {
@@ -291,6 +312,7 @@ var models = []struct {
 	{"batches/FIFO", 3, batches(FIFO)},
 	{"reverses/all", 3, reverses(3)},
 	{"reverses/two", 3, reverses(2)},
+	{"peeks", 3, peeks},
 	{"sleeps/LIFO", 4, sleeps(LIFO)},
 	{"sleeps/FIFO", 4, sleeps(FIFO)},
 }

@@ -311,6 +311,16 @@ func (o *Owner[T]) takeNewest() *T {
 	return x
 }
 
+// Newest returns the newest shared element of a LIFO deque whose private tail is empty, without
+// removing it. It returns nil if there is none. A thief may take the element at any moment. If
+// [Owner.PopShared] returns an element then, it is this one.
+func (o *Owner[T]) Newest() *T {
+	if o.split-o.thief.top.Load() <= 0 {
+		return nil
+	}
+	return o.slot(o.split - 1).load()
+}
+
 // PopShared is [Owner.Pop] for a LIFO deque whose private tail is empty.
 func (o *Owner[T]) PopShared() *T { return o.takeNewest() }
 

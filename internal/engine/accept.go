@@ -81,6 +81,12 @@ func (i *intake) prepare(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	return d, gen
 }
 
+// issue is queues.issue for callers that are on no worker. The task is counted already.
+func (i *intake) issue(x *rt.Draft) *rt.Task {
+	d, _ := i.prepare(x, nil)
+	return d
+}
+
 // enterOutside begins an operation under ctx that a task of this scheduler must not call, because
 // the task would wait for itself. For such a task, or a handler, it returns the error onTask.
 func (s *Scheduler) enterOutside(ctx context.Context, onTask error) error {

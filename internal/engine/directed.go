@@ -232,6 +232,9 @@ func (h *directed) Spawn(fn any, x *rt.Extra) (*rt.Task, uint32) {
 	return d, gen
 }
 
+// SpawnDraft implements rt.Host. The director chooses among descriptors.
+func (h *directed) SpawnDraft(*rt.Draft) bool { return false }
+
 // Local implements rt.Host.
 func (h *directed) Local(d *rt.Task) { (*worker)(h).Local(d) }
 

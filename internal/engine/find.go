@@ -55,6 +55,9 @@ func (w *worker) handOver() {
 		if d == nil {
 			return
 		}
+		if d.Status().Draft() {
+			d = w.issue(d.Draft())
+		}
 		w.s.inj.Push(d)  // (Sleep-P1); Scheduler.inject would put d back into this worker's slot
 		w.crew.wakeOne() // (Sleep-P2, Sleep-P3)
 	}

@@ -89,16 +89,29 @@ func (l *loopFiber) begin(yield func(struct{}) bool) bool {
 func (p *progress) loop(_ fiberTag) {
 	defer p.leftLoop()
 	for p.next() {
+	follow:
 		switch fn := p.cur.Fn().(type) {
 		case func(*task.Ctx):
 			p.cur.SetFn(nil) // fn may drop what it holds before it returns, as with go
 			fn((*task.Ctx)(p.cur.Life()))
+		case *rt.Draft:
+			p.cur.SetFn(nil)
+			for fn != nil {
+				p.calling = true
+				fn.Run(p.cur) // the last use of fn, which would make this frame larger
+				p.calling = false
+				fn = p.again()
+			}
 		case *rt.Frame:
 			fn.Body.RunStolen(p.cur)
 		case rt.Runner:
 			fn.Run(p.cur)
 		}
 		p.calling = false
+		if p.cur.Plain() && p.follow() {
+			p.calling = true
+			goto follow
+		}
 		p.l.endTask(p.cur)
 	}
 }

@@ -117,12 +117,27 @@ func (q *queues) lookAhead() {
 const longQueue = 256
 
 // valid returns d if the caller, which has taken the entry d from a queue, now has the task. It
-// returns nil if the entry was stale, or if d is nil.
+// returns nil if the entry was stale, or if d is nil. If d is a draft, valid returns the descriptor
+// that it issues.
 func (q *queues) valid(d *rt.Task) *rt.Task {
-	if d == nil || d.Status().Begun() || d.TakenFresh() {
+	if d == nil {
+		return nil
+	}
+	s := d.Status()
+	if s.Draft() {
+		return q.issue(d.Draft())
+	}
+	if s.Begun() || d.TakenFresh() {
 		return d
 	}
 	return q.validSlow(d)
+}
+
+// issue gives the draft x, which the caller has taken from a queue, a descriptor.
+func (q *queues) issue(x *rt.Draft) *rt.Task {
+	d := q.freeTasks.Take(q.taskPool, nil)
+	d.Start(x, nil)
+	return d
 }
 
 func (q *queues) validSlow(d *rt.Task) *rt.Task {

@@ -99,6 +99,7 @@ func (s *Scheduler) newWorker(id int) *worker {
 	if s.measuring != nil && s.measuring.mode != 0 {
 		w.timerBatch.Late = &w.gauge.late
 	}
+	w.plain = w.Looks == 0 && w.gauge == nil && s.dir == nil
 	w.naps.always = w.gauge != nil || s.dir != nil // gauge needs it, and with dir no sysmon runs
 	w.parker.Init(w.fixed)
 	w.call = &spotCall{}

@@ -50,7 +50,7 @@ func (m *sysmon) report(st *Stall) {
 // runnable tasks among them. Any goroutine may call it.
 func (w *worker) behind() (n int, first []look.View) {
 	see := func(d *rt.Task) bool {
-		if d != nil {
+		if d != nil && !d.Status().Draft() {
 			if v, ok := look.Of(d); ok && v.State == rt.Runnable {
 				first = append(first, v)
 			}

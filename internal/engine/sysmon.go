@@ -190,10 +190,15 @@ func (m *sysmon) freeQueues(now int64) (any bool) {
 }
 
 // freeBehind is freeQueues for one worker, w, whose task does not give way. It leaves what the
-// worker adds meanwhile to the next call, and of many forked calls all but a few.
+// worker adds meanwhile to the next call, and of many drafts and forked calls all but a few.
 func (m *sysmon) freeBehind(w *worker) (any bool) {
 	s := m.s
+	drafts := s.mayIssue()
 	free := func(d *rt.Task) {
+		if d.Status().Draft() {
+			drafts--
+			d = s.issue(d.Draft())
+		}
 		s.inj.Push(d) // (Sleep-P1)
 		s.wakeOne()   // (Sleep-P2, Sleep-P3)
 		any = true
@@ -206,12 +211,15 @@ func (m *sysmon) freeBehind(w *worker) (any bool) {
 	}
 	for _, v := range []*deque.Thief[rt.Task]{w.runq.Thief(), w.children.Thief()} {
 		for range v.Len() {
+			if drafts == 0 {
+				break
+			}
 			if d, out := v.Steal(); out == deque.Stolen {
 				free(d)
 			}
 		}
 	}
-	for range min(w.Forks.Thief().Len(), max(mostAdopted-s.inj.Len(), leastAdopted)) {
+	for range min(w.Forks.Thief().Len(), s.mayIssue()) {
 		if f, out := w.Forks.Thief().Steal(); out == deque.Stolen && f.Claim() {
 			free(s.adopt(f))
 		}
@@ -219,14 +227,16 @@ func (m *sysmon) freeBehind(w *worker) (any bool) {
 	return any
 }
 
-// A forked call that freeBehind moves needs a descriptor and an extension, which take twice the
-// memory of its frame. Millions of calls may lie behind one hog. So freeBehind moves as many as
-// bring the injector to mostAdopted tasks. If the injector has more tasks than that, freeBehind
-// still moves leastAdopted calls, so that no call starves.
+// A draft or a forked call that freeBehind moves needs a descriptor, and a call an extension as
+// well, which take more memory than it does now. Millions may lie behind one hog. So freeBehind
+// moves as many drafts, and as many calls, as bring the injector to mostIssued tasks. If the
+// injector has more tasks than that, freeBehind still moves leastIssued, so that none starves.
 const (
-	mostAdopted  = 1024
-	leastAdopted = 16
+	mostIssued  = 1024
+	leastIssued = 16
 )
+
+func (s *Scheduler) mayIssue() int { return max(mostIssued-s.inj.Len(), leastIssued) }
 
 // freeForks is Crowd-K1.
 func (m *sysmon) freeForks() {

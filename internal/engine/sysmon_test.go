@@ -60,20 +60,20 @@ func TestManyCallsBehindAHog(t *testing.T) {
 	hog := s.workers()[1]
 	parent := bareTask(t, s)
 	parent.NeedExtra()
-	const calls = 3 * mostAdopted
+	const calls = 3 * mostIssued
 	for range calls {
 		hog.Forks.Push(&rt.Frame{Forker: parent})
 	}
 	require.True(t, s.sysmon.freeBehind(hog))
-	require.Equal(t, mostAdopted, s.inj.Len(), "what the injector is filled up to")
+	require.Equal(t, mostIssued, s.inj.Len(), "what the injector is filled up to")
 	require.True(t, s.sysmon.freeBehind(hog))
-	require.Equal(t, mostAdopted+leastAdopted, s.inj.Len(), "what is handed out beside a full injector")
+	require.Equal(t, mostIssued+leastIssued, s.inj.Len(), "what is handed out beside a full injector")
 	for s.inj.Len() > 0 {
 		_, ok := s.inj.Pop(1, nil)
 		require.True(t, ok)
 	}
 	require.True(t, s.sysmon.freeBehind(hog))
-	require.Equal(t, mostAdopted, s.inj.Len())
+	require.Equal(t, mostIssued, s.inj.Len())
 }
 
 // sysmon counts the timers of all queues.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/heddle-go/heddle/internal/testkit"
@@ -199,3 +200,27 @@ func TestForkMemoryIsGivenBack(t *testing.T) {
 type keeper int
 
 func (k *keeper) Forget() { *k++ }
+
+// Free drafts are given back, those that a worker has made and those that it has only run. Then the
+// Func makes new ones.
+func TestFreeDraftsAreGivenBack(t *testing.T) {
+	s := handTrimmed(t, 1)
+	now, _ := advance(s, s.now(), time.Minute)
+	w := s.workers()[0]
+	ran := 0
+	f := task.Define(func(*task.Ctx, int) { ran++ })
+	for range 3 {
+		require.NoError(t, s.Go(func(c *task.Ctx) {
+			for i := range 200 {
+				assert.NoError(t, f.Go(c, i))
+			}
+		}).Wait())
+		allAsleep(s)
+		require.True(t, w.holds.Load())
+		var done bool
+		now, done = advance(s, now, 10*time.Second)
+		require.True(t, done)
+		require.False(t, w.holds.Load())
+	}
+	require.Equal(t, 600, ran)
+}

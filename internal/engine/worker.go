@@ -56,6 +56,7 @@ type ownState struct {
 	rng       *rand.Rand
 	lookCount
 	notebook
+	plain      bool // nothing notes, measures or directs its tasks: see draft.go
 	chain      chain
 	queueTurns int    // turns of the worker's queue since the injector's last turn
 	wish       wish   // see ParkFor

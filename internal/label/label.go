@@ -15,10 +15,13 @@ func get() unsafe.Pointer
 //go:linkname set runtime/pprof.runtime_setProfLabel
 func set(labels unsafe.Pointer)
 
+// Any reports whether the calling goroutine has labels. It costs a load.
+func Any() bool { return get() != nil }
+
 // Clear removes the labels of the calling goroutine. If there are none, it costs a load and a
 // branch.
 func Clear() {
-	if get() != nil {
+	if Any() {
 		set(nil)
 	}
 }

@@ -55,6 +55,44 @@ func (d *Task) Finish(e End) (waiters *Waiter, free bool) {
 	}
 }
 
+// FinishPlain is Finish(Returned) for a task that most likely has no extension, no waiters and
+// nothing else that Finish looks at. It returns false, and changes nothing that matters, if Finish
+// has to end the task. Otherwise the descriptor is free, and the caller has to take the waiters
+// (End-F2) and pool the descriptor.
+func (d *Task) FinishPlain() bool { return d.finishPlain(stFree) }
+
+// Renew is FinishPlain, and begins the descriptor's next life by the same CAS: Active -> Active. So
+// the caller need not pool the descriptor, take it again and start it. The new life has the same
+// worker, and is its current task already. Any party that holds something of the last life, a
+// handle or a Ctx, compares generations, and so cannot tell Renew from Finish, pool and Start.
+func (d *Task) Renew() bool { return d.finishPlain(stActive) }
+
+func (d *Task) finishPlain(next uint64) bool {
+	if d.fn != nil {
+		d.fn = nil
+	}
+	if d.fib.Load() != nil {
+		d.fib.Store(nil)
+	}
+	for {
+		s := d.status.Load()
+		n := s + genOne
+		if n&(flagCancelled|flagEscaped|genEnd|flagStale) != 0 {
+			return false
+		}
+		if d.status.CompareAndSwap(s, n&genMask|next) {
+			return true
+		}
+	}
+}
+
+// Plain reports whether the task has neither an extension nor waiters. Others may add waiters, and,
+// once they have made the life the descriptor's last, an extension.
+func (d *Task) Plain() bool { return d.extra.Load() == nil && d.waiters.Load() == nil }
+
+// TakeWaiters is End-F2 for FinishPlain and Renew.
+func (d *Task) TakeWaiters() *Waiter { return d.takeWaiters() }
+
 // Err returns the error that life gen ended with. It is nil if that life has not ended, or returned
 // normally without having been cancelled. Err returns the parameter closed if the scheduler's Close
 // cancelled the task, and the parameter cancelled if the task was cancelled without a cause.

@@ -19,6 +19,9 @@ type Host interface {
 	// Spawn starts a task on this worker and returns its descriptor and generation. The descriptor
 	// is nil if the scheduler is closed.
 	Spawn(fn any, x *Extra) (*Task, uint32)
+	// SpawnDraft starts the task that x stands for on this worker. It returns false, and does not
+	// keep x, if the scheduler is closed, or if each of its tasks needs a descriptor from the start.
+	SpawnDraft(x *Draft) bool
 	// ParkFor is Park for a wait that ends with life gen of t. If t has not begun, t runs next on
 	// this worker.
 	ParkFor(d *Task, k Park, t *Task, gen uint32)

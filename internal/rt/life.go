@@ -31,6 +31,8 @@ import "unsafe"
 //	Life-P2  CAS flagEscaped in              Life-F2  Start: store the word, Active
 //	Life-P3  use the descriptor's fields              in that generation
 //
+// Renew is Life-F1 and Life-F2 in one CAS, under the condition of Life-F1.
+//
 // Both CASes change the same word. If Life-P2 comes first, Life-F1 sees flagEscaped and the word
 // stays Done in this generation: no later life has fields that Life-P3 could see. If Life-F1 comes
 // first, Life-P2 fails, because the generation has changed, and it never comes back: the generation

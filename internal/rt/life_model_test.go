@@ -12,7 +12,28 @@ import (
 // next life. If Escape says that the descriptor serves no life after that of the Ctx, it never
 // does. If it says that it may, the next life can end as usual.
 func TestModelLife(t *testing.T) {
-	explore.Run(t, explore.Config{Preemptions: 4}, func(m *explore.Model) {
+	explore.Run(t, explore.Config{Preemptions: 4}, keptLife(func(d *Task) (freed bool) {
+		if _, freed = d.Finish(Returned); freed {
+			d.Start("second", nil)
+		}
+		return freed
+	}))
+}
+
+// TestModelLifeRenewed is TestModelLife with Renew in place of Finish and Start.
+func TestModelLifeRenewed(t *testing.T) {
+	explore.Run(t, explore.Config{Preemptions: 4}, keptLife(func(d *Task) (freed bool) {
+		if freed = d.Renew(); !freed {
+			_, freed = d.Finish(Returned)
+		}
+		return freed
+	}))
+}
+
+// keptLife models one task after the other. next ends the first and begins the second, or returns
+// false.
+func keptLife(next func(d *Task) (freed bool)) func(m *explore.Model) {
+	return func(m *explore.Model) {
 		d := &Task{}
 		d.Init(&Worker{})
 		d.Start("first", nil)
@@ -20,8 +41,7 @@ func TestModelLife(t *testing.T) {
 		var escaped [2]bool
 		freed, again := false, false
 		m.Thread("worker", func() {
-			if _, freed = d.Finish(Returned); freed {
-				d.Start("second", nil)
+			if freed = next(d); freed {
 				_, again = d.Finish(Returned)
 			}
 		})
@@ -46,5 +66,5 @@ func TestModelLife(t *testing.T) {
 			}
 			return nil
 		})
-	})
+	}
 }

@@ -27,3 +27,40 @@ func TestLivesOfADescriptor(t *testing.T) {
 		require.Error(t, c.CtxErr())
 	}
 }
+
+// Renew and FinishPlain end a life only as far as the descriptor may serve another one, and leave
+// all other ends to Finish.
+func TestPlainEnds(t *testing.T) {
+	for name, end := range map[string]func(d *rt.Task) bool{"Renew": (*rt.Task).Renew, "FinishPlain": (*rt.Task).FinishPlain} {
+		d := new(rt.Task)
+		d.Start("fn", nil)
+		for i := range rt.Lives {
+			c := d.Life()
+			require.True(t, d.Status().InUse())
+			require.Equal(t, i < rt.Lives-1, end(d), "%s of life %d", name, i)
+			if i < rt.Lives-1 {
+				require.Equal(t, name == "Renew", d.Status().InUse())
+				require.Error(t, c.CtxErr())
+				require.Nil(t, d.Fn())
+			}
+			if name == "FinishPlain" && i < rt.Lives-1 {
+				d.Start("fn", nil)
+			}
+		}
+		_, free := d.Finish(rt.Returned)
+		require.False(t, free, name)
+
+		for what, mark := range map[string]func(d *rt.Task){
+			"cancelled": func(d *rt.Task) { d.Cancel(d.Gen(), rt.Default) },
+			"escaped":   func(d *rt.Task) { d.Life().Escape() },
+			"stale":     func(d *rt.Task) { require.True(t, d.Claim(d.Gen())) },
+		} {
+			d := new(rt.Task)
+			d.Spawned("fn", nil)
+			mark(d)
+			gen := d.Gen()
+			require.False(t, end(d), "%s of a task that is %s", name, what)
+			require.True(t, d.Status().Live(gen))
+		}
+	}
+}

@@ -164,8 +164,8 @@ func TestModelWokenByCancel(t *testing.T) {
 	require.Contains(t, failure.Message, "nobody had given")
 }
 
-// awaits models two waiters that register while the task ends. One of them may give up.
-func awaits(register func(d *Task, w *Waiter, gen uint32) bool) func(*explore.Model) {
+// awaits models two waiters that register while end ends the task. One of them may give up.
+func awaits(register func(d *Task, w *Waiter, gen uint32) bool, end func(d *Task) *Waiter) func(*explore.Model) {
 	return func(m *explore.Model) {
 		d := fresh(0)
 		var w [2]*Waiter
@@ -180,7 +180,7 @@ func awaits(register func(d *Task, w *Waiter, gen uint32) bool) func(*explore.Mo
 			})
 		}
 		m.Thread("finisher", func() {
-			for x, _ := d.Finish(Returned); x != nil; {
+			for x := end(d); x != nil; {
 				next := x.next
 				if x.Claim() {
 					for i := range w {
@@ -203,8 +203,22 @@ func awaits(register func(d *Task, w *Waiter, gen uint32) bool) func(*explore.Mo
 	}
 }
 
+func finish(d *Task) *Waiter {
+	w, _ := d.Finish(Returned)
+	return w
+}
+
+// renew ends the task and begins another life of its descriptor.
+func renew(d *Task) *Waiter {
+	if !d.Renew() {
+		explore.Failf("not renewed")
+	}
+	return d.TakeWaiters()
+}
+
 func TestModelAwait(t *testing.T) {
-	explore.Run(t, explore.Config{Preemptions: 4}, awaits((*Task).Await))
+	explore.Run(t, explore.Config{Preemptions: 4}, awaits((*Task).Await, finish))
+	explore.Run(t, explore.Config{Preemptions: 4}, awaits((*Task).Await, renew))
 }
 
 // A waiter that checks whether the task has ended before it registers, and not after, waits for
@@ -222,7 +236,7 @@ func TestModelAwaitThatLooksFirst(t *testing.T) {
 			}
 		}
 	}
-	_, failure := explore.Check(explore.Config{Preemptions: 2}, awaits(mutant))
+	_, failure := explore.Check(explore.Config{Preemptions: 2}, awaits(mutant, finish))
 	require.NotNil(t, failure)
 	require.Contains(t, failure.Message, "owed true, given false")
 }

@@ -22,6 +22,7 @@ package rt
 //	Waiting -> Active   Abandon     a directed worker whose run is over; it queues the task
 //	Active  -> Done     Finish      the worker that runs it, or the party that dequeued it
 //	Active  -> Free     Finish      the worker that runs it
+//	Active  -> Active   Renew       the same, for its next life
 //	Active  -> Done -> Free
 //	                    Finish      the same, if a queue holds a stale entry: see claim.go
 //
@@ -32,6 +33,7 @@ package rt
 const (
 	stFree    = 0
 	stActive  = 1
+	stDraft   = 2 // the word of a Draft
 	stWaiting = 3
 	stDone    = 4
 

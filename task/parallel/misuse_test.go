@@ -210,6 +210,61 @@ func TestForkOfAnEndedTask(t *testing.T) {
 	assert.Positive(t, again, "tasks with the descriptor of the one before")
 }
 
+// A call that a task of a task.Func has not joined is a panic of that task, not a call of the next.
+func TestUnjoinedForkOfADraft(t *testing.T) {
+	panics := 0
+	s, err := scheduler.New(scheduler.WithWorkers(1), scheduler.WithPanicHandler(func(_ task.Task, e *task.PanicError) {
+		panics++
+		assert.Contains(t, e.Error(), "not joined")
+	}))
+	require.NoError(t, err)
+	f := parallel.Define(func(_ *task.Ctx, n int) int { return n })
+	draft := task.Define(func(c *task.Ctx, n int) {
+		if n%2 == 0 {
+			f.Fork(c, n)
+		}
+	})
+	s.Go(func(c *task.Ctx) {
+		for n := range 20 {
+			_ = draft.Go(c, n)
+		}
+	})
+	require.NoError(t, s.Shutdown(t.Context()))
+	assert.Equal(t, 10, panics)
+}
+
+// The same among the tasks of a task.Func, which use one descriptor and one stack.
+func TestForkOfAnEndedDraft(t *testing.T) {
+	s, err := scheduler.New(scheduler.WithWorkers(1))
+	require.NoError(t, err)
+	defer s.Close()
+	f := parallel.Define(func(_ *task.Ctx, n int) int { return n })
+	fork := func(c *task.Ctx, n int) (text string) {
+		defer func() { text = fmt.Sprint(recover()) }()
+		assert.Equal(t, n, f.Fork(c, n).Join(c))
+		return ""
+	}
+	var ended *task.Ctx
+	again := 0
+	draft := task.Define(func(c *task.Ctx, n int) {
+		if ended != nil {
+			if (*rt.Life)(c).Task() == (*rt.Life)(ended).Task() {
+				again++
+			}
+			assert.Contains(t, fork(ended, n), "Fork with the Ctx of another task than the caller")
+		}
+		assert.Equal(t, "<nil>", fork(c, n))
+		ended = c
+	})
+	require.NoError(t, s.Go(func(c *task.Ctx) {
+		for n := range 100 {
+			assert.NoError(t, draft.Go(c, n))
+		}
+	}).Wait())
+	require.NoError(t, s.Wait(t.Context()))
+	assert.Positive(t, again, "tasks with the descriptor of the one before")
+}
+
 // In the function of a blocking call, which runs on the stack of its task but is no part of it,
 // Fork panics, wherever the stack's regions of package rt end.
 func TestForkInABlockingFunction(t *testing.T) {
