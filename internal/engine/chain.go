@@ -202,7 +202,7 @@ func (q *queues) dropStale() {
 			if out == deque.Empty {
 				break
 			}
-			if out == deque.Stolen && (!d.Status().Stale() || q.valid(d) != nil) {
+			if out == deque.Stolen && (!d.Status().Stale() || d.Status().Draft() || q.valid(d) != nil) {
 				o.Push(d)
 			}
 		}

@@ -42,6 +42,7 @@ func TestDraftsLeaveTheChildren(t *testing.T) {
 		start(2 * n)
 		w.dropStale()
 		assert.Equal(t, n, w.children.Len())
+		assert.Len(t, slices.Collect(s.Reader().Views()), 1+2*n, "dropStale gives no descriptors")
 	}).Wait())
 	require.NoError(t, s.Wait(t.Context()))
 	for i := range ran {

@@ -108,7 +108,7 @@ func (p *progress) loop(_ fiberTag) {
 			fn.Run(p.cur)
 		}
 		p.calling = false
-		if p.cur.Plain() && p.follow() {
+		if d := p.cur; d.Plain() && workerOf(d).children.Len() != 0 && p.follow() {
 			p.calling = true
 			goto follow
 		}

@@ -120,17 +120,10 @@ const longQueue = 256
 // returns nil if the entry was stale, or if d is nil. If d is a draft, valid returns the descriptor
 // that it issues.
 func (q *queues) valid(d *rt.Task) *rt.Task {
-	if d == nil {
-		return nil
-	}
-	s := d.Status()
-	if s.Draft() {
-		return q.issue(d.Draft())
-	}
-	if s.Begun() || d.TakenFresh() {
+	if d == nil || d.Status().Begun() || d.TakenFresh() {
 		return d
 	}
-	return q.validSlow(d)
+	return q.validSlow(d) // for a draft, too
 }
 
 // issue gives the draft x, which the caller has taken from a queue, a descriptor.
@@ -141,6 +134,9 @@ func (q *queues) issue(x *rt.Draft) *rt.Task {
 }
 
 func (q *queues) validSlow(d *rt.Task) *rt.Task {
+	if d.Status().Draft() {
+		return q.issue(d.Draft())
+	}
 	ok, pool := d.Taken()
 	if ok {
 		return d

@@ -14,7 +14,8 @@ import (
 //
 // The children are a queue of *Task. So a Draft has its status word where a Task has it, and that
 // word says stDraft for ever. A party that takes an entry of the children, or looks at one, must
-// ask [Status.Draft] before it uses anything but Status.
+// ask [Status.Draft] before it uses anything but Status, Begun and TakenFresh. These two return
+// false, because the word also has flagFresh and flagStale.
 //
 // No handle and no Ctx of a draft exists. So nothing can wait for it, claim it or cancel it, and no
 // entry of it is stale. The party that takes the entry has the draft to itself.
@@ -67,7 +68,7 @@ type freeDrafts struct {
 
 // NewDraft prepares the new draft x, and puts it before the drafts of list.
 func NewDraft(x, list *Draft) *Draft {
-	x.status.Store(stDraft | flagFresh)
+	x.status.Store(stDraft | flagFresh | flagStale)
 	x.of = unsafe.Pointer(list)
 	return x
 }
