@@ -144,17 +144,44 @@ func TestDeadlocks(t *testing.T) {
 	}
 }
 
-// A task that locks a mutex twice is a circle of one. One that was just handed the mutex, and has
-// not run since, is none.
+// A task that locks a mutex twice is a circle of one. It is reported once, also if another task
+// waits for it, which a reader comes to before it or after it.
 func TestDeadlockOfOne(t *testing.T) {
-	s := open(t, 2, scheduler.WithWaits())
-	var m tsync.Mutex
-	s.Go(func(c *task.Ctx) {
-		assert.NoError(t, m.LockContext(c))
-		assert.ErrorIs(t, m.LockContext(c), task.ErrClosed)
-	}, task.Name("twice"))
-	testkit.Until(t, "it is seen", func() bool { return len(circles(s)) > 0 })
-	require.Equal(t, [][]string{{"twice"}}, circles(s))
+	for _, otherFirst := range []bool{false, true} {
+		s := open(t, 2, scheduler.WithWaits())
+		var m tsync.Mutex
+		var seen tsync.Event
+		other := func() {
+			s.Go(func(c *task.Ctx) {
+				if assert.NoError(t, seen.WaitContext(c)) {
+					assert.ErrorIs(t, m.LockContext(c), task.ErrClosed)
+				}
+			}, task.Name("other"))
+		}
+		if otherFirst {
+			other()
+		}
+		s.Go(func(c *task.Ctx) {
+			assert.NoError(t, m.LockContext(c))
+			assert.ErrorIs(t, m.LockContext(c), task.ErrClosed)
+		}, task.Name("twice"))
+		testkit.Until(t, "it is seen", func() bool { return len(circles(s)) > 0 })
+		require.Equal(t, [][]string{{"twice"}}, circles(s))
+		if !otherFirst {
+			other()
+		}
+		seen.Set()
+		testkit.Until(t, "the other waits, too", func() bool {
+			n := 0
+			for i := range s.Tasks() {
+				if i.Holder.Name() == "twice" {
+					n++
+				}
+			}
+			return n == 2
+		})
+		require.Equal(t, [][]string{{"twice"}}, circles(s))
+	}
 }
 
 // Tasks that take locks in an order that all keep to are never reported, however often a lock is
