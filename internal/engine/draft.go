@@ -78,15 +78,22 @@ func (w *worker) followed(d *rt.Task) {
 
 // renew ends the running task d and begins the next life of its descriptor, if Renew can.
 //
-// Close sets the phase and then cancels the lives that it finds. So either it finds the new life,
-// or the phase is set by now. (The general way skips a task that would begin then. This one has
-// begun, so it is cancelled, as one that parks in a closed scheduler.)
+//	worker                                 Close
+//	Renewal-W1  CAS the word into          Renewal-C1  set the phase
+//	            the next life              Renewal-C2  load the word of each descriptor, and
+//	Renewal-W2  load the phase; if it is               cancel the life that it shows
+//	            closed, cancel that life
+//
+// All are sequentially consistent. If Renewal-C2 does not see the new life, Renewal-W1 comes after
+// it, and so Renewal-W2 comes after Renewal-C1. (The general way skips a task that would begin in a
+// closed scheduler. This one has begun, so it is cancelled, as one that parks there.)
 func (w *worker) renew(d *rt.Task) bool {
-	if !d.Renew() {
+	if !d.Renew() { // (Renewal-W1)
 		return false
 	}
-	w.SetCurrent(d) // forgets which Ctx has forked
-	if w.s.phase.Load() >= phaseClosed {
+	// SetCurrent forgets which Ctx has forked.
+	w.SetCurrent(d)
+	if w.s.phase.Load() >= phaseClosed { // (Renewal-W2)
 		d.Cancel(d.Gen(), rt.Closed)
 	}
 	return true

@@ -63,10 +63,10 @@ func (s *Scheduler) drain() {
 
 // Close does what scheduler.Scheduler.Close says.
 func (s *Scheduler) Close() {
-	if s.phase.Swap(phaseClosed) != phaseClosed {
+	if s.phase.Swap(phaseClosed) != phaseClosed { // (Renewal-C1)
 		s.inj.Refuse()
 		for d := range s.taskPool.All() {
-			queue, late := d.Close()
+			queue, late := d.Close() // (Renewal-C2)
 			if queue {
 				s.inject(d)
 			}

@@ -28,8 +28,9 @@ package rt
 //
 // Stolen-C2 follows each successful Stolen-C1. There is one exception: a task that parks in a
 // closed scheduler does only Stolen-C1. So Close does Stolen-C2 also for a task that was cancelled
-// before. Close meets every started task that is not a stolen call: such a task was live before the
-// phase changed, or it would have been skipped. From there Stolen-C2 reaches all stolen calls.
+// before. Close meets every started task that is not a stolen call and was live before the phase
+// changed. Later tasks are skipped, or, in a life that Renew has begun, cancelled before they run
+// (Renewal-W2). From there Stolen-C2 reaches all stolen calls.
 //
 // The parent's descriptor does not serve another task meanwhile. Stolen-K2 comes before the
 // parent's join, which waits for the call, and a cancelled task's descriptor is never used again.
@@ -97,7 +98,8 @@ func (d *Task) Close() (queue bool, late *Late) {
 		return false, nil // its parent is cancelled, or will be
 	}
 	// If the descriptor has come to serve another task since s was loaded, that task started in a
-	// closed scheduler. It is skipped, or it is a stolen call and ends with its parent.
+	// closed scheduler. It is skipped, or cancelled by Renewal-W2, or it is a stolen call and ends
+	// with its parent.
 	_, queue = d.Cancel(s.Gen(), Closed) // (Stolen-C1)
 	if x := d.Extra(); x != nil && d.Status().Cancelled() {
 		late = d.CancelStolen(x.CloseDone(nil)) // (Stolen-C2)
