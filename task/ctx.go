@@ -121,7 +121,11 @@ func (c *Ctx) Go(fn func(c *Ctx), opts ...Option) Task {
 	if !me.RunsOn(rt.Goroutine()) { // this is IsCurrent, which does not inline
 		return c.goElsewhere(fn, opts)
 	}
-	d, gen := me.Worker().Host.Spawn(fn, extraOf(opts))
+	var x *rt.Extra
+	if len(opts) > 0 {
+		x = extraOf(opts)
+	}
+	d, gen := me.Worker().Host.Spawn(fn, x)
 	if d == nil {
 		return closedTask
 	}

@@ -4,11 +4,12 @@ import (
 	"github.com/heddle-go/heddle/internal/rt"
 )
 
-// find returns the next task to run. It searches and sleeps until there is one. It returns nil when
-// the scheduler quits or the worker has to leave.
-func (w *worker) find() *rt.Task {
-	for {
-		if d := w.pick(); d != nil {
+// find returns the next task to run: d, which pick has just returned, or, if d is nil, another one.
+// It searches and sleeps until there is one. It returns nil when the scheduler quits or the worker
+// has to leave.
+func (w *worker) find(d *rt.Task) *rt.Task {
+	for ; ; d = w.pick() {
+		if d != nil {
 			w.stopSearching()
 			return d
 		}
@@ -94,7 +95,8 @@ func (w *worker) search() *rt.Task {
 		// if there is, because sleeping and waking costs less.)
 		rounds = 1
 	}
-	for i := range rounds {
+	for i := 0; ; i++ {
+		last := i == rounds-1
 		if d := w.stealOnce(); d != nil {
 			return d
 		}
@@ -104,21 +106,23 @@ func (w *worker) search() *rt.Task {
 			}
 			return w.takeLast()
 		}
-		if (i == rounds-1 || i%8 == 7) && w.s.timers.First() != 0 {
+		if (last || i%8 == 7) && w.s.timers.First() != 0 {
 			if now := w.s.now(); w.s.timers.Due(now) {
 				w.expireAny(now)
 				return w.pick()
 			}
 		}
-		if i == rounds-1 || i%16 == 15 {
+		if last || i%16 == 15 {
 			if d := w.stealNext(); d != nil {
 				return d
 			}
 		}
+		if last {
+			return nil
+		}
 		for range searchPause {
 		}
 	}
-	return nil
 }
 
 // maxDueRun bounds how often in a row a task that goes to sleep passes its turn to a task whose

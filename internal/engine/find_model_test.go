@@ -28,7 +28,7 @@ type idleBench struct {
 func (b *idleBench) work(w *worker) {
 	w.fairNext()
 	for {
-		d := w.find()
+		d := w.find(w.pick())
 		if d != nil {
 			b.taken[d]++
 			b.held[w] = true

@@ -7,6 +7,8 @@ import (
 
 	"github.com/heddle-go/heddle/internal/deque"
 	"github.com/heddle-go/heddle/internal/rt"
+	"github.com/heddle-go/heddle/internal/testkit"
+	"github.com/heddle-go/heddle/task"
 )
 
 // A worker that leaves is a producer of all that it hands over.
@@ -49,4 +51,15 @@ func TestTheLastSearcherWakesAnother(t *testing.T) {
 	require.EqualValues(t, 1, s.wakes.Load())
 	w.stopSearching()
 	require.EqualValues(t, 1, s.wakes.Load(), "it does not search any more")
+}
+
+// A sleeper that is woken searches, and stops as soon as it has a task (Sleep-W5).
+func TestAWokenWorkerStopsSearching(t *testing.T) {
+	s := open(t, withWorkers(1))
+	for range 100 {
+		testkit.Until(t, "the worker sleeps", func() bool { return s.idle.Sleeping() == 1 })
+		searching := -1
+		require.NoError(t, s.Go(func(*task.Ctx) { searching = s.idle.Searching() }).Wait())
+		require.Zero(t, searching)
+	}
 }

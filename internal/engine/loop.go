@@ -141,7 +141,9 @@ func (p *progress) next() bool {
 		w := l.w
 		d := w.handoff
 		if d == nil {
-			d = w.find()
+			if d = w.pick(); d == nil || w.searching {
+				d = w.find(d)
+			}
 		}
 		w.handoff = nil
 		switch {
@@ -224,7 +226,7 @@ func (l *loopFiber) endTask(d *rt.Task) {
 	}
 	label.Clear() // before the next task runs here
 	if x == nil {
-		w.conclude(d, nil)
+		w.endPlain(d)
 		return
 	}
 	w.conclude(d, x.Err)

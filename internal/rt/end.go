@@ -90,7 +90,8 @@ func (d *Task) finishPlain(next uint64) bool {
 // once they have made the life the descriptor's last, an extension.
 func (d *Task) Plain() bool { return d.extra.Load() == nil && d.waiters.Load() == nil }
 
-// TakeWaiters is End-F2 for FinishPlain and Renew.
+// TakeWaiters is End-F2 for FinishPlain and Renew. The caller takes the waiters before it pools the
+// descriptor.
 func (d *Task) TakeWaiters() *Waiter { return d.takeWaiters() }
 
 // Err returns the error that life gen ended with. It is nil if that life has not ended, or returned

@@ -208,6 +208,14 @@ func finish(d *Task) *Waiter {
 	return w
 }
 
+// finishPlain ends the task in the short way.
+func finishPlain(d *Task) *Waiter {
+	if !d.FinishPlain() {
+		explore.Failf("not ended")
+	}
+	return d.TakeWaiters()
+}
+
 // renew ends the task and begins another life of its descriptor.
 func renew(d *Task) *Waiter {
 	if !d.Renew() {
@@ -218,6 +226,7 @@ func renew(d *Task) *Waiter {
 
 func TestModelAwait(t *testing.T) {
 	explore.Run(t, explore.Config{Preemptions: 4}, awaits((*Task).Await, finish))
+	explore.Run(t, explore.Config{Preemptions: 4}, awaits((*Task).Await, finishPlain))
 	explore.Run(t, explore.Config{Preemptions: 4}, awaits((*Task).Await, renew))
 }
 
