@@ -15,8 +15,8 @@ import (
 // that takes it from there in general calls valid, which issues a descriptor. again needs not even
 // that: the descriptor of a task that has just ended serves the next draft at once (rt.Task.Renew).
 // So a batch runs with one descriptor for each 64 tasks, which stays in the caches.
-// BenchmarkSpawnSame, in which no task allocates, takes 890 instructions a task in the general
-// way and 750 by follow. With drafts and again BenchmarkSpawnTyped takes 630.
+// BenchmarkSpawnSame, in which no task allocates, takes 780 instructions a task in the general
+// way and 720 by follow. With drafts and again BenchmarkSpawnTyped takes 630.
 
 // SpawnDraft implements rt.Host. Unlike Spawn it does not use the next slot, so that the tasks that
 // one task starts run in their order. A child that is in the slot was started earlier, and so goes
