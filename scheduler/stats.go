@@ -54,7 +54,8 @@ type Stats struct {
 	Wakes       uint64 // times a sleeping worker was woken
 	LetIns      uint64 // times a worker stopped for a moment to let goroutines run
 	ThreadMoves uint64 // times a pinned worker found itself on another thread while it was awake
-	SleepMoves  uint64 // times a pinned worker came back from a sleep on another thread
+	SleepMoves  uint64 // times a pinned worker found itself on another thread after a sleep. A worker
+	// that sleeps more than 3,000 times a second does not look each time
 
 	// Stranded counts how often the monitor saw work wait for long beside a sleeping worker. It
 	// must be 0. If it is not, please report that.

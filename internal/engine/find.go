@@ -8,7 +8,7 @@ import (
 // It searches and sleeps until there is one. It returns nil when the scheduler quits or the worker
 // has to leave.
 func (w *worker) find(d *rt.Task) *rt.Task {
-	for ; ; d = w.pick() {
+	for {
 		if d != nil {
 			w.stopSearching()
 			return d
@@ -40,7 +40,9 @@ func (w *worker) find(d *rt.Task) *rt.Task {
 			}
 		}
 		w.sleep()
-		w.fairNext() // the worker may have been woken to halt, so the next pick checks that first
+		if !w.halting() { // the worker may have been woken to halt
+			d = w.pick()
+		}
 	}
 }
 
@@ -65,13 +67,13 @@ func (w *worker) handOver() {
 }
 
 // stopSearching ends the worker's search, because the worker has found a task, quits or leaves
-// (Sleep-W5). The last searcher to stop wakes another worker if there is more work.
+// (Sleep-W5). The last searcher to stop wakes another worker, if one sleeps and there is more work.
 func (w *worker) stopSearching() {
 	if !w.searching {
 		return
 	}
 	w.searching = false
-	if w.s.idle.StopSearch() && w.s.visibleWork() {
+	if w.s.idle.StopSearch() && w.s.idle.NeedsWake() && w.s.visibleWork() {
 		w.crew.wakeOne()
 	}
 }

@@ -1,7 +1,7 @@
 package engine
 
 // A napCount says how often a worker reads the clock when it falls asleep and wakes, to divide its
-// life into busy and idle time.
+// life into busy and idle time, and how often it looks at its thread (checkThread).
 //
 // A reading takes 35 ns, and a worker may sleep 300,000 times a second. So only the first exactNaps
 // times in one value of the coarse clock are read. What follows until coarse changes, which takes

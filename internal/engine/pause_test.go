@@ -41,6 +41,7 @@ func TestPauseWhileTheLastLeaves(t *testing.T) {
 func TestResizeInAPause(t *testing.T) {
 	for _, level := range []task.Level{task.Normal, task.High, task.Low} {
 		s := open(t, withWorkers(2))
+		testkit.Until(t, "both sleep", s.idle.Asleep) // so the pause begins while they sleep
 		require.NoError(t, s.Pause(within(t)))
 		var ran atomic.Int32
 		for range 100 {

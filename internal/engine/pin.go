@@ -12,8 +12,8 @@ import (
 type anchor struct {
 	pinned bool // the worker is locked to a thread while it is awake
 	fixed  bool // it stays locked to that thread while it sleeps
-	roams  bool // the thread may have changed in a call on the spot
-	tid    int  // the number of the thread that the worker was last seen on
+	roams  bool // the thread may have changed since tid was read, in a sleep or in a call on the spot
+	tid    int  // the number of the thread that the worker was last seen on, or 0
 	bound  thread.Binding
 	id     int // the worker's
 	cfg    *Config
@@ -21,19 +21,15 @@ type anchor struct {
 	moves, sleepMoves uint64 // see Stats
 }
 
-// pin locks the worker to the thread that it finds itself on, and binds that to the worker's CPU.
+// pin locks the worker to the thread that it finds itself on, and binds that to the worker's CPU. It
+// leaves it to checkThread to find out which thread that is, because a task may be waiting, and the
+// system call takes most of a microsecond in a process that has been idle.
 func (a *anchor) pin() {
 	if !a.pinned {
 		return
 	}
 	runtime.LockOSThread()
-	a.roams = false
-	if tid := thread.ID(); tid != a.tid {
-		if a.tid != 0 {
-			a.sleepMoves++
-		}
-		a.tid = tid
-	}
+	a.roams = true
 	a.bind()
 }
 
@@ -46,8 +42,7 @@ func (a *anchor) unpin() {
 	runtime.UnlockOSThread()
 }
 
-// checkThread counts moves of the worker to another thread while it was awake, and binds the new
-// thread.
+// checkThread counts moves of the worker to another thread, and binds the new thread.
 func (a *anchor) checkThread() {
 	if !a.pinned {
 		return
@@ -57,9 +52,11 @@ func (a *anchor) checkThread() {
 		a.roams = false
 		return
 	}
-	if a.roams {
+	switch {
+	case a.tid == 0:
+	case a.roams:
 		a.sleepMoves++
-	} else {
+	default:
 		a.moves++
 	}
 	a.roams = false

@@ -56,3 +56,26 @@ func TestThreadsEndWithTheirWorkers(t *testing.T) {
 		})
 	}
 }
+
+// A worker that finds itself on another thread counts that as a move over a sleep if it has slept
+// since it last looked, and otherwise as a move while it was awake. The first look is no move.
+func TestMovesAreCounted(t *testing.T) {
+	a := anchor{pinned: true, cfg: &Config{}}
+	moves := func() [2]uint64 { return [2]uint64{a.sleepMoves, a.moves} }
+	a.pin()
+	a.checkThread()
+	require.Equal(t, [2]uint64{0, 0}, moves())
+	a.unpin()
+	a.pin()
+	a.checkThread()
+	require.Equal(t, [2]uint64{0, 0}, moves(), "on the same thread")
+	a.tid++
+	a.checkThread()
+	require.Equal(t, [2]uint64{0, 1}, moves())
+	a.unpin()
+	a.tid++
+	a.pin()
+	a.checkThread()
+	require.Equal(t, [2]uint64{1, 1}, moves())
+	a.unpin()
+}

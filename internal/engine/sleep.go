@@ -23,6 +23,7 @@ func (w *worker) sleep() {
 		}
 		w.s.quiesce()
 		if w.napDue() {
+			w.checkThread()
 			w.duty.Rest(w.s.now())
 		}
 		w.parkThread() // (Sleep-W4)
@@ -62,7 +63,6 @@ func (w *worker) parkThread() {
 	if w.fixed {
 		w.letOutsiders()
 		w.parker.Park()
-		w.checkThread()
 		return
 	}
 	w.unpin()

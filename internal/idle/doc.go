@@ -16,7 +16,7 @@
 //	Sleep-P2 look for sleepers and        Sleep-W2 announce that it sleeps
 //	         searchers                    Sleep-W3 look again
 //	Sleep-P3 claim a sleeper; wake it     Sleep-W4 sleep
-//	                                      Sleep-W5 stop searching; the last one looks again
+//	                                      Sleep-W5 stop searching; the last one goes on at Sleep-P2
 //
 // The producer, which makes a task runnable:
 //
@@ -39,8 +39,8 @@
 //   - Sleep-W4 sleeps until another party wakes the worker. That party has claimed it, so it is a
 //     searcher then.
 //   - Sleep-W5 has found a task and stops being a searcher (StopSearch). If the worker was the last
-//     searcher, it looks at all queues as in Sleep-W3, and if it finds a task there it does
-//     Sleep-P2 and Sleep-P3.
+//     searcher, it does Sleep-P2. If that leads on to Sleep-P3, the worker first looks at all queues
+//     as in Sleep-W3, and does Sleep-P3 only if it finds a task there.
 //
 // # Why no task is left behind
 //
@@ -56,9 +56,10 @@
 // stops by Sleep-W2 or by Sleep-W5, in one atomic operation that comes after the load and so after
 // Sleep-P1. A searcher that stops by Sleep-W2 goes on to Sleep-W3, which sees the task, or sees
 // that it has been taken. If a searcher stops by Sleep-W5 and is not the last, another searcher is
-// left, and the same holds for that one. If it is the last, it looks, sees the task, and becomes a
-// producer at Sleep-P2 itself. So at every moment there is a searcher, or a worker that has stopped
-// with its look to come, or a Sleep-P2 that goes through these cases anew.
+// left, and the same holds for that one. If it is the last, it becomes a producer at Sleep-P2 itself,
+// and its look in case B sees the task, or sees that it has been taken. So at every moment there is a
+// searcher, or a worker that has stopped with its look to come, or a Sleep-P2 that goes through these
+// cases anew.
 //
 // Case B: no worker searches, and some worker sleeps. Sleep-P3 follows. If its CAS succeeds, a
 // worker comes back as a searcher, and case A holds with this worker. If Sleep-P3 finds no sleeper
