@@ -93,7 +93,17 @@ func (t Task) Ready() {
 //
 // A task that waits for itself gets an error at once. So does a call that the task forked, and a
 // function of its [Ctx.Blocking].
-func (t Task) Wait() error { return t.WaitContext(background) }
+func (t Task) Wait() error {
+	if rt.Inside() != nil {
+		return t.WaitContext(background)
+	}
+	// The caller is an ordinary goroutine, and no function of a task's Blocking, so it does not
+	// wait for itself. What WaitContext would look at takes 0.3 us in a program that has been idle.
+	if t.State() == Done {
+		return t.Err()
+	}
+	return t.block(background)
+}
 
 // WaitContext is [Task.Wait], but it gives up when ctx ends and then returns the cause of ctx.
 // Giving up does not affect t. t.WaitContext(c) gives up when the calling task is cancelled. If t

@@ -41,7 +41,7 @@ func (w *worker) find(d *rt.Task) *rt.Task {
 		}
 		w.sleep()
 		if !w.halting() { // the worker may have been woken to halt
-			d = w.pick()
+			d = w.pickWoken()
 		}
 	}
 }
@@ -182,6 +182,23 @@ func (w *worker) pick() *rt.Task {
 		}
 	}
 	return w.turns.takeHigh(&w.s.inj, w.tick)
+}
+
+// pickWoken is pick for a worker that has just woken. It has most likely been woken for a
+// submission, and its own queues are empty (unless it slept because of a pause), so it looks at the
+// injector first.
+func (w *worker) pickWoken() *rt.Task {
+	s := w.s
+	n := s.inj.Normal()
+	if n == 0 || w.tick+1 == w.stopAt || s.shared.ReadyGoroutines.Load() != 0 || s.inj.AnyRanked() || s.dir != nil {
+		return w.pick()
+	}
+	w.tick++
+	w.chain.end()
+	if d := w.takeInjected(n/s.Workers() + 1); d != nil {
+		return d
+	}
+	return w.pick()
 }
 
 // pickFirst is the part of pick that comes before the worker's own tasks and that seldom has
