@@ -78,17 +78,20 @@ func (w *worker) stopSearching() {
 	}
 }
 
-// A search takes at most searchRounds rounds over all victims. Waking a pinned thread takes about
-// 10 us, so a worker searches for about as long before it goes to sleep. BenchmarkPingPong and
-// BenchmarkSubmit at workers=2 show the effect.
+// A search takes at most searchRounds rounds over all victims, one or two microseconds. A longer one
+// would find more, but it holds a P that a goroutine may need: the one that submits the next task
+// when it hears of the end of the last. If the task has made that goroutine ready by means of
+// package sync, the worker does not know of it. With 64 rounds BenchmarkSubmit/outstanding=1 at
+// workers=2 takes three times as long, and no program gains (BenchmarkService, BenchmarkBanking,
+// BenchmarkTaskTree).
 const (
-	searchRounds = 64
+	searchRounds = 16
 	searchPause  = 100 // iterations of an empty loop between two rounds
 )
 
 // search looks for a task in the queues and next slots of the other workers, in the injector and
-// among the timers, again and again for about 10 us. It returns nil if it finds none, or if the
-// worker has to halt.
+// among the timers, in searchRounds rounds. It returns nil if it finds none, or if the worker has
+// to halt.
 func (w *worker) search() *rt.Task {
 	rounds := searchRounds
 	if w.s.procs.Load() == 1 || w.s.shared.ReadyGoroutines.Load() != 0 && !(w.pinned && w.s.spareP()) {
@@ -114,16 +117,19 @@ func (w *worker) search() *rt.Task {
 				return w.pick()
 			}
 		}
-		if last || i%16 == 15 {
-			if d := w.stealNext(); d != nil {
-				return d
-			}
-		}
 		if last {
-			return nil
+			return w.stealNext()
 		}
-		for range searchPause {
-		}
+		pauseSearch()
+	}
+}
+
+// pauseSearch is not a part of search, because its loop takes up to twice as long if it lies across
+// two cache lines. The linker aligns functions.
+//
+//go:noinline
+func pauseSearch() {
+	for range searchPause {
 	}
 }
 
