@@ -42,6 +42,9 @@ func (t Task) State() State {
 	return Done
 }
 
+// ended is State() == Done, for fewer loads.
+func (t Task) ended() bool { return t.record() == nil || !t.record().Status().Live(t.life()) }
+
 // Err returns how the task ended. It is nil while the task has not ended, and also if the function
 // returned before the task was cancelled. Otherwise it is
 //
@@ -94,15 +97,27 @@ func (t Task) Ready() {
 // A task that waits for itself gets an error at once. So does a call that the task forked, and a
 // function of its [Ctx.Blocking].
 func (t Task) Wait() error {
-	if rt.Inside() != nil {
+	d, running := rt.Caller()
+	if d != nil && !running { // a function of d's Blocking
 		return t.WaitContext(background)
 	}
-	// The caller is an ordinary goroutine, and no function of a task's Blocking, so it does not
-	// wait for itself. What WaitContext would look at takes 0.3 us in a program that has been idle.
-	if t.State() == Done {
-		return t.Err()
+	// From here on this is WaitContext, without what it does for other contexts. That would be a
+	// tenth of the instructions for a child that is waited for. A goroutine in a program that has
+	// been idle would spend 0.3 us on it.
+	if running {
+		d.Checkpoint()
 	}
-	return t.block(background)
+	switch {
+	case t.ended():
+		return t.Err()
+	case !running:
+		return t.block(background)
+	}
+	c := (*Ctx)(d.Life())
+	if t.awaitsItself(c) {
+		return errOwnWait
+	}
+	return t.join(c, rt.WaitJoin, rt.ForWakeOnly)
 }
 
 // WaitContext is [Task.Wait], but it gives up when ctx ends and then returns the cause of ctx.
@@ -113,7 +128,7 @@ func (t Task) WaitContext(ctx context.Context) error { return t.wait(ctx, rt.Wai
 // wait is WaitContext. reason is what Dump says the wait is for.
 func (t Task) wait(ctx context.Context, reason rt.WaitReason) error {
 	c, err := enter(ctx)
-	if t.State() == Done {
+	if t.ended() {
 		return t.Err()
 	}
 	if err != nil {
@@ -139,7 +154,7 @@ func (t Task) wait(ctx context.Context, reason rt.WaitReason) error {
 		return t.Err()
 	}
 	if err := w.Wait(); err != nil {
-		if t.State() == Done {
+		if t.ended() {
 			return t.Err()
 		}
 		return err
@@ -211,7 +226,7 @@ func (t Task) join(c *Ctx, reason rt.WaitReason, k rt.Park) error {
 	h.ParkFor(d, reason.Park(k), t.record(), t.life())
 	if !d.Woken() { // c was cancelled
 		if k == rt.ForWake && w.Abandon() {
-			if t.State() == Done {
+			if t.ended() {
 				return t.Err()
 			}
 			return c.Cause()

@@ -37,6 +37,12 @@ func Inside() *Task {
 	return nil
 }
 
+// Caller returns what Inside returns, and reports whether Current would return the same task.
+func Caller() (d *Task, current bool) {
+	d = Inside()
+	return d, d != nil && d.running()
+}
+
 // A Proxy stands for a task on the goroutine that calls the functions of the task's blocking calls.
 // Usually the task waits meanwhile. The Proxy's descriptor never runs. So [Current] returns nil on
 // that goroutine, and [Inside] returns the descriptor. Only that goroutine uses the Proxy.
