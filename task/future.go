@@ -39,8 +39,10 @@ func Submit[T any](on Starter, fn func(c *Ctx) (T, error), opts ...Option) *Futu
 	f := &Future[T]{}
 	s := &f.s
 	s.fn = fn
-	// Do not use on as the caller. It may be the Ctx of another task.
-	c, _ := Current()
+	c, _ := on.(*Ctx)
+	if !c.life().IsCurrent() { // on may be the Ctx of another task
+		c, _ = Current()
+	}
 	var waitCtx context.Context // nil: no context ends the wait for room in the queue
 	var err error
 	if f.task, err = l.start(waitCtx, c, s, extraOf(opts), opts); err != nil {
