@@ -14,11 +14,12 @@ import (
 //	worker.publishEnd    wakes the waiters, and pools the descriptor
 //	rt.Task.Finish       changes the status word, and takes the waiters
 //
-// If a task is cancelled before it has begun, skipOrNote calls publishEnd.
+// A task without an extension ends in endPlain instead of the last three, if it can. If a task is
+// cancelled before it has begun, skipOrNote calls publishEnd.
 
 // endPlain ends task d, which ran on this worker and has no extension. So d has not failed, and is
-// no stolen call. If nothing else is special either, endPlain does in a third of the instructions
-// what publishEnd does in general.
+// no stolen call. If nothing else is special either, endPlain takes some 100 instructions, where
+// conclude takes 170.
 func (w *worker) endPlain(d *rt.Task) {
 	w.SetCurrent(nil)
 	if w.observed || !d.FinishPlain() {
