@@ -78,7 +78,7 @@ func (p *Completion[T]) WaitContext(ctx context.Context) (T, error) { return p.w
 
 // wait is WaitContext. t is the task whose end completes p, or the zero Task.
 func (p *Completion[T]) wait(ctx context.Context, t Task) (T, error) {
-	c, err := enter(ctx)
+	c, err := t.enter(ctx)
 	if p.set.Load() {
 		return p.v, p.err
 	}

@@ -54,7 +54,7 @@ func (t Task) ended() bool { return t.record() == nil || !t.record().Status().Li
 //     cause that [Task.CancelCause] was given, the cause of the parent context, or [ErrClosed],
 //   - [ErrQueueFull] if the task did not run because the scheduler's queue was full.
 func (t Task) Err() error {
-	if t.record() == nil {
+	if t.record() == nil || t.record().Gen() != t.life() { // the second is for speed
 		return nil
 	}
 	return t.record().Err(t.life(), context.Canceled, ErrClosed)
@@ -97,7 +97,7 @@ func (t Task) Ready() {
 // A task that waits for itself gets an error at once. So does a call that the task forked, and a
 // function of its [Ctx.Blocking].
 func (t Task) Wait() error {
-	d, running := rt.Caller()
+	d, running := rt.CallerNear(t.record())
 	if d != nil && !running { // a function of d's Blocking
 		return t.WaitContext(background)
 	}
@@ -114,7 +114,7 @@ func (t Task) Wait() error {
 		return t.block(background)
 	}
 	c := (*Ctx)(d.Life())
-	if t.awaitsItself(c) {
+	if _, stolen := d.Fn().(*rt.Frame); (stolen || d == t.record()) && t.awaitsItself(c) {
 		return errOwnWait
 	}
 	return t.join(c, rt.WaitJoin, rt.ForWakeOnly)
@@ -160,6 +160,20 @@ func (t Task) wait(ctx context.Context, reason rt.WaitReason) error {
 		return err
 	}
 	return t.Err()
+}
+
+// enter is the function enter for a wait for t, which may be the zero Task. If ctx never ends, it
+// finds the caller by t, which is faster.
+func (t Task) enter(ctx context.Context) (*Ctx, error) {
+	if t.record() == nil || ctx != background {
+		return enter(ctx)
+	}
+	d, running := rt.CallerNear(t.record())
+	if !running {
+		return nil, nil
+	}
+	d.Checkpoint()
+	return (*Ctx)(d.Life()), nil
 }
 
 var errOwnWait = errors.New("task: a task that waits for itself would wait for ever")

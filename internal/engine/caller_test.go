@@ -33,6 +33,7 @@ func TestOthersAreNotTheTask(t *testing.T) {
 			assert.False(t, d.IsCurrent())
 			assert.Nil(t, d.Life().MayEnter())
 			assert.Nil(t, rt.Current())
+			assert.Nil(t, callerNear(d))
 			n := s.inj.Normal()
 			task.Submit(c, func(*task.Ctx) (int, error) { return 0, nil })
 			assert.EqualValues(t, n+1, s.inj.Normal())
@@ -44,13 +45,23 @@ func TestOthersAreNotTheTask(t *testing.T) {
 		assert.True(t, d.IsCurrent())
 		assert.Same(t, d, d.Life().MayEnter())
 		assert.Same(t, d, rt.Current())
+		assert.Same(t, d, callerNear(d))
 		assert.True(t, d.Host().Call(d, func() {
 			assert.False(t, d.IsCurrent())
 			assert.Nil(t, d.Life().MayEnter())
 			assert.Nil(t, rt.Current())
+			assert.Nil(t, callerNear(d))
 		}, new(rt.CallKind)))
 	}).Wait())
 	require.NoError(t, waits.Wait())
+}
+
+// callerNear returns the task that rt.CallerNear finds, or nil if the caller is no running task.
+func callerNear(near *rt.Task) *rt.Task {
+	if d, current := rt.CallerNear(near); current {
+		return d
+	}
+	return nil
 }
 
 // A goroutine that has called functions for tasks is an ordinary one again before it ends, because
