@@ -102,3 +102,23 @@ func TestLabelsOfTasksThatATaskStarts(t *testing.T) {
 	require.False(t, plain)
 	require.True(t, under)
 }
+
+// A member of a group begins with the labels of the group's context, and without labels if that has
+// none.
+func TestLabelsOfMembers(t *testing.T) {
+	s := open(t, 1)
+	for _, labels := range []bool{false, true} {
+		ctx := context.WithValue(context.Background(), t, "a value")
+		if labels {
+			ctx = pprof.WithLabels(ctx, pprof.Labels("of-the-group", "1"))
+		}
+		g, _ := task.NewGroupContext(ctx, s)
+		has := false
+		g.Go(func(*task.Ctx) error {
+			has = labelled(t, "of-the-group")
+			return nil
+		})
+		require.NoError(t, g.Wait())
+		require.Equal(t, labels, has)
+	}
+}

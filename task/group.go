@@ -3,6 +3,7 @@ package task
 import (
 	"context"
 	"errors"
+	"runtime/pprof"
 
 	"github.com/heddle-go/heddle/internal/atomicx"
 	"github.com/heddle-go/heddle/internal/list"
@@ -45,9 +46,10 @@ type Starter interface {
 type Group struct {
 	launcher // empty in the zero Group: see enterZero
 
-	ctx    context.Context // nil in a group without a context, as are the next two
+	ctx    context.Context // nil in a group without a context, as are the next three
 	cancel context.CancelCauseFunc
 	stop   func() bool // stops watching ctx
+	extra  *rt.Extra   // of the members that have no options
 
 	// These change only while the group has no members.
 	limited bool
@@ -104,7 +106,26 @@ func NewGroupContext(ctx context.Context, on Starter) (*Group, context.Context) 
 	g := NewGroup(on)
 	g.ctx, g.cancel = context.WithCancelCause(ctx)
 	g.stop = context.AfterFunc(g.ctx, g.cancelMembers)
+	bare := isBare(ctx)
+	g.extra = rt.NewShared(g.ctx, bare, !bare && hasLabels(ctx))
 	return g, g.ctx
+}
+
+// hasLabels reports whether ctx has profiler labels.
+func hasLabels(ctx context.Context) (has bool) {
+	pprof.ForLabels(ctx, func(string, string) bool {
+		has = true
+		return false
+	})
+	return has
+}
+
+// isBare reports whether ctx is known to have neither values nor a deadline.
+func isBare(ctx context.Context) bool {
+	if c, ok := ctx.(*Ctx); ok {
+		return c.life().Extra().Bare()
+	}
+	return ctx == background || ctx == context.TODO()
 }
 
 // SetLimit bounds the number of active members to n. A negative n means no limit, which is the
@@ -177,9 +198,9 @@ func (g *Group) goMaker(d *rt.Task, fn func(c *Ctx) error) {
 		m.g, m.fn, m.place = g, fn, false
 		t, gen = on.Host.Spawn(m, nil)
 	} else {
-		h := &ctxMember{member: member{g: g, fn: fn}}
-		h.extra.Owner = g.ctx
-		t, gen = on.Host.Spawn(h, &h.extra)
+		h := ctxMembers.Get().(*ctxMember)
+		h.g, h.fn, h.place = g, fn, false
+		t, gen = on.Host.Spawn(h, g.extra)
 	}
 	if t == nil {
 		g.fail(ErrClosed)
@@ -393,10 +414,14 @@ func (g *Group) enter(waitCtx context.Context, c *Ctx, fn func(c *Ctx) error, op
 		g.note(c, t)
 		return err
 	}
-	h := &ctxMember{member: member{g: g, fn: fn, place: g.limited}}
-	h.extra.Owner = g.ctx
-	addTo(&h.extra, opts)
-	t, err := g.start(waitCtx, c, h, &h.extra, opts)
+	h := ctxMembers.Get().(*ctxMember)
+	h.g, h.fn, h.place = g, fn, g.limited
+	x := g.extra
+	if len(opts) > 0 {
+		x = x.Own()
+		addTo(x, opts)
+	}
+	t, err := g.start(waitCtx, c, h, x, opts)
 	g.note(c, t)
 	return err
 }

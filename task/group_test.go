@@ -442,6 +442,34 @@ func TestGroupCancelsMany(t *testing.T) {
 	})
 }
 
+// Members that share their extension fail at the same time, in each way. (The race detector finds a
+// write to what they share.)
+func TestMembersFailTogether(t *testing.T) {
+	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
+		for i := range 200 {
+			g, _ := task.NewGroupContext(context.Background(), s)
+			for range 4 {
+				g.Go(func(c *task.Ctx) error {
+					switch i % 4 {
+					case 0:
+						panic(errStop)
+					case 1:
+						runtime.Goexit()
+					case 2:
+						c.Cancel()
+					}
+					c.Yield()
+					return errStop
+				})
+			}
+			func() {
+				defer func() { assert.Equal(t, i%4 == 0, recover() != nil) }()
+				assert.Error(t, g.Wait())
+			}()
+		}
+	})
+}
+
 // A cancelled task waits for its members under context.WithoutCancel.
 func TestGroupWaitWithoutCancel(t *testing.T) {
 	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"testing"
+	"time"
 	"weak"
 
 	"github.com/stretchr/testify/assert"
@@ -71,6 +72,72 @@ func TestContextsOfEndedTasks(t *testing.T) {
 	}
 }
 
+// A member's Ctx that is kept shows the values of the group's context for good, and never those of
+// another group. If the group's context has no values, the member's descriptor serves other tasks,
+// and the Ctx still shows that the member has ended.
+func TestKeptCtxOfMembers(t *testing.T) {
+	s, err := scheduler.New(scheduler.WithWorkers(1))
+	require.NoError(t, err)
+	defer s.Close()
+	err = s.Go(func(c *task.Ctx) {
+		member := func(parent context.Context) (kept *task.Ctx) {
+			g, _ := task.NewGroupContext(parent, c)
+			g.Go(func(c *task.Ctx) error {
+				kept = c
+				return nil
+			})
+			assert.NoError(t, g.Wait())
+			return kept
+		}
+		value := func(of string) context.Context { return context.WithValue(context.Background(), livesKey{}, of) }
+		timed, stop := task.WithTimeout(c, time.Hour)
+		defer stop()
+		bare, self, a, b, late := member(context.Background()), member(c), member(value("a")), member(value("b")), member(timed)
+		for range 1000 { // the descriptors serve again
+			member(value("other"))
+			member(c)
+		}
+		for _, c := range []*task.Ctx{bare, self, a, b, late} {
+			assert.Equal(t, context.Canceled, c.Err())
+			assert.Equal(t, context.Canceled, c.Cause())
+			assert.Equal(t, task.Done, c.Task().State())
+		}
+		assert.Nil(t, bare.Value(livesKey{}))
+		assert.Nil(t, self.Value(livesKey{}))
+		assert.Equal(t, "a", a.Value(livesKey{}))
+		assert.Equal(t, "b", b.Value(livesKey{}))
+		_, has := late.Deadline()
+		assert.True(t, has)
+		_, has = bare.Deadline()
+		assert.False(t, has)
+	}).Wait()
+	require.NoError(t, err)
+}
+
+// A member of a group whose context has no values sees the end of that context at once, before the
+// goroutine that cancels the members has run.
+func TestMembersSeeTheEndOfTheContextAtOnce(t *testing.T) {
+	s, err := scheduler.New(scheduler.WithWorkers(1))
+	require.NoError(t, err)
+	defer s.Close()
+	for range 100 {
+		err = s.Go(func(parent *task.Ctx) {
+			g, _ := task.NewGroupContext(parent, parent)
+			var before, after error
+			g.Go(func(c *task.Ctx) error {
+				before = c.Err()
+				parent.Cancel()
+				after = c.Err()
+				return nil
+			})
+			assert.NoError(t, g.Wait())
+			assert.NoError(t, before)
+			assert.Equal(t, context.Canceled, after)
+		}).Wait()
+		require.Equal(t, context.Canceled, err)
+	}
+}
+
 // A Ctx that a program makes, as for a test without a scheduler, is that of a task that has ended.
 func TestCtxOfNoTask(t *testing.T) {
 	c := new(task.Ctx)
@@ -124,4 +191,42 @@ func TestAKeptCtxKeepsNoOthers(t *testing.T) {
 	}
 	require.NotNil(t, kept.Value(livesKey{}))
 	require.LessOrEqual(t, alive, 64, "contexts of %d rounds are alive", alive)
+}
+
+// In each round a task makes a group under its own Ctx, and the program keeps the Ctx of a member
+// until the next round. Members' descriptors whose tasks have used their Ctx as a context stay in
+// their chunk, with the group's context and the maker of the group. The last Ctx must not keep the
+// memory of more than a chunk.
+func TestMembersKeepNoOthers(t *testing.T) {
+	s, err := scheduler.New(scheduler.WithWorkers(1))
+	require.NoError(t, err)
+	defer s.Close()
+	var kept *task.Ctx
+	live := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	rounds := func(n int) {
+		require.NoError(t, s.Go(func(c *task.Ctx) {
+			for range n {
+				assert.NoError(t, c.Go(func(c *task.Ctx) {
+					g, _ := task.NewGroupContext(c, c)
+					g.Go(func(c *task.Ctx) error {
+						kept = c
+						c.Done()
+						return nil
+					})
+					assert.NoError(t, g.Wait())
+				}).Wait())
+			}
+		}).Wait())
+	}
+	rounds(1000)
+	before := live()
+	rounds(10_000)
+	require.Less(t, live(), before+1<<20)
+	require.Error(t, kept.Err())
 }

@@ -41,9 +41,12 @@ func spareMember(c *Ctx) *member {
 type ctxMember struct {
 	list.Links[ctxMember] // of running; under the group's mu
 	member
-	extra rt.Extra // the task's extension
-	task  Task     // under the group's mu
+	task Task // under the group's mu
 }
+
+// ctxMembers pools the members of groups with a context. Besides the member's task only the list
+// running refers to a ctxMember, so delist tells whether it may be pooled.
+var ctxMembers = sync.Pool{New: func() any { return new(ctxMember) }}
 
 // memberOf returns the member that d belongs to: d is the member's task, or a call stolen from that
 // task. memberOf returns nil if d is nil, or belongs to no member.
@@ -82,14 +85,13 @@ func (m *member) run(c *Ctx, h *ctxMember) {
 			err = &PanicError{Value: rt.UnjoinedText(n), Stack: debug.Stack()}
 		}
 		if h != nil {
-			h.delist()
+			h.finish(c, err)
+			return
 		}
 		m.end(c, err)
-		if h == nil {
-			m.g, m.fn = nil, nil
-			if !c.record().Worker().Keep(m) {
-				members.Put(m)
-			}
+		m.g, m.fn = nil, nil
+		if !c.record().Worker().Keep(m) {
+			members.Put(m)
 		}
 	}()
 	err = m.fn(c)
@@ -128,13 +130,25 @@ func (h *ctxMember) enlist(c *Ctx) {
 	}
 }
 
-// delist takes the member out of the list again, if cancelMembers does not do that.
-func (h *ctxMember) delist() {
+// finish is end for a member that has enlisted.
+func (h *ctxMember) finish(c *Ctx, err error) {
+	reusable := h.delist()
+	h.end(c, err)
+	if reusable {
+		h.g, h.fn, h.task = nil, nil, Task{}
+		ctxMembers.Put(h)
+	}
+}
+
+// delist takes the member out of the list again, and reports whether nothing refers to it any more.
+// If cancelMembers takes all members out, delist leaves that to it and returns false.
+func (h *ctxMember) delist() bool {
 	g := h.g
 	if g.draining.Load() {
-		return
+		return false
 	}
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	h.Leave()
+	g.mu.Unlock()
+	return true
 }

@@ -162,7 +162,7 @@ func (p *progress) next() bool {
 			w.begin(d)
 			l.Data = unsafe.Pointer(d)
 			if x := d.Extra(); x != nil {
-				if x.HasContext() || x.Labels() != nil {
+				if x.MayHaveLabels() {
 					setLabels(d, x)
 				}
 				if x.Look != nil {
@@ -206,7 +206,7 @@ func setLabels(d *rt.Task, x *rt.Extra) {
 		d = d.Fn().(*rt.Frame).Forker
 		x = d.Extra()
 	}
-	if x.HasContext() || x.Labels() != nil {
+	if x != nil && x.MayHaveLabels() {
 		pprof.SetGoroutineLabels((*task.Ctx)(d.Life()))
 	}
 }

@@ -48,9 +48,7 @@ func noteStart(looks rt.Looks, x *rt.Extra, starter *rt.Task) *rt.Extra {
 	if looks&needLook == 0 && labels == nil {
 		return x
 	}
-	if x == nil {
-		x = &rt.Extra{}
-	}
+	x = x.Own()
 	k := &rt.Look{Labels: labels}
 	if starter != nil {
 		k.Starter = rt.HandleOf(starter, starter.Gen())

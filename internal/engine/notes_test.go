@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -61,4 +62,14 @@ func TestRingBesideSamples(t *testing.T) {
 		require.Equal(t, due, d.Status().Stamped())
 		d.TakeStamp(0)
 	}
+}
+
+// Tasks that share an extension get one each if they note something.
+func TestNotesAreEachTasksOwn(t *testing.T) {
+	x := rt.NewShared(context.Background(), true, false)
+	one, two := noteStart(rt.LookWaits, x, nil), noteStart(rt.LookWaits, x, nil)
+	require.Nil(t, x.Look)
+	require.NotSame(t, one, two)
+	require.NotSame(t, one.Look, two.Look)
+	require.Equal(t, x.Owner, one.Owner)
 }

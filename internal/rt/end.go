@@ -44,8 +44,8 @@ func (d *Task) Finish(e End) (waiters *Waiter, free bool) {
 		if !d.status.CompareAndSwap(s, n) {
 			continue // a flag was set meanwhile, and may matter
 		}
-		if free = n&stateMask == stFree; (free || stale) && d.extra.Load() != nil {
-			d.extra.Store(nil)
+		if free = n&stateMask == stFree; (free || stale) && d.extra.Load() != nil && !d.extra.Load().HasContext() {
+			d.extra.Store(nil) // otherwise the party that pools d has to know
 		}
 		waiters = d.takeWaiters() // (End-F2), see Await; (Claim-F2)
 		if stale {

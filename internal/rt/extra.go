@@ -12,13 +12,21 @@ import (
 // needs one, and keeps it for the rest of that life.
 //
 // Each task under a context has an Extra, and a program may have very many such tasks. So what most
-// of them never need is in objects of its own: openCalls and dependents.
+// of them never need is in objects of its own: openCalls and dependents. And the members of a group
+// share one Extra, until one of them needs its own: see NewShared.
 type Extra struct {
 	// These are set before the task is queued.
 	Name  string
 	Level Level
 	// Stolen is set if the task is a stolen call, which is cancelled with Owner: see stolen.go.
 	Stolen bool
+	// shared says that the Extra is that of several tasks. Nobody changes such an Extra: see Own.
+	shared bool
+	// bare says that Owner has no values and no deadline. So a Ctx that is kept for longer than its
+	// task can do without Owner, and the descriptor may serve another task.
+	bare bool
+	// unlabelled says that Owner has no profiler labels.
+	unlabelled bool
 	// expired says that the cause is a passed deadline. It is set together with cause.
 	expired bool
 	// Owner is the context of the group that the task is a member of, or the Ctx of the task whose
@@ -52,8 +60,8 @@ type openCalls struct {
 // lock first:
 //
 //	adds a dependent                        cancels or ends the task
-//	Deps-A1  attach an Extra if there is    Deps-E1  change the status
-//	         none; under mu: store deps if  Deps-E2  load the Extra, then deps; if either
+//	Deps-A1  attach an Extra of the task's  Deps-E1  change the status
+//	         own; under mu: store deps if   Deps-E2  load the Extra, then deps; if either
 //	         it is nil, and add the                  is nil, there is no dependent
 //	         dependent                      Deps-E3  otherwise, under mu, look for
 //	Deps-A2  load the status; if the task            dependents
@@ -104,14 +112,40 @@ func (closedError) Is(target error) bool { return target == context.Canceled }
 // Extra returns the extension, or nil if this life has none.
 func (d *Task) Extra() *Extra { return d.extra.Load() }
 
-// NeedExtra returns the extension, and attaches one if this life has none.
+// NeedExtra returns the task's own extension. It attaches one if this life has none, or shares one
+// with other tasks.
 func (d *Task) NeedExtra() *Extra {
 	for {
-		if x := d.extra.Load(); x != nil {
+		x := d.extra.Load()
+		if x != nil && !x.shared {
 			return x
 		}
-		d.extra.CompareAndSwap(nil, &Extra{})
+		d.extra.CompareAndSwap(x, x.Own())
 	}
+}
+
+// DropExtra takes the extension from d, which is free and whose last life had one.
+func (d *Task) DropExtra() { d.extra.Store(nil) }
+
+// NewShared returns an extension for all tasks that are under owner and need nothing else. A task
+// that needs more gets an extension of its own: see NeedExtra. A shared extension has no
+// dependents, so to a party that looks for dependents (Deps-E2) it is the same as none. bare
+// reports whether owner has neither values nor a deadline, and labelled whether it may have
+// profiler labels.
+func NewShared(owner context.Context, bare, labelled bool) *Extra {
+	return &Extra{Owner: owner, shared: true, bare: bare, unlabelled: !labelled}
+}
+
+// Own returns x if only one task can have it. Otherwise, and if x is nil, it returns a new extension
+// with the context of x.
+func (x *Extra) Own() *Extra {
+	switch {
+	case x == nil:
+		return &Extra{}
+	case x.shared:
+		return &Extra{Owner: x.Owner, bare: x.bare, unlabelled: x.unlabelled}
+	}
+	return x
 }
 
 // AddStolen notes call, in life gen, as a stolen call of the task of x (Stolen-K1 in stolen.go).
@@ -260,6 +294,23 @@ func (x *Extra) Release() {
 
 // HasContext reports whether the task is under a context, so that its Ctx has values. x may be nil.
 func (x *Extra) HasContext() bool { return x != nil && (x.Parents != nil || x.Owner != nil) }
+
+// Bare reports whether the task is under no context, and its Ctx has no values and no deadline. x
+// may be nil.
+func (x *Extra) Bare() bool {
+	return x == nil || !x.HasContext() && x.Deadline == nil && x.Labels() == nil
+}
+
+// KeepsValues reports whether a Ctx of the task that is kept has to show values or a deadline even
+// after the task has ended. Then the descriptor serves no other task. x may be nil.
+func (x *Extra) KeepsValues() bool {
+	return x != nil && (x.Parents != nil || x.Owner != nil && !x.bare)
+}
+
+// MayHaveLabels reports whether the scheduler or a context may give the task profiler labels.
+func (x *Extra) MayHaveLabels() bool {
+	return x.Labels() != nil || x.Parents != nil || x.Owner != nil && !x.unlabelled
+}
 
 // Labels returns the context with the labels that the scheduler gives the task, or nil.
 func (x *Extra) Labels() context.Context {

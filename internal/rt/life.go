@@ -17,8 +17,8 @@ import "unsafe"
 //   - Each method compares the generation, as for a Handle. If the descriptor has gone on to
 //     another generation, the life has ended: it returned, was not cancelled, and had no values.
 //     The method need not know more to answer.
-//   - A life that was cancelled, has a name or is under a context is the descriptor's last. Finish
-//     looks at flagCancelled; Start sets flagEscaped for the others.
+//   - A life that was cancelled, has a name or is under a context with values or a deadline is the
+//     descriptor's last. Finish looks at flagCancelled; Start sets flagEscaped for the others.
 //   - A method that needs more than one look at the descriptor makes the life the last one before
 //     it looks: see escape.
 //

@@ -153,7 +153,7 @@ func (d *Task) start(fn any, x *Extra, normal uint64) {
 	s := d.status.Load()&genMask | stActive
 	if x != nil {
 		s |= uint64(x.Level) << levelShift
-		if x.Name != "" || x.HasContext() {
+		if x.Name != "" || x.KeepsValues() {
 			// The descriptor serves no other task: handles show the name after the task's end, and
 			// Life explains why a Ctx with a context needs this.
 			s |= flagEscaped

@@ -336,12 +336,60 @@ func TestDescriptorsThatServeOnce(t *testing.T) {
 		{"a name", &Extra{Name: "name"}, false},
 		{"a context", &Extra{Parents: under}, false},
 		{"a group's context", &Extra{Owner: context.Background()}, false},
+		{"one of several tasks", NewShared(context.Background(), false, false), false},
+		{"one without values", NewShared(context.Background(), true, false), true},
 	} {
 		d := &Task{}
 		d.Init(&Worker{Shared: &Shared{}})
 		d.Start("fn", c.x)
 		_, free := d.Finish(Returned)
 		require.Equal(t, c.free, free, c.what)
+	}
+}
+
+// Nothing that a task notes for itself gets into the extension that it shares with others.
+func TestSharedExtra(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	for _, c := range []struct {
+		what string
+		note func(d *Task)
+	}{
+		{"a cause", func(d *Task) { d.SetCause(0, errors.New("cause"), true) }},
+		{"a failure", func(d *Task) { d.FailWith(errors.New("failure")) }},
+		{"a failure that is taken", func(d *Task) { _ = d.TakeFailure() }},
+		{"a function", func(d *Task) { _, _ = d.Life().AfterDone(func(*Late) {}) }},
+		{"a channel", func(d *Task) { d.Life().Done() }},
+		{"a call", func(d *Task) { d.NoteDetached(nil) }},
+	} {
+		x := NewShared(ctx, true, false)
+		d := &Task{}
+		d.Init(&Worker{Shared: &Shared{}})
+		d.Start("fn", x)
+		c.note(d)
+		require.Equal(t, NewShared(ctx, true, false), x, c.what)
+		require.Equal(t, ctx, d.Extra().Owner, c.what)
+		require.Same(t, d.NeedExtra(), d.Extra().Own(), "an extension of the task's own stays")
+	}
+	require.NotNil(t, (*Extra)(nil).Own())
+}
+
+func TestBareExtras(t *testing.T) {
+	ctx := context.Background()
+	for _, c := range []struct {
+		what string
+		x    *Extra
+		bare bool
+	}{
+		{"no extension", nil, true},
+		{"a level", &Extra{Level: High}, true},
+		{"a context", &Extra{Parents: &ParentContext{Context: ctx}}, false},
+		{"a group's context", NewShared(ctx, false, false), false},
+		{"a group's context without values", NewShared(ctx, true, false), false},
+		{"a deadline", &Extra{Deadline: &Deadline{}}, false},
+		{"labels", &Extra{Look: &Look{Labels: ctx}}, false},
+	} {
+		require.Equal(t, c.bare, c.x.Bare(), c.what)
 	}
 }
 

@@ -61,7 +61,7 @@ func (d *Task) FailWith(err error) {
 // TakeFailure removes and returns the error that FailWith has stored, or returns nil. The caller
 // has to report the error in another way.
 func (d *Task) TakeFailure() (err error) {
-	if x := d.Extra(); x != nil {
+	if x := d.Extra(); x != nil && x.Err != nil {
 		err, x.Err = x.Err, nil
 	}
 	return err

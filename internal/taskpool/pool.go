@@ -186,24 +186,37 @@ func (p *Pool) All() iter.Seq[*rt.Task] {
 type List struct {
 	free  []*rt.Task
 	fresh []*rt.Task // serve one task each, which is under a context
+	bare  []*rt.Task // serve tasks under contexts without values
 }
 
+// maxBare is the most descriptors that a List keeps for tasks under contexts without values. More
+// are left to the garbage collector, as no Pool takes them.
+const maxBare = 1024
+
 // Take returns a free descriptor for a task with extension x, which may be nil. If the task is
-// under a context, the descriptor comes from a chunk of such descriptors, which serve one task
-// each. A program that keeps a Ctx keeps the whole chunk in memory. Because tasks under contexts
-// have chunks of their own, the Ctx of a task without a context does not keep other tasks' contexts
-// in memory.
+// under a context, the descriptor comes from a chunk of such descriptors. They serve one task each,
+// or several if their contexts have no values. A program that keeps a Ctx keeps the whole chunk in
+// memory. Because tasks under contexts have chunks of their own, the Ctx of a task without a
+// context does not keep other tasks' contexts in memory.
 func (l *List) Take(p *Pool, x *rt.Extra) *rt.Task {
-	if !x.HasContext() {
+	switch {
+	case !x.HasContext():
 		return l.get(p)
+	case x.KeepsValues():
+		return takeFrom(&l.fresh, p)
 	}
-	if len(l.fresh) == 0 {
-		l.fresh = p.grow(l.fresh)
+	return takeFrom(&l.bare, p)
+}
+
+// takeFrom takes a descriptor from list, to which no batches of the pool go.
+func takeFrom(list *[]*rt.Task, p *Pool) *rt.Task {
+	if len(*list) == 0 {
+		*list = p.grow(*list)
 	}
-	n := len(l.fresh) - 1
-	d := l.fresh[n]
-	l.fresh[n] = nil
-	l.fresh = l.fresh[:n]
+	n := len(*list) - 1
+	d := (*list)[n]
+	(*list)[n] = nil
+	*list = (*list)[:n]
 	return d
 }
 
@@ -223,6 +236,13 @@ func (l *List) get(p *Pool) *rt.Task {
 
 // Put takes back d, whose task has ended and which no handle refers to any more.
 func (l *List) Put(p *Pool, d *rt.Task) {
+	if x := d.Extra(); x.HasContext() {
+		d.DropExtra()
+		if len(l.bare) < maxBare {
+			l.bare = append(l.bare, d)
+		}
+		return
+	}
 	if len(l.free) >= 2*batchSize {
 		p.put(l.free[batchSize:])
 		l.free = l.free[:batchSize]
@@ -231,4 +251,4 @@ func (l *List) Put(p *Pool, d *rt.Task) {
 }
 
 // Len returns how many descriptors l holds.
-func (l *List) Len() int { return len(l.free) + len(l.fresh) }
+func (l *List) Len() int { return len(l.free) + len(l.fresh) + len(l.bare) }

@@ -64,7 +64,8 @@ func TestDescriptorsServeAgain(t *testing.T) {
 	require.Zero(t, p.Free())
 }
 
-// A task under a context has a descriptor that has not served.
+// A task under a context has a descriptor that has not served, or, if the context has no values,
+// one that has served only such tasks.
 func TestContextsGetFreshDescriptors(t *testing.T) {
 	p := newPool()
 	var l List
@@ -77,6 +78,24 @@ func TestContextsGetFreshDescriptors(t *testing.T) {
 	require.True(t, x.HasContext())
 	for _, d := range takeAll(t, &l, p, x, 4*batchSize) {
 		require.False(t, used[d])
+		used[d] = true
+	}
+	bare := rt.NewShared(context.Background(), true, false)
+	serves := map[*rt.Task]bool{}
+	for _, d := range takeAll(t, &l, p, bare, 4*batchSize) {
+		require.False(t, used[d])
+		serves[d] = true
+		d.Start("fn", bare)
+		_, free := d.Finish(rt.Returned)
+		require.True(t, free)
+		l.Put(p, d)
+		require.Nil(t, d.Extra())
+	}
+	for _, d := range takeAll(t, &l, p, bare, 4*batchSize) {
+		require.True(t, serves[d], "a new descriptor although there are some that have served")
+	}
+	for _, d := range takeAll(t, &l, p, nil, 4*batchSize) {
+		require.False(t, serves[d])
 	}
 }
 
