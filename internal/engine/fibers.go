@@ -57,6 +57,19 @@ func (w *worker) newLoopFiber() *loopFiber {
 	return l
 }
 
+// provide gets what the next tasks will need from the allocator, so that they need not do that on
+// their own stacks. The worker's base calls it. A task that waits for the first time usually has
+// come by here, so what is provided lasts for the children that it starts.
+func (w *worker) provide() {
+	w.Provide(true)
+	w.freeTasks.Provide(&w.s.taskPool, provided)
+	w.children.Reserve(provided)
+	w.runq.Reserve(provided)
+}
+
+// provided is how many children of a task find a descriptor and a place in the queues.
+const provided = 8
+
 // takeFiber returns the fiber to switch to for starting pending, or for looking for work if pending
 // is nil. That is an idle loopFiber, if there is one. Otherwise it is the worker's base, which
 // makes a loopFiber and switches on to it. The calling task does not make the loopFiber itself,

@@ -3,7 +3,11 @@ package engine
 import (
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/heddle-go/heddle/internal/taskpool"
+	"github.com/heddle-go/heddle/task"
 )
 
 // If the last worker that is awake leaves the pool, the parties that wait until all workers sleep
@@ -25,4 +29,21 @@ func TestTheLastWorkerAwakeLeaves(t *testing.T) {
 			t.Errorf("%s does not hear of it", what)
 		}
 	}
+}
+
+// What a base provides lasts for the tasks that start next.
+func TestProvide(t *testing.T) {
+	s := start(withWorkers(1))
+	defer s.Close()
+	require.NoError(t, s.Go(func(c *task.Ctx) {
+		w := s.workers()[0]
+		for range 2 {
+			w.freeTasks = taskpool.List{}
+			w.provide()
+			assert.GreaterOrEqual(t, w.freeTasks.Len(), provided)
+			n := w.freeTasks.Len()
+			w.provide()
+			assert.Equal(t, n, w.freeTasks.Len(), "there are enough")
+		}
+	}).Wait())
 }

@@ -57,6 +57,7 @@ type Worker struct {
 	// running task touches them.
 	joins  *Waiter
 	njoins int
+	asked  []Provider // see AskFor; only the running task and the worker touch it
 
 	// Current is the task that the worker runs or ran last, or nil. The worker writes it at each
 	// dispatch, by SetCurrent.
@@ -109,6 +110,29 @@ type Keeper interface {
 // AddKeeper.
 func (w *Worker) AddKeeper(k Keeper) { w.keepers = append(w.keepers, k) }
 
+// A Provider gets spare objects for the tasks of one worker.
+type Provider interface {
+	// Provide ends the effect of AskFor. If fill is true, it also gets spare objects for w. The
+	// worker calls it between two tasks, on its own stack.
+	Provide(w *Worker, fill bool)
+}
+
+// AskFor makes the worker call p.Provide before it makes its next fiber, or when it forgets what it
+// holds. A task that waits needs a new fiber if there is none to go on with, and so tasks that
+// start one after the other, and wait, find spare objects. Only the running task may call AskFor,
+// once for each call of Provide.
+func (w *Worker) AskFor(p Provider) { w.asked = append(w.asked, p) }
+
+// Provide calls each Provider that has been asked for. The worker calls it between two tasks, on
+// its own stack.
+func (w *Worker) Provide(fill bool) {
+	for i, p := range w.asked {
+		w.asked[i] = nil
+		p.Provide(w, fill)
+	}
+	w.asked = w.asked[:0]
+}
+
 // Forget drops what Keep has stored and what the registered Keepers hold. The worker calls it
 // between two tasks.
 func (w *Worker) Forget() {
@@ -118,6 +142,7 @@ func (w *Worker) Forget() {
 		k.Forget()
 	}
 	w.keepers = nil
+	w.Provide(false)
 }
 
 // Keeps reports whether Forget has more than a few objects to drop.

@@ -234,6 +234,14 @@ func (l *List) get(p *Pool) *rt.Task {
 	return d
 }
 
+// Provide makes sure that the next n descriptors for tasks without a context are there. n is not
+// more than a batch.
+func (l *List) Provide(p *Pool, n int) {
+	if len(l.free) < n {
+		l.free = p.fill(l.free)
+	}
+}
+
 // Put takes back d, whose task has ended and which no handle refers to any more.
 func (l *List) Put(p *Pool, d *rt.Task) {
 	if x := d.Extra(); x.HasContext() {

@@ -50,6 +50,40 @@ func TestPoolKeepsByWorker(t *testing.T) {
 	require.Zero(t, p.Get(a).id, "a worker has more than it kept")
 }
 
+// The task that takes a worker's last element asks once for more, and the worker gets them, but not
+// if elements have come back meanwhile.
+func TestPoolAsksTheWorker(t *testing.T) {
+	var p Pool[pooled]
+	a := taskAt(0)
+	s, w := &p.workers[0], a.Worker()
+	took := make([]*pooled, 0, 2*atATime)
+	take := func(n int) {
+		for range n {
+			took = append(took, p.Get(a))
+		}
+	}
+	take(atATime - 1)
+	require.False(t, s.asked)
+	take(1)
+	require.True(t, s.asked)
+	w.Provide(true)
+	require.False(t, s.asked)
+	require.Equal(t, atATime, s.n)
+	take(atATime)
+	require.True(t, kept(&p, a, took[0]))
+	w.Provide(true)
+	require.Equal(t, 1, s.n, "there was one again")
+	require.Same(t, took[0], p.Get(a))
+	require.True(t, s.asked)
+	w.Provide(false)
+	require.Zero(t, s.n)
+	require.False(t, s.asked)
+	w.Provide(true)
+	require.Zero(t, s.n, "nothing was asked for")
+	take(1)
+	require.Equal(t, atATime-1, s.n)
+}
+
 // Goroutines, and tasks of workers with a high index, have nothing of their own.
 func TestPoolKeepsNothingForOthers(t *testing.T) {
 	var p Pool[pooled]

@@ -29,6 +29,22 @@ func stacks() int {
 	return int(s[0].Value.Uint64())
 }
 
+// beginSmall makes goroutines begin with stacks of 2 KB until the test ends. The runtime lets them
+// begin with what the goroutines that the last collection saw have used on average, and here those
+// use little.
+func beginSmall(t *testing.T) {
+	stop := make(chan struct{})
+	var others sync.WaitGroup
+	for range 4000 {
+		others.Go(func() { <-stop })
+	}
+	t.Cleanup(func() {
+		close(stop)
+		others.Wait()
+	})
+	runtime.GC()
+}
+
 // A goroutine begins with a stack of 2 KB, and the runtime doubles it when a call does not fit. A
 // task that waits keeps its stack, so what heddle itself needs, below and above the task's
 // function, must leave most of the 2 KB to that function. Here the function and its callees have
@@ -68,7 +84,7 @@ func TestAWaitingTaskFitsIntoASmallStack(t *testing.T) {
 		t.Run(op.name, func(t *testing.T) {
 			s, err := scheduler.New(scheduler.WithWorkers(2))
 			require.NoError(t, err)
-			runtime.GC()
+			beginSmall(t)
 			before := stacks()
 			var all sync.WaitGroup
 			var begun atomic.Int64
@@ -93,6 +109,40 @@ func TestAWaitingTaskFitsIntoASmallStack(t *testing.T) {
 			all.Wait()
 		})
 	}
+}
+
+// A task that starts others and then waits finds what both take: the worker has got it on its own
+// stack. Without that, a fifth of the stacks grew.
+func TestATreeOfWaitingTasksHasSmallStacks(t *testing.T) {
+	const n = 5000
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // a collection takes stacks that have ended
+	s, err := scheduler.New(scheduler.WithWorkers(1))
+	require.NoError(t, err)
+	beginSmall(t)
+	before := stacks()
+	ch := tsync.NewChan[int](0)
+	var begun atomic.Int64
+	var node func(c *task.Ctx, n int)
+	node = func(c *task.Ctx, n int) {
+		begun.Add(1)
+		for i := range 4 {
+			if k := (n - 1 + i) / 4; k > 0 {
+				c.Go(func(c *task.Ctx) { node(c, k) })
+			}
+		}
+		var frame [16]int
+		frame[c.Worker()%16]++
+		_, _, _ = ch.Recv(c)
+		runtime.KeepAlive(&frame)
+	}
+	s.Go(func(c *task.Ctx) { node(c, n) })
+	testkit.Until(t, "all wait", func() bool {
+		st := s.Stats()
+		return begun.Load() == n && st.Sleeping == st.Workers && st.Queued == 0
+	})
+	require.Less(t, (stacks()-before)/n, 2048+2048/16, "bytes a task; less than a sixteenth may have grown")
+	ch.Close()
+	require.NoError(t, s.Close())
 }
 
 // Members that are cancelled while they wait end on the stacks that they have. In particular, the
@@ -120,7 +170,7 @@ func TestACancelledMemberKeepsItsSmallStack(t *testing.T) {
 		st := s.Stats()
 		return begun.Load() == n && st.Sleeping == st.Workers && st.Queued == 0
 	})
-	runtime.GC() // frees the memory of the stacks that have ended
+	beginSmall(t) // also frees the memory of the stacks that have ended
 	before := stacks()
 	cancel()
 	require.ErrorIs(t, g.Wait(), context.Canceled)
