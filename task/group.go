@@ -111,8 +111,10 @@ func NewGroupContext(ctx context.Context, on Starter) (*Group, context.Context) 
 	return g, g.ctx
 }
 
-// hasLabels reports whether ctx has profiler labels.
+// hasLabels reports whether ctx may have profiler labels. If a method of a user's context panics,
+// it may.
 func hasLabels(ctx context.Context) (has bool) {
+	defer func() { has = has || recover() != nil }()
 	pprof.ForLabels(ctx, func(string, string) bool {
 		has = true
 		return false
@@ -120,7 +122,9 @@ func hasLabels(ctx context.Context) (has bool) {
 	return has
 }
 
-// isBare reports whether ctx is known to have neither values nor a deadline.
+// isBare reports whether ctx is known to have neither values nor a deadline. A Starter of the user's
+// may make a group under its task's Ctx, and only then call the function of another group's member.
+// That gives the Ctx values which isBare cannot know of.
 func isBare(ctx context.Context) bool {
 	if c, ok := ctx.(*Ctx); ok {
 		return c.life().Extra().Bare()

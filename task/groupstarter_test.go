@@ -117,3 +117,53 @@ func TestGroupOnAStarterThatGoesOn(t *testing.T) {
 		require.EqualValues(t, 10, went.Load())
 	})
 }
+
+// A Starter that returns the handle of a task that has ended, and calls the function later.
+type lateStarter struct {
+	s    *scheduler.Scheduler
+	late chan func()
+}
+
+func (l lateStarter) Go(fn func(c *task.Ctx), _ ...task.Option) task.Task {
+	t := l.s.Go(func(*task.Ctx) {})
+	_ = t.Wait()
+	l.late <- func() { _ = l.s.Go(fn).Wait() }
+	return t
+}
+
+// A member that ended without its function has ended. A later call of the function does nothing.
+func TestGroupOnAStarterThatIsLate(t *testing.T) {
+	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
+		l := lateStarter{s, make(chan func(), 1)}
+		g := task.NewGroup(l)
+		ran := false
+		g.Go(func(*task.Ctx) error {
+			ran = true
+			return nil
+		})
+		require.NoError(t, g.Wait())
+		(<-l.late)()
+		require.False(t, ran)
+		g.Go(func(*task.Ctx) error { return nil })
+		(<-l.late)()
+		require.NoError(t, g.Wait(), "the count of members is right")
+	})
+}
+
+// A context that knows only keys of its own type.
+type strictContext struct{ context.Context }
+
+func (strictContext) Value(key any) any { return "the value of " + key.(string) }
+
+// The profiler labels of a context only matter to profiles: that Value panics for their key is no
+// reason to make no group.
+func TestGroupUnderAStrictContext(t *testing.T) {
+	guarded(t, nil, func(t *testing.T, s *scheduler.Scheduler) {
+		g, _ := task.NewGroupContext(strictContext{context.Background()}, s)
+		g.Go(func(c *task.Ctx) error {
+			assert.Equal(t, "the value of x", c.Value("x"))
+			return nil
+		})
+		require.NoError(t, g.Wait())
+	})
+}

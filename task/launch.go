@@ -93,7 +93,7 @@ func (l *launcher) startForeign(h launched, x *rt.Extra, opts []Option) (Task, e
 			h.skip(errStarterKeptCtx)
 			panic(errStarterKeptCtx)
 		}
-		c.record().NeedExtra().Owner = f
+		c.record().NeedExtra().SetOwner(f)
 		defer func() { f.h = nil }() // h may serve another task before the Starter's function ends
 		h.Run(c.record())
 	}, opts...)
@@ -102,7 +102,7 @@ func (l *launcher) startForeign(h launched, x *rt.Extra, opts []Option) (Task, e
 		return t, t.Err()
 	}
 	go func() {
-		if err := t.Wait(); !ran.Load() {
+		if err := t.Wait(); ran.CompareAndSwap(false, true) {
 			h.skip(err)
 		}
 	}()

@@ -106,9 +106,21 @@ func TestKeptCtxOfMembers(t *testing.T) {
 		assert.Nil(t, self.Value(livesKey{}))
 		assert.Equal(t, "a", a.Value(livesKey{}))
 		assert.Equal(t, "b", b.Value(livesKey{}))
-		_, has := late.Deadline()
-		assert.True(t, has)
-		_, has = bare.Deadline()
+		var own *task.Ctx
+		g, _ := task.NewGroupContext(c, c)
+		g.Go(func(c *task.Ctx) error {
+			own = c
+			return nil
+		}, task.Timeout(time.Hour))
+		assert.NoError(t, g.Wait())
+		for range 100 {
+			member(c)
+		}
+		for _, c := range []*task.Ctx{late, own} {
+			_, has := c.Deadline()
+			assert.True(t, has)
+		}
+		_, has := bare.Deadline()
 		assert.False(t, has)
 	}).Wait()
 	require.NoError(t, err)

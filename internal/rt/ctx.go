@@ -2,6 +2,7 @@ package rt
 
 import (
 	"context"
+	"time"
 	"unsafe"
 )
 
@@ -53,6 +54,22 @@ func IsBackground(ctx *context.Context) bool { return wordsOf(ctx).tab == backgr
 var backgroundTab = func() unsafe.Pointer {
 	ctx := context.Background()
 	return wordsOf(&ctx).tab
+}()
+
+// IsStd reports whether ctx is one that package context makes with a cancel function or a deadline.
+// Done, Err and the Value for StdKey of such a context, and context.Cause of it, neither panic nor
+// wait, because they ask no context above it.
+func IsStd(ctx *context.Context) bool {
+	tab := wordsOf(ctx).tab
+	return tab == cancelTab || tab == timerTab
+}
+
+var cancelTab, timerTab = func() (cancels, times unsafe.Pointer) {
+	a, end := context.WithCancel(context.Background())
+	end()
+	b, end := context.WithTimeout(context.Background(), time.Hour)
+	end()
+	return wordsOf(&a).tab, wordsOf(&b).tab
 }()
 
 // EachParent calls f with each context that the task of x is under until f returns false: first
@@ -116,6 +133,10 @@ func (c *Life) Follow() (ended bool) {
 }
 
 func (c *Life) follow(x *Extra) (ended bool) {
+	// Most tasks under contexts are under a single one of package context, and some ask often.
+	if u := x.Parents; u != nil && u.Next == nil && x.Owner == nil && IsStd(&u.Context) && u.Err() == nil {
+		return false
+	}
 	defer func() { _ = recover() }()
 	x.EachParent(func(p context.Context) bool {
 		var err, cause error

@@ -124,6 +124,11 @@ func (d *Task) NeedExtra() *Extra {
 	}
 }
 
+// SetOwner puts the task of x, which is running, under owner.
+func (x *Extra) SetOwner(owner context.Context) {
+	x.Owner, x.bare, x.unlabelled = owner, false, false
+}
+
 // DropExtra takes the extension from d, which is free and whose last life had one.
 func (d *Task) DropExtra() { d.extra.Store(nil) }
 
@@ -304,7 +309,7 @@ func (x *Extra) Bare() bool {
 // KeepsValues reports whether a Ctx of the task that is kept has to show values or a deadline even
 // after the task has ended. Then the descriptor serves no other task. x may be nil.
 func (x *Extra) KeepsValues() bool {
-	return x != nil && (x.Parents != nil || x.Owner != nil && !x.bare)
+	return x != nil && (x.Parents != nil || x.Owner != nil && (!x.bare || x.Deadline != nil))
 }
 
 // MayHaveLabels reports whether the scheduler or a context may give the task profiler labels.

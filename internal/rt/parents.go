@@ -75,10 +75,10 @@ type cohort struct {
 
 	// These are set before others see the cohort.
 	//
-	// inner is a child of the context for which Hold made the cohort. Package context itself made
-	// it, so its methods do not panic.
+	// inner is the context for which Hold made the cohort, or a child of it. Package context itself
+	// made it, so its methods neither panic nor wait.
 	inner context.Context
-	stop  func() // ends the watch
+	stop  func() bool // ends the watch
 
 	// ended is set under the shard's lock, after err and cause. Once it is set, all three may be
 	// read without the lock.
@@ -148,12 +148,17 @@ func (cs *Cohorts) hold(u *ParentContext) {
 }
 
 func (c *cohort) watch(ctx context.Context) {
+	if IsStd(&ctx) {
+		c.inner = ctx
+		c.stop = context.AfterFunc(ctx, c.end)
+		return
+	}
 	inner, end := context.WithCancel(See(ctx))
 	c.inner = inner
 	stop := context.AfterFunc(inner, c.end)
-	c.stop = func() {
-		stop()
-		end()
+	c.stop = func() bool {
+		defer end()
+		return stop()
 	}
 }
 

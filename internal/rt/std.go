@@ -126,6 +126,9 @@ func See(ctx context.Context) context.Context {
 	if isOurs(uintptr(wordsOf(&ctx).tab)) {
 		return ctx // Done, AfterFunc, and Value for StdKey do not wait
 	}
+	if IsStd(&ctx) {
+		return ctx
+	}
 	x := &seen{Context: ctx, done: ctx.Done()}
 	if x.done != nil {
 		x.std = ctx.Value(StdKey)

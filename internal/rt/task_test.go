@@ -391,6 +391,15 @@ func TestBareExtras(t *testing.T) {
 	} {
 		require.Equal(t, c.bare, c.x.Bare(), c.what)
 	}
+	late := NewShared(ctx, true, false).Own()
+	require.False(t, late.KeepsValues())
+	late.Deadline = &Deadline{}
+	require.True(t, late.KeepsValues(), "a Ctx shows its deadline")
+	owned := NewShared(ctx, true, false).Own()
+	require.False(t, owned.MayHaveLabels())
+	owned.SetOwner(ctx)
+	require.True(t, owned.KeepsValues())
+	require.True(t, owned.MayHaveLabels())
 }
 
 // Package context sees the inner context of a task only if that has the task's Err.

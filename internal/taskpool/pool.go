@@ -33,11 +33,32 @@ type Pool struct {
 	marked      bool       // see MarkAll
 
 	mu     atomicx.Mutex
-	full   []*batch // each full of free descriptors
+	stocks [kinds]stock
 	empty  []*batch // memory for put to use again
-	low    int      // the least length of full since the last Trim
 	chunks []weak.Pointer[chunk]
 	prune  int // grow drops dead pointers when chunks is this long
+}
+
+// A stock has the free descriptors of one kind.
+type stock struct {
+	full []*batch // each full of free descriptors
+	low  int      // the least length of full since the last Trim
+}
+
+// The kinds of descriptors that serve several tasks. A program that keeps a Ctx keeps the whole
+// chunk in memory. Because the tasks of each kind have chunks of their own, the Ctx of a task
+// without a context does not keep other tasks' contexts in memory.
+const (
+	plain = iota // for tasks under no context
+	bare         // for tasks under contexts without values
+	kinds
+)
+
+func kindOf(x *rt.Extra) int {
+	if x.HasContext() {
+		return bare
+	}
+	return plain
 }
 
 // Init prepares p. placeholder is the Worker of each descriptor until its task runs for the first
@@ -49,14 +70,16 @@ func (p *Pool) Init(placeholder *rt.Worker) { p.placeholder = placeholder }
 // called once, before p is shared.
 func (p *Pool) MarkAll() { p.marked = true }
 
-// fill appends a batch of free descriptors to list. The descriptors may have served tasks before.
-func (p *Pool) fill(list []*rt.Task) []*rt.Task {
+// fill appends a batch of free descriptors of a kind to list. The descriptors may have served tasks
+// before.
+func (p *Pool) fill(list []*rt.Task, kind int) []*rt.Task {
 	p.mu.Lock()
-	if n := len(p.full) - 1; n >= 0 {
-		b := p.full[n]
-		p.full[n] = nil
-		p.full = p.full[:n]
-		p.low = min(p.low, n)
+	s := &p.stocks[kind]
+	if n := len(s.full) - 1; n >= 0 {
+		b := s.full[n]
+		s.full[n] = nil
+		s.full = s.full[:n]
+		s.low = min(s.low, n)
 		list = append(list, b[:]...)
 		p.empty = append(p.empty, b)
 		p.mu.Unlock()
@@ -96,9 +119,9 @@ func (p *Pool) grow(list []*rt.Task) []*rt.Task {
 	return list
 }
 
-// put takes over a batch of free descriptors. It copies ds, so the caller may change the slice
-// afterwards.
-func (p *Pool) put(ds []*rt.Task) {
+// put takes over a batch of free descriptors of a kind. It copies ds, so the caller may change the
+// slice afterwards.
+func (p *Pool) put(ds []*rt.Task, kind int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var b *batch
@@ -108,7 +131,8 @@ func (p *Pool) put(ds []*rt.Task) {
 		b = new(batch)
 	}
 	copy(b[:], ds)
-	p.full = append(p.full, b)
+	s := &p.stocks[kind]
+	s.full = append(s.full, b)
 }
 
 // Trim drops batches that no list has needed since the last Trim, so that the garbage collector can
@@ -117,26 +141,36 @@ func (p *Pool) put(ds []*rt.Task) {
 func (p *Pool) Trim(all bool) (n int, more bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if n = p.low; !all {
-		n = (n + 1) / 2
-	}
-	p.full = slices.Delete(p.full, 0, n)
-	if cap(p.full) > 4*len(p.full) {
-		p.full = slices.Clone(p.full)
+	for i := range p.stocks {
+		s := &p.stocks[i]
+		k := s.low
+		if !all {
+			k = (k + 1) / 2
+		}
+		s.full = slices.Delete(s.full, 0, k)
+		if cap(s.full) > 4*len(s.full) {
+			s.full = slices.Clone(s.full)
+		}
+		s.low = len(s.full)
+		n += k
+		more = more || s.low > 0
 	}
 	p.empty = nil
-	p.low = len(p.full)
 	if n > 0 {
 		p.prune = 0 // many of the chunks will be dead when the next one is made
 	}
-	return n, p.low > 0
+	return n, more
 }
 
 // Free returns the number of free descriptors that p holds. It does not count those in lists.
 func (p *Pool) Free() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.full) * batchSize
+	n := 0
+	for i := range p.stocks {
+		n += len(p.stocks[i].full) * batchSize
+	}
+	return n
 }
 
 // Chunks returns an iterator over the chunks of the pool, each as its descriptors, free or in use.
@@ -181,82 +215,76 @@ func (p *Pool) All() iter.Seq[*rt.Task] {
 	}
 }
 
-// A List is a list of free descriptors that has one owner, and holds at most two batches. Its zero
-// value is empty. Only the owner may call its methods.
+// A List is a list of free descriptors that has one owner, and holds at most two batches of each
+// kind. Its zero value is empty. Only the owner may call its methods.
 type List struct {
-	free  []*rt.Task
-	fresh []*rt.Task // serve one task each, which is under a context
-	bare  []*rt.Task // serve tasks under contexts without values
+	free  [kinds][]*rt.Task
+	fresh []*rt.Task // serve one task each, which is under a context with values or a deadline
 }
 
-// maxBare is the most descriptors that a List keeps for tasks under contexts without values. More
-// are left to the garbage collector, as no Pool takes them.
-const maxBare = 1024
-
 // Take returns a free descriptor for a task with extension x, which may be nil. If the task is
-// under a context, the descriptor comes from a chunk of such descriptors. They serve one task each,
-// or several if their contexts have no values. A program that keeps a Ctx keeps the whole chunk in
-// memory. Because tasks under contexts have chunks of their own, the Ctx of a task without a
-// context does not keep other tasks' contexts in memory.
+// under a context with values or a deadline, the descriptor comes from a chunk of such descriptors,
+// which serve one task each.
 func (l *List) Take(p *Pool, x *rt.Extra) *rt.Task {
 	switch {
 	case !x.HasContext():
-		return l.get(p)
-	case x.KeepsValues():
-		return takeFrom(&l.fresh, p)
+		return l.get(p, plain)
+	case !x.KeepsValues():
+		return l.get(p, bare)
 	}
-	return takeFrom(&l.bare, p)
-}
-
-// takeFrom takes a descriptor from list, to which no batches of the pool go.
-func takeFrom(list *[]*rt.Task, p *Pool) *rt.Task {
-	if len(*list) == 0 {
-		*list = p.grow(*list)
+	if len(l.fresh) == 0 {
+		l.fresh = p.grow(l.fresh)
 	}
-	n := len(*list) - 1
-	d := (*list)[n]
-	(*list)[n] = nil
-	*list = (*list)[:n]
+	n := len(l.fresh) - 1
+	d := l.fresh[n]
+	l.fresh[n] = nil
+	l.fresh = l.fresh[:n]
 	return d
 }
 
-// get is Take for a task without a context.
-func (l *List) get(p *Pool) *rt.Task {
-	if len(l.free) == 0 {
-		if l.free == nil {
-			l.free = make([]*rt.Task, 0, 2*batchSize)
+// get is Take for a descriptor that serves several tasks.
+func (l *List) get(p *Pool, kind int) *rt.Task {
+	free := l.free[kind]
+	if len(free) == 0 {
+		if free == nil {
+			free = make([]*rt.Task, 0, 2*batchSize)
 		}
-		l.free = p.fill(l.free)
+		free = p.fill(free, kind)
 	}
-	n := len(l.free) - 1
-	d := l.free[n]
-	l.free = l.free[:n]
+	n := len(free) - 1
+	d := free[n]
+	l.free[kind] = free[:n]
 	return d
 }
 
 // Provide makes sure that the next n descriptors for tasks without a context are there. n is not
 // more than a batch.
 func (l *List) Provide(p *Pool, n int) {
-	if len(l.free) < n {
-		l.free = p.fill(l.free)
+	if len(l.free[plain]) < n {
+		l.free[plain] = p.fill(l.free[plain], plain)
 	}
 }
 
 // Put takes back d, whose task has ended and which no handle refers to any more.
 func (l *List) Put(p *Pool, d *rt.Task) {
-	if x := d.Extra(); x.HasContext() {
+	kind := plain
+	if x := d.Extra(); x != nil {
+		kind = kindOf(x)
 		d.DropExtra()
-		if len(l.bare) < maxBare {
-			l.bare = append(l.bare, d)
-		}
-		return
 	}
-	if len(l.free) >= 2*batchSize {
-		p.put(l.free[batchSize:])
-		l.free = l.free[:batchSize]
+	free := l.free[kind]
+	if len(free) >= 2*batchSize {
+		p.put(free[batchSize:], kind)
+		free = free[:batchSize]
 	}
-	l.free = append(l.free, d)
+	l.free[kind] = append(free, d)
 }
 
 // Len returns how many descriptors l holds.
-func (l *List) Len() int { return len(l.free) + len(l.fresh) + len(l.bare) }
+func (l *List) Len() int {
+	n := len(l.fresh)
+	for _, free := range l.free {
+		n += len(free)
+	}
+	return n
+}
