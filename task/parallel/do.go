@@ -28,7 +28,8 @@ func Do(c *task.Ctx, fns ...func(c *task.Ctx)) {
 		return
 	}
 	// The usual case goes without a slice of calls.
-	if !(*rt.Life)(c).IsCurrent() { // callerOf, which does not inline
+	me := rt.Goroutine()
+	if d := (*rt.Life)(c).Task(); d == nil || !d.RunsOn(me) || d.Life() != (*rt.Life)(c) { // callerOf, which does not inline
 		c = otherCaller(c)
 	}
 	calls := [1]*forked{closures.Fork(c, fns[1])}

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/heddle-go/heddle/scheduler"
@@ -251,4 +252,33 @@ func TestNilFunctions(t *testing.T) {
 	require.Panics(t, func() { parallel.WithGrain(0) })
 	require.Panics(t, func() { parallel.WithProgress(-1, func(int, int) {}) })
 	require.Panics(t, func() { parallel.WithProgress(0, nil) })
+}
+
+// Do runs its functions for the calling task, whichever Ctx it is given: that of another task, or
+// of one that has ended and whose descriptor the caller has now.
+func TestDoByAnother(t *testing.T) {
+	s := open(t, 1)
+	var ended *task.Ctx
+	for range 3 {
+		err := s.Go(func(outer *task.Ctx) {
+			if ended == nil {
+				ended = outer
+			}
+			assert.NoError(t, outer.Go(func(c *task.Ctx) {
+				for _, given := range []*task.Ctx{c, outer, ended} {
+					var ran [2]*task.Ctx
+					parallel.Do(given,
+						func(c *task.Ctx) { ran[0] = c },
+						func(c *task.Ctx) { ran[1] = c })
+					assert.Same(t, c, ran[0])
+					assert.Same(t, c, ran[1])
+				}
+			}).Wait())
+			var ran [2]*task.Ctx
+			parallel.Do(ended, func(c *task.Ctx) { ran[0] = c }, func(c *task.Ctx) { ran[1] = c })
+			assert.Equal(t, [2]*task.Ctx{outer, outer}, ran)
+		}).Wait()
+		require.NoError(t, err)
+	}
+	assert.Panics(t, func() { parallel.Do(ended, func(*task.Ctx) {}, func(*task.Ctx) {}) }, "no task calls")
 }
