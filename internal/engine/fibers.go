@@ -58,8 +58,9 @@ func (w *worker) newLoopFiber() *loopFiber {
 }
 
 // provide gets what the next tasks will need from the allocator, so that they need not do that on
-// their own stacks. The worker's base calls it. A task that waits for the first time usually has
-// come by here, so what is provided lasts for the children that it starts.
+// their own stacks. The worker's base calls it before it makes a fiber for a task. A task that waits
+// for the first time usually has come by here, so what is provided lasts for the children that it
+// starts.
 func (w *worker) provide() {
 	w.Provide(true)
 	w.freeTasks.Provide(&w.s.taskPool, provided)

@@ -26,7 +26,9 @@ func (w *worker) serve() {
 	w.fairNext()
 	for w.needFiber = true; w.needFiber; {
 		w.needFiber = false
-		w.provide()
+		if w.handoff != nil {
+			w.provide()
+		}
 		l := w.newLoopFiber() // w.Fib is set when l is in the table of fibers: see rt's IsCurrent
 		exchange(w.pinned, w.base, &l.Fiber)
 		w.commit()

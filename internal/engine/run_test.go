@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -46,4 +47,20 @@ func TestProvide(t *testing.T) {
 			assert.Equal(t, n, w.freeTasks.Len(), "there are enough")
 		}
 	}).Wait())
+}
+
+// A worker that needs a fiber only to look for work gets nothing for tasks. So it stays without
+// what it has given back after a burst.
+func TestAnIdleWorkerProvidesNothing(t *testing.T) {
+	s := start(withWorkers(1))
+	defer s.Close()
+	w := s.workers()[0]
+	x := s.Go(func(c *task.Ctx) { _ = c.Park() })
+	for x.State() != task.Waiting {
+		runtime.Gosched()
+	}
+	allAsleep(s)
+	require.Zero(t, w.freeTasks.Len())
+	x.Ready()
+	require.NoError(t, x.Wait())
 }

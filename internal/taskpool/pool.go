@@ -54,13 +54,6 @@ const (
 	kinds
 )
 
-func kindOf(x *rt.Extra) int {
-	if x.HasContext() {
-		return bare
-	}
-	return plain
-}
-
 // Init prepares p. placeholder is the Worker of each descriptor until its task runs for the first
 // time. Init is called once, before p is shared.
 func (p *Pool) Init(placeholder *rt.Worker) { p.placeholder = placeholder }
@@ -218,7 +211,8 @@ func (p *Pool) All() iter.Seq[*rt.Task] {
 // A List is a list of free descriptors that has one owner, and holds at most two batches of each
 // kind. Its zero value is empty. Only the owner may call its methods.
 type List struct {
-	free  [kinds][]*rt.Task
+	free  []*rt.Task // plain
+	bare  []*rt.Task
 	fresh []*rt.Task // serve one task each, which is under a context with values or a deadline
 }
 
@@ -226,65 +220,76 @@ type List struct {
 // under a context with values or a deadline, the descriptor comes from a chunk of such descriptors,
 // which serve one task each.
 func (l *List) Take(p *Pool, x *rt.Extra) *rt.Task {
+	if !x.HasContext() {
+		return l.get(p)
+	}
+	return l.takeUnder(p, x)
+}
+
+// takeUnder is Take for a task under a context.
+func (l *List) takeUnder(p *Pool, x *rt.Extra) *rt.Task {
+	list := &l.bare
 	switch {
-	case !x.HasContext():
-		return l.get(p, plain)
-	case !x.KeepsValues():
-		return l.get(p, bare)
+	case x.KeepsValues():
+		if list = &l.fresh; len(*list) == 0 {
+			*list = p.grow(*list)
+		}
+	case len(*list) == 0:
+		*list = p.fill(*list, bare)
 	}
-	if len(l.fresh) == 0 {
-		l.fresh = p.grow(l.fresh)
-	}
-	n := len(l.fresh) - 1
-	d := l.fresh[n]
-	l.fresh[n] = nil
-	l.fresh = l.fresh[:n]
+	n := len(*list) - 1
+	d := (*list)[n]
+	(*list)[n] = nil
+	*list = (*list)[:n]
 	return d
 }
 
-// get is Take for a descriptor that serves several tasks.
-func (l *List) get(p *Pool, kind int) *rt.Task {
-	free := l.free[kind]
-	if len(free) == 0 {
-		if free == nil {
-			free = make([]*rt.Task, 0, 2*batchSize)
+// get is Take for a task without a context.
+func (l *List) get(p *Pool) *rt.Task {
+	if len(l.free) == 0 {
+		if l.free == nil {
+			l.free = make([]*rt.Task, 0, 2*batchSize)
 		}
-		free = p.fill(free, kind)
+		l.free = p.fill(l.free, plain)
 	}
-	n := len(free) - 1
-	d := free[n]
-	l.free[kind] = free[:n]
+	n := len(l.free) - 1
+	d := l.free[n]
+	l.free = l.free[:n]
 	return d
 }
 
 // Provide makes sure that the next n descriptors for tasks without a context are there. n is not
 // more than a batch.
 func (l *List) Provide(p *Pool, n int) {
-	if len(l.free[plain]) < n {
-		l.free[plain] = p.fill(l.free[plain], plain)
+	if len(l.free) < n {
+		l.free = p.fill(l.free, plain)
 	}
 }
 
 // Put takes back d, whose task has ended and which no handle refers to any more.
 func (l *List) Put(p *Pool, d *rt.Task) {
-	kind := plain
 	if x := d.Extra(); x != nil {
-		kind = kindOf(x)
 		d.DropExtra()
+		if x.HasContext() {
+			l.bare = p.keep(l.bare, d, bare)
+			return
+		}
 	}
-	free := l.free[kind]
-	if len(free) >= 2*batchSize {
-		p.put(free[batchSize:], kind)
-		free = free[:batchSize]
+	if len(l.free) >= 2*batchSize {
+		p.put(l.free[batchSize:], plain)
+		l.free = l.free[:batchSize]
 	}
-	l.free[kind] = append(free, d)
+	l.free = append(l.free, d)
+}
+
+// keep appends d to list, and gives a batch to p if list has two.
+func (p *Pool) keep(list []*rt.Task, d *rt.Task, kind int) []*rt.Task {
+	if len(list) >= 2*batchSize {
+		p.put(list[batchSize:], kind)
+		list = list[:batchSize]
+	}
+	return append(list, d)
 }
 
 // Len returns how many descriptors l holds.
-func (l *List) Len() int {
-	n := len(l.fresh)
-	for _, free := range l.free {
-		n += len(free)
-	}
-	return n
-}
+func (l *List) Len() int { return len(l.free) + len(l.bare) + len(l.fresh) }

@@ -162,7 +162,7 @@ func TestTasksUnderContextsHaveChunksOfTheirOwn(t *testing.T) {
 	p := newPool()
 	var l List
 	l.Put(p, l.Take(p, nil))
-	free := len(l.free[plain])
+	free := len(l.free)
 	takeAll(t, &l, p, &rt.Extra{Owner: context.Background()}, 2*batchSize)
-	require.Len(t, l.free[plain], free)
+	require.Len(t, l.free, free)
 }
