@@ -532,6 +532,19 @@ func (g *Group) leave(by *Ctx) {
 	wakeAll(ws, by)
 }
 
+// drain is Drain-C1: see delist. It appends the handles of n members, or of all if there are fewer,
+// to ts.
+func (g *Group) drain(ts []Task, n int) []Task {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.ctxEnded = true
+	g.draining.Store(true)
+	for ; g.running.First != nil && n > 0; n-- {
+		ts = append(ts, g.running.Pop().task)
+	}
+	return ts
+}
+
 // cancelMembers cancels the members when the group's context has ended. Either cancelMembers finds
 // a member in the list, or the member finds ctxEnded set when it enlists, because both happen under
 // mu.
@@ -543,14 +556,7 @@ func (g *Group) cancelMembers() {
 	var ts []Task
 	var woken []*rt.Task
 	for {
-		ts, woken = ts[:0], woken[:0]
-		g.mu.Lock()
-		g.ctxEnded = true
-		g.draining.Store(true)
-		for g.running.First != nil && len(ts) < rt.CancelBatch {
-			ts = append(ts, g.running.Pop().task)
-		}
-		g.mu.Unlock()
+		ts, woken = g.drain(ts[:0], rt.CancelBatch), woken[:0]
 		if len(ts) == 0 {
 			return
 		}

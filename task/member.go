@@ -44,8 +44,7 @@ type ctxMember struct {
 	task Task // under the group's mu
 }
 
-// ctxMembers pools the members of groups with a context. Besides the member's task only the list
-// running refers to a ctxMember, so delist tells whether it may be pooled.
+// ctxMembers pools the members of groups with a context: see delist.
 var ctxMembers = sync.Pool{New: func() any { return new(ctxMember) }}
 
 // memberOf returns the member that d belongs to: d is the member's task, or a call stolen from that
@@ -134,7 +133,7 @@ func (h *ctxMember) enlist(c *Ctx) {
 func (h *ctxMember) finish(c *Ctx, err error) {
 	reusable := h.delist()
 	h.end(c, err)
-	if reusable {
+	if reusable { // (Drain-M3)
 		h.g, h.fn, h.task = nil, nil, Task{}
 		ctxMembers.Put(h)
 	}
@@ -142,12 +141,23 @@ func (h *ctxMember) finish(c *Ctx, err error) {
 
 // delist takes the member out of the list again, and reports whether nothing refers to it any more.
 // If cancelMembers takes all members out, delist leaves that to it and returns false.
+//
+//	member that ends                       cancelMembers
+//	Drain-M1  load draining; if it is      Drain-C1  under mu: set draining; take members
+//	          set, leave all as it is                out of the list, and copy their handles
+//	Drain-M2  under mu: leave the list,    Drain-C2  cancel by the handles
+//	          if it is still in it
+//	Drain-M3  pool the member
+//
+// Besides the member's task only the list refers to the member, and Drain-C1 does not keep what it
+// takes out. So after Drain-M2 nothing does. A member that has seen draining may still be in the
+// list, and is left to the garbage collector.
 func (h *ctxMember) delist() bool {
 	g := h.g
-	if g.draining.Load() {
+	if g.draining.Load() { // (Drain-M1)
 		return false
 	}
-	g.mu.Lock()
+	g.mu.Lock() // (Drain-M2)
 	h.Leave()
 	g.mu.Unlock()
 	return true

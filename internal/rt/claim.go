@@ -49,7 +49,8 @@ package rt
 // Both CASes change the same word. If Claim-F3 comes first, Claim-T2 finds Free; otherwise Claim-F3
 // finds stale cleared. Between Claim-F1 and Claim-F3 the descriptor is Done for every handle, and
 // only the finisher touches its waiters. Without the state Done in between, the taker could pool
-// the descriptor before Claim-F2, and Claim-F2 would take the waiters of the next life.
+// the descriptor before Claim-F2, and Claim-F2 would take the waiters of the next life. If the task
+// was under a context, the extension stays until the descriptor is pooled. That party takes it out.
 
 const (
 	flagFresh = 1 << (waitReasonShift + 8) // the task has not begun, and a waiter may claim it

@@ -45,7 +45,7 @@ func (d *Task) Finish(e End) (waiters *Waiter, free bool) {
 			continue // a flag was set meanwhile, and may matter
 		}
 		if free = n&stateMask == stFree; (free || stale) && d.extra.Load() != nil && !d.extra.Load().HasContext() {
-			d.extra.Store(nil) // otherwise the party that pools d has to know
+			d.extra.Store(nil) // otherwise taskpool.List.Put does that, which puts d into another list
 		}
 		waiters = d.takeWaiters() // (End-F2), see Await; (Claim-F2)
 		if stale {

@@ -275,14 +275,10 @@ func (l *List) Put(p *Pool, d *rt.Task) {
 			return
 		}
 	}
-	if len(l.free) >= 2*batchSize {
-		p.put(l.free[batchSize:], plain)
-		l.free = l.free[:batchSize]
-	}
-	l.free = append(l.free, d)
+	l.free = p.keep(l.free, d, plain)
 }
 
-// keep appends d to list, and gives a batch to p if list has two.
+// keep appends d to list, which is of a kind, and takes a batch of it if it has two.
 func (p *Pool) keep(list []*rt.Task, d *rt.Task, kind int) []*rt.Task {
 	if len(list) >= 2*batchSize {
 		p.put(list[batchSize:], kind)
